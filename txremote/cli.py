@@ -1,0 +1,174 @@
+"""
+The ``txremote`` command.
+
+Exit status: 0 done, 1 the remote call raised, 2 it could not be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.task import react
+
+from txremote.errors import ConnectionLost
+from txremote.net.connect import connect
+from txremote.refs.reference import RemotePath, RemoteReference, repr_remote
+from txremote.wire.consts import HANDLE_INSPECT
+
+DONE, RAISED, NOT_MADE = 0, 1, 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="txremote", description="Remote objects for Twisted that speak RPyC's wire."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="show what txremote does, on loopback, in a minute")
+    demo.set_defaults(run=_demo)
+    call = commands.add_parser(
+        "call",
+        help="call a remote method and print what it returns",
+        description="Call a remote method, or read an attribute, and print the result.",
+    )
+    call.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
+    call.add_argument("name", help="what: a method or an attribute of the service; a.b goes deeper")
+    call.add_argument(
+        "args", nargs="*", help="Python literals (2, 1.5, '[1, 2]'); what is none is a str"
+    )
+    call.add_argument(
+        "-k",
+        "--keyword",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a keyword argument; may be repeated",
+    )
+    call.add_argument(
+        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
+    )
+    call.add_argument(
+        "--traceback", action="store_true", help="print the remote traceback of an error"
+    )
+    call.set_defaults(run=_call)
+    return parser
+
+
+def parse_literal(text: str) -> Any:
+    """
+    Return what a word of the command line means: a Python literal, else itself.
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _complain(sentence: str) -> None:
+    print(f"txremote: {sentence}", file=sys.stderr)
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    from txremote.demo import run_demo
+
+    return run_demo()
+
+
+def _call(options: argparse.Namespace) -> int:
+    keywords = {}
+    for pair in options.keyword:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            _complain(f"--keyword takes NAME=VALUE, not {pair!r}")
+            return NOT_MADE
+        keywords[name] = parse_literal(value)
+    args = [parse_literal(word) for word in options.args]
+    status = [NOT_MADE]
+
+    async def main(reactor: Any) -> None:
+        status[0] = await _call_once(reactor, options, args, keywords)
+
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+    except SystemExit as ended:
+        if ended.code:
+            return NOT_MADE
+    return status[0]
+
+
+async def _call_once(
+    reactor: Any, options: argparse.Namespace, args: list[Any], keywords: dict[str, Any]
+) -> int:
+    try:
+        connection = await connect(options.endpoint, timeout=options.timeout, reactor=reactor)
+    except (ConnectError, ConnectionLost, TimeoutError, ValueError) as problem:
+        _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
+        return NOT_MADE
+    path = RemotePath(connection.root, tuple(options.name.split(".")))
+    calling = Deferred.fromCoroutine(_outcome(connection, path, args, keywords))
+    calling.addTimeout(options.timeout, reactor)
+    try:
+        print(await calling)
+    except ConnectionLost as problem:
+        _complain(str(problem))
+        return NOT_MADE
+    except Exception as problem:  # whatever the remote method raises
+        _print_error(problem, options)
+        return RAISED
+    finally:
+        await connection.close()
+    return DONE
+
+
+async def _outcome(
+    connection: Any, path: RemotePath, args: list[Any], keywords: dict[str, Any]
+) -> str:
+    """
+    Return how the result of a call prints; without arguments the name may be an
+    attribute.
+    """
+    if args or keywords:
+        result = await path(*args, **keywords)
+    else:
+        result = await path
+        if isinstance(result, RemoteReference):
+            methods = await connection.request(HANDLE_INSPECT, result._pack)
+            if any(name == "__call__" for name, _doc in methods):
+                result = await result()
+    if isinstance(result, RemoteReference):
+        return str(await repr_remote(result))
+    return repr(result)
+
+
+def _print_error(problem: Exception, options: argparse.Namespace) -> None:
+    if isinstance(problem, TimeoutError) or type(problem).__name__ == "TimeoutError":
+        text = str(problem) or f"no answer within {options.timeout:g} s"
+        print(f"TimeoutError: {text}", file=sys.stderr)
+        return
+    told = getattr(problem, "_remote_tb", None)
+    if options.traceback and told:
+        print(told.rstrip(), file=sys.stderr)
+        return
+    kind = type(problem)
+    text = str(problem).split("\n\n========= Remote Traceback", 1)[0]
+    print(f"{kind.__name__}: {text}" if text else kind.__name__, file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run a command.
+
+    Args:
+        argv: The words behind ``txremote``; those of the process if None.
+
+    Returns:
+        The exit status.
+    """
+    options = _parser().parse_args(argv)
+    status: int = options.run(options)
+    return status

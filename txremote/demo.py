@@ -1,0 +1,269 @@
+"""
+``txremote demo``: a real ``twistd txremote`` on loopback, and what it can do.
+
+Each step is a piece of source that is printed, then run as it was printed, so
+what is shown is what happened.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import signal
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater, react
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
+
+import txremote
+from txremote import exposed
+
+#: Seconds that twistd may take to come up.
+START_TIMEOUT = 30
+
+_TWISTD = "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"
+_SERVING = re.compile(r"txremote serves on 127\.0\.0\.1:(\d+)")
+
+
+class DemoService(txremote.Service):
+    """
+    What the demo's server offers.
+    """
+
+    exposed_motto = "one await away"
+
+    def __init__(self) -> None:
+        self._players = ["ann", "bob", "cy"]
+
+    @exposed
+    def add(self, a: Any, b: Any) -> Any:
+        """
+        Add two things.
+        """
+        return a + b
+
+    @exposed
+    def players(self) -> list[str]:
+        """
+        Give a list, by reference.
+        """
+        return self._players
+
+    @exposed
+    async def count_down(self, start: int, tell: Any) -> str:
+        """
+        Call a function of the client's, now and then, while others are served.
+        """
+        from twisted.internet import reactor
+
+        for number in range(start, 0, -1):
+            await tell(number)
+            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
+        return "lift-off"
+
+    def not_exposed(self) -> None:
+        """
+        Out of reach.
+        """
+
+
+_STEPS = [
+    (
+        "A call is a Deferred: one request, one answer",
+        "await conn.root.add(2, 3)",
+    ),
+    (
+        "An attribute",
+        "await conn.root.motto",
+    ),
+    (
+        "An exception comes with its type and its remote traceback",
+        """\
+try:
+    await conn.root.add(1, "one")
+except TypeError as error:
+    print(error)""",
+    ),
+    (
+        "Nothing is reachable that is not exposed",
+        """\
+try:
+    await conn.root.not_exposed()
+except AttributeError as error:
+    print(error.args[0])""",
+    ),
+    (
+        "What is mutable stays where it is, and is used through a reference",
+        """\
+players = await conn.root.players()
+await players.append("dee")
+print(players, await players[0], await len_remote(players))""",
+    ),
+    (
+        "A remote list iterated: many items a round trip",
+        "[name async for name in players]",
+    ),
+    (
+        "Events: the server calls a function of ours while our call is under way",
+        """\
+heard = []
+print(await conn.root.count_down(3, heard.append))
+heard""",
+    ),
+    (
+        "RPyC's AsyncResult over any call",
+        """\
+result = async_(conn.root.count_down)(3, heard.append)
+print(result.ready, result)
+await result
+print(result.ready, result.value)""",
+    ),
+]
+
+_STOCK_CLIENT = """\
+import rpyc
+conn = rpyc.connect("127.0.0.1", {port})
+print(conn.root.add(2, 3), conn.root.motto, list(conn.root.players()))
+conn.close()"""
+
+
+class _Server(ProcessProtocol):
+    """
+    The twistd process: tells its port when it serves, and how it ended.
+    """
+
+    def __init__(self) -> None:
+        self.output = b""
+        self.port: Deferred[int] = Deferred()
+        self.ended: Deferred[str] = Deferred()
+
+    def outReceived(self, data: bytes) -> None:
+        """
+        Look for the line that tells the port.
+        """
+        self.output += data
+        found = _SERVING.search(self.output.decode(errors="replace"))
+        if found and not self.port.called:
+            self.port.callback(int(found[1]))
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Failure) -> None:
+        """
+        Tell how it ended.
+        """
+        if not self.port.called:
+            text = self.output.decode(errors="replace")
+            self.port.errback(Failure(RuntimeError(f"twistd did not start:\n{text}")))
+        self.ended.callback(_how_ended(reason.value))
+
+
+def _how_ended(reason: Any) -> str:
+    """
+    Return how a process ended; twistd that was told to stop ends itself by the
+    same signal, once everything is closed.
+    """
+    if isinstance(reason, ProcessTerminated):
+        return f"signal {reason.signal}" if reason.signal else f"status {reason.exitCode}"
+    return "status 0"
+
+
+def _show(title: str, source: str) -> None:
+    print(f"\n# {title}")
+    for number, line in enumerate(source.splitlines()):
+        print((">>> " if not number else "... ") + line)
+
+
+async def _run_source(source: str, names: dict[str, Any]) -> None:
+    """
+    Run source that may await, and print the value of a last expression.
+    """
+    tree = ast.parse(source)
+    last: ast.expr | None = None
+    if isinstance(tree.body[-1], ast.Expr):
+        last = tree.body.pop().value  # type: ignore[attr-defined]
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    ran = eval(compile(tree, "<demo>", "exec", flags), names)
+    if inspect.iscoroutine(ran):
+        await ran
+    if last is None:
+        return
+    value = eval(compile(ast.Expression(last), "<demo>", "eval", flags), names)
+    if inspect.iscoroutine(value):
+        value = await value
+    if value is not None:
+        print(repr(value))
+
+
+async def _steps(port: int) -> None:
+    source = f'conn = await connect("tcp:127.0.0.1:{port}")'
+    _show("A client in a reactor", source)
+    names: dict[str, Any] = {name: getattr(txremote, name) for name in txremote.__all__}
+    await _run_source(source, names)
+    for title, source in _STEPS:
+        _show(title, source)
+        await _run_source(source, names)
+    if find_spec("rpyc") is None:
+        print("\n# (a stock RPyC client would come here: pip install rpyc)")
+    else:
+        await _stock_client(port)
+    _show("Good-bye", "await conn.close()")
+    await names["conn"].close()
+
+
+async def _stock_client(port: int) -> None:
+    source = _STOCK_CLIENT.format(port=port)
+    _show("An unmodified RPyC program, in a process of its own", source)
+    out, err, status = await getProcessOutputAndValue(
+        sys.executable, ["-c", source], env=dict(os.environ)
+    )
+    print((out if status == 0 else err).decode(errors="replace").rstrip())
+    if status:
+        raise RuntimeError(f"the RPyC client ended with status {status}")
+
+
+async def _main(reactor: Any) -> None:
+    words = [
+        *("-n", "--pidfile=", "txremote"),
+        *("--service", "txremote.demo.DemoService"),
+        *("--listen", "tcp:0:interface=127.0.0.1"),
+    ]
+    print("$ twistd " + " ".join(words))
+    server = _Server()
+    process = reactor.spawnProcess(
+        server, sys.executable, [sys.executable, "-c", _TWISTD, *words], env=dict(os.environ)
+    )
+    try:
+        server.port.addTimeout(START_TIMEOUT, reactor)
+        port = await server.port
+        print(f"(serves on 127.0.0.1:{port})")
+        await _steps(port)
+    finally:
+        if not server.ended.called:
+            process.signalProcess("TERM")
+        ended = await server.ended
+    print(f"\n# twistd was told to stop, and ended with {ended}")
+    if ended not in ("status 0", f"signal {int(signal.SIGTERM)}"):
+        raise RuntimeError(f"twistd ended with {ended}:\n{server.output.decode(errors='replace')}")
+
+
+def run_demo() -> int:
+    """
+    Run the demo.
+
+    Returns:
+        The exit status: 0 if every step did what it shows.
+    """
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(_main(reactor)))
+    except SystemExit as ended:
+        return 1 if ended.code else 0
+    return 0

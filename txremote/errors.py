@@ -1,0 +1,115 @@
+"""
+Every exception txremote raises, in one tree.
+
+::
+
+    Exception
+    ├── TxRemoteError
+    │   ├── RemoteProtocolError        the peer sent what the protocol does not allow
+    │   ├── NotSendable (ValueError)   a value this side cannot write
+    │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
+    │   ├── WrongThread (RuntimeError)
+    │   └── WouldBlockReactor (RuntimeError)
+    ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
+    ├── AsyncResultTimeout (TimeoutError)
+    ├── RemoteStopIteration (StopAsyncIteration)
+    └── GenericException               an exception class this side does not know
+
+Two things are kept apart. *This call failed*: the Deferred of one request gets
+any of these, or the remote exception itself. *This connection is finished*:
+`RemoteProtocolError` of a kind that leaves no way to go on, and every call
+that was waiting ends with `ConnectionLost`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet import error as _twisted_error
+
+
+class TxRemoteError(Exception):
+    """
+    The base of what txremote itself raises.
+    """
+
+
+class RemoteProtocolError(TxRemoteError):
+    """
+    The peer sent bytes or values that the protocol does not allow.
+
+    The message says what was wrong and, where a limit was met, names the
+    option that raises it. It is the only exception that input of a peer can
+    cause inside a connection.
+
+    Attributes:
+        limit: The option whose bound was met, or None. Where it is set the
+            stream is still in step, so only the call is lost.
+    """
+
+    def __init__(self, message: str, limit: str | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class NotSendable(TxRemoteError, ValueError):
+    """
+    A value cannot be written: nested too deep, too long, not encodable.
+    """
+
+
+class DeadReferenceError(TxRemoteError, EOFError):
+    """
+    A call on a reference whose connection has ended.
+
+    The name is that of `twisted.spread.pb.DeadReferenceError`. It is an
+    `EOFError` too, since that is what RPyC's programs catch.
+    """
+
+
+class WrongThread(TxRemoteError, RuntimeError):
+    """
+    A remote reference was called outside its connection's thread.
+    """
+
+
+class WouldBlockReactor(TxRemoteError, RuntimeError):
+    """
+    Waiting for a result would block the thread that has to fetch it.
+    """
+
+
+class ConnectionLost(_twisted_error.ConnectionLost, EOFError):
+    """
+    The connection ended while a call was waiting for its answer.
+
+    It is Twisted's `ConnectionLost` for programs that trap that, and an
+    `EOFError` for programs written for RPyC.
+    """
+
+    def __str__(self) -> str:
+        # Twisted's own __str__ would put "Connection to the other side was
+        # lost in a non-clean fashion" before a sentence that says it better.
+        return ": ".join(str(part) for part in self.args) or "the connection was lost"
+
+
+class AsyncResultTimeout(TimeoutError):
+    """
+    A result did not arrive within its time (RPyC's `AsyncResultTimeout`).
+    """
+
+
+class RemoteStopIteration(StopAsyncIteration):
+    """
+    A remote ``__next__`` had nothing left.
+
+    A plain `StopIteration` cannot come out of an ``await`` or a generator: it
+    would read as "returned None". The blocking facet turns it back.
+    """
+
+
+class GenericException(Exception):
+    """
+    Stands in for a remote exception whose class is not known here.
+
+    Subclasses are made as they arrive, named ``module.Class`` as the peer
+    names them (RPyC's `rpyc.core.vinegar.GenericException`).
+    """

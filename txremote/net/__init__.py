@@ -1,0 +1,11 @@
+"""
+Getting connected with a reactor.
+
+``runner``    where a connection's work happens when a reactor runs it
+``transport`` what is done to a transport once it is there
+``listen``    serving: `listen`, and the factory behind it
+``connect``   calling: `connect`
+
+The reactor is an argument everywhere and is imported nowhere at module level;
+where the argument is None, the one that the program runs is taken.
+"""

@@ -1,0 +1,132 @@
+"""
+Calling: `connect`.
+
+RPyC never negotiates its version, so a client has to find its server's. It asks
+for the root in the dialect of RPyC 6. A server of RPyC 5 answers that with a
+good-bye in its own dialect and hangs up; the client dials once more and speaks
+that. A txremote server answers in whatever it is asked in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+
+from txremote.errors import ConnectionLost
+from txremote.net.runner import ReactorRunner
+from txremote.net.transport import is_tls, prepare
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.peer.connection import Connection
+from txremote.peer.imports import ReleaseSweeper
+from txremote.service import VoidService, check_service, instantiate
+from txremote.wire.messages import dialect_named
+
+
+class _DialingFactory(Factory):
+    """
+    Makes the one connection of a dialled call.
+    """
+
+    noisy = False
+
+    def __init__(self, reactor: Any, service: Any, config: ConnectionConfig, dialect: str) -> None:
+        self._reactor = reactor
+        self._service = service
+        self._config = config
+        self._dialect = dialect
+
+    def buildProtocol(self, addr: Any) -> Connection:
+        """
+        Make it.
+        """
+        return Connection(
+            instantiate(self._service),
+            runner=ReactorRunner(self._reactor),
+            config=self._config,
+            dialect=dialect_named(self._dialect, self._config.bind_threads),
+            clock=self._reactor,
+            sweeper=ReleaseSweeper(self._reactor),
+            prepare=prepare,
+        )
+
+
+async def _dial(
+    endpoint: IStreamClientEndpoint,
+    reactor: Any,
+    service: Any,
+    config: ConnectionConfig,
+    dialect: str,
+) -> Connection:
+    spoken = "6" if dialect == "auto" else dialect
+    connection = await endpoint.connect(_DialingFactory(reactor, service, config, spoken))
+    assert isinstance(connection, Connection)
+    try:
+        return await connection.introduce(separately=is_tls(connection.transport))
+    except ConnectionLost:
+        other = connection.other_dialect
+        if dialect != "auto" or other is None:
+            raise
+        return await _dial(endpoint, reactor, service, config, other)
+    except BaseException:  # a time-out or a cancellation included: leave nothing open
+        transport: Any = connection.transport
+        transport.abortConnection()
+        raise
+
+
+def connect(
+    endpoint: str | IStreamClientEndpoint,
+    *,
+    service: Any = VoidService,
+    config: ConnectionConfig | Mapping[str, Any] | None = None,
+    dialect: str = "auto",
+    timeout: float | None = 30,
+    reactor: Any = None,
+) -> Deferred[Connection]:
+    """
+    Connect to a server. To be called in the reactor's thread.
+
+    Args:
+        endpoint: A client endpoint, or its description as
+            `twisted.internet.endpoints.clientFromString` takes it, such as
+            ``"tcp:127.0.0.1:18861"``.
+        service: What this side offers, a `Service` class or an instance.
+        config: Switches, as a `ConnectionConfig` or a mapping.
+        dialect: What to speak: ``"6"`` or ``"5"``, the major version of the
+            RPyC at the other end, or ``"auto"`` to find out.
+        timeout: Seconds until the connection is there and its root fetched.
+        reactor: The reactor; the running one if None.
+
+    Returns:
+        A Deferred of a `Connection` whose ``root`` is the peer's service. It
+        fails with the endpoint's own error, with `ConnectionLost` where the
+        peer hangs up or is no RPyC, with TimeoutError.
+
+    Raises:
+        TypeError: the service is none, or a switch is not known.
+        ValueError: the description or the dialect is none.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    if dialect not in ("auto", "5", "6"):
+        raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
+    switches = make_config(config)
+    check_service(service)
+    described = endpoint
+    if isinstance(endpoint, str):
+        endpoint = clientFromString(reactor, endpoint)
+    dialling = Deferred.fromCoroutine(_dial(endpoint, reactor, service, switches, dialect))
+    if timeout is not None:
+        given = timeout
+
+        def timed_out(failure: Any, _timeout: float) -> Any:
+            failure.trap(defer.CancelledError)
+            raise TimeoutError(f"no RPyC answer from {described} within {given:g} s")
+
+        dialling.addTimeout(timeout, reactor, timed_out)
+    return dialling

@@ -1,0 +1,127 @@
+"""
+Serving: `listen`, and the factory that makes a `Connection` for each client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from txremote.net.runner import ReactorRunner
+from txremote.net.transport import prepare
+from txremote.peer.access import AccessPolicy
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.peer.connection import Connection
+from txremote.peer.imports import ReleaseSweeper
+from txremote.service import check_service, instantiate
+
+_log = Logger("txremote")
+
+
+class ServingFactory(Factory):
+    """
+    Makes the connections of a listener.
+
+    Args:
+        reactor: The reactor they live in.
+        root: A service class, instantiated for each, or an instance for all.
+        config: Their switches.
+
+    Attributes:
+        connections: Those that are open.
+
+    Raises:
+        TypeError: the root is no service, or a switch is not known.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        root: Any,
+        config: ConnectionConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        self._root = check_service(root)
+        self._config = make_config(config)
+        self._reactor = reactor
+        self._runner = ReactorRunner(reactor)
+        self._policy = AccessPolicy(self._config)
+        self._sweeper = ReleaseSweeper(reactor)
+        self.connections: set[Connection] = set()
+
+    def buildProtocol(self, addr: Any) -> Connection | None:
+        """
+        Make a connection; None, which drops the client, if the service's
+        constructor raises.
+        """
+        try:
+            service = instantiate(self._root)
+        except Exception:
+            _log.failure("{root!r} could not be made for {peer}", root=self._root, peer=addr)
+            return None
+        connection = Connection(
+            service,
+            runner=self._runner,
+            config=self._config,
+            policy=self._policy,
+            clock=self._reactor,
+            sweeper=self._sweeper,
+            prepare=prepare,
+        )
+        connection.factory = self
+        self.connections.add(connection)
+        connection.when_disconnected().addCallback(
+            lambda _how: self.connections.discard(connection)
+        )
+        return connection
+
+    def close_all(self) -> Deferred[Any]:
+        """
+        Close every connection.
+
+        Returns:
+            A Deferred that fires when the last one has ended.
+        """
+        return DeferredList([connection.close() for connection in list(self.connections)])
+
+
+def listen(
+    endpoint: str | IStreamServerEndpoint,
+    root: Any,
+    *,
+    config: ConnectionConfig | Mapping[str, Any] | None = None,
+    reactor: Any = None,
+) -> Deferred[IListeningPort]:
+    """
+    Serve objects on an endpoint. To be called in the reactor's thread.
+
+    Args:
+        endpoint: A server endpoint, or its description as
+            `twisted.internet.endpoints.serverFromString` takes it, such as
+            ``"tcp:18861:interface=127.0.0.1"``. A description without
+            ``interface`` listens on every address of the machine.
+        root: A `Service` subclass, of which each connection gets an instance;
+            or an instance, which all share.
+        config: Switches, as a `ConnectionConfig` or a mapping.
+        reactor: The reactor; the running one if None.
+
+    Returns:
+        A Deferred of the port; `CannotListenError` where it is taken.
+
+    Raises:
+        TypeError: the root is no service, or a switch is not known.
+        ValueError: the description is none, or a switch is out of range.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    factory = ServingFactory(reactor, root, config)
+    if isinstance(endpoint, str):
+        endpoint = serverFromString(reactor, endpoint)
+    return endpoint.listen(factory)

@@ -1,0 +1,102 @@
+"""
+What is done to a transport once it is connected.
+
+Small requests must not wait for Nagle's algorithm, and a peer that has vanished
+without a word must be found: a stock RPyC client answers nothing while it is
+idle, so a ping would say nothing about it and TCP's own keepalive is what
+tells. See ``docs/wire.rst`` for what TLS needs.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import ITCPTransport
+
+from txremote.peer.outbox import Writing
+
+#: Seconds of silence after which TCP asks whether the peer is still there,
+#: seconds between two such questions, and how many may stay unanswered.
+KEEPALIVE_IDLE = 60
+KEEPALIVE_INTERVAL = 15
+KEEPALIVE_COUNT = 4
+
+#: Milliseconds that sent data may stay unacknowledged.
+USER_TIMEOUT = 120_000
+
+_OPTIONS = (
+    ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
+    ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
+    ("TCP_KEEPCNT", KEEPALIVE_COUNT),
+    ("TCP_USER_TIMEOUT", USER_TIMEOUT),
+)
+
+
+def is_tls(transport: Any) -> bool:
+    """
+    Tell whether a transport is TLS made by Twisted.
+    """
+    return _tls_write(transport) is not None
+
+
+def prepare(transport: Any) -> Writing:
+    """
+    Set a transport's options, and tell how it is to be written to.
+
+    TLS is written to record by record until the peer is known: Twisted merges
+    small writes into one record, and a stock RPyC peer would not see the second
+    of two frames in it until more bytes come.
+    """
+    separate = _tls_write(transport)
+    if ITCPTransport.providedBy(transport) or separate is not None:
+        _tune_tcp(transport)
+    if separate is None and isinstance(transport, FileDescriptor):
+        return Writing(push=partial(_push, transport))
+    return Writing(separate=separate)
+
+
+def _push(transport: FileDescriptor) -> None:
+    """
+    Send what a transport holds now, as asyncio's transports do.
+
+    The reactor would get round to it in its next turn; whoever waits at the
+    other end of a socket would wait for that turn as well. An error is left for
+    the reactor to find, which then ends the connection.
+    """
+    if transport.connected and not transport.disconnecting:
+        transport.doWrite()
+
+
+def _tune_tcp(transport: Any) -> None:
+    try:
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
+        handle = transport.getHandle()
+    except (AttributeError, OSError):  # TLS over something that is no socket
+        return
+    setsockopt = getattr(handle, "setsockopt", None)
+    if setsockopt is None or getattr(handle, "family", None) == socket.AF_UNIX:
+        return
+    for name, value in _OPTIONS:
+        option = getattr(socket, name, None)
+        if option is None:
+            continue
+        try:
+            setsockopt(socket.IPPROTO_TCP, option, value)
+        except OSError:  # not every system knows every option
+            continue
+
+
+def _tls_write(transport: Any) -> Callable[[bytes], None] | None:
+    try:
+        from twisted.protocols.tls import TLSMemoryBIOProtocol
+    except ImportError:  # without pyOpenSSL there is no TLS
+        return None
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        # the class's own write, beneath the one that gathers small writes
+        return partial(TLSMemoryBIOProtocol.write, transport)
+    return None

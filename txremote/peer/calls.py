@@ -1,0 +1,135 @@
+"""
+Our requests that wait for an answer.
+
+Every Deferred in here ends exactly once: with its answer, its time-out, its
+cancellation or the connection's loss. After any of the last three an answer
+that still comes finds no entry, so it is unboxed, its references are given
+back, and it is dropped.
+
+A connection gives all its timed calls the same time-out, so the order in which
+they were made is the order in which they expire: one queue and one timer,
+however many calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txremote.errors import AsyncResultTimeout
+
+
+class Clock(Protocol):
+    """
+    The part of `IReactorTime` that is used.
+    """
+
+    def seconds(self) -> float:
+        """
+        Return the time in seconds.
+        """
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> Any:  # noqa: A002
+        """
+        Call a function some seconds from now.
+        """
+
+
+class PendingCalls:
+    """
+    Request number -> Deferred.
+
+    Args:
+        clock: Where time-outs come from, or None for a connection without.
+        fire: Called with a Deferred and its result when that is due.
+        abandoned: Called with the number of a call that is waited for no more.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None,
+        fire: Callable[[Deferred[Any], Any], None],
+        abandoned: Callable[[int], None],
+    ) -> None:
+        self._clock = clock
+        self._fire = fire
+        self._abandoned = abandoned
+        self._numbers = count()
+        self._waiting: dict[int, Deferred[Any]] = {}
+        self._expiries: deque[tuple[float, float, int]] = deque()
+        self._timer: Any = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, timeout: float | None = None) -> tuple[int, Deferred[Any]]:
+        """
+        Return a new call's number and its Deferred.
+
+        Args:
+            timeout: Seconds, the same for every call that has one, or None.
+        """
+        number = next(self._numbers)
+
+        def cancelled(_deferred: Deferred[Any]) -> None:
+            if self._waiting.pop(number, None) is not None:
+                self._abandoned(number)
+
+        deferred = self._waiting[number] = Deferred(cancelled)
+        if timeout is not None and self._clock is not None:
+            for _ in range(2):  # answered ones at the front go as new ones come
+                if self._expiries and self._expiries[0][2] not in self._waiting:
+                    self._expiries.popleft()
+            self._expiries.append((self._clock.seconds() + timeout, timeout, number))
+            if self._timer is None:
+                self._timer = self._clock.callLater(timeout, self._expire)
+        return number, deferred
+
+    def pop(self, number: int) -> Deferred[Any] | None:
+        """
+        Return the Deferred of a call that is answered, or None if nobody waits.
+        """
+        return self._waiting.pop(number, None)
+
+    def fail_all(self, make_error: Callable[[], BaseException]) -> None:
+        """
+        End every call, each with an exception of its own.
+        """
+        self._expiries.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for deferred in waiting.values():
+            self._fire(deferred, Failure(make_error()))
+
+    def _expire(self) -> None:
+        assert self._clock is not None
+        self._timer = None
+        now = self._clock.seconds()
+        expired = []
+        while self._expiries:
+            when, timeout, number = self._expiries[0]
+            if number in self._waiting:
+                if when > now:
+                    self._timer = self._clock.callLater(when - now, self._expire)
+                    break
+                expired.append((timeout, number))
+            self._expiries.popleft()
+        for timeout, number in expired:
+            deferred = self._waiting.pop(number, None)
+            if deferred is not None:
+                self._abandoned(number)
+                self._fire(
+                    deferred,
+                    Failure(
+                        AsyncResultTimeout(
+                            f"no answer within {timeout:g} s (option sync_request_timeout)"
+                        )
+                    ),
+                )

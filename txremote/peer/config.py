@@ -1,0 +1,268 @@
+"""
+The switches of a connection: frozen, made before it and never changed by it.
+
+The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that
+configures an RPyC program configures a txremote one; the limits and a few
+switches are ours. Three defaults differ from RPyC's, each for safety:
+``include_local_traceback`` is None (only to peers on this machine),
+``include_local_version`` is False, ``safe_attrs`` is without ``__new__``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from txremote.wire.limits import DEFAULT_LIMITS, Limits
+
+# rpyc 6.0.2 DEFAULT_CONFIG["safe_attrs"], less __new__, which is no operator
+SAFE_ATTRS = frozenset(
+    [
+        "__abs__",
+        "__add__",
+        "__and__",
+        "__bool__",
+        "__cmp__",
+        "__contains__",
+        "__delitem__",
+        "__delslice__",
+        "__div__",
+        "__divmod__",
+        "__doc__",
+        "__eq__",
+        "__float__",
+        "__floordiv__",
+        "__ge__",
+        "__getitem__",
+        "__getslice__",
+        "__gt__",
+        "__hash__",
+        "__hex__",
+        "__iadd__",
+        "__iand__",
+        "__idiv__",
+        "__ifloordiv__",
+        "__ilshift__",
+        "__imod__",
+        "__imul__",
+        "__index__",
+        "__int__",
+        "__invert__",
+        "__ior__",
+        "__ipow__",
+        "__irshift__",
+        "__isub__",
+        "__iter__",
+        "__itruediv__",
+        "__ixor__",
+        "__le__",
+        "__len__",
+        "__long__",
+        "__lshift__",
+        "__lt__",
+        "__mod__",
+        "__mul__",
+        "__ne__",
+        "__neg__",
+        "__nonzero__",
+        "__oct__",
+        "__or__",
+        "__pos__",
+        "__pow__",
+        "__radd__",
+        "__rand__",
+        "__rdiv__",
+        "__rdivmod__",
+        "__repr__",
+        "__rfloordiv__",
+        "__rlshift__",
+        "__rmod__",
+        "__rmul__",
+        "__ror__",
+        "__rpow__",
+        "__rrshift__",
+        "__rshift__",
+        "__rsub__",
+        "__rtruediv__",
+        "__rxor__",
+        "__setitem__",
+        "__setslice__",
+        "__str__",
+        "__sub__",
+        "__truediv__",
+        "__xor__",
+        "next",
+        "__length_hint__",
+        "__enter__",
+        "__exit__",
+        "__next__",
+        "__format__",
+    ]
+)
+
+# Known to RPyC and without a meaning here: accepted, so that a mapping written
+# for RPyC needs no editing.
+_IGNORED = frozenset(
+    {
+        "close_catchall",
+        "connid",
+        "credentials",
+        "endpoints",
+        "instantiate_oldstyle_exceptions",
+        "propagate_KeyboardInterrupt_locally",
+        "propagate_SystemExit_locally",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionConfig:
+    """
+    How a connection behaves. Times are in seconds, sizes in bytes.
+
+    Attributes:
+        allow_safe_attrs: Whether the operators in ``safe_attrs`` are reachable.
+        allow_exposed_attrs: Whether exposed names are reachable.
+        allow_public_attrs: Whether every name without a leading ``_`` is.
+        allow_all_attrs: Whether every name is. Gives the peer everything.
+        safe_attrs: The operators that need no exposing.
+        exposed_prefix: The prefix that exposes a name.
+        allow_getattr: Whether attributes can be read.
+        allow_setattr: Whether attributes can be set.
+        allow_delattr: Whether attributes can be deleted.
+        allow_pickle: Whether the peer may have an object pickled, or pickle
+            references itself. Gives whoever unpickles to the other side.
+        include_local_traceback: Whether exceptions carry their traceback to
+            the peer: True, False, or None for peers on this machine (loopback,
+            UNIX socket, in memory).
+        include_local_version: Has no effect: the version is never told.
+        instantiate_custom_exceptions: Whether a remote exception's class is
+            looked up in modules that are loaded here.
+        import_custom_exceptions: Whether its module is imported for that.
+        log_exceptions: Whether an exception in an exposed method is logged
+            here, at debug level.
+        logger: A `logging.Logger` that gets those instead of Twisted's log.
+        sync_request_timeout: How long a blocking call waits, and how long a
+            call into a client that may be a stock RPyC one does. None: for ever.
+        before_closed: Called with the remote root before `Connection.close`
+            says good-bye.
+        bind_threads: Connecting only: whether the server runs with
+            ``RPYC_BIND_THREADS=true``.
+        call_timeout: How long an exposed coroutine or Deferred may take before
+            it is cancelled and the caller gets a `TimeoutError`. None: for ever.
+        compress: ``"auto"`` compresses what pays, to peers that are not on this
+            machine; True to all; False never. Compressed frames are always read.
+        max_frame: Longest payload of a frame that is read.
+        max_inflated: Longest payload after inflating.
+        max_depth: How deep tuples may nest.
+        max_int_digits: Most decimal digits of an int.
+        max_items: Most values in one frame.
+        max_calls: Most requests of the peer that may be unanswered at once.
+        max_exports: Most objects that the peer may hold references to.
+        max_unsent: Most bytes that may wait for a peer that does not read,
+            before it is disconnected.
+    """
+
+    allow_safe_attrs: bool = True
+    allow_exposed_attrs: bool = True
+    allow_public_attrs: bool = False
+    allow_all_attrs: bool = False
+    safe_attrs: frozenset[str] = SAFE_ATTRS
+    exposed_prefix: str = "exposed_"
+    allow_getattr: bool = True
+    allow_setattr: bool = False
+    allow_delattr: bool = False
+    allow_pickle: bool = False
+    include_local_traceback: bool | None = None
+    include_local_version: bool = False
+    instantiate_custom_exceptions: bool = False
+    import_custom_exceptions: bool = False
+    log_exceptions: bool = True
+    logger: Any = None
+    sync_request_timeout: float | None = 30
+    before_closed: Callable[[Any], object] | None = None
+    bind_threads: bool = False
+    call_timeout: float | None = None
+    compress: bool | str = "auto"
+    max_frame: int = DEFAULT_LIMITS.max_frame
+    max_inflated: int = DEFAULT_LIMITS.max_inflated
+    max_depth: int = DEFAULT_LIMITS.max_depth
+    max_int_digits: int = DEFAULT_LIMITS.max_int_digits
+    max_items: int = DEFAULT_LIMITS.max_items
+    max_calls: int = 10_000
+    max_exports: int = 1_000_000
+    max_unsent: int = 256 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "safe_attrs", frozenset(self.safe_attrs))
+        if self.compress not in (True, False, "auto"):
+            raise ValueError(f"compress is True, False or 'auto', not {self.compress!r}")
+        for name in ("sync_request_timeout", "call_timeout"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
+        for name in ("max_calls", "max_exports", "max_unsent"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a positive int, not {value!r}")
+        self.limits  # noqa: B018  # checks the rest, now and not at the first frame
+
+    @property
+    def limits(self) -> Limits:
+        """
+        The bounds on what is read, as the wire's own object.
+        """
+        return Limits(
+            max_frame=self.max_frame,
+            max_inflated=self.max_inflated,
+            max_depth=self.max_depth,
+            max_int_digits=self.max_int_digits,
+            max_items=self.max_items,
+        )
+
+    def but(self, **changes: Any) -> ConnectionConfig:
+        """
+        Return a copy with some switches changed.
+
+        Raises:
+            TypeError: a name is not known.
+        """
+        return make_config(changes, self)
+
+
+DEFAULT_CONFIG = ConnectionConfig()
+_NAMES = frozenset(field.name for field in dataclasses.fields(ConnectionConfig))
+
+
+def make_config(
+    config: ConnectionConfig | Mapping[str, Any] | None,
+    base: ConnectionConfig = DEFAULT_CONFIG,
+) -> ConnectionConfig:
+    """
+    Return the configuration that a user's argument means.
+
+    Args:
+        config: A configuration, a mapping of switches that differ from
+            ``base``, or None for ``base``.
+        base: The defaults.
+
+    Raises:
+        TypeError: a name is not known, or the argument is no mapping.
+        ValueError: a value is out of range.
+    """
+    if config is None:
+        return base
+    if isinstance(config, ConnectionConfig):
+        return config
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config is a ConnectionConfig or a mapping, not {type(config).__name__}")
+    changes = {name: value for name, value in config.items() if name not in _IGNORED}
+    unknown = [name for name in changes if name not in _NAMES]
+    if unknown:
+        close = get_close_matches(str(unknown[0]), _NAMES | _IGNORED, 1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        raise TypeError(f"no connection switch is called {unknown[0]!r}{hint}")
+    return dataclasses.replace(base, **changes)

@@ -1,0 +1,81 @@
+"""
+`current_call`: who is calling, for the exposed method that runs.
+
+It rests on a context variable, so it holds across the ``await`` of an exposed
+coroutine (Twisted runs each coroutine in a copy of the context it started in)
+and in the pool thread of a threaded method.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from txremote.peer.connection import Connection
+
+_current: ContextVar[CurrentCall] = ContextVar("txremote.current_call")
+
+
+class CurrentCall:
+    """
+    The call that an exposed method is answering.
+
+    Attributes:
+        connection: The `Connection` it came over.
+        deadline: When it will be cancelled (option ``call_timeout``), on the
+            connection's clock, or None.
+    """
+
+    __slots__ = ("connection", "deadline")
+
+    def __init__(self, connection: Connection, deadline: float | None = None) -> None:
+        self.connection = connection
+        self.deadline = deadline
+
+    @property
+    def peer(self) -> Any:
+        """
+        The address of the peer: an `IAddress`, such as `IPv4Address`.
+        """
+        transport = self.connection.transport
+        return None if transport is None else transport.getPeer()
+
+    @property
+    def peer_certificate(self) -> Any:
+        """
+        The peer's certificate on a TLS connection, else None.
+        """
+        fetch = getattr(self.connection.transport, "getPeerCertificate", None)
+        return fetch() if fetch is not None else None
+
+    @property
+    def avatar(self) -> Any:
+        """
+        Whom the peer has logged in as, or None where nobody logs in.
+        """
+        return self.connection.avatar
+
+    def time_left(self) -> float | None:
+        """
+        Return the seconds until the call is cancelled, or None if it never is.
+        """
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - self.connection.seconds())
+
+
+def current_call() -> CurrentCall:
+    """
+    Return the call that is being answered.
+
+    May be called in an exposed method, in a coroutine it started, and in a
+    threaded method's thread.
+
+    Raises:
+        RuntimeError: no exposed method is running here.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise RuntimeError("current_call() is for exposed methods while they run") from None

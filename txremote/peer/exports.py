@@ -1,0 +1,168 @@
+"""
+Exports: the objects of ours that the peer holds references to.
+
+Each time an object is boxed by reference its owner counts one more; the holder
+says with DEL or RELEASE how many of those it gives back. At zero the object is
+dropped. RPyC sends memory addresses as ids; to a peer they are opaque ints, so
+here they are counters, class ids and instance ids from one sequence: never
+reused, never 0, telling nothing.
+
+An id pack is ``(name, class id, instance id)``. The name is the class's module
+and name, by which a stock peer finds its ready-made proxies for builtin types.
+The instance id is 0 where the object is itself a class.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import weakref
+from itertools import count
+from typing import Any
+
+from txremote.errors import NotSendable
+from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
+from txremote.wire.consts import IdPack
+
+
+class Export:
+    """
+    One object that the peer holds.
+
+    Attributes:
+        target: The object.
+        pack: Its id pack.
+        boxed: The boxed reference to it, as it is sent.
+        count: How many times it was sent and not given back.
+        trouble: An exception that interrupted a BUFFITER, raised by the next.
+    """
+
+    __slots__ = ("boxed", "count", "pack", "target", "trouble")
+
+    def __init__(self, target: Any, pack: IdPack) -> None:
+        self.target = target
+        self.pack = pack
+        self.boxed = REMOTE_REF_HEAD + key_of(pack)
+        self.count = 0
+        self.trouble: BaseException | None = None
+
+    @property
+    def number(self) -> int:
+        """
+        What stands in for the object's address in its repr and its hash.
+        """
+        return self.pack[2] or self.pack[1]
+
+
+class ExportTable:
+    """
+    The objects that one connection has handed out.
+
+    Args:
+        most: How many there may be (option ``max_exports``).
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._numbers = count(1)
+        self._by_key: dict[bytes, Export] = {}
+        self._by_identity: dict[int, Export] = {}
+        # class -> (name, class id); by identity, for a metaclass may forbid
+        # hashing, and weak, for a class may be made anew for every call
+        self._classes: dict[int, tuple[str, int, weakref.ref[type]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def box(self, target: Any) -> bytes:
+        """
+        Return the boxed reference to an object, and count it as handed out.
+
+        Raises:
+            NotSendable: the peer holds too many objects already.
+        """
+        export = self._by_identity.get(id(target))
+        if export is None:
+            if len(self._by_key) >= self._most:
+                raise NotSendable(
+                    f"the peer holds {self._most} references already (option max_exports)"
+                )
+            export = Export(target, self._pack(target))
+            self._by_identity[id(target)] = export
+            self._by_key[export.boxed[2:]] = export
+        export.count += 1
+        return export.boxed
+
+    def find(self, key: bytes) -> Export | None:
+        """
+        Return the export that a key stands for, or None.
+        """
+        return self._by_key.get(key)
+
+    def of(self, target: Any) -> Export | None:
+        """
+        Return the export of an object, or None if the peer does not hold it.
+        """
+        return self._by_identity.get(id(target))
+
+    def give_back(self, export: Export, count: Any) -> None:
+        """
+        Take back references that the peer has dropped.
+
+        Raises:
+            ValueError: the count is no positive int, or more than were given.
+        """
+        if type(count) is not int or count < 1:
+            raise ValueError(f"a release of {count!r} references")
+        if count > export.count:
+            raise ValueError(f"a release of {count} references where {export.count} were given")
+        export.count -= count
+        if export.count == 0:
+            self._by_key.pop(export.boxed[2:], None)
+            self._by_identity.pop(id(export.target), None)
+
+    def clear(self) -> None:
+        """
+        Drop everything: the connection has ended.
+        """
+        self._by_key.clear()
+        self._by_identity.clear()
+        self._classes.clear()
+
+    def _pack(self, target: Any) -> IdPack:
+        if issubclass(type(target), type):
+            name, number = self._class(target)
+            return name, number, 0
+        name, class_number = self._class(type(target))
+        if type(target) is types.ModuleType:
+            # rpyc 6.0.2 get_id_pack: a module goes by its own name
+            name = str(getattr(target, "__name__", "module"))
+            if name not in sys.modules:
+                name = f"builtins.{name}"
+        return _short(name), class_number, next(self._numbers)
+
+    def _class(self, kind: type) -> tuple[str, int]:
+        known = self._classes.get(id(kind))
+        if known is not None and known[2]() is kind:
+            return known[0], known[1]
+        name = _short(f"{kind.__module__}.{kind.__name__}")
+        number = next(self._numbers)
+        identity = id(kind)
+        classes = self._classes
+
+        def forget(reference: weakref.ref[type]) -> None:
+            known = classes.get(identity)
+            if known is not None and known[2] is reference:
+                del classes[identity]
+
+        self._classes[identity] = (name, number, weakref.ref(kind, forget))
+        return name, number
+
+
+def _short(name: str) -> str:
+    """
+    Return a name that fits an id pack: 1 to 255 bytes of UTF-8.
+    """
+    if name.isascii() and 0 < len(name) < 256:
+        return name
+    return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore") or "?"

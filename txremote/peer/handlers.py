@@ -1,0 +1,308 @@
+"""
+What each request of the peer does: one function per handler number.
+
+A function gets the `Serving` context and the unboxed arguments, checks what it
+was given, asks the access policy, and gives a result or raises; a Deferred or
+a coroutine as the result is answered when it fires. None of them may reach an
+object except through ``serving.policy``.
+
+Where the object is itself a reference to some third peer's object, the request
+is passed on to its owner as it is: so an object may travel through a server,
+and be used through it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import pickle
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Protocol
+
+from txremote.peer.access import AccessPolicy
+from txremote.peer.config import ConnectionConfig
+from txremote.peer.exports import Export
+from txremote.peer.references import ReferenceTables
+from txremote.refs.reference import RemoteReference
+from txremote.wire.boxing import check_pack, key_of
+from txremote.wire.consts import (
+    FEATURES,
+    HANDLE_BUFFITER,
+    HANDLE_CALL,
+    HANDLE_CALLATTR,
+    HANDLE_CALLPATH,
+    HANDLE_CANCEL,
+    HANDLE_CMP,
+    HANDLE_CTXEXIT,
+    HANDLE_DEL,
+    HANDLE_DELATTR,
+    HANDLE_DIR,
+    HANDLE_GETATTR,
+    HANDLE_GETROOT,
+    HANDLE_HASH,
+    HANDLE_HELLO,
+    HANDLE_INSPECT,
+    HANDLE_INSTANCECHECK,
+    HANDLE_OLDSLICING,
+    HANDLE_PICKLE,
+    HANDLE_PING,
+    HANDLE_RELEASE,
+    HANDLE_REPR,
+    HANDLE_SETATTR,
+    HANDLE_STR,
+    HELLO_VERSION,
+)
+from txremote.wire.exceptions import load_exception
+
+#: Most items that one BUFFITER gives, however many were asked for.
+LARGEST_CHUNK = 1000
+
+
+class Serving(Protocol):
+    """
+    What the handlers know of the connection that they serve.
+    """
+
+    policy: AccessPolicy
+    config: ConnectionConfig
+    tables: ReferenceTables
+    root: Any
+
+    def hello_received(self, features: frozenset[str]) -> None:
+        """
+        The peer is a txremote, with these extensions.
+        """
+
+    def cancel(self, number: int) -> None:
+        """
+        Cancel what runs for a request.
+        """
+
+
+def _export(serving: Serving, obj: Any) -> Export:
+    export = serving.tables.exports.of(obj)
+    if export is None:
+        serving.policy.check_reference(obj)
+        raise TypeError("the object is no reference to an object here")
+    return export
+
+
+def _ping(serving: Serving, data: Any = None) -> Any:
+    return data
+
+
+def _getroot(serving: Serving) -> Any:
+    return serving.root
+
+
+def _getattr(serving: Serving, obj: Any, name: Any) -> Any:
+    return serving.policy.get(obj, name)
+
+
+def _setattr(serving: Serving, obj: Any, name: Any, value: Any) -> None:
+    serving.policy.set(obj, name, value)
+
+
+def _delattr(serving: Serving, obj: Any, name: Any) -> None:
+    serving.policy.delete(obj, name)
+
+
+def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
+    return serving.policy.callable(obj)(*args, **dict(kwargs))
+
+
+def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any = ()) -> Any:
+    if kwargs:
+        return serving.policy.get(obj, name)(*args, **dict(kwargs))
+    return serving.policy.get(obj, name)(*args)
+
+
+def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = ()) -> Any:
+    if type(names) is not tuple:
+        raise TypeError("CALLPATH takes a tuple of names")
+    for position, name in enumerate(names):
+        if type(obj) is RemoteReference:
+            # the rest of the path is at a third peer
+            rest = names[position:]
+            return obj._call(rest, args, dict(kwargs))
+        obj = serving.policy.get(obj, name)
+    if args is None:
+        return obj
+    return obj(*args, **dict(kwargs)) if names else _call(serving, obj, args, kwargs)
+
+
+def _repr(serving: Serving, obj: Any) -> str:
+    return serving.policy.repr(obj, _export(serving, obj).number)
+
+
+def _str(serving: Serving, obj: Any) -> str:
+    return serving.policy.repr(obj, _export(serving, obj).number, str)
+
+
+def _hash(serving: Serving, obj: Any) -> int:
+    return serving.policy.hash(obj, _export(serving, obj).number)
+
+
+def _cmp(serving: Serving, obj: Any, other: Any, operator: Any = "__cmp__") -> Any:
+    return serving.policy.comparison(obj, operator)(obj, other)
+
+
+def _dir(serving: Serving, obj: Any) -> tuple[str, ...]:
+    return serving.policy.names(obj)
+
+
+def _pickle(serving: Serving, obj: Any, protocol: Any) -> bytes:
+    if not serving.config.allow_pickle:
+        raise ValueError("pickling is disabled")  # rpyc 6.0.2's words
+    serving.policy.check_reference(obj)
+    return pickle.dumps(obj, protocol)
+
+
+def _inspect(serving: Serving, pack: Any) -> Any:
+    target = serving.tables.find_pack(key_of(check_pack(pack))).target
+    if type(target) is RemoteReference:
+        return target._connection.request(HANDLE_INSPECT, target._pack)
+    return serving.policy.methods(target)
+
+
+def _instancecheck(serving: Serving, obj: Any, other: Any) -> bool:
+    serving.policy.check_reference(obj)
+    if not issubclass(type(obj), type):
+        raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")
+    export = serving.tables.exports.find(key_of(check_pack(other)))
+    if export is None or export.pack[2] == 0:
+        return False
+    return issubclass(type(export.target), obj)
+
+
+def _buffiter(serving: Serving, obj: Any, count: Any) -> tuple[Any, ...]:
+    if type(count) is not int or count < 1:
+        raise ValueError(f"a chunk of {count!r} items")
+    export = _export(serving, obj)
+    advance = serving.policy.get(obj, "__next__")
+    del advance  # only the permission: islice calls the type's own
+    if export.trouble is not None:
+        trouble, export.trouble = export.trouble, None
+        raise trouble
+    items: list[Any] = []
+    try:
+        for item in islice(obj, min(count, LARGEST_CHUNK)):
+            items.append(item)
+    except Exception as trouble:
+        # the items before it must not be lost: they go now, it goes next
+        if not items:
+            raise
+        export.trouble = trouble
+    return tuple(items)
+
+
+def _oldslicing(
+    serving: Serving, obj: Any, attempt: Any, fallback: Any, start: Any, stop: Any, args: Any
+) -> Any:
+    try:
+        return serving.policy.get(obj, attempt)(slice(start, stop), *args)
+    except Exception:  # any refusal of a slice leads to the older method
+        end = (1 << 63) - 1 if stop is None else stop
+        return serving.policy.get(obj, fallback)(start, end, *args)
+
+
+def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
+    leave = serving.policy.get(obj, "__exit__")
+    if error is None or error is False:
+        return leave(None, None, None)
+    local = _local_exception(error)
+    return leave(type(local), local, None)
+
+
+def _local_exception(error: Any) -> BaseException:
+    """
+    Return an exception of the class that a peer named, without asking it more.
+    """
+    if isinstance(error, BaseException):
+        return error
+    if isinstance(error, type) and issubclass(error, BaseException):
+        return error()
+    if type(error) is not RemoteReference:
+        raise TypeError("a context is left with None or with an exception class")
+    module, _dot, name = error._pack[0].rpartition(".")
+    found = getattr(builtins, name, None) if module == "builtins" else None
+    if isinstance(found, type) and issubclass(found, BaseException):
+        try:
+            return found()
+        except Exception:  # a class that wants arguments, UnicodeDecodeError say
+            return found.__new__(found)
+    return load_exception(((module, name), (), (), ""))
+
+
+def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
+    exports = serving.tables.exports
+    exports.give_back(_export(serving, obj), count)
+
+
+def _release(serving: Serving, pairs: Any) -> None:
+    problems = []
+    for pack, count in pairs:
+        try:
+            export = serving.tables.find_pack(key_of(check_pack(pack)))
+            serving.tables.exports.give_back(export, count)
+        except (KeyError, ValueError) as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ValueError("; ".join(problems[:10]))
+
+
+def _hello(serving: Serving, version: Any, features: Any) -> tuple[int, tuple[str, ...]]:
+    if type(version) is not int or type(features) is not tuple:
+        raise TypeError("HELLO takes a version and a tuple of feature names")
+    serving.hello_received(frozenset(name for name in features if type(name) is str))
+    return HELLO_VERSION, FEATURES
+
+
+def _cancel(serving: Serving, number: Any) -> None:
+    if type(number) is int:
+        serving.cancel(number)
+
+
+Handler = Callable[..., Any]
+
+HANDLERS: dict[int, Handler] = {
+    HANDLE_PING: _ping,
+    HANDLE_GETROOT: _getroot,
+    HANDLE_GETATTR: _getattr,
+    HANDLE_DELATTR: _delattr,
+    HANDLE_SETATTR: _setattr,
+    HANDLE_CALL: _call,
+    HANDLE_CALLATTR: _callattr,
+    HANDLE_REPR: _repr,
+    HANDLE_STR: _str,
+    HANDLE_CMP: _cmp,
+    HANDLE_HASH: _hash,
+    HANDLE_DIR: _dir,
+    HANDLE_PICKLE: _pickle,
+    HANDLE_DEL: _del,
+    HANDLE_INSPECT: _inspect,
+    HANDLE_BUFFITER: _buffiter,
+    HANDLE_OLDSLICING: _oldslicing,
+    HANDLE_CTXEXIT: _ctxexit,
+    HANDLE_INSTANCECHECK: _instancecheck,
+    HANDLE_HELLO: _hello,
+    HANDLE_CANCEL: _cancel,
+    HANDLE_CALLPATH: _callpath,
+    HANDLE_RELEASE: _release,
+}
+
+#: Work on the connection itself: done as it arrives, never put in a lane.
+IN_ORDER = frozenset(
+    {
+        HANDLE_PING,
+        HANDLE_GETROOT,
+        HANDLE_DEL,
+        HANDLE_INSPECT,
+        HANDLE_HELLO,
+        HANDLE_CANCEL,
+        HANDLE_RELEASE,
+    }
+)
+
+#: Not about an object of ours, so nothing that could be passed on to its owner.
+NOT_FORWARDED = IN_ORDER | {HANDLE_CALLPATH}

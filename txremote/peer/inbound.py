@@ -1,0 +1,298 @@
+"""
+The peer's requests: decoded in order, run where the runner says, answered once.
+
+A request is unboxed the moment it arrives, even if it runs later elsewhere: an
+id means what it meant when it was sent. An answer that is still to come, a
+Deferred or a coroutine, holds nobody up; it may be cancelled by the peer, by
+``call_timeout``, and by the end of the connection, since nobody would get it.
+
+What is wrong with a request costs the peer that call. Only bytes that leave the
+stream's meaning in doubt cost it the connection, and `Connection` sees to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.peer.access import AccessPolicy
+from txremote.peer.calls import Clock
+from txremote.peer.config import ConnectionConfig
+from txremote.peer.context import CurrentCall, _current
+from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
+from txremote.peer.outbox import Outbox
+from txremote.peer.references import ReferenceTables
+from txremote.peer.runner import Runner
+from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.reference import RemoteReference
+from txremote.wire.brine import dump_into
+from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY
+from txremote.wire.exceptions import dump_exception
+
+_log = Logger("txremote")
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+
+
+class Request:
+    """
+    One request of the peer, decoded and not yet answered.
+    """
+
+    __slots__ = ("args", "handler", "inbound", "number", "sender")
+
+    def __init__(
+        self,
+        inbound: InboundCalls,
+        number: int,
+        sender: int,
+        handler: Handler,
+        args: tuple[Any, ...],
+    ) -> None:
+        self.inbound = inbound
+        self.number = number
+        self.sender = sender
+        self.handler = handler
+        self.args = args
+
+    def run(self) -> None:
+        """
+        Run it and answer it, in the connection's own context.
+        """
+        inbound = self.inbound
+        call = inbound.steady_call or inbound.timed_call()
+        token = _current.set(call)
+        try:
+            result = self.handler(inbound, *self.args)
+            if type(result) not in _PLAIN:
+                result = _awaited(result)
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            inbound.answer_error(self.number, self.sender, error)
+            return
+        finally:
+            _current.reset(token)
+        if type(result) is Deferred:
+            inbound.wait_for(self.number, self.sender, result, call)
+        else:
+            inbound.answer(self.number, self.sender, result)
+
+
+def _awaited(result: Any) -> Any:
+    """
+    Return a Deferred for whatever a method may return in place of its result.
+    """
+    kind = type(result)
+    if issubclass(kind, Deferred):
+        return result if kind is Deferred else result.addCallback(lambda value: value)
+    if kind is types.CoroutineType:
+        return Deferred.fromCoroutine(result)
+    if issubclass(kind, asyncio.Future):
+        return Deferred.fromFuture(result)
+    if kind is AsyncResult:
+        return result.deferred
+    return result
+
+
+class InboundCalls:
+    """
+    Serves the peer of one connection (`txremote.peer.handlers.Serving`).
+
+    Args:
+        connection: Whose peer it is.
+        root: What GETROOT gives.
+        config: The switches.
+        policy: The gate.
+        tables: What both sides hold of each other.
+        outbox: Where answers go.
+        runner: Where requests run.
+        clock: Where ``call_timeout`` comes from.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        root: Any,
+        config: ConnectionConfig,
+        policy: AccessPolicy,
+        tables: ReferenceTables,
+        outbox: Outbox,
+        runner: Runner,
+        clock: Clock | None,
+        hello_received: Callable[[frozenset[str]], None],
+    ) -> None:
+        self.root = root
+        self.config = config
+        self.policy = policy
+        self.tables = tables
+        self.hello_received = hello_received
+        self.show_tracebacks = bool(config.include_local_traceback)
+        self._connection = connection
+        self._outbox = outbox
+        self._runner = runner
+        self._clock = clock
+        self._running: dict[int, Deferred[Any]] = {}
+        self._unanswered = 0
+        # without a time limit, every call of a connection looks the same
+        limited = config.call_timeout is not None and clock is not None
+        self.steady_call = None if limited else CurrentCall(connection)
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def timed_call(self) -> CurrentCall:
+        """
+        Return what `current_call` gives to a request that starts now.
+        """
+        assert self._clock is not None and self.config.call_timeout is not None
+        deadline = self._clock.seconds() + self.config.call_timeout
+        return CurrentCall(self._connection, deadline)
+
+    def request_received(self, number: int, sender: int, handler: int, args: Any) -> None:
+        """
+        Start a request of the peer.
+
+        Args:
+            number: Its sequence number.
+            sender: The thread id that came with it.
+            handler: What is asked.
+            args: The unboxed arguments.
+        """
+        try:
+            self.tables.check_missing()
+            function = self._function(handler, args)
+        except Exception as error:
+            self.answer_error(number, sender, error)
+            return
+        request = Request(self, number, sender, function, args)
+        if handler in IN_ORDER:
+            request.run()
+        else:
+            self._runner.start(request)
+
+    def _function(self, handler: int, args: Any) -> Handler:
+        function = HANDLERS.get(handler)
+        if function is None:
+            raise KeyError(handler)  # what a stock peer says, too
+        if type(args) is not tuple:
+            raise TypeError("the arguments of a request are a tuple")
+        if len(self._running) >= self.config.max_calls:
+            raise RemoteProtocolError(
+                f"{self.config.max_calls} calls of this connection are unanswered "
+                "(option max_calls)",
+                "max_calls",
+            )
+        if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
+            owner = args[0]._connection
+            if owner is self._connection:
+                raise TypeError("the object is yours, not mine")
+            return lambda _serving, *args: owner.request(handler, *args)
+        return function
+
+    # -- answers
+
+    def wait_for(
+        self, number: int, sender: int, deferred: Deferred[Any], call: CurrentCall
+    ) -> None:
+        """
+        Answer a request when a Deferred fires.
+        """
+        if self._closed:
+            deferred.addErrback(lambda _failure: None)
+            deferred.cancel()
+            return
+        if not deferred.called and call.deadline is not None and self._clock is not None:
+            timeout = self.config.call_timeout
+            assert timeout is not None
+            deferred.addTimeout(timeout, self._clock)  # type: ignore[arg-type]
+        self._running[number] = deferred
+
+        def fired(result: Any) -> None:
+            if self._running.get(number) is deferred:
+                del self._running[number]
+            if isinstance(result, Failure):
+                error = result.value
+                if error.__traceback__ is None:
+                    error.__traceback__ = result.getTracebackObject()
+                if isinstance(error, defer.TimeoutError) and call.deadline is not None:
+                    error = TimeoutError(
+                        f"cancelled after {self.config.call_timeout:g} s (option call_timeout)"
+                    )
+                self.answer_error(number, sender, error)
+            else:
+                self.answer(number, sender, result)
+
+        deferred.addBoth(fired)
+
+    def answer(self, number: int, sender: int, result: Any) -> None:
+        """
+        Send a result. What cannot be sent is answered with an error that says so.
+        """
+        if self._closed:
+            return
+        body: list[bytes] = []
+        try:
+            self.tables.box(body, result)
+            self._outbox.answer(MSG_REPLY, number, sender, body)
+        except NotSendable as error:
+            self.tables.take_back()
+            self.answer_error(number, sender, error)
+
+    def answer_error(self, number: int, sender: int, error: BaseException) -> None:
+        """
+        Send an exception.
+        """
+        if self._closed:
+            return
+        if self.config.log_exceptions:
+            self._log_error(error)
+        body: list[bytes] = []
+        try:
+            dump_into(body, dump_exception(error, self.show_tracebacks))
+            self._outbox.answer(MSG_EXCEPTION, number, sender, body)
+        except NotSendable as problem:
+            # its arguments may be a mile deep; its name and the reason remain
+            plain = RuntimeError(f"{type(error).__name__}, which could not be sent: {problem}")
+            body = []
+            dump_into(body, dump_exception(plain, False))
+            self._outbox.answer(MSG_EXCEPTION, number, sender, body)
+
+    def _log_error(self, error: BaseException) -> None:
+        logger = self.config.logger
+        if logger is not None:
+            logger.debug("exception in a remote call", exc_info=error)
+        else:
+            _log.debug(
+                "a call of {peer} raised {kind}: {error}",
+                peer=CurrentCall(self._connection).peer,
+                kind=type(error).__name__,
+                error=error,
+            )
+
+    # -- the end
+
+    def cancel(self, number: int) -> None:
+        """
+        Cancel what runs for a request, if it still does.
+        """
+        deferred = self._running.get(number)
+        if deferred is not None:
+            deferred.cancel()
+
+    def stop(self) -> None:
+        """
+        Cancel everything: the connection has ended and nobody waits any more.
+        """
+        self._closed = True
+        running, self._running = self._running, {}
+        for deferred in running.values():
+            deferred.cancel()

@@ -1,0 +1,213 @@
+"""
+Frames on their way out.
+
+What one turn of dataReceived produces goes out in few writes: between `cork`
+and `uncork` frames only gather, a batch at a time, so that the peer can work on
+the first while the next is made. Outside of that each message is one write; a
+TCP transport merges those by itself. Where the transport can be made to send at
+once (`push`), a batch does not wait for the reactor's next turn.
+
+Three things can stand between a message and the transport:
+
+* The accepting side does not know its peer's dialect before the first frame
+  has come. Until then messages are held, without the bytes that depend on it.
+* A stock RPyC peer behind TLS polls its socket and not its TLS layer, so a
+  second frame within one TLS record is not seen until more bytes come. Toward
+  such a peer each frame is written by itself (`separate`).
+* A peer that does not read makes the transport's buffer grow. The transport
+  tells when that starts and ends (we are its push producer); past
+  ``max_unsent`` the peer is disconnected. Reading is never paused in turn: two
+  peers that both did that would wait for each other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from txremote.wire.brine import dump_int
+from txremote.wire.framing import compress_frame, frame_chunks
+from txremote.wire.messages import Dialect, reply_head
+
+# How much is gathered before it goes to the transport. A syscall for each batch
+# costs little by then, and what the peer does not take is counted early.
+_BATCH_FRAMES = 32
+_BATCH_BYTES = 1 << 18
+
+
+class Writing(NamedTuple):
+    """
+    What a kind of transport needs in writing to it.
+
+    Attributes:
+        separate: Writes a frame so that it is not merged with another; None
+            where merging does no harm.
+        push: Sends what was written without waiting for the reactor; None
+            where that cannot be done.
+    """
+
+    separate: Callable[[bytes], None] | None = None
+    push: Callable[[], object] | None = None
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """
+    Everything a connection writes.
+
+    Args:
+        dialect: What the peer speaks, or None until that is known.
+        max_unsent: Most bytes that may wait for a peer that does not read.
+    """
+
+    def __init__(self, dialect: Dialect | None, max_unsent: int) -> None:
+        self.dialect = dialect
+        self.compress = False
+        self.separate: Callable[[bytes], None] | None = None
+        self.push: Callable[[], object] | None = None
+        self._max_unsent = max_unsent
+        self._transport: Any = None
+        self._held: list[tuple[int, list[bytes]]] = []
+        self._frames: list[bytes] = []
+        self._gathered = 0
+        self._corked = False
+        self._full = False
+        self._unsent = 0
+
+    # -- the transport's side
+
+    def attach(self, transport: Any) -> None:
+        """
+        Start to write to a transport.
+        """
+        self._transport = transport
+        register = getattr(transport, "registerProducer", None)
+        if register is not None:
+            register(self, True)
+
+    def detach(self) -> None:
+        """
+        Drop what was not written: the connection has ended.
+        """
+        self._transport = None
+        self._held = []
+        self._frames = []
+
+    def finish(self) -> None:
+        """
+        Let the transport close when it has written what it has.
+
+        A transport does not close while it has a producer.
+        """
+        self.uncork()
+        unregister = getattr(self._transport, "unregisterProducer", None)
+        if unregister is not None:
+            unregister()
+
+    def pauseProducing(self) -> None:
+        """
+        Start to count: the transport's buffer has filled up.
+        """
+        self._full = True
+        self._unsent = 0
+
+    def resumeProducing(self) -> None:
+        """
+        Stop to count: the transport has written everything.
+        """
+        self._full = False
+
+    def stopProducing(self) -> None:
+        """
+        Do nothing: connectionLost follows.
+        """
+
+    # -- the connection's side
+
+    def know(self, dialect: Dialect) -> None:
+        """
+        Learn the peer's dialect, and write what was held for it.
+        """
+        self.dialect = dialect
+        held, self._held = self._held, []
+        for number, body in held:
+            self.request(number, body)
+
+    def request(self, number: int, body: list[bytes]) -> None:
+        """
+        Write a request, or hold it until the dialect is known.
+
+        Args:
+            number: Its sequence number.
+            body: ``(handler, boxed args)``, encoded.
+
+        Raises:
+            NotSendable: it is too long for a frame.
+        """
+        if self.dialect is None:
+            self._held.append((number, body))
+        else:
+            self._write(frame_chunks([self.dialect.request + dump_int(number), *body]))
+
+    def answer(self, kind: int, number: int, sender: int, body: list[bytes]) -> None:
+        """
+        Write a reply or an exception.
+
+        Args:
+            kind: ``MSG_REPLY`` or ``MSG_EXCEPTION``.
+            number: The sequence number of the request.
+            sender: The thread id that came with it.
+            body: The encoded arguments.
+
+        Raises:
+            NotSendable: it is too long for a frame.
+        """
+        assert self.dialect is not None  # it is known by whoever was asked
+        self._write(frame_chunks([reply_head(self.dialect, kind, number, sender), *body]))
+
+    def cork(self) -> None:
+        """
+        Gather frames from now on.
+        """
+        self._corked = True
+
+    def uncork(self) -> None:
+        """
+        Write the gathered frames.
+        """
+        self._corked = False
+        frames = self._frames
+        if frames and self._transport is not None:
+            self._frames = []
+            self._gathered = 0
+            if len(frames) == 1:
+                self._transport.write(frames[0])
+            else:
+                self._transport.write(b"".join(frames))
+            if self.push is not None and not self._full:
+                self.push()
+
+    def _write(self, frame: bytes) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if self.compress:
+            frame = compress_frame(frame)
+        if self._full:
+            self._unsent += len(frame)
+            if self._unsent > self._max_unsent:
+                transport.abortConnection()
+                return
+        if self.separate is not None:
+            self.separate(frame)
+        elif self._corked:
+            self._frames.append(frame)
+            self._gathered += len(frame)
+            if len(self._frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
+                self.uncork()
+                self._corked = True
+        else:
+            transport.write(frame)

@@ -1,0 +1,141 @@
+"""
+Both reference tables of a connection, as boxing asks for them.
+
+Boxing and unboxing are single passes that may stop half way, so two things are
+noted here while they go: which objects were counted as handed out (a message
+that is never sent has to take that back), and whether a key stood for nothing
+(the rest of the message is unboxed all the same, else the references that
+stand behind would be lost and never given back).
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txremote.errors import NotSendable
+from txremote.peer.exports import Export, ExportTable
+from txremote.peer.imports import ImportTable
+from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.wire.boxing import LOCAL_REF_HEAD, box_into, load_key
+from txremote.wire.brine import Budget
+from txremote.wire.limits import DEFAULT_LIMITS
+
+_NOT_VALUES: dict[type, str] = {
+    RemotePath: "a path is not its value",
+    types.CoroutineType: "a coroutine is not its result",
+}
+
+
+class ReferenceTables:
+    """
+    What one connection's peer holds of ours, and we of its.
+
+    Args:
+        owner: The connection, to know its own references by.
+        exports: What the peer holds.
+        imports: What we hold.
+    """
+
+    __slots__ = ("_boxed", "_owner", "exports", "imports", "missing")
+
+    def __init__(self, owner: Any, exports: ExportTable, imports: ImportTable) -> None:
+        self._owner = owner
+        self._boxed: list[bytes] = []
+        self.exports = exports
+        self.imports = imports
+        self.missing: bytes | None = None
+
+    def box(self, out: list[bytes], value: Any, *more: Any) -> None:
+        """
+        Append boxed values to a list of chunks, or leave no trace.
+
+        Raises:
+            NotSendable: one of them cannot travel.
+        """
+        if self._boxed:
+            self._boxed = []
+        try:
+            box_into(out, value, self)
+            for another in more:
+                box_into(out, another, self)
+        except NotSendable:
+            self.take_back()
+            raise
+
+    def take_back(self) -> None:
+        """
+        Undo the counting of the last `box`: its message is not sent.
+        """
+        boxed, self._boxed = self._boxed, []
+        for key in boxed:
+            export = self.exports.find(key)
+            if export is not None:
+                self.exports.give_back(export, 1)
+
+    # -- as boxing asks (txremote.wire.boxing.References)
+
+    def box_reference(self, value: Any) -> bytes:
+        """
+        Return the boxed reference to a value, and count it as handed out.
+
+        Raises:
+            NotSendable: it stands for a value that is still to come, or the
+                peer holds too many objects.
+        """
+        kind = type(value)
+        if kind is RemoteReference and value._connection is self._owner:
+            key: bytes = value._key
+            return LOCAL_REF_HEAD + key
+        if kind in _NOT_VALUES:
+            raise NotSendable(f"{_NOT_VALUES[kind]}: await it first")
+        if issubclass(kind, Deferred):
+            raise NotSendable("a Deferred is not its result: await it first")
+        boxed = self.exports.box(value)
+        self._boxed.append(boxed[2:])
+        return boxed
+
+    def unbox_local(self, key: bytes) -> Any:
+        """
+        Return the object of ours that a key stands for; None, and a note in
+        ``missing``, if it stands for nothing.
+        """
+        export = self.exports.find(key)
+        if export is None:
+            self.missing = key
+            return None
+        return export.target
+
+    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
+        """
+        Return the reference to the peer's object, and count it as taken in.
+        """
+        return self.imports.receive(key, data, pos)
+
+    def check_missing(self) -> None:
+        """
+        Raise if a key stood for nothing since the last time.
+
+        Raises:
+            KeyError: it did (what a stock peer raises, too).
+        """
+        if self.missing is not None:
+            key, self.missing = self.missing, None
+            pack = load_key(key, 0, Budget(DEFAULT_LIMITS, 0))
+            raise KeyError(f"no object here has the id {pack}: it was released, or never given")
+
+    def find_pack(self, key: bytes) -> Export:
+        """
+        Return the export that a key names by value.
+
+        Raises:
+            KeyError: it names none.
+        """
+        export = self.exports.find(key)
+        if export is None:
+            self.missing = key
+            self.check_missing()
+            raise AssertionError
+        return export

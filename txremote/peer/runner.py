@@ -1,0 +1,139 @@
+"""
+The seam: where the peer's requests run and where our results fire.
+
+A `Connection` is never entered by two threads at once, and knows of no thread.
+What differs between a reactor, a plain script and a service in worker threads
+is a `Runner`, given to it at construction:
+
+=================  ======================================================
+reactor            requests run and results fire at once
+a script's thread  both are queued while the connection's lock is held and
+                   run by the pump after it is released
+threaded service   requests go into the connection's lane, a worker thread,
+                   and their outcomes come back into the reactor
+=================  ======================================================
+
+Beyond those two verbs a runner knows how to *wait*, since that too is the
+thread's affair: it is what an `AsyncResult` leans on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from txremote.errors import WouldBlockReactor
+from txremote.peer.calls import Clock
+from txremote.refs.asyncresult import Driver, Waitable
+
+
+class Work(Protocol):
+    """
+    A request of the peer, decoded and not yet run.
+    """
+
+    def run(self) -> None:
+        """
+        Run it and answer it, in the connection's own context.
+        """
+
+
+class Runner(Driver, Protocol):
+    """
+    Where a connection's work happens, and how its results are waited for.
+    """
+
+    def start(self, work: Work) -> None:
+        """
+        See to it that a request is run, now or later.
+        """
+
+    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+        """
+        See to it that a Deferred gets its result, which may be a Failure.
+        """
+
+    def check_thread(self) -> None:
+        """
+        Raise `WrongThread` where a request may not be made from here.
+        """
+
+    def submit(self, function: Callable[[], Any]) -> None:
+        """
+        Call a function in the connection's context, from any thread.
+        """
+
+
+class ImmediateRunner:
+    """
+    Runs and fires at once, in whatever thread feeds the connection.
+
+    It is the whole of a reactor's runner but for the thread, and all that a
+    connection in memory needs.
+
+    Args:
+        clock: Where results get their expiry from, or None.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
+
+    def start(self, work: Work) -> None:
+        """
+        Run it now.
+        """
+        work.run()
+
+    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+        """
+        Fire it now. A Failure as the result starts the errbacks.
+        """
+        if not deferred.called:  # an earlier one's callback may have cancelled it
+            deferred.callback(result)
+
+    def check_thread(self) -> None:
+        """
+        Allow any thread.
+        """
+
+    def submit(self, function: Callable[[], Any]) -> None:
+        """
+        Call it now.
+        """
+        function()
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Refuse: nothing here could make the result come.
+        """
+        raise WouldBlockReactor(
+            "nothing drives this connection while it is waited for: await the result, "
+            "or pump the pair"
+        )
+
+    def look(self) -> None:
+        """
+        Do nothing: what has come has been served.
+        """
+
+    def seconds(self) -> float:
+        """
+        Return the clock's time.
+        """
+        return self._clock.seconds() if self._clock is not None else 0.0
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """
+        Arrange for a call by the clock.
+        """
+        if self._clock is None:
+            return None
+        call = self._clock.callLater(seconds, function)
+
+        def take_back() -> None:
+            if call.active():
+                call.cancel()
+
+        return take_back

@@ -1,0 +1,388 @@
+"""
+`AsyncResult`: RPyC's view of a result that is still to come, over any Deferred.
+
+It consumes the Deferred it is made from. A result *ends* once: with a value,
+an exception, or its expiry, which fires too (RPyC's never does): callbacks run
+and `deferred` fails with `AsyncResultTimeout`. What comes later is dropped.
+
+How to wait is not known here. A `Driver` knows, and there is one per facet: in
+a reactor the expiry is a timed call, and waiting in the reactor's own thread is
+refused, for nothing could then make the result come; a script's driver reads
+the socket meanwhile.
+
+An exception that nobody looks at is not logged, as in RPyC: a callback sent
+with `async_` is an event, and its result is nobody's. To have Twisted's
+"unhandled error" log, take `deferred`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python import threadable
+from twisted.python.components import registerAdapter
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txremote.errors import AsyncResultTimeout, RemoteStopIteration, WouldBlockReactor
+from txremote.interfaces import IAsyncResult
+
+_log = Logger("txremote")
+
+_ADVICE = (
+    "await the result, yield it from an inlineCallbacks function, or give it to "
+    "add_callback(): waiting here would stop the reactor that has to fetch it"
+)
+
+
+class Waitable(Protocol):
+    """
+    What a driver is told to wait for.
+    """
+
+    @property
+    def pending(self) -> bool:
+        """
+        Whether there is no result yet.
+        """
+
+    def add_callback(self, func: Callable[[Any], Any]) -> None:
+        """
+        Call a function when there is one.
+        """
+
+
+class Driver(Protocol):
+    """
+    What an `AsyncResult` leans on.
+    """
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Block until a result is not pending any more, or for some seconds.
+
+        Raises:
+            WouldBlockReactor: that would block the thread that does the work.
+        """
+
+    def look(self) -> None:
+        """
+        Serve what has already come, without waiting.
+        """
+
+    def seconds(self) -> float:
+        """
+        Return the time in seconds.
+        """
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """
+        Arrange for a call, from any thread; return what takes it back.
+
+        Returns:
+            None where nothing runs by itself, as in a script: the time-out is
+            then noticed at the next wait or look.
+        """
+
+
+class ReactorDriver:
+    """
+    Waits for what a running reactor brings, from any thread but its own.
+
+    Args:
+        reactor: The reactor, or None for the one that the program has installed
+            by the time it matters. None is never a reason to install one.
+    """
+
+    def __init__(self, reactor: Any = None) -> None:
+        self._given = reactor
+
+    @property
+    def _reactor(self) -> Any:
+        return self._given or sys.modules.get("twisted.internet.reactor")
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Block this thread until the reactor has brought a result.
+
+        Raises:
+            WouldBlockReactor: this is the reactor's thread, or none runs.
+        """
+        reactor = self._reactor
+        if reactor is None or not getattr(reactor, "running", True):
+            raise WouldBlockReactor(
+                "nothing can make this result come: no reactor is running, and it does "
+                "not belong to a blocking connection"
+            )
+        if threadable.isInIOThread():
+            raise WouldBlockReactor(_ADVICE)
+        arrived = threading.Event()
+        result.add_callback(lambda _result: arrived.set())
+        arrived.wait(timeout)
+
+    def look(self) -> None:
+        """
+        Do nothing: the reactor serves what comes by itself.
+        """
+
+    def seconds(self) -> float:
+        """
+        Return the reactor's time.
+        """
+        reactor = self._reactor
+        return float(reactor.seconds()) if reactor is not None else 0.0
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """
+        Arrange for a call by the reactor.
+        """
+        reactor = self._reactor
+        if reactor is None:
+            return None
+        return _later(reactor, seconds, function)
+
+
+def _later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    """
+    Call a function by the reactor, and return what takes that back.
+
+    Both may be done in any thread.
+    """
+    state: dict[str, Any] = {}
+
+    def start() -> None:
+        if not state.get("taken back"):
+            state["call"] = reactor.callLater(seconds, function)
+
+    def stop() -> None:
+        call = state.get("call")
+        if call is not None and call.active():
+            call.cancel()
+
+    def take_back() -> None:
+        state["taken back"] = True
+        _in_reactor(reactor, stop)
+
+    _in_reactor(reactor, start)
+    return take_back
+
+
+def _in_reactor(reactor: Any, function: Callable[[], None]) -> None:
+    if threadable.ioThread is None or threadable.isInIOThread():
+        function()
+    else:
+        reactor.callFromThread(function)
+
+
+@implementer(IAsyncResult)
+class AsyncResult:
+    """
+    A result that is still to come (``rpyc.core.async_.AsyncResult``).
+
+    Args:
+        deferred: What brings it; from now on it is this object's.
+        driver: How to wait for it and how to time it.
+
+    `add_callback`, `set_expiry` and the properties may be used from any thread;
+    callbacks run where the result arrives.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_deadline", "_driver", "_result", "_state", "_timer")
+
+    def __init__(self, deferred: Deferred[Any], driver: Driver | None = None) -> None:
+        self._driver: Driver = driver if driver is not None else ReactorDriver()
+        self._state = "pending"
+        self._result: Any = None
+        self._callbacks: deque[Callable[[AsyncResult], Any]] = deque()
+        self._deadline: float | None = None
+        self._timer: Callable[[], None] | None = None
+        deferred.addCallbacks(self._succeeded, self._failed)
+
+    # -- how it ends
+
+    def _succeeded(self, value: Any) -> None:
+        self._end("ready", value)
+
+    def _failed(self, failure: Failure) -> None:
+        self._end("error", failure)
+
+    def _expire(self) -> None:
+        self._end("expired", Failure(AsyncResultTimeout("result expired")))
+
+    def _end(self, state: str, result: Any) -> None:
+        if self._state != "pending":
+            return
+        self._result = result
+        self._state = state
+        timer, self._timer = self._timer, None
+        if timer is not None and state != "expired":
+            timer()
+        self._run_callbacks()
+
+    def _run_callbacks(self) -> None:
+        # Taken out one by one, so that each runs once even if it is added in
+        # one thread while the result arrives in another.
+        while self._callbacks:
+            try:
+                callback = self._callbacks.popleft()
+            except IndexError:
+                return
+            try:
+                callback(self)
+            except Exception:
+                # a callback is the user's, and the others must run all the same
+                _log.failure("a callback of {result!r} failed", result=self)
+
+    def _check_deadline(self) -> None:
+        if (
+            self._deadline is not None
+            and self._state == "pending"
+            and self._driver.seconds() >= self._deadline
+        ):
+            self._expire()
+
+    # -- what RPyC's has
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether there is a value or an exception.
+
+        In a script this serves what has come on the connection first.
+        """
+        self._check_deadline()
+        if self._state == "pending":
+            self._driver.look()
+        return self._state in ("ready", "error")
+
+    @property
+    def error(self) -> bool:
+        """
+        Whether there is an exception. Looks at the connection as `ready` does.
+        """
+        return self.ready and self._state == "error"
+
+    @property
+    def expired(self) -> bool:
+        """
+        Whether the expiry came before the result.
+        """
+        self._check_deadline()
+        return self._state == "expired"
+
+    @property
+    def value(self) -> Any:
+        """
+        The value. Waits for it where that is possible.
+
+        Raises:
+            AsyncResultTimeout: the result expired.
+            WouldBlockReactor: it is not there yet and this is the thread that
+                would have to fetch it.
+            Exception: what the call raised.
+        """
+        self.wait()
+        if self._state == "error":
+            raise _as_raised(self._result.value)
+        return self._result
+
+    def wait(self) -> None:
+        """
+        Wait until the result is there. Raises as `value` does, but not the
+        call's own exception.
+        """
+        self._check_deadline()
+        if self._state == "pending":
+            left = None
+            if self._deadline is not None:
+                left = max(0.0, self._deadline - self._driver.seconds())
+            self._driver.wait(self, left)
+            self._check_deadline()
+            if self._state == "pending" and self._deadline is not None:
+                self._expire()
+        if self._state == "expired":
+            raise AsyncResultTimeout("result expired")
+
+    def add_callback(self, func: Callable[[AsyncResult], Any]) -> None:
+        """
+        Call ``func(result)`` when the result is there, at once if it is already.
+
+        It is called for an exception and for an expiry too.
+        """
+        self._check_deadline()
+        self._callbacks.append(func)
+        if self._state != "pending":
+            self._run_callbacks()
+
+    def set_expiry(self, timeout: float | None) -> None:
+        """
+        Expire some seconds from now.
+
+        Args:
+            timeout: Seconds; None for never, which also takes an earlier expiry
+                back, if it has not come.
+        """
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+        if timeout is None:
+            self._deadline = None
+            return
+        self._deadline = self._driver.seconds() + timeout
+        if self._state == "pending":
+            self._timer = self._driver.call_later(max(0.0, timeout), self._expire)
+
+    # -- what a Twisted program wants besides
+
+    @property
+    def pending(self) -> bool:
+        """
+        Whether it has neither a value, nor an exception, nor expired yet.
+
+        Looks at nothing and serves nothing.
+        """
+        return self._state == "pending"
+
+    @property
+    def deferred(self) -> Deferred[Any]:
+        """
+        A new Deferred that fires with the result, or fails with the exception
+        or `AsyncResultTimeout`.
+        """
+        waiting: Deferred[Any] = Deferred()
+
+        def fire(result: AsyncResult) -> None:
+            if not waiting.called:
+                waiting.callback(result._result)
+
+        self.add_callback(fire)
+        return waiting
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self.deferred.__await__()
+
+    def __repr__(self) -> str:
+        self._check_deadline()
+        return f"<AsyncResult object ({self._state}) at 0x{id(self):08x}>"
+
+
+def _as_raised(error: BaseException) -> BaseException:
+    """
+    Return the exception as code that does not await meets it.
+    """
+    if isinstance(error, RemoteStopIteration):
+        return StopIteration(*error.args)
+    return error
+
+
+def _adapt(deferred: Deferred[Any]) -> AsyncResult:
+    return AsyncResult(deferred)
+
+
+registerAdapter(_adapt, Deferred, IAsyncResult)

@@ -1,0 +1,101 @@
+"""
+`async_` and `timed`: a call whose result is an `AsyncResult` (RPyC's
+``rpyc.utils.helpers``).
+
+RPyC's wrapper takes proxies only and has to be kept in a variable; these take
+any callable and may be used at once. They may be called from any thread: the
+call of a remote reference is handed to its connection's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+
+
+def _runner_of(target: Any) -> Any:
+    """
+    Return the runner of the connection that a remote callable belongs to.
+    """
+    base = target._base if isinstance(target, RemotePath) else target
+    if isinstance(base, LateReference):
+        return base.runner
+    if isinstance(base, RemoteReference):
+        return base._connection.runner
+    return None
+
+
+class async_:  # RPyC's name, which a class may carry as a function may
+    """
+    Make a callable give an `AsyncResult` at once instead of waiting.
+
+    Args:
+        proxy: A remote reference, one of its methods, or any other callable; a
+            callable that returns a Deferred or a coroutine fits too.
+
+    Raises:
+        TypeError: it is not callable.
+
+    Example::
+
+        result = async_(conn.root.crunch)(1000)
+        result.add_callback(lambda result: print(result.value))
+    """
+
+    __slots__ = ("__weakref__", "proxy")
+
+    def __init__(self, proxy: Callable[..., Any]) -> None:
+        if not callable(proxy):
+            raise TypeError(f"async_ takes a callable, not {proxy!r}")
+        self.proxy = proxy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> AsyncResult:
+        """
+        Start the call. Never raises what the call raises: the result has it.
+        """
+        runner = _runner_of(self.proxy)
+        if runner is None:
+            return AsyncResult(maybeDeferred(self.proxy, *args, **kwargs))
+        waiting: Deferred[Any] = Deferred()
+
+        def start() -> None:
+            maybeDeferred(self.proxy, *args, **kwargs).chainDeferred(waiting)
+
+        result = AsyncResult(waiting, runner)
+        runner.submit(start)
+        return result
+
+    def __repr__(self) -> str:
+        return f"async_({self.proxy!r})"
+
+
+class timed:  # RPyC's name
+    """
+    Make a callable give an `AsyncResult` that expires.
+
+    Args:
+        proxy: As `async_` takes it.
+        timeout: Seconds from the call on.
+    """
+
+    __slots__ = ("__weakref__", "proxy", "timeout")
+
+    def __init__(self, proxy: Callable[..., Any], timeout: float) -> None:
+        self.proxy = async_(proxy)
+        self.timeout = timeout
+
+    def __call__(self, *args: Any, **kwargs: Any) -> AsyncResult:
+        """
+        Start the call and the clock.
+        """
+        result = self.proxy(*args, **kwargs)
+        result.set_expiry(self.timeout)
+        return result
+
+    def __repr__(self) -> str:
+        return f"timed({self.proxy.proxy!r}, {self.timeout!r})"

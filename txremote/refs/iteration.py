@@ -1,0 +1,63 @@
+"""
+``async for`` over a remote iterable, in growing chunks.
+
+A round trip for each item would make a loop as slow as the network, so items
+are fetched with BUFFITER in chunks of 10, 20, 40, up to 1,000 (the figures of
+RPyC's `buffiter`). Leaving the loop early drops the remote iterator with what
+it had left.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txremote.errors import RemoteStopIteration
+from txremote.wire.consts import HANDLE_BUFFITER
+
+FIRST_CHUNK = 10
+LARGEST_CHUNK = 1000
+GROWTH = 2
+
+
+class RemoteIterator:
+    """
+    The asynchronous iterator of a remote object.
+
+    Args:
+        iterator: A Deferred of the reference to the peer's iterator.
+    """
+
+    def __init__(self, iterator: Deferred[Any]) -> None:
+        self._starting: Deferred[Any] | None = iterator
+        self._iterator: Any = None
+        self._items: deque[Any] = deque()
+        self._chunk = FIRST_CHUNK
+
+    def __aiter__(self) -> RemoteIterator:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._items:
+            await self._fetch()
+        return self._items.popleft()
+
+    async def _fetch(self) -> None:
+        if self._starting is not None:
+            starting, self._starting = self._starting, None
+            self._iterator = await starting
+        if self._iterator is None:
+            raise StopAsyncIteration
+        try:
+            items = await self._iterator._connection.request(
+                HANDLE_BUFFITER, self._iterator, self._chunk
+            )
+        except RemoteStopIteration:
+            items = ()
+        self._chunk = min(self._chunk * GROWTH, LARGEST_CHUNK)
+        if not items:
+            self._iterator = None  # gives the peer's iterator back
+            raise StopAsyncIteration
+        self._items.extend(items)

@@ -1,0 +1,155 @@
+"""
+What a program offers: `Service`, and `exposed`, which opens a name to peers.
+
+The shape is RPyC's (``rpyc.core.service``): a class whose names with the prefix
+``exposed_`` can be reached, ``on_connect`` and ``on_disconnect``, a service
+name. `exposed` does without the prefix and without a class decorator: it leaves
+the mark that RPyC's own decorator leaves, and the access policy looks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from zope.interface import implementer
+
+from txremote.interfaces import IService
+from txremote.peer.access import EXPOSED_MARK
+
+T = TypeVar("T")
+
+PREFIX = "exposed_"
+
+
+class _ExposedProperty(property):
+    """
+    A property that can carry the mark, which a plain one cannot.
+    """
+
+
+@overload
+def exposed(target: str) -> Callable[[T], T]: ...
+@overload
+def exposed(target: T) -> T: ...
+
+
+def exposed(target: Any) -> Any:
+    """
+    Open a method, a nested class, a property or a function to the peer.
+
+    Written above a ``def`` or a ``class`` within a class; the name stays as it
+    is. With a str, ``@exposed("prefix_")``, it marks for another prefix, as
+    RPyC's does (``rpyc.exposed``).
+
+    Raises:
+        TypeError: the target is neither callable nor a descriptor. A plain
+            value is exposed by its name: ``exposed_pi = 3.14``.
+    """
+    if isinstance(target, str):
+        prefix = target
+        return lambda marked: _mark(marked, prefix)
+    return _mark(target, PREFIX)
+
+
+def _mark(target: Any, prefix: str) -> Any:
+    if type(target) is property:
+        target = _ExposedProperty(target.fget, target.fset, target.fdel, target.__doc__)
+    if not (callable(target) or hasattr(target, "__get__")):
+        raise TypeError(
+            f"@exposed is for methods, classes and properties; expose a value of type "
+            f"{type(target).__name__} by its name: exposed_... = value"
+        )
+    setattr(target, EXPOSED_MARK, prefix)
+    return target
+
+
+@implementer(IService)
+class Service:
+    """
+    The base of what is offered to a peer (``rpyc.Service``).
+
+    Expose methods with `exposed` or by the prefix ``exposed_``. Hosted as a
+    class, each connection has an instance of its own; hosted as an instance, all
+    share it.
+
+    Attributes:
+        ALIASES: Names of the service, instead of the class's own.
+    """
+
+    ALIASES: tuple[str, ...] = ()
+
+    def on_connect(self, conn: Any) -> Any:
+        """
+        Called when a connection is made. Override at will; may be a coroutine.
+
+        An exception closes the connection.
+        """
+
+    def on_disconnect(self, conn: Any) -> Any:
+        """
+        Called when a connection has ended. Nothing can be sent any more.
+        """
+
+    def _rpyc_setattr(self, name: str, value: Any) -> None:
+        # rpyc 6.0.2 Service: attributes are set by the service alone, even where
+        # allow_setattr is on for other objects
+        raise AttributeError(f"cannot set {name!r}: a service's attributes are its own")
+
+    def _rpyc_delattr(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name!r}: a service's attributes are its own")
+
+    @classmethod
+    def get_service_aliases(cls) -> tuple[str, ...]:
+        """
+        Return the names of the service, in capitals.
+        """
+        if cls.ALIASES:
+            return tuple(str(name).upper() for name in cls.ALIASES)
+        name = cls.__name__.upper()
+        return (name.removesuffix("SERVICE"),)
+
+    @classmethod
+    def get_service_name(cls) -> str:
+        """
+        Return the first of the names.
+        """
+        return cls.get_service_aliases()[0]
+
+    exposed_get_service_aliases = get_service_aliases
+    exposed_get_service_name = get_service_name
+
+
+class VoidService(Service):
+    """
+    Offers nothing: what a client that only calls exposes.
+    """
+
+
+def is_service(candidate: Any) -> bool:
+    """
+    Tell whether a class or an instance can be hosted.
+    """
+    return callable(getattr(candidate, "on_connect", None)) and callable(
+        getattr(candidate, "on_disconnect", None)
+    )
+
+
+def check_service(candidate: Any) -> Any:
+    """
+    Return the candidate if it can be hosted.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if is_service(candidate):
+        return candidate
+    name = getattr(candidate, "__qualname__", None) or type(candidate).__qualname__
+    raise TypeError(f"{name} is no service: derive it from txremote.Service")
+
+
+def instantiate(service: Any) -> Any:
+    """
+    Return the service object for a new connection.
+    """
+    return service() if isinstance(service, type) else service

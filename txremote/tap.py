@@ -1,0 +1,235 @@
+"""
+``twistd txremote``: services hosted by Twisted's daemon.
+
+What a user gets wrong on the command line ends in one sentence that says what to
+do, and an exit status that is not 0. Everything is checked before the reactor
+runs: the service is imported, the endpoints are parsed, the ports are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NoReturn
+
+from twisted.application.service import MultiService
+from twisted.application.service import Service as TwistedService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.usage import Options as TwistedOptions
+
+from txremote.net.listen import ServingFactory
+from txremote.peer.config import make_config
+from txremote.service import check_service, is_service
+from txremote.wire.limits import DEFAULT_LIMITS
+
+DEFAULT_ENDPOINT = "tcp:18861:interface=127.0.0.1"
+
+_log = Logger("txremote")
+
+
+class Options(TwistedOptions):
+    """
+    The options of ``twistd txremote``.
+    """
+
+    synopsis = "[options]"
+    longdesc = "Serve Python objects to txremote and RPyC clients."
+
+    optParameters = [
+        [
+            "service",
+            "s",
+            None,
+            "What to serve: package.module.Class (one instance a connection), or "
+            "the name of an instance (shared by all). Found from the working directory too.",
+        ],
+        [
+            "max-frame",
+            None,
+            str(DEFAULT_LIMITS.max_frame),
+            "Longest message that is read from a client, in bytes.",
+        ],
+    ]
+
+    compData = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Where to listen, as a Twisted endpoint description; may be repeated.
+        [default: tcp:18861:interface=127.0.0.1]
+        """
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+
+def _stop(sentence: str) -> NoReturn:
+    raise SystemExit(f"txremote: {sentence}")
+
+
+def find_service(name: str) -> Any:
+    """
+    Import what a dotted name stands for, and check that it is a service.
+
+    Args:
+        name: ``package.module.Class``, or deeper.
+
+    Raises:
+        SystemExit: it cannot be imported or is no service; one sentence.
+    """
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    parts = name.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        _stop(f"--service takes package.module.Class, not {name!r}")
+    found, rest = _import_longest(parts)
+    for part in rest:
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [x for x in vars(found) if is_service(getattr(found, x, None))]
+            close = get_close_matches(part, names, 1) or names[:1]
+            hint = f": did you mean {close[0]!r}?" if close else ""
+            _stop(f"{getattr(found, '__name__', found)!r} has no {part!r}{hint}")
+    try:
+        return check_service(found)
+    except TypeError as problem:
+        _stop(str(problem))
+
+
+def _import_longest(parts: list[str]) -> tuple[Any, list[str]]:
+    for size in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:size])
+        try:
+            return import_module(module), parts[size:]
+        except ModuleNotFoundError as problem:
+            missing = problem.name or ""
+            if module != missing and not module.startswith(missing + "."):
+                _stop(f"importing {module!r} failed: it needs {missing!r}, which is not installed")
+        except Exception as problem:  # any code can be in a module
+            _stop(f"importing {module!r} failed: {type(problem).__name__}: {problem}")
+    _stop(
+        f"no module {parts[0]!r}, installed or in the working directory: "
+        "--service takes package.module.Class"
+    )
+
+
+class ListeningService(TwistedService):
+    """
+    One endpoint, served from start to stop.
+
+    Args:
+        endpoint: Where.
+        description: How the user wrote it.
+        factory: Makes the connections.
+    """
+
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, description: str, factory: ServingFactory
+    ) -> None:
+        self._endpoint = endpoint
+        self._description = description
+        self._factory = factory
+        self._port: IListeningPort | None = None
+        self._failed: Failure | None = None
+        self._starting: Deferred[Any] | None = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Take the port, before twistd gives up its privileges.
+
+        Raises:
+            SystemExit: it cannot be taken.
+        """
+        self._starting = self._endpoint.listen(self._factory)
+        self._starting.addCallbacks(self._listening, self._refused)
+        if self._failed is not None:
+            _stop(self._refusal(self._failed))
+
+    def startService(self) -> None:
+        """
+        Take the port, where nobody asked for that before.
+        """
+        super().startService()
+        if self._starting is None:
+            self.privilegedStartService()
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._port = port
+        host: Any = port.getHost()
+        where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
+        _log.info("txremote serves on {where} ({what})", where=where, what=self._description)
+
+    def _refused(self, failure: Failure) -> None:
+        self._failed = failure
+        if self.running:  # too late to exit with a sentence
+            _log.failure("txremote cannot listen", failure)
+
+    def _refusal(self, failure: Failure) -> str:
+        error = failure.value
+        if isinstance(error, CannotListenError):
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            return (
+                f"cannot listen on {self._description}: {reason}. "
+                "Choose another port with --listen, or stop what uses it"
+            )
+        return f"cannot listen on {self._description}: {error}"
+
+    async def _stop_all(self) -> None:
+        if self._port is not None:
+            port, self._port = self._port, None
+            stopping = port.stopListening()
+            if stopping is not None:
+                await stopping
+        await self._factory.close_all()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Give the port back and close every connection.
+        """
+        super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()
+        return Deferred.fromCoroutine(self._stop_all())
+
+
+def makeService(options: Options) -> MultiService:
+    """
+    Return the service that twistd runs (twisted.application.service.ServiceMaker).
+
+    Raises:
+        SystemExit: the options make no sense; one sentence.
+    """
+    from twisted.internet import reactor
+
+    if not options["service"]:
+        _stop("say what to serve: --service package.module.Class")
+    root = find_service(options["service"])
+    try:
+        config = make_config({"max_frame": int(options["max-frame"])})
+    except ValueError as problem:
+        _stop(f"--max-frame takes a number of bytes, not {options['max-frame']!r}: {problem}")
+    whole = MultiService()
+    for description in options["listen"] or [DEFAULT_ENDPOINT]:
+        try:
+            endpoint = serverFromString(reactor, description)
+        except Exception as problem:  # each kind of endpoint parses in its own way
+            _stop(
+                f"--listen {description}: {problem} "
+                "(write it as tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE)"
+            )
+        factory = ServingFactory(reactor, root, config)
+        ListeningService(endpoint, description, factory).setServiceParent(whole)
+    return whole

@@ -1,0 +1,244 @@
+"""
+For tests of users and our own: two connected ends in memory, no sockets.
+
+Nothing moves by itself. A call puts bytes into a pipe, `Pair.pump` carries
+them across until all is quiet, `Pair.advance` lets the fake clock run::
+
+    from txremote.testing import connected_pair
+
+    def test_add(self):
+        pair = connected_pair(server_root=Calculator)
+        d = pair.client.root.add(2, 3)
+        pair.pump()
+        assert self.successResultOf(d) == 5
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import ITransport
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.peer.connection import Connection
+from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.runner import ImmediateRunner
+from txremote.service import VoidService, check_service, instantiate
+from txremote.wire.messages import dialect_named
+
+T = TypeVar("T")
+
+
+@implementer(ITransport)
+class MemoryTransport:
+    """
+    One end of a pipe in memory.
+
+    Attributes:
+        written: What was written and not carried across yet.
+        disconnecting: Whether `loseConnection` was called.
+        aborted: Whether `abortConnection` was.
+    """
+
+    def __init__(self, address: Any = None) -> None:
+        self.written: deque[bytes] = deque()
+        self.disconnecting = False
+        self.aborted = False
+        self._address = address if address is not None else UNIXAddress("memory")
+
+    def write(self, data: bytes) -> None:
+        """
+        Put bytes into the pipe.
+        """
+        if not self.disconnecting:
+            self.written.append(data)
+
+    def writeSequence(self, data: Any) -> None:
+        """
+        Put bytes into the pipe.
+        """
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """
+        Close once what was written has been carried across.
+        """
+        self.disconnecting = True
+
+    def abortConnection(self) -> None:
+        """
+        Close without that.
+        """
+        self.disconnecting = self.aborted = True
+        self.written.clear()
+
+    def getPeer(self) -> Any:
+        """
+        Return the peer's address.
+        """
+        return self._address
+
+    def getHost(self) -> Any:
+        """
+        Return this end's address.
+        """
+        return self._address
+
+
+class Pair:
+    """
+    Two connections and what is between them. Made by `connected_pair`.
+
+    Attributes:
+        client: The connecting end.
+        server: The accepting end.
+        clock: The fake clock of both.
+    """
+
+    def __init__(self, client: Connection, server: Connection, clock: Clock) -> None:
+        self.client = client
+        self.server = server
+        self.clock = clock
+        self._open = True
+
+    def pump(self, chunk: int | None = None) -> int:
+        """
+        Carry bytes across until neither end has more to say.
+
+        Args:
+            chunk: Carry at most so many bytes at a time, to try what short
+                reads do. None: each write as it is.
+
+        Returns:
+            How many bytes were carried.
+        """
+        carried = 0
+        while self._open:
+            moved = 0
+            for source, target in ((self.client, self.server), (self.server, self.client)):
+                moved += self._carry(source, target, chunk)
+            carried += moved
+            if not moved:
+                self._close_if_asked()
+                break
+        return carried
+
+    def _carry(self, source: Connection, target: Connection, chunk: int | None) -> int:
+        transport: Any = source.transport
+        moved = 0
+        while transport.written:
+            data = transport.written.popleft()
+            moved += len(data)
+            step = chunk or len(data)
+            for start in range(0, len(data), step):
+                if not target.closed:
+                    target.dataReceived(data[start : start + step])
+        return moved
+
+    def _close_if_asked(self) -> None:
+        ends: list[Any] = [self.client, self.server]
+        if any(end.transport.disconnecting for end in ends):
+            aborted = any(end.transport.aborted for end in ends)
+            self._lose(ConnectionLost() if aborted else ConnectionDone())
+
+    def _lose(self, reason: Exception) -> None:
+        if self._open:
+            self._open = False
+            self.client.connectionLost(Failure(reason))
+            self.server.connectionLost(Failure(reason))
+
+    def advance(self, seconds: float) -> None:
+        """
+        Let the clock run, and carry across what that brings about.
+        """
+        self.clock.advance(seconds)
+        self.pump()
+
+    def lose(self, reason: Exception | None = None) -> None:
+        """
+        Break the connection, with what is in the pipe lost.
+
+        Args:
+            reason: What both ends are told; `ConnectionLost` if None.
+        """
+        self._lose(reason if reason is not None else ConnectionLost())
+
+    def result(self, deferred: Deferred[T]) -> T:
+        """
+        Pump, and return what a Deferred fired with.
+
+        Raises:
+            AssertionError: it has not fired.
+            Exception: what it failed with.
+        """
+        found: list[Any] = []
+        deferred.addBoth(found.append)
+        self.pump()
+        if not found:
+            raise AssertionError(f"no result yet: {deferred!r}")
+        if isinstance(found[0], Failure):
+            failure = found[0]
+            raise failure.value
+        return found[0]  # type: ignore[no-any-return]
+
+
+def connected_pair(
+    client_root: Any = VoidService,
+    server_root: Any = VoidService,
+    *,
+    config: ConnectionConfig | Mapping[str, Any] | None = None,
+    client_config: ConnectionConfig | Mapping[str, Any] | None = None,
+    server_config: ConnectionConfig | Mapping[str, Any] | None = None,
+    dialect: str = "6",
+    clock: Clock | None = None,
+    introduce: bool = True,
+) -> Pair:
+    """
+    Return two connected ends in memory.
+
+    Args:
+        client_root: What the connecting end offers, a service class or instance.
+        server_root: What the accepting end offers.
+        config: The switches of both.
+        client_config: Those of the connecting end, where they differ.
+        server_config: Those of the accepting end.
+        dialect: What the connecting end speaks, ``"6"`` or ``"5"``.
+        clock: The fake clock, if one is there already.
+        introduce: Whether the root has been fetched and HELLO said when this
+            returns; False leaves the pair as two ends that have said nothing.
+
+    Raises:
+        TypeError: a root is no service, or a switch is not known.
+    """
+    clock = clock if clock is not None else Clock()
+    client_switches = make_config(client_config if client_config is not None else config)
+    server_switches = make_config(server_config if server_config is not None else config)
+    client = Connection(
+        instantiate(check_service(client_root)),
+        runner=ImmediateRunner(clock),
+        config=client_switches,
+        dialect=dialect_named(dialect, client_switches.bind_threads),
+        clock=clock,
+        sweeper=ReleaseSweeper(clock),
+    )
+    server = Connection(
+        instantiate(check_service(server_root)),
+        runner=ImmediateRunner(clock),
+        config=server_switches,
+        clock=clock,
+        sweeper=ReleaseSweeper(clock),
+    )
+    server.makeConnection(MemoryTransport())
+    client.makeConnection(MemoryTransport())
+    pair = Pair(client, server, clock)
+    if introduce:
+        pair.result(client.introduce())
+    return pair

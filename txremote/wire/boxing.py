@@ -1,0 +1,265 @@
+"""
+Boxing: values and references to bytes and back, in one pass each way.
+
+A boxed value is a pair ``(label, payload)``:
+
+===== =========== ================ =============================================
+byte  label       payload          meaning
+===== =========== ================ =============================================
+51    VALUE       the value        brine can carry it whole
+52    TUPLE       boxed items      a tuple with something brine cannot carry
+53    LOCAL_REF   id pack          an object of the *receiver's*
+54    REMOTE_REF  id pack          an object of the *sender's*
+===== =========== ================ =============================================
+
+(the pair itself is a brined 2-tuple, so tag ``11`` stands before each label).
+An id pack is ``(name, class id, instance id)``. Everything here treats it as
+its *encoding*, a short `bytes` called the reference's key: both ends encode a
+pack the same way, so a table by key finds an object without decoding its pack.
+
+What a key stands for is not known here. A `References` object, which belongs
+to a connection, says so; it counts what is handed out and taken in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.wire.brine import (
+    Budget,
+    Undumpable,
+    _count_items,
+    dump,
+    dump_into,
+    dump_str,
+    load_value,
+    tuple_head,
+)
+from txremote.wire.consts import IdPack
+from txremote.wire.limits import DEFAULT_LIMITS
+
+VALUE_HEAD = b"\x11\x51"
+TUPLE_HEAD = b"\x11\x52"
+LOCAL_REF_HEAD = b"\x11\x53"
+REMOTE_REF_HEAD = b"\x11\x54"
+
+EMPTY_TUPLE = VALUE_HEAD + b"\x02"
+
+
+class References(Protocol):
+    """
+    What boxing asks of a connection.
+    """
+
+    def box_reference(self, value: Any) -> bytes:
+        """
+        Return the boxed reference to a value, and count it as handed out.
+        """
+
+    def unbox_local(self, key: bytes) -> Any:
+        """
+        Return the object of ours that a key stands for.
+
+        Raises:
+            LookupError: it stands for none.
+        """
+
+    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
+        """
+        Return the reference to the peer's object, and count it as taken in.
+        """
+
+
+# --- boxing -----------------------------------------------------------------
+
+
+def box_into(out: list[bytes], value: Any, references: References) -> None:
+    """
+    Append a boxed value to a list of chunks.
+
+    Raises:
+        NotSendable: some part of it is too deep, too long or not encodable.
+            What had been counted by ``references`` before that stays counted;
+            the caller discards it.
+    """
+    mark = len(out)
+    out.append(VALUE_HEAD)
+    try:
+        dump_into(out, value)
+    except Undumpable:
+        del out[mark:]
+    else:
+        return
+    if type(value) is tuple:
+        out.extend(_box_tuple(value, references, DEFAULT_LIMITS.max_depth)[1])
+    else:
+        out.append(references.box_reference(value))
+
+
+def _box_tuple(
+    items: tuple[Any, ...], references: References, depth: int
+) -> tuple[bool, list[bytes]]:
+    """
+    Box a tuple, looking at each part once however deep it nests.
+
+    Returns:
+        Whether brine can carry it whole, and the chunks: plain brine then, or
+        the boxed tuple.
+    """
+    if depth <= 0:
+        raise NotSendable("tuples nested too deep (option max_depth)")
+    plain = True
+    parts: list[tuple[bool, list[bytes]]] = []
+    for item in items:
+        if type(item) is tuple:
+            part = _box_tuple(item, references, depth - 1)
+        else:
+            chunks: list[bytes] = []
+            try:
+                dump_into(chunks, item)
+                part = (True, chunks)
+            except Undumpable:
+                part = (False, [references.box_reference(item)])
+        plain = plain and part[0]
+        parts.append(part)
+    out = [tuple_head(len(items))] if plain else [TUPLE_HEAD + tuple_head(len(items))]
+    for is_plain, chunks in parts:
+        if is_plain and not plain:
+            out.append(VALUE_HEAD)
+        out.extend(chunks)
+    return plain, out
+
+
+def box_name(name: str) -> bytes:
+    """
+    Return a str as a boxed value.
+    """
+    return VALUE_HEAD + dump_str(name)
+
+
+# --- unboxing ---------------------------------------------------------------
+
+
+def _int_end(data: bytes, pos: int) -> int:
+    tag = data[pos]
+    if 0x20 <= tag <= 0xEF:
+        return pos + 1
+    if tag == 0x16:
+        return pos + 2 + data[pos + 1]
+    raise RemoteProtocolError(f"an id that is no plain int at byte {pos}")
+
+
+def _key_end(data: bytes, pos: int) -> int:
+    """
+    Return where the id pack at ``pos`` ends, without decoding it.
+    """
+    if data[pos] != 0x12:
+        raise RemoteProtocolError(f"an id pack that is no 3-tuple at byte {pos}")
+    if data[pos + 1] != 0x08:
+        raise RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
+    tag = data[pos + 2]
+    if tag == 0x0E:
+        end = pos + 4 + data[pos + 3]
+    elif 0x0A <= tag <= 0x0D:
+        end = pos + tag - 6
+    else:  # rpyc names are module.Class: never empty, never 256 bytes long
+        raise RemoteProtocolError(f"a name of a strange length in an id pack at byte {pos + 2}")
+    return _int_end(data, _int_end(data, end))
+
+
+def unbox(
+    data: bytes, pos: int, depth: int, budget: Budget, references: References
+) -> tuple[Any, int]:
+    """
+    Decode the boxed value at a position, in the order in which it was sent.
+
+    Args:
+        data: The payload.
+        pos: Where the pair's tag stands.
+        depth: How many levels of nesting are still allowed.
+        budget: The payload's allowance, charged as it is used.
+        references: Whose tables give a key its meaning.
+
+    Returns:
+        The value and the position behind it (see `brine.load_value`).
+
+    Raises:
+        RemoteProtocolError: the bytes are no boxed value, or a limit was met.
+        LookupError: a key stands for no object of ours (IndexError included:
+            the payload ended within a tag).
+    """
+    if data[pos] != 0x11:
+        raise RemoteProtocolError(f"no boxed value at byte {pos}")
+    label = data[pos + 1]
+    pos += 2
+    if label == 0x51:
+        return load_value(data, pos, depth, budget)
+    if label == 0x52:
+        return _unbox_tuple(data, pos, depth, budget, references)
+    if label == 0x53 or label == 0x54:
+        end = _key_end(data, pos)
+        key = data[pos:end]
+        if label == 0x53:
+            return references.unbox_local(key), end
+        return references.unbox_remote(key, data, pos), end
+    raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
+
+
+def _unbox_tuple(
+    data: bytes, pos: int, depth: int, budget: Budget, references: References
+) -> tuple[Any, int]:
+    tag = data[pos]
+    if tag == 0x02:
+        return (), pos + 1
+    if not 0x10 <= tag <= 0x15:
+        raise RemoteProtocolError(f"label TUPLE without a tuple at byte {pos}")
+    count, pos = _count_items(data, pos + 1, tag)
+    if budget.counted:
+        budget.take(count)
+    if depth <= 0:
+        raise RemoteProtocolError(
+            f"nested deeper than {budget.limits.max_depth} at byte {pos} (option max_depth)",
+            "max_depth",
+        )
+    items = []
+    for _ in range(count):
+        item, pos = unbox(data, pos, depth - 1, budget, references)
+        items.append(item)
+    return tuple(items), pos
+
+
+def load_key(data: bytes, pos: int, budget: Budget) -> IdPack:
+    """
+    Decode the id pack whose key stands at ``pos``.
+
+    Raises:
+        RemoteProtocolError: it is not ``(str, int, int)``.
+    """
+    pack, _end = load_value(data, pos, 2, budget)
+    return check_pack(pack)
+
+
+def check_pack(pack: Any) -> IdPack:
+    """
+    Return the value if it is an id pack.
+
+    Raises:
+        RemoteProtocolError: it is not ``(str, int, int)``.
+    """
+    if (
+        type(pack) is tuple
+        and len(pack) == 3
+        and type(pack[0]) is str
+        and type(pack[1]) is int
+        and type(pack[2]) is int
+    ):
+        return pack
+    raise RemoteProtocolError("an id pack is (name, class id, instance id)")
+
+
+def key_of(pack: IdPack) -> bytes:
+    """
+    Return the key of an id pack: its encoding.
+    """
+    return dump(pack)

@@ -1,0 +1,480 @@
+"""
+Brine: immutable values to bytes and back.
+
+The layout is RPyC's. Dispatch is on the exact type of a value: a subclass of
+`int` or `str` is not carried, it goes by reference.
+
+====== ============================ ====== =====================================
+tag    value                        tag    value
+====== ============================ ====== =====================================
+00     None                         10-13  tuple of 1, 2, 3, 4 items
+01     ``b""``                      14     tuple, 1-byte count
+02     ``()``                       15     tuple, 4-byte count
+03 04  True, False                  16     int as decimal text, 1-byte length
+05     NotImplemented               17     int as decimal text, 4-byte length
+06     Ellipsis                     18     float, 8 bytes big-endian
+08     str: a bytes value, UTF-8    19     slice: a 3-tuple
+0a-0d  bytes of length 1, 2, 3, 4   1a     frozenset: a tuple
+0e     bytes, 1-byte length         1b     complex: two floats, 16 bytes
+0f     bytes, 4-byte length         20-ef  the int ``tag - 0x50``
+====== ============================ ====== =====================================
+
+Decoding goes by index over one `bytes`, without a stream object. The one rule:
+a value may *run past* the end unnoticed (Python's slices are forgiving), but
+then its end position is past the end too, and whoever decodes a whole payload
+compares the two. So only the memory that the input really has is ever taken,
+and a cut payload is never silently short as in RPyC.
+
+What is elsewhere: references (`txremote.wire.boxing`), and the message around
+a value (`txremote.wire.messages`).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.wire.limits import DEFAULT_LIMITS, Limits
+
+_U4 = struct.Struct("!L")
+_F8 = struct.Struct("!d")
+_C16 = struct.Struct("!dd")
+_unpack_u4 = _U4.unpack_from
+_unpack_f8 = _F8.unpack_from
+_unpack_c16 = _C16.unpack_from
+
+# rpyc 6.0.2 brine: ints outside -48..159 travel as decimal text
+IMMEDIATE_INTS: Final = {i: bytes([i + 0x50]) for i in range(-48, 160)}
+_SINGLETONS: Final[dict[type, bytes]] = {
+    type(None): b"\x00",
+    type(NotImplemented): b"\x05",
+    type(Ellipsis): b"\x06",
+}
+_U1: Final = [bytes([i]) for i in range(256)]
+
+# A frozenset of ints that all hash alike is built in quadratic time. A set that
+# was one at the sender has no equal items, so few hashes can coincide.
+_MOST_COLLISIONS = 1000
+
+
+class Undumpable(TypeError):
+    """
+    A value has a part that brine cannot carry, so it goes by reference.
+    """
+
+
+class Budget:
+    """
+    What is left of a payload's allowance while it is decoded.
+
+    Every value takes at least one byte, so a payload shorter than ``max_items``
+    cannot exceed it and is not counted at all: the common case costs nothing.
+
+    Attributes:
+        items: Values that may still be made, where they are counted.
+        counted: Whether this payload is long enough to count.
+        digits: Longest decimal int.
+        limits: Where the figures come from, for the error messages.
+    """
+
+    __slots__ = ("counted", "digits", "items", "limits")
+
+    def __init__(self, limits: Limits, size: int) -> None:
+        self.items = limits.max_items
+        self.counted = size > limits.max_items
+        self.digits = limits.max_int_digits
+        self.limits = limits
+
+    def take(self, count: int) -> None:
+        """
+        Charge a tuple's items, before the memory for them is taken.
+
+        Raises:
+            RemoteProtocolError: there are more than ``max_items`` allows.
+        """
+        self.items -= count
+        if self.items < 0:
+            raise RemoteProtocolError(
+                f"more than {self.limits.max_items} values in one frame (option max_items)",
+                "max_items",
+            )
+
+
+# --- encoding ---------------------------------------------------------------
+
+
+def _length_head(tag1: bytes, tag4: bytes, length: int) -> bytes:
+    if length < 256:
+        return tag1 + _U1[length]
+    if length > 0xFFFFFFFF:
+        raise NotSendable(f"{length} bytes or items: the wire counts up to 4294967295")
+    return tag4 + _U4.pack(length)
+
+
+def _bytes_head(length: int) -> bytes:
+    if length == 0:
+        return b"\x01"
+    if length < 5:
+        return _U1[9 + length]
+    return _length_head(b"\x0e", b"\x0f", length)
+
+
+def tuple_head(count: int) -> bytes:
+    """
+    Return the tag and count that open a tuple of ``count`` items.
+    """
+    if count < 5:
+        return _U1[0x0F + count] if count else b"\x02"
+    return _length_head(b"\x14", b"\x15", count)
+
+
+def dump_int(value: int) -> bytes:
+    """
+    Return the encoding of an int.
+
+    Raises:
+        NotSendable: it has more decimal digits than Python will print.
+    """
+    found = IMMEDIATE_INTS.get(value)
+    if found is not None:
+        return found
+    try:
+        text = b"%d" % value
+    except ValueError:
+        raise NotSendable(
+            f"an int of {value.bit_length()} bits: more decimal digits than "
+            "sys.get_int_max_str_digits() allows"
+        ) from None
+    size = len(text)
+    if size < 256:
+        return b"\x16" + _U1[size] + text
+    return _length_head(b"\x16", b"\x17", len(text)) + text
+
+
+def dump_str(value: str) -> bytes:
+    """
+    Return the encoding of a str.
+
+    Raises:
+        NotSendable: it holds lone surrogates, which UTF-8 cannot carry.
+    """
+    try:
+        text = value.encode()
+    except UnicodeEncodeError as problem:
+        raise NotSendable(f"a str that UTF-8 cannot carry: {problem}") from None
+    size = len(text)
+    if 4 < size < 256:
+        return b"\x08\x0e" + _U1[size] + text
+    return b"\x08" + _bytes_head(size) + text
+
+
+def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_depth) -> None:
+    """
+    Append the encoding of a value to a list of chunks.
+
+    Args:
+        out: The chunks; on an error some may have been added.
+        value: Any value.
+        depth: How many levels of nesting are still allowed.
+
+    Raises:
+        Undumpable: some part of it is of a type that brine does not carry.
+        NotSendable: its type is carried, but this value cannot be.
+    """
+    kind = type(value)
+    if kind is int:
+        found = IMMEDIATE_INTS.get(value)
+        out.append(dump_int(value) if found is None else found)
+    elif kind is str:
+        out.append(dump_str(value))
+    elif kind is tuple:
+        if depth <= 0:
+            raise NotSendable("tuples nested too deep (option max_depth)")
+        out.append(tuple_head(len(value)))
+        depth -= 1
+        for item in value:
+            # the two commonest kinds of item, without a call each
+            kind = type(item)
+            if kind is int:
+                found = IMMEDIATE_INTS.get(item)
+                out.append(dump_int(item) if found is None else found)
+            elif kind is str:
+                out.append(dump_str(item))
+            else:
+                dump_into(out, item, depth)
+    elif kind is bytes:
+        out.append(_bytes_head(len(value)))
+        out.append(value)
+    elif kind is bool:
+        out.append(b"\x03" if value else b"\x04")
+    elif kind is float:
+        out.append(b"\x18" + _F8.pack(value))
+    elif kind in _SINGLETONS:
+        out.append(_SINGLETONS[kind])
+    elif kind is slice:
+        out.append(b"\x19")
+        dump_into(out, (value.start, value.stop, value.step), depth)
+    elif kind is frozenset:
+        out.append(b"\x1a")
+        dump_into(out, tuple(value), depth)
+    elif kind is complex:
+        out.append(b"\x1b" + _C16.pack(value.real, value.imag))
+    else:
+        raise Undumpable(f"brine carries no {kind.__name__}")
+
+
+def dump(value: Any) -> bytes:
+    """
+    Return the encoding of a value.
+
+    Raises:
+        Undumpable: some part of it is of a type that brine does not carry.
+        NotSendable: its type is carried, but this value cannot be.
+    """
+    out: list[bytes] = []
+    dump_into(out, value)
+    return b"".join(out)
+
+
+def dumpable(value: Any) -> bool:
+    """
+    Tell whether `dump` would carry the value.
+    """
+    try:
+        dump_into([], value)
+    except (Undumpable, NotSendable):
+        return False
+    return True
+
+
+# --- decoding ---------------------------------------------------------------
+
+
+def _bytes_span(data: bytes, pos: int) -> tuple[int, int]:
+    """
+    Return where the contents of the bytes value at ``pos`` start and end.
+    """
+    tag = data[pos]
+    if tag == 0x0E:
+        return pos + 2, pos + 2 + data[pos + 1]
+    if 0x0A <= tag <= 0x0D:
+        return pos + 1, pos + tag - 8
+    if tag == 0x0F:
+        return pos + 5, pos + 5 + int(_unpack_u4(data, pos + 1)[0])
+    if tag == 0x01:
+        return pos + 1, pos + 1
+    raise RemoteProtocolError(f"a str with tag {tag:#04x} at byte {pos} where bytes belong")
+
+
+def _load_int(data: bytes, start: int, end: int, budget: Budget) -> int:
+    text = data[start:end]
+    digits = end - start
+    if digits < 19 and digits <= budget.digits and text.isdigit():
+        return int(text)  # the common case, with nothing left to go wrong
+    if digits > budget.digits + 1:
+        raise RemoteProtocolError(
+            f"an int of {digits} digits at byte {start}, more than {budget.digits} "
+            "(option max_int_digits)",
+            "max_int_digits",
+        )
+    # int() itself would take blanks, underscores and a plus sign
+    if not text.isdigit() and not (text[:1] == b"-" and text[1:].isdigit()):
+        raise RemoteProtocolError(f"an int that is no decimal text at byte {start}")
+    try:
+        return int(text)
+    except ValueError:
+        raise RemoteProtocolError(
+            f"an int of {digits} digits at byte {start}, more than "
+            "sys.get_int_max_str_digits() allows (option max_int_digits)",
+            "max_int_digits",
+        ) from None
+
+
+def _load_frozenset(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+    items, end = load_value(data, pos, depth, budget)
+    if type(items) is not tuple:
+        raise RemoteProtocolError(f"a frozenset without its tuple at byte {pos}")
+    try:
+        if len(items) - len({hash(item) for item in items}) > _MOST_COLLISIONS:
+            raise RemoteProtocolError(f"a frozenset of colliding items at byte {pos}")
+        return frozenset(items), end
+    except TypeError:  # slices cannot be hashed before Python 3.12
+        raise RemoteProtocolError(f"a frozenset with an unhashable item at byte {pos}") from None
+
+
+def _load_slice(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+    items, end = load_value(data, pos, depth, budget)
+    if type(items) is not tuple or len(items) != 3:
+        raise RemoteProtocolError(f"a slice without its three parts at byte {pos}")
+    return slice(*items), end
+
+
+def _too_deep(budget: Budget, pos: int) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"nested deeper than {budget.limits.max_depth} at byte {pos} (option max_depth)",
+        "max_depth",
+    )
+
+
+def load_items(
+    data: bytes, pos: int, count: int, depth: int, budget: Budget
+) -> tuple[tuple[Any, ...], int]:
+    """
+    Decode ``count`` values that stand one behind the other, as a tuple's do.
+
+    This is the loop where decoding spends its time, so the common kinds of
+    item are decoded in place; all others go through `load_value`. Arguments,
+    result and errors are those of `load_value`.
+    """
+    if depth <= 0:
+        raise _too_deep(budget, pos)
+    if budget.counted:
+        budget.take(count)
+    depth -= 1
+    items: list[Any] = []
+    append = items.append
+    for _ in range(count):
+        tag = data[pos]
+        if 0x20 <= tag <= 0xEF:
+            append(tag - 0x50)
+            pos += 1
+        elif tag == 0x08 and data[pos + 1] == 0x0E:
+            start = pos + 3
+            pos = start + data[pos + 2]
+            try:
+                append(data[start:pos].decode())
+            except UnicodeDecodeError:
+                raise _not_utf8(start) from None
+        elif tag == 0x16:
+            start = pos + 2
+            pos = start + data[pos + 1]
+            append(_load_int(data, start, pos, budget))
+        elif 0x10 <= tag <= 0x13:
+            item, pos = load_items(data, pos + 1, tag - 0x0F, depth, budget)
+            append(item)
+        else:
+            item, pos = load_value(data, pos, depth, budget)
+            append(item)
+    return tuple(items), pos
+
+
+def _not_utf8(start: int) -> RemoteProtocolError:
+    return RemoteProtocolError(f"a str that is no UTF-8 at byte {start}")
+
+
+def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
+    """
+    Return a tuple's count and where its items start, given its tag before ``pos``.
+    """
+    if tag < 0x14:
+        return tag - 0x0F, pos
+    if tag == 0x14:
+        return data[pos], pos + 1
+    count = int(_unpack_u4(data, pos)[0])
+    if count > len(data) - pos:
+        raise RemoteProtocolError(
+            f"truncated: a tuple of {count} items at byte {pos} of a payload of {len(data)} bytes"
+        )
+    return count, pos + 4
+
+
+def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+    """
+    Decode the value at a position.
+
+    Args:
+        data: The payload.
+        pos: Where the value's tag stands.
+        depth: How many levels of nesting are still allowed.
+        budget: The payload's allowance, charged as it is used.
+
+    Returns:
+        The value and the position behind it, which is past the end of ``data``
+        where the value was cut short: the caller compares.
+
+    Raises:
+        RemoteProtocolError: the bytes are no brine, or a limit was met.
+        IndexError, struct.error: the payload ended within a tag or a length.
+    """
+    tag = data[pos]
+    pos += 1
+    if tag >= 0x20:
+        if tag > 0xEF:
+            raise RemoteProtocolError(f"unknown tag {tag:#04x} at byte {pos - 1}")
+        return tag - 0x50, pos
+    if 0x10 <= tag <= 0x15:
+        count, pos = _count_items(data, pos, tag)
+        return load_items(data, pos, count, depth, budget)
+    if tag == 0x08:
+        start, end = _bytes_span(data, pos)
+        try:
+            return data[start:end].decode(), end
+        except UnicodeDecodeError:
+            raise _not_utf8(start) from None
+    if tag == 0x02:
+        return (), pos
+    if 0x0A <= tag <= 0x0F or tag == 0x01:
+        start, end = _bytes_span(data, pos - 1)
+        return data[start:end], end
+    if tag == 0x00:
+        return None, pos
+    if tag == 0x03:
+        return True, pos
+    if tag == 0x04:
+        return False, pos
+    if tag == 0x16:
+        start = pos + 1
+        end = start + data[pos]
+        return _load_int(data, start, end, budget), end
+    if tag == 0x18:
+        return _unpack_f8(data, pos)[0], pos + 8
+    if tag == 0x17:
+        start = pos + 4
+        end = start + _unpack_u4(data, pos)[0]
+        return _load_int(data, start, end, budget), end
+    if tag == 0x1B:
+        return complex(*_unpack_c16(data, pos)), pos + 16
+    if tag == 0x19 or tag == 0x1A:
+        if depth <= 0:
+            raise _too_deep(budget, pos)
+        loader = _load_slice if tag == 0x19 else _load_frozenset
+        return loader(data, pos, depth - 1, budget)
+    if tag == 0x05:
+        return NotImplemented, pos
+    if tag == 0x06:
+        return Ellipsis, pos
+    raise RemoteProtocolError(f"unknown tag {tag:#04x} at byte {pos - 1}")
+
+
+def truncated(data: bytes) -> RemoteProtocolError:
+    """
+    Return the error for a payload that ended within a value.
+    """
+    return RemoteProtocolError(f"truncated: the payload ends within a value at byte {len(data)}")
+
+
+def load(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """
+    Decode a whole payload that holds one value.
+
+    Args:
+        data: The bytes, all of them.
+        limits: What they may make us build.
+
+    Returns:
+        The value.
+
+    Raises:
+        RemoteProtocolError: they are not exactly one brined value, or a limit
+            was met. Nothing else is ever raised.
+    """
+    try:
+        value, end = load_value(data, 0, limits.max_depth, Budget(limits, len(data)))
+    except (IndexError, struct.error):
+        raise truncated(data) from None
+    if end > len(data):
+        raise truncated(data)
+    if end < len(data):
+        raise RemoteProtocolError(f"{len(data) - end} bytes behind the value, from byte {end}")
+    return value

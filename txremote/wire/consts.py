@@ -1,0 +1,63 @@
+"""
+The numbers of RPyC's protocol, under RPyC's names, and of our extensions.
+
+Plain ints, never ``IntEnum``: brine goes by exact type, and a member of an
+enum is not an ``int`` to it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Message kinds: the first byte of a payload (RPyC 6) or the first item of the
+# brined tuple (RPyC 5).
+MSG_REQUEST: Final = 1
+MSG_REPLY: Final = 2
+MSG_EXCEPTION: Final = 3
+
+# Labels of a boxed value.
+LABEL_VALUE: Final = 1
+LABEL_TUPLE: Final = 2
+LABEL_LOCAL_REF: Final = 3
+LABEL_REMOTE_REF: Final = 4
+
+# Handlers RPyC knows (rpyc.core.consts).
+HANDLE_PING: Final = 1
+HANDLE_CLOSE: Final = 2
+HANDLE_GETROOT: Final = 3
+HANDLE_GETATTR: Final = 4
+HANDLE_DELATTR: Final = 5
+HANDLE_SETATTR: Final = 6
+HANDLE_CALL: Final = 7
+HANDLE_CALLATTR: Final = 8
+HANDLE_REPR: Final = 9
+HANDLE_STR: Final = 10
+HANDLE_CMP: Final = 11
+HANDLE_HASH: Final = 12
+HANDLE_DIR: Final = 13
+HANDLE_PICKLE: Final = 14
+HANDLE_DEL: Final = 15
+HANDLE_INSPECT: Final = 16
+HANDLE_BUFFITER: Final = 17
+HANDLE_OLDSLICING: Final = 18
+HANDLE_CTXEXIT: Final = 19
+HANDLE_INSTANCECHECK: Final = 20
+
+# Ours. A stock peer answers a number it does not know with a KeyError and goes
+# on, so every extension is a new handler number and nothing else.
+HANDLE_HELLO: Final = 64
+HANDLE_CANCEL: Final = 65
+HANDLE_CALLPATH: Final = 66
+HANDLE_RELEASE: Final = 67
+
+HELLO_VERSION: Final = 1
+FEATURE_CANCEL: Final = "cancel"
+FEATURE_CALLPATH: Final = "callpath"
+FEATURE_RELEASE: Final = "release"
+FEATURES: Final = (FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE)
+
+# An exception message whose argument is this int is a bare StopIteration.
+EXC_STOP_ITERATION: Final = 1
+
+#: ``(name, class id, instance id)``: how a reference is written on the wire.
+IdPack = tuple[str, int, int]

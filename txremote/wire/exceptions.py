@@ -1,0 +1,242 @@
+"""
+Exceptions to tuples and back (RPyC calls this vinegar).
+
+An exception travels as `EXC_STOP_ITERATION` or as brine of ``((module, class
+name), args, ((attribute, value), ...), traceback text)``. What brine cannot
+carry travels as its repr, without memory addresses.
+
+The way back makes a class that is the named one *and* tells the remote
+traceback: a subclass whose ``str()`` has it appended, as in RPyC, so it shows
+wherever an exception is printed or logged, Twisted's log included. Only
+builtin subclasses of `Exception` and txremote's own errors are made by name;
+any other name gives a `GenericException` subclass that is called like it. A
+peer cannot raise `SystemExit` or `KeyboardInterrupt` here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from txremote import errors
+from txremote.errors import GenericException, RemoteProtocolError, RemoteStopIteration
+from txremote.wire.brine import dumpable
+from txremote.wire.consts import EXC_STOP_ITERATION
+
+TRACEBACK_DENIED = "<traceback denied>"
+# A version with another major number makes a stock peer append a warning to the
+# traceback, a value that is no str makes it fail (rpyc 6.0.2 vinegar.load).
+_VERSION = ("_remote_version", "<version denied>")
+
+_REMOTE_LINE = "\n\n========= Remote Traceback ({}) =========\n"
+_REMOTE_MARK = "========= Remote Traceback "
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}")
+_OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer", "")
+_MOST_ATTRIBUTES = 100
+_LONGEST_REPR = 10_000
+
+
+def without_addresses(text: str) -> str:
+    """
+    Return a repr without the memory addresses in it.
+    """
+    return _ADDRESS.sub("", text)
+
+
+def safe_repr(value: Any) -> str:
+    """
+    Return a value's repr without addresses, whatever its ``__repr__`` does.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # any code can be behind __repr__, and this is an error path
+        text = f"<unprintable {type(value).__name__}>"
+    return without_addresses(text[:_LONGEST_REPR])
+
+
+def _carried(value: Any) -> Any:
+    return value if dumpable(value) else safe_repr(value)
+
+
+def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
+    """
+    Give the public data attributes that can be set again at the other end.
+    """
+    seen = 0
+    for name in dir(error):
+        if name.startswith("_") or name in ("args", "add_note", "with_traceback"):
+            continue
+        try:
+            value = getattr(error, name)
+        except Exception:  # a property may raise anything; rpyc issue 108
+            continue
+        if callable(value):
+            continue
+        seen += 1
+        if seen > _MOST_ATTRIBUTES:
+            return
+        yield name, _carried(value)
+
+
+def dump_exception(error: BaseException, include_traceback: bool) -> Any:
+    """
+    Return an exception as the value that travels.
+
+    Args:
+        error: The exception; its ``__traceback__`` is what is shown.
+        include_traceback: Whether the peer may see the traceback.
+
+    Returns:
+        A value that brine carries.
+    """
+    kind = type(error)
+    if kind is StopIteration and not error.args:
+        return EXC_STOP_ITERATION
+    if kind is RemoteStopIteration:
+        return EXC_STOP_ITERATION
+    module = getattr(kind, "__module__", None)
+    name = kind.__name__
+    if isinstance(error, BaseExceptionGroup) and module == "builtins":
+        # a stock peer would call its __new__ without the arguments it needs
+        module = "exceptiongroup"
+    text = format_traceback(error) if include_traceback else TRACEBACK_DENIED
+    return (
+        (str(module), name),
+        tuple(_carried(arg) for arg in error.args),
+        (*_attributes(error), _VERSION),
+        text,
+    )
+
+
+def format_traceback(error: BaseException) -> str:
+    """
+    Return an exception's traceback as text that UTF-8 can carry.
+
+    The frames that led into the program's own code are txremote's and say
+    nothing about what went wrong, so they are left out.
+    """
+    told = error.__traceback__
+    while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
+        told = told.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, told))
+    except Exception:  # __str__ of a foreign exception may raise anything
+        text = f"<a traceback of {type(error).__name__} that could not be printed>"
+    return text.encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=512)
+def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
+    """
+    Return a subclass of an exception class that shows its remote traceback.
+    """
+
+    class Remote(base):  # type: ignore[valid-type,misc]
+        _remote_tb: str
+
+        def __str__(self) -> str:
+            try:
+                text = base.__str__(self)
+            except Exception:  # made without its arguments, it may be unprintable
+                text = "<unprintable exception>"
+            told = getattr(self, "_remote_tb", None)
+            if told:
+                text += _REMOTE_LINE.format(told.count(_REMOTE_MARK) + 1) + told
+            return text
+
+        def __repr__(self) -> str:
+            return str(self)
+
+    Remote.__name__ = base.__name__
+    Remote.__qualname__ = base.__qualname__
+    Remote.__module__ = base.__module__
+    return Remote
+
+
+@lru_cache(maxsize=512)  # bounded: the names are the peer's
+def _generic_class(full_name: str) -> type[Exception]:
+    return type(full_name, (GenericException,), {"__module__": "txremote.remote"})
+
+
+def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> type[Exception]:
+    found: Any = None
+    if module == "builtins":
+        found = getattr(builtins, name, None)
+    elif module == "txremote.errors":
+        found = getattr(errors, name, None)
+    elif instantiate:
+        if import_ and module not in sys.modules:
+            try:
+                __import__(module)
+            except Exception:  # the peer's module need not exist or work here
+                return _generic_class(f"{module}.{name}")
+        found = getattr(sys.modules.get(module), name, None)
+    if isinstance(found, type) and issubclass(found, Exception):
+        return found
+    return _generic_class(f"{module}.{name}")
+
+
+def load_exception(
+    value: Any, *, instantiate_custom: bool = False, import_custom: bool = False
+) -> Exception:
+    """
+    Rebuild an exception from what travelled.
+
+    Args:
+        value: The decoded value.
+        instantiate_custom: Whether classes of modules that are loaded here may
+            be made by name (RPyC's ``instantiate_custom_exceptions``).
+        import_custom: Whether a module may be imported for that (RPyC's
+            ``import_custom_exceptions``).
+
+    Returns:
+        The exception, not raised, with ``_remote_tb`` set to the traceback text.
+
+    Raises:
+        RemoteProtocolError: the value is no exception's.
+    """
+    if value == EXC_STOP_ITERATION and type(value) is int:
+        return RemoteStopIteration()
+    try:
+        (module, name), args, attributes, text = value
+        pairs = [(key, item) for key, item in attributes]
+    except (TypeError, ValueError):
+        raise RemoteProtocolError("an exception that is no 4-tuple") from None
+    if not (type(module) is type(name) is type(text) is str and type(args) is tuple):
+        raise RemoteProtocolError("an exception with parts of a wrong type")
+    if module == "builtins" and name == "StopIteration":
+        return RemoteStopIteration(*args)
+    base = _known_class(module, name, instantiate_custom, import_custom)
+    error = _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
+    assert error is not None
+    for key, item in pairs:
+        if type(key) is str and not key.startswith("_") and key not in _KEPT:
+            try:
+                setattr(error, key, item)
+            except Exception:  # a property without a setter, or with a strict one
+                continue
+    error._remote_tb = text  # type: ignore[attr-defined]
+    return error
+
+
+_KEPT = frozenset({"args", "add_note", "with_traceback"})
+
+
+def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
+    """
+    Make an exception without calling its ``__init__``, as unpickling would.
+    """
+    kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
+    try:
+        error = kind.__new__(kind)
+        error.args = args
+    except Exception:  # __new__ may need arguments (ExceptionGroup's does)
+        return None
+    return error

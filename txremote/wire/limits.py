@@ -1,0 +1,51 @@
+"""
+How much a peer may ask this side to read, inflate, nest or count.
+
+One frozen object, made before the connection and never changed by it. Each
+limit is checked *before* the memory it guards is taken, and the error of each
+names the option to raise.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    The bounds on what is read from a peer.
+
+    Attributes:
+        max_frame: Longest payload of one frame, in bytes as it travels.
+        max_inflated: Longest payload after inflating, in bytes.
+        max_depth: How deep tuples, slices and frozensets may nest.
+        max_int_digits: Most decimal digits of one int. CPython itself refuses
+            more than ``sys.get_int_max_str_digits()``.
+        max_items: Most values in one frame, counted over all its tuples.
+    """
+
+    max_frame: int = 64 * 1024 * 1024
+    max_inflated: int = 64 * 1024 * 1024
+    max_depth: int = 100
+    max_int_digits: int = 4300
+    max_items: int = 2_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("max_frame", "max_inflated", "max_depth", "max_int_digits", "max_items"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a positive int, not {value!r}")
+        if self.max_frame > 0xFFFFFFFF:
+            raise ValueError("max_frame is at most 4294967295 bytes: a frame's length is 32 bits")
+        if self.max_depth > 250:
+            raise ValueError("max_depth is at most 250: the decoder recurses once per level")
+        most = sys.get_int_max_str_digits()
+        if most and self.max_int_digits > most:
+            raise ValueError(
+                f"max_int_digits is at most {most} here: raise sys.set_int_max_str_digits() first"
+            )
+
+
+DEFAULT_LIMITS = Limits()
