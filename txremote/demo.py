@@ -66,7 +66,7 @@ class DemoService(txremote.Service):
 
         for number in range(start, 0, -1):
             await tell(number)
-            await deferLater(reactor, 0.05)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.05)
         return "lift-off"
 
     def not_exposed(self) -> None:

@@ -61,7 +61,7 @@ class Options(TwistedOptions):
     compData = None
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = []
 
     def opt_listen(self, endpoint: str) -> None:
@@ -162,7 +162,7 @@ class ListeningService(TwistedService):
         """
         Take the port, where nobody asked for that before.
         """
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         if self._starting is None:
             self.privilegedStartService()
 
@@ -199,7 +199,7 @@ class ListeningService(TwistedService):
         """
         Give the port back and close every connection.
         """
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         if self._starting is not None:
             self._starting.cancel()
         return Deferred.fromCoroutine(self._stop_all())
@@ -231,5 +231,5 @@ def makeService(options: Options) -> MultiService:
                 "(write it as tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE)"
             )
         factory = ServingFactory(reactor, root, config)
-        ListeningService(endpoint, description, factory).setServiceParent(whole)
+        ListeningService(endpoint, description, factory).setServiceParent(whole)  # type: ignore[no-untyped-call]
     return whole

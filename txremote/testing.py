@@ -185,8 +185,8 @@ class Pair:
         if not found:
             raise AssertionError(f"no result yet: {deferred!r}")
         if isinstance(found[0], Failure):
-            failure = found[0]
-            raise failure.value
+            error: Any = found[0].value
+            raise error
         return found[0]  # type: ignore[no-any-return]
 
 
@@ -236,8 +236,8 @@ def connected_pair(
         clock=clock,
         sweeper=ReleaseSweeper(clock),
     )
-    server.makeConnection(MemoryTransport())
-    client.makeConnection(MemoryTransport())
+    server.makeConnection(MemoryTransport())  # type: ignore[no-untyped-call]
+    client.makeConnection(MemoryTransport())  # type: ignore[no-untyped-call]
     pair = Pair(client, server, clock)
     if introduce:
         pair.result(client.introduce())

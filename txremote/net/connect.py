@@ -117,16 +117,14 @@ def connect(
         raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
     switches = make_config(config)
     check_service(service)
-    described = endpoint
-    if isinstance(endpoint, str):
-        endpoint = clientFromString(reactor, endpoint)
-    dialling = Deferred.fromCoroutine(_dial(endpoint, reactor, service, switches, dialect))
+    where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    dialling = Deferred.fromCoroutine(_dial(where, reactor, service, switches, dialect))
     if timeout is not None:
         given = timeout
 
         def timed_out(failure: Any, _timeout: float) -> Any:
             failure.trap(defer.CancelledError)
-            raise TimeoutError(f"no RPyC answer from {described} within {given:g} s")
+            raise TimeoutError(f"no RPyC answer from {endpoint} within {given:g} s")
 
         dialling.addTimeout(timeout, reactor, timed_out)
     return dialling

@@ -122,6 +122,6 @@ def listen(
     if reactor is None:
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config)
-    if isinstance(endpoint, str):
-        endpoint = serverFromString(reactor, endpoint)
-    return endpoint.listen(factory)
+    where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    listening: Deferred[IListeningPort] = where.listen(factory)
+    return listening

@@ -354,7 +354,10 @@ class AccessPolicy:
         """
         self.check_reference(obj)
         kind = type(obj)
-        if kind.__repr__ is object.__repr__ and (render is repr or kind.__str__ is object.__str__):
+        default: Any = object
+        if kind.__repr__ is default.__repr__ and (
+            render is repr or kind.__str__ is default.__str__
+        ):
             return f"<{kind.__module__}.{kind.__qualname__} object #{number}>"
         return without_addresses(render(obj))
 

@@ -231,11 +231,13 @@ class Connection(Protocol):
         Called by the transport when the connection has ended.
         """
         self.closed = True
-        self._ended = reason.value
+        error: Any = reason.value
+        ended: BaseException = error
+        self._ended = ended
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        self._lost_why = self._farewell or _explain(reason.value, self._reader.at_boundary)
+        self._lost_why = self._farewell or _explain(ended, self._reader.at_boundary)
         self._outbox.detach()
         self._inbound.stop()
         self._calls.fail_all(lambda: ConnectionLost(self._lost_why))
@@ -247,7 +249,7 @@ class Connection(Protocol):
             _log.failure("{service!r}.on_disconnect failed", service=self.service)
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
-            watcher.callback(self._ended)
+            watcher.callback(ended)
 
     # -- what a user does with a connection
 

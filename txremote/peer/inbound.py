@@ -220,7 +220,7 @@ class InboundCalls:
             if self._running.get(number) is deferred:
                 del self._running[number]
             if isinstance(result, Failure):
-                error = result.value
+                error: Any = result.value
                 if error.__traceback__ is None:
                     error.__traceback__ = result.getTracebackObject()
                 if isinstance(error, defer.TimeoutError) and call.deadline is not None:
