@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError
 from twisted.internet.task import react
+from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
@@ -39,7 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
     call.add_argument("name", help="what: a method or an attribute of the service; a.b goes deeper")
     call.add_argument(
-        "args", nargs="*", help="Python literals (2, 1.5, '[1, 2]'); what is none is a str"
+        "args",
+        nargs="*",
+        default=[],
+        help="Python literals (2, 1.5, '[1, 2]'); what is none is a str",
     )
     call.add_argument(
         "-k",
@@ -106,12 +109,12 @@ async def _call_once(
 ) -> int:
     try:
         connection = await connect(options.endpoint, timeout=options.timeout, reactor=reactor)
-    except (ConnectError, ConnectionLost, TimeoutError, ValueError) as problem:
+    except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
         _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
         return NOT_MADE
     path = RemotePath(connection.root, tuple(options.name.split(".")))
     calling = Deferred.fromCoroutine(_outcome(connection, path, args, keywords))
-    calling.addTimeout(options.timeout, reactor)
+    calling.addTimeout(options.timeout, reactor, _no_answer)
     try:
         print(await calling)
     except ConnectionLost as problem:
@@ -145,11 +148,11 @@ async def _outcome(
     return repr(result)
 
 
+def _no_answer(_result: str | Failure, seconds: float) -> Failure:
+    return Failure(TimeoutError(f"no answer within {seconds:g} s"))
+
+
 def _print_error(problem: Exception, options: argparse.Namespace) -> None:
-    if isinstance(problem, TimeoutError) or type(problem).__name__ == "TimeoutError":
-        text = str(problem) or f"no answer within {options.timeout:g} s"
-        print(f"TimeoutError: {text}", file=sys.stderr)
-        return
     told = getattr(problem, "_remote_tb", None)
     if options.traceback and told:
         print(told.rstrip(), file=sys.stderr)

@@ -160,10 +160,11 @@ class _Server(ProcessProtocol):
         """
         Tell how it ended.
         """
+        # first that it is gone: who waits for the port asks whether to end it
+        self.ended.callback(_how_ended(reason.value))
         if not self.port.called:
             text = self.output.decode(errors="replace")
             self.port.errback(Failure(RuntimeError(f"twistd did not start:\n{text}")))
-        self.ended.callback(_how_ended(reason.value))
 
 
 def _how_ended(reason: Any) -> str:

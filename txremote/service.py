@@ -24,8 +24,22 @@ PREFIX = "exposed_"
 
 class _ExposedProperty(property):
     """
-    A property that can carry the mark, which a plain one cannot.
+    A property that can carry the mark, which a plain one cannot, and that hands
+    it on to the copy which ``@name.setter`` makes.
     """
+
+    def getter(self, fget: Callable[[Any], Any]) -> property:
+        return self._handed_on(super().getter(fget))
+
+    def setter(self, fset: Callable[[Any, Any], None]) -> property:
+        return self._handed_on(super().setter(fset))
+
+    def deleter(self, fdel: Callable[[Any], None]) -> property:
+        return self._handed_on(super().deleter(fdel))
+
+    def _handed_on(self, copy: property) -> property:
+        setattr(copy, EXPOSED_MARK, getattr(self, EXPOSED_MARK))
+        return copy
 
 
 @overload

@@ -42,6 +42,12 @@ class ReactorRunner(ReactorDriver):
         if not deferred.called:  # an earlier one's callback may have cancelled it
             deferred.callback(result)
 
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Call it now.
+        """
+        connection.run_hook(hook, connection)
+
     def check_thread(self) -> None:
         """
         Raises:

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from txremote.peer.config import ConnectionConfig
+from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
@@ -49,6 +50,9 @@ _BY_VALUE = frozenset(
         type(NotImplemented),
     }
 )
+
+# These go by reference where they hold something that brine does not carry.
+_MAYBE_BY_VALUE = frozenset({frozenset, slice})
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:
@@ -104,7 +108,8 @@ _CONTAINERS: dict[type, frozenset[str]] = {
     collections.deque: _public(collections.deque),
     bytearray: _public(bytearray),
     collections.OrderedDict: _public(collections.OrderedDict),
-    collections.defaultdict: _public(collections.defaultdict),
+    # whose factory is no method, and may be anything
+    collections.defaultdict: _public(collections.defaultdict, "default_factory"),
     collections.Counter: _public(collections.Counter),
     type({}.keys()): _public(type({}.keys()), "mapping"),
     type({}.values()): _public(type({}.values()), "mapping"),
@@ -119,7 +124,12 @@ _DENIED: dict[type, frozenset[str]] = {bytearray: frozenset({"__mod__", "__rmod_
 _MOST_REMEMBERED = 1000
 
 _ADDRESS_HASHES = frozenset(
-    {object.__hash__, types.MethodType.__hash__, types.BuiltinFunctionType.__hash__}
+    {
+        object.__hash__,
+        types.MethodType.__hash__,
+        types.BuiltinFunctionType.__hash__,
+        types.MethodWrapperType.__hash__,
+    }
 )
 
 
@@ -199,6 +209,8 @@ class AccessPolicy:
         Keep the verdict on a method that a class defines: no object of it can
         change that. Names that a peer makes up are never kept.
         """
+        if issubclass(kind, type):
+            return  # what was found may be the class's own, and not the metaclass's
         for base in kind.__mro__:
             if reachable in base.__dict__:
                 if type(base.__dict__[reachable]) is types.FunctionType:
@@ -247,7 +259,8 @@ class AccessPolicy:
         Raises:
             TypeError: it is a value.
         """
-        if type(obj) in _BY_VALUE:
+        kind = type(obj)
+        if kind in _BY_VALUE or (kind in _MAYBE_BY_VALUE and dumpable(obj)):
             raise TypeError(f"a {type(obj).__name__} by value is no reference to an object here")
 
     def _plain(self, obj: Any, name: str) -> bool:
@@ -360,6 +373,16 @@ class AccessPolicy:
         ):
             return f"<{kind.__module__}.{kind.__qualname__} object #{number}>"
         return without_addresses(render(obj))
+
+    def format(self, obj: Any, number: int, spec: Any = "") -> str:
+        """
+        Return an object's ``format()``, without a memory address. See `repr`.
+        """
+        default: Any = object
+        if type(obj).__format__ is default.__format__ and spec == "":
+            return self.repr(obj, number, str)
+        self.check_reference(obj)
+        return without_addresses(format(obj, spec))
 
     def hash(self, obj: Any, number: int) -> int:
         """

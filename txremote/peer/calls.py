@@ -6,15 +6,13 @@ cancellation or the connection's loss. After any of the last three an answer
 that still comes finds no entry, so it is unboxed, its references are given
 back, and it is dropped.
 
-A connection gives all its timed calls the same time-out, so the order in which
-they were made is the order in which they expire: one queue and one timer,
-however many calls.
+A connection has one timer, however many calls: for the call that expires first.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Protocol
 
@@ -61,8 +59,9 @@ class PendingCalls:
         self._abandoned = abandoned
         self._numbers = count()
         self._waiting: dict[int, Deferred[Any]] = {}
-        self._expiries: deque[tuple[float, float, int]] = deque()
+        self._expiries: list[tuple[float, float, int]] = []  # a heap
         self._timer: Any = None
+        self._timer_due = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -72,7 +71,7 @@ class PendingCalls:
         Return a new call's number and its Deferred.
 
         Args:
-            timeout: Seconds, the same for every call that has one, or None.
+            timeout: Seconds, or None for ever.
         """
         number = next(self._numbers)
 
@@ -84,11 +83,19 @@ class PendingCalls:
         if timeout is not None and self._clock is not None:
             for _ in range(2):  # answered ones at the front go as new ones come
                 if self._expiries and self._expiries[0][2] not in self._waiting:
-                    self._expiries.popleft()
-            self._expiries.append((self._clock.seconds() + timeout, timeout, number))
-            if self._timer is None:
-                self._timer = self._clock.callLater(timeout, self._expire)
+                    heappop(self._expiries)
+            due = self._clock.seconds() + timeout
+            heappush(self._expiries, (due, timeout, number))
+            if self._timer is None or due < self._timer_due:
+                self._expire_at(due)
         return number, deferred
+
+    def _expire_at(self, due: float) -> None:
+        assert self._clock is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._expire)
 
     def pop(self, number: int) -> Deferred[Any] | None:
         """
@@ -117,10 +124,10 @@ class PendingCalls:
             when, timeout, number = self._expiries[0]
             if number in self._waiting:
                 if when > now:
-                    self._timer = self._clock.callLater(when - now, self._expire)
+                    self._expire_at(when)
                     break
                 expired.append((timeout, number))
-            self._expiries.popleft()
+            heappop(self._expiries)
         for timeout, number in expired:
             deferred = self._waiting.pop(number, None)
             if deferred is not None:

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -88,6 +88,14 @@ _log = Logger("txremote")
 
 #: Seconds that `Connection.close` gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0
+
+#: Most references that one RELEASE gives back.
+RELEASED_AT_ONCE = 1000
+
+# A caller that makes up names (a peer may, through a forwarded CALLPATH) must
+# not fill the memory with encoded ones.
+_MOST_HEADS = 100
+_LONGEST_HEAD = 1000
 
 
 def is_local(address: Any) -> bool:
@@ -158,7 +166,7 @@ class Connection(Protocol):
         self._outbox = Outbox(dialect, config.max_unsent)
         self._prepare = prepare
         self._calls = PendingCalls(clock, runner.fire, self._call_abandoned)
-        imports = ImportTable(self._make_reference, self._flush_released, sweeper)
+        imports = ImportTable(self._make_reference, self.flush_released, sweeper)
         self._tables = ReferenceTables(self, ExportTable(config.max_exports), imports)
         self._inbound = InboundCalls(
             self,
@@ -171,6 +179,7 @@ class Connection(Protocol):
             clock=clock,
             hello_received=self._hello_received,
         )
+        self._face: Any = None
         self._root: RemoteReference | None = None
         self._farewell: str | None = None  # why this side hung up, if it did
         self._lost_why = "the connection was lost"
@@ -194,16 +203,7 @@ class Connection(Protocol):
             not local if self.config.compress == "auto" else bool(self.config.compress)
         )
         self._outbox.separate, self._outbox.push = self._prepare(transport)
-        try:
-            result = self.service.on_connect(self)
-        except Exception:
-            _log.failure("{service!r}.on_connect failed", service=self.service)
-            self._hang_up("on_connect failed")
-            return
-        if hasattr(result, "__await__"):
-            Deferred.fromCoroutine(_await(result)).addErrback(
-                lambda failure: _log.failure("on_connect failed", failure)
-            )
+        self.runner.hook(self, self.service.on_connect)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -223,7 +223,7 @@ class Connection(Protocol):
         except RemoteProtocolError as error:
             self._protocol_violated(error)
         if self._tables.imports.released:
-            self._flush_released()
+            self.flush_released()
         outbox.uncork()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -243,13 +243,39 @@ class Connection(Protocol):
         self._calls.fail_all(lambda: ConnectionLost(self._lost_why))
         self._tables.exports.clear()
         self._tables.imports.clear()
-        try:
-            self.service.on_disconnect(self)
-        except Exception:
-            _log.failure("{service!r}.on_disconnect failed", service=self.service)
+        self.runner.hook(self, self.service.on_disconnect)
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
-            watcher.callback(ended)
+            if not watcher.called:  # an earlier one's callback may have cancelled it
+                watcher.callback(ended)
+
+    def run_hook(self, hook: Callable[[Any], Any], seen: Any) -> None:
+        """
+        Call a service's hook, in the connection's context.
+
+        Args:
+            hook: ``on_connect`` or ``on_disconnect``.
+            seen: The connection as the service is to see it.
+        """
+        maybeDeferred(hook, seen).addErrback(lambda failure: self.hook_failed(hook, failure))
+
+    def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
+        """
+        Log that a service's hook raised, and close the connection.
+        """
+        _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
+        self._hang_up(f"{getattr(hook, '__name__', 'a hook')} failed")
+
+    @property
+    def face(self) -> Any:
+        """
+        The connection as code that may block sees it: a `BlockingFace`.
+
+        For worker threads; in the reactor's thread waiting on it is refused.
+        """
+        if self._face is None:
+            self._face = self.runner.make_face(self)
+        return self._face
 
     # -- what a user does with a connection
 
@@ -292,8 +318,14 @@ class Connection(Protocol):
         """
         if self._ended is not None:
             return succeed(self._ended)
-        watcher: Deferred[BaseException] = Deferred(self._watchers.remove)
-        self._watchers.append(watcher)
+        watchers = self._watchers
+
+        def forget(watcher: Deferred[BaseException]) -> None:
+            # connectionLost leaves the list as it is, so this holds then, too
+            watchers.remove(watcher)
+
+        watcher: Deferred[BaseException] = Deferred(forget)
+        watchers.append(watcher)
         return watcher
 
     def ping(self, data: Any = None, timeout: float = 3) -> Deferred[None]:
@@ -327,8 +359,11 @@ class Connection(Protocol):
         ended = self.when_disconnected()
         if self._ended is None and self._farewell is None and self.transport is not None:
             if self.config.before_closed is not None:
-                self.config.before_closed(self.root)
-            self._flush_released()
+                try:
+                    self.config.before_closed(self.root)
+                except Exception:  # it is the user's, and must not keep us open
+                    _log.failure("before_closed failed")
+            self.flush_released()
             self._hang_up("this side closed the connection", say_goodbye=True)
         return ended
 
@@ -347,6 +382,12 @@ class Connection(Protocol):
             WrongThread: this is not the connection's thread.
         """
         self.runner.check_thread()
+        return self.send_request(handler, args)
+
+    def send_request(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+        """
+        Do as `request`, for a caller that is in the connection's context.
+        """
         return self._request(handler, args, self._timeout())
 
     def call(
@@ -370,6 +411,18 @@ class Connection(Protocol):
             WrongThread: this is not the connection's thread.
         """
         self.runner.check_thread()
+        return self.send_call(reference, names, args, kwargs)
+
+    def send_call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[Any, ...] | None,
+        kwargs: dict[str, Any],
+    ) -> Deferred[Any]:
+        """
+        Do as `call`, for a caller that is in the connection's context.
+        """
         if len(names) > 1 and FEATURE_CALLPATH not in self.features:
             # a stock peer: step by step, but for the last
             def go(step: Any) -> Any:
@@ -378,14 +431,18 @@ class Connection(Protocol):
                 found = getattr(step, names[-1])
                 return found if args is None else found(*args, **kwargs)
 
-            return self.call(reference, names[:-1], None, {}).addCallback(go)
+            return self.send_call(reference, names[:-1], None, {}).addCallback(go)
         if args is None and len(names) == 1:
             return self._request(HANDLE_GETATTR, (reference, names[0]), self._timeout())
-        head = reference._heads.get(names)
-        if head is None:
-            head = reference._heads[names] = _call_head(reference, names)
-        body = [head]
+        body: list[bytes] = []
         try:
+            heads = reference._heads
+            head = heads.get(names)
+            if head is None:
+                head = _call_head(reference, names)
+                if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
+                    heads[names] = head
+            body.append(head)
             if args is None:
                 self._tables.box(body, None, ())
             elif kwargs:
@@ -421,9 +478,9 @@ class Connection(Protocol):
     def _send(self, body: list[bytes], timeout: float | None) -> Deferred[Any]:
         if self._ended is not None or self._farewell is not None:
             self._tables.take_back()
-            return fail(DeadReferenceError(f"the connection has ended: {self._why()}"))
+            return fail(DeadReferenceError(f"the connection has ended: {self.why_ended}"))
         if self._tables.imports.released:
-            self._flush_released()
+            self.flush_released()
         number, deferred = self._calls.add(timeout)
         try:
             self._outbox.request(number, body)
@@ -433,8 +490,19 @@ class Connection(Protocol):
             return fail(error)
         return deferred
 
-    def _why(self) -> str:
+    @property
+    def why_ended(self) -> str:
+        """
+        Why the connection has ended, in words.
+        """
         return self._farewell or self._lost_why
+
+    @property
+    def has_released(self) -> bool:
+        """
+        Whether references have died that the peer has not been told of.
+        """
+        return bool(self._tables.imports.released)
 
     def _tell(self, handler: int, *args: Any) -> None:
         """
@@ -450,7 +518,7 @@ class Connection(Protocol):
     def _make_reference(self, key: bytes, pack: IdPack, released: ReleaseQueue) -> RemoteReference:
         return RemoteReference(self, key, pack, released)
 
-    def _flush_released(self) -> None:
+    def flush_released(self) -> None:
         """
         Tell the peer which of its objects are not held here any more.
         """
@@ -458,7 +526,10 @@ class Connection(Protocol):
         if not dead or self._ended is not None or self._farewell is not None:
             return
         if FEATURE_RELEASE in self.features:
-            self._tell(HANDLE_RELEASE, tuple(dead.values()))
+            pairs = tuple(dead.values())
+            # in parts, else many would meet the peer's max_items and none be released
+            for start in range(0, len(pairs), RELEASED_AT_ONCE):
+                self._tell(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
             return
         for key, (_pack, count) in dead.items():
             body = [
@@ -519,6 +590,7 @@ class Connection(Protocol):
             else:
                 self._inbound.request_received(number, sender, handler, args)
             return
+        self._tables.missing = None  # it was this message's, which is lost as a whole
         self._inbound.answer_error(number, sender, error)
         if error.limit is None:
             raise error
@@ -553,6 +625,7 @@ class Connection(Protocol):
             if deferred is not None:
                 self.runner.fire(deferred, result)
             return
+        self._tables.missing = None
         if deferred is not None:
             self.runner.fire(deferred, Failure(error))
         if isinstance(error, RemoteProtocolError) and error.limit is None:
@@ -646,10 +719,6 @@ class Connection(Protocol):
         address = self.transport.getPeer() if self.transport is not None else None
         _log.warn("{peer} broke the protocol: {error}", peer=address, error=error)
         self._hang_up(f"the peer broke the protocol: {error}")
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
 
 
 def _explain(reason: BaseException, at_boundary: bool) -> str:

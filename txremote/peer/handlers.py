@@ -23,6 +23,8 @@ from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.exports import Export
 from txremote.peer.references import ReferenceTables
+from txremote.peer.threaded import ThreadedCall, ThreadedMethod
+from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import (
@@ -56,6 +58,9 @@ from txremote.wire.exceptions import load_exception
 
 #: Most items that one BUFFITER gives, however many were asked for.
 LARGEST_CHUNK = 1000
+
+_SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
+_SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
 
 
 class Serving(Protocol):
@@ -95,8 +100,32 @@ def _getroot(serving: Serving) -> Any:
     return serving.root
 
 
+def _reach(serving: Serving, obj: Any, name: Any) -> Any:
+    """
+    Read an attribute. One that shows the object is not the method itself, which
+    would tell the object's address, but does what REPR, STR and HASH do.
+    """
+    found = serving.policy.get(obj, name)
+    if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
+        return found
+    shown = name if type(name) is str else name.decode()
+    if issubclass(type(obj), type):  # of a class it is a function of the instance
+        return lambda instance, *args: _show(serving, instance, shown, args)
+    return lambda *args: _show(serving, obj, shown, args)
+
+
+def _show(serving: Serving, obj: Any, name: str, args: tuple[Any, ...]) -> Any:
+    export = serving.tables.exports.of(obj)
+    number = export.number if export is not None else 0
+    if name == "__hash__":
+        return serving.policy.hash(obj, number)
+    if name == "__format__":
+        return serving.policy.format(obj, number, *args)
+    return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
+
+
 def _getattr(serving: Serving, obj: Any, name: Any) -> Any:
-    return serving.policy.get(obj, name)
+    return _reach(serving, obj, name)
 
 
 def _setattr(serving: Serving, obj: Any, name: Any, value: Any) -> None:
@@ -108,13 +137,18 @@ def _delattr(serving: Serving, obj: Any, name: Any) -> None:
 
 
 def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
-    return serving.policy.callable(obj)(*args, **dict(kwargs))
+    function = serving.policy.callable(obj)
+    if type(function) is ThreadedMethod:
+        return ThreadedCall(function, args, dict(kwargs))
+    return function(*args, **dict(kwargs))
 
 
 def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any = ()) -> Any:
-    if kwargs:
-        return serving.policy.get(obj, name)(*args, **dict(kwargs))
-    return serving.policy.get(obj, name)(*args)
+    function = _reach(serving, obj, name)
+    if type(function) is ThreadedMethod:
+        return ThreadedCall(function, args, dict(kwargs))
+    # in here, for calls nest, and each frame of ours is one less for them
+    return function(*args, **dict(kwargs)) if kwargs else function(*args)
 
 
 def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = ()) -> Any:
@@ -125,9 +159,11 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
             # the rest of the path is at a third peer
             rest = names[position:]
             return obj._call(rest, args, dict(kwargs))
-        obj = serving.policy.get(obj, name)
+        obj = _reach(serving, obj, name)
     if args is None:
         return obj
+    if type(obj) is ThreadedMethod:
+        return ThreadedCall(obj, args, dict(kwargs))
     return obj(*args, **dict(kwargs)) if names else _call(serving, obj, args, kwargs)
 
 
@@ -165,11 +201,17 @@ def _inspect(serving: Serving, pack: Any) -> Any:
     return serving.policy.methods(target)
 
 
-def _instancecheck(serving: Serving, obj: Any, other: Any) -> bool:
+def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
     serving.policy.check_reference(obj)
+    export = serving.tables.exports.find(key_of(check_pack(other)))
+    if type(obj) is RemoteReference:
+        # a third peer's class: its objects have other ids there
+        target = export.target if export is not None else None
+        if type(target) is RemoteReference and target._connection is obj._connection:
+            return obj._connection.request(HANDLE_INSTANCECHECK, obj, target._pack)
+        return False
     if not issubclass(type(obj), type):
         raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")
-    export = serving.tables.exports.find(key_of(check_pack(other)))
     if export is None or export.pack[2] == 0:
         return False
     return issubclass(type(export.target), obj)
@@ -200,10 +242,10 @@ def _oldslicing(
     serving: Serving, obj: Any, attempt: Any, fallback: Any, start: Any, stop: Any, args: Any
 ) -> Any:
     try:
-        return serving.policy.get(obj, attempt)(slice(start, stop), *args)
+        return _reach(serving, obj, attempt)(slice(start, stop), *args)
     except Exception:  # any refusal of a slice leads to the older method
         end = (1 << 63) - 1 if stop is None else stop
-        return serving.policy.get(obj, fallback)(start, end, *args)
+        return _reach(serving, obj, fallback)(start, end, *args)
 
 
 def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
@@ -218,11 +260,13 @@ def _local_exception(error: Any) -> BaseException:
     """
     Return an exception of the class that a peer named, without asking it more.
     """
-    if isinstance(error, BaseException):
-        return error
-    if isinstance(error, type) and issubclass(error, BaseException):
-        return error()
+    if issubclass(type(error), BaseNetref):
+        error = error.____ref__
     if type(error) is not RemoteReference:
+        if isinstance(error, BaseException):
+            return error
+        if isinstance(error, type) and issubclass(error, BaseException):
+            return error()
         raise TypeError("a context is left with None or with an exception class")
     module, _dot, name = error._pack[0].rpartition(".")
     found = getattr(builtins, name, None) if module == "builtins" else None
@@ -304,5 +348,6 @@ IN_ORDER = frozenset(
     }
 )
 
-#: Not about an object of ours, so nothing that could be passed on to its owner.
-NOT_FORWARDED = IN_ORDER | {HANDLE_CALLPATH}
+#: Not passed on as they are to the owner of their object: they are about no object,
+#: or see to it themselves.
+NOT_FORWARDED = IN_ORDER | {HANDLE_CALLPATH, HANDLE_INSTANCECHECK}

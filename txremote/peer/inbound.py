@@ -31,6 +31,7 @@ from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
+from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.reference import RemoteReference
 from txremote.wire.brine import dump_into
@@ -47,7 +48,7 @@ class Request:
     One request of the peer, decoded and not yet answered.
     """
 
-    __slots__ = ("args", "handler", "inbound", "number", "sender")
+    __slots__ = ("args", "forwarded", "handler", "inbound", "number", "sender")
 
     def __init__(
         self,
@@ -56,12 +57,14 @@ class Request:
         sender: int,
         handler: Handler,
         args: tuple[Any, ...],
+        forwarded: bool,
     ) -> None:
         self.inbound = inbound
         self.number = number
         self.sender = sender
         self.handler = handler
         self.args = args
+        self.forwarded = forwarded
 
     def run(self) -> None:
         """
@@ -73,7 +76,7 @@ class Request:
         try:
             result = self.handler(inbound, *self.args)
             if type(result) not in _PLAIN:
-                result = _awaited(result)
+                result = inbound.awaited(result)
         except BaseException as error:  # it is the peer's to see, whatever it is
             inbound.answer_error(self.number, self.sender, error)
             return
@@ -85,20 +88,50 @@ class Request:
             inbound.answer(self.number, self.sender, result)
 
 
-def _awaited(result: Any) -> Any:
-    """
-    Return a Deferred for whatever a method may return in place of its result.
-    """
-    kind = type(result)
-    if issubclass(kind, Deferred):
-        return result if kind is Deferred else result.addCallback(lambda value: value)
-    if kind is types.CoroutineType:
-        return Deferred.fromCoroutine(result)
-    if issubclass(kind, asyncio.Future):
-        return Deferred.fromFuture(result)
-    if kind is AsyncResult:
-        return result.deferred
-    return result
+    def execute(self, face: Any) -> tuple[bool, Any]:
+        """
+        Run it in a thread that may block, with netrefs for references.
+
+        Args:
+            face: The connection's `BlockingFace`.
+
+        Returns:
+            Whether it went well, and the result or the exception: what
+            `finish` takes, in the connection's own context.
+        """
+        inbound = self.inbound
+        token = _current.set(inbound.steady_call or inbound.timed_call())
+        try:
+            if self.forwarded:
+                return True, self.handler(inbound, *self.args)
+            return True, face.plain(self.handler(inbound, *face.present(self.args)))
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            return False, error
+        finally:
+            _current.reset(token)
+
+    def finish(self, went_well: bool, result: Any) -> None:
+        """
+        Answer with what `execute` gave, in the connection's own context.
+        """
+        inbound = self.inbound
+        if not went_well:
+            inbound.answer_error(self.number, self.sender, result)
+            return
+        call = inbound.steady_call or inbound.timed_call()
+        if type(result) not in _PLAIN:
+            token = _current.set(call)
+            try:
+                result = inbound.awaited(result)
+            except Exception as error:
+                inbound.answer_error(self.number, self.sender, error)
+                return
+            finally:
+                _current.reset(token)
+        if type(result) is Deferred:
+            inbound.wait_for(self.number, self.sender, result, call)
+        else:
+            inbound.answer(self.number, self.sender, result)
 
 
 class InboundCalls:
@@ -169,17 +202,18 @@ class InboundCalls:
         """
         try:
             self.tables.check_missing()
-            function = self._function(handler, args)
+            function = self._function(number, handler, args)
         except Exception as error:
             self.answer_error(number, sender, error)
             return
-        request = Request(self, number, sender, function, args)
+        forwarded = function is not HANDLERS[handler]
+        request = Request(self, number, sender, function, args, forwarded)
         if handler in IN_ORDER:
             request.run()
         else:
             self._runner.start(request)
 
-    def _function(self, handler: int, args: Any) -> Handler:
+    def _function(self, number: int, handler: int, args: Any) -> Handler:
         function = HANDLERS.get(handler)
         if function is None:
             raise KeyError(handler)  # what a stock peer says, too
@@ -191,12 +225,35 @@ class InboundCalls:
                 "(option max_calls)",
                 "max_calls",
             )
+        if number in self._running:  # it would hide the other from max_calls and CANCEL
+            raise RemoteProtocolError(f"request {number} is still unanswered")
         if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
             owner = args[0]._connection
             if owner is self._connection:
                 raise TypeError("the object is yours, not mine")
-            return lambda _serving, *args: owner.request(handler, *args)
+            return lambda _serving, *args: owner.runner.ask(owner, handler, args)
         return function
+
+    def awaited(self, result: Any) -> Any:
+        """
+        Return a Deferred for whatever a method may return in place of a result.
+        """
+        kind = type(result)
+        if kind is Deferred:
+            return result
+        if issubclass(kind, Deferred):  # gatherResults gives a DeferredList
+            plain: Deferred[Any] = Deferred(lambda _deferred: result.cancel())
+            result.chainDeferred(plain)
+            return plain
+        if kind is types.CoroutineType:
+            return Deferred.fromCoroutine(result)
+        if kind is ThreadedCall:
+            return self._runner.in_thread(self._connection, result)
+        if issubclass(kind, asyncio.Future):
+            return Deferred.fromFuture(result)
+        if kind is AsyncResult:
+            return result.deferred
+        return result
 
     # -- answers
 
@@ -208,9 +265,10 @@ class InboundCalls:
         """
         if self._closed:
             deferred.addErrback(lambda _failure: None)
-            deferred.cancel()
+            _cancel_at_the_end(deferred)
             return
-        if not deferred.called and call.deadline is not None and self._clock is not None:
+        unfinished = not deferred.called or deferred.paused  # paused: it waits for another
+        if unfinished and call.deadline is not None and self._clock is not None:
             timeout = self.config.call_timeout
             assert timeout is not None
             deferred.addTimeout(timeout, self._clock)  # type: ignore[arg-type]
@@ -222,8 +280,9 @@ class InboundCalls:
             if isinstance(result, Failure):
                 error: Any = result.value
                 if error.__traceback__ is None:
-                    error.__traceback__ = result.getTracebackObject()
-                if isinstance(error, defer.TimeoutError) and call.deadline is not None:
+                    # not by assignment: an exception may be a frozen dataclass
+                    BaseException.with_traceback(error, result.getTracebackObject())
+                if isinstance(error, defer.TimeoutError) and call.time_left() == 0:
                     error = TimeoutError(
                         f"cancelled after {self.config.call_timeout:g} s (option call_timeout)"
                     )
@@ -259,9 +318,11 @@ class InboundCalls:
         try:
             dump_into(body, dump_exception(error, self.show_tracebacks))
             self._outbox.answer(MSG_EXCEPTION, number, sender, body)
-        except NotSendable as problem:
-            # its arguments may be a mile deep; its name and the reason remain
-            plain = RuntimeError(f"{type(error).__name__}, which could not be sent: {problem}")
+        except Exception as problem:
+            # Its arguments may be a mile deep, and its class may run any code when
+            # it is looked at. Its name and the reason remain.
+            why = problem if isinstance(problem, NotSendable) else type(problem).__name__
+            plain = RuntimeError(f"{type(error).__name__}, which could not be sent: {why}")
             body = []
             dump_into(body, dump_exception(plain, False))
             self._outbox.answer(MSG_EXCEPTION, number, sender, body)
@@ -295,4 +356,11 @@ class InboundCalls:
         self._closed = True
         running, self._running = self._running, {}
         for deferred in running.values():
-            deferred.cancel()
+            _cancel_at_the_end(deferred)
+
+
+def _cancel_at_the_end(deferred: Deferred[Any]) -> None:
+    try:
+        deferred.cancel()
+    except Exception:  # a canceller is the user's, and the rest has to end all the same
+        _log.failure("a canceller failed when the connection had ended")

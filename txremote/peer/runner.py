@@ -22,10 +22,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.errors import WouldBlockReactor
 from txremote.peer.calls import Clock
+from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import Driver, Waitable
 
 
@@ -37,6 +38,16 @@ class Work(Protocol):
     def run(self) -> None:
         """
         Run it and answer it, in the connection's own context.
+        """
+
+    def execute(self, face: Any) -> tuple[bool, Any]:
+        """
+        Run it in a thread that may block; return what `finish` takes.
+        """
+
+    def finish(self, went_well: bool, result: Any) -> None:
+        """
+        Answer it, in the connection's own context.
         """
 
 
@@ -53,6 +64,28 @@ class Runner(Driver, Protocol):
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
         """
         See to it that a Deferred gets its result, which may be a Failure.
+        """
+
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Call a service's ``on_connect`` or ``on_disconnect``, with the connection
+        as the service is to see it. An exception closes the connection.
+        """
+
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run a `threaded` method in a thread of its own.
+        """
+
+    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Pass a request on to a connection of this runner; from any thread of the
+        program. The answer, or a Deferred of it.
+        """
+
+    def make_face(self, connection: Any) -> Any:
+        """
+        Return the connection as code that may block sees it.
         """
 
     def check_thread(self) -> None:
@@ -93,6 +126,31 @@ class ImmediateRunner:
         if not deferred.called:  # an earlier one's callback may have cancelled it
             deferred.callback(result)
 
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Call it now.
+        """
+        connection.run_hook(hook, connection)
+
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run it now, in this thread, with references as they are: in memory there
+        is nothing that could answer a blocking call.
+        """
+        return maybeDeferred(call)
+
+    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Send it now.
+        """
+        return connection.send_request(handler, args)
+
+    def make_face(self, connection: Any) -> Any:
+        """
+        Refuse: nothing here can be waited for.
+        """
+        raise WouldBlockReactor("a connection in memory has no blocking side")
+
     def check_thread(self) -> None:
         """
         Allow any thread.
@@ -117,6 +175,18 @@ class ImmediateRunner:
         """
         Do nothing: what has come has been served.
         """
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Call it now.
+        """
+        function(*args)
+
+    def present(self, value: Any) -> Any:
+        """
+        Return the value.
+        """
+        return value
 
     def seconds(self) -> float:
         """

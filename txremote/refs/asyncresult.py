@@ -76,6 +76,16 @@ class Driver(Protocol):
         Serve what has already come, without waiting.
         """
 
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Call a function where results are delivered, in the order of arrival.
+        """
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value as the code of this facet sees it.
+        """
+
     def seconds(self) -> float:
         """
         Return the time in seconds.
@@ -130,6 +140,18 @@ class ReactorDriver:
         """
         Do nothing: the reactor serves what comes by itself.
         """
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Call it now.
+        """
+        function(*args)
+
+    def present(self, value: Any) -> Any:
+        """
+        Return the value: in a reactor, references are what they are.
+        """
+        return value
 
     def seconds(self) -> float:
         """
@@ -193,12 +215,22 @@ class AsyncResult:
     callbacks run where the result arrives.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_deadline", "_driver", "_result", "_state", "_timer")
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_chance",
+        "_deadline",
+        "_driver",
+        "_result",
+        "_state",
+        "_timer",
+    )
 
     def __init__(self, deferred: Deferred[Any], driver: Driver | None = None) -> None:
         self._driver: Driver = driver if driver is not None else ReactorDriver()
         self._state = "pending"
         self._result: Any = None
+        self._chance = [True]  # popped by whoever ends it: atomic, where a flag is not
         self._callbacks: deque[Callable[[AsyncResult], Any]] = deque()
         self._deadline: float | None = None
         self._timer: Callable[[], None] | None = None
@@ -207,16 +239,18 @@ class AsyncResult:
     # -- how it ends
 
     def _succeeded(self, value: Any) -> None:
-        self._end("ready", value)
+        self._driver.deliver(self._end, "ready", value)
 
     def _failed(self, failure: Failure) -> None:
-        self._end("error", failure)
+        self._driver.deliver(self._end, "error", failure)
 
     def _expire(self) -> None:
         self._end("expired", Failure(AsyncResultTimeout("result expired")))
 
     def _end(self, state: str, result: Any) -> None:
-        if self._state != "pending":
+        try:
+            self._chance.pop()
+        except IndexError:  # it has ended already, perhaps in another thread just now
             return
         self._result = result
         self._state = state
@@ -290,7 +324,7 @@ class AsyncResult:
         self.wait()
         if self._state == "error":
             raise _as_raised(self._result.value)
-        return self._result
+        return self._driver.present(self._result)
 
     def wait(self) -> None:
         """

@@ -19,6 +19,7 @@ Twisted's Perspective Broker.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -205,13 +206,23 @@ class RemoteReference(_Remote):
     be a reference. Reactor thread only, but for `repr` and dropping it.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_count", "_heads", "_key", "_pack", "_released")
+    __slots__ = (
+        "__weakref__",
+        "_connection",
+        "_count",
+        "_heads",
+        "_key",
+        "_netref",
+        "_pack",
+        "_released",
+    )
 
     _connection: Connection
     _key: bytes
     _pack: IdPack
     _count: int
     _heads: dict[tuple[str, ...], bytes]
+    _netref: weakref.ref[Any] | None
     _released: ReleaseQueue
 
     def __init__(
@@ -223,6 +234,7 @@ class RemoteReference(_Remote):
         set_slot(self, "_pack", pack)
         set_slot(self, "_count", 1)
         set_slot(self, "_heads", {})
+        set_slot(self, "_netref", None)
         set_slot(self, "_released", released)
 
     def __del__(self) -> None:
@@ -230,6 +242,14 @@ class RemoteReference(_Remote):
             self._released.add(self._key, self._pack, self._count)
         except AttributeError:  # made half: __init__ was interrupted
             return
+
+    def _set_netref(self, netref: Any) -> Any:
+        """
+        Note the transparent proxy that was made around this, so that there is
+        one as long as somebody has it.
+        """
+        object.__setattr__(self, "_netref", weakref.ref(netref))
+        return netref
 
     def __setattr__(self, name: str, value: Any) -> None:  # type: ignore[override]
         if name == "_count":

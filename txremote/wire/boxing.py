@@ -117,7 +117,7 @@ def _box_tuple(
         else:
             chunks: list[bytes] = []
             try:
-                dump_into(chunks, item)
+                dump_into(chunks, item, depth - 1)
                 part = (True, chunks)
             except Undumpable:
                 part = (False, [references.box_reference(item)])

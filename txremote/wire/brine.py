@@ -46,11 +46,6 @@ _unpack_c16 = _C16.unpack_from
 
 # rpyc 6.0.2 brine: ints outside -48..159 travel as decimal text
 IMMEDIATE_INTS: Final = {i: bytes([i + 0x50]) for i in range(-48, 160)}
-_SINGLETONS: Final[dict[type, bytes]] = {
-    type(None): b"\x00",
-    type(NotImplemented): b"\x05",
-    type(Ellipsis): b"\x06",
-}
 _U1: Final = [bytes([i]) for i in range(256)]
 
 # A frozenset of ints that all hash alike is built in quadratic time. A set that
@@ -210,14 +205,18 @@ def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_dept
         out.append(b"\x03" if value else b"\x04")
     elif kind is float:
         out.append(b"\x18" + _F8.pack(value))
-    elif kind in _SINGLETONS:
-        out.append(_SINGLETONS[kind])
+    elif value is None:
+        out.append(b"\x00")
+    elif value is NotImplemented:
+        out.append(b"\x05")
+    elif value is Ellipsis:
+        out.append(b"\x06")
     elif kind is slice:
-        out.append(b"\x19")
-        dump_into(out, (value.start, value.stop, value.step), depth)
+        out.append(b"\x19")  # a level of its own, as for the decoder
+        dump_into(out, (value.start, value.stop, value.step), depth - 1)
     elif kind is frozenset:
         out.append(b"\x1a")
-        dump_into(out, tuple(value), depth)
+        dump_into(out, tuple(value), depth - 1)
     elif kind is complex:
         out.append(b"\x1b" + _C16.pack(value.real, value.imag))
     else:
@@ -272,7 +271,9 @@ def _load_int(data: bytes, start: int, end: int, budget: Budget) -> int:
     digits = end - start
     if digits < 19 and digits <= budget.digits and text.isdigit():
         return int(text)  # the common case, with nothing left to go wrong
-    if digits > budget.digits + 1:
+    if text[:1] == b"-":
+        digits -= 1
+    if digits > budget.digits:
         raise RemoteProtocolError(
             f"an int of {digits} digits at byte {start}, more than {budget.digits} "
             "(option max_int_digits)",

@@ -41,6 +41,8 @@ _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}")
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer", "")
 _MOST_ATTRIBUTES = 100
 _LONGEST_REPR = 10_000
+_LONGEST_NAME = 500
+_KEPT = frozenset({"args", "add_note", "with_traceback"})
 
 
 def without_addresses(text: str) -> str:
@@ -58,7 +60,8 @@ def safe_repr(value: Any) -> str:
         text = repr(value)
     except Exception:  # any code can be behind __repr__, and this is an error path
         text = f"<unprintable {type(value).__name__}>"
-    return without_addresses(text[:_LONGEST_REPR])
+    # the repr of a foreign object may hold what UTF-8 cannot carry
+    return without_addresses(text[:_LONGEST_REPR]).encode("utf-8", "replace").decode()
 
 
 def _carried(value: Any) -> Any:
@@ -70,8 +73,12 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
     Give the public data attributes that can be set again at the other end.
     """
     seen = 0
-    for name in dir(error):
-        if name.startswith("_") or name in ("args", "add_note", "with_traceback"):
+    try:
+        names = dir(error)
+    except Exception:  # a foreign __dir__ may raise anything, and this is an error path
+        return
+    for name in names:
+        if type(name) is not str or name.startswith("_") or name in _KEPT or not dumpable(name):
             continue
         try:
             value = getattr(error, name)
@@ -79,10 +86,20 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
             continue
         if callable(value):
             continue
+        if value is None and isinstance(error, OSError) and hasattr(OSError, name):
+            continue  # OSError.__str__ takes a filename that was *set* to None for one
         seen += 1
         if seen > _MOST_ATTRIBUTES:
             return
         yield name, _carried(value)
+
+
+def _args(error: BaseException) -> tuple[Any, ...]:
+    try:
+        args = error.args
+    except Exception:  # a subclass may have made a property of it
+        return ()
+    return args if isinstance(args, tuple) else ()
 
 
 def dump_exception(error: BaseException, include_traceback: bool) -> Any:
@@ -109,7 +126,7 @@ def dump_exception(error: BaseException, include_traceback: bool) -> Any:
     text = format_traceback(error) if include_traceback else TRACEBACK_DENIED
     return (
         (str(module), name),
-        tuple(_carried(arg) for arg in error.args),
+        tuple(_carried(arg) for arg in _args(error)),
         (*_attributes(error), _VERSION),
         text,
     )
@@ -160,8 +177,13 @@ def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
     return Remote
 
 
-@lru_cache(maxsize=512)  # bounded: the names are the peer's
 def _generic_class(full_name: str) -> type[Exception]:
+    # the names are the peer's: of any length, and with bytes that no class may have
+    return _generic_class_named(full_name[:_LONGEST_NAME].replace("\0", "?"))
+
+
+@lru_cache(maxsize=512)
+def _generic_class_named(full_name: str) -> type[Exception]:
     return type(full_name, (GenericException,), {"__module__": "txremote.remote"})
 
 
@@ -172,14 +194,16 @@ def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> ty
     elif module == "txremote.errors":
         found = getattr(errors, name, None)
     elif instantiate:
-        if import_ and module not in sys.modules:
-            try:
+        try:
+            if import_ and module not in sys.modules:
                 __import__(module)
-            except Exception:  # the peer's module need not exist or work here
-                return _generic_class(f"{module}.{name}")
-        found = getattr(sys.modules.get(module), name, None)
+            found = getattr(sys.modules.get(module), name, None)
+        except Exception:  # the peer's module need not exist or work here
+            return _generic_class(f"{module}.{name}")
     if isinstance(found, type) and issubclass(found, Exception):
-        return found
+        # no StopIteration: it cannot come out of an await (see RemoteStopIteration)
+        if not issubclass(found, StopIteration):
+            return found
     return _generic_class(f"{module}.{name}")
 
 
@@ -219,6 +243,8 @@ def load_exception(
     for key, item in pairs:
         if type(key) is str and not key.startswith("_") and key not in _KEPT:
             try:
+                if item is None and getattr(error, key, key) is None:
+                    continue  # an OSError from a stock peer, as in _attributes
                 setattr(error, key, item)
             except Exception:  # a property without a setter, or with a strict one
                 continue
@@ -226,15 +252,12 @@ def load_exception(
     return error
 
 
-_KEPT = frozenset({"args", "add_note", "with_traceback"})
-
-
 def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
     """
     Make an exception without calling its ``__init__``, as unpickling would.
     """
-    kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
     try:
+        kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
         error = kind.__new__(kind)
         error.args = args
     except Exception:  # __new__ may need arguments (ExceptionGroup's does)

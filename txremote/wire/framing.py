@@ -129,20 +129,10 @@ class FrameReader:
         chunks[0] = memoryview(chunks[0])[5:]
         chunks[-1] = memoryview(chunks[-1])[:-1]
         length, flag = _unpack_header(head)
-        self._check_frame(length, flag, tail)
+        if tail != 0x0A:
+            raise _no_newline(length)
         payload = b"".join(chunks)
         return self._inflate(payload) if flag else payload
-
-    @staticmethod
-    def _check_frame(length: int, flag: int, last: int) -> None:
-        if flag > 1:
-            raise RemoteProtocolError(
-                f"a frame with compression flag {flag}: the stream is out of step"
-            )
-        if last != 0x0A:
-            raise RemoteProtocolError(
-                f"a frame of {length} bytes without its newline: the stream is out of step"
-            )
 
     def _gather(self, data: bytes) -> None:
         self._held += len(data)
@@ -160,6 +150,10 @@ class FrameReader:
         max_frame = self._limits.max_frame
         while size - pos >= 5:
             length, flag = _unpack_header(data, pos)
+            if flag > 1:  # before its bytes are waited for: this is no RPyC
+                raise RemoteProtocolError(
+                    f"a frame with compression flag {flag}: the stream is out of step"
+                )
             end = pos + 5 + length
             if length > max_frame:
                 wanted = pos + 5 + min(length, HEAD_SIZE)
@@ -173,8 +167,8 @@ class FrameReader:
                 continue
             if size <= end:
                 break
-            if data[end] != 0x0A or flag > 1:
-                self._check_frame(length, flag, data[end])
+            if data[end] != 0x0A:
+                raise _no_newline(length)
             payload = data[pos + 5 : end]
             yield self._inflate(payload) if flag else payload
             pos = end + 1
@@ -226,6 +220,12 @@ class FrameReader:
         if not inflater.eof or inflater.unused_data:
             raise RemoteProtocolError("a compressed frame that is cut short or has a tail")
         return plain
+
+
+def _no_newline(length: int) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"a frame of {length} bytes without its newline: the stream is out of step"
+    )
 
 
 def frame(payload: bytes) -> bytes:

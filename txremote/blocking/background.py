@@ -1,0 +1,62 @@
+"""
+`BgServingThread`: serves a connection while the script does other things.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from txremote.blocking.pump import Waiter
+
+
+class BgServingThread:
+    """
+    A thread that serves a connection (``rpyc.utils.helpers.BgServingThread``).
+
+    It waits on the socket, so what comes is served at once; RPyC's looks every
+    0.1 s. There is no interval to set.
+
+    Args:
+        conn: A `BlockingConnection`.
+        callback: Called in the thread when the connection has ended, unless
+            `stop` came first.
+        serve_interval: RPyC's; has no effect.
+        sleep_interval: RPyC's; has no effect.
+    """
+
+    SERVE_INTERVAL = 0.0
+    SLEEP_INTERVAL = 0.0
+
+    def __init__(
+        self,
+        conn: Any,
+        callback: Callable[[], Any] | None = None,
+        serve_interval: float = SERVE_INTERVAL,
+        sleep_interval: float = SLEEP_INTERVAL,
+    ) -> None:
+        self._pump = conn._pump
+        self._callback = callback
+        self._waiter = Waiter()
+        self._pump.interruptible()
+        self._thread = threading.Thread(
+            target=self._serve, name="txremote BgServingThread", daemon=True
+        )
+        self._thread.start()
+
+    def _serve(self) -> None:
+        stopped = self._pump.run_until(self._waiter, None)
+        if not stopped and self._callback is not None:
+            self._callback()
+
+    def stop(self) -> None:
+        """
+        Stop serving, and wait until the thread has ended.
+
+        A request that it is just running is run to its end. Once stopped it
+        cannot be started again.
+        """
+        self._pump.interrupt(self._waiter)
+        if self._thread is not threading.current_thread():
+            self._thread.join()

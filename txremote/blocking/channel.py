@@ -1,0 +1,253 @@
+"""
+Byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes.
+
+A channel never blocks in `send` and `receive_now`; `wait` is where a thread
+sleeps, until bytes can be read, or written if that is asked, or somebody
+interrupts. One thread reads and one writes at a time, and the two may be
+different threads: `Pump` sees to that.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import threading
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+
+READ_SIZE = 65536
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
+class _Polling:
+    """
+    Waiting on file descriptors, the same for all channels.
+    """
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._reading = select.poll()
+        self._reading.register(incoming, select.POLLIN)
+        self._both = select.poll()
+        self._both.register(outgoing, select.POLLOUT)
+        if incoming == outgoing:
+            self._both.modify(incoming, select.POLLIN | select.POLLOUT)
+        else:
+            self._both.register(incoming, select.POLLIN)
+        self._writing = select.poll()
+        self._writing.register(outgoing, select.POLLOUT)
+        self._interrupter: tuple[int, int] | None = None
+
+    def interruptible(self) -> None:
+        """
+        Make `interrupt` work for waits for bytes that begin from now on.
+        """
+        if self._interrupter is None:
+            self._interrupter = os.pipe()
+            for end in self._interrupter:
+                os.set_blocking(end, False)
+            reading = select.poll()
+            reading.register(self._incoming, select.POLLIN)
+            reading.register(self._interrupter[0], select.POLLIN)
+            self._reading = reading
+
+    def interrupt(self) -> None:
+        """
+        End the wait for bytes of whatever thread is in it, or enters it next.
+        """
+        if self._interrupter is not None:
+            try:
+                os.write(self._interrupter[1], b"!")
+            except BlockingIOError:  # it has been told often enough
+                return
+
+    def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
+        """
+        Sleep until bytes have come, or the time is over.
+
+        Args:
+            timeout: Seconds, or None for ever.
+            writable: Whether to wake up as well when bytes can be sent.
+
+        Returns:
+            Whether there may be bytes to read.
+        """
+        polling = self._both if writable else self._reading
+        milliseconds = None if timeout is None else max(0.0, timeout * 1000)
+        ready = polling.poll(milliseconds)
+        if self._interrupter is not None and not writable:
+            for descriptor, _events in ready:
+                if descriptor == self._interrupter[0]:
+                    os.read(descriptor, 100)
+        return any(fd == self._incoming and events & _READABLE for fd, events in ready)
+
+    def wait_writable(self, timeout: float | None) -> None:
+        """
+        Sleep until bytes can be sent, or the time is over.
+        """
+        self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
+
+    def _close_interrupter(self) -> None:
+        if self._interrupter is not None:
+            for end in self._interrupter:
+                os.close(end)
+            self._interrupter = None
+
+
+class SocketChannel(_Polling):
+    """
+    A connected socket.
+
+    Args:
+        sock: The socket; from now on it is the channel's.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        super().__init__(sock.fileno(), sock.fileno())
+        self._socket = sock
+        self.peer = _address(sock, sock.getpeername)
+        self.host = _address(sock, sock.getsockname)
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor to wait on for reading.
+        """
+        return self._socket.fileno()
+
+    def receive_now(self) -> bytes | None:
+        """
+        Return what has come, ``b""`` at the end, None if nothing has.
+        """
+        try:
+            return self._socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def send(self, data: bytes | memoryview) -> int:
+        """
+        Send what can be sent now, and return how much that was.
+        """
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def close(self) -> None:
+        """
+        Close it; a thread that waits on it wakes up.
+        """
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # not connected any more
+            pass
+        self._socket.close()
+        self._close_interrupter()
+
+
+class TLSChannel(SocketChannel):
+    """
+    A socket with TLS, after the handshake.
+    """
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        super().__init__(sock)
+        self._tls = sock
+        # reading and writing share the TLS state
+        self._exclusive = threading.Lock()
+
+    def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
+        """
+        Do as for any socket, but look into the TLS layer first.
+        """
+        with self._exclusive:
+            if self._tls.pending():
+                return True
+        return super().wait(timeout, writable=writable)
+
+    def receive_now(self) -> bytes | None:
+        """
+        Return what has come, ``b""`` at the end, None if nothing has.
+        """
+        with self._exclusive:
+            try:
+                return self._tls.recv(READ_SIZE)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            except ssl.SSLEOFError:
+                return b""
+
+    def send(self, data: bytes | memoryview) -> int:
+        """
+        Send what can be sent now, and return how much that was.
+        """
+        with self._exclusive:
+            try:
+                return self._tls.send(data)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return 0
+
+
+class PipeChannel(_Polling):
+    """
+    Two pipes, such as the standard streams of a child process.
+
+    Args:
+        incoming: Descriptor that is read.
+        outgoing: Descriptor that is written.
+    """
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        super().__init__(incoming, outgoing)
+        os.set_blocking(incoming, False)
+        os.set_blocking(outgoing, False)
+        self.peer: Any = UNIXAddress("pipe")
+        self.host: Any = UNIXAddress("pipe")
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor to wait on for reading.
+        """
+        return self._incoming
+
+    def receive_now(self) -> bytes | None:
+        """
+        Return what has come, ``b""`` at the end, None if nothing has.
+        """
+        try:
+            return os.read(self._incoming, READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def send(self, data: bytes | memoryview) -> int:
+        """
+        Send what can be sent now, and return how much that was.
+        """
+        try:
+            return os.write(self._outgoing, data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def close(self) -> None:
+        """
+        Close both pipes.
+        """
+        for descriptor in {self._incoming, self._outgoing}:
+            try:
+                os.close(descriptor)
+            except OSError:  # closed by whoever opened it
+                continue
+        self._close_interrupter()
+
+
+def _address(sock: socket.socket, read: Any) -> Any:
+    name = read()
+    if sock.family == socket.AF_INET:
+        return IPv4Address("TCP", *name[:2])
+    if sock.family == socket.AF_INET6:
+        return IPv6Address("TCP", *name[:2])
+    return UNIXAddress(name)

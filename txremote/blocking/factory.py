@@ -1,0 +1,249 @@
+"""
+Making blocking connections (``rpyc.utils.factory``).
+
+Each function connects, finds out what the peer speaks, fetches its root, and
+calls the service's ``on_connect`` with the connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
+from txremote.blocking.connection import BlockingConnection, drive
+from txremote.errors import ConnectionLost
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.service import VoidService, check_service, instantiate
+from txremote.wire.messages import dialect_named
+
+Config = ConnectionConfig | Mapping[str, Any] | None
+
+#: Seconds that connecting may take, the peer's first answer included.
+CONNECT_TIMEOUT = 30.0
+
+
+def _establish(dial: Callable[[], Any], service: Any, config: Config) -> BlockingConnection:
+    """
+    Connect, and once more in RPyC 5's dialect if the peer speaks that.
+    """
+    switches = make_config(config)
+    check_service(service)
+    own = getattr(service, "connection_config", None)
+    if own is not None and config is not switches:
+        switches = own(switches)
+    for dialect in ("6", "5"):
+        conn = drive(
+            dial(),
+            instantiate(service),
+            switches,
+            dialect_named(dialect, switches.bind_threads),
+        )
+        try:
+            conn._ask(conn.protocol.introduce, CONNECT_TIMEOUT)
+        except ConnectionLost:
+            if dialect == "5" or conn.protocol.other_dialect != "5":
+                raise
+        except BaseException:
+            conn.close()
+            raise
+        else:
+            break
+    trouble = conn._pump.trouble
+    if trouble is not None:
+        raise trouble
+    return conn
+
+
+def _open_socket(
+    host: str, port: int, ipv6: bool, keepalive: bool | int, timeout: float = CONNECT_TIMEOUT
+) -> socket.socket:
+    family = socket.AF_INET6 if ipv6 else socket.AF_INET
+    problem: OSError | None = None
+    for kind, way, protocol, _name, address in socket.getaddrinfo(
+        host, port, family, socket.SOCK_STREAM
+    ):
+        sock = socket.socket(kind, way, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if keepalive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            idle = 60 if keepalive is True else int(keepalive)
+            for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+                if hasattr(socket, name):
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)
+        return sock
+    raise problem or OSError(f"no address for {host!r}")
+
+
+def connect(
+    host: str,
+    port: int,
+    service: Any = VoidService,
+    config: Config = None,
+    ipv6: bool = False,
+    keepalive: bool | int = False,
+) -> BlockingConnection:
+    """
+    Connect to a server over TCP (``rpyc.connect``).
+
+    Args:
+        host: Its name or address.
+        port: Its port.
+        service: What this side offers, a class or an instance.
+        config: Switches.
+        ipv6: Whether to connect by IPv6.
+        keepalive: Whether TCP shall look after an idle connection, or after how
+            many seconds.
+
+    Raises:
+        OSError: it cannot be reached.
+        EOFError: it hung up, or speaks another protocol.
+        AsyncResultTimeout: it did not answer within `CONNECT_TIMEOUT` seconds.
+    """
+    return _establish(
+        lambda: SocketChannel(_open_socket(host, port, ipv6, keepalive)), service, config
+    )
+
+
+def unix_connect(path: str, service: Any = VoidService, config: Config = None) -> BlockingConnection:
+    """
+    Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``).
+    """
+
+    def dial() -> SocketChannel:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
+        return SocketChannel(sock)
+
+    return _establish(dial, service, config)
+
+
+def ssl_connect(
+    host: str,
+    port: int,
+    keyfile: str | None = None,
+    certfile: str | None = None,
+    ca_certs: str | None = None,
+    cert_reqs: ssl.VerifyMode | None = None,
+    ssl_version: Any = None,
+    ciphers: str | None = None,
+    service: Any = VoidService,
+    config: Config = None,
+    ipv6: bool = False,
+    keepalive: bool | int = False,
+    verify_mode: ssl.VerifyMode | None = None,
+) -> BlockingConnection:
+    """
+    Connect to a server over TLS (``rpyc.ssl_connect``).
+
+    As with RPyC the server's certificate is checked where ``ca_certs`` is given
+    or ``cert_reqs`` asks for it, and not otherwise.
+    """
+    context = ssl.SSLContext(ssl_version or ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    wanted = cert_reqs if cert_reqs is not None else verify_mode
+    if wanted is None:
+        wanted = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
+    context.verify_mode = wanted
+    if certfile is not None:
+        context.load_cert_chain(certfile, keyfile)
+    if ca_certs is not None:
+        context.load_verify_locations(ca_certs)
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+
+    def dial() -> TLSChannel:
+        plain = _open_socket(host, port, ipv6, keepalive)
+        try:
+            return TLSChannel(context.wrap_socket(plain, server_hostname=host))
+        except BaseException:
+            plain.close()
+            raise
+
+    return _establish(dial, service, config)
+
+
+def connect_pipes(
+    input: Any, output: Any, service: Any = VoidService, config: Config = None  # noqa: A002
+) -> BlockingConnection:
+    """
+    Connect over two file objects or descriptors.
+    """
+    incoming = input if isinstance(input, int) else input.fileno()
+    outgoing = output if isinstance(output, int) else output.fileno()
+    conn = _establish(lambda: PipeChannel(incoming, outgoing), service, config)
+    conn.kept = (input, output)  # type: ignore[attr-defined]  # they close when collected
+    return conn
+
+
+def connect_subproc(
+    args: Sequence[str], service: Any = VoidService, config: Config = None
+) -> BlockingConnection:
+    """
+    Start a process that serves on its standard streams, and connect to it.
+
+    Args:
+        args: The command, such as
+            ``[sys.executable, "-m", "txremote.blocking.utils.stdio", "pkg.mod.Service"]``.
+        service: What this side offers.
+        config: Switches.
+
+    Returns:
+        The connection, with the `subprocess.Popen` as its ``proc``.
+    """
+    process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        conn = connect_pipes(process.stdout, process.stdin, service, config)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    conn.proc = process  # type: ignore[attr-defined]
+    return conn
+
+
+def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnection:
+    """
+    Return the accepting side of a connection; its user calls ``serve_all()``.
+    """
+    switches = make_config(config)
+    own = getattr(service, "connection_config", None)
+    if own is not None:
+        switches = own(switches)
+    return drive(channel, instantiate(check_service(service)), switches, None)
+
+
+def connect_thread(
+    service: Any = VoidService,
+    config: Config = None,
+    remote_service: Any = VoidService,
+    remote_config: Config = None,
+) -> BlockingConnection:
+    """
+    Serve in a new thread of this process, and connect to that.
+
+    Args:
+        service: What this side offers.
+        config: Its switches.
+        remote_service: What the thread offers.
+        remote_config: Its switches.
+    """
+    here, there = socket.socketpair()
+    remote = accept(SocketChannel(there), remote_service, remote_config)
+    threading.Thread(target=remote.serve_all, name="txremote server", daemon=True).start()
+    return _establish(lambda: SocketChannel(here), service, config)

@@ -1,0 +1,620 @@
+"""
+The pump: drives a `Connection` with whatever threads happen to wait on it.
+
+There is no thread of its own and no reactor. A thread that waits, for an answer
+or for work, does one of two things: if nobody else is reading it becomes the
+reader, else it sleeps until there is something for it. What arrives is decoded
+by the reader under one lock, and becomes *items* of one queue, in the order of
+arrival: requests of the peer to run, answers of ours to deliver. Items are run
+outside the lock, by whichever waiting thread comes first, so a request that
+takes long, or calls back, holds nobody else up; and a callback that the peer
+sent before its answer has run when the answer arrives.
+
+Three locks, none held while another thread's code runs:
+
+``lock``      the connection's state and the order of what is written
+``_reading``  the role of the reader
+``_sending``  the role of the sender
+
+Sending never waits for ever. While the socket is full the sender also reads, if
+nobody else does: two peers that send each other much at once must both get on.
+
+Garbage collection may run in the middle of any of this. All it does is to append
+to a queue (`txremote.peer.imports`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionLost as TwistedConnectionLost
+from twisted.internet.interfaces import ITransport
+from twisted.python import threadable
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txremote.errors import AsyncResultTimeout, WouldBlockReactor
+from txremote.peer.runner import Work
+from txremote.peer.threaded import ThreadedCall
+from txremote.refs.asyncresult import Waitable
+from txremote.refs.face import stop_iteration
+
+#: Seconds that closing gives the peer to take what is still unsent.
+CLOSE_TIMEOUT = 5.0
+
+# Nested requests that are run without a look at how much stack there is, and
+# the stack that a look asks for.
+_SHALLOW = 12
+_HEADROOM = 60
+
+
+def headroom(frames: int = _HEADROOM) -> None:
+    """
+    Raise RecursionError here rather than in the middle of an answer.
+    """
+    if frames:
+        headroom(frames - 1)
+
+
+def refuse_in_reactor() -> None:
+    """
+    Raise `WouldBlockReactor` in the thread of a running reactor.
+    """
+    if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
+        return
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and getattr(reactor, "running", False):
+        raise WouldBlockReactor(
+            "a blocking call in the reactor's thread would stop the reactor: use "
+            "txremote.connect() there, or reactor.callInThread()"
+        )
+
+
+class Waiter:
+    """
+    A thread that waits: for an answer, or just for things to happen.
+    """
+
+    __slots__ = ("done", "parked", "value")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.value: Any = None
+        self.parked: Any = None
+
+
+@implementer(ITransport)
+class PumpTransport:
+    """
+    What a `Connection` writes to: bytes gather here and the pump sends them.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self.out: deque[bytes | memoryview] = deque()
+        self.ending: Exception | None = None
+
+    def write(self, data: bytes) -> None:
+        """
+        Have bytes sent.
+        """
+        self.out.append(data)
+
+    def writeSequence(self, data: Any) -> None:  # noqa: N802
+        """
+        Have bytes sent.
+        """
+        self.out.extend(data)
+
+    def loseConnection(self) -> None:  # noqa: N802
+        """
+        Close when everything is sent.
+        """
+        self.ending = self.ending or ConnectionDone()
+
+    def abortConnection(self) -> None:  # noqa: N802
+        """
+        Close at once.
+        """
+        self.out.clear()
+        self.ending = ConnectionAborted()
+
+    def getPeer(self) -> Any:  # noqa: N802
+        """
+        Return the peer's address.
+        """
+        return self._channel.peer
+
+    def getHost(self) -> Any:  # noqa: N802
+        """
+        Return this end's address.
+        """
+        return self._channel.host
+
+
+class Pump:
+    """
+    A `Runner` and a `Driver` for connections without a reactor.
+
+    Args:
+        channel: Where the bytes go.
+        make_face: Called with the pump and the connection for its
+            `BlockingFace`, once.
+
+    Attributes:
+        lock: Held by whoever touches the connection.
+        connection: The connection that is driven.
+        trouble: What a hook of the service raised, if one did.
+    """
+
+    def __init__(self, channel: Any, make_face: Callable[[Pump, Any], Any]) -> None:
+        self._make_face = make_face
+        self.lock = threading.RLock()
+        self.transport = PumpTransport(channel)
+        self.connection: Any = None
+        self.trouble: BaseException | None = None
+        self._channel = channel
+        self._items: deque[Callable[[], object]] = deque()
+        self._reading = threading.Lock()
+        self._sending = threading.Lock()
+        self._sleeping: deque[Waiter] = deque()
+        self._nesting = threading.local()
+
+    def attach(self, connection: Any) -> None:
+        """
+        Start to drive a connection.
+        """
+        self.connection = connection
+        with self.lock:
+            connection.makeConnection(self.transport)
+
+    # -- what a connection asks of its runner
+
+    def start(self, work: Work) -> None:
+        """
+        Queue a request of the peer.
+        """
+        self._items.append(partial(self._run, work))
+
+    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+        """
+        Fire a Deferred, under the lock: its callbacks queue what is to be seen.
+        """
+        if not deferred.called:
+            deferred.callback(result)
+
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Queue a hook of the service, before any request.
+        """
+
+        def call() -> None:
+            try:
+                hook(connection.face)
+            except Exception as error:
+                self.trouble = error
+                with self.lock:
+                    connection.hook_failed(hook, Failure())
+                self.flush()
+
+        self._items.append(call)
+
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run a threaded method in a thread of its own.
+        """
+        outcome: Deferred[Any] = Deferred()
+
+        def run() -> None:
+            try:
+                result = call.execute(connection.face)
+            except BaseException:  # it is the peer's to see, whatever it is
+                result = Failure()
+            with self.lock:
+                self.fire(outcome, result)
+            self.flush()
+
+        threading.Thread(target=run, name="txremote threaded call", daemon=True).start()
+        return outcome
+
+    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Pass a request on, and wait for its answer.
+        """
+        return self.call(lambda: connection.send_request(handler, args), None)
+
+    def make_face(self, connection: Any) -> Any:
+        """
+        Return the connection as its user sees it.
+        """
+        return self._make_face(self, connection)
+
+    def check_thread(self) -> None:
+        """
+        Allow any thread: the face takes the lock.
+        """
+
+    def submit(self, function: Callable[[], Any]) -> None:
+        """
+        Call a function in the connection's context.
+        """
+        with self.lock:
+            function()
+        self.flush()
+
+    # -- what an AsyncResult asks of its driver
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Serve until a result is there, or for some seconds.
+        """
+        if result.pending:
+            refuse_in_reactor()
+            waiter = Waiter()
+            result.add_callback(lambda _result: self._complete(waiter, None))
+            self.run_until(waiter, None if timeout is None else monotonic() + timeout)
+
+    def look(self) -> None:
+        """
+        Serve what has come, without waiting.
+        """
+        while self.serve(0):
+            continue
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Queue a call, behind what arrived before.
+        """
+        self._items.append(lambda: function(*args))
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value with netrefs.
+        """
+        return self.connection.face.present(value)
+
+    def seconds(self) -> float:
+        """
+        Return the monotonic time.
+        """
+        return monotonic()
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """
+        Promise nothing: a script notices a time-out when it waits or looks.
+        """
+
+    # -- calling
+
+    def call(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+        """
+        Send a request, and serve until its answer is there.
+
+        Args:
+            send: Sends it; called under the lock.
+            timeout: Seconds, or None for ever.
+
+        Returns:
+            The answer, with references.
+
+        Raises:
+            AsyncResultTimeout: there was none in time. The call is given up.
+            WouldBlockReactor: this is the thread of a running reactor.
+            Exception: what the call raised.
+        """
+        refuse_in_reactor()
+        waiter = Waiter()
+        items = self._items
+        deadline = None if timeout is None else monotonic() + timeout
+
+        def arrived(result: Any) -> None:
+            # behind the peer's requests that came before the answer
+            items.append(lambda: self._complete(waiter, result))
+
+        with self.lock:
+            deferred = send()
+            deferred.addBoth(arrived)
+        self.flush(deadline)
+        if not self.run_until(waiter, deadline):
+            with self.lock:
+                deferred.cancel()
+            self.flush(monotonic())
+            raise AsyncResultTimeout(f"no answer within {timeout:g} s")
+        result = waiter.value
+        if type(result) is Failure:
+            raise stop_iteration(result.value)
+        return result
+
+    def _complete(self, waiter: Waiter, result: Any) -> None:
+        waiter.value = result
+        waiter.done = True
+        try:
+            self._sleeping.remove(waiter)
+        except ValueError:  # it does not sleep, or somebody is waking it
+            return
+        waiter.parked.release()
+
+    # -- serving
+
+    def serve(self, timeout: float | None) -> bool:
+        """
+        Run one item: a request of the peer's, or an answer of ours.
+
+        Args:
+            timeout: How many seconds to wait for one; None for ever.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            EOFError: the connection has ended.
+        """
+        refuse_in_reactor()
+        deadline = None if timeout is None else monotonic() + timeout
+        waiter = Waiter()
+        while True:
+            if self._run_one():
+                self._wake_one()
+                return True
+            if self.connection.closed:
+                raise EOFError(f"the connection has ended: {self.connection.why_ended}")
+            if not self._get_more(waiter, deadline):
+                return self._run_one()
+
+    def run_until(self, waiter: Waiter, deadline: float | None) -> bool:
+        """
+        Serve until a waiter is done.
+
+        Args:
+            waiter: What completes it is an item, or another thread.
+            deadline: On the monotonic clock, or None.
+
+        Returns:
+            Whether it is done; False if the deadline came first.
+        """
+        items = self._items
+        while not waiter.done:
+            try:
+                item = items.popleft()
+            except IndexError:
+                if not self._get_more(waiter, deadline) and self._nothing_left():
+                    break
+            else:
+                item()
+        if self._sleeping:
+            self._wake_one()
+        return waiter.done
+
+    def _nothing_left(self) -> bool:
+        """
+        Tell whether the queue is empty, and is not just being filled.
+        """
+        with self.lock:  # held while the end of the connection is told to all
+            return not self._items
+
+    def _run_one(self) -> bool:
+        try:
+            item = self._items.popleft()
+        except IndexError:
+            return False
+        item()
+        return True
+
+    def _run(self, work: Work) -> None:
+        """
+        Run a request and send its answer.
+        """
+        nesting = self._nesting
+        depth = getattr(nesting, "depth", 0)
+        nesting.depth = depth + 1
+        try:
+            if depth > _SHALLOW:
+                try:
+                    headroom()
+                except RecursionError as error:
+                    went_well, result = False, RecursionError(*error.args)
+                else:
+                    went_well, result = work.execute(self.connection.face)
+            else:
+                went_well, result = work.execute(self.connection.face)
+        finally:
+            nesting.depth = depth
+        with self.lock:
+            work.finish(went_well, result)
+        self.flush()
+        if not went_well and isinstance(result, KeyboardInterrupt):
+            raise result  # the user's Ctrl-C, in whatever ran just then
+
+    def _get_more(self, waiter: Waiter, deadline: float | None) -> bool:
+        """
+        Read, or sleep while another thread does.
+
+        Returns:
+            Whether to go on; False if the deadline has come.
+        """
+        if self.connection.has_released:
+            with self.lock:
+                self.connection.flush_released()
+            self.flush(deadline)
+        if self._reading.acquire(blocking=False):
+            try:
+                if self._items or waiter.done:
+                    return True
+                if self.connection.closed:
+                    return False
+                self._read(None if deadline is None else deadline - monotonic())
+            finally:
+                self._reading.release()
+                if self._sleeping:
+                    self._wake_one()
+            if self.transport.out or self.transport.ending is not None:
+                self.flush(deadline)
+        else:
+            self._sleep(waiter, deadline)
+        return bool(self._items) or deadline is None or monotonic() < deadline
+
+    def _read(self, timeout: float | None) -> None:
+        """
+        Wait for bytes and take them in. Only for the reader.
+        """
+        try:
+            readable = self._channel.wait(timeout, writable=bool(self.transport.out))
+        except (OSError, ValueError):  # closed by another thread
+            return
+        if readable:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        try:
+            data = self._channel.receive_now()
+        except OSError as error:
+            if not self.connection.closed:
+                self._lost(TwistedConnectionLost(str(error)))
+            return
+        if data is None:
+            return
+        if data:
+            with self.lock:
+                self.connection.dataReceived(data)
+        else:
+            self._lost(ConnectionDone())
+
+    def _sleep(self, waiter: Waiter, deadline: float | None) -> None:
+        parked = waiter.parked
+        if parked is None:
+            parked = waiter.parked = threading.Lock()
+            parked.acquire()
+        self._sleeping.append(waiter)
+        # Whoever gives the reader's role back, or completes this waiter, looks
+        # at the sleepers after it has done so: what is seen here is in time.
+        woken = False
+        try:
+            if not (self._items or waiter.done) and self._reading.locked():
+                left = -1 if deadline is None else max(0.0, deadline - monotonic())
+                woken = parked.acquire(timeout=left)
+        finally:  # also where Ctrl-C ended the sleep
+            if not woken:
+                try:
+                    self._sleeping.remove(waiter)
+                except ValueError:  # somebody took it out to wake it, and will
+                    parked.acquire()
+
+    def _wake_one(self) -> None:
+        try:
+            waiter = self._sleeping.popleft()
+        except IndexError:
+            return
+        waiter.parked.release()
+
+    def interruptible(self) -> None:
+        """
+        Allow `interrupt` to end the wait of a reader.
+        """
+        self._channel.interruptible()
+
+    def interrupt(self, waiter: Waiter) -> None:
+        """
+        Complete a waiter from another thread.
+        """
+        self._complete(waiter, None)
+        self._channel.interrupt()
+
+    # -- sending
+
+    def flush(self, deadline: float | None = None) -> None:
+        """
+        Send what has been written. Any thread, without the lock.
+
+        Args:
+            deadline: When to give up waiting for a full socket; what is left
+                then goes out with the next flush or read.
+        """
+        out = self.transport.out
+        # Looked at again each time the role has been given back: what another
+        # thread wrote meanwhile relied on us.
+        while out:
+            if not self._sending.acquire(blocking=False):
+                return
+            try:
+                if not self._send(deadline):
+                    return
+            finally:
+                self._sending.release()
+        if self.transport.ending is not None and not self.connection.closed:
+            self._lost(self.transport.ending)
+
+    def _send(self, deadline: float | None) -> bool:
+        """
+        Send until nothing is left. Only for the sender.
+
+        Returns:
+            Whether to go on; False if the deadline came, or the end.
+        """
+        out = self.transport.out
+        while out:
+            try:
+                chunk = out.popleft()
+            except IndexError:  # aborted
+                break
+            try:
+                sent = self._channel.send(chunk)
+            except OSError as error:
+                self._lost(TwistedConnectionLost(str(error)))
+                return False
+            if sent < len(chunk):
+                out.appendleft(memoryview(chunk)[sent:])
+                if not sent and not self._wait_to_send(deadline):
+                    return False
+        return True
+
+    def _wait_to_send(self, deadline: float | None) -> bool:
+        left = None if deadline is None else deadline - monotonic()
+        if left is not None and left <= 0:
+            return False
+        if not self._reading.acquire(blocking=False):
+            # somebody else reads; look again soon, they may stop
+            self._channel.wait_writable(0.05 if left is None else min(left, 0.05))
+            return True
+        try:
+            if self._channel.wait(left, writable=True):
+                self._take_in()
+        except (OSError, ValueError):  # closed by another thread
+            return False
+        finally:
+            self._reading.release()
+            self._wake_one()
+        return not self.connection.closed
+
+    # -- ending
+
+    def _lost(self, reason: Exception) -> None:
+        with self.lock:
+            if self.connection.closed:
+                return
+            self.transport.out.clear()
+            self.connection.connectionLost(Failure(reason))
+        self._channel.close()
+        for _ in range(len(self._sleeping)):
+            self._wake_one()
+
+    def close(self) -> None:
+        """
+        Say good-bye, send what is unsent for `CLOSE_TIMEOUT` seconds at most,
+        and close.
+        """
+        with self.lock:
+            if not self.connection.closed:
+                # nobody hears it by this Deferred: there may be no thread to
+                self.connection.close().addErrback(lambda _failure: None)
+        self.flush(monotonic() + CLOSE_TIMEOUT)
+        self._lost(ConnectionDone())
+        while self._run_one():  # what was waiting hears of the end
+            continue

@@ -1,0 +1,78 @@
+"""
+What `threaded` makes of a method: one that the peer's calls run in a thread.
+
+Called by the program itself it is an ordinary method. Only a handler looks for
+the type, and gives a `ThreadedCall` to the connection's runner in place of the
+result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from types import MethodType
+from typing import Any
+
+
+class ThreadedMethod:
+    """
+    A method, perhaps bound, that is run in a pool thread for a peer.
+
+    Args:
+        function: What is called, a function or a bound method.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.function = function
+
+    def __get__(self, instance: Any, owner: Any) -> ThreadedMethod:
+        if instance is None:
+            return self
+        return ThreadedMethod(MethodType(self.function, instance))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Call it here and now: the program's own call, not a peer's.
+        """
+        return self.function(*args, **kwargs)
+
+
+class ThreadedCall:
+    """
+    A call of a `ThreadedMethod` that is to be run in a thread.
+
+    Args:
+        method: The method.
+        args: Its arguments, with references where a thread will want netrefs.
+        kwargs: The named ones.
+    """
+
+    __slots__ = ("args", "kwargs", "method")
+
+    def __init__(
+        self, method: ThreadedMethod, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs
+
+    def __call__(self) -> Any:
+        """
+        Run it here.
+        """
+        return self.method.function(*self.args, **self.kwargs)
+
+    def execute(self, face: Any) -> Any:
+        """
+        Run it in a thread that may block.
+
+        Args:
+            face: The connection's `BlockingFace`.
+
+        Returns:
+            The result, as it can travel.
+        """
+        args = face.present(self.args)
+        kwargs = {name: face.present(value) for name, value in self.kwargs.items()}
+        return face.plain(self.method.function(*args, **kwargs))

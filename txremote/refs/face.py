@@ -1,0 +1,349 @@
+"""
+`BlockingFace`: a connection as code that may block sees it, RPyC's way.
+
+It is what ``____conn__`` of a netref is, what ``on_connect`` of a threaded
+service gets, and what `txremote.blocking.connect` returns. It turns arguments
+into what can travel and answers into netrefs, in the caller's own thread, and
+leaves two things to its subclasses: how a request gets into the connection's
+context, and how a thread waits.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+
+from txremote.errors import RemoteStopIteration
+from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.buffiter import buffiter
+from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
+from txremote.refs.reference import RemoteReference
+from txremote.wire.consts import (
+    HANDLE_CALL,
+    HANDLE_CALLATTR,
+    HANDLE_INSPECT,
+    HANDLE_PICKLE,
+    HANDLE_PING,
+)
+
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+class ReadOnlyConfig(Mapping[str, Any]):
+    """
+    A connection's switches as RPyC's ``conn._config`` shows them.
+
+    Changing one is refused with a sentence: a connection's switches are fixed
+    before it is made.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "the configuration of a live connection does not change: give it as config= "
+            "to listen(), connect() or ThreadedServer(protocol_config=...); for RPyC's "
+            "classic mode use txremote's ClassicService"
+        )
+
+    __setitem__ = __delitem__ = update = pop = clear = setdefault = _refuse
+
+
+class BlockingFace:
+    """
+    A connection for code that may block. Any thread may use it.
+
+    Args:
+        protocol: The `Connection`.
+
+    Attributes:
+        protocol: The `Connection`.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self._classes: dict[tuple[int, bool], type[BaseNetref]] = {}
+        self._read_only: ReadOnlyConfig | None = None
+
+    # -- what a subclass knows
+
+    def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+        """
+        Send a request and wait for its answer, as it travels.
+
+        Raises:
+            AsyncResultTimeout: there was none within ``timeout`` seconds.
+            Exception: what the call raised.
+        """
+        raise NotImplementedError
+
+    def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+        """
+        Send a request and return its result to come.
+        """
+        raise NotImplementedError
+
+    # -- RPyC's names
+
+    @property
+    def _config(self) -> ReadOnlyConfig:
+        if self._read_only is None:
+            protocol = self.protocol
+            transport = protocol.transport
+            values = asdict(protocol.config)
+            values["credentials"] = protocol.avatar
+            values["connid"] = f"conn{id(protocol)}"
+            values["endpoints"] = None
+            if transport is not None:
+                values["endpoints"] = (_pair(transport.getHost()), _pair(transport.getPeer()))
+            self._read_only = ReadOnlyConfig(values)
+        return self._read_only
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether the connection has ended.
+        """
+        return bool(self.protocol.closed)
+
+    @property
+    def root(self) -> Any:
+        """
+        The peer's service, as a netref. Asks for it the first time.
+        """
+        found = self.protocol._root
+        if found is None:
+            found = self._ask(self.protocol.fetch_root, self._timeout)
+        return self.present(found)
+
+    @property
+    def _timeout(self) -> float | None:
+        timeout: float | None = self.protocol.config.sync_request_timeout
+        return timeout
+
+    def sync_request(self, handler: int, *args: Any) -> Any:
+        """
+        Send a request by its number and wait for the answer.
+
+        Raises:
+            AsyncResultTimeout: none came within ``sync_request_timeout``.
+            EOFError: the connection has ended.
+            Exception: what the peer raised.
+        """
+        sent = self.plain(args)
+        return self.present(
+            self._ask(lambda: self.protocol.send_request(handler, sent), self._timeout)
+        )
+
+    def sync_call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """
+        Call a method and wait for the result. Raises as `sync_request`.
+        """
+        sent = self.plain(args)
+        named = {name: self.plain(value) for name, value in kwargs.items()} if kwargs else kwargs
+        result = self._ask(
+            lambda: self.protocol.send_call(reference, names, sent, named), self._timeout
+        )
+        return result if type(result) in _PLAIN else self.present(result)
+
+    def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
+        """
+        Send a request by its number and return its `AsyncResult`.
+
+        Args:
+            handler: One of the ``HANDLE_`` numbers.
+            *args: Its arguments.
+            timeout: Seconds after which the result expires, or None.
+        """
+        sent = self.plain(args)
+        result = self._begin(lambda: self.protocol.send_request(handler, sent))
+        if timeout is not None:
+            result.set_expiry(timeout)
+        return result
+
+    def async_call(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult:
+        """
+        Call a netref or a netref's method and return the `AsyncResult`.
+        """
+        pairs = tuple(kwargs.items())
+        if type(target) is NetrefMethod:
+            return self.async_request(
+                HANDLE_CALLATTR, target.____owner__, target.____name__, args, pairs
+            )
+        return self.async_request(HANDLE_CALL, target, args, pairs)
+
+    def ping(self, data: Any = None, timeout: float = 3) -> None:
+        """
+        Ask the peer for a sign of life.
+
+        Raises:
+            AsyncResultTimeout: none came within ``timeout`` seconds.
+            EOFError: the connection has ended.
+            ValueError: something else came back.
+        """
+        sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
+        if self._ask(lambda: self.protocol.send_request(HANDLE_PING, (sent,)), timeout) != sent:
+            raise ValueError("the answer to a ping is not what was sent")
+
+    # -- netrefs
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value as this side's code sees it: with netrefs.
+        """
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is RemoteReference:
+            owner: Any = value._connection
+            if owner is self.protocol:
+                return self._netref(value)
+            return owner.face.present(value)
+        if kind is tuple and value:
+            return tuple([self.present(item) for item in value])
+        return value
+
+    def _netref(self, reference: RemoteReference) -> BaseNetref:
+        known = reference._netref
+        found = known() if known is not None else None
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+        pack = reference._pack
+        key = (pack[1], pack[2] == 0)
+        kind = self._classes.get(key)
+        if kind is None:
+            methods: Any = builtin_methods(pack)
+            known_type = methods is not None
+            if methods is None:
+                methods = self._ask(
+                    lambda: self.protocol.send_request(HANDLE_INSPECT, (pack,)), self._timeout
+                )
+            kind = netref_class(
+                pack,
+                _pairs(methods),
+                listed_are_reachable=known_type or self.protocol.is_txremote,
+            )
+            self._classes[key] = kind
+        return reference._set_netref(kind(self, reference))  # type: ignore[no-any-return]
+
+    def plain(self, value: Any) -> Any:
+        """
+        Return a value of this side's code as it can travel: without netrefs.
+        """
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is tuple:
+            for item in value:
+                if type(item) not in _PLAIN:
+                    return tuple([self.plain(item) for item in value])
+            return value
+        if issubclass(kind, BaseNetref):
+            return value.____ref__
+        if kind is NetrefMethod:
+            return self.plain(value.____fetch__())
+        return value
+
+    def obtain(self, netref: Any, unpickle: bool = False) -> Any:
+        """
+        Return a copy of a remote value.
+
+        Builtin containers and what they hold are copied item by item; nothing
+        that the peer sends is unpickled unless ``unpickle`` says so.
+
+        Raises:
+            TypeError: it is something else, and ``unpickle`` is off.
+        """
+        if unpickle:
+            import pickle
+
+            return pickle.loads(self.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
+        return _copied(netref, {})
+
+
+def _pair(address: Any) -> Any:
+    host = getattr(address, "host", None)
+    return (host, address.port) if host is not None else getattr(address, "name", None)
+
+
+def _pairs(methods: Any) -> list[tuple[str, str | None]]:
+    """
+    Return what INSPECT gave, as far as it makes sense.
+    """
+    found = []
+    if type(methods) is tuple:
+        for pair in methods:
+            if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str:
+                found.append((pair[0], pair[1] if type(pair[1]) is str else None))
+    return found
+
+
+_SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {
+    "builtins.list": list,
+    "builtins.set": set,
+    "builtins.frozenset": frozenset,
+    "builtins.tuple": tuple,
+    "collections.deque": collections.deque,
+    "builtins.dict_keys": list,
+    "builtins.dict_values": list,
+    "builtins.dict_items": list,
+}
+_MAPPINGS: dict[str, Callable[[list[Any]], Any]] = {
+    "builtins.dict": dict,
+    "builtins.mappingproxy": dict,
+    "collections.OrderedDict": collections.OrderedDict,
+    "collections.defaultdict": dict,
+}
+
+
+def _copied(value: Any, seen: dict[int, Any]) -> Any:
+    kind = type(value)
+    if kind is tuple:
+        return tuple([_copied(item, seen) for item in value])
+    if not issubclass(kind, BaseNetref):
+        return value
+    if id(value) in seen:
+        raise TypeError("a container that holds itself cannot be copied by value")
+    seen = {**seen, id(value): value}
+    name = value.____id_pack__[0]
+    if value.____id_pack__[2] != 0:
+        if name in _SEQUENCES:
+            return _SEQUENCES[name]([_copied(item, seen) for item in buffiter(value)])
+        if name in _MAPPINGS:
+            return _MAPPINGS[name]([_copied(item, seen) for item in buffiter(value.items())])
+        if name == "builtins.bytearray":
+            return bytearray(buffiter(value))
+        if name == "builtins.range":
+            return range(value.start, value.stop, value.step)
+    raise TypeError(
+        f"a {name} cannot be copied by value without unpickling what the peer sends, which "
+        "can run any code here: obtain(proxy, unpickle=True) if you trust it"
+    )
+
+
+def stop_iteration(error: BaseException) -> BaseException:
+    """
+    Return an exception as blocking code raises it.
+    """
+    if isinstance(error, RemoteStopIteration):
+        return StopIteration(*error.args)
+    return error

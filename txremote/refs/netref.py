@@ -1,0 +1,382 @@
+"""
+Netrefs: transparent proxies for code that may block.
+
+A netref behaves as the object it stands for: operators, iteration, ``with``,
+calls, attributes, ``isinstance``. Almost everything done with one is a request
+that waits for its answer, so netrefs are for scripts and worker threads, and
+never enter a Deferred's callback chain: ``isinstance(x, Deferred)`` on one may
+go to the network. What travels inside a connection is always the light
+`RemoteReference`; a netref is made around it in the thread that will use it.
+
+What a class can do is asked once per class and connection (INSPECT); for builtin
+types it is known. Special methods go onto the netref's class, where Python's
+syntax looks for them. Other methods are *bound proxies* made locally: reading
+``x.append`` sends nothing, calling it is one CALLATTR. Any other name is read
+from the peer.
+
+The attributes ``____conn__``, ``____id_pack__`` and ``____refcount__`` are RPyC's
+(``rpyc.core.netref``); its own helpers look for them, so they work on these.
+"""
+
+from __future__ import annotations
+
+import collections
+import pickle
+import sys
+import types
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from txremote.refs.reference import RemoteReference
+from txremote.wire.consts import (
+    HANDLE_CMP,
+    HANDLE_CTXEXIT,
+    HANDLE_DELATTR,
+    HANDLE_DIR,
+    HANDLE_GETATTR,
+    HANDLE_HASH,
+    HANDLE_INSTANCECHECK,
+    HANDLE_OLDSLICING,
+    HANDLE_PICKLE,
+    HANDLE_REPR,
+    HANDLE_SETATTR,
+    HANDLE_STR,
+    IdPack,
+)
+
+# numpy would read memory of this process through these (rpyc issue 236)
+_NEVER = frozenset({"__array_struct__", "__array_interface__"})
+
+# What a netref does itself, whatever its class is said to define.
+_OWN = frozenset(
+    """
+    ____conn__ ____id_pack__ ____refcount__ ____ref__ __class__ __cmp__ __del__
+    __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__
+    __init_subclass__ __instancecheck__ __metaclass__ __module__ __new__
+    __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __slots__ __str__
+    __subclasshook__ __weakref__ __dict__ __methods__ __exit__ __eq__ __ne__
+    __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
+    __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__
+    """.split()
+) | _NEVER
+
+_OLD_SLICERS = {
+    "__getslice__": "__getitem__",
+    "__delslice__": "__delitem__",
+    "__setslice__": "__setitem__",
+}
+
+_BUILTIN_TYPES: tuple[type, ...] = (
+    *(type, object, bool, complex, dict, float, int, list, slice, str, tuple, set),
+    *(frozenset, bytes, bytearray, memoryview, range, BaseException, Exception),
+    *(type(None), types.BuiltinFunctionType, types.FunctionType, types.MethodType),
+    *(types.GeneratorType, types.CodeType, types.FrameType, types.TracebackType),
+    *(types.MappingProxyType, types.WrapperDescriptorType, types.MethodWrapperType),
+    *(type({}.keys()), type({}.values()), type({}.items())),
+    *(type(iter(x)) for x in ([], (), "", b"", {}, set(), range(0), {}.values(), {}.items())),  # type: ignore[attr-defined]
+    *(zip, map, filter, enumerate, reversed, property, staticmethod, classmethod),
+    collections.deque,
+    collections.OrderedDict,
+    collections.defaultdict,
+)
+_BUILTINS = {f"{kind.__module__}.{kind.__name__}": kind for kind in _BUILTIN_TYPES}
+
+
+def _known_methods(kind: type, is_class: bool) -> Iterable[tuple[str, str | None]]:
+    names = set(dir(kind))
+    if is_class:
+        names |= set(dir(type))
+    for name in names:
+        if callable(getattr(kind, name, None)) or (is_class and name == "__call__"):
+            yield name, None
+
+
+class NetrefMetaclass(type):
+    """
+    Gives netref classes a repr that says what they are.
+    """
+
+    def __repr__(cls) -> str:
+        return f"<netref class '{cls.__name__}'>"
+
+
+class BaseNetref(metaclass=NetrefMetaclass):
+    """
+    The base of all netrefs (``rpyc.BaseNetref``). Not to be made by hand.
+    """
+
+    __slots__ = ("____conn__", "____ref__", "__weakref__")
+
+    ____conn__: Any
+    ____ref__: RemoteReference
+    ____methods__: frozenset[str]
+    ____local__: Any
+
+    def __init__(self, conn: Any, reference: RemoteReference) -> None:
+        object.__setattr__(self, "____conn__", conn)
+        object.__setattr__(self, "____ref__", reference)
+
+    @property
+    def ____id_pack__(self) -> IdPack:
+        return self.____ref__._pack
+
+    @property
+    def ____refcount__(self) -> int:
+        return self.____ref__._count
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NEVER:
+            raise AttributeError(name)
+        if name in self.____methods__ or "exposed_" + name in self.____methods__:
+            return NetrefMethod(self, name)
+        return self.____conn__.sync_request(HANDLE_GETATTR, self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.____conn__.sync_request(HANDLE_SETATTR, self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.____conn__.sync_request(HANDLE_DELATTR, self, name)
+
+    def __dir__(self) -> list[str]:
+        return list(self.____conn__.sync_request(HANDLE_DIR, self))
+
+    def __hash__(self) -> int:
+        return int(self.____conn__.sync_request(HANDLE_HASH, self))
+
+    def __repr__(self) -> str:
+        return str(self.____conn__.sync_request(HANDLE_REPR, self))
+
+    def __str__(self) -> str:
+        return str(self.____conn__.sync_request(HANDLE_STR, self))
+
+    def __eq__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__eq__")
+
+    def __ne__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__ne__")
+
+    def __lt__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__lt__")
+
+    def __gt__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__gt__")
+
+    def __le__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__le__")
+
+    def __ge__(self, other: object) -> Any:
+        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__ge__")
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
+        # the class by reference; neither exception nor traceback can travel
+        return self.____conn__.sync_request(HANDLE_CTXEXIT, self, kind)
+
+    def __copy__(self) -> Any:
+        return self.____conn__.obtain(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.____conn__.obtain(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        _check_pickle(self, "pickling a netref")
+        return pickle.loads, (self.____conn__.sync_request(HANDLE_PICKLE, self, protocol),)
+
+    def __instancecheck__(self, other: Any) -> bool:
+        # rpyc 6.0.2 netref: isinstance(x, remote_class)
+        if self.____id_pack__[2] != 0:
+            raise TypeError(
+                "isinstance() arg 2 must be a class, type, or tuple of classes and types"
+            )
+        if issubclass(type(other), BaseNetref):
+            pack = other.____id_pack__
+            if pack[2] == 0:
+                return False
+            if pack[1] == self.____id_pack__[1] and other.____conn__ is self.____conn__:
+                return True
+            return bool(self.____conn__.sync_request(HANDLE_INSTANCECHECK, self, pack))
+        local = type(self).____local__
+        return local is not None and isinstance(other, local)
+
+
+def _check_pickle(netref: BaseNetref, what: str) -> None:
+    if not netref.____conn__.protocol.config.allow_pickle:
+        raise TypeError(
+            f"{what} means to unpickle what the peer sends, which can run any code here: "
+            "connect with config={'allow_pickle': True} if you trust it"
+        )
+
+
+class NetrefMethod:
+    """
+    A method of a netref, bound and not fetched: calling it is one request.
+
+    Whatever else is done with it fetches the remote method first.
+    """
+
+    __slots__ = ("____name__", "____owner__", "__weakref__")
+
+    ____owner__: BaseNetref
+    ____name__: str
+
+    def __init__(self, owner: BaseNetref, name: str) -> None:
+        object.__setattr__(self, "____owner__", owner)
+        object.__setattr__(self, "____name__", name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        owner = self.____owner__
+        return owner.____conn__.sync_call(owner.____ref__, (self.____name__,), args, kwargs)
+
+    def ____fetch__(self) -> Any:
+        """
+        Return the netref of the remote method.
+        """
+        owner = self.____owner__
+        return owner.____conn__.sync_request(HANDLE_GETATTR, owner, self.____name__)
+
+    @property
+    def ____conn__(self) -> Any:
+        return self.____owner__.____conn__
+
+    @property
+    def ____id_pack__(self) -> IdPack:
+        pack: IdPack = self.____fetch__().____id_pack__
+        return pack
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NEVER or name.startswith("____"):
+            raise AttributeError(name)
+        return getattr(self.____fetch__(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.____fetch__(), name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is NetrefMethod
+            and other.____owner__ is self.____owner__
+            and other.____name__ == self.____name__
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.____owner__), self.____name__))
+
+    def __repr__(self) -> str:
+        return repr(self.____fetch__())
+
+    def __dir__(self) -> list[str]:
+        return dir(self.____fetch__())
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a remote method cannot be pickled")
+
+
+def _local_class(pack: IdPack) -> Any:
+    """
+    Return the class that a name stands for in the modules loaded here, or None.
+
+    So ``isinstance(netref_of_a_list, list)`` is true (rpyc 6.0.2 class_factory).
+    """
+    name = pack[0]
+    known = _BUILTINS.get(name)
+    if known is not None:
+        return known
+    module_name, _dot, class_name = name.rpartition(".")
+    if name in sys.modules:
+        return types.ModuleType
+    found = getattr(sys.modules.get(module_name), class_name, None)
+    return found if isinstance(found, type) else None
+
+
+def _class_property(local: Any, is_class: bool) -> property:
+    def get_class(self: BaseNetref) -> Any:
+        if local is not None:
+            return type(local) if is_class else local
+        try:
+            return self.____conn__.sync_request(HANDLE_GETATTR, self, "__class__")
+        except AttributeError:  # not for us to see
+            return type(self)
+
+    return property(get_class)
+
+
+def _doc_property() -> property:
+    def get_doc(self: BaseNetref) -> Any:
+        return self.____conn__.sync_request(HANDLE_GETATTR, self, "__doc__")
+
+    return property(get_doc)
+
+
+def _make_special(name: str, doc: str | None) -> Any:
+    """
+    Return the function that stands for a special method on a netref class.
+    """
+    if name == "__call__":
+
+        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+            return self.____conn__.sync_call(self.____ref__, (), args, kwargs)
+
+    elif name in _OLD_SLICERS:
+
+        def method(self: BaseNetref, start: Any, stop: Any, *args: Any) -> Any:  # type: ignore[misc]
+            return self.____conn__.sync_request(
+                HANDLE_OLDSLICING, self, _OLD_SLICERS[name], name, start, stop, args
+            )
+
+    elif name == "__array__":
+
+        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+            _check_pickle(self, "making a numpy array of a remote one")
+            array = pickle.loads(self.____conn__.sync_request(HANDLE_PICKLE, self, -1))
+            return array.__array__(*args, **kwargs)
+
+    else:
+
+        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+            return self.____conn__.sync_call(self.____ref__, (name,), args, kwargs)
+
+    method.__name__ = name
+    method.__doc__ = doc
+    return method
+
+
+def builtin_methods(pack: IdPack) -> tuple[tuple[str, str | None], ...] | None:
+    """
+    Return the methods of a builtin type's instance, or of the type itself.
+
+    Returns:
+        None where the name is no builtin type's, so the peer must be asked.
+    """
+    kind = _BUILTINS.get(pack[0])
+    return None if kind is None else tuple(_known_methods(kind, pack[2] == 0))
+
+
+def netref_class(
+    pack: IdPack, methods: Iterable[tuple[str, str | None]], *, listed_are_reachable: bool
+) -> type[BaseNetref]:
+    """
+    Return a netref class.
+
+    Args:
+        pack: The id pack of an instance, or of the class itself.
+        methods: Names and docstrings, as INSPECT gives them.
+        listed_are_reachable: Whether every listed name is one that the peer
+            lets us call. A stock RPyC lists private ones too; of those only
+            ``exposed_`` ones are taken to be methods before they are read.
+    """
+    local = _local_class(pack)
+    namespace: dict[str, Any] = {
+        "__slots__": (),
+        "__class__": _class_property(local, pack[2] == 0),
+        "__doc__": _doc_property(),
+        "____local__": local,
+    }
+    plain = set()
+    for name, doc in methods:
+        if type(name) is not str or name in _OWN:
+            continue
+        if name.startswith("__") and name.endswith("__"):
+            namespace[name] = _make_special(name, doc)
+        elif listed_are_reachable or name.startswith("exposed_"):
+            plain.add(name)
+    namespace["____methods__"] = frozenset(plain)
+    return NetrefMetaclass(pack[0], (BaseNetref,), namespace)
