@@ -224,7 +224,7 @@ async def _stock_client(port: int) -> None:
     source = _STOCK_CLIENT.format(port=port)
     _show("An unmodified RPyC program, in a process of its own", source)
     out, err, status = await getProcessOutputAndValue(
-        sys.executable, ["-c", source], env=dict(os.environ)
+        sys.executable, ["-P", "-c", source], env=dict(os.environ)
     )
     print((out if status == 0 else err).decode(errors="replace").rstrip())
     if status:
@@ -240,7 +240,11 @@ async def _main(reactor: Any) -> None:
     print("$ twistd " + " ".join(words))
     server = _Server()
     process = reactor.spawnProcess(
-        server, sys.executable, [sys.executable, "-c", _TWISTD, *words], env=dict(os.environ)
+        server,
+        sys.executable,
+        # -P: no module of the folder where the demo happens to run gets in the way
+        [sys.executable, "-P", "-c", _TWISTD, *words],
+        env=dict(os.environ),
     )
     try:
         server.port.addTimeout(START_TIMEOUT, reactor)

@@ -16,6 +16,8 @@ from zope.interface import implementer
 
 from txremote.interfaces import IService
 from txremote.peer.access import EXPOSED_MARK
+from txremote.peer.config import ConnectionConfig
+from txremote.peer.threaded import ThreadedMethod
 
 T = TypeVar("T")
 
@@ -76,6 +78,17 @@ def _mark(target: Any, prefix: str) -> Any:
         )
     setattr(target, EXPOSED_MARK, prefix)
     return target
+
+
+def threaded(method: Callable[..., Any]) -> Any:
+    """
+    Have a method's calls by a peer run in a pool thread.
+
+    There it may block, and has blocking netrefs for arguments that are
+    references; several may run at once. Called by the program itself it is an
+    ordinary method. Stands above or below `exposed`.
+    """
+    return ThreadedMethod(method)
 
 
 @implementer(IService)
@@ -160,6 +173,32 @@ def check_service(candidate: Any) -> Any:
         return candidate
     name = getattr(candidate, "__qualname__", None) or type(candidate).__qualname__
     raise TypeError(f"{name} is no service: derive it from txremote.Service")
+
+
+def is_threaded(service: Any) -> bool:
+    """
+    Tell whether a service's requests run in worker threads, where nobody says.
+
+    A service that is not txremote's own was written for RPyC, so its methods
+    may block; txremote's own say so with ``threaded_service = True``.
+    """
+    declared = getattr(service, "threaded_service", None)
+    if declared is not None:
+        return bool(declared)
+    kind = service if isinstance(service, type) else type(service)
+    return not issubclass(kind, Service)
+
+
+def config_of(service: Any, config: ConnectionConfig) -> ConnectionConfig:
+    """
+    Return the switches of a service's connections: what was given, and what the
+    service asks for itself, before any connection is made.
+    """
+    own = getattr(service, "connection_config", None)
+    if own is None:
+        return config
+    changed: ConnectionConfig = own(config)
+    return changed
 
 
 def instantiate(service: Any) -> Any:

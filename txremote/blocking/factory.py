@@ -18,7 +18,7 @@ from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.errors import ConnectionLost
 from txremote.peer.config import ConnectionConfig, make_config
-from txremote.service import VoidService, check_service, instantiate
+from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
 Config = ConnectionConfig | Mapping[str, Any] | None
@@ -31,11 +31,7 @@ def _establish(dial: Callable[[], Any], service: Any, config: Config) -> Blockin
     """
     Connect, and once more in RPyC 5's dialect if the peer speaks that.
     """
-    switches = make_config(config)
-    check_service(service)
-    own = getattr(service, "connection_config", None)
-    if own is not None and config is not switches:
-        switches = own(switches)
+    switches = config_of(check_service(service), make_config(config))
     for dialect in ("6", "5"):
         conn = drive(
             dial(),
@@ -116,7 +112,9 @@ def connect(
     )
 
 
-def unix_connect(path: str, service: Any = VoidService, config: Config = None) -> BlockingConnection:
+def unix_connect(
+    path: str, service: Any = VoidService, config: Config = None
+) -> BlockingConnection:
     """
     Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``).
     """
@@ -179,7 +177,10 @@ def ssl_connect(
 
 
 def connect_pipes(
-    input: Any, output: Any, service: Any = VoidService, config: Config = None  # noqa: A002
+    input: Any,  # noqa: A002
+    output: Any,
+    service: Any = VoidService,
+    config: Config = None,
 ) -> BlockingConnection:
     """
     Connect over two file objects or descriptors.
@@ -221,11 +222,8 @@ def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnect
     """
     Return the accepting side of a connection; its user calls ``serve_all()``.
     """
-    switches = make_config(config)
-    own = getattr(service, "connection_config", None)
-    if own is not None:
-        switches = own(switches)
-    return drive(channel, instantiate(check_service(service)), switches, None)
+    switches = config_of(check_service(service), make_config(config))
+    return drive(channel, instantiate(service), switches, None)
 
 
 def connect_thread(

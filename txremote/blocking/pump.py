@@ -25,7 +25,6 @@ to a queue (`txremote.peer.imports`).
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -37,45 +36,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.error import ConnectionLost as TwistedConnectionLost
 from twisted.internet.interfaces import ITransport
-from twisted.python import threadable
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txremote.errors import AsyncResultTimeout, WouldBlockReactor
+from txremote.errors import AsyncResultTimeout
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import Waitable
-from txremote.refs.face import stop_iteration
+from txremote.refs.face import refuse_in_reactor, stop_iteration
 
 #: Seconds that closing gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0
-
-# Nested requests that are run without a look at how much stack there is, and
-# the stack that a look asks for.
-_SHALLOW = 12
-_HEADROOM = 60
-
-
-def headroom(frames: int = _HEADROOM) -> None:
-    """
-    Raise RecursionError here rather than in the middle of an answer.
-    """
-    if frames:
-        headroom(frames - 1)
-
-
-def refuse_in_reactor() -> None:
-    """
-    Raise `WouldBlockReactor` in the thread of a running reactor.
-    """
-    if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
-        return
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and getattr(reactor, "running", False):
-        raise WouldBlockReactor(
-            "a blocking call in the reactor's thread would stop the reactor: use "
-            "txremote.connect() there, or reactor.callInThread()"
-        )
 
 
 class Waiter:
@@ -108,32 +79,32 @@ class PumpTransport:
         """
         self.out.append(data)
 
-    def writeSequence(self, data: Any) -> None:  # noqa: N802
+    def writeSequence(self, data: Any) -> None:
         """
         Have bytes sent.
         """
         self.out.extend(data)
 
-    def loseConnection(self) -> None:  # noqa: N802
+    def loseConnection(self) -> None:
         """
         Close when everything is sent.
         """
         self.ending = self.ending or ConnectionDone()
 
-    def abortConnection(self) -> None:  # noqa: N802
+    def abortConnection(self) -> None:
         """
         Close at once.
         """
         self.out.clear()
         self.ending = ConnectionAborted()
 
-    def getPeer(self) -> Any:  # noqa: N802
+    def getPeer(self) -> Any:
         """
         Return the peer's address.
         """
         return self._channel.peer
 
-    def getHost(self) -> Any:  # noqa: N802
+    def getHost(self) -> Any:
         """
         Return this end's address.
         """
@@ -166,7 +137,6 @@ class Pump:
         self._reading = threading.Lock()
         self._sending = threading.Lock()
         self._sleeping: deque[Waiter] = deque()
-        self._nesting = threading.local()
 
     def attach(self, connection: Any) -> None:
         """
@@ -259,7 +229,9 @@ class Pump:
         if result.pending:
             refuse_in_reactor()
             waiter = Waiter()
-            result.add_callback(lambda _result: self._complete(waiter, None))
+            # behind the requests that came before the result
+            arrived = partial(self._complete, waiter, None)
+            result.when_ended(lambda: self._items.append(arrived))
             self.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
     def look(self) -> None:
@@ -330,7 +302,8 @@ class Pump:
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
         result = waiter.value
         if type(result) is Failure:
-            raise stop_iteration(result.value)
+            error: Any = result.value
+            raise stop_iteration(error)
         return result
 
     def _complete(self, waiter: Waiter, result: Any) -> None:
@@ -412,21 +385,7 @@ class Pump:
         """
         Run a request and send its answer.
         """
-        nesting = self._nesting
-        depth = getattr(nesting, "depth", 0)
-        nesting.depth = depth + 1
-        try:
-            if depth > _SHALLOW:
-                try:
-                    headroom()
-                except RecursionError as error:
-                    went_well, result = False, RecursionError(*error.args)
-                else:
-                    went_well, result = work.execute(self.connection.face)
-            else:
-                went_well, result = work.execute(self.connection.face)
-        finally:
-            nesting.depth = depth
+        went_well, result = work.execute(self.connection.face)
         with self.lock:
             work.finish(went_well, result)
         self.flush()

@@ -12,19 +12,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
-from txremote.net.runner import ReactorRunner
+from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.transport import is_tls, prepare
+from txremote.net.workers import WorkerPool
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
-from txremote.service import VoidService, check_service, instantiate
+from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 from txremote.wire.messages import dialect_named
 
 
@@ -45,9 +46,12 @@ class _DialingFactory(Factory):
         """
         Make it.
         """
+        workers = WorkerPool(max_threads=self._config.max_threads)
         return Connection(
             instantiate(self._service),
-            runner=ReactorRunner(self._reactor),
+            runner=(LaneRunner if is_threaded(self._service) else ReactorRunner)(
+                self._reactor, workers
+            ),
             config=self._config,
             dialect=dialect_named(self._dialect, self._config.bind_threads),
             clock=self._reactor,
@@ -115,16 +119,18 @@ def connect(
         from twisted.internet import reactor
     if dialect not in ("auto", "5", "6"):
         raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
-    switches = make_config(config)
     check_service(service)
+    switches = config_of(service, make_config(config))
     where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     dialling = Deferred.fromCoroutine(_dial(where, reactor, service, switches, dialect))
     if timeout is not None:
         given = timeout
 
-        def timed_out(failure: Any, _timeout: float) -> Any:
-            failure.trap(defer.CancelledError)
-            raise TimeoutError(f"no RPyC answer from {endpoint} within {given:g} s")
+        def timed_out(result: Any, _timeout: float) -> Any:
+            # an endpoint that was still connecting fails with an error of its own
+            if isinstance(result, Failure):
+                raise TimeoutError(f"no RPyC answer from {endpoint} within {given:g} s")
+            return result
 
         dialling.addTimeout(timeout, reactor, timed_out)
     return dialling

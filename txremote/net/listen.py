@@ -13,13 +13,14 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from txremote.net.runner import ReactorRunner
+from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.transport import prepare
+from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
-from txremote.service import check_service, instantiate
+from txremote.service import check_service, config_of, instantiate, is_threaded
 
 _log = Logger("txremote")
 
@@ -32,6 +33,7 @@ class ServingFactory(Factory):
         reactor: The reactor they live in.
         root: A service class, instantiated for each, or an instance for all.
         config: Their switches.
+        threaded_service: Whether requests run in worker threads; see `listen`.
 
     Attributes:
         connections: Those that are open.
@@ -47,11 +49,14 @@ class ServingFactory(Factory):
         reactor: Any,
         root: Any,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
+        threaded_service: bool | None = None,
     ) -> None:
         self._root = check_service(root)
-        self._config = make_config(config)
+        self._config = config_of(root, make_config(config))
         self._reactor = reactor
-        self._runner = ReactorRunner(reactor)
+        self._workers = WorkerPool(max_threads=self._config.max_threads)
+        self._runner = ReactorRunner(reactor, self._workers)
+        self._threaded = is_threaded(root) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self._config)
         self._sweeper = ReleaseSweeper(reactor)
         self.connections: set[Connection] = set()
@@ -68,7 +73,7 @@ class ServingFactory(Factory):
             return None
         connection = Connection(
             service,
-            runner=self._runner,
+            runner=LaneRunner(self._reactor, self._workers) if self._threaded else self._runner,
             config=self._config,
             policy=self._policy,
             clock=self._reactor,
@@ -97,6 +102,7 @@ def listen(
     root: Any,
     *,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
+    threaded_service: bool | None = None,
     reactor: Any = None,
 ) -> Deferred[IListeningPort]:
     """
@@ -110,6 +116,10 @@ def listen(
         root: A `Service` subclass, of which each connection gets an instance;
             or an instance, which all share.
         config: Switches, as a `ConnectionConfig` or a mapping.
+        threaded_service: Whether a connection's requests run one after the
+            other in a worker thread, with netrefs for references, as RPyC runs
+            them. None: for services that are not txremote's own, such as an
+            ``rpyc.Service``, and for those whose ``threaded_service`` says so.
         reactor: The reactor; the running one if None.
 
     Returns:
@@ -121,7 +131,7 @@ def listen(
     """
     if reactor is None:
         from twisted.internet import reactor
-    factory = ServingFactory(reactor, root, config)
+    factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     listening: Deferred[IListeningPort] = where.listen(factory)
     return listening

@@ -1,20 +1,30 @@
 """
-The runner of a connection that lives in a reactor: everything happens at once,
-in the reactor's thread, and other threads hand their calls to it.
+The runners of connections that live in a reactor.
+
+Everything of a connection happens in the reactor's thread; other threads hand
+their calls to it. What differs is where the peer's requests run: `ReactorRunner`
+runs them at once, in the reactor's thread too; `LaneRunner` has them run in the
+connection's lane.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
+from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.net.lanes import Lane, WorkerFace
+from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.runner import Work
-from txremote.refs.asyncresult import ReactorDriver
+from txremote.peer.threaded import ThreadedCall
+from txremote.refs.asyncresult import ReactorDriver, in_reactor
 
 
 class ReactorRunner(ReactorDriver):
@@ -23,11 +33,13 @@ class ReactorRunner(ReactorDriver):
 
     Args:
         reactor: The reactor.
+        workers: Where `threaded` methods run.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, workers: WorkerPool | None = None) -> None:
         super().__init__(reactor)
-        self._reactor_given = reactor
+        self.reactor = reactor
+        self.workers = workers if workers is not None else WorkerPool()
 
     def start(self, work: Work) -> None:
         """
@@ -48,6 +60,46 @@ class ReactorRunner(ReactorDriver):
         """
         connection.run_hook(hook, connection)
 
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run a threaded method in a thread of the pool.
+        """
+        outcome: Deferred[Any] = Deferred()
+        context = copy_context()  # for current_call()
+
+        def finish(result: Any) -> None:
+            if not outcome.called:  # it may have been cancelled meanwhile
+                outcome.callback(result)
+
+        def run() -> None:
+            try:
+                result = context.run(call.execute, connection.face)
+            except BaseException:  # it is the peer's to see, whatever it is
+                result = Failure()
+            self.reactor.callFromThread(finish, result)
+
+        self.workers.submit(run)
+        return outcome
+
+    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+        """
+        Pass a request on, from any thread.
+        """
+        if threadable.ioThread is None or threadable.ioThread == threading.get_ident():
+            asked: Deferred[Any] = connection.send_request(handler, args)
+            return asked
+        answer: Deferred[Any] = Deferred()
+        self.reactor.callFromThread(
+            lambda: connection.send_request(handler, args).chainDeferred(answer)
+        )
+        return answer
+
+    def make_face(self, connection: Any) -> WorkerFace:
+        """
+        Return the connection as worker threads see it.
+        """
+        return WorkerFace(connection, self.reactor, self.workers, None)
+
     def check_thread(self) -> None:
         """
         Raises:
@@ -64,7 +116,57 @@ class ReactorRunner(ReactorDriver):
         """
         Call a function in the reactor's thread: now, if this is it.
         """
-        if threadable.ioThread is None or threadable.ioThread == threading.get_ident():
-            function()
-        else:
-            self._reactor_given.callFromThread(function)
+        in_reactor(self.reactor, function)
+
+
+class LaneRunner(ReactorRunner):
+    """
+    Runs the requests of one connection in its lane, a worker thread.
+
+    Args:
+        reactor: The reactor.
+        workers: Whose threads run the lane.
+    """
+
+    def __init__(self, reactor: Any, workers: WorkerPool) -> None:
+        super().__init__(reactor, workers)
+        self._lane = Lane(workers)
+
+    def start(self, work: Work) -> None:
+        """
+        Put it into the lane.
+        """
+        try:
+            self._lane.post(partial(self._run, work))
+        except TooManyThreads as problem:
+            work.finish(False, problem)
+
+    def _run(self, work: Work) -> None:
+        went_well, result = work.execute(work.inbound.connection.face)
+        self.reactor.callFromThread(work.finish, went_well, result)
+
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Put it into the lane: before the first request, or in place of those
+        that have not been run when the connection ends.
+        """
+        if connection.closed:
+            self._lane.clear()
+        face = connection.face
+
+        def call() -> None:
+            try:
+                hook(face)
+            except Exception:  # the service's own
+                self.reactor.callFromThread(connection.hook_failed, hook, Failure())
+
+        try:
+            self._lane.post(call)
+        except TooManyThreads:
+            connection.hook_failed(hook, Failure())
+
+    def make_face(self, connection: Any) -> WorkerFace:
+        """
+        Return the connection as its service sees it.
+        """
+        return WorkerFace(connection, self.reactor, self.workers, self._lane)

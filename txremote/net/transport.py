@@ -52,7 +52,9 @@ def prepare(transport: Any) -> Writing:
     of two frames in it until more bytes come.
     """
     separate = _tls_write(transport)
-    if ITCPTransport.providedBy(transport) or separate is not None:
+    if separate is not None:
+        _tune_tcp(transport.transport)  # TLS's own handle is OpenSSL's, not the socket
+    elif ITCPTransport.providedBy(transport):
         _tune_tcp(transport)
     if separate is None and isinstance(transport, FileDescriptor):
         return Writing(push=partial(_push, transport))

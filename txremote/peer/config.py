@@ -162,6 +162,8 @@ class ConnectionConfig:
         max_items: Most values in one frame.
         max_calls: Most requests of the peer that may be unanswered at once.
         max_exports: Most objects that the peer may hold references to.
+        max_threads: Most worker threads of a listener, those that wait for
+            answers of their own included.
         max_unsent: Most bytes that may wait for a peer that does not read,
             before it is disconnected.
     """
@@ -194,6 +196,7 @@ class ConnectionConfig:
     max_items: int = DEFAULT_LIMITS.max_items
     max_calls: int = 10_000
     max_exports: int = 1_000_000
+    max_threads: int = 1000
     max_unsent: int = 256 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -204,7 +207,7 @@ class ConnectionConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
-        for name in ("max_calls", "max_exports", "max_unsent"):
+        for name in ("max_calls", "max_exports", "max_threads", "max_unsent"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} must be a positive int, not {value!r}")

@@ -43,7 +43,7 @@ from txremote.peer.access import AccessPolicy
 from txremote.peer.calls import Clock, PendingCalls
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.exports import ExportTable
-from txremote.peer.imports import ImportTable, ReleaseQueue, ReleaseSweeper
+from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.references import ReferenceTables
@@ -515,8 +515,10 @@ class Connection(Protocol):
         if self._ended is None and FEATURE_CANCEL in self.features:
             self._tell(HANDLE_CANCEL, number)
 
-    def _make_reference(self, key: bytes, pack: IdPack, released: ReleaseQueue) -> RemoteReference:
-        return RemoteReference(self, key, pack, released)
+    def _make_reference(
+        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
+    ) -> RemoteReference:
+        return RemoteReference(self, key, pack, hold)
 
     def flush_released(self) -> None:
         """

@@ -6,8 +6,11 @@ somebody here has it. It counts how often it was received, and when it dies the
 peer is told that many: the peer's table is then exact, whatever crossed on the
 way.
 
-``__del__`` may run in any thread and inside anything, so it does no more than
-append to a queue. The connection empties the queue into its next write; in a
+A reference may die in any thread and inside anything, so no more is done then
+than to append to a queue. It is a weak reference's callback that does it, and
+not ``__del__``: while that runs the object can still be got at, and a thread
+that just received it again would revive it, counted and never given back. The
+connection empties the queue into its next write; in a
 reactor a `ReleaseSweeper`, one for all connections of a listener, sees to it
 that this takes no longer than 50 ms on a quiet connection; a script does it at
 its next wait or poll.
@@ -30,6 +33,23 @@ from txremote.wire.limits import DEFAULT_LIMITS
 SWEEP_INTERVAL = 0.05
 
 
+class Held(weakref.ref[Any]):
+    """
+    The table's note of a reference that is held here.
+
+    Attributes:
+        key: The encoded id pack.
+        pack: The id pack.
+        count: How many times the reference was received.
+    """
+
+    __slots__ = ("count", "key", "pack")
+
+    count: int
+    key: bytes
+    pack: IdPack
+
+
 class ReleaseQueue:
     """
     The references of one connection that have died and not been given back.
@@ -38,7 +58,7 @@ class ReleaseQueue:
     __slots__ = ("_dead", "_dirty", "sweeper", "table")
 
     def __init__(self, table: ImportTable, sweeper: ReleaseSweeper | None) -> None:
-        self._dead: deque[tuple[bytes, IdPack, int]] = deque()
+        self._dead: deque[Held] = deque()
         self._dirty = False
         self.sweeper = sweeper
         self.table = table
@@ -46,26 +66,24 @@ class ReleaseQueue:
     def __bool__(self) -> bool:
         return self._dirty
 
-    def add(self, key: bytes, pack: IdPack, count: int) -> None:
+    def add(self, held: Held) -> None:
         """
         Note that a reference has died. Any thread, at any time: two appends.
         """
-        self._dead.append((key, pack, count))
+        self._dead.append(held)
         if not self._dirty:
             self._dirty = True
             if self.sweeper is not None:
                 self.sweeper.dirty.append(self)
 
-    def take(self) -> dict[bytes, tuple[IdPack, int]]:
+    def take(self) -> list[Held]:
         """
-        Return all that has died, each key once, and forget it.
+        Return all that has died, and forget it.
         """
         self._dirty = False  # before the loop: what dies meanwhile sets it again
-        found: dict[bytes, tuple[IdPack, int]] = {}
+        found = []
         while self._dead:
-            key, pack, count = self._dead.popleft()
-            before = found.get(key)
-            found[key] = (pack, count + before[1] if before else count)
+            found.append(self._dead.popleft())
         return found
 
 
@@ -113,20 +131,21 @@ class ImportTable:
     The references of one connection, each to another object of the peer's.
 
     Args:
-        make: Called with key, id pack and the release queue for a reference
-            that is new here; the result has a ``_count`` to be raised.
+        make: Called with key and id pack for a reference that is new here, and
+            with a function that the reference calls to have a `Held` of itself,
+            kept in its ``_held``.
         flush: Called when the dead should be given back now.
         sweeper: Whose timer sees to that, or None.
     """
 
     def __init__(
         self,
-        make: Callable[[bytes, IdPack, ReleaseQueue], Any],
+        make: Callable[[bytes, IdPack, Callable[[Any, bytes, IdPack], Held]], Any],
         flush: Callable[[], None],
         sweeper: ReleaseSweeper | None,
     ) -> None:
         self._make = make
-        self._live: dict[bytes, weakref.ref[Any]] = {}
+        self._live: dict[bytes, Held] = {}
         self._sweeper = sweeper
         self.flush = flush
         self.released = ReleaseQueue(self, sweeper)
@@ -147,26 +166,35 @@ class ImportTable:
             RemoteProtocolError: the id pack is none.
         """
         known = self._live.get(key)
-        reference = known() if known is not None else None
-        if reference is not None:
-            reference._count += 1
-            return reference
+        if known is not None:
+            reference = known()
+            if reference is not None:
+                known.count += 1
+                return reference
         pack = load_key(data, pos, Budget(DEFAULT_LIMITS, 0))
-        reference = self._make(key, pack, self.released)
+        reference = self._make(key, pack, self._hold)
         if not self._live and self._sweeper is not None:
             self._sweeper.watch(self)
-        self._live[key] = weakref.ref(reference)
+        self._live[key] = reference._held
         return reference
+
+    def _hold(self, reference: Any, key: bytes, pack: IdPack) -> Held:
+        held = Held(reference, self.released.add)
+        held.key = key
+        held.pack = pack
+        held.count = 1
+        return held
 
     def take_released(self) -> dict[bytes, tuple[IdPack, int]]:
         """
         Return what has died since the last time, as key -> (id pack, count).
         """
-        found = self.released.take()
-        for key in found:
-            known = self._live.get(key)
-            if known is not None and known() is None:
-                del self._live[key]
+        found: dict[bytes, tuple[IdPack, int]] = {}
+        for held in self.released.take():
+            before = found.get(held.key)
+            found[held.key] = (held.pack, held.count + before[1] if before else held.count)
+            if self._live.get(held.key) is held:  # else it has come again meanwhile
+                del self._live[held.key]
         if not self._live and self._sweeper is not None:
             self._sweeper.forget(self)
         return found

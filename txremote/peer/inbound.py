@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet import defer
@@ -41,6 +42,22 @@ from txremote.wire.exceptions import dump_exception
 _log = Logger("txremote")
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+
+
+# How many requests run in one thread within each other: a chain of calls that
+# call back. Beyond some, there must be enough of the stack left to answer that
+# there is none.
+_nesting: ContextVar[int] = ContextVar("txremote.nesting", default=0)
+_SHALLOW = 12
+_HEADROOM = 60
+
+
+def _check_headroom(frames: int = _HEADROOM) -> None:
+    """
+    Raise RecursionError here rather than in the middle of an answer.
+    """
+    if frames:
+        _check_headroom(frames - 1)
 
 
 class Request:
@@ -87,7 +104,6 @@ class Request:
         else:
             inbound.answer(self.number, self.sender, result)
 
-
     def execute(self, face: Any) -> tuple[bool, Any]:
         """
         Run it in a thread that may block, with netrefs for references.
@@ -100,15 +116,20 @@ class Request:
             `finish` takes, in the connection's own context.
         """
         inbound = self.inbound
-        token = _current.set(inbound.steady_call or inbound.timed_call())
+        depth = _nesting.get()
+        nesting = _nesting.set(depth + 1)
+        current = _current.set(inbound.steady_call or inbound.timed_call())
         try:
+            if depth > _SHALLOW:
+                _check_headroom()
             if self.forwarded:
                 return True, self.handler(inbound, *self.args)
             return True, face.plain(self.handler(inbound, *face.present(self.args)))
         except BaseException as error:  # it is the peer's to see, whatever it is
             return False, error
         finally:
-            _current.reset(token)
+            _current.reset(current)
+            _nesting.reset(nesting)
 
     def finish(self, went_well: bool, result: Any) -> None:
         """
@@ -168,7 +189,7 @@ class InboundCalls:
         self.tables = tables
         self.hello_received = hello_received
         self.show_tracebacks = bool(config.include_local_traceback)
-        self._connection = connection
+        self.connection = connection
         self._outbox = outbox
         self._runner = runner
         self._clock = clock
@@ -188,7 +209,7 @@ class InboundCalls:
         """
         assert self._clock is not None and self.config.call_timeout is not None
         deadline = self._clock.seconds() + self.config.call_timeout
-        return CurrentCall(self._connection, deadline)
+        return CurrentCall(self.connection, deadline)
 
     def request_received(self, number: int, sender: int, handler: int, args: Any) -> None:
         """
@@ -229,7 +250,7 @@ class InboundCalls:
             raise RemoteProtocolError(f"request {number} is still unanswered")
         if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
             owner = args[0]._connection
-            if owner is self._connection:
+            if owner is self.connection:
                 raise TypeError("the object is yours, not mine")
             return lambda _serving, *args: owner.runner.ask(owner, handler, args)
         return function
@@ -248,7 +269,7 @@ class InboundCalls:
         if kind is types.CoroutineType:
             return Deferred.fromCoroutine(result)
         if kind is ThreadedCall:
-            return self._runner.in_thread(self._connection, result)
+            return self._runner.in_thread(self.connection, result)
         if issubclass(kind, asyncio.Future):
             return Deferred.fromFuture(result)
         if kind is AsyncResult:
@@ -334,7 +355,7 @@ class InboundCalls:
         else:
             _log.debug(
                 "a call of {peer} raised {kind}: {error}",
-                peer=CurrentCall(self._connection).peer,
+                peer=CurrentCall(self.connection).peer,
                 kind=type(error).__name__,
                 error=error,
             )

@@ -35,6 +35,8 @@ class Work(Protocol):
     A request of the peer, decoded and not yet run.
     """
 
+    inbound: Any
+
     def run(self) -> None:
         """
         Run it and answer it, in the connection's own context.

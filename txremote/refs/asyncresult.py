@@ -52,9 +52,9 @@ class Waitable(Protocol):
         Whether there is no result yet.
         """
 
-    def add_callback(self, func: Callable[[Any], Any]) -> None:
+    def when_ended(self, hook: Callable[[], object]) -> None:
         """
-        Call a function when there is one.
+        Call a function the moment there is one, in whatever thread that is.
         """
 
 
@@ -78,7 +78,8 @@ class Driver(Protocol):
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
         """
-        Call a function where results are delivered, in the order of arrival.
+        Call a function where the callbacks of results run, in the order in
+        which the results arrived.
         """
 
     def present(self, value: Any) -> Any:
@@ -133,7 +134,7 @@ class ReactorDriver:
         if threadable.isInIOThread():
             raise WouldBlockReactor(_ADVICE)
         arrived = threading.Event()
-        result.add_callback(lambda _result: arrived.set())
+        result.when_ended(arrived.set)
         arrived.wait(timeout)
 
     def look(self) -> None:
@@ -167,10 +168,10 @@ class ReactorDriver:
         reactor = self._reactor
         if reactor is None:
             return None
-        return _later(reactor, seconds, function)
+        return later(reactor, seconds, function)
 
 
-def _later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
     """
     Call a function by the reactor, and return what takes that back.
 
@@ -189,13 +190,13 @@ def _later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callab
 
     def take_back() -> None:
         state["taken back"] = True
-        _in_reactor(reactor, stop)
+        in_reactor(reactor, stop)
 
-    _in_reactor(reactor, start)
+    in_reactor(reactor, start)
     return take_back
 
 
-def _in_reactor(reactor: Any, function: Callable[[], None]) -> None:
+def in_reactor(reactor: Any, function: Callable[[], None]) -> None:
     if threadable.ioThread is None or threadable.isInIOThread():
         function()
     else:
@@ -221,6 +222,7 @@ class AsyncResult:
         "_chance",
         "_deadline",
         "_driver",
+        "_hooks",
         "_result",
         "_state",
         "_timer",
@@ -230,6 +232,7 @@ class AsyncResult:
         self._driver: Driver = driver if driver is not None else ReactorDriver()
         self._state = "pending"
         self._result: Any = None
+        self._hooks: deque[Callable[[], object]] = deque()
         self._chance = [True]  # popped by whoever ends it: atomic, where a flag is not
         self._callbacks: deque[Callable[[AsyncResult], Any]] = deque()
         self._deadline: float | None = None
@@ -239,10 +242,10 @@ class AsyncResult:
     # -- how it ends
 
     def _succeeded(self, value: Any) -> None:
-        self._driver.deliver(self._end, "ready", value)
+        self._end("ready", value)
 
     def _failed(self, failure: Failure) -> None:
-        self._driver.deliver(self._end, "error", failure)
+        self._end("error", failure)
 
     def _expire(self) -> None:
         self._end("expired", Failure(AsyncResultTimeout("result expired")))
@@ -257,7 +260,17 @@ class AsyncResult:
         timer, self._timer = self._timer, None
         if timer is not None and state != "expired":
             timer()
-        self._run_callbacks()
+        self._run_hooks()
+        if self._callbacks:
+            self._driver.deliver(self._run_callbacks)
+
+    def _run_hooks(self) -> None:
+        while self._hooks:
+            try:
+                hook = self._hooks.popleft()
+            except IndexError:  # another thread was first
+                return
+            hook()
 
     def _run_callbacks(self) -> None:
         # Taken out one by one, so that each runs once even if it is added in
@@ -382,6 +395,18 @@ class AsyncResult:
         Looks at nothing and serves nothing.
         """
         return self._state == "pending"
+
+    def when_ended(self, hook: Callable[[], object]) -> None:
+        """
+        Call a function the moment it is not pending any more, in whatever
+        thread that is; at once if that has been.
+
+        For machinery: unlike a callback it is not the user's code, may not
+        block, and may run under a connection's lock.
+        """
+        self._hooks.append(hook)
+        if self._state != "pending":
+            self._run_hooks()
 
     @property
     def deferred(self) -> Deferred[Any]:

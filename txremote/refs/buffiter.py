@@ -32,7 +32,7 @@ def buffiter(
     if factor < 1:
         raise ValueError(f"factor must be >= 1, got {factor!r}")
     iterator = iter(obj)
-    conn = iterator.____conn__  # type: ignore[attr-defined]
+    conn = iterator.____conn__
     count = chunk
     while True:
         items = conn.sync_request(HANDLE_BUFFITER, iterator, count)

@@ -11,13 +11,16 @@ context, and how a thread waits.
 from __future__ import annotations
 
 import collections
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
+from twisted.python import threadable
 
-from txremote.errors import RemoteStopIteration
+from txremote.errors import RemoteStopIteration, WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
@@ -31,6 +34,7 @@ from txremote.wire.consts import (
 )
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
 
 class ReadOnlyConfig(Mapping[str, Any]):
     """
@@ -278,6 +282,20 @@ class BlockingFace:
 
             return pickle.loads(self.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
         return _copied(netref, {})
+
+
+def refuse_in_reactor() -> None:
+    """
+    Raise `WouldBlockReactor` in the thread of a running reactor.
+    """
+    if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
+        return
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and getattr(reactor, "running", False):
+        raise WouldBlockReactor(
+            "a blocking call in the reactor's thread would stop the reactor: use "
+            "txremote.connect() there, or reactor.callInThread()"
+        )
 
 
 def _pair(address: Any) -> Any:

@@ -48,8 +48,9 @@ from txremote.wire.consts import (
 _NEVER = frozenset({"__array_struct__", "__array_interface__"})
 
 # What a netref does itself, whatever its class is said to define.
-_OWN = frozenset(
-    """
+_OWN = (
+    frozenset(
+        """
     ____conn__ ____id_pack__ ____refcount__ ____ref__ __class__ __cmp__ __del__
     __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__
     __init_subclass__ __instancecheck__ __metaclass__ __module__ __new__
@@ -58,7 +59,9 @@ _OWN = frozenset(
     __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
     __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__
     """.split()
-) | _NEVER
+    )
+    | _NEVER
+)
 
 _OLD_SLICERS = {
     "__getslice__": "__getitem__",
@@ -66,6 +69,10 @@ _OLD_SLICERS = {
     "__setslice__": "__setitem__",
 }
 
+_ITERATORS: list[Any] = [
+    *(iter([]), iter(()), iter(""), iter(b""), iter({}), iter(set()), iter(range(0))),
+    *(iter({}.values()), iter({}.items())),
+]
 _BUILTIN_TYPES: tuple[type, ...] = (
     *(type, object, bool, complex, dict, float, int, list, slice, str, tuple, set),
     *(frozenset, bytes, bytearray, memoryview, range, BaseException, Exception),
@@ -73,7 +80,7 @@ _BUILTIN_TYPES: tuple[type, ...] = (
     *(types.GeneratorType, types.CodeType, types.FrameType, types.TracebackType),
     *(types.MappingProxyType, types.WrapperDescriptorType, types.MethodWrapperType),
     *(type({}.keys()), type({}.values()), type({}.items())),
-    *(type(iter(x)) for x in ([], (), "", b"", {}, set(), range(0), {}.values(), {}.items())),  # type: ignore[attr-defined]
+    *map(type, _ITERATORS),
     *(zip, map, filter, enumerate, reversed, property, staticmethod, classmethod),
     collections.deque,
     collections.OrderedDict,
@@ -379,4 +386,5 @@ def netref_class(
         elif listed_are_reachable or name.startswith("exposed_"):
             plain.add(name)
     namespace["____methods__"] = frozenset(plain)
-    return NetrefMetaclass(pack[0], (BaseNetref,), namespace)
+    made: Any = NetrefMetaclass(pack[0], (BaseNetref,), namespace)
+    return made  # type: ignore[no-any-return]

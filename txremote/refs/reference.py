@@ -39,7 +39,7 @@ from txremote.wire.consts import (
 )
 
 if TYPE_CHECKING:
-    from txremote.peer.imports import ReleaseQueue
+    from txremote.peer.imports import Held
 
 
 class Connection(Protocol):
@@ -209,39 +209,41 @@ class RemoteReference(_Remote):
     __slots__ = (
         "__weakref__",
         "_connection",
-        "_count",
         "_heads",
+        "_held",
         "_key",
         "_netref",
         "_pack",
-        "_released",
     )
 
     _connection: Connection
     _key: bytes
     _pack: IdPack
-    _count: int
     _heads: dict[tuple[str, ...], bytes]
+    _held: Held
     _netref: weakref.ref[Any] | None
-    _released: ReleaseQueue
 
     def __init__(
-        self, connection: Connection, key: bytes, pack: IdPack, released: ReleaseQueue
+        self,
+        connection: Connection,
+        key: bytes,
+        pack: IdPack,
+        hold: Callable[[RemoteReference, bytes, IdPack], Held],
     ) -> None:
         set_slot = object.__setattr__
         set_slot(self, "_connection", connection)
         set_slot(self, "_key", key)
         set_slot(self, "_pack", pack)
-        set_slot(self, "_count", 1)
         set_slot(self, "_heads", {})
         set_slot(self, "_netref", None)
-        set_slot(self, "_released", released)
+        set_slot(self, "_held", hold(self, key, pack))
 
-    def __del__(self) -> None:
-        try:
-            self._released.add(self._key, self._pack, self._count)
-        except AttributeError:  # made half: __init__ was interrupted
-            return
+    @property
+    def _count(self) -> int:
+        """
+        How many times it was received.
+        """
+        return self._held.count
 
     def _set_netref(self, netref: Any) -> Any:
         """
@@ -250,12 +252,6 @@ class RemoteReference(_Remote):
         """
         object.__setattr__(self, "_netref", weakref.ref(netref))
         return netref
-
-    def __setattr__(self, name: str, value: Any) -> None:  # type: ignore[override]
-        if name == "_count":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> RemotePath:
         if name[:1] == "_":

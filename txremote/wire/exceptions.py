@@ -200,10 +200,13 @@ def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> ty
             found = getattr(sys.modules.get(module), name, None)
         except Exception:  # the peer's module need not exist or work here
             return _generic_class(f"{module}.{name}")
-    if isinstance(found, type) and issubclass(found, Exception):
-        # no StopIteration: it cannot come out of an await (see RemoteStopIteration)
-        if not issubclass(found, StopIteration):
-            return found
+    # no StopIteration: it cannot come out of an await (see RemoteStopIteration)
+    if (
+        isinstance(found, type)
+        and issubclass(found, Exception)
+        and not issubclass(found, StopIteration)
+    ):
+        return found
     return _generic_class(f"{module}.{name}")
 
 

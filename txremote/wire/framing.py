@@ -152,7 +152,8 @@ class FrameReader:
             length, flag = _unpack_header(data, pos)
             if flag > 1:  # before its bytes are waited for: this is no RPyC
                 raise RemoteProtocolError(
-                    f"a frame with compression flag {flag}: the stream is out of step"
+                    f"a frame with compression flag {flag}: the stream is out of step, "
+                    f"or the peer is no RPyC (it says {data[pos : pos + 16]!r})"
                 )
             end = pos + 5 + length
             if length > max_frame:

@@ -1,0 +1,149 @@
+"""
+The threads that code runs in which may block.
+
+A pool has so many *slots*, and a thread that runs holds one. A thread that waits
+for a remote call gives its slot back, so another one can run: however many calls
+wait within each other, there is always somebody to do the work that they wait
+for. What is bounded besides is the number of threads, running or waiting; past
+that a call fails with a sentence that says so.
+
+Threads are started when they are needed, and end when they have been idle for a
+while.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+#: Seconds that a thread waits for something to do before it ends.
+IDLE_TIMEOUT = 5.0
+
+DEFAULT_SLOTS = 10
+DEFAULT_MAX_THREADS = 1000
+
+Task = Callable[[], object]
+
+
+class TooManyThreads(RuntimeError):
+    """
+    Every thread of a pool waits for an answer, and there may be no more.
+    """
+
+
+class _Worker:
+    """
+    One thread of a pool.
+    """
+
+    def __init__(self) -> None:
+        self.task: Task | None = None
+        self.called = threading.Event()
+
+
+class WorkerPool:
+    """
+    Threads for lanes and for threaded methods.
+
+    Args:
+        slots: How many may run at once.
+        max_threads: How many there may be, those that wait included.
+    """
+
+    def __init__(self, slots: int = DEFAULT_SLOTS, max_threads: int = DEFAULT_MAX_THREADS) -> None:
+        if slots < 1 or max_threads < slots:
+            raise ValueError("a pool has at least one slot, and at least as many threads")
+        self._slots = slots
+        self._max_threads = max_threads
+        self._lock = threading.Lock()
+        self._queue: deque[Task] = deque()
+        self._idle: list[_Worker] = []
+        self._running = 0
+        self._threads = 0
+        self._mine = threading.local()
+
+    def submit(self, task: Task) -> None:
+        """
+        Run a task in one of the threads, when there is a slot. Any thread.
+
+        Raises:
+            TooManyThreads: it could only run in a new thread, and there may be
+                no more.
+        """
+        with self._lock:
+            if (
+                self._running < self._slots
+                and not self._idle
+                and self._threads >= self._max_threads
+            ):
+                raise TooManyThreads(
+                    f"all {self._max_threads} threads of the server wait for answers of "
+                    "their own (option max_threads)"
+                )
+            self._queue.append(task)
+            self._dispatch()
+
+    def owns_this_thread(self) -> bool:
+        """
+        Tell whether this thread is one of the pool's.
+        """
+        return getattr(self._mine, "worker", None) is not None
+
+    def begin_wait(self) -> None:
+        """
+        Give this thread's slot back: it is going to wait.
+        """
+        with self._lock:
+            self._running -= 1
+            self._dispatch()
+
+    def end_wait(self) -> None:
+        """
+        Take a slot again. There may be more running than slots for a while:
+        to wait for one here could be to wait for oneself.
+        """
+        with self._lock:
+            self._running += 1
+
+    def _dispatch(self) -> None:
+        while self._queue and self._running < self._slots:
+            if self._idle:
+                worker = self._idle.pop()
+            elif self._threads < self._max_threads:
+                worker = _Worker()
+                self._threads += 1
+                threading.Thread(
+                    target=self._work, args=(worker,), name="txremote worker", daemon=True
+                ).start()
+            else:
+                return
+            self._running += 1
+            worker.task = self._queue.popleft()
+            worker.called.set()
+
+    def _work(self, worker: _Worker) -> None:
+        self._mine.worker = worker
+        while True:
+            if not worker.called.wait(IDLE_TIMEOUT):
+                with self._lock:
+                    if worker in self._idle:
+                        self._idle.remove(worker)
+                        self._threads -= 1
+                        return
+                continue  # it was called just now
+            worker.called.clear()
+            task = worker.task
+            while task is not None:
+                task()
+                task = self._next(worker)
+
+    def _next(self, worker: _Worker) -> Task | None:
+        with self._lock:
+            if self._queue and self._running <= self._slots:
+                return self._queue.popleft()
+            self._running -= 1
+            worker.task = None
+            self._idle.append(worker)
+            self._dispatch()
+            return None
