@@ -5,6 +5,7 @@ Serve objects with `listen`, call them with `connect`. Every remote call is a
 Deferred. Any RPyC program can be at the other end.
 """
 
+from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import (
     AsyncResultTimeout,
     ConnectionLost,
@@ -36,13 +37,14 @@ from txremote.refs.reference import (
     set_remote,
     str_remote,
 )
-from txremote.service import Service, VoidService, exposed
+from txremote.service import Service, VoidService, exposed, threaded
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncResult",
     "AsyncResultTimeout",
+    "ClassicService",
     "Connection",
     "ConnectionConfig",
     "ConnectionLost",
@@ -50,12 +52,14 @@ __all__ = [
     "GenericException",
     "IAsyncResult",
     "IService",
+    "MasterService",
     "NotSendable",
     "RemotePath",
     "RemoteProtocolError",
     "RemoteReference",
     "RemoteStopIteration",
     "Service",
+    "SlaveService",
     "TxRemoteError",
     "VoidService",
     "WouldBlockReactor",
@@ -72,5 +76,6 @@ __all__ = [
     "repr_remote",
     "set_remote",
     "str_remote",
+    "threaded",
     "timed",
 ]

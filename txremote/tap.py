@@ -24,12 +24,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.usage import Options as TwistedOptions
 
-from txremote.net.listen import ServingFactory
+from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
+from txremote.classic import SlaveService, opens_everything
+from txremote.net.listen import ServingFactory, refuse_classic
 from txremote.peer.config import make_config
+from txremote.peer.connection import is_local
 from txremote.service import check_service, is_service
 from txremote.wire.limits import DEFAULT_LIMITS
 
 DEFAULT_ENDPOINT = "tcp:18861:interface=127.0.0.1"
+CLASSIC_ENDPOINT = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
 
 _log = Logger("txremote")
 
@@ -55,6 +59,21 @@ class Options(TwistedOptions):
             None,
             str(DEFAULT_LIMITS.max_frame),
             "Longest message that is read from a client, in bytes.",
+        ],
+    ]
+
+    optFlags = [
+        [
+            "threaded",
+            None,
+            "Run each connection's requests in a worker thread, where they may block. "
+            "Services written for RPyC are threaded anyway.",
+        ],
+        [
+            "classic",
+            None,
+            "Let clients import, evaluate and execute anything (RPyC's classic mode), "
+            "on loopback only. [default port: 18812]",
         ],
     ]
 
@@ -134,12 +153,18 @@ class ListeningService(TwistedService):
         endpoint: Where.
         description: How the user wrote it.
         factory: Makes the connections.
+        classic: Whether to refuse an address that others can reach.
     """
 
     def __init__(
-        self, endpoint: IStreamServerEndpoint, description: str, factory: ServingFactory
+        self,
+        endpoint: IStreamServerEndpoint,
+        description: str,
+        factory: ServingFactory,
+        classic: bool = False,
     ) -> None:
         self._endpoint = endpoint
+        self._classic = classic
         self._description = description
         self._factory = factory
         self._port: IListeningPort | None = None
@@ -154,7 +179,7 @@ class ListeningService(TwistedService):
             SystemExit: it cannot be taken.
         """
         self._starting = self._endpoint.listen(self._factory)
-        self._starting.addCallbacks(self._listening, self._refused)
+        self._starting.addCallback(self._listening).addErrback(self._refused)
         if self._failed is not None:
             _stop(self._refusal(self._failed))
 
@@ -169,6 +194,8 @@ class ListeningService(TwistedService):
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
         host: Any = port.getHost()
+        if self._classic and not is_local(host):
+            refuse_classic()
         where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
         _log.info("txremote serves on {where} ({what})", where=where, what=self._description)
 
@@ -205,6 +232,23 @@ class ListeningService(TwistedService):
         return Deferred.fromCoroutine(self._stop_all())
 
 
+def _chosen_service(options: Options) -> Any:
+    name = options["service"]
+    if not name:
+        if options["classic"]:
+            return SlaveService
+        _stop("say what to serve: --service package.module.Class")
+    root = find_service(name)
+    if opens_everything(root) and not options["classic"]:
+        _stop(
+            f"{name} is a classic service, which lets clients do anything here: "
+            "say --classic if that is meant"
+        )
+    if options["classic"] and not opens_everything(root):
+        _stop(f"--classic opens everything, and {name} is no classic service: leave one out")
+    return root
+
+
 def makeService(options: Options) -> MultiService:
     """
     Return the service that twistd runs (twisted.application.service.ServiceMaker).
@@ -214,15 +258,14 @@ def makeService(options: Options) -> MultiService:
     """
     from twisted.internet import reactor
 
-    if not options["service"]:
-        _stop("say what to serve: --service package.module.Class")
-    root = find_service(options["service"])
+    root = _chosen_service(options)
     try:
         config = make_config({"max_frame": int(options["max-frame"])})
     except ValueError as problem:
         _stop(f"--max-frame takes a number of bytes, not {options['max-frame']!r}: {problem}")
     whole = MultiService()
-    for description in options["listen"] or [DEFAULT_ENDPOINT]:
+    default = CLASSIC_ENDPOINT if options["classic"] else DEFAULT_ENDPOINT
+    for description in options["listen"] or [default]:
         try:
             endpoint = serverFromString(reactor, description)
         except Exception as problem:  # each kind of endpoint parses in its own way
@@ -230,6 +273,7 @@ def makeService(options: Options) -> MultiService:
                 f"--listen {description}: {problem} "
                 "(write it as tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE)"
             )
-        factory = ServingFactory(reactor, root, config)
-        ListeningService(endpoint, description, factory).setServiceParent(whole)  # type: ignore[no-untyped-call]
+        factory = ServingFactory(reactor, root, config, bool(options["threaded"]) or None)
+        service = ListeningService(endpoint, description, factory, opens_everything(root))
+        service.setServiceParent(whole)  # type: ignore[no-untyped-call]
     return whole

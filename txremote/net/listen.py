@@ -5,7 +5,7 @@ Serving: `listen`, and the factory that makes a `Connection` for each client.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
@@ -13,12 +13,13 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from txremote.classic import opens_everything
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
-from txremote.peer.connection import Connection
+from txremote.peer.connection import Connection, is_local
 from txremote.peer.imports import ReleaseSweeper
 from txremote.service import check_service, config_of, instantiate, is_threaded
 
@@ -97,6 +98,16 @@ class ServingFactory(Factory):
         return DeferredList([connection.close() for connection in list(self.connections)])
 
 
+def refuse_classic() -> NoReturn:
+    """
+    Raise, for a classic service on an address that others can reach.
+    """
+    raise ValueError(
+        "a classic service gives whoever connects this whole account: it is served on "
+        "loopback or a UNIX socket only (interface=127.0.0.1)"
+    )
+
+
 def listen(
     endpoint: str | IStreamServerEndpoint,
     root: Any,
@@ -127,11 +138,26 @@ def listen(
 
     Raises:
         TypeError: the root is no service, or a switch is not known.
-        ValueError: the description is none, or a switch is out of range.
+        ValueError: the description is none, or a switch is out of range. The
+            Deferred has it too, for a classic service that is not on loopback.
     """
     if reactor is None:
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     listening: Deferred[IListeningPort] = where.listen(factory)
+    if opens_everything(root):
+        listening.addCallback(_only_local)
     return listening
+
+
+async def _close(port: IListeningPort) -> None:
+    stopping = port.stopListening()
+    if stopping is not None:
+        await stopping
+    refuse_classic()
+
+
+def _only_local(port: IListeningPort) -> Any:
+    # at once: nobody has been accepted yet
+    return port if is_local(port.getHost()) else Deferred.fromCoroutine(_close(port))

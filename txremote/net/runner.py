@@ -24,7 +24,7 @@ from txremote.net.lanes import Lane, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
-from txremote.refs.asyncresult import ReactorDriver, in_reactor
+from txremote.refs.asyncresult import ReactorDriver, in_reactor, is_reactor_thread
 
 
 class ReactorRunner(ReactorDriver):
@@ -85,7 +85,7 @@ class ReactorRunner(ReactorDriver):
         """
         Pass a request on, from any thread.
         """
-        if threadable.ioThread is None or threadable.ioThread == threading.get_ident():
+        if threadable.ioThread is None or is_reactor_thread(self.reactor):
             asked: Deferred[Any] = connection.send_request(handler, args)
             return asked
         answer: Deferred[Any] = Deferred()
@@ -106,7 +106,9 @@ class ReactorRunner(ReactorDriver):
             WrongThread: this is not the reactor's thread.
         """
         # ioThread is None until a reactor has started
-        if threadable.ioThread != threading.get_ident() and threadable.ioThread is not None:
+        if threadable.ioThread != threading.get_ident() and not (
+            threadable.ioThread is None or is_reactor_thread(self.reactor)
+        ):
             raise WrongThread(
                 "a remote reference is called in the reactor's thread: use "
                 "txremote.async_(reference)(...), or reactor.callFromThread"

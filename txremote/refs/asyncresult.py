@@ -131,7 +131,7 @@ class ReactorDriver:
                 "nothing can make this result come: no reactor is running, and it does "
                 "not belong to a blocking connection"
             )
-        if threadable.isInIOThread():
+        if is_reactor_thread(reactor):
             raise WouldBlockReactor(_ADVICE)
         arrived = threading.Event()
         result.when_ended(arrived.set)
@@ -196,8 +196,19 @@ def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callabl
     return take_back
 
 
+def is_reactor_thread(reactor: Any) -> bool:
+    """
+    Tell whether this is the thread that a reactor runs in.
+
+    Twisted knows the thread of one reactor, the program's; one that is run
+    beside it says itself where (``io_thread``).
+    """
+    thread = getattr(reactor, "io_thread", None) or threadable.ioThread
+    return thread is not None and thread == threading.get_ident()
+
+
 def in_reactor(reactor: Any, function: Callable[[], None]) -> None:
-    if threadable.ioThread is None or threadable.isInIOThread():
+    if is_reactor_thread(reactor) or threadable.ioThread is None:
         function()
     else:
         reactor.callFromThread(function)

@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 
 
@@ -58,7 +59,11 @@ class async_:  # RPyC's name, which a class may carry as a function may
         """
         Start the call. Never raises what the call raises: the result has it.
         """
-        runner = _runner_of(self.proxy)
+        proxy: Any = self.proxy
+        if issubclass(type(proxy), BaseNetref) or type(proxy) is NetrefMethod:
+            result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs)
+            return result
+        runner = _runner_of(proxy)
         if runner is None:
             return AsyncResult(maybeDeferred(self.proxy, *args, **kwargs))
         waiting: Deferred[Any] = Deferred()

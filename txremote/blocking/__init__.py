@@ -1,0 +1,62 @@
+"""
+RPyC's names for scripts, prompts and worker threads: ``import txremote.blocking
+as rpyc``, and the code of RPyC's tutorials runs.
+
+No reactor is needed or started: a script's own threads drive the connection
+(`txremote.blocking.pump`). Only `ThreadedServer` runs a reactor, until it is
+closed.
+"""
+
+from txremote.blocking import classic
+from txremote.blocking.background import BgServingThread
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.factory import (
+    connect,
+    connect_pipes,
+    connect_subproc,
+    connect_thread,
+    ssl_connect,
+    unix_connect,
+)
+from txremote.blocking.restricted import restricted
+from txremote.blocking.services import Service, VoidService, service
+from txremote.blocking.utils.server import ThreadedServer
+from txremote.classic import ClassicService, MasterService, SlaveService
+from txremote.errors import AsyncResultTimeout, GenericException
+from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.buffiter import buffiter
+from txremote.refs.helpers import async_, timed
+from txremote.refs.netref import BaseNetref
+from txremote.service import exposed, threaded
+
+# what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
+globals()["async"] = async_
+
+__all__ = [
+    "AsyncResult",
+    "AsyncResultTimeout",
+    "BaseNetref",
+    "BgServingThread",
+    "BlockingConnection",
+    "ClassicService",
+    "GenericException",
+    "MasterService",
+    "Service",
+    "SlaveService",
+    "ThreadedServer",
+    "VoidService",
+    "async_",
+    "buffiter",
+    "classic",
+    "connect",
+    "connect_pipes",
+    "connect_subproc",
+    "connect_thread",
+    "exposed",
+    "restricted",
+    "service",
+    "ssl_connect",
+    "threaded",
+    "timed",
+    "unix_connect",
+]

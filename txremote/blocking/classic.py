@@ -1,0 +1,238 @@
+"""
+Classic mode from a script (``rpyc.classic``): a server that serves
+`SlaveService` or ``twistd txremote --classic`` lets the script use its modules.
+
+The script itself offers nothing to the server. RPyC's own ``classic.connect``
+opens the client to the server as well; pass ``service=ClassicService`` for that.
+Nothing that the server sends is unpickled unless ``obtain(..., unpickle=True)``
+says so.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from txremote.blocking import factory
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.restricted import restricted
+from txremote.classic import (
+    DEFAULT_PORT,
+    ClassicService,
+    MasterService,
+    ModuleNamespace,
+    SlaveService,
+)
+from txremote.refs.netref import BaseNetref
+
+DEFAULT_SERVER_PORT = DEFAULT_PORT
+DEFAULT_SERVER_SSL_PORT = 18821
+
+#: Bytes that one round trip of an upload or a download carries.
+CHUNK = 64000
+
+_STREAM_NAMES = frozenset(
+    """
+    read readline readlines write writelines flush isatty fileno close closed
+    encoding errors newlines name mode readable writable seekable line_buffering
+    """.split()
+)
+
+
+def connect(
+    host: str,
+    port: int = DEFAULT_SERVER_PORT,
+    ipv6: bool = False,
+    keepalive: bool | int = False,
+    service: Any = MasterService,
+) -> BlockingConnection:
+    """
+    Connect to a classic server over TCP.
+
+    Raises:
+        OSError, EOFError: it cannot be reached, or is no RPyC.
+        AttributeError: it does not serve classic mode.
+    """
+    return factory.connect(host, port, service, ipv6=ipv6, keepalive=keepalive)
+
+
+def unix_connect(path: str, service: Any = MasterService) -> BlockingConnection:
+    """
+    Connect to a classic server over a UNIX socket.
+    """
+    return factory.unix_connect(path, service)
+
+
+def ssl_connect(
+    host: str, port: int = DEFAULT_SERVER_SSL_PORT, service: Any = MasterService, **options: Any
+) -> BlockingConnection:
+    """
+    Connect to a classic server over TLS; options as of `factory.ssl_connect`.
+    """
+    return factory.ssl_connect(host, port, service=service, **options)
+
+
+def connect_thread(service: Any = MasterService) -> BlockingConnection:
+    """
+    Serve classic mode in a thread of this process, and connect to it.
+    """
+    return factory.connect_thread(service, remote_service=SlaveService)
+
+
+def connect_subproc(
+    server_file: str | None = None, service: Any = MasterService
+) -> BlockingConnection:
+    """
+    Start a process that serves classic mode on its standard streams.
+
+    Args:
+        server_file: The path of RPyC's ``rpyc_classic.py``, to run that. None
+            runs txremote's own.
+        service: What this side offers.
+    """
+    if server_file is not None:
+        args = [sys.executable, "-u", server_file, "-q", "-m", "stdio"]
+    else:
+        args = [sys.executable, "-m", "txremote.blocking.utils.stdio", "--classic"]
+    return factory.connect_subproc(args, service)
+
+
+def obtain(proxy: Any, unpickle: bool = False) -> Any:
+    """
+    Return a copy of a remote value, by value.
+
+    Args:
+        proxy: A netref. Anything else is returned as it is.
+        unpickle: Whether the peer may send a pickle, which can run any code
+            here. Without, builtin containers are copied item by item.
+
+    Raises:
+        TypeError: it cannot be copied without unpickling.
+    """
+    if not issubclass(type(proxy), BaseNetref):
+        return proxy
+    return proxy.____conn__.obtain(proxy, unpickle)
+
+
+def deliver(conn: Any, localobj: Any) -> Any:
+    """
+    Recreate a local object at the peer, by value, and return the netref of that.
+
+    The *peer* unpickles what we send: it is at our mercy anyway.
+    """
+    return conn.modules["pickle"].loads(pickle.dumps(localobj))
+
+
+Filter = Callable[[str], object] | None
+
+
+def upload(
+    conn: Any,
+    localpath: str,
+    remotepath: str,
+    filter: Filter = None,  # noqa: A002
+    ignore_invalid: bool = False,
+    chunk_size: int = CHUNK,
+) -> None:
+    """
+    Copy a file, or a folder with all in it, to the peer.
+
+    Args:
+        conn: A classic connection.
+        localpath: What to copy.
+        remotepath: Its path there.
+        filter: Called with each name; a false answer leaves it out.
+        ignore_invalid: Whether to pass over what is neither.
+        chunk_size: Bytes a round trip.
+
+    Raises:
+        ValueError: it is neither a file nor a folder.
+    """
+    if os.path.isdir(localpath):
+        if not conn.modules["os.path"].isdir(remotepath):
+            conn.modules.os.makedirs(remotepath)
+        join = conn.modules["os.path"].join
+        for name in os.listdir(localpath):
+            if filter is None or filter(name):
+                local = os.path.join(localpath, name)
+                upload(conn, local, join(remotepath, name), filter, True, chunk_size)
+    elif os.path.isfile(localpath):
+        with open(localpath, "rb") as source, conn.builtins.open(remotepath, "wb") as target:
+            while data := source.read(chunk_size):
+                target.write(data)
+    elif not ignore_invalid:
+        raise ValueError(f"cannot upload {localpath!r}")
+
+
+def download(
+    conn: Any,
+    remotepath: str,
+    localpath: str,
+    filter: Filter = None,  # noqa: A002
+    ignore_invalid: bool = False,
+    chunk_size: int = CHUNK,
+) -> None:
+    """
+    Copy a file, or a folder with all in it, from the peer. See `upload`.
+
+    A name that would leave ``localpath`` is refused with a ValueError.
+    """
+    remote_path = conn.modules["os.path"]
+    if remote_path.isdir(remotepath):
+        os.makedirs(localpath, exist_ok=True)
+        for name in conn.modules.os.listdir(remotepath):
+            if os.path.basename(name) != name or name in ("", ".", ".."):
+                raise ValueError(f"the peer named a file {name!r}")
+            if filter is None or filter(name):
+                local = os.path.join(localpath, name)
+                remote = remote_path.join(remotepath, name)
+                download(conn, remote, local, filter, True, chunk_size)
+    elif remote_path.isfile(remotepath):
+        with conn.builtins.open(remotepath, "rb") as source, open(localpath, "wb") as target:
+            while data := source.read(chunk_size):
+                target.write(data)
+    elif not ignore_invalid:
+        raise ValueError(f"cannot download {remotepath!r}")
+
+
+@contextmanager
+def redirected_stdio(conn: Any) -> Iterator[None]:
+    """
+    Have what the peer prints and reads go to and come from this side.
+
+    The peer gets a view of the three streams, not the streams themselves.
+    """
+    remote = conn.modules.sys
+    names = ("stdin", "stdout", "stderr")
+    kept = [getattr(remote, name) for name in names]
+    try:
+        for name in names:
+            setattr(remote, name, restricted(getattr(sys, name), _STREAM_NAMES, ()))
+        yield
+    finally:
+        for name, stream in zip(names, kept, strict=True):
+            setattr(remote, name, stream)
+
+
+__all__ = [
+    "DEFAULT_SERVER_PORT",
+    "DEFAULT_SERVER_SSL_PORT",
+    "ClassicService",
+    "MasterService",
+    "ModuleNamespace",
+    "SlaveService",
+    "connect",
+    "connect_subproc",
+    "connect_thread",
+    "deliver",
+    "download",
+    "obtain",
+    "redirected_stdio",
+    "ssl_connect",
+    "unix_connect",
+    "upload",
+]

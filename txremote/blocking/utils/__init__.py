@@ -1,0 +1,3 @@
+"""
+RPyC's ``rpyc.utils``, as far as it is here.
+"""

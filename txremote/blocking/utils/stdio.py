@@ -1,0 +1,45 @@
+"""
+Serve on the standard streams: ``python -m txremote.blocking.utils.stdio
+package.module.Service``, or ``--classic``. What `connect_subproc` starts.
+
+The streams are kept for the protocol; what the service prints goes to standard
+error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from twisted.python.reflect import namedAny
+
+from txremote.blocking.channel import PipeChannel
+from txremote.blocking.factory import accept
+from txremote.classic import SlaveService
+from txremote.service import check_service
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Serve one connection, until it ends.
+
+    Returns:
+        The exit status.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if len(words) != 1:
+        sys.stderr.write("usage: stdio package.module.Service | --classic\n")
+        return 2
+    service = SlaveService if words[0] == "--classic" else check_service(namedAny(words[0]))
+    incoming, outgoing = os.dup(0), os.dup(1)
+    quiet = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(quiet, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    accept(PipeChannel(incoming, outgoing), service).serve_all()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

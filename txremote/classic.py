@@ -1,0 +1,168 @@
+"""
+Classic mode: services that give the peer everything.
+
+RPyC's classic mode lets a peer import, evaluate and execute whatever it likes
+(``rpyc.core.service.SlaveService``). That is what it is for, and it is a remote
+prompt for anybody who can connect. So it is never a default here: twistd wants
+``--classic``, and `listen` refuses it on an address that others can reach.
+
+What is opened is opened in the connection's switches, before there is a
+connection; RPyC's own classes change the switches of a live one.
+
+`SlaveService` is at the peer's mercy, `MasterService` makes use of such a peer,
+`ClassicService` is both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from txremote.peer.config import ConnectionConfig
+from txremote.service import Service
+
+DEFAULT_PORT = 18812
+
+
+class ModuleNamespace:
+    """
+    The peer's modules by name: ``conn.modules.os`` or ``conn.modules["os.path"]``.
+    """
+
+    def __init__(self, getmodule: Any) -> None:
+        self.__getmodule = getmodule
+        self.__cache: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.__cache:
+            self.__cache[name] = self.__getmodule(name)
+        return self.__cache[name]
+
+    def __contains__(self, name: str) -> bool:
+        """
+        Tell whether the peer has such a module; it may still fail to load.
+        """
+        return self["importlib.util"].find_spec(name) is not None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copy, pickle and the like look for these
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except ImportError:
+            raise AttributeError(name) from None
+
+
+class SlaveService(Service):
+    """
+    Lets the peer do anything in this process (``rpyc.SlaveService``).
+
+    Its requests run in a worker thread, since anything includes blocking.
+    """
+
+    threaded_service = True
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, Any] = {}
+        self._conn: Any = None
+
+    @staticmethod
+    def connection_config(config: ConnectionConfig) -> ConnectionConfig:
+        """
+        Return the switches of its connections: all doors open.
+        """
+        return config.but(
+            allow_all_attrs=True,
+            allow_pickle=True,
+            allow_getattr=True,
+            allow_setattr=True,
+            allow_delattr=True,
+            instantiate_custom_exceptions=True,
+            import_custom_exceptions=True,
+        )
+
+    def on_connect(self, conn: Any) -> None:
+        """
+        Keep the connection, for the peer to ask for.
+        """
+        self._conn = conn
+
+    def execute(self, text: str) -> None:
+        """
+        Execute statements in the namespace.
+        """
+        exec(text, self.namespace)
+
+    def eval(self, text: str) -> Any:
+        """
+        Evaluate an expression in the namespace.
+        """
+        return eval(text, self.namespace)
+
+    def getmodule(self, name: str | tuple[str, ...]) -> Any:
+        """
+        Import a module.
+        """
+        return importlib.import_module(".".join(name) if isinstance(name, tuple) else name)
+
+    def getconn(self) -> Any:
+        """
+        Return this side's connection.
+        """
+        return self._conn
+
+
+class MasterService(Service):
+    """
+    Makes use of a peer that serves a `SlaveService` (``rpyc.MasterService``),
+    and offers it nothing.
+
+    A connection gets ``modules``, ``builtins``, ``builtin``, ``eval``,
+    ``execute`` and ``namespace``.
+    """
+
+    threaded_service = True
+
+    def on_connect(self, conn: Any) -> None:
+        """
+        Fetch what the peer offers.
+        """
+        install(conn)
+
+
+def install(conn: Any) -> None:
+    """
+    Give a blocking connection the attributes of classic mode.
+    """
+    slave = conn.root
+    modules = ModuleNamespace(slave.getmodule)
+    conn.modules = modules
+    conn.eval = slave.eval
+    conn.execute = slave.execute
+    conn.namespace = slave.namespace
+    conn.builtins = conn.builtin = modules.builtins
+
+
+class ClassicService(MasterService, SlaveService):
+    """
+    Both: each side can do anything in the other (``rpyc.ClassicService``).
+    """
+
+    def on_connect(self, conn: Any) -> None:
+        """
+        Keep the connection, and fetch what the peer offers, if it does.
+        """
+        SlaveService.on_connect(self, conn)
+        try:
+            install(conn)
+        except AttributeError:  # a peer that offers nothing is as welcome
+            return
+
+
+def opens_everything(service: Any) -> bool:
+    """
+    Tell whether a service, a class or an instance, is a classic one.
+    """
+    kind = service if isinstance(service, type) else type(service)
+    return issubclass(kind, SlaveService)
