@@ -59,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="print the remote traceback of an error"
     )
     call.set_defaults(run=_call)
+    shell = commands.add_parser(
+        "shell",
+        help="a prompt with a connection in it",
+        description="A prompt with blocking netrefs: conn and root are in scope.",
+    )
+    shell.add_argument("endpoint", help="where: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT")
+    shell.add_argument(
+        "--plain", action="store_true", help="the plain prompt, even if IPython is installed"
+    )
+    shell.set_defaults(run=_shell)
     return parser
 
 
@@ -80,6 +90,21 @@ def _demo(_options: argparse.Namespace) -> int:
     from txremote.demo import run_demo
 
     return run_demo()
+
+
+def _shell(options: argparse.Namespace) -> int:
+    from txremote.shell import open_endpoint, run_shell
+
+    try:
+        conn = open_endpoint(options.endpoint)
+    except (OSError, EOFError, ValueError) as problem:  # a time-out is an OSError
+        _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
+        return NOT_MADE
+    try:
+        run_shell(conn, options.plain)
+    finally:
+        conn.close()
+    return DONE
 
 
 def _call(options: argparse.Namespace) -> int:

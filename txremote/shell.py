@@ -1,0 +1,155 @@
+"""
+``txremote shell``: a prompt with a connection in it.
+
+In scope are ``conn``, ``root`` and, where the server is a classic one, ``modules``
+and ``builtins``; everything remote is a blocking netref. What the server calls
+here meanwhile is served in a thread. IPython is used where it is installed.
+"""
+
+from __future__ import annotations
+
+import code
+import os
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from txremote.blocking.background import BgServingThread
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.factory import connect, ssl_connect, unix_connect
+from txremote.classic import install
+
+HISTORY = "~/.txremote_history"
+_HISTORY_LENGTH = 1000
+
+_DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
+
+
+def open_endpoint(endpoint: str) -> BlockingConnection:
+    """
+    Connect to where a description says.
+
+    Args:
+        endpoint: ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or
+            ``ssl:HOST:PORT`` (which does not check the certificate).
+
+    Raises:
+        ValueError: it is none of these.
+        OSError, EOFError: nobody is there, or no RPyC.
+    """
+    kind, _colon, rest = endpoint.partition(":")
+    if kind == "unix" and rest:
+        return unix_connect(rest)
+    dial: Callable[..., BlockingConnection] = ssl_connect if kind in ("ssl", "tls") else connect
+    if kind not in ("tcp", "ssl", "tls"):
+        rest = endpoint
+    host, _colon, port = rest.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(
+            f"{endpoint!r} is no place to connect to: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT"
+        )
+    host = host.replace("\\:", ":")
+    return dial(host, int(port), ipv6=":" in host)
+
+
+class Completer:
+    """
+    Completes names for readline, remote ones included.
+
+    Args:
+        names: What is in scope at the prompt.
+    """
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+        self._found: list[str] = []
+
+    def complete(self, text: str, state: int) -> str | None:
+        """
+        Return the completion with a number, or None (readline's protocol).
+        """
+        if state == 0:
+            self._found = self.matches(text)
+        return self._found[state] if state < len(self._found) else None
+
+    def matches(self, text: str) -> list[str]:
+        """
+        Return all completions of what is before the cursor.
+        """
+        dotted = _DOTTED.match(text)
+        if dotted is None:
+            scope = {**vars(__import__("builtins")), **self._names}
+            return sorted(name for name in scope if name.startswith(text))
+        base, start = dotted.groups()
+        try:
+            # a name looked up, not a call: reading what a user is about to read
+            found = dir(eval(base, {}, self._names))
+        except Exception:  # completion never complains
+            return []
+        hidden = start.startswith("_")
+        return sorted(
+            f"{base}.{name}"
+            for name in found
+            if name.startswith(start) and (hidden or not name.startswith("_"))
+        )
+
+
+def _use_readline(names: dict[str, Any]) -> Callable[[], None]:
+    """
+    Set up history and completion; return what saves the history.
+    """
+    if find_spec("readline") is None:
+        return lambda: None
+    import readline
+
+    path = os.path.expanduser(HISTORY)
+    try:
+        readline.read_history_file(path)
+    except OSError:  # the first time there is none
+        pass
+    readline.set_history_length(_HISTORY_LENGTH)
+    readline.set_completer(Completer(names).complete)
+    readline.set_completer_delims(" \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?")
+    readline.parse_and_bind("tab: complete")
+
+    def save() -> None:
+        try:
+            readline.write_history_file(path)
+        except OSError:  # a home that cannot be written
+            return
+
+    return save
+
+
+def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
+    """
+    Read, evaluate and print until the user leaves.
+
+    Args:
+        conn: The connection.
+        plain: Whether to do without IPython.
+    """
+    names: dict[str, Any] = {"conn": conn, "root": conn.root}
+    scope = "conn, root"
+    if hasattr(conn.root, "getmodule"):
+        install(conn)
+        face: Any = conn
+        names.update(modules=face.modules, builtins=face.builtins)
+        scope += ", modules, builtins"
+    banner = f"Connected to {conn.protocol.transport.getPeer()}. In scope: {scope}."
+    serving = BgServingThread(conn)
+    try:
+        if not plain and find_spec("IPython") is not None:
+            import IPython  # type: ignore[import-not-found]
+
+            print(banner)  # noqa: T201
+            IPython.start_ipython(argv=["--no-banner"], user_ns=names)
+            return
+        save = _use_readline(names)
+        try:
+            code.interact(banner, local=names, exitmsg="")
+        finally:
+            save()
+    finally:
+        serving.stop()
