@@ -93,6 +93,9 @@ class Lane:
         self._inside: list[Wait] = []  # waits of the owner, the innermost last
         self._outside: list[Wait] = []  # of threads that would step in
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def post(self, item: Item) -> None:
         """
         Add an item. Any thread.

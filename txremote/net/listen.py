@@ -61,6 +61,7 @@ class ServingFactory(Factory):
         self._policy = AccessPolicy(self._config)
         self._sweeper = ReleaseSweeper(reactor)
         self.connections: set[Connection] = set()
+        self._ended = self.connections.discard  # one for all
 
     def buildProtocol(self, addr: Any) -> Connection | None:
         """
@@ -80,12 +81,10 @@ class ServingFactory(Factory):
             clock=self._reactor,
             sweeper=self._sweeper,
             prepare=prepare,
+            ended=self._ended,
         )
         connection.factory = self
         self.connections.add(connection)
-        connection.when_disconnected().addCallback(
-            lambda _how: self.connections.discard(connection)
-        )
         return connection
 
     def close_all(self) -> Deferred[Any]:

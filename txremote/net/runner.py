@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
-from txremote.errors import WrongThread
+from txremote.errors import RemoteProtocolError, WrongThread
 from txremote.net.lanes import Lane, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.runner import Work
@@ -138,6 +138,11 @@ class LaneRunner(ReactorRunner):
         """
         Put it into the lane.
         """
+        most = work.inbound.config.max_calls
+        if len(self._lane) >= most:
+            problem = f"{most} calls of this connection are unanswered (option max_calls)"
+            work.finish(False, RemoteProtocolError(problem, "max_calls"))
+            return
         try:
             self._lane.post(partial(self._run, work))
         except TooManyThreads as problem:

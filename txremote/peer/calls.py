@@ -38,6 +38,14 @@ class Clock(Protocol):
         """
 
 
+class _Call(Deferred[Any]):
+    """
+    The Deferred of a call, which knows the call's number.
+    """
+
+    number: int
+
+
 class PendingCalls:
     """
     Request number -> Deferred.
@@ -47,6 +55,17 @@ class PendingCalls:
         fire: Called with a Deferred and its result when that is due.
         abandoned: Called with the number of a call that is waited for no more.
     """
+
+    __slots__ = (
+        "_abandoned",
+        "_clock",
+        "_expiries",
+        "_fire",
+        "_numbers",
+        "_timer",
+        "_timer_due",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -74,12 +93,8 @@ class PendingCalls:
             timeout: Seconds, or None for ever.
         """
         number = next(self._numbers)
-
-        def cancelled(_deferred: Deferred[Any]) -> None:
-            if self._waiting.pop(number, None) is not None:
-                self._abandoned(number)
-
-        deferred = self._waiting[number] = Deferred(cancelled)
+        deferred = self._waiting[number] = _Call(self._cancelled)
+        deferred.number = number
         if timeout is not None and self._clock is not None:
             for _ in range(2):  # answered ones at the front go as new ones come
                 if self._expiries and self._expiries[0][2] not in self._waiting:
@@ -89,6 +104,11 @@ class PendingCalls:
             if self._timer is None or due < self._timer_due:
                 self._expire_at(due)
         return number, deferred
+
+    def _cancelled(self, deferred: Deferred[Any]) -> None:
+        assert type(deferred) is _Call
+        if self._waiting.pop(deferred.number, None) is not None:
+            self._abandoned(deferred.number)
 
     def _expire_at(self, due: float) -> None:
         assert self._clock is not None

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
@@ -213,7 +214,7 @@ class ConnectionConfig:
                 raise ValueError(f"{name} must be a positive int, not {value!r}")
         self.limits  # noqa: B018  # checks the rest, now and not at the first frame
 
-    @property
+    @cached_property
     def limits(self) -> Limits:
         """
         The bounds on what is read, as the wire's own object.

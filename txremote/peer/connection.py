@@ -42,7 +42,7 @@ from txremote.errors import (
 from txremote.peer.access import AccessPolicy
 from txremote.peer.calls import Clock, PendingCalls
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
-from txremote.peer.exports import ExportTable
+from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox, Writing
@@ -50,7 +50,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.wire import boxing
-from txremote.wire.brine import Budget, dump, truncated
+from txremote.wire.brine import Budget, dump, load_value, truncated
 from txremote.wire.consts import (
     FEATURE_CALLPATH,
     FEATURE_CANCEL,
@@ -97,6 +97,9 @@ RELEASED_AT_ONCE = 1000
 _MOST_HEADS = 100
 _LONGEST_HEAD = 1000
 
+# What was called how often is not known, so when there are many all are dropped.
+_MOST_SITES = 256
+
 
 def is_local(address: Any) -> bool:
     """
@@ -126,6 +129,7 @@ class Connection(Protocol):
         sweeper: Gives dropped references back on a quiet connection.
         prepare: Called with the transport once it is connected; tells what
             its kind needs in writing to it.
+        ended: Called with the connection when it has ended.
 
     Attributes:
         service: What this side offers.
@@ -149,6 +153,7 @@ class Connection(Protocol):
         clock: Clock | None = None,
         sweeper: ReleaseSweeper | None = None,
         prepare: Callable[[Any], Writing] = lambda _transport: Writing(),
+        ended: Callable[[Connection], object] | None = None,
     ) -> None:
         self.service = service
         self.config = config
@@ -165,6 +170,7 @@ class Connection(Protocol):
         self._budget = Budget(self._limits, 0)
         self._outbox = Outbox(dialect, config.max_unsent)
         self._prepare = prepare
+        self._when_ended = ended
         self._calls = PendingCalls(clock, runner.fire, self._call_abandoned)
         imports = ImportTable(self._make_reference, self.flush_released, sweeper)
         self._tables = ReferenceTables(self, ExportTable(config.max_exports), imports)
@@ -180,6 +186,7 @@ class Connection(Protocol):
             hello_received=self._hello_received,
         )
         self._face: Any = None
+        self._sites: dict[bytes, tuple[Export, str]] = {}
         self._root: RemoteReference | None = None
         self._farewell: str | None = None  # why this side hung up, if it did
         self._lost_why = "the connection was lost"
@@ -244,6 +251,8 @@ class Connection(Protocol):
         self._tables.exports.clear()
         self._tables.imports.clear()
         self.runner.hook(self, self.service.on_disconnect)
+        if self._when_ended is not None:
+            self._when_ended(self)
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             if not watcher.called:  # an earlier one's callback may have cancelled it
@@ -452,7 +461,8 @@ class Connection(Protocol):
                 body.append(boxing.EMPTY_TUPLE)
         except NotSendable as error:
             return fail(error)
-        return self._send(body, self._timeout())
+        asked = self._send(body, self._timeout())
+        return asked if self.features else _kept(asked, reference, args, kwargs)
 
     # -- requests
 
@@ -473,7 +483,8 @@ class Connection(Protocol):
             self._tables.box(body, args)
         except NotSendable as error:
             return fail(error)
-        return self._send(body, timeout)
+        asked = self._send(body, timeout)
+        return asked if self.features else _kept(asked, args)
 
     def _send(self, body: list[bytes], timeout: float | None) -> Deferred[Any]:
         if self._ended is not None or self._farewell is not None:
@@ -579,13 +590,18 @@ class Connection(Protocol):
     ) -> None:
         try:
             handler, pos = open_request(data, pos, budget)
-            args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
+            if handler == HANDLE_CALLATTR:
+                args, end = self._unbox_call(data, pos, budget)
+            else:
+                args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
             if end != len(data):
                 check_end(data, end)
         except (IndexError, struct.error):
             error = truncated(data)
         except RemoteProtocolError as problem:
             error = problem
+        except RecursionError:
+            error = _no_stack()
         else:
             if handler == HANDLE_CLOSE:
                 self._hang_up("the peer closed the connection")
@@ -596,6 +612,31 @@ class Connection(Protocol):
         self._inbound.answer_error(number, sender, error)
         if error.limit is None:
             raise error
+
+    def _unbox_call(self, data: bytes, pos: int, budget: Budget) -> tuple[Any, int]:
+        """
+        Unbox the arguments of a CALLATTR, object and name by a look into what
+        was called before.
+        """
+        depth = self._limits.max_depth
+        behind = boxing.call_site_end(data, pos)
+        if not behind or data[behind : behind + 2] != boxing.VALUE_HEAD:
+            return boxing.unbox(data, pos, depth, budget, self._tables)
+        site = data[pos:behind]
+        known = self._sites.get(site)
+        if known is None or known[0].count == 0:
+            whole, end = boxing.unbox(data, pos, depth, budget, self._tables)
+            export = self._tables.exports.of(whole[0])
+            if export is not None:
+                if len(self._sites) >= _MOST_SITES:
+                    self._sites.clear()
+                self._sites[site] = (export, whole[1])
+            return whole, end
+        args, end = load_value(data, behind + 2, depth - 1, budget)
+        if data[end:] == boxing.EMPTY_TUPLE:
+            return (known[0].target, known[1], args, ()), len(data)
+        kwargs, end = boxing.unbox(data, end, depth - 1, budget, self._tables)
+        return (known[0].target, known[1], args, kwargs), end
 
     def _answer_received(
         self, data: bytes, kind: int, number: int, pos: int, budget: Budget
@@ -623,6 +664,8 @@ class Connection(Protocol):
             error: Exception = truncated(data)
         except (RemoteProtocolError, KeyError) as problem:
             error = problem
+        except RecursionError:
+            error = _no_stack()
         else:
             if deferred is not None:
                 self.runner.fire(deferred, result)
@@ -721,6 +764,27 @@ class Connection(Protocol):
         address = self.transport.getPeer() if self.transport is not None else None
         _log.warn("{peer} broke the protocol: {error}", peer=address, error=error)
         self._hang_up(f"the peer broke the protocol: {error}")
+
+
+def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
+    """
+    Keep what a request is about until it is answered, toward a peer that may
+    serve requests in several threads (rpyc 6.0.2 does with bind_threads, or
+    beside a BgServingThread): there a DEL could overtake the request.
+    """
+    return asked.addBoth(_first, held)
+
+
+def _first(result: Any, _held: Any) -> Any:
+    return result
+
+
+def _no_stack() -> RemoteProtocolError:
+    return RemoteProtocolError(
+        "nested deeper than what calls within calls have left of this side's stack "
+        "(option max_depth)",
+        "max_depth",
+    )
 
 
 def _explain(reason: BaseException, at_boundary: bool) -> str:

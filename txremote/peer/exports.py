@@ -62,6 +62,14 @@ class ExportTable:
         most: How many there may be (option ``max_exports``).
     """
 
+    __slots__ = (
+        "_by_identity",
+        "_by_key",
+        "_classes",
+        "_most",
+        "_numbers",
+    )
+
     def __init__(self, most: int) -> None:
         self._most = most
         self._numbers = count(1)
@@ -120,6 +128,7 @@ class ExportTable:
         if export.count == 0:
             self._by_key.pop(export.boxed[2:], None)
             self._by_identity.pop(id(export.target), None)
+            export.target = None  # whoever still has the entry does not keep the object
 
     def clear(self) -> None:
         """

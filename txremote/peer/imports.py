@@ -58,7 +58,7 @@ class ReleaseQueue:
     __slots__ = ("_dead", "_dirty", "sweeper", "table")
 
     def __init__(self, table: ImportTable, sweeper: ReleaseSweeper | None) -> None:
-        self._dead: deque[Held] = deque()
+        self._dead: list[Held] = []  # an empty deque takes ten times the memory
         self._dirty = False
         self.sweeper = sweeper
         self.table = table
@@ -83,7 +83,7 @@ class ReleaseQueue:
         self._dirty = False  # before the loop: what dies meanwhile sets it again
         found = []
         while self._dead:
-            found.append(self._dead.popleft())
+            found.append(self._dead.pop())
         return found
 
 
@@ -137,6 +137,14 @@ class ImportTable:
         flush: Called when the dead should be given back now.
         sweeper: Whose timer sees to that, or None.
     """
+
+    __slots__ = (
+        "_live",
+        "_make",
+        "_sweeper",
+        "flush",
+        "released",
+    )
 
     def __init__(
         self,

@@ -194,7 +194,6 @@ class InboundCalls:
         self._runner = runner
         self._clock = clock
         self._running: dict[int, Deferred[Any]] = {}
-        self._unanswered = 0
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
         self.steady_call = None if limited else CurrentCall(connection)
@@ -333,7 +332,10 @@ class InboundCalls:
         """
         if self._closed:
             return
-        if self.config.log_exceptions:
+        # the end of an iteration is no event (rpyc 6.0.2 does not log it either)
+        if self.config.log_exceptions and not isinstance(
+            error, (StopIteration, StopAsyncIteration)
+        ):
             self._log_error(error)
         body: list[bytes] = []
         try:
@@ -353,11 +355,13 @@ class InboundCalls:
         if logger is not None:
             logger.debug("exception in a remote call", exc_info=error)
         else:
+            # as text: the log may keep what it is given, and the error's frames
+            # hold references that are to be given back
             _log.debug(
                 "a call of {peer} raised {kind}: {error}",
                 peer=CurrentCall(self.connection).peer,
                 kind=type(error).__name__,
-                error=error,
+                error=_text(error),
             )
 
     # -- the end
@@ -378,6 +382,13 @@ class InboundCalls:
         running, self._running = self._running, {}
         for deferred in running.values():
             _cancel_at_the_end(deferred)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # any code can be behind __str__
+        return "<unprintable>"
 
 
 def _cancel_at_the_end(deferred: Deferred[Any]) -> None:

@@ -63,6 +63,21 @@ class Outbox:
         max_unsent: Most bytes that may wait for a peer that does not read.
     """
 
+    __slots__ = (
+        "_corked",
+        "_frames",
+        "_full",
+        "_gathered",
+        "_held",
+        "_max_unsent",
+        "_transport",
+        "_unsent",
+        "compress",
+        "dialect",
+        "push",
+        "separate",
+    )
+
     def __init__(self, dialect: Dialect | None, max_unsent: int) -> None:
         self.dialect = dialect
         self.compress = False
@@ -150,7 +165,7 @@ class Outbox:
         if self.dialect is None:
             self._held.append((number, body))
         else:
-            self._write(frame_chunks([self.dialect.request + dump_int(number), *body]))
+            self._write(frame_chunks(self.dialect.request + dump_int(number), body))
 
     def answer(self, kind: int, number: int, sender: int, body: list[bytes]) -> None:
         """
@@ -166,7 +181,7 @@ class Outbox:
             NotSendable: it is too long for a frame.
         """
         assert self.dialect is not None  # it is known by whoever was asked
-        self._write(frame_chunks([reply_head(self.dialect, kind, number, sender), *body]))
+        self._write(frame_chunks(reply_head(self.dialect, kind, number, sender), body))
 
     def cork(self) -> None:
         """

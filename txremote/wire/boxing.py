@@ -165,7 +165,41 @@ def _key_end(data: bytes, pos: int) -> int:
         end = pos + tag - 6
     else:  # rpyc names are module.Class: never empty, never 256 bytes long
         raise RemoteProtocolError(f"a name of a strange length in an id pack at byte {pos + 2}")
-    return _int_end(data, _int_end(data, end))
+    # both ids in place where they are short ints, as nearly all are
+    tag = data[end]
+    end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+    tag = data[end]
+    return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+
+
+def call_site_end(data: bytes, pos: int) -> int:
+    """
+    Return where the object and the name of a CALLATTR end, without decoding.
+
+    A program calls the same methods of the same objects again and again, and
+    these bytes are the same each time: they can be looked up.
+
+    Args:
+        data: The payload.
+        pos: Where the boxed arguments start.
+
+    Returns:
+        0 where they are not a tuple of four that starts with one of our objects
+        and a short str.
+    """
+    if data[pos : pos + 5] != _CALL_SITE:
+        return 0
+    name = _key_end(data, pos + 5)
+    if data[name : name + 3] != _SHORT_STR:
+        return 0
+    tag = data[name + 3]
+    if tag == 0x0E:
+        return name + 5 + data[name + 4]
+    return name + tag - 5 if 0x0A <= tag <= 0x0D else 0
+
+
+_CALL_SITE = TUPLE_HEAD + b"\x13" + LOCAL_REF_HEAD
+_SHORT_STR = VALUE_HEAD + b"\x08"
 
 
 def unbox(

@@ -65,6 +65,8 @@ def safe_repr(value: Any) -> str:
 
 
 def _carried(value: Any) -> Any:
+    if type(value) is str:  # often made of some object's repr
+        return without_addresses(value)
     return value if dumpable(value) else safe_repr(value)
 
 

@@ -242,17 +242,20 @@ def frame(payload: bytes) -> bytes:
     return _pack_header(size, 0) + payload + b"\n"
 
 
-def frame_chunks(chunks: list[bytes]) -> bytes:
+def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
     """
-    Return the payload that some chunks make up as one frame, copied once.
+    Return the payload that a head and some chunks make up as one frame, copied
+    once.
 
     Raises:
         NotSendable: it is longer than 32 bits can say.
     """
-    size = sum(map(len, chunks))
+    size = len(head)
+    for chunk in chunks:
+        size += len(chunk)
     if size > 0xFFFFFFFF:
         raise NotSendable(f"a message of {size} bytes: a frame's length is 32 bits")
-    return b"".join((_pack_header(size, 0), *chunks, b"\n"))
+    return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
 
 
 def compress_frame(whole: bytes) -> bytes:

@@ -141,9 +141,15 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
         raise RemoteProtocolError(f"no (kind, seq, args) tuple at byte {pos}")
     if not MSG_REQUEST <= kind <= MSG_EXCEPTION:
         raise RemoteProtocolError(f"unknown message kind {kind}")
-    seq, end = load_value(data, pos + 2, 1, budget)
+    pos += 2
+    if data[pos] == 0x16:  # the common case, without a call
+        end = pos + 2 + data[pos + 1]
+        digits = data[pos + 2 : end]
+        if len(digits) < 19 and digits.isdigit():
+            return kind, int(digits), end, sender
+    seq, end = load_value(data, pos, 1, budget)
     if type(seq) is not int:
-        raise RemoteProtocolError(f"a sequence number that is no int at byte {pos + 2}")
+        raise RemoteProtocolError(f"a sequence number that is no int at byte {pos}")
     return kind, seq, end, sender
 
 
