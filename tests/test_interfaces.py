@@ -1,0 +1,116 @@
+"""
+The interfaces: whoever says that it implements one does.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.python.failure import Failure
+from zope.interface.interface import InterfaceClass
+from zope.interface.verify import verifyClass, verifyObject
+
+import txremote
+from txremote import AsyncResult, IAsyncResult, IService, Service, VoidService, exposed
+from txremote.blocking.pump import PumpTransport
+from txremote.peer.outbox import Outbox
+from txremote.testing import MemoryTransport
+
+
+class Calculator(Service):
+    """A service as a user writes it."""
+
+    @exposed
+    def add(self, a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+
+IMPLEMENTERS = [
+    (IAsyncResult, AsyncResult, lambda: AsyncResult(succeed(5))),
+    (IService, Service, Service),
+    (IService, VoidService, VoidService),
+    (IService, Calculator, Calculator),
+    (IPushProducer, Outbox, lambda: Outbox(None, 1000)),
+    (ITransport, MemoryTransport, MemoryTransport),
+    (ITransport, PumpTransport, lambda: PumpTransport(None)),
+]
+
+
+@pytest.mark.parametrize(
+    ("interface", "implementer", "make"),
+    IMPLEMENTERS,
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_an_implementer_has_what_its_interface_asks_for(
+    interface: InterfaceClass, implementer: type, make: Any
+) -> None:
+    """Methods, their signatures and the attributes, in the class and in an object of it."""
+    verifyClass(interface, implementer)
+    verifyObject(interface, make())
+    assert interface.implementedBy(implementer)
+
+
+def test_every_implementer_is_verified() -> None:
+    """Whatever class of ours has an ``@implementer`` stands in the table above."""
+    package = Path(txremote.__file__).parent
+    found = {
+        node.name
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+        for mark in node.decorator_list
+        if isinstance(mark, ast.Call) and getattr(mark.func, "id", None) == "implementer"
+    }
+    assert found - {kind.__name__ for _interface, kind, _make in IMPLEMENTERS} == set()
+
+
+def test_any_deferred_can_be_adapted() -> None:
+    """``IAsyncResult(deferred)`` shows it as RPyC shows a result."""
+    waiting: Deferred[int] = Deferred()
+    result = IAsyncResult(waiting)
+    assert isinstance(result, AsyncResult)
+    assert result.pending
+    waiting.callback(5)
+    assert result.ready
+    assert result.value == 5
+    failed = IAsyncResult(Deferred(None))
+    assert not failed.ready
+    assert IAsyncResult(_failing()).error
+
+
+def _failing() -> Deferred[Any]:
+    failing: Deferred[Any] = Deferred()
+    failing.errback(Failure(ValueError("no")))
+    return failing
+
+
+def test_a_result_is_its_own_adapter() -> None:
+    """What is one already is given back."""
+    result = AsyncResult(succeed(5))
+    assert IAsyncResult(result) is result
+
+
+def test_what_is_neither_cannot_be_adapted() -> None:
+    """A plain value is no result that is still to come."""
+    with pytest.raises(TypeError, match="Could not adapt"):
+        IAsyncResult(5)
+
+
+def test_a_foreign_service_need_not_say_anything() -> None:
+    """RPyC's service shape is enough to be hosted: the two methods, no declaration."""
+
+    class Foreign:
+        def on_connect(self, conn: Any) -> None:
+            pass
+
+        def on_disconnect(self, conn: Any) -> None:
+            pass
+
+    assert not IService.providedBy(Foreign())
+    verifyObject(IService, Foreign(), tentative=True)

@@ -1,0 +1,3 @@
+"""
+Tests of the codec room: bytes in, values out, and nothing else anywhere near.
+"""
