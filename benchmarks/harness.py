@@ -1,0 +1,352 @@
+"""
+Processes and rounds.
+
+Each contestant has a server process and a client process of its own, over
+loopback TCP. All of a row's contestants are up at once and are measured in
+turn, round by round, so that what else the machine does hits all alike. A
+ratio is taken within a round, and the median of the rounds is what is shown.
+
+The one rule: no process outlives the harness. `Stage` ends what it has started
+when it is left; a child ends by itself when its standard input does, which
+covers a harness that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.peers import PEERS
+
+if TYPE_CHECKING:
+    from benchmarks.rows.base import Row
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Seconds that one answer of a child may take.
+PATIENCE = 120.0
+
+
+class ContestantFailed(Exception):
+    """
+    A contestant did not do what was asked. The text says why.
+    """
+
+
+class Child:
+    """
+    One process of a contestant (`benchmarks.child`).
+
+    Args:
+        module: The contestant's module.
+        role: ``"serve"`` or ``"connect"``.
+        *arguments: What its ``listen``, ``serve`` or ``connect`` is given.
+
+    Attributes:
+        first: Its first answer: a server's address.
+    """
+
+    def __init__(self, module: str, role: str, *arguments: Any) -> None:
+        self._name = f"{module.rpartition('.')[2]} ({role})"
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.child", module, role, json.dumps(arguments)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            # Ctrl-C is for the harness, which then ends the children in order
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.first: Any = None
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._answers.put(line)
+        self._answers.put(None)
+
+    def begin(self) -> Any:
+        """
+        Wait until it is up.
+
+        Returns:
+            A server's address.
+
+        Raises:
+            ContestantFailed: it is not coming up.
+        """
+        self.first = self._answer()
+        return self.first
+
+    def ask(self, name: str, *arguments: Any) -> Any:
+        """
+        Have it do something.
+
+        Raises:
+            ContestantFailed: it could not, or took longer than `PATIENCE`.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps([name, arguments]) + "\n")
+            self._process.stdin.flush()
+        except OSError:  # it is gone; the answer below says so
+            pass
+        return self._answer()
+
+    def _answer(self) -> Any:
+        try:
+            line = self._answers.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise ContestantFailed(
+                f"{self._name}: no answer within {PATIENCE:g} s\n{self._tail()}"
+            ) from None
+        if line is None:
+            raise ContestantFailed(f"{self._name}: the process has ended\n{self._tail()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise ContestantFailed(f"{self._name}: {answer['error']}")
+        return answer["ok"]
+
+    def _tail(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()[-2000:]
+
+    def status(self, name: str) -> int | None:
+        """
+        Return a number of ``/proc/PID/status``, in bytes where it is a size;
+        None where the system has no such file.
+        """
+        try:
+            text = Path(f"/proc/{self._process.pid}/status").read_text()
+        except OSError:
+            return None
+        for line in text.splitlines():
+            key, _, value = line.partition(":")
+            if key == name:
+                number, *unit = value.split()
+                return int(number) * (1024 if unit else 1)
+        return None
+
+    def stop(self) -> None:
+        """
+        End it.
+        """
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+
+class Stage:
+    """
+    The processes of some contestants; a context manager that ends them.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        children, self._children = self._children, []
+        for child in children:
+            child.stop()
+
+    def serve(self, module: str, *arguments: Any) -> Child:
+        """
+        Start a server and wait until it listens.
+        """
+        return self._start(module, "serve", arguments)
+
+    def connect(self, module: str, *arguments: Any) -> Child:
+        """
+        Start a client and wait until it is connected.
+        """
+        return self._start(module, "connect", arguments)
+
+    def _start(self, module: str, role: str, arguments: tuple[Any, ...]) -> Child:
+        child = Child(module, role, *arguments)
+        self._children.append(child)
+        child.begin()
+        return child
+
+
+@dataclass(frozen=True)
+class Effort:
+    """
+    How much is done.
+
+    Attributes:
+        rounds: How often each contestant is measured.
+        seconds: How long one measurement should take, where that can be chosen.
+        quick: Whether sizes are small too: for a look, not for a record.
+    """
+
+    rounds: int = 9
+    seconds: float = 0.3
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    What one contestant has done in one round.
+
+    Attributes:
+        value: The figure.
+        note: What else there is to say, such as threads.
+        cpu: Microseconds of processor time for each call, the client's and the
+            server's; None where that is not the point.
+    """
+
+    value: float
+    note: str = ""
+    cpu: tuple[float, float] | None = None
+
+
+@dataclass
+class Measured:
+    """
+    What one contestant has done in one row.
+
+    Attributes:
+        values: One for each round.
+        cpu: The processor time of each round.
+        note: What else there is to say, of the last round.
+        error: Why there are no values, if there are none.
+    """
+
+    values: list[float] = field(default_factory=list)
+    cpu: list[tuple[float, float]] = field(default_factory=list)
+    note: str = ""
+    error: str = ""
+
+    def add(self, sample: Sample) -> None:
+        """
+        Take note of a round.
+        """
+        self.values.append(sample.value)
+        self.note = sample.note
+        if sample.cpu is not None:
+            self.cpu.append(sample.cpu)
+
+    @property
+    def both_sides(self) -> Measured | None:
+        """
+        The processor time of client and server together, as figures; None
+        where there is none.
+        """
+        return Measured([client + server for client, server in self.cpu]) if self.cpu else None
+
+    @property
+    def median(self) -> float:
+        """
+        The figure that is shown.
+        """
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> float:
+        """
+        Half the way from the lowest to the highest round, as a part of the median.
+        """
+        if not self.median:
+            return 0.0
+        return (max(self.values) - min(self.values)) / 2 / self.median
+
+
+def ratio(of: Measured | None, to: Measured | None) -> Measured | None:
+    """
+    Return the ratios of two contestants, round by round; None without both.
+    """
+    if of is None or to is None or not of.values or not to.values:
+        return None
+    return Measured([a / b for a, b in zip(of.values, to.values, strict=True)])
+
+
+def missing(names: Sequence[str]) -> list[str]:
+    """
+    Return which contestants are not installed.
+    """
+    return [name for name in names if not PEERS[name].installed]
+
+
+def run_row(row: Row, effort: Effort, only: Sequence[str] | None = None) -> dict[str, Measured]:
+    """
+    Measure a row.
+
+    Args:
+        row: Which.
+        effort: How much.
+        only: The contestants, if not all of the row's that are installed.
+
+    Returns:
+        Each contestant's figures; one that has failed has an error in place.
+    """
+    names = [
+        name for name in row.contestants if PEERS[name].installed and (only is None or name in only)
+    ]
+    measured = {name: Measured() for name in names}
+    with Stage() as stage:
+        at_work: dict[str, Any] = {}
+        for name in names:
+            _try(measured, name, at_work, lambda peer: row.prepare(stage, peer, effort))
+        for number in range(effort.rounds):
+            # back and forth, so that nobody always comes after the same one
+            for name in list(at_work)[:: -1 if number % 2 else 1]:
+                state = at_work[name]
+                _try(measured, name, at_work, lambda _peer: row.measure(state, effort))  # noqa: B023
+    return measured
+
+
+def _try(measured: dict[str, Measured], name: str, at_work: dict[str, Any], step: Any) -> None:
+    """
+    Take a step with one contestant; a failure is its own, the others go on.
+    """
+    try:
+        result = step(PEERS[name])
+    except ContestantFailed as error:
+        measured[name] = Measured(error=str(error))
+        at_work.pop(name, None)
+        return
+    if name not in at_work:
+        at_work[name] = result
+        return
+    measured[name].add(result)
+
+
+__all__ = [
+    "Child",
+    "ContestantFailed",
+    "Effort",
+    "Measured",
+    "Sample",
+    "Stage",
+    "missing",
+    "ratio",
+    "run_row",
+]

@@ -1,0 +1,65 @@
+"""
+What the run was made on.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+
+def cpu_model() -> str:
+    """
+    Return what the processor calls itself.
+    """
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    except OSError:  # no Linux
+        pass
+    return platform.processor() or platform.machine()
+
+
+def version(distribution: str) -> str:
+    """
+    Return the version of what is installed, or "-".
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "-"
+
+
+def load() -> str:
+    """
+    Return how many processes wanted to run in the last minute.
+    """
+    try:
+        return f"{os.getloadavg()[0]:.2f}"
+    except (AttributeError, OSError):  # not every system counts
+        return "-"
+
+
+def describe() -> dict[str, str]:
+    """
+    Return the machine and the versions, name -> text.
+    """
+    from twisted.internet import reactor
+
+    cores = os.cpu_count() or 1
+    return {
+        "CPU": f"{cores} core{'s' * (cores > 1)}, {cpu_model()}, {platform.machine()}",
+        "system": f"{platform.system()} {platform.release()}",
+        "load": load(),
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "reactor": type(reactor).__name__,
+        "Twisted": version("Twisted"),
+        "txremote": version("txremote"),
+        "RPyC": version("rpyc"),
+        "foolscap": version("foolscap"),
+        "Pyro5": version("Pyro5"),
+    }

@@ -1,0 +1,18 @@
+"""
+The rows of the table. To add one: a file that has a ``ROW``, and a line here.
+"""
+
+from benchmarks.rows import bulk, connections, events, objects, pipelined, sequential
+from benchmarks.rows.base import Bar, Row
+
+#: In the order of the table.
+ROWS: tuple[Row, ...] = (
+    pipelined.ROW,
+    sequential.ROW,
+    events.ROW,
+    bulk.ROW,
+    connections.ROW,
+    objects.ROW,
+)
+
+__all__ = ["ROWS", "Bar", "Row"]

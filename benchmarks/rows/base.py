@@ -1,0 +1,141 @@
+"""
+What a row is: `Row`, and `CallRow` for the many that time a number of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.harness import Sample, ratio
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Child, Effort, Measured, Stage
+    from benchmarks.peers import Peer
+
+
+@dataclass(frozen=True)
+class Bar:
+    """
+    What txremote is held to in a row.
+
+    Attributes:
+        limit: The ratio to another contestant that is just good enough, or the
+            figure itself.
+        of: The other contestant; None for the figure itself.
+        title: How that one is called in the table.
+    """
+
+    limit: float
+    of: str | None = None
+    title: str = "floor"
+
+
+class Row:
+    """
+    One row of the table. A subclass has the attributes, `prepare` and `measure`.
+
+    Attributes:
+        name: What it is called, on the command line too.
+        work: What is done.
+        unit: What a figure counts.
+        more_is_better: Whether it should be high.
+        contestants: Who takes part, by their names in `PEERS`.
+        floor: Which of them is the raw floor, if any.
+        first: The first bars.
+        goal: The goals.
+    """
+
+    name: str
+    work: str
+    unit: str
+    more_is_better: bool
+    contestants: tuple[str, ...]
+    floor: str | None = None
+    first: tuple[Bar, ...] = ()
+    goal: tuple[Bar, ...] = ()
+
+    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Any:
+        """
+        Start a contestant's processes and warm them up.
+
+        Returns:
+            What `measure` is given.
+        """
+        raise NotImplementedError
+
+    def measure(self, state: Any, effort: Effort) -> Sample:
+        """
+        Measure a contestant once.
+        """
+        raise NotImplementedError
+
+    def is_met(self, bar: Bar, measured: Mapping[str, Measured]) -> bool | None:
+        """
+        Tell whether txremote has reached a bar; None if that was not measured.
+        """
+        mine = measured.get("txremote")
+        figure = mine if bar.of is None else ratio(mine, measured.get(bar.of))
+        if figure is None or not figure.values:
+            return None
+        median = figure.median
+        return median >= bar.limit if self.more_is_better else median <= bar.limit
+
+
+@dataclass
+class Started:
+    """
+    A contestant at work: its processes and how much each round asks of it.
+    """
+
+    server: Child
+    client: Child
+    count: int
+
+
+class CallRow(Row):
+    """
+    A row that has the client make ``count`` calls and looks at the clock.
+
+    How many is found out in the warm-up, so that each contestant is measured
+    for about as long as the others, however slow it is.
+
+    Attributes:
+        method: The client's method.
+        warm_up: How many calls the warm-up makes, twice.
+        most: How many calls a round makes at most.
+    """
+
+    method: str
+    warm_up = 300
+    most = 1_000_000
+
+    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
+        """
+        Start server and client, and find out how many calls fill the time.
+        """
+        server = stage.serve(peer.module)
+        client = stage.connect(peer.module, server.first)
+        warm_up = 20 if effort.quick else self.warm_up
+        client.ask(self.method, warm_up)
+        seconds = client.ask(self.method, warm_up)
+        count = int(warm_up * effort.seconds / max(seconds, 1e-6))
+        return Started(server, client, min(max(count, warm_up), self.most))
+
+    def measure(self, state: Started, effort: Effort) -> Sample:
+        """
+        Make the calls.
+        """
+        client, server, count = state.client, state.server, state.count
+        before = client.ask("cpu"), server.ask("cpu")
+        seconds = client.ask(self.method, count)
+        after = client.ask("cpu"), server.ask("cpu")
+        spent = [(b - a) / count * 1e6 for a, b in zip(before, after, strict=True)]
+        return Sample(self.figure(seconds, count), cpu=(spent[0], spent[1]))
+
+    def figure(self, seconds: float, count: int) -> float:
+        """
+        Return calls in a second.
+        """
+        return count / seconds

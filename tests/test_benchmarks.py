@@ -1,0 +1,307 @@
+"""
+The benchmark harness: that it runs and says what it should, not how fast anything is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import harness, report
+from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
+from benchmarks.peers import PEERS, REQUIREMENTS, Peer, work
+from benchmarks.rows import ROWS
+from benchmarks.rows.base import Bar, Row
+from txremote.testing import connected_pair
+
+ROOT = Path(__file__).resolve().parent.parent
+DEADLINE = 20.0
+
+
+class Race(Row):
+    """
+    A row without processes: each contestant has its figures ready.
+    """
+
+    name = "race"
+    work = "run"
+    unit = "/s"
+    more_is_better = True
+    contestants = ("echo", "pb", "txremote")
+    floor = "echo"
+    first = (Bar(0.5, "echo"),)
+    goal = (Bar(2.0, "pb", "PB"),)
+    figures = {
+        "echo": [100.0, 10.0, 100.0],
+        "pb": [30.0, 30.0, 30.0],
+        "txremote": [60.0, 5.0, 40.0],
+    }
+
+    def prepare(self, stage, peer, effort):
+        (name,) = [name for name, known in PEERS.items() if known is peer]
+        return iter(self.figures[name])
+
+    def measure(self, state, effort):
+        return Sample(next(state), "a note")
+
+
+def run_of(row, measured, **kwargs):
+    """
+    Return a report's run with one row in it.
+    """
+    effort = Effort(rounds=3, **kwargs)
+    return report.Run("2026-11-21", "the command", {"CPU": "1 core"}, effort, [(row, measured)])
+
+
+# -- the command
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory):
+    """
+    One small run of two rows, as a user starts it: its output, JSON and document.
+    """
+    folder = tmp_path_factory.mktemp("benchmarks")
+    what = ["--quick", "--rounds", "1", "--row", "sequential", "--row", "objects"]
+    who = ["--contestant", "echo", "--contestant", "txremote"]
+    files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
+    ran = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "run.py", *what, *who, *files],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads((folder / "out.json").read_text())
+    return ran.stdout, found, (folder / "out.rst").read_text()
+
+
+def test_the_command_prints_the_table_from_any_folder(small_run):
+    """One command, and the figures, the ratios and the bars are on the screen."""
+    text, _found, _document = small_run
+    for word in ("sequential", "objects", "floor", "txremote", "first bar", "goal", "of floor"):
+        assert word in text
+
+
+def test_json_has_values_ratios_and_bars(small_run):
+    """The JSON says for each contestant what was measured, and for txremote whether it suffices."""
+    _text, found, _document = small_run
+    sequential, objects = found["rows"]
+    assert (sequential["name"], sequential["unit"]) == ("sequential", "us")
+    for name in ("echo", "txremote"):
+        figures = sequential["contestants"][name]
+        assert figures["values"] == [figures["median"]]
+        assert figures["median"] > 0
+        assert figures["client_cpu_us"][0] > 0
+        assert figures["server_cpu_us"][0] > 0
+    assert sequential["contestants"]["pb"] is None  # left out
+    assert sequential["ratios"]["echo"]["median"] > 0
+    assert sequential["first_bar"][0]["met"] in (True, False)
+    assert objects["name"] == "objects"
+    assert found["failures"] == []
+    assert {"CPU", "Python", "Twisted"} <= set(found["machine"])
+
+
+def test_a_reply_full_of_objects_is_counted_as_one_round_trip(small_run):
+    """The relay counts the requests on the wire: one for any number of objects."""
+    _text, found, _document = small_run
+    assert found["rows"][1]["contestants"]["txremote"]["values"] == [1]
+
+
+def test_the_document_says_machine_date_and_command(small_run):
+    """What --rst writes can be recorded as it is."""
+    _text, found, document = small_run
+    assert document.startswith("Benchmark results\n=================\n")
+    assert found["date"] in document
+    assert "\n    python benchmarks/run.py --quick --rounds 1 --row sequential" in document
+    assert "--json" not in document  # where it was written to is nobody's business
+    assert found["machine"]["CPU"] in document
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_behind(how):
+    """End the harness or kill it: its contestants end with it."""
+    words = ["--row", "sequential", "--contestant", "echo", "--seconds", "60"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: len(listed.read_text().split()) == 2)
+        children = listed.read_text().split()
+        process.send_signal(how)
+        process.wait(DEADLINE)
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not any(alive(child) for child in children))
+
+
+def wait_until(true):
+    """
+    Wait for a condition, within the deadline.
+    """
+    end = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def alive(pid):
+    """
+    Tell whether one of ours still runs; a process that only waits to be reaped does not.
+    """
+    try:
+        os.kill(int(pid), 0)
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+# -- rounds
+
+
+def test_ratios_are_taken_within_a_round():
+    """A bad moment of the machine hits both, so the ratio stays what it is."""
+    measured = harness.run_row(Race(), Effort(rounds=3))
+    assert measured["txremote"].values == [60, 5, 40]
+    assert harness.ratio(measured["txremote"], measured["echo"]).values == [0.6, 0.5, 0.4]
+    assert harness.ratio(measured["txremote"], measured["echo"]).median == 0.5
+
+
+def test_one_contestant_that_fails_does_not_stop_the_others():
+    """It is shown as failed, with the reason, and txremote's ratio to it is not made up."""
+
+    class Broken(Race):
+        def measure(self, state, effort):
+            if state is self.bad:
+                raise ContestantFailed("PB has had enough")
+            return super().measure(state, effort)
+
+        def prepare(self, stage, peer, effort):
+            state = super().prepare(stage, peer, effort)
+            if peer is PEERS["pb"]:
+                self.bad = state
+            return state
+
+    row = Broken()
+    measured = harness.run_row(row, Effort(rounds=3))
+    assert measured["pb"].error == "PB has had enough"
+    assert measured["echo"].values == [100, 10, 100]
+    run = run_of(row, measured)
+    assert "failed" in report.figures_table(run)
+    assert run.failures == ["race: PB has had enough"]
+    assert "2 of PB: ?" in report.bars_table(run)
+
+
+def test_a_process_that_does_not_come_up_says_why():
+    """A contestant whose file cannot be imported is a failure with its traceback."""
+    with harness.Stage() as stage, pytest.raises(ContestantFailed, match="No module named"):
+        stage.serve("benchmarks.peers.no_such_peer")
+
+
+def test_a_peer_that_is_not_installed_is_left_out_and_named(monkeypatch):
+    """Its cell is "-", and below stands the file that installs it."""
+    monkeypatch.setitem(PEERS, "pb", Peer("PB", "benchmarks.peers.with_pb", "no_such_package"))
+    row = Race()
+    measured = harness.run_row(row, Effort(rounds=3))
+    assert set(measured) == {"echo", "txremote"}
+    run = run_of(row, measured)
+    line = report.figures_table(run).splitlines()[3].split()
+    assert line[:6] == ["race", "100/s", "±45%,", "a", "note", "n/a"]
+    assert "-" in line
+    assert f"- : not installed (PB): pip install -r {REQUIREMENTS}" in report.as_text(run)
+    assert (ROOT / REQUIREMENTS).exists()
+
+
+# -- bars
+
+
+@pytest.mark.parametrize(
+    ("more_is_better", "bar", "met"),
+    [
+        (True, Bar(0.5, "echo"), True),
+        (True, Bar(0.51, "echo"), False),
+        (False, Bar(0.5, "echo"), True),
+        (False, Bar(0.49, "echo"), False),
+        (True, Bar(5.0), True),
+        (False, Bar(4.9), False),
+        (True, Bar(1.0, "pb"), None),
+    ],
+)
+def test_a_bar_is_met_by_the_median(more_is_better, bar, met):
+    """At the bar is good enough; without the other contestant there is no verdict."""
+    row = Race()
+    row.more_is_better = more_is_better
+    measured = {"echo": Measured([10.0, 10.0, 10.0]), "txremote": Measured([1.0, 5.0, 9.0])}
+    assert row.is_met(bar, measured) is met
+
+
+def test_bars_are_written_out():
+    """The table says what was asked for and whether it is there."""
+    row = Race()
+    measured = harness.run_row(row, Effort(rounds=3))
+    assert report.verdict(row.first, row, measured) == ">= 0.5 of floor: met"
+    assert report.verdict(row.goal, row, measured) == ">= 2 of PB: MISSED"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (172_345, "172k"),
+        (78_049, "78.0k"),
+        (2345, "2,345"),
+        (1001, "1,001"),
+        (101.4, "101"),
+        (24.04, "24.0"),
+        (2.384, "2.38"),
+        (1, "1"),
+        (0.001, "0.001"),
+    ],
+)
+def test_figures_have_three_digits_that_count(value, text):
+    """A table can be read at a glance."""
+    assert report.number(value) == text
+
+
+# -- rows and contestants
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_knows_its_contestants(row):
+    """Every row names txremote, known peers, a column for each, and bars to one of them."""
+    assert "txremote" in row.contestants
+    assert set(row.contestants) <= set(PEERS)
+    titles = [PEERS[name].title for name in row.contestants]
+    assert len(set(titles)) == len(titles)
+    assert row.floor is None or PEERS[row.floor].title == "floor"
+    for bar in (*row.first, *row.goal):
+        assert bar.of is None or bar.of in row.contestants
+
+
+def test_rows_have_names_of_their_own():
+    """--row NAME means one row."""
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+def test_the_floor_echoes_messages_as_long_as_ours():
+    """The raw echo's frames have the size of txremote's requests."""
+    from benchmarks.peers.txr import Bench
+
+    pair = connected_pair(server_root=Bench)
+    pair.client.root.add(30000, 2)
+    (frame,) = pair.client.transport.written
+    assert len(frame) == work.FRAME
