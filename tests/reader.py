@@ -1,0 +1,226 @@
+"""
+Runs a document from top to bottom, as somebody who follows it would.
+
+Not a test file. A `Reader` takes an ``.rst`` file and does what its blocks say, in
+their order:
+
+==============================  ==================================================
+``code-block:: python``         with a ``:name:``, is written to a file of that name
+``code-block:: console``        each ``$`` line is run, and what it prints compared
+a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at its
+                                top, and what it gives compared
+``code-block:: sh`` and others  are for the reader's eyes
+==============================  ==================================================
+
+A ``twistd`` line starts a server that runs until the next one, or to the end; a line
+that ends with ``&`` a program that does. The port 18861, and others like it, stand for
+whatever port is free.
+"""
+
+import ast
+import contextlib
+import doctest
+import inspect
+import io
+import re
+import shlex
+import socket
+import sys
+import time
+
+import docutils.core
+from docutils import nodes
+from twisted.internet.defer import Deferred
+
+from tests.processes import PATIENCE, SERVES, Program, run, script
+
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+CHECKER = doctest.OutputChecker()
+PORT = re.compile(r"\b1886\d\b")
+
+
+def doctree(path):
+    """
+    Parse a document; what docutils warns about is an error.
+    """
+    return docutils.core.publish_doctree(
+        path.read_text(),
+        source_path=str(path),
+        settings_overrides={
+            "report_level": 2,
+            "halt_level": 2,
+            "syntax_highlight": "none",
+            "file_insertion_enabled": False,
+        },
+    )
+
+
+def free_port():
+    """
+    Return a port that nobody listens on.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def compare(example, expected, got):
+    """
+    Fail unless what was printed is what the document says.
+    """
+    if not CHECKER.check_output(expected, got, FLAGS):
+        asked = doctest.Example(example, expected)
+        raise AssertionError(f"{example}\n{CHECKER.output_difference(asked, got, FLAGS)}")
+
+
+class Reader:
+    """
+    Follows one document.
+
+    Args:
+        path: The document.
+        folder: An empty folder to work in.
+        only: The id of the section to follow, if not all of it.
+
+    Attributes:
+        ran: How many commands and lines of code were run.
+    """
+
+    def __init__(self, path, folder, only=None):
+        self.ran = 0
+        self._folder = folder
+        self._tree = doctree(path)
+        if only is not None:
+            (self._tree,) = [
+                section for section in self._tree.findall(nodes.section) if only in section["ids"]
+            ]
+        self._files = {}
+        self._ports = {}
+        self._names = {}
+        self._programs = contextlib.ExitStack()
+        self._parser = doctest.DocTestParser()
+
+    async def follow(self):
+        """
+        Do what the document says.
+        """
+        with self._programs:
+            for node in self._tree.findall(self._is_block):
+                text = node.astext() + "\n"
+                if isinstance(node, nodes.doctest_block):
+                    for example in self._parser.get_examples(text):
+                        await self._run_example(example)
+                elif "console" in node["classes"]:
+                    self._run_console(text)
+                elif node["names"]:
+                    self._files[node["names"][0]] = text
+
+    @staticmethod
+    def _is_block(node):
+        return isinstance(node, (nodes.literal_block, nodes.doctest_block))
+
+    def _real(self, text):
+        """
+        Put the ports that are really used into a text.
+        """
+        return PORT.sub(lambda found: str(self._ports.get(found[0], found[0])), text)
+
+    # -- commands
+
+    def _run_console(self, text):
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _newline, expected = part.partition("\n")
+            self.ran += 1
+            self._run_command(command, expected)
+
+    def _run_command(self, command, expected):
+        words = shlex.split(command)
+        if words[0] == "twistd":
+            self._serve(words)
+            return
+        background = words[-1] == "&"
+        if background:
+            words.pop()
+            self._choose_ports()
+        self._write_files()
+        if words[0] == "python":
+            words[0] = sys.executable
+        elif words[0] in ("txremote", "pytest"):
+            words[0] = script(words[0])
+        elif words[0] not in ("openssl", "mkdir", "cp"):
+            raise AssertionError(f"a command that nobody knows: {command}")
+        words = [self._real(word) for word in words]
+        if background:
+            program = Program(*words, cwd=self._folder)
+            self._programs.enter_context(program)
+            self._wait_for_port(program)
+            return
+        status, out, err = run(*words, cwd=self._folder)
+        if words[0] == "openssl":
+            assert status == 0, err
+            return
+        compare(command, expected, self._documented(out + err))
+        assert status == 0 or expected, err
+
+    def _documented(self, text):
+        """
+        Put the document's ports back into a text.
+        """
+        for documented, real in self._ports.items():
+            text = text.replace(str(real), documented)
+        return text
+
+    def _write_files(self):
+        for name, text in self._files.items():
+            (self._folder / name).write_text(self._real(text))
+
+    def _choose_ports(self):
+        self._programs.close()
+        self._ports = {"18861": free_port()}
+
+    def _serve(self, words):
+        self._programs.close()
+        self._ports = {}
+        self._write_files()
+        if "--listen" not in words:
+            words = [*words, "--listen", "tcp:18861:interface=127.0.0.1"]
+        documented = PORT.findall(" ".join(words))
+        zeroed = [PORT.sub("0", word) for word in words[1:]]
+        server = Program(script("twistd"), "--pidfile=", *zeroed, cwd=self._folder)
+        self._programs.enter_context(server)
+        server.wait_for("(?s)" + ".*".join([SERVES.pattern] * len(documented)))
+        for name, found in zip(documented, SERVES.finditer(server.output), strict=True):
+            self._ports[name] = int(found[2])
+
+    def _wait_for_port(self, program):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self._ports["18861"])).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or not program.runs:
+                    raise AssertionError(program.output) from None
+                time.sleep(0.01)
+
+    # -- lines of code
+
+    async def _run_example(self, example):
+        self.ran += 1
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            await self._run_source(self._real(example.source))
+        compare(example.source, example.want, self._documented(printed.getvalue()))
+
+    async def _run_source(self, source):
+        tree = ast.parse(source)
+        last = tree.body.pop().value if isinstance(tree.body[-1], ast.Expr) else None
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        ran = eval(compile(tree, "<document>", "exec", flags), self._names)
+        if inspect.iscoroutine(ran):
+            await ran
+        if last is not None:
+            value = eval(compile(ast.Expression(last), "<document>", "eval", flags), self._names)
+            if inspect.iscoroutine(value):
+                value = await Deferred.fromCoroutine(value)
+            if value is not None:
+                print(repr(value))

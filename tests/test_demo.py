@@ -1,0 +1,117 @@
+"""
+``txremote demo``, run to its end.
+"""
+
+import re
+import sys
+
+import pytest
+
+from tests.processes import run, script
+from txremote.demo import _STEPS
+
+# None in sys.modules is how Python notes that there is no such module.
+WITHOUT_RPYC = """\
+import sys
+sys.modules["rpyc"] = None
+from txremote.cli import main
+sys.exit(main(["demo"]))
+"""
+
+TWISTD_FAILS = """\
+import sys
+import txremote.demo
+txremote.demo._TWISTD = "raise SystemExit('no luck today')"
+sys.exit(txremote.demo.run_demo())
+"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    status, out, err = run(script("txremote"), "demo", cwd=folder)
+    assert (status, err) == (0, "")
+    return out, folder
+
+
+def test_every_step_is_shown_with_its_source(demo):
+    """
+    Each step's title, the code that ran, and what came back, in order.
+    """
+    out, _folder = demo
+    position = 0
+    for title, source in _STEPS:
+        for line in (f"# {title}\n", *source.splitlines()):
+            assert line in out[position:]
+            position = out.index(line, position) + len(line)
+    assert out.startswith("$ twistd -n ")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ">>> await conn.root.add(2, 3)\n5\n",
+        ">>> await conn.root.motto\n'one await away'\n",
+        "\nTypeError: unsupported operand type(s) for +: 'int' and 'str'\n",
+        "return a + b\n",  # of the remote traceback
+        "\ncannot access 'not_exposed': DemoService exposes no such name",
+        " ann 4\n",
+        "\n['ann', 'bob', 'cy', 'dee']\n",
+        "\nlift-off\n[3, 2, 1]\n",
+        "\nTrue lift-off\n",
+    ],
+)
+def test_results_are_right(demo, shown):
+    """
+    What the demo shows is what its code gives.
+    """
+    assert shown in demo[0]
+    assert re.search(r"False <AsyncResult object \(pending\) at ", demo[0])
+
+
+def test_stock_rpyc_client_takes_part(demo):
+    """
+    With rpyc installed, an unmodified RPyC program calls the same server.
+    """
+    pytest.importorskip("rpyc")
+    assert "\n5 one await away ['ann', 'bob', 'cy']\n" in demo[0]
+
+
+def test_server_is_told_to_stop_and_nothing_is_left(demo):
+    """
+    The demo ends its twistd, waits for it, and leaves no file behind.
+    """
+    out, folder = demo
+    assert "\n# twistd was told to stop, and ended with " in out.rstrip()[-80:]
+    assert list(folder.iterdir()) == []
+
+
+def test_without_rpyc_it_says_so_and_goes_on(tmp_path):
+    """
+    rpyc is an extra of the demo, not a need.
+    """
+    status, out, err = run(sys.executable, "-c", WITHOUT_RPYC, cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert "# (a stock RPyC client would come here: pip install rpyc)" in out
+    assert "import rpyc" not in out
+    assert "# twistd was told to stop" in out
+
+
+def test_twistd_that_does_not_start_fails_the_demo(tmp_path):
+    """
+    What twistd said is shown, and the status is not 0.
+    """
+    status, out, err = run(sys.executable, "-c", TWISTD_FAILS, cwd=tmp_path)
+    assert status == 1
+    assert "twistd did not start" in out + err
+    assert "no luck today" in out + err
+
+
+def test_a_file_that_is_called_like_a_module_does_no_harm(tmp_path):
+    """
+    The demo does not import what happens to lie in the working directory.
+    """
+    for name in ("random.py", "rpyc.py", "twisted.py"):
+        (tmp_path / name).write_text("raise SystemExit('not me')\n")
+    status, _out, err = run(script("txremote"), "demo", cwd=tmp_path)
+    assert (status, err) == (0, "")

@@ -1,0 +1,276 @@
+"""
+What is written is true: the documents are run, and held against the code.
+"""
+
+import dataclasses
+import inspect
+import os
+import re
+import subprocess
+
+import pytest
+import pytest_twisted
+from docutils import nodes
+
+import txremote
+from tests.processes import ROOT, SERVES
+from tests.reader import Reader, doctree
+from txremote import errors, tap, testing
+from txremote.cli import _parser
+from txremote.peer.config import _IGNORED, SAFE_ATTRS
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.rst", ROOT / "CHANGES.rst", *sorted(DOCS.glob("*.rst"))]
+REFERENCE = (DOCS / "reference.rst").read_text()
+
+# Worker threads, classic mode and the prompt are being built: their names are
+# told when they are done. What is in the reference must not be in here.
+NOT_YET = frozenset(
+    {
+        *("ClassicService", "MasterService", "SlaveService", "threaded", "threaded_service"),
+        *("max_threads", "classic", "shell"),
+    }
+)
+
+
+def name_of(page):
+    return page.name
+
+
+class TestPages:
+    @pytest.mark.parametrize("page", PAGES, ids=name_of)
+    def test_renders(self, page):
+        """
+        docutils has nothing to say about the page.
+        """
+        doctree(page)
+
+    @pytest.mark.parametrize("page", PAGES, ids=name_of)
+    def test_links_lead_somewhere(self, page):
+        """
+        What a page links to within the project is there.
+        """
+        for link in doctree(page).findall(nodes.reference):
+            target = link.get("refuri", "")
+            if target and not target.startswith(("http:", "https:")):
+                assert (page.parent / target).exists(), target
+
+    @pytest.mark.parametrize("page", sorted(DOCS.glob("*.rst")), ids=name_of)
+    def test_is_linked_from_index_and_readme(self, page):
+        """
+        No page is left where nobody finds it.
+        """
+        if page.name != "index.rst":
+            assert f"<{page.name}>`_" in (DOCS / "index.rst").read_text()
+            assert f"<docs/{page.name}>`_" in (ROOT / "README.rst").read_text()
+
+    def test_no_path_of_a_machine(self):
+        """
+        Neither documents nor examples name a folder of somebody's own.
+        """
+        for page in [*PAGES, *(ROOT / "examples").glob("*.py"), ROOT / ".ci" / "run"]:
+            assert not re.search(r"/(home|tmp|work|root)/", page.read_text()), page
+
+
+class TestFollowed:
+    """
+    Each command and each line of code of a page gives what the page says.
+    """
+
+    @pytest_twisted.ensureDeferred
+    async def test_readme(self, tmp_path):
+        """
+        The server and the clients of the README.
+        """
+        reader = Reader(ROOT / "README.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_tutorial(self, tmp_path):
+        """
+        The tutorial, from top to bottom.
+        """
+        reader = Reader(DOCS / "tutorial.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 50
+
+    @pytest_twisted.ensureDeferred
+    async def test_howto(self, tmp_path):
+        """
+        All recipes, one after the other.
+        """
+        reader = Reader(DOCS / "howto.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 50
+
+    @pytest_twisted.ensureDeferred
+    async def test_reader_notices_what_is_not_true(self, tmp_path):
+        """
+        The tests above would fail if a page were wrong.
+        """
+        page = tmp_path / "wrong.rst"
+        page.write_text(">>> 2 + 3\n6\n")
+        with pytest.raises(AssertionError, match=r"Expected:\n *6\n"):
+            await Reader(page, tmp_path).follow()
+        page.write_text(".. code-block:: console\n\n   $ python --version\n   Python 1.5\n")
+        with pytest.raises(AssertionError, match=r"Expected:\n *Python 1\.5\n"):
+            await Reader(page, tmp_path).follow()
+
+
+class TestCommands:
+    def commands(self):
+        """
+        The two commands of the README: (the demo, the tests).
+        """
+        lines = (ROOT / "README.rst").read_text().splitlines()
+        return [line.strip() for line in lines if line.strip().startswith("python3 -m venv")]
+
+    def test_two_commands_of_one_line_each(self):
+        """
+        One installs and shows, one installs and tests; both from nothing.
+        """
+        demo, tests = self.commands()
+        assert demo.endswith(" && .venv/bin/txremote demo")
+        assert tests.endswith(" && .venv/bin/python -m pytest")
+
+    def test_ci_runs_the_readme_s_command(self):
+        """
+        .ci/run has the README's second command, word for word.
+        """
+        lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+        assert self.commands()[1] in lines
+
+    def test_ci_script_is_good_bash(self):
+        """
+        bash can read .ci/run, and it may be executed.
+        """
+        script = ROOT / ".ci" / "run"
+        subprocess.run(["bash", "-n", script], check=True)
+        assert os.access(script, os.X_OK)
+
+
+def signatures():
+    """
+    Give the name and the parameters of each ``name(parameters)`` that the reference defines.
+    """
+    for line in REFERENCE.splitlines():
+        yield from re.findall(r"^``([\w.]+)\((.*)\)``$", line)
+
+
+def resolve(name):
+    found = txremote
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+class TestReference:
+    @pytest.mark.parametrize("name", sorted(NOT_YET))
+    def test_what_is_not_told_yet_is_not_there(self, name):
+        """
+        A name that is told has to leave the list of those that are not.
+        """
+        assert not re.search(rf"``(--)?{name}\b", REFERENCE)
+
+    @pytest.mark.parametrize("name", sorted(set(txremote.__all__) - NOT_YET))
+    def test_every_public_name_is_there(self, name):
+        """
+        What can be imported from txremote is in the reference.
+        """
+        assert re.search(rf"\b{name}\b", REFERENCE)
+
+    @pytest.mark.parametrize(("name", "parameters"), list(signatures()))
+    def test_signatures(self, name, parameters):
+        """
+        Parameters and their defaults are those of the code.
+        """
+        found = resolve(name)
+        actual = [
+            (parameter.name, parameter.kind, parameter.default)
+            for parameter in inspect.signature(found).parameters.values()
+            if parameter.name not in {"self", *NOT_YET}
+        ]
+        written = inspect.signature(
+            eval(f"lambda {parameters}: None", vars(txremote))  # the page is ours
+        )
+        assert [(p.name, p.kind, p.default) for p in written.parameters.values()] == actual
+
+    @pytest.mark.parametrize("kind", [txremote.AsyncResult, txremote.Connection, testing.Pair])
+    def test_attributes_exist(self, kind):
+        """
+        Every attribute that the reference tells of is one.
+        """
+        names = re.findall(rf"``(?:testing\.)?{kind.__name__}\.(\w+)", REFERENCE)
+        assert names
+        pair = testing.connected_pair()
+        examples = {"Connection": pair.client, "Pair": pair}
+        for name in names:
+            assert hasattr(examples.get(kind.__name__, kind), name), name
+
+    def test_error_tree(self):
+        """
+        The tree of errors is the one in errors.py.
+        """
+        tree = re.search(r"::\n\n(    Exception\n.*?)\n\n", errors.__doc__, re.DOTALL)[1]
+        assert tree in REFERENCE
+
+    def test_switches_and_their_defaults(self):
+        """
+        Every switch is in the table, with the default it has.
+        """
+        written = {}
+        for row in re.findall(r"^   \* - (.*)\n     - (.*)\n", REFERENCE, re.MULTILINE)[1:]:
+            name, default = (cell.strip("`") for cell in row)
+            written[name] = frozenset(SAFE_ATTRS) if name == "safe_attrs" else eval(default)
+        actual = {f.name: f.default for f in dataclasses.fields(txremote.ConnectionConfig)}
+        assert written == {name: actual[name] for name in actual if name not in NOT_YET}
+
+    def test_ignored_switches_are_named(self):
+        """
+        The switches of RPyC's that do nothing here are told.
+        """
+        for name in _IGNORED:
+            assert f"``{name}``" in REFERENCE
+
+    def test_options_of_twistd(self):
+        """
+        Every option of twistd txremote is there, with its short form.
+        """
+        section = REFERENCE[REFERENCE.index("twistd txremote\n---") :]
+        options = tap.Options()
+        for name in options.longOpt:
+            if name.rstrip("=") not in NOT_YET:
+                assert f"--{name.rstrip('=')}" in section
+        for name, long_name in options.synonyms.items():
+            if len(name) == 1:
+                assert f"``-{name}``, ``--{long_name}" in section
+
+    def test_options_of_txremote(self):
+        """
+        Every command and option of txremote is there.
+        """
+        section = REFERENCE[REFERENCE.index("\ntxremote\n---") :]
+        (commands,) = [a for a in _parser()._actions if isinstance(a.choices, dict)]
+        for command, parser in commands.choices.items():
+            if command in NOT_YET:
+                continue
+            assert f"``txremote {command}" in section
+            for action in parser._actions:
+                for option in action.option_strings:
+                    if action.dest != "help":
+                        assert f"``{option}" in section
+
+    def test_line_that_tells_the_port(self):
+        """
+        A program may wait for that line, so it stays as it is written.
+        """
+        assert "``txremote serves on ADDRESS:PORT (ENDPOINT)``" in REFERENCE
+        assert SERVES.search("txremote serves on 127.0.0.1:18861 (tcp:18861)")
+
+
+def test_changes_begin_with_this_version():
+    """
+    The newest entry of CHANGES.rst is for the version that is worked on.
+    """
+    assert txremote.__version__ in (ROOT / "CHANGES.rst").read_text().split("\n---")[0]

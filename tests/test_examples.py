@@ -1,0 +1,205 @@
+"""
+The examples, each served by a real twistd and used by real clients.
+"""
+
+import signal
+import sys
+
+import pytest
+
+from examples import calculator, chat, events
+from tests.processes import Program, Twistd, run
+from txremote.testing import connected_pair
+
+
+def example(name, *words):
+    return sys.executable, f"examples/{name}.py", *words
+
+
+class TestCalculator:
+    def test_client_shows_every_step(self):
+        """
+        The client prints calls, an attribute, an error and a remote list.
+        """
+        with Twistd("examples.calculator.Calculator") as server:
+            status, out, err = run(*example("calculator", server.endpoint))
+        assert (status, err) == (0, "")
+        assert out.splitlines() == [
+            "2 + 3 = 5",
+            "pi = 3.14159",
+            "10 / 4 = 2.5",
+            "20 + 3 = 23",
+            "1 / 0: division by zero",
+            "results: [5, 2.5, 23]",
+            "after clear: []",
+        ]
+
+    def test_each_connection_has_its_own(self):
+        """
+        Two clients do not see each other's results.
+        """
+        first = connected_pair(server_root=calculator.Calculator)
+        second = connected_pair(server_root=calculator.Calculator)
+        first.result(first.client.root.add(2, 3))
+        assert len(first.server.service.results()) == 1
+        assert len(second.server.service.results()) == 0
+
+
+class TestEvents:
+    def test_all_watchers_hear_what_one_publishes(self):
+        """
+        Two watchers hear two events; one that was killed holds nobody up.
+        """
+        with Twistd("examples.events.feed") as server:
+            watch = example("events", server.endpoint, "watch", "2")
+            with Program(*watch) as first, Program(*watch) as second, Program(*watch) as dead:
+                for watcher in (first, second, dead):
+                    watcher.wait_for("subscribed")
+                dead.signal(signal.SIGKILL)
+                dead.finish()
+                for event in ("one", "two and a half"):
+                    status, out, err = run(*example("events", server.endpoint, "publish", event))
+                    assert (status, err) == (0, "")
+                assert out == "published to 2\n"
+                assert first.finish() == second.finish() == 0
+                heard = "subscribed\nevent: one\nevent: two and a half\n"
+                assert first.output == second.output == heard
+            # both have cancelled their subscriptions before they went
+            status, out, err = run(*example("events", server.endpoint, "publish", "three"))
+            assert out == "published to 0\n"
+
+    def test_watcher_ends_with_the_server(self):
+        """
+        A watcher does not wait for ever for a feed that has gone.
+        """
+        with Twistd("examples.events.feed") as server:
+            with Program(*example("events", server.endpoint, "watch")) as watcher:
+                watcher.wait_for("subscribed")
+                server.signal(signal.SIGTERM)
+                assert watcher.finish() == 0
+
+    def test_failing_subscriber_is_dropped(self):
+        """
+        Who raises from the callback hears nothing more; the others do.
+        """
+        feed = events.Feed()
+        heard = []
+
+        def fail(event):
+            raise RuntimeError(event)
+
+        good = connected_pair(server_root=feed)
+        bad = connected_pair(server_root=feed)
+        good.result(good.client.root.subscribe(heard.append))
+        bad.result(bad.client.root.subscribe(fail))
+        for number in (1, 2):
+            good.result(good.client.root.publish(number))
+            bad.pump()
+            good.pump()
+        assert heard == [1, 2]
+        assert len(feed.subscriptions) == 1
+
+    def test_subscriber_that_is_no_function_is_dropped(self):
+        """
+        A client that subscribes with a plain value harms only itself.
+        """
+        feed = events.Feed()
+        pair = connected_pair(server_root=feed)
+        pair.result(pair.client.root.subscribe("not a function"))
+        assert pair.result(pair.client.root.publish("event")) == 0
+
+    def test_lost_connection_drops_its_subscriptions(self):
+        """
+        The first event after the loss of a client drops it from the feed.
+        """
+        feed = events.Feed()
+        pair = connected_pair(server_root=feed)
+        pair.result(pair.client.root.subscribe(print))
+        pair.lose()
+        feed.publish("event")
+        assert feed.subscriptions == set()
+
+
+class TestChat:
+    def test_three_people_talk_in_processes_of_their_own(self):
+        """
+        Messages reach all the others; leaving, by the keyboard or by a kill, is told.
+        """
+        with Twistd("examples.chat.Chat") as server:
+
+            def join(name):
+                return Program(*example("chat", server.endpoint, name))
+
+            with join("ann") as ann:
+                ann.wait_for(r"\* here: ann\n")
+                with join("bob") as bob:
+                    ann.wait_for(r"\* bob joins\n")
+                    bob.wait_for(r"\* here: ann, bob\n")
+                    with join("cy") as cy:
+                        cy.wait_for(r"\* here: ann, bob, cy\n")
+                        bob.wait_for(r"\* cy joins\n")
+                        ann.say("hello, both of you")
+                        bob.wait_for(r"<ann> hello, both of you\n")
+                        cy.wait_for(r"<ann> hello, both of you\n")
+                        cy.signal(signal.SIGKILL)
+                        bob.wait_for(r"\* cy leaves\n")
+                    bob.say("héllo, ann")
+                    ann.wait_for(r"<bob> héllo, ann\n")
+                    bob.end_input()
+                    assert bob.finish() == 0
+                ann.wait_for(r"\* bob leaves\n")
+                assert "<ann>" not in ann.output
+                server.signal(signal.SIGTERM)
+                assert ann.finish() == 0
+
+    def test_taken_name_is_refused_with_a_sentence(self):
+        """
+        The second ann is told so, and ends with a status that is not 0.
+        """
+        with Twistd("examples.chat.Chat") as server:
+            with Program(*example("chat", server.endpoint, "ann")) as ann:
+                ann.wait_for("here: ann")
+                status, _out, err = run(*example("chat", server.endpoint, "ann"))
+        assert status == 1
+        assert err == "the name ann is taken\n"
+
+    def test_many_clients_hear_each_other(self, monkeypatch):
+        """
+        Thirty clients in one room: each hears what each other one says, once.
+        """
+        monkeypatch.setattr(chat.Chat, "room", chat.Room())
+        pairs = [connected_pair(server_root=chat.Chat) for _ in range(30)]
+        heard = [[] for _ in pairs]
+        for number, pair in enumerate(pairs):
+            pair.result(pair.client.root.join(f"n{number}", heard[number].append))
+        for number, pair in enumerate(pairs):
+            pair.pump()
+            assert len(heard[number]) == 29 - number  # those who joined later
+            heard[number].clear()
+        for number, pair in enumerate(pairs):
+            pair.result(pair.client.root.say(f"I am {number}"))
+        for pair in pairs:
+            pair.pump()
+        for number, inbox in enumerate(heard):
+            assert inbox == [f"<n{n}> I am {n}" for n in range(30) if n != number]
+        for pair in pairs:
+            pair.lose()
+        assert chat.Chat.room.members == {}
+
+    def test_saying_something_before_joining_is_refused(self):
+        """
+        Who has not joined has no voice.
+        """
+        pair = connected_pair(server_root=chat.Chat)
+        with pytest.raises(ValueError, match="join first"):
+            pair.result(pair.client.root.say("hello?"))
+
+
+@pytest.mark.parametrize("name", ["calculator", "events", "chat"])
+def test_example_called_wrong_says_how(name):
+    """
+    Without its arguments an example prints its usage.
+    """
+    status, _out, err = run(*example(name))
+    assert status == 1
+    assert err.startswith(f"usage: python examples/{name}.py ENDPOINT")
