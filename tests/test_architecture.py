@@ -488,7 +488,8 @@ def test_rooms_of_modules() -> None:
     assert room_of("txremote") == ""
     assert room_of("txremote.errors") == "errors"
     assert room_of("txremote.wire.brine") == "wire"
-    assert room_of("txremote.blocking.utils.server") == "blocking"
+    assert room_of("txremote.blocking.pump") == "blocking"
+    assert room_of("txremote.blocking.utils.server") == ""
     assert mirrored_test(Path("blocking/utils/server.py")) == Path("blocking/utils/test_server.py")
 
 

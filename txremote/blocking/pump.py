@@ -171,9 +171,10 @@ class Pump:
                 hook(connection.face)
             except Exception as error:
                 self.trouble = error
-                with self.lock:
-                    connection.hook_failed(hook, Failure())
-                self.flush()
+                if connection.other_dialect is None:  # else it is dialled once more
+                    with self.lock:
+                        connection.hook_failed(hook, Failure())
+                    self.flush()
 
         self._items.append(call)
 
@@ -238,8 +239,11 @@ class Pump:
         """
         Serve what has come, without waiting.
         """
-        while self.serve(0):
-            continue
+        try:
+            while self.serve(0):
+                continue
+        except EOFError:  # every result has been told of that
+            return
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
         """

@@ -207,7 +207,10 @@ def is_reactor_thread(reactor: Any) -> bool:
     return thread is not None and thread == threading.get_ident()
 
 
-def in_reactor(reactor: Any, function: Callable[[], None]) -> None:
+def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
+    """
+    Call a function in a reactor's thread: now, if this is it or none runs.
+    """
     if is_reactor_thread(reactor) or threadable.ioThread is None:
         function()
     else:
@@ -271,9 +274,11 @@ class AsyncResult:
         timer, self._timer = self._timer, None
         if timer is not None and state != "expired":
             timer()
-        self._run_hooks()
-        if self._callbacks:
-            self._driver.deliver(self._run_callbacks)
+        try:
+            if self._callbacks:  # first: they have run when a wait is over, as in RPyC
+                self._driver.deliver(self._run_callbacks)
+        finally:
+            self._run_hooks()
 
     def _run_hooks(self) -> None:
         while self._hooks:
@@ -297,13 +302,15 @@ class AsyncResult:
                 # a callback is the user's, and the others must run all the same
                 _log.failure("a callback of {result!r} failed", result=self)
 
-    def _check_deadline(self) -> None:
+    def _check_deadline(self, look: bool = True) -> None:
         if (
             self._deadline is not None
             and self._state == "pending"
             and self._driver.seconds() >= self._deadline
         ):
             self._expire()
+            if look:
+                self._driver.look()  # in a script the callbacks wait there
 
     # -- what RPyC's has
 
@@ -364,6 +371,7 @@ class AsyncResult:
             self._check_deadline()
             if self._state == "pending" and self._deadline is not None:
                 self._expire()
+                self._driver.look()
         if self._state == "expired":
             raise AsyncResultTimeout("result expired")
 
@@ -438,7 +446,7 @@ class AsyncResult:
         return self.deferred.__await__()
 
     def __repr__(self) -> str:
-        self._check_deadline()
+        self._check_deadline(look=False)
         return f"<AsyncResult object ({self._state}) at 0x{id(self):08x}>"
 
 

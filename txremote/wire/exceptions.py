@@ -34,6 +34,7 @@ TRACEBACK_DENIED = "<traceback denied>"
 # traceback, a value that is no str makes it fail (rpyc 6.0.2 vinegar.load).
 _VERSION = ("_remote_version", "<version denied>")
 
+_HEADER = "Traceback (most recent call last):\n"
 _REMOTE_LINE = "\n\n========= Remote Traceback ({}) =========\n"
 _REMOTE_MARK = "========= Remote Traceback "
 
@@ -65,9 +66,10 @@ def safe_repr(value: Any) -> str:
 
 
 def _carried(value: Any) -> Any:
-    if type(value) is str:  # often made of some object's repr
-        return without_addresses(value)
-    return value if dumpable(value) else safe_repr(value)
+    if not dumpable(value):
+        return safe_repr(value)
+    # a message is often made of some object's repr
+    return without_addresses(value) if type(value) is str else value
 
 
 def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
@@ -141,11 +143,13 @@ def format_traceback(error: BaseException) -> str:
     The frames that led into the program's own code are txremote's and say
     nothing about what went wrong, so they are left out.
     """
-    told = error.__traceback__
+    told = whole = error.__traceback__
     while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
         told = told.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, told))
+        if told is None and whole is not None and error.__context__ is error.__cause__ is None:
+            text = _HEADER + text  # a builtin was called, which has no frames of its own
     except Exception:  # __str__ of a foreign exception may raise anything
         text = f"<a traceback of {type(error).__name__} that could not be printed>"
     return text.encode("utf-8", "replace").decode()

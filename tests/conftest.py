@@ -1,0 +1,75 @@
+"""
+Fixtures for all tests: real server processes, started once and shared.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.support import ROOT, Hosted
+
+RPYC_5 = "5.3.1"
+
+
+@pytest.fixture(scope="session")
+def rpyc5() -> Path:
+    """
+    A folder with RPyC 5.3.1 in it, to be put on PYTHONPATH. Fetched once.
+
+    What else it needs (plumbum) comes with the RPyC 6 of the test extra.
+    """
+    folder = ROOT / ".peers" / f"rpyc-{RPYC_5}"
+    if not (folder / "rpyc" / "__init__.py").exists():
+        fetching = folder.with_name(folder.name + ".part")
+        words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        words += ["--disable-pip-version-check", "--upgrade", "--target", str(fetching)]
+        done = subprocess.run(
+            [*words, f"rpyc=={RPYC_5}"], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            pytest.fail(f"RPyC {RPYC_5} could not be fetched:\n{done.stderr}")
+        fetching.rename(folder)  # whole or not at all
+    return folder
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """
+    A key and a self-signed certificate for 127.0.0.1, as files.
+
+    ``folder`` has the certificate alone, as Twisted's ``trustRoots`` wants it.
+    """
+    from tests.interop.certificate import make_certificate
+
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = make_certificate()
+    paths = {"key": folder / "key.pem", "certificate": folder / "trusted" / "server.pem"}
+    paths["certificate"].parent.mkdir()
+    paths["key"].write_bytes(key)
+    paths["certificate"].write_bytes(certificate)
+    paths["folder"] = paths["certificate"].parent
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def hosted(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """
+    One running ``twistd txremote`` with the shop: on TCP, TLS and a UNIX socket.
+    """
+    server = Hosted(
+        "tests.interop.shop_hosted.Shop",
+        "tcp:0:interface=127.0.0.1",
+        "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(**certificate),
+        f"unix:{tmp_path_factory.mktemp('unix') / 'shop.sock'}",
+    )
+    try:
+        yield server
+        server.stop_cleanly()
+    finally:
+        server.kill()

@@ -1,0 +1,115 @@
+"""
+The runner of a reactor's connections: at once, in one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+from tests.net.serving import until
+from txremote import AsyncResult, WouldBlockReactor, WrongThread
+from txremote.net.runner import ReactorRunner
+
+
+def _runner() -> ReactorRunner:
+    from twisted.internet import reactor
+
+    return ReactorRunner(reactor)
+
+
+class Noted:
+    """
+    Work that notes that it ran.
+    """
+
+    ran = 0
+
+    def run(self) -> None:
+        self.ran += 1
+
+
+def test_requests_run_at_once():
+    """
+    No turn of the reactor lies between a request and its method.
+    """
+    work = Noted()
+    _runner().start(work)
+    assert work.ran == 1
+
+
+def test_results_fire_at_once_and_once():
+    """
+    A Deferred that has fired meanwhile, because it was cancelled, is left alone.
+    """
+    runner, got = _runner(), []
+    deferred: Deferred[int] = Deferred().addCallback(got.append)
+    runner.fire(deferred, 1)
+    runner.fire(deferred, 2)
+    assert got == [1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_the_reactors_thread_may_call():
+    """
+    Any other is told what to use instead.
+    """
+    runner = _runner()
+    runner.check_thread()
+    with pytest.raises(WrongThread, match="async_"):
+        await deferToThread(runner.check_thread)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_other_threads_submit_runs_in_the_reactors():
+    """
+    In its own thread a function runs at once, from any other at its next turn.
+    """
+    runner, ran_in = _runner(), []
+
+    def work() -> None:
+        ran_in.append(threading.current_thread())
+
+    runner.submit(work)
+    assert ran_in == [threading.current_thread()]
+    await deferToThread(runner.submit, work)
+    await until(lambda: len(ran_in) == 2)
+    assert ran_in[1] is threading.current_thread()
+
+
+@pytest_twisted.ensureDeferred
+async def test_waiting_blocks_other_threads_and_is_refused_in_the_reactors():
+    """
+    The reactor's own thread could never get what it waits for.
+    """
+    runner = _runner()
+    deferred: Deferred[str] = Deferred()
+    result = AsyncResult(deferred, runner)
+    with pytest.raises(WouldBlockReactor):
+        result.wait()
+    waiting = deferToThread(lambda: result.value)
+    deferred.callback("there")
+    assert await waiting == "there"
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_expiry_set_in_another_thread_comes():
+    """
+    By the reactor's clock; taking it back works from there, too.
+    """
+    runner = _runner()
+    result = AsyncResult(Deferred(), runner)
+    kept = AsyncResult(Deferred(), runner)
+
+    def work() -> None:
+        result.set_expiry(0.02)
+        kept.set_expiry(0.02)
+        kept.set_expiry(None)
+
+    await deferToThread(work)
+    await until(lambda: result.expired)
+    assert kept.pending

@@ -1,0 +1,170 @@
+"""
+What is done to a transport: TCP's options, and how each kind is written to.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import pytest_twisted
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.protocol import Factory, Protocol
+
+from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, listening, until
+from txremote.net.transport import (
+    KEEPALIVE_COUNT,
+    KEEPALIVE_IDLE,
+    KEEPALIVE_INTERVAL,
+    USER_TIMEOUT,
+    is_tls,
+    prepare,
+)
+from txremote.testing import MemoryTransport
+
+needs_linux = pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="these options are Linux's"
+)
+
+
+class Bytes(Protocol):
+    """
+    Keeps what it is sent.
+    """
+
+    heard = b""
+
+    def connectionMade(self) -> None:
+        self.factory.made.append(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+
+def _factory() -> Factory:
+    factory = Factory.forProtocol(Bytes)
+    factory.noisy = False
+    factory.made = []
+    return factory
+
+
+@pytest_twisted.ensureDeferred
+async def test_small_messages_do_not_wait_for_nagle():
+    """
+    TCP_NODELAY is set on both sides.
+    """
+    desk = Desk()
+    async with joined(desk) as conn:
+        for end in (conn, desk.conns[0]):
+            handle = end.transport.getHandle()
+            assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@needs_linux
+@pytest_twisted.ensureDeferred
+async def test_a_peer_that_has_vanished_is_found_by_tcp():
+    """
+    Keepalive asks a silent peer, and what it does not acknowledge ends the
+    connection: on both sides.
+    """
+    desk = Desk()
+    async with joined(desk) as conn:
+        for end in (conn, desk.conns[0]):
+            handle = end.transport.getHandle()
+            assert handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert {
+                name: handle.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+            } == {
+                "TCP_KEEPIDLE": KEEPALIVE_IDLE,
+                "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
+                "TCP_KEEPCNT": KEEPALIVE_COUNT,
+                "TCP_USER_TIMEOUT": USER_TIMEOUT,
+            }
+
+
+@needs_linux
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+@pytest_twisted.ensureDeferred
+async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
+    """
+    The options are those of the socket below; writes go around the aggregator.
+    """
+    from twisted.internet import reactor
+
+    where = "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(**certificate)
+    factory = _factory()
+    async with listening(factory, where) as port:
+        client = clientFromString(
+            reactor, f"tls:127.0.0.1:{port.getHost().port}:trustRoots={certificate['folder']}"
+        )
+        one = await client.connect(_factory())
+        assert is_tls(one.transport)
+        writing = prepare(one.transport)
+        assert writing.separate is not None
+        assert writing.push is None
+        handle = one.transport.transport.getHandle()  # TLS's own is no socket
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == USER_TIMEOUT
+        writing.separate(b"one record")
+        await until(lambda: factory.made and factory.made[0].heard == b"one record")
+        one.transport.loseConnection()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+@pytest_twisted.ensureDeferred
+async def test_a_push_sends_without_waiting_for_the_reactor(kind, tmp_path):
+    """
+    What was written is in the socket when push() returns.
+    """
+    from twisted.internet import reactor
+
+    where = LOOPBACK if kind == "tcp" else f"unix:{tmp_path / 'bytes.sock'}"
+    factory = _factory()
+    async with listening(factory, where) as port:
+        one = await clientFromString(reactor, endpoint_of(port)).connect(_factory())
+        await until(lambda: factory.made)
+        [other] = factory.made
+        writing = prepare(one.transport)
+        assert writing.separate is None
+        one.transport.write(b"now")
+        assert writing.push is not None
+        writing.push()
+        other.transport.doRead()  # by hand: the reactor has not had a turn
+        assert other.heard == b"now"
+        one.transport.loseConnection()
+        writing.push()  # harmless then
+        await until(lambda: not one.transport.connected)
+        writing.push()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_leaves_a_broken_connection_to_the_reactor():
+    """
+    It raises nothing; connectionLost comes as it always does.
+    """
+    from twisted.internet import reactor
+
+    factory = _factory()
+    port = await serverFromString(reactor, LOOPBACK).listen(factory)
+    one = await clientFromString(reactor, endpoint_of(port)).connect(_factory())
+    await until(lambda: factory.made)
+    push = prepare(one.transport).push
+    factory.made[0].transport.abortConnection()
+    await until(lambda: not factory.made[0].transport.connected)
+    assert push is not None
+    for _ in range(3):
+        one.transport.write(b"into the void")
+        push()
+    await until(lambda: not one.transport.connected)
+    await port.stopListening()
+
+
+def test_a_transport_that_is_no_socket_is_left_as_it_is():
+    """
+    One in memory has no options, needs no push and merges as it likes.
+    """
+    writing = prepare(MemoryTransport())
+    assert writing.separate is None
+    assert writing.push is None
+    assert not is_tls(MemoryTransport())

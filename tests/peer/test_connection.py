@@ -1,0 +1,1039 @@
+"""
+`Connection`: two ends with all their parts, from the first word to the last.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+from twisted.internet import error as twisted_error
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+
+from tests.peer.tools import (
+    Outcome,
+    RawPeer,
+    Wire,
+    logged,
+    make_stock,
+    pair_with_stock_client,
+    pair_with_stock_server,
+)
+from txremote import (
+    AsyncResultTimeout,
+    ConnectionLost,
+    DeadReferenceError,
+    NotSendable,
+    RemoteProtocolError,
+    RemoteReference,
+    Service,
+    exposed,
+    get_remote,
+    len_remote,
+    repr_remote,
+)
+from txremote.peer.connection import CLOSE_TIMEOUT, RELEASED_AT_ONCE, is_local
+from txremote.testing import Pair, connected_pair
+from txremote.wire.brine import dump
+from txremote.wire.consts import (
+    HANDLE_CALLATTR,
+    HANDLE_CLOSE,
+    HANDLE_DEL,
+    HANDLE_GETROOT,
+    HANDLE_HELLO,
+    HANDLE_INSPECT,
+    HANDLE_INSTANCECHECK,
+    HANDLE_PING,
+    HANDLE_RELEASE,
+)
+from txremote.wire.framing import frame
+
+
+class Thing:
+    def __init__(self, number: int) -> None:
+        self.exposed_number = number
+
+
+class Hosted(Service):
+    def __init__(self) -> None:
+        self.exposed_thing = Thing(0)
+        self.kept: list[Any] = []
+        self.gates: list[Deferred[Any]] = []
+
+    @exposed
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    @exposed
+    def things(self, count: int) -> Any:
+        return tuple(Thing(number) for number in range(count))
+
+    @exposed
+    def same(self) -> Any:
+        return self.exposed_thing
+
+    @exposed
+    def echo(self, value: Any) -> Any:
+        return value
+
+    @exposed
+    def keep(self, value: Any) -> None:
+        self.kept.append(value)
+
+    @exposed
+    def later(self) -> Any:
+        self.gates.append(Deferred())
+        return self.gates[-1]
+
+
+PAIRS = {
+    "txremote": connected_pair,
+    "stock server": pair_with_stock_server,
+    "stock client": pair_with_stock_client,
+}
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return connected_pair(server_root=Hosted)
+
+
+def settle(pair: Pair) -> None:
+    """
+    Let go of what nobody holds, and let 50 ms pass.
+    """
+    gc.collect()
+    pair.advance(0.05)
+
+
+def exported(connection: Any) -> int:
+    """
+    Return how many objects the peer of a connection holds, the root aside.
+    """
+    exports = connection._tables.exports
+    return len(exports) - (exports.of(connection.service) is not None)
+
+
+# --- introductions ----------------------------------------------------------------
+
+
+def test_the_connecting_side_asks_for_the_root_and_introduces_itself_at_once() -> None:
+    pair = connected_pair(server_root=Hosted, introduce=False)
+    wire, answers = Wire(pair.client), Wire(pair.server)
+    assert pair.result(pair.client.introduce()) is pair.client
+    assert wire.requests == [HANDLE_GETROOT, HANDLE_HELLO]
+    assert answers.requests == []
+    assert pair.client.features == pair.server.features == {"cancel", "callpath", "release"}
+    assert type(pair.client.root) is RemoteReference
+
+
+def test_a_stock_server_is_told_nothing_more_after_its_key_error() -> None:
+    pair: Any = pair_with_stock_server(Hosted)
+    assert not pair.client.is_txremote
+    wire = Wire(pair.client)
+    things = pair.result(pair.client.root.things(5))
+    pair.client.root.later().cancel()
+    assert pair.result(pair.client.root.thing.number.real.bit_length()) == 0
+    del things
+    settle(pair)
+    assert pair.asked == [HANDLE_HELLO]
+    assert max(wire.requests) < HANDLE_HELLO
+    assert HANDLE_INSPECT not in wire.requests
+
+
+def test_a_stock_client_is_told_nothing_of_the_extensions() -> None:
+    pair: Any = pair_with_stock_client(Hosted, client_root=Hosted)
+    wire = Wire(pair.server)
+    pair.result(pair.server.root.things(5))
+    pair.server.root.later().addErrback(lambda _failure: None).cancel()
+    assert pair.result(pair.server.root.thing.number.real.bit_length()) == 0
+    settle(pair)
+    assert pair.asked == []
+    assert max(wire.requests) < HANDLE_HELLO
+
+
+def test_a_hello_that_answers_nonsense_leaves_a_peer_that_knows_no_extensions() -> None:
+    pair = connected_pair(server_root=Hosted, introduce=False)
+    introduced = pair.client.introduce()
+    pair.client.dataReceived(frame(b"\x02" + dump((1, (1, (1, "cancel"))))))  # to HELLO
+    pair.pump()
+    assert Outcome(introduced).value is pair.client
+    assert pair.client.features == frozenset()
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+
+
+def test_a_root_that_cannot_be_fetched_fails_the_introduction() -> None:
+    pair = connected_pair(server_root=Hosted, introduce=False, server_config={"max_exports": 1})
+    pair.server._tables.exports.box(Thing(1))
+    with pytest.raises(NotSendable, match="max_exports"):
+        pair.result(pair.client.introduce())
+
+
+@pytest.mark.parametrize("dialect", ["6", "5"])
+@pytest.mark.parametrize("bound", [False, True])
+def test_a_server_answers_each_connection_in_the_dialect_it_speaks(
+    dialect: str, bound: bool
+) -> None:
+    service = Hosted()
+    for _ in range(2):
+        pair = connected_pair(
+            client_root=Hosted,
+            server_root=service,
+            dialect=dialect,
+            client_config={"bind_threads": bound},
+        )
+        assert pair.result(pair.client.root.add(1, 2)) == 3
+        assert pair.result(pair.server.root.add(3, 4)) == 7
+        with pytest.raises(TypeError):
+            pair.result(pair.client.root.add())
+
+
+def test_a_peer_of_another_dialect_is_told_of_and_remembered() -> None:
+    pair = connected_pair(server_root=Hosted, introduce=False)
+    pair.client.dataReceived(b"\x00\x00\x00\x05\x00\x12\x52\x50\x00\x00\n")
+    assert pair.client.other_dialect == "5"
+    assert pair.client.transport.disconnecting
+
+
+# --- the root ---------------------------------------------------------------------
+
+
+def test_reading_the_root_sends_nothing(pair: Pair) -> None:
+    wires = Wire(pair.client), Wire(pair.server)
+    assert pair.client.root is pair.client.root
+    assert pair.server.root
+    pair.pump()
+    assert [wire.bytes for wire in wires] == [0, 0]
+
+
+def test_the_root_is_fetched_once(pair: Pair) -> None:
+    wire = Wire(pair.client)
+    assert pair.result(pair.client.fetch_root()) is pair.client.root
+    assert wire.bytes == 0
+    pair = connected_pair(client_root=Hosted)
+    wire = Wire(pair.server)
+    for _ in range(3):
+        assert pair.result(pair.server.root.add(1, 2)) == 3
+    assert wire.requests.count(HANDLE_GETROOT) == 1
+
+
+# --- counting ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_a_thousand_objects_in_one_reply_cost_one_round_trip(kind: str) -> None:
+    pair = PAIRS[kind](server_root=Hosted)
+    wire, answers = Wire(pair.client), Wire(pair.server)
+    things = pair.result(pair.client.root.things(1000))
+    assert wire.requests == [HANDLE_CALLATTR]
+    assert answers.requests == []
+    assert {type(thing) for thing in things} == {RemoteReference}
+    assert pair.result(get_remote(things[700], "number")) == 700
+    assert exported(pair.server) == 1000
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_dropped_they_all_leave_the_servers_table_within_50_ms(kind: str) -> None:
+    pair = PAIRS[kind](server_root=Hosted)
+    things = pair.result(pair.client.root.things(1000))
+    pair.advance(1)
+    assert exported(pair.server) == 1000
+    wire = Wire(pair.client)
+    del things
+    gc.collect()
+    assert wire.bytes == 0  # their death itself sends nothing
+    pair.advance(0.05)
+    assert exported(pair.server) == 0
+    release = HANDLE_RELEASE if kind == "txremote" else HANDLE_DEL
+    assert wire.requests == [release] * (1 if kind == "txremote" else 1000)
+
+
+def test_they_leave_with_the_next_write_if_there_is_one_before(pair: Pair) -> None:
+    things = pair.result(pair.client.root.things(10))
+    del things
+    gc.collect()
+    wire = Wire(pair.client)
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+    assert wire.requests == [HANDLE_RELEASE, HANDLE_CALLATTR]
+    assert exported(pair.server) == 0
+
+
+def test_a_great_many_are_given_back_in_parts(pair: Pair) -> None:
+    """One RELEASE for all would meet the peer's max_items, and none be released."""
+    pair = connected_pair(server_root=Hosted, server_config={"max_items": 6100})
+    things = pair.result(pair.client.root.things(3 * RELEASED_AT_ONCE + 1))
+    wire = Wire(pair.client)
+    del things
+    settle(pair)
+    assert exported(pair.server) == 0
+    assert wire.requests == [HANDLE_RELEASE] * 4
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_what_was_received_n_times_is_given_back_n_times(kind: str) -> None:
+    pair = PAIRS[kind](server_root=Hosted)
+    thing = pair.server.service.exposed_thing
+    held = [pair.result(pair.client.root.same()) for _ in range(7)]
+    held += pair.result(pair.client.root.echo((held[0], held[0])))
+    assert len(set(held)) == 1
+    assert pair.server._tables.exports.of(thing).count == 9  # type: ignore[union-attr]
+    wire = Wire(pair.client)
+    del held
+    settle(pair)
+    assert exported(pair.server) == 0
+    assert len(wire.requests) == 1
+
+
+def test_a_release_that_crosses_the_object_on_its_way_again_is_no_loss(pair: Pair) -> None:
+    thing = pair.result(pair.client.root.same())
+    again = pair.client.root.same()
+    client: Any = pair.client.transport
+    server: Any = pair.server.transport
+    # the server sends it a second time, and that is still on its way
+    pair.server.dataReceived(client.written.popleft())
+    assert server.written
+    del thing
+    gc.collect()
+    pair.clock.advance(0.05)  # the client gives its first one back
+    assert client.written
+    thing = pair.result(again)
+    assert exported(pair.server) == 1
+    assert pair.result(get_remote(thing, "number")) == 0
+    del thing, again
+    settle(pair)
+    assert exported(pair.server) == 0
+
+
+def test_an_argument_is_released_by_whoever_received_it(pair: Pair) -> None:
+    mine = [1, 2, 3]
+    pair.result(pair.client.root.keep(mine))
+    pair.result(pair.client.root.keep(mine))
+    assert pair.client._tables.exports.of(mine).count == 2  # type: ignore[union-attr]
+    pair.server.service.kept.clear()
+    settle(pair)
+    assert exported(pair.client) == 0
+
+
+def test_an_argument_that_nobody_keeps_leaves_with_the_answer(pair: Pair) -> None:
+    assert pair.result(pair.client.root.echo([1])) == [1]
+    settle(pair)
+    assert exported(pair.client) == 0
+    assert exported(pair.server) == 0
+
+
+@pytest.mark.parametrize("bad", ["\ud800", 10**5000], ids=["surrogate", "huge int"])
+def test_a_call_that_cannot_be_sent_leaves_no_counts_behind(pair: Pair, bad: Any) -> None:
+    mine = Thing(1)
+    wire = Wire(pair.client)
+    for call in (
+        lambda: pair.client.root.echo((mine, bad)),
+        lambda: pair.client.root.echo(mine, key=bad),
+        lambda: pair.client.root.thing.number.real(mine, bad),
+        lambda: (
+            get_remote(pair.client.root, bad) if isinstance(bad, str) else pair.client.root(bad)
+        ),
+    ):
+        with pytest.raises(NotSendable):
+            pair.result(call())
+    assert wire.bytes == 0
+    assert exported(pair.client) == 0
+    assert len(pair.client._calls) == 0
+
+
+def test_a_call_on_an_ended_connection_leaves_no_counts_behind(pair: Pair) -> None:
+    root = pair.client.root
+    pair.client.close()
+    with pytest.raises(DeadReferenceError):
+        pair.result(root.keep(Thing(1)))
+    assert exported(pair.client) == 0
+
+
+def test_the_answer_to_a_cancelled_call_is_given_back(pair: Pair) -> None:
+    call = pair.client.root.things(20)
+    outcome = Outcome(call)
+    pair.server.dataReceived(pair.client.transport.written.popleft())
+    assert exported(pair.server) == 20
+    call.cancel()
+    pair.pump()
+    assert isinstance(outcome.error, CancelledError)
+    assert exported(pair.server) == 0  # already: with the end of the read that brought it
+
+
+def test_references_in_a_message_that_fails_are_given_back(pair: Pair) -> None:
+    """One argument stands for nothing; the others must not be lost with it."""
+    mine = [Thing(1), Thing(2)]
+    theirs = pair.result(pair.client.root.same())
+    pair.server._tables.exports.clear()
+    with pytest.raises(KeyError, match="no object here has the id"):
+        pair.result(pair.client.request(HANDLE_PING, (mine[0], theirs, mine[1])))
+    settle(pair)
+    assert exported(pair.client) == 0
+
+
+def test_a_failed_callback_gives_back_what_it_was_sent(pair: Pair) -> None:
+    def fails(thing: Any) -> None:
+        raise ValueError("no")
+
+    pair.server.service.exposed_fire = lambda function: function(Thing(1))
+    with pytest.raises(ValueError):
+        pair.result(pair.client.root.fire(fails))
+    settle(pair)
+    assert exported(pair.server) == 0
+    assert exported(pair.client) == 0
+
+
+def test_after_everything_both_tables_are_empty_but_for_the_root(pair: Pair) -> None:
+    async def use() -> None:
+        root = pair.client.root
+        for thing in await root.things(3):
+            await thing.number
+        players = await root.echo({"a": [1]})
+        assert players == {"a": [1]}
+        await root.keep(lambda: None)
+        await repr_remote(await root.same())
+
+    pair.result(Deferred.fromCoroutine(use()))
+    pair.server.service.kept.clear()
+    settle(pair)
+    assert (exported(pair.server), exported(pair.client)) == (0, 0)
+    assert len(pair.client._tables.imports) == 1
+    assert len(pair.server._tables.imports) == 0
+
+
+# --- the connection is lost -------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_a_thousand_waiting_calls_fail_once_each(kind: str) -> None:
+    pair = PAIRS[kind](server_root=Hosted)
+    calls = [pair.client.root.later() for _ in range(1000)]
+    outcomes = [Outcome(call) for call in calls]
+    pair.pump()
+    pair.lose()
+    for outcome in outcomes:
+        assert len(outcome.results) == 1
+        assert type(outcome.error) is ConnectionLost
+        assert isinstance(outcome.error, twisted_error.ConnectionLost)
+        assert isinstance(outcome.error, EOFError)
+    assert len({id(outcome.error) for outcome in outcomes}) == 1000
+    for call in calls:
+        call.cancel()
+    assert pair.clock.getDelayedCalls() == []
+
+
+def test_half_of_them_answered_and_some_cancelled_in_errbacks(pair: Pair) -> None:
+    calls = [pair.client.root.later() for _ in range(1000)]
+    pair.pump()
+    for gate in pair.server.service.gates[::2]:
+        gate.callback("done")
+    later_calls: list[Outcome] = []
+
+    def meanwhile(failure: Any, index: int) -> Any:
+        calls[-index - 1].cancel()
+        later_calls.append(Outcome(pair.client.root.add(1, 2)))
+        return failure
+
+    for index, call in enumerate(calls):
+        call.addErrback(meanwhile, index)
+    outcomes = [Outcome(call) for call in calls]
+    half = b"".join(pair.server.transport.written)
+    pair.client.dataReceived(half[: len(half) // 2])
+    pair.lose()
+    assert all(len(outcome.results) == 1 for outcome in outcomes)
+    kinds = [type(outcome.results[0]) for outcome in outcomes]
+    assert 0 < kinds.count(str) < 500
+    errors = {type(outcome.error) for outcome in outcomes if outcome.results != ["done"]}
+    assert errors == {ConnectionLost, CancelledError}
+    assert {type(outcome.error) for outcome in later_calls} == {DeadReferenceError}
+
+
+def test_the_error_says_how_it_ended(pair: Pair) -> None:
+    waiting = Outcome(pair.client.root.later())
+    pair.pump()
+    pair.lose(ConnectionDone())
+    assert str(waiting.error) == "the peer closed the connection"
+    with pytest.raises(DeadReferenceError, match="the peer closed the connection"):
+        pair.result(pair.client.root.add(1, 2))
+
+
+def test_the_error_tells_an_end_in_mid_message(pair: Pair) -> None:
+    waiting = Outcome(pair.client.root.later())
+    pair.client.dataReceived(b"\x00\x00\x00\x05\x00\x01")
+    pair.lose(ConnectionDone())
+    assert "in the middle of a message" in str(waiting.error)
+
+
+def test_a_call_made_before_the_loss_and_sent_by_nobody_fails_too(pair: Pair) -> None:
+    waiting = Outcome(pair.client.root.add(1, 2))
+    pair.lose()
+    assert type(waiting.error) is ConnectionLost
+
+
+def test_references_may_die_after_the_end(pair: Pair) -> None:
+    things = pair.result(pair.client.root.things(3))
+    pair.lose()
+    wire = Wire(pair.client)
+    del things
+    settle(pair)
+    assert wire.bytes == 0
+    assert len(pair.server._tables.exports) == 0
+
+
+def test_the_ends_let_go_of_everything(pair: Pair) -> None:
+    pair.result(pair.client.root.keep(Thing(1)))
+    pair.lose()
+    for end in (pair.client, pair.server):
+        assert len(end._tables.exports) == 0
+        assert len(end._tables.imports) == 0
+        assert end.closed
+
+
+# --- time-outs toward those who may never answer ----------------------------------
+
+
+def silent_pair(**options: Any) -> Pair:
+    """
+    Return a pair whose client is a stock one that serves nothing.
+    """
+    return pair_with_stock_client(Hosted, client_root=Hosted, **options)
+
+
+def test_a_call_into_a_stock_client_ends_after_30_seconds() -> None:
+    pair = silent_pair()
+    pair.result(pair.server.fetch_root())
+    outcome = Outcome(pair.server.root.later())
+    pair.pump()
+    pair.advance(29)
+    assert not outcome.fired
+    pair.advance(1)
+    assert isinstance(outcome.error, AsyncResultTimeout)
+    assert "sync_request_timeout" in str(outcome.error)
+
+
+def test_its_late_answer_is_dropped_and_what_is_in_it_given_back() -> None:
+    pair = silent_pair()
+    pair.result(pair.server.fetch_root())
+    outcome = Outcome(pair.server.root.later())
+    pair.pump()
+    pair.advance(31)
+    pair.client.service.gates[0].callback([1, 2])
+    pair.pump()
+    assert len(outcome.results) == 1
+    settle(pair)
+    assert exported(pair.client) == 0
+    assert pair.result(pair.server.root.add(1, 2)) == 3
+
+
+def test_the_time_is_an_option() -> None:
+    for seconds in (2, None):
+        pair = silent_pair(server_config={"sync_request_timeout": seconds})
+        pair.result(pair.server.fetch_root())
+        outcome = Outcome(pair.server.root.later())
+        pair.pump()
+        pair.advance(3)
+        assert outcome.fired is (seconds == 2)
+
+
+def test_calls_into_a_txremote_and_into_a_server_wait_for_ever() -> None:
+    pair = connected_pair(Hosted, Hosted)
+    pair.result(pair.server.fetch_root())
+    stock = pair_with_stock_server(Hosted)
+    outcomes = [
+        Outcome(root.later()) for root in (pair.client.root, pair.server.root, stock.client.root)
+    ]
+    for each in (pair, stock):
+        each.pump()
+        each.advance(10_000)
+    assert not any(outcome.fired for outcome in outcomes)
+
+
+# --- disconnecting ----------------------------------------------------------------
+
+
+def test_when_disconnected_is_a_fresh_deferred_each_time(pair: Pair) -> None:
+    first, second = pair.client.when_disconnected(), pair.client.when_disconnected()
+    assert first is not second
+    outcomes = [Outcome(first), Outcome(second)]
+    pair.lose(ConnectionDone())
+    outcomes.append(Outcome(pair.client.when_disconnected()))
+    assert {type(outcome.value) for outcome in outcomes} == {ConnectionDone}
+
+
+def test_cancelling_one_leaves_the_others(pair: Pair) -> None:
+    first, second = pair.client.when_disconnected(), pair.client.when_disconnected()
+    cancelled, kept = Outcome(first), Outcome(second)
+    first.cancel()
+    assert isinstance(cancelled.error, CancelledError)
+    pair.lose()
+    assert kept.fired
+    assert len(cancelled.results) == 1
+
+
+def test_one_may_cancel_another_when_it_fires(pair: Pair) -> None:
+    watchers = [pair.client.when_disconnected() for _ in range(3)]
+    watchers[0].addCallback(lambda value: watchers[1].cancel() or value)
+    outcomes = [Outcome(watcher) for watcher in watchers]
+    pair.lose()
+    assert not isinstance(outcomes[0].value, CancelledError)
+    assert isinstance(outcomes[1].error, CancelledError)
+    assert outcomes[2].fired
+
+
+def test_closing_says_good_bye_and_fires_when_it_is_done(pair: Pair) -> None:
+    wire = Wire(pair.client)
+    waiting = Outcome(pair.client.root.later())
+    closed = Outcome(pair.client.close())
+    other = Outcome(pair.server.when_disconnected())
+    assert wire.requests[-1] == HANDLE_CLOSE
+    pair.pump()
+    assert isinstance(closed.value, ConnectionDone)
+    assert isinstance(other.value, ConnectionDone)
+    assert type(waiting.error) is ConnectionLost
+    assert str(waiting.error) == "this side closed the connection"
+    with pytest.raises(DeadReferenceError, match="this side closed"):
+        pair.result(pair.client.root.add(1, 2))
+
+
+def test_closing_lets_what_was_said_before_go_out(pair: Pair) -> None:
+    pair.client.root.keep("the last word")
+    pair.client.close()
+    pair.pump()
+    assert pair.server.service.kept == ["the last word"]
+
+
+def test_closing_twice_is_closing_once(pair: Pair) -> None:
+    outcomes = [Outcome(pair.client.close()) for _ in range(2)]
+    pair.pump()
+    outcomes.append(Outcome(pair.client.close()))
+    assert all(isinstance(outcome.value, ConnectionDone) for outcome in outcomes)
+
+
+def test_a_peer_that_reads_nothing_is_not_waited_for_for_ever(pair: Pair) -> None:
+    transport: Any = pair.client.transport
+    pair.client.close()
+    pair.clock.advance(CLOSE_TIMEOUT - 0.1)
+    assert not transport.aborted
+    pair.clock.advance(0.2)
+    assert transport.aborted
+    pair.pump()
+    assert pair.client.closed
+    assert pair.clock.getDelayedCalls() == []
+
+
+def test_either_side_may_close(pair: Pair) -> None:
+    outcome = Outcome(pair.client.root.later())
+    pair.pump()
+    pair.server.close()
+    pair.pump()
+    assert type(outcome.error) is ConnectionLost
+    assert "the peer closed the connection" in str(outcome.error)
+
+
+def test_before_closed_is_called_with_the_root_and_may_not_keep_us_open() -> None:
+    seen: list[Any] = []
+
+    def before_closed(root: Any) -> None:
+        seen.append(root)
+        root.keep("bye")
+        raise RuntimeError("in before_closed")
+
+    pair = connected_pair(server_root=Hosted, client_config={"before_closed": before_closed})
+    root = pair.client.root
+    with logged() as log:
+        ended = Outcome(pair.client.close())
+        pair.pump()
+    assert seen == [root]
+    assert pair.server.service.kept == ["bye"]
+    assert ended.fired
+    assert "in before_closed" in log.text()
+
+
+# --- ping -------------------------------------------------------------------------
+
+
+def test_ping(pair: Pair) -> None:
+    assert pair.result(pair.client.ping()) is None
+    assert pair.result(pair.server.ping()) is None
+    assert pair.result(pair.client.ping(("x", 1))) is None
+
+
+def test_a_ping_that_is_not_answered_fails_in_its_time(pair: Pair) -> None:
+    outcome = Outcome(pair.client.ping(timeout=3))
+    pair.client.transport.written.clear()
+    pair.advance(2.9)
+    assert not outcome.fired
+    pair.advance(0.1)
+    assert isinstance(outcome.error, AsyncResultTimeout)
+
+
+def test_a_ping_does_not_wait_for_the_time_out_of_a_call_before_it() -> None:
+    pair = silent_pair()
+    pair.result(pair.server.fetch_root())
+    call = Outcome(pair.server.root.later())
+    ping = Outcome(pair.server.ping(timeout=3))
+    pair.client.transport.written.clear()
+    pair.server.transport.written.clear()
+    pair.clock.advance(3)
+    assert isinstance(ping.error, AsyncResultTimeout)
+    assert not call.fired
+
+
+def test_a_ping_that_is_answered_otherwise_is_told(pair: Pair) -> None:
+    ping = Outcome(pair.client.ping("a"))
+    (number,) = pair.client._calls._waiting
+    pair.client.dataReceived(frame(b"\x02" + dump((number, (1, "b")))))
+    assert isinstance(ping.error, RemoteProtocolError)
+
+
+# --- services are told ------------------------------------------------------------
+
+
+class Told(Service):
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+
+    def on_connect(self, conn: Any) -> Any:
+        self.log.append(("connect", conn))
+
+    def on_disconnect(self, conn: Any) -> Any:
+        self.log.append(("disconnect", conn))
+
+
+def test_a_service_is_told_of_the_beginning_and_the_end() -> None:
+    service = Told()
+    pair = connected_pair(client_root=Told, server_root=service)
+    assert service.log == [("connect", pair.server)]
+    pair.lose()
+    assert service.log == [("connect", pair.server), ("disconnect", pair.server)]
+    assert [name for name, _conn in pair.client.service.log] == ["connect", "disconnect"]
+
+
+def test_it_may_call_the_peer_from_the_first_moment_on() -> None:
+    class Greeter(Told):
+        async def on_connect(self, conn: Any) -> None:
+            self.log.append(await conn.root.add(1, 2))
+
+    pair = connected_pair(client_root=Hosted, server_root=Greeter)
+    assert pair.server.service.log == [3]
+
+
+def test_on_disconnect_may_be_a_coroutine_and_can_send_nothing() -> None:
+    class Late(Told):
+        async def on_disconnect(self, conn: Any) -> None:
+            try:
+                await conn.root.add(1, 2)
+            except EOFError as error:
+                self.log.append(type(error))
+
+    pair = connected_pair(client_root=Hosted, server_root=Late)
+    pair.lose()
+    assert pair.server.service.log[-1] is DeadReferenceError
+
+
+def test_an_on_connect_that_raises_ends_the_connection() -> None:
+    class Sync(Told):
+        def on_connect(self, conn: Any) -> None:
+            raise RuntimeError("in on_connect")
+
+    class Async(Told):
+        async def on_connect(self, conn: Any) -> None:
+            raise RuntimeError("in on_connect")
+
+    class AsyncLater(Told):
+        async def on_connect(self, conn: Any) -> None:
+            await conn.root.no_such_name()
+
+    for kind in (Sync, Async):
+        with logged() as log:
+            pair = connected_pair(server_root=kind, introduce=False)
+            pair.pump()
+        assert pair.server.closed
+        assert "in on_connect" in log.text()
+        assert [entry[0] for entry in pair.server.service.log] == ["disconnect"]
+    with logged() as log:
+        pair = connected_pair(server_root=AsyncLater)
+        pair.pump()
+    assert pair.server.closed
+    assert "no_such_name" in log.text()
+
+
+def test_an_on_disconnect_that_raises_is_logged_and_keeps_nothing_from_ending() -> None:
+    class Sync(Told):
+        def on_disconnect(self, conn: Any) -> None:
+            raise RuntimeError("in on_disconnect")
+
+    class Async(Told):
+        async def on_disconnect(self, conn: Any) -> None:
+            raise RuntimeError("in on_disconnect")
+
+    for kind in (Sync, Async):
+        pair = connected_pair(server_root=kind)
+        ended = Outcome(pair.server.when_disconnected())
+        with logged() as log:
+            pair.lose()
+        assert ended.fired
+        assert "in on_disconnect" in log.text()
+
+
+# --- who is local -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        (IPv4Address("TCP", "127.0.0.1", 1), True),
+        (IPv4Address("TCP", "127.9.9.9", 1), True),
+        (IPv4Address("TCP", "10.0.0.1", 1), False),
+        (IPv4Address("TCP", "0.0.0.0", 1), False),
+        (IPv6Address("TCP", "::1", 1), True),
+        (IPv6Address("TCP", "::ffff:127.0.0.1", 1), True),
+        (IPv6Address("TCP", "fe80::1", 1), False),
+        (UNIXAddress("/tmp/x"), True),
+        (UNIXAddress(None), True),
+        (HostnameAddress(b"localhost", 1), False),
+        (None, False),
+        ("127.0.0.1", False),
+    ],
+)
+def test_what_is_on_this_machine(address: Any, local: bool) -> None:
+    assert is_local(address) is local
+
+
+def test_far_peers_get_compressed_frames_and_near_ones_do_not() -> None:
+    for address, compressed in ((IPv4Address("TCP", "10.0.0.1", 1), True), (None, False)):
+        assert RawPeer(Hosted, address).connection._outbox.compress is compressed
+
+
+# --- objects of a third peer ------------------------------------------------------
+
+
+class Exchange(Service):
+    """
+    Passes what one client gives to another.
+    """
+
+    def __init__(self) -> None:
+        self.exposed_thing: Any = None
+
+    @exposed
+    def put(self, thing: Any) -> None:
+        self.exposed_thing = thing
+
+    @exposed
+    def take(self) -> Any:
+        return self.exposed_thing
+
+    @exposed
+    def call(self, *args: Any) -> Any:
+        return self.exposed_thing(*args)
+
+
+class Given:
+    def __init__(self) -> None:
+        self.exposed_value = 5
+        self.left: Any = None
+
+    def exposed_double(self, number: int, plus: int = 0) -> int:
+        return 2 * number + plus
+
+    def exposed_child(self) -> Any:
+        return Thing(9)
+
+    def exposed_kind(self) -> Any:
+        return Given
+
+    def hidden(self) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, key: int) -> int:
+        if key >= 3:
+            raise IndexError(key)
+        return key * 10
+
+    def __eq__(self, other: object) -> bool:
+        return other == 5
+
+    def __hash__(self) -> int:
+        return 4
+
+    def __repr__(self) -> str:
+        return "<given>"
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *args: Any) -> bool:
+        self.left = args
+        return False
+
+
+class Between:
+    """
+    Two clients of one server, where all three can be looked at.
+    """
+
+    def __init__(self, make: Any = connected_pair) -> None:
+        service = Exchange()
+        self.clock = Clock()
+        self.a = make(server_root=service, clock=self.clock)
+        self.b = make(server_root=service, clock=self.clock)
+
+    def pump(self) -> None:
+        while self.a.pump() + self.b.pump():
+            pass
+
+    def result(self, deferred: Any) -> Any:
+        outcome = Outcome(deferred)
+        self.pump()
+        return outcome.value
+
+    def settle(self) -> None:
+        for _ in range(4):
+            gc.collect()
+            self.clock.advance(0.05)
+            self.pump()
+
+    def pass_on(self, thing: Any) -> Any:
+        """
+        Have A give a thing to the server, and return what B takes from there.
+        """
+        self.result(self.a.client.root.put(thing))
+        return self.result(self.b.client.root.take())
+
+
+@pytest.mark.parametrize("kind", ["txremote", "stock client", "stock server"])
+def test_a_callback_passed_through_the_server_is_called_by_another_client(kind: str) -> None:
+    between = Between(PAIRS[kind])
+    heard: list[Any] = []
+
+    def callback(*args: Any, **kwargs: Any) -> str:
+        heard.append((args, kwargs))
+        return "thanks"
+
+    taken = between.pass_on(callback)
+    assert between.result(taken(1, "two")) == "thanks"
+    assert between.result(between.b.client.root.call(3)) == "thanks"
+    assert heard == [((1, "two"), {}), ((3,), {})]
+
+
+def test_an_object_passed_through_can_be_used_in_every_way() -> None:
+    between = Between()
+    given = Given()
+    taken = between.pass_on(given)
+    ask = between.result
+    assert ask(taken.double(4, plus=1)) == 9
+    assert ask(get_remote(taken, "value")) == 5
+    assert ask(taken[2]) == 20
+    assert ask(len_remote(taken)) == 3
+    assert ask(repr_remote(taken)) == "<given>"
+    assert ask(taken.callRemote("__eq__", 5)) is True
+    child = ask(taken.child())
+    assert ask(get_remote(child, "number")) == 9
+    assert ask(between.b.client.root.thing.double(5)) == 10  # a path through the server
+    with pytest.raises(AttributeError):
+        ask(taken.hidden())
+    with pytest.raises(IndexError):
+        ask(taken[5])
+
+
+def test_it_can_be_iterated_and_entered() -> None:
+    between = Between()
+    given = Given()
+    taken = between.pass_on(given)
+
+    async def use() -> Any:
+        found = []
+        async with taken as entered:
+            assert entered is taken
+            async for item in await between.b.client.root.take():
+                found.append(item)
+        return found
+
+    listed = between.pass_on(list(range(30)))
+
+    async def collect(iterable: Any) -> Any:
+        return [item async for item in iterable]
+
+    assert between.result(Deferred.fromCoroutine(collect(listed))) == list(range(30))
+    between.result(between.a.client.root.put([1, 2]))
+    assert between.result(Deferred.fromCoroutine(use())) == [1, 2]
+    assert given.left == (None, None, None)
+
+
+def test_isinstance_is_asked_where_both_live() -> None:
+    between = Between()
+    taken = between.pass_on(Given())
+    kind = between.result(taken.kind())
+    own = between.result(between.b.client.fetch_root())
+
+    def check(kind: Any, instance: Any) -> Any:
+        return between.result(between.b.client.request(HANDLE_INSTANCECHECK, kind, instance._pack))
+
+    assert check(kind, taken) is True
+    assert check(kind, own) is False
+    assert check(kind, kind) is False
+
+
+def test_inspect_is_passed_on() -> None:
+    between = Between()
+    taken = between.pass_on(Given())
+    methods = dict(between.result(between.b.client.request(HANDLE_INSPECT, taken._pack)))
+    assert "exposed_double" in methods
+    assert "hidden" not in methods
+
+
+def test_it_comes_back_to_its_owner_as_itself() -> None:
+    between = Between()
+    given = Given()
+    between.pass_on(given)
+    assert between.result(between.a.client.root.take()) is given
+
+
+def test_what_was_passed_through_is_given_back_everywhere() -> None:
+    between = Between()
+    taken = between.pass_on(Given())
+    child = between.result(taken.child())
+    del taken, child
+    between.result(between.a.client.root.put(None))
+    between.settle()
+    for pair in (between.a, between.b):
+        assert (exported(pair.server), exported(pair.client)) == (0, 0)
+
+
+def test_the_owner_going_away_fails_the_call_and_not_the_connection() -> None:
+    between = Between()
+    taken = between.pass_on(Given())
+    between.a.lose()
+    with pytest.raises(EOFError):
+        between.result(taken.double(1))
+    assert between.result(between.b.client.ping()) is None
+
+
+def test_made_up_paths_through_the_server_do_not_pile_up_there() -> None:
+    between = Between()
+    between.pass_on(Given())
+    for number in range(300):
+        between.b.client.root.callRemote(f"x{number}").addErrback(lambda _failure: None)
+        between.b.client.call(
+            between.b.client.root, ("thing", f"name_{number}", "y" * 5000), (), {}
+        ).addErrback(lambda _failure: None)
+    between.pump()
+    reference: Any = between.a.server.service.exposed_thing
+    assert len(reference._heads) <= 100
+    assert sum(map(len, reference._heads.values())) < 200_000
+
+
+def test_a_stock_server_in_the_middle_needs_no_extension() -> None:
+    between = Between()
+    for pair in (between.a, between.b):
+        make_stock(pair.server)
+        pair.client.features = frozenset()
+    taken = between.pass_on(Given())
+    assert between.result(taken.double(4)) == 8

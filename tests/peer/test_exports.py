@@ -1,0 +1,177 @@
+"""
+`ExportTable`: what is handed out is counted, found by an id that tells nothing, and
+dropped when as many have come back.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+import weakref
+from typing import Any
+
+import pytest
+
+from txremote import NotSendable
+from txremote.peer.exports import ExportTable
+from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
+from txremote.wire.brine import load
+
+
+class Thing:
+    pass
+
+
+class Meta(type):
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError("classes of this kind cannot be compared")
+
+
+class Odd(metaclass=Meta):
+    pass
+
+
+def pack_of(boxed: bytes) -> Any:
+    assert boxed.startswith(REMOTE_REF_HEAD)
+    return load(boxed[2:])
+
+
+def test_each_boxing_counts_one_more_of_the_same_object() -> None:
+    table = ExportTable(10)
+    thing = Thing()
+    assert table.box(thing) == table.box(thing)
+    export = table.of(thing)
+    assert export is not None
+    assert export.count == 2
+    assert len(table) == 1
+    assert table.find(key_of(export.pack)) is export
+
+
+def test_it_is_dropped_when_as_many_have_come_back() -> None:
+    table = ExportTable(10)
+    thing = Thing()
+    for _ in range(3):
+        table.box(thing)
+    export: Any = table.of(thing)
+    table.give_back(export, 2)
+    assert export.count == 1
+    table.give_back(export, 1)
+    assert len(table) == 0
+    assert table.of(thing) is None
+    assert table.find(key_of(export.pack)) is None
+
+
+@pytest.mark.parametrize("count", [0, -1, 3, 1 << 70, True, 1.0, "1", None, b"1", (1,)])
+def test_a_release_that_cannot_be_changes_nothing(count: Any) -> None:
+    table = ExportTable(10)
+    thing = Thing()
+    table.box(thing)
+    table.box(thing)
+    export: Any = table.of(thing)
+    with pytest.raises(ValueError, match="a release of"):
+        table.give_back(export, count)
+    assert export.count == 2
+    assert table.of(thing) is export
+
+
+def test_the_table_keeps_an_object_alive_and_lets_it_go() -> None:
+    table = ExportTable(10)
+    thing = Thing()
+    watch = weakref.ref(thing)
+    table.box(thing)
+    export: Any = table.of(thing)
+    del thing
+    gc.collect()
+    assert watch() is not None
+    table.give_back(export, 1)
+    del export
+    gc.collect()
+    assert watch() is None
+
+
+def test_ids_are_counters_that_are_never_used_again() -> None:
+    table = ExportTable(10)
+    seen: set[int] = set()
+    for _ in range(5):
+        thing = Thing()
+        _name, _kind, number = pack_of(table.box(thing))
+        assert 0 < number < 100
+        assert number not in seen
+        seen.add(number)
+        table.give_back(table.of(thing), 1)  # type: ignore[arg-type]
+
+
+def test_an_id_pack_names_class_and_instance() -> None:
+    table = ExportTable(10)
+    first, second = pack_of(table.box(Thing())), pack_of(table.box(Thing()))
+    assert first[0] == f"{__name__}.Thing"
+    assert first[1] == second[1] != 0
+    assert first[2] != second[2]
+    assert pack_of(table.box([]))[0] == "builtins.list"
+
+
+def test_a_class_has_the_same_class_id_as_its_instances_and_no_instance_id() -> None:
+    table = ExportTable(10)
+    instance = pack_of(table.box(Thing()))
+    assert pack_of(table.box(Thing)) == (f"{__name__}.Thing", instance[1], 0)
+    assert table.of(Thing).number == instance[1]  # type: ignore[union-attr]
+
+
+def test_a_module_goes_by_its_own_name() -> None:
+    table = ExportTable(10)
+    assert pack_of(table.box(sys))[0] == "sys"
+    assert pack_of(table.box(types.ModuleType("made_up")))[0] == "builtins.made_up"
+
+
+def test_classes_that_cannot_be_hashed_or_compared_are_no_trouble() -> None:
+    table = ExportTable(10)
+    first, second = pack_of(table.box(Odd())), pack_of(table.box(Odd()))
+    assert first[1] == second[1]
+    assert pack_of(table.box(Odd))[1] == first[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x" * 300, "\u00e9" * 200, "\ud800", "a\0b", "x" * 254 + "\u20ac"]
+)
+def test_a_class_name_of_any_shape_fits_an_id_pack(name: str) -> None:
+    kind = type("Made", (), {})
+    kind.__module__ = name
+    pack = pack_of(ExportTable(10).box(kind()))
+    assert 0 < len(pack[0].encode()) < 256
+
+
+def test_classes_made_anew_for_every_call_do_not_pile_up() -> None:
+    table = ExportTable(10)
+    for _ in range(20):
+        thing = type("Fresh", (), {})()
+        table.box(thing)
+        table.give_back(table.of(thing), 1)  # type: ignore[arg-type]
+        del thing
+    gc.collect()
+    assert len(table._classes) <= 1
+
+
+def test_there_is_a_bound_and_its_error_names_the_option() -> None:
+    table = ExportTable(2)
+    kept = [Thing(), Thing()]
+    for thing in kept:
+        table.box(thing)
+    table.box(kept[0])  # what the peer holds already is no new object
+    with pytest.raises(NotSendable, match="max_exports"):
+        table.box(Thing())
+    assert len(table) == 2
+
+
+def test_clear_drops_everything() -> None:
+    table = ExportTable(10)
+    thing = Thing()
+    watch = weakref.ref(thing)
+    table.box(thing)
+    del thing
+    table.clear()
+    gc.collect()
+    assert len(table) == 0
+    assert watch() is None

@@ -1,0 +1,592 @@
+"""
+`InboundCalls`: the peer's requests are answered once, in their own time, and ended when
+nobody waits any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults, succeed
+from twisted.internet.task import Clock, deferLater
+from twisted.python.failure import Failure
+
+from tests.peer.tools import (
+    Outcome,
+    RawPeer,
+    Wire,
+    logged,
+    pair_with_stock_client,
+    pair_with_stock_server,
+    request_payload,
+)
+from txremote import IAsyncResult, RemoteReference, Service, exposed
+from txremote.errors import GenericException
+from txremote.testing import Pair, connected_pair
+from txremote.wire.brine import dump
+from txremote.wire.consts import (
+    HANDLE_CALLATTR,
+    HANDLE_CANCEL,
+    HANDLE_PING,
+    MSG_EXCEPTION,
+    MSG_REPLY,
+)
+
+
+class Slow(Service):
+    """
+    Methods whose results are still to come.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.gates: list[Deferred[Any]] = []
+        self.cancelled: list[str] = []
+        self.finished = 0
+
+    @exposed
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    @exposed
+    async def sleeps(self, seconds: float, value: Any = "done") -> Any:
+        try:
+            await deferLater(self.clock, seconds)  # type: ignore[arg-type]
+        except CancelledError:
+            self.cancelled.append("coroutine")
+            raise
+        self.finished += 1
+        return value
+
+    @exposed
+    def deferred(self) -> Any:
+        gate: Deferred[Any] = Deferred(lambda _deferred: self.cancelled.append("deferred"))
+        self.gates.append(gate)
+        return gate
+
+    @exposed
+    def chained(self) -> Any:
+        return succeed(None).addCallback(lambda _nothing: self.deferred())
+
+    @exposed
+    def listed(self) -> Any:
+        return DeferredList([self.deferred()])
+
+    @exposed
+    def gathered(self) -> Any:
+        return gatherResults([self.deferred(), succeed(2)])
+
+    @exposed
+    def at_once(self) -> Any:
+        return succeed("at once")
+
+    @exposed
+    def async_result(self) -> Any:
+        return IAsyncResult(self.deferred())
+
+    @exposed
+    def future(self) -> Any:
+        loop = asyncio.new_event_loop()
+        future: asyncio.Future[str] = loop.create_future()
+        future.set_result("from asyncio")
+        loop.run_until_complete(asyncio.sleep(0))
+        self.loop = loop
+        return future
+
+    @exposed
+    def failing(self) -> Any:
+        return defer.fail(ValueError("failed"))
+
+    @exposed
+    async def raising(self) -> Any:
+        raise ValueError("raised")
+
+    @exposed
+    def bad_canceller(self) -> Any:
+        def canceller(_deferred: Any) -> None:
+            raise RuntimeError("in the canceller")
+
+        return Deferred(canceller)
+
+
+def slow_pair(make: Any = connected_pair, **options: Any) -> Pair:
+    clock = Clock()
+    return make(server_root=Slow(clock), clock=clock, **options)  # type: ignore[no-any-return]
+
+
+# --- results that are still to come -----------------------------------------------
+
+
+def test_two_slow_calls_on_one_connection_end_together() -> None:
+    pair = slow_pair()
+    outcomes = [Outcome(pair.client.root.sleeps(0.6, name)) for name in ("a", "b")]
+    pair.pump()
+    pair.advance(0.5)
+    assert not any(outcome.fired for outcome in outcomes)
+    assert pair.result(pair.client.root.add(1, 2)) == 3  # others are served meanwhile
+    pair.advance(0.1)
+    assert [outcome.value for outcome in outcomes] == ["a", "b"]
+
+
+def test_a_quick_call_overtakes_a_slow_one() -> None:
+    pair = slow_pair()
+    ended: list[str] = []
+    pair.client.root.sleeps(0.6, "slow").addCallback(ended.append)
+    pair.client.root.sleeps(0.1, "quick").addCallback(ended.append)
+    pair.pump()
+    for _ in range(7):
+        pair.advance(0.1)
+    assert ended == ["quick", "slow"]
+
+
+@pytest.mark.parametrize("make", [connected_pair, pair_with_stock_client, pair_with_stock_server])
+def test_deferreds_of_every_kind_are_waited_for(make: Any) -> None:
+    pair = slow_pair(make)
+    root = pair.client.root
+    service = pair.server.service
+    for name in ("deferred", "chained", "async_result"):
+        outcome = Outcome(getattr(root, name)())
+        pair.pump()
+        assert not outcome.fired, name
+        service.gates.pop().callback("value")
+        pair.pump()
+        assert outcome.value == "value", name
+    assert pair.result(root.at_once()) == "at once"
+
+
+def test_a_list_of_deferreds_is_waited_for() -> None:
+    pair = slow_pair()
+    for name in ("listed", "gathered"):
+        outcome = Outcome(getattr(pair.client.root, name)())
+        pair.pump()
+        assert not outcome.fired
+        pair.server.service.gates.pop().callback("value")
+        pair.pump()
+        assert type(outcome.value) is RemoteReference  # a list
+
+
+def test_cancelling_a_list_of_deferreds_cancels_what_is_in_it() -> None:
+    pair = slow_pair()
+    call = pair.client.root.gathered()
+    call.addErrback(lambda _failure: None)
+    pair.pump()
+    call.cancel()
+    pair.pump()
+    assert pair.server.service.cancelled == ["deferred"]
+
+
+def test_an_asyncio_future_is_waited_for() -> None:
+    pair = slow_pair()
+    outcome = Outcome(pair.client.root.future())
+    pair.pump()
+    loop = pair.server.service.loop
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    pair.pump()
+    assert outcome.value == "from asyncio"
+
+
+def test_what_fails_later_fails_the_call() -> None:
+    pair = slow_pair()
+    for name in ("failing", "raising"):
+        with pytest.raises(ValueError, match=r"failed|raised"):
+            pair.result(getattr(pair.client.root, name)())
+
+
+def test_a_frozen_exception_fails_the_call_too() -> None:
+    """Nothing can be assigned to it, its traceback included."""
+
+    @dataclass(frozen=True)
+    class Frozen(Exception):
+        code: int
+
+    pair = slow_pair()
+    outcome = Outcome(pair.client.root.deferred())
+    pair.pump()
+    pair.server.service.gates[0].errback(Frozen(3))
+    pair.pump()
+    assert isinstance(outcome.error, GenericException)
+    assert outcome.error.code == 3  # type: ignore[attr-defined]
+    outcome = Outcome(pair.client.root.deferred())
+    pair.pump()
+    failure = Failure(Frozen(4))
+    failure.cleanFailure()
+    pair.server.service.gates[1].errback(failure)
+    pair.pump()
+    assert outcome.fired
+
+
+# --- cancelling -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kind"),
+    [("sleeps", (5,), "coroutine"), ("deferred", (), "deferred"), ("chained", (), "deferred")],
+)
+def test_cancelling_a_call_cancels_what_runs_at_the_server(name: str, args: Any, kind: str) -> None:
+    pair = slow_pair()
+    call = pair.client.root.callRemote(name, *args)
+    outcome = Outcome(call)
+    pair.pump()
+    wire = Wire(pair.client)
+    call.cancel()
+    assert isinstance(outcome.error, CancelledError)  # at once
+    pair.pump()
+    assert wire.requests == [HANDLE_CANCEL]
+    assert pair.server.service.cancelled == [kind]
+    assert len(pair.server._inbound) == 0
+    assert len(pair.client._calls) == 0
+    pair.advance(10)
+    assert pair.server.service.finished == 0
+
+
+def test_a_stock_server_is_not_told_of_a_cancelled_call_and_its_answer_is_dropped() -> None:
+    pair: Any = slow_pair(pair_with_stock_server)
+    call = pair.client.root.sleeps(1)
+    outcome = Outcome(call)
+    pair.pump()
+    wire = Wire(pair.client)
+    call.cancel()
+    pair.advance(2)
+    assert isinstance(outcome.error, CancelledError)
+    assert wire.requests == []
+    assert pair.asked[1:] == []
+    assert pair.server.service.finished == 1
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+
+
+def test_a_cancel_that_crosses_the_answer_does_no_harm() -> None:
+    pair = slow_pair()
+    call = pair.client.root.deferred()
+    call.addErrback(lambda _failure: None)
+    pair.pump()
+    pair.server.service.gates[0].callback("done")  # on its way
+    call.cancel()
+    pair.pump()
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+
+
+def test_a_call_that_was_cancelled_before_it_is_sent_is_cancelled_there() -> None:
+    pair = slow_pair()
+    call = pair.client.root.sleeps(5)
+    call.addErrback(lambda _failure: None)
+    call.cancel()
+    pair.pump()
+    assert pair.server.service.cancelled == ["coroutine"]
+
+
+def test_a_canceller_that_raises_costs_only_the_cancel() -> None:
+    pair = slow_pair()
+    call = pair.client.root.bad_canceller()
+    call.addErrback(lambda _failure: None)
+    pair.pump()
+    call.cancel()
+    pair.pump()
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+
+
+# --- the server's limits ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kind"),
+    [("sleeps", (50,), "coroutine"), ("deferred", (), "deferred"), ("chained", (), "deferred")],
+)
+def test_a_call_that_takes_too_long_is_cancelled_and_says_by_which_option(
+    name: str, args: Any, kind: str
+) -> None:
+    pair = slow_pair(server_config={"call_timeout": 5})
+    outcome = Outcome(pair.client.root.callRemote(name, *args))
+    pair.pump()
+    pair.advance(4.9)
+    assert not outcome.fired
+    pair.advance(0.1)
+    assert isinstance(outcome.error, TimeoutError)
+    assert str(outcome.error).startswith("cancelled after 5 s (option call_timeout)")
+    assert pair.server.service.cancelled == [kind]
+
+
+def test_a_call_in_time_leaves_no_timer() -> None:
+    pair = slow_pair(server_config={"call_timeout": 5})
+    assert pair.result(pair.client.root.at_once()) == "at once"
+    outcome = Outcome(pair.client.root.sleeps(1))
+    pair.pump()
+    pair.advance(1)
+    assert outcome.value == "done"
+    pair.lose()
+    assert pair.clock.getDelayedCalls() == []
+
+
+def test_a_time_out_of_the_methods_own_is_not_mistaken_for_the_servers() -> None:
+    pair = slow_pair(server_config={"call_timeout": 50})
+    outcome = Outcome(pair.client.root.deferred())
+    pair.pump()
+    pair.server.service.gates[0].errback(defer.TimeoutError("the database"))
+    pair.pump()
+    assert "the database" in str(outcome.error)
+    assert "call_timeout" not in str(outcome.error)
+
+
+def test_only_so_many_calls_may_be_unanswered() -> None:
+    pair = slow_pair(server_config={"max_calls": 3})
+    waiting = [Outcome(pair.client.root.deferred()) for _ in range(3)]
+    with pytest.raises(Exception, match="max_calls"):
+        pair.result(pair.client.root.add(1, 2))
+    pair.server.service.gates[0].callback("one")
+    pair.pump()
+    assert [outcome.fired for outcome in waiting] == [True, False, False]
+    assert pair.result(pair.client.root.add(1, 2)) == 3
+
+
+def test_calls_that_are_answered_at_once_do_not_count() -> None:
+    pair = slow_pair(server_config={"max_calls": 1})
+    for number in range(10):
+        assert pair.result(pair.client.root.add(number, 1)) == number + 1
+
+
+def test_the_same_number_twice_does_not_get_around_that() -> None:
+    clock = Clock()
+    service = Slow(clock)
+    peer = RawPeer(service, max_calls=3)
+    root = peer.root()
+    for _ in range(10):
+        peer.send_payload(request_payload(77, HANDLE_CALLATTR, root, "deferred", (), ()))
+    assert len(service.gates) == 1
+    answers = peer.received()
+    assert [number for _kind, number, _args in answers] == [77] * 9
+    assert all(kind == MSG_EXCEPTION for kind, _number, _args in answers)
+    service.gates[0].callback("x")
+    assert [(kind, number) for kind, number, _args in peer.received()] == [(MSG_REPLY, 77)]
+    assert peer.ask(HANDLE_PING, 1) == 1
+
+
+# --- the end ----------------------------------------------------------------------
+
+
+def test_when_the_connection_ends_everything_that_runs_is_cancelled() -> None:
+    pair = slow_pair()
+    for name in ("deferred", "chained"):
+        getattr(pair.client.root, name)().addErrback(lambda _failure: None)
+    pair.client.root.sleeps(5).addErrback(lambda _failure: None)
+    pair.pump()
+    pair.lose()
+    assert sorted(pair.server.service.cancelled) == ["coroutine", "deferred", "deferred"]
+    assert len(pair.server._inbound) == 0
+    assert pair.clock.getDelayedCalls() == []
+
+
+def test_a_canceller_that_raises_then_keeps_nothing_else_from_ending() -> None:
+    pair = slow_pair()
+    waiting = [Outcome(pair.client.root.bad_canceller()), Outcome(pair.client.root.sleeps(5))]
+    pair.pump()
+    own = Outcome(pair.server.ping())
+    ended = Outcome(pair.server.when_disconnected())
+    with logged() as log:
+        pair.lose()
+    assert "in the canceller" in log.text()
+    assert pair.server.service.cancelled == ["coroutine"]
+    assert all(len(outcome.results) == 1 for outcome in [*waiting, own, ended])
+
+
+def test_an_answer_that_comes_after_the_end_is_dropped() -> None:
+    pair = slow_pair()
+
+    async def stubborn() -> str:
+        try:
+            await Deferred()
+        except CancelledError:
+            await deferLater(pair.clock, 1)  # type: ignore[arg-type]
+        return "still here"
+
+    pair.server.service.exposed_stubborn = stubborn
+    Outcome(pair.client.root.stubborn())
+    pair.pump()
+    pair.lose()
+    pair.advance(2)
+    assert not pair.server.transport.written
+
+
+# --- exceptions -------------------------------------------------------------------
+
+
+class Raising(Service):
+    @exposed
+    def fail(self, kind: str) -> None:
+        raise MAKERS[kind]()
+
+
+class BadRepr:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class BadStr(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+    __repr__ = __str__
+
+
+class BadDir(Exception):
+    def __dir__(self) -> list[str]:
+        raise RuntimeError("no dir")
+
+
+class BadArgs(Exception):
+    @property
+    def args(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("no args")
+
+
+class BadProperty(Exception):
+    @property
+    def code(self) -> int:
+        raise RuntimeError("no code")
+
+
+class BadMeta(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "__module__":
+            raise RuntimeError("no module")
+        return super().__getattribute__(name)
+
+
+class BadClass(Exception, metaclass=BadMeta):
+    pass
+
+
+def deep_argument() -> Exception:
+    value: Any = ()
+    for _ in range(5000):
+        value = (value,)
+    return ValueError(value)
+
+
+MAKERS: dict[str, Any] = {
+    "a repr that raises": lambda: ValueError(BadRepr()),
+    "a str that raises": BadStr,
+    "a dir that raises": BadDir,
+    "args that raise": BadArgs,
+    "a property that raises": BadProperty,
+    "a class that raises": BadClass,
+    "a deep argument": deep_argument,
+    "a huge argument": lambda: ValueError("x" * 3_000_000),
+    "many arguments": lambda: ValueError(*range(100_000)),
+    "a huge int": lambda: ValueError(10**10_000),
+    "a surrogate": lambda: ValueError("\ud800"),
+    "a surrogate in its name": lambda: type("Bad\ud800", (Exception,), {})("x"),
+    "SystemExit": lambda: SystemExit(3),
+    "KeyboardInterrupt": KeyboardInterrupt,
+    "GeneratorExit": GeneratorExit,
+    "a bare BaseException": lambda: BaseException("x"),
+    "a group": lambda: ExceptionGroup("g", [ValueError(1), KeyError(2)]),
+    "recursion": lambda: RecursionError("deep"),
+    "StopIteration": lambda: StopIteration(3),
+    "UnicodeDecodeError": lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+    "OSError": lambda: FileNotFoundError(2, "no such file", "x.txt"),
+    "a null in its name": lambda: type("a\u2028b", (Exception,), {})("x"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("traceback", [True, False])
+def test_any_exception_is_answered_whatever_its_class_does(kind: str, traceback: bool) -> None:
+    pair = connected_pair(server_root=Raising, server_config={"include_local_traceback": traceback})
+    outcome = Outcome(pair.client.root.fail(kind))
+    pair.pump()
+    assert isinstance(outcome.error, Exception)
+    assert not isinstance(outcome.error, (SystemExit, KeyboardInterrupt))
+    str(outcome.error)
+    with pytest.raises(TypeError):
+        pair.result(pair.client.root.fail())
+
+
+def test_an_os_error_reads_as_it_does_at_home() -> None:
+    pair = connected_pair(server_root=Raising, server_config={"include_local_traceback": False})
+    outcome = Outcome(pair.client.root.fail("OSError"))
+    pair.pump()
+    assert str(outcome.error).startswith("[Errno 2] no such file: 'x.txt'\n")
+    assert (outcome.error.errno, outcome.error.filename) == (2, "x.txt")  # type: ignore[attr-defined]
+
+
+def test_a_result_that_cannot_be_sent_is_an_error_that_says_so() -> None:
+    pair = connected_pair(server_root=Raising)
+    pair.server.service.exposed_bad = lambda: ("\ud800", object())
+    with pytest.raises(ValueError, match="UTF-8"):
+        pair.result(pair.client.root.bad())
+    assert len(pair.server._tables.exports) == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "address", "shown"),
+    [
+        (None, None, True),
+        (None, "127.0.0.1", True),
+        (None, "10.0.0.1", False),
+        (True, "10.0.0.1", True),
+        (False, None, False),
+        (False, "127.0.0.1", False),
+    ],
+)
+def test_tracebacks_go_to_peers_on_this_machine_unless_the_switch_says_otherwise(
+    switch: Any, address: Any, shown: bool
+) -> None:
+    where = IPv4Address("TCP", address, 1) if address else None
+    peer = RawPeer(Raising, where, include_local_traceback=switch)
+    root = peer.root()
+    peer.send_request(HANDLE_CALLATTR, root, "fail", ("OSError",), ())
+    ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
+    assert ("in fail" in text) is shown
+    assert (text == "<traceback denied>") is not shown
+
+
+def test_exceptions_are_logged_at_debug_level_or_to_a_logger_of_ones_own(caplog: Any) -> None:
+    logger = logging.getLogger("tests.peer.inbound")
+    pair = connected_pair(server_root=Raising, server_config={"logger": logger})
+    with caplog.at_level(logging.DEBUG, logger.name):
+        Outcome(pair.client.root.fail("OSError"))
+        pair.pump()
+    assert "no such file" in caplog.text
+    with logged() as log:
+        pair = connected_pair(server_root=Raising)
+        Outcome(pair.client.root.fail("OSError"))
+        pair.pump()
+    assert "a call of UNIXAddress('memory') raised FileNotFoundError" in log.text()
+    with logged() as log:
+        pair = connected_pair(server_root=Raising, server_config={"log_exceptions": False})
+        Outcome(pair.client.root.fail("OSError"))
+        pair.pump()
+    assert log.text() == ""
+
+
+def test_an_exception_that_cannot_be_printed_can_be_logged() -> None:
+    for kind in ("a str that raises", "a repr that raises", "a dir that raises"):
+        logger = logging.getLogger("tests.peer.inbound.quiet")
+        logger.addHandler(logging.NullHandler())
+        for config in ({}, {"logger": logger}):
+            pair = connected_pair(server_root=Raising, server_config=config)
+            outcome = Outcome(pair.client.root.fail(kind))
+            with logged():
+                pair.pump()
+            assert outcome.fired
+
+
+# --- messages that are lost as a whole --------------------------------------------
+
+
+def test_a_message_over_a_limit_costs_only_its_own_call() -> None:
+    """An id in it that stands for nothing is not held against the next one."""
+    peer = RawPeer(Raising, max_items=40)
+    peer.root()
+    many = tuple(range(50))
+    body = dump((5, (HANDLE_PING, (2, ((3, ("a.B", 1, 2)), (1, many))))))
+    peer.send_payload(b"\x01" + body)
+    ((kind, number, _args),) = peer.received()
+    assert (kind, number) == (MSG_EXCEPTION, 5)
+    assert peer.ask(HANDLE_PING, 1) == 1

@@ -1,0 +1,314 @@
+"""
+`Outbox`: few writes for many frames, nothing before the dialect is known, and an end
+to waiting for a peer that does not read.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer
+from zope.interface.verify import verifyObject
+
+from tests.peer.tools import Outcome, Wire
+from txremote import Service, exposed
+from txremote.peer.outbox import Outbox, Writing
+from txremote.testing import MemoryTransport, Pair, connected_pair
+from txremote.wire.brine import dump
+from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY
+from txremote.wire.framing import FrameReader
+from txremote.wire.messages import DIALECT_5, DIALECT_6, DIALECT_6_BOUND
+
+
+class Transport(MemoryTransport):
+    """
+    Lets a producer be registered, as Twisted's own do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.producer: Any = None
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert streaming
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+
+def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Transport]:
+    box, transport = Outbox(dialect, max_unsent), Transport()
+    box.attach(transport)
+    return box, transport
+
+
+def payloads(transport: MemoryTransport) -> list[Any]:
+    return list(FrameReader().feed(b"".join(transport.written)))
+
+
+# --- batching ---------------------------------------------------------------------
+
+
+def test_a_message_outside_of_a_batch_is_one_write() -> None:
+    box, transport = outbox()
+    for number in range(3):
+        box.request(number, [dump("x")])
+    assert len(transport.written) == 3
+
+
+def test_a_batch_is_one_write() -> None:
+    box, transport = outbox()
+    box.cork()
+    for number in range(10):
+        box.request(number, [dump("x")])
+    assert not transport.written
+    box.uncork()
+    assert len(transport.written) == 1
+    assert len(payloads(transport)) == 10
+    box.uncork()
+    assert len(transport.written) == 1
+    box.request(11, [dump("x")])
+    assert len(transport.written) == 2
+
+
+def test_a_large_batch_goes_out_in_parts_so_that_the_peer_can_start() -> None:
+    box, transport = outbox()
+    box.cork()
+    for number in range(100):
+        box.request(number, [dump("x")])
+    assert len(transport.written) == 3
+    box.uncork()
+    assert len(payloads(transport)) == 100
+
+
+def test_a_batch_of_many_bytes_does_not_wait_either() -> None:
+    box, transport = outbox()
+    box.cork()
+    box.request(1, [dump(bytes(300_000))])
+    assert len(transport.written) == 1
+
+
+def test_where_it_can_a_batch_is_sent_at_once() -> None:
+    box, transport = outbox()
+    pushed: list[int] = []
+    box.push = lambda: pushed.append(len(transport.written))
+    box.cork()
+    box.request(1, [dump("x")])
+    box.uncork()
+    assert pushed == [1]
+    box.pauseProducing()  # the transport is full: pushing would not help
+    box.cork()
+    box.request(2, [dump("x")])
+    box.uncork()
+    assert pushed == [1]
+
+
+def test_one_read_of_many_requests_is_answered_in_one_write() -> None:
+    class Echo(Service):
+        @exposed
+        def echo(self, value: Any) -> Any:
+            return value
+
+    pair = connected_pair(server_root=Echo)
+    for number in range(20):
+        pair.client.root.echo(number)
+    transport: Any = pair.client.transport
+    together = b"".join(transport.written)
+    transport.written.clear()
+    transport.written.append(together)
+    wire = Wire(pair.server)
+    pair.pump()
+    assert len(wire.writes) == 1
+    assert len(wire.messages) == 20
+
+
+# --- before the dialect is known --------------------------------------------------
+
+
+def test_nothing_is_said_before_the_dialect_is_known() -> None:
+    box, transport = outbox(dialect=None)
+    box.request(7, [dump("x")])
+    box.request(8, [dump("y")])
+    assert not transport.written
+    box.know(DIALECT_5)
+    assert [payload[:3] for payload in payloads(transport)] == [b"\x12\x51\x57", b"\x12\x51\x58"]
+
+
+def test_the_accepting_side_waits_for_the_first_frame() -> None:
+    pair = connected_pair(introduce=False, dialect="5")
+    wire = Wire(pair.server)
+    outcome = Outcome(pair.server.ping())
+    pair.pump()
+    assert wire.bytes == 0
+    pair.result(pair.client.fetch_root())
+    assert outcome.value is None
+    assert b"".join(wire.writes)[5] == 0x12  # in the dialect it was spoken to
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind", "head"),
+    [
+        (DIALECT_6, MSG_REPLY, b"\x02\x11\x57"),
+        (DIALECT_6, MSG_EXCEPTION, b"\x03\x11\x57"),
+        (DIALECT_5, MSG_REPLY, b"\x12\x52\x57"),
+        (DIALECT_6_BOUND, MSG_REPLY, bytes(8) + (99).to_bytes(8, "big") + b"\x02\x11\x57"),
+    ],
+)
+def test_an_answer_is_headed_as_its_dialect_has_it(dialect: Any, kind: int, head: bytes) -> None:
+    box, transport = outbox(dialect)
+    box.answer(kind, 7, 99, [dump("x")])
+    (payload,) = payloads(transport)
+    assert payload.startswith(head)
+
+
+# --- one frame a record -----------------------------------------------------------
+
+
+def test_frames_that_must_not_be_merged_are_written_one_by_one() -> None:
+    box, transport = outbox()
+    records: list[bytes] = []
+    box.separate = records.append
+    box.cork()
+    for number in range(5):
+        box.request(number, [dump("x")])
+    box.uncork()
+    assert len(records) == 5
+    assert not transport.written
+    box.separate = None
+    box.request(6, [dump("x")])
+    assert len(transport.written) == 1
+
+
+def test_a_connection_separates_frames_until_it_knows_its_peer() -> None:
+    records: list[bytes] = []
+    pair = connected_pair(introduce=False)
+    pair.client._outbox.separate = lambda data: (
+        records.append(data),
+        pair.client.transport.write(data),
+    )
+    pair.result(pair.client.introduce(separately=True))
+    assert len(records) == 2  # GETROOT, and HELLO only after its answer
+    assert pair.client._outbox.separate is None
+
+
+def test_introductions_over_tls_wait_for_the_root() -> None:
+    pair = connected_pair(introduce=False)
+    wire = Wire(pair.client)
+    done = Outcome(pair.client.introduce(separately=True))
+    assert len(wire.messages) == 1
+    pair.pump()
+    assert len(wire.messages) == 2
+    assert done.value is pair.client
+
+
+def test_what_a_transport_needs_is_plain_by_default() -> None:
+    assert Writing() == (None, None)
+
+
+# --- a peer that does not read ----------------------------------------------------
+
+
+def test_it_is_its_transports_push_producer() -> None:
+    box, transport = outbox()
+    assert transport.producer is box
+    assert verifyObject(IPushProducer, box)
+    box.finish()
+    assert transport.producer is None
+
+
+def test_finishing_writes_what_was_gathered() -> None:
+    box, transport = outbox()
+    box.cork()
+    box.request(1, [dump("x")])
+    box.finish()
+    assert len(transport.written) == 1
+
+
+def test_a_peer_that_does_not_read_is_disconnected() -> None:
+    box, transport = outbox(max_unsent=1000)
+    box.request(1, [dump(bytes(5000))])  # the transport still takes it
+    box.pauseProducing()
+    box.request(2, [dump(bytes(500))])
+    assert not transport.aborted
+    box.request(3, [dump(bytes(500))])
+    assert transport.aborted
+
+
+def test_a_peer_that_reads_again_starts_anew() -> None:
+    box, transport = outbox(max_unsent=1000)
+    for number in range(10):
+        box.pauseProducing()
+        box.request(number, [dump(bytes(500))])
+        box.resumeProducing()
+    assert not transport.aborted
+
+
+def test_a_batch_counts_toward_what_is_unsent() -> None:
+    box, transport = outbox(max_unsent=1000)
+    box.pauseProducing()
+    box.cork()
+    for number in range(3):
+        box.request(number, [dump(bytes(500))])
+    assert transport.aborted
+
+
+def test_calls_that_waited_for_such_a_peer_fail() -> None:
+    pair = connected_pair(client_config={"max_unsent": 1000})
+    pair.client._outbox.pauseProducing()
+    outcomes = [Outcome(pair.client.ping(bytes(400))) for _ in range(4)]
+    pair.pump()
+    assert all(isinstance(outcome.error, ConnectionLost) for outcome in outcomes)
+    assert pair.client.closed
+
+
+def test_after_the_end_nothing_is_written() -> None:
+    box, transport = outbox()
+    box.cork()
+    box.request(1, [dump("x")])
+    box.detach()
+    box.request(2, [dump("x")])
+    box.uncork()
+    assert not transport.written
+
+
+# --- compression ------------------------------------------------------------------
+
+
+def echo_pair(compress: Any) -> Pair:
+    class Echo(Service):
+        @exposed
+        def echo(self, value: Any) -> Any:
+            return value
+
+    return connected_pair(server_root=Echo, config={"compress": compress})
+
+
+@pytest.mark.parametrize(
+    ("compress", "data", "smaller"),
+    [
+        (True, b"abc" * 10_000, True),
+        (True, os.urandom(30_000), False),
+        (True, b"a" * 100, False),
+        (False, b"abc" * 10_000, False),
+        ("auto", b"abc" * 10_000, False),  # in memory is this machine
+    ],
+)
+def test_only_what_pays_is_compressed(compress: Any, data: bytes, smaller: bool) -> None:
+    pair = echo_pair(compress)
+    wire = Wire(pair.client)
+    assert pair.result(pair.client.root.echo(data)) == data
+    assert (wire.bytes < len(data) // 2) is smaller
+
+
+def test_a_compressed_frame_is_always_read() -> None:
+    pair = echo_pair(False)
+    pair.client._outbox.compress = True
+    wire = Wire(pair.client)
+    assert pair.result(pair.client.root.echo("x" * 10_000)) == "x" * 10_000
+    assert wire.writes[0][4] == 1
+    zlib.decompress(wire.writes[0][5:-1])

@@ -1,0 +1,162 @@
+"""
+`ReferenceTables`: boxing counts what it hands out, and takes it back where the message
+is not sent after all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, DeferredList, succeed
+
+from txremote import NotSendable, RemoteReference
+from txremote.peer.exports import ExportTable
+from txremote.peer.imports import ImportTable
+from txremote.peer.references import ReferenceTables
+from txremote.refs.reference import RemotePath
+from txremote.wire.boxing import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
+
+
+class Thing:
+    pass
+
+
+class Owner:
+    """
+    Stands for a connection.
+    """
+
+
+def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
+    imports = ImportTable(
+        lambda key, pack, hold: RemoteReference(owner, key, pack, hold), lambda: None, None
+    )
+    return ReferenceTables(owner, ExportTable(most), imports)
+
+
+def received(tables: ReferenceTables, number: int = 5) -> Any:
+    key = key_of(("a.B", 1, number))
+    return tables.unbox_remote(key, key, 0)
+
+
+def count_of(tables: ReferenceTables, target: Any) -> int:
+    export = tables.exports.of(target)
+    return export.count if export is not None else 0
+
+
+def test_an_object_of_ours_is_boxed_by_reference_and_counted() -> None:
+    tables, thing = tables_of(Owner()), Thing()
+    out: list[bytes] = []
+    tables.box(out, thing)
+    assert out[0].startswith(REMOTE_REF_HEAD)
+    assert count_of(tables, thing) == 1
+    tables.box([], (1, thing, (thing,)))
+    assert count_of(tables, thing) == 3
+
+
+def test_the_peers_own_object_is_boxed_as_its_own() -> None:
+    tables = tables_of(Owner())
+    reference = received(tables)
+    out: list[bytes] = []
+    tables.box(out, reference)
+    assert out == [LOCAL_REF_HEAD + key_of(("a.B", 1, 5))]
+    assert len(tables.exports) == 0
+
+
+def test_a_third_peers_object_is_boxed_as_ours() -> None:
+    tables = tables_of(Owner())
+    foreign = received(tables_of(Owner()))
+    out: list[bytes] = []
+    tables.box(out, foreign)
+    assert out[0].startswith(REMOTE_REF_HEAD)
+    assert tables.exports.of(foreign) is not None
+
+
+UNSENDABLE: dict[str, Any] = {
+    "a lone surrogate": "\ud800",
+    "a huge int": 10**5000,
+    "a deep tuple": None,
+    "a Deferred": Deferred(),
+    "a DeferredList": DeferredList([succeed(1)]),
+}
+deep: Any = ()
+for _ in range(200):
+    deep = (deep, Thing)
+UNSENDABLE["a deep tuple"] = deep
+
+
+@pytest.mark.parametrize("kind", UNSENDABLE)
+def test_a_message_that_cannot_be_sent_leaves_no_counts_behind(kind: str) -> None:
+    tables, thing, kept = tables_of(Owner()), Thing(), Thing()
+    tables.box([], kept)
+    with pytest.raises(NotSendable):
+        tables.box([], (thing, kept, (thing,), UNSENDABLE[kind]))
+    with pytest.raises(NotSendable):
+        tables.box([], (thing,), (kept,), UNSENDABLE[kind])
+    assert count_of(tables, thing) == 0
+    assert count_of(tables, kept) == 1
+    assert len(tables.exports) == 1
+
+
+def test_the_bound_on_exports_is_met_half_way_and_leaves_no_counts_behind() -> None:
+    tables = tables_of(Owner(), most=5)
+    with pytest.raises(NotSendable, match="max_exports"):
+        tables.box([], tuple(Thing() for _ in range(6)))
+    assert len(tables.exports) == 0
+    tables.box([], tuple(Thing() for _ in range(5)))
+    assert len(tables.exports) == 5
+
+
+def test_a_message_that_is_not_sent_is_taken_back_once() -> None:
+    tables, thing = tables_of(Owner()), Thing()
+    tables.box([], thing)
+    tables.box([], (thing, thing))
+    tables.take_back()
+    assert count_of(tables, thing) == 1
+    tables.take_back()
+    assert count_of(tables, thing) == 1
+
+
+def test_what_stands_for_a_value_to_come_is_not_sent_and_says_what_to_do() -> None:
+    tables = tables_of(Owner())
+    reference = received(tables)
+
+    async def coroutine() -> None:
+        pass
+
+    started = coroutine()
+    try:
+        for value in (Deferred(), RemotePath(reference, ("a",)), started):
+            with pytest.raises(NotSendable, match="await it first"):
+                tables.box([], value)
+    finally:
+        started.close()
+
+
+def test_a_key_that_stands_for_nothing_is_noted_and_told_once() -> None:
+    tables = tables_of(Owner())
+    key = key_of(("a.B", 8, 9))
+    assert tables.unbox_local(key) is None
+    with pytest.raises(KeyError, match=r"\('a.B', 8, 9\)"):
+        tables.check_missing()
+    tables.check_missing()
+
+
+def test_a_key_of_ours_gives_the_object() -> None:
+    tables, thing = tables_of(Owner()), Thing()
+    tables.box([], thing)
+    export: Any = tables.exports.of(thing)
+    assert tables.unbox_local(key_of(export.pack)) is thing
+    assert tables.find_pack(key_of(export.pack)) is export
+    tables.check_missing()
+    with pytest.raises(KeyError):
+        tables.find_pack(key_of(("a.B", 8, 9)))
+
+
+def test_receiving_the_same_object_gives_the_same_reference() -> None:
+    tables = tables_of(Owner())
+    first = received(tables)
+    assert received(tables) is first
+    assert received(tables, 6) is not first
+    assert first._count == 2

@@ -1,0 +1,3 @@
+"""
+RPyC's own tutorial code, run with its import lines changed.
+"""
