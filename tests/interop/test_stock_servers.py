@@ -283,7 +283,6 @@ async def test_what_is_called_is_held_until_the_answer(endpoints):
     await conn.close()
 
 
-@pytest.mark.xfail(strict=True, reason="that server neither answers nor hangs up")
 @pytest_twisted.ensureDeferred
 async def test_auto_finds_the_dialect_of_a_thread_pool_of_rpyc_5(endpoints):
     """

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -306,6 +307,22 @@ def test_a_release_that_crosses_the_object_on_its_way_again_is_no_loss(pair: Pai
     del thing, again
     settle(pair)
     assert exported(pair.server) == 0
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_an_object_that_was_given_back_is_not_kept_alive(kind: str) -> None:
+    """Also if it was called, compared and shown before."""
+    pair = PAIRS[kind](server_root=Hosted)
+    (thing,) = pair.result(pair.client.root.things(1))
+    watch = weakref.ref(pair.server._tables.unbox_local(thing._key))
+    for _ in range(3):
+        pair.result(thing.callRemote("__eq__", 3))
+        pair.result(repr_remote(thing))
+        pair.result(get_remote(thing, "number"))
+    del thing
+    settle(pair)
+    gc.collect()
+    assert watch() is None
 
 
 def test_an_argument_is_released_by_whoever_received_it(pair: Pair) -> None:

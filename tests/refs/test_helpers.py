@@ -162,6 +162,14 @@ def test_timed_in_time(pair: Pair) -> None:
     assert repr(wrapper).startswith("timed(<RemotePath add of")
 
 
+def test_timed_takes_any_callable() -> None:
+    async def work() -> int:
+        return 4
+
+    assert timed(work, 5)().value == 4
+    assert timed(max, 5)(1, 2).value == 2
+
+
 def test_a_late_answer_to_an_expired_call_does_no_harm(pair: Pair) -> None:
     result = timed(pair.client.root.later, 1)()
     pair.advance(2)

@@ -389,6 +389,35 @@ def test_a_key_that_is_not_there_fails_as_it_does_at_home(pair: Pair) -> None:
         pair.result(pair.result(pair.client.root.ages())["bob"])
 
 
+def test_what_takes_a_mapping_or_an_iterable_refuses_a_reference(pair: Pair) -> None:
+    """``dict(x)`` calls ``x.keys()``: the Deferred of that must not be iterated for ever."""
+    ages = pair.result(pair.client.root.ages())
+    for attempt in (
+        lambda: dict(ages),
+        lambda: {}.update(ages),
+        lambda: {**ages},
+        lambda: dict(**ages),
+        lambda: dict(pair.client.root.branch),
+        lambda: list(ages),
+        lambda: list(ages.keys()),  # an await was forgotten
+        lambda: [item + 1 for item in pair.client.root.ages()],
+        lambda: set(ages),
+        lambda: print(*ages),
+    ):
+        with pytest.raises(TypeError):
+            attempt()
+    pair.pump()
+
+
+def test_the_same_holds_for_a_root_that_is_still_to_be_fetched() -> None:
+    pair = connected_pair(client_root=Tree)
+    for _ in range(2):
+        for attempt in (lambda: dict(pair.server.root), lambda: list(pair.server.root.ages())):
+            with pytest.raises(TypeError):
+                attempt()
+        pair.result(pair.server.fetch_root())
+
+
 # --- what syntax cannot do --------------------------------------------------------
 
 

@@ -3,15 +3,14 @@ A prompt that types a transcript, as a user would, and compares what comes.
 
 Run as a process of its own, with whatever libraries are on its path::
 
-    python -m tests.seeds.prompt TRANSCRIPT...
+    python -m tests.seeds.prompt TRANSCRIPT... [-- TRANSCRIPT...]...
 
-All transcripts are one session: names are kept. It ends with status 0, or says which
-line gave something else.
+The transcripts up to a ``--`` are one session: names are kept. For each session it
+says ``ok:`` and its number, or ``FAILED:`` and which line gave something else.
 
 What a user does without being told, it does too. It looks again at what changes by
-itself (`res.ready`), waits for what another thread prints, polls again, and writes to
-the watched file once more if the monitor had not had its first look yet. It does not
-type anything twice that a user would not.
+itself (`res.ready`), waits for what another thread prints, polls again, and waits a
+little for a file monitor to have a look at the original file.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from __future__ import annotations
 import ast
 import doctest
 import faulthandler
+import os
 import re
 import select
 import sys
@@ -34,12 +34,14 @@ CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 #: Seconds until it gives up on a line.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
-#: Seconds after which the monitor must have seen that the file was changed.
-NUDGE = 3.0
+#: Seconds in which a monitor that has had its first look notices a change.
+NOTICED = 1.5
 
-AGAIN = re.compile(r"conn\.poll_all\(|print\(mon\)|f\.write\(|f\.flush\(")
+#: Seconds after which it polls once more. (A stock RPyC polls one message at a time.)
+POLLING = 0.1
+POLLS = re.compile(r"conn\.poll_all\(|print\(mon\)")
 
 
 @dataclass
@@ -85,6 +87,8 @@ def normal(text: str) -> str:
     a traceback, empty lines.
     """
     text = re.sub(r"(at )?(0x[0-9a-f]+|#\d+)>", "...>", text)
+    # what a stock RPyC calls the classes that it makes of remote exceptions
+    text = text.replace("_get_exception_class.<locals>.Derived: inv", "ValueError: inv")
     lines = []
     in_stack = False
     for line in text.splitlines():
@@ -102,14 +106,13 @@ class Prompt:
 
     Attributes:
         names: What it has defined.
-        typed: How many steps it has run.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {"__name__": "__main__"}
-        self.typed = 0
         self._printed: list[str] = []  # by whatever thread; appending is atomic
-        self._last_write = ""
+        self._new_monitor = False
+        self._served = False  # by a thread
 
     # -- what stands for sys.stdout
 
@@ -138,7 +141,6 @@ class Prompt:
         try:
             for step in parse(text):
                 self._run(step)
-                self.typed += 1
         finally:
             sys.stdout, sys.displayhook = real
 
@@ -152,48 +154,77 @@ class Prompt:
         except Exception:
             self.write(traceback.format_exc())
 
-    def _matches(self, want: str, more: bool) -> bool:
+    def _check(self, step: Step, want: str, more: bool) -> bool:
+        """
+        Tell whether what was printed is what is to come.
+
+        Args:
+            step: For the error.
+            want: What is to come.
+            more: Whether there may be more, for it was typed more than once.
+
+        Raises:
+            AssertionError: there is an exception that is not expected.
+        """
         got = normal("".join(self._printed))
         if CHECKER.check_output(want, got, FLAGS):
             return True
+        if "Traceback" in got and "Traceback" not in want:
+            raise AssertionError(_difference(step, want, got))
         return more and CHECKER.check_output(f"...{want}...", got, FLAGS)
 
     def _run(self, step: Step) -> None:
+        if ".write(" in step.source and self._new_monitor:
+            self._wait_a_little()
+        self._new_monitor |= "FileMonitor(" in step.source
+        self._served = "bgsrv" in step.source or (self._served and "connect(" not in step.source)
         self._printed.clear()
         self._type(step.source)
-        if ".write(" in step.source:
-            self._last_write = step.source
         if step.quiet:
             self._wait_for_bytes()
         want = normal(step.want)
         looks = _is_look(step.source)
-        again = AGAIN.match(step.source) is not None and "file changed" in want
-        started = nudged = time.monotonic()
-        while not self._matches(want, again and nudged > started):
+        polls = POLLS.match(step.source) is not None and "file changed" in want
+        started = polled = time.monotonic()
+        while not self._check(step, want, polls and polled > started):
             now = time.monotonic()
             if now - started > PATIENCE:
-                got = normal("".join(self._printed))
-                raise AssertionError(f">>> {step.source}\nExpected:\n{want}Got:\n{got}")
+                raise AssertionError(_difference(step, want, normal("".join(self._printed))))
             time.sleep(0.005)
             if looks:
                 self._printed.clear()
                 self._type(step.source)
-            elif again and now - nudged > NUDGE:
-                nudged = now
-                self._type(self._last_write)
-                if not step.source.startswith("f."):
-                    self._wait_for_bytes()
+            elif polls and now - polled > POLLING:
+                polled = now
                 self._type(step.source)
+
+    def _wait_a_little(self) -> None:
+        """
+        Wait until the monitor has looked at the file: until it notices that the file
+        was touched.
+        """
+        self._new_monitor = False
+        for when in range(5):
+            os.utime(self.names["f"].name, (when, when))  # stat results compare by seconds
+            touched = time.monotonic()
+            while time.monotonic() < touched + NOTICED:
+                if "new stat" in "".join(self._printed):
+                    return
+                if not self._served:
+                    self.names["conn"].poll_all()
+                time.sleep(0.005)
+        raise AssertionError("the monitor does not look at the file")
 
     def _wait_for_bytes(self) -> None:
         """
-        Wait until an event must be waiting in the socket.
+        Wait until something is waiting in the socket.
         """
-        conn = self.names["conn"]
-        for _ in range(5):
-            if select.select([conn.fileno()], [], [], NUDGE)[0]:
-                return
-            self._type(self._last_write)
+        if not select.select([self.names["conn"].fileno()], [], [], PATIENCE)[0]:
+            raise AssertionError("no event comes")
+
+
+def _difference(step: Step, want: str, got: str) -> str:
+    return f">>> {step.source}\nExpected:\n{want}Got:\n{got}"
 
 
 def _is_look(source: str) -> bool:
@@ -206,11 +237,22 @@ def main() -> None:
     """
     Type the transcripts that the command line names.
     """
-    faulthandler.dump_traceback_later(60, exit=True)  # a hang shall say where
-    prompt = Prompt()
-    for file in sys.argv[1:]:
-        prompt.run(Path(file).read_text())
-    print(f"{prompt.typed} lines typed, all as expected")
+    faulthandler.dump_traceback_later(90, exit=True)  # a hang shall say where
+    sessions: list[list[str]] = [[]]
+    for word in sys.argv[1:]:
+        if word == "--":
+            sessions.append([])
+        else:
+            sessions[-1].append(word)
+    for number, files in enumerate(sessions):
+        prompt = Prompt()
+        try:
+            for file in files:
+                prompt.run(Path(file).read_text())
+        except AssertionError as problem:
+            print(f"FAILED: {number}\n{problem}", flush=True)
+        else:
+            print(f"ok: {number}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ Byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes.
 A channel never blocks in `send` and `receive_now`; `wait` is where a thread
 sleeps, until bytes can be read, or written if that is asked, or somebody
 interrupts. One thread reads and one writes at a time, and the two may be
-different threads: `Pump` sees to that.
+different threads: `Pump` sees to that. Any thread may end it all by `shutdown`,
+which wakes the others up; `close`, which gives the descriptors back, is for when
+nobody is in it any more.
 """
 
 from __future__ import annotations
@@ -41,29 +43,30 @@ class _Polling:
         self._writing = select.poll()
         self._writing.register(outgoing, select.POLLOUT)
         self._interrupter: tuple[int, int] | None = None
+        self._interrupting = threading.Lock()  # it may be closed meanwhile
 
     def interruptible(self) -> None:
         """
         Make `interrupt` work for waits for bytes that begin from now on.
         """
-        if self._interrupter is None:
-            self._interrupter = os.pipe()
-            for end in self._interrupter:
-                os.set_blocking(end, False)
-            reading = select.poll()
-            reading.register(self._incoming, select.POLLIN)
-            reading.register(self._interrupter[0], select.POLLIN)
-            self._reading = reading
+        with self._interrupting:
+            if self._interrupter is None:
+                self._interrupter = os.pipe()
+                for end in self._interrupter:
+                    os.set_blocking(end, False)
+                for polling in (self._reading, self._both):
+                    polling.register(self._interrupter[0], select.POLLIN)
 
     def interrupt(self) -> None:
         """
         End the wait for bytes of whatever thread is in it, or enters it next.
         """
-        if self._interrupter is not None:
-            try:
-                os.write(self._interrupter[1], b"!")
-            except BlockingIOError:  # it has been told often enough
-                return
+        with self._interrupting:
+            if self._interrupter is not None:
+                try:
+                    os.write(self._interrupter[1], b"!")
+                except BlockingIOError:  # it has been told often enough
+                    return
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
         """
@@ -79,7 +82,7 @@ class _Polling:
         polling = self._both if writable else self._reading
         milliseconds = None if timeout is None else max(0.0, timeout * 1000)
         ready = polling.poll(milliseconds)
-        if self._interrupter is not None and not writable:
+        if self._interrupter is not None:
             for descriptor, _events in ready:
                 if descriptor == self._interrupter[0]:
                     os.read(descriptor, 100)
@@ -92,10 +95,11 @@ class _Polling:
         self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
 
     def _close_interrupter(self) -> None:
-        if self._interrupter is not None:
-            for end in self._interrupter:
-                os.close(end)
-            self._interrupter = None
+        with self._interrupting:
+            if self._interrupter is not None:
+                for end in self._interrupter:
+                    os.close(end)
+                self._interrupter = None
 
 
 class SocketChannel(_Polling):
@@ -137,14 +141,19 @@ class SocketChannel(_Polling):
         except (BlockingIOError, InterruptedError):
             return 0
 
-    def close(self) -> None:
+    def shutdown(self) -> None:
         """
-        Close it; a thread that waits on it wakes up.
+        End it; a thread that waits on it wakes up.
         """
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # not connected any more
-            pass
+            return
+
+    def close(self) -> None:
+        """
+        Give the descriptors back.
+        """
         self._socket.close()
         self._close_interrupter()
 
@@ -205,8 +214,11 @@ class PipeChannel(_Polling):
         super().__init__(incoming, outgoing)
         os.set_blocking(incoming, False)
         os.set_blocking(outgoing, False)
+        self.interruptible()  # a pipe has no other way to wake who waits on it
         self.peer: Any = UNIXAddress("pipe")
         self.host: Any = UNIXAddress("pipe")
+        self._descriptors = {incoming, outgoing}
+        self._ended = False
 
     def fileno(self) -> int:
         """
@@ -218,6 +230,8 @@ class PipeChannel(_Polling):
         """
         Return what has come, ``b""`` at the end, None if nothing has.
         """
+        if self._ended:
+            return b""
         try:
             return os.read(self._incoming, READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -232,15 +246,25 @@ class PipeChannel(_Polling):
         except (BlockingIOError, InterruptedError):
             return 0
 
+    def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
+        """
+        Do as for any channel; return at once when it has ended.
+        """
+        return self._ended or super().wait(timeout, writable=writable)
+
+    def shutdown(self) -> None:
+        """
+        End it; a thread that waits on it wakes up.
+        """
+        self._ended = True
+        self.interrupt()
+
     def close(self) -> None:
         """
-        Close both pipes.
+        Give the descriptors back.
         """
-        for descriptor in {self._incoming, self._outgoing}:
-            try:
-                os.close(descriptor)
-            except OSError:  # closed by whoever opened it
-                continue
+        while self._descriptors:
+            os.close(self._descriptors.pop())
         self._close_interrupter()
 
 

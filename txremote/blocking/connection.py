@@ -95,7 +95,7 @@ class BlockingConnection(BlockingFace):
         Serve until the connection ends.
         """
         try:
-            while not self.closed:
+            while True:  # also what came before the end and has not run yet
                 self._pump.serve(None)
         except EOFError:
             return
@@ -106,8 +106,7 @@ class BlockingConnection(BlockingFace):
         """
         Say good-bye and close. Calls that still wait end with EOFError.
         """
-        if not self.protocol.closed:
-            self._pump.close()
+        self._pump.close()
 
     def __enter__(self) -> BlockingConnection:
         return self

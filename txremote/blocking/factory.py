@@ -7,6 +7,7 @@ calls the service's ``on_connect`` with the connection.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import subprocess
@@ -43,6 +44,8 @@ def _establish(dial: Callable[[], Any], service: Any, config: Config) -> Blockin
             conn._ask(conn.protocol.introduce, CONNECT_TIMEOUT)
         except ConnectionLost:
             if dialect == "5" or conn.protocol.other_dialect != "5":
+                if conn._pump.trouble is not None:  # that is why
+                    raise conn._pump.trouble from None
                 raise
         except BaseException:
             conn.close()
@@ -183,13 +186,32 @@ def connect_pipes(
     config: Config = None,
 ) -> BlockingConnection:
     """
-    Connect over two file objects or descriptors.
+    Connect over two file objects or descriptors, which are the connection's from
+    now on.
+
+    Raises:
+        EOFError: the other side hung up, or speaks another protocol.
     """
-    incoming = input if isinstance(input, int) else input.fileno()
-    outgoing = output if isinstance(output, int) else output.fileno()
-    conn = _establish(lambda: PipeChannel(incoming, outgoing), service, config)
-    conn.kept = (input, output)  # type: ignore[attr-defined]  # they close when collected
-    return conn
+    dialled: list[None] = []
+
+    def dial() -> PipeChannel:
+        if dialled:
+            raise EOFError("the other side speaks RPyC 5, and a pipe cannot be dialled once more")
+        dialled.append(None)
+        return PipeChannel(_take(input), _take(output))
+
+    return _establish(dial, service, config)
+
+
+def _take(stream: Any) -> int:
+    """
+    Return a file's descriptor, as one that no other object will close.
+    """
+    if isinstance(stream, int):
+        return stream
+    descriptor = os.dup(stream.fileno())
+    stream.close()
+    return descriptor
 
 
 def connect_subproc(

@@ -28,7 +28,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -43,7 +46,7 @@ from txremote.errors import AsyncResultTimeout
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import Waitable
-from txremote.refs.face import refuse_in_reactor, stop_iteration
+from txremote.refs.face import check_stack, refuse_in_reactor, stop_iteration
 
 #: Seconds that closing gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0
@@ -136,6 +139,11 @@ class Pump:
         self._items: deque[Callable[[], object]] = deque()
         self._reading = threading.Lock()
         self._sending = threading.Lock()
+        self._closing = threading.Lock()
+        self._draining = threading.Lock()
+        self._timing = threading.Lock()
+        self._timers: list[list[Any]] = []  # a heap of [when, number, function or None]
+        self._numbers = count()
         self._sleeping: deque[Waiter] = deque()
 
     def attach(self, connection: Any) -> None:
@@ -167,6 +175,7 @@ class Pump:
         """
 
         def call() -> None:
+            self._step_aside()
             try:
                 hook(connection.face)
             except Exception as error:
@@ -183,10 +192,11 @@ class Pump:
         Run a threaded method in a thread of its own.
         """
         outcome: Deferred[Any] = Deferred()
+        context = copy_context()  # for current_call()
 
         def run() -> None:
             try:
-                result = call.execute(connection.face)
+                result = context.run(call.execute, connection.face)
             except BaseException:  # it is the peer's to see, whatever it is
                 result = Failure()
             with self.lock:
@@ -249,7 +259,12 @@ class Pump:
         """
         Queue a call, behind what arrived before.
         """
-        self._items.append(lambda: function(*args))
+
+        def call() -> None:
+            self._step_aside()
+            function(*args)
+
+        self._items.append(call)
 
     def present(self, value: Any) -> Any:
         """
@@ -263,10 +278,45 @@ class Pump:
         """
         return monotonic()
 
-    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """
-        Promise nothing: a script notices a time-out when it waits or looks.
+        Arrange for a call by whatever thread waits or polls by then, or next.
         """
+        entry: list[Any] = [monotonic() + seconds, next(self._numbers), function]
+        timers = self._timers
+        with self._timing:
+            for _ in range(2):  # those that were taken back go as new ones come
+                if timers and timers[0][2] is None:
+                    heappop(timers)
+            heappush(timers, entry)
+
+        def take_back() -> None:
+            entry[2] = None
+
+        return take_back
+
+    def _time_left(self, deadline: float | None) -> float | None:
+        """
+        Return for how long a reader may wait.
+        """
+        if self._timers:
+            with self._timing:
+                if self._timers and (deadline is None or self._timers[0][0] < deadline):
+                    deadline = self._timers[0][0]
+        return None if deadline is None else deadline - monotonic()
+
+    def _call_due(self) -> None:
+        """
+        Call what has become due.
+        """
+        timers = self._timers
+        while timers and timers[0][0] <= monotonic():
+            with self._timing:
+                if not timers or timers[0][0] > monotonic():
+                    return
+                function = heappop(timers)[2]
+            if function is not None:
+                function()
 
     # -- calling
 
@@ -287,6 +337,7 @@ class Pump:
             Exception: what the call raised.
         """
         refuse_in_reactor()
+        check_stack()
         waiter = Waiter()
         items = self._items
         deadline = None if timeout is None else monotonic() + timeout
@@ -337,14 +388,15 @@ class Pump:
         refuse_in_reactor()
         deadline = None if timeout is None else monotonic() + timeout
         waiter = Waiter()
-        while True:
-            if self._run_one():
-                self._wake_one()
-                return True
-            if self.connection.closed:
-                raise EOFError(f"the connection has ended: {self.connection.why_ended}")
-            if not self._get_more(waiter, deadline):
-                return self._run_one()
+        try:
+            while not self._run_one():
+                if not self._get_more(waiter, deadline) and self._nothing_left():
+                    if self.connection.closed:
+                        raise EOFError(f"the connection has ended: {self.connection.why_ended}")
+                    return False
+            return True
+        finally:  # whoever woke this thread relied on it
+            self._wake_one()
 
     def run_until(self, waiter: Waiter, deadline: float | None) -> bool:
         """
@@ -366,6 +418,8 @@ class Pump:
                     break
             else:
                 item()
+        if self.connection.closed:
+            self.drain()  # so that the service hears of the end now
         if self._sleeping:
             self._wake_one()
         return waiter.done
@@ -389,6 +443,7 @@ class Pump:
         """
         Run a request and send its answer.
         """
+        self._step_aside()
         went_well, result = work.execute(self.connection.face)
         with self.lock:
             work.finish(went_well, result)
@@ -403,6 +458,8 @@ class Pump:
         Returns:
             Whether to go on; False if the deadline has come.
         """
+        if self._timers:
+            self._call_due()
         if self.connection.has_released:
             with self.lock:
                 self.connection.flush_released()
@@ -413,11 +470,9 @@ class Pump:
                     return True
                 if self.connection.closed:
                     return False
-                self._read(None if deadline is None else deadline - monotonic())
+                self._read(self._time_left(deadline))
             finally:
-                self._reading.release()
-                if self._sleeping:
-                    self._wake_one()
+                self._give_back(self._reading)
             if self.transport.out or self.transport.ending is not None:
                 self.flush(deadline)
         else:
@@ -455,20 +510,43 @@ class Pump:
         if parked is None:
             parked = waiter.parked = threading.Lock()
             parked.acquire()
-        self._sleeping.append(waiter)
-        # Whoever gives the reader's role back, or completes this waiter, looks
-        # at the sleepers after it has done so: what is seen here is in time.
         woken = False
         try:
+            self._sleeping.append(waiter)
+            # Whoever gives the reader's role back, or completes this waiter, looks
+            # at the sleepers after it has done so: what is seen here is in time.
             if not (self._items or waiter.done) and self._reading.locked():
                 left = -1 if deadline is None else max(0.0, deadline - monotonic())
                 woken = parked.acquire(timeout=left)
-        finally:  # also where Ctrl-C ended the sleep
-            if not woken:
-                try:
-                    self._sleeping.remove(waiter)
-                except ValueError:  # somebody took it out to wake it, and will
-                    parked.acquire()
+        except BaseException:  # Ctrl-C: this wait is over
+            try:
+                self._sleeping.remove(waiter)
+            except ValueError:  # it was woken, and passes that on
+                self._wake_one()
+            raise
+        if not woken:
+            try:
+                self._sleeping.remove(waiter)
+            except ValueError:  # somebody took it out to wake it, and will
+                parked.acquire()
+
+    def _give_back(self, role: threading.Lock) -> None:
+        """
+        Give up being the reader, or the sender.
+        """
+        role.release()
+        if self.connection.closed:
+            self._close_channel()
+        if self._sleeping:
+            self._wake_one()
+
+    def _step_aside(self) -> None:
+        """
+        See to it that another thread looks at what comes: this one is about to
+        run somebody's code, for as long as that takes.
+        """
+        if self._sleeping:
+            self._wake_one()
 
     def _wake_one(self) -> None:
         try:
@@ -510,7 +588,7 @@ class Pump:
                 if not self._send(deadline):
                     return
             finally:
-                self._sending.release()
+                self._give_back(self._sending)
         if self.transport.ending is not None and not self.connection.closed:
             self._lost(self.transport.ending)
 
@@ -530,13 +608,29 @@ class Pump:
             try:
                 sent = self._channel.send(chunk)
             except OSError as error:
-                self._lost(TwistedConnectionLost(str(error)))
+                self._broken(error)
                 return False
             if sent < len(chunk):
                 out.appendleft(memoryview(chunk)[sent:])
                 if not sent and not self._wait_to_send(deadline):
                     return False
         return True
+
+    def _broken(self, error: OSError) -> None:
+        """
+        End the connection, for nothing can be sent any more. What the peer said
+        before may tell why: an RPyC 5 hangs up on what it does not understand.
+        """
+        if not self._reading.acquire(blocking=False):
+            return  # whoever reads comes to the end
+        try:
+            while not self.connection.closed and self._channel.wait(0):
+                self._take_in()
+        except (OSError, ValueError):  # closed by another thread
+            return
+        finally:
+            self._give_back(self._reading)
+        self._lost(TwistedConnectionLost(str(error)))
 
     def _wait_to_send(self, deadline: float | None) -> bool:
         left = None if deadline is None else deadline - monotonic()
@@ -552,8 +646,7 @@ class Pump:
         except (OSError, ValueError):  # closed by another thread
             return False
         finally:
-            self._reading.release()
-            self._wake_one()
+            self._give_back(self._reading)
         return not self.connection.closed
 
     # -- ending
@@ -564,8 +657,23 @@ class Pump:
                 return
             self.transport.out.clear()
             self.connection.connectionLost(Failure(reason))
-        self._channel.close()
+        self._channel.shutdown()
+        self._close_channel()
         for _ in range(len(self._sleeping)):
+            self._wake_one()
+
+    def _close_channel(self) -> None:
+        """
+        Close the channel when nobody is in it any more: its descriptors may be
+        another file's from then on. Who is in it calls this on leaving.
+        """
+        with self._closing:
+            if self._reading.acquire(blocking=False):
+                if self._sending.acquire(blocking=False):
+                    self._channel.close()
+                    self._sending.release()
+                self._reading.release()
+        if self._sleeping:  # it met the reader's role taken
             self._wake_one()
 
     def close(self) -> None:
@@ -579,5 +687,15 @@ class Pump:
                 self.connection.close().addErrback(lambda _failure: None)
         self.flush(monotonic() + CLOSE_TIMEOUT)
         self._lost(ConnectionDone())
-        while self._run_one():  # what was waiting hears of the end
-            continue
+        self.drain()
+
+    def drain(self) -> None:
+        """
+        Run what is left when the connection has ended.
+        """
+        if self._draining.acquire(blocking=False):  # else it is being done
+            try:
+                while self._run_one():  # what was waiting hears of the end
+                    continue
+            finally:
+                self._draining.release()

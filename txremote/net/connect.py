@@ -4,15 +4,18 @@ Calling: `connect`.
 RPyC never negotiates its version, so a client has to find its server's. It asks
 for the root in the dialect of RPyC 6. A server of RPyC 5 answers that with a
 good-bye in its own dialect and hangs up; the client dials once more and speaks
-that. A txremote server answers in whatever it is asked in.
+that. RPyC 5's thread pool server says nothing at all, so after a while a second
+connection asks in RPyC 5's dialect, and whoever answers first is kept. A txremote
+server answers in whatever it is asked in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -60,27 +63,122 @@ class _DialingFactory(Factory):
         )
 
 
-async def _dial(
-    endpoint: IStreamClientEndpoint,
-    reactor: Any,
-    service: Any,
-    config: ConnectionConfig,
-    dialect: str,
-) -> Connection:
-    spoken = "6" if dialect == "auto" else dialect
-    connection = await endpoint.connect(_DialingFactory(reactor, service, config, spoken))
-    assert isinstance(connection, Connection)
+#: Seconds that ``dialect="auto"`` gives a server to answer in the dialect of RPyC
+#: 6, before it asks in that of RPyC 5 as well, on a second connection.
+PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class _Call:
+    """
+    What is dialled, and with what.
+    """
+
+    endpoint: IStreamClientEndpoint
+    reactor: Any
+    service: Any
+    config: ConnectionConfig
+
+    async def dial(self, dialect: str) -> Connection:
+        """
+        Connect, and speak one dialect.
+        """
+        connection = await self.open(dialect)
+        return await _introduced(connection)
+
+    async def open(self, dialect: str) -> Connection:
+        """
+        Connect, and say nothing yet.
+        """
+        factory = _DialingFactory(self.reactor, self.service, self.config, dialect)
+        connection = await self.endpoint.connect(factory)
+        assert isinstance(connection, Connection)
+        return connection
+
+    async def find(self) -> Connection:
+        """
+        Connect, and find out what the server speaks.
+        """
+        connection = await self.open("6")
+        answer = Deferred.fromCoroutine(_introduced(connection))
+        try:
+            soon = await _within(answer, self.reactor, PATIENCE)
+        except ConnectionLost:
+            if connection.other_dialect is None:
+                raise
+            return await self.dial(connection.other_dialect)
+        except CancelledError:
+            answer.addErrback(lambda _failure: None)
+            answer.cancel()
+            raise
+        if soon is not None:
+            return soon
+        # Not a word: a thread pool of RPyC 5 logs what it cannot read and waits
+        # for more. It may as well be a busy server of RPyC 6.
+        return await _first_of(answer, Deferred.fromCoroutine(self.dial("5")))
+
+
+async def _introduced(connection: Connection) -> Connection:
     try:
         return await connection.introduce(separately=is_tls(connection.transport))
-    except ConnectionLost:
-        other = connection.other_dialect
-        if dialect != "auto" or other is None:
-            raise
-        return await _dial(endpoint, reactor, service, config, other)
     except BaseException:  # a time-out or a cancellation included: leave nothing open
         transport: Any = connection.transport
         transport.abortConnection()
         raise
+
+
+def _within(
+    deferred: Deferred[Connection], reactor: Any, seconds: float
+) -> Deferred[Connection | None]:
+    """
+    Return a Deferred that takes another's result if it comes within some
+    seconds. If not it fires with None, and the other keeps its result.
+    """
+    timer: Any = None
+    soon: Deferred[Connection | None] = Deferred(lambda _soon: timer.cancel())
+
+    def fired(result: Any) -> Any:
+        if soon.called:
+            return result
+        timer.cancel()
+        soon.callback(result)
+        return None
+
+    timer = reactor.callLater(seconds, soon.callback, None)
+    deferred.addBoth(fired)
+    return soon
+
+
+def _first_of(first: Deferred[Connection], second: Deferred[Connection]) -> Deferred[Connection]:
+    """
+    Return a Deferred of the first that succeeds; the other is cancelled. If none
+    does, it fails as the first did.
+    """
+    both = (first, second)
+    failures: dict[int, Failure] = {}
+
+    def cancelled(_found: Deferred[Connection]) -> None:
+        for one in both:
+            one.cancel()
+
+    found: Deferred[Connection] = Deferred(cancelled)
+
+    def succeeded(connection: Connection, index: int) -> None:
+        if found.called:
+            transport: Any = connection.transport
+            transport.abortConnection()
+        else:
+            found.callback(connection)
+            both[1 - index].cancel()
+
+    def failed(failure: Failure, index: int) -> None:
+        failures[index] = failure
+        if len(failures) == 2 and not found.called:
+            found.errback(failures[0])
+
+    for index, one in enumerate(both):
+        one.addCallbacks(succeeded, failed, (index,), {}, (index,))
+    return found
 
 
 def connect(
@@ -122,7 +220,8 @@ def connect(
     check_service(service)
     switches = config_of(service, make_config(config))
     where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    dialling = Deferred.fromCoroutine(_dial(where, reactor, service, switches, dialect))
+    call = _Call(where, reactor, service, switches)
+    dialling = Deferred.fromCoroutine(call.find() if dialect == "auto" else call.dial(dialect))
     if timeout is not None:
         given = timeout
 

@@ -29,10 +29,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.errors import AsyncResultTimeout
+from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.refs.asyncresult import AsyncResult, Waitable, in_reactor, later
-from txremote.refs.face import BlockingFace, refuse_in_reactor, stop_iteration
+from txremote.refs.asyncresult import AsyncResult, Waitable, in_reactor, is_reactor_thread, later
+from txremote.refs.face import BlockingFace, check_stack, stop_iteration, would_block
 
 _log = Logger("txremote")
 
@@ -113,7 +113,7 @@ class Lane:
         except TooManyThreads:
             with self._lock:
                 self._owned = False
-                self._items.pop()
+                self._items.remove(item)
             raise
 
     def _wake(self) -> bool:
@@ -124,13 +124,6 @@ class Lane:
         if waiting:
             waiting[-1].awake.release()
         return bool(waiting)
-
-    def clear(self) -> None:
-        """
-        Drop what has not been run: the connection has ended.
-        """
-        with self._lock:
-            self._items.clear()
 
     def _run(self) -> None:
         """
@@ -145,7 +138,10 @@ class Lane:
                         self._owned = False
                         return
                     item = self._items.popleft()
-                item()
+                try:
+                    item()
+                except BaseException:  # SystemExit in a callback, say: the lane goes on
+                    _log.failure("what ran in a lane failed")
         finally:
             lanes.pop()
 
@@ -217,7 +213,10 @@ class WorkerFace(BlockingFace):
         self._lane = lane
 
     def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
-        refuse_in_reactor()
+        self._refuse_in_reactor()
+        check_stack()
+        if self.protocol.closed:  # its reactor may have ended, too
+            raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
         wait = Wait()
         ordered = self._lane in _lanes_here()
         sent: list[Deferred[Any]] = []
@@ -247,6 +246,10 @@ class WorkerFace(BlockingFace):
             raise stop_iteration(error)
         return result
 
+    def _refuse_in_reactor(self) -> None:
+        if is_reactor_thread(self._reactor):
+            raise would_block()
+
     def _wait_for(self, wait: Wait, timeout: float | None) -> bool:
         """
         Wait, and run what comes in the lanes meanwhile.
@@ -263,8 +266,9 @@ class WorkerFace(BlockingFace):
         here = _lanes_here()
         # whether this thread is in it, for each lane; the innermost comes first
         lanes = dict.fromkeys(reversed(here), True) if pooled else {}
-        if pooled and self._lane is not None:
-            lanes.setdefault(self._lane, False)
+        outside = self._lane if pooled and self._lane not in lanes else None
+        if outside is not None:
+            lanes[outside] = False
         for lane, inside in lanes.items():
             lane.enter(wait, inside)
         if pooled:
@@ -283,15 +287,23 @@ class WorkerFace(BlockingFace):
                     wait.awake.acquire(timeout=left)
                     continue
                 self._workers.end_wait()
+                # For as long as this takes, nobody is to rely on this thread for
+                # the lane that it has only offered to step into.
+                if outside is not None:
+                    outside.leave(wait, False)
                 # run in here: calls nest, and each frame of ours is one less
                 # for them
                 here.append(lane)
                 try:
                     item()
+                except BaseException:  # SystemExit in a callback, say: no affair of ours
+                    _log.failure("what ran in a lane failed")
                 finally:
                     here.pop()
                     if not inside:
                         lane.give_back()
+                    if outside is not None:
+                        outside.enter(wait, False)
                     self._workers.begin_wait()
         finally:
             if pooled:
@@ -403,8 +415,8 @@ class LaneDriver:
         """
         Wait in this thread, serving lanes.
         """
-        refuse_in_reactor()
         face = self._face
+        face._refuse_in_reactor()
         ordered = face._lane in _lanes_here()
         wait = Wait()
 

@@ -17,6 +17,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from twisted.logger import Logger
+
+_log = Logger("txremote")
+
 #: Seconds that a thread waits for something to do before it ends.
 IDLE_TIMEOUT = 5.0
 
@@ -135,7 +139,10 @@ class WorkerPool:
             worker.called.clear()
             task = worker.task
             while task is not None:
-                task()
+                try:
+                    task()
+                except BaseException:  # whatever it is, it must not cost the pool a thread
+                    _log.failure("a task of a worker thread failed")
                 task = self._next(worker)
 
     def _next(self, worker: _Worker) -> Task | None:

@@ -41,9 +41,23 @@ class Clock(Protocol):
 class _Call(Deferred[Any]):
     """
     The Deferred of a call, which knows the call's number.
+
+    It cannot be iterated. A plain Deferred gives itself for ever, so that
+    ``dict(reference)``, which calls ``reference.keys()``, would fill the memory.
     """
 
     number: int
+
+    __iter__ = None  # type: ignore[assignment]
+
+
+def answered(result: Any) -> Deferred[Any]:
+    """
+    Return the Deferred of a call that needed no request.
+    """
+    deferred = _Call()
+    deferred.callback(result)
+    return deferred
 
 
 class PendingCalls:

@@ -40,7 +40,7 @@ from txremote.errors import (
     RemoteProtocolError,
 )
 from txremote.peer.access import AccessPolicy
-from txremote.peer.calls import Clock, PendingCalls
+from txremote.peer.calls import Clock, PendingCalls, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
@@ -312,7 +312,7 @@ class Connection(Protocol):
         Return a Deferred of the peer's service, asking for it if need be.
         """
         if self._root is not None:
-            return succeed(self._root)
+            return answered(self._root)
 
         def fetched(root: Any) -> Any:
             self._root = root
@@ -443,7 +443,6 @@ class Connection(Protocol):
             return self.send_call(reference, names[:-1], None, {}).addCallback(go)
         if args is None and len(names) == 1:
             return self._request(HANDLE_GETATTR, (reference, names[0]), self._timeout())
-        body: list[bytes] = []
         try:
             heads = reference._heads
             head = heads.get(names)
@@ -451,7 +450,7 @@ class Connection(Protocol):
                 head = _call_head(reference, names)
                 if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
                     heads[names] = head
-            body.append(head)
+            body = [head]
             if args is None:
                 self._tables.box(body, None, ())
             elif kwargs:
@@ -663,7 +662,8 @@ class Connection(Protocol):
         except (IndexError, struct.error):
             error: Exception = truncated(data)
         except (RemoteProtocolError, KeyError) as problem:
-            error = problem
+            # in its frames are references, which whoever keeps the error would keep
+            error = problem.with_traceback(None)
         except RecursionError:
             error = _no_stack()
         else:

@@ -92,6 +92,18 @@ def _export(serving: Serving, obj: Any) -> Export:
     return export
 
 
+def _number(serving: Serving, obj: Any) -> int:
+    """
+    Return an object's export number; 0 for one that the peer gave back while its
+    request was waiting in a lane.
+    """
+    export = serving.tables.exports.of(obj)
+    if export is None:
+        serving.policy.check_reference(obj)
+        return 0
+    return export.number
+
+
 def _ping(serving: Serving, data: Any = None) -> Any:
     return data
 
@@ -136,47 +148,73 @@ def _delattr(serving: Serving, obj: Any, name: Any) -> None:
     serving.policy.delete(obj, name)
 
 
+def _named(pairs: Any) -> dict[str, Any]:
+    """
+    Return the named arguments of a call.
+
+    Only tuples are looked into, here and where ``args`` are: anything else that
+    can be iterated is an object, whose policy would not have been asked.
+    """
+    if type(pairs) is not tuple:
+        raise TypeError("named arguments come as a tuple of pairs")
+    for pair in pairs:
+        if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not str:
+            raise TypeError("named arguments come as pairs of a str and a value")
+    return dict(pairs)
+
+
+def _no_arguments() -> TypeError:
+    return TypeError("the arguments of a call come as a tuple")
+
+
 def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
     function = serving.policy.callable(obj)
+    if type(args) is not tuple:
+        raise _no_arguments()
     if type(function) is ThreadedMethod:
-        return ThreadedCall(function, args, dict(kwargs))
-    return function(*args, **dict(kwargs))
+        return ThreadedCall(function, args, _named(kwargs))
+    return function(*args, **_named(kwargs))
 
 
 def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any = ()) -> Any:
     function = _reach(serving, obj, name)
+    if type(args) is not tuple:
+        raise _no_arguments()
     if type(function) is ThreadedMethod:
-        return ThreadedCall(function, args, dict(kwargs))
+        return ThreadedCall(function, args, _named(kwargs))
     # in here, for calls nest, and each frame of ours is one less for them
-    return function(*args, **dict(kwargs)) if kwargs else function(*args)
+    plain = type(kwargs) is tuple and not kwargs
+    return function(*args) if plain else function(*args, **_named(kwargs))
 
 
 def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = ()) -> Any:
     if type(names) is not tuple:
         raise TypeError("CALLPATH takes a tuple of names")
+    if args is not None and type(args) is not tuple:
+        raise _no_arguments()
     for position, name in enumerate(names):
         if type(obj) is RemoteReference:
             # the rest of the path is at a third peer
             rest = names[position:]
-            return obj._call(rest, args, dict(kwargs))
+            return obj._call(rest, args, _named(kwargs))
         obj = _reach(serving, obj, name)
     if args is None:
         return obj
     if type(obj) is ThreadedMethod:
-        return ThreadedCall(obj, args, dict(kwargs))
-    return obj(*args, **dict(kwargs)) if names else _call(serving, obj, args, kwargs)
+        return ThreadedCall(obj, args, _named(kwargs))
+    return obj(*args, **_named(kwargs)) if names else _call(serving, obj, args, kwargs)
 
 
 def _repr(serving: Serving, obj: Any) -> str:
-    return serving.policy.repr(obj, _export(serving, obj).number)
+    return serving.policy.repr(obj, _number(serving, obj))
 
 
 def _str(serving: Serving, obj: Any) -> str:
-    return serving.policy.repr(obj, _export(serving, obj).number, str)
+    return serving.policy.repr(obj, _number(serving, obj), str)
 
 
 def _hash(serving: Serving, obj: Any) -> int:
-    return serving.policy.hash(obj, _export(serving, obj).number)
+    return serving.policy.hash(obj, _number(serving, obj))
 
 
 def _cmp(serving: Serving, obj: Any, other: Any, operator: Any = "__cmp__") -> Any:
@@ -220,10 +258,11 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
 def _buffiter(serving: Serving, obj: Any, count: Any) -> tuple[Any, ...]:
     if type(count) is not int or count < 1:
         raise ValueError(f"a chunk of {count!r} items")
-    export = _export(serving, obj)
+    serving.policy.check_reference(obj)
+    export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
     advance = serving.policy.get(obj, "__next__")
     del advance  # only the permission: islice calls the type's own
-    if export.trouble is not None:
+    if export is not None and export.trouble is not None:
         trouble, export.trouble = export.trouble, None
         raise trouble
     items: list[Any] = []
@@ -234,13 +273,16 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> tuple[Any, ...]:
         # the items before it must not be lost: they go now, it goes next
         if not items:
             raise
-        export.trouble = trouble
+        if export is not None:
+            export.trouble = trouble
     return tuple(items)
 
 
 def _oldslicing(
     serving: Serving, obj: Any, attempt: Any, fallback: Any, start: Any, stop: Any, args: Any
 ) -> Any:
+    if type(args) is not tuple:
+        raise _no_arguments()
     try:
         return _reach(serving, obj, attempt)(slice(start, stop), *args)
     except Exception:  # any refusal of a slice leads to the older method
@@ -284,6 +326,10 @@ def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
 
 
 def _release(serving: Serving, pairs: Any) -> None:
+    if type(pairs) is not tuple or any(
+        type(pair) is not tuple or len(pair) != 2 for pair in pairs
+    ):
+        raise TypeError("RELEASE takes a tuple of pairs")
     problems = []
     for pack, count in pairs:
         try:

@@ -272,8 +272,24 @@ class InboundCalls:
         if issubclass(kind, asyncio.Future):
             return Deferred.fromFuture(result)
         if kind is AsyncResult:
-            return result.deferred
+            return self._of_result(result)
         return result
+
+    def _of_result(self, result: AsyncResult) -> Deferred[Any]:
+        """
+        Return a Deferred for an AsyncResult, fired in this connection's context;
+        the result's callbacks may run in any thread.
+        """
+        if not result.pending:
+            return result.deferred
+        waiting: Deferred[Any] = Deferred()
+
+        def fire() -> None:
+            if not waiting.called:
+                result.deferred.chainDeferred(waiting)
+
+        result.add_callback(lambda _result: self._runner.submit(fire))
+        return waiting
 
     # -- answers
 

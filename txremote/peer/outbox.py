@@ -29,6 +29,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from txremote.wire.brine import dump_int
+from txremote.wire.consts import MSG_REPLY
 from txremote.wire.framing import compress_frame, frame_chunks
 from txremote.wire.messages import Dialect, reply_head
 
@@ -165,7 +166,7 @@ class Outbox:
         if self.dialect is None:
             self._held.append((number, body))
         else:
-            self._write(frame_chunks(self.dialect.request + dump_int(number), body))
+            self.write(frame_chunks(self.dialect.request + dump_int(number), body))
 
     def answer(self, kind: int, number: int, sender: int, body: list[bytes]) -> None:
         """
@@ -180,8 +181,13 @@ class Outbox:
         Raises:
             NotSendable: it is too long for a frame.
         """
-        assert self.dialect is not None  # it is known by whoever was asked
-        self._write(frame_chunks(reply_head(self.dialect, kind, number, sender), body))
+        dialect = self.dialect
+        assert dialect is not None  # it is known by whoever was asked
+        if dialect.bound:
+            head = reply_head(dialect, kind, number, sender)
+        else:  # the same without the call
+            head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
+        self.write(frame_chunks(head, body))
 
     def cork(self) -> None:
         """
@@ -205,7 +211,10 @@ class Outbox:
             if self.push is not None and not self._full:
                 self.push()
 
-    def _write(self, frame: bytes) -> None:
+    def write(self, frame: bytes) -> None:
+        """
+        Write a frame, or gather it.
+        """
         transport = self._transport
         if transport is None:
             return

@@ -19,8 +19,15 @@ from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.wire.boxing import LOCAL_REF_HEAD, box_into, load_key
-from txremote.wire.brine import Budget
+from txremote.wire.boxing import (
+    LOCAL_REF_HEAD,
+    SENDABLE_DEPTH,
+    VALUE_HEAD,
+    box_into,
+    box_mixed_into,
+    load_key,
+)
+from txremote.wire.brine import Budget, Undumpable, dump_into
 from txremote.wire.limits import DEFAULT_LIMITS
 
 _NOT_VALUES: dict[type, str] = {
@@ -57,10 +64,17 @@ class ReferenceTables:
         """
         if self._boxed:
             self._boxed = []
+        mark = len(out)
+        out.append(VALUE_HEAD)
         try:
-            box_into(out, value, self)
-            for another in more:
-                box_into(out, another, self)
+            try:
+                dump_into(out, value, SENDABLE_DEPTH)
+            except Undumpable:  # something in it goes by reference
+                del out[mark:]
+                box_mixed_into(out, value, self)
+            if more:
+                for another in more:
+                    box_into(out, another, self)
         except NotSendable:
             self.take_back()
             raise

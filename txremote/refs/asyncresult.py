@@ -203,15 +203,27 @@ def is_reactor_thread(reactor: Any) -> bool:
     Twisted knows the thread of one reactor, the program's; one that is run
     beside it says itself where (``io_thread``).
     """
-    thread = getattr(reactor, "io_thread", None) or threadable.ioThread
-    return thread is not None and thread == threading.get_ident()
+    return _thread_of(reactor) == threading.get_ident()
+
+
+def may_call_here(reactor: Any) -> bool:
+    """
+    Tell whether this is the thread that a reactor runs in, or it has none yet.
+    """
+    thread = _thread_of(reactor)
+    return thread is None or thread == threading.get_ident()
+
+
+def _thread_of(reactor: Any) -> int | None:
+    thread: int | None = getattr(reactor, "io_thread", None) or threadable.ioThread
+    return thread
 
 
 def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
     """
     Call a function in a reactor's thread: now, if this is it or none runs.
     """
-    if is_reactor_thread(reactor) or threadable.ioThread is None:
+    if may_call_here(reactor):
         function()
     else:
         reactor.callFromThread(function)

@@ -247,7 +247,11 @@ class BlockingFace:
                 listed_are_reachable=known_type or self.protocol.is_txremote,
             )
             self._classes[key] = kind
-        return reference._set_netref(kind(self, reference))  # type: ignore[no-any-return]
+        made = kind(self, reference)
+        with _naming:  # another thread may just be making one, too
+            known = reference._netref
+            found = known() if known is not None else None
+            return found if found is not None else reference._set_netref(made)  # type: ignore[no-any-return]
 
     def plain(self, value: Any) -> Any:
         """
@@ -284,6 +288,31 @@ class BlockingFace:
         return _copied(netref, {})
 
 
+# Reentrant, for garbage collection may run somebody's __del__ in the middle.
+_naming = threading.RLock()
+
+# A call further down the stack than this has a look at how much is left of it.
+_DEEP = 300
+_HEADROOM = 80
+
+
+def check_stack() -> None:
+    """
+    Raise RecursionError here, where it does no harm: further on, a frame may be
+    half way between the queue and the socket.
+    """
+    try:
+        sys._getframe(_DEEP)
+    except ValueError:  # the stack is not that deep
+        return
+    _descend(_HEADROOM)
+
+
+def _descend(frames: int) -> None:
+    if frames:
+        _descend(frames - 1)
+
+
 def refuse_in_reactor() -> None:
     """
     Raise `WouldBlockReactor` in the thread of a running reactor.
@@ -292,10 +321,17 @@ def refuse_in_reactor() -> None:
         return
     reactor = sys.modules.get("twisted.internet.reactor")
     if reactor is not None and getattr(reactor, "running", False):
-        raise WouldBlockReactor(
-            "a blocking call in the reactor's thread would stop the reactor: use "
-            "txremote.connect() there, or reactor.callInThread()"
-        )
+        raise would_block()
+
+
+def would_block() -> WouldBlockReactor:
+    """
+    Return the exception for a blocking call in a reactor's thread.
+    """
+    return WouldBlockReactor(
+        "a blocking call in the reactor's thread would stop the reactor: use "
+        "txremote.connect() there, or reactor.callInThread()"
+    )
 
 
 def _pair(address: Any) -> Any:

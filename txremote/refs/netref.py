@@ -241,6 +241,10 @@ class NetrefMethod:
         return owner.____conn__.sync_request(HANDLE_GETATTR, owner, self.____name__)
 
     @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self.____fetch__().__doc__
+
+    @property
     def ____conn__(self) -> Any:
         return self.____owner__.____conn__
 
@@ -290,7 +294,8 @@ def _local_class(pack: IdPack) -> Any:
     module_name, _dot, class_name = name.rpartition(".")
     if name in sys.modules:
         return types.ModuleType
-    found = getattr(sys.modules.get(module_name), class_name, None)
+    # not by getattr: a module may have a __getattr__ that imports more
+    found = getattr(sys.modules.get(module_name), "__dict__", {}).get(class_name)
     return found if isinstance(found, type) else None
 
 

@@ -191,6 +191,7 @@ class RemotePath(_Remote):
         return f"<RemotePath {'.'.join(self._names) or '(root)'} of {self._base!r}>"
 
 
+_new_path = object.__new__
 _set_base = RemotePath.__dict__["_base"].__set__
 _set_names = RemotePath.__dict__["_names"].__set__
 
@@ -256,7 +257,10 @@ class RemoteReference(_Remote):
     def __getattr__(self, name: str) -> RemotePath:
         if name[:1] == "_":
             raise _private(self, name)
-        return RemotePath(self, (name,))
+        path = _new_path(RemotePath)  # as its __init__ would, without the call
+        _set_base(path, self)
+        _set_names(path, (name,))
+        return path
 
     def __call__(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """

@@ -44,6 +44,10 @@ TUPLE_HEAD = b"\x11\x52"
 LOCAL_REF_HEAD = b"\x11\x53"
 REMOTE_REF_HEAD = b"\x11\x54"
 
+#: What is sent nests less deep than what is read by default: the arguments of a
+#: call stand within a tuple of their own.
+SENDABLE_DEPTH = DEFAULT_LIMITS.max_depth - 1
+
 EMPTY_TUPLE = VALUE_HEAD + b"\x02"
 
 
@@ -86,13 +90,18 @@ def box_into(out: list[bytes], value: Any, references: References) -> None:
     mark = len(out)
     out.append(VALUE_HEAD)
     try:
-        dump_into(out, value)
+        dump_into(out, value, SENDABLE_DEPTH)
     except Undumpable:
         del out[mark:]
-    else:
-        return
+        box_mixed_into(out, value, references)
+
+
+def box_mixed_into(out: list[bytes], value: Any, references: References) -> None:
+    """
+    Append a value that brine does not carry whole. Raises as `box_into` does.
+    """
     if type(value) is tuple:
-        out.extend(_box_tuple(value, references, DEFAULT_LIMITS.max_depth)[1])
+        out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
     else:
         out.append(references.box_reference(value))
 

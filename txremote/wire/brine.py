@@ -131,9 +131,8 @@ def dump_int(value: int) -> bytes:
     Raises:
         NotSendable: it has more decimal digits than Python will print.
     """
-    found = IMMEDIATE_INTS.get(value)
-    if found is not None:
-        return found
+    if -48 <= value <= 159:
+        return IMMEDIATE_INTS[value]
     try:
         text = b"%d" % value
     except ValueError:
@@ -333,6 +332,8 @@ def load_items(
     if budget.counted:
         budget.take(count)
     depth -= 1
+    # ints shorter than that need no more than a look at their digits
+    shortest = min(19, budget.digits + 1)
     items: list[Any] = []
     append = items.append
     for _ in range(count):
@@ -350,7 +351,11 @@ def load_items(
         elif tag == 0x16:
             start = pos + 2
             pos = start + data[pos + 1]
-            append(_load_int(data, start, pos, budget))
+            text = data[start:pos]
+            if pos - start < shortest and text.isdigit():
+                append(int(text))
+            else:
+                append(_load_int(data, start, pos, budget))
         elif 0x10 <= tag <= 0x13:
             item, pos = load_items(data, pos + 1, tag - 0x0F, depth, budget)
             append(item)

@@ -126,6 +126,11 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
         RemoteProtocolError: it is none in this dialect.
         IndexError, struct.error: the payload ended before its arguments.
     """
+    if dialect is DIALECT_6 and data[1] == 0x11 and data[2] == 0x16 and 0 < data[0] < 4:
+        end = 4 + data[3]  # the common case, in one go
+        digits = data[4:end]
+        if len(digits) < 19 and digits.isdigit():
+            return data[0], int(digits), end, 0
     pos = 0
     sender = 0
     if dialect.bound:
@@ -141,15 +146,9 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
         raise RemoteProtocolError(f"no (kind, seq, args) tuple at byte {pos}")
     if not MSG_REQUEST <= kind <= MSG_EXCEPTION:
         raise RemoteProtocolError(f"unknown message kind {kind}")
-    pos += 2
-    if data[pos] == 0x16:  # the common case, without a call
-        end = pos + 2 + data[pos + 1]
-        digits = data[pos + 2 : end]
-        if len(digits) < 19 and digits.isdigit():
-            return kind, int(digits), end, sender
-    seq, end = load_value(data, pos, 1, budget)
+    seq, end = load_value(data, pos + 2, 1, budget)
     if type(seq) is not int:
-        raise RemoteProtocolError(f"a sequence number that is no int at byte {pos}")
+        raise RemoteProtocolError(f"a sequence number that is no int at byte {pos + 2}")
     return kind, seq, end, sender
 
 

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
-from twisted.python import threadable
 
 from txremote.classic import opens_everything
 from txremote.net.listen import ServingFactory, refuse_classic
@@ -36,6 +36,9 @@ class PrivateReactor(_BaseReactor):
         io_thread: The thread it runs in, or None.
     """
 
+    # Twisted notes the thread of one reactor, which the program's own must stay
+    _registerAsIOThread = False
+
     def __init__(self) -> None:
         self.io_thread: int | None = None
         super().__init__()  # type: ignore[no-untyped-call]
@@ -44,14 +47,12 @@ class PrivateReactor(_BaseReactor):
         """
         Run until it is stopped, in this thread.
         """
-        before = threadable.ioThread
         self.io_thread = threading.get_ident()
         try:
             in_main = threading.current_thread() is threading.main_thread()
             self.run(installSignalHandlers=in_main)
         finally:
             self.io_thread = None
-            threadable.ioThread = before
 
 
 class ThreadedServer:
@@ -115,6 +116,7 @@ class ThreadedServer:
         self._factory = ServingFactory(self._reactor, service, config, True)
         self._backlog = backlog
         self._listening: Any = None
+        self._problem: BaseException | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self.service = service
@@ -135,10 +137,16 @@ class ThreadedServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bind(found[0][4])
         self.host, self.port = self._socket.getsockname()[:2]
+        if opens_everything(service) and not is_local(_address(self._socket)):
+            self._socket.close()
+            refuse_classic()
 
     def _bind(self, address: Any) -> None:
         try:
             self._socket.bind(address)
+            # now, for on some systems only this tells that the port is taken;
+            # who connects before start() waits for it
+            self._socket.listen(self._backlog)
         except OSError:
             self._socket.close()
             raise
@@ -162,18 +170,17 @@ class ThreadedServer:
             self.active = False
             self._socket.close()
             self._stopped.set()
+        if self._problem is not None:
+            raise self._problem
 
     def _serve(self) -> None:
         try:
-            self._socket.listen(self._backlog)
             self._socket.setblocking(False)
             adopt: Any = self._reactor.adoptStreamPort
             self._listening = adopt(self._socket.fileno(), self._socket.family, self._factory)
-            if opens_everything(self.service) and not is_local(self._listening.getHost()):
-                refuse_classic()
-        except BaseException:
+        except BaseException as problem:
+            self._problem = problem
             self._reactor.stop()
-            raise
 
     def close(self) -> None:
         """
@@ -207,3 +214,8 @@ class ThreadedServer:
         The open connections.
         """
         return set(self._factory.connections)
+
+
+def _address(sock: socket.socket) -> Any:
+    kind = IPv6Address if sock.family == socket.AF_INET6 else IPv4Address
+    return kind("TCP", *sock.getsockname()[:2])
