@@ -182,10 +182,12 @@ def by_hand(
     remote = accept(SocketChannel(there), remote_service)
     serving = rpyc.BgServingThread(remote)
     conn = _establish(lambda: SocketChannel(here), service, None)
+    known = conn.root  # its methods are asked for now
     serving.stop()
     try:
         yield conn, remote
     finally:
+        del known
         conn.close()
         remote.close()
 
