@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
 from tests.peer.tools import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
-from txremote import RemoteReference, Service, exposed
+from txremote import RemoteReference, Service, exposed, get_remote
 from txremote.errors import ConnectionLost
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_CALLATTR, HANDLE_CALLPATH, HANDLE_RELEASE
@@ -209,3 +209,53 @@ def test_it_works_with_stock_peers_at_either_end() -> None:
     pair = pair_with_stock_client(Numbers, client_root=Numbers)
     assert run(pair, collect(pair.server.root.players)) == ["ann", "bob"]
     assert pair.asked == []
+
+
+class Feed(Service):
+    """Gives things as they come."""
+
+    def __init__(self) -> None:
+        self.gates: list[Deferred[int]] = [Deferred() for _ in range(3)]
+        self.left = False
+
+    @exposed
+    async def news(self) -> AsyncIterator[int]:
+        """An asynchronous generator: each item when its gate opens."""
+        try:
+            for gate in self.gates:
+                yield await gate
+        finally:
+            self.left = True
+
+
+def test_an_asynchronous_generator_is_iterated_as_its_items_come() -> None:
+    """Each item arrives when it is there, not when a chunk is full."""
+    feed = Feed()
+    pair = connected_pair(server_root=feed)
+    heard: list[int] = []
+
+    async def listen() -> None:
+        async for item in await pair.client.root.news():
+            heard.append(item)
+
+    done = Deferred.fromCoroutine(listen())
+    for number, gate in enumerate(feed.gates):
+        pair.pump()
+        assert heard == list(range(number))
+        gate.callback(number)
+    pair.result(done)
+    assert heard == [0, 1, 2]
+    assert feed.left
+
+
+def test_the_methods_of_an_asynchronous_generator_are_awaited() -> None:
+    """asend() and aclose() are answered with what they end in."""
+    feed = Feed()
+    pair = connected_pair(server_root=feed)
+    news = pair.result(pair.client.root.news())
+    feed.gates[0].callback(7)
+    assert pair.result(news.callRemote("__anext__")) == 7
+    assert pair.result(news.aclose()) is None
+    assert feed.left
+    with pytest.raises(AttributeError):
+        pair.result(get_remote(news, "ag_frame"))

@@ -118,7 +118,7 @@ _CONTAINERS: dict[type, frozenset[str]] = {
 }
 
 # b"%r" % (object,) would print an address
-_DENIED: dict[type, frozenset[str]] = {bytearray: frozenset({"__mod__", "__rmod__"})}
+_DENIED = frozenset({"__mod__", "__rmod__"})
 
 # Classes may be made anew for every call, so what is kept about them is bounded.
 _MOST_REMEMBERED = 1000
@@ -271,7 +271,7 @@ class AccessPolicy:
         if config.allow_all_attrs:
             return True
         kind = type(obj)
-        if kind in _DENIED and name in _DENIED[kind]:
+        if name in _DENIED and issubclass(kind, (bytes, bytearray, str)):
             return False
         if name in self._safe:
             return True

@@ -244,7 +244,9 @@ class Connection(Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        self._lost_why = self._farewell or _explain(ended, self._reader.at_boundary)
+        self._lost_why = (
+            self._farewell or self._outbox.trouble or _explain(ended, self._reader.at_boundary)
+        )
         self._outbox.detach()
         self._inbound.stop()
         self._calls.fail_all(lambda: ConnectionLost(self._lost_why))

@@ -17,6 +17,7 @@ import builtins
 import pickle
 from collections.abc import Callable
 from itertools import islice
+from types import AsyncGeneratorType
 from typing import Any, Protocol
 
 from txremote.peer.access import AccessPolicy
@@ -117,6 +118,9 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
     Read an attribute. One that shows the object is not the method itself, which
     would tell the object's address, but does what REPR, STR and HASH do.
     """
+    if name == "__iter__" and type(obj) is AsyncGeneratorType:
+        serving.policy.get(obj, "__aiter__")
+        return lambda: obj  # BUFFITER knows how to go on
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
         return found
@@ -255,10 +259,24 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
     return issubclass(type(export.target), obj)
 
 
-def _buffiter(serving: Serving, obj: Any, count: Any) -> tuple[Any, ...]:
+async def _next_of(generator: AsyncGeneratorType[Any, Any]) -> tuple[Any, ...]:
+    """
+    Return the next item of an asynchronous generator as a chunk of its own: the
+    one after it may be long in coming.
+    """
+    try:
+        return (await generator.__anext__(),)
+    except StopAsyncIteration:
+        return ()
+
+
+def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
     if type(count) is not int or count < 1:
         raise ValueError(f"a chunk of {count!r} items")
     serving.policy.check_reference(obj)
+    if type(obj) is AsyncGeneratorType:
+        serving.policy.get(obj, "__anext__")
+        return _next_of(obj)
     export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
     advance = serving.policy.get(obj, "__next__")
     del advance  # only the permission: islice calls the type's own
@@ -326,9 +344,7 @@ def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
 
 
 def _release(serving: Serving, pairs: Any) -> None:
-    if type(pairs) is not tuple or any(
-        type(pair) is not tuple or len(pair) != 2 for pair in pairs
-    ):
+    if type(pairs) is not tuple or any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
         raise TypeError("RELEASE takes a tuple of pairs")
     problems = []
     for pack, count in pairs:

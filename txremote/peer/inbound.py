@@ -60,6 +60,14 @@ def _check_headroom(frames: int = _HEADROOM) -> None:
         _check_headroom(frames - 1)
 
 
+# What asend(), athrow() and aclose() of an asynchronous generator give.
+_STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
+
+
+async def _finished(awaitable: Any) -> Any:
+    return await awaitable
+
+
 class Request:
     """
     One request of the peer, decoded and not yet answered.
@@ -273,6 +281,8 @@ class InboundCalls:
             return Deferred.fromFuture(result)
         if kind is AsyncResult:
             return self._of_result(result)
+        if kind.__name__ in _STEPS and kind.__module__ == "builtins":
+            return Deferred.fromCoroutine(_finished(result))
         return result
 
     def _of_result(self, result: AsyncResult) -> Deferred[Any]:

@@ -77,6 +77,7 @@ class Outbox:
         "dialect",
         "push",
         "separate",
+        "trouble",
     )
 
     def __init__(self, dialect: Dialect | None, max_unsent: int) -> None:
@@ -84,6 +85,7 @@ class Outbox:
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
         self.push: Callable[[], object] | None = None
+        self.trouble: str | None = None  # why the peer was cut off, if it was
         self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
@@ -223,6 +225,10 @@ class Outbox:
         if self._full:
             self._unsent += len(frame)
             if self._unsent > self._max_unsent:
+                self.trouble = (
+                    f"the peer did not read, and more than {self._max_unsent} bytes waited "
+                    "for it (option max_unsent)"
+                )
                 transport.abortConnection()
                 return
         if self.separate is not None:

@@ -220,14 +220,16 @@ class NetrefMethod:
     Whatever else is done with it fetches the remote method first.
     """
 
-    __slots__ = ("____name__", "____owner__", "__weakref__")
+    __slots__ = ("____fetched__", "____name__", "____owner__", "__weakref__")
 
     ____owner__: BaseNetref
     ____name__: str
+    ____fetched__: Any
 
     def __init__(self, owner: BaseNetref, name: str) -> None:
         object.__setattr__(self, "____owner__", owner)
         object.__setattr__(self, "____name__", name)
+        object.__setattr__(self, "____fetched__", None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         owner = self.____owner__
@@ -235,10 +237,14 @@ class NetrefMethod:
 
     def ____fetch__(self) -> Any:
         """
-        Return the netref of the remote method.
+        Return the netref of the remote method. It is kept: an id that was read
+        from it is good for as long as this object lives.
         """
-        owner = self.____owner__
-        return owner.____conn__.sync_request(HANDLE_GETATTR, owner, self.____name__)
+        if self.____fetched__ is None:
+            owner = self.____owner__
+            found = owner.____conn__.sync_request(HANDLE_GETATTR, owner, self.____name__)
+            object.__setattr__(self, "____fetched__", found)
+        return self.____fetched__
 
     @property
     def __doc__(self) -> Any:  # type: ignore[override]
@@ -276,6 +282,10 @@ class NetrefMethod:
 
     def __dir__(self) -> list[str]:
         return dir(self.____fetch__())
+
+    def __instancecheck__(self, other: Any) -> bool:
+        # rpyc 5.3.1 get_methods: it lists exposed classes among the methods
+        return isinstance(other, self.____fetch__())
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a remote method cannot be pickled")
