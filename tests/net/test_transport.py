@@ -102,7 +102,7 @@ async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
         assert is_tls(one.transport)
         writing = prepare(one.transport)
         assert writing.separate is not None
-        assert writing.push is None
+        assert writing.now is None
         handle = one.transport.transport.getHandle()  # TLS's own is no socket
         assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == USER_TIMEOUT
@@ -113,9 +113,9 @@ async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 @pytest_twisted.ensureDeferred
-async def test_a_push_sends_without_waiting_for_the_reactor(kind, tmp_path):
+async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
     """
-    What was written is in the socket when push() returns.
+    What is written is in the socket when now() returns, behind what was before.
     """
     from twisted.internet import reactor
 
@@ -127,19 +127,21 @@ async def test_a_push_sends_without_waiting_for_the_reactor(kind, tmp_path):
         [other] = factory.made
         writing = prepare(one.transport)
         assert writing.separate is None
-        one.transport.write(b"now")
-        assert writing.push is not None
-        writing.push()
+        assert writing.now is not None
+        writing.now(b"now")
         other.transport.doRead()  # by hand: the reactor has not had a turn
         assert other.heard == b"now"
+        one.transport.write(b", first")
+        writing.now(b", second")  # not past what waits
+        await until(lambda: other.heard == b"now, first, second")
         one.transport.loseConnection()
-        writing.push()  # harmless then
+        writing.now(b"too late")  # harmless then
         await until(lambda: not one.transport.connected)
-        writing.push()
+        writing.now(b"too late")
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_push_leaves_a_broken_connection_to_the_reactor():
+async def test_it_leaves_a_broken_connection_to_the_reactor():
     """
     It raises nothing; connectionLost comes as it always does.
     """
@@ -149,22 +151,21 @@ async def test_a_push_leaves_a_broken_connection_to_the_reactor():
     port = await serverFromString(reactor, LOOPBACK).listen(factory)
     one = await clientFromString(reactor, endpoint_of(port)).connect(_factory())
     await until(lambda: factory.made)
-    push = prepare(one.transport).push
+    now = prepare(one.transport).now
     factory.made[0].transport.abortConnection()
     await until(lambda: not factory.made[0].transport.connected)
-    assert push is not None
+    assert now is not None
     for _ in range(3):
-        one.transport.write(b"into the void")
-        push()
+        now(b"into the void")
     await until(lambda: not one.transport.connected)
     await port.stopListening()
 
 
 def test_a_transport_that_is_no_socket_is_left_as_it_is():
     """
-    One in memory has no options, needs no push and merges as it likes.
+    One in memory has no options, sends nothing at once and merges as it likes.
     """
     writing = prepare(MemoryTransport())
     assert writing.separate is None
-    assert writing.push is None
+    assert writing.now is None
     assert not is_tls(MemoryTransport())

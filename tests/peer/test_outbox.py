@@ -95,17 +95,19 @@ def test_a_batch_of_many_bytes_does_not_wait_either() -> None:
 
 def test_where_it_can_a_batch_is_sent_at_once() -> None:
     box, transport = outbox()
-    pushed: list[int] = []
-    box.push = lambda: pushed.append(len(transport.written))
+    sent: list[bytes] = []
+    box.now = sent.append
     box.cork()
     box.request(1, [dump("x")])
     box.uncork()
-    assert pushed == [1]
-    box.pauseProducing()  # the transport is full: pushing would not help
+    assert len(sent) == 1
+    assert not transport.written
+    box.pauseProducing()  # the transport is full: nothing can be sent at once
     box.cork()
     box.request(2, [dump("x")])
     box.uncork()
-    assert pushed == [1]
+    assert len(sent) == 1
+    assert len(transport.written) == 1
 
 
 def test_one_read_of_many_requests_is_answered_in_one_write() -> None:
@@ -207,7 +209,7 @@ def test_introductions_over_tls_wait_for_the_root() -> None:
 
 
 def test_what_a_transport_needs_is_plain_by_default() -> None:
-    assert Writing() == (None, None)
+    assert Writing() == (None, None, None)
 
 
 # --- a peer that does not read ----------------------------------------------------

@@ -132,6 +132,17 @@ class SocketChannel(_Polling):
         except (BlockingIOError, InterruptedError):
             return None
 
+    def acknowledge(self) -> None:
+        """
+        Have TCP acknowledge at once what was received, and not 40 ms later.
+        """
+        quick = getattr(socket, "TCP_QUICKACK", None)  # Linux
+        if quick is not None and self._socket.family != socket.AF_UNIX:
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, quick, 1)
+            except OSError:  # closed meanwhile
+                return
+
     def send(self, data: bytes | memoryview) -> int:
         """
         Send what can be sent now, and return how much that was.
@@ -250,7 +261,7 @@ class PipeChannel(_Polling):
         """
         Do as for any channel; return at once when it has ended.
         """
-        return self._ended or super().wait(timeout, writable=writable)
+        return self._ended or super().wait(timeout, writable=writable) or self._ended
 
     def shutdown(self) -> None:
         """

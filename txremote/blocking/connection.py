@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from txremote.blocking.pump import Pump
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection
+from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.face import BlockingFace
 from txremote.wire.messages import Dialect
@@ -132,7 +133,14 @@ def drive(
         dialect: What to speak; None for the accepting side.
     """
     pump = Pump(channel, lambda pump, protocol: BlockingConnection(protocol, pump))
-    protocol = Connection(service, runner=pump, config=config, dialect=dialect)
+    writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
+    protocol = Connection(
+        service,
+        runner=pump,
+        config=config,
+        dialect=dialect,
+        prepare=lambda _transport: writing,
+    )
     pump.attach(protocol)
     face: BlockingConnection = protocol.face
     return face

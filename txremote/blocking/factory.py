@@ -19,6 +19,7 @@ from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.errors import ConnectionLost
 from txremote.peer.config import ConnectionConfig, make_config
+from txremote.refs.face import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
@@ -32,6 +33,7 @@ def _establish(dial: Callable[[], Any], service: Any, config: Config) -> Blockin
     """
     Connect, and once more in RPyC 5's dialect if the peer speaks that.
     """
+    refuse_in_reactor()
     switches = config_of(check_service(service), make_config(config))
     for dialect in ("6", "5"):
         conn = drive(

@@ -57,10 +57,11 @@ class Waiter:
     A thread that waits: for an answer, or just for things to happen.
     """
 
-    __slots__ = ("done", "parked", "value")
+    __slots__ = ("done", "interrupted", "parked", "value")
 
     def __init__(self) -> None:
         self.done = False
+        self.interrupted = False
         self.value: Any = None
         self.parked: Any = None
 
@@ -463,7 +464,7 @@ class Pump:
         if self.connection.has_released:
             with self.lock:
                 self.connection.flush_released()
-            self.flush(deadline)
+            self.flush(deadline, waiter)
         if self._reading.acquire(blocking=False):
             try:
                 if self._items or waiter.done:
@@ -474,7 +475,7 @@ class Pump:
             finally:
                 self._give_back(self._reading)
             if self.transport.out or self.transport.ending is not None:
-                self.flush(deadline)
+                self.flush(deadline, waiter)
         else:
             self._sleep(waiter, deadline)
         return bool(self._items) or deadline is None or monotonic() < deadline
@@ -565,18 +566,20 @@ class Pump:
         """
         Complete a waiter from another thread.
         """
+        waiter.interrupted = True
         self._complete(waiter, None)
         self._channel.interrupt()
 
     # -- sending
 
-    def flush(self, deadline: float | None = None) -> None:
+    def flush(self, deadline: float | None = None, waiter: Waiter | None = None) -> None:
         """
         Send what has been written. Any thread, without the lock.
 
         Args:
             deadline: When to give up waiting for a full socket; what is left
                 then goes out with the next flush or read.
+            waiter: Gives up, too, when this is interrupted.
         """
         out = self.transport.out
         # Looked at again each time the role has been given back: what another
@@ -585,14 +588,14 @@ class Pump:
             if not self._sending.acquire(blocking=False):
                 return
             try:
-                if not self._send(deadline):
+                if not self._send(deadline, waiter):
                     return
             finally:
                 self._give_back(self._sending)
         if self.transport.ending is not None and not self.connection.closed:
             self._lost(self.transport.ending)
 
-    def _send(self, deadline: float | None) -> bool:
+    def _send(self, deadline: float | None, waiter: Waiter | None) -> bool:
         """
         Send until nothing is left. Only for the sender.
 
@@ -612,8 +615,11 @@ class Pump:
                 return False
             if sent < len(chunk):
                 out.appendleft(memoryview(chunk)[sent:])
-                if not sent and not self._wait_to_send(deadline):
-                    return False
+                if not sent:
+                    if waiter is not None and waiter.interrupted:
+                        return False
+                    if not self._wait_to_send(deadline):
+                        return False
         return True
 
     def _broken(self, error: OSError) -> None:

@@ -20,6 +20,7 @@ from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
+from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.service import check_service, config_of, instantiate, is_threaded
 
@@ -59,6 +60,7 @@ class ServingFactory(Factory):
         self._runner = ReactorRunner(reactor, self._workers)
         self._threaded = is_threaded(root) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self._config)
+        self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(reactor)
         self.connections: set[Connection] = set()
         self._ended = self.connections.discard  # one for all
@@ -78,6 +80,7 @@ class ServingFactory(Factory):
             runner=LaneRunner(self._reactor, self._workers) if self._threaded else self._runner,
             config=self._config,
             policy=self._policy,
+            classes=self._classes,
             clock=self._reactor,
             sweeper=self._sweeper,
             prepare=prepare,

@@ -28,6 +28,9 @@ KEEPALIVE_COUNT = 4
 #: Milliseconds that sent data may stay unacknowledged.
 USER_TIMEOUT = 120_000
 
+# Of a longer message the reactor sends part after part anyway.
+_SEND_AT_ONCE = 65536
+
 _OPTIONS = (
     ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
     ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
@@ -52,37 +55,53 @@ def prepare(transport: Any) -> Writing:
     of two frames in it until more bytes come.
     """
     separate = _tls_write(transport)
+    acknowledge = None
     if separate is not None:
-        _tune_tcp(transport.transport)  # TLS's own handle is OpenSSL's, not the socket
+        # TLS's own handle is OpenSSL's, not the socket
+        acknowledge = _tune_tcp(transport.transport)
     elif ITCPTransport.providedBy(transport):
-        _tune_tcp(transport)
+        acknowledge = _tune_tcp(transport)
     if separate is None and isinstance(transport, FileDescriptor):
-        return Writing(push=partial(_push, transport))
-    return Writing(separate=separate)
+        return Writing(now=partial(_write_now, transport), acknowledge=acknowledge)
+    return Writing(separate=separate, acknowledge=acknowledge)
 
 
-def _push(transport: FileDescriptor) -> None:
+def _write_now(transport: FileDescriptor, data: bytes) -> None:
     """
-    Send what a transport holds now, as asyncio's transports do.
+    Write, and send what can be sent at once, as asyncio's transports do.
 
     The reactor would get round to it in its next turn; whoever waits at the
     other end of a socket would wait for that turn as well. An error is left for
     the reactor to find, which then ends the connection.
     """
-    if transport.connected and not transport.disconnecting:
-        transport.doWrite()
+    if (
+        len(data) <= _SEND_AT_ONCE
+        and transport.connected
+        and not transport.disconnecting
+        and not transport.dataBuffer
+        and not getattr(transport, "_tempDataBuffer", True)
+    ):
+        sent: Any = transport.writeSomeData(data)
+        if type(sent) is int and sent > 0:
+            if sent == len(data):
+                return
+            data = data[sent:]
+    transport.write(data)
 
 
-def _tune_tcp(transport: Any) -> None:
+def _tune_tcp(transport: Any) -> Callable[[], None] | None:
+    """
+    Set the options, and return what has TCP acknowledge at once.
+    """
     try:
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
         handle = transport.getHandle()
     except (AttributeError, OSError):  # TLS over something that is no socket
-        return
+        return None
     setsockopt = getattr(handle, "setsockopt", None)
     if setsockopt is None or getattr(handle, "family", None) == socket.AF_UNIX:
-        return
+        return None
     for name, value in _OPTIONS:
         option = getattr(socket, name, None)
         if option is None:
@@ -91,6 +110,15 @@ def _tune_tcp(transport: Any) -> None:
             setsockopt(socket.IPPROTO_TCP, option, value)
         except OSError:  # not every system knows every option
             continue
+    quick = getattr(socket, "TCP_QUICKACK", None)  # Linux
+    return partial(_acknowledge, setsockopt, quick) if quick is not None else None
+
+
+def _acknowledge(setsockopt: Callable[[int, int, int], None], quick: int) -> None:
+    try:
+        setsockopt(socket.IPPROTO_TCP, quick, 1)
+    except OSError:  # closed meanwhile
+        return
 
 
 def _tls_write(transport: Any) -> Callable[[bytes], None] | None:

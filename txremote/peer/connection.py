@@ -42,7 +42,7 @@ from txremote.errors import (
 from txremote.peer.access import AccessPolicy
 from txremote.peer.calls import Clock, PendingCalls, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
-from txremote.peer.exports import Export, ExportTable
+from txremote.peer.exports import ClassNumbers, Export, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox, Writing
@@ -124,6 +124,7 @@ class Connection(Protocol):
         runner: Where requests run and results fire.
         config: The switches.
         policy: The gate, where it is shared between connections.
+        classes: The class ids, where they are.
         dialect: Connecting only: what to speak. None on the accepting side.
         clock: For time-outs; None for a connection without any.
         sweeper: Gives dropped references back on a quiet connection.
@@ -142,6 +143,38 @@ class Connection(Protocol):
             speak, where it is not the one it was spoken to in.
     """
 
+    # a listener may have very many of these
+    __slots__ = (
+        "_acknowledge",
+        "_budget",
+        "_calls",
+        "_clock",
+        "_close_timer",
+        "_connecting",
+        "_ended",
+        "_face",
+        "_farewell",
+        "_inbound",
+        "_introduced",
+        "_limits",
+        "_lost_why",
+        "_outbox",
+        "_prepare",
+        "_reader",
+        "_root",
+        "_sites",
+        "_tables",
+        "_watchers",
+        "_when_ended",
+        "avatar",
+        "closed",
+        "config",
+        "features",
+        "other_dialect",
+        "runner",
+        "service",
+    )
+
     def __init__(
         self,
         service: Any,
@@ -149,6 +182,7 @@ class Connection(Protocol):
         runner: Runner,
         config: ConnectionConfig = DEFAULT_CONFIG,
         policy: AccessPolicy | None = None,
+        classes: ClassNumbers | None = None,
         dialect: Dialect | None = None,
         clock: Clock | None = None,
         sweeper: ReleaseSweeper | None = None,
@@ -170,10 +204,12 @@ class Connection(Protocol):
         self._budget = Budget(self._limits, 0)
         self._outbox = Outbox(dialect, config.max_unsent)
         self._prepare = prepare
+        self._acknowledge: Callable[[], object] | None = None
         self._when_ended = ended
         self._calls = PendingCalls(clock, runner.fire, self._call_abandoned)
         imports = ImportTable(self._make_reference, self.flush_released, sweeper)
-        self._tables = ReferenceTables(self, ExportTable(config.max_exports), imports)
+        exports = ExportTable(config.max_exports, classes)
+        self._tables = ReferenceTables(self, exports, imports)
         self._inbound = InboundCalls(
             self,
             root=service,
@@ -209,7 +245,10 @@ class Connection(Protocol):
         self._outbox.compress = (
             not local if self.config.compress == "auto" else bool(self.config.compress)
         )
-        self._outbox.separate, self._outbox.push = self._prepare(transport)
+        writing = self._prepare(transport)
+        self._outbox.separate, self._outbox.now = writing.separate, writing.now
+        if self._connecting:
+            self._acknowledge = writing.acknowledge
         self.runner.hook(self, self.service.on_connect)
 
     def dataReceived(self, data: bytes) -> None:
@@ -232,6 +271,10 @@ class Connection(Protocol):
         if self._tables.imports.released:
             self.flush_released()
         outbox.uncork()
+        # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
+        # waits until the first is acknowledged, which TCP puts off for 40 ms
+        if self._acknowledge is not None and self._calls and not self.features:
+            self._acknowledge()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

@@ -4,8 +4,8 @@ Exports: the objects of ours that the peer holds references to.
 Each time an object is boxed by reference its owner counts one more; the holder
 says with DEL or RELEASE how many of those it gives back. At zero the object is
 dropped. RPyC sends memory addresses as ids; to a peer they are opaque ints, so
-here they are counters, class ids and instance ids from one sequence: never
-reused, never 0, telling nothing.
+here they are counters: never reused, never 0, telling nothing. Class ids may be
+counted for many connections together.
 
 An id pack is ``(name, class id, instance id)``. The name is the class's module
 and name, by which a stock peer finds its ready-made proxies for builtin types.
@@ -54,12 +54,50 @@ class Export:
         return self.pack[2] or self.pack[1]
 
 
+class ClassNumbers:
+    """
+    One id per class.
+    """
+
+    __slots__ = ("_known", "_numbers")
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        # by identity, for a metaclass may forbid hashing, and weak, for a class
+        # may be made anew for every call
+        self._known: dict[int, tuple[str, int, weakref.ref[type]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, kind: type) -> tuple[str, int]:
+        """
+        Return a class's name, as id packs have it, and its id.
+        """
+        found = self._known.get(id(kind))
+        if found is not None and found[2]() is kind:
+            return found[0], found[1]
+        name = _short(f"{kind.__module__}.{kind.__name__}")
+        number = next(self._numbers)
+        identity = id(kind)
+        known = self._known
+
+        def forget(reference: weakref.ref[type]) -> None:
+            found = known.get(identity)
+            if found is not None and found[2] is reference:
+                del known[identity]
+
+        known[identity] = (name, number, weakref.ref(kind, forget))
+        return name, number
+
+
 class ExportTable:
     """
     The objects that one connection has handed out.
 
     Args:
         most: How many there may be (option ``max_exports``).
+        classes: The class ids, where connections share them.
     """
 
     __slots__ = (
@@ -70,14 +108,12 @@ class ExportTable:
         "_numbers",
     )
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, classes: ClassNumbers | None = None) -> None:
         self._most = most
         self._numbers = count(1)
         self._by_key: dict[bytes, Export] = {}
         self._by_identity: dict[int, Export] = {}
-        # class -> (name, class id); by identity, for a metaclass may forbid
-        # hashing, and weak, for a class may be made anew for every call
-        self._classes: dict[int, tuple[str, int, weakref.ref[type]]] = {}
+        self._classes = classes if classes is not None else ClassNumbers()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -136,36 +172,18 @@ class ExportTable:
         """
         self._by_key.clear()
         self._by_identity.clear()
-        self._classes.clear()
 
     def _pack(self, target: Any) -> IdPack:
         if issubclass(type(target), type):
-            name, number = self._class(target)
+            name, number = self._classes.of(target)
             return name, number, 0
-        name, class_number = self._class(type(target))
+        name, class_number = self._classes.of(type(target))
         if type(target) is types.ModuleType:
             # rpyc 6.0.2 get_id_pack: a module goes by its own name
             name = str(getattr(target, "__name__", "module"))
             if name not in sys.modules:
                 name = f"builtins.{name}"
         return _short(name), class_number, next(self._numbers)
-
-    def _class(self, kind: type) -> tuple[str, int]:
-        known = self._classes.get(id(kind))
-        if known is not None and known[2]() is kind:
-            return known[0], known[1]
-        name = _short(f"{kind.__module__}.{kind.__name__}")
-        number = next(self._numbers)
-        identity = id(kind)
-        classes = self._classes
-
-        def forget(reference: weakref.ref[type]) -> None:
-            known = classes.get(identity)
-            if known is not None and known[2] is reference:
-                del classes[identity]
-
-        self._classes[identity] = (name, number, weakref.ref(kind, forget))
-        return name, number
 
 
 def _short(name: str) -> str:

@@ -35,8 +35,9 @@ from txremote.peer.runner import Runner
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.reference import RemoteReference
+from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.brine import dump_into
-from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY
+from txremote.wire.consts import HANDLE_INSPECT, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.exceptions import dump_exception
 
 _log = Logger("txremote")
@@ -236,7 +237,7 @@ class InboundCalls:
             return
         forwarded = function is not HANDLERS[handler]
         request = Request(self, number, sender, function, args, forwarded)
-        if handler in IN_ORDER:
+        if handler in IN_ORDER and not forwarded:
             request.run()
         else:
             self._runner.start(request)
@@ -255,6 +256,13 @@ class InboundCalls:
             )
         if number in self._running:  # it would hide the other from max_calls and CANCEL
             raise RemoteProtocolError(f"request {number} is still unanswered")
+        if handler == HANDLE_INSPECT and args:
+            target = self.tables.exports.find(key_of(check_pack(args[0])))
+            if target is not None and type(target.target) is RemoteReference:
+                third = target.target  # the answer takes as long as its owner does
+                return lambda *_args: third._connection.runner.ask(
+                    third._connection, HANDLE_INSPECT, (third._pack,)
+                )
         if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
             owner = args[0]._connection
             if owner is self.connection:

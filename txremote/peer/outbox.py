@@ -5,7 +5,7 @@ What one turn of dataReceived produces goes out in few writes: between `cork`
 and `uncork` frames only gather, a batch at a time, so that the peer can work on
 the first while the next is made. Outside of that each message is one write; a
 TCP transport merges those by itself. Where the transport can be made to send at
-once (`push`), a batch does not wait for the reactor's next turn.
+once (`Writing.now`), a batch does not wait for the reactor's next turn.
 
 Three things can stand between a message and the transport:
 
@@ -46,12 +46,15 @@ class Writing(NamedTuple):
     Attributes:
         separate: Writes a frame so that it is not merged with another; None
             where merging does no harm.
-        push: Sends what was written without waiting for the reactor; None
-            where that cannot be done.
+        now: Writes and sends, without waiting for the reactor; None where that
+            cannot be done.
+        acknowledge: Has TCP acknowledge at once what was read; None where that
+            cannot be done.
     """
 
     separate: Callable[[bytes], None] | None = None
-    push: Callable[[], object] | None = None
+    now: Callable[[bytes], None] | None = None
+    acknowledge: Callable[[], object] | None = None
 
 
 @implementer(IPushProducer)
@@ -75,7 +78,7 @@ class Outbox:
         "_unsent",
         "compress",
         "dialect",
-        "push",
+        "now",
         "separate",
         "trouble",
     )
@@ -84,7 +87,7 @@ class Outbox:
         self.dialect = dialect
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
-        self.push: Callable[[], object] | None = None
+        self.now: Callable[[bytes], None] | None = None
         self.trouble: str | None = None  # why the peer was cut off, if it was
         self._max_unsent = max_unsent
         self._transport: Any = None
@@ -206,12 +209,11 @@ class Outbox:
         if frames and self._transport is not None:
             self._frames = []
             self._gathered = 0
-            if len(frames) == 1:
-                self._transport.write(frames[0])
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
+            if self.now is not None and not self._full:
+                self.now(data)
             else:
-                self._transport.write(b"".join(frames))
-            if self.push is not None and not self._full:
-                self.push()
+                self._transport.write(data)
 
     def write(self, frame: bytes) -> None:
         """

@@ -41,6 +41,8 @@ class PrivateReactor(_BaseReactor):
 
     def __init__(self) -> None:
         self.io_thread: int | None = None
+        self._open = True
+        self._waking = threading.Lock()
         super().__init__()  # type: ignore[no-untyped-call]
 
     def run_here(self) -> None:
@@ -53,6 +55,28 @@ class PrivateReactor(_BaseReactor):
             self.run(installSignalHandlers=in_main)
         finally:
             self.io_thread = None
+            self.dispose()
+
+    def wakeUp(self) -> None:
+        """
+        Called by Twisted from any thread; does nothing once it has ended.
+        """
+        with self._waking:
+            if self._open:
+                super().wakeUp()
+
+    def dispose(self) -> None:
+        """
+        Give the descriptors back, which Twisted leaves open. It runs no more.
+        """
+        with self._waking:
+            if self._open:
+                self._open = False
+                for reader in list(self._internalReaders):
+                    reader.connectionLost(None)
+                poller = getattr(self, "_poller", None)
+                if poller is not None:
+                    poller.close()
 
 
 class ThreadedServer:
@@ -190,6 +214,7 @@ class ThreadedServer:
             if not self.active:
                 self._stopped.set()
                 self._socket.close()
+                self._reactor.dispose()
                 return
         self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._shut_down()))
 
