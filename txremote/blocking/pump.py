@@ -66,6 +66,24 @@ class Waiter:
         self.parked: Any = None
 
 
+class Answer:
+    """
+    An item that completes a waiter.
+    """
+
+    __slots__ = ("value", "waiter")
+
+    def __init__(self, waiter: Waiter, value: Any) -> None:
+        self.waiter = waiter
+        self.value = value
+
+
+def _delivered() -> None:
+    """
+    Stands for an item that needed no running.
+    """
+
+
 @implementer(ITransport)
 class PumpTransport:
     """
@@ -137,7 +155,9 @@ class Pump:
         self.connection: Any = None
         self.trouble: BaseException | None = None
         self._channel = channel
-        self._items: deque[Callable[[], object]] = deque()
+        self._items: deque[Any] = deque()  # Answer or callable
+        # Reentrant, for garbage collection may run somebody's __del__ inside.
+        self._taking = threading.RLock()
         self._reading = threading.Lock()
         self._sending = threading.Lock()
         self._closing = threading.Lock()
@@ -242,8 +262,7 @@ class Pump:
             refuse_in_reactor()
             waiter = Waiter()
             # behind the requests that came before the result
-            arrived = partial(self._complete, waiter, None)
-            result.when_ended(lambda: self._items.append(arrived))
+            result.when_ended(lambda: self._items.append(Answer(waiter, None)))
             self.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
     def look(self) -> None:
@@ -345,7 +364,7 @@ class Pump:
 
         def arrived(result: Any) -> None:
             # behind the peer's requests that came before the answer
-            items.append(lambda: self._complete(waiter, result))
+            items.append(Answer(waiter, result))
 
         with self.lock:
             deferred = send()
@@ -410,15 +429,12 @@ class Pump:
         Returns:
             Whether it is done; False if the deadline came first.
         """
-        items = self._items
         while not waiter.done:
-            try:
-                item = items.popleft()
-            except IndexError:
-                if not self._get_more(waiter, deadline) and self._nothing_left():
-                    break
-            else:
+            item = self._take()
+            if item is not None:
                 item()
+            elif not self._get_more(waiter, deadline) and self._nothing_left():
+                break
         if self.connection.closed:
             self.drain()  # so that the service hears of the end now
         if self._sleeping:
@@ -432,10 +448,27 @@ class Pump:
         with self.lock:  # held while the end of the connection is told to all
             return not self._items
 
+    def _take(self) -> Callable[[], object] | None:
+        """
+        Return the next item to run, or None.
+
+        An answer is handed over in the same breath: who finds neither items nor
+        its own answer, and so goes to read, can be sure that no other thread has
+        that in its hands.
+        """
+        with self._taking:
+            try:
+                item = self._items.popleft()
+            except IndexError:
+                return None
+            if type(item) is Answer:
+                self._complete(item.waiter, item.value)
+                return _delivered
+        return item  # type: ignore[no-any-return]
+
     def _run_one(self) -> bool:
-        try:
-            item = self._items.popleft()
-        except IndexError:
+        item = self._take()
+        if item is None:
             return False
         item()
         return True
@@ -467,8 +500,9 @@ class Pump:
             self.flush(deadline, waiter)
         if self._reading.acquire(blocking=False):
             try:
-                if self._items or waiter.done:
-                    return True
+                with self._taking:
+                    if self._items or waiter.done:
+                        return True
                 if self.connection.closed:
                     return False
                 self._read(self._time_left(deadline))
