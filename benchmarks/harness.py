@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import statistics
 import subprocess
@@ -51,12 +52,13 @@ class Child:
         module: The contestant's module.
         role: ``"serve"`` or ``"connect"``.
         *arguments: What its ``listen``, ``serve`` or ``connect`` is given.
+        core: The processor core to keep to, or None for any.
 
     Attributes:
         first: Its first answer: a server's address.
     """
 
-    def __init__(self, module: str, role: str, *arguments: Any) -> None:
+    def __init__(self, module: str, role: str, *arguments: Any, core: int | None = None) -> None:
         self._name = f"{module.rpartition('.')[2]} ({role})"
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -70,6 +72,8 @@ class Child:
             # Ctrl-C is for the harness, which then ends the children in order
             start_new_session=True,
         )
+        if core is not None:  # it has hardly begun: its threads will have it from here
+            os.sched_setaffinity(self._process.pid, {core})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.first: Any = None
@@ -160,13 +164,28 @@ class Child:
         self._errors.close()
 
 
+def cores() -> list[int]:
+    """
+    Return the processor cores that a process can be told to keep to.
+    """
+    if not hasattr(os, "sched_setaffinity"):  # not every system has that
+        return []
+    return sorted(os.sched_getaffinity(0))
+
+
 class Stage:
     """
     The processes of some contestants; a context manager that ends them.
+
+    Args:
+        apart: Whether to keep servers on one core and clients on another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart: bool = False) -> None:
         self._children: list[Child] = []
+        self._cores: dict[str, int] = {}
+        if apart:
+            self._cores = dict(zip(("serve", "connect"), cores(), strict=False))
 
     def __enter__(self) -> Stage:
         return self
@@ -189,7 +208,7 @@ class Stage:
         return self._start(module, "connect", arguments)
 
     def _start(self, module: str, role: str, arguments: tuple[Any, ...]) -> Child:
-        child = Child(module, role, *arguments)
+        child = Child(module, role, *arguments, core=self._cores.get(role))
         self._children.append(child)
         child.begin()
         return child
@@ -204,11 +223,13 @@ class Effort:
         rounds: How often each contestant is measured.
         seconds: How long one measurement should take, where that can be chosen.
         quick: Whether sizes are small too: for a look, not for a record.
+        apart: Whether servers keep to one core and clients to another.
     """
 
     rounds: int = 9
     seconds: float = 0.3
     quick: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,7 +332,7 @@ def run_row(row: Row, effort: Effort, only: Sequence[str] | None = None) -> dict
         name for name in row.contestants if PEERS[name].installed and (only is None or name in only)
     ]
     measured = {name: Measured() for name in names}
-    with Stage() as stage:
+    with Stage(effort.apart) as stage:
         at_work: dict[str, Any] = {}
         for name in names:
             _try(measured, name, at_work, lambda peer: row.prepare(stage, peer, effort))

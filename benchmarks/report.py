@@ -110,6 +110,8 @@ def verdict(bars: Sequence[Bar], row: Row, measured: dict[str, Measured]) -> str
     Return the bars and whether they are met.
     """
     words = {True: "met", False: "MISSED", None: "?"}
+    if not bars:
+        return NOT_APPLICABLE
     return ", ".join(f"{bar_text(b, row)}: {words[row.is_met(b, measured)]}" for b in bars)
 
 
@@ -217,6 +219,8 @@ def notes(run: Run) -> list[str]:
     if run.absent:
         titles = ", ".join(PEERS[name].title for name in run.absent)
         found.append(f"- : not installed ({titles}): pip install -r {REQUIREMENTS}")
+    if run.effort.apart:
+        found.append("Servers kept to one core, clients to another.")
     if run.effort.quick:
         found.append("A quick run: sizes and counts are too small for a record.")
     return found
@@ -322,6 +326,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "machine": run.machine,
         "rounds": run.effort.rounds,
         "quick": run.effort.quick,
+        "apart": run.effort.apart,
         "missing": run.absent,
         "rows": rows,
         "growth": growth,

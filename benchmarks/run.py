@@ -50,12 +50,17 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         default=harness.Effort.seconds,
         help="how long one takes, about (0.3)",
     )
+    parser.add_argument(
+        "--apart", action="store_true", help="keep servers on one core and clients on another"
+    )
     parser.add_argument("--quick", action="store_true", help="small counts, for a look")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     parser.add_argument("--rst", type=Path, metavar="FILE", help="write the tables to a file")
     options = parser.parse_args(argv)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds are positive")
+    if options.apart and len(harness.cores()) < 2:
+        parser.error("--apart needs two cores, and a system that lets a process keep to one")
     return options
 
 
@@ -64,7 +69,7 @@ def command_line(options: argparse.Namespace) -> str:
     Return the command that measures the same again, less where it wrote to.
     """
     words = ["python", "benchmarks/run.py"]
-    for option in ("quick", "growth"):
+    for option in ("quick", "growth", "apart"):
         words += [f"--{option}"] * getattr(options, option)
     for option in ("rounds", "seconds"):
         value = getattr(options, option)
@@ -89,7 +94,7 @@ def measure(options: argparse.Namespace) -> report.Run:
     Do all that the options ask for.
     """
     seconds = min(options.seconds, 0.05) if options.quick else options.seconds
-    effort = harness.Effort(options.rounds, seconds, options.quick)
+    effort = harness.Effort(options.rounds, seconds, options.quick, options.apart)
     run = report.Run(
         datetime.date.today().isoformat(), command_line(options), machine.describe(), effort
     )

@@ -6,7 +6,9 @@ their order:
 
 ==============================  ==================================================
 ``code-block:: python``         with a ``:name:``, is written to a file of that name
-``code-block:: console``        each ``$`` line is run, and what it prints compared
+``code-block:: console``        each ``$`` line is run, and what it prints compared; a
+                                command with ``>>>`` lines beneath it is a prompt, where
+                                these are typed
 a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at its
                                 top, and what it gives compared
 ``code-block:: sh`` and others  are for the reader's eyes
@@ -14,7 +16,7 @@ a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at
 
 A ``twistd`` line starts a server that runs until the next one, or to the end; a line
 that ends with ``&`` a program that does. The port 18861, and others like it, stand for
-whatever port is free.
+whatever port is free; 18812 is that of classic mode.
 """
 
 import ast
@@ -22,6 +24,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import os
 import re
 import shlex
 import socket
@@ -36,7 +39,8 @@ from tests.processes import PATIENCE, SERVES, Program, run, script
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CHECKER = doctest.OutputChecker()
-PORT = re.compile(r"\b1886\d\b")
+PORT = re.compile(r"\b188(?:6\d|12)\b")
+PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
 
 
 def doctree(path):
@@ -70,6 +74,25 @@ def compare(example, expected, got):
     if not CHECKER.check_output(expected, got, FLAGS):
         asked = doctest.Example(example, expected)
         raise AssertionError(f"{example}\n{CHECKER.output_difference(asked, got, FLAGS)}")
+
+
+def _session(text):
+    """
+    Return what is typed at a prompt, statement by statement, and what it prints.
+    """
+    typed, printed = [], []
+    inside = False
+    for line in text.splitlines():
+        if line.startswith(">>> "):
+            typed.append(line[4:])
+            inside = True
+        elif inside and (line + " ").startswith("... "):
+            typed[-1] += "\n" + line[4:]
+        else:
+            printed.append(line + "\n")
+            inside = False
+    # an empty line ends a statement of more than one
+    return [source + "\n" if "\n" in source else source for source in typed], "".join(printed)
 
 
 class Reader:
@@ -149,6 +172,9 @@ class Reader:
         elif words[0] not in ("openssl", "mkdir", "cp"):
             raise AssertionError(f"a command that nobody knows: {command}")
         words = [self._real(word) for word in words]
+        if ">>> " in expected:
+            self._run_prompt(command, words, expected)
+            return
         if background:
             program = Program(*words, cwd=self._folder)
             self._programs.enter_context(program)
@@ -160,6 +186,25 @@ class Reader:
             return
         compare(command, expected, self._documented(out + err))
         assert status == 0 or expected, err
+
+    def _run_prompt(self, command, words, text):
+        """
+        Start a prompt, type what a document has in ``>>>`` lines, and compare the
+        rest of it.
+        """
+        typed, expected = _session(text)
+        self.ran += len(typed)
+        options = ["-i", "-q"] if words == [sys.executable] else []
+        env = {**os.environ, "HOME": str(self._folder), "PYTHON_BASIC_REPL": "1"}
+        env.pop("PYTHONSTARTUP", None)
+        with Program(*words, *options, cwd=self._folder, env=env) as prompt:
+            for source in typed:
+                prompt.say(self._real(source))
+            prompt.end_input()
+            status = prompt.finish()
+        printed = PROMPTS.sub("", self._documented(prompt.output))
+        compare(f"{command}\n{text}", expected, printed)
+        assert status == 0, printed
 
     def _documented(self, text):
         """
@@ -182,7 +227,8 @@ class Reader:
         self._ports = {}
         self._write_files()
         if "--listen" not in words:
-            words = [*words, "--listen", "tcp:18861:interface=127.0.0.1"]
+            port = "18812" if "--classic" in words else "18861"
+            words = [*words, "--listen", f"tcp:{port}:interface=127.0.0.1"]
         documented = PORT.findall(" ".join(words))
         zeroed = [PORT.sub("0", word) for word in words[1:]]
         server = Program(script("twistd"), "--pidfile=", *zeroed, cwd=self._folder)

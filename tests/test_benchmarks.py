@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
 from benchmarks.peers import PEERS, REQUIREMENTS, Peer, work
 from benchmarks.rows import ROWS
 from benchmarks.rows.base import Bar, Row
+from benchmarks.run import arguments
 from txremote.testing import connected_pair
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,21 @@ class Race(Row):
         return Sample(next(state), "a note")
 
 
+class StageOf:
+    """
+    A stage without processes.
+    """
+
+    def __init__(self, ask):
+        self._client = SimpleNamespace(ask=ask)
+
+    def serve(self, module):
+        return SimpleNamespace(first=None)
+
+    def connect(self, module, address):
+        return self._client
+
+
 def run_of(row, measured, **kwargs):
     """
     Return a report's run with one row in it.
@@ -62,15 +79,19 @@ def run_of(row, measured, **kwargs):
 
 # -- the command
 
+SMALL_RUN = ("blocking", "threaded", "background", "objects")
+
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory):
     """
-    One small run of two rows, as a user starts it: its output, JSON and document.
+    One small run of some rows, as a user starts it: its output, JSON and document.
     """
     folder = tmp_path_factory.mktemp("benchmarks")
-    what = ["--quick", "--rounds", "1", "--row", "sequential", "--row", "objects"]
-    who = ["--contestant", "echo", "--contestant", "txremote"]
+    what = ["--quick", "--rounds", "1"]
+    for row in SMALL_RUN:
+        what += ["--row", row]
+    who = ["--contestant", "echo", "--contestant", "fire", "--contestant", "txremote"]
     files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
     ran = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "run.py", *what, *who, *files],
@@ -88,25 +109,26 @@ def small_run(tmp_path_factory):
 def test_the_command_prints_the_table_from_any_folder(small_run):
     """One command, and the figures, the ratios and the bars are on the screen."""
     text, _found, _document = small_run
-    for word in ("sequential", "objects", "floor", "txremote", "first bar", "goal", "of floor"):
+    for word in (*SMALL_RUN, "floor", "txremote", "first bar", "goal", "of floor"):
         assert word in text
 
 
 def test_json_has_values_ratios_and_bars(small_run):
     """The JSON says for each contestant what was measured, and for txremote whether it suffices."""
     _text, found, _document = small_run
-    sequential, objects = found["rows"]
-    assert (sequential["name"], sequential["unit"]) == ("sequential", "us")
+    assert [row["name"] for row in found["rows"]] == list(SMALL_RUN)
+    blocking, *_others, objects = found["rows"]
+    assert blocking["unit"] == "us"
     for name in ("echo", "txremote"):
-        figures = sequential["contestants"][name]
+        figures = blocking["contestants"][name]
         assert figures["values"] == [figures["median"]]
         assert figures["median"] > 0
         assert figures["client_cpu_us"][0] > 0
         assert figures["server_cpu_us"][0] > 0
-    assert sequential["contestants"]["pb"] is None  # left out
-    assert sequential["ratios"]["echo"]["median"] > 0
-    assert sequential["first_bar"][0]["met"] in (True, False)
-    assert objects["name"] == "objects"
+    assert blocking["contestants"]["pyro5"] is None  # left out
+    assert blocking["ratios"]["echo"]["median"] > 0
+    assert blocking["first_bar"][0]["met"] in (True, False)
+    assert objects["contestants"]["rpyc"] is None
     assert found["failures"] == []
     assert {"CPU", "Python", "Twisted"} <= set(found["machine"])
 
@@ -114,7 +136,26 @@ def test_json_has_values_ratios_and_bars(small_run):
 def test_a_reply_full_of_objects_is_counted_as_one_round_trip(small_run):
     """The relay counts the requests on the wire: one for any number of objects."""
     _text, found, _document = small_run
-    assert found["rows"][1]["contestants"]["txremote"]["values"] == [1]
+    assert found["rows"][-1]["contestants"]["txremote"]["values"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "floor"),
+    [("blocking", "echo"), ("threaded", "echo"), ("background", "fire")],
+)
+def test_a_plain_script_is_measured_beside_a_plain_socket(small_run, name, floor):
+    """Rows whose clients block have a floor and a ratio to it, in the same run."""
+    _text, found, _document = small_run
+    (row,) = [row for row in found["rows"] if row["name"] == name]
+    assert row["contestants"]["txremote"]["median"] > 0
+    assert row["ratios"][floor]["median"] > 0
+
+
+def test_a_hundred_events_take_no_interval(small_run):
+    """A BgServingThread has them long before RPyC's would have looked three times."""
+    _text, found, _document = small_run
+    (row,) = [row for row in found["rows"] if row["name"] == "background"]
+    assert row["contestants"]["txremote"]["median"] < 200
 
 
 def test_the_document_says_machine_date_and_command(small_run):
@@ -122,7 +163,7 @@ def test_the_document_says_machine_date_and_command(small_run):
     _text, found, document = small_run
     assert document.startswith("Benchmark results\n=================\n")
     assert found["date"] in document
-    assert "\n    python benchmarks/run.py --quick --rounds 1 --row sequential" in document
+    assert "\n    python benchmarks/run.py --quick --rounds 1 --row blocking --row" in document
     assert "--json" not in document  # where it was written to is nobody's business
     assert found["machine"]["CPU"] in document
 
@@ -148,6 +189,24 @@ def test_no_process_is_left_behind(how):
         process.kill()
         process.wait()
     wait_until(lambda: not any(alive(child) for child in children))
+
+
+@pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")
+def test_apart_means_a_core_for_servers_and_one_for_clients():
+    """The scheduler's choice of one core or two is not measured."""
+    with harness.Stage(apart=True) as stage:
+        server = stage.serve("benchmarks.peers.floor_echo")
+        client = stage.connect("benchmarks.peers.floor_pingpong", server.first)
+        kept_to = [os.sched_getaffinity(child._process.pid) for child in (server, client)]
+    assert kept_to == [{core} for core in harness.cores()[:2]]
+
+
+def test_apart_without_two_cores_is_refused(monkeypatch, capsys):
+    """A run that does not do what it was told makes no record."""
+    monkeypatch.setattr(harness, "cores", lambda: [0])
+    with pytest.raises(SystemExit):
+        arguments(["--apart"])
+    assert "--apart needs two cores" in capsys.readouterr().err
 
 
 def wait_until(true):
@@ -297,11 +356,73 @@ def test_rows_have_names_of_their_own():
     assert len({row.name for row in ROWS}) == len(ROWS)
 
 
-def test_the_floor_echoes_messages_as_long_as_ours():
+@pytest.mark.parametrize(("a", "size"), [(30000, work.FRAME), (1, work.BLOCKING_FRAME)])
+def test_the_floor_echoes_messages_as_long_as_ours(a, size):
     """The raw echo's frames have the size of txremote's requests."""
     from benchmarks.peers.txr import Bench
 
     pair = connected_pair(server_root=Bench)
-    pair.client.root.add(30000, 2)
+    pair.client.root.add(a, 2)
     (frame,) = pair.client.transport.written
-    assert len(frame) == work.FRAME
+    assert len(frame) == size
+
+
+def test_the_floor_fires_events_as_long_as_ours():
+    """The raw server's frames have the size of txremote's events."""
+    from benchmarks.peers.floor_fire import EVENT
+    from benchmarks.peers.txr import Bench
+
+    pair = connected_pair(server_root=Bench)
+    pair.client.root.subscribe(work.Arrivals().event)
+    pair.pump()
+    pair.server.transport.written.clear()
+    pair.server.service._subscriber(12345.678901234)
+    (frame,) = pair.server.transport.written
+    assert len(frame) == work.EVENT_FRAME == 4 + EVENT.size
+
+
+def test_fewer_events_are_asked_of_rpyc_and_scaled():
+    """10 s a round would say no more than 1 s; the table says from how many."""
+    row = next(row for row in ROWS if row.name == "background")
+    asked = []
+
+    def ask(name, count):
+        asked.append((name, count))
+        return 0.1 * count
+
+    state = row.prepare(StageOf(ask), PEERS["rpyc"], Effort())
+    sample = row.measure(state, Effort())
+    assert asked[-1] == ("background", 10)
+    assert (sample.value, sample.note) == (pytest.approx(10_000), "from 10")
+
+
+def test_the_latency_of_an_event_is_a_median():
+    """One that is late is not what a user sees."""
+    arrivals = work.Arrivals()
+    late = iter([0.0, 5.0, 0.0])
+    seconds = arrivals.one_by_one(
+        lambda count, delay: arrivals.event(time.perf_counter() - next(late)), 3
+    )
+    assert seconds < 1
+
+
+def test_events_that_do_not_come_are_an_error(monkeypatch):
+    """A contestant that loses events has no figure."""
+    monkeypatch.setattr(work, "PATIENCE", 0.01)
+    arrivals = work.Arrivals()
+    with pytest.raises(AssertionError, match="1 of 2 events came"):
+        arrivals.burst(lambda count, delay: arrivals.event(0.0), 2)
+
+
+@pytest.mark.parametrize(("needed", "asked"), [(1e-6, [20, 20, 50000]), (0.01, [20, 20])])
+def test_the_warm_up_grows_until_it_can_be_timed(needed, asked):
+    """20 calls of a microsecond each are too short to tell how many fill the time."""
+    row = next(row for row in ROWS if row.name == "blocking")
+    found = []
+
+    def ask(name, count):
+        found.append(count)
+        return needed * count
+
+    row.prepare(StageOf(ask), PEERS["echo"], Effort(seconds=0.05, quick=True))
+    assert found == asked

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -15,7 +16,7 @@ from docutils import nodes
 import txremote
 from tests.processes import ROOT, SERVES
 from tests.reader import Reader, doctree
-from txremote import errors, tap, testing
+from txremote import blocking, errors, tap, testing
 from txremote.cli import _parser
 from txremote.peer.config import _IGNORED, SAFE_ATTRS
 
@@ -23,14 +24,13 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.rst", ROOT / "CHANGES.rst", *sorted(DOCS.glob("*.rst"))]
 REFERENCE = (DOCS / "reference.rst").read_text()
 
-# Worker threads, classic mode and the prompt are being built: their names are
-# told when they are done. What is in the reference must not be in here.
-NOT_YET = frozenset(
-    {
-        *("ClassicService", "MasterService", "SlaveService", "threaded", "threaded_service"),
-        *("max_threads", "classic", "shell"),
-    }
-)
+
+def section_of(title):
+    """
+    Return a section of the reference.
+    """
+    heading = f"\n{title}\n{'-' * len(title)}\n"
+    return re.split(r"\n\n\n", REFERENCE[REFERENCE.index(heading) :].lstrip("\n"), maxsplit=1)[0]
 
 
 def name_of(page):
@@ -80,11 +80,11 @@ class TestFollowed:
     @pytest_twisted.ensureDeferred
     async def test_readme(self, tmp_path):
         """
-        The server and the clients of the README.
+        The server, the clients and the prompt of the README.
         """
         reader = Reader(ROOT / "README.rst", tmp_path)
         await reader.follow()
-        assert reader.ran == 3
+        assert reader.ran == 6
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial(self, tmp_path):
@@ -102,7 +102,7 @@ class TestFollowed:
         """
         reader = Reader(DOCS / "howto.rst", tmp_path)
         await reader.follow()
-        assert reader.ran > 50
+        assert reader.ran > 150
 
     @pytest_twisted.ensureDeferred
     async def test_reader_notices_what_is_not_true(self, tmp_path):
@@ -155,7 +155,8 @@ def signatures():
     Give the name and the parameters of each ``name(parameters)`` that the reference defines.
     """
     for line in REFERENCE.splitlines():
-        yield from re.findall(r"^``([\w.]+)\((.*)\)``$", line)
+        if re.fullmatch(r"(``[^`]+``(, )?)+", line):
+            yield from re.findall(r"``([\w.]+)\(([^`]*)\)``", line)
 
 
 def resolve(name):
@@ -166,19 +167,28 @@ def resolve(name):
 
 
 class TestReference:
-    @pytest.mark.parametrize("name", sorted(NOT_YET))
-    def test_what_is_not_told_yet_is_not_there(self, name):
-        """
-        A name that is told has to leave the list of those that are not.
-        """
-        assert not re.search(rf"``(--)?{name}\b", REFERENCE)
-
-    @pytest.mark.parametrize("name", sorted(set(txremote.__all__) - NOT_YET))
+    @pytest.mark.parametrize("name", sorted(txremote.__all__))
     def test_every_public_name_is_there(self, name):
         """
         What can be imported from txremote is in the reference.
         """
-        assert re.search(rf"\b{name}\b", REFERENCE)
+        own, _heading, _others = REFERENCE.partition("\ntxremote.blocking\n---")
+        assert re.search(rf"\b{name}\b", own)
+
+    @pytest.mark.parametrize("name", sorted({*blocking.__all__} - {"classic"}))
+    def test_every_blocking_name_is_there(self, name):
+        """
+        What can be imported from txremote.blocking is in its section.
+        """
+        assert re.search(rf"``(blocking\.)?{name}\b", section_of("txremote.blocking"))
+
+    @pytest.mark.parametrize("name", sorted({*blocking.classic.__all__} - {*blocking.__all__}))
+    def test_every_classic_name_is_there(self, name):
+        """
+        What can be imported from txremote.blocking.classic is in its section.
+        """
+        section = section_of("txremote.blocking.classic")
+        assert re.search(rf"``(blocking\.classic\.)?{name}\b", section)
 
     @pytest.mark.parametrize(("name", "parameters"), list(signatures()))
     def test_signatures(self, name, parameters):
@@ -189,19 +199,26 @@ class TestReference:
         actual = [
             (parameter.name, parameter.kind, parameter.default)
             for parameter in inspect.signature(found).parameters.values()
-            if parameter.name not in {"self", *NOT_YET}
+            if parameter.name != "self"
         ]
         written = inspect.signature(
-            eval(f"lambda {parameters}: None", vars(txremote))  # the page is ours
+            # the page is ours
+            eval(f"lambda {parameters}: None", {**vars(txremote), "socket": socket})
         )
         assert [(p.name, p.kind, p.default) for p in written.parameters.values()] == actual
 
-    @pytest.mark.parametrize("kind", [txremote.AsyncResult, txremote.Connection, testing.Pair])
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            *(txremote.AsyncResult, txremote.Connection, testing.Pair),
+            *(blocking.BlockingConnection, blocking.BgServingThread, blocking.ThreadedServer),
+        ],
+    )
     def test_attributes_exist(self, kind):
         """
         Every attribute that the reference tells of is one.
         """
-        names = re.findall(rf"``(?:testing\.)?{kind.__name__}\.(\w+)", REFERENCE)
+        names = re.findall(rf"``(?:testing\.|blocking\.)?{kind.__name__}\.(\w+)", REFERENCE)
         assert names
         pair = testing.connected_pair()
         examples = {"Connection": pair.client, "Pair": pair}
@@ -224,7 +241,7 @@ class TestReference:
             name, default = (cell.strip("`") for cell in row)
             written[name] = frozenset(SAFE_ATTRS) if name == "safe_attrs" else eval(default)
         actual = {f.name: f.default for f in dataclasses.fields(txremote.ConnectionConfig)}
-        assert written == {name: actual[name] for name in actual if name not in NOT_YET}
+        assert written == actual
 
     def test_ignored_switches_are_named(self):
         """
@@ -237,11 +254,10 @@ class TestReference:
         """
         Every option of twistd txremote is there, with its short form.
         """
-        section = REFERENCE[REFERENCE.index("twistd txremote\n---") :]
+        section = section_of("twistd txremote")
         options = tap.Options()
         for name in options.longOpt:
-            if name.rstrip("=") not in NOT_YET:
-                assert f"--{name.rstrip('=')}" in section
+            assert f"``--{name.rstrip('=')}" in section
         for name, long_name in options.synonyms.items():
             if len(name) == 1:
                 assert f"``-{name}``, ``--{long_name}" in section
@@ -250,11 +266,9 @@ class TestReference:
         """
         Every command and option of txremote is there.
         """
-        section = REFERENCE[REFERENCE.index("\ntxremote\n---") :]
+        section = section_of("txremote")
         (commands,) = [a for a in _parser()._actions if isinstance(a.choices, dict)]
         for command, parser in commands.choices.items():
-            if command in NOT_YET:
-                continue
             assert f"``txremote {command}" in section
             for action in parser._actions:
                 for option in action.option_strings:

@@ -9,6 +9,7 @@ the mark that RPyC's own decorator leaves, and the access policy looks for it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -76,7 +77,13 @@ def _mark(target: Any, prefix: str) -> Any:
             f"@exposed is for methods, classes and properties; expose a value of type "
             f"{type(target).__name__} by its name: exposed_... = value"
         )
-    setattr(target, EXPOSED_MARK, prefix)
+    try:
+        setattr(target, EXPOSED_MARK, prefix)
+    except AttributeError:  # builtins and bound methods carry no marks
+        raise TypeError(
+            f"@exposed cannot mark a {type(target).__name__}: expose it by its name, "
+            "exposed_... = staticmethod(it)"
+        ) from None
     return target
 
 
@@ -102,9 +109,12 @@ class Service:
 
     Attributes:
         ALIASES: Names of the service, instead of the class's own.
+        threaded_service: Whether its requests run in a worker thread, where
+            whoever hosts it does not say. None: they do not.
     """
 
     ALIASES: tuple[str, ...] = ()
+    threaded_service: bool | None = None
 
     def on_connect(self, conn: Any) -> Any:
         """
@@ -170,9 +180,26 @@ def check_service(candidate: Any) -> Any:
         TypeError: it cannot.
     """
     if is_service(candidate):
+        _check_constructor(candidate)
         return candidate
     name = getattr(candidate, "__qualname__", None) or type(candidate).__qualname__
     raise TypeError(f"{name} is no service: derive it from txremote.Service")
+
+
+def _check_constructor(candidate: Any) -> None:
+    if not isinstance(candidate, type):
+        return
+    try:
+        signature = inspect.signature(candidate)
+    except (TypeError, ValueError):  # not every builtin tells
+        return
+    try:
+        signature.bind()
+    except TypeError as problem:
+        raise TypeError(
+            f"{candidate.__qualname__} is made anew for each connection, without arguments "
+            f"({problem}): serve an instance, or give its arguments defaults"
+        ) from None
 
 
 def is_threaded(service: Any) -> bool:
@@ -182,11 +209,9 @@ def is_threaded(service: Any) -> bool:
     A service that is not txremote's own was written for RPyC, so its methods
     may block; txremote's own say so with ``threaded_service = True``.
     """
-    declared = getattr(service, "threaded_service", None)
-    if declared is not None:
-        return bool(declared)
     kind = service if isinstance(service, type) else type(service)
-    return not issubclass(kind, Service)
+    declared = getattr(service, "threaded_service", None)
+    return not issubclass(kind, Service) if declared is None else bool(declared)
 
 
 def config_of(service: Any, config: ConnectionConfig) -> ConnectionConfig:

@@ -93,8 +93,15 @@ class Options(TwistedOptions):
     opt_l = opt_listen
 
 
+class _Refused(SystemExit, Exception):
+    """
+    Ends the process with a sentence. An Exception too, for twistd as a daemon
+    tells its parent, which waits to hear, of nothing else.
+    """
+
+
 def _stop(sentence: str) -> NoReturn:
-    raise SystemExit(f"txremote: {sentence}")
+    raise _Refused(f"txremote: {sentence}")
 
 
 def find_service(name: str) -> Any:

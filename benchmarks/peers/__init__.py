@@ -5,8 +5,9 @@ A contestant that lives in a reactor says ``REACTOR = True`` and has
 ``listen(reactor, *args)``, a coroutine or Deferred of its address, and
 ``connect(reactor, address)``, one of its client. Another has ``serve(ready,
 *args)``, which calls ``ready`` with the address and serves for ever, and
-``connect(address)``. A client has a method for each piece of work, named and
-described in `benchmarks.rows`; it returns the seconds that took.
+``connect(address)``. One that lives in a reactor and has a client that blocks as
+well has a second file for that. A client has a method for each piece of work,
+named and described in `benchmarks.rows`; it returns the seconds that took.
 
 Every answer is checked, so nobody is fast by being wrong. TCP_NODELAY is set
 for all.
@@ -27,11 +28,13 @@ class Peer:
         title: Its column.
         module: Its file.
         needs: What has to be importable for it.
+        blocking: The file of its client for a plain script, where that is another.
     """
 
     title: str
     module: str
     needs: str
+    blocking: str = ""
 
     @property
     def installed(self) -> bool:
@@ -40,17 +43,34 @@ class Peer:
         """
         return importlib.util.find_spec(self.needs) is not None
 
+    def client(self, blocking: bool) -> str:
+        """
+        Return the file of its client.
+
+        Args:
+            blocking: Whether it shall be one for a plain script.
+        """
+        return (blocking and self.blocking) or self.module
+
 
 PEERS = {
-    "echo": Peer("floor", "benchmarks.peers.floor_echo", "twisted"),
+    "echo": Peer(
+        "floor", "benchmarks.peers.floor_echo", "twisted", "benchmarks.peers.floor_pingpong"
+    ),
     "whole": Peer("floor", "benchmarks.peers.floor_whole", "twisted"),
     "bare": Peer("floor", "benchmarks.peers.floor_bare", "twisted"),
+    "fire": Peer(
+        "floor", "benchmarks.peers.floor_fire", "twisted", "benchmarks.peers.floor_pingpong"
+    ),
     "rpyc": Peer("RPyC", "benchmarks.peers.with_rpyc", "rpyc"),
     "pb": Peer("PB", "benchmarks.peers.with_pb", "twisted"),
     "amp": Peer("AMP", "benchmarks.peers.with_amp", "twisted"),
     "foolscap": Peer("foolscap", "benchmarks.peers.with_foolscap", "foolscap"),
     "pyro5": Peer("Pyro5", "benchmarks.peers.with_pyro5", "Pyro5"),
-    "txremote": Peer("txremote", "benchmarks.peers.txr", "txremote"),
+    "manager": Peer("manager", "benchmarks.peers.with_manager", "multiprocessing"),
+    "txremote": Peer(
+        "txremote", "benchmarks.peers.txr", "txremote", "benchmarks.peers.txr_blocking"
+    ),
 }
 
 #: The file that installs whoever is missing.

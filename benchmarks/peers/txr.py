@@ -38,11 +38,12 @@ class Bench(Service):
 
     def __init__(self) -> None:
         self._kept: Any = ()
+        self._subscriber: Any = None
 
     @exposed
     def add(self, a: int, b: int) -> int:
         """
-        For "pipelined" and "sequential".
+        For "pipelined", "sequential", "blocking" and "threaded".
         """
         return a + b
 
@@ -60,6 +61,29 @@ class Bench(Service):
         """
         for number in range(count):
             callback(number)
+
+    @exposed
+    def subscribe(self, callback: Any) -> None:
+        """
+        For "background" and "event".
+        """
+        self._subscriber = callback
+
+    @exposed
+    def fire_later(self, count: int, delay: float) -> None:
+        """
+        For "background" and "event": events come when no request is being served.
+        """
+        from twisted.internet import reactor
+
+        callback = self._subscriber
+
+        def fire() -> None:
+            for _ in range(count):
+                callback(perf_counter())
+
+        running: Any = reactor
+        running.callLater(delay, fire)
 
     @exposed
     def make(self, count: int) -> tuple[Thing, ...]:
@@ -169,12 +193,16 @@ class Client:
         await self._root.add(0, 0)
 
 
-async def listen(reactor: Any) -> int:
+async def listen(reactor: Any, threaded: bool = False) -> int:
     """
-    Serve; return the port.
+    Serve, in the reactor or in worker threads; return the port.
     """
     port = await open_port(
-        "tcp:0:interface=127.0.0.1:backlog=1000", Bench, config=_SWITCHES, reactor=reactor
+        "tcp:0:interface=127.0.0.1:backlog=1000",
+        Bench,
+        config=_SWITCHES,
+        threaded_service=threaded,
+        reactor=reactor,
     )
     return port.getHost().port
 

@@ -23,7 +23,7 @@ class Bench:
 
     def add(self, a: int, b: int) -> int:
         """
-        For "pipelined".
+        For "pipelined" and "blocking".
         """
         return a + b
 
@@ -50,6 +50,19 @@ class Client:
             total += sum(batch())
         seconds = perf_counter() - start
         check(total, expected_sum(count))
+        return seconds
+
+    def blocking(self, count: int) -> float:
+        """
+        See `benchmarks.rows.blocking`.
+        """
+        proxy = self._proxy
+        total = 0
+        start = perf_counter()
+        for _ in range(count):
+            total += proxy.add(1, 2)
+        seconds = perf_counter() - start
+        check(total, 3 * count)
         return seconds
 
 

@@ -8,6 +8,7 @@ nothing is changed from its defaults. What it compresses by default it compresse
 from __future__ import annotations
 
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
@@ -17,6 +18,7 @@ import rpyc
 from rpyc.core.stream import SocketStream
 from rpyc.utils.server import ThreadedServer
 
+from benchmarks.peers import work
 from benchmarks.peers.work import WINDOW, check, expected_sum, random_bytes
 
 
@@ -36,7 +38,7 @@ class Bench(rpyc.Service):
 
     def exposed_add(self, a: int, b: int) -> int:
         """
-        For "pipelined".
+        For "pipelined", "blocking" and "threaded".
         """
         return a + b
 
@@ -53,6 +55,24 @@ class Bench(rpyc.Service):
         send = rpyc.async_(callback)
         for number in range(count):
             send(number)
+
+    def exposed_subscribe(self, callback: Any) -> None:
+        """
+        For "background" and "event".
+        """
+        self._subscriber = rpyc.async_(callback)
+
+    def exposed_fire_later(self, count: int, delay: float) -> None:
+        """
+        For "background" and "event": events come when no request is being served.
+        """
+        send = self._subscriber
+
+        def fire() -> None:
+            for _ in range(count):
+                send(perf_counter())
+
+        threading.Timer(delay, fire).start()
 
     def exposed_make(self, count: int) -> tuple[Thing, ...]:
         """
@@ -109,6 +129,26 @@ class Client:
         check(seen, count)
         self._root.add(0, 0)  # the server has read the answers to its events
         return seconds
+
+    def blocking(self, count: int) -> float:
+        """
+        See `benchmarks.rows.blocking`.
+        """
+        return work.blocking(self._conn, count)
+
+    def background(self, count: int) -> float:
+        """
+        See `benchmarks.rows.background`.
+        """
+        with work.background(self._conn, rpyc.BgServingThread) as (arrivals, fire_later):
+            return arrivals.burst(fire_later, count)
+
+    def event(self, count: int) -> float:
+        """
+        See `benchmarks.rows.background`.
+        """
+        with work.background(self._conn, rpyc.BgServingThread) as (arrivals, fire_later):
+            return arrivals.one_by_one(fire_later, count)
 
     def bulk(self, size: int) -> float:
         """

@@ -2,14 +2,27 @@
 The rows of the table. To add one: a file that has a ``ROW``, and a line here.
 """
 
-from benchmarks.rows import bulk, connections, events, objects, pipelined, sequential
+from benchmarks.rows import (
+    background,
+    blocking,
+    bulk,
+    connections,
+    events,
+    objects,
+    pipelined,
+    sequential,
+)
 from benchmarks.rows.base import Bar, Row
 
 #: In the order of the table.
 ROWS: tuple[Row, ...] = (
     pipelined.ROW,
     sequential.ROW,
+    blocking.ROW,
+    blocking.THREADED,
     events.ROW,
+    background.ROW,
+    background.EVENT,
     bulk.ROW,
     connections.ROW,
     objects.ROW,

@@ -43,6 +43,7 @@ class Row:
         more_is_better: Whether it should be high.
         contestants: Who takes part, by their names in `PEERS`.
         floor: Which of them is the raw floor, if any.
+        blocking: Whether the clients are plain scripts.
         first: The first bars.
         goal: The goals.
     """
@@ -53,8 +54,16 @@ class Row:
     more_is_better: bool
     contestants: tuple[str, ...]
     floor: str | None = None
+    blocking = False
     first: tuple[Bar, ...] = ()
     goal: tuple[Bar, ...] = ()
+
+    def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
+        """
+        Start a contestant's server and client.
+        """
+        server = stage.serve(peer.module)
+        return server, stage.connect(peer.client(self.blocking), server.first)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Any:
         """
@@ -99,11 +108,11 @@ class CallRow(Row):
     A row that has the client make ``count`` calls and looks at the clock.
 
     How many is found out in the warm-up, so that each contestant is measured
-    for about as long as the others, however slow it is.
+    for about as long as the others, however slow or fast it is.
 
     Attributes:
         method: The client's method.
-        warm_up: How many calls the warm-up makes, twice.
+        warm_up: How many calls the warm-up begins with.
         most: How many calls a round makes at most.
     """
 
@@ -115,13 +124,16 @@ class CallRow(Row):
         """
         Start server and client, and find out how many calls fill the time.
         """
-        server = stage.serve(peer.module)
-        client = stage.connect(peer.module, server.first)
-        warm_up = 20 if effort.quick else self.warm_up
-        client.ask(self.method, warm_up)
-        seconds = client.ask(self.method, warm_up)
-        count = int(warm_up * effort.seconds / max(seconds, 1e-6))
-        return Started(server, client, min(max(count, warm_up), self.most))
+        server, client = self.start(stage, peer)
+        count = least = 20 if effort.quick else self.warm_up
+        client.ask(self.method, count)
+        for _ in range(2):  # few calls of a fast one are too short to tell
+            seconds = client.ask(self.method, count)
+            wanted = int(count * effort.seconds / max(seconds, 1e-6))
+            count = min(max(wanted, least), self.most)
+            if wanted < 4 * least:
+                break
+        return Started(server, client, count)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
         """

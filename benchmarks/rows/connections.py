@@ -47,7 +47,7 @@ class Connections(Row):
         """
         first, count = (50, 100) if effort.quick else (500, 1000)
         speaks_rpyc = state.module != "benchmarks.peers.floor_bare"
-        with Stage() as stage:
+        with Stage(effort.apart) as stage:
             server = stage.serve(state.module)
             clients = stage.connect(_CLIENTS, server.first)
             clients.ask("open", first, speaks_rpyc)

@@ -59,7 +59,7 @@ class Script:
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._result: Any = None
         self._work = functools.partial(function, *args)
-        self._thread = threading.Thread(target=self._run, name=f"script {function!r}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="script", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -137,7 +137,7 @@ def run_script(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
         done.errback(AssertionError(f"it hangs:\n{stacks()}"))
 
     watchdog = reactor.callLater(2 * DEADLINE, hangs)
-    threading.Thread(target=run, name=f"script {function!r}", daemon=True).start()
+    threading.Thread(target=run, name="script", daemon=True).start()
     return done
 
 

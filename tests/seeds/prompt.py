@@ -238,6 +238,7 @@ def main() -> None:
     Type the transcripts that the command line names.
     """
     faulthandler.dump_traceback_later(90, exit=True)  # a hang shall say where
+    os.umask(0o022)  # as is usual: st_mode is among what is compared
     sessions: list[list[str]] = [[]]
     for word in sys.argv[1:]:
         if word == "--":

@@ -16,7 +16,7 @@ SECONDS = {
     "sleep(2)": "sleep(0.02)",
     "asleep(15)": "asleep(0.5)",
     "async_sleep(5)": "async_sleep(0.2)",
-    "conn.modules.time.sleep, 6)": "conn.modules.time.sleep, 0.5)",
+    ".modules.time.sleep, 6)": ".modules.time.sleep, 0.5)",
     "timed_sleep(3)": "timed_sleep(0.02)",
     "timed_sleep(10)": "timed_sleep(0.8)",
     "interval = 1)": "interval = 0.05)",
@@ -29,18 +29,19 @@ IMPORTS = {
 }
 
 
-def adapted(text, *, port, path="", library="txremote"):
+def adapted(text, *, port, classic=None, path="", library="txremote"):
     """
     Return a text with other import lines, port, path and seconds; nothing else.
 
     Args:
         text: One of those below.
         port: In place of the documents' ports.
+        classic: The classic server's, if that is another.
         path: In place of the file's path.
         library: ``"rpyc"`` leaves the import lines as they are.
     """
     changes = {
-        'classic.connect("localhost")': f'classic.connect("localhost", {port})',
+        'classic.connect("localhost")': f'classic.connect("localhost", {classic or port})',
         "18871": str(port),
         "/tmp/floop.bloop": str(path),
         **SECONDS,

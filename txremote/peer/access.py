@@ -120,6 +120,16 @@ _CONTAINERS: dict[type, frozenset[str]] = {
 # b"%r" % (object,) would print an address
 _DENIED = frozenset({"__mod__", "__rmod__"})
 
+#: Most items or bytes that a repetition or a padding may make for a peer.
+MOST_MADE = 1_000_000
+_REPEATS = frozenset({"__mul__", "__rmul__", "__imul__"})
+_PADS = frozenset({"ljust", "rjust", "center", "zfill"})
+_SEARCHES = frozenset({"count", "index", "__contains__"})
+#: Names of methods that `AccessPolicy.measured` looks after.
+COSTLY = _REPEATS | _PADS | _SEARCHES
+
+_LONGEST_TOLD = 100  # characters of a name that an error repeats
+
 # Classes may be made anew for every call, so what is kept about them is bounded.
 _MOST_REMEMBERED = 1000
 
@@ -315,12 +325,47 @@ class AccessPolicy:
 
     def _refusal(self, obj: Any, name: str) -> AttributeError:
         kind = obj.__name__ if _is_class(obj) else type(obj).__name__
+        if len(name) > _LONGEST_TOLD:
+            return AttributeError(f"cannot access a name of {len(name)} characters of {kind}")
         if not name.startswith("_") and self._prefix and type(obj) not in _CLOSED:
+            if any(is_exposed(base.__dict__.get(name)) for base in type(obj).__mro__):
+                return AttributeError(
+                    f"cannot access {name!r}: {kind} overrides an exposed {name} without "
+                    "exposing it (mark it with @exposed as well)"
+                )
             return AttributeError(
                 f"cannot access {name!r}: {kind} exposes no such name "
                 f"(mark it with @exposed or call it {self._prefix}{name})"
             )
         return AttributeError(f"cannot access {name!r} of {kind}")
+
+    def measured(self, obj: Any, name: Any, method: Any) -> Any:
+        """
+        Return a method of a builtin container that takes a number so that a peer
+        cannot ask for more than `MOST_MADE` items with it, or a search of a range.
+        """
+        kind = type(obj)
+        if self._config.allow_all_attrs:
+            return method
+        if kind is range:
+
+            def search(item: Any) -> Any:
+                # of anything but an int, a range of any length is searched
+                if type(item) is not int:
+                    raise TypeError("a range is asked for ints")
+                return method(item)
+
+            return search
+        if kind not in _CONTAINERS or name in _SEARCHES:
+            return method
+        repeats = name in _REPEATS
+
+        def make(number: Any, *args: Any) -> Any:
+            if type(number) is int and number * (len(obj) if repeats else 1) > MOST_MADE:
+                raise ValueError(f"more than {MOST_MADE} items by one call")
+            return method(number, *args)
+
+        return make
 
     # -- everything else
 

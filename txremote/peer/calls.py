@@ -92,32 +92,43 @@ class PendingCalls:
         self._abandoned = abandoned
         self._numbers = count()
         self._waiting: dict[int, Deferred[Any]] = {}
-        self._expiries: list[tuple[float, float, int]] = []  # a heap
+        self._expiries: list[tuple[float, int, str]] = []  # a heap
         self._timer: Any = None
         self._timer_due = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, timeout: float | None = None) -> tuple[int, Deferred[Any]]:
+    def add(
+        self, timeout: float | None = None, option: str | None = "sync_request_timeout"
+    ) -> tuple[int, Deferred[Any]]:
         """
         Return a new call's number and its Deferred.
 
         Args:
             timeout: Seconds, or None for ever.
+            option: The switch that the time-out is from, to be named in its error.
         """
         number = next(self._numbers)
         deferred = self._waiting[number] = _Call(self._cancelled)
         deferred.number = number
         if timeout is not None and self._clock is not None:
             for _ in range(2):  # answered ones at the front go as new ones come
-                if self._expiries and self._expiries[0][2] not in self._waiting:
+                if self._expiries and self._expiries[0][1] not in self._waiting:
                     heappop(self._expiries)
             due = self._clock.seconds() + timeout
-            heappush(self._expiries, (due, timeout, number))
+            why = f"no answer within {timeout:g} s" + (f" (option {option})" if option else "")
+            heappush(self._expiries, (due, number, why))
             if self._timer is None or due < self._timer_due:
                 self._expire_at(due)
         return number, deferred
+
+    def skip(self) -> int:
+        """
+        Return the number of a request whose answer nobody reads. Such an answer
+        is dropped, and nothing is kept for it: it may never come.
+        """
+        return next(self._numbers)
 
     def _cancelled(self, deferred: Deferred[Any]) -> None:
         assert type(deferred) is _Call
@@ -155,22 +166,18 @@ class PendingCalls:
         now = self._clock.seconds()
         expired = []
         while self._expiries:
-            when, timeout, number = self._expiries[0]
+            when, number, why = self._expiries[0]
             if number in self._waiting:
                 if when > now:
                     self._expire_at(when)
                     break
-                expired.append((timeout, number))
+                expired.append((why, number))
             heappop(self._expiries)
-        for timeout, number in expired:
+        for why, number in expired:
             deferred = self._waiting.pop(number, None)
             if deferred is not None:
                 self._abandoned(number)
                 self._fire(
                     deferred,
-                    Failure(
-                        AsyncResultTimeout(
-                            f"no answer within {timeout:g} s (option sync_request_timeout)"
-                        )
-                    ),
+                    Failure(AsyncResultTimeout(why)),
                 )

@@ -119,6 +119,23 @@ _IGNORED = frozenset(
 )
 
 
+_BOOLEANS = (
+    "allow_safe_attrs",
+    "allow_exposed_attrs",
+    "allow_public_attrs",
+    "allow_all_attrs",
+    "allow_getattr",
+    "allow_setattr",
+    "allow_delattr",
+    "allow_pickle",
+    "include_local_version",
+    "instantiate_custom_exceptions",
+    "import_custom_exceptions",
+    "log_exceptions",
+    "bind_threads",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectionConfig:
     """
@@ -163,6 +180,7 @@ class ConnectionConfig:
         max_items: Most values in one frame.
         max_calls: Most requests of the peer that may be unanswered at once.
         max_exports: Most objects that the peer may hold references to.
+        max_imports: Most references to the peer's objects that are held at once.
         max_threads: Most worker threads of a listener, those that wait for
             answers of their own included.
         max_unsent: Most bytes that may wait for a peer that does not read,
@@ -197,6 +215,7 @@ class ConnectionConfig:
     max_items: int = DEFAULT_LIMITS.max_items
     max_calls: int = 10_000
     max_exports: int = 1_000_000
+    max_imports: int = 100_000
     max_threads: int = 1000
     max_unsent: int = 256 * 1024 * 1024
 
@@ -204,11 +223,26 @@ class ConnectionConfig:
         object.__setattr__(self, "safe_attrs", frozenset(self.safe_attrs))
         if self.compress not in (True, False, "auto"):
             raise ValueError(f"compress is True, False or 'auto', not {self.compress!r}")
+        for name in _BOOLEANS:
+            value = getattr(self, name)
+            if value is not True and value is not False:
+                raise ValueError(f"{name} is True or False, not {value!r}")
+        if self.include_local_traceback not in (True, False, None):
+            raise ValueError(
+                f"include_local_traceback is True, False or None, not "
+                f"{self.include_local_traceback!r}"
+            )
         for name in ("sync_request_timeout", "call_timeout"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
-        for name in ("max_calls", "max_exports", "max_threads", "max_unsent"):
+        for name in (
+            "max_calls",
+            "max_exports",
+            "max_imports",
+            "max_threads",
+            "max_unsent",
+        ):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} must be a positive int, not {value!r}")

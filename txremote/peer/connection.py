@@ -207,7 +207,9 @@ class Connection(Protocol):
         self._acknowledge: Callable[[], object] | None = None
         self._when_ended = ended
         self._calls = PendingCalls(clock, runner.fire, self._call_abandoned)
-        imports = ImportTable(self._make_reference, self.flush_released, sweeper)
+        imports = ImportTable(
+            self._make_reference, self.flush_released, sweeper, config.max_imports
+        )
         exports = ExportTable(config.max_exports, classes)
         self._tables = ReferenceTables(self, exports, imports)
         self._inbound = InboundCalls(
@@ -229,6 +231,13 @@ class Connection(Protocol):
         self._close_timer: Any = None
         self._watchers: list[Deferred[BaseException]] = []
         self._ended: BaseException | None = None
+
+    def __repr__(self) -> str:
+        transport: Any = self.transport
+        peer = transport.getPeer() if transport is not None else "nobody"
+        speaks = "txremote" if self.features else "RPyC"
+        state = "closed" if self.closed else "open"
+        return f"<Connection to {peer} ({speaks}, {state})>"
 
     # -- Twisted's side
 
@@ -311,7 +320,12 @@ class Connection(Protocol):
             hook: ``on_connect`` or ``on_disconnect``.
             seen: The connection as the service is to see it.
         """
-        maybeDeferred(hook, seen).addErrback(lambda failure: self.hook_failed(hook, failure))
+        running = maybeDeferred(hook, seen)
+        if not running.called and not self.closed:
+            # a coroutine: the first request waits for it
+            self._inbound.hold()
+            running.addCallback(lambda _done: self._inbound.release())
+        running.addErrback(lambda failure: self.hook_failed(hook, failure))
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
         """
@@ -394,13 +408,14 @@ class Connection(Protocol):
             A Deferred; `AsyncResultTimeout` if no answer came in time,
             `RemoteProtocolError` if another came.
         """
+        self.runner.check_thread()
         sent = b"txremote" * 64 if data is None else data
 
         def compare(echo: Any) -> None:
             if echo != sent:
                 raise RemoteProtocolError("the answer to a ping is not what was sent")
 
-        return self._request(HANDLE_PING, (sent,), timeout).addCallback(compare)
+        return self._request(HANDLE_PING, (sent,), timeout, None).addCallback(compare)
 
     def close(self) -> Deferred[BaseException]:
         """
@@ -490,9 +505,10 @@ class Connection(Protocol):
             return self._request(HANDLE_GETATTR, (reference, names[0]), self._timeout())
         try:
             heads = reference._heads
-            head = heads.get(names)
+            head = heads.get(names) if heads is not None else None
             if head is None:
                 head = _call_head(reference, names)
+                heads = reference._start_heads()
                 if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
                     heads[names] = head
             body = [head]
@@ -520,23 +536,32 @@ class Connection(Protocol):
         return self.config.sync_request_timeout
 
     def _request(
-        self, handler: int, args: tuple[Any, ...], timeout: float | None = None
+        self,
+        handler: int,
+        args: tuple[Any, ...],
+        timeout: float | None = None,
+        option: str | None = "sync_request_timeout",
     ) -> Deferred[Any]:
         body = [b"\x11" + dump(handler)]
         try:
             self._tables.box(body, args)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, timeout)
+        asked = self._send(body, timeout, option)
         return asked if self.features else _kept(asked, args)
 
-    def _send(self, body: list[bytes], timeout: float | None) -> Deferred[Any]:
+    def _send(
+        self,
+        body: list[bytes],
+        timeout: float | None,
+        option: str | None = "sync_request_timeout",
+    ) -> Deferred[Any]:
         if self._ended is not None or self._farewell is not None:
             self._tables.take_back()
             return fail(DeadReferenceError(f"the connection has ended: {self.why_ended}"))
         if self._tables.imports.released:
             self.flush_released()
-        number, deferred = self._calls.add(timeout)
+        number, deferred = self._calls.add(timeout, option)
         try:
             self._outbox.request(number, body)
         except NotSendable as error:
@@ -563,8 +588,9 @@ class Connection(Protocol):
         """
         Send a request whose answer is of no interest.
         """
-        deferred = self._request(handler, args)
-        deferred.addErrback(lambda _failure: None)
+        body = [b"\x11" + dump(handler)]
+        self._tables.box(body, args)
+        self._outbox.request(self._calls.skip(), body)
 
     def _call_abandoned(self, number: int) -> None:
         if self._ended is None and FEATURE_CANCEL in self.features:
@@ -599,7 +625,7 @@ class Connection(Protocol):
                 + boxing.VALUE_HEAD
                 + dump(count)
             ]
-            self._send(body, None).addErrback(lambda _failure: None)
+            self._outbox.request(self._calls.skip(), body)
 
     # -- messages
 
@@ -807,7 +833,8 @@ class Connection(Protocol):
 
     def _protocol_violated(self, error: RemoteProtocolError) -> None:
         address = self.transport.getPeer() if self.transport is not None else None
-        _log.warn("{peer} broke the protocol: {error}", peer=address, error=error)
+        if self.other_dialect is None:  # else it is dialled once more
+            _log.warn("{peer} broke the protocol: {error}", peer=address, error=error)
         self._hang_up(f"the peer broke the protocol: {error}")
 
 

@@ -20,7 +20,7 @@ from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any, Protocol
 
-from txremote.peer.access import AccessPolicy
+from txremote.peer.access import COSTLY, AccessPolicy
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.exports import Export
 from txremote.peer.references import ReferenceTables
@@ -60,6 +60,10 @@ from txremote.wire.exceptions import load_exception
 #: Most items that one BUFFITER gives, however many were asked for.
 LARGEST_CHUNK = 1000
 
+# Bytes after which a chunk is full: the peer reads no endless frames.
+_LONGEST_CHUNK = 1 << 20
+
+_COSTLY = frozenset({*COSTLY, *(name.encode() for name in COSTLY)})
 _SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
 _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
 
@@ -123,7 +127,7 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
         return lambda: obj  # BUFFITER knows how to go on
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
-        return found
+        return found if name not in _COSTLY else serving.policy.measured(obj, name, found)
     shown = name if type(name) is str else name.decode()
     if issubclass(type(obj), type):  # of a class it is a function of the instance
         return lambda instance, *args: _show(serving, instance, shown, args)
@@ -259,6 +263,16 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
     return issubclass(type(export.target), obj)
 
 
+def _size(item: Any) -> int:
+    """
+    Return about how many bytes an item takes in a message.
+    """
+    kind = type(item)
+    if kind is str or kind is bytes:
+        return len(item)
+    return 64 if kind is not tuple else 64 + sum(map(_size, item))
+
+
 async def _next_of(generator: AsyncGeneratorType[Any, Any]) -> tuple[Any, ...]:
     """
     Return the next item of an asynchronous generator as a chunk of its own: the
@@ -285,8 +299,12 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
         raise trouble
     items: list[Any] = []
     try:
+        size = 0
         for item in islice(obj, min(count, LARGEST_CHUNK)):
             items.append(item)
+            size += _size(item)
+            if size > _LONGEST_CHUNK:
+                break
     except Exception as trouble:
         # the items before it must not be lost: they go now, it goes next
         if not items:

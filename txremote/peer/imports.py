@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from txremote.errors import RemoteProtocolError
 from txremote.peer.calls import Clock
 from txremote.wire.boxing import load_key
 from txremote.wire.brine import Budget
@@ -136,11 +137,13 @@ class ImportTable:
             kept in its ``_held``.
         flush: Called when the dead should be given back now.
         sweeper: Whose timer sees to that, or None.
+        most: How many references there may be (option ``max_imports``).
     """
 
     __slots__ = (
         "_live",
         "_make",
+        "_most",
         "_sweeper",
         "flush",
         "released",
@@ -151,8 +154,10 @@ class ImportTable:
         make: Callable[[bytes, IdPack, Callable[[Any, bytes, IdPack], Held]], Any],
         flush: Callable[[], None],
         sweeper: ReleaseSweeper | None,
+        most: int = 1_000_000,
     ) -> None:
         self._make = make
+        self._most = most
         self._live: dict[bytes, Held] = {}
         self._sweeper = sweeper
         self.flush = flush
@@ -171,7 +176,7 @@ class ImportTable:
             pos: Where.
 
         Raises:
-            RemoteProtocolError: the id pack is none.
+            RemoteProtocolError: the id pack is none, or there are too many.
         """
         known = self._live.get(key)
         if known is not None:
@@ -179,6 +184,11 @@ class ImportTable:
             if reference is not None:
                 known.count += 1
                 return reference
+        if len(self._live) >= self._most:
+            raise RemoteProtocolError(
+                f"more than {self._most} references to the peer's objects (option max_imports)",
+                "max_imports",
+            )
         pack = load_key(data, pos, Budget(DEFAULT_LIMITS, 0))
         reference = self._make(key, pack, self._hold)
         if not self._live and self._sweeper is not None:

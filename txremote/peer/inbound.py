@@ -49,6 +49,7 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict,
 # call back. Beyond some, there must be enough of the stack left to answer that
 # there is none.
 _nesting: ContextVar[int] = ContextVar("txremote.nesting", default=0)
+_LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 _SHALLOW = 12
 _HEADROOM = 60
 
@@ -164,6 +165,12 @@ class Request:
             inbound.answer(self.number, self.sender, result)
 
 
+def _too_many(most: int) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"{most} calls of this connection are unanswered (option max_calls)", "max_calls"
+    )
+
+
 class InboundCalls:
     """
     Serves the peer of one connection (`txremote.peer.handlers.Serving`).
@@ -207,6 +214,7 @@ class InboundCalls:
         limited = config.call_timeout is not None and clock is not None
         self.steady_call = None if limited else CurrentCall(connection)
         self._closed = False
+        self._held: list[Request] | None = None
 
     def __len__(self) -> int:
         return len(self._running)
@@ -239,8 +247,28 @@ class InboundCalls:
         request = Request(self, number, sender, function, args, forwarded)
         if handler in IN_ORDER and not forwarded:
             request.run()
-        else:
+        elif self._held is None:
             self._runner.start(request)
+        elif len(self._held) < self.config.max_calls:
+            self._held.append(request)
+        else:
+            self.answer_error(number, sender, _too_many(self.config.max_calls))
+
+    def hold(self) -> None:
+        """
+        Let requests wait until `release`: the service is not ready.
+        """
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """
+        Start the requests that have been waiting.
+        """
+        held, self._held = self._held, None
+        for request in held or ():
+            if not self._closed:
+                self._runner.start(request)
 
     def _function(self, number: int, handler: int, args: Any) -> Handler:
         function = HANDLERS.get(handler)
@@ -248,12 +276,8 @@ class InboundCalls:
             raise KeyError(handler)  # what a stock peer says, too
         if type(args) is not tuple:
             raise TypeError("the arguments of a request are a tuple")
-        if len(self._running) >= self.config.max_calls:
-            raise RemoteProtocolError(
-                f"{self.config.max_calls} calls of this connection are unanswered "
-                "(option max_calls)",
-                "max_calls",
-            )
+        if handler not in IN_ORDER and len(self._running) >= self.config.max_calls:
+            raise _too_many(self.config.max_calls)
         if number in self._running:  # it would hide the other from max_calls and CANCEL
             raise RemoteProtocolError(f"request {number} is still unanswered")
         if handler == HANDLE_INSPECT and args:
@@ -395,7 +419,7 @@ class InboundCalls:
                 "a call of {peer} raised {kind}: {error}",
                 peer=CurrentCall(self.connection).peer,
                 kind=type(error).__name__,
-                error=_text(error),
+                error=_text(error)[:_LONGEST_LOGGED],
             )
 
     # -- the end

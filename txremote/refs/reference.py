@@ -83,6 +83,12 @@ def _private(owner: Any, name: str) -> AttributeError:
     )
 
 
+# Asking the peer for one of these would be a mistake nearly always.
+_OF_DEFERREDS = frozenset(
+    {"addCallback", "addCallbacks", "addErrback", "addBoth", "addTimeout", "chainDeferred"}
+)
+
+
 class _Remote:
     """
     What references and paths have in common.
@@ -151,6 +157,11 @@ class RemotePath(_Remote):
     def __getattr__(self, name: str) -> RemotePath:
         if name[:1] == "_":
             raise _private(self, name)
+        if name in _OF_DEFERREDS:
+            raise AttributeError(
+                f"a path is no Deferred and has no {name}: call it, or read its value "
+                f"with get_remote() (callRemote({name!r}) asks the peer for that name)"
+            )
         return RemotePath(self._base, (*self._names, name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
@@ -220,7 +231,7 @@ class RemoteReference(_Remote):
     _connection: Connection
     _key: bytes
     _pack: IdPack
-    _heads: dict[tuple[str, ...], bytes]
+    _heads: dict[tuple[str, ...], bytes] | None
     _held: Held
     _netref: weakref.ref[Any] | None
 
@@ -235,7 +246,7 @@ class RemoteReference(_Remote):
         set_slot(self, "_connection", connection)
         set_slot(self, "_key", key)
         set_slot(self, "_pack", pack)
-        set_slot(self, "_heads", {})
+        set_slot(self, "_heads", None)
         set_slot(self, "_netref", None)
         set_slot(self, "_held", hold(self, key, pack))
 
@@ -245,6 +256,16 @@ class RemoteReference(_Remote):
         How many times it was received.
         """
         return self._held.count
+
+    def _start_heads(self) -> dict[tuple[str, ...], bytes]:
+        """
+        Return the encoded starts of the calls that were made through this.
+        """
+        heads = self._heads
+        if heads is None:
+            heads = {}
+            object.__setattr__(self, "_heads", heads)
+        return heads
 
     def _set_netref(self, netref: Any) -> Any:
         """

@@ -49,8 +49,9 @@ IMMEDIATE_INTS: Final = {i: bytes([i + 0x50]) for i in range(-48, 160)}
 _U1: Final = [bytes([i]) for i in range(256)]
 
 # A frozenset of ints that all hash alike is built in quadratic time. A set that
-# was one at the sender has no equal items, so few hashes can coincide.
-_MOST_COLLISIONS = 1000
+# was one at the sender has no equal items, so next to no hashes coincide; and a
+# frame may hold very many small sets.
+_MOST_COLLISIONS = 16
 
 
 class Undumpable(TypeError):

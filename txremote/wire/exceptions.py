@@ -38,19 +38,28 @@ _HEADER = "Traceback (most recent call last):\n"
 _REMOTE_LINE = "\n\n========= Remote Traceback ({}) =========\n"
 _REMOTE_MARK = "========= Remote Traceback "
 
-_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}")
+# Of our own errors those that are about the call. ConnectionLost is not: the
+# peer lost some other connection, and this one is as it was.
+_REBUILT = frozenset(
+    {"RemoteProtocolError", "NotSendable", "AsyncResultTimeout", "DeadReferenceError"}
+)
+
+# "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer", "")
 _MOST_ATTRIBUTES = 100
 _LONGEST_REPR = 10_000
 _LONGEST_NAME = 500
 _KEPT = frozenset({"args", "add_note", "with_traceback"})
+# What Python itself attaches: the object that lacks an attribute, and a file.
+_NOT_TOLD = frozenset({"obj", "path", "name_from"})
 
 
 def without_addresses(text: str) -> str:
     """
     Return a repr without the memory addresses in it.
     """
-    return _ADDRESS.sub("", text)
+    return _ADDRESS.sub(r"\1", text)
 
 
 def safe_repr(value: Any) -> str:
@@ -83,6 +92,8 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
         return
     for name in names:
         if type(name) is not str or name.startswith("_") or name in _KEPT or not dumpable(name):
+            continue
+        if name in _NOT_TOLD and isinstance(error, (AttributeError, ImportError)):
             continue
         try:
             value = getattr(error, name)
@@ -197,8 +208,8 @@ def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> ty
     found: Any = None
     if module == "builtins":
         found = getattr(builtins, name, None)
-    elif module == "txremote.errors":
-        found = getattr(errors, name, None)
+    elif module == "txremote.errors" and name in _REBUILT:
+        found = getattr(errors, name)
     elif instantiate:
         try:
             if import_ and module not in sys.modules:
