@@ -81,6 +81,7 @@ class BlockingFace:
         self.protocol = protocol
         self._classes: dict[tuple[int, bool], type[BaseNetref]] = {}
         self._read_only: ReadOnlyConfig | None = None
+        self._root: Any = None
 
     # -- what a subclass knows
 
@@ -128,10 +129,12 @@ class BlockingFace:
         """
         The peer's service, as a netref. Asks for it the first time.
         """
-        found = self.protocol._root
-        if found is None:
-            found = self._ask(self.protocol.fetch_root, self._timeout)
-        return self.present(found)
+        if self._root is None or self.protocol.closed:
+            found = self.protocol._root
+            if found is None:
+                found = self._ask(self.protocol.fetch_root, self._timeout)
+            self._root = self.present(found)
+        return self._root
 
     @property
     def _timeout(self) -> float | None:

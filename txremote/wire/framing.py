@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,7 @@ class FrameReader:
         """
         return not self._held and not self._skip
 
-    def feed(self, data: bytes) -> Iterator[bytes | Oversize]:
+    def feed(self, data: bytes) -> Iterable[bytes | Oversize]:
         """
         Give the payloads that a read completes, in order.
 
@@ -99,6 +99,16 @@ class FrameReader:
         Raises:
             RemoteProtocolError: the stream is out of step for good.
         """
+        size = len(data)
+        if 5 < size <= _COALESCE and not self._held and not self._skip:
+            # one whole frame, such as a call or its answer, in one go
+            length, flag = _unpack_header(data)
+            short_enough = length <= self._limits.max_frame
+            if length + 6 == size and not flag and data[-1] == 0x0A and short_enough:
+                return (data[5:-1],)
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> Iterator[bytes | Oversize]:
         if self._skip:
             if self._skip >= len(data):
                 self._skip -= len(data)
