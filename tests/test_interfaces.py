@@ -16,7 +16,7 @@ from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
-from txremote import AsyncResult, IAsyncResult, IService, Service, VoidService, exposed
+from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
 from txremote.blocking.pump import PumpTransport
 from txremote.peer.outbox import Outbox
 from txremote.testing import MemoryTransport
@@ -33,9 +33,9 @@ class Calculator(Service):
 
 IMPLEMENTERS = [
     (IAsyncResult, AsyncResult, lambda: AsyncResult(succeed(5))),
-    (IService, Service, Service),
-    (IService, VoidService, VoidService),
-    (IService, Calculator, Calculator),
+    (IRemoteService, Service, Service),
+    (IRemoteService, VoidService, VoidService),
+    (IRemoteService, Calculator, Calculator),
     (IPushProducer, Outbox, lambda: Outbox(None, 1000)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
@@ -112,5 +112,5 @@ def test_a_foreign_service_need_not_say_anything() -> None:
         def on_disconnect(self, conn: Any) -> None:
             pass
 
-    assert not IService.providedBy(Foreign())
-    verifyObject(IService, Foreign(), tentative=True)
+    assert not IRemoteService.providedBy(Foreign())
+    verifyObject(IRemoteService, Foreign(), tentative=True)

@@ -11,7 +11,7 @@ import pytest
 from zope.interface.verify import verifyClass, verifyObject
 
 from txremote import Service, VoidService, exposed, get_remote, len_remote, set_remote
-from txremote.interfaces import IService
+from txremote.interfaces import IRemoteService
 from txremote.service import check_service, instantiate, is_service
 from txremote.testing import connected_pair
 
@@ -345,8 +345,8 @@ def test_a_peer_cannot_change_a_service() -> None:
 
 
 def test_it_provides_the_interface() -> None:
-    assert verifyClass(IService, Service)
-    assert verifyObject(IService, VoidService())
+    assert verifyClass(IRemoteService, Service)
+    assert verifyObject(IRemoteService, VoidService())
 
 
 # --- what can be hosted -----------------------------------------------------------

@@ -43,14 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Any]:
     """A twistd that serves it."""
-    with Twistd("--service", "greeting.Greeter", cwd=folder) as twistd:
+    with Twistd("greeting.Greeter", cwd=folder) as twistd:
         yield twistd
 
 
 @pytest.fixture(scope="module")
 def classic(folder: Path) -> Iterator[Any]:
     """A twistd in classic mode."""
-    with Twistd("--classic", cwd=folder) as twistd:
+    with Twistd("txremote.SlaveService", "--classic", cwd=folder) as twistd:
         yield twistd
 
 

@@ -18,7 +18,7 @@ from txremote.errors import (
     WouldBlockReactor,
     WrongThread,
 )
-from txremote.interfaces import IAsyncResult, IService
+from txremote.interfaces import IAsyncResult, IRemoteService
 from txremote.net.connect import connect
 from txremote.net.listen import listen
 from txremote.peer.config import ConnectionConfig
@@ -51,7 +51,7 @@ __all__ = [
     "DeadReferenceError",
     "GenericException",
     "IAsyncResult",
-    "IService",
+    "IRemoteService",
     "MasterService",
     "NotSendable",
     "RemotePath",

@@ -36,7 +36,7 @@ class IAsyncResult(Interface):
         """
 
 
-class IService(Interface):
+class IRemoteService(Interface):
     """
     What can be hosted: RPyC's service shape.
 

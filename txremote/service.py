@@ -15,7 +15,7 @@ from typing import Any, TypeVar, overload
 
 from zope.interface import implementer
 
-from txremote.interfaces import IService
+from txremote.interfaces import IRemoteService
 from txremote.peer.access import EXPOSED_MARK
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.threaded import ThreadedMethod
@@ -98,7 +98,7 @@ def threaded(method: Callable[..., Any]) -> Any:
     return ThreadedMethod(method)
 
 
-@implementer(IService)
+@implementer(IRemoteService)
 class Service:
     """
     The base of what is offered to a peer (``rpyc.Service``).

@@ -56,16 +56,24 @@ class Recorded:
         written: list[bytes] = []
         self.dialled.append(written)
 
+        noting = [True]
+
         def through(write: Any) -> Any:
             def noted(data: bytes) -> None:
-                written.append(data)
-                write(data)
+                if noting[0]:
+                    written.append(data)
+                before, noting[0] = noting[0], False  # one way may lead to another
+                try:
+                    write(data)
+                finally:
+                    noting[0] = before
 
             return noted
 
         conn.transport.write = through(conn.transport.write)
-        if conn._outbox.separate is not None:  # TLS has a way around write()
-            conn._outbox.separate = through(conn._outbox.separate)
+        for way in ("separate", "now"):  # that lead around write()
+            if getattr(conn._outbox, way) is not None:
+                setattr(conn._outbox, way, through(getattr(conn._outbox, way)))
         return conn
 
     def connect(self, factory: Any) -> Deferred[Any]:

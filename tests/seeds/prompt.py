@@ -41,6 +41,9 @@ NOTICED = 1.5
 
 #: Seconds after which it polls once more. (A stock RPyC polls one message at a time.)
 POLLING = 0.1
+#: A monitor that looks in the middle of a write sees the new time, and the old size.
+UNFINISHED = re.compile(r"\n?file changed\n.* st_size=(\d+), .*\n.* st_size=\1, .*\n")
+
 POLLS = re.compile(r"conn\.poll_all\(|print\(mon\)")
 
 
@@ -87,6 +90,7 @@ def normal(text: str) -> str:
     a traceback, empty lines.
     """
     text = re.sub(r"(at )?(0x[0-9a-f]+|#\d+)>", "...>", text)
+    text = re.sub(UNFINISHED, "", text)
     # what a stock RPyC calls the classes that it makes of remote exceptions
     text = text.replace("_get_exception_class.<locals>.Derived: inv", "ValueError: inv")
     lines = []
@@ -204,8 +208,9 @@ class Prompt:
         was touched.
         """
         self._new_monitor = False
-        for when in range(5):
-            os.utime(self.names["f"].name, (when, when))  # stat results compare by seconds
+        name = self.names["f"].name
+        for when in range(5):  # stat results compare by seconds
+            os.utime(name, ns=(when * 10**9, os.stat(name).st_mtime_ns))
             touched = time.monotonic()
             while time.monotonic() < touched + NOTICED:
                 if "new stat" in "".join(self._printed):

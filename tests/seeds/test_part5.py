@@ -11,6 +11,7 @@ to is what RPyC really prints.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import sys
 import time
@@ -108,10 +109,15 @@ ALL = [
 
 def free_port() -> int:
     """
-    Return a port that nobody listens on.
+    Return a port that nobody listens on, and that nobody is given who asks for any.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    while True:
+        port = random.randrange(20_000, 32_000)  # below those that systems hand out
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 def wait_for_port(port: int, program: Program) -> None:

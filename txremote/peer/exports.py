@@ -21,8 +21,12 @@ from itertools import count
 from typing import Any
 
 from txremote.errors import NotSendable
+from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.consts import IdPack
+
+# A third peer may make up as many classes as it likes.
+_MOST_REMOTE = 10_000
 
 
 class Export:
@@ -59,10 +63,11 @@ class ClassNumbers:
     One id per class.
     """
 
-    __slots__ = ("_known", "_numbers")
+    __slots__ = ("_known", "_numbers", "_remote")
 
     def __init__(self) -> None:
         self._numbers = count(1)
+        self._remote: weakref.WeakKeyDictionary[Any, dict[int, int]] | None = None
         # by identity, for a metaclass may forbid hashing, and weak, for a class
         # may be made anew for every call
         self._known: dict[int, tuple[str, int, weakref.ref[type]]] = {}
@@ -89,6 +94,23 @@ class ClassNumbers:
 
         known[identity] = (name, number, weakref.ref(kind, forget))
         return name, number
+
+    def of_remote(self, connection: Any, number: int) -> int:
+        """
+        Return the id for a class of a third peer's, whose object is passed on.
+
+        Args:
+            connection: The connection to that peer.
+            number: Its own id for the class.
+        """
+        if self._remote is None:
+            self._remote = weakref.WeakKeyDictionary()
+        known = self._remote.setdefault(connection, {})
+        if number not in known:
+            if len(known) >= _MOST_REMOTE:
+                known.clear()
+            known[number] = next(self._numbers)
+        return known[number]
 
 
 class ExportTable:
@@ -174,6 +196,11 @@ class ExportTable:
         self._by_identity.clear()
 
     def _pack(self, target: Any) -> IdPack:
+        if type(target) is RemoteReference:
+            # rpyc 6.0.2 get_id_pack: what is passed on goes by its own class's name
+            name, remote, instance = target._pack
+            number = self._classes.of_remote(target._connection, remote)
+            return _short(name), number, next(self._numbers) if instance else 0
         if issubclass(type(target), type):
             name, number = self._classes.of(target)
             return name, number, 0

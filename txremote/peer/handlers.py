@@ -205,7 +205,15 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
             # the rest of the path is at a third peer
             rest = names[position:]
             return obj._call(rest, args, _named(kwargs))
-        obj = _reach(serving, obj, name)
+        if issubclass(type(obj), BaseNetref):
+            # the same in a thread that may block; never by getattr, for a netref has
+            # attributes that are for this side
+            conn = obj.____conn__
+            if args is not None and position == len(names) - 1:
+                return conn.sync_call(obj.____ref__, (name,), args, _named(kwargs))
+            obj = conn.sync_request(HANDLE_GETATTR, obj, name)
+        else:
+            obj = _reach(serving, obj, name)
     if args is None:
         return obj
     if type(obj) is ThreadedMethod:
@@ -250,11 +258,14 @@ def _inspect(serving: Serving, pack: Any) -> Any:
 def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
     serving.policy.check_reference(obj)
     export = serving.tables.exports.find(key_of(check_pack(other)))
+    if issubclass(type(obj), BaseNetref):
+        obj = obj.____ref__
     if type(obj) is RemoteReference:
         # a third peer's class: its objects have other ids there
         target = export.target if export is not None else None
-        if type(target) is RemoteReference and target._connection is obj._connection:
-            return obj._connection.request(HANDLE_INSTANCECHECK, obj, target._pack)
+        owner: Any = obj._connection
+        if type(target) is RemoteReference and target._connection is owner:
+            return owner.runner.ask(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
         return False
     if not issubclass(type(obj), type):
         raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from types import MethodType
 from typing import Any
 
 
@@ -27,9 +26,11 @@ class ThreadedMethod:
         self.function = function
 
     def __get__(self, instance: Any, owner: Any) -> ThreadedMethod:
-        if instance is None:
+        bind = getattr(self.function, "__get__", None)
+        if bind is None:  # a callable object, which Python does not bind either
             return self
-        return ThreadedMethod(MethodType(self.function, instance))
+        bound = bind(instance, owner)
+        return self if bound is self.function else ThreadedMethod(bound)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """

@@ -252,6 +252,7 @@ class AsyncResult:
         "_result",
         "_state",
         "_timer",
+        "_undelivered",
     )
 
     def __init__(self, deferred: Deferred[Any], driver: Driver | None = None) -> None:
@@ -261,6 +262,7 @@ class AsyncResult:
         self._hooks: deque[Callable[[], object]] = deque()
         self._chance = [True]  # popped by whoever ends it: atomic, where a flag is not
         self._callbacks: deque[Callable[[AsyncResult], Any]] = deque()
+        self._undelivered = False  # whether the callbacks are due and have not begun
         self._deadline: float | None = None
         self._timer: Callable[[], None] | None = None
         deferred.addCallbacks(self._succeeded, self._failed)
@@ -288,6 +290,7 @@ class AsyncResult:
             timer()
         try:
             if self._callbacks:  # first: they have run when a wait is over, as in RPyC
+                self._undelivered = True
                 self._driver.deliver(self._run_callbacks)
         finally:
             self._run_hooks()
@@ -301,6 +304,7 @@ class AsyncResult:
             hook()
 
     def _run_callbacks(self) -> None:
+        self._undelivered = False
         # Taken out one by one, so that each runs once even if it is added in
         # one thread while the result arrives in another.
         while self._callbacks:
@@ -334,7 +338,7 @@ class AsyncResult:
         In a script this serves what has come on the connection first.
         """
         self._check_deadline()
-        if self._state == "pending":
+        if self._state == "pending" or self._undelivered:
             self._driver.look()
         return self._state in ("ready", "error")
 
@@ -384,6 +388,8 @@ class AsyncResult:
             if self._state == "pending" and self._deadline is not None:
                 self._expire()
                 self._driver.look()
+        elif self._undelivered:  # it came with another that was waited for
+            self._driver.look()
         if self._state == "expired":
             raise AsyncResultTimeout("result expired")
 

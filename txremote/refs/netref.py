@@ -21,6 +21,7 @@ The attributes ``____conn__``, ``____id_pack__`` and ``____refcount__`` are RPyC
 from __future__ import annotations
 
 import collections
+import collections.abc
 import pickle
 import sys
 import types
@@ -93,6 +94,9 @@ def _known_methods(kind: type, is_class: bool) -> Iterable[tuple[str, str | None
     names = set(dir(kind))
     if is_class:
         names |= set(dir(type))
+    elif issubclass(kind, collections.abc.Sequence):
+        # no safe operator of RPyC's; without it reversed() goes by len() and []
+        names.discard("__reversed__")
     for name in names:
         if callable(getattr(kind, name, None)) or (is_class and name == "__call__"):
             yield name, None
