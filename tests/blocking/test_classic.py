@@ -201,7 +201,7 @@ def test_containers_are_obtained_without_unpickling(monkeypatch: Any) -> None:
 def test_other_things_are_obtained_by_unpickling_if_that_is_said() -> None:
     with here() as conn:
         thing = conn.modules["tests.blocking.test_classic"].Custom((1, 2))
-        with pytest.raises(TypeError, match="obtain.proxy, unpickle=True. if you trust it"):
+        with pytest.raises(TypeError, match="if you trust it"):
             obtain(thing)
         copied = obtain(thing, unpickle=True)
         assert type(copied) is Custom
@@ -278,7 +278,7 @@ def test_what_is_neither_file_nor_folder_is_refused_or_passed_over(
     copying: Any, folder: Path, tmp_path: Path
 ) -> None:
     with here() as conn:
-        with pytest.raises(ValueError, match="cannot (up|down)load"):
+        with pytest.raises(ValueError, match=r"cannot (up|down)load"):
             copying(conn, str(tmp_path / "nothing"), str(tmp_path / "x"))
         copying(conn, str(tmp_path / "nothing"), str(tmp_path / "x"), ignore_invalid=True)
         assert not (tmp_path / "x").exists()

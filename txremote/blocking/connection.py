@@ -130,9 +130,12 @@ def drive(
         channel: A connected one.
         service: What this side offers.
         config: The switches.
-        dialect: What to speak; None for the accepting side.
+        dialect: What to speak; None for the accepting side. The connecting side
+            calls ``introduced()`` of the pump once it knows the peer.
     """
-    pump = Pump(channel, lambda pump, protocol: BlockingConnection(protocol, pump))
+    pump = Pump(
+        channel, lambda pump, protocol: BlockingConnection(protocol, pump), dialect is not None
+    )
     writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
     protocol = Connection(
         service,

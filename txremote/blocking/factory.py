@@ -17,7 +17,7 @@ from typing import Any
 
 from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
-from txremote.errors import ConnectionLost
+from txremote.errors import AsyncResultTimeout, ConnectionLost
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.refs.face import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
@@ -29,35 +29,75 @@ Config = ConnectionConfig | Mapping[str, Any] | None
 CONNECT_TIMEOUT = 30.0
 
 
-def _establish(dial: Callable[[], Any], service: Any, config: Config) -> BlockingConnection:
+#: Seconds that a server has to answer in the dialect of RPyC 6, before it is
+#: asked in that of RPyC 5 as well, on a second connection.
+PATIENCE = 1.0
+
+
+def _establish(
+    dial: Callable[[], Any], service: Any, config: Config, *, once: bool = False
+) -> BlockingConnection:
     """
-    Connect, and once more in RPyC 5's dialect if the peer speaks that.
+    Connect, and find out what the peer speaks (see `txremote.net.connect`).
+
+    Args:
+        dial: Gives a connected channel.
+        service: What this side offers.
+        config: Its switches.
+        once: Whether ``dial`` cannot be called again.
     """
     refuse_in_reactor()
     switches = config_of(check_service(service), make_config(config))
-    for dialect in ("6", "5"):
-        conn = drive(
-            dial(),
-            instantiate(service),
-            switches,
-            dialect_named(dialect, switches.bind_threads),
-        )
-        try:
-            conn._ask(conn.protocol.introduce, CONNECT_TIMEOUT)
-        except ConnectionLost:
-            if dialect == "5" or conn.protocol.other_dialect != "5":
-                if conn._pump.trouble is not None:  # that is why
-                    raise conn._pump.trouble from None
-                raise
-        except BaseException:
-            conn.close()
-            raise
-        else:
-            break
-    trouble = conn._pump.trouble
-    if trouble is not None:
-        raise trouble
+
+    def speak(dialect: str) -> BlockingConnection:
+        tongue = dialect_named(dialect, switches.bind_threads)
+        return drive(dial(), instantiate(service), switches, tongue)
+
+    conn = speak("6")
+    other: BlockingConnection | None = None
+    try:
+        if once:
+            _introduce(conn, CONNECT_TIMEOUT)
+        elif not _introduced(conn, PATIENCE):
+            other = speak(conn.protocol.other_dialect or "5")
+            if conn.protocol.other_dialect is not None:  # it said so, and hung up
+                conn, other = other, None
+                _introduce(conn, CONNECT_TIMEOUT)
+            elif _introduced(other, PATIENCE):
+                # a thread pool of RPyC 5 logs what it cannot read, and waits for more
+                conn, other = other, conn
+            else:
+                _introduce(conn, CONNECT_TIMEOUT)
+        conn._pump.introduced()
+    except BaseException:
+        conn.close()
+        raise
+    finally:
+        if other is not None:
+            other.close()
     return conn
+
+
+def _introduce(conn: BlockingConnection, timeout: float) -> None:
+    conn._ask(conn.protocol.introduce, timeout)
+
+
+def _introduced(conn: BlockingConnection, timeout: float) -> bool:
+    """
+    Tell whether the peer answers within some seconds.
+
+    Raises:
+        ConnectionLost: it hung up without a word that this side understands.
+    """
+    try:
+        _introduce(conn, timeout)
+    except AsyncResultTimeout:
+        return False
+    except ConnectionLost:
+        if conn.protocol.other_dialect is None:
+            raise
+        return False
+    return True
 
 
 def _open_socket(
@@ -194,15 +234,7 @@ def connect_pipes(
     Raises:
         EOFError: the other side hung up, or speaks another protocol.
     """
-    dialled: list[None] = []
-
-    def dial() -> PipeChannel:
-        if dialled:
-            raise EOFError("the other side speaks RPyC 5, and a pipe cannot be dialled once more")
-        dialled.append(None)
-        return PipeChannel(_take(input), _take(output))
-
-    return _establish(dial, service, config)
+    return _establish(lambda: PipeChannel(_take(input), _take(output)), service, config, once=True)
 
 
 def _take(stream: Any) -> int:
@@ -268,4 +300,4 @@ def connect_thread(
     here, there = socket.socketpair()
     remote = accept(SocketChannel(there), remote_service, remote_config)
     threading.Thread(target=remote.serve_all, name="txremote server", daemon=True).start()
-    return _establish(lambda: SocketChannel(here), service, config)
+    return _establish(lambda: SocketChannel(here), service, config, once=True)

@@ -141,19 +141,23 @@ class Pump:
         channel: Where the bytes go.
         make_face: Called with the pump and the connection for its
             `BlockingFace`, once.
+        connecting: Whether the service is to hear of the connection from
+            `introduced`, and not at once.
 
     Attributes:
         lock: Held by whoever touches the connection.
         connection: The connection that is driven.
-        trouble: What a hook of the service raised, if one did.
     """
 
-    def __init__(self, channel: Any, make_face: Callable[[Pump, Any], Any]) -> None:
+    def __init__(
+        self, channel: Any, make_face: Callable[[Pump, Any], Any], connecting: bool = False
+    ) -> None:
         self._make_face = make_face
         self.lock = threading.RLock()
         self.transport = PumpTransport(channel)
         self.connection: Any = None
-        self.trouble: BaseException | None = None
+        # what to call once the peer is known, on the connecting side until it is
+        self._greeting: list[Callable[[], None]] | None = [] if connecting else None
         self._channel = channel
         self._items: deque[Any] = deque()  # Answer or callable
         # Reentrant, for garbage collection may run somebody's __del__ inside.
@@ -199,14 +203,31 @@ class Pump:
             self._step_aside()
             try:
                 hook(connection.face)
-            except Exception as error:
-                self.trouble = error
-                if connection.other_dialect is None:  # else it is dialled once more
-                    with self.lock:
-                        connection.hook_failed(hook, Failure())
-                    self.flush()
+            except Exception:
+                with self.lock:
+                    connection.hook_failed(hook, Failure())
+                self.flush()
+                if self._greeting is not None:
+                    raise  # to whoever connects
 
-        self._items.append(call)
+        if self._greeting is None:
+            self._items.append(call)
+        elif connection.closed:  # it was never there, as far as the service knows
+            self._greeting.clear()
+        else:
+            self._greeting.append(call)
+
+    def introduced(self) -> None:
+        """
+        Call the service's ``on_connect``, in this thread: the peer is known.
+
+        Raises:
+            Exception: what that raised; the connection is closed then.
+        """
+        greeting = self._greeting
+        for call in greeting or ():
+            call()
+        self._greeting = None
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """
