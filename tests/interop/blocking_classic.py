@@ -234,12 +234,20 @@ def timed_calls(conn, folder):
     """
     One in time, one that expires; its late answer does no harm.
     """
-    sleep = rpyc.timed(conn.modules.time.sleep, 0.15)
-    assert sleep(0.01).value is None
-    result = sleep(0.3)
+    assert rpyc.timed(conn.modules.time.sleep, 20)(0.01).value is None
+    # what takes too long ends when another connection says so
+    name = f"gate_of_{os.getpid()}"
+    gate = conn.modules.threading.Event()
+    setattr(conn.modules.sys, name, gate)
+    other = connect()
+    opened = getattr(other.modules.sys, name).set
+    result = rpyc.timed(gate.wait, 0.05)(20)
     raises(rpyc.AsyncResultTimeout, lambda: result.value)
     assert result.expired and not result.ready and "(expired)" in repr(result)
+    opened()
+    other.close()
     assert conn.eval("1 + 1") == 2
+    delattr(conn.modules.sys, name)
 
 
 @check

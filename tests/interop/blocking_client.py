@@ -71,7 +71,7 @@ def callbacks_of_results(conn):
         rpyc.async_(conn.root.divide),
         rpyc.timed(conn.root.later, 0.02),
     ]:
-        result = call(0.2, 0)
+        result = call(1.0, 0)
         result.add_callback(heard.append)
         try:
             result.wait()

@@ -178,7 +178,7 @@ def timed_within_the_service(conn):
     assert conn.root.timed(lambda number: "in time", 20) == "in time"
     gate = threading.Event()
     # no thread of this side answers before it is too late
-    threading.Timer(0.3, gate.set).start()
+    threading.Timer(1.0, gate.set).start()
     assert conn.root.timed(lambda number: gate.wait(20) and "?", 0.05) == "too late"
 
 

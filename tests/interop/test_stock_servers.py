@@ -15,7 +15,9 @@ import pytest_twisted
 from rpyc.core import brine
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import clientFromString
+from twisted.internet.threads import deferToThread
 
+import txremote.blocking
 from tests.interop.reactor_client import check as checks
 from tests.interop.reactor_client import run_check
 from tests.interop.support import script
@@ -300,6 +302,25 @@ async def test_auto_finds_the_dialect_of_a_thread_pool_of_rpyc_5(endpoints):
     conn = await connect(description, config=config, timeout=3)
     assert await conn.root.add(2, 3) == 5
     await conn.close()
+
+
+@pytest.mark.parametrize("server", ["5.3.1 ThreadPoolServer", "5.3.1 ThreadedServer"])
+@pytest_twisted.ensureDeferred
+async def test_a_script_finds_the_dialect_as_well(endpoints, server):
+    """
+    txremote.blocking.connect has no dialect to give, and needs none.
+    """
+    description, _config = endpoints[server]
+    port = int(description.rpartition(":")[2])
+
+    def script() -> int:
+        conn = txremote.blocking.connect("127.0.0.1", port)
+        try:
+            return conn.root.add(2, 3)
+        finally:
+            conn.close()
+
+    assert await deferToThread(script) == 5
 
 
 @pytest.mark.parametrize("server", ["6.0.2 ThreadedServer", "5.3.1 ThreadedServer", "5.3.1 TLS"])
