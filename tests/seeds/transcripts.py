@@ -18,7 +18,7 @@ SECONDS = {
     "async_sleep(5)": "async_sleep(0.2)",
     ".modules.time.sleep, 6)": ".modules.time.sleep, 0.5)",
     "timed_sleep(3)": "timed_sleep(0.02)",
-    "timed_sleep(10)": "timed_sleep(0.8)",
+    "timed_sleep(10)": "timed_sleep(1.0)",
     "interval = 1)": "interval = 0.05)",
 }
 
@@ -346,7 +346,7 @@ BETTER = """
     heard of <AsyncResult object (error) at 0x0842c6bc>
     >>> res
     <AsyncResult object (error) at 0x0842c6bc>
-    >>> res = rpyc.timed(conn.modules.time.sleep, 0.05)(0.3)
+    >>> res = rpyc.timed(conn.modules.time.sleep, 0.05)(0.5)
     >>> res.add_callback(lambda res: print("heard of", res))
     >>> res.wait()
     heard of <AsyncResult object (expired) at 0x0842c6bc>

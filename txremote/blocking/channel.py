@@ -82,11 +82,13 @@ class _Polling:
         polling = self._both if writable else self._reading
         milliseconds = None if timeout is None else max(0.0, timeout * 1000)
         ready = polling.poll(milliseconds)
-        if self._interrupter is not None:
-            for descriptor, _events in ready:
-                if descriptor == self._interrupter[0]:
-                    os.read(descriptor, 100)
-        return any(fd == self._incoming and events & _READABLE for fd, events in ready)
+        readable = False
+        for descriptor, events in ready:
+            if descriptor == self._incoming:
+                readable = bool(events & _READABLE)
+            elif self._interrupter is not None and descriptor == self._interrupter[0]:
+                os.read(descriptor, 100)
+        return readable
 
     def wait_writable(self, timeout: float | None) -> None:
         """

@@ -405,6 +405,8 @@ class Pump:
     def _complete(self, waiter: Waiter, result: Any) -> None:
         waiter.value = result
         waiter.done = True
+        if not self._sleeping:
+            return
         try:
             self._sleeping.remove(waiter)
         except ValueError:  # it does not sleep, or somebody is waking it
