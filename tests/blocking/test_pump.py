@@ -5,6 +5,8 @@ The pump: threads that wait drive the connection, and none waits in vain.
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -272,6 +274,55 @@ def test_ctrl_c_in_a_callback_reaches_the_waiting_script() -> None:
         with pytest.raises(KeyboardInterrupt):
             conn.root.call(interrupted)
         assert conn.root.add(1, 1) == 2
+
+
+def test_ctrl_c_ends_a_call_and_not_the_connection() -> None:
+    """At the prompt: the call is given up, its late answer dropped, the next works."""
+    program = """if True:
+        import threading
+        import txremote.blocking as rpyc
+        from txremote.blocking.utils.server import ThreadedServer
+
+        class Slow(rpyc.Service):
+            go = threading.Event()
+            def exposed_wait(self):
+                self.go.wait(20)
+                return "too late"
+            def exposed_add(self, a, b):
+                return a + b
+
+        server = ThreadedServer(Slow)
+        threading.Thread(target=server.start, daemon=True).start()
+        conn = rpyc.connect("127.0.0.1", server.port)
+        wait = conn.root.wait
+        for reader in (None, rpyc.BgServingThread(conn)):
+            Slow.go.clear()
+            try:
+                print("waiting", flush=True)
+                wait()
+            except KeyboardInterrupt:
+                Slow.go.set()
+                print(conn.root.add(1, 2), flush=True)
+        reader.stop()
+        conn.close()
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for _ in range(2):
+                assert process.stdout.readline() == "waiting\n"
+                time.sleep(0.1)  # until it is in there
+                process.send_signal(signal.SIGINT)
+                assert process.stdout.readline() == "3\n"
+            _out, errors = process.communicate(timeout=DEADLINE)
+            assert (process.returncode, errors) == (0, "")
+        finally:
+            process.kill()
 
 
 # --- many threads -----------------------------------------------------------------

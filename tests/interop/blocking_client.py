@@ -3,7 +3,9 @@ The checks of ``stock_client.py`` with txremote's blocking facet as the library.
 
 Run as a process of its own, at a server of either kind::
 
-    python -m tests.interop.blocking_client PORT txremote|rpyc
+    python -m tests.interop.blocking_client PORT txremote|rpyc [CA_FILE]
+
+Over TLS where it is given a CA file, over a UNIX socket where the port is a path.
 
 What a stock server does otherwise than txremote's (`OTHERWISE`), and what the
 blocking facet does otherwise than a stock client, is checked by what stands below.
@@ -201,12 +203,20 @@ def main() -> None:
     """
     Go through them.
     """
-    port, kind = sys.argv[1:]
+    port, kind, *authorities = sys.argv[1:]
+
+    def connect():
+        if authorities:
+            return rpyc.ssl_connect("127.0.0.1", int(port), ca_certs=authorities[0])
+        if port.isdigit():
+            return rpyc.connect("127.0.0.1", int(port))
+        return rpyc.unix_connect(port)
+
     rpyc.__version__ = "of txremote"  # type: ignore[attr-defined]
     stock_client.rpyc = rpyc
     stock_client.buffiter = rpyc.buffiter
     stock_client.AsyncResultTimeout = rpyc.AsyncResultTimeout
-    stock_client.connect = lambda: rpyc.connect("127.0.0.1", int(port))
+    stock_client.connect = connect
     stock_client.check = checks(kind)
     stock_client.main()
 

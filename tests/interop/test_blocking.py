@@ -32,7 +32,10 @@ CLASSIC = [sys.executable, "-c", "from rpyc.cli.rpyc_classic import main; main()
 SERVERS = {
     "rpyc 6.0.2": "rpyc",
     "rpyc 5.3.1": "rpyc",
+    "rpyc 6.0.2 TLS": "rpyc",
     "twistd": "txremote",
+    "twistd TLS": "txremote",
+    "twistd UNIX": "txremote",
 }
 
 CLASSICS = [
@@ -52,8 +55,9 @@ class Stage:
     All processes of this file; what each client said once all have ended.
     """
 
-    def __init__(self, rpyc5, folder):
+    def __init__(self, rpyc5, folder, certificate):
         self._all = ExitStack()
+        self._certificate = certificate
         self._folder = folder
         self._old = {"PYTHONPATH": str(rpyc5)}
         self.hosted = {}
@@ -77,18 +81,27 @@ class Stage:
         """
         Start all, then wait for all.
         """
+        files = self._certificate
         shops = {
-            name: self.start(script("stock_server", env=self.env(name)))
-            for name in SERVERS
-            if name.startswith("rpyc")
+            name: self.start(
+                script("stock_server", files["key"], files["certificate"], env=self.env(name))
+            )
+            for name in ("rpyc 6.0.2", "rpyc 5.3.1")
         }
         classics = {
             name: self.start(Program(CLASSIC, env=self.env(name)))
             for name in ("rpyc_classic 6.0.2", "rpyc_classic 5.3.1")
         }
         words = [*TWISTD, "-n", "--pidfile=", "txremote", "--listen=tcp:0:interface=127.0.0.1"]
+        shop = [
+            *(*words, "--service=tests.interop.shop_hosted.Shop"),
+            "--listen=ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(
+                **files
+            ),
+            f"--listen=unix:{self._folder / 'socket'}",
+        ]
         self.hosted = {
-            "twistd": self.start(Program([*words, "--service=tests.interop.shop_hosted.Shop"])),
+            "twistd": self.start(Program(shop)),
             "twistd --threaded": self.start(
                 Program([*words, "--threaded", "--service=tests.interop.hosted_shop.Shop"])
             ),
@@ -97,10 +110,14 @@ class Stage:
         ports = {}
         for name, server in shops.items():
             ports[name] = server.wait_for(r"^ThreadedServer (\d+)")[0][1]
+            ports[f"{name} TLS"] = server.wait_for(r"^TLS (\d+)")[0][1]
         for name, server in classics.items():
             ports[name] = server.wait_for(r"server started on \S+:(\d+)")[0][1]
         for name, server in self.hosted.items():
-            ports[name] = server.wait_for(r"txremote serves on \S+:(\d+) ")[0][1]
+            ports[name] = server.wait_for(r"txremote serves on \S+:(\d+) \(tcp")[0][1]
+        twistd = self.hosted["twistd"]
+        ports["twistd TLS"] = twistd.wait_for(r"txremote serves on \S+:(\d+) \(ssl")[0][1]
+        ports["twistd UNIX"] = twistd.wait_for(r"UNIXAddress\('(.*)'\)")[0][1]
         return ports
 
     def play(self):
@@ -110,7 +127,8 @@ class Stage:
         ports = self.ports = self.servers()
         running = {}
         for name, kind in SERVERS.items():
-            running["script", name] = script("blocking_client", ports[name], kind)
+            authorities = [self._certificate["certificate"]] if name.endswith("TLS") else []
+            running["script", name] = script("blocking_client", ports[name], kind, *authorities)
         for name in STOCK_CLIENTS:
             running["hosted", name] = script(
                 "hosted_client", ports["twistd --threaded"], env=self.env(name)
@@ -137,11 +155,11 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(rpyc5, tmp_path_factory):
+def stage(rpyc5, tmp_path_factory, certificate):
     """
     The stage, with the play over and the servers still running.
     """
-    made = Stage(rpyc5, tmp_path_factory.mktemp("classic"))
+    made = Stage(rpyc5, tmp_path_factory.mktemp("classic"), certificate)
     try:
         made.play()
         yield made
@@ -164,7 +182,7 @@ class TestScript:
     """
 
     @pytest.mark.parametrize("name", blocking_client.checks("rpyc"))
-    @pytest.mark.parametrize("server", ["rpyc 6.0.2", "rpyc 5.3.1"])
+    @pytest.mark.parametrize("server", [name for name in SERVERS if SERVERS[name] == "rpyc"])
     def test_at_stock_servers(self, stage, server, name):
         """
         Each check of blocking_client.py, at RPyC's ThreadedServer.
@@ -172,11 +190,12 @@ class TestScript:
         went_well(stage.said["script", server], name)
 
     @pytest.mark.parametrize("name", blocking_client.checks("txremote"))
-    def test_at_twistd(self, stage, name):
+    @pytest.mark.parametrize("server", [name for name in SERVERS if SERVERS[name] == "txremote"])
+    def test_at_twistd(self, stage, server, name):
         """
         The same, and what a stock server cannot do.
         """
-        went_well(stage.said["script", "twistd"], name)
+        went_well(stage.said["script", server], name)
 
 
 @pytest.mark.parametrize("name", hosted_client.checks())
@@ -255,6 +274,30 @@ async def test_nor_is_it_in_a_reactor(stage):
         times.append(time.perf_counter() - started)
     assert sorted(times)[10] < 0.02
     await conn.close()
+
+
+def test_child_processes_of_either_kind(tmp_path):
+    """
+    RPyC's classic server as a child of a script of ours, and ours as a child of RPyC's.
+    """
+    server = tmp_path / "classic_server.py"
+    server.write_text("from rpyc.cli.rpyc_classic import main\nmain()\n")
+    program = (
+        "import sys, rpyc, txremote.blocking\n"
+        "ours = txremote.blocking.classic.connect_subproc(sys.argv[1])\n"
+        "stdio = [sys.executable, '-m', 'txremote.blocking.utils.stdio', '--classic']\n"
+        "theirs = rpyc.connect_subproc(stdio, rpyc.ClassicService)\n"
+        "for conn in (ours, theirs):\n"
+        "    print(conn.modules.os.getpid() == conn.proc.pid, conn.eval('20 + 3'))\n"
+        "    conn.close()\n"
+        "    print(conn.proc.wait(20))\n"
+    )
+    parent = Program([sys.executable, "-c", program, str(server)])
+    try:
+        assert parent.wait() == 0
+        assert parent.lines == ["True 23", "0", "True 23", "0"]
+    finally:
+        parent.kill()
 
 
 # -- what api.md's "Blocking facet" names

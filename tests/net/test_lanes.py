@@ -117,6 +117,24 @@ def test_an_idle_lane_holds_no_thread() -> None:
     wait_until(lambda: pool._running == 0)
 
 
+def test_a_busy_lane_lets_others_have_their_turn() -> None:
+    """With one thread for all, who asks much does not keep out who asks little."""
+    pool = WorkerPool(slots=1)
+    busy, quiet = Lane(pool), Lane(pool)
+    gate = Gate()
+    seen: list[Any] = []
+    busy.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    for number in range(100):
+        busy.post(lambda number=number: seen.append(number))
+    quiet.post(lambda: seen.append("quiet"))
+    gate.open.set()
+    flushed(quiet)
+    flushed(busy)
+    assert seen.index("quiet") < 5
+    assert [entry for entry in seen if entry != "quiet"] == list(range(100))
+
+
 def test_a_lane_says_how_many_items_wait_in_it() -> None:
     lane, gate = Lane(WorkerPool()), Gate()
     lane.post(gate)
@@ -762,6 +780,24 @@ async def test_past_max_threads_a_call_fails_with_the_sentence_and_others_go_on(
                 each.close()
 
     await script_test(script, config={"max_threads": 10})
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_thread_is_enough_for_one_client_however_deep_it_calls() -> None:
+    def script(port: Any, desk: Desk) -> None:
+        with local_client(port) as conn, local_client(port) as other:
+
+            def back(left: int) -> int:
+                if not left:
+                    with pytest.raises(Exception, match="all 1 threads of the server wait"):
+                        other.root.add(1, 2)
+                    return 0
+                return 1 + conn.root.chain(left - 1, back)
+
+            assert conn.root.chain(30, back) == 30
+            assert other.root.add(1, 2) == 3
+
+    await script_test(script, config={"max_threads": 1})
 
 
 # --- @threaded --------------------------------------------------------------------

@@ -248,6 +248,8 @@ def test_a_task_that_raises_costs_the_pool_nothing(error: type[BaseException]) -
 
 
 def test_a_pool_has_a_slot_and_a_thread_for_each() -> None:
-    for slots, threads in ((0, 5), (3, 2), (-1, -1)):
+    assert WorkerPool(max_threads=3)._slots == 3
+    assert WorkerPool()._slots == workers.DEFAULT_SLOTS
+    for slots, threads in ((0, 5), (3, 2), (-1, -1), (None, 0)):
         with pytest.raises(ValueError, match="at least one slot"):
             WorkerPool(slots=slots, max_threads=threads)

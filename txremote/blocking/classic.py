@@ -83,17 +83,18 @@ def connect_thread(service: Any = MasterService) -> BlockingConnection:
     return factory.connect_thread(service, remote_service=SlaveService)
 
 
-def connect_subproc(
-    server_file: str | None = None, service: Any = MasterService
-) -> BlockingConnection:
+def connect_subproc(server_file: str | None = None, service: Any = None) -> BlockingConnection:
     """
     Start a process that serves classic mode on its standard streams.
 
     Args:
         server_file: The path of RPyC's ``rpyc_classic.py``, to run that. None
             runs txremote's own.
-        service: What this side offers.
+        service: What this side offers. None is nothing, or, for RPyC's script,
+            everything: on its standard streams that serves nobody else.
     """
+    if service is None:
+        service = MasterService if server_file is None else ClassicService
     if server_file is not None:
         args = [sys.executable, "-u", server_file, "-q", "-m", "stdio"]
     else:

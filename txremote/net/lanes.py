@@ -127,7 +127,8 @@ class Lane:
 
     def _run(self) -> None:
         """
-        Run items until there are none. In a worker thread.
+        Run items until there are none, or until it is another lane's turn. In a
+        worker thread.
         """
         lanes = _lanes_here()
         lanes.append(self)
@@ -142,8 +143,20 @@ class Lane:
                     item()
                 except BaseException:  # SystemExit in a callback, say: the lane goes on
                     _log.failure("what ran in a lane failed")
+                if self._workers.crowded and self._stand_in_line():
+                    return
         finally:
             lanes.pop()
+
+    def _stand_in_line(self) -> bool:
+        """
+        Let those go first that wait for a thread; the lane stays owned meanwhile.
+        """
+        try:
+            self._workers.submit(self._run)
+        except TooManyThreads:
+            return False
+        return True
 
     def enter(self, wait: Wait, inside: bool) -> None:
         """

@@ -51,11 +51,14 @@ class WorkerPool:
     Threads for lanes and for threaded methods.
 
     Args:
-        slots: How many may run at once.
+        slots: How many may run at once; None for `DEFAULT_SLOTS`, or as many as
+            there may be threads if that is less.
         max_threads: How many there may be, those that wait included.
     """
 
-    def __init__(self, slots: int = DEFAULT_SLOTS, max_threads: int = DEFAULT_MAX_THREADS) -> None:
+    def __init__(self, slots: int | None = None, max_threads: int = DEFAULT_MAX_THREADS) -> None:
+        if slots is None:
+            slots = min(DEFAULT_SLOTS, max_threads)
         if slots < 1 or max_threads < slots:
             raise ValueError("a pool has at least one slot, and at least as many threads")
         self._slots = slots
@@ -87,6 +90,13 @@ class WorkerPool:
                 )
             self._queue.append(task)
             self._dispatch()
+
+    @property
+    def crowded(self) -> bool:
+        """
+        Whether a task waits for a slot.
+        """
+        return bool(self._queue)
 
     def owns_this_thread(self) -> bool:
         """
