@@ -37,8 +37,11 @@ class Feed(rpyc.Service):
         """
 
         def fire() -> None:
-            for number in range(count):
-                function(number)
+            try:
+                for number in range(count):
+                    function(number)
+            except EOFError:  # the script has closed before it could answer
+                return
 
         threading.Thread(target=fire, daemon=True).start()
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 
 import txremote
 import txremote.blocking as rpyc
@@ -31,7 +32,9 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
+from txremote.blocking.pump import Answer, Waiter
 from txremote.peer.context import current_call
+from txremote.peer.inbound import InboundCalls
 from txremote.wire.consts import HANDLE_PING
 
 #: Less than a hang, more than a busy machine needs for a moment's work.
@@ -236,6 +239,55 @@ def test_answers_reach_their_threads_while_others_are_busy_with_callbacks() -> N
         finally:
             go.set()
         assert [script.result() for script in waiting] == list("abcde")
+
+
+@scripted
+def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> None:
+    """Else it would sit in the poll with its answer there, and nothing to wake it."""
+    with by_hand(Later) as (conn, _remote):
+        pump = conn._pump
+        waiter = Waiter()
+        held, go = threading.Event(), threading.Event()
+        complete, waits = pump._complete, []
+
+        def slow(*args: Any) -> None:
+            held.set()
+            go.wait(DEADLINE)
+            complete(*args)
+
+        pump._complete = slow
+        pump._channel.wait = lambda *args, **kwargs: waits.append(args) or False
+        pump._items.append(Answer(waiter, 5))
+        taking = Script(pump._take)
+        assert held.wait(DEADLINE)
+        reading = Script(pump._get_more, waiter, time.monotonic() + DEADLINE)
+        time.sleep(0.02)  # it would be in there by now
+        go.set()
+        assert reading.result() is True
+        assert (waiter.done, waiter.value, waits) == (True, 5, [])
+        taking.result()
+        del pump._channel.wait
+
+
+@scripted
+def test_a_wake_up_that_comes_too_late_for_one_thread_is_passed_on(monkeypatch: Any) -> None:
+    """It is woken to read just when its time is over; another one sleeps beside it."""
+    late = [0.0]
+    monkeypatch.setattr("txremote.blocking.pump.monotonic", lambda: time.monotonic() + late[0])
+    with by_hand(Later) as (conn, _remote):
+        pump = conn._pump
+        waiter = Waiter()
+        assert pump._reading.acquire(blocking=False)
+        polling = Script(pump.serve, 1000)
+        wait_until(lambda: len(pump._sleeping) == 1)
+        waiting = Script(pump.run_until, waiter, None)
+        wait_until(lambda: len(pump._sleeping) == 2)
+        late[0] = 2000
+        pump._give_back(pump._reading)
+        assert polling.result(SOON) is False
+        wait_until(pump._reading.locked)
+        conn.close()
+        assert waiting.result(SOON) is False
 
 
 @scripted
@@ -604,6 +656,26 @@ def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> 
             thread.stop()
 
 
+@scripted
+def test_answers_are_written_under_the_lock(monkeypatch: Any) -> None:
+    """Those of an AsyncResult too, whose callbacks run anywhere."""
+    with by_hand(Desk, Desk) as (conn, remote):
+        owned: list[bool] = []
+        answer = InboundCalls.answer
+
+        def noted(self: Any, *args: Any) -> None:
+            owned.append(self.connection.runner.lock._is_owned())
+            answer(self, *args)
+
+        monkeypatch.setattr(InboundCalls, "answer", noted)
+        there = rpyc.BgServingThread(remote)
+        assert conn.root.begin(lambda twenty: twenty) == 20
+        assert conn.root.add(1, 2) == 3
+        there.stop()
+        assert owned
+        assert all(owned)
+
+
 # --- the end ----------------------------------------------------------------------
 
 
@@ -667,6 +739,20 @@ def test_a_descriptor_is_given_back_when_nobody_waits_on_it_any_more() -> None:
         conn.close()
         reader.result()
         wait_until(lambda: conn.fileno() == -1)
+
+
+@scripted
+@pytest.mark.parametrize("role", ["_reading", "_sending"])
+def test_a_descriptor_is_kept_while_a_thread_may_be_about_to_use_it(role: str) -> None:
+    with by_hand(Later) as (conn, _remote):
+        pump = conn._pump
+        held = getattr(pump, role)
+        assert held.acquire(blocking=False)
+        Script(pump._lost, ConnectionDone()).result()
+        assert conn.closed
+        assert conn.fileno() >= 0
+        pump._give_back(held)
+        assert conn.fileno() == -1
 
 
 @scripted

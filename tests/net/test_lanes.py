@@ -26,6 +26,7 @@ from txremote import WouldBlockReactor, connect, current_call, exposed, threaded
 from txremote.net import lanes, workers
 from txremote.net.lanes import Lane, Wait, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.peer.inbound import InboundCalls
 
 
 @pytest.fixture(autouse=True)
@@ -694,6 +695,28 @@ async def test_asyncresults_in_a_threaded_service() -> None:
             thread.stop()
 
     await script_test(script)
+
+
+@pytest_twisted.ensureDeferred
+async def test_answers_are_written_in_the_reactors_thread(monkeypatch: Any) -> None:
+    """Those of an AsyncResult too, whose callbacks run in the lane."""
+    where: set[int] = set()
+    answer = InboundCalls.answer
+
+    def noted(self: Any, *args: Any) -> None:
+        if type(self.root) is Desk:
+            where.add(threading.get_ident())
+        answer(self, *args)
+
+    monkeypatch.setattr(InboundCalls, "answer", noted)
+
+    def script(port: Any, desk: Desk) -> None:
+        with local_client(port) as conn:
+            assert conn.root.begin(lambda n: n, 5) == 5
+            assert conn.root.add(1, 2) == 3
+
+    await script_test(script)
+    assert where == {threading.get_ident()}
 
 
 @pytest_twisted.ensureDeferred
