@@ -101,9 +101,7 @@ def test_what_the_server_calls_is_served_at_the_prompt(classic: Any, folder: Pat
 
 def test_a_classic_server_puts_its_modules_in_scope(classic: Any, folder: Path) -> None:
     """modules and builtins are the server's."""
-    ran = typed(
-        "modules.os.getcwd()\nbuiltins.len([1, 2])\n", f"127.0.0.1:{classic.port}", folder
-    )
+    ran = typed("modules.os.getcwd()\nbuiltins.len([1, 2])\n", f"127.0.0.1:{classic.port}", folder)
     assert repr(str(folder)) in ran.stdout
     assert "2" in ran.stdout
     assert "modules, builtins" in ran.stderr
