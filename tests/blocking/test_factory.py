@@ -25,6 +25,7 @@ from tests.blocking.scripts import (
     DEADLINE,
     Script,
     client,
+    gather,
     linked,
     run_script,
     scripted,
@@ -222,8 +223,6 @@ async def test_threads_share_a_tls_connection(certificate: dict[str, str]) -> No
     async with served(Caller, where.format(**certificate)) as port:
 
         def script() -> bool:
-            from tests.blocking.scripts import gather
-
             with rpyc.ssl_connect("127.0.0.1", port.getHost().port) as conn:
                 call = conn.root.call
 
@@ -234,6 +233,32 @@ async def test_threads_share_a_tls_connection(certificate: dict[str, str]) -> No
                 return done == [True] * 6
 
         assert await run_script(script)
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_great_messages_may_cross_over_tls(certificate: dict[str, str]) -> None:
+    """8 MiB each way at once; another thread's call goes on meanwhile."""
+    where = "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+    much = b"x" * (8 * MEBI)
+
+    class Store(rpyc.Service):
+        def exposed_swap(self, function: Any, data: bytes) -> Any:
+            return len(data) + function(much)
+
+        def exposed_add(self, a: int, b: int) -> int:
+            return a + b
+
+    async with served(Store, where.format(**certificate)) as port:
+
+        def script() -> list[Any]:
+            with rpyc.ssl_connect("127.0.0.1", port.getHost().port) as conn:
+                swap = conn.root.swap
+                return gather(
+                    lambda: swap(lambda data: swap(len, much) + len(data), much),
+                    lambda: conn.root.add(1, 2),
+                )
+
+        assert await run_script(script) == [32 * MEBI, 3]
 
 
 # --- threads ----------------------------------------------------------------------

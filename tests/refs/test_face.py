@@ -17,12 +17,12 @@ import txremote.blocking as rpyc
 from tests.blocking.scripts import Script, linked, scripted
 from txremote import RemoteReference, WouldBlockReactor
 from txremote.errors import RemoteStopIteration
+from txremote.refs.asyncresult import stop_iteration
 from txremote.refs.face import (
     BlockingFace,
     ReadOnlyConfig,
     check_stack,
     refuse_in_reactor,
-    stop_iteration,
 )
 from txremote.refs.netref import BaseNetref
 from txremote.wire.consts import HANDLE_GETATTR, HANDLE_PING

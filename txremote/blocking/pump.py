@@ -45,8 +45,8 @@ from zope.interface import implementer
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
-from txremote.refs.asyncresult import Waitable
-from txremote.refs.face import check_stack, refuse_in_reactor, stop_iteration
+from txremote.refs.asyncresult import Waitable, stop_iteration
+from txremote.refs.face import check_stack, refuse_in_reactor
 
 #: Seconds that closing gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0

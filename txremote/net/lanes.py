@@ -31,8 +31,15 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.refs.asyncresult import AsyncResult, Waitable, in_reactor, is_reactor_thread, later
-from txremote.refs.face import BlockingFace, check_stack, stop_iteration, would_block
+from txremote.refs.asyncresult import (
+    AsyncResult,
+    Waitable,
+    in_reactor,
+    is_reactor_thread,
+    later,
+    stop_iteration,
+)
+from txremote.refs.face import BlockingFace, check_stack, would_block
 
 _log = Logger("txremote")
 

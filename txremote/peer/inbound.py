@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet import defer
@@ -34,6 +33,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.face import check_stack
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.brine import dump_into
@@ -45,21 +45,7 @@ _log = Logger("txremote")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
-# How many requests run in one thread within each other: a chain of calls that
-# call back. Beyond some, there must be enough of the stack left to answer that
-# there is none.
-_nesting: ContextVar[int] = ContextVar("txremote.nesting", default=0)
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
-_SHALLOW = 12
-_HEADROOM = 60
-
-
-def _check_headroom(frames: int = _HEADROOM) -> None:
-    """
-    Raise RecursionError here rather than in the middle of an answer.
-    """
-    if frames:
-        _check_headroom(frames - 1)
 
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
@@ -109,10 +95,7 @@ class Request:
             return
         finally:
             _current.reset(token)
-        if type(result) is Deferred:
-            inbound.wait_for(self.number, self.sender, result, call)
-        else:
-            inbound.answer(self.number, self.sender, result)
+        self._answer(result, call)
 
     def execute(self, face: Any) -> tuple[bool, Any]:
         """
@@ -126,12 +109,9 @@ class Request:
             `finish` takes, in the connection's own context.
         """
         inbound = self.inbound
-        depth = _nesting.get()
-        nesting = _nesting.set(depth + 1)
         current = _current.set(inbound.steady_call or inbound.timed_call())
         try:
-            if depth > _SHALLOW:
-                _check_headroom()
+            check_stack()  # of a chain of calls that call back enough must be left
             if self.forwarded:
                 return True, self.handler(inbound, *self.args)
             return True, face.plain(self.handler(inbound, *face.present(self.args)))
@@ -139,7 +119,6 @@ class Request:
             return False, error
         finally:
             _current.reset(current)
-            _nesting.reset(nesting)
 
     def finish(self, went_well: bool, result: Any) -> None:
         """
@@ -159,10 +138,13 @@ class Request:
                 return
             finally:
                 _current.reset(token)
+        self._answer(result, call)
+
+    def _answer(self, result: Any, call: CurrentCall) -> None:
         if type(result) is Deferred:
-            inbound.wait_for(self.number, self.sender, result, call)
+            self.inbound.wait_for(self.number, self.sender, result, call)
         else:
-            inbound.answer(self.number, self.sender, result)
+            self.inbound.answer(self.number, self.sender, result)
 
 
 def _too_many(most: int) -> RemoteProtocolError:

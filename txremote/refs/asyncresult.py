@@ -370,7 +370,7 @@ class AsyncResult:
         """
         self.wait()
         if self._state == "error":
-            raise _as_raised(self._result.value)
+            raise stop_iteration(self._result.value)
         return self._driver.present(self._result)
 
     def wait(self) -> None:
@@ -468,9 +468,9 @@ class AsyncResult:
         return f"<AsyncResult object ({self._state}) at 0x{id(self):08x}>"
 
 
-def _as_raised(error: BaseException) -> BaseException:
+def stop_iteration(error: BaseException) -> BaseException:
     """
-    Return the exception as code that does not await meets it.
+    Return an exception as code that does not await meets it.
     """
     if isinstance(error, RemoteStopIteration):
         return StopIteration(*error.args)

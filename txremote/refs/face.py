@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
 
-from txremote.errors import RemoteStopIteration, WouldBlockReactor
+from txremote.errors import WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
@@ -395,12 +395,3 @@ def _copied(value: Any, seen: dict[int, Any]) -> Any:
         f"a {name} cannot be copied by value without unpickling what the peer sends, which "
         "can run any code here: obtain(proxy, unpickle=True) if you trust it"
     )
-
-
-def stop_iteration(error: BaseException) -> BaseException:
-    """
-    Return an exception as blocking code raises it.
-    """
-    if isinstance(error, RemoteStopIteration):
-        return StopIteration(*error.args)
-    return error
