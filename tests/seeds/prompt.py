@@ -117,6 +117,7 @@ class Prompt:
         self._printed: list[str] = []  # by whatever thread; appending is atomic
         self._new_monitor = False
         self._served = False  # by a thread
+        self._touches = 0
 
     # -- what stands for sys.stdout
 
@@ -209,8 +210,9 @@ class Prompt:
         """
         self._new_monitor = False
         name = self.names["f"].name
-        for when in range(5):  # stat results compare by seconds
-            os.utime(name, ns=(when * 10**9, os.stat(name).st_mtime_ns))
+        for _ in range(5):
+            self._touches += 1  # a time of its own each: stat results compare by seconds
+            os.utime(name, ns=(self._touches * 10**9, os.stat(name).st_mtime_ns))
             touched = time.monotonic()
             while time.monotonic() < touched + NOTICED:
                 if "new stat" in "".join(self._printed):

@@ -260,9 +260,10 @@ def typed(
         return [said.get(str(number), out) + trouble for number in range(len(sessions))]
 
     def process_of(session: Session) -> tuple[str, str]:
-        # they mostly sleep, so those of txremote, which are many, sleep side by side
-        kind = "events" if "events" in session.name else session.server
-        return session.library, kind if session.library == "txremote" else ""
+        # they mostly sleep, so they do it side by side
+        if "events" in session.name:
+            return session.library, "events"
+        return session.library, session.server if session.library == "txremote" else "classic"
 
     plan = [list(sessions) for _, sessions in groupby(sorted(ALL, key=process_of), process_of)]
     with ThreadPoolExecutor(len(plan)) as threads:
