@@ -226,3 +226,23 @@ def test_another_thread_may_use_timed() -> Any:
 
     yield deferToThread(work)
     yield deferLater(reactor, 0)
+
+
+def test_a_call_that_expires_is_cancelled_at_the_peer() -> None:
+    """Its number is not waited for any more, and what runs for it there ends."""
+    running: list[Deferred[None]] = []
+    cancelled: list[Deferred[None]] = []
+
+    class Slow(Service):
+        @exposed
+        def work(self) -> Deferred[None]:
+            running.append(Deferred(cancelled.append))
+            return running[0]
+
+    pair = connected_pair(server_root=Slow)
+    result = timed(pair.client.root.work, 3)()
+    pair.pump()
+    assert len(running) == 1
+    pair.advance(3)
+    assert result.expired
+    assert cancelled == running

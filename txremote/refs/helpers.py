@@ -67,11 +67,18 @@ class async_:  # RPyC's name, which a class may carry as a function may
         if runner is None:
             return AsyncResult(maybeDeferred(self.proxy, *args, **kwargs))
         waiting: Deferred[Any] = Deferred()
+        started: list[Deferred[Any]] = []
 
         def start() -> None:
-            maybeDeferred(self.proxy, *args, **kwargs).chainDeferred(waiting)
+            started.append(maybeDeferred(self.proxy, *args, **kwargs))
+            started[0].chainDeferred(waiting)
+
+        def ended() -> None:
+            if result.expired:  # nobody waits any more, so the peer need not go on
+                runner.submit(started[0].cancel)
 
         result = AsyncResult(waiting, runner)
+        result.when_ended(ended)
         runner.submit(start)
         return result
 
