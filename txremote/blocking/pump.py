@@ -45,7 +45,7 @@ from zope.interface import implementer
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
-from txremote.refs.asyncresult import Waitable, stop_iteration
+from txremote.refs.asyncresult import Waitable, value_of
 from txremote.refs.face import check_stack, refuse_in_reactor
 
 #: Seconds that closing gives the peer to take what is still unsent.
@@ -396,11 +396,7 @@ class Pump:
                 deferred.cancel()
             self.flush(monotonic())
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
-        result = waiter.value
-        if type(result) is Failure:
-            error: Any = result.value
-            raise stop_iteration(error)
-        return result
+        return value_of(waiter.value)
 
     def _complete(self, waiter: Waiter, result: Any) -> None:
         waiter.value = result

@@ -37,7 +37,7 @@ from txremote.refs.asyncresult import (
     in_reactor,
     is_reactor_thread,
     later,
-    stop_iteration,
+    value_of,
 )
 from txremote.refs.face import BlockingFace, check_stack, would_block
 
@@ -260,11 +260,7 @@ class WorkerFace(BlockingFace):
         if not self._wait_for(wait, timeout):
             self._reactor.callFromThread(_cancel_all, sent)
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
-        result = wait.value
-        if type(result) is Failure:
-            error: Any = result.value
-            raise stop_iteration(error)
-        return result
+        return value_of(wait.value)
 
     def _refuse_in_reactor(self) -> None:
         if is_reactor_thread(self._reactor):

@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 from txremote.errors import RemoteProtocolError, WrongThread
 from txremote.net.lanes import Lane, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.peer.runner import Work
+from txremote.peer.runner import AtOnce, Work
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import ReactorDriver, in_reactor, may_call_here
 
 
-class ReactorRunner(ReactorDriver):
+class ReactorRunner(AtOnce, ReactorDriver):
     """
     Runs requests and fires results in the reactor's thread (a `Runner`).
 
@@ -40,25 +40,6 @@ class ReactorRunner(ReactorDriver):
         super().__init__(reactor)
         self.reactor = reactor
         self.workers = workers if workers is not None else WorkerPool()
-
-    def start(self, work: Work) -> None:
-        """
-        Run it now.
-        """
-        work.run()
-
-    def fire(self, deferred: Deferred[Any], result: Any) -> None:
-        """
-        Fire it now.
-        """
-        if not deferred.called:  # an earlier one's callback may have cancelled it
-            deferred.callback(result)
-
-    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
-        """
-        Call it now.
-        """
-        connection.run_hook(hook, connection)
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """

@@ -101,19 +101,11 @@ class Runner(Driver, Protocol):
         """
 
 
-class ImmediateRunner:
+class AtOnce:
     """
-    Runs and fires at once, in whatever thread feeds the connection.
-
-    It is the whole of a reactor's runner but for the thread, and all that a
-    connection in memory needs.
-
-    Args:
-        clock: Where results get their expiry from, or None.
+    Runs and fires at once, in whatever thread feeds the connection: the part that
+    a connection in memory and one in a reactor share.
     """
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock
 
     def start(self, work: Work) -> None:
         """
@@ -133,6 +125,21 @@ class ImmediateRunner:
         Call it now.
         """
         connection.run_hook(hook, connection)
+
+
+class ImmediateRunner(AtOnce):
+    """
+    Runs and fires at once, in whatever thread feeds the connection.
+
+    It is the whole of a reactor's runner but for the thread, and all that a
+    connection in memory needs.
+
+    Args:
+        clock: Where results get their expiry from, or None.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """

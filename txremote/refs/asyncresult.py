@@ -468,6 +468,19 @@ class AsyncResult:
         return f"<AsyncResult object ({self._state}) at 0x{id(self):08x}>"
 
 
+def value_of(result: Any) -> Any:
+    """
+    Return what a Deferred fired with, to code that does not await.
+
+    Raises:
+        Exception: it was a Failure.
+    """
+    if type(result) is Failure:
+        error: Any = result.value
+        raise stop_iteration(error)
+    return result
+
+
 def stop_iteration(error: BaseException) -> BaseException:
     """
     Return an exception as code that does not await meets it.
