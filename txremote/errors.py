@@ -9,7 +9,12 @@ Every exception txremote raises, in one tree.
     │   ├── NotSendable (ValueError)   a value this side cannot write
     │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
     │   ├── WrongThread (RuntimeError)
-    │   └── WouldBlockReactor (RuntimeError)
+    │   ├── WouldBlockReactor (RuntimeError)
+    │   ├── PoolStopped (RuntimeError)      a pool that does not run, or has ended
+    │   ├── PoolFull (RuntimeError)         a pool whose queue takes no more
+    │   ├── WorkerDied (RuntimeError)       a job whose process or thread was lost
+    │   ├── NotPicklable (TypeError)        a job or a result that cannot go by value
+    │   └── JobTimeout (TimeoutError)       a job that took longer than it was given
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
     ├── AsyncResultTimeout (TimeoutError)
     ├── RemoteStopIteration (StopAsyncIteration)
@@ -74,6 +79,39 @@ class WrongThread(TxRemoteError, RuntimeError):
 class WouldBlockReactor(TxRemoteError, RuntimeError):
     """
     Waiting for a result would block the thread that has to fetch it.
+    """
+
+
+class PoolStopped(TxRemoteError, RuntimeError):
+    """
+    A pool does not run: it was not started, or was stopped under the job.
+    """
+
+
+class PoolFull(TxRemoteError, RuntimeError):
+    """
+    A pool's queue holds as many jobs as it may. The message names the option.
+    """
+
+
+class WorkerDied(TxRemoteError, RuntimeError):
+    """
+    The worker that ran a job ended in the middle of it. The message says how.
+
+    The job may have done a part of its work. It is not run again.
+    """
+
+
+class NotPicklable(TxRemoteError, TypeError):
+    """
+    A function, an argument or a result cannot be sent to another process, or
+    cannot be made out there. The message names it.
+    """
+
+
+class JobTimeout(TxRemoteError, TimeoutError):
+    """
+    A job took longer than it was given, and was ended where it could be.
     """
 
 

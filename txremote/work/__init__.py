@@ -1,0 +1,3 @@
+"""
+Work somewhere else: pools, `run_async`, and what both need.
+"""
