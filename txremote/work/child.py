@@ -1,0 +1,308 @@
+"""
+A worker process of a process pool: ``python -m txremote.work.child``.
+
+It is a txremote peer over two pipes that it inherits, and offers one object, the
+`Desk`, where its parent leaves jobs. Jobs run one after the other in the main
+thread, each after its ticket was taken (`txremote.work.tickets`); while one runs
+it may call its parent's objects, and what arrives meanwhile is kept.
+
+How it ends: when its parent closes the pipe, and is gone, however that came
+about; and by TERM, which raises `Terminated` in the job, so that its ``finally``
+runs. It is the leader of a process group, so what its jobs start ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from types import FrameType
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txremote.blocking.channel import PipeChannel
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.factory import accept
+from txremote.blocking.pump import Pump
+from txremote.peer import inbound
+from txremote.peer.config import ConnectionConfig
+from txremote.service import Service
+from txremote.work.output import RecordStream, RecordWriter, send_logs
+from txremote.work.pickling import dump_error, dump_result, load_job
+from txremote.work.tickets import take_ticket
+
+#: The descriptors that a child inherits, beside the standard ones.
+REQUESTS, ANSWERS, TICKETS = 3, 4, 5
+
+#: What a reply begins with.
+DONE, FAILED, DROPPED = 1, 0, -1
+
+#: A result larger than this travels in parts of this size, in bytes: a frame of
+#: the wire has a 32-bit length.
+PART = 1 << 30
+
+#: Switches of both ends: each is the other half of one program. Nothing is too
+#: large, and nobody waits for a time-out.
+CONFIG = ConnectionConfig(
+    allow_public_attrs=True,
+    allow_setattr=True,
+    allow_delattr=True,
+    compress=False,
+    log_exceptions=False,
+    sync_request_timeout=None,
+    max_frame=0xFFFFFFFF,
+    max_items=1 << 31,
+    max_unsent=1 << 62,
+    max_imports=1 << 31,
+    max_exports=1 << 31,
+)
+
+_RETRY = 0.005  # seconds
+
+
+class Terminated(BaseException):
+    """
+    The parent wants this job to end. No Exception: a job that catches those is
+    ended all the same.
+    """
+
+
+class _Job:
+    """
+    A job that was left on the desk.
+    """
+
+    __slots__ = ("name", "number", "payload", "references", "reply")
+
+    def __init__(self, number: int, name: str, payload: bytes, references: tuple[Any, ...]) -> None:
+        self.number = number
+        self.name = name
+        self.payload = payload
+        self.references = references
+        self.reply: Deferred[Any] = Deferred()
+
+
+class Desk(Service):
+    """
+    Where the parent leaves jobs.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: deque[_Job] = deque()
+        self._parts: list[bytes] = []
+        self.part_size = PART
+
+    def prepare(self, path: tuple[str, ...], python_path: str | None, level: int, part: int) -> int:
+        """
+        Make this process like its parent.
+
+        Args:
+            path: The parent's `sys.path`.
+            python_path: Its ``PYTHONPATH``.
+            level: What of `logging` it wants to hear.
+            part: The size of the parts of a large result, in bytes.
+
+        Returns:
+            The number of this process.
+        """
+        sys.path[:] = path
+        if python_path is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = python_path
+        send_logs(WRITER.send, level)
+        self.part_size = part
+        return os.getpid()
+
+    def part(self, data: bytes) -> None:
+        """
+        Take a part of the payload of the job that comes next.
+        """
+        self._parts.append(data)
+
+    def submit(
+        self, number: int, name: str, payload: bytes, *references: Any
+    ) -> Deferred[tuple[Any, ...]]:
+        """
+        Take a job. It begins when its ticket is there.
+
+        Returns:
+            A Deferred of a tuple: `DONE`, the pickled result, its references; or
+            `FAILED` and what `dump_error` gives; or `DROPPED`.
+        """
+        if self._parts:
+            payload = b"".join([*self._parts, payload])
+            self._parts = []
+        job = _Job(number, name, payload, references)
+        self.jobs.append(job)
+        return job.reply
+
+
+WRITER = RecordWriter(1)
+
+
+class Child:
+    """
+    The main loop.
+    """
+
+    def __init__(self, conn: BlockingConnection, desk: Desk, tickets: int) -> None:
+        self._conn = conn
+        self._desk = desk
+        self._tickets = tickets
+        self._poll = select.poll()
+        self._poll.register(conn.fileno(), select.POLLIN)
+        self._poll.register(tickets, select.POLLIN)
+
+    def run(self) -> None:
+        """
+        Run jobs until the parent has gone.
+        """
+        try:
+            while True:
+                number = take_ticket(self._tickets)
+                if number is not None:
+                    self._run(self._find(number))
+                    continue
+                while self._conn.serve(0):
+                    continue
+                self._poll.poll()
+        except EOFError:
+            return
+
+    def _find(self, number: int) -> _Job:
+        jobs = self._desk.jobs
+        while True:
+            while jobs and jobs[0].number < number:
+                self._reply(jobs.popleft(), (DROPPED,))
+            if jobs and jobs[0].number == number:
+                return jobs.popleft()
+            self._conn.serve(None)
+
+    def _run(self, job: _Job) -> None:
+        WRITER.job = job.name
+        try:
+            function, args, kwargs = load_job(job.payload, job.references, job.name)
+            job.payload, job.references = b"", ()
+            result = function(*args, **kwargs)
+            function = args = kwargs = None  # type: ignore[assignment]  # what they hold goes
+            payload, references = dump_result(result, job.name)
+            reply = (DONE, self._send_parts(payload), *references)
+        except Terminated:
+            raise
+        except Exception as error:
+            reply = (FAILED, *dump_error(error))
+        except BaseException as error:  # sys.exit() in a job is no end of its parent
+            plain = RuntimeError(f"the job {job.name} raised {error!r}")
+            plain.__cause__ = error
+            reply = (FAILED, *dump_error(plain))
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, RecordStream):
+                stream.finish()
+        WRITER.job = ""
+        self._reply(job, reply)
+
+    def _send_parts(self, payload: bytes) -> bytes:
+        """
+        Send all but the last part of a payload, and return that.
+        """
+        size = self._desk.part_size
+        start = 0
+        while len(payload) - start > size:
+            self._conn.root.part(payload[start : start + size])
+            start += size
+        return payload[start:] if start else payload
+
+    def _reply(self, job: _Job, reply: tuple[Any, ...]) -> None:
+        """
+        Answer, and see to it that the answer has left: only then may the next
+        ticket be taken.
+        """
+        pump = self._conn._pump
+        with pump.lock:
+            job.reply.callback(self._conn.plain(reply))
+        pump.flush()
+        while pump.transport.out and not self._conn.closed:  # a thread of a job's is sending
+            time.sleep(_RETRY)
+            pump.flush()
+
+
+def _die_with_parent(parent: int) -> None:
+    """
+    Have this process end when its parent does, whatever it is doing.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before that
+            os._exit(1)
+
+    def watch() -> None:
+        # a pipe's writing end is in error when nobody holds the other end
+        poll = select.poll()
+        poll.register(ANSWERS, 0)
+        poll.poll()
+        if os.getppid() != parent:
+            os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, name="txremote parent watch", daemon=True).start()
+
+
+def _terminate(_number: int, frame: FrameType | None) -> None:
+    """
+    Raise `Terminated` in the job: now, unless txremote is just in the middle of
+    a message, which must stay whole; then a moment later.
+    """
+    while frame is not None:
+        code = frame.f_code
+        if code in _WHOLE or code.co_filename.startswith(_STATE):
+            again = threading.Timer(_RETRY, os.kill, (os.getpid(), signal.SIGTERM))
+            again.daemon = True
+            again.start()
+            return
+        frame = frame.f_back
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finally's own time
+    raise Terminated
+
+
+# What must not be left half done: nothing in it waits, but for a full pipe.
+_WHOLE = frozenset(
+    function.__code__
+    for function in (Pump.flush, Pump._take, Pump._take_in, RecordWriter.send, Child._reply)
+)
+_STATE = os.path.join(os.path.dirname(inbound.__file__), "")
+
+
+def main() -> int:
+    """
+    Work for the parent whose number is the only argument.
+
+    Returns:
+        The exit status.
+    """
+    parent = int(sys.argv[1])
+    os.setpgid(0, 0)
+    _die_with_parent(parent)
+    signal.signal(signal.SIGTERM, _terminate)
+    for descriptor in (REQUESTS, ANSWERS, TICKETS):
+        os.set_inheritable(descriptor, False)  # not for what the jobs start
+    sys.stdout = RecordStream(WRITER, "stdout", 1)
+    sys.stderr = RecordStream(WRITER, "stderr", 2)
+    desk = Desk()
+    conn = accept(PipeChannel(REQUESTS, ANSWERS), desk, CONFIG)
+    try:
+        Child(conn, desk, TICKETS).run()
+    except Terminated:
+        return 128 + signal.SIGTERM
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""
+What a worker process prints and logs, on its way into the parent's log.
+
+A child's standard output and error are pipes to its parent. Python's ``print``
+and both ``logging``s write *records* into the first of them, a line each::
+
+    0x1E  {"job": ..., "stream": ..., "text": ...}  LF
+
+Anything else in either pipe is raw: of C code, of a program that the job
+started. It is logged line by line as well, with the name of the job that runs
+as far as the parent knows.
+
+Writing waits while the pipe is full, so a job that prints a lot is slowed down
+and nothing grows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+from constantly import NamedConstant  # type: ignore[import-untyped]
+from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
+
+_MARK = "\x1e"
+_MARK_BYTES = b"\x1e"
+
+#: Longest line that is logged as one, in bytes; a longer one is cut in pieces.
+LONGEST_LINE = 16 * 1024
+
+Send = Callable[[dict[str, str]], None]
+
+
+# -- the child's side
+
+
+class RecordWriter:
+    """
+    Writes records to a descriptor. Any thread.
+
+    Attributes:
+        job: The name of the job that runs.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.job = ""
+        self._descriptor = descriptor
+        self._lock = threading.RLock()  # a signal's handler may print, too
+
+    def send(self, record: dict[str, str]) -> None:
+        """
+        Write one record, with the job's name.
+        """
+        line = _MARK + json.dumps({"job": self.job, **record}) + "\n"
+        data = memoryview(line.encode("utf-8", "replace"))
+        with self._lock:
+            try:
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            except OSError:  # the parent is gone, and this process about to go
+                return
+
+
+class _Lines(io.RawIOBase):
+    """
+    Makes records of the lines that are written to it.
+    """
+
+    def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
+        self._writer = writer
+        self._stream = stream
+        self._descriptor = descriptor
+        self._rest = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        # for programs that a job starts: what they print is raw
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        written = bytes(data)
+        lines = (self._rest + written).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._line(line)
+        while len(self._rest) > LONGEST_LINE:
+            self._line(self._rest[:LONGEST_LINE])
+            self._rest = self._rest[LONGEST_LINE:]
+        return len(written)
+
+    def _line(self, line: bytes) -> None:
+        for start in range(0, len(line) or 1, LONGEST_LINE):
+            text = line[start : start + LONGEST_LINE].decode("utf-8", "replace")
+            self._writer.send({"stream": self._stream, "text": text})
+
+    def finish(self) -> None:
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self._line(rest)
+
+
+class RecordStream(io.TextIOWrapper):
+    """
+    A `sys.stdout` or `sys.stderr` whose lines become records.
+
+    Args:
+        writer: Where they go.
+        stream: What they say they are: ``stdout`` or ``stderr``.
+        descriptor: What it is for those who ask for a file descriptor.
+    """
+
+    def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
+        self._lines = _Lines(writer, stream, descriptor)
+        super().__init__(
+            io.BufferedWriter(self._lines), "utf-8", "backslashreplace", line_buffering=True
+        )
+
+    def finish(self) -> None:
+        """
+        Send the line that was begun: the job has ended.
+        """
+        self.flush()
+        self._lines.finish()
+
+
+class _RecordHandler(logging.Handler):
+    """
+    Sends what is logged with the standard library's `logging`.
+    """
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._send(
+            {
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "text": self.format(record),
+            }
+        )
+
+
+def send_logs(send: Send, level: int) -> None:
+    """
+    Have everything that is logged in this process become records.
+
+    Args:
+        send: Sends a record.
+        level: The least level of `logging` that is sent.
+    """
+    logging.basicConfig(handlers=[_RecordHandler(send)], level=level)
+
+    def observe(event: dict[str, Any]) -> None:
+        failure = event.get("log_failure")
+        text = formatEvent(event)
+        if failure is not None:
+            text += "\n" + failure.getTraceback()
+        send(
+            {
+                "level": event.get("log_level", LogLevel.info).name,
+                "logger": str(event.get("log_namespace", "")),
+                "text": text,
+            }
+        )
+
+    globalLogBeginner.beginLoggingTo([cast(ILogObserver, observe)], redirectStandardIO=False)
+
+
+# -- the parent's side
+
+_LEVELS = {"warning": LogLevel.warn, "notset": LogLevel.debug}
+_STREAMS = {"stdout": LogLevel.info, "stderr": LogLevel.warn}
+
+
+def level_of(record: dict[str, str]) -> NamedConstant:
+    """
+    Return the `twisted.logger.LogLevel` of a record.
+    """
+    name = record.get("level", "")
+    found = _LEVELS.get(name) or _STREAMS.get(record.get("stream", ""))
+    if found is not None:
+        return found
+    try:
+        return LogLevel.levelWithName(name)
+    except ValueError:  # a level of the program's own
+        return LogLevel.info
+
+
+class RecordReader:
+    """
+    Cuts what comes out of a child's pipe into records.
+
+    Args:
+        stream: Which pipe it is, for what is no record: ``stdout`` or ``stderr``.
+        received: Called with each record; a raw line is one without a ``job``.
+    """
+
+    def __init__(self, stream: str, received: Send) -> None:
+        self._stream = stream
+        self._received = received
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """
+        Take in bytes.
+        """
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._line(line)
+        if len(self._rest) > 8 * LONGEST_LINE:  # no record is that long
+            rest, self._rest = self._rest, b""
+            self._line(rest)
+
+    def end(self) -> None:
+        """
+        Take the line that was begun for a whole one.
+        """
+        rest, self._rest = self._rest, b""
+        self._line(rest)
+
+    def _line(self, line: bytes) -> None:
+        raw, mark, record = line.partition(_MARK_BYTES)
+        if raw:
+            for start in range(0, len(raw), LONGEST_LINE):
+                part = raw[start : start + LONGEST_LINE].decode("utf-8", "replace")
+                self._received({"stream": self._stream, "text": part})
+        if mark:
+            try:
+                self._received(json.loads(record))
+            except ValueError:  # a job's C code wrote into the middle of it
+                text = record.decode("utf-8", "replace")
+                self._received({"stream": self._stream, "text": text})

@@ -1,0 +1,291 @@
+"""
+Jobs and their outcomes as bytes, with what goes by reference beside them.
+
+A job is pickled with the C pickler, which takes functions and classes that can be
+imported by name. What that cannot do, lambdas, closures and whatever is defined
+in ``__main__``, is done by cloudpickle, by value. Where the pickler meets
+something live, a `Live` or a remote reference, it writes an index and puts the
+thing into a list, which travels in the same request as references of the wire.
+
+An exception is pickled too, so it arrives as what it was. One that cannot be
+travels as the wire's exceptions do. Either has the text of its traceback with
+it, which ends up as its ``__cause__`` (as `concurrent.futures.process` does it)
+and in the log.
+
+What is unpickled here comes from the program's own other half, over a pipe that
+nobody else has: never from a peer of the network.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import traceback
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from txremote.errors import NotPicklable
+from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.wire.exceptions import dump_exception, load_exception
+from txremote.work.live import Live
+
+PROTOCOL = 5
+_MAIN = b"__main__"  # its names mean something else in another process
+
+Pickled = tuple[bytes, list[Any]]
+
+
+class RemoteTraceback(Exception):
+    """
+    The traceback of a job's exception where it was raised, as its ``__cause__``.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.text}"""'
+
+
+class JobFailure(Failure):
+    """
+    The Failure of a job that ran elsewhere: it prints the traceback from there.
+    """
+
+    def printTraceback(
+        self, file: Any = None, elideFrameworkCode: bool = False, detail: str = "default"
+    ) -> None:
+        """
+        Print the traceback, and the remote one beneath it.
+        """
+        told = getattr(self.value, "__cause__", None)
+        if file is None or detail == "brief" or not isinstance(told, RemoteTraceback):
+            super().printTraceback(file, elideFrameworkCode, detail)  # type: ignore[no-untyped-call]
+        else:
+            file.write(told.text)
+
+
+def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
+    """
+    Return the Failure of a job's exception.
+
+    Args:
+        error: What it raised.
+        text: Its traceback, as the worker formatted it.
+    """
+    try:
+        error.__cause__ = RemoteTraceback(text)
+    except Exception:  # an exception class may forbid attributes
+        pass
+    return JobFailure(error)  # type: ignore[no-untyped-call]
+
+
+@cache
+def _thorough_pickler() -> Any:
+    """
+    Return the pickler for what the plain one cannot do: cloudpickle's, or the
+    plain one's Python face where that is not installed, with references.
+    """
+    try:
+        from cloudpickle import Pickler  # type: ignore[import-untyped]
+    except ImportError:
+        Pickler = pickle.Pickler
+
+    class ByReference(Pickler):  # type: ignore[misc]
+        def __init__(self, file: Any, is_live: Callable[[Any], Any]) -> None:
+            super().__init__(file, PROTOCOL)
+            self.references: list[Any] = []
+            self._is_live = is_live
+
+        def persistent_id(self, found: Any) -> int | None:
+            target = self._is_live(found)
+            if target is None:
+                return None
+            self.references.append(target)
+            return len(self.references) - 1
+
+    return ByReference
+
+
+def _has_cloudpickle() -> bool:
+    return _thorough_pickler().__base__ is not pickle.Pickler
+
+
+def _thorough(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
+    """
+    Pickle what the plain pickler cannot.
+
+    Args:
+        value: What to pickle.
+        is_live: Returns what goes by reference in an object's place, or None.
+    """
+    file = io.BytesIO()
+    pickler = _thorough_pickler()(file, is_live)
+    pickler.dump(value)
+    return file.getvalue(), pickler.references
+
+
+def _dump(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
+    try:
+        plain = pickle.dumps(value, PROTOCOL)
+        if _MAIN not in plain:
+            return plain, []
+    except Exception:  # any object's own code; the other way may know better
+        pass
+    return _thorough(value, is_live)
+
+
+def _load(payload: bytes, references: Sequence[Any]) -> Any:
+    if not references:
+        return pickle.loads(payload)
+
+    return _Unpickler(payload, references).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, payload: bytes, references: Sequence[Any]) -> None:
+        super().__init__(io.BytesIO(payload))
+        self._references = references
+
+    def persistent_load(self, index: Any) -> Any:
+        return self._references[index]
+
+
+def _live_here(found: Any) -> Any:
+    kind = type(found)
+    if kind is Live:
+        return found.target
+    if kind is RemoteReference or kind is RemotePath:
+        return found
+    return _live_there(found)
+
+
+def _live_there(found: Any) -> Any:
+    # by type: isinstance() would ask a netref over the network
+    kind = type(found)
+    if kind is Live:
+        return found.target
+    return found if issubclass(kind, BaseNetref) or kind is NetrefMethod else None
+
+
+def dump_job(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Pickled:
+    """
+    Return a call as bytes, and the references that belong to it.
+
+    Raises:
+        NotPicklable: the function or an argument cannot be pickled; it says
+            which.
+    """
+    try:
+        return _dump((function, args, kwargs), _live_here)
+    except Exception as problem:  # any object's own code
+        what = _culprit(function, args, kwargs)
+        hint = "" if _has_cloudpickle() else " (pip install 'txremote[pool]' for lambdas and such)"
+        raise NotPicklable(
+            f"{what} of the job {name} cannot be sent to a process: "
+            f"{_sentence(problem)}{hint}; live(it) sends a reference"
+        ) from problem
+
+
+def _culprit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    parts = [("the function", function)]
+    parts += [(f"argument {number}", arg) for number, arg in enumerate(args, 1)]
+    parts += [(f"argument {key!r}", value) for key, value in kwargs.items()]
+    for what, part in parts:
+        try:
+            _dump(part, _live_here)
+        except Exception:  # any object's own code
+            return f"{what}, a {type(part).__name__},"
+    return "the whole"  # what each of them can be, all together cannot
+
+
+def load_job(
+    payload: bytes, references: Sequence[Any], name: str
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """
+    Return the call that bytes stand for.
+
+    Raises:
+        NotPicklable: something of it cannot be imported or made here.
+    """
+    try:
+        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] = _load(
+            payload, references
+        )
+        return call
+    except Exception as problem:  # imports and constructors: any code
+        raise NotPicklable(
+            f"the job {name} cannot be made in its process: {_sentence(problem)}"
+        ) from problem
+
+
+def dump_result(value: Any, name: str) -> Pickled:
+    """
+    Return a result as bytes, and the references that belong to it.
+
+    Raises:
+        NotPicklable: it cannot be pickled.
+    """
+    try:
+        return _dump(value, _live_there)
+    except Exception as problem:  # any object's own code
+        raise NotPicklable(
+            f"the result of the job {name}, a {type(value).__name__}, cannot be sent back: "
+            f"{_sentence(problem)}; live(it) sends a reference"
+        ) from problem
+
+
+def load_result(payload: bytes, references: Sequence[Any], name: str) -> Any:
+    """
+    Return the result that bytes stand for.
+
+    Raises:
+        NotPicklable: something of it cannot be imported or made here.
+    """
+    try:
+        return _load(payload, references)
+    except Exception as problem:  # imports and constructors: any code
+        raise NotPicklable(
+            f"the result of the job {name} cannot be made here: {_sentence(problem)}"
+        ) from problem
+
+
+def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
+    """
+    Return an exception as it travels: pickled if that works, as the wire has it,
+    and the text of its traceback.
+    """
+    told = error.__traceback__
+    text = "".join(traceback.format_exception(type(error), error, told))
+    payload: bytes | None
+    try:
+        payload, references = _dump(error, lambda _found: None)
+        if references or type(_load(payload, ())) is not type(error):
+            payload = None
+    except Exception:  # many an exception cannot be made of its args alone
+        payload = None
+    return payload, dump_exception(error, False), text
+
+
+def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
+    """
+    Return the Failure of an exception that `dump_error` has made travel.
+    """
+    error: BaseException | None = None
+    if payload is not None:
+        try:
+            error = pickle.loads(payload)
+        except Exception:  # its module may not be importable here
+            error = None
+    if not isinstance(error, Exception):
+        error = load_exception(travelled)
+    return with_remote_traceback(error, text)
+
+
+def _sentence(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"

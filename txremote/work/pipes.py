@@ -1,0 +1,153 @@
+"""
+Two pipes to a child process as one transport.
+
+Reading and writing end apart from each other. A child that dies breaks the pipe
+that is written to at once, while the other may still hold what it has said
+before; so a broken write is no end, and only the end of what can be read is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import UNIXAddress
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+READ_SIZE = 65536
+
+
+class PipeTransport(FileDescriptor):
+    """
+    The transport of one protocol. Its own descriptor is the one it writes to.
+
+    Args:
+        reactor: The reactor.
+        protocol: What reads; it is connected by `open`.
+        incoming: Descriptor that is read.
+        outgoing: Descriptor that is written.
+    """
+
+    def __init__(self, reactor: Any, protocol: Any, incoming: int, outgoing: int) -> None:
+        super().__init__(reactor)
+        self._protocol = protocol
+        self._outgoing = outgoing
+        self._incoming = _Incoming(reactor, self, protocol, incoming)
+        os.set_blocking(outgoing, False)
+        self.connected = 1
+
+    def open(self) -> None:
+        """
+        Connect the protocol, and begin to read.
+        """
+        self._protocol.makeConnection(self)
+        self.reactor.addReader(self._incoming)
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor that is written to.
+        """
+        return self._outgoing
+
+    def writeSomeData(self, data: bytes) -> int | BaseException:
+        """
+        Write what can be written now.
+        """
+        try:
+            return os.write(self._outgoing, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return CONNECTION_LOST
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Close the writing side; what can still be read is read.
+        """
+        if not self.disconnected:
+            super().connectionLost(reason)  # type: ignore[no-untyped-call]
+            os.close(self._outgoing)
+
+    def abortConnection(self) -> None:
+        """
+        Close both sides now.
+        """
+        self._incoming.connectionLost(Failure(CONNECTION_LOST))
+
+    def drain(self) -> None:
+        """
+        Read what is there, and close: the child has ended, and who else may hold
+        its end of the pipe has nothing to say here.
+        """
+        incoming = self._incoming
+        while not incoming.ended and incoming.read_some():
+            continue
+        incoming.connectionLost(Failure(CONNECTION_DONE))
+
+    def getPeer(self) -> UNIXAddress:
+        """
+        Return an address that is of this machine.
+        """
+        return UNIXAddress(b"pipe")
+
+    getHost = getPeer
+
+
+@implementer(IReadDescriptor)
+class _Incoming:
+    """
+    The reading side.
+    """
+
+    def __init__(self, reactor: Any, outgoing: PipeTransport, protocol: Any, fd: int) -> None:
+        self._reactor = reactor
+        self._outgoing = outgoing
+        self._protocol = protocol
+        self._fd = fd
+        self.ended = False
+        os.set_blocking(fd, False)
+
+    def fileno(self) -> int:
+        return -1 if self.ended else self._fd
+
+    def logPrefix(self) -> str:
+        return "txremote"
+
+    def read_some(self) -> bool:
+        """
+        Read once; tell whether there was anything.
+        """
+        try:
+            data = os.read(self._fd, READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return False
+        if data:
+            self._protocol.dataReceived(data)
+        return bool(data)
+
+    def doRead(self) -> Any:  # an exception, which Twisted takes for the end
+        try:
+            data = os.read(self._fd, READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        self._protocol.dataReceived(data)
+        return None
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self._reactor.removeReader(self)
+        os.close(self._fd)
+        self._outgoing.connectionLost(reason)
+        gone = ConnectionDone if reason.check(ConnectionDone) else ConnectionLost
+        self._protocol.connectionLost(Failure(gone()))

@@ -1,0 +1,483 @@
+"""
+One worker process, as its pool sees it.
+
+A worker is started, told what its parent looks like, and is then *ready*. It
+holds some jobs, of which at most one has begun (`txremote.work.tickets`). It
+ends for one of two reasons: it was told to, or something happened to it; either
+way its pool hears of it once, when the process has been reaped and all that it
+had said has been read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.errors import NotSendable
+from txremote.net.runner import ReactorRunner
+from txremote.net.transport import prepare
+from txremote.net.workers import WorkerPool
+from txremote.peer.connection import Connection
+from txremote.peer.imports import ReleaseSweeper
+from txremote.service import Service
+from txremote.wire.messages import dialect_named
+from txremote.work.child import ANSWERS, CONFIG, DONE, FAILED, PART, REQUESTS, TICKETS
+from txremote.work.output import RecordReader, level_of
+from txremote.work.pickling import load_error, load_result
+from txremote.work.pipes import PipeTransport
+from txremote.work.tickets import TicketPipe
+
+_log = Logger("txremote.job")
+
+
+_PIPE_SIZE = 256 * 1024  # bytes
+
+
+class Job:
+    """
+    A call that a process is to make, once.
+
+    Attributes:
+        number: Of the attempt to run it; it grows.
+        name: For the log and for errors.
+        payload: The call, pickled.
+        references: What goes with it by reference.
+        timeout: Seconds that it may take, or None.
+        deferred: What its caller holds.
+        worker: Who has it, or None while it is queued.
+    """
+
+    __slots__ = ("deferred", "name", "number", "payload", "references", "timeout", "worker")
+
+    def __init__(
+        self,
+        name: str,
+        payload: bytes,
+        references: list[Any],
+        timeout: float | None,
+        canceller: Callable[[Job, Deferred[Any]], None],
+    ) -> None:
+        self.number = 0
+        self.name = name
+        self.payload = payload
+        self.references = references
+        self.timeout = timeout
+        self.worker: Worker | None = None
+        # a fired Deferred forgets its canceller, and so the job
+        self.deferred: Deferred[Any] = Deferred(partial(canceller, self))
+
+
+class Owner(Protocol):
+    """
+    What a worker tells its pool.
+    """
+
+    def worker_ready(self, worker: Worker) -> None:
+        """
+        It has come up, and takes jobs.
+        """
+
+    def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
+        """
+        A job has a result, which may be a Failure.
+        """
+
+    def job_timed_out(self, worker: Worker, job: Job) -> None:
+        """
+        A job has had its time.
+        """
+
+    def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
+        """
+        It is gone, with these jobs left.
+        """
+
+
+class _Parent(Service):
+    """
+    What a worker process reaches of its parent without being given it.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def part(self, data: bytes) -> None:
+        """
+        Take a part of the result that comes next.
+        """
+        self.parts.append(data)
+
+
+class _Output(ProcessProtocol):
+    """
+    Hears what the process prints, and of its end.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._readers = {
+            1: RecordReader("stdout", worker._printed),
+            2: RecordReader("stderr", worker._printed),
+        }
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        self._readers[childFD].feed(data)
+
+    def processExited(self, reason: Failure) -> None:
+        self._worker._exited(reason)
+
+    def processEnded(self, reason: Failure) -> None:
+        for reader in self._readers.values():
+            reader.end()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    How a worker is treated.
+
+    Attributes:
+        grace: Seconds between TERM and KILL.
+        part: Size of the parts of a large value, in bytes.
+    """
+
+    grace: float = 2.0
+    part: int = PART
+
+
+class Worker:
+    """
+    One process. All methods are for the reactor's thread.
+
+    Args:
+        reactor: The reactor.
+        owner: Who hears of it.
+        limits: How it is treated.
+
+    Attributes:
+        pid: Its number.
+        ready: Whether it takes jobs.
+        came_up: Whether it ever did.
+        ending: Whether it has been told to end.
+        given: How many jobs it has begun, or holds.
+        jobs: Those that it holds, by number, in order.
+        tail: The last lines that it printed; of one that did not come up they
+            say why.
+    """
+
+    def __init__(self, reactor: Any, owner: Owner, limits: Limits) -> None:
+        self._reactor = reactor
+        self._owner = owner
+        self._limits = limits
+        self.ready = self.came_up = False
+        self.ending = False
+        self.given = 0
+        self.jobs: dict[int, Job] = {}
+        self.tail: deque[str] = deque(maxlen=10)
+        self.why = ""
+        self._timer: Any = None
+        self._timed: Job | None = None
+        self._killing: Any = None
+        self._tickets = TicketPipe()
+        self._parent = _Parent()
+        self._connection = Connection(
+            self._parent,
+            runner=ReactorRunner(reactor, WorkerPool()),
+            config=CONFIG,
+            dialect=dialect_named("6", False),
+            clock=reactor,
+            sweeper=ReleaseSweeper(reactor),
+            prepare=prepare,
+        )
+        self._start()
+
+    def __repr__(self) -> str:
+        state = "ending" if self.ending else "ready" if self.ready else "starting"
+        return f"<Worker {self.pid} {state}, {len(self.jobs)} jobs>"
+
+    # -- starting
+
+    def _start(self) -> None:
+        quiet = os.open(os.devnull, os.O_RDWR)
+        child_reads, parent_writes = os.pipe()
+        parent_reads, child_writes = os.pipe()
+        for descriptor in (parent_writes, parent_reads):
+            _widen(descriptor)
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        try:
+            process = self._reactor.spawnProcess(
+                _Output(self),
+                sys.executable,
+                [sys.executable, "-P", "-m", "txremote.work.child", str(os.getpid())],
+                env=environment,
+                childFDs={
+                    0: quiet,
+                    1: "r",
+                    2: "r",
+                    REQUESTS: child_reads,
+                    ANSWERS: child_writes,
+                    TICKETS: self._tickets.reading_end,
+                },
+            )
+        except BaseException:
+            for descriptor in (parent_writes, parent_reads):
+                os.close(descriptor)
+            self._tickets.close()
+            raise
+        finally:
+            for descriptor in (quiet, child_reads, child_writes):
+                os.close(descriptor)
+        self.pid: int = process.pid
+        self._pipes = PipeTransport(self._reactor, self._connection, parent_reads, parent_writes)
+        self._pipes.open()
+        coming_up = Deferred.fromCoroutine(self._come_up())
+        coming_up.addErrback(self._did_not_come_up)
+
+    async def _come_up(self) -> None:
+        await self._connection.introduce()
+        await self._connection.root.prepare(
+            tuple(sys.path),
+            os.environ.get("PYTHONPATH"),
+            logging.getLogger().getEffectiveLevel(),
+            self._limits.part,
+        )
+        if not self.ending:
+            self.ready = self.came_up = True
+            self._owner.worker_ready(self)
+
+    def _did_not_come_up(self, failure: Failure) -> None:
+        self.tail.append(str(failure.value))
+        self.end("did not come up")
+
+    # -- jobs
+
+    def give(self, jobs: Iterable[Job]) -> None:
+        """
+        Give it jobs, with their numbers, behind those that it has.
+        """
+        numbers = []
+        for job in jobs:
+            job.worker = self
+            self.jobs[job.number] = job
+            self._send(job)
+            if job.number in self.jobs:  # else it could not be sent
+                numbers.append(job.number)
+        self.given += len(numbers)
+        self._tickets.put(numbers)
+        self._watch_first()
+
+    def _send(self, job: Job) -> None:
+        connection = self._connection
+        root: Any = connection._root
+        payload, part = job.payload, self._limits.part
+        start = 0
+        while len(payload) - start > part:
+            piece = payload[start : start + part]
+            connection.send_call(root, ("part",), (piece,), {}).addErrback(_ignored)
+            start += part
+        if start:
+            payload = payload[start:]
+        arguments = (job.number, job.name, payload, *job.references)
+        answer = connection.send_call(root, ("submit",), arguments, {})
+        answer.addCallbacks(self._answered, self._unanswered, (job, job.number), {}, (job,))
+
+    def _answered(self, reply: Any, job: Job, number: int) -> None:
+        if self.jobs.get(number) is not job:
+            return  # it was taken back
+        status, *rest = reply
+        if status == DONE:
+            payload, *references = rest
+            if self._parent.parts:
+                payload = b"".join([*self._parent.parts, payload])
+                self._parent.parts = []
+            try:
+                result = load_result(payload, references, job.name)
+            except Exception:
+                result = Failure()
+        elif status == FAILED:
+            result = load_error(*rest)
+        else:
+            return
+        self._done(job, number, result)
+
+    def _unanswered(self, failure: Failure, job: Job) -> None:
+        # a reference that cannot be sent; of a lost connection `_exited` tells
+        if failure.check(NotSendable) and self.jobs.get(job.number) is job:
+            self._done(job, job.number, failure)
+
+    def _done(self, job: Job, number: int, result: Any) -> None:
+        del self.jobs[number]
+        if self._timed is not None or self.jobs:
+            self._watch_first()
+        self._owner.job_ended(self, job, result)
+
+    def take_back(self) -> list[Job]:
+        """
+        Take back the jobs that have not begun, in their order.
+        """
+        back = []
+        for number in sorted(self._tickets.take_back()):
+            job = self.jobs.pop(number, None)
+            if job is not None:
+                job.worker = None
+                back.append(job)
+        self.given -= len(back)
+        self._watch_first()
+        return back
+
+    def give_again(self, jobs: list[Job]) -> None:
+        """
+        Let it begin jobs that were just taken back, after all.
+        """
+        for job in jobs:
+            job.worker = self
+            self.jobs[job.number] = job
+        self.given += len(jobs)
+        self._tickets.put([job.number for job in jobs])
+        self._watch_first()
+
+    def runs(self, job: Job) -> bool:
+        """
+        Tell whether a job is the one that runs, when all that had not begun have
+        been taken back. If it is not, its outcome is on its way.
+        """
+        return bool(self.jobs) and next(reversed(self.jobs)) == job.number
+
+    def _watch_first(self) -> None:
+        """
+        Start the clock of the job that is about to run, or runs.
+        """
+        first = next(iter(self.jobs.values())) if self.jobs else None
+        if first is self._timed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._timed = None
+        if first is not None and first.timeout is not None:
+            self._timed = first
+            self._timer = self._reactor.callLater(first.timeout, self._time_is_up, first)
+
+    def _time_is_up(self, job: Job) -> None:
+        self._timer = self._timed = None
+        self._owner.job_timed_out(self, job)
+
+    # -- what it prints
+
+    def _printed(self, record: dict[str, str]) -> None:
+        text = record["text"]
+        name = record.get("job")
+        if name is None and self.jobs:
+            name = next(iter(self.jobs.values())).name
+        self.tail.append(text)
+        _log.emit(
+            level_of(record),
+            "{job} [{pid}]: {text}",
+            job=name or "a worker process",
+            pid=self.pid,
+            text=text,
+            logger=record.get("logger", record.get("stream")),
+        )
+
+    # -- the end
+
+    def retire(self) -> None:
+        """
+        Let it go, with nothing to do any more: it ends by itself.
+        """
+        self.ending = True
+        self._connection.close().addErrback(_ignored)
+        self._kill_in(self._limits.grace)
+
+    def end(self, why: str) -> None:
+        """
+        End it, with what it runs: TERM, and KILL after the grace.
+
+        Args:
+            why: For errors.
+        """
+        if self.ending and self._killing is not None:
+            return
+        self.ending = True
+        self.ready = False
+        self.why = why
+        self._signal(signal.SIGTERM)
+        self._kill_in(self._limits.grace)
+
+    def _kill_in(self, seconds: float) -> None:
+        self._killing = self._reactor.callLater(seconds, self._kill)
+
+    def _kill(self) -> None:
+        self._killing = None
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        for kill in (os.killpg, os.kill):  # it may not lead its group yet
+            try:
+                kill(self.pid, number)
+            except ProcessLookupError:
+                continue
+            return
+
+    def _exited(self, reason: Failure) -> None:
+        self.ending = True
+        self.ready = False
+        self._pipes.drain()
+        if self._killing is not None:
+            self._killing.cancel()
+            self._killing = None
+        unbegun = self.take_back()
+        begun = list(self.jobs.values())
+        self.jobs.clear()
+        self._watch_first()
+        self._tickets.close()
+        # what a job has started does not outlive its process
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self.why = self.why or _how(reason)
+        self._owner.worker_ended(self, unbegun, begun)
+
+
+def _widen(pipe: int) -> None:
+    """
+    Let a pipe hold more: large values then go with fewer turns.
+    """
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
+    if set_size is not None:
+        try:
+            fcntl.fcntl(pipe, set_size, _PIPE_SIZE)
+        except OSError:  # this user's pipes hold as much as they may
+            return
+
+
+def _ignored(failure: Failure) -> None:
+    failure.trap(Exception, CancelledError)
+
+
+def _how(reason: Failure) -> str:
+    error: Any = reason.value
+    if isinstance(error, ProcessTerminated) and error.signal is not None:
+        try:
+            name = signal.Signals(error.signal).name
+        except ValueError:  # a real-time signal
+            name = "a signal"
+        return f"was killed by signal {error.signal} ({name})"
+    if isinstance(error, ProcessDone):
+        return "ended with exit status 0"
+    return f"ended with exit status {getattr(error, 'exitCode', None)}"
