@@ -17,11 +17,13 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +148,19 @@ class Child:
                 return int(number) * (1024 if unit else 1)
         return None
 
+    def cpu(self) -> tuple[float, float]:
+        """
+        Return the seconds of processor time that it has used, and those of its
+        worker processes together, as far as this system tells.
+        """
+        workers = self.ask("ended")
+        for worker in session(self._process.pid):
+            if worker != self._process.pid:
+                with contextlib.suppress(OSError):  # it has just ended
+                    # Linux's number of another process's clock
+                    workers += time.clock_gettime(~worker << 3 | 2)
+        return self.ask("cpu"), workers
+
     def stop(self) -> None:
         """
         End it.
@@ -156,12 +171,30 @@ class Child:
         try:
             self._process.wait(2)
         except subprocess.TimeoutExpired:
+            if hasattr(os, "killpg"):  # with what it has started
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._errors.close()
+
+
+def session(leader: int) -> list[int]:
+    """
+    Return the processes of a session, where the system has ``/proc``: a child and
+    what it has started.
+    """
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            *_command, fields = file.read_text().rpartition(")")
+        except OSError:  # it has just ended
+            continue
+        if int(fields.split()[3]) == leader:
+            found.append(int(file.parent.name))
+    return found
 
 
 def cores() -> list[int]:
@@ -183,6 +216,7 @@ class Stage:
 
     def __init__(self, apart: bool = False) -> None:
         self._children: list[Child] = []
+        self._alone: dict[str, Child] = {}
         self._cores: dict[str, int] = {}
         if apart:
             self._cores = dict(zip(("serve", "connect"), cores(), strict=False))
@@ -199,16 +233,25 @@ class Stage:
         """
         Start a server and wait until it listens.
         """
-        return self._start(module, "serve", arguments)
+        return self._start(module, "serve", arguments, self._cores.get("serve"))
 
     def connect(self, module: str, *arguments: Any) -> Child:
         """
         Start a client and wait until it is connected.
         """
-        return self._start(module, "connect", arguments)
+        return self._start(module, "connect", arguments, self._cores.get("connect"))
 
-    def _start(self, module: str, role: str, arguments: tuple[Any, ...]) -> Child:
-        child = Child(module, role, *arguments, core=self._cores.get(role))
+    def alone(self, module: str) -> Child:
+        """
+        Start what has no server and wait until it is ready, unless it was started
+        before: contestants of one file share the process. It has all cores.
+        """
+        if module not in self._alone:
+            self._alone[module] = self._start(module, "connect", (), None)
+        return self._alone[module]
+
+    def _start(self, module: str, role: str, arguments: tuple[Any, ...], core: int | None) -> Child:
+        child = Child(module, role, *arguments, core=core)
         self._children.append(child)
         child.begin()
         return child
@@ -241,7 +284,8 @@ class Sample:
         value: The figure.
         note: What else there is to say, such as threads.
         cpu: Microseconds of processor time for each call, the client's and the
-            server's; None where that is not the point.
+            server's, or for each job, the pool's and its workers'; None where that
+            is not the point.
     """
 
     value: float

@@ -62,4 +62,7 @@ def describe() -> dict[str, str]:
         "RPyC": version("rpyc"),
         "foolscap": version("foolscap"),
         "Pyro5": version("Pyro5"),
+        "ampoule": version("ampoule"),
+        "Pebble": version("Pebble"),
+        "loky": version("loky"),
     }

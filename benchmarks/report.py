@@ -17,6 +17,14 @@ _CPU_NOTE = (
     "Client and server together. Other programs on the machine disturb this far less than "
     "they do the figures above."
 )
+_POOLS_NOTE = (
+    "Of a pool, its own process and its workers together. ampoule's includes the processes that "
+    "it replaces."
+)
+
+#: Whom txremote is compared with, beside the floor: in the tables of calls, and in
+#: those of pools.
+BESIDE = {False: ("rpyc",), True: ("pebble", "futures", "loky", "ampoule", "ampoule-kept")}
 
 #: A contestant that takes no part in a row.
 NOT_APPLICABLE = "n/a"
@@ -57,6 +65,12 @@ class Run:
         for series, sizes in self.growth:
             found += [f"{series.name}: {m.error}" for m in list(sizes.values())[:1] if m.error]
         return found
+
+    def of(self, pools: bool) -> list[tuple[Row, dict[str, Measured]]]:
+        """
+        Return the rows of pools, or those of calls.
+        """
+        return [(row, measured) for row, measured in self.rows if row.pools is pools]
 
     @property
     def absent(self) -> list[str]:
@@ -138,13 +152,25 @@ def simple_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([rule, show(head), rule, *map(show, lines), rule])
 
 
-def figures_table(run: Run) -> str:
+def columns(pools: bool) -> list[str]:
+    """
+    Return who may take part in the tables of calls, or of pools: their titles.
+    """
+    taking_part = (p.title for p in PEERS.values() if (p.pools if pools else p.module))
+    return list(dict.fromkeys(taking_part))
+
+
+def figures_table(run: Run, pools: bool = False) -> str:
     """
     Return the table of all contestants' figures.
+
+    Args:
+        run: What was measured.
+        pools: Which rows: those of pools, or those of calls.
     """
-    titles = list(dict.fromkeys(peer.title for peer in PEERS.values()))
+    titles = columns(pools)
     lines = []
-    for row, measured in run.rows:
+    for row, measured in run.of(pools):
         names = {PEERS[name].title: name for name in row.contestants}
         line = [row.name]
         for title in titles:
@@ -155,40 +181,44 @@ def figures_table(run: Run) -> str:
     return simple_table(["row", *titles], lines)
 
 
-def bars_table(run: Run) -> str:
+def bars_table(run: Run, pools: bool = False) -> str:
     """
     Return the table of txremote's ratios and of what it is held to.
     """
+    beside = BESIDE[pools]
     lines = [
         [
             row.name,
             row.work,
             ratio_cell(row, measured, row.floor),
-            ratio_cell(row, measured, "rpyc"),
+            *(ratio_cell(row, measured, name) for name in beside),
             verdict(row.first, row, measured),
             verdict(row.goal, row, measured),
         ]
-        for row, measured in run.rows
+        for row, measured in run.of(pools)
     ]
-    return simple_table(["row", "work", "of floor", "of RPyC", "first bar", "goal"], lines)
+    ratios = [f"of {PEERS[name].title}" for name in beside]
+    return simple_table(["row", "work", "of floor", *ratios, "first bar", "goal"], lines)
 
 
-def cpu_table(run: Run) -> str:
+def cpu_table(run: Run, pools: bool = False) -> str:
     """
     Return the table of processor time, of the rows that have it.
     """
-    titles = list(dict.fromkeys(peer.title for peer in PEERS.values()))
+    titles = columns(pools)
+    beside = ["floor", *(PEERS[name].title for name in BESIDE[pools])]
     lines = []
-    for row, measured in run.rows:
+    for row, measured in run.of(pools):
         spent = {PEERS[name].title: m.both_sides for name, m in measured.items() if m.cpu}
         if not spent:
             continue
         figures = [cell(spent[t], " us") if t in spent else NOT_APPLICABLE for t in titles]
         mine = spent.get("txremote")
-        ratios = [ratio(mine, spent.get(title)) for title in ("floor", "RPyC")]
+        ratios = [ratio(mine, spent.get(title)) for title in beside]
         shown = [cell(r, "") if r else NOT_APPLICABLE for r in ratios]
         lines.append([row.name, *figures, *shown])
-    head = ["processor time of a call", *titles, "of floor", "of RPyC"]
+    what = "processor time of a job" if pools else "processor time of a call"
+    head = [what, *titles, *(f"of {title}" for title in beside)]
     return simple_table(head, lines) if lines else ""
 
 
@@ -231,11 +261,19 @@ def as_text(run: Run) -> str:
     Return the report for a terminal.
     """
     parts = ["; ".join(f"{key} {text}" for key, text in run.machine.items())]
-    if run.rows:
-        parts += [figures_table(run), bars_table(run), cpu_table(run)]
+    for pools in (False, True):
+        if run.of(pools):
+            parts += [table(run, pools) for table in (figures_table, bars_table, cpu_table)]
     if run.growth:
         parts.append(growth_table(run))
     return "\n\n".join(part for part in parts + notes(run) if part)
+
+
+def heading(text: str) -> str:
+    """
+    Return the heading of a section.
+    """
+    return f"{text[0].upper()}{text[1:]}\n{'-' * len(text)}"
 
 
 def as_rst(run: Run) -> str:
@@ -248,11 +286,12 @@ def as_rst(run: Run) -> str:
         f"Recorded on {run.date} with::\n\n    {run.command}",
         "\n".join(f":{key}: {text}" for key, text in run.machine.items()),
     ]
-    if run.rows:
-        parts += ["Figures\n-------", figures_table(run)]
-        parts += ["Ratios and bars\n---------------", bars_table(run)]
-        if cpu := cpu_table(run):
-            parts += ["Processor time\n--------------", _CPU_NOTE, cpu]
+    for pools, prefix, note in ((False, "", _CPU_NOTE), (True, "Pools: ", _POOLS_NOTE)):
+        if run.of(pools):
+            parts += [heading(prefix + "figures"), figures_table(run, pools)]
+            parts += [heading(prefix + "ratios and bars"), bars_table(run, pools)]
+            if cpu := cpu_table(run, pools):
+                parts += [heading(prefix + "processor time"), note, cpu]
     if run.growth:
         parts += ["Growth\n------", growth_table(run)]
     parts += ["Notes\n-----", *(note.replace("- : ", "``-``: ") for note in notes(run))]

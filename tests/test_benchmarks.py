@@ -14,10 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 
 from benchmarks import harness, report
 from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
-from benchmarks.peers import PEERS, REQUIREMENTS, Peer, work
+from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, work
 from benchmarks.rows import ROWS
 from benchmarks.rows.base import Bar, Row
 from benchmarks.run import arguments
@@ -79,7 +81,9 @@ def run_of(row, measured, **kwargs):
 
 # -- the command
 
-SMALL_RUN = ("blocking", "threaded", "background", "objects")
+SMALL_CALLS = ("blocking", "threaded", "background", "objects")
+SMALL_POOLS = ("threads pool", "process pool", "latency", "thread latency")
+SMALL_RUN = SMALL_CALLS + SMALL_POOLS
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +95,9 @@ def small_run(tmp_path_factory):
     what = ["--quick", "--rounds", "1"]
     for row in SMALL_RUN:
         what += ["--row", row]
-    who = ["--contestant", "echo", "--contestant", "fire", "--contestant", "txremote"]
+    who = []
+    for contestant in ("echo", "fire", "plain", "futures", "txremote"):
+        who += ["--contestant", contestant]
     files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
     ran = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "run.py", *what, *who, *files],
@@ -117,7 +123,8 @@ def test_json_has_values_ratios_and_bars(small_run):
     """The JSON says for each contestant what was measured, and for txremote whether it suffices."""
     _text, found, _document = small_run
     assert [row["name"] for row in found["rows"]] == list(SMALL_RUN)
-    blocking, *_others, objects = found["rows"]
+    rows = {row["name"]: row for row in found["rows"]}
+    blocking, objects = rows["blocking"], rows["objects"]
     assert blocking["unit"] == "us"
     for name in ("echo", "txremote"):
         figures = blocking["contestants"][name]
@@ -136,7 +143,8 @@ def test_json_has_values_ratios_and_bars(small_run):
 def test_a_reply_full_of_objects_is_counted_as_one_round_trip(small_run):
     """The relay counts the requests on the wire: one for any number of objects."""
     _text, found, _document = small_run
-    assert found["rows"][-1]["contestants"]["txremote"]["values"] == [1]
+    (row,) = [row for row in found["rows"] if row["name"] == "objects"]
+    assert row["contestants"]["txremote"]["values"] == [1]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +164,45 @@ def test_a_hundred_events_take_no_interval(small_run):
     _text, found, _document = small_run
     (row,) = [row for row in found["rows"] if row["name"] == "background"]
     assert row["contestants"]["txremote"]["median"] < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("threads pool", "plain"),
+        ("process pool", "futures"),
+        ("latency", "plain"),
+        ("thread latency", "plain"),
+    ],
+)
+def test_pools_are_measured_beside_others(small_run, name, other):
+    """run_async has its figures, and its ratios to what does the same, in the same run."""
+    _text, found, _document = small_run
+    (row,) = [row for row in found["rows"] if row["name"] == name]
+    assert row["contestants"]["txremote"]["median"] > 0
+    assert row["ratios"][other]["median"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("contestant", ["futures", "txremote"])
+def test_the_workers_processor_time_is_counted(small_run, contestant):
+    """A pool is not cheap by having its work done elsewhere."""
+    _text, found, _document = small_run
+    (row,) = [row for row in found["rows"] if row["name"] == "process pool"]
+    figures = row["contestants"][contestant]
+    assert figures["client_cpu_us"][0] > 0
+    assert figures["server_cpu_us"][0] > 0
+
+
+def test_pools_have_tables_of_their_own(small_run):
+    """Who makes no calls is no column among those who do, and the other way round."""
+    _text, _found, document = small_run
+    calls, pools = document.split("Pools: figures\n--------------\n")
+    assert "RPyC" in calls.split("Figures\n-------\n")[1]
+    assert "pebble" not in calls.split("Figures\n-------\n")[1]
+    assert "of pebble" in pools
+    assert "of RPyC" not in pools
+    assert "Pools: processor time\n" in document
 
 
 def test_the_document_says_machine_date_and_command(small_run):
@@ -189,6 +236,33 @@ def test_no_process_is_left_behind(how):
         process.kill()
         process.wait()
     wait_until(lambda: not any(alive(child) for child in children))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("contestant", ["futures", "txremote"])
+def test_a_pools_workers_end_with_it(contestant):
+    """A contestant's own processes are gone when the harness is through with it."""
+    with harness.Stage() as stage:
+        child = stage.alone(PEERS[contestant].pools)
+        child.ask("processes", 1, 10)
+        left = harness.session(child._process.pid)
+        assert len(left) >= 3
+    wait_until(lambda: not any(alive(pid) for pid in left))
+
+
+@pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")
+def test_apart_leaves_pools_alone():
+    """Workers on the core of their parent would have half of the machine."""
+    with harness.Stage(apart=True) as stage:
+        child = stage.alone("benchmarks.peers.with_futures")
+        assert os.sched_getaffinity(child._process.pid) == set(harness.cores())
+
+
+def test_contestants_of_one_file_share_a_process():
+    """deferToThread and run_async have the same threads, so their ratio is of nothing else."""
+    with harness.Stage() as stage:
+        module = "benchmarks.peers.with_futures"
+        assert stage.alone(module) is stage.alone(module)
 
 
 @pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")
@@ -346,6 +420,7 @@ def test_a_row_knows_its_contestants(row):
     assert set(row.contestants) <= set(PEERS)
     titles = [PEERS[name].title for name in row.contestants]
     assert len(set(titles)) == len(titles)
+    assert set(titles) <= set(report.columns(row.pools))
     assert row.floor is None or PEERS[row.floor].title == "floor"
     for bar in (*row.first, *row.goal):
         assert bar.of is None or bar.of in row.contestants
@@ -412,6 +487,27 @@ def test_events_that_do_not_come_are_an_error(monkeypatch):
     arrivals = work.Arrivals()
     with pytest.raises(AssertionError, match="1 of 2 events came"):
         arrivals.burst(lambda count, delay: arrivals.event(0.0), 2)
+
+
+def test_a_tick_that_was_missed_is_late():
+    """A reactor that was busy for 11 ms is found out, though one tick only came late."""
+    now = [0.0]
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "perf_counter", lambda: now[0])
+        ticks = pooling.Ticks(clock)
+        now[0] += 0.011
+        clock.advance(0.011)
+    assert ticks.stop() == pytest.approx([0, 0.001, 0.003, 0.005, 0.007, 0.009])
+
+
+def test_a_pool_that_gives_a_wrong_answer_has_no_figure():
+    """Nobody is fast by being wrong."""
+    with pytest.raises(AssertionError, match="a wrong answer"):
+        pooling.blocking_bursts(lambda n: SimpleNamespace(result=lambda: n), 1, 2)
+    failed = []
+    Deferred.fromCoroutine(pooling.burst(succeed, 2)).addErrback(failed.append)
+    assert failed[0].getErrorMessage() == "a wrong answer"
 
 
 @pytest.mark.parametrize(("needed", "asked"), [(1e-6, [20, 20, 50000]), (0.01, [20, 20])])

@@ -2,6 +2,7 @@
 The examples, each served by a real twistd and used by real clients.
 """
 
+import re
 import signal
 import sys
 
@@ -203,3 +204,33 @@ def test_example_called_wrong_says_how(name):
     status, _out, err = run(*example(name))
     assert status == 1
     assert err.startswith(f"usage: python examples/{name}.py ENDPOINT")
+
+
+class TestGame:
+    def test_counting_tells_its_progress_and_holds_nobody_up(self):
+        """
+        One player counts in a process, and hears how far; the other's look is answered
+        meanwhile, and a count that is stopped says so.
+        """
+        with Twistd("examples.game.Game", "--pool", "processes:2") as server:
+
+            def join(name):
+                return Program(*example("game", server.endpoint, name))
+
+            with join("ann") as ann, join("bob") as bob:
+                ann.say("count 1")
+                ann.wait_for(r"you begin to count\n")
+                bob.say("look")
+                bob.wait_for(r"here: ann, bob\n")
+                assert "counted to" not in ann.output
+                bob.say("count 60")
+                bob.wait_for(r"counted \d+%\n")
+                bob.say("stop")
+                bob.wait_for(r"counting ended: CancelledError\n")
+                ann.wait_for(r"counted to \d+\n")
+                assert len(re.findall(r"counted \d+%\n", ann.output)) >= 3
+                bob.say("dance")
+                bob.wait_for(r"no command dance: there are count, stop, look\n")
+                for player in (ann, bob):
+                    player.end_input()
+                    assert player.finish() == 0

@@ -5,12 +5,20 @@ The interfaces: whoever says that it implements one does.
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.application.service import IService
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.interfaces import (
+    IPushProducer,
+    IReadDescriptor,
+    IStreamClientEndpoint,
+    ITransport,
+)
+from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyClass, verifyObject
@@ -18,8 +26,16 @@ from zope.interface.verify import verifyClass, verifyObject
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
 from txremote.blocking.pump import PumpTransport
+from txremote.interfaces import IPool, IPoolKind
+from txremote.net.client import RemoteClient
+from txremote.net.redial import DialledEndpoint
 from txremote.peer.outbox import Outbox
 from txremote.testing import MemoryTransport
+from txremote.work.cluster import DaskPool
+from txremote.work.pipes import _Incoming
+from txremote.work.processes import ProcessPool
+from txremote.work.spec import PoolKind
+from txremote.work.threads import ThreadPool
 
 
 class Calculator(Service):
@@ -31,6 +47,14 @@ class Calculator(Service):
         return a + b
 
 
+def _incoming() -> _Incoming:
+    ends = os.pipe()
+    made = _Incoming(None, None, None, ends[0])  # type: ignore[arg-type]
+    for end in ends:
+        os.close(end)
+    return made
+
+
 IMPLEMENTERS = [
     (IAsyncResult, AsyncResult, lambda: AsyncResult(succeed(5))),
     (IRemoteService, Service, Service),
@@ -39,6 +63,14 @@ IMPLEMENTERS = [
     (IPushProducer, Outbox, lambda: Outbox(None, 1000)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
+    (IStreamClientEndpoint, DialledEndpoint, lambda: DialledEndpoint(Deferred, "nowhere")),
+    (IService, RemoteClient, lambda: RemoteClient("tcp:127.0.0.1:1")),
+    (IPool, ThreadPool, lambda: ThreadPool(None)),
+    (IPool, ProcessPool, lambda: ProcessPool(None)),
+    (IPool, DaskPool, lambda: DaskPool(None, "tcp://127.0.0.1:1")),
+    (IPlugin, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
+    (IPoolKind, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
+    (IReadDescriptor, _Incoming, _incoming),
 ]
 
 

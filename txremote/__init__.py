@@ -5,20 +5,26 @@ Serve objects with `listen`, call them with `connect`. Every remote call is a
 Deferred. Any RPyC program can be at the other end.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import (
     AsyncResultTimeout,
     ConnectionLost,
+    ContainerError,
     DeadReferenceError,
     GenericException,
     NotSendable,
     RemoteProtocolError,
     RemoteStopIteration,
     TxRemoteError,
+    UsageError,
     WouldBlockReactor,
     WrongThread,
 )
 from txremote.interfaces import IAsyncResult, IRemoteService
+from txremote.net.client import ClientStatus, RemoteClient
 from txremote.net.connect import connect
 from txremote.net.listen import listen
 from txremote.peer.config import ConnectionConfig
@@ -37,30 +43,52 @@ from txremote.refs.reference import (
     set_remote,
     str_remote,
 )
-from txremote.service import Service, VoidService, exposed, threaded
+from txremote.service import Service, VoidService, expose, exposed, restricted, threaded
+from txremote.work.live import live
+from txremote.work.offload import offloaded
+from txremote.work.run import run_async
+
+if TYPE_CHECKING:
+    from txremote.console.tasks import TaskManager as TaskManager
+    from txremote.work.stepping import Progress
+    from txremote.work.tasks import Task
 
 __version__ = "0.1.0"
+
+#: Names that are imported when they are used first, and from where. What those of
+#: the console need (plac) not everybody has: they are not in ``__all__``.
+_LAZY = {
+    "Progress": "txremote.work.stepping",
+    "Task": "txremote.work.tasks",
+    "TaskManager": "txremote.console.tasks",
+}
 
 __all__ = [
     "AsyncResult",
     "AsyncResultTimeout",
     "ClassicService",
+    "ClientStatus",
     "Connection",
     "ConnectionConfig",
     "ConnectionLost",
+    "ContainerError",
     "DeadReferenceError",
     "GenericException",
     "IAsyncResult",
     "IRemoteService",
     "MasterService",
     "NotSendable",
+    "Progress",
+    "RemoteClient",
     "RemotePath",
     "RemoteProtocolError",
     "RemoteReference",
     "RemoteStopIteration",
     "Service",
     "SlaveService",
+    "Task",
     "TxRemoteError",
+    "UsageError",
     "VoidService",
     "WouldBlockReactor",
     "WrongThread",
@@ -69,13 +97,26 @@ __all__ = [
     "current_call",
     "del_remote",
     "dir_remote",
+    "expose",
     "exposed",
     "get_remote",
     "len_remote",
     "listen",
+    "live",
+    "offloaded",
     "repr_remote",
+    "restricted",
+    "run_async",
     "set_remote",
     "str_remote",
     "threaded",
     "timed",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = found
+    return found

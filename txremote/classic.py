@@ -72,15 +72,7 @@ class SlaveService(Service):
         """
         Return the switches of its connections: all doors open.
         """
-        return config.but(
-            allow_all_attrs=True,
-            allow_pickle=True,
-            allow_getattr=True,
-            allow_setattr=True,
-            allow_delattr=True,
-            instantiate_custom_exceptions=True,
-            import_custom_exceptions=True,
-        )
+        return config.but(access="classic")
 
     def on_connect(self, conn: Any) -> None:
         """

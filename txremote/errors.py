@@ -8,13 +8,16 @@ Every exception txremote raises, in one tree.
     │   ├── RemoteProtocolError        the peer sent what the protocol does not allow
     │   ├── NotSendable (ValueError)   a value this side cannot write
     │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
+    │   ├── ServerStopping (RuntimeError)   a call of a server that is about to stop
     │   ├── WrongThread (RuntimeError)
     │   ├── WouldBlockReactor (RuntimeError)
     │   ├── PoolStopped (RuntimeError)      a pool that does not run, or has ended
     │   ├── PoolFull (RuntimeError)         a pool whose queue takes no more
     │   ├── WorkerDied (RuntimeError)       a job whose process or thread was lost
     │   ├── NotPicklable (TypeError)        a job or a result that cannot go by value
-    │   └── JobTimeout (TimeoutError)       a job that took longer than it was given
+    │   ├── JobTimeout (TimeoutError)       a job that took longer than it was given
+    │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
+    │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
     ├── AsyncResultTimeout (TimeoutError)
     ├── RemoteStopIteration (StopAsyncIteration)
@@ -70,6 +73,12 @@ class DeadReferenceError(TxRemoteError, EOFError):
     """
 
 
+class ServerStopping(TxRemoteError, RuntimeError):
+    """
+    The other side is about to stop, and begins nothing new.
+    """
+
+
 class WrongThread(TxRemoteError, RuntimeError):
     """
     A remote reference was called outside its connection's thread.
@@ -113,6 +122,25 @@ class JobTimeout(TxRemoteError, TimeoutError):
     """
     A job took longer than it was given, and was ended where it could be.
     """
+
+
+class ContainerError(TxRemoteError, TypeError):
+    """
+    Something is no container of commands, or its constructor does not take what
+    it was given. The message says what it should have been.
+    """
+
+
+class UsageError(TxRemoteError, ValueError):
+    """
+    A command line is not what its command takes. The message is plac's, with the
+    usage.
+
+    Attributes:
+        is_shown: That the output of its task has the message already.
+    """
+
+    is_shown = True
 
 
 class ConnectionLost(_twisted_error.ConnectionLost, EOFError):

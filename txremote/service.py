@@ -1,5 +1,6 @@
 """
-What a program offers: `Service`, and `exposed`, which opens a name to peers.
+What a program offers: `Service`; `exposed`, which opens a name to peers, `expose`,
+which opens an interface, and `restricted`, which opens a part of an object.
 
 The shape is RPyC's (``rpyc.core.service``): a class whose names with the prefix
 ``exposed_`` can be reached, ``on_connect`` and ``on_disconnect``, a service
@@ -10,17 +11,18 @@ the mark that RPyC's own decorator leaves, and the access policy looks for it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar, overload
 
-from zope.interface import implementer
+from zope.interface import classImplements, implementer
 
 from txremote.interfaces import IRemoteService
-from txremote.peer.access import EXPOSED_MARK
 from txremote.peer.config import ConnectionConfig
+from txremote.peer.exposure import EXPOSED_MARK, open_interface
 from txremote.peer.threaded import ThreadedMethod
 
 T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 PREFIX = "exposed_"
 
@@ -85,6 +87,65 @@ def _mark(target: Any, prefix: str) -> Any:
             "exposed_... = staticmethod(it)"
         ) from None
     return target
+
+
+def expose(*interfaces: Any) -> Callable[[C], C]:
+    """
+    Open zope interfaces to peers.
+
+    An object that provides one of them is then reached by the interface's names
+    and by no others, whatever else it exposes; a call that does not fit the
+    interface's signature is refused before it runs. It holds wherever the
+    interface is provided: below the interface, ``expose(ICalculator)`` is said
+    once and for all. An interface that is derived from it is not opened by it.
+
+    Above a class, ``@expose(ICalculator)`` says the same, and that the class
+    implements the interface, if ``@implementer`` does not.
+
+    Raises:
+        TypeError: one is no zope interface.
+    """
+    for interface in interfaces:
+        open_interface(interface)
+
+    def implemented_by(cls: C) -> C:
+        classImplements(cls, *interfaces)  # type: ignore[misc]  # mypy-zope wants a literal
+        return cls
+
+    return implemented_by
+
+
+def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = None) -> Any:
+    """
+    Return a view of an object through which a peer sees some names only
+    (``rpyc.restricted``).
+
+    Args:
+        obj: The object.
+        attrs: The names that can be read.
+        wattrs: The names that can be set; those of ``attrs`` if None.
+    """
+    writable = attrs if wattrs is None else wattrs
+
+    class Restricted:
+        """
+        A view of another object.
+        """
+
+        def _rpyc_getattr(self, name: str) -> Any:
+            if name not in attrs:
+                raise AttributeError(f"cannot access {name!r}: this view does not show it")
+            return getattr(obj, name)
+
+        def _rpyc_setattr(self, name: str, value: Any) -> None:
+            if name not in writable:
+                raise AttributeError(f"cannot set {name!r}: this view does not allow it")
+            setattr(obj, name, value)
+
+        __getattr__ = _rpyc_getattr
+        __setattr__ = _rpyc_setattr
+
+    return Restricted()
 
 
 def threaded(method: Callable[..., Any]) -> Any:

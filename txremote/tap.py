@@ -31,6 +31,8 @@ from txremote.peer.config import make_config
 from txremote.peer.connection import is_local
 from txremote.service import check_service, is_service
 from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.work.running import set_default_pool
+from txremote.work.spec import pool_from_string
 
 DEFAULT_ENDPOINT = "tcp:18861:interface=127.0.0.1"
 CLASSIC_ENDPOINT = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
@@ -82,6 +84,7 @@ class Options(TwistedOptions):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = []
+        self["pool"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -91,6 +94,13 @@ class Options(TwistedOptions):
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def opt_pool(self, description: str) -> None:
+        """
+        Start a pool with the server, such as processes:4, threads:8 or
+        dask:tcp://HOST:8786; may be repeated. run_async and @offloaded use the first.
+        """
+        self["pool"].append(description)
 
 
 class _Refused(SystemExit, Exception):
@@ -256,6 +266,18 @@ def _chosen_service(options: Options) -> Any:
     return root
 
 
+def _pools(reactor: Any, descriptions: list[str]) -> list[Any]:
+    pools = []
+    for description in descriptions:
+        try:
+            pools.append(pool_from_string(description, reactor))
+        except ValueError as problem:
+            _stop(f"--pool {description}: {problem}")
+    if pools:
+        set_default_pool(pools[0])
+    return pools
+
+
 def makeService(options: Options) -> MultiService:
     """
     Return the service that twistd runs (twisted.application.service.ServiceMaker).
@@ -271,6 +293,8 @@ def makeService(options: Options) -> MultiService:
     except ValueError as problem:
         _stop(f"--max-frame takes a number of bytes, not {options['max-frame']!r}: {problem}")
     whole = MultiService()
+    for pool in _pools(reactor, options["pool"]):  # first, so that they are stopped last
+        pool.setServiceParent(whole)
     default = CLASSIC_ENDPOINT if options["classic"] else DEFAULT_ENDPOINT
     for description in options["listen"] or [default]:
         try:

@@ -11,6 +11,9 @@ named and described in `benchmarks.rows`; it returns the seconds that took.
 
 Every answer is checked, so nobody is fast by being wrong. TCP_NODELAY is set
 for all.
+
+A pool has no server: its file has ``connect()``, of a reactor where it lives in
+one, and the methods of the rows of pools. What its workers run is in `jobs`.
 """
 
 from __future__ import annotations
@@ -26,15 +29,17 @@ class Peer:
 
     Attributes:
         title: Its column.
-        module: Its file.
+        module: Its file; empty if it is a pool and nothing else.
         needs: What has to be importable for it.
         blocking: The file of its client for a plain script, where that is another.
+        pools: The file of its pools.
     """
 
     title: str
     module: str
     needs: str
     blocking: str = ""
+    pools: str = ""
 
     @property
     def installed(self) -> bool:
@@ -68,8 +73,18 @@ PEERS = {
     "foolscap": Peer("foolscap", "benchmarks.peers.with_foolscap", "foolscap"),
     "pyro5": Peer("Pyro5", "benchmarks.peers.with_pyro5", "Pyro5"),
     "manager": Peer("manager", "benchmarks.peers.with_manager", "multiprocessing"),
+    "plain": Peer("floor", "", "twisted", pools="benchmarks.peers.txr_pools"),
+    "ampoule": Peer("ampoule", "", "ampoule", pools="benchmarks.peers.with_ampoule"),
+    "ampoule-kept": Peer("ampoule kept", "", "ampoule", pools="benchmarks.peers.with_ampoule_kept"),
+    "futures": Peer("futures", "", "concurrent.futures", pools="benchmarks.peers.with_futures"),
+    "pebble": Peer("pebble", "", "pebble", pools="benchmarks.peers.with_pebble"),
+    "loky": Peer("loky", "", "loky", pools="benchmarks.peers.with_loky"),
     "txremote": Peer(
-        "txremote", "benchmarks.peers.txr", "txremote", "benchmarks.peers.txr_blocking"
+        "txremote",
+        "benchmarks.peers.txr",
+        "txremote",
+        "benchmarks.peers.txr_blocking",
+        "benchmarks.peers.txr_pools",
     ),
 }
 

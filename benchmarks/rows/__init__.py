@@ -8,8 +8,10 @@ from benchmarks.rows import (
     bulk,
     connections,
     events,
+    latency,
     objects,
     pipelined,
+    pools,
     sequential,
 )
 from benchmarks.rows.base import Bar, Row
@@ -26,6 +28,10 @@ ROWS: tuple[Row, ...] = (
     bulk.ROW,
     connections.ROW,
     objects.ROW,
+    pools.THREADS,
+    pools.PROCESSES,
+    latency.PROCESSES,
+    latency.THREADS,
 )
 
 __all__ = ["ROWS", "Bar", "Row"]

@@ -44,6 +44,7 @@ class Row:
         contestants: Who takes part, by their names in `PEERS`.
         floor: Which of them is the raw floor, if any.
         blocking: Whether the clients are plain scripts.
+        pools: Whether it is about pools, and stands in their tables.
         first: The first bars.
         goal: The goals.
     """
@@ -55,6 +56,7 @@ class Row:
     contestants: tuple[str, ...]
     floor: str | None = None
     blocking = False
+    pools = False
     first: tuple[Bar, ...] = ()
     goal: tuple[Bar, ...] = ()
 
@@ -151,3 +153,26 @@ class CallRow(Row):
         Return calls in a second.
         """
         return count / seconds
+
+
+class PoolRow(Row):
+    """
+    A row of pools: a contestant is one process, and what that starts.
+
+    Attributes:
+        method: The contestant's method; the floor's is ``plain_`` and that, in
+            the same process as txremote's.
+    """
+
+    method: str
+    pools = True
+
+    def begin(self, stage: Stage, peer: Peer) -> tuple[Child, str]:
+        """
+        Start a contestant.
+
+        Returns:
+            Its process, and what it is asked.
+        """
+        method = f"plain_{self.method}" if peer.title == "floor" else self.method
+        return stage.alone(peer.pools), method

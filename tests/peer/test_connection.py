@@ -37,7 +37,8 @@ from txremote import (
     len_remote,
     repr_remote,
 )
-from txremote.peer.connection import CLOSE_TIMEOUT, RELEASED_AT_ONCE, is_local
+from txremote.peer.connection import CLOSE_TIMEOUT, is_local
+from txremote.peer.outbound import RELEASED_AT_ONCE
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
@@ -122,13 +123,16 @@ def exported(connection: Any) -> int:
 # --- introductions ----------------------------------------------------------------
 
 
+EVERYTHING = {"cancel", "callpath", "release", "stopping", "keepalive"}
+
+
 def test_the_connecting_side_asks_for_the_root_and_introduces_itself_at_once() -> None:
     pair = connected_pair(server_root=Hosted, introduce=False)
     wire, answers = Wire(pair.client), Wire(pair.server)
     assert pair.result(pair.client.introduce()) is pair.client
     assert wire.requests == [HANDLE_GETROOT, HANDLE_HELLO]
     assert answers.requests == []
-    assert pair.client.features == pair.server.features == {"cancel", "callpath", "release"}
+    assert pair.client.features == pair.server.features == EVERYTHING
     assert type(pair.client.root) is RemoteReference
 
 
@@ -849,6 +853,7 @@ class Exchange(Service):
         return self.exposed_thing(*args)
 
 
+@exposed
 class Given:
     def __init__(self) -> None:
         self.exposed_value = 5

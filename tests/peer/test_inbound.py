@@ -333,12 +333,17 @@ def test_a_time_out_of_the_methods_own_is_not_mistaken_for_the_servers() -> None
     assert "call_timeout" not in str(outcome.error)
 
 
-def test_only_so_many_calls_may_be_unanswered() -> None:
-    pair = slow_pair(server_config={"max_calls": 3})
+def test_so_many_calls_may_be_unanswered_so_many_wait_and_more_are_refused() -> None:
+    pair = slow_pair(server_config={"max_calls": 3, "max_waiting": 1})
     waiting = [Outcome(pair.client.root.deferred()) for _ in range(3)]
-    with pytest.raises(Exception, match="max_calls"):
+    behind = Outcome(pair.client.root.add(2, 2))
+    pair.pump()
+    assert not behind.fired
+    with pytest.raises(Exception, match="max_calls, max_waiting"):
         pair.result(pair.client.root.add(1, 2))
     pair.server.service.gates[0].callback("one")
+    pair.pump()
+    assert behind.fired
     pair.pump()
     assert [outcome.fired for outcome in waiting] == [True, False, False]
     assert pair.result(pair.client.root.add(1, 2)) == 3

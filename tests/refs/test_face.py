@@ -28,6 +28,7 @@ from txremote.refs.netref import BaseNetref
 from txremote.wire.consts import HANDLE_GETATTR, HANDLE_PING
 
 
+@rpyc.exposed
 class Thing:
     pass
 

@@ -1,8 +1,10 @@
 """
-Makes ``txremote`` a command of ``twistd``.
+Makes ``txremote`` a command of ``twistd``, and its pools known by name.
 """
 
 from twisted.application.service import ServiceMaker
+
+from txremote.work.spec import PoolKind
 
 txremote = ServiceMaker(
     "txremote",
@@ -10,3 +12,7 @@ txremote = ServiceMaker(
     "Serve Python objects to txremote and RPyC clients.",
     "txremote",
 )
+
+threads = PoolKind("threads", "txremote.work.threads.parse")
+processes = PoolKind("processes", "txremote.work.processes.parse")
+dask = PoolKind("dask", "txremote.work.cluster.parse")

@@ -18,7 +18,6 @@ from txremote.blocking.factory import (
     ssl_connect,
     unix_connect,
 )
-from txremote.blocking.restricted import restricted
 from txremote.blocking.services import Service, VoidService, service
 from txremote.blocking.utils.server import ThreadedServer
 from txremote.classic import ClassicService, MasterService, SlaveService
@@ -27,7 +26,7 @@ from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.helpers import async_, timed
 from txremote.refs.netref import BaseNetref
-from txremote.service import exposed, threaded
+from txremote.service import exposed, restricted, threaded
 
 # what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
 globals()["async"] = async_

@@ -19,7 +19,6 @@ from typing import Any
 
 from txremote.blocking import factory
 from txremote.blocking.connection import BlockingConnection
-from txremote.blocking.restricted import restricted
 from txremote.classic import (
     DEFAULT_PORT,
     ClassicService,
@@ -28,6 +27,7 @@ from txremote.classic import (
     SlaveService,
 )
 from txremote.refs.netref import BaseNetref
+from txremote.service import restricted
 
 DEFAULT_SERVER_PORT = DEFAULT_PORT
 DEFAULT_SERVER_SSL_PORT = 18821

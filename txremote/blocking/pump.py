@@ -145,9 +145,12 @@ class Pump:
             `introduced`, and not at once.
 
     Attributes:
+        always_serves: No: requests are looked at while a thread waits.
         lock: Held by whoever touches the connection.
         connection: The connection that is driven.
     """
+
+    always_serves = False
 
     def __init__(
         self, channel: Any, make_face: Callable[[Pump, Any], Any], connecting: bool = False
@@ -186,6 +189,12 @@ class Pump:
         Queue a request of the peer.
         """
         self._items.append(partial(self._run, work))
+
+    def busy(self) -> bool:
+        """
+        Tell whether there is something to run.
+        """
+        return bool(self._items)
 
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from txremote.peer.access import EXPOSED_MARK, is_exposed
+from txremote.peer.exposure import EXPOSED_MARK, is_exposed
 from txremote.service import PREFIX
 from txremote.service import Service as ReactorService
 

@@ -4,6 +4,7 @@ Serving: `listen`, and the factory that makes a `Connection` for each client.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -22,9 +23,18 @@ from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
-from txremote.service import check_service, config_of, instantiate, is_threaded
+from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 
 _log = Logger("txremote")
+
+
+#: How many clients at once are told that they cannot be served, and how many
+#: seconds they have to ask. What comes beyond that is just dropped.
+MOST_TURNED_AWAY = 100
+TURNED_AWAY_FOR = 5.0
+
+#: Seconds between two log events about that.
+_LOG_EVERY = 10.0
 
 
 class ServingFactory(Factory):
@@ -63,13 +73,21 @@ class ServingFactory(Factory):
         self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(reactor)
         self.connections: set[Connection] = set()
-        self._ended = self.connections.discard  # one for all
+        self._addresses: Counter[Any] = Counter()
+        self._turned_away: set[Connection] = set()
+        self._refused = 0
+        self._told = -_LOG_EVERY
+        self._stopping = False
+        self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: Any) -> Connection | None:
         """
         Make a connection; None, which drops the client, if the service's
-        constructor raises.
+        constructor raises, or too many are there.
         """
+        refusal = self._refusal(addr)
+        if refusal is not None:
+            return self._turn_away(addr, refusal)
         try:
             service = instantiate(self._root)
         except Exception:
@@ -88,6 +106,57 @@ class ServingFactory(Factory):
         )
         connection.factory = self
         self.connections.add(connection)
+        self._addresses[_host(addr)] += 1
+        return connection
+
+    def _gone(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        transport: Any = connection.transport
+        host = _host(transport.getPeer())
+        self._addresses[host] -= 1
+        if self._addresses[host] <= 0:
+            del self._addresses[host]
+
+    # -- too many
+
+    def _refusal(self, addr: Any) -> str | None:
+        config = self._config
+        if self._stopping:
+            return "the server is stopping"
+        if len(self.connections) >= config.max_connections:
+            return f"{config.max_connections} connections are open (option max_connections)"
+        host = _host(addr)
+        if host is not None and self._addresses[host] >= config.max_per_address:
+            return (
+                f"{config.max_per_address} connections of this address are open "
+                "(option max_per_address)"
+            )
+        return None
+
+    def _turn_away(self, addr: Any, why: str) -> Connection | None:
+        self._refused += 1
+        now = self._reactor.seconds()
+        if now - self._told >= _LOG_EVERY:
+            _log.warn(
+                "refused {count} connections, the last of {peer}: {why}",
+                count=self._refused,
+                peer=addr,
+                why=why,
+            )
+            self._told, self._refused = now, 0
+        if len(self._turned_away) >= MOST_TURNED_AWAY:
+            return None
+        connection = Connection(
+            VoidService(),
+            runner=self._runner,
+            config=self._config,
+            policy=self._policy,
+            clock=self._reactor,
+            prepare=prepare,
+            ended=self._turned_away.discard,
+        )
+        connection.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
+        self._turned_away.add(connection)
         return connection
 
     def close_all(self) -> Deferred[Any]:
@@ -97,7 +166,40 @@ class ServingFactory(Factory):
         Returns:
             A Deferred that fires when the last one has ended.
         """
-        return DeferredList([connection.close() for connection in list(self.connections)])
+        everybody = [*self.connections, *self._turned_away]
+        return DeferredList([connection.close() for connection in everybody])
+
+    def finish_all(self, drain: float) -> Deferred[Any]:
+        """
+        Let the calls in flight end, refuse new ones, and close.
+
+        Args:
+            drain: Seconds until what has not ended is cancelled.
+
+        Returns:
+            A Deferred that fires when the last connection has ended.
+        """
+        self._stopping = True
+        if drain <= 0:
+            return self.close_all()
+        ending = [one.finish("the server is stopping") for one in list(self.connections)]
+        timer = self._reactor.callLater(drain, self.close_all)
+        for connection in list(self._turned_away):
+            connection.close()
+
+        def ended(result: Any) -> Any:
+            if timer.active():
+                timer.cancel()
+            return result
+
+        return DeferredList(ending).addCallback(ended)
+
+
+def _host(address: Any) -> Any:
+    """
+    Return what connections of one address have in common.
+    """
+    return getattr(address, "host", None)
 
 
 def refuse_classic() -> NoReturn:

@@ -112,27 +112,41 @@ class LaneRunner(ReactorRunner):
     def __init__(self, reactor: Any, workers: WorkerPool) -> None:
         super().__init__(reactor, workers)
         self._lane = Lane(workers)
+        self._unanswered = 0
+
+    def busy(self) -> bool:
+        """
+        Tell whether something is in the lane.
+        """
+        return self._unanswered > 0
 
     def start(self, work: Work) -> None:
         """
         Put it into the lane.
         """
-        most = work.inbound.config.max_calls
+        most = work.inbound.config.max_waiting
         if len(self._lane) >= most:
-            problem = f"{most} calls of this connection are unanswered (option max_calls)"
-            work.finish(False, RemoteProtocolError(problem, "max_calls"))
+            problem = f"{most} calls of this connection wait (option max_waiting)"
+            work.finish(False, RemoteProtocolError(problem, "max_waiting"))
             return
         try:
             self._lane.post(partial(self._run, work))
         except TooManyThreads as problem:
             work.finish(False, problem)
+        else:
+            self._unanswered += 1
 
     def _run(self, work: Work) -> None:
         connection = work.inbound.connection
         if connection.closed:
             return  # nobody is there for the answer
         went_well, result = work.execute(connection.face)
-        self.reactor.callFromThread(work.finish, went_well, result)
+        self.reactor.callFromThread(self._finish, work, went_well, result)
+
+    def _finish(self, work: Work, went_well: bool, result: Any) -> None:
+        self._unanswered -= 1
+        work.finish(went_well, result)
+        work.inbound.look_if_all_answered()
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
         """

@@ -10,9 +10,15 @@ that went around its gate. The rules, in the order in which they are asked:
 2. A type with ``_rpyc_getattr`` (or ``_rpyc_setattr``, ``_rpyc_delattr``)
    decides for itself, as in RPyC; `restricted` is built on that.
 3. The kind of access must be switched on (``allow_getattr``...).
-4. Builtin containers, iterators and generators have a fixed table of names.
-5. Otherwise a name is reachable if it is exposed, by the prefix or by
+4. An object that provides an interface opened with `expose` has the names of
+   that interface, called as it says, and no others.
+5. Builtin containers, iterators and generators have a fixed table of names.
+6. Otherwise a name is reachable if it is exposed, by the prefix or by
    `exposed`, if it is one of the safe operators, or if a switch opens more.
+
+Whatever is handed out by reference comes by here once more, when it is boxed:
+modules, frames and the like never are, and of classes only those that somebody
+has declared, since whoever holds a class can make objects of it.
 
 What reads as a leak is closed here too: the default repr and hash of an object
 are made of its export number, and no repr carries a memory address.
@@ -20,177 +26,90 @@ are made of its export number, and no repr carries a memory address.
 
 from __future__ import annotations
 
-import collections
 import inspect
-import itertools
 import types
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+from txremote.errors import NotSendable
+from txremote.peer import builtin_types
+from txremote.peer.builtin_types import (
+    ADDRESS_HASHES,
+    BY_VALUE,
+    CLOSED,
+    CONTAINERS,
+    DENIED,
+    MAYBE_BY_VALUE,
+    never_handed_out,
+)
 from txremote.peer.config import ConnectionConfig
+from txremote.peer.exposure import (
+    LONGEST_TOLD,
+    Exposure,
+    checked,
+    exposure_of,
+    is_class,
+    is_declared_class,
+    is_exposed,
+    name_of,
+    routines,
+    shown,
+    static,
+)
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 
-# The mark that `exposed` leaves; RPyC's own decorator leaves the same.
-EXPOSED_MARK = "__exposed__"
-
-_BY_VALUE = frozenset(
-    {
-        type(None),
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        tuple,
-        type(Ellipsis),
-        type(NotImplemented),
-    }
-)
-
-# These go by reference where they hold something that brine does not carry.
-_MAYBE_BY_VALUE = frozenset({frozenset, slice})
-
-
-def _public(kind: type, *without: str) -> frozenset[str]:
-    return frozenset(name for name in dir(kind) if not name.startswith("_") and name not in without)
-
-
-_ITERATORS = [
-    iter([]),
-    reversed([]),
-    iter(()),
-    iter(""),
-    iter(b""),
-    iter(bytearray()),
-    iter({}),
-    iter({}.values()),
-    iter({}.items()),
-    reversed({}),
-    reversed({}.values()),
-    reversed({}.items()),
-    iter(set()),
-    iter(range(0)),
-    iter(range(1 << 70)),
-    iter(collections.deque()),
-    reversed(collections.deque()),
-    zip(),
-    map(str, ()),
-    filter(None, ()),
-    enumerate(()),
-    itertools.chain(),
-    itertools.islice((), 0),
-    itertools.count(),
-    itertools.cycle(()),
-    itertools.repeat(0),
-]
-
-# No other public name of these types is reachable, whatever the switches for
-# public names say: gi_frame leads to every global of the program.
-_CLOSED: dict[type, frozenset[str]] = {
-    types.GeneratorType: frozenset({"send", "throw", "close"}),
-    types.AsyncGeneratorType: frozenset({"__aiter__", "__anext__", "asend", "athrow", "aclose"}),
-    types.CoroutineType: frozenset(),
-    types.FrameType: frozenset(),
-    types.TracebackType: frozenset(),
-    types.CodeType: frozenset(),
-    **{type(iterator): frozenset() for iterator in _ITERATORS},
-}
-
-_CONTAINERS: dict[type, frozenset[str]] = {
-    list: _public(list),
-    dict: _public(dict),
-    set: _public(set),
-    frozenset: _public(frozenset),
-    collections.deque: _public(collections.deque),
-    bytearray: _public(bytearray),
-    collections.OrderedDict: _public(collections.OrderedDict),
-    # whose factory is no method, and may be anything
-    collections.defaultdict: _public(collections.defaultdict, "default_factory"),
-    collections.Counter: _public(collections.Counter),
-    type({}.keys()): _public(type({}.keys()), "mapping"),
-    type({}.values()): _public(type({}.values()), "mapping"),
-    type({}.items()): _public(type({}.items()), "mapping"),
-    range: _public(range),
-}
-
-# b"%r" % (object,) would print an address
-_DENIED = frozenset({"__mod__", "__rmod__"})
-
-#: Most items or bytes that a repetition or a padding may make for a peer.
-MOST_MADE = 1_000_000
-_REPEATS = frozenset({"__mul__", "__rmul__", "__imul__"})
-_PADS = frozenset({"ljust", "rjust", "center", "zfill"})
-_SEARCHES = frozenset({"count", "index", "__contains__"})
-#: Names of methods that `AccessPolicy.measured` looks after.
-COSTLY = _REPEATS | _PADS | _SEARCHES
-
-_LONGEST_TOLD = 100  # characters of a name that an error repeats
-
 # Classes may be made anew for every call, so what is kept about them is bounded.
 _MOST_REMEMBERED = 1000
 
-_ADDRESS_HASHES = frozenset(
-    {
-        object.__hash__,
-        types.MethodType.__hash__,
-        types.BuiltinFunctionType.__hash__,
-        types.MethodWrapperType.__hash__,
-    }
-)
+
+def _check_switch(name: str, allowed: bool, switch: str) -> None:
+    if not allowed:
+        raise AttributeError(f"cannot access {shown(name)}: allow_{switch} is off")
 
 
-def is_exposed(value: Any) -> bool:
-    """
-    Tell whether a class attribute, as it stands in ``__dict__``, is marked.
-    """
-    # In __dict__, for neither a subclass nor an instance of a class that has the
-    # mark is meant by it.
-    if EXPOSED_MARK in getattr(value, "__dict__", ()):
-        return True
-    kind = type(value)
-    if issubclass(kind, property):
-        return value.fget is not None and is_exposed(value.fget)
-    if kind is staticmethod or kind is classmethod:
-        return is_exposed(value.__func__)
-    return False
+def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
+    kind = name_of(obj)
+    if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
+        return AttributeError(f"cannot access {shown(name)} of {kind}")
+    if any(is_exposed(base.__dict__.get(name)) for base in type(obj).__mro__):
+        return AttributeError(
+            f"cannot access {name!r}: {kind} overrides an exposed {name} without "
+            "exposing it (mark it with @exposed as well)"
+        )
+    return AttributeError(
+        f"cannot access {name!r}: {kind} exposes no such name "
+        f"(mark it with @exposed or call it {prefix}{name})"
+    )
 
 
-def _is_class(obj: Any) -> bool:
-    # isinstance() would read __class__, which a transparent proxy may fetch
-    return issubclass(type(obj), type)
-
-
-def _static(obj: Any, name: str) -> Any:
-    """
-    Return what a name is bound to in an object's class, without running code.
-    """
-    if _is_class(obj):
-        for base in obj.__mro__:
-            if name in base.__dict__:
-                return base.__dict__[name]
-    for base in type(obj).__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name]
-    return None
-
-
+@dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """
-    Decides what a peer may reach. One serves all connections of a listener.
+    Decides what a peer may reach. One serves all connections of a listener, and
+    never changes; only what it has found out about classes is remembered.
 
     Args:
-        config: The switches.
+        config: The switches; ``ConnectionConfig.preset`` has the usual ones.
     """
 
-    def __init__(self, config: ConnectionConfig) -> None:
-        self._config = config
-        self._prefix = config.exposed_prefix if config.allow_exposed_attrs else ""
-        self._safe = config.safe_attrs if config.allow_safe_attrs else frozenset()
-        self._methods: dict[type, dict[str, str]] = {}
+    config: ConnectionConfig
+    _prefix: str = field(init=False, repr=False, compare=False)
+    _safe: frozenset[str] = field(init=False, repr=False, compare=False)
+    _by_interface: bool = field(init=False, repr=False, compare=False)
+    _methods: dict[type, dict[str, str]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        config = self.config
+        set_field = object.__setattr__
+        set_field(self, "_prefix", config.exposed_prefix if config.allow_exposed_attrs else "")
+        set_field(self, "_safe", config.safe_attrs if config.allow_safe_attrs else frozenset())
+        by_interface = config.allow_exposed_attrs and not config.allow_all_attrs
+        set_field(self, "_by_interface", by_interface)
 
     # -- attributes
 
@@ -210,7 +129,13 @@ class AccessPolicy:
         override = getattr(kind, "_rpyc_getattr", None)
         if override is not None:
             return override(obj, name)
-        reachable = self._reachable(obj, name, self._config.allow_getattr, "getattr")
+        exposure = self._exposure(obj)
+        if exposure is not None:
+            _check_switch(name, self.config.allow_getattr, "getattr")
+            method = exposure.method(name, self._safe)
+            found = getattr(obj, name)
+            return found if method is None else checked(method, found)
+        reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
         self._remember(kind, name, reachable)
         return getattr(obj, reachable)
 
@@ -238,7 +163,7 @@ class AccessPolicy:
         if override is not None:
             override(obj, name, value)
         else:
-            setattr(obj, self._reachable(obj, name, self._config.allow_setattr, "setattr"), value)
+            setattr(obj, self._changeable(obj, name, self.config.allow_setattr, "setattr"), value)
 
     def delete(self, obj: Any, name: Any) -> None:
         """
@@ -249,7 +174,21 @@ class AccessPolicy:
         if override is not None:
             override(obj, name)
         else:
-            delattr(obj, self._reachable(obj, name, self._config.allow_delattr, "delattr"))
+            delattr(obj, self._changeable(obj, name, self.config.allow_delattr, "delattr"))
+
+    def _exposure(self, obj: Any) -> Exposure | None:
+        return exposure_of(obj) if self._by_interface else None
+
+    def _changeable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
+        """
+        Return the attribute that a name to be set or deleted stands for.
+        """
+        exposure = self._exposure(obj)
+        if exposure is None:
+            return self._reachable(obj, name, allowed, switch)
+        _check_switch(name, allowed, switch)
+        exposure.check_attribute(name)
+        return name
 
     def _asked(self, obj: Any, name: Any) -> str:
         self.check_reference(obj)
@@ -270,31 +209,31 @@ class AccessPolicy:
             TypeError: it is a value.
         """
         kind = type(obj)
-        if kind in _BY_VALUE or (kind in _MAYBE_BY_VALUE and dumpable(obj)):
+        if kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj)):
             raise TypeError(f"a {type(obj).__name__} by value is no reference to an object here")
 
     def _plain(self, obj: Any, name: str) -> bool:
         """
         Tell whether a name is reachable as it stands.
         """
-        config = self._config
+        config = self.config
         if config.allow_all_attrs:
             return True
         kind = type(obj)
-        if name in _DENIED and issubclass(kind, (bytes, bytearray, str)):
+        if name in DENIED and issubclass(kind, (bytes, bytearray, str)):
             return False
         if name in self._safe:
             return True
-        closed = _CLOSED.get(kind)
+        closed = CLOSED.get(kind)
         if closed is not None:
             return name in closed
-        table = _CONTAINERS.get(kind)
+        table = CONTAINERS.get(kind)
         if table is not None and name in table:
             return True
         if config.allow_public_attrs and not name.startswith("_"):
             return True
         if self._prefix:
-            return name.startswith(self._prefix) or is_exposed(_static(obj, name))
+            return name.startswith(self._prefix) or is_exposed(static(obj, name))
         return False
 
     def _reachable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
@@ -302,70 +241,60 @@ class AccessPolicy:
         Return the attribute that a name asked for stands for (rpyc 6.0.2
         ``Connection._check_attr``).
         """
-        if not allowed:
-            raise AttributeError(f"cannot access {name!r}: allow_{switch} is off")
+        _check_switch(name, allowed, switch)
         plain = self._plain(obj, name)
         prefix = self._prefix
         if not prefix:
             if plain:
                 return name
-            raise self._refusal(obj, name)
+            raise _refusal(obj, name, prefix)
         prefixed = prefix + name
-        has_prefixed = _static(obj, prefixed) is not None or hasattr(obj, prefixed)
+        has_prefixed = static(obj, prefixed) is not None or hasattr(obj, prefixed)
         if plain and not has_prefixed:
             if name.startswith(prefix):
                 # exposed_add, where the method is add and has the mark
                 short = name[len(prefix) :]
-                if _static(obj, name) is None and is_exposed(_static(obj, short)):
+                if static(obj, name) is None and is_exposed(static(obj, short)):
                     return short
             return name
         if has_prefixed:
             return name if plain and hasattr(obj, name) else prefixed
-        raise self._refusal(obj, name)
-
-    def _refusal(self, obj: Any, name: str) -> AttributeError:
-        kind = obj.__name__ if _is_class(obj) else type(obj).__name__
-        if len(name) > _LONGEST_TOLD:
-            return AttributeError(f"cannot access a name of {len(name)} characters of {kind}")
-        if not name.startswith("_") and self._prefix and type(obj) not in _CLOSED:
-            if any(is_exposed(base.__dict__.get(name)) for base in type(obj).__mro__):
-                return AttributeError(
-                    f"cannot access {name!r}: {kind} overrides an exposed {name} without "
-                    "exposing it (mark it with @exposed as well)"
-                )
-            return AttributeError(
-                f"cannot access {name!r}: {kind} exposes no such name "
-                f"(mark it with @exposed or call it {self._prefix}{name})"
-            )
-        return AttributeError(f"cannot access {name!r} of {kind}")
+        raise _refusal(obj, name, prefix)
 
     def measured(self, obj: Any, name: Any, method: Any) -> Any:
         """
-        Return a method of a builtin container that takes a number so that a peer
-        cannot ask for more than `MOST_MADE` items with it, or a search of a range.
+        Return a container's method so that one call of a peer costs no more than
+        it may (`txremote.peer.builtin_types.measured`).
         """
-        kind = type(obj)
-        if self._config.allow_all_attrs:
+        if self.config.allow_all_attrs:
             return method
-        if kind is range:
+        return builtin_types.measured(obj, name, method)
 
-            def search(item: Any) -> Any:
-                # of anything but an int, a range of any length is searched
-                if type(item) is not int:
-                    raise TypeError("a range is asked for ints")
-                return method(item)
+    # -- what is handed out
 
-            return search
-        if kind not in _CONTAINERS or name in _SEARCHES:
-            return method
-        repeats = name in _REPEATS
+    def check_handed_out(self, obj: Any) -> None:
+        """
+        Check that the peer may have a reference to an object.
 
-        def make(number: Any, *args: Any) -> Any:
-            if type(number) is int and number * (len(obj) if repeats else 1) > MOST_MADE:
-                raise ValueError(f"more than {MOST_MADE} items by one call")
-            return method(number, *args)
-
-        return make
+        Raises:
+            NotSendable: it is a module, a frame, a traceback or a code object, or
+                a class that nobody has declared; the sentence names what is missing.
+        """
+        if self.config.allow_all_attrs:
+            return
+        if is_class(obj):
+            if not is_declared_class(obj, self._prefix) and self._exposure(obj) is None:
+                raise NotSendable(
+                    f"the class {obj.__module__}.{obj.__qualname__} is not exposed: mark it with "
+                    "@exposed, or let it be read by a name that is exposed"
+                )
+            return
+        what = never_handed_out(type(obj))
+        if what is not None:
+            raise NotSendable(
+                f"{what} leads to everything and is handed out in classic mode only: expose "
+                "what is needed of it"
+            )
 
     # -- everything else
 
@@ -378,11 +307,16 @@ class AccessPolicy:
 
         Raises:
             TypeError: it is no reference, or not callable.
+            AttributeError: its interface does not declare ``__call__``.
         """
         self.check_reference(obj)
         if not callable(obj):
             raise TypeError(f"{type(obj).__name__!r} object is not callable")
-        return obj
+        exposure = self._exposure(obj)
+        if exposure is None:
+            return obj
+        method = exposure.method("__call__")
+        return obj if method is None else checked(method, obj)
 
     def comparison(self, obj: Any, operator: Any) -> Any:
         """
@@ -395,10 +329,15 @@ class AccessPolicy:
         self.check_reference(obj)
         if type(operator) is bytes:
             operator = operator.decode("ascii", "replace")
-        if operator not in COMPARISONS:
-            raise AttributeError(f"cannot compare by {operator!r}: it is no comparison")
-        if operator not in self._safe and not self._config.allow_all_attrs:
+        # looked at no further if it is no str: an object would be asked for its hash
+        if type(operator) is not str or operator not in COMPARISONS:
+            what = shown(operator) if type(operator) is str else type(operator).__name__
+            raise AttributeError(f"cannot compare by {what}: it is no comparison")
+        if operator not in self._safe and not self.config.allow_all_attrs:
             raise AttributeError(f"cannot compare by {operator!r}: it is no safe operator here")
+        exposure = self._exposure(obj)
+        if exposure is not None:
+            exposure.method(operator, self._safe)
         return getattr(type(obj), operator)
 
     def repr(self, obj: Any, number: int, render: Any = repr) -> str:
@@ -438,7 +377,7 @@ class AccessPolicy:
             TypeError: it cannot be hashed.
         """
         self.check_reference(obj)
-        if type(obj).__hash__ in _ADDRESS_HASHES:
+        if type(obj).__hash__ in ADDRESS_HASHES:
             return hash((number, "txremote"))
         return hash(obj)
 
@@ -447,8 +386,11 @@ class AccessPolicy:
         Return the names that `get` would find: what ``dir()`` shows the peer.
         """
         self.check_reference(obj)
-        if self._config.allow_all_attrs:
+        if self.config.allow_all_attrs:
             return tuple(dir(obj))
+        exposure = self._exposure(obj)
+        if exposure is not None:
+            return tuple(sorted(exposure.names()))
         found = set()
         prefix = self._prefix
         for name in dir(obj):
@@ -466,8 +408,12 @@ class AccessPolicy:
         could not be called or iterated; for a class its metaclass's too.
         """
         self.check_reference(obj)
+        exposure = self._exposure(obj)
+        if exposure is not None:
+            declared = exposure.names().items()
+            return tuple([(name, method.doc) for name, method in declared if method is not None])
         found: dict[str, str | None] = {}
-        for name, value in _routines(obj):
+        for name, value in routines(obj):
             if name == "__call__" or (
                 name.startswith("__") and name in self._safe and self._plain(obj, name)
             ):
@@ -475,19 +421,3 @@ class AccessPolicy:
             elif self._plain(obj, name):
                 found[name] = inspect.getdoc(value)
         return tuple(found.items())
-
-
-def _routines(obj: Any) -> Iterator[tuple[str, Any]]:
-    """
-    Give the routines that an object's class and, for a class, the metaclass and
-    the class itself define.
-    """
-    bases = list(reversed(type(obj).__mro__))
-    if _is_class(obj):
-        bases += reversed(obj.__mro__)
-    attributes: dict[str, Any] = {}
-    for base in bases:
-        attributes.update(base.__dict__)
-    for name, value in attributes.items():
-        if isinstance(value, (staticmethod, classmethod)) or inspect.isroutine(value):
-            yield name, value

@@ -3,7 +3,8 @@ The switches of a connection: frozen, made before it and never changed by it.
 
 The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that
 configures an RPyC program configures a txremote one; the limits and a few
-switches are ours. Three defaults differ from RPyC's, each for safety:
+switches are ours. ``access`` names a set of them: what most programs want is
+one of three. Three defaults differ from RPyC's, each for safety:
 ``include_local_traceback`` is None (only to peers on this machine),
 ``include_local_version`` is False, ``safe_attrs`` is without ``__new__``.
 """
@@ -119,6 +120,35 @@ _IGNORED = frozenset(
 )
 
 
+_EXPOSED_ONLY: dict[str, Any] = {
+    "allow_safe_attrs": True,
+    "allow_exposed_attrs": True,
+    "allow_public_attrs": False,
+    "allow_all_attrs": False,
+    "allow_getattr": True,
+    "allow_setattr": False,
+    "allow_delattr": False,
+    "allow_pickle": False,
+    "instantiate_custom_exceptions": False,
+    "import_custom_exceptions": False,
+}
+
+#: What ``access`` stands for. *exposed* is the default.
+PRESETS: dict[str, dict[str, Any]] = {
+    "exposed": _EXPOSED_ONLY,
+    "public": {**_EXPOSED_ONLY, "allow_public_attrs": True},
+    # what rpyc 6.0.2 SlaveService.on_connect switches on
+    "classic": {
+        **_EXPOSED_ONLY,
+        "allow_all_attrs": True,
+        "allow_setattr": True,
+        "allow_delattr": True,
+        "allow_pickle": True,
+        "instantiate_custom_exceptions": True,
+        "import_custom_exceptions": True,
+    },
+}
+
 _BOOLEANS = (
     "allow_safe_attrs",
     "allow_exposed_attrs",
@@ -178,13 +208,30 @@ class ConnectionConfig:
         max_depth: How deep tuples may nest.
         max_int_digits: Most decimal digits of an int.
         max_items: Most values in one frame.
-        max_calls: Most requests of the peer that may be unanswered at once.
+        request_timeout: How long a call of a reactor waits for its answer, where
+            nothing else is said. None: for ever.
+        frame_timeout: How long a message may take to arrive, from its first byte
+            to its last. None: for ever.
+        keepalive: After how much silence a txremote peer is asked for a sign of
+            life, and how long it may take to answer before it is given up
+            (``keepalive_timeout``). None: never.
+        keepalive_timeout: See ``keepalive``.
+        idle_timeout: After how long without a call, in either direction, a
+            connection is closed. None: never.
+        login_timeout: How long a peer that has to log in may take for it.
+        max_connections: Most connections of a listener.
+        max_per_address: Most of them from one address.
+        max_logins: Most of them that have not logged in, where they have to.
+        max_calls: Most requests of the peer that may be unanswered at once; more
+            of them wait.
+        max_waiting: Most requests of the peer that may wait; more are refused.
         max_exports: Most objects that the peer may hold references to.
         max_imports: Most references to the peer's objects that are held at once.
         max_threads: Most worker threads of a listener, those that wait for
             answers of their own included.
-        max_unsent: Most bytes that may wait for a peer that does not read,
-            before it is disconnected.
+        pause_unsent: How many bytes may wait for a peer that does not read before
+            its own requests wait, and nothing more is read from it.
+        max_unsent: How many may, before it is disconnected.
     """
 
     allow_safe_attrs: bool = True
@@ -213,10 +260,21 @@ class ConnectionConfig:
     max_depth: int = DEFAULT_LIMITS.max_depth
     max_int_digits: int = DEFAULT_LIMITS.max_int_digits
     max_items: int = DEFAULT_LIMITS.max_items
-    max_calls: int = 10_000
+    request_timeout: float | None = None
+    frame_timeout: float | None = 60.0
+    keepalive: float | None = 60.0
+    keepalive_timeout: float = 30.0
+    idle_timeout: float | None = None
+    login_timeout: float | None = 30.0
+    max_connections: int = 20_000
+    max_per_address: int = 2_000
+    max_logins: int = 1_000
+    max_calls: int = 1_000
+    max_waiting: int = 10_000
     max_exports: int = 1_000_000
     max_imports: int = 100_000
     max_threads: int = 1000
+    pause_unsent: int = 4 * 1024 * 1024
     max_unsent: int = 256 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -232,12 +290,26 @@ class ConnectionConfig:
                 f"include_local_traceback is True, False or None, not "
                 f"{self.include_local_traceback!r}"
             )
-        for name in ("sync_request_timeout", "call_timeout"):
+        for name in (
+            "sync_request_timeout",
+            "call_timeout",
+            "request_timeout",
+            "frame_timeout",
+            "keepalive",
+            "keepalive_timeout",
+            "idle_timeout",
+            "login_timeout",
+        ):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
         for name in (
+            "max_connections",
+            "max_per_address",
+            "max_logins",
             "max_calls",
+            "max_waiting",
+            "pause_unsent",
             "max_exports",
             "max_imports",
             "max_threads",
@@ -270,6 +342,22 @@ class ConnectionConfig:
         """
         return make_config(changes, self)
 
+    @classmethod
+    def preset(cls, access: str, **changes: Any) -> ConnectionConfig:
+        """
+        Return a configuration by what peers may touch.
+
+        Args:
+            access: ``"exposed"`` what is exposed, the default; ``"public"`` every
+                name without a leading ``_`` besides; ``"classic"`` everything.
+            **changes: Switches that differ from that.
+
+        Raises:
+            ValueError: there is no such preset, or a value is out of range.
+            TypeError: a name is not known.
+        """
+        return make_config({"access": access, **changes})
+
 
 DEFAULT_CONFIG = ConnectionConfig()
 _NAMES = frozenset(field.name for field in dataclasses.fields(ConnectionConfig))
@@ -284,7 +372,8 @@ def make_config(
 
     Args:
         config: A configuration, a mapping of switches that differ from
-            ``base``, or None for ``base``.
+            ``base``, or None for ``base``. The name ``access`` in a mapping
+            stands for the switches of one of the `PRESETS`.
         base: The defaults.
 
     Raises:
@@ -298,9 +387,14 @@ def make_config(
     if not isinstance(config, Mapping):
         raise TypeError(f"config is a ConnectionConfig or a mapping, not {type(config).__name__}")
     changes = {name: value for name, value in config.items() if name not in _IGNORED}
+    access = changes.pop("access", None)
+    if access is not None:
+        if access not in PRESETS:
+            raise ValueError(f"access is one of {', '.join(PRESETS)}, not {access!r}")
+        changes = {**PRESETS[access], **changes}
     unknown = [name for name in changes if name not in _NAMES]
     if unknown:
-        close = get_close_matches(str(unknown[0]), _NAMES | _IGNORED, 1)
+        close = get_close_matches(str(unknown[0]), _NAMES | _IGNORED | {"access"}, 1)
         hint = f": did you mean {close[0]!r}?" if close else ""
         raise TypeError(f"no connection switch is called {unknown[0]!r}{hint}")
     return dataclasses.replace(base, **changes)

@@ -3,13 +3,11 @@
 
 It joins the parts of this room and keeps the order between them:
 
-* bytes become payloads (`FrameReader`), payloads messages, a message either a
-  request of the peer's (`InboundCalls`) or the answer to one of ours
-  (`PendingCalls`);
-* a reference in a message is unboxed when the message arrives, whatever happens
-  to the message later;
-* a Deferred is stored under its number *before* the request is written, for a
-  transport may answer inside ``write``.
+* bytes become payloads (`FrameReader`), payloads messages (`MessageReader`), a
+  message either a request of the peer's (`InboundCalls`) or the answer to one of
+  ours (`OutboundCalls`);
+* answers and requests go out through one `Outbox`;
+* what time does to it all is the `Vigil`'s.
 
 The accepting side learns the dialect from the first frame and says nothing
 before; the connecting side asks for the root and introduces itself with HELLO
@@ -22,83 +20,51 @@ nothing but `RemoteProtocolError` in here.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.errors import (
-    ConnectionLost,
-    DeadReferenceError,
-    NotSendable,
-    RemoteProtocolError,
-)
+from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.access import AccessPolicy
-from txremote.peer.calls import Clock, PendingCalls, answered
+from txremote.peer.calls import Clock, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
-from txremote.peer.exports import ClassNumbers, Export, ExportTable
+from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
+from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
+from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
+from txremote.peer.vigil import Vigil
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire import boxing
-from txremote.wire.brine import Budget, dump, load_value, truncated
 from txremote.wire.consts import (
-    FEATURE_CALLPATH,
-    FEATURE_CANCEL,
-    FEATURE_RELEASE,
+    FEATURE_KEEPALIVE,
+    FEATURE_STOPPING,
     FEATURES,
-    HANDLE_CALL,
-    HANDLE_CALLATTR,
-    HANDLE_CALLPATH,
-    HANDLE_CANCEL,
     HANDLE_CLOSE,
-    HANDLE_DEL,
-    HANDLE_GETATTR,
     HANDLE_GETROOT,
     HANDLE_HELLO,
     HANDLE_PING,
-    HANDLE_RELEASE,
+    HANDLE_STOPPING,
     HELLO_VERSION,
-    MSG_EXCEPTION,
-    MSG_REQUEST,
     IdPack,
 )
-from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import FrameReader, Oversize
-from txremote.wire.messages import (
-    Dialect,
-    check_end,
-    load_plain,
-    open_envelope,
-    open_request,
-    peek,
-    sniff,
-)
+from txremote.wire.messages import Dialect
 
 _log = Logger("txremote")
 
+_KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
+
 #: Seconds that `Connection.close` gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0
-
-#: Most references that one RELEASE gives back.
-RELEASED_AT_ONCE = 1000
-
-# A caller that makes up names (a peer may, through a forwarded CALLPATH) must
-# not fill the memory with encoded ones.
-_MOST_HEADS = 100
-_LONGEST_HEAD = 1000
-
-# What was called how often is not known, so when there are many all are dropped.
-_MOST_SITES = 256
 
 
 def is_local(address: Any) -> bool:
@@ -138,15 +104,16 @@ class Connection(Protocol):
         runner: Where requests run and results fire.
         avatar: Whom the peer has logged in as, or None.
         features: The extensions that the peer has said it knows.
+        knows_peer: Whether the peer is what this side has dialled, or has said
+            that it is a txremote.
         closed: Whether the connection has ended.
-        other_dialect: Connecting only: the dialect that the peer turned out to
-            speak, where it is not the one it was spoken to in.
+        peer_stopping: Whether the peer has said that it will stop: it begins
+            nothing new.
     """
 
     # a listener may have very many of these
     __slots__ = (
         "_acknowledge",
-        "_budget",
         "_calls",
         "_clock",
         "_close_timer",
@@ -155,22 +122,23 @@ class Connection(Protocol):
         "_face",
         "_farewell",
         "_inbound",
-        "_introduced",
-        "_limits",
         "_lost_why",
+        "_outbound",
         "_outbox",
         "_prepare",
         "_reader",
+        "_reading",
         "_root",
-        "_sites",
         "_tables",
+        "_vigil",
         "_watchers",
         "_when_ended",
         "avatar",
         "closed",
         "config",
         "features",
-        "other_dialect",
+        "knows_peer",
+        "peer_stopping",
         "runner",
         "service",
     )
@@ -195,36 +163,53 @@ class Connection(Protocol):
         self.avatar: Any = None
         self.features: frozenset[str] = frozenset()
         self.closed = False
-        self.other_dialect: str | None = None
-        self._connecting = dialect is not None
-        self._introduced = False  # a HELLO has come, or the answer to ours
+        self.peer_stopping = False
+        self.knows_peer = self._connecting = dialect is not None
         self._clock = clock
-        self._limits = config.limits
-        self._reader = FrameReader(self._limits)
-        self._budget = Budget(self._limits, 0)
-        self._outbox = Outbox(dialect, config.max_unsent)
+        self._reader = FrameReader(config.limits)
+        self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent, self._pressed)
         self._prepare = prepare
         self._acknowledge: Callable[[], object] | None = None
         self._when_ended = ended
-        self._calls = PendingCalls(clock, runner.fire, self._call_abandoned)
         imports = ImportTable(
             self._make_reference, self.flush_released, sweeper, config.max_imports
         )
-        exports = ExportTable(config.max_exports, classes)
+        policy = policy or AccessPolicy(config)
+        exports = ExportTable(config.max_exports, classes, policy.check_handed_out)
         self._tables = ReferenceTables(self, exports, imports)
         self._inbound = InboundCalls(
             self,
             root=service,
             config=config,
-            policy=policy or AccessPolicy(config),
+            policy=policy,
             tables=self._tables,
             outbox=self._outbox,
             runner=runner,
             clock=clock,
             hello_received=self._hello_received,
+            peer_stops=self._peer_stops,
+            needed=self._needs_peer,
         )
+        self._outbound = OutboundCalls(
+            self,
+            config=config,
+            tables=self._tables,
+            outbox=self._outbox,
+            runner=runner,
+            clock=clock,
+        )
+        self._calls = self._outbound.pending
+        self._reading = MessageReader(
+            self,
+            config=config,
+            tables=self._tables,
+            outbox=self._outbox,
+            calls=self._calls,
+            inbound=self._inbound,
+            runner=runner,
+        )
+        self._vigil: Vigil | None = None
         self._face: Any = None
-        self._sites: dict[bytes, tuple[Export, str]] = {}
         self._root: RemoteReference | None = None
         self._farewell: str | None = None  # why this side hung up, if it did
         self._lost_why = "the connection was lost"
@@ -258,6 +243,9 @@ class Connection(Protocol):
         self._outbox.separate, self._outbox.now = writing.separate, writing.now
         if self._connecting:
             self._acknowledge = writing.acknowledge
+        if self._clock is not None:
+            self._vigil = Vigil(self, self._clock, self.config, self._reader)
+            self._inbound.vigil = self._vigil
         self.runner.hook(self, self.service.on_connect)
 
     def dataReceived(self, data: bytes) -> None:
@@ -266,20 +254,24 @@ class Connection(Protocol):
         """
         outbox = self._outbox
         outbox.cork()
+        whole = False
         try:
             for payload in self._reader.feed(data):
                 if self._ended is not None or self._farewell is not None:
                     break
+                whole = True
                 if type(payload) is bytes:
-                    self._payload_received(payload)
+                    self._reading.payload_received(payload)
                 else:
                     assert isinstance(payload, Oversize)
-                    self._oversize_received(payload)
+                    self._reading.oversize_received(payload)
         except RemoteProtocolError as error:
             self._protocol_violated(error)
         if self._tables.imports.released:
             self.flush_released()
         outbox.uncork()
+        if self._vigil is not None:
+            self._vigil.heard(whole)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
         if self._acknowledge is not None and self._calls and not self.features:
@@ -299,6 +291,8 @@ class Connection(Protocol):
         self._lost_why = (
             self._farewell or self._outbox.trouble or _explain(ended, self._reader.at_boundary)
         )
+        if self._vigil is not None:
+            self._vigil.end()
         self._outbox.detach()
         self._inbound.stop()
         self._calls.fail_all(lambda: ConnectionLost(self._lost_why))
@@ -323,8 +317,8 @@ class Connection(Protocol):
         running = maybeDeferred(hook, seen)
         if not running.called and not self.closed:
             # a coroutine: the first request waits for it
-            self._inbound.hold()
-            running.addCallback(lambda _done: self._inbound.release())
+            self._inbound.admission.hold()
+            running.addCallback(lambda _done: self._inbound.admission.release())
         running.addErrback(lambda failure: self.hook_failed(hook, failure))
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
@@ -358,6 +352,10 @@ class Connection(Protocol):
         if self._root is not None:
             return self._root
         return RemotePath(LateReference(self.fetch_root, self.runner, "the peer's root"), ())
+
+    @root.setter
+    def root(self, reference: RemoteReference) -> None:
+        self._root = reference  # a login gave another one
 
     @property
     def is_txremote(self) -> bool:
@@ -415,7 +413,7 @@ class Connection(Protocol):
             if echo != sent:
                 raise RemoteProtocolError("the answer to a ping is not what was sent")
 
-        return self._request(HANDLE_PING, (sent,), timeout, None).addCallback(compare)
+        return self._outbound.request(HANDLE_PING, (sent,), timeout, None).addCallback(compare)
 
     def close(self) -> Deferred[BaseException]:
         """
@@ -457,7 +455,7 @@ class Connection(Protocol):
         """
         Do as `request`, for a caller that is in the connection's context.
         """
-        return self._request(handler, args, self._timeout())
+        return self._outbound.request(handler, args, self._outbound.timeout())
 
     def call(
         self,
@@ -480,7 +478,7 @@ class Connection(Protocol):
             WrongThread: this is not the connection's thread.
         """
         self.runner.check_thread()
-        return self.send_call(reference, names, args, kwargs)
+        return self._outbound.call(reference, names, args, kwargs)
 
     def send_call(
         self,
@@ -492,83 +490,32 @@ class Connection(Protocol):
         """
         Do as `call`, for a caller that is in the connection's context.
         """
-        if len(names) > 1 and FEATURE_CALLPATH not in self.features:
-            # a stock peer: step by step, but for the last
-            def go(step: Any) -> Any:
-                if isinstance(step, RemoteReference):
-                    return step._call(names[-1:], args, kwargs)
-                found = getattr(step, names[-1])
-                return found if args is None else found(*args, **kwargs)
+        return self._outbound.call(reference, names, args, kwargs)
 
-            return self.send_call(reference, names[:-1], None, {}).addCallback(go)
-        if args is None and len(names) == 1:
-            return self._request(HANDLE_GETATTR, (reference, names[0]), self._timeout())
-        try:
-            heads = reference._heads
-            head = heads.get(names) if heads is not None else None
-            if head is None:
-                head = _call_head(reference, names)
-                heads = reference._start_heads()
-                if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
-                    heads[names] = head
-            body = [head]
-            if args is None:
-                self._tables.box(body, None, ())
-            elif kwargs:
-                self._tables.box(body, args, tuple(kwargs.items()))
-            else:
-                self._tables.box(body, args)
-                body.append(boxing.EMPTY_TUPLE)
-        except NotSendable as error:
-            return fail(error)
-        asked = self._send(body, self._timeout())
-        return asked if self.features else _kept(asked, reference, args, kwargs)
-
-    # -- requests
-
-    def _timeout(self) -> float | None:
+    def flush_released(self) -> None:
         """
-        Return how long a call may take: a stock client's answer may never come,
-        since it serves our calls only while it waits for its own.
+        Tell the peer which of its objects are not held here any more.
         """
-        if self._connecting or self._introduced:
-            return None
-        return self.config.sync_request_timeout
+        self._outbound.flush_released()
 
-    def _request(
-        self,
-        handler: int,
-        args: tuple[Any, ...],
-        timeout: float | None = None,
-        option: str | None = "sync_request_timeout",
-    ) -> Deferred[Any]:
-        body = [b"\x11" + dump(handler)]
-        try:
-            self._tables.box(body, args)
-        except NotSendable as error:
-            return fail(error)
-        asked = self._send(body, timeout, option)
-        return asked if self.features else _kept(asked, args)
+    @property
+    def has_released(self) -> bool:
+        """
+        Whether references have died that the peer has not been told of.
+        """
+        return bool(self._tables.imports.released)
 
-    def _send(
-        self,
-        body: list[bytes],
-        timeout: float | None,
-        option: str | None = "sync_request_timeout",
-    ) -> Deferred[Any]:
-        if self._ended is not None or self._farewell is not None:
-            self._tables.take_back()
-            return fail(DeadReferenceError(f"the connection has ended: {self.why_ended}"))
-        if self._tables.imports.released:
-            self.flush_released()
-        number, deferred = self._calls.add(timeout, option)
-        try:
-            self._outbox.request(number, body)
-        except NotSendable as error:
-            self._calls.pop(number)
-            self._tables.take_back()
-            return fail(error)
-        return deferred
+    def _make_reference(
+        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
+    ) -> RemoteReference:
+        return RemoteReference(self, key, pack, hold)
+
+    @property
+    def ending(self) -> bool:
+        """
+        Whether nothing more can be asked: it has ended, or has been hung up.
+        """
+        return self._ended is not None or self._farewell is not None
 
     @property
     def why_ended(self) -> str:
@@ -578,193 +525,12 @@ class Connection(Protocol):
         return self._farewell or self._lost_why
 
     @property
-    def has_released(self) -> bool:
+    def other_dialect(self) -> str | None:
         """
-        Whether references have died that the peer has not been told of.
+        Connecting only: the dialect that the peer turned out to speak, where it
+        is not the one it was spoken to in.
         """
-        return bool(self._tables.imports.released)
-
-    def _tell(self, handler: int, *args: Any) -> None:
-        """
-        Send a request whose answer is of no interest.
-        """
-        body = [b"\x11" + dump(handler)]
-        self._tables.box(body, args)
-        self._outbox.request(self._calls.skip(), body)
-
-    def _call_abandoned(self, number: int) -> None:
-        if self._ended is None and FEATURE_CANCEL in self.features:
-            self._tell(HANDLE_CANCEL, number)
-
-    def _make_reference(
-        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
-    ) -> RemoteReference:
-        return RemoteReference(self, key, pack, hold)
-
-    def flush_released(self) -> None:
-        """
-        Tell the peer which of its objects are not held here any more.
-        """
-        dead = self._tables.imports.take_released()
-        if not dead or self._ended is not None or self._farewell is not None:
-            return
-        if FEATURE_RELEASE in self.features:
-            pairs = tuple(dead.values())
-            # in parts, else many would meet the peer's max_items and none be released
-            for start in range(0, len(pairs), RELEASED_AT_ONCE):
-                self._tell(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
-            return
-        for key, (_pack, count) in dead.items():
-            body = [
-                b"\x11"
-                + dump(HANDLE_DEL)
-                + boxing.TUPLE_HEAD
-                + b"\x11"
-                + boxing.LOCAL_REF_HEAD
-                + key
-                + boxing.VALUE_HEAD
-                + dump(count)
-            ]
-            self._outbox.request(self._calls.skip(), body)
-
-    # -- messages
-
-    def _payload_received(self, data: bytes) -> None:
-        # what is too short to be counted needs no budget of its own
-        budget = self._budget if len(data) <= self._limits.max_items else None
-        if budget is None:
-            budget = Budget(self._limits, len(data))
-        dialect = self._outbox.dialect
-        if dialect is None:
-            dialect = sniff(data)
-            self._outbox.know(dialect)
-        try:
-            kind, number, pos, sender = open_envelope(data, dialect, budget)
-        except (IndexError, struct.error):
-            raise truncated(data) from None
-        except RemoteProtocolError:
-            actual = sniff(data)
-            if actual.name == dialect.name:
-                raise
-            self.other_dialect = actual.name
-            raise RemoteProtocolError(
-                f"the peer speaks RPyC {actual.name}, and was spoken to in RPyC {dialect.name}"
-            ) from None
-        if kind == MSG_REQUEST:
-            self._request_received(data, number, pos, sender, budget)
-        else:
-            self._answer_received(data, kind, number, pos, budget)
-
-    def _request_received(
-        self, data: bytes, number: int, pos: int, sender: int, budget: Budget
-    ) -> None:
-        try:
-            handler, pos = open_request(data, pos, budget)
-            if handler == HANDLE_CALLATTR:
-                args, end = self._unbox_call(data, pos, budget)
-            else:
-                args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
-            if end != len(data):
-                check_end(data, end)
-        except (IndexError, struct.error):
-            error = truncated(data)
-        except RemoteProtocolError as problem:
-            error = problem
-        except RecursionError:
-            error = _no_stack()
-        else:
-            if handler == HANDLE_CLOSE:
-                self._hang_up("the peer closed the connection")
-            else:
-                self._inbound.request_received(number, sender, handler, args)
-            return
-        self._tables.missing = None  # it was this message's, which is lost as a whole
-        self._inbound.answer_error(number, sender, error)
-        if error.limit is None:
-            raise error
-
-    def _unbox_call(self, data: bytes, pos: int, budget: Budget) -> tuple[Any, int]:
-        """
-        Unbox the arguments of a CALLATTR, object and name by a look into what
-        was called before.
-        """
-        depth = self._limits.max_depth
-        behind = boxing.call_site_end(data, pos)
-        if not behind or data[behind : behind + 2] != boxing.VALUE_HEAD:
-            return boxing.unbox(data, pos, depth, budget, self._tables)
-        site = data[pos:behind]
-        known = self._sites.get(site)
-        if known is None or known[0].count == 0:
-            whole, end = boxing.unbox(data, pos, depth, budget, self._tables)
-            export = self._tables.exports.of(whole[0])
-            if export is not None:
-                if len(self._sites) >= _MOST_SITES:
-                    self._sites.clear()
-                self._sites[site] = (export, whole[1])
-            return whole, end
-        args, end = load_value(data, behind + 2, depth - 1, budget)
-        if data[end:] == boxing.EMPTY_TUPLE:
-            return (known[0].target, known[1], args, ()), len(data)
-        kwargs, end = boxing.unbox(data, end, depth - 1, budget, self._tables)
-        return (known[0].target, known[1], args, kwargs), end
-
-    def _answer_received(
-        self, data: bytes, kind: int, number: int, pos: int, budget: Budget
-    ) -> None:
-        deferred = self._calls.pop(number)
-        result: Any
-        try:
-            if kind == MSG_EXCEPTION:
-                depth = self._limits.max_depth
-                result = Failure(
-                    load_exception(
-                        load_plain(data, pos, depth, budget),
-                        instantiate_custom=self.config.instantiate_custom_exceptions,
-                        import_custom=self.config.import_custom_exceptions,
-                    )
-                )
-            else:
-                # even if nobody waits: the references in it must be given back
-                result, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
-                if end != len(data):
-                    check_end(data, end)
-                if self._tables.missing is not None:
-                    self._tables.check_missing()
-        except (IndexError, struct.error):
-            error: Exception = truncated(data)
-        except (RemoteProtocolError, KeyError) as problem:
-            # in its frames are references, which whoever keeps the error would keep
-            error = problem.with_traceback(None)
-        except RecursionError:
-            error = _no_stack()
-        else:
-            if deferred is not None:
-                self.runner.fire(deferred, result)
-            return
-        self._tables.missing = None
-        if deferred is not None:
-            self.runner.fire(deferred, Failure(error))
-        if isinstance(error, RemoteProtocolError) and error.limit is None:
-            raise error
-
-    def _oversize_received(self, message: Oversize) -> None:
-        """
-        A message that was dropped for its length costs its call, if that can be
-        told, else the connection.
-        """
-        budget = Budget(self._limits, len(message.head))
-        envelope = peek(message.head, self._outbox.dialect, budget)
-        if envelope is None:
-            raise message.error
-        if self._outbox.dialect is None:
-            self._outbox.know(sniff(message.head))
-        kind, number, _pos, sender = envelope
-        if kind == MSG_REQUEST:
-            self._inbound.answer_error(number, sender, message.error)
-            return
-        deferred = self._calls.pop(number)
-        if deferred is not None:
-            self.runner.fire(deferred, Failure(message.error))
+        return self._reading.other_dialect
 
     # -- introductions
 
@@ -797,14 +563,114 @@ class Connection(Protocol):
         def refused(failure: Failure) -> None:
             failure.trap(KeyError)  # a stock RPyC has no such handler
 
-        asking = self._request(HANDLE_HELLO, (HELLO_VERSION, FEATURES))
+        asking = self._outbound.request(HANDLE_HELLO, (HELLO_VERSION, self._inbound.features))
         asking.addCallbacks(answered, refused)
         return asking.addCallback(lambda _nothing: self)
 
     def _hello_received(self, features: frozenset[str]) -> None:
-        self._introduced = True
-        self.features = features & frozenset(FEATURES)
+        self.knows_peer = True
+        self.features = features & _KNOWN
         self._outbox.separate = None
+        if self._vigil is not None:
+            self._vigil.peer_known()
+
+    # -- a peer that does not read, and one that is not there
+
+    def _needs_peer(self) -> bool:
+        return bool(self._calls)
+
+    def _pressed(self, pressed: bool) -> None:
+        """
+        Much waits to be sent, or nothing any more.
+        """
+        transport: Any = self.transport
+        if pressed and not self._calls:
+            transport.pauseProducing()
+        elif not pressed and not self.closed:
+            transport.resumeProducing()
+        self._inbound.admission.press(pressed)
+
+    def peer_needed(self) -> None:
+        """
+        A call of ours waits for the peer now: it is read, and what it asks starts.
+        """
+        transport: Any = self.transport
+        if self._outbox.pressing:
+            transport.resumeProducing()
+        if self._clock is not None:
+            # not now: the caller's own code is still running
+            self._clock.callLater(0, self._inbound.admission.look)
+
+    @property
+    def answers_pings(self) -> bool:
+        """
+        Whether the peer has said that it answers a PING at any time.
+        """
+        return FEATURE_KEEPALIVE in self.features
+
+    @property
+    def busy(self) -> bool:
+        """
+        Whether calls are unanswered, in either direction.
+        """
+        return bool(self._calls or len(self._inbound)) or self.runner.busy()
+
+    def give_up(self, why: str) -> None:
+        """
+        End the connection at once: nothing that is sent would arrive.
+        """
+        if self._ended is None and self._farewell is None:
+            self._farewell = why
+            _log.info("{peer}: {why}", peer=self._peer_address(), why=why)
+            self._abort()
+
+    def hang_up(self, why: str) -> None:
+        """
+        End the connection in order, for a reason other than its user's wish.
+        """
+        _log.info("{peer}: {why}", peer=self._peer_address(), why=why)
+        self._hang_up(why, say_goodbye=True)
+
+    def turn_away(self, why: Exception, patience: float) -> None:
+        """
+        Tell the peer, at its first request, why it cannot be served, and close.
+
+        Args:
+            why: What it is told.
+            patience: Seconds until it is closed without having asked.
+        """
+        self._inbound.turned_away = why
+        assert self._clock is not None
+        self._close_timer = self._clock.callLater(patience, self._abort)
+
+    def finish(self, why: str) -> Deferred[BaseException]:
+        """
+        Answer what was asked, begin nothing new, and close.
+
+        Args:
+            why: What new calls are told, as a sentence.
+
+        Returns:
+            A Deferred that fires when the connection has ended; it is for the
+            caller to lose patience, and to `close`.
+        """
+        ended = self.when_disconnected()
+        if self._ended is None and self._farewell is None:
+            if FEATURE_STOPPING in self.features:
+                self._outbound.tell(HANDLE_STOPPING)
+            self._inbound.finish_all(
+                ServerStopping(why), lambda: self._hang_up(why, say_goodbye=True)
+            )
+        return ended
+
+    def _peer_stops(self) -> None:
+        self.peer_stopping = True
+
+    def peer_closed(self) -> None:
+        """
+        The peer has said good-bye.
+        """
+        self._hang_up("the peer closed the connection")
 
     def seconds(self) -> float:
         """
@@ -818,13 +684,18 @@ class Connection(Protocol):
         if self._ended is not None or self._farewell is not None:
             return
         if say_goodbye and self._outbox.dialect is not None:
-            self._tell(HANDLE_CLOSE)
+            self._outbound.tell(HANDLE_CLOSE)
         self._farewell = why
         self._outbox.finish()
         transport: Any = self.transport
         transport.loseConnection()
         if self._clock is not None and self._ended is None:
+            if self._close_timer is not None:
+                self._close_timer.cancel()
             self._close_timer = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
+
+    def _peer_address(self) -> Any:
+        return self.transport.getPeer() if self.transport is not None else None
 
     def _abort(self) -> None:
         self._close_timer = None
@@ -832,31 +703,9 @@ class Connection(Protocol):
         transport.abortConnection()
 
     def _protocol_violated(self, error: RemoteProtocolError) -> None:
-        address = self.transport.getPeer() if self.transport is not None else None
         if self.other_dialect is None:  # else it is dialled once more
-            _log.warn("{peer} broke the protocol: {error}", peer=address, error=error)
+            _log.warn("{peer} broke the protocol: {error}", peer=self._peer_address(), error=error)
         self._hang_up(f"the peer broke the protocol: {error}")
-
-
-def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
-    """
-    Keep what a request is about until it is answered, toward a peer that may
-    serve requests in several threads (rpyc 6.0.2 does with bind_threads, or
-    beside a BgServingThread): there a DEL could overtake the request.
-    """
-    return asked.addBoth(_first, held)
-
-
-def _first(result: Any, _held: Any) -> Any:
-    return result
-
-
-def _no_stack() -> RemoteProtocolError:
-    return RemoteProtocolError(
-        "nested deeper than what calls within calls have left of this side's stack "
-        "(option max_depth)",
-        "max_depth",
-    )
 
 
 def _explain(reason: BaseException, at_boundary: bool) -> str:
@@ -865,17 +714,3 @@ def _explain(reason: BaseException, at_boundary: bool) -> str:
     if not at_boundary:
         return "the peer closed the connection in the middle of a message"
     return "the peer closed the connection"
-
-
-def _call_head(reference: RemoteReference, names: tuple[str, ...]) -> bytes:
-    """
-    Return the part of a call that is the same each time: what is called.
-    """
-    target = boxing.LOCAL_REF_HEAD + reference._key
-    if not names:
-        return b"\x11" + dump(HANDLE_CALL) + boxing.TUPLE_HEAD + b"\x12" + target
-    if len(names) == 1:
-        name = boxing.box_name(names[0])
-        return b"\x11" + dump(HANDLE_CALLATTR) + boxing.TUPLE_HEAD + b"\x13" + target + name
-    path = boxing.VALUE_HEAD + dump(names)
-    return b"\x11" + dump(HANDLE_CALLPATH) + boxing.TUPLE_HEAD + b"\x13" + target + path

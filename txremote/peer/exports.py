@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 import types
 import weakref
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,21 @@ from txremote.wire.consts import IdPack
 
 # A third peer may make up as many classes as it likes.
 _MOST_REMOTE = 10_000
+
+
+class Granted:
+    """
+    What the peer may have although it is handed out to nobody: a class that it
+    has read by a name that is open to it.
+
+    Attributes:
+        target: The object.
+    """
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
 
 
 class Export:
@@ -120,18 +136,27 @@ class ExportTable:
     Args:
         most: How many there may be (option ``max_exports``).
         classes: The class ids, where connections share them.
+        check: Raises `NotSendable` for what is not handed out
+            (`AccessPolicy.check_handed_out`).
     """
 
     __slots__ = (
         "_by_identity",
         "_by_key",
+        "_check",
         "_classes",
         "_most",
         "_numbers",
     )
 
-    def __init__(self, most: int, classes: ClassNumbers | None = None) -> None:
+    def __init__(
+        self,
+        most: int,
+        classes: ClassNumbers | None = None,
+        check: Callable[[Any], None] = lambda _target: None,
+    ) -> None:
         self._most = most
+        self._check = check
         self._numbers = count(1)
         self._by_key: dict[bytes, Export] = {}
         self._by_identity: dict[int, Export] = {}
@@ -145,10 +170,16 @@ class ExportTable:
         Return the boxed reference to an object, and count it as handed out.
 
         Raises:
-            NotSendable: the peer holds too many objects already.
+            NotSendable: it is not handed out, or the peer holds too many objects
+                already.
         """
+        granted = type(target) is Granted
+        if granted:
+            target = target.target
         export = self._by_identity.get(id(target))
         if export is None:
+            if not granted:
+                self._check(target)
             if len(self._by_key) >= self._most:
                 raise NotSendable(
                     f"the peer holds {self._most} references already (option max_exports)"

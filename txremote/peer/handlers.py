@@ -20,16 +20,17 @@ from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any, Protocol
 
-from txremote.peer.access import COSTLY, AccessPolicy
+from txremote.peer.access import AccessPolicy
+from txremote.peer.builtin_types import COSTLY
 from txremote.peer.config import ConnectionConfig
-from txremote.peer.exports import Export
+from txremote.peer.exports import Export, Granted
+from txremote.peer.exposure import is_class
 from txremote.peer.references import ReferenceTables
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import (
-    FEATURES,
     HANDLE_BUFFITER,
     HANDLE_CALL,
     HANDLE_CALLATTR,
@@ -52,6 +53,7 @@ from txremote.wire.consts import (
     HANDLE_RELEASE,
     HANDLE_REPR,
     HANDLE_SETATTR,
+    HANDLE_STOPPING,
     HANDLE_STR,
     HELLO_VERSION,
 )
@@ -63,7 +65,6 @@ LARGEST_CHUNK = 1000
 # Bytes after which a chunk is full: the peer reads no endless frames.
 _LONGEST_CHUNK = 1 << 20
 
-_COSTLY = frozenset({*COSTLY, *(name.encode() for name in COSTLY)})
 _SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
 _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
 
@@ -77,6 +78,7 @@ class Serving(Protocol):
     config: ConnectionConfig
     tables: ReferenceTables
     root: Any
+    features: tuple[str, ...]
 
     def hello_received(self, features: frozenset[str]) -> None:
         """
@@ -86,6 +88,11 @@ class Serving(Protocol):
     def cancel(self, number: int) -> None:
         """
         Cancel what runs for a request.
+        """
+
+    def peer_stops(self) -> None:
+        """
+        The peer begins nothing new, and ends when all is answered.
         """
 
 
@@ -127,9 +134,9 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
         return lambda: obj  # BUFFITER knows how to go on
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
-        return found if name not in _COSTLY else serving.policy.measured(obj, name, found)
+        return found if name not in COSTLY else serving.policy.measured(obj, name, found)
     shown = name if type(name) is str else name.decode()
-    if issubclass(type(obj), type):  # of a class it is a function of the instance
+    if is_class(obj):  # of a class it is a function of the instance
         return lambda instance, *args: _show(serving, instance, shown, args)
     return lambda *args: _show(serving, obj, shown, args)
 
@@ -144,8 +151,15 @@ def _show(serving: Serving, obj: Any, name: str, args: tuple[Any, ...]) -> Any:
     return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
 
 
+def _granted(found: Any) -> Any:
+    """
+    Return what was read, as it may be sent: a class was declared by its name.
+    """
+    return Granted(found) if is_class(found) else found
+
+
 def _getattr(serving: Serving, obj: Any, name: Any) -> Any:
-    return _reach(serving, obj, name)
+    return _granted(_reach(serving, obj, name))
 
 
 def _setattr(serving: Serving, obj: Any, name: Any, value: Any) -> None:
@@ -215,7 +229,7 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
         else:
             obj = _reach(serving, obj, name)
     if args is None:
-        return obj
+        return _granted(obj)
     if type(obj) is ThreadedMethod:
         return ThreadedCall(obj, args, _named(kwargs))
     return obj(*args, **_named(kwargs)) if names else _call(serving, obj, args, kwargs)
@@ -265,7 +279,7 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
         if type(target) is RemoteReference and target._connection is owner:
             return owner.runner.ask(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
         return False
-    if not issubclass(type(obj), type):
+    if not is_class(obj):
         raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")
     if export is None or export.pack[2] == 0:
         return False
@@ -301,8 +315,8 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
         serving.policy.get(obj, "__anext__")
         return _next_of(obj)
     export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
-    advance = serving.policy.get(obj, "__next__")
-    del advance  # only the permission: islice calls the type's own
+    for needed in ("__iter__", "__next__"):
+        serving.policy.get(obj, needed)  # only the permission: islice calls the type's own
     if export is not None and export.trouble is not None:
         trouble, export.trouble = export.trouble, None
         raise trouble
@@ -329,10 +343,10 @@ def _oldslicing(
     if type(args) is not tuple:
         raise _no_arguments()
     try:
-        return _reach(serving, obj, attempt)(slice(start, stop), *args)
+        return _callattr(serving, obj, attempt, (slice(start, stop), *args))
     except Exception:  # any refusal of a slice leads to the older method
         end = (1 << 63) - 1 if stop is None else stop
-        return _reach(serving, obj, fallback)(start, end, *args)
+        return _callattr(serving, obj, fallback, (start, end, *args))
 
 
 def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
@@ -388,7 +402,11 @@ def _hello(serving: Serving, version: Any, features: Any) -> tuple[int, tuple[st
     if type(version) is not int or type(features) is not tuple:
         raise TypeError("HELLO takes a version and a tuple of feature names")
     serving.hello_received(frozenset(name for name in features if type(name) is str))
-    return HELLO_VERSION, FEATURES
+    return HELLO_VERSION, serving.features
+
+
+def _stopping(serving: Serving) -> None:
+    serving.peer_stops()
 
 
 def _cancel(serving: Serving, number: Any) -> None:
@@ -422,6 +440,7 @@ HANDLERS: dict[int, Handler] = {
     HANDLE_CANCEL: _cancel,
     HANDLE_CALLPATH: _callpath,
     HANDLE_RELEASE: _release,
+    HANDLE_STOPPING: _stopping,
 }
 
 #: Work on the connection itself: done as it arrives, never put in a lane.
@@ -434,6 +453,7 @@ IN_ORDER = frozenset(
         HANDLE_HELLO,
         HANDLE_CANCEL,
         HANDLE_RELEASE,
+        HANDLE_STOPPING,
     }
 )
 

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.peer.access import AccessPolicy
+from txremote.peer.admission import Admission
 from txremote.peer.calls import Clock
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import CurrentCall, _current
@@ -32,12 +33,20 @@ from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.vigil import Vigil
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.face import check_stack
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.brine import dump_into
-from txremote.wire.consts import HANDLE_INSPECT, MSG_EXCEPTION, MSG_REPLY
+from txremote.wire.consts import (
+    FEATURE_KEEPALIVE,
+    FEATURES,
+    HANDLE_INSPECT,
+    HANDLE_PING,
+    MSG_EXCEPTION,
+    MSG_REPLY,
+)
 from txremote.wire.exceptions import dump_exception
 
 _log = Logger("txremote")
@@ -147,10 +156,11 @@ class Request:
             self.inbound.answer(self.number, self.sender, result)
 
 
-def _too_many(most: int) -> RemoteProtocolError:
-    return RemoteProtocolError(
-        f"{most} calls of this connection are unanswered (option max_calls)", "max_calls"
-    )
+def features_of(runner: Runner) -> tuple[str, ...]:
+    """
+    Return what this side knows beyond RPyC's protocol.
+    """
+    return (*FEATURES, FEATURE_KEEPALIVE) if runner.always_serves else FEATURES
 
 
 class InboundCalls:
@@ -166,6 +176,16 @@ class InboundCalls:
         outbox: Where answers go.
         runner: Where requests run.
         clock: Where ``call_timeout`` comes from.
+        hello_received: Called with the peer's extensions.
+        peer_stops: Called when the peer says that it stops.
+        needed: Tells whether a call of ours waits for the peer.
+
+    Attributes:
+        admission: Which requests start, wait, or are refused.
+        features: What this side knows beyond RPyC's protocol.
+        vigil: Hears of each request but a PING.
+        turned_away: What the first request is answered with, and the last, where
+            the peer is not wanted.
     """
 
     def __init__(
@@ -180,12 +200,16 @@ class InboundCalls:
         runner: Runner,
         clock: Clock | None,
         hello_received: Callable[[frozenset[str]], None],
+        peer_stops: Callable[[], None],
+        needed: Callable[[], bool],
     ) -> None:
         self.root = root
         self.config = config
         self.policy = policy
         self.tables = tables
         self.hello_received = hello_received
+        self.peer_stops = peer_stops
+        self.features = features_of(runner)
         self.show_tracebacks = bool(config.include_local_traceback)
         self.connection = connection
         self._outbox = outbox
@@ -196,10 +220,15 @@ class InboundCalls:
         limited = config.call_timeout is not None and clock is not None
         self.steady_call = None if limited else CurrentCall(connection)
         self._closed = False
-        self._held: list[Request] | None = None
+        self.admission = Admission(
+            config.max_calls, config.max_waiting, self._running, runner.start, needed
+        )
+        self.vigil: Vigil | None = None
+        self.turned_away: Exception | None = None
+        self._all_answered: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self.admission.waiting)
 
     def timed_call(self) -> CurrentCall:
         """
@@ -219,6 +248,12 @@ class InboundCalls:
             handler: What is asked.
             args: The unboxed arguments.
         """
+        if self.vigil is not None and handler != HANDLE_PING:
+            self.vigil.recent = True
+        if self.turned_away is not None:
+            self.answer_error(number, sender, self.turned_away)
+            self.connection.hang_up(str(self.turned_away))
+            return
         try:
             self.tables.check_missing()
             function = self._function(number, handler, args)
@@ -229,28 +264,11 @@ class InboundCalls:
         request = Request(self, number, sender, function, args, forwarded)
         if handler in IN_ORDER and not forwarded:
             request.run()
-        elif self._held is None:
-            self._runner.start(request)
-        elif len(self._held) < self.config.max_calls:
-            self._held.append(request)
-        else:
-            self.answer_error(number, sender, _too_many(self.config.max_calls))
-
-    def hold(self) -> None:
-        """
-        Let requests wait until `release`: the service is not ready.
-        """
-        if self._held is None:
-            self._held = []
-
-    def release(self) -> None:
-        """
-        Start the requests that have been waiting.
-        """
-        held, self._held = self._held, None
-        for request in held or ():
-            if not self._closed:
-                self._runner.start(request)
+            return
+        try:
+            self.admission.admit(request)
+        except Exception as error:
+            self.answer_error(number, sender, error)
 
     def _function(self, number: int, handler: int, args: Any) -> Handler:
         function = HANDLERS.get(handler)
@@ -258,9 +276,8 @@ class InboundCalls:
             raise KeyError(handler)  # what a stock peer says, too
         if type(args) is not tuple:
             raise TypeError("the arguments of a request are a tuple")
-        if handler not in IN_ORDER and len(self._running) >= self.config.max_calls:
-            raise _too_many(self.config.max_calls)
-        if number in self._running:  # it would hide the other from max_calls and CANCEL
+        # it would hide the other from max_calls and CANCEL
+        if number in self._running or number in self.admission.waiting:
             raise RemoteProtocolError(f"request {number} is still unanswered")
         if handler == HANDLE_INSPECT and args:
             target = self.tables.exports.find(key_of(check_pack(args[0])))
@@ -337,6 +354,8 @@ class InboundCalls:
         def fired(result: Any) -> None:
             if self._running.get(number) is deferred:
                 del self._running[number]
+                if self.admission.waiting:
+                    self.admission.look()
             if isinstance(result, Failure):
                 error: Any = result.value
                 if error.__traceback__ is None:
@@ -349,6 +368,8 @@ class InboundCalls:
                 self.answer_error(number, sender, error)
             else:
                 self.answer(number, sender, result)
+            if self._all_answered is not None:
+                self.look_if_all_answered()
 
         deferred.addBoth(fired)
 
@@ -413,14 +434,41 @@ class InboundCalls:
         deferred = self._running.get(number)
         if deferred is not None:
             deferred.cancel()
+            return
+        waiting = self.admission.waiting.pop(number, None)
+        if waiting is not None:
+            self.answer_error(number, waiting.sender, defer.CancelledError())
+
+    def finish_all(self, why: Exception, done: Callable[[], None]) -> None:
+        """
+        Let what was asked come to its end, and begin nothing new.
+
+        Args:
+            why: What new requests are answered with.
+            done: Called when everything is answered.
+        """
+        self.admission.refuse(why)
+        self._all_answered = done
+        self.look_if_all_answered()
+
+    def look_if_all_answered(self) -> None:
+        """
+        Tell whoever waits for that.
+        """
+        if self._all_answered is not None and not len(self) and not self._runner.busy():
+            done, self._all_answered = self._all_answered, None
+            done()
 
     def stop(self) -> None:
         """
         Cancel everything: the connection has ended and nobody waits any more.
         """
         self._closed = True
-        running, self._running = self._running, {}
-        for deferred in running.values():
+        self._all_answered = None
+        self.admission.drop()
+        running = list(self._running.values())
+        self._running.clear()
+        for deferred in running:
             _cancel_at_the_end(deferred)
 
 

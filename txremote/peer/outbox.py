@@ -15,9 +15,9 @@ Three things can stand between a message and the transport:
   second frame within one TLS record is not seen until more bytes come. Toward
   such a peer each frame is written by itself (`separate`).
 * A peer that does not read makes the transport's buffer grow. The transport
-  tells when that starts and ends (we are its push producer); past
-  ``max_unsent`` the peer is disconnected. Reading is never paused in turn: two
-  peers that both did that would wait for each other for ever.
+  tells when that starts and ends (we are its push producer). Past
+  ``pause_unsent`` the connection is told, which then lets the peer's requests
+  wait; past ``max_unsent`` the peer is disconnected.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ class Outbox:
 
     Args:
         dialect: What the peer speaks, or None until that is known.
-        max_unsent: Most bytes that may wait for a peer that does not read.
+        pause_unsent: How many bytes may wait for a peer that does not read before
+            ``pressed`` is called.
+        max_unsent: How many may at all.
+        pressed: Called with True when too much waits, and with False when all of
+            it has gone.
     """
 
     __slots__ = (
@@ -74,17 +78,29 @@ class Outbox:
         "_gathered",
         "_held",
         "_max_unsent",
+        "_pause_unsent",
+        "_pressed",
         "_transport",
         "_unsent",
         "compress",
         "dialect",
         "now",
+        "pressing",
         "separate",
         "trouble",
     )
 
-    def __init__(self, dialect: Dialect | None, max_unsent: int) -> None:
+    def __init__(
+        self,
+        dialect: Dialect | None,
+        max_unsent: int,
+        pause_unsent: int | None = None,
+        pressed: Callable[[bool], None] | None = None,
+    ) -> None:
         self.dialect = dialect
+        self._pause_unsent = max_unsent if pause_unsent is None else pause_unsent
+        self._pressed = pressed
+        self.pressing = False  # whether it has been called with True
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
         self.now: Callable[[bytes], None] | None = None
@@ -140,6 +156,10 @@ class Outbox:
         Stop to count: the transport has written everything.
         """
         self._full = False
+        if self.pressing:
+            self.pressing = False
+            assert self._pressed is not None
+            self._pressed(False)
 
     def stopProducing(self) -> None:
         """
@@ -233,6 +253,10 @@ class Outbox:
                 )
                 transport.abortConnection()
                 return
+            over = self._unsent > self._pause_unsent
+            if over and not self.pressing and self._pressed is not None:
+                self.pressing = True
+                self._pressed(True)
         if self.separate is not None:
             self.separate(frame)
         elif self._corked:

@@ -19,6 +19,7 @@ from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.typed import TypedReference
 from txremote.wire.boxing import (
     LOCAL_REF_HEAD,
     SENDABLE_DEPTH,
@@ -96,10 +97,13 @@ class ReferenceTables:
         Return the boxed reference to a value, and count it as handed out.
 
         Raises:
-            NotSendable: it stands for a value that is still to come, or the
-                peer holds too many objects.
+            NotSendable: it stands for a value that is still to come, is not
+                handed out, or the peer holds too many objects.
         """
         kind = type(value)
+        if kind is TypedReference:
+            value = value._target
+            kind = type(value)
         if kind is RemoteReference and value._connection is self._owner:
             key: bytes = value._key
             return LOCAL_REF_HEAD + key

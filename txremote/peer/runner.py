@@ -56,7 +56,13 @@ class Work(Protocol):
 class Runner(Driver, Protocol):
     """
     Where a connection's work happens, and how its results are waited for.
+
+    Attributes:
+        always_serves: Whether the peer's requests are looked at whenever they
+            come, and not only while a thread waits.
     """
+
+    always_serves: bool
 
     def start(self, work: Work) -> None:
         """
@@ -77,6 +83,12 @@ class Runner(Driver, Protocol):
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """
         Run a `threaded` method in a thread of its own.
+        """
+
+    def busy(self) -> bool:
+        """
+        Tell whether requests run, or wait to be run, that have not been answered
+        and are no Deferreds.
         """
 
     def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
@@ -107,11 +119,19 @@ class AtOnce:
     a connection in memory and one in a reactor share.
     """
 
+    always_serves = True
+
     def start(self, work: Work) -> None:
         """
         Run it now.
         """
         work.run()
+
+    def busy(self) -> bool:
+        """
+        Say no: they are answered as they come.
+        """
+        return False
 
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
         """

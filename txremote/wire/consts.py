@@ -49,12 +49,16 @@ HANDLE_HELLO: Final = 64
 HANDLE_CANCEL: Final = 65
 HANDLE_CALLPATH: Final = 66
 HANDLE_RELEASE: Final = 67
+HANDLE_STOPPING: Final = 68
 
 HELLO_VERSION: Final = 1
 FEATURE_CANCEL: Final = "cancel"
 FEATURE_CALLPATH: Final = "callpath"
 FEATURE_RELEASE: Final = "release"
-FEATURES: Final = (FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE)
+FEATURE_STOPPING: Final = "stopping"
+#: Answers a PING at any time: not so a script, which serves only while it waits.
+FEATURE_KEEPALIVE: Final = "keepalive"
+FEATURES: Final = (FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE, FEATURE_STOPPING)
 
 # An exception message whose argument is this int is a bare StopIteration.
 EXC_STOP_ITERATION: Final = 1

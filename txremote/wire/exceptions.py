@@ -41,7 +41,13 @@ _REMOTE_MARK = "========= Remote Traceback "
 # Of our own errors those that are about the call. ConnectionLost is not: the
 # peer lost some other connection, and this one is as it was.
 _REBUILT = frozenset(
-    {"RemoteProtocolError", "NotSendable", "AsyncResultTimeout", "DeadReferenceError"}
+    {
+        "RemoteProtocolError",
+        "NotSendable",
+        "AsyncResultTimeout",
+        "DeadReferenceError",
+        "ServerStopping",
+    }
 )
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"

@@ -19,7 +19,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from types import FrameType
 from typing import Any
 
@@ -32,6 +31,7 @@ from txremote.blocking.pump import Pump
 from txremote.peer import inbound
 from txremote.peer.config import ConnectionConfig
 from txremote.service import Service
+from txremote.wire.exceptions import safe_repr
 from txremote.work.output import RecordStream, RecordWriter, send_logs
 from txremote.work.pickling import dump_error, dump_result, load_job
 from txremote.work.tickets import take_ticket
@@ -54,7 +54,10 @@ CONFIG = ConnectionConfig(
     allow_delattr=True,
     compress=False,
     log_exceptions=False,
+    instantiate_custom_exceptions=True,
+    import_custom_exceptions=True,
     sync_request_timeout=None,
+    max_calls=1 << 31,
     max_frame=0xFFFFFFFF,
     max_items=1 << 31,
     max_unsent=1 << 62,
@@ -93,9 +96,16 @@ class Desk(Service):
     """
 
     def __init__(self) -> None:
-        self.jobs: deque[_Job] = deque()
-        self._parts: list[bytes] = []
         self.part_size = PART
+        self._jobs: dict[int, _Job] = {}
+        self._parts: dict[int, list[bytes]] = {}
+        # A thread that a job has left may serve the connection while it waits
+        # for a call of its own.
+        self._lock = threading.Lock()
+        self._main = threading.get_ident()
+        self.arrivals, self._arrived = os.pipe()
+        for end in (self.arrivals, self._arrived):
+            os.set_blocking(end, False)
 
     def prepare(self, path: tuple[str, ...], python_path: str | None, level: int, part: int) -> int:
         """
@@ -119,11 +129,11 @@ class Desk(Service):
         self.part_size = part
         return os.getpid()
 
-    def part(self, data: bytes) -> None:
+    def part(self, number: int, data: bytes) -> None:
         """
-        Take a part of the payload of the job that comes next.
+        Take a part of the payload of a job that is to come.
         """
-        self._parts.append(data)
+        self._parts.setdefault(number, []).append(data)
 
     def submit(
         self, number: int, name: str, payload: bytes, *references: Any
@@ -136,11 +146,33 @@ class Desk(Service):
             `FAILED` and what `dump_error` gives; or `DROPPED`.
         """
         if self._parts:
-            payload = b"".join([*self._parts, payload])
-            self._parts = []
+            payload = b"".join([*self._parts.pop(number, []), payload])
         job = _Job(number, name, payload, references)
-        self.jobs.append(job)
+        with self._lock:
+            self._jobs[number] = job
+        if threading.get_ident() != self._main:  # who may sleep
+            try:
+                os.write(self._arrived, b"!")
+            except BlockingIOError:  # it has been told often enough
+                pass
         return job.reply
+
+    def take(self, number: int) -> tuple[_Job | None, list[_Job]]:
+        """
+        Return a job, if it is there, and those before it, which are dropped: the
+        parent has taken them back.
+        """
+        with self._lock:
+            job = self._jobs.pop(number, None)
+            dropped = []
+            while self._jobs:
+                first = next(iter(self._jobs))
+                if first > number:
+                    break
+                dropped.append(self._jobs.pop(first))
+        if job is not None and self._parts:  # of what could not be sent in the end
+            self._parts = {n: parts for n, parts in self._parts.items() if n > number}
+        return job, dropped
 
 
 WRITER = RecordWriter(1)
@@ -155,9 +187,11 @@ class Child:
         self._conn = conn
         self._desk = desk
         self._tickets = tickets
-        self._poll = select.poll()
-        self._poll.register(conn.fileno(), select.POLLIN)
-        self._poll.register(tickets, select.POLLIN)
+        self._messages, self._anything = select.poll(), select.poll()
+        for poll in (self._messages, self._anything):
+            poll.register(conn.fileno(), select.POLLIN)
+            poll.register(desk.arrivals, select.POLLIN)
+        self._anything.register(tickets, select.POLLIN)
 
     def run(self) -> None:
         """
@@ -171,18 +205,24 @@ class Child:
                     continue
                 while self._conn.serve(0):
                     continue
-                self._poll.poll()
+                self._sleep(self._anything)
         except EOFError:
             return
 
+    def _sleep(self, poll: select.poll) -> None:
+        for descriptor, _events in poll.poll():
+            if descriptor == self._desk.arrivals:
+                os.read(descriptor, 100)
+
     def _find(self, number: int) -> _Job:
-        jobs = self._desk.jobs
         while True:
-            while jobs and jobs[0].number < number:
-                self._reply(jobs.popleft(), (DROPPED,))
-            if jobs and jobs[0].number == number:
-                return jobs.popleft()
-            self._conn.serve(None)
+            job, dropped = self._desk.take(number)
+            for one in dropped:
+                self._reply(one, (DROPPED,))
+            if job is not None:
+                return job
+            if not self._conn.serve(0):
+                self._sleep(self._messages)
 
     def _run(self, job: _Job) -> None:
         WRITER.job = job.name
@@ -198,12 +238,12 @@ class Child:
         except Exception as error:
             reply = (FAILED, *dump_error(error))
         except BaseException as error:  # sys.exit() in a job is no end of its parent
-            plain = RuntimeError(f"the job {job.name} raised {error!r}")
+            plain = RuntimeError(f"the job {job.name} raised {safe_repr(error)}")
             plain.__cause__ = error
             reply = (FAILED, *dump_error(plain))
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, RecordStream):
-                stream.finish()
+            if isinstance(stream, RecordStream) and not stream.finish():
+                _open_streams()
         WRITER.job = ""
         self._reply(job, reply)
 
@@ -249,8 +289,9 @@ def _die_with_parent(parent: int) -> None:
         poll = select.poll()
         poll.register(ANSWERS, 0)
         poll.poll()
-        if os.getppid() != parent:
-            os.killpg(0, signal.SIGKILL)
+        while os.getppid() == parent:  # it closes its files first of all
+            time.sleep(_RETRY)
+        os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, name="txremote parent watch", daemon=True).start()
 
@@ -280,6 +321,11 @@ _WHOLE = frozenset(
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
 
 
+def _open_streams() -> None:
+    sys.stdout = RecordStream(WRITER, "stdout", 1)
+    sys.stderr = RecordStream(WRITER, "stderr", 2)
+
+
 def main() -> int:
     """
     Work for the parent whose number is the only argument.
@@ -293,8 +339,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminate)
     for descriptor in (REQUESTS, ANSWERS, TICKETS):
         os.set_inheritable(descriptor, False)  # not for what the jobs start
-    sys.stdout = RecordStream(WRITER, "stdout", 1)
-    sys.stderr = RecordStream(WRITER, "stderr", 2)
+    _open_streams()
     desk = Desk()
     conn = accept(PipeChannel(REQUESTS, ANSWERS), desk, CONFIG)
     try:

@@ -25,7 +25,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from constantly import NamedConstant  # type: ignore[import-untyped]
-from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogBeginner
+from twisted.logger import (
+    ILogObserver,
+    InvalidLogLevelError,
+    LogLevel,
+    formatEvent,
+    globalLogBeginner,
+)
 
 _MARK = "\x1e"
 _MARK_BYTES = b"\x1e"
@@ -56,8 +62,12 @@ class RecordWriter:
         """
         Write one record, with the job's name.
         """
-        line = _MARK + json.dumps({"job": self.job, **record}) + "\n"
-        data = memoryview(line.encode("utf-8", "replace"))
+        text = record["text"]
+        lines = []
+        for start in range(0, len(text) or 1, LONGEST_LINE):
+            piece = {"job": self.job, **record, "text": text[start : start + LONGEST_LINE]}
+            lines.append(f"{_MARK}{json.dumps(piece)}\n")
+        data = memoryview("".join(lines).encode("ascii"))
         with self._lock:
             try:
                 while data:
@@ -96,9 +106,7 @@ class _Lines(io.RawIOBase):
         return len(written)
 
     def _line(self, line: bytes) -> None:
-        for start in range(0, len(line) or 1, LONGEST_LINE):
-            text = line[start : start + LONGEST_LINE].decode("utf-8", "replace")
-            self._writer.send({"stream": self._stream, "text": text})
+        self._writer.send({"stream": self._stream, "text": line.decode("utf-8", "replace")})
 
     def finish(self) -> None:
         if self._rest:
@@ -122,12 +130,19 @@ class RecordStream(io.TextIOWrapper):
             io.BufferedWriter(self._lines), "utf-8", "backslashreplace", line_buffering=True
         )
 
-    def finish(self) -> None:
+    def finish(self) -> bool:
         """
         Send the line that was begun: the job has ended.
+
+        Returns:
+            Whether it is still of use: a job may have closed or detached it.
         """
-        self.flush()
+        try:
+            self.flush()
+        except ValueError:
+            return False
         self._lines.finish()
+        return True
 
 
 class _RecordHandler(logging.Handler):
@@ -140,13 +155,12 @@ class _RecordHandler(logging.Handler):
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._send(
-            {
-                "level": record.levelname.lower(),
-                "logger": record.name,
-                "text": self.format(record),
-            }
-        )
+        try:
+            text = self.format(record)
+        except Exception:  # the job's arguments do not fit its message
+            self.handleError(record)
+            return
+        self._send({"level": record.levelname.lower(), "logger": record.name, "text": text})
 
 
 def send_logs(send: Send, level: int) -> None:
@@ -191,7 +205,7 @@ def level_of(record: dict[str, str]) -> NamedConstant:
         return found
     try:
         return LogLevel.levelWithName(name)
-    except ValueError:  # a level of the program's own
+    except InvalidLogLevelError:  # a level of the program's own
         return LogLevel.info
 
 
@@ -217,7 +231,7 @@ class RecordReader:
         self._rest = lines.pop()
         for line in lines:
             self._line(line)
-        if len(self._rest) > 8 * LONGEST_LINE:  # no record is that long
+        if len(self._rest) > 16 * LONGEST_LINE:  # no record is that long
             rest, self._rest = self._rest, b""
             self._line(rest)
 
@@ -236,7 +250,9 @@ class RecordReader:
                 self._received({"stream": self._stream, "text": part})
         if mark:
             try:
-                self._received(json.loads(record))
+                found = json.loads(record)
             except ValueError:  # a job's C code wrote into the middle of it
-                text = record.decode("utf-8", "replace")
-                self._received({"stream": self._stream, "text": text})
+                found = None
+            if type(found) is not dict or not all(type(x) is str for x in found.values()):
+                found = {"stream": self._stream}
+            self._received({"text": record.decode("utf-8", "replace"), **found})

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -30,11 +29,12 @@ from twisted.python.failure import Failure
 from txremote.errors import NotPicklable
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.wire.exceptions import dump_exception, load_exception
+from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.work.live import Live
 
 PROTOCOL = 5
 _MAIN = b"__main__"  # its names mean something else in another process
+_HINT = " (pip install 'txremote[pool]' for lambdas, closures and what is in __main__)"
 
 Pickled = tuple[bytes, list[Any]]
 
@@ -173,9 +173,22 @@ def _live_there(found: Any) -> Any:
     return found if issubclass(kind, BaseNetref) or kind is NetrefMethod else None
 
 
-def dump_job(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Pickled:
+def dump_job(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str,
+    advice: str = "; live(it) sends a reference",
+) -> Pickled:
     """
     Return a call as bytes, and the references that belong to it.
+
+    Args:
+        function: What is called.
+        args: By position.
+        kwargs: By name.
+        name: The job's, for errors.
+        advice: The end of the sentence about what cannot be pickled.
 
     Raises:
         NotPicklable: the function or an argument cannot be pickled; it says
@@ -185,10 +198,10 @@ def dump_job(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name:
         return _dump((function, args, kwargs), _live_here)
     except Exception as problem:  # any object's own code
         what = _culprit(function, args, kwargs)
-        hint = "" if _has_cloudpickle() else " (pip install 'txremote[pool]' for lambdas and such)"
+        hint = "" if _has_cloudpickle() else _HINT
         raise NotPicklable(
             f"{what} of the job {name} cannot be sent to a process: "
-            f"{_sentence(problem)}{hint}; live(it) sends a reference"
+            f"{_sentence(problem)}{hint}{advice}"
         ) from problem
 
 
@@ -219,8 +232,9 @@ def load_job(
         )
         return call
     except Exception as problem:  # imports and constructors: any code
+        hint = "" if _has_cloudpickle() or _MAIN not in payload else _HINT
         raise NotPicklable(
-            f"the job {name} cannot be made in its process: {_sentence(problem)}"
+            f"the job {name} cannot be made in its process: {_sentence(problem)}{hint}"
         ) from problem
 
 
@@ -260,8 +274,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     Return an exception as it travels: pickled if that works, as the wire has it,
     and the text of its traceback.
     """
-    told = error.__traceback__
-    text = "".join(traceback.format_exception(type(error), error, told))
+    text = format_traceback(error)
     payload: bytes | None
     try:
         payload, references = _dump(error, lambda _found: None)
@@ -283,9 +296,13 @@ def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
         except Exception:  # its module may not be importable here
             error = None
     if not isinstance(error, Exception):
-        error = load_exception(travelled)
+        error = load_exception(travelled, instantiate_custom=True, import_custom=True)
+        error._remote_tb = ""  # type: ignore[attr-defined]  # it has `text`
     return with_remote_traceback(error, text)
 
 
 def _sentence(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}"
+    try:
+        return f"{type(problem).__name__}: {problem}"
+    except Exception:  # any code can be behind __str__
+        return type(problem).__name__

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
+
+from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.work.running import running_pools
 
 log = Logger("txremote")
 
@@ -81,6 +86,7 @@ class PoolService(Service):
         """
         if not self.running:
             super().startService()  # type: ignore[no-untyped-call]
+            running_pools.add(self)
             self._opening = _kept(self.open)
         return _fork(self._opening)
 
@@ -90,6 +96,7 @@ class PoolService(Service):
         """
         if self.running:
             super().stopService()  # type: ignore[no-untyped-call]
+            running_pools.discard(self)
             self._closing = _kept(self.close)
         return _fork(self._closing)
 
@@ -106,6 +113,23 @@ class PoolService(Service):
         Stop it, as a service of an application.
         """
         return self.stop()
+
+
+def name_of(function: Any) -> str:
+    """
+    Return what a callable is called in the log and in errors.
+    """
+    kind = type(function)
+    if kind is partial:
+        return name_of(function.func)
+    if kind is RemoteReference or kind is RemotePath:
+        return repr(function)
+    if kind is NetrefMethod:
+        return str(function.____name__)
+    if issubclass(kind, BaseNetref):  # whatever else it is asked, it asks its peer
+        return kind.__name__
+    name = getattr(function, "__qualname__", None)
+    return name if type(name) is str else kind.__qualname__
 
 
 def _kept(function: Callable[[], Any]) -> Deferred[tuple[Any]]:

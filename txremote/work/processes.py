@@ -106,7 +106,7 @@ class ProcessPool(PoolService):
         self._number = 0
         self._done = self._failed = self._killed = 0
         self._warm: Deferred[None] | None = None
-        self._gone: Deferred[None] | None = None
+        self._closings: list[tuple[set[Worker], Deferred[None]]] = []
         self._trigger: Any = None
 
     # -- its life
@@ -132,8 +132,6 @@ class ProcessPool(PoolService):
             if timer is not None:
                 timer.cancel()
         self._shrinking = self._resting = None
-        gone: Deferred[None] = Deferred()
-        self._gone = gone
         self._fail_warm(PoolStopped(f"{self.description} was stopped while it started"))
         left = list(self._queue)
         self._queue.clear()
@@ -147,7 +145,11 @@ class ProcessPool(PoolService):
             self._leave(worker)
         for job in left:
             self._fail(job, PoolStopped(f"{job.name}: the pool {self.description} was stopped"))
-        self._tell_if_gone()
+        gone: Deferred[None] = Deferred()
+        if self._ending:  # it may be started again before they are gone
+            self._closings.append((set(self._ending), gone))
+        else:
+            gone.callback(None)
         return gone
 
     def _tell_if_warm(self) -> None:
@@ -161,10 +163,13 @@ class ProcessPool(PoolService):
             warm, self._warm = self._warm, None
             warm.errback(error)
 
-    def _tell_if_gone(self) -> None:
-        if self._gone is not None and not self._workers and not self._ending:
-            gone, self._gone = self._gone, None
-            gone.callback(None)
+    def _tell_if_gone(self, worker: Worker) -> None:
+        for closing in list(self._closings):
+            left, gone = closing
+            left.discard(worker)
+            if not left:
+                self._closings.remove(closing)
+                gone.callback(None)
 
     # -- jobs
 
@@ -185,7 +190,8 @@ class ProcessPool(PoolService):
         """
         if not self.running:
             return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
-        if len(self._queue) >= self._most_queued:
+        nearly = self._most_queued - AHEAD * len(self._workers)
+        if len(self._queue) >= nearly and self._waiting() >= self._most_queued:
             return fail(
                 PoolFull(
                     f"{self._most_queued} jobs wait for the pool {self.description} already "
@@ -193,6 +199,8 @@ class ProcessPool(PoolService):
                 )
             )
         name = name or name_of(function)
+        if not name.isascii():  # it travels, and may have been a file's
+            name = name.encode("utf-8", "replace").decode()
         try:
             payload, references = dump_job(function, tuple(args), dict(kwargs or {}), name)
         except NotPicklable as problem:
@@ -209,16 +217,18 @@ class ProcessPool(PoolService):
         """
         Return what the pool is doing.
         """
-        begun = sum(bool(worker.jobs) for worker in self._workers)
-        held = sum(max(0, len(worker.jobs) - 1) for worker in self._workers)
+        ended = sum(not worker.ready for worker in self._ending)  # the others just go
         return PoolStatistics(
             workers=sum(worker.ready for worker in self._workers) + len(self._ending),
-            busy=begun + len(self._ending),
-            queued=len(self._queue) + held,
+            busy=sum(bool(worker.jobs) for worker in self._workers) + ended,
+            queued=self._waiting(),
             done=self._done,
             failed=self._failed,
             killed=self._killed,
         )
+
+    def _waiting(self) -> int:
+        return len(self._queue) + sum(max(0, len(w.jobs) - 1) for w in self._workers)
 
     def _fail(self, job: Job, error: Exception) -> None:
         if not job.deferred.called:
@@ -253,12 +263,17 @@ class ProcessPool(PoolService):
     def _steal(self) -> None:
         """
         Have jobs that wait behind others run by a worker that is idle.
+
+        Half of them, so that they are not all sent to and fro; and who had them
+        is given no more until it has ended one, for it may be busy for long.
         """
         busiest = max(self._workers, key=_load)
         if len(busiest.jobs) > 1:
-            self._put_back(busiest.take_back())
-            if self._room(busiest) > 0:
-                self._hungry.add(busiest)
+            back = busiest.take_back()
+            kept = len(back) // 2
+            busiest.give_again(back[:kept])
+            self._put_back(back[kept:])
+            self._hungry.discard(busiest)
             self._dispatch()
 
     def _put_back(self, jobs: list[Job]) -> None:
@@ -274,16 +289,21 @@ class ProcessPool(PoolService):
             self._failed += 1
         else:
             self._done += 1
-        if worker in self._workers:
-            held = len(worker.jobs)
-            if held <= AHEAD // 2:
-                if self._room(worker) > 0:
-                    self._hungry.add(worker)
-                    self._dispatch()
-                if not worker.jobs:
-                    self._nothing_to_do(worker)
+        if len(worker.jobs) <= AHEAD // 2:
+            self._feed(worker)
         if not job.deferred.called:
             job.deferred.callback(result)
+
+    def _feed(self, worker: Worker) -> None:
+        """
+        Give a worker jobs, if there are any; else it may rest, or go.
+        """
+        if worker in self._workers:
+            if self._room(worker) > 0:
+                self._hungry.add(worker)
+                self._dispatch()
+            if not worker.jobs:
+                self._nothing_to_do(worker)
 
     def _nothing_to_do(self, worker: Worker) -> None:
         if self._recycle is not None and worker.given >= self._recycle:
@@ -332,6 +352,8 @@ class ProcessPool(PoolService):
             self._dispatch()
             return True
         worker.give_again([one for one in back if not (cancelled and one is job)])
+        if not worker.jobs:
+            self._feed(worker)
         return False
 
     # -- workers
@@ -342,7 +364,7 @@ class ProcessPool(PoolService):
         """
         if not self.running or self._resting is not None:
             return
-        waiting = len(self._queue) + sum(max(0, len(w.jobs) - 1) for w in self._workers)
+        waiting = self._waiting()
         fresh = [w for w in self._workers if self._recycle is None or w.given < self._recycle]
         count = len(fresh)
         coming = sum(not worker.ready for worker in fresh)
@@ -364,11 +386,7 @@ class ProcessPool(PoolService):
         """
         self._failed_starts = 0
         self._tell_if_warm()
-        if worker in self._workers:
-            self._hungry.add(worker)
-            self._dispatch()
-            if not worker.jobs:
-                self._nothing_to_do(worker)
+        self._feed(worker)
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
         """
@@ -384,9 +402,10 @@ class ProcessPool(PoolService):
             self._fail(job, WorkerDied(f"{problem}, which is not run again"))
         if not expected and not begun:
             _log.warn("process {pid} of {pool} {why}", pid=worker.pid, pool=self, why=worker.why)
+        self._tell_if_gone(worker)
         if not self.running:
-            self._tell_if_gone()
-        elif not expected and not worker.came_up:
+            return
+        if not expected and not worker.came_up:
             self._start_failed("\n".join([f"process {worker.pid} {worker.why}", *worker.tail]))
         else:
             self._dispatch()
@@ -400,7 +419,8 @@ class ProcessPool(PoolService):
         if self._failed_starts < MOST_FAILED_STARTS:
             return
         self._failed_starts = 0
-        self._resting = self._reactor.callLater(REST, self._rested)
+        if self._resting is None:
+            self._resting = self._reactor.callLater(REST, self._rested)
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
         self._fail_warm(WorkerDied(problem))

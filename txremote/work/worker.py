@@ -17,17 +17,19 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.errors import NotSendable
+from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
 from txremote.net.runner import ReactorRunner
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
@@ -121,6 +123,13 @@ class _Parent(Service):
         """
         self.parts.append(data)
 
+    def whole(self, rest: bytes) -> bytes:
+        """
+        Return a result with the parts of it that came before.
+        """
+        parts, self.parts = self.parts, []
+        return b"".join([*parts, rest]) if parts else rest
+
 
 class _Output(ProcessProtocol):
     """
@@ -134,11 +143,19 @@ class _Output(ProcessProtocol):
             2: RecordReader("stderr", worker._printed),
         }
 
+    def connectionMade(self) -> None:
+        # Twisted may find it dead before spawnProcess returns
+        process: Any = self.transport
+        self._worker.pid = process.pid
+
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         self._readers[childFD].feed(data)
 
     def processExited(self, reason: Failure) -> None:
-        self._worker._exited(reason)
+        self._worker.reaped = True
+        # The reactor may have more to tell in this turn of descriptors that are
+        # then closed, and whose numbers are then somebody else's.
+        self._worker._reactor.callLater(0, self._worker._exited, reason)
 
     def processEnded(self, reason: Failure) -> None:
         for reader in self._readers.values():
@@ -153,10 +170,12 @@ class Limits:
     Attributes:
         grace: Seconds between TERM and KILL.
         part: Size of the parts of a large value, in bytes.
+        start: Seconds that a process has to come up.
     """
 
     grace: float = 2.0
     part: int = PART
+    start: float = 60.0
 
 
 class Worker:
@@ -172,6 +191,7 @@ class Worker:
         pid: Its number.
         ready: Whether it takes jobs.
         came_up: Whether it ever did.
+        reaped: Whether the process has gone, and its number may be another's.
         ending: Whether it has been told to end.
         given: How many jobs it has begun, or holds.
         jobs: Those that it holds, by number, in order.
@@ -183,7 +203,8 @@ class Worker:
         self._reactor = reactor
         self._owner = owner
         self._limits = limits
-        self.ready = self.came_up = False
+        self.pid = 0
+        self.ready = self.came_up = self.reaped = False
         self.ending = False
         self.given = 0
         self.jobs: dict[int, Job] = {}
@@ -212,19 +233,19 @@ class Worker:
     # -- starting
 
     def _start(self) -> None:
-        quiet = os.open(os.devnull, os.O_RDWR)
-        child_reads, parent_writes = os.pipe()
-        parent_reads, child_writes = os.pipe()
-        for descriptor in (parent_writes, parent_reads):
-            _widen(descriptor)
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        try:
-            process = self._reactor.spawnProcess(
+        with ExitStack() as ours, ExitStack() as theirs:
+            ours.callback(self._tickets.close)
+            quiet = os.open(os.devnull, os.O_RDWR)
+            theirs.callback(os.close, quiet)
+            child_reads, parent_writes = _pipe(theirs, ours)
+            parent_reads, child_writes = _pipe(ours, theirs)
+            for descriptor in (parent_writes, parent_reads):
+                _widen(descriptor)
+            self._reactor.spawnProcess(
                 _Output(self),
                 sys.executable,
                 [sys.executable, "-P", "-m", "txremote.work.child", str(os.getpid())],
-                env=environment,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_path())},
                 childFDs={
                     0: quiet,
                     1: "r",
@@ -234,24 +255,17 @@ class Worker:
                     TICKETS: self._tickets.reading_end,
                 },
             )
-        except BaseException:
-            for descriptor in (parent_writes, parent_reads):
-                os.close(descriptor)
-            self._tickets.close()
-            raise
-        finally:
-            for descriptor in (quiet, child_reads, child_writes):
-                os.close(descriptor)
-        self.pid: int = process.pid
+            ours.pop_all()  # they stay open
         self._pipes = PipeTransport(self._reactor, self._connection, parent_reads, parent_writes)
         self._pipes.open()
         coming_up = Deferred.fromCoroutine(self._come_up())
+        coming_up.addTimeout(self._limits.start, self._reactor)
         coming_up.addErrback(self._did_not_come_up)
 
     async def _come_up(self) -> None:
         await self._connection.introduce()
         await self._connection.root.prepare(
-            tuple(sys.path),
+            _path(),
             os.environ.get("PYTHONPATH"),
             logging.getLogger().getEffectiveLevel(),
             self._limits.part,
@@ -261,8 +275,12 @@ class Worker:
             self._owner.worker_ready(self)
 
     def _did_not_come_up(self, failure: Failure) -> None:
-        self.tail.append(str(failure.value))
-        self.end("did not come up")
+        if failure.check(DeferredTimeout):
+            self.end(f"did not come up within {self._limits.start:g} s")
+        else:
+            if not failure.check(ConnectionLost):  # it has ended; how, `_exited` tells
+                self.tail.append(str(failure.value))
+            self.end("")
 
     # -- jobs
 
@@ -271,30 +289,43 @@ class Worker:
         Give it jobs, with their numbers, behind those that it has.
         """
         numbers = []
+        unsent = []
         for job in jobs:
             job.worker = self
             self.jobs[job.number] = job
-            self._send(job)
-            if job.number in self.jobs:  # else it could not be sent
+            problem = self._send(job)
+            if problem is None:
                 numbers.append(job.number)
+            else:
+                unsent.append((job, problem))
         self.given += len(numbers)
         self._tickets.put(numbers)
         self._watch_first()
+        for job, problem in unsent:  # at last, for it is told to anybody
+            if self.jobs.get(job.number) is job:
+                self._done(job, job.number, problem)
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: Job) -> Failure | None:
         connection = self._connection
         root: Any = connection._root
         payload, part = job.payload, self._limits.part
         start = 0
         while len(payload) - start > part:
             piece = payload[start : start + part]
-            connection.send_call(root, ("part",), (piece,), {}).addErrback(_ignored)
+            connection.send_call(root, ("part",), (job.number, piece), {}).addErrback(_ignored)
             start += part
         if start:
             payload = payload[start:]
         arguments = (job.number, job.name, payload, *job.references)
         answer = connection.send_call(root, ("submit",), arguments, {})
-        answer.addCallbacks(self._answered, self._unanswered, (job, job.number), {}, (job,))
+        if not answer.called:
+            told = (job, job.number)
+            answer.addCallbacks(self._answered, self._unanswered, told, {}, told)
+            return None
+        problem = answer.result
+        answer.addErrback(_ignored)
+        # where the connection is lost it is all for `_exited` to tell
+        return problem if isinstance(problem, Failure) and problem.check(NotSendable) else None
 
     def _answered(self, reply: Any, job: Job, number: int) -> None:
         if self.jobs.get(number) is not job:
@@ -302,11 +333,8 @@ class Worker:
         status, *rest = reply
         if status == DONE:
             payload, *references = rest
-            if self._parent.parts:
-                payload = b"".join([*self._parent.parts, payload])
-                self._parent.parts = []
             try:
-                result = load_result(payload, references, job.name)
+                result = load_result(self._parent.whole(payload), references, job.name)
             except Exception:
                 result = Failure()
         elif status == FAILED:
@@ -315,10 +343,12 @@ class Worker:
             return
         self._done(job, number, result)
 
-    def _unanswered(self, failure: Failure, job: Job) -> None:
-        # a reference that cannot be sent; of a lost connection `_exited` tells
-        if failure.check(NotSendable) and self.jobs.get(job.number) is job:
-            self._done(job, job.number, failure)
+    def _unanswered(self, failure: Failure, job: Job, number: int) -> None:
+        # a result that cannot be sent; of a lost connection `_exited` tells
+        self._parent.parts = []
+        lost = failure.check(ConnectionLost, DeadReferenceError, CancelledError)
+        if not lost and self.jobs.get(number) is job:
+            self._done(job, number, failure)
 
     def _done(self, job: Job, number: int, result: Any) -> None:
         del self.jobs[number]
@@ -426,10 +456,12 @@ class Worker:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
+        if self.reaped:
+            return
         for kill in (os.killpg, os.kill):  # it may not lead its group yet
             try:
                 kill(self.pid, number)
-            except ProcessLookupError:
+            except (ProcessLookupError, PermissionError):
                 continue
             return
 
@@ -452,6 +484,20 @@ class Worker:
             pass
         self.why = self.why or _how(reason)
         self._owner.worker_ended(self, unbegun, begun)
+
+
+def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+    """
+    Return a new pipe's reading and writing end, each to be closed by its owner.
+    """
+    reading, writing = os.pipe()
+    reads.callback(os.close, reading)
+    writes.callback(os.close, writing)
+    return reading, writing
+
+
+def _path() -> tuple[str, ...]:
+    return tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
 
 
 def _widen(pipe: int) -> None:

@@ -1,0 +1,86 @@
+"""
+Many small jobs at once in a pool: how much work a job is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Sample
+from benchmarks.rows.base import Bar, PoolRow
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Child, Effort, Stage
+    from benchmarks.peers import Peer
+
+
+@dataclass
+class _Warm:
+    """
+    A pool at work, and how much each round asks of it.
+    """
+
+    child: Child
+    method: str
+    bursts: int
+    size: int
+
+
+class ThreadsPool(PoolRow):
+    """
+    ``threads(count, size)``: submit size jobs ``increment(i)`` at once, wait for
+    all, and do that count times.
+
+    The floor is `deferToThread` in the same process, in turn.
+    """
+
+    name = "threads pool"
+    work = "run_async(f, i), 3,000 in flight, threads"
+    unit = "/s"
+    more_is_better = True
+    method = "threads"
+    contestants = ("plain", "txremote")
+    floor = "plain"
+    first = (Bar(0.9, "plain"),)
+    goal = (Bar(1.0, "plain"),)
+
+    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> _Warm:
+        """
+        Start a pool, and find out how many bursts fill the time.
+        """
+        child, method = self.begin(stage, peer)
+        size = 60 if effort.quick else 3000
+        child.ask(method, 1, size)
+        seconds = child.ask(method, 1, size)
+        return _Warm(child, method, max(1, round(effort.seconds / seconds)), size)
+
+    def measure(self, state: _Warm, effort: Effort) -> Sample:
+        """
+        Give it the jobs.
+        """
+        child = state.child
+        before = child.cpu()
+        seconds = child.ask(state.method, state.bursts, state.size)
+        after = child.cpu()
+        count = state.bursts * state.size
+        spent = [(b - a) / count * 1e6 for a, b in zip(before, after, strict=True)]
+        return Sample(count / seconds, cpu=(spent[0], spent[1]))
+
+
+class ProcessPool(ThreadsPool):
+    """
+    ``processes(count, size)``: the same on two worker processes.
+    """
+
+    name = "process pool"
+    work = "the same on 2 worker processes"
+    method = "processes"
+    contestants = ("ampoule", "ampoule-kept", "futures", "loky", "pebble", "txremote")
+    floor = None
+    first = (Bar(0.8, "pebble", "pebble"), Bar(4.0, "ampoule", "ampoule"))
+    goal = (Bar(1.2, "pebble", "pebble"),)
+
+
+THREADS = ThreadsPool()
+PROCESSES = ProcessPool()

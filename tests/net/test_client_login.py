@@ -1,0 +1,134 @@
+"""
+Logging in by ``root.login(user, password)``, and being refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.cred import error as cred
+from twisted.internet.defer import Deferred
+
+import txremote
+from txremote import GenericException, exposed
+from txremote.net.client_login import in_words, log_in
+from txremote.testing import connected_pair
+
+
+class Mine(txremote.Service):
+    """
+    What a user has after the login.
+    """
+
+    @exposed
+    def whose(self) -> str:
+        return "yours"
+
+
+class Gate(txremote.Service):
+    """
+    A root that can only log in; ``answer`` decides how that ends.
+    """
+
+    answer: Any = None
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    @exposed
+    def login(self, user: str, password: str) -> Any:
+        self.asked.append((user, password))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class AuthenticationError(Exception):
+    """
+    Called as RPyC's is.
+    """
+
+
+def logged_in(answer: Any, **config: Any) -> Any:
+    """
+    Log in at a server that gives a certain answer; return the pair.
+    """
+    gate = Gate()
+    gate.answer = answer
+    pair = connected_pair(server_root=gate, client_config=config)
+    pair.result(Deferred.fromCoroutine(log_in(pair.client, "ann", "s3cret")))
+    assert gate.asked == [("ann", "s3cret")]
+    return pair
+
+
+def test_the_users_own_root_takes_the_place_of_the_servers():
+    """
+    What login() returned is the connection's root from then on.
+    """
+    pair = logged_in(Mine())
+    assert pair.result(pair.client.root.whose()) == "yours"
+
+
+@pytest.mark.parametrize("answer", [None, True, 7])
+def test_a_login_that_gives_nothing_leaves_the_root(answer):
+    """
+    Some servers only note who it is.
+    """
+    pair = logged_in(answer)
+    with pytest.raises(AttributeError):
+        pair.result(pair.client.root.whose())
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unknown class", "known class"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        cred.UnauthorizedLogin("wrong password"),
+        cred.LoginFailed("wrong password"),
+        cred.LoginDenied("wrong password"),
+        cred.UnhandledCredentials("wrong password"),
+        AuthenticationError("wrong password"),
+        PermissionError("wrong password"),
+        False,
+    ],
+    ids=repr,
+)
+def test_a_refusal_is_told_by_its_class(answer, known):
+    """
+    However it is rebuilt here, it becomes Twisted's UnauthorizedLogin, with the
+    user's name in it and not the password.
+    """
+    with pytest.raises(cred.UnauthorizedLogin, match="login of 'ann' was refused") as caught:
+        logged_in(answer, instantiate_custom_exceptions=known)
+    assert "s3cret" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    if answer is not False:
+        assert "wrong password" in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [ValueError("no database"), KeyError("LoginFailed")], ids=repr)
+def test_another_error_is_no_refusal(answer):
+    """
+    It is raised as it came.
+    """
+    with pytest.raises(type(answer)):
+        logged_in(answer)
+
+
+def test_a_server_without_login_is_no_refusal():
+    """
+    But an AttributeError that names what is missing.
+    """
+    pair = connected_pair(server_root=Mine())
+    with pytest.raises(AttributeError, match="login"):
+        pair.result(Deferred.fromCoroutine(log_in(pair.client, "ann", "s3cret")))
+
+
+def test_errors_in_words():
+    """
+    A line of class and text, whatever the peer appended.
+    """
+    assert in_words(ValueError("one\ntwo")) == "ValueError: one"
+    assert in_words(ValueError()) == "ValueError"
+    assert in_words(type("a.b.C", (GenericException,), {})("no")) == "C: no"

@@ -1,0 +1,64 @@
+"""
+Which pools run: the registry that all of a process shares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.work.doubles import CopyingPool, Reactor, clean_slate, outcome
+from txremote.work.running import RunningPools, set_default_pool
+from txremote.work.threads import ThreadPool
+
+__all__ = ["clean_slate"]
+
+pytestmark = pytest.mark.usefixtures("clean_slate")
+
+
+def test_a_pool_is_there_while_it_runs(clean_slate: RunningPools) -> None:
+    """It enters itself when it starts, once, and leaves when it stops."""
+    pool = CopyingPool("processes:2")
+    assert clean_slate.described("processes:2") is None
+    pool.start()
+    pool.start()
+    assert clean_slate.described("processes:2") is pool
+    pool.stop()
+    assert clean_slate.described("processes:2") is None
+    pool.stop()
+
+
+def test_a_service_counts_as_well(clean_slate: RunningPools) -> None:
+    """A pool that an application starts is one that runs."""
+    pool = CopyingPool()
+    pool.startService()
+    assert clean_slate.preferred() is pool
+    assert outcome(pool.stopService()) == [None]
+    assert clean_slate.preferred() is None
+
+
+def test_the_process_pool_that_was_started_last(clean_slate: RunningPools) -> None:
+    """It is preferred; threads are not, however many run."""
+    first, second, threads = CopyingPool(), CopyingPool(), ThreadPool(Reactor())
+    for pool in (first, second, threads):
+        pool.start()
+    assert clean_slate.preferred() is second
+    second.stop()
+    assert clean_slate.preferred() is first
+
+
+def test_the_default_comes_first(clean_slate: RunningPools) -> None:
+    """A default pool goes before a process pool, for as long as it runs."""
+    default: Any = ThreadPool(Reactor())
+    processes = CopyingPool()
+    processes.start()
+    set_default_pool(default)
+    assert clean_slate.preferred() is processes
+    default.start()
+    assert clean_slate.preferred() is default
+    assert clean_slate.preferred(by_value=True) is processes
+    default.stop()
+    assert clean_slate.preferred() is processes
+    set_default_pool(None)
+    assert clean_slate.default is None

@@ -1,0 +1,3 @@
+"""
+Command containers as plac writes them, and what reads their command lines.
+"""

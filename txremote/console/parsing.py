@@ -1,0 +1,296 @@
+"""
+Command lines of a container, read by plac's own parser.
+
+plac parses and calls in one go, prints usage errors, and ends the program. Here
+its parser (`plac_core.ArgumentParser`) gives back what it would have called, and
+raises what it would have printed. All else, annotations, abbreviations of
+commands, ``name=value`` arguments, ``__missing__``, is plac's.
+
+plac keeps each parser it has ever made for the life of the program; a container
+made for each session would never go. So parsers are made here past its registry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cmd
+import io
+import shlex
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from txremote.console.extra import plac_core
+from txremote.console.hints import annotations_for_plac
+from txremote.errors import UsageError
+from txremote.work.stepping import Call
+
+#: How a container names its commands, and how the help does. The first that has
+#: a command says how it runs (plac).
+KINDS = {
+    "mpcommands": "commands run in external processes",
+    "thcommands": "threaded commands",
+    "asyncommands": "asynchronous commands",
+    "commands": "custom commands",
+}
+
+#: What the names of built-in commands begin with.
+PREFIX = "."
+
+
+class HelpAsked(Exception):
+    """
+    A command line asks for help (``-h``). Its str is the help.
+    """
+
+
+def split_line(line: str) -> list[str]:
+    """
+    Return the words of a command line, as a shell and plac have them: quotes
+    keep words together, ``#`` begins a comment.
+
+    Raises:
+        UsageError: a quotation is not closed.
+    """
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as problem:
+        raise UsageError(f"{problem}: {line.strip()}") from None
+
+
+class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
+    """
+    plac's parser for one callable, that does not call it.
+
+    `consume` gives the command's name and a `Call`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.color = False  # a client's terminal is not ours (Python 3.14 looks at ours)
+
+    def _set_func_argspec(self, obj: Any) -> None:
+        # called by plac; its own puts the parser into the registry as well
+        spec = plac_core.getargspec(obj)
+        self.argspec = spec._replace(annotations=annotations_for_plac(obj, spec))
+        self.func = lambda *args, **kwargs: Call(obj, args, kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """
+        Raise what argparse would print before it ends the program.
+        """
+        raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """
+        Raise what argparse would print before it ends the program.
+        """
+        raise UsageError(message or f"{self.prog}: exit status {status}")
+
+    def print_help(self, file: Any = None) -> NoReturn:
+        """
+        Raise the help, where argparse would print it.
+        """
+        raise HelpAsked(self.format_help())
+
+    def format_help(self) -> str:
+        """
+        Return argparse's help: importing plac replaces it for all its parsers.
+        """
+        return argparse.ArgumentParser.format_help(self)
+
+
+def parser_of(function: Any, name: str) -> CallParser:
+    """
+    Make the parser of one callable: a function, or a class's constructor.
+
+    Args:
+        function: What will be called.
+        name: What it is called in usage errors.
+    """
+    parser = CallParser(**{**plac_core.pconf(function), "prog": name})
+    parser.populate_from(function)
+    return parser
+
+
+def parse_first(function: Any, words: Sequence[str], name: str) -> tuple[Call, list[str]]:
+    """
+    Return the call that the first words are the arguments of, and the rest.
+
+    It does what plac's ``Interpreter.call`` does with a program's arguments:
+    options of the callable may stand anywhere.
+
+    Raises:
+        UsageError: they are not what it takes, or one cannot tell: it has
+            positional arguments that may be left out.
+        HelpAsked: they ask for help.
+    """
+    parser = parser_of(function, name)
+    spec = parser.argspec
+    if spec.varargs or spec.varkw or any(action.nargs == "?" for action in parser._actions):
+        raise UsageError(
+            f"{name} has arguments that may be left out: put those that are its own into "
+            f"quotes, '{name} ARGS'"
+        )
+    parser.argspec = spec._replace(varargs="rest of the line")
+    parser.add_argument("rest of the line", nargs="*", default=[])
+    call: Call = parser.consume(list(words))[1]
+    count = len(spec.args)
+    return Call(function, call.args[:count]), list(call.args[count:])
+
+
+def parse_call(function: Any, words: Sequence[str], name: str) -> Call:
+    """
+    Return the call that some words are the arguments of.
+
+    Raises:
+        UsageError: they are not what it takes.
+        HelpAsked: they ask for help.
+    """
+    call: Call = parser_of(function, name).consume(list(words))[1]
+    return call
+
+
+class CommandParser(CallParser):
+    """
+    plac's parser for a container of commands. Made by `container_parser`.
+
+    Attributes:
+        obj: The container.
+        kinds: The kind of each command, by its name.
+    """
+
+    obj: Any
+    kinds: dict[str, str]
+
+    def missing(self, name: str) -> Call:
+        """
+        Return what is called for a command that there is not: the container's
+        ``__missing__`` if it has one (plac).
+        """
+        missing = getattr(self.obj, "__missing__", None)
+        if missing is None:
+            raise UsageError(f"No command {name!r}")
+        return Call(missing, (name,))
+
+    def add_command(self, name: str, function: Any, add_help: bool = True) -> None:
+        """
+        Add a command, as plac's ``addsubcommands`` does it.
+        """
+        doc = textwrap.dedent(function.__doc__.rstrip()) if function.__doc__ else None
+        # argparse takes a help for a format, plac's texts are none
+        parser = self.subparsers.add_parser(
+            name,
+            add_help=add_help,
+            help=doc and doc.replace("%", "%%"),
+            **plac_core.pconf(function),
+        )
+        parser.prog = name
+        parser.populate_from(function)
+
+    def read(self, words: Sequence[str]) -> tuple[str, Call]:
+        """
+        Return what a command line means: the kind of its command, and the call.
+
+        Raises:
+            UsageError: there is no such command, or it does not take that.
+            NameError: it is short for more than one (plac).
+            HelpAsked: it asks for help.
+        """
+        try:
+            name, call = self.consume(list(words))
+        except SystemExit:  # plac's own way to say it
+            raise UsageError("there is no command in it") from None
+        return self.kinds.get(name, "commands"), call
+
+    def summary(self) -> str:
+        """
+        Return the names of all commands, as plac's ``help`` does.
+        """
+        text = io.StringIO("\n")
+        text.seek(1)
+        pages = cmd.Cmd(stdout=text)
+        names = [name for name in self.kinds if name.startswith(PREFIX)]
+        pages.print_topics("special commands", sorted(names), 15, 80)
+        for kind in ("commands", "mpcommands", "thcommands", "asyncommands"):
+            names = [name for name, its in self.kinds.items() if its == kind]
+            pages.print_topics(
+                KINDS[kind], sorted(n for n in names if not n.startswith(PREFIX)), 15, 80
+            )
+        return text.getvalue()
+
+    def format_help(self) -> str:
+        """
+        Return the names of all commands (plac).
+        """
+        return self.summary()
+
+    def help_on(self, name: str) -> str:
+        """
+        Return the help of a command, without the options that only a shell has
+        (plac's `default_help` in an interpreter).
+        """
+        found = self.subparsers._name_parser_map.get(name)
+        if found is None:
+            return f"Unknown command {name}"
+        formatter = found._get_formatter()
+        actions = [action for action in found._actions if action.dest != "help"]
+        formatter.add_usage(found.usage, actions, found._mutually_exclusive_groups)
+        formatter.add_text(found.description)
+        for group in found._action_groups:
+            formatter.start_section(group.title)
+            formatter.add_text(group.description)
+            formatter.add_arguments(a for a in group._group_actions if a.dest != "help")
+            formatter.end_section()
+        text: str = formatter.format_help()
+        return text
+
+
+def commands_of(obj: Any) -> dict[str, str]:
+    """
+    Return the kinds of a container's commands by name; empty if it has none.
+    """
+    kinds: dict[str, str] = {}
+    for kind in KINDS:
+        names = getattr(obj, kind, ())
+        for name in (names,) if isinstance(names, str) else names:
+            kinds.setdefault(name, kind)
+    return kinds
+
+
+def container_parser(obj: Any, builtins: Mapping[str, Any]) -> CommandParser:
+    """
+    Make the parser of a container.
+
+    Args:
+        obj: The container: an instance, or a module.
+        builtins: Built-in commands by name: those that the container does not
+            have itself are added.
+
+    Raises:
+        AttributeError: it names a command that it has not.
+    """
+    kinds = commands_of(obj)
+    functions = {name: getattr(obj, name) for name in kinds}
+    for name, function in builtins.items():
+        if name not in kinds:
+            kinds[name] = "commands"
+            functions[name] = function
+    parser = CommandParser(**{**plac_core.pconf(obj), "prog": ""})
+    parser.obj = obj
+    parser.kinds = kinds
+    parser.case_sensitive = getattr(obj, "case_sensitive", True)
+    parser.subparsers = parser.add_subparsers(title="subcommands", prog="", parser_class=CallParser)
+    for name, function in functions.items():
+        parser.add_command(name, function, getattr(obj, "add_help", True))
+    return parser
+
+
+def known_as(name: str, names: Iterable[str]) -> str:
+    """
+    Return a command's name for a word: ``_list`` is an older spelling of
+    ``.list``, as in plac's documents.
+    """
+    if name.startswith("_") and not any(each.startswith(name) for each in names):
+        return PREFIX + name[1:]
+    return name

@@ -1,0 +1,204 @@
+"""
+``txremote tasks``: the tasks of a server, from a command line.
+
+``submit``, ``list``, ``output`` and ``kill`` are each a call of its `TaskService`. With
+``--follow`` the task's output is printed as it comes, with a bar beneath for what it
+tells of its progress. The task is the server's: Ctrl-C leaves it alone.
+
+Exit status: 0 done, 1 the task was aborted or killed, or there is none, 2 it could not
+be asked, 130 detached by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final, Protocol, TextIO
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from txremote.errors import ConnectionLost
+from txremote.net.connect import connect
+from txremote.refs.reference import repr_remote
+from txremote.work.tasks import FINAL, FINISHED
+
+DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
+
+ACTIONS: Final = ("submit", "list", "output", "kill")
+
+
+class Asked(Protocol):
+    """
+    What was typed.
+
+    Attributes:
+        endpoint: Where the tasks are.
+        action: One of `ACTIONS`.
+        words: What stands behind it.
+        follow: Whether to print what comes until the task has ended.
+        container: The name of the container; the server's first if None.
+        timeout: Seconds to wait for an answer.
+    """
+
+    endpoint: str
+    action: str
+    words: list[str]
+    follow: bool
+    container: str | None
+    timeout: float
+
+
+class Bar:
+    """
+    A progress bar under the lines of a task, where there is a terminal for one.
+
+    Args:
+        out: Where the lines go.
+        err: Where the bar goes.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out = out
+        self._err = err
+        self._bar: Any = None
+        self._make = _bar_maker() if err.isatty() else None
+
+    def show(self, lines: tuple[str, ...], progress: tuple[Any, ...] | None) -> None:
+        """
+        Print lines, and redraw the bar beneath them.
+        """
+        if self._bar is not None and lines:
+            self._bar.clear()
+        for line in lines:
+            self._out.write(f"{line}\n")
+        self._out.flush()
+        if progress is not None and self._make is not None:
+            done, total, text = progress
+            if self._bar is None:
+                self._bar = self._make(total=total, file=self._err, dynamic_ncols=True)
+            self._bar.total, self._bar.n = total, done
+            self._bar.set_description_str(text, refresh=False)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """
+        Leave the bar as it is, and go to the next line.
+        """
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar_maker() -> Any:
+    try:
+        from tqdm import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        _complain("for a progress bar: pip install 'txremote[console]'")
+        return None
+    return tqdm
+
+
+def _complain(sentence: str) -> None:
+    print(f"txremote: {sentence}", file=sys.stderr)
+
+
+async def run(reactor: Any, asked: Asked) -> int:
+    """
+    Do what was typed.
+
+    Args:
+        reactor: The reactor that runs.
+        asked: What was typed.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        connection = await connect(asked.endpoint, timeout=asked.timeout, reactor=reactor)
+    except CancelledError:
+        return DETACHED
+    except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
+        _complain(f"cannot connect to {asked.endpoint}: {str(problem) or repr(problem)}")
+        return NOT_ASKED
+    try:
+        asking = Deferred.fromCoroutine(_ask(connection.root, asked))
+        task = await asking.addTimeout(asked.timeout, reactor)
+        return DONE if task is None else await _follow(connection, task)
+    except CancelledError:
+        return DETACHED
+    except (ConnectionLost, TimeoutError) as problem:
+        _complain(str(problem) or f"no answer within {asked.timeout:g} s")
+        return NOT_ASKED
+    except LookupError as problem:  # there is no such task, or container
+        _complain(str(problem.args[0]))
+        return FAILED
+    except AttributeError:
+        _complain(f"what {asked.endpoint} serves is no TaskService: it has no {asked.action}")
+        return NOT_ASKED
+    except Exception as problem:  # whatever the server raises
+        _complain(str(problem).split("\n\n========= Remote", 1)[0])
+        return NOT_ASKED
+    finally:
+        await connection.close()
+
+
+async def _ask(root: Any, asked: Asked) -> Any:
+    """
+    Do what was asked, and print it.
+
+    Returns:
+        The task that is to be followed, or None.
+    """
+    words = asked.words
+    if asked.action == "list":
+        for task in await root.list(words[0].upper() if words else None):
+            print(await repr_remote(task))
+        return None
+    if asked.action == "submit":
+        line = words[0] if len(words) == 1 else tuple(words)
+        task = await root.submit(line, asked.container)
+        if await task.foreground:
+            return task
+    elif asked.action == "kill":
+        task = await root.kill(int(words[0]) if words else -1)
+    else:
+        task = await root.find(int(words[0]) if words else -1)
+    print(await repr_remote(task), flush=True)
+    if asked.follow:
+        return task
+    if asked.action == "output":
+        for text in await task.output():
+            print(text)
+    return None
+
+
+async def _follow(connection: Any, task: Any) -> int:
+    """
+    Print what a task puts out until it has ended.
+    """
+    bar = Bar(sys.stdout, sys.stderr)
+    ended: Deferred[str] = Deferred()
+
+    def on_news(lines: tuple[str, ...], status: str, progress: tuple[Any, ...] | None) -> None:
+        bar.show(lines, progress)
+        if status in FINAL and not ended.called:
+            ended.callback(status)
+
+    def lost(how: BaseException) -> None:
+        if not ended.called:
+            ended.errback(ConnectionLost(f"the connection was lost: {how}"))
+
+    connection.when_disconnected().addCallback(lost)
+    try:
+        no = await task.no
+        await task.subscribe(on_news)
+        status = await ended
+    except CancelledError:
+        bar.close()
+        _complain(f"detached: task {no} goes on (txremote tasks ENDPOINT output {no} --follow)")
+        raise
+    finally:
+        bar.close()
+    if status == FINISHED:
+        return DONE
+    print(await task.error or await repr_remote(task), file=sys.stderr)
+    return FAILED

@@ -1,0 +1,412 @@
+"""
+`TaskService`: the tasks of a console, as remote objects.
+
+A reactor's client, a blocking script and a console see the same tasks, where one
+`TaskManager` is given to all. What a client gets of a task is a `RemoteTask`, by
+reference; what it asks of that (``status``, ``output()``) comes by value.
+
+A subscription sends one message at a time, and the next when that was answered, with
+all that has happened meanwhile. So somebody who is slow costs nothing: the output is
+in the task's ring anyway, and what has fallen out of it before it could be sent is
+told of. Who fails, or does not answer for a while, is sent nothing more; the task
+notices none of it.
+"""
+
+# mypy: disable-error-code="prop-decorator"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.console.server import named
+from txremote.console.tasks import TaskManager
+from txremote.peer.context import current_call
+from txremote.service import Service, exposed
+from txremote.work.tasks import RUNNING, Task
+
+_log = Logger("txremote")
+
+#: Seconds that a subscriber may take to answer a message.
+PATIENCE: Final = 60.0
+
+#: How many subscriptions one connection may have at a time.
+MAX_SUBSCRIPTIONS: Final = 100
+
+# How much output is sent in one message, in lines and, about, in characters.
+_MOST_LINES: Final = 1000
+_MOST_TEXT: Final = 1 << 18
+
+
+class Subscription:
+    """
+    Somebody who hears of a task. The client holds it by reference.
+
+    Args:
+        task: The task.
+        on_news: Called with the new lines (a tuple of str), the task's status, and
+            its progress (a tuple of done, total and text, or None). May return a
+            Deferred.
+        since: The number of the first line to send.
+        clock: The reactor.
+        ended: Called with this object when nothing more will be sent.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        on_news: Callable[..., Any],
+        since: int,
+        clock: Any,
+        ended: Callable[[Subscription], object],
+    ) -> None:
+        self._task = task
+        self._on_news = on_news
+        self._next = max(0, since)
+        self._clock = clock
+        self._ended = ended
+        self._told: Any = None  # status and progress, as they were sent last
+        self._sending = False
+        self._over = False
+        self._stop_listening = task.listen(*[self._changed] * 3)
+        self._clock.callLater(0, self._changed)  # its answer first, then what there is
+
+    @exposed
+    def cancel(self) -> None:
+        """
+        Send nothing more.
+        """
+        if not self._over:
+            self._over = True
+            self._stop_listening()
+            self._ended(self)
+
+    def _changed(self, *_what: Any) -> None:
+        """
+        Send what is new, unless an answer is waited for.
+        """
+        if self._over or self._sending:
+            return
+        task = self._task
+        lines = self._take_lines()
+        status = task.status
+        if task.done and self._next < task.output.next:
+            status = RUNNING  # as it was when it had put out no more than this
+        state = status, _progress_of(task)
+        if lines or state != self._told:
+            self._told = state
+            self._sending = True
+            sending = maybeDeferred(self._on_news, tuple(lines), *state)
+            sending.addTimeout(PATIENCE, self._clock)
+            sending.addCallbacks(self._answered, self._failed)
+        elif task.done:
+            self.cancel()
+
+    def _take_lines(self) -> list[str]:
+        output = self._task.output
+        lines = output.lines(self._next)[:_MOST_LINES]
+        size = 0
+        for count, line in enumerate(lines, 1):
+            size += len(line)
+            if size > _MOST_TEXT:
+                del lines[count:]
+        lost = output.first - self._next
+        if lines:
+            self._next = max(self._next, output.first) + len(lines)
+            if lost > 0:
+                lines.insert(0, f"... {lost} lines were dropped")
+        return lines
+
+    def _answered(self, _answer: Any) -> None:
+        self._sending = False
+        self._changed()
+
+    def _failed(self, failure: Failure) -> None:
+        _log.debug(
+            "a subscriber of {task} is sent nothing more: {problem}",
+            task=self._task,
+            problem=failure.value,
+        )
+        self.cancel()
+
+
+class RemoteTask:
+    """
+    A task, as a client sees it. By reference; its attributes come by value.
+
+    Args:
+        task: The task.
+        subscribe: Makes a subscription to it.
+        clock: The reactor.
+    """
+
+    def __init__(self, task: Task, subscribe: Callable[..., Subscription], clock: Any) -> None:
+        self._task = task
+        self._subscribe = subscribe
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return repr(self._task)
+
+    @exposed
+    @property
+    def no(self) -> int:
+        """
+        Its number.
+        """
+        return self._task.no
+
+    @exposed
+    @property
+    def words(self) -> tuple[str, ...]:
+        """
+        The words of its command line.
+        """
+        return tuple(self._task.arglist)
+
+    @exposed
+    @property
+    def foreground(self) -> bool:
+        """
+        Whether who submits it is meant to wait for it.
+        """
+        return self._task.foreground
+
+    @exposed
+    @property
+    def status(self) -> str:
+        """
+        One of the six states.
+        """
+        return self._task.status
+
+    @exposed
+    @property
+    def progress(self) -> tuple[Any, ...] | None:
+        """
+        Its last progress, as done, total and text, or None.
+        """
+        return _progress_of(self._task)
+
+    @exposed
+    @property
+    def times(self) -> tuple[float | None, ...]:
+        """
+        When it was submitted, started and ended, in seconds since 1970, or None.
+        """
+        return self._task.submitted, self._task.started, self._task.ended
+
+    @exposed
+    @property
+    def error(self) -> str:
+        """
+        What it raised, as a line, or "".
+        """
+        return self._task.error
+
+    @exposed
+    @property
+    def traceback(self) -> str:
+        """
+        The traceback of what it raised, or "".
+        """
+        return self._task.traceback
+
+    @exposed
+    def output(self, since: int = 0) -> tuple[str, ...]:
+        """
+        Return the lines of output that are kept, from a number on.
+        """
+        return tuple(self._task.output.lines(since))
+
+    @exposed
+    def kill(self) -> bool:
+        """
+        Have it end. False if it has ended already.
+        """
+        return self._task.kill()
+
+    @exposed
+    def wait(self, timeout: float | None = None) -> Deferred[str]:
+        """
+        Wait for its end, so many seconds at most.
+
+        Returns:
+            A Deferred of the status it has then.
+        """
+        waiting: Deferred[Any] = self._task.when_done()
+        if timeout is not None:
+            waiting.addTimeout(timeout, self._clock, lambda result, _timeout: result)
+        return waiting.addBoth(lambda _task: self._task.status)
+
+    @exposed
+    async def result(self) -> Any:
+        """
+        Wait for its end; return what the command returned or yielded last.
+
+        Raises:
+            Exception: what the command raised.
+        """
+        await self._task.when_done()
+        return self._task.result
+
+    @exposed
+    def subscribe(self, on_news: Callable[..., Any], since: int = 0) -> Subscription:
+        """
+        Have a function called with what happens.
+
+        Args:
+            on_news: Called with the new lines (a tuple), the status, and the progress
+                (a tuple of done, total and text, or None); first with what there
+                is, last with the status it ended with and all of its lines.
+            since: The number of the first line to send.
+
+        Returns:
+            What ``cancel()`` is called on, to hear no more.
+        """
+        return self._subscribe(self._task, on_news, since)
+
+
+class TaskService(Service):
+    """
+    Submits commands, and shows their tasks. To be served as an instance.
+
+    Args:
+        containers: What the commands are in: classes, instances, modules...
+        manager: The `TaskManager` whose tasks these are, shared with a console for
+            instance; its own if None.
+        reactor: The reactor; the running one if None.
+
+    Raises:
+        ContainerError: one of the containers is none.
+        ValueError: there are none.
+    """
+
+    def __init__(
+        self, *containers: Any, manager: TaskManager | None = None, reactor: Any = None
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        self.manager = TaskManager(reactor=reactor) if manager is None else manager
+        self._containers = named(containers)
+        self._reactor = reactor
+        self._known: WeakValueDictionary[int, RemoteTask] = WeakValueDictionary()
+        self._subscriptions: WeakKeyDictionary[Any, set[Subscription]] = WeakKeyDictionary()
+
+    @exposed
+    def containers(self) -> tuple[str, ...]:
+        """
+        Return the names of the containers.
+        """
+        return tuple(self._containers)
+
+    @exposed
+    def submit(self, line: str | tuple[str, ...], container: str | None = None) -> RemoteTask:
+        """
+        Run a command.
+
+        Args:
+            line: The command line, or its words.
+            container: The name of its container; the first if None.
+
+        Returns:
+            Its task, which is ABORTED where the line is wrong.
+
+        Raises:
+            LookupError: there is no such container.
+            PoolStopped: the server is about to end.
+        """
+        names = list(self._containers)
+        name = names[0] if container is None else container
+        if name not in self._containers:
+            raise LookupError(f"no container {name!r}: there is {', '.join(names)}")
+        return self._shown(self.manager.submit(self._containers[name], line))
+
+    @exposed
+    def list(self, status: str | None = None) -> tuple[RemoteTask, ...]:
+        """
+        Return the tasks that are remembered, or those with a status, by number.
+        """
+        return tuple(self._shown(task) for task in self.manager.tasks(status))
+
+    @exposed
+    def find(self, no: int = -1) -> RemoteTask:
+        """
+        Return a task by its number; -1 is the latest, -2 the one before it.
+
+        Raises:
+            LookupError: there is none, or none any more.
+        """
+        return self._shown(self._find(no))
+
+    @exposed
+    def output(self, no: int = -1, since: int = 0) -> tuple[str, ...]:
+        """
+        Return the lines of a task's output that are kept, from a number on.
+
+        Raises:
+            LookupError: there is no such task.
+        """
+        return tuple(self._find(no).output.lines(since))
+
+    @exposed
+    def kill(self, no: int = -1) -> RemoteTask:
+        """
+        Kill a task, and return it; -1 is the latest that runs.
+
+        Raises:
+            LookupError: there is no such task.
+        """
+        task = self._find(no, RUNNING)
+        task.kill()
+        return self._shown(task)
+
+    @exposed
+    def subscribe(self, on_news: Callable[..., Any], no: int = -1, since: int = 0) -> Subscription:
+        """
+        Have a function called with what happens to a task; see `RemoteTask.subscribe`.
+
+        Raises:
+            LookupError: there is no such task.
+        """
+        return self._subscribe(self._find(no), on_news, since)
+
+    def _find(self, no: int, status: str | None = None) -> Task:
+        task = self.manager.find(no, status)
+        if task is None:
+            raise LookupError("there is no task" if no < 0 else f"there is no task {no}")
+        return task
+
+    def _shown(self, task: Task) -> RemoteTask:
+        found = self._known.get(task.no)
+        if found is None:
+            found = self._known[task.no] = RemoteTask(task, self._subscribe, self._reactor)
+        return found
+
+    def _subscribe(self, task: Task, on_news: Callable[..., Any], since: int) -> Subscription:
+        if not callable(on_news):
+            raise TypeError(f"subscribe takes a function, not {on_news!r}")
+        connection = current_call().connection
+        if connection not in self._subscriptions:
+            self._subscriptions[connection] = set()
+            connection.when_disconnected().addCallback(self._forget, connection)
+        mine = self._subscriptions[connection]
+        if len(mine) >= MAX_SUBSCRIPTIONS:
+            raise RuntimeError(f"{MAX_SUBSCRIPTIONS} subscriptions: cancel() one of them first")
+        subscription = Subscription(task, on_news, since, self._reactor, mine.discard)
+        mine.add(subscription)
+        return subscription
+
+    def _forget(self, _how: Any, connection: Any) -> None:
+        for subscription in list(self._subscriptions.pop(connection, ())):
+            subscription.cancel()
+
+
+def _progress_of(task: Task) -> tuple[Any, ...] | None:
+    progress = task.progress
+    return None if progress is None else (progress.done, progress.total, progress.text)

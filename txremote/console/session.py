@@ -1,0 +1,89 @@
+"""
+`Session`: one client and one container: what plac calls an Interpreter.
+
+A session turns lines into tasks. It owns nothing but its hold on the container:
+its tasks are its manager's, and go on when it is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from txremote.console.containers import LiveContainer
+from txremote.work.tasks import Task
+
+Submit = Callable[[LiveContainer, str | Sequence[str]], Task | None]
+
+
+class Session:
+    """
+    Somebody who gives commands. Made by `TaskManager.open`. For the reactor's thread.
+
+    Args:
+        live: The container, held for this session.
+        submit: Makes a task of a command line, or None if it has no words.
+
+    Attributes:
+        name: The container's name.
+        greeting: The container's docstring, as it is.
+        commands: The names of all commands, for completion.
+        closed: Whether it has been closed.
+    """
+
+    def __init__(self, live: LiveContainer, submit: Submit) -> None:
+        self.name = live.name
+        self.greeting = live.greeting
+        self.commands = live.commands
+        self.closed = False
+        self._live = live
+        self._submit = submit
+        self._tasks: dict[Task, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Session {self.name}{' closed' if self.closed else ''}>"
+
+    def submit(self, line: str | Sequence[str]) -> Task | None:
+        """
+        Run a command line.
+
+        Args:
+            line: The line, or its words.
+
+        Returns:
+            Its task, also if the line is wrong: then it is ABORTED, and its
+            output says how. None for a line without a word.
+
+        Raises:
+            RuntimeError: the session is closed.
+            PoolStopped: the manager has been stopped.
+        """
+        if self.closed:
+            raise RuntimeError(f"{self!r} takes no more commands")
+        task = self._submit(self._live, line)
+        if task is not None and not task.done:
+            self._tasks[task] = None
+            task.when_done().addCallback(self._tasks.pop)
+        return task
+
+    @property
+    def tasks(self) -> list[Task]:
+        """
+        Those of its tasks that have not ended.
+        """
+        return list(self._tasks)
+
+    def close(self) -> Deferred[None]:
+        """
+        Take no more commands. Tasks go on.
+
+        Returns:
+            A Deferred that fires when the last of its tasks has ended, and the
+            container has been exited, unless that is shared.
+        """
+        ends = DeferredList([task.when_done() for task in self._tasks])
+        if not self.closed:
+            self.closed = True
+            self._live.release()
+        return ends.addCallback(lambda _ends: None)

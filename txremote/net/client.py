@@ -1,0 +1,422 @@
+"""
+`RemoteClient`: a connection that comes back.
+
+Dialling again, and when, is Twisted's `ClientService`; what there is to know about
+dialects, time-outs and hellos is `connect`'s. This module puts the one under the
+other, and adds logging in again and paths that are resolved on whichever
+connection is live. A try goes
+
+======================  =========================================================
+``connect()``           the endpoint that `ClientService` dials
+login, ``on_connect``   its ``prepareConnection``
+the reactor's next turn the connection is live: those who wait have it
+======================  =========================================================
+
+The rules it keeps. Nothing is sent twice: what was in flight when a connection
+ended has failed with `ConnectionLost`; what waits for a connection has not been
+sent, and fails with `DeadReferenceError` if none comes in time. And no code of a
+user's runs while `ClientService` is in the midst of a transition, for it could not
+be stopped from there (Twisted 26.10: RuntimeError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.application.service import Service
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    fail,
+    gatherResults,
+    maybeDeferred,
+    succeed,
+)
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.errors import ConnectionLost, DeadReferenceError
+from txremote.net.client_login import in_words, log_in
+from txremote.net.connect import connect
+from txremote.net.redial import DialledEndpoint, within_life
+from txremote.net.runner import ReactorRunner
+from txremote.net.waiters import Waiters
+from txremote.peer.calls import answered
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.peer.connection import Connection
+from txremote.refs.reference import LateReference, RemotePath
+from txremote.service import VoidService, check_service
+
+_log = Logger("txremote")
+
+
+@dataclass(frozen=True)
+class ClientStatus:
+    """
+    How a `RemoteClient` is doing, at one moment.
+
+    Attributes:
+        state: ``"stopped"``, ``"connecting"`` (dialling, logging in, in
+            ``on_connect``), ``"connected"``, ``"waiting"`` (for the next try), or
+            ``"refused"``: the credentials were, and there is no next try.
+        happened: What happened last, in words.
+        error: The exception that it came with, or None.
+        tries: How many tries were made since the start or the last loss, the one
+            under way included.
+        next_try: Seconds until the next one while waiting, else None.
+    """
+
+    state: str
+    happened: str
+    error: BaseException | None = None
+    tries: int = 0
+    next_try: float | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.state}: {self.happened}"
+        if self.tries:
+            text += f", after {self.tries} {'try' if self.tries == 1 else 'tries'}"
+        return text if self.next_try is None else f"{text}, next try in {self.next_try:.1f} s"
+
+
+class _Stopped(CancelledError):
+    """
+    Ends those who wait when the service is stopped, as `ClientService` does.
+    """
+
+
+class RemoteClient(Service):
+    """
+    A connection that is made again whenever it is lost (an `IService`).
+
+    All methods are for the reactor's thread. It is started as any service is: by
+    ``setServiceParent``, or ``startService()``.
+
+    Args:
+        endpoint: A client endpoint, or its description; see `connect`.
+        service: What this side offers on each connection; nothing if None.
+        config: Switches, as a `ConnectionConfig` or a mapping.
+        dialect: ``"6"``, ``"5"`` or ``"auto"``; see `connect`.
+        timeout: Seconds that a try may take to connect, and again to log in and
+            be done with ``on_connect``. None: for ever.
+        wait_timeout: Seconds that a call on `root` waits for a connection. None:
+            for ever.
+        login: ``(user, password)``: ``root.login(user, password)`` is called on
+            each connection, and the reference that it gives is the root from then
+            on. If it is refused there are no more tries.
+        on_connect: Called with each new connection, after the login and before
+            anybody else has it; may give a Deferred or be a coroutine. An
+            exception closes the connection and counts as a failed try;
+            `twisted.cred.error.UnauthorizedLogin` ends the trying.
+        retry_policy: How many failures in a row -> seconds until the next try;
+            Twisted's `backoffPolicy()`, which has jitter, if None.
+        reactor: The reactor and clock; the running one if None.
+
+    Attributes:
+        root: The server's root, on whichever connection is live when a path from
+            it is called or awaited. A call waits while there is none.
+
+    Raises:
+        TypeError: the service is none, or a switch is not known.
+        ValueError: the description, the dialect or a time-out is none.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | IStreamClientEndpoint,
+        *,
+        service: Any = None,
+        config: ConnectionConfig | Mapping[str, Any] | None = None,
+        dialect: str = "auto",
+        timeout: float | None = 30,
+        wait_timeout: float | None = 30,
+        login: tuple[str, str] | None = None,
+        on_connect: Callable[[Connection], Any] | None = None,
+        retry_policy: Callable[[int], float] | None = None,
+        reactor: Any = None,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        if isinstance(endpoint, str):
+            clientFromString(reactor, endpoint)  # to refuse it now and not at each try
+        if dialect not in ("auto", "5", "6"):
+            raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
+        for name, seconds in (("timeout", timeout), ("wait_timeout", wait_timeout)):
+            if seconds is not None and not seconds > 0:
+                raise ValueError(f"{name} is a positive number of seconds or None, not {seconds!r}")
+        self._name = endpoint if isinstance(endpoint, str) else repr(endpoint)
+        self._endpoint = endpoint
+        self._service = check_service(VoidService if service is None else service)
+        self._config = make_config(config)
+        self._dialect = dialect
+        self._timeout = timeout
+        self._wait_timeout = wait_timeout
+        self._login = login
+        self._on_connect = on_connect
+        self._retry_policy = backoffPolicy() if retry_policy is None else retry_policy
+        self._reactor = reactor
+        self._runner = ReactorRunner(reactor)
+        self._redialling = ClientService(
+            DialledEndpoint(self._dial, self._name),
+            Factory.forProtocol(Protocol),
+            retryPolicy=self._delay,
+            clock=reactor,
+            prepareConnection=self._prepare,
+        )
+        self._status = ClientStatus("stopped", "not started yet")
+        self._next_try: float | None = None  # on the reactor's clock
+        self._stopping: Deferred[None] | None = None
+        self._stopped = False
+        self._refused: UnauthorizedLogin | None = None
+        self._live: Connection | None = None
+        self._going_live: Any = None  # a DelayedCall
+        self._open: set[Connection] = set()  # those that are prepared or closed included
+        self._waiters = Waiters()
+        self.root: Any = RemotePath(
+            LateReference(self._fetch_root, self._runner, f"the root of {self._name}"), ()
+        )
+
+    def __repr__(self) -> str:
+        return f"<RemoteClient of {self._name} ({self._status.state})>"
+
+    # -- what a user does with it
+
+    @property
+    def status(self) -> ClientStatus:
+        """
+        How it is doing now.
+        """
+        if self._next_try is None:
+            return self._status
+        return replace(self._status, next_try=max(0.0, self._next_try - self._reactor.seconds()))
+
+    def whenConnected(self, failAfterFailures: int | None = None) -> Deferred[Connection]:
+        """
+        Return a Deferred of the live connection, or of the next one.
+
+        Args:
+            failAfterFailures: Fail as the try does when so many have failed from
+                now on. None: wait on.
+
+        Returns:
+            A Deferred of a `Connection`, logged in and with ``on_connect`` done.
+            `CancelledError` where the service is stopped, `UnauthorizedLogin`
+            where the credentials were refused. Cancelling it ends the waiting.
+        """
+        live = self._usable()
+        if live is not None:
+            return succeed(live)
+        if self._refused is not None:
+            return fail(UnauthorizedLogin(*self._refused.args))
+        if self._stopped:
+            return fail(self._stopped_error())
+        return self._waiters.add(failAfterFailures)
+
+    def startService(self) -> None:
+        """
+        Start connecting. After `stopService` it starts from the beginning, with
+        refused credentials tried again.
+        """
+        if self.running:
+            return
+        super().startService()  # type: ignore[no-untyped-call]
+        self._stopped = False
+        self._refused = None
+        self._note("connecting", "started", tries=0)
+        if self._stopping is None:
+            self._redialling.startService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close the connection and try no more. Calls in flight, and those that wait,
+        fail.
+
+        Returns:
+            A Deferred that fires when nothing is left.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._stopped = True
+        self._note("stopped", "stopped by stopService()")
+        self._end_live()
+        endings: list[Deferred[Any]] = [connection.when_disconnected() for connection in self._open]
+        endings.append(self._redialling.stopService())
+        stopping = self._stopping = gatherResults(endings).addCallback(self._has_stopped)
+        if stopping.called:
+            self._stopping = None
+        self._waiters.fire(lambda: Failure(self._stopped_error()))
+        return stopping
+
+    def _has_stopped(self, _ended: Any) -> None:
+        self._stopping = None
+        if self.running:  # started again meanwhile
+            self._redialling.startService()
+
+    def _stopped_error(self) -> _Stopped:
+        return _Stopped(f"the client of {self._name} is stopped")
+
+    # -- calls
+
+    def _usable(self) -> Connection | None:
+        """
+        Return the connection that a call can be sent on, if there is one.
+        """
+        live = self._live
+        # one that is on its way out would only tell the call that it is dead
+        if live is None or live.closed or getattr(live.transport, "disconnecting", False):
+            return None
+        return live
+
+    def _fetch_root(self) -> Deferred[Any]:
+        self._runner.check_thread()
+        live = self._usable()
+        if live is not None:
+            return answered(live.root)
+        # a plain Deferred can be iterated, for ever: dict(client.root)
+        return answered(None).addCallback(lambda _nothing: self._wait_for_root())
+
+    def _wait_for_root(self) -> Deferred[Any]:
+        def waited(_result: Any, timeout: float) -> Any:
+            status = self.status
+            raise DeadReferenceError(
+                f"not sent: no connection to {self._name} within {timeout:g} s "
+                f"(option wait_timeout); {status}"
+            ) from status.error
+
+        def failed(failure: Failure) -> Failure:
+            if failure.check(_Stopped):
+                raise DeadReferenceError(f"not sent: {failure.value}")
+            return failure
+
+        waiting = self.whenConnected()
+        if self._wait_timeout is not None and not waiting.called:
+            waiting.addTimeout(self._wait_timeout, self._reactor, waited)
+        return waiting.addCallbacks(lambda connection: connection.root, failed)
+
+    # -- a try
+
+    def _dial(self) -> Deferred[Connection]:
+        def dial(_nothing: Any) -> Deferred[Connection]:
+            status = self._status
+            self._note("connecting", status.happened, status.error, status.tries + 1)
+            return connect(
+                self._endpoint,
+                service=self._service,
+                config=self._config,
+                dialect=self._dialect,
+                timeout=self._timeout,
+                reactor=self._reactor,
+            )
+
+        # ClientService dials within a transition, and an endpoint may fail at once
+        later: Deferred[Any] = deferLater(self._reactor, 0)
+        return later.addCallback(dial).addErrback(self._failed, "no connection")
+
+    def _prepare(self, protocol: Any) -> Deferred[None]:
+        connection: Connection = protocol.transport.connection
+        self._open.add(connection)
+        connection.when_disconnected().addCallback(lambda _ended: self._open.discard(connection))
+        outcome = within_life(Deferred.fromCoroutine(self._introduce(connection)), connection)
+        if self._timeout is not None:
+
+            def timed_out(_result: Any, timeout: float) -> Any:
+                raise TimeoutError(f"login and on_connect took longer than {timeout:g} s")
+
+            outcome.addTimeout(self._timeout, self._reactor, timed_out)
+
+        def prepared(_done: Any) -> None:
+            if connection.closed:  # on_connect waited for just that
+                raise ConnectionLost(connection.why_ended)
+            connection.when_disconnected().addCallback(self._lost, protocol, connection)
+            self._going_live = self._reactor.callLater(0, self._went_live, connection)
+
+        def not_prepared(failure: Failure) -> Any:
+            connection.close()
+            error = failure.value
+            if isinstance(error, UnauthorizedLogin) and not self._stopped:
+                return self._give_up(error)
+            return self._failed(failure, "connected, but")
+
+        return outcome.addCallback(prepared).addErrback(not_prepared)
+
+    async def _introduce(self, connection: Connection) -> None:
+        if self._login is not None:
+            await log_in(connection, *self._login)
+        if self._on_connect is None:
+            return
+        try:
+            await maybeDeferred(self._on_connect, connection)
+        except (CancelledError, ConnectionLost, DeadReferenceError, UnauthorizedLogin):
+            raise
+        except Exception:  # the user's own, who has to see where it came from
+            _log.failure("on_connect of {client!r} failed", client=self)
+            raise
+
+    def _went_live(self, connection: Connection) -> None:
+        self._going_live = None
+        self._live = connection
+        self._note("connected", f"reached {self._name}")
+        _log.info("{client!r}: {happened}", client=self, happened=self._status.happened)
+        self._waiters.fire(lambda: connection)
+
+    def _end_live(self) -> None:
+        self._live = None
+        if self._going_live is not None:
+            self._going_live.cancel()
+            self._going_live = None
+
+    def _lost(self, ended: BaseException, protocol: Any, connection: Connection) -> None:
+        self._end_live()
+        if not self._stopped:
+            self._note("connecting", f"lost: {connection.why_ended}", ended, tries=0)
+            _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
+        protocol.connectionLost(Failure(ended))
+
+    def _failed(self, failure: Failure, where: str) -> Failure:
+        if not self._stopped:
+            error: Any = failure.value
+            self._note("connecting", f"{where}: {in_words(error)}", error)
+            _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
+            self._waiters.failed(failure)
+        return failure
+
+    def _give_up(self, error: UnauthorizedLogin) -> Deferred[Any]:
+        """
+        Return a Deferred that never fires: the try lasts until it is cancelled, by
+        `stopService`.
+        """
+        self._refused = error
+        self._note("refused", str(error), error)
+        _log.error("{client!r}: {happened}", client=self, happened=self._status.happened)
+        self._waiters.fire(lambda: Failure(UnauthorizedLogin(*error.args)))
+        return Deferred()
+
+    def _delay(self, failures: int) -> float:
+        """
+        Return the seconds until the next try (`ClientService`'s ``retryPolicy``).
+        """
+        delay = self._retry_policy(failures)
+        self._status = replace(self._status, state="waiting")
+        self._next_try = self._reactor.seconds() + delay
+        return delay
+
+    def _note(
+        self,
+        state: str,
+        happened: str,
+        error: BaseException | None = None,
+        tries: int | None = None,
+    ) -> None:
+        self._next_try = None
+        tries = self._status.tries if tries is None else tries
+        self._status = ClientStatus(state, happened, error, tries)
+
+
+__all__ = ["ClientStatus", "RemoteClient"]

@@ -1,0 +1,67 @@
+"""
+Logging in as RPyC's clients do: ``root.login(user, password)``.
+
+What that gives is the root from then on, if it is a reference. Which exception
+means "no" is told by the name of its class, for that is all that travels: a class
+that is not known here arrives as a `GenericException`, called by its full name.
+"""
+
+from __future__ import annotations
+
+from twisted.cred.error import UnauthorizedLogin
+
+from txremote.peer.connection import Connection
+from txremote.refs.reference import RemoteReference
+
+# twisted.cred.error's, rpyc.utils.authenticators', and what somebody raises who
+# knows neither.
+_REFUSALS = frozenset(
+    {
+        "AuthenticationError",
+        "LoginDenied",
+        "LoginFailed",
+        "PermissionError",
+        "Unauthorized",
+        "UnauthorizedLogin",
+        "UnhandledCredentials",
+    }
+)
+
+
+async def log_in(connection: Connection, user: str, password: str) -> None:
+    """
+    Log in, and put what that gives in the place of the connection's root.
+
+    Args:
+        connection: A connection whose root is fetched.
+        user: The name.
+        password: The password.
+
+    Raises:
+        UnauthorizedLogin: the server refuses the user or the password, by an
+            exception or by answering False.
+    """
+    try:
+        found = await connection.root.login(user, password)
+    except Exception as error:
+        names = {kind.__name__.rpartition(".")[2] for kind in type(error).__mro__}
+        if names.isdisjoint(_REFUSALS):
+            raise
+        raise UnauthorizedLogin(f"the login of {user!r} was refused: {in_words(error)}") from error
+    if found is False:
+        raise UnauthorizedLogin(f"the login of {user!r} was refused: it returned False")
+    if isinstance(found, RemoteReference):
+        connection.root = found
+
+
+def in_words(error: BaseException) -> str:
+    """
+    Return an exception's class and the first line of its text: a remote one has
+    its traceback below that.
+    """
+    lines = str(error).splitlines()
+    name = type(error).__name__.rpartition(".")[2]
+    return f"{name}: {lines[0]}" if lines and lines[0] else name
+
+
+__all__ = ["in_words", "log_in"]

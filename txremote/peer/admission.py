@@ -1,0 +1,141 @@
+"""
+Which requests of the peer start now, which wait, and which are refused.
+
+A request waits while too many of its connection are unanswered (``max_calls``),
+while the peer does not read what it is sent (``pause_unsent``), and until the
+service's ``on_connect`` is done. So much may wait (``max_waiting``); past that a
+request is refused with an error that names the option.
+
+None waits while a call of ours waits for that peer, for whoever answers it may
+have to ask us first: a chain of calls that call back would stop for ever. It is
+then bounded by ``max_calls`` and ``max_waiting`` together.
+
+When the connection is to end, what comes new is refused, but for that same need:
+calls that have begun may end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from txremote.errors import RemoteProtocolError
+
+
+class Admission:
+    """
+    The door of one connection's requests.
+
+    Args:
+        max_calls: How many may be unanswered.
+        max_waiting: How many may wait.
+        running: Those that are unanswered, by number.
+        start: Starts a request.
+        needed: Tells whether a call of ours waits for the peer.
+
+    Attributes:
+        waiting: Those that wait, by number, in their order.
+    """
+
+    __slots__ = (
+        "_held",
+        "_max_calls",
+        "_max_waiting",
+        "_needed",
+        "_pressed",
+        "_refusal",
+        "_running",
+        "_start",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        max_calls: int,
+        max_waiting: int,
+        running: dict[int, Any],
+        start: Callable[[Any], None],
+        needed: Callable[[], bool],
+    ) -> None:
+        self._max_calls = max_calls
+        self._max_waiting = max_waiting
+        self._running = running
+        self._start = start
+        self._needed = needed
+        self._held = False
+        self._pressed = False
+        self._refusal: Exception | None = None
+        self.waiting: dict[int, Any] = {}
+
+    @property
+    def room(self) -> bool:
+        """
+        Whether a request may start now.
+        """
+        if self._held:
+            return False
+        running = len(self._running)
+        if running < self._max_calls and not self._pressed:
+            return True
+        return running < self._max_calls + self._max_waiting and self._needed()
+
+    def admit(self, request: Any) -> None:
+        """
+        Start a request, or let it wait.
+
+        Raises:
+            Exception: it can do neither; what to answer.
+        """
+        if self._refusal is not None and not self._needed():
+            raise self._refusal
+        if not self.waiting and self.room:
+            self._start(request)
+            return
+        if len(self.waiting) >= self._max_waiting:
+            raise RemoteProtocolError(
+                f"{len(self._running)} calls of this connection are unanswered and "
+                f"{len(self.waiting)} wait (options max_calls, max_waiting)",
+                "max_waiting",
+            )
+        self.waiting[request.number] = request
+        self.look()
+
+    def look(self) -> None:
+        """
+        Start what may start by now.
+        """
+        while self.waiting and self.room:
+            self._start(self.waiting.pop(next(iter(self.waiting))))
+
+    def hold(self) -> None:
+        """
+        Let everything wait until `release`: the service is not ready.
+        """
+        self._held = True
+
+    def release(self) -> None:
+        """
+        Start what has waited for the service.
+        """
+        self._held = False
+        self.look()
+
+    def press(self, pressed: bool) -> None:
+        """
+        Let things wait, or not, because of what the peer has not read.
+        """
+        self._pressed = pressed
+        self.look()
+
+    def refuse(self, why: Exception) -> None:
+        """
+        Let nothing new in.
+        """
+        self._refusal = why
+
+    def drop(self) -> None:
+        """
+        Forget what waits: the connection has ended.
+        """
+        self.waiting.clear()
+        self._held = True

@@ -1,0 +1,174 @@
+"""
+The fixed tables: what peers may do with objects of Python's own types.
+
+Containers that are handed out are of use by all their public methods, iterators
+by being advanced. Types whose attributes lead out of an object, to frames and so
+to every global of the program, are closed whatever the switches for public names
+say; frames themselves, and the like, are not handed out at all.
+
+What costs a number and no more to ask for is bounded: a peer may not have a list
+of a thousand million items made by one call.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import types
+from typing import Any
+
+#: Types whose instances travel by value, so that no object here is meant.
+BY_VALUE = frozenset(
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        tuple,
+        type(Ellipsis),
+        type(NotImplemented),
+    }
+)
+
+#: These go by reference where they hold something that brine does not carry.
+MAYBE_BY_VALUE = frozenset({frozenset, slice})
+
+
+def _public(kind: type, *without: str) -> frozenset[str]:
+    return frozenset(name for name in dir(kind) if not name.startswith("_") and name not in without)
+
+
+_ITERATORS = [
+    iter([]),
+    reversed([]),
+    iter(()),
+    iter(""),
+    iter(b""),
+    iter(bytearray()),
+    iter({}),
+    iter({}.values()),
+    iter({}.items()),
+    reversed({}),
+    reversed({}.values()),
+    reversed({}.items()),
+    iter(set()),
+    iter(range(0)),
+    iter(range(1 << 70)),
+    iter(collections.deque()),
+    reversed(collections.deque()),
+    zip(),
+    map(str, ()),
+    filter(None, ()),
+    enumerate(()),
+    itertools.chain(),
+    itertools.islice((), 0),
+    itertools.count(),
+    itertools.cycle(()),
+    itertools.repeat(0),
+]
+
+#: No other public name of these types is reachable, whatever the switches for
+#: public names say: gi_frame leads to every global of the program.
+CLOSED: dict[type, frozenset[str]] = {
+    types.GeneratorType: frozenset({"send", "throw", "close"}),
+    types.AsyncGeneratorType: frozenset({"__aiter__", "__anext__", "asend", "athrow", "aclose"}),
+    types.CoroutineType: frozenset(),
+    types.FrameType: frozenset(),
+    types.TracebackType: frozenset(),
+    types.CodeType: frozenset(),
+    **{type(iterator): frozenset() for iterator in _ITERATORS},
+}
+
+#: The names of the containers' methods.
+CONTAINERS: dict[type, frozenset[str]] = {
+    list: _public(list),
+    dict: _public(dict),
+    set: _public(set),
+    frozenset: _public(frozenset),
+    collections.deque: _public(collections.deque),
+    bytearray: _public(bytearray),
+    collections.OrderedDict: _public(collections.OrderedDict),
+    # whose factory is no method, and may be anything
+    collections.defaultdict: _public(collections.defaultdict, "default_factory"),
+    collections.Counter: _public(collections.Counter),
+    type({}.keys()): _public(type({}.keys()), "mapping"),
+    type({}.values()): _public(type({}.values()), "mapping"),
+    type({}.items()): _public(type({}.items()), "mapping"),
+    range: _public(range),
+}
+
+#: Classes that say no more than what type a value is of.
+VALUE_CLASSES = BY_VALUE | MAYBE_BY_VALUE | CONTAINERS.keys()
+
+_NEVER_HANDED_OUT: dict[type, str] = {
+    types.FrameType: "a frame",
+    types.TracebackType: "a traceback",
+    types.CodeType: "a code object",
+}
+
+#: b"%r" % (object,) would print an address.
+DENIED = frozenset({"__mod__", "__rmod__"})
+
+#: Hashes that are made of addresses.
+ADDRESS_HASHES = frozenset(
+    {
+        object.__hash__,
+        types.MethodType.__hash__,
+        types.BuiltinFunctionType.__hash__,
+        types.MethodWrapperType.__hash__,
+    }
+)
+
+#: Most items or bytes that a repetition or a padding may make for a peer.
+MOST_MADE = 1_000_000
+_REPEATS = frozenset({"__mul__", "__rmul__", "__imul__"})
+_PADS = frozenset({"ljust", "rjust", "center", "zfill"})
+_SEARCHES = frozenset({"count", "index", "__contains__"})
+_COSTLY = _REPEATS | _PADS | _SEARCHES
+
+#: Names of methods that `measured` looks after, as they may be asked for.
+COSTLY = frozenset({*_COSTLY, *(name.encode() for name in _COSTLY)})
+
+
+def never_handed_out(kind: type) -> str | None:
+    """
+    Return what to call an object of a type that is not handed out, or None for
+    a type whose objects may be.
+    """
+    return "a module" if issubclass(kind, types.ModuleType) else _NEVER_HANDED_OUT.get(kind)
+
+
+def measured(obj: Any, name: Any, method: Any) -> Any:
+    """
+    Return a method of a builtin container that takes a number so that a peer
+    cannot ask for more than `MOST_MADE` items with it, or a search of a range.
+
+    Args:
+        obj: The container.
+        name: The method's name, one of `COSTLY`.
+        method: The method.
+    """
+    kind = type(obj)
+    if kind is range:
+
+        def search(item: Any) -> Any:
+            # of anything but an int, a range of any length is searched
+            if type(item) is not int:
+                raise TypeError("a range is asked for ints")
+            return method(item)
+
+        return search
+    asked = name.decode() if type(name) is bytes else name
+    if kind not in CONTAINERS or asked in _SEARCHES:
+        return method
+    repeats = asked in _REPEATS
+
+    def make(number: Any, *args: Any) -> Any:
+        if type(number) is int and number * (len(obj) if repeats else 1) > MOST_MADE:
+            raise ValueError(f"more than {MOST_MADE} items by one call")
+        return method(number, *args)
+
+    return make

@@ -1,0 +1,218 @@
+"""
+What a program has declared for peers, as it stands on its objects.
+
+Three declarations are looked for: the mark that `txremote.exposed` leaves, the
+prefix of a name, and an interface that `txremote.expose` has opened. Nothing
+here runs code of an object, and nothing here decides: the policy does.
+
+An opened interface is opened wherever it is provided. An object that provides
+one is reached by the names of its opened interfaces and by no others, and its
+methods are called as they are declared there.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Container, Iterator
+from typing import Any
+
+from zope.interface import providedBy
+
+from txremote.peer.builtin_types import VALUE_CLASSES
+from txremote.peer.threaded import ThreadedCall, ThreadedMethod
+from txremote.refs.contract import Contract, MethodContract, contract_of
+
+# The mark that `exposed` leaves; RPyC's own decorator leaves the same.
+EXPOSED_MARK = "__exposed__"
+
+LONGEST_TOLD = 100  # characters of a name that an error repeats
+
+# What REPR, STR, HASH and a comparison for sameness do with any object, by name:
+# an object that is exposed by an interface keeps these.
+_OF_ALL = frozenset({"__repr__", "__str__", "__format__", "__hash__", "__eq__", "__ne__"})
+
+# On an interface, not inherited: opening one opens none that is derived from it.
+_TAG = "txremote.exposed"
+
+
+def is_exposed(value: Any) -> bool:
+    """
+    Tell whether a class attribute, as it stands in ``__dict__``, is marked.
+    """
+    # In __dict__, for neither a subclass nor an instance of a class that has the
+    # mark is meant by it.
+    if EXPOSED_MARK in getattr(value, "__dict__", ()):
+        return True
+    kind = type(value)
+    if issubclass(kind, property):
+        return value.fget is not None and is_exposed(value.fget)
+    if kind is staticmethod or kind is classmethod:
+        return is_exposed(value.__func__)
+    return False
+
+
+def is_class(obj: Any) -> bool:
+    """
+    Tell whether an object is a class, whatever it says of itself.
+    """
+    # isinstance() would read __class__, which a transparent proxy may fetch
+    return issubclass(type(obj), type)
+
+
+def name_of(obj: Any) -> str:
+    """
+    Return the name of a class, or of an object's class.
+    """
+    return str(obj.__name__ if is_class(obj) else type(obj).__name__)
+
+
+def shown(name: str) -> str:
+    """
+    Return a peer's name for something as an error repeats it.
+    """
+    return repr(name) if len(name) <= LONGEST_TOLD else f"a name of {len(name)} characters"
+
+
+def static(obj: Any, name: str) -> Any:
+    """
+    Return what a name is bound to in an object's class, without running code.
+    """
+    if is_class(obj):
+        for base in obj.__mro__:
+            if name in base.__dict__:
+                return base.__dict__[name]
+    for base in type(obj).__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+def routines(obj: Any) -> Iterator[tuple[str, Any]]:
+    """
+    Give the routines that an object's class and, for a class, the metaclass and
+    the class itself define.
+    """
+    bases = list(reversed(type(obj).__mro__))
+    if is_class(obj):
+        bases += reversed(obj.__mro__)
+    attributes: dict[str, Any] = {}
+    for base in bases:
+        attributes.update(base.__dict__)
+    for name, value in attributes.items():
+        if isinstance(value, (staticmethod, classmethod)) or inspect.isroutine(value):
+            yield name, value
+
+
+def is_declared_class(kind: type, prefix: str) -> bool:
+    """
+    Tell whether peers may have a class: whether it is marked, or named with the
+    prefix, or tells of a value or an exception and no more.
+
+    Args:
+        kind: The class.
+        prefix: The prefix; empty where nothing is exposed.
+    """
+    return (
+        bool(prefix and (EXPOSED_MARK in kind.__dict__ or kind.__name__.startswith(prefix)))
+        or kind in VALUE_CLASSES
+        or issubclass(kind, BaseException)  # how a context was left is told by its class
+    )
+
+
+# -- interfaces
+
+
+def open_interface(interface: Any) -> None:
+    """
+    Open an interface to peers.
+
+    Raises:
+        TypeError: it is no zope interface.
+    """
+    contract = contract_of(interface)
+    interface.setTaggedValue(_TAG, contract)
+
+
+class Exposure:
+    """
+    By which opened interfaces an object is exposed. Made by `exposure_of`.
+    """
+
+    __slots__ = ("_contracts", "_owner")
+
+    def __init__(self, obj: Any, contracts: list[Contract]) -> None:
+        self._owner = obj
+        self._contracts = contracts
+
+    def __str__(self) -> str:
+        return " and ".join(contract.name for contract in self._contracts)
+
+    def method(self, name: str, safe: Container[str] = ()) -> MethodContract | None:
+        """
+        Return how a name's method is called; None if it is no method, or one of
+        the safe ones that every object has.
+
+        Raises:
+            AttributeError: no interface declares it.
+        """
+        for contract in self._contracts:
+            if name in contract.names:
+                return contract.names[name]
+        if name in _OF_ALL and name in safe:
+            return None
+        raise AttributeError(
+            f"cannot access {shown(name)}: {name_of(self._owner)} is exposed by {self}, "
+            "which declares no such name"
+        )
+
+    def check_attribute(self, name: str) -> None:
+        """
+        Check that a name is an Attribute of one of the interfaces.
+
+        Raises:
+            AttributeError: it is not.
+        """
+        if self.method(name) is not None:
+            raise AttributeError(f"cannot change {name!r}: it is a method of {self}")
+
+    def names(self) -> dict[str, MethodContract | None]:
+        """
+        Return all names, methods with how they are called.
+        """
+        return {
+            name: method for contract in self._contracts for name, method in contract.names.items()
+        }
+
+
+def exposure_of(obj: Any) -> Exposure | None:
+    """
+    Return by which interfaces an object is exposed; None: not by any.
+    """
+    # providedBy() would leave its own notes on any class it is asked about, and
+    # a class without them declares nothing.
+    kind = type(obj)
+    if getattr(kind, "__providedBy__", None) is None and not (
+        issubclass(kind, type) and "__provides__" in obj.__dict__
+    ):
+        return None
+    found = (i.queryDirectTaggedValue(_TAG) for i in providedBy(obj).__iro__)
+    contracts = [contract for contract in found if contract is not None]
+    return Exposure(obj, contracts) if contracts else None
+
+
+def checked(method: MethodContract, function: Any) -> Any:
+    """
+    Return a function that refuses a call that does not fit, and makes any other.
+
+    Args:
+        method: What a call has to fit.
+        function: The object's own method.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        method.check(args, kwargs)
+        if type(function) is ThreadedMethod:
+            return ThreadedCall(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return method.describe(call)

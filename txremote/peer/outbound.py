@@ -1,0 +1,243 @@
+"""
+This side's requests: how they are written, and which answer is waited for.
+
+A Deferred is stored under its number *before* the request is written, for a
+transport may answer inside ``write``. What a stock RPyC does not know is done in
+steps that it knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from txremote.errors import DeadReferenceError, NotSendable
+from txremote.peer.calls import Clock, PendingCalls
+from txremote.peer.config import ConnectionConfig
+from txremote.peer.outbox import Outbox
+from txremote.peer.references import ReferenceTables
+from txremote.peer.runner import Runner
+from txremote.refs.reference import RemoteReference
+from txremote.wire import boxing
+from txremote.wire.brine import dump
+from txremote.wire.consts import (
+    FEATURE_CALLPATH,
+    FEATURE_CANCEL,
+    FEATURE_RELEASE,
+    HANDLE_CALL,
+    HANDLE_CALLATTR,
+    HANDLE_CALLPATH,
+    HANDLE_CANCEL,
+    HANDLE_DEL,
+    HANDLE_GETATTR,
+    HANDLE_RELEASE,
+)
+
+#: Most references that one RELEASE gives back.
+RELEASED_AT_ONCE = 1000
+
+# A caller that makes up names (a peer may, through a forwarded CALLPATH) must
+# not fill the memory with encoded ones.
+_MOST_HEADS = 100
+_LONGEST_HEAD = 1000
+
+
+class OutboundCalls:
+    """
+    What one connection asks of its peer.
+
+    Args:
+        connection: Whose peer it is.
+        config: The switches.
+        tables: What both sides hold of each other.
+        outbox: Where requests go.
+        runner: Where results fire.
+        clock: Where time-outs come from.
+
+    Attributes:
+        pending: Those that wait for an answer.
+    """
+
+    __slots__ = ("_config", "_connection", "_outbox", "_tables", "pending")
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        config: ConnectionConfig,
+        tables: ReferenceTables,
+        outbox: Outbox,
+        runner: Runner,
+        clock: Clock | None,
+    ) -> None:
+        self._connection = connection
+        self._config = config
+        self._tables = tables
+        self._outbox = outbox
+        self.pending = PendingCalls(clock, runner.fire, self._abandoned)
+
+    def call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[Any, ...] | None,
+        kwargs: dict[str, Any],
+    ) -> Deferred[Any]:
+        """
+        Call what a path of names leads to, or read it; see `Connection.call`.
+        """
+        if len(names) > 1 and FEATURE_CALLPATH not in self._connection.features:
+            # a stock peer: step by step, but for the last
+            def go(step: Any) -> Any:
+                if isinstance(step, RemoteReference):
+                    return step._call(names[-1:], args, kwargs)
+                found = getattr(step, names[-1])
+                return found if args is None else found(*args, **kwargs)
+
+            return self.call(reference, names[:-1], None, {}).addCallback(go)
+        if args is None and len(names) == 1:
+            return self.request(HANDLE_GETATTR, (reference, names[0]), self.timeout())
+        try:
+            heads = reference._heads
+            head = heads.get(names) if heads is not None else None
+            if head is None:
+                head = _call_head(reference, names)
+                heads = reference._start_heads()
+                if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
+                    heads[names] = head
+            body = [head]
+            if args is None:
+                self._tables.box(body, None, ())
+            elif kwargs:
+                self._tables.box(body, args, tuple(kwargs.items()))
+            else:
+                self._tables.box(body, args)
+                body.append(boxing.EMPTY_TUPLE)
+        except NotSendable as error:
+            return fail(error)
+        asked = self._send(body, self.timeout())
+        return asked if self._connection.features else _kept(asked, reference, args, kwargs)
+
+    def timeout(self) -> float | None:
+        """
+        Return how long a call may take: a stock client's answer may never come,
+        since it serves our calls only while it waits for its own.
+        """
+        if self._connection.knows_peer:
+            return self._config.request_timeout
+        return self._config.sync_request_timeout
+
+    def request(
+        self,
+        handler: int,
+        args: tuple[Any, ...],
+        timeout: float | None = None,
+        option: str | None = "sync_request_timeout",
+    ) -> Deferred[Any]:
+        """
+        Send a request by its number.
+
+        Args:
+            handler: One of the ``HANDLE_`` numbers.
+            args: Its arguments.
+            timeout: Seconds, or None for ever.
+            option: The switch that the time-out is from, for its error.
+        """
+        body = [b"\x11" + dump(handler)]
+        try:
+            self._tables.box(body, args)
+        except NotSendable as error:
+            return fail(error)
+        asked = self._send(body, timeout, option)
+        return asked if self._connection.features else _kept(asked, args)
+
+    def _send(
+        self,
+        body: list[bytes],
+        timeout: float | None,
+        option: str | None = "sync_request_timeout",
+    ) -> Deferred[Any]:
+        connection = self._connection
+        if connection.ending:
+            self._tables.take_back()
+            return fail(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
+        if self._tables.imports.released:
+            self.flush_released()
+        if connection._vigil is not None:
+            connection._vigil.recent = True
+        number, deferred = self.pending.add(timeout, option)
+        if self._outbox.pressing or connection._inbound.admission.waiting:
+            connection.peer_needed()
+        try:
+            self._outbox.request(number, body)
+        except NotSendable as error:
+            self.pending.pop(number)
+            self._tables.take_back()
+            return fail(error)
+        return deferred
+
+    def tell(self, handler: int, *args: Any) -> None:
+        """
+        Send a request whose answer is of no interest.
+        """
+        body = [b"\x11" + dump(handler)]
+        self._tables.box(body, args)
+        self._outbox.request(self.pending.skip(), body)
+
+    def _abandoned(self, number: int) -> None:
+        if not self._connection.closed and FEATURE_CANCEL in self._connection.features:
+            self.tell(HANDLE_CANCEL, number)
+
+    def flush_released(self) -> None:
+        """
+        Tell the peer which of its objects are not held here any more.
+        """
+        dead = self._tables.imports.take_released()
+        if not dead or self._connection.ending:
+            return
+        if FEATURE_RELEASE in self._connection.features:
+            pairs = tuple(dead.values())
+            # in parts, else many would meet the peer's max_items and none be released
+            for start in range(0, len(pairs), RELEASED_AT_ONCE):
+                self.tell(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
+            return
+        for key, (_pack, count) in dead.items():
+            body = [
+                b"\x11"
+                + dump(HANDLE_DEL)
+                + boxing.TUPLE_HEAD
+                + b"\x11"
+                + boxing.LOCAL_REF_HEAD
+                + key
+                + boxing.VALUE_HEAD
+                + dump(count)
+            ]
+            self._outbox.request(self.pending.skip(), body)
+
+
+def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
+    """
+    Keep what a request is about until it is answered, toward a peer that may
+    serve requests in several threads (rpyc 6.0.2 does with bind_threads, or
+    beside a BgServingThread): there a DEL could overtake the request.
+    """
+    return asked.addBoth(_first, held)
+
+
+def _first(result: Any, _held: Any) -> Any:
+    return result
+
+
+def _call_head(reference: RemoteReference, names: tuple[str, ...]) -> bytes:
+    """
+    Return the part of a call that is the same each time: what is called.
+    """
+    target = boxing.LOCAL_REF_HEAD + reference._key
+    if not names:
+        return b"\x11" + dump(HANDLE_CALL) + boxing.TUPLE_HEAD + b"\x12" + target
+    if len(names) == 1:
+        name = boxing.box_name(names[0])
+        return b"\x11" + dump(HANDLE_CALLATTR) + boxing.TUPLE_HEAD + b"\x13" + target + name
+    path = boxing.VALUE_HEAD + dump(names)
+    return b"\x11" + dump(HANDLE_CALLPATH) + boxing.TUPLE_HEAD + b"\x13" + target + path

@@ -1,0 +1,247 @@
+"""
+What the peer sends, message by message: a request of its own, or the answer to
+one of ours.
+
+A reference in a message is unboxed when the message arrives, whatever happens to
+the message later. What is wrong with a message costs its call; only bytes that
+leave the stream's meaning in doubt raise `RemoteProtocolError` out of here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from txremote.errors import RemoteProtocolError
+from txremote.peer.calls import PendingCalls
+from txremote.peer.config import ConnectionConfig
+from txremote.peer.exports import Export
+from txremote.peer.inbound import InboundCalls
+from txremote.peer.outbox import Outbox
+from txremote.peer.references import ReferenceTables
+from txremote.peer.runner import Runner
+from txremote.wire import boxing
+from txremote.wire.brine import Budget, load_value, truncated
+from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_CLOSE, MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.exceptions import load_exception
+from txremote.wire.framing import Oversize
+from txremote.wire.messages import (
+    check_end,
+    load_plain,
+    open_envelope,
+    open_request,
+    peek,
+    sniff,
+)
+
+# What was called how often is not known, so when there are many all are dropped.
+_MOST_SITES = 256
+
+
+class MessageReader:
+    """
+    Reads the messages of one connection.
+
+    Args:
+        connection: Whose; told when the peer says good-bye.
+        config: The switches.
+        tables: What both sides hold of each other.
+        outbox: Learns the peer's dialect.
+        calls: Our calls that wait for an answer.
+        inbound: Where requests go.
+        runner: Where results fire.
+
+    Attributes:
+        other_dialect: The dialect that the peer turned out to speak, where it is
+            not the one it was spoken to in.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_calls",
+        "_config",
+        "_connection",
+        "_inbound",
+        "_limits",
+        "_outbox",
+        "_runner",
+        "_sites",
+        "_tables",
+        "other_dialect",
+    )
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        config: ConnectionConfig,
+        tables: ReferenceTables,
+        outbox: Outbox,
+        calls: PendingCalls,
+        inbound: InboundCalls,
+        runner: Runner,
+    ) -> None:
+        self._connection = connection
+        self._config = config
+        self._limits = config.limits
+        self._budget = Budget(self._limits, 0)
+        self._tables = tables
+        self._outbox = outbox
+        self._calls = calls
+        self._inbound = inbound
+        self._runner = runner
+        self._sites: dict[bytes, tuple[Export, str]] = {}
+        self.other_dialect: str | None = None
+
+    def payload_received(self, data: bytes) -> None:
+        """
+        Take in a message.
+
+        Raises:
+            RemoteProtocolError: nothing that follows could be understood.
+        """
+        # what is too short to be counted needs no budget of its own
+        budget = self._budget if len(data) <= self._limits.max_items else None
+        if budget is None:
+            budget = Budget(self._limits, len(data))
+        dialect = self._outbox.dialect
+        if dialect is None:
+            dialect = sniff(data)
+            self._outbox.know(dialect)
+        try:
+            kind, number, pos, sender = open_envelope(data, dialect, budget)
+        except (IndexError, struct.error):
+            raise truncated(data) from None
+        except RemoteProtocolError:
+            actual = sniff(data)
+            if actual.name == dialect.name:
+                raise
+            self.other_dialect = actual.name
+            raise RemoteProtocolError(
+                f"the peer speaks RPyC {actual.name}, and was spoken to in RPyC {dialect.name}"
+            ) from None
+        if kind == MSG_REQUEST:
+            self._request_received(data, number, pos, sender, budget)
+        else:
+            self._answer_received(data, kind, number, pos, budget)
+
+    def _request_received(
+        self, data: bytes, number: int, pos: int, sender: int, budget: Budget
+    ) -> None:
+        try:
+            handler, pos = open_request(data, pos, budget)
+            if handler == HANDLE_CALLATTR:
+                args, end = self._unbox_call(data, pos, budget)
+            else:
+                args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
+            if end != len(data):
+                check_end(data, end)
+        except (IndexError, struct.error):
+            error = truncated(data)
+        except RemoteProtocolError as problem:
+            error = problem
+        except RecursionError:
+            error = _no_stack()
+        else:
+            if handler == HANDLE_CLOSE:
+                self._connection.peer_closed()
+            else:
+                self._inbound.request_received(number, sender, handler, args)
+            return
+        self._tables.missing = None  # it was this message's, which is lost as a whole
+        self._inbound.answer_error(number, sender, error)
+        if error.limit is None:
+            raise error
+
+    def _unbox_call(self, data: bytes, pos: int, budget: Budget) -> tuple[Any, int]:
+        """
+        Unbox the arguments of a CALLATTR, object and name by a look into what
+        was called before.
+        """
+        depth = self._limits.max_depth
+        behind = boxing.call_site_end(data, pos)
+        if not behind or data[behind : behind + 2] != boxing.VALUE_HEAD:
+            return boxing.unbox(data, pos, depth, budget, self._tables)
+        site = data[pos:behind]
+        known = self._sites.get(site)
+        if known is None or known[0].count == 0:
+            whole, end = boxing.unbox(data, pos, depth, budget, self._tables)
+            export = self._tables.exports.of(whole[0])
+            if export is not None:
+                if len(self._sites) >= _MOST_SITES:
+                    self._sites.clear()
+                self._sites[site] = (export, whole[1])
+            return whole, end
+        args, end = load_value(data, behind + 2, depth - 1, budget)
+        if data[end:] == boxing.EMPTY_TUPLE:
+            return (known[0].target, known[1], args, ()), len(data)
+        kwargs, end = boxing.unbox(data, end, depth - 1, budget, self._tables)
+        return (known[0].target, known[1], args, kwargs), end
+
+    def _answer_received(
+        self, data: bytes, kind: int, number: int, pos: int, budget: Budget
+    ) -> None:
+        deferred = self._calls.pop(number)
+        result: Any
+        try:
+            if kind == MSG_EXCEPTION:
+                depth = self._limits.max_depth
+                result = Failure(
+                    load_exception(
+                        load_plain(data, pos, depth, budget),
+                        instantiate_custom=self._config.instantiate_custom_exceptions,
+                        import_custom=self._config.import_custom_exceptions,
+                    )
+                )
+            else:
+                # even if nobody waits: the references in it must be given back
+                result, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
+                if end != len(data):
+                    check_end(data, end)
+                if self._tables.missing is not None:
+                    self._tables.check_missing()
+        except (IndexError, struct.error):
+            error: Exception = truncated(data)
+        except (RemoteProtocolError, KeyError) as problem:
+            # in its frames are references, which whoever keeps the error would keep
+            error = problem.with_traceback(None)
+        except RecursionError:
+            error = _no_stack()
+        else:
+            if deferred is not None:
+                self._runner.fire(deferred, result)
+            return
+        self._tables.missing = None
+        if deferred is not None:
+            self._runner.fire(deferred, Failure(error))
+        if isinstance(error, RemoteProtocolError) and error.limit is None:
+            raise error
+
+    def oversize_received(self, message: Oversize) -> None:
+        """
+        A message that was dropped for its length costs its call, if that can be
+        told, else the connection.
+        """
+        budget = Budget(self._limits, len(message.head))
+        envelope = peek(message.head, self._outbox.dialect, budget)
+        if envelope is None:
+            raise message.error
+        if self._outbox.dialect is None:
+            self._outbox.know(sniff(message.head))
+        kind, number, _pos, sender = envelope
+        if kind == MSG_REQUEST:
+            self._inbound.answer_error(number, sender, message.error)
+            return
+        deferred = self._calls.pop(number)
+        if deferred is not None:
+            self._runner.fire(deferred, Failure(message.error))
+
+
+def _no_stack() -> RemoteProtocolError:
+    return RemoteProtocolError(
+        "nested deeper than what calls within calls have left of this side's stack "
+        "(option max_depth)",
+        "max_depth",
+    )

@@ -1,0 +1,134 @@
+"""
+`Contract`: what a zope interface says of the names and calls of an object.
+
+Both ends read the same contract from the same interface. The side that has the
+object lets a peer reach those names and no others (`txremote.peer.exposure`);
+the side that calls it checks its own calls before they are sent
+(`txremote.refs.typed`). A wrong call is refused with a sentence that shows how
+the method is called.
+
+zope.interface records positional parameters, their defaults, ``*args`` and
+``**kwargs``, and nothing of keyword-only parameters: an interface writes those
+as optional ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Any
+
+from zope.interface.interface import InterfaceClass, Method
+
+from txremote.wire.exceptions import without_addresses
+
+_TAG = "txremote.contract"
+
+_LONGEST_PROBLEM = 200  # characters, for the name of an argument is the caller's
+
+
+class MethodContract:
+    """
+    How one method of an interface is called.
+
+    Args:
+        interface: The interface.
+        method: The method, as zope.interface describes it.
+
+    Attributes:
+        name: Its name.
+        doc: Its docstring.
+        signature: Its parameters.
+    """
+
+    __slots__ = ("_fewest", "_most", "_shown", "doc", "name", "signature")
+
+    def __init__(self, interface: Any, method: Any) -> None:
+        self.name: str = method.getName()
+        self.doc: str = method.getDoc()
+        self.signature = _signature(method.getSignatureInfo())
+        shown = without_addresses(str(self.signature))  # a default may be any object
+        self._shown = f"{interface.getName()}.{self.name}{shown}"
+        self._fewest = len(method.required)
+        self._most = sys.maxsize if method.varargs else len(method.positional)
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """
+        Check that a call fits.
+
+        Raises:
+            TypeError: it does not; a sentence that shows the signature.
+        """
+        if not kwargs and self._fewest <= len(args) <= self._most:
+            return
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as problem:
+            why = str(problem)[:_LONGEST_PROBLEM]
+            raise TypeError(f"{self._shown}: {why}") from None
+
+    def describe(self, function: Any) -> Any:
+        """
+        Return a function that stands for the method, with its name, docstring
+        and signature.
+        """
+        function.__name__ = function.__qualname__ = self.name
+        function.__doc__ = self.doc
+        function.__signature__ = self.signature
+        return function
+
+
+def _signature(info: Mapping[str, Any]) -> Signature:
+    optional = info["optional"]
+    parameters = [
+        Parameter(
+            name,
+            Parameter.POSITIONAL_OR_KEYWORD,
+            default=optional.get(name, Parameter.empty),
+        )
+        for name in info["positional"]
+    ]
+    if info["varargs"]:
+        parameters.append(Parameter(info["varargs"], Parameter.VAR_POSITIONAL))
+    if info["kwargs"]:
+        parameters.append(Parameter(info["kwargs"], Parameter.VAR_KEYWORD))
+    return Signature(parameters)
+
+
+class Contract:
+    """
+    The names of an interface, inherited ones included. Made by `contract_of`.
+
+    Attributes:
+        interface: The interface.
+        name: Its name.
+        names: For each name its `MethodContract`, or None for an Attribute.
+    """
+
+    __slots__ = ("interface", "name", "names")
+
+    def __init__(self, interface: Any) -> None:
+        self.interface = interface
+        self.name: str = interface.getName()
+        self.names: dict[str, MethodContract | None] = {
+            name: MethodContract(interface, element) if isinstance(element, Method) else None
+            for name, element in interface.namesAndDescriptions(all=True)
+        }
+
+
+def contract_of(interface: Any) -> Contract:
+    """
+    Return the contract of an interface, which keeps it.
+
+    Raises:
+        TypeError: it is no zope interface.
+    """
+    if not isinstance(interface, InterfaceClass):
+        raise TypeError(f"{interface!r} is no zope.interface Interface")
+    described: Any = interface
+    contract: Contract | None = described.queryDirectTaggedValue(_TAG)
+    if contract is None:
+        contract = Contract(interface)
+        described.setTaggedValue(_TAG, contract)
+    return contract

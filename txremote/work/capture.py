@@ -1,0 +1,150 @@
+"""
+What a command prints: taken out of `sys.stdout` for the task that runs it.
+
+There is one `sys.stdout` and there are many tasks, in threads and in turns on
+the reactor. So while there are tasks a stand-in is in its place, which looks up
+whose code is running: each task runs its command in a context of its own
+(`contextvars`), where `sink` is set. What is printed outside of all of them goes
+where it always went.
+
+A thread that a command starts by itself has an empty context: what it prints is
+the program's, not the task's (`asyncio.to_thread` takes the context along).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+#: Longest line that is waited for, in characters; a longer one comes in pieces.
+LONGEST_LINE = 64 * 1024
+
+
+class LineWriter:
+    """
+    A text stream, as far as ``print`` needs one, that makes lines. Any thread.
+
+    Args:
+        line: Called with each line, without its end.
+
+    Attributes:
+        active: Whether its task's code runs just now. A context outlives that:
+            the timers of asyncio's reactor take it along, say.
+    """
+
+    encoding = "utf-8"
+    errors = "strict"
+
+    def __init__(self, line: Callable[[str], object]) -> None:
+        self.active = False
+        self._line = line
+        self._rest = ""
+        # a signal's handler may print in the middle of a write
+        self._lock = threading.RLock()
+
+    def write(self, text: str) -> int:
+        """
+        Take in some text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+            while len(self._rest) > LONGEST_LINE:
+                lines.append(self._rest[:LONGEST_LINE])
+                self._rest = self._rest[LONGEST_LINE:]
+            for line in lines:
+                self._line(line)
+        return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """
+        Take in some texts.
+        """
+        for text in texts:
+            self.write(text)
+
+    def flush(self) -> None:
+        """
+        Do nothing: what has no end of line yet is no line.
+        """
+
+    def finish(self) -> None:
+        """
+        Take what was begun for a whole line.
+        """
+        with self._lock:
+            rest, self._rest = self._rest, ""
+            if rest:
+                self._line(rest)
+
+    def isatty(self) -> bool:
+        """
+        Return False.
+        """
+        return False
+
+    def writable(self) -> bool:
+        """
+        Return True.
+        """
+        return True
+
+
+#: Where the prints of the code that runs here go; None: they are nobody's.
+sink: ContextVar[LineWriter | None] = ContextVar("txremote.task_output", default=None)
+
+
+class Redirection:
+    """
+    The stand-in for `sys.stdout`.
+
+    Args:
+        original: What it stands in for; all but the writing is still its.
+    """
+
+    def __init__(self, original: TextIO) -> None:
+        self._original = original
+        self._users = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target(), name)
+
+    def write(self, text: str) -> int:
+        """
+        Write to the task whose command runs here, else to the original.
+        """
+        return self._target().write(text)
+
+    def _target(self) -> LineWriter | TextIO:
+        writer = sink.get()
+        return self._original if writer is None or not writer.active else writer
+
+    def release(self) -> None:
+        """
+        Say that one user needs it no more. Reactor's thread.
+
+        With the last one the original comes back, unless somebody has put
+        something else in its place meanwhile.
+        """
+        self._users -= 1
+        if not self._users and sys.stdout is self:
+            sys.stdout = self._original
+
+
+def redirect_prints() -> Redirection:
+    """
+    Have prints go to `sink`, in the contexts where it is set. Reactor's thread.
+
+    Returns:
+        What is in the place of `sys.stdout` now; to be released.
+    """
+    now: Any = sys.stdout
+    if not isinstance(now, Redirection):
+        now = sys.stdout = Redirection(now)
+    now._users += 1
+    found: Redirection = now
+    return found

@@ -1,0 +1,384 @@
+"""
+`DaskPool`: jobs in the workers of a Dask cluster.
+
+The cluster is somebody else's: it has other users, workers come and go, and this
+pool starts and ends none of them. From that follow its rules:
+
+* A job goes to Dask at once, and Dask decides where and when it runs.
+* A job begins once or never, though Dask would begin it again
+  (`txremote.work.cluster_remote`).
+* One that has begun cannot be ended: its thread is one of a process that runs
+  other jobs, and others' jobs. When it is cancelled or over its time it is
+  *abandoned*, as in a pool of threads.
+* One that waits is taken back when it is cancelled, and never begins. But the
+  queue is in the scheduler, some milliseconds from here: what begins just then
+  goes on, and the log says so.
+* When the scheduler is lost every job is, and the pool is of no more use until
+  it is started anew. It does not look for another scheduler: that one would know
+  of none of the jobs.
+
+All of Dask is in another thread (`txremote.work.cluster_link`); this is the part
+that lives in the reactor's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txremote.errors import (
+    ConnectionLost,
+    JobTimeout,
+    NotPicklable,
+    PoolFull,
+    PoolStopped,
+    WorkerDied,
+)
+from txremote.interfaces import IPool
+from txremote.work.cluster_link import ClusterLink
+from txremote.work.cluster_remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
+from txremote.work.pickling import dump_job, load_error, load_result, with_remote_traceback
+from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
+from txremote.work.spec import Description
+
+#: Seconds in which the scheduler has to answer when the pool starts.
+TIMEOUT = 10.0
+
+_NO_PEER = (
+    "the job {} has a live() or a reference to another peer's object among its arguments: a Dask "
+    "worker is no txremote peer and cannot call it; use a pool of processes or of threads"
+)
+
+
+class _Job:
+    """
+    A job, from `DaskPool.submit` until it has ended.
+
+    Attributes:
+        name: For the log and for errors.
+        timeout: Seconds that it may take, or None.
+        deferred: Who waits for it, or None if it was told already.
+        worker: Where it runs, or "" if it waits.
+        timer: What ends its time, or None.
+    """
+
+    __slots__ = ("deferred", "name", "timeout", "timer", "worker")
+
+    def __init__(self, name: str, timeout: float | None, deferred: Deferred[Any]) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.deferred: Deferred[Any] | None = deferred
+        self.worker = ""
+        self.timer: Any = None
+
+
+@implementer(IPool)
+class DaskPool(PoolService):
+    """
+    Runs jobs in a Dask cluster. For the reactor's thread.
+
+    Args:
+        reactor: The reactor.
+        address: The scheduler's, as Dask has it: ``tcp://host:8786``.
+        queue: How many jobs may be under way, running ones included.
+        timeout: Seconds in which the scheduler has to answer when it starts.
+        description: What `pool_from_string` made it of.
+
+    Raises:
+        ImportError: Dask is not installed.
+    """
+
+    kind = "dask"
+    by_value = True
+
+    def __init__(
+        self,
+        reactor: Any,
+        address: str,
+        *,
+        queue: int = DEFAULT_QUEUE,
+        timeout: float = TIMEOUT,
+        description: str | None = None,
+    ) -> None:
+        if importlib.util.find_spec("distributed") is None:
+            raise ImportError("a pool of dask needs Dask: pip install 'txremote[dask]'")
+        super().__init__(description or f"{self.kind}:{address}")
+        self._reactor = reactor
+        self._address = address
+        self._most = queue
+        self._timeout = timeout
+        self._jobs: dict[str, _Job] = {}
+        self._link: ClusterLink | None = None
+        self._lost = ""
+        self._threads = self._done = self._failed = 0
+        self._up: Deferred[None] | None = None
+        self._trigger: Any = None
+
+    # -- its life
+
+    def open(self) -> Deferred[None]:
+        """
+        Connect to the scheduler. There need be no worker yet.
+        """
+        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
+        self._lost = ""
+        up: Deferred[None] = Deferred()
+        self._up = up
+        self._link = ClusterLink(self._reactor, self._address, self._timeout, self)
+        self._link.start()
+        return up
+
+    def close(self) -> Deferred[None]:
+        """
+        Fail what waits and runs, and let go of the cluster.
+        """
+        self._reactor.removeSystemEventTrigger(self._trigger)
+        sentence = f"the pool {self.description} was stopped"
+        assert self._link is not None
+        closed = self._link.stop()
+        self._threads = 0
+        for job in self._jobs.values():
+            if job.worker and job.deferred is not None:
+                self._log_abandoned(job.name, "is in a pool that was stopped", job.worker)
+        self._fail_all(PoolStopped, sentence)
+        self._tell_if_up(PoolStopped(f"{sentence} while it started"))
+        return closed
+
+    def link_up(self) -> None:
+        """
+        Called when the scheduler is there.
+        """
+        self._tell_if_up(None)
+
+    def link_down(self, why: str) -> None:
+        """
+        Called when there is no scheduler, or none any more.
+        """
+        self._threads = 0
+        if self._up is not None:
+            self._lost = f"there is no Dask scheduler at {self._address}: {why}"
+            self._fail_all(PoolStopped, self._lost)
+            self._tell_if_up(PoolStopped(self._lost))
+            return
+        self._lost = f"the Dask scheduler at {self._address} was lost: {why}"
+        log.error("{pool}: {lost}", pool=self, lost=self._lost)
+        self._failed += len(self._jobs)
+        self._fail_all(ConnectionLost, f"{self._lost}; it may have run, and is not run again")
+
+    def cluster_has(self, threads: int) -> None:
+        """
+        Called with the number of threads that the cluster's workers have.
+        """
+        self._threads = threads
+
+    def _tell_if_up(self, problem: Exception | None) -> None:
+        up, self._up = self._up, None
+        if up is None:
+            return
+        if problem is None:
+            up.callback(None)
+        else:
+            up.errback(problem)
+
+    def _fail_all(self, kind: Callable[[str], Exception], sentence: str) -> None:
+        jobs, self._jobs = self._jobs, {}
+        for job in jobs.values():
+            self._tell(job, Failure(kind(f"{job.name}: {sentence}")))
+
+    # -- jobs
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Deferred[Any]:
+        """
+        Run a call in the cluster; see `txremote.interfaces.IPool`.
+
+        The function goes by reference where it can be imported, else by value,
+        and so do the arguments, as they are now. Besides what the interface says
+        it can fail with `ConnectionLost`: the scheduler is gone, and with it
+        every job.
+        """
+        if not self.running or self._link is None:
+            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
+        if self._lost:
+            return fail(PoolStopped(f"{self._lost}; stop() and start() it to connect anew"))
+        if len(self._jobs) >= self._most:
+            return fail(
+                PoolFull(
+                    f"{self._most} jobs are under way in the pool {self.description} already "
+                    "(option queue=)"
+                )
+            )
+        called = name_of(function)
+        name = name or called
+        try:
+            payload, references = dump_job(function, tuple(args), dict(kwargs or {}), name, "")
+        except NotPicklable as problem:
+            return fail(problem)
+        if references:
+            return fail(NotPicklable(_NO_PEER.format(name)))
+        key = f"{called}-{uuid4().hex}"  # Dask groups by what stands before the number
+        deferred: Deferred[Any] = Deferred(partial(self._cancelled, key))
+        self._jobs[key] = _Job(name, timeout, deferred)
+        self._link.submit(key, payload)
+        return deferred
+
+    def statistics(self) -> PoolStatistics:
+        """
+        Return the pool's figures; see `txremote.interfaces.IPool`.
+
+        Its workers are the threads of the cluster's, which others may use too.
+        """
+        running = [job for job in self._jobs.values() if job.worker]
+        return PoolStatistics(
+            workers=self._threads,
+            busy=len(running),
+            queued=len(self._jobs) - len(running),
+            done=self._done,
+            failed=self._failed,
+            abandoned=sum(job.deferred is None for job in running),
+        )
+
+    def job_started(self, key: str, worker: str) -> None:
+        """
+        Called when a job begins.
+        """
+        job = self._jobs.get(key)
+        if job is None:
+            self._log_abandoned(key, "was cancelled as it began", worker)
+            return
+        job.worker = worker
+        if job.timeout is not None:
+            job.timer = self._reactor.callLater(max(0.0, job.timeout), self._expire, job)
+
+    def job_ended(self, key: str, outcome: Outcome) -> None:
+        """
+        Called when a job has come back.
+        """
+        if key in self._jobs:
+            job = self._jobs.pop(key)
+            self._count_and_tell(job, _result(job.name, *outcome))
+
+    def job_lost(self, key: str, why: str) -> None:
+        """
+        Called when a job will not come back.
+        """
+        if key in self._jobs:
+            job = self._jobs.pop(key)
+            sentence = f"{job.name}: {why}; it is not run again"
+            self._count_and_tell(job, Failure(WorkerDied(sentence)))
+
+    def _count_and_tell(self, job: _Job, result: Any) -> None:
+        how = ""
+        if issubclass(type(result), Failure):
+            self._failed += 1
+            how = f" with {result.getErrorMessage()}"
+        else:
+            self._done += 1
+        if job.deferred is None:
+            log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
+        self._tell(job, result)
+
+    def _tell(self, job: _Job, result: Any) -> None:
+        deferred, job.deferred = job.deferred, None
+        self._stop_timer(job)
+        if deferred is None:
+            return
+        try:
+            deferred.callback(result)
+        except Exception:  # a result whose __class__ lies: Deferreds look at that
+            if deferred.called:
+                raise
+            deferred.errback(Failure())
+
+    def _stop_timer(self, job: _Job) -> None:
+        timer, job.timer = job.timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _cancelled(self, key: str, _deferred: Deferred[Any]) -> None:
+        job = self._jobs[key]
+        job.deferred = None
+        self._stop_timer(job)
+        if job.worker:
+            self._log_abandoned(job.name, "was cancelled", job.worker)
+        else:
+            del self._jobs[key]
+            assert self._link is not None
+            self._link.cancel(key)
+
+    def _expire(self, job: _Job) -> None:
+        why = f"took longer than {job.timeout:g} s"
+        self._log_abandoned(job.name, why, job.worker)
+        self._tell(job, Failure(JobTimeout(f"the job {job.name} {why}")))
+
+    def _log_abandoned(self, job: str, why: str, worker: str) -> None:
+        log.warn(
+            "the job {job} {why}, and a thread of a Dask worker cannot be stopped: it goes on in "
+            "{worker} until it ends",
+            job=job,
+            why=why,
+            worker=worker,
+        )
+
+
+def _result(name: str, kind: str, *about: Any) -> Any:
+    """
+    Return what a job has given, or the Failure of what it raised.
+
+    Args:
+        name: The job's.
+        kind: The first part of its outcome.
+        *about: The others.
+    """
+    if kind == DONE:
+        try:
+            return load_result(about[0], (), name)
+        except NotPicklable as problem:
+            return Failure(problem)
+    if kind == RAISED:
+        return load_error(*about)
+    if kind == NOT_MADE:
+        error = NotPicklable(f"the job {name} cannot be made in the worker {about[0]}")
+        return with_remote_traceback(error, about[1])
+    if kind == NOT_SENT:
+        error = NotPicklable(f"the result of the job {name} cannot be sent back: {about[0]}")
+        return with_remote_traceback(error, about[1])
+    return Failure(WorkerDied(f"{name} was not run, for {about[0]}"))
+
+
+def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:
+    """
+    Make a pool of a description (`txremote.interfaces.IPoolKind.parse`), such as
+    ``dask:tcp://host:8786:timeout=5:queue=1000``.
+
+    Raises:
+        ValueError: it makes no sense, or Dask is not installed.
+    """
+    told = Description(DaskPool.kind, words, options, word="address", names=("queue", "timeout"))
+    if not words:
+        raise ValueError(f"{str(told)!r} says no scheduler: dask:tcp://HOST:8786")
+    queue = told.number("queue", 1)
+    timeout = told.number("timeout", 1)
+    try:
+        return DaskPool(
+            reactor,
+            words[0],
+            queue=DEFAULT_QUEUE if queue is None else queue,
+            timeout=TIMEOUT if timeout is None else timeout,
+            description=str(told),
+        )
+    except ImportError as problem:
+        raise ValueError(str(problem)) from problem

@@ -1,0 +1,163 @@
+"""
+What a pool sends to a Dask cluster: its part of the scheduler, and of each job.
+
+Dask takes any task for pure. It runs one again when the worker that had it is
+lost, up to `allowed-failures` times, and when a result was lost before somebody
+fetched it. A job is not pure, so it is *claimed* before it begins: its worker
+asks the scheduler, which knows of every claim there ever was, and waits for the
+answer. There is one claim for a job. What Dask starts a second time is refused,
+and so is what was cancelled, however late that comes. That costs a job one round
+trip between worker and scheduler, and is also how the pool hears that it began.
+
+Both parts go by value, as cloudpickle takes a function or a class that stands in
+a function: so the cluster needs nothing of txremote, and these must use nothing
+of it either. The names of the operations have a number in them, which is to
+change when what they do changes, for a scheduler serves pools of any version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+#: The plugin's name in the scheduler.
+PLUGIN = "txremote-1"
+
+#: The topic under which the plugin sends a pool what has happened:
+#: ``("threads", how many)``, ``("started", key, worker)``, ``("lost", key, worker)``.
+TOPIC = PLUGIN
+
+#: The plugin's operations. `WATCH` has no answer as long as both sides are there.
+WATCH, CLAIM = "txremote_1_watch", "txremote_1_claim"
+
+#: How a job that came back has fared: the first part of its outcome.
+DONE, RAISED, NOT_MADE, NOT_SENT, REFUSED = "done", "raised", "not made", "not sent", "refused"
+
+Outcome = tuple[Any, ...]
+
+
+def job_registry() -> Any:
+    """
+    Return the scheduler's part: a `distributed.SchedulerPlugin`.
+    """
+    from distributed import SchedulerPlugin
+
+    plugin, topic = PLUGIN, TOPIC
+    watch_operation, claim_operation = WATCH, CLAIM
+
+    class JobRegistry(SchedulerPlugin):
+        name = plugin
+        idempotent = True
+
+        async def start(self, scheduler: Any) -> None:
+            self.scheduler = scheduler
+            self.claims: dict[str, tuple[str, str]] = {}  # of a job: its client, its worker
+            self.pools: dict[str, Any] = {}  # of a client: what ends its watch
+            scheduler.handlers[watch_operation] = self.watch
+            scheduler.handlers[claim_operation] = self.claim
+
+        async def watch(self, client: str) -> None:
+            import asyncio
+
+            self.pools[client] = asyncio.Event()
+            self.tell(client, "threads", self.scheduler.total_nthreads)
+            await self.pools[client].wait()
+
+        def claim(self, key: str, worker: str) -> str:
+            """Return why the job may not begin, or nothing."""
+            if key in self.claims:
+                return f"it has begun before, in the worker {self.claims[key][1]}"
+            task = self.scheduler.tasks.get(key)
+            if task is None or not task.who_wants:
+                return "it was cancelled"
+            if task.processing_on is None or task.processing_on.address != worker:
+                return "another worker has it"  # this one was taken for dead
+            client = next(iter(task.who_wants)).client_key
+            self.claims[key] = (client, worker)
+            self.tell(client, "started", key, worker)
+            return ""
+
+        def tell(self, client: str, *what: Any) -> None:
+            self.scheduler.client_send(client, {"op": "event", "topic": topic, "event": (0, what)})
+
+        def add_worker(self, scheduler: Any, worker: str) -> None:
+            for client in self.pools:
+                self.tell(client, "threads", scheduler.total_nthreads)
+
+        def remove_worker(self, scheduler: Any, worker: str, **_kwargs: Any) -> None:
+            self.add_worker(scheduler, worker)
+            for key, (client, where) in self.claims.items():
+                task = scheduler.tasks.get(key)
+                # a result may have been copied to another worker before
+                if where == worker and (task is None or task.state not in ("memory", "erred")):
+                    self.tell(client, "lost", key, worker)
+
+        def remove_client(self, scheduler: Any, client: str) -> None:
+            if client in self.pools:
+                self.pools.pop(client).set()
+
+        def transition(self, key: Any, start: Any, finish: Any, *_args: Any, **_kw: Any) -> None:
+            if finish == "forgotten":
+                self.claims.pop(key, None)
+
+    return JobRegistry()
+
+
+def job_runner() -> Callable[[bytes], Outcome]:
+    """
+    Return the worker's part: what runs a job, in one of its threads.
+
+    It takes the pickled call, as `txremote.work.pickling.dump_job` makes it, and
+    returns an outcome: `DONE` and the pickled result; `RAISED` and the arguments
+    of `txremote.work.pickling.load_error`; `NOT_MADE` or `NOT_SENT`, a sentence
+    and a traceback; `REFUSED` and a sentence.
+    """
+    operation, done, raised, not_made = CLAIM, DONE, RAISED, NOT_MADE
+    not_sent, refused = NOT_SENT, REFUSED
+
+    def run(payload: bytes) -> Outcome:
+        import asyncio
+        import pickle
+        import traceback
+
+        from distributed import get_worker
+        from distributed.protocol import pickle as dask_pickle
+
+        dumps: Any = dask_pickle.dumps  # cloudpickle, where it is needed
+
+        def text(error: BaseException) -> str:
+            told = error.__traceback__ and error.__traceback__.tb_next  # without this function
+            return "".join(traceback.format_exception(type(error), error, told))
+
+        def sentence(error: BaseException) -> str:
+            return f"{type(error).__name__}: {error}"
+
+        worker: Any = get_worker()
+        asking = getattr(worker.scheduler, operation)
+        asked = asking(key=worker.get_current_task(), worker=worker.address)
+        why_not = asyncio.run_coroutine_threadsafe(asked, worker.loop.asyncio_loop).result()
+        if why_not:
+            return refused, why_not
+        try:
+            function, args, kwargs = pickle.loads(payload)
+        except Exception as error:
+            return not_made, f"{worker.address}: {sentence(error)}", text(error)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:  # sys.exit() in a job is no end of its worker
+            kind, names = type(error), (str(error),)
+            if not isinstance(error, Exception):
+                kind, names = RuntimeError, (f"the job raised {error!r}",)
+            travelled = ((kind.__module__, kind.__qualname__), names, (), "")
+            try:
+                pickled = dumps(error)
+                pickle.loads(pickled)  # many an exception cannot be made of its args alone
+            except Exception:
+                return raised, None, travelled, text(error)
+            return raised, pickled, travelled, text(error)
+        try:
+            return done, dumps(result)
+        except Exception as error:
+            return not_sent, f"a {type(result).__name__}: {sentence(error)}", text(error)
+
+    return run

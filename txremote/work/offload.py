@@ -1,0 +1,221 @@
+"""
+`offloaded`: a service's method whose body runs in a pool.
+
+For whoever calls it, a peer or the program, it is a method that gives a Deferred.
+Cancelling that cancels the job, and so does a remote client that cancels its
+call.
+
+To a process pool the body goes by name: the child imports the module, finds what
+stands there in the function's place, and takes the function out of it. ``self``
+goes by value like any argument. What the method changes in it is changed there,
+and what it holds must be something that can be pickled: a connection cannot.
+
+A threaded service's methods are called in worker threads. There the call is
+handed to the reactor, and the Deferred, which fires in the reactor's thread, is
+what the lane waits for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial, wraps
+from importlib import import_module
+from typing import Any, overload
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from txremote.errors import NotPicklable
+from txremote.refs.asyncresult import may_call_here
+from txremote.work.choice import choose
+from txremote.work.netrefs import plain
+from txremote.work.pickling import dump_job
+from txremote.work.pool import name_of
+from txremote.work.run import name_unhandled
+
+Function = Callable[..., Any]
+
+#: What a decorated function is found by in another process: the mark that
+#: `offloaded` leaves. It is the function itself, and is passed on by any decorator
+#: above that uses `functools.wraps`.
+OFFLOADED_MARK = "__offloaded__"
+
+
+@overload
+def offloaded(function: Function, /) -> Function: ...
+@overload
+def offloaded(
+    *, pool: Any = None, timeout: float | None = None
+) -> Callable[[Function], Function]: ...
+
+
+def offloaded(function: Any = None, /, *, pool: Any = None, timeout: float | None = None) -> Any:
+    """
+    Have the body of a method, or of a function, run in a pool.
+
+    Written ``@offloaded``, above or below ``@exposed``, or with arguments:
+    ``@offloaded(pool="processes:2", timeout=60)``. A call gives a Deferred.
+
+    Args:
+        function: What is decorated.
+        pool: An `IPool` or a description; None for the one that `run_async` would
+            take.
+        timeout: Seconds that the body may take, once it has begun.
+
+    Raises:
+        TypeError: it is no function, or one that gives a coroutine or a generator.
+    """
+    if function is None:
+        return partial(_offload, pool=pool, timeout=timeout)
+    return _offload(function, pool, timeout)
+
+
+def _offload(function: Any, pool: Any, timeout: float | None) -> Any:
+    if isinstance(function, (staticmethod, classmethod)):
+        inner = type(function)(_offload(function.__func__, pool, timeout))
+        vars(inner).update(vars(function))  # it may have the mark of @exposed
+        return inner
+    if not inspect.isfunction(function):
+        raise TypeError(f"@offloaded is for methods and functions, not {function!r}")
+    if any(kind(function) for kind in _PROMISING):
+        raise TypeError(
+            f"{function.__qualname__} gives a coroutine or a generator, and those stay where they "
+            "are made: @offloaded is for what gives its result"
+        )
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Deferred[Any]:
+        from twisted.internet import reactor
+
+        body = _Body(function, args, kwargs)
+        if may_call_here(reactor):
+            return body.start(reactor, pool, timeout)
+        return body.start_from_thread(reactor, pool, timeout)
+
+    setattr(call, OFFLOADED_MARK, function)
+    return call
+
+
+_PROMISING = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+
+
+class _Body:
+    """
+    One call of an offloaded function.
+    """
+
+    def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._name = name_of(function)
+        self._context = copy_context()  # for current_call()
+
+    def start(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
+        """
+        Submit it. In the reactor's thread.
+        """
+        deferred: Deferred[Any]
+        try:
+            chosen = choose(reactor, pool)
+            if chosen.by_value:
+                function, args = _by_name(self._function), self._args
+            else:
+                function, args = self._context.run, (self._function, *self._args)
+            deferred = chosen.submit(function, args, self._kwargs, timeout, self._name)
+        except Exception:  # a description that makes no sense, say
+            deferred = fail(Failure())
+        deferred.addErrback(self._explain)
+        name_unhandled(deferred, self._name)
+        return deferred
+
+    def start_from_thread(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
+        """
+        Submit it from another thread. The Deferred belongs to the reactor's.
+        """
+        self._args = plain(self._args)
+        self._kwargs = {name: plain(value) for name, value in self._kwargs.items()}
+        started: list[Deferred[Any]] = []
+
+        def cancel(_outcome: Deferred[Any]) -> None:
+            for job in started:
+                job.cancel()
+
+        outcome: Deferred[Any] = Deferred(cancel)
+
+        def start() -> None:
+            if not outcome.called:
+                started.append(self.start(reactor, pool, timeout))
+                started[0].addBoth(ended)
+
+        def ended(result: Any) -> None:
+            if not outcome.called:
+                outcome.callback(result)
+
+        name_unhandled(outcome, self._name)
+        reactor.callFromThread(start)
+        return outcome
+
+    def _explain(self, failure: Failure) -> Failure:
+        """
+        Say it, where it is ``self`` that cannot go to another process.
+        """
+        if failure.check(NotPicklable) and self._args:
+            owner = self._args[0]
+            if hasattr(type(owner), self._function.__name__):
+                try:
+                    dump_job(type, (owner,), {}, self._name)
+                except NotPicklable as problem:
+                    error = NotPicklable(
+                        f"{self._name} is offloaded, so its self goes to another process, by "
+                        f"value, and cannot: {problem.__cause__}. Leave out what cannot be sent "
+                        "with a __getstate__, make it a staticmethod, or say "
+                        '@offloaded(pool="threads")'
+                    )
+                    error.__cause__ = problem.__cause__
+                    return Failure(error)
+        return failure
+
+
+class _ByName:
+    """
+    An offloaded function as it travels: the name of what stands in its place.
+    """
+
+    def __init__(self, module: str, qualname: str) -> None:
+        self.module = module
+        self.qualname = qualname
+
+    def find(self) -> Function:
+        """
+        Import it.
+        """
+        found: Any = import_module(self.module)
+        for name in self.qualname.split("."):
+            found = getattr(found, name)
+        function: Function = getattr(found, OFFLOADED_MARK)
+        return function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.find()(*args, **kwargs)
+
+
+def _by_name(function: Function) -> Function:
+    """
+    Return what goes to another process for a function: it would itself be pickled
+    by value, with whatever it makes use of, as its name means something else.
+    """
+    named = _ByName(function.__module__, function.__qualname__)
+    if function.__module__ != "__main__":  # which is something else in another process
+        try:
+            if named.find() is function:
+                return named
+        except (ImportError, AttributeError):  # defined within a function
+            pass
+    return function

@@ -1,0 +1,96 @@
+"""
+`OutputRing`: the last lines that a task has put out, and how many went before.
+
+Lines are numbered from 0 as they come, and keep their numbers, so a reader that
+has seen those below n asks for ``lines(n)`` and gets what is new, however many
+have fallen out meanwhile. What is kept has two bounds, lines and bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+
+def size_of(text: str) -> int:
+    """
+    Return how many bytes a text has in UTF-8.
+    """
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+class OutputRing:
+    """
+    A bounded list of lines that drops the oldest. For one thread.
+
+    Args:
+        max_lines: How many lines are kept.
+        max_bytes: How many bytes they may have together, in UTF-8. A line that
+            has more alone is cut.
+
+    Attributes:
+        dropped: How many lines have fallen out.
+        dropped_bytes: How many bytes, those of cut lines included.
+        size: How many bytes are kept.
+    """
+
+    def __init__(self, max_lines: int, max_bytes: int) -> None:
+        if max_lines < 1 or max_bytes < 1:
+            raise ValueError("a task keeps at least one line and one byte of its output")
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
+        self._lines: deque[tuple[str, int]] = deque()
+        self.dropped = 0
+        self.dropped_bytes = 0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def first(self) -> int:
+        """
+        The number of the oldest line that is kept.
+        """
+        return self.dropped
+
+    @property
+    def next(self) -> int:
+        """
+        The number that the next line will have: how many there have been.
+        """
+        return self.dropped + len(self._lines)
+
+    def append(self, text: str) -> None:
+        """
+        Add a line. It may have line ends in it, and stays one.
+        """
+        size = size_of(text)
+        if size > self._max_bytes:
+            text = text.encode("utf-8", "replace")[: self._max_bytes].decode("utf-8", "ignore")
+            self.dropped_bytes += size
+            size = size_of(text)
+            self.dropped_bytes -= size
+        lines = self._lines
+        lines.append((text, size))
+        self.size += size
+        while self.size > self._max_bytes or len(lines) > self._max_lines:
+            gone = lines.popleft()[1]
+            self.size -= gone
+            self.dropped += 1
+            self.dropped_bytes += gone
+
+    def lines(self, since: int = 0) -> list[str]:
+        """
+        Return the lines that are kept, from a number on.
+        """
+        wanted = max(0, min(self.next - since, len(self._lines)))
+        found = [text for text, _size in islice(reversed(self._lines), wanted)]
+        found.reverse()
+        return found
+
+    def text(self) -> str:
+        """
+        Return what is kept as one text.
+        """
+        return "\n".join(self.lines())

@@ -1,0 +1,81 @@
+"""
+Which pools run: the one piece of state here that belongs to the whole process.
+
+It is there for the reason that the reactor is: `run_async` in one module of a
+program makes use of the pool that another one has started, or that ``twistd``
+has, and nobody passes it along. A pool enters itself when it starts and leaves
+when it stops. For the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+
+class RunningPools:
+    """
+    The pools of a process, in the order in which they were started.
+
+    Attributes:
+        default: The pool to be used where none is named, if it runs.
+        made: Those that were made because somebody named them, by the reactor
+            and the name. They stay here when they have stopped.
+    """
+
+    def __init__(self) -> None:
+        self.default: Any = None
+        self.made: dict[tuple[Hashable, str], Any] = {}
+        self._pools: list[Any] = []
+
+    def add(self, pool: Any) -> None:
+        """
+        Enter a pool that starts.
+        """
+        self._pools.append(pool)
+
+    def discard(self, pool: Any) -> None:
+        """
+        Take one out that stops.
+        """
+        if pool in self._pools:
+            self._pools.remove(pool)
+
+    def described(self, description: str) -> Any:
+        """
+        Return the pool of a description that was started last, or None.
+        """
+        for pool in reversed(self._pools):
+            if pool.description == description:
+                return pool
+        return None
+
+    def preferred(self, by_value: bool = False) -> Any:
+        """
+        Return the pool for a job that names none: the default one, or the process
+        pool that was started last, or None.
+
+        Args:
+            by_value: Whether only one will do whose jobs run elsewhere.
+        """
+        default = self.default
+        if default is not None and default.running and (default.by_value or not by_value):
+            return default
+        for pool in reversed(self._pools):
+            if pool.kind == "processes":
+                return pool
+        return None
+
+
+#: The pools of this process.
+running_pools = RunningPools()
+
+
+def set_default_pool(pool: Any) -> None:
+    """
+    Have `run_async` use a pool where none is named, for as long as it runs.
+
+    Args:
+        pool: An `IPool`, which may be started later; None takes it back.
+    """
+    running_pools.default = pool

@@ -1,0 +1,92 @@
+"""
+Jobs that are given as source: what `run_async` makes of a string.
+
+The source is compiled once, as an expression if it is one, else as statements,
+and run once, in one namespace: the variables that were given, and ``_return``.
+What that was called with is the result (Evennia's ``run_async``; there, a source
+whose expression failed was run a second time, as statements).
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections import OrderedDict
+from textwrap import dedent
+from types import CodeType
+from typing import Any
+
+#: The one name in the source's namespace that is not the caller's.
+RETURN = "_return"
+
+# Of so many sources the lines are kept, for tracebacks.
+_MOST_KEPT = 50
+_kept: OrderedDict[str, None] = OrderedDict()
+
+
+def prepared(source: str) -> str:
+    """
+    Return a source without what indents all of it.
+
+    Raises:
+        SyntaxError: it is no Python.
+        ValueError: it has a null character in it.
+    """
+    text = dedent(source).strip("\n")
+    _compile(text, "<run_async>")
+    return text
+
+
+def title_of(source: str) -> str:
+    """
+    Return what a source is called in the log: its first line.
+    """
+    lines = [line for line in map(str.strip, source.splitlines()) if line]
+    first = lines[0] if lines else ""
+    short = first if len(first) <= 40 else f"{first[:37]}..."
+    return f"the source {short!r}" if len(lines) < 2 else f"the source {short!r} ..."
+
+
+def _compile(source: str, filename: str) -> CodeType:
+    try:
+        return compile(source, filename, "eval", dont_inherit=True)
+    except SyntaxError:
+        pass  # its error would be the other one's context
+    return compile(source, filename, "exec", dont_inherit=True)
+
+
+def run_source(source: str, /, **variables: Any) -> Any:
+    """
+    Run a source that has been `prepared`: what the job in the pool is.
+
+    Args:
+        source: The source.
+        **variables: What it finds by name.
+
+    Returns:
+        With no ``_return``: the value of the expression, or None. With one value
+        returned, that; with more, a list of them.
+    """
+    returned: list[Any] = []
+
+    def _return(*values: Any) -> None:
+        returned.extend(values)
+
+    filename = _remember(source)
+    code = _compile(source, filename)
+    value = eval(code, {"__name__": "__run_async__", **variables, RETURN: _return})
+    if not returned:
+        return value
+    return returned[0] if len(returned) == 1 else returned
+
+
+def _remember(source: str) -> str:
+    """
+    Have tracebacks find a source's lines, and return the name of its file.
+    """
+    filename = f"<run_async {hash(source) & 0xFFFFFFFF:08x}>"
+    _kept[filename] = None
+    _kept.move_to_end(filename)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    while len(_kept) > _MOST_KEPT:
+        linecache.cache.pop(_kept.popitem(last=False)[0], None)
+    return filename

@@ -1,0 +1,188 @@
+"""
+Pools by name: ``threads:8``, ``processes:min=2:max=8``, ``dask:tcp://host:8786``.
+
+A description is a kind and, behind colons, words and ``name=value`` options, as
+those of Twisted's endpoints are. A backslash takes a colon, an equals sign or a
+backslash as it is; the address in a URL needs none.
+
+Kinds are plugins (`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``,
+so another package can bring its own. Ours are there as a prefix and a name that
+is imported when a pool of that kind is made: not everybody has dask.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.plugin import IPlugin, getPlugins
+from twisted.python.reflect import namedAny
+from zope.interface import implementer
+
+from txremote.interfaces import IPool, IPoolKind
+
+# The parts of a description. A URL's host and port are one part with its scheme;
+# [...] is an IPv6 address.
+_PART = re.compile(r"(?:[a-zA-Z][\w+.-]*://(?:\[[^\]]*\]|[^:\\])*(?::\d+)?|\\.|[^:\\])*", re.DOTALL)
+_NAME = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_SPECIAL = re.compile(r"[\\:=/]")
+_ESCAPED = r"\\\g<0>"
+
+
+@implementer(IPlugin, IPoolKind)
+class PoolKind:
+    """
+    A kind of pool that is imported when it is needed: what a plugin is.
+
+    Args:
+        prefix: What its descriptions begin with.
+        parse_name: The dotted name of what `IPoolKind.parse` is.
+    """
+
+    def __init__(self, prefix: str, parse_name: str) -> None:
+        self.prefix = prefix
+        self._parse_name = parse_name
+
+    def parse(self, reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Any:
+        """
+        Make a pool; see `txremote.interfaces.IPoolKind`.
+        """
+        return namedAny(self._parse_name)(reactor, words, options)
+
+
+def split(spec: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
+    """
+    Return the parts of a description: its prefix, its words, its options.
+
+    Raises:
+        ValueError: an option is given twice, or a backslash escapes nothing.
+    """
+    parts = []
+    position = 0
+    while True:
+        found = _PART.match(spec, position)
+        assert found is not None  # it matches what is empty, too
+        parts.append(found[0])
+        position = found.end()
+        if position == len(spec):
+            break
+        if spec[position] == "\\":
+            raise ValueError(f"the backslash at the end of {spec!r} escapes nothing")
+        position += 1
+    words = []
+    options: dict[str, str] = {}
+    for part in parts[1:]:
+        option = _NAME.match(part)
+        if option is None:
+            words.append(_ESCAPE.sub(r"\1", part))
+        elif option[1] in options:
+            raise ValueError(f"{option[1]}= is given twice in {spec!r}")
+        else:
+            options[option[1]] = _ESCAPE.sub(r"\1", option[2])
+    return parts[0], tuple(words), options
+
+
+def pool_from_string(spec: str, reactor: Any = None) -> IPool:
+    """
+    Make a pool of its description.
+
+    Args:
+        spec: Such as ``"threads:8"``; see the documents for the kinds there are.
+        reactor: The reactor; None for the program's.
+
+    Returns:
+        An `IPool` that has not been started.
+
+    Raises:
+        ValueError: the description makes no sense; a sentence that says why.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    prefix, words, options = split(spec)
+    kinds: dict[str, Any] = {kind.prefix: kind for kind in getPlugins(IPoolKind)}
+    if prefix not in kinds:
+        raise ValueError(
+            f"{prefix!r} in {spec!r} is no kind of pool: there are {', '.join(sorted(kinds))}"
+        )
+    pool: IPool = kinds[prefix].parse(reactor, words, options)
+    return pool
+
+
+def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:
+    """
+    Write a description: the reverse of `split`. With backslashes only if it has to.
+    """
+    parts = prefix, tuple(words), dict(options)
+    plain = ":".join([prefix, *words, *(f"{name}={value}" for name, value in options.items())])
+    try:
+        if split(plain) == parts:
+            return plain
+    except ValueError:  # a backslash at its end
+        pass
+    values = (f"{name}={_SPECIAL.sub(_ESCAPED, value)}" for name, value in options.items())
+    return ":".join([prefix, *(_SPECIAL.sub(_ESCAPED, word) for word in words), *values])
+
+
+class Description:
+    """
+    The words and options of a description, for the kind that reads them.
+
+    Its str is the description.
+
+    Args:
+        prefix: The kind.
+        words: What has no name: one word at most.
+        options: What has a name.
+        word: What the word means.
+        names: The options there are.
+
+    Raises:
+        ValueError: there is an option that the kind does not have, or a second
+            word.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        words: Sequence[str],
+        options: Mapping[str, str],
+        *,
+        word: str,
+        names: Sequence[str],
+    ) -> None:
+        self._text = join(prefix, words, options)
+        self._prefix = prefix
+        has = f"a pool of {prefix} is {prefix}:{word.upper()}, with " + ", ".join(
+            f"{name}=" for name in names
+        )
+        for name in options:
+            if name not in names:
+                raise ValueError(f"{self._text!r} has an option {name}= that means nothing: {has}")
+        if len(words) > 1:
+            raise ValueError(f"{self._text!r} has a word too many, {words[1]!r}: {has}")
+        self._given = {**({word: words[0]} if words else {}), **options}
+
+    def __str__(self) -> str:
+        return self._text
+
+    def number(self, name: str, least: int) -> int | None:
+        """
+        Return a whole number, or None where it is not given.
+
+        Args:
+            name: The option, or what the word means.
+            least: The smallest that makes sense.
+
+        Raises:
+            ValueError: it is no number, or a smaller one.
+        """
+        text = self._given.get(name)
+        if text is None:
+            return None
+        if text.isascii() and text.isdigit() and int(text) >= least:
+            return int(text)
+        raise ValueError(
+            f"{text!r} in {self._text!r} is no {name}: it is a whole number, {least} or more"
+        )

@@ -1,0 +1,453 @@
+"""
+A pool of threads: the reactor's own, or so many that nobody else uses.
+
+It does what `twisted.internet.threads.deferToThreadPool` does, with a queue of
+its own in front of Twisted's. So a job that waits can be taken back, the queue
+has an end, and many short jobs cost one errand through Twisted's pool. Such an
+errand runs jobs from the queue until there are none. In the reactor's pool it
+goes back to the end of the line from time to time, since others wait there too:
+the resolver, say. Results are brought into the reactor together.
+
+What cannot be done is stopping a thread. A job that is cancelled or times out
+while it runs is *abandoned*: its Deferred fails at once, and it goes on.
+
+Arguments that are references of other peers arrive as blocking netrefs, as those
+of a `txremote.threaded` method do: an argument that is one, or a tuple with one
+in it. The same holds for `live`, which is nothing but its object here.
+
+Jobs are submitted, cancelled and counted in the reactor's thread. A worker
+thread only takes a job out of the queue, which is atomic, and puts it, when it
+has run, into the list of those that have ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python import context
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool as TwistedThreadPool
+from zope.interface import implementer
+
+from txremote.errors import JobTimeout, PoolFull, PoolStopped
+from txremote.interfaces import IPool
+from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
+from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
+from txremote.work.spec import Description
+
+#: Seconds after which an errand lets others have the reactor's thread.
+SLICE = 0.01
+
+#: Seconds that `ThreadPool.stop` waits for jobs that run.
+GRACE = 3.0
+
+# Results that are brought into the reactor in one of its turns.
+_MOST_AT_ONCE = 200
+
+_WAITS, _RUNS, _HAS_RUN = range(3)
+
+
+class _Job:
+    """
+    A job, from `ThreadPool.submit` until its thread is free again.
+
+    Attributes:
+        state: Whether it waits, runs or has run: set by the thread.
+        deferred: Who waits for it, or None if it was told already.
+        abandoned: Whether its thread could not be stopped.
+        result: What it gave, or the Failure of what it raised.
+        was_last: Whether the errand that ran it has ended with it.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "args",
+        "context",
+        "deferred",
+        "function",
+        "kwargs",
+        "name",
+        "pool",
+        "result",
+        "state",
+        "timeout",
+        "timer",
+        "was_last",
+    )
+
+    def __init__(
+        self,
+        pool: ThreadPool,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str | None,
+    ) -> None:
+        self.pool = pool
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.timeout = timeout
+        self.name = name
+        self.context = context.theContextTracker.currentContext().contexts[-1]
+        self.state = _WAITS
+        self.abandoned = self.was_last = False
+        self.timer: Any = None
+        self.result: Any = None
+        self.deferred: Deferred[Any] | None = Deferred(self.cancel)
+
+    def __str__(self) -> str:
+        return self.name or name_of(self.function)
+
+    def cancel(self, deferred: Deferred[Any]) -> None:
+        """
+        Take it out of the queue, or leave it alone: the canceller.
+        """
+        self.pool._cancel(self)
+
+    def make_blocking(self) -> None:
+        """
+        See to it that it has netrefs for references.
+        """
+        values = (self.function, *self.args, *self.kwargs.values())
+        if any(type(value) in MAY_BE_REMOTE for value in values):
+            self.name = str(self)
+            self.args = (self.function, self.args, self.kwargs)
+            self.function = call_blocking
+            self.kwargs = {}
+
+    def run(self) -> None:
+        """
+        Run it, in a worker thread, and keep its result.
+        """
+        # The Failure has this frame, so nothing of the result is to stay in it.
+        try:
+            if self.context is context.defaultContextDict:
+                result = self.function(*self.args, **self.kwargs)
+            else:
+                result = context.call(self.context, self.function, *self.args, **self.kwargs)
+            self.result = result if type(result) in IS_PLAIN else plain_result(result)
+        except BaseException:  # whatever it is, it is the job's outcome
+            self.result = Failure()
+
+
+@implementer(IPool)
+class ThreadPool(PoolService):
+    """
+    Threads (an `IPool`).
+
+    Args:
+        reactor: Whose thread jobs are submitted in.
+        size: How many threads; None for the reactor's own pool.
+        queue: How many jobs may wait.
+        description: As `pool_from_string` takes it; made up if None.
+    """
+
+    kind = "threads"
+    by_value = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        size: int | None = None,
+        queue: int = DEFAULT_QUEUE,
+        description: str | None = None,
+    ) -> None:
+        if description is None:
+            description = self.kind if size is None else f"{self.kind}:{size}"
+        super().__init__(description)
+        self._reactor = reactor
+        self._size = size
+        self._most_waiting = queue
+        self._jobs: set[_Job] = set()
+        self._waiting: OrderedDict[_Job, None] = OrderedDict()
+        self._ended: deque[_Job | None] = deque()  # None: an errand that ran none
+        self._woken = False
+        self._errands = 0
+        self._done = self._failed = 0
+        self._idle: Deferred[None] | None = None
+        self._threads: Any = None
+
+    def open(self) -> None:
+        """
+        Make the threads ready.
+        """
+        if self._size is None:
+            self._threads = self._reactor.getThreadPool()
+        else:
+            self._threads = _DaemonThreads(0, self._size, self.description)
+            self._threads.start()
+
+    # -- in the reactor's thread
+
+    def submit(
+        self,
+        function: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Deferred[Any]:
+        """
+        Run a callable in a thread; see `txremote.interfaces.IPool`.
+        """
+        if not self.running:
+            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
+        waiting = self._waiting
+        if len(waiting) >= self._most_waiting and (
+            len(self._jobs) >= self._most_waiting + self._threads.max
+        ):
+            return fail(self._full())
+        job = _Job(self, function, args, kwargs or {}, timeout, name)
+        deferred = job.deferred
+        assert deferred is not None
+        for arg in args:
+            if type(arg) in MAY_BE_REMOTE:
+                job.make_blocking()
+                break
+        else:
+            if kwargs or type(function) in MAY_BE_REMOTE:
+                job.make_blocking()
+        self._jobs.add(job)
+        waiting[job] = None
+        self._send_errand()
+        return deferred
+
+    def _full(self) -> PoolFull:
+        return PoolFull(
+            f"{self._most_waiting} jobs wait in the pool {self.description}, and all of its "
+            f"{self._threads.max} threads are busy: give it room for more (option queue=)"
+        )
+
+    def _send_errand(self) -> None:
+        """
+        Send another one, unless there are enough: each has a job, or looks for one.
+        """
+        errands = self._errands
+        if errands >= self._threads.max or errands >= len(self._jobs):
+            return
+        self._errands = errands + 1
+        # Each job brings the context it was submitted in: the errand's own is
+        # not to be that of the first.
+        contexts = context.theContextTracker.currentContext().contexts
+        contexts.append(context.defaultContextDict)
+        try:
+            self._threads.callInThread(self._run_jobs)
+        finally:
+            contexts.pop()
+
+    def _errand_over(self) -> None:
+        self._errands -= 1
+        if self.running:
+            self._send_errand()
+        if not self._errands and self._idle is not None:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+
+    def _bring(self) -> None:
+        """
+        Tell those who wait for jobs that have ended.
+        """
+        self._woken = False  # before looking: what ends from now on wakes anew
+        ended = self._ended
+        for _ in range(_MOST_AT_ONCE):
+            if not ended:
+                return
+            job = ended.popleft()
+            if job is not None:
+                self._jobs.remove(job)
+            if job is None or job.was_last:
+                self._errand_over()  # before telling: who is told may submit the next
+            if job is not None:
+                self._tell(job)
+        self._wake()
+
+    def _tell(self, job: _Job) -> None:
+        result, job.result = job.result, None
+        if type(result) is Failure:
+            self._failed += 1
+        else:
+            self._done += 1
+        if job.abandoned:
+            how = f" with {result.getErrorMessage()}" if type(result) is Failure else ""
+            log.info("the abandoned job {job} has ended{how}", job=str(job), how=how)
+        deferred, job.deferred = job.deferred, None
+        if deferred is None:  # who waited for it was told something else
+            return
+        if job.timer is not None:
+            job.timer.cancel()
+            job.timer = None
+        if deferred.called:
+            log.warn("the Deferred of the job {job} was fired by somebody else", job=str(job))
+        else:
+            deferred.callback(result)
+
+    def _cancel(self, job: _Job) -> None:
+        """
+        Forget a job that its Deferred's owner gives up.
+        """
+        job.deferred = None
+        if not self._take_back(job):
+            self._abandon(job, "was cancelled")
+
+    def _take_back(self, job: _Job) -> bool:
+        try:
+            del self._waiting[job]
+        except KeyError:  # a thread has it
+            return False
+        self._jobs.remove(job)
+        return True
+
+    def _abandon(self, job: _Job, why: str) -> None:
+        if job.timer is not None:
+            if job.timer.active():
+                job.timer.cancel()
+            job.timer = None
+        if job.state != _HAS_RUN:
+            job.abandoned = True
+            log.warn(
+                "the job {job} {why}, and a thread cannot be stopped: it goes on in {pool}, and "
+                "holds its thread until it ends",
+                job=str(job),
+                why=why,
+                pool=self.description,
+            )
+
+    def _begun(self, job: _Job) -> None:
+        """
+        Start the clock of a job that has a time limit.
+        """
+        if job.deferred is not None and job.timeout is not None:
+            job.timer = self._reactor.callLater(max(0.0, job.timeout), self._expire, job)
+
+    def _expire(self, job: _Job) -> None:
+        job.timer = None
+        deferred = job.deferred
+        if deferred is None or job.state == _HAS_RUN:  # its result is on its way
+            return
+        job.deferred = None
+        self._abandon(job, f"took longer than {job.timeout:g} s")
+        deferred.errback(JobTimeout(f"the job {job} took longer than {job.timeout:g} s"))
+
+    def statistics(self) -> PoolStatistics:
+        """
+        Return the pool's figures; see `txremote.interfaces.IPool`.
+        """
+        running = [job for job in self._jobs if job.state == _RUNS]
+        return PoolStatistics(
+            workers=self._threads.max if self._threads is not None else 0,
+            busy=len(running),
+            queued=len(self._waiting),
+            done=self._done,
+            failed=self._failed,
+            abandoned=sum(job.abandoned for job in running),
+        )
+
+    # -- the end
+
+    def close(self) -> Deferred[None]:
+        """
+        Fail what waits and what runs; wait a moment for what runs.
+        """
+        unheard = [job for job in list(self._jobs) if self._take_back(job)]
+        while self._ended:
+            self._bring()  # these have their results
+        for job in self._jobs:
+            self._abandon(job, "is in a pool that was stopped")
+            unheard.append(job)
+        for job in unheard:
+            deferred, job.deferred = job.deferred, None
+            if deferred is not None:
+                deferred.errback(PoolStopped(f"{job}: the pool {self.description} was stopped"))
+        idle = self._idle = Deferred(lambda _idle: None)
+        ended = idle.addTimeout(GRACE, self._reactor, self._leave_behind)
+        if self._size is not None:
+            ended.addCallback(self._end_threads, self._threads)
+        if not self._errands:
+            self._idle = None
+            idle.callback(None)
+        return ended
+
+    def _leave_behind(self, _timed_out: Any, _grace: float) -> None:
+        self._idle = None
+        names = ", ".join(sorted(str(job) for job in self._jobs))
+        log.warn("{pool} has stopped, and leaves behind: {names}", pool=self, names=names)
+
+    def _end_threads(self, _ended: None, threads: Any) -> None:
+        # It waits for the threads: not here, where one of them never ends.
+        if not self._errands:
+            threads.stop()
+        else:
+            threading.Thread(target=threads.stop, name="txremote stop", daemon=True).start()
+
+    # -- in worker threads
+
+    def _run_jobs(self) -> None:
+        """
+        Run jobs until none waits: an errand.
+        """
+        waiting, ended = self._waiting, self._ended
+        until = monotonic() + SLICE if self._size is None else None
+        while True:
+            try:
+                job, _ = waiting.popitem(False)
+            except KeyError:
+                break
+            job.state = _RUNS
+            if job.timeout is not None:
+                self._reactor.callFromThread(self._begun, job)
+            job.run()
+            job.state = _HAS_RUN
+            job.was_last = was_last = not waiting
+            ended.append(job)
+            if not self._woken:
+                self._wake()
+            if was_last:
+                return
+            if until is not None and monotonic() > until:
+                self._threads.callInThread(self._run_jobs)
+                return
+            del job  # until the next one comes
+        ended.append(None)
+        if not self._woken:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        self._reactor.callFromThread(self._bring)
+
+
+class _DaemonThread(threading.Thread):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(daemon=True, **kwargs)
+
+
+class _DaemonThreads(TwistedThreadPool):
+    """
+    Twisted's threads, which do not keep the program alive.
+    """
+
+    threadFactory = _DaemonThread  # type: ignore[assignment]
+
+
+def parse(reactor: Any, words: tuple[str, ...], options: dict[str, str]) -> ThreadPool:
+    """
+    Make a pool of a description's parts, such as ``threads:8:queue=100``.
+
+    Raises:
+        ValueError: they make no sense.
+    """
+    told = Description(ThreadPool.kind, words, options, word="size", names=("queue",))
+    queue = told.number("queue", 0)
+    return ThreadPool(
+        reactor,
+        told.number("size", 1),
+        DEFAULT_QUEUE if queue is None else queue,
+        str(told),
+    )
