@@ -49,6 +49,8 @@ from txremote.work.offload import offloaded
 from txremote.work.run import run_async
 
 if TYPE_CHECKING:
+    from txremote.console.server import ConsoleService as ConsoleService
+    from txremote.console.service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
     from txremote.work.stepping import Progress
     from txremote.work.tasks import Task
@@ -58,9 +60,11 @@ __version__ = "0.1.0"
 #: Names that are imported when they are used first, and from where. What those of
 #: the console need (plac) not everybody has: they are not in ``__all__``.
 _LAZY = {
+    "ConsoleService": "txremote.console.server",
     "Progress": "txremote.work.stepping",
     "Task": "txremote.work.tasks",
     "TaskManager": "txremote.console.tasks",
+    "TaskService": "txremote.console.service",
 }
 
 __all__ = [

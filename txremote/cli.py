@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -69,7 +70,54 @@ def _parser() -> argparse.ArgumentParser:
         "--plain", action="store_true", help="the plain prompt, even if IPython is installed"
     )
     shell.set_defaults(run=_shell)
+    _add_console(commands)
+    _add_tasks(commands)
     return parser
+
+
+def _add_console(commands: Any) -> None:
+    console = commands.add_parser(
+        "console",
+        help="a prompt with the commands of a container, as plac has them",
+        description="Run the commands of a container: the one that is given, or those that "
+        "are typed, or the lines of a pipe.",
+    )
+    console.add_argument("container", help="pkg.mod.Class, or 'pkg.mod.Class ARGS'")
+    console.add_argument(
+        "args",
+        nargs=argparse.REMAINDER,
+        help="what the class needs to be made, and behind it a command to run",
+    )
+    console.set_defaults(run=_console)
+
+
+def _add_tasks(commands: Any) -> None:
+    tasks = commands.add_parser(
+        "tasks",
+        help="the tasks of a server that has --container and --listen",
+        description="Submit a command to a server, or look after its tasks.",
+    )
+    tasks.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
+    tasks.add_argument("action", choices=["submit", "list", "output", "kill"])
+    tasks.add_argument(
+        "words",
+        nargs="*",
+        help="submit: a command line; list: a status; output, kill: a task's number "
+        "(-1 is the latest)",
+    )
+    tasks.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="print what the task puts out until it ends; Ctrl-C leaves the task alone",
+    )
+    tasks.add_argument(
+        "-c", "--container", metavar="NAME", help="whose command it is [default: the first]"
+    )
+    tasks.add_argument(
+        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
+    )
+    tasks.set_defaults(run=_tasks)
 
 
 def parse_literal(text: str) -> Any:
@@ -105,6 +153,67 @@ def _shell(options: argparse.Namespace) -> int:
     finally:
         conn.close()
     return DONE
+
+
+def _console(options: argparse.Namespace) -> int:
+    try:
+        from txremote.console import terminal
+    except ImportError as problem:
+        _complain(str(problem))
+        return NOT_MADE
+    sys.path.insert(0, os.getcwd())  # as with twistd
+    return _run(lambda reactor: terminal.run(reactor, options.container, options.args))
+
+
+def _tasks(options: argparse.Namespace) -> int:
+    from txremote.console import remote
+
+    action, words = options.action, options.words
+    if action == "submit" and not words:
+        _complain('say what to submit: txremote tasks ENDPOINT submit "COMMAND ARGS"')
+        return NOT_MADE
+    if action != "submit" and len(words) > 1:
+        _complain(f"{action} takes one word, not {' '.join(words)!r}")
+        return NOT_MADE
+    if action in ("output", "kill") and words and not words[0].lstrip("-").isdecimal():
+        _complain(f"{action} takes the number of a task, not {words[0]!r}")
+        return NOT_MADE
+    return _run(lambda reactor: remote.run(reactor, options))
+
+
+def _run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
+    """
+    Run a coroutine in the reactor, which ends with it, and return its exit status.
+
+    SIGINT and SIGTERM cancel it; the reactor goes on until it has cleaned up.
+    """
+    status = [NOT_MADE]
+
+    async def keep_status(reactor: Any) -> None:
+        status[0] = await main(reactor)
+
+    def start(reactor: Any) -> Deferred[None]:
+        running = Deferred.fromCoroutine(keep_status(reactor))
+        ended: Deferred[None] = Deferred()
+
+        def stop() -> Deferred[None]:
+            running.cancel()
+            return ended
+
+        def over(result: Any) -> Any:
+            ended.callback(None)
+            return result
+
+        reactor.addSystemEventTrigger("before", "shutdown", stop)
+        running.addBoth(over)
+        return running
+
+    try:
+        react(start)
+    except SystemExit as finished:
+        if finished.code:
+            return NOT_MADE
+    return status[0]
 
 
 def _call(options: argparse.Namespace) -> int:

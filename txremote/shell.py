@@ -9,7 +9,6 @@ here meanwhile is served in a thread. IPython is used where it is installed.
 from __future__ import annotations
 
 import code
-import os
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -19,9 +18,10 @@ from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import connect, ssl_connect, unix_connect
 from txremote.classic import install
+from txremote.console.history import use_readline
 
 HISTORY = "~/.txremote_history"
-_HISTORY_LENGTH = 1000
+_DELIMITERS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
 
 _DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
 
@@ -95,33 +95,6 @@ class Completer:
         )
 
 
-def _use_readline(names: dict[str, Any]) -> Callable[[], None]:
-    """
-    Set up history and completion; return what saves the history.
-    """
-    if find_spec("readline") is None:
-        return lambda: None
-    import readline
-
-    path = os.path.expanduser(HISTORY)
-    try:
-        readline.read_history_file(path)
-    except OSError:  # the first time there is none
-        pass
-    readline.set_history_length(_HISTORY_LENGTH)
-    readline.set_completer(Completer(names).complete)
-    readline.set_completer_delims(" \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?")
-    readline.parse_and_bind("tab: complete")
-
-    def save() -> None:
-        try:
-            readline.write_history_file(path)
-        except OSError:  # a home that cannot be written
-            return
-
-    return save
-
-
 def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
     """
     Read, evaluate and print until the user leaves.
@@ -146,7 +119,7 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
             print(banner)  # noqa: T201
             IPython.start_ipython(argv=["--no-banner"], user_ns=names)
             return
-        save = _use_readline(names)
+        save = use_readline(Completer(names).complete, HISTORY, _DELIMITERS)
         try:
             code.interact(banner, local=names, exitmsg="")
         finally:

@@ -26,6 +26,7 @@ from twisted.python.usage import Options as TwistedOptions
 
 from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.classic import SlaveService, opens_everything
+from txremote.errors import ContainerError
 from txremote.net.listen import ServingFactory, refuse_classic
 from txremote.peer.config import make_config
 from txremote.peer.connection import is_local
@@ -36,6 +37,7 @@ from txremote.work.spec import pool_from_string
 
 DEFAULT_ENDPOINT = "tcp:18861:interface=127.0.0.1"
 CLASSIC_ENDPOINT = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
+CONSOLE_EXAMPLE = "tcp:PORT:interface=127.0.0.1"
 
 _log = Logger("txremote")
 
@@ -62,6 +64,12 @@ class Options(TwistedOptions):
             str(DEFAULT_LIMITS.max_frame),
             "Longest message that is read from a client, in bytes.",
         ],
+        [
+            "max-line",
+            None,
+            "16384",
+            "Longest line that is read from a console's client, in bytes.",
+        ],
     ]
 
     optFlags = [
@@ -85,6 +93,8 @@ class Options(TwistedOptions):
         super().__init__()  # type: ignore[no-untyped-call]
         self["listen"] = []
         self["pool"] = []
+        self["console"] = []
+        self["container"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -101,6 +111,21 @@ class Options(TwistedOptions):
         dask:tcp://HOST:8786; may be repeated. run_async and @offloaded use the first.
         """
         self["pool"].append(description)
+
+    def opt_container(self, description: str) -> None:
+        """
+        Commands for a console: 'package.module.Class ARGS', a command container as plac
+        has them; may be repeated. What --listen serves is their tasks then, unless
+        there is a --service.
+        """
+        self["container"].append(description)
+
+    def opt_console(self, endpoint: str) -> None:
+        """
+        Where the console listens, for telnet and the like; may be repeated.
+        [default: tcp:2199:interface=127.0.0.1]
+        """
+        self["console"].append(endpoint)
 
 
 class _Refused(SystemExit, Exception):
@@ -124,9 +149,7 @@ def find_service(name: str) -> Any:
     Raises:
         SystemExit: it cannot be imported or is no service; one sentence.
     """
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    _look_here()
     parts = name.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         _stop(f"--service takes package.module.Class, not {name!r}")
@@ -143,6 +166,12 @@ def find_service(name: str) -> Any:
         return check_service(found)
     except TypeError as problem:
         _stop(str(problem))
+
+
+def _look_here() -> None:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _import_longest(parts: list[str]) -> tuple[Any, list[str]]:
@@ -266,6 +295,70 @@ def _chosen_service(options: Options) -> Any:
     return root
 
 
+class _Console(MultiService):
+    """
+    The console; what keeps it from listening ends twistd with a sentence.
+    """
+
+    def privilegedStartService(self) -> None:
+        """
+        Take its ports.
+
+        Raises:
+            SystemExit: one cannot be taken.
+        """
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except (CannotListenError, ValueError) as problem:
+            sentence = str(problem).rstrip(".")
+            _stop(f"--console: {sentence}. Say where with --console, such as {CONSOLE_EXAMPLE}")
+
+
+def _containers(options: Options) -> list[Any]:
+    _look_here()
+    found = []
+    for description in options["container"]:
+        try:
+            # needs plac, which only this needs
+            containers: Any = import_module("txremote.console.containers")
+            found.append(containers.container_from_string(description))
+        except (ImportError, ContainerError) as problem:
+            _stop(f"--container {description}: {problem}")
+    if options["console"] and not found:
+        _stop("say what a console's commands are: --container 'package.module.Class ARGS'")
+    return found
+
+
+def _console(reactor: Any, options: Options, containers: list[Any]) -> Any:
+    try:
+        server: Any = import_module("txremote.console.server")
+        return server.ConsoleService(
+            *containers,
+            endpoints=options["console"] or [server.DEFAULT_ENDPOINT],
+            limits=server.ConsoleLimits(max_line=int(options["max-line"])),
+            reactor=reactor,
+        )
+    except Exception as problem:  # each kind of endpoint parses in its own way
+        _stop(f"--console: {problem} (write it as {CONSOLE_EXAMPLE} or unix:PATH)")
+
+
+def _task_service(reactor: Any, options: Options, containers: list[Any], console: Any) -> Any:
+    """
+    Return what serves the console's tasks, or None if that is not what is served.
+    """
+    kind: Any = import_module("txremote.console.service").TaskService
+    if options["service"]:
+        chosen = find_service(options["service"])
+        if not (isinstance(chosen, type) and issubclass(chosen, kind)):
+            return None
+        kind = chosen
+    elif not options["listen"] or options["classic"]:
+        return None
+    if options["threaded"]:
+        _stop("--threaded is not for tasks, which are the reactor's: leave it out")
+    return kind(*containers, manager=console.manager, reactor=reactor)
+
+
 def _pools(reactor: Any, descriptions: list[str]) -> list[Any]:
     pools = []
     for description in descriptions:
@@ -287,7 +380,12 @@ def makeService(options: Options) -> MultiService:
     """
     from twisted.internet import reactor
 
-    root = _chosen_service(options)
+    containers = _containers(options)
+    console = _console(reactor, options, containers) if containers else None
+    root = _task_service(reactor, options, containers, console) if console else None
+    only_console = console is not None and not (options["service"] or options["classic"])
+    if root is None and not only_console:
+        root = _chosen_service(options)
     try:
         config = make_config({"max_frame": int(options["max-frame"])})
     except ValueError as problem:
@@ -295,6 +393,12 @@ def makeService(options: Options) -> MultiService:
     whole = MultiService()
     for pool in _pools(reactor, options["pool"]):  # first, so that they are stopped last
         pool.setServiceParent(whole)
+    if console is not None:
+        room = _Console()  # type: ignore[no-untyped-call]
+        console.setServiceParent(room)
+        room.setServiceParent(whole)  # type: ignore[no-untyped-call]
+    if root is None:
+        return whole
     default = CLASSIC_ENDPOINT if options["classic"] else DEFAULT_ENDPOINT
     for description in options["listen"] or [default]:
         try:

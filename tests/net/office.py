@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 import txremote
@@ -42,6 +43,14 @@ class Office(txremote.Service):
         with Path(os.environ["OFFICE_BOOK"]).open("a") as book:
             book.write(f"{number}\n")
         return number
+
+    @exposed
+    def linger(self, number: int) -> Deferred[int]:
+        """
+        Do a job, and never say so.
+        """
+        self.job(number)
+        return Deferred()
 
     @exposed
     def login(self, user: str, password: str) -> Office:

@@ -280,16 +280,13 @@ def test_a_generator_that_goes_on_after_its_exit() -> None:
     """It is an error of the command's, which Python names."""
 
     def command() -> Iterator[Any]:
-        while True:
-            try:
-                yield "again"
-            except GeneratorExit:
-                pass
+        try:
+            yield "one"
+        except GeneratorExit:
+            yield "two"
 
     run = Run(command, kill_at=1)
     assert "generator ignored GeneratorExit" in str(run.error)
-    # it would say so once more when it is collected
-    run.error.__traceback__ = None  # type: ignore[union-attr]
 
 
 def test_an_exception_from_outside_runs_finally_as_well() -> None:
@@ -374,11 +371,12 @@ def test_a_traceback_begins_in_the_command() -> None:
         yield 1 / 0
 
     run = Run(command)
-    assert run.error is not None
+    assert run.error is not None and run.error.__traceback__ is not None
+    run.error.__traceback__ = run.error.__traceback__.tb_next  # this file's own
     text = traceback_of(run.error)
     assert "ZeroDivisionError: division by zero" in text
     assert "in command" in text
-    assert "stepping.py" not in text.replace("test_stepping.py", "")
+    assert text.count("  File ") == 1
 
 
 def test_what_an_aborted_command_held_is_let_go() -> None:

@@ -134,6 +134,16 @@ class TestQueue:
         reactor.settle()
         assert order == list(range(20))
 
+    def test_submitted_when_the_last_thread_is_just_done(self) -> None:
+        """A job that comes between a thread's last look and the reactor's turn is not left over."""
+        reactor, pool = started(size=1)
+        pool.submit(len, ([],))
+        assert reactor.threads.run()
+        found = outcome(pool.submit(len, ("abc",)))
+        assert not reactor.threads.tasks
+        reactor.settle()
+        assert found == [3]
+
     def test_it_has_an_end(self) -> None:
         """One more than may wait is refused, with the name of the option."""
         reactor, pool = started(size=2, queue=3)
@@ -571,5 +581,4 @@ def test_any_order_of_events(actions: list[Any]) -> None:
     assert statistics.done + statistics.failed == len(trial.runs)
     assert statistics.busy == statistics.queued == statistics.abandoned == 0
     assert trial.pool._errands == 0
-    trial.reactor.advance(threads.GRACE)
     assert not trial.reactor.getDelayedCalls()

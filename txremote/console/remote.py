@@ -98,7 +98,15 @@ def _bar_maker() -> Any:
 
 
 def _complain(sentence: str) -> None:
-    print(f"txremote: {sentence}", file=sys.stderr)
+    sys.stderr.write(f"txremote: {sentence}\n")
+
+
+async def _show(task: Any) -> None:
+    """
+    Print how a task stands.
+    """
+    sys.stdout.write(f"{await repr_remote(task)}\n")
+    sys.stdout.flush()
 
 
 async def run(reactor: Any, asked: Asked) -> int:
@@ -151,7 +159,7 @@ async def _ask(root: Any, asked: Asked) -> Any:
     words = asked.words
     if asked.action == "list":
         for task in await root.list(words[0].upper() if words else None):
-            print(await repr_remote(task))
+            await _show(task)
         return None
     if asked.action == "submit":
         line = words[0] if len(words) == 1 else tuple(words)
@@ -162,12 +170,11 @@ async def _ask(root: Any, asked: Asked) -> Any:
         task = await root.kill(int(words[0]) if words else -1)
     else:
         task = await root.find(int(words[0]) if words else -1)
-    print(await repr_remote(task), flush=True)
+    await _show(task)
     if asked.follow:
         return task
     if asked.action == "output":
-        for text in await task.output():
-            print(text)
+        sys.stdout.writelines(f"{text}\n" for text in await task.output())
     return None
 
 
@@ -200,5 +207,5 @@ async def _follow(connection: Any, task: Any) -> int:
         bar.close()
     if status == FINISHED:
         return DONE
-    print(await task.error or await repr_remote(task), file=sys.stderr)
+    _complain(await task.error or await repr_remote(task))
     return FAILED

@@ -173,7 +173,7 @@ class RemoteClient(Service):
         )
         self._status = ClientStatus("stopped", "not started yet")
         self._next_try: float | None = None  # on the reactor's clock
-        self._stopping: Deferred[None] | None = None
+        self._stopping = 0  # how many stopService() are under way
         self._stopped = False
         self._refused: UnauthorizedLogin | None = None
         self._live: Connection | None = None
@@ -214,10 +214,10 @@ class RemoteClient(Service):
         live = self._usable()
         if live is not None:
             return succeed(live)
-        if self._refused is not None:
-            return fail(UnauthorizedLogin(*self._refused.args))
         if self._stopped:
             return fail(self._stopped_error())
+        if self._refused is not None:
+            return fail(UnauthorizedLogin(*self._refused.args))
         return self._waiters.add(failAfterFailures)
 
     def startService(self) -> None:
@@ -231,7 +231,7 @@ class RemoteClient(Service):
         self._stopped = False
         self._refused = None
         self._note("connecting", "started", tries=0)
-        if self._stopping is None:
+        if not self._stopping:
             self._redialling.startService()
 
     def stopService(self) -> Deferred[None]:
@@ -244,19 +244,17 @@ class RemoteClient(Service):
         """
         super().stopService()  # type: ignore[no-untyped-call]
         self._stopped = True
+        self._stopping += 1
         self._note("stopped", "stopped by stopService()")
         self._end_live()
         endings: list[Deferred[Any]] = [connection.when_disconnected() for connection in self._open]
         endings.append(self._redialling.stopService())
-        stopping = self._stopping = gatherResults(endings).addCallback(self._has_stopped)
-        if stopping.called:
-            self._stopping = None
         self._waiters.fire(lambda: Failure(self._stopped_error()))
-        return stopping
+        return gatherResults(endings).addCallback(self._has_stopped)
 
     def _has_stopped(self, _ended: Any) -> None:
-        self._stopping = None
-        if self.running:  # started again meanwhile
+        self._stopping -= 1
+        if self.running and not self._stopping:  # started again meanwhile
             self._redialling.startService()
 
     def _stopped_error(self) -> _Stopped:
@@ -332,6 +330,8 @@ class RemoteClient(Service):
             outcome.addTimeout(self._timeout, self._reactor, timed_out)
 
         def prepared(_done: Any) -> None:
+            if self._stopping:  # by on_connect
+                raise self._stopped_error()
             if connection.closed:  # on_connect waited for just that
                 raise ConnectionLost(connection.why_ended)
             connection.when_disconnected().addCallback(self._lost, protocol, connection)
@@ -339,9 +339,8 @@ class RemoteClient(Service):
 
         def not_prepared(failure: Failure) -> Any:
             connection.close()
-            error = failure.value
-            if isinstance(error, UnauthorizedLogin) and not self._stopped:
-                return self._give_up(error)
+            if failure.check(UnauthorizedLogin) and not self._stopping:
+                return self._give_up(failure)
             return self._failed(failure, "connected, but")
 
         return outcome.addCallback(prepared).addErrback(not_prepared)
@@ -374,29 +373,30 @@ class RemoteClient(Service):
 
     def _lost(self, ended: BaseException, protocol: Any, connection: Connection) -> None:
         self._end_live()
-        if not self._stopped:
+        if not self._stopping:
             self._note("connecting", f"lost: {connection.why_ended}", ended, tries=0)
             _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
         protocol.connectionLost(Failure(ended))
 
     def _failed(self, failure: Failure, where: str) -> Failure:
-        if not self._stopped:
+        if not self._stopping:
             error: Any = failure.value
             self._note("connecting", f"{where}: {in_words(error)}", error)
             _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
             self._waiters.failed(failure)
         return failure
 
-    def _give_up(self, error: UnauthorizedLogin) -> Deferred[Any]:
+    def _give_up(self, failure: Failure) -> Any:
         """
-        Return a Deferred that never fires: the try lasts until it is cancelled, by
-        `stopService`.
+        End the trying: the try lasts on until it is cancelled, by `stopService`.
         """
+        error: Any = failure.value
         self._refused = error
         self._note("refused", str(error), error)
         _log.error("{client!r}: {happened}", client=self, happened=self._status.happened)
         self._waiters.fire(lambda: Failure(UnauthorizedLogin(*error.args)))
-        return Deferred()
+        # one of those may have stopped it just now
+        return failure if self._stopping else Deferred()
 
     def _delay(self, failures: int) -> float:
         """

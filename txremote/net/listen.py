@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -15,6 +16,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txremote.classic import opens_everything
+from txremote.net.login import Guesses, LoginService
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
@@ -43,12 +45,14 @@ class ServingFactory(Factory):
 
     Args:
         reactor: The reactor they live in.
-        root: A service class, instantiated for each, or an instance for all.
+        root: A service class, instantiated for each, or an instance for all; or
+            a `Portal`, where peers log in.
         config: Their switches.
         threaded_service: Whether requests run in worker threads; see `listen`.
 
     Attributes:
         connections: Those that are open.
+        served: The service, or what whoever logs in sees.
 
     Raises:
         TypeError: the root is no service, or a switch is not known.
@@ -63,12 +67,15 @@ class ServingFactory(Factory):
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         threaded_service: bool | None = None,
     ) -> None:
-        self._root = check_service(root)
-        self._config = config_of(root, make_config(config))
+        self._portal = root if isinstance(root, Portal) else None
+        # what the users see, as far as that can be told
+        served = getattr(root.realm, "service", VoidService) if self._portal else root
+        self.served = check_service(served)
+        self._config = config_of(served, make_config(config))
         self._reactor = reactor
         self._workers = WorkerPool(max_threads=self._config.max_threads)
         self._runner = ReactorRunner(reactor, self._workers)
-        self._threaded = is_threaded(root) if threaded_service is None else threaded_service
+        self._threaded = is_threaded(served) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self._config)
         self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(reactor)
@@ -78,6 +85,8 @@ class ServingFactory(Factory):
         self._refused = 0
         self._told = -_LOG_EVERY
         self._stopping = False
+        self._guesses = Guesses(reactor)
+        self._strangers: set[Connection] = set()  # who has not logged in
         self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: Any) -> Connection | None:
@@ -89,9 +98,9 @@ class ServingFactory(Factory):
         if refusal is not None:
             return self._turn_away(addr, refusal)
         try:
-            service = instantiate(self._root)
+            service = self._login() if self._portal is not None else instantiate(self.served)
         except Exception:
-            _log.failure("{root!r} could not be made for {peer}", root=self._root, peer=addr)
+            _log.failure("{root!r} could not be made for {peer}", root=self.served, peer=addr)
             return None
         connection = Connection(
             service,
@@ -107,10 +116,17 @@ class ServingFactory(Factory):
         connection.factory = self
         self.connections.add(connection)
         self._addresses[_host(addr)] += 1
+        if self._portal is not None:
+            self._strangers.add(connection)
         return connection
+
+    def _login(self) -> LoginService:
+        assert self._portal is not None
+        return LoginService(self._portal, self._reactor, self._guesses, self._strangers.discard)
 
     def _gone(self, connection: Connection) -> None:
         self.connections.discard(connection)
+        self._strangers.discard(connection)
         transport: Any = connection.transport
         host = _host(transport.getPeer())
         self._addresses[host] -= 1
@@ -125,6 +141,8 @@ class ServingFactory(Factory):
             return "the server is stopping"
         if len(self.connections) >= config.max_connections:
             return f"{config.max_connections} connections are open (option max_connections)"
+        if len(self._strangers) >= config.max_logins:
+            return f"{config.max_logins} connections have not logged in (option max_logins)"
         host = _host(addr)
         if host is not None and self._addresses[host] >= config.max_per_address:
             return (
@@ -229,7 +247,9 @@ def listen(
             ``"tcp:18861:interface=127.0.0.1"``. A description without
             ``interface`` listens on every address of the machine.
         root: A `Service` subclass, of which each connection gets an instance;
-            or an instance, which all share.
+            or an instance, which all share; or a `twisted.cred.portal.Portal`,
+            whose avatars are what a user sees after ``root.login(user, password)``
+            (see `txremote.net.login`).
         config: Switches, as a `ConnectionConfig` or a mapping.
         threaded_service: Whether a connection's requests run one after the
             other in a worker thread, with netrefs for references, as RPyC runs
@@ -250,7 +270,7 @@ def listen(
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     listening: Deferred[IListeningPort] = where.listen(factory)
-    if opens_everything(root):
+    if opens_everything(factory.served):
         listening.addCallback(_only_local)
     return listening
 

@@ -102,7 +102,8 @@ class Connection(Protocol):
         service: What this side offers.
         config: The switches.
         runner: Where requests run and results fire.
-        avatar: Whom the peer has logged in as, or None.
+        avatar: The root object of whom the peer has logged in as, or None.
+        user: That user's name, or None.
         features: The extensions that the peer has said it knows.
         knows_peer: Whether the peer is what this side has dialled, or has said
             that it is a txremote.
@@ -141,6 +142,7 @@ class Connection(Protocol):
         "peer_stopping",
         "runner",
         "service",
+        "user",
     )
 
     def __init__(
@@ -161,6 +163,7 @@ class Connection(Protocol):
         self.config = config
         self.runner = runner
         self.avatar: Any = None
+        self.user: str | None = None
         self.features: frozenset[str] = frozenset()
         self.closed = False
         self.peer_stopping = False
@@ -246,6 +249,8 @@ class Connection(Protocol):
         if self._clock is not None:
             self._vigil = Vigil(self, self._clock, self.config, self._reader)
             self._inbound.vigil = self._vigil
+            if getattr(self.service, "expects_login", False):
+                self._vigil.expect_login()
         self.runner.hook(self, self.service.on_connect)
 
     def dataReceived(self, data: bytes) -> None:
@@ -531,6 +536,19 @@ class Connection(Protocol):
         is not the one it was spoken to in.
         """
         return self._reading.other_dialect
+
+    # -- logging in
+
+    def log_in(self, user: str, avatar: Any) -> None:
+        """
+        Note whose connection it is: the root is that user's from now on.
+        """
+        self.user = user
+        self.avatar = self._inbound.root = avatar
+        if self._vigil is not None:
+            self._vigil.logged_in()
+        if self.config.include_local_traceback is None:
+            self._inbound.show_tracebacks = True
 
     # -- introductions
 

@@ -52,9 +52,17 @@ class CurrentCall:
     @property
     def avatar(self) -> Any:
         """
-        Whom the peer has logged in as, or None where nobody logs in.
+        The root object of whom the peer has logged in as, or None where nobody
+        logs in.
         """
         return self.connection.avatar
+
+    @property
+    def user(self) -> str | None:
+        """
+        The name of whom the peer has logged in as, or None.
+        """
+        return self.connection.user
 
     def time_left(self) -> float | None:
         """

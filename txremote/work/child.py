@@ -19,6 +19,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -27,7 +29,7 @@ from twisted.internet.defer import Deferred
 from txremote.blocking.channel import PipeChannel
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
-from txremote.blocking.pump import Pump
+from txremote.blocking.pump import Pump, Waiter
 from txremote.peer import inbound
 from txremote.peer.config import ConnectionConfig
 from txremote.service import Service
@@ -66,6 +68,8 @@ CONFIG = ConnectionConfig(
 )
 
 _RETRY = 0.005  # seconds
+_LOOK_AGAIN = 250  # milliseconds
+_OWN_THREADS = 2  # the main one, and the one that watches the parent
 
 
 class Terminated(BaseException):
@@ -99,13 +103,10 @@ class Desk(Service):
         self.part_size = PART
         self._jobs: dict[int, _Job] = {}
         self._parts: dict[int, list[bytes]] = {}
-        # A thread that a job has left may serve the connection while it waits
+        # A thread that a job has left serves the connection, too, while it waits
         # for a call of its own.
         self._lock = threading.Lock()
-        self._main = threading.get_ident()
-        self.arrivals, self._arrived = os.pipe()
-        for end in (self.arrivals, self._arrived):
-            os.set_blocking(end, False)
+        self._wanted: tuple[int, Callable[[], None]] | None = None
 
     def prepare(self, path: tuple[str, ...], python_path: str | None, level: int, part: int) -> int:
         """
@@ -150,20 +151,23 @@ class Desk(Service):
         job = _Job(number, name, payload, references)
         with self._lock:
             self._jobs[number] = job
-        if threading.get_ident() != self._main:  # who may sleep
-            try:
-                os.write(self._arrived, b"!")
-            except BlockingIOError:  # it has been told often enough
-                pass
+            wanted = self._wanted
+        if wanted is not None and wanted[0] == number:
+            wanted[1]()
         return job.reply
 
-    def take(self, number: int) -> tuple[_Job | None, list[_Job]]:
+    def take(self, number: int, arrived: Callable[[], None]) -> tuple[_Job | None, list[_Job]]:
         """
         Return a job, if it is there, and those before it, which are dropped: the
         parent has taken them back.
+
+        Args:
+            number: The job's.
+            arrived: Called when the job is there, if it is not now; by any thread.
         """
         with self._lock:
             job = self._jobs.pop(number, None)
+            self._wanted = None if job is not None else (number, arrived)
             dropped = []
             while self._jobs:
                 first = next(iter(self._jobs))
@@ -187,11 +191,11 @@ class Child:
         self._conn = conn
         self._desk = desk
         self._tickets = tickets
-        self._messages, self._anything = select.poll(), select.poll()
-        for poll in (self._messages, self._anything):
-            poll.register(conn.fileno(), select.POLLIN)
-            poll.register(desk.arrivals, select.POLLIN)
-        self._anything.register(tickets, select.POLLIN)
+        self._poll = select.poll()
+        self._poll.register(conn.fileno(), select.POLLIN)
+        self._poll.register(tickets, select.POLLIN)
+        self._main = threading.get_ident()
+        self._pid = os.getpid()
 
     def run(self) -> None:
         """
@@ -205,24 +209,29 @@ class Child:
                     continue
                 while self._conn.serve(0):
                     continue
-                self._sleep(self._anything)
+                # a thread that a job has left might have taken in what is for us
+                alone = threading.active_count() <= _OWN_THREADS
+                self._poll.poll(None if alone else _LOOK_AGAIN)
         except EOFError:
             return
 
-    def _sleep(self, poll: select.poll) -> None:
-        for descriptor, _events in poll.poll():
-            if descriptor == self._desk.arrivals:
-                os.read(descriptor, 100)
-
     def _find(self, number: int) -> _Job:
+        pump = self._conn._pump
         while True:
-            job, dropped = self._desk.take(number)
+            waiter = Waiter()
+            job, dropped = self._desk.take(number, partial(self._wake, waiter))
             for one in dropped:
                 self._reply(one, (DROPPED,))
             if job is not None:
                 return job
-            if not self._conn.serve(0):
-                self._sleep(self._messages)
+            if not pump.run_until(waiter, None):
+                raise EOFError
+
+    def _wake(self, waiter: Waiter) -> None:
+        if threading.get_ident() == self._main:
+            waiter.done = True
+        else:
+            self._conn._pump.interrupt(waiter)
 
     def _run(self, job: _Job) -> None:
         WRITER.job = job.name
@@ -241,6 +250,8 @@ class Child:
             plain = RuntimeError(f"the job {job.name} raised {safe_repr(error)}")
             plain.__cause__ = error
             reply = (FAILED, *dump_error(plain))
+        if os.getpid() != self._pid:
+            os._exit(0)  # the job has forked, and come back twice
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, RecordStream) and not stream.finish():
                 _open_streams()

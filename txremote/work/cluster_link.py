@@ -8,8 +8,8 @@ said across is said in batches: one waking for all jobs of a turn of the reactor
 which are then one graph to Dask, and one for all that the loop has to tell.
 
 A client whose scheduler is lost tries for a while to find it again, and would
-then go on with a scheduler that knows of nothing. So the end of the watch, a
-call that the scheduler never answers, is the end of the link.
+then go on with a scheduler that knows of nothing. This one does not, and the end
+of the watch, a call that the scheduler never answers, is the end of the link.
 
 `distributed` is imported in the thread: it takes a good part of a second.
 """
@@ -29,14 +29,13 @@ from twisted.internet.defer import Deferred, succeed
 
 from txremote.work.cluster_remote import TOPIC, WATCH, Outcome, job_registry, job_runner
 
-#: Seconds that the client has to take its leave of the scheduler.
-LEAVE = 2.0
+#: Seconds that the client has to take its leave of the scheduler; and to notice
+#: that it is lost.
+LEAVE, HASTE = 2.0, 0.1
 
 #: How many jobs, and about how many bytes of them, go into one graph: while it
 #: is made and pickled, nothing else is done here.
 MOST_JOBS, MOST_BYTES = 500, 4 << 20
-
-_STOPPED = "it was asked to stop"
 
 
 class Owner(Protocol):
@@ -105,7 +104,7 @@ class ClusterLink:
         # the other's own
         self._client: Any = None
         self._run: Any = None
-        self._main: asyncio.Task[str] | None = None
+        self._main: asyncio.Task[None] | None = None
         self._stopped = False
         self._knows = asyncio.Event()  # whether how many threads there are
         self._futures: dict[str, Any] = {}
@@ -184,10 +183,9 @@ class ClusterLink:
     def _live(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                why = runner.run(self._connected())
+                runner.run(self._connected())
         except BaseException as problem:  # no such protocol, say; the owner has to hear of any
-            why = str(problem) or type(problem).__name__
-        self._tell(self._owner.link_down, why)
+            self._tell(self._owner.link_down, str(problem) or type(problem).__name__)
         self._tell(self._ended)
 
     def _stop(self) -> None:
@@ -195,16 +193,22 @@ class ClusterLink:
         if self._main is not None:
             self._main.cancel()
 
-    async def _connected(self) -> str:
+    async def _connected(self) -> None:
         """
-        Be connected, until that ends; return why it did.
+        Be connected, until that ends.
         """
         import distributed
 
         if self._stopped:
-            return _STOPPED
+            return
         self._main = asyncio.current_task()
-        make_client: Any = distributed.Client  # it has types for a half of it
+        lost = asyncio.Event()
+
+        async def give_up(client: Any) -> None:
+            client.scheduler_comm = None  # which ends the loop that would go on looking
+            lost.set()
+
+        make_client: Any = type("Client", (distributed.Client,), {"_reconnect": give_up})
         client = make_client(
             self._address,
             asynchronous=True,
@@ -219,11 +223,15 @@ class ClusterLink:
             self._obey()
             with suppress(OSError):
                 await watch
-            return "the connection has ended"
+            self._tell(self._owner.link_down, "the connection has ended")
+            # or it says good-bye to nobody, and logs that nobody is there
+            await asyncio.wait_for(lost.wait(), HASTE)
         except asyncio.CancelledError:
-            return _STOPPED
+            pass
         except TimeoutError:
-            return f"it did not answer within {self._timeout:g} s"
+            if self._client is None:
+                why = f"it did not answer within {self._timeout:g} s"
+                self._tell(self._owner.link_down, why)
         finally:
             self._client = self._main = None
             with suppress(Exception):  # the other side may be gone, or hang

@@ -36,6 +36,8 @@ PROTOCOL = 5
 _MAIN = b"__main__"  # its names mean something else in another process
 _HINT = " (pip install 'txremote[pool]' for lambdas, closures and what is in __main__)"
 
+_BY_VALUE = object()
+
 Pickled = tuple[bytes, list[Any]]
 
 
@@ -102,12 +104,15 @@ def _thorough_pickler() -> Any:
             self.references: list[Any] = []
             self._is_live = is_live
 
-        def persistent_id(self, found: Any) -> int | None:
+        def persistent_id(self, found: Any) -> tuple[int, tuple[str, ...]] | None:
             target = self._is_live(found)
-            if target is None:
+            if target is _BY_VALUE:
                 return None
+            names: tuple[str, ...] = ()
+            if type(target) is RemotePath and type(target._base) is RemoteReference:
+                target, names = target._base, target._names  # it is gone along there
             self.references.append(target)
-            return len(self.references) - 1
+            return len(self.references) - 1, names
 
     return ByReference
 
@@ -122,7 +127,8 @@ def _thorough(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
 
     Args:
         value: What to pickle.
-        is_live: Returns what goes by reference in an object's place, or None.
+        is_live: Returns what goes by reference in an object's place, or
+            `_BY_VALUE`.
     """
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live)
@@ -152,8 +158,12 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(payload))
         self._references = references
 
-    def persistent_load(self, index: Any) -> Any:
-        return self._references[index]
+    def persistent_load(self, found: Any) -> Any:
+        index, names = found
+        target = self._references[index]
+        for name in names:
+            target = getattr(target, name)
+        return target
 
 
 def _live_here(found: Any) -> Any:
@@ -170,7 +180,7 @@ def _live_there(found: Any) -> Any:
     kind = type(found)
     if kind is Live:
         return found.target
-    return found if issubclass(kind, BaseNetref) or kind is NetrefMethod else None
+    return found if issubclass(kind, BaseNetref) or kind is NetrefMethod else _BY_VALUE
 
 
 def dump_job(
@@ -277,7 +287,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     text = format_traceback(error)
     payload: bytes | None
     try:
-        payload, references = _dump(error, lambda _found: None)
+        payload, references = _dump(error, lambda _found: _BY_VALUE)
         if references or type(_load(payload, ())) is not type(error):
             payload = None
     except Exception:  # many an exception cannot be made of its args alone
