@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -548,7 +549,30 @@ def test_tracebacks_go_to_peers_on_this_machine_unless_the_switch_says_otherwise
     peer.send_request(HANDLE_CALLATTR, root, "fail", ("OSError",), ())
     ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
     assert ("in fail" in text) is shown
-    assert (text == "<traceback denied>") is not shown
+    assert bool(re.fullmatch(r"<traceback denied, reference [0-9a-f]{8}>", text)) is not shown
+
+
+def test_a_traceback_that_is_kept_back_is_logged_under_the_number_that_the_peer_is_told() -> None:
+    """The operator finds what the user complains about."""
+    with logged() as log:
+        peer = RawPeer(Raising, include_local_traceback=False)
+        root = peer.root()
+        peer.send_request(HANDLE_CALLATTR, root, "fail", ("OSError",), ())
+        ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
+    (reference,) = re.findall(r"failed, reference ([0-9a-f]{8})\n", log.text())
+    assert reference in text
+    assert "in fail" in log.text()
+
+
+def test_a_refusal_is_no_failure_and_has_no_number() -> None:
+    """A name that is not exposed leaves no traceback in the log."""
+    with logged() as log:
+        peer = RawPeer(Raising, include_local_traceback=False)
+        root = peer.root()
+        peer.send_request(HANDLE_CALLATTR, root, "nothing", (), ())
+        ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
+    assert text == "<traceback denied>"
+    assert "reference" not in log.text()
 
 
 def test_exceptions_are_logged_at_debug_level_or_to_a_logger_of_ones_own(caplog: Any) -> None:

@@ -36,8 +36,9 @@ def test_wire_numbers_are_plain_ints(name: str, value: Any) -> None:
 def test_extensions_are_new_handler_numbers() -> None:
     """From 64 on, so that a stock peer can only ever say KeyError; nothing else is new."""
     ours = {k: v for k, v in numbers(consts).items() if k not in numbers(stock_consts)}
-    assert set(ours) == {"HANDLE_HELLO", "HANDLE_CANCEL", "HANDLE_CALLPATH", "HANDLE_RELEASE"}
-    assert sorted(ours.values()) == [64, 65, 66, 67]
+    names = ["HELLO", "CANCEL", "CALLPATH", "RELEASE", "STOPPING"]
+    assert set(ours) == {f"HANDLE_{name}" for name in names}
+    assert sorted(ours.values()) == [64, 65, 66, 67, 68]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -50,5 +51,6 @@ def test_no_number_is_used_twice(prefix: str) -> None:
 def test_every_feature_is_announced() -> None:
     """HELLO names each extension that a peer may use, as plain str."""
     named = {value for name, value in vars(consts).items() if name.startswith("FEATURE_")}
-    assert set(consts.FEATURES) == named
+    # a script, which serves only while it waits, does not say "keepalive"
+    assert {*consts.FEATURES, consts.FEATURE_KEEPALIVE} == named
     assert all(type(feature) is str for feature in consts.FEATURES)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 from twisted.internet import defer
@@ -47,7 +48,12 @@ from txremote.wire.consts import (
     MSG_EXCEPTION,
     MSG_REPLY,
 )
-from txremote.wire.exceptions import dump_exception
+from txremote.wire.exceptions import (
+    TRACEBACK_DENIED,
+    dump_exception,
+    format_traceback,
+    frames_beyond,
+)
 
 _log = Logger("txremote")
 
@@ -393,14 +399,20 @@ class InboundCalls:
         """
         if self._closed:
             return
+        denied = TRACEBACK_DENIED
         # the end of an iteration is no event (rpyc 6.0.2 does not log it either)
         if self.config.log_exceptions and not isinstance(
             error, (StopIteration, StopAsyncIteration)
         ):
-            self._log_error(error)
+            if self.show_tracebacks or frames_beyond(error) is None:
+                self._log_error(error)
+            else:
+                reference = token_hex(4)
+                denied = f"<traceback denied, reference {reference}>"
+                self._log_under(reference, error)
         body: list[bytes] = []
         try:
-            dump_into(body, dump_exception(error, self.show_tracebacks))
+            dump_into(body, dump_exception(error, self.show_tracebacks, denied))
             self._outbox.answer(MSG_EXCEPTION, number, sender, body)
         except Exception as problem:
             # Its arguments may be a mile deep, and its class may run any code when
@@ -423,6 +435,23 @@ class InboundCalls:
                 peer=CurrentCall(self.connection).peer,
                 kind=type(error).__name__,
                 error=_text(error)[:_LONGEST_LOGGED],
+            )
+
+    def _log_under(self, reference: str, error: BaseException) -> None:
+        """
+        Log an exception whose traceback the peer is not shown, so that it can be
+        found by what the peer is told.
+        """
+        logger = self.config.logger
+        if logger is not None:
+            logger.error("remote call failed, reference %s", reference, exc_info=error)
+        else:
+            _log.error(
+                "a call of {peer} failed, reference {reference}\n{traceback}",
+                peer=CurrentCall(self.connection).peer,
+                user=self.connection.user,
+                reference=reference,
+                traceback=format_traceback(error),
             )
 
     # -- the end

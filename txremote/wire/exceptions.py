@@ -22,6 +22,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from functools import lru_cache
+from types import TracebackType
 from typing import Any
 
 from txremote import errors
@@ -123,13 +124,16 @@ def _args(error: BaseException) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else ()
 
 
-def dump_exception(error: BaseException, include_traceback: bool) -> Any:
+def dump_exception(
+    error: BaseException, include_traceback: bool, denied: str = TRACEBACK_DENIED
+) -> Any:
     """
     Return an exception as the value that travels.
 
     Args:
         error: The exception; its ``__traceback__`` is what is shown.
         include_traceback: Whether the peer may see the traceback.
+        denied: What it sees in place of one.
 
     Returns:
         A value that brine carries.
@@ -144,13 +148,24 @@ def dump_exception(error: BaseException, include_traceback: bool) -> Any:
     if isinstance(error, BaseExceptionGroup) and module == "builtins":
         # a stock peer would call its __new__ without the arguments it needs
         module = "exceptiongroup"
-    text = format_traceback(error) if include_traceback else TRACEBACK_DENIED
+    text = format_traceback(error) if include_traceback else denied
     return (
         (str(module), name),
         tuple(_carried(arg) for arg in _args(error)),
         (*_attributes(error), _VERSION),
         text,
     )
+
+
+def frames_beyond(error: BaseException) -> TracebackType | None:
+    """
+    Return an exception's traceback from the program's own code on; None if it
+    was raised by txremote itself, or by what has no frames.
+    """
+    told = error.__traceback__
+    while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
+        told = told.tb_next
+    return told
 
 
 def format_traceback(error: BaseException) -> str:
@@ -160,9 +175,8 @@ def format_traceback(error: BaseException) -> str:
     The frames that led into the program's own code are txremote's and say
     nothing about what went wrong, so they are left out.
     """
-    told = whole = error.__traceback__
-    while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
-        told = told.tb_next
+    whole = error.__traceback__
+    told = frames_beyond(error)
     try:
         text = "".join(traceback.format_exception(type(error), error, told))
         if told is None and whole is not None and error.__context__ is error.__cause__ is None:
