@@ -692,7 +692,11 @@ def test_it_can_be_started_again_before_it_has_stopped(state):
 
 
 @pytest.mark.parametrize(
-    "where", ["connected", "failed", "on_connect", "in flight", "told of the loss", "refused"]
+    "where",
+    [
+        *("connected", "failed", "refused", "on_connect", "on_connect, later"),
+        *("in flight", "told of the loss"),
+    ],
 )
 def test_it_can_be_stopped_from_anywhere(where):
     """
@@ -703,9 +707,12 @@ def test_it_can_be_stopped_from_anywhere(where):
     def stop(_result: object = None) -> None:
         stopping.append(Outcome(world.client.stopService()))
 
-    def hook(_connection: Any) -> None:
-        if where == "on_connect":
+    async def hook(connection: Connection) -> None:
+        if where == "on_connect, later":
+            await connection.root.note(1)
+        if where.startswith("on_connect"):
             stop()
+            await connection.when_disconnected()
         if where == "refused":
             raise UnauthorizedLogin("no")
 
@@ -904,7 +911,7 @@ def test_an_on_connect_that_takes_too_long_is_given_up():
     world.end()
 
 
-@pytest.mark.parametrize("then", ["stays", "waits for that", "succeeds"])
+@pytest.mark.parametrize("then", ["stays", "waits for that", "succeeds", "closes it"])
 def test_a_connection_that_is_lost_during_on_connect(then):
     """
     Is a failed try, whatever the hook goes on to do.
@@ -919,7 +926,9 @@ def test_a_connection_that_is_lost_during_on_connect(then):
                 return
             except Exception:  # of the kind that users write
                 gates.append(Deferred())
-        if then == "waits for that":
+        if then == "closes it":
+            connection.close()
+        elif then == "waits for that":
             await connection.when_disconnected()
         else:
             try:
@@ -928,8 +937,9 @@ def test_a_connection_that_is_lost_during_on_connect(then):
                 return
 
     world = World(on_connect=hook).start()
-    assert world.client.status.state == "connecting"
-    world.lose()
+    if then != "closes it":
+        assert world.client.status.state == "connecting"
+        world.lose()
     assert world.client.status.state == "waiting"
     assert "ConnectionLost" in world.client.status.happened
     world.advance(2.25)

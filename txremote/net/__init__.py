@@ -5,6 +5,7 @@ Getting connected with a reactor.
 ``transport`` what is done to a transport once it is there
 ``listen``    serving: `listen`, and the factory behind it
 ``connect``   calling: `connect`
+``client``    calling again and again: `RemoteClient`
 
 The reactor is an argument everywhere and is imported nowhere at module level;
 where the argument is None, the one that the program runs is taken.

@@ -247,8 +247,8 @@ class RemoteClient(Service):
         self._stopping += 1
         self._note("stopped", "stopped by stopService()")
         self._end_live()
-        endings: list[Deferred[Any]] = [connection.when_disconnected() for connection in self._open]
-        endings.append(self._redialling.stopService())
+        endings: list[Deferred[Any]] = [self._redialling.stopService()]
+        endings += [connection.close() for connection in list(self._open)]
         self._waiters.fire(lambda: Failure(self._stopped_error()))
         return gatherResults(endings).addCallback(self._has_stopped)
 
@@ -267,10 +267,7 @@ class RemoteClient(Service):
         Return the connection that a call can be sent on, if there is one.
         """
         live = self._live
-        # one that is on its way out would only tell the call that it is dead
-        if live is None or live.closed or getattr(live.transport, "disconnecting", False):
-            return None
-        return live
+        return live if live is not None and _is_open(live) else None
 
     def _fetch_root(self) -> Deferred[Any]:
         self._runner.check_thread()
@@ -332,7 +329,7 @@ class RemoteClient(Service):
         def prepared(_done: Any) -> None:
             if self._stopping:  # by on_connect
                 raise self._stopped_error()
-            if connection.closed:  # on_connect waited for just that
+            if not _is_open(connection):  # on_connect waited for that, or did it
                 raise ConnectionLost(connection.why_ended)
             connection.when_disconnected().addCallback(self._lost, protocol, connection)
             self._going_live = self._reactor.callLater(0, self._went_live, connection)
@@ -417,6 +414,11 @@ class RemoteClient(Service):
         self._next_try = None
         tries = self._status.tries if tries is None else tries
         self._status = ClientStatus(state, happened, error, tries)
+
+
+def _is_open(connection: Connection) -> bool:
+    # one that is on its way out would only tell a call that it is dead
+    return not (connection.closed or getattr(connection.transport, "disconnecting", False))
 
 
 __all__ = ["ClientStatus", "RemoteClient"]

@@ -26,9 +26,11 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.access import AccessPolicy
@@ -78,6 +80,7 @@ def is_local(address: Any) -> bool:
     return isinstance(address, UNIXAddress)
 
 
+@implementer(IHandshakeListener)
 class Connection(Protocol):
     """
     One end of a connection. Made by `listen`, `connect` and `connected_pair`.
@@ -249,9 +252,18 @@ class Connection(Protocol):
         if self._clock is not None:
             self._vigil = Vigil(self, self._clock, self.config, self._reader)
             self._inbound.vigil = self._vigil
+            if writing.separate is not None and not self._connecting:
+                self._vigil.expect_handshake()
             if getattr(self.service, "expects_login", False):
                 self._vigil.expect_login()
         self.runner.hook(self, self.service.on_connect)
+
+    def handshakeCompleted(self) -> None:
+        """
+        Called by TLS (`twisted.internet.interfaces.IHandshakeListener`).
+        """
+        if self._vigil is not None:
+            self._vigil.handshake_done()
 
     def dataReceived(self, data: bytes) -> None:
         """

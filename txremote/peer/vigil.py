@@ -5,7 +5,8 @@ A peer that has gone without a word, or that holds a connection without using it
 costs memory and says nothing. Each connection of a reactor has one of these and,
 while any of its times is set, one timer, which is moved only when it rings:
 
-``frame_timeout``      a message that was begun has to be complete by then
+``frame_timeout``      a message that was begun has to be complete by then, and
+                       TLS's handshake
 ``keepalive``          a txremote peer that was silent for that long is asked for a
                        sign of life, and has ``keepalive_timeout`` to give it
 ``idle_timeout``       a connection on which nobody asks anything is closed
@@ -125,6 +126,20 @@ class Vigil:
             if self._config.frame_timeout is not None:
                 self._ring_by(now + self._config.frame_timeout)
 
+    def expect_handshake(self) -> None:
+        """
+        Take TLS's handshake, which begins now, for the first message.
+        """
+        self._frame_since = self._clock.seconds()
+        if self._config.frame_timeout is not None:
+            self._ring_by(self._frame_since + self._config.frame_timeout)
+
+    def handshake_done(self) -> None:
+        """
+        It was complete.
+        """
+        self._frame_since = None
+
     def expect_login(self) -> None:
         """
         Give the peer ``login_timeout`` from now to log in.
@@ -182,8 +197,8 @@ class Vigil:
             self._used = now
         if _over(self._frame_since, config.frame_timeout, now):
             connection.give_up(
-                f"a message was not complete within {config.frame_timeout:g} s "
-                "(option frame_timeout)"
+                "a message, or TLS's handshake, was not complete within "
+                f"{config.frame_timeout:g} s (option frame_timeout)"
             )
         elif self._login_due is not None and now >= self._login_due:
             connection.hang_up(f"no login within {config.login_timeout:g} s (option login_timeout)")

@@ -1,0 +1,236 @@
+"""
+TLS from files: both sides are checked, renewed files are used, and nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+import txremote.blocking as rpyc
+from tests.net.certificates import DAY, Authority
+from tests.peer.tools import logged
+from txremote import Service, connect, current_call, exposed, listen
+from txremote.net.tls import Credentials, tls_client, tls_server
+
+LOCAL = "tcp:0:interface=127.0.0.1"
+
+
+class Who(Service):
+    """Tells who calls."""
+
+    @exposed
+    def caller(self) -> str | None:
+        certificate = current_call().peer_certificate
+        return None if certificate is None else str(certificate.get_subject().CN)
+
+
+class Site:
+    """A server with TLS, and the files that go with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder)
+        self.cert = self.authority.issue("server")
+        self.port: Any = None
+
+    async def serve(self, **options: Any) -> None:
+        ca = options.pop("ca", None)
+        endpoint = tls_server(LOCAL, self.cert, ca=ca)
+        self.port = await listen(endpoint, Who, config=options or None)
+
+    @property
+    def number(self) -> int:
+        return int(self.port.getHost().port)
+
+    def client(self, cert: str | None = None, ca: str | None = None) -> Deferred[Any]:
+        where = tls_client(f"tcp:127.0.0.1:{self.number}", ca or self.authority.path, cert)
+        return connect(where, timeout=10)
+
+    async def caller(self, cert: str | None = None, ca: str | None = None) -> str | None:
+        conn = await self.client(cert, ca)
+        try:
+            found: str | None = await conn.root.caller()
+            return found
+        finally:
+            await conn.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Any:
+    made = Site(tmp_path)
+    yield made
+    if made.port is not None:
+        pytest_twisted.blockon(Deferred.fromCoroutine(_stop(made.port)))
+
+
+async def _stop(port: Any) -> None:
+    await port.stopListening()
+
+
+def until_closed(sock: socket.socket) -> None:
+    """Wait until the other side closes, in whatever way."""
+    try:
+        while sock.recv(1000):
+            continue
+    except ConnectionError:
+        return
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_without_ca_takes_every_client(site: Site) -> None:
+    """And shows its certificate to those that check it."""
+    await site.serve()
+    assert await site.caller() is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_with_ca_knows_its_clients(site: Site) -> None:
+    """current_call() carries the certificate."""
+    await site.serve(ca=site.authority.path)
+    assert await site.caller(site.authority.issue("ann")) == "ann"
+
+
+@pytest.mark.parametrize("which", ["none", "another's", "expired"])
+@pytest_twisted.ensureDeferred
+async def test_a_client_with_no_good_certificate_is_refused(
+    site: Site, tmp_path: Path, which: str
+) -> None:
+    """None, one of another authority, an expired one: the server goes on."""
+    await site.serve(ca=site.authority.path)
+    (tmp_path / "other").mkdir()
+    certs: dict[str, Any] = {
+        "none": lambda: None,
+        "another's": lambda: Authority(tmp_path / "other").issue("ann"),
+        "expired": lambda: site.authority.issue("late", -DAY),
+    }
+    with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own, or the connection's end
+        await site.caller(certs[which]())
+    assert await site.caller(site.authority.issue("bob")) == "bob"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_checks_the_server(site: Site, tmp_path: Path) -> None:
+    """One that another authority has signed is not talked to."""
+    await site.serve()
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+    with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own
+        await site.caller(ca=other.path)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_renewed_certificate_is_used_without_a_restart(site: Site) -> None:
+    """For connections from then on; those that are open stay."""
+    await site.serve()
+    old = await site.client()
+
+    def serial() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", site.number))
+
+    before = await deferToThread(serial)
+    site.authority.issue("server")
+    assert await deferToThread(serial) != before
+    assert await old.root.caller() is None
+    Path(site.cert).write_bytes(b"half of a fi")
+    with logged() as log:
+        assert await site.caller() is None
+        assert await site.caller() is None
+    assert log.text().count("the old one still is") == 1
+    await old.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_tls_1_1_is_refused(site: Site) -> None:
+    """TLS 1.2 at least."""
+    await site.serve()
+
+    def old_client() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with socket.create_connection(("127.0.0.1", site.number), timeout=10) as plain:
+            context.wrap_socket(plain)
+
+    with pytest.raises(OSError):
+        await deferToThread(old_client)
+    assert await site.caller() is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_handshake_that_never_ends_is_ended(site: Site) -> None:
+    """A client that connects and says nothing is dropped; who has shaken hands may be silent."""
+    await site.serve(frame_timeout=0.5)
+    silent = socket.create_connection(("127.0.0.1", site.number))
+    silent.settimeout(10)
+    quiet = await site.client()
+    await deferToThread(until_closed, silent)
+    silent.close()
+    assert await quiet.root.caller() is None
+    await quiet.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_garbage_in_place_of_tls_costs_its_sender_only(site: Site) -> None:
+    """Random bytes end that connection."""
+    await site.serve()
+    rude = socket.create_connection(("127.0.0.1", site.number))
+    rude.settimeout(10)
+    rude.sendall(os.urandom(1000))
+    await deferToThread(until_closed, rude)
+    rude.close()
+    assert await site.caller() is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_script_s_ssl_connect(site: Site) -> None:
+    """The blocking facet's, with its own certificate."""
+    await site.serve(ca=site.authority.path)
+    ann = site.authority.issue("ann")
+
+    def script() -> Any:
+        with rpyc.ssl_connect(
+            "127.0.0.1",
+            site.number,
+            keyfile=ann,
+            certfile=ann,
+            ca_certs=site.authority.path,
+        ) as conn:
+            return conn.root.caller()
+
+    assert await deferToThread(script) == "ann"
+
+
+def test_files_that_will_not_do_are_named(tmp_path: Path) -> None:
+    """Each error says which file, and what it lacks."""
+    authority = Authority(tmp_path)
+    cert, other = authority.issue("one"), authority.issue("two")
+    empty = tmp_path / "empty.pem"
+    empty.write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"nothing\.pem"):
+        Credentials(str(tmp_path / "nothing.pem"))
+    with pytest.raises(ValueError, match=r"empty\.pem holds no certificate"):
+        Credentials(str(empty))
+    with pytest.raises(ValueError, match=r"empty\.pem holds no private key"):
+        Credentials(cert, str(empty))
+    with pytest.raises(ValueError, match=r"two\.pem is not the key of .*one\.pem"):
+        Credentials(cert, other)
+    with pytest.raises(ValueError, match=r"empty\.pem holds no certificate"):
+        Credentials(cert, ca=str(empty))
+
+
+def test_a_client_needs_a_name_to_check() -> None:
+    """Where the description has none it has to be said."""
+    with pytest.raises(ValueError, match="hostname="):
+        tls_client("unix:/nowhere", reactor=reactor)

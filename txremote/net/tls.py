@@ -1,0 +1,267 @@
+"""
+TLS around any endpoint: certificates from files, checked on both sides if wanted.
+
+`tls_server` and `tls_client` wrap an endpoint, so that what `listen` and `connect`
+are given is an endpoint as ever. TLS is 1.2 or newer. A server reads its files
+anew when they have changed, so a renewed certificate is used for connections that
+come from then on, without a restart; if the new files are no good it logs that and
+keeps the old.
+
+With a ``ca`` a server asks for a client certificate, and checks it; so it is
+settled who may connect before a byte of txremote's is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString, serverFromString, wrapClientTLS
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from zope.interface import implementer
+
+_log = Logger("txremote")
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class Credentials:
+    """
+    A key, its certificate chain, and the authorities that are trusted, from files.
+
+    Args:
+        cert: Path of the certificate in PEM, with those that lead to its authority.
+        key: Path of its private key in PEM; None for that in ``cert``.
+        ca: Path of the certificates in PEM that the peer's has to be signed by;
+            None if the peer need not have one.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not what it should be; the message names it.
+        ImportError: pyOpenSSL is not installed: ``pip install 'txremote[tls]'``.
+    """
+
+    def __init__(self, cert: str, key: str | None = None, ca: str | None = None) -> None:
+        self._cert = cert
+        self._key = key or cert
+        self._ca = ca
+        self._seen: tuple[Any, ...] | None = None
+        self._context: Any = None
+        self._read()
+
+    def context(self) -> Any:
+        """
+        Return the OpenSSL context of the files as they are now.
+        """
+        try:
+            changed = self._stamp() != self._seen
+        except OSError:  # it is just being replaced
+            changed = False
+        if changed:
+            try:
+                self._read()
+            except Exception as problem:  # a file that is half written, or wrong
+                _log.error(
+                    "the renewed {cert} cannot be used, the old one still is: {problem}",
+                    cert=self._cert,
+                    problem=problem,
+                )
+                self._seen = self._stamp_or_none()
+            else:
+                _log.info("{cert} was renewed", cert=self._cert)
+        return self._context
+
+    def _stamp(self) -> tuple[Any, ...]:
+        paths = [path for path in (self._cert, self._key, self._ca) if path is not None]
+        return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in map(os.stat, paths))
+
+    def _stamp_or_none(self) -> tuple[Any, ...] | None:
+        try:
+            return self._stamp()
+        except OSError:
+            return None
+
+    def _read(self) -> None:
+        seen = self._stamp()
+        ssl = _ssl()
+        chain = [ssl.Certificate.loadPEM(pem) for pem in _certificates(self._cert)]
+        key = _parsed(self._key, "private key", ssl.KeyPair.load, _contents(self._key))
+        trust = None
+        if self._ca is not None:
+            trust = ssl.trustRootFromCertificates(
+                [ssl.Certificate.loadPEM(pem) for pem in _certificates(self._ca)]
+            )
+        options = ssl.CertificateOptions(
+            privateKey=key.original,
+            certificate=chain[0].original,
+            extraCertChain=[certificate.original for certificate in chain[1:]],
+            trustRoot=trust,
+            raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
+        )
+        try:
+            context = options.getContext()
+            context.check_privatekey()
+        except Exception:  # pyOpenSSL's own Error
+            raise ValueError(f"{self._key} is not the key of {self._cert}") from None
+        self._context = context
+        self._seen = seen
+
+
+def _ssl() -> Any:
+    try:
+        from twisted.internet import ssl
+    except ImportError as problem:
+        raise ImportError(f"TLS needs pyOpenSSL: pip install 'txremote[tls]' ({problem})") from None
+    return ssl
+
+
+def _contents(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _certificates(path: str) -> list[bytes]:
+    found = _PEM.findall(_contents(path))
+    if not found:
+        raise ValueError(f"{path} holds no certificate in PEM")
+    return found
+
+
+def _parsed(path: str, what: str, parse: Callable[..., Any], data: bytes) -> Any:
+    try:
+        return parse(data, 1)  # crypto.FILETYPE_PEM
+    except Exception:  # pyOpenSSL's own Error
+        raise ValueError(f"{path} holds no {what} in PEM") from None
+
+
+@implementer(IStreamServerEndpoint)
+class _TLSServerEndpoint:
+    """
+    An endpoint whose connections speak TLS.
+    """
+
+    def __init__(self, endpoint: Any, credentials: Credentials) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+
+    def listen(self, protocolFactory: Any) -> Deferred[IListeningPort]:
+        wrapped = _server_factory(self._credentials, protocolFactory)
+        listening: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
+        return listening
+
+
+def _server_factory(credentials: Credentials, factory: Any) -> Any:
+    from OpenSSL.SSL import Connection as TLSConnection
+    from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+    from twisted.protocols.tls import TLSMemoryBIOFactory
+
+    @implementer(IOpenSSLServerConnectionCreator)
+    class Creator:
+        def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
+            return TLSConnection(credentials.context(), None)
+
+    class Wrapping(TLSMemoryBIOFactory):
+        noisy = False
+
+        def buildProtocol(self, addr: Any) -> Any:
+            inner = self.wrappedFactory.buildProtocol(addr)
+            return None if inner is None else self.protocol(self, inner)
+
+    return Wrapping(Creator(), False, factory)
+
+
+def tls_server(
+    endpoint: str | IStreamServerEndpoint,
+    cert: str,
+    key: str | None = None,
+    ca: str | None = None,
+    *,
+    reactor: Any = None,
+) -> IStreamServerEndpoint:
+    """
+    Return a server endpoint that speaks TLS over another one, for `listen`.
+
+    Args:
+        endpoint: A server endpoint, or its description.
+        cert: Path of the certificate chain in PEM. It is read anew when it has
+            changed.
+        key: Path of the private key in PEM; None for that in ``cert``.
+        ca: Path of the authorities' certificates in PEM: clients have to have a
+            certificate that one of them has signed. None: clients need none.
+        reactor: The reactor; the running one if None.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not what it should be.
+        ImportError: ``pip install 'txremote[tls]'``.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    return _TLSServerEndpoint(where, Credentials(cert, key, ca))
+
+
+def tls_client(
+    endpoint: str | IStreamClientEndpoint,
+    ca: str | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    *,
+    hostname: str | None = None,
+    reactor: Any = None,
+) -> IStreamClientEndpoint:
+    """
+    Return a client endpoint that speaks TLS over another one, for `connect`.
+
+    Args:
+        endpoint: A client endpoint, or its description, such as
+            ``tcp:localhost:18861``.
+        ca: Path of the certificates in PEM that the server's has to be signed by,
+            or its own if nobody else has signed it; None for those that the
+            system trusts.
+        cert: Path of this client's certificate chain in PEM, for servers that ask.
+        key: Path of its private key in PEM; None for that in ``cert``.
+        hostname: The name or address in the server's certificate; None for the
+            host in the description.
+        reactor: The reactor; the running one if None.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not what it should be, or the host is not known.
+        ImportError: ``pip install 'txremote[tls]'``.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    if hostname is None:
+        hostname = _host_of(endpoint)
+    where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    ssl = _ssl()
+    trust = own = None
+    if ca is not None:
+        trust = ssl.trustRootFromCertificates(
+            [ssl.Certificate.loadPEM(pem) for pem in _certificates(ca)]
+        )
+    if cert is not None:
+        own = ssl.PrivateCertificate.loadPEM(_contents(cert) + b"\n" + _contents(key or cert))
+    options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
+    found: IStreamClientEndpoint = wrapClientTLS(options, where)
+    return found
+
+
+def _host_of(endpoint: Any) -> str:
+    if isinstance(endpoint, str):
+        words = endpoint.split(":")
+        named = [word[5:] for word in words if word.startswith("host=")]
+        if named:
+            return named[0]
+        if words[0] in ("tcp", "tcp6") and len(words) > 1:
+            return words[1]
+    raise ValueError("say hostname=, the name that the server's certificate is to have")
