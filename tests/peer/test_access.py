@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from zope.interface import Attribute, Interface, implementer
 
-from txremote import ConnectionConfig, Service, exposed
-from txremote.peer.access import COMPARISONS, AccessPolicy, is_exposed
+from txremote import ConnectionConfig, NotSendable, Service, expose, exposed
+from txremote.peer.access import COMPARISONS, AccessPolicy
 from txremote.peer.config import SAFE_ATTRS
+from txremote.peer.exposure import is_exposed
 
 DEFAULT = AccessPolicy(ConnectionConfig())
 PUBLIC = AccessPolicy(ConnectionConfig(allow_public_attrs=True))
@@ -801,3 +803,219 @@ def test_an_event_loops_task_is_closed_as_any_object_is() -> None:
     finally:
         loop.run_until_complete(task)
         loop.close()
+
+
+# --- what is handed out -----------------------------------------------------------
+
+
+@exposed
+class Open:
+    pass
+
+
+class exposed_Named:
+    pass
+
+
+@pytest.mark.parametrize(
+    "it",
+    [
+        *(Open, exposed_Named, int, list, KeyError, len, generator, generator(), Thing(), [sys]),
+        *(Thing().hidden, lambda: sys, ValueError(), functools.partial(Thing), iter([Thing])),
+    ],
+)
+def test_what_is_declared_or_no_class_is_handed_out(it: Any) -> None:
+    """Functions and methods too: they were given to be called."""
+    for switches in (DEFAULT, PUBLIC, ALL):
+        switches.check_handed_out(it)
+
+
+@pytest.mark.parametrize("it", [Thing, Sub, type, object, property, AccessPolicy, Service])
+def test_a_class_that_nobody_declared_is_not_handed_out(it: type) -> None:
+    """Outside of classic mode; the error says what to do."""
+    for switches in (DEFAULT, PUBLIC):
+        with pytest.raises(NotSendable, match=f"{it.__qualname__} is not exposed: mark it with @e"):
+            switches.check_handed_out(it)
+    ALL.check_handed_out(it)
+
+
+@pytest.mark.parametrize("kind", ["frame", "code", "traceback", "module"])
+def test_what_leads_to_everything_is_handed_out_in_classic_mode_only(kind: str) -> None:
+    """By whatever way it came to be returned."""
+    for switches in (DEFAULT, PUBLIC):
+        with pytest.raises(NotSendable, match=f"a {kind}.* in classic mode only"):
+            switches.check_handed_out(OBJECTS[kind])
+    ALL.check_handed_out(OBJECTS[kind])
+
+
+def test_another_prefix_declares_classes_as_it_declares_names() -> None:
+    """And with exposing switched off, none does."""
+    with pytest.raises(NotSendable):
+        policy(exposed_prefix="remote_").check_handed_out(exposed_Named)
+    with pytest.raises(NotSendable):
+        policy(allow_exposed_attrs=False).check_handed_out(Open)
+
+
+# --- an interface -----------------------------------------------------------------
+
+
+class ICalculator(Interface):
+    pi = Attribute("A number.")
+
+    def add(a: Any, b: Any) -> Any:
+        """Add two numbers."""
+
+    def __len__() -> int:
+        """Tell how many."""
+
+
+class ICallable(ICalculator):
+    def __call__(a: Any) -> Any:
+        """Call it."""
+
+
+expose(ICalculator, ICallable)
+
+
+@implementer(ICalculator)
+class Calculator:
+    exposed_secret = 1
+
+    def __init__(self) -> None:
+        self.pi = 3.14
+        self.history: list[Any] = []
+
+    def add(self, a: Any, b: Any) -> Any:
+        self.history.append((a, b))
+        return a + b
+
+    @exposed
+    def marked(self) -> None: ...
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    def __lt__(self, other: object) -> bool:
+        return True
+
+    def __iter__(self) -> Any: ...
+
+    def __call__(self, a: Any) -> Any:
+        return a
+
+
+@implementer(ICallable)
+class Called(Calculator):
+    pass
+
+
+WRITABLE = policy(allow_setattr=True, allow_delattr=True)
+
+
+def test_an_object_is_reached_by_exactly_its_interface() -> None:
+    """Whatever else it marks, prefixes or can do."""
+    for switches in (DEFAULT, PUBLIC, WRITABLE):
+        it = Calculator()
+        assert switches.get(it, "add")(1, b=2) == 3
+        assert switches.get(it, b"pi") == 3.14
+        assert switches.get(it, "__len__")() == 1
+        assert switches.names(it) == ("__len__", "add", "pi")
+        assert dict(switches.methods(it)) == {
+            "add": "Add two numbers.",
+            "__len__": "Tell how many.",
+        }
+        for name in ("marked", "secret", "exposed_secret", "history", "__iter__", "__lt__", "adds"):
+            with pytest.raises(AttributeError, match="exposed by ICalculator, which declares no"):
+                switches.get(it, name)
+
+
+def test_a_call_that_does_not_fit_is_refused_before_it_runs() -> None:
+    """With a sentence that shows the signature."""
+    it = Calculator()
+    for args, kwargs in (((), {}), ((1,), {}), ((1, 2, 3), {}), ((1, 2), {"c": 3})):
+        with pytest.raises(TypeError, match=r"^ICalculator\.add\(a, b\): "):
+            DEFAULT.get(it, "add")(*args, **kwargs)
+    assert it.history == []
+
+
+def test_only_attributes_of_an_interface_are_set_and_only_if_setting_is_on() -> None:
+    """Its methods are not, and nor are the names that every object has."""
+    it = Calculator()
+    with pytest.raises(AttributeError, match="allow_setattr is off"):
+        DEFAULT.set(it, "pi", 3)
+    WRITABLE.set(it, "pi", 3)
+    assert it.pi == 3
+    WRITABLE.delete(it, b"pi")
+    assert not hasattr(it, "pi")
+    for name in ("add", "history", "exposed_secret", "__eq__", "__len__", "__class__"):
+        with pytest.raises(AttributeError, match="ICalculator"):
+            WRITABLE.set(it, name, 1)
+        with pytest.raises(AttributeError, match="ICalculator"):
+            WRITABLE.delete(it, name)
+    with pytest.raises(AttributeError, match="allow_getattr is off"):
+        policy(allow_getattr=False).get(it, "add")
+
+
+def test_an_object_is_called_if_its_interface_says_so() -> None:
+    """As it says it."""
+    with pytest.raises(AttributeError, match="'__call__': Calculator is exposed by ICalculator"):
+        DEFAULT.callable(Calculator())
+    assert DEFAULT.callable(Called())(5) == 5
+    with pytest.raises(TypeError, match=r"ICallable\.__call__\(a\)"):
+        DEFAULT.callable(Called())()
+
+
+def test_every_object_can_be_shown_and_told_from_others() -> None:
+    """What an interface need not declare; an order it does."""
+    it = Calculator()
+    assert DEFAULT.comparison(it, "__eq__")(it, it) is True
+    assert DEFAULT.comparison(it, "__ne__")(it, it) is False
+    with pytest.raises(AttributeError, match="'__lt__': Calculator is exposed by ICalculator"):
+        DEFAULT.comparison(it, "__lt__")
+    assert DEFAULT.repr(it, 4) == f"<{__name__}.Calculator object #4>"
+    assert DEFAULT.get(it, "__repr__")
+    with pytest.raises(AttributeError):
+        policy(allow_safe_attrs=False).get(it, "__repr__")
+
+
+def test_classic_mode_and_closed_exposure_do_not_ask_the_interface() -> None:
+    """The one opens everything, the other nothing that was exposed."""
+    assert ALL.get(Calculator(), "history") == []
+    assert ALL.callable(Calculator())(5) == 5
+    closed = policy(allow_exposed_attrs=False)
+    for name in ("add", "pi", "marked"):
+        with pytest.raises(AttributeError):
+            closed.get(Calculator(), name)
+
+
+def test_a_class_of_such_objects_is_no_such_object() -> None:
+    """What instances provide opens nothing on the class."""
+    for name in ("add", "pi", "__init__"):
+        with pytest.raises(AttributeError):
+            DEFAULT.get(Calculator, name)
+    with pytest.raises(NotSendable):
+        DEFAULT.check_handed_out(Calculator)
+
+
+# --- the policy itself ------------------------------------------------------------
+
+
+def test_a_policy_never_changes() -> None:
+    """Nobody opens more under way."""
+    it = policy()
+    for name in ("config", "_prefix", "_safe", "other"):
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(it, name, ConnectionConfig.preset("classic"))
+    assert it == policy()
+    assert it != PUBLIC
+
+
+def test_a_comparison_is_not_looked_up_by_an_object_of_the_program() -> None:
+    """A reference in the operator's place would be asked for its hash."""
+
+    class Loud:
+        def __hash__(self) -> int:
+            raise AssertionError("asked")
+
+    with pytest.raises(AttributeError, match="by Loud: it is no comparison"):
+        DEFAULT.comparison([], Loud())

@@ -138,3 +138,48 @@ def test_none_means_for_ever() -> None:
 def test_the_limits_are_the_wires_own_object() -> None:
     limits = ConnectionConfig(max_frame=1000, max_depth=7).limits
     assert (limits.max_frame, limits.max_depth) == (1000, 7)
+
+
+# --- presets ----------------------------------------------------------------------
+
+
+def test_the_preset_exposed_is_the_default() -> None:
+    """Naming it changes nothing."""
+    assert ConnectionConfig.preset("exposed") == ConnectionConfig() == make_config({})
+
+
+def test_the_preset_public_opens_public_names_and_nothing_else() -> None:
+    """Neither setting nor pickling comes with it."""
+    assert ConnectionConfig.preset("public") == ConnectionConfig(allow_public_attrs=True)
+
+
+def test_the_preset_classic_is_what_rpycs_classic_service_switches_on() -> None:
+    """Everything."""
+    assert ConnectionConfig.preset("classic") == ConnectionConfig(
+        allow_all_attrs=True,
+        allow_setattr=True,
+        allow_delattr=True,
+        allow_pickle=True,
+        instantiate_custom_exceptions=True,
+        import_custom_exceptions=True,
+    )
+
+
+def test_a_preset_goes_first_and_switches_beside_it_count() -> None:
+    """In a mapping, in whatever order, and by keyword."""
+    for config in (
+        ConnectionConfig.preset("public", allow_setattr=True, max_calls=3),
+        make_config({"allow_setattr": True, "access": "public", "max_calls": 3}),
+        ConnectionConfig(max_calls=3, allow_pickle=True).but(access="public", allow_setattr=True),
+    ):
+        assert config == ConnectionConfig(allow_public_attrs=True, allow_setattr=True, max_calls=3)
+
+
+def test_a_preset_that_is_none_is_refused_and_the_three_are_named() -> None:
+    """A slip must not open or close anything."""
+    for access in ("everything", "", "Public", True, 0):
+        with pytest.raises(ValueError, match="one of exposed, public, classic"):
+            make_config({"access": access})
+    with pytest.raises(TypeError, match="did you mean 'access'"):
+        make_config({"acces": "public"})
+    assert make_config({"access": None}) == ConnectionConfig()

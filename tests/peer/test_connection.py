@@ -15,6 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 
+from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
 from tests.peer.tools import (
     Outcome,
     RawPeer,
@@ -38,90 +39,18 @@ from txremote import (
     repr_remote,
 )
 from txremote.peer.connection import CLOSE_TIMEOUT, is_local
-from txremote.peer.outbound import RELEASED_AT_ONCE
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
-    HANDLE_CALLATTR,
     HANDLE_CLOSE,
-    HANDLE_DEL,
     HANDLE_GETROOT,
     HANDLE_HELLO,
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
-    HANDLE_PING,
-    HANDLE_RELEASE,
 )
 from txremote.wire.framing import frame
 
-
-class Thing:
-    def __init__(self, number: int) -> None:
-        self.exposed_number = number
-
-
-class Hosted(Service):
-    def __init__(self) -> None:
-        self.exposed_thing = Thing(0)
-        self.kept: list[Any] = []
-        self.gates: list[Deferred[Any]] = []
-
-    @exposed
-    def add(self, a: int, b: int) -> int:
-        return a + b
-
-    @exposed
-    def things(self, count: int) -> Any:
-        return tuple(Thing(number) for number in range(count))
-
-    @exposed
-    def same(self) -> Any:
-        return self.exposed_thing
-
-    @exposed
-    def echo(self, value: Any) -> Any:
-        return value
-
-    @exposed
-    def keep(self, value: Any) -> None:
-        self.kept.append(value)
-
-    @exposed
-    def later(self) -> Any:
-        self.gates.append(Deferred())
-        return self.gates[-1]
-
-
-PAIRS = {
-    "txremote": connected_pair,
-    "stock server": pair_with_stock_server,
-    "stock client": pair_with_stock_client,
-}
-
-
-@pytest.fixture
-def pair() -> Pair:
-    return connected_pair(server_root=Hosted)
-
-
-def settle(pair: Pair) -> None:
-    """
-    Let go of what nobody holds, and let 50 ms pass.
-    """
-    gc.collect()
-    pair.advance(0.05)
-
-
-def exported(connection: Any) -> int:
-    """
-    Return how many objects the peer of a connection holds, the root aside.
-    """
-    exports = connection._tables.exports
-    return len(exports) - (exports.of(connection.service) is not None)
-
-
 # --- introductions ----------------------------------------------------------------
-
 
 EVERYTHING = {"cancel", "callpath", "release", "stopping", "keepalive"}
 
@@ -230,90 +159,6 @@ def test_the_root_is_fetched_once(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("kind", PAIRS)
-def test_a_thousand_objects_in_one_reply_cost_one_round_trip(kind: str) -> None:
-    pair = PAIRS[kind](server_root=Hosted)
-    wire, answers = Wire(pair.client), Wire(pair.server)
-    things = pair.result(pair.client.root.things(1000))
-    assert wire.requests == [HANDLE_CALLATTR]
-    assert answers.requests == []
-    assert {type(thing) for thing in things} == {RemoteReference}
-    assert pair.result(get_remote(things[700], "number")) == 700
-    assert exported(pair.server) == 1000
-
-
-@pytest.mark.parametrize("kind", PAIRS)
-def test_dropped_they_all_leave_the_servers_table_within_50_ms(kind: str) -> None:
-    pair = PAIRS[kind](server_root=Hosted)
-    things = pair.result(pair.client.root.things(1000))
-    pair.advance(1)
-    assert exported(pair.server) == 1000
-    wire = Wire(pair.client)
-    del things
-    gc.collect()
-    assert wire.bytes == 0  # their death itself sends nothing
-    pair.advance(0.05)
-    assert exported(pair.server) == 0
-    release = HANDLE_RELEASE if kind == "txremote" else HANDLE_DEL
-    assert wire.requests == [release] * (1 if kind == "txremote" else 1000)
-
-
-def test_they_leave_with_the_next_write_if_there_is_one_before(pair: Pair) -> None:
-    things = pair.result(pair.client.root.things(10))
-    del things
-    gc.collect()
-    wire = Wire(pair.client)
-    assert pair.result(pair.client.root.add(1, 2)) == 3
-    assert wire.requests == [HANDLE_RELEASE, HANDLE_CALLATTR]
-    assert exported(pair.server) == 0
-
-
-def test_a_great_many_are_given_back_in_parts(pair: Pair) -> None:
-    """One RELEASE for all would meet the peer's max_items, and none be released."""
-    pair = connected_pair(server_root=Hosted, server_config={"max_items": 6100})
-    things = pair.result(pair.client.root.things(3 * RELEASED_AT_ONCE + 1))
-    wire = Wire(pair.client)
-    del things
-    settle(pair)
-    assert exported(pair.server) == 0
-    assert wire.requests == [HANDLE_RELEASE] * 4
-
-
-@pytest.mark.parametrize("kind", PAIRS)
-def test_what_was_received_n_times_is_given_back_n_times(kind: str) -> None:
-    pair = PAIRS[kind](server_root=Hosted)
-    thing = pair.server.service.exposed_thing
-    held = [pair.result(pair.client.root.same()) for _ in range(7)]
-    held += pair.result(pair.client.root.echo((held[0], held[0])))
-    assert len(set(held)) == 1
-    assert pair.server._tables.exports.of(thing).count == 9  # type: ignore[union-attr]
-    wire = Wire(pair.client)
-    del held
-    settle(pair)
-    assert exported(pair.server) == 0
-    assert len(wire.requests) == 1
-
-
-def test_a_release_that_crosses_the_object_on_its_way_again_is_no_loss(pair: Pair) -> None:
-    thing = pair.result(pair.client.root.same())
-    again = pair.client.root.same()
-    client: Any = pair.client.transport
-    server: Any = pair.server.transport
-    # the server sends it a second time, and that is still on its way
-    pair.server.dataReceived(client.written.popleft())
-    assert server.written
-    del thing
-    gc.collect()
-    pair.clock.advance(0.05)  # the client gives its first one back
-    assert client.written
-    thing = pair.result(again)
-    assert exported(pair.server) == 1
-    assert pair.result(get_remote(thing, "number")) == 0
-    del thing, again
-    settle(pair)
-    assert exported(pair.server) == 0
-
-
-@pytest.mark.parametrize("kind", PAIRS)
 def test_an_object_that_was_given_back_is_not_kept_alive(kind: str) -> None:
     """Also if it was called, compared and shown before."""
     pair = PAIRS[kind](server_root=Hosted)
@@ -344,67 +189,6 @@ def test_an_argument_that_nobody_keeps_leaves_with_the_answer(pair: Pair) -> Non
     settle(pair)
     assert exported(pair.client) == 0
     assert exported(pair.server) == 0
-
-
-@pytest.mark.parametrize("bad", ["\ud800", 10**5000], ids=["surrogate", "huge int"])
-def test_a_call_that_cannot_be_sent_leaves_no_counts_behind(pair: Pair, bad: Any) -> None:
-    mine = Thing(1)
-    wire = Wire(pair.client)
-    for call in (
-        lambda: pair.client.root.echo((mine, bad)),
-        lambda: pair.client.root.echo(mine, key=bad),
-        lambda: pair.client.root.thing.number.real(mine, bad),
-        lambda: (
-            get_remote(pair.client.root, bad) if isinstance(bad, str) else pair.client.root(bad)
-        ),
-    ):
-        with pytest.raises(NotSendable):
-            pair.result(call())
-    assert wire.bytes == 0
-    assert exported(pair.client) == 0
-    assert len(pair.client._calls) == 0
-
-
-def test_a_call_on_an_ended_connection_leaves_no_counts_behind(pair: Pair) -> None:
-    root = pair.client.root
-    pair.client.close()
-    with pytest.raises(DeadReferenceError):
-        pair.result(root.keep(Thing(1)))
-    assert exported(pair.client) == 0
-
-
-def test_the_answer_to_a_cancelled_call_is_given_back(pair: Pair) -> None:
-    call = pair.client.root.things(20)
-    outcome = Outcome(call)
-    pair.server.dataReceived(pair.client.transport.written.popleft())
-    assert exported(pair.server) == 20
-    call.cancel()
-    pair.pump()
-    assert isinstance(outcome.error, CancelledError)
-    assert exported(pair.server) == 0  # already: with the end of the read that brought it
-
-
-def test_references_in_a_message_that_fails_are_given_back(pair: Pair) -> None:
-    """One argument stands for nothing; the others must not be lost with it."""
-    mine = [Thing(1), Thing(2)]
-    theirs = pair.result(pair.client.root.same())
-    pair.server._tables.exports.clear()
-    with pytest.raises(KeyError, match="no object here has the id"):
-        pair.result(pair.client.request(HANDLE_PING, (mine[0], theirs, mine[1])))
-    settle(pair)
-    assert exported(pair.client) == 0
-
-
-def test_a_failed_callback_gives_back_what_it_was_sent(pair: Pair) -> None:
-    def fails(thing: Any) -> None:
-        raise ValueError("no")
-
-    pair.server.service.exposed_fire = lambda function: function(Thing(1))
-    with pytest.raises(ValueError):
-        pair.result(pair.client.root.fire(fails))
-    settle(pair)
-    assert exported(pair.server) == 0
-    assert exported(pair.client) == 0
 
 
 def test_after_everything_both_tables_are_empty_but_for_the_root(pair: Pair) -> None:
@@ -511,65 +295,6 @@ def test_the_ends_let_go_of_everything(pair: Pair) -> None:
         assert len(end._tables.exports) == 0
         assert len(end._tables.imports) == 0
         assert end.closed
-
-
-# --- time-outs toward those who may never answer ----------------------------------
-
-
-def silent_pair(**options: Any) -> Pair:
-    """
-    Return a pair whose client is a stock one that serves nothing.
-    """
-    return pair_with_stock_client(Hosted, client_root=Hosted, **options)
-
-
-def test_a_call_into_a_stock_client_ends_after_30_seconds() -> None:
-    pair = silent_pair()
-    pair.result(pair.server.fetch_root())
-    outcome = Outcome(pair.server.root.later())
-    pair.pump()
-    pair.advance(29)
-    assert not outcome.fired
-    pair.advance(1)
-    assert isinstance(outcome.error, AsyncResultTimeout)
-    assert "sync_request_timeout" in str(outcome.error)
-
-
-def test_its_late_answer_is_dropped_and_what_is_in_it_given_back() -> None:
-    pair = silent_pair()
-    pair.result(pair.server.fetch_root())
-    outcome = Outcome(pair.server.root.later())
-    pair.pump()
-    pair.advance(31)
-    pair.client.service.gates[0].callback([1, 2])
-    pair.pump()
-    assert len(outcome.results) == 1
-    settle(pair)
-    assert exported(pair.client) == 0
-    assert pair.result(pair.server.root.add(1, 2)) == 3
-
-
-def test_the_time_is_an_option() -> None:
-    for seconds in (2, None):
-        pair = silent_pair(server_config={"sync_request_timeout": seconds})
-        pair.result(pair.server.fetch_root())
-        outcome = Outcome(pair.server.root.later())
-        pair.pump()
-        pair.advance(3)
-        assert outcome.fired is (seconds == 2)
-
-
-def test_calls_into_a_txremote_and_into_a_server_wait_for_ever() -> None:
-    pair = connected_pair(Hosted, Hosted)
-    pair.result(pair.server.fetch_root())
-    stock = pair_with_stock_server(Hosted)
-    outcomes = [
-        Outcome(root.later()) for root in (pair.client.root, pair.server.root, stock.client.root)
-    ]
-    for each in (pair, stock):
-        each.pump()
-        each.advance(10_000)
-    assert not any(outcome.fired for outcome in outcomes)
 
 
 # --- disconnecting ----------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from txremote import NotSendable
-from txremote.peer.exports import ExportTable
+from txremote.peer.exports import ExportTable, Granted
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.brine import load
 
@@ -163,6 +163,26 @@ def test_there_is_a_bound_and_its_error_names_the_option() -> None:
     with pytest.raises(NotSendable, match="max_exports"):
         table.box(Thing())
     assert len(table) == 2
+
+
+def test_what_is_not_handed_out_is_not_kept_either() -> None:
+    """Unless it was granted; what the peer holds then, it may be given again."""
+
+    def check(target: Any) -> None:
+        raise NotSendable("not for peers")
+
+    table = ExportTable(10, check=check)
+    with pytest.raises(NotSendable, match="not for peers"):
+        table.box(Thing)
+    assert len(table) == 0
+    boxed = table.box(Granted(Thing))
+    assert table.box(Thing) == boxed
+    export = table.of(Thing)
+    assert export is not None
+    assert export.count == 2
+    table.give_back(export, 2)
+    with pytest.raises(NotSendable):
+        table.box(Thing)
 
 
 def test_clear_drops_everything() -> None:

@@ -82,6 +82,12 @@ PRIVATE = [
 # Nobody declares these either, but with *public* every such name is open.
 PUBLIC = ["hidden", "secret", "cr_frame", "gi_frame", "f_globals", "tb_frame", "func", "mro"]
 
+# Open on any object that has them, but for one that is exposed by an interface.
+OPERATORS = [
+    *("__call__", "__len__", "__iter__", "__next__", "__getitem__", "__setitem__", "__enter__"),
+    *("__exit__", "__lt__", "__add__", "__bool__", "__int__", "__contains__", "next"),
+]
+
 # Names of Python's own that lead from an object to the rest of the program.
 DOORS = [
     *("__class__", "__dict__", "__globals__", "__func__", "__self__", "__code__", "__closure__"),
@@ -98,7 +104,7 @@ OPEN = [
     *("__repr__", "__hash__", "__format__", "__doc__", "__add__", "__contains__", "__setitem__"),
     *("append", "pop", "send", "throw", "close", "copy", "items", "update", "get_service_name"),
 ]
-NAMES = [*PRIVATE, *PUBLIC, *DOORS, *OPEN]
+NAMES = [*PRIVATE, *PUBLIC, *DOORS, *OPEN, *OPERATORS]
 
 
 class IButton(Interface):
@@ -215,7 +221,8 @@ class World:
         for name, wire in exact.items():
             setattr(Button, name, wire)
             setattr(Chooser, name, wire)
-        Button.__len__ = Button.__call__ = Tripwire("__len__", self.reached)  # type: ignore
+        for name in OPERATORS:  # an interface that does not declare them does not have them
+            setattr(Button, name, Tripwire(name, self.reached))
 
         class Hosted(Service):
             exposed_Point = Point
@@ -385,6 +392,8 @@ def attempts(obj: Local, name: Any) -> Iterator[tuple[Any, ...]]:
     yield HANDLE_OLDSLICING, obj, "nothing", name, 0, 1, (obj,)
     yield HANDLE_CALL, obj, (name,), ()
     yield HANDLE_CALL, obj, (), ((name, 1),)
+    yield HANDLE_CTXEXIT, obj, name
+    yield HANDLE_BUFFITER, obj, 2
 
 
 # Of the other kinds the switch for public names changes nothing, or opens all there is.
@@ -401,7 +410,7 @@ EXACT = ["service", "thing", "class", "interface", "chooser", "restricted", "gen
 def test_no_name_by_any_handler_reaches_what_nobody_declared(config: str, kind: str) -> None:
     """Every way to bring a name to an object, with every name there is."""
     prober = Prober(**CONFIGS[config])
-    for name in (*PRIVATE, *PUBLIC, *DOORS):
+    for name in (*PRIVATE, *PUBLIC, *DOORS, *OPERATORS):
         for attempt in attempts(prober.held[kind], name):
             prober.ask(*attempt)
     prober.end()

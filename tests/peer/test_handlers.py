@@ -15,7 +15,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.peer.tools import Local, RawPeer, Remote, RemoteError
-from txremote import Service, exposed
+from txremote import Service, exposed, threaded
 from txremote.peer.handlers import HANDLERS, IN_ORDER, LARGEST_CHUNK, NOT_FORWARDED
 from txremote.wire.consts import (
     FEATURES,
@@ -349,6 +349,56 @@ def test_oldslicing_falls_back(peer: Asker) -> None:
     ask = (HANDLE_OLDSLICING, old, "__getitem__", "__getslice__", 1)
     assert peer.ask(*ask, 2, ()) == (1, 2)
     assert peer.ask(*ask, None, ()) == (1, (1 << 63) - 1)
+
+
+def test_oldslicing_runs_a_threaded_method_where_it_belongs(peer: Asker) -> None:
+    """A peer chooses the names: it must not get a blocking method into the reactor."""
+    where = []
+    peer.connection.service.exposed_block = threaded(lambda *args: where.append(args))
+    started = []
+    runner: Any = peer.connection.runner
+    runner.in_thread = lambda _connection, call: started.append(call) or Deferred()
+    peer.send_request(HANDLE_OLDSLICING, peer.service, "block", "block", 1, 2, ())
+    assert (len(started), where) == (1, [])
+
+
+# --- classes ----------------------------------------------------------------------
+
+
+def test_a_class_is_handed_out_by_a_name_that_is_open(peer: Asker) -> None:
+    """``exposed_Thing = Thing`` declares it; so does what a path leads to."""
+    kind = peer.get("Thing")
+    assert kind.pack == (f"{__name__}.Thing", kind.pack[1], 0)
+    assert peer.ask(HANDLE_CALLPATH, peer.service, ("Thing",), None, ()) == kind
+    assert isinstance(peer.ask(HANDLE_CALL, kind, (), ()), Local)
+    assert isinstance(peer.call("Thing"), Local)
+
+
+def test_a_class_that_a_method_returns_needs_a_mark_of_its_own(peer: Asker) -> None:
+    """Whoever holds a class can make objects of it; the error names what is missing."""
+
+    class Inner:
+        pass
+
+    service = peer.connection.service
+    for returned in (Inner, (1, Inner), type(Inner)):
+        service.exposed_kind = lambda it=returned: it
+        answer = peer.call("kind")
+        assert answer.name.endswith("NotSendable"), answer
+        assert "mark it with @exposed" in answer.text
+    assert len(peer.connection._tables.exports) == 1  # the service
+    service.exposed_kind = lambda: exposed(Inner)
+    assert isinstance(peer.call("kind"), Local)
+
+
+def test_a_module_is_not_handed_out_by_any_name(peer: Asker) -> None:
+    """Nor is what leads to one: only classic mode hands these out."""
+    peer.connection.service.exposed_re = re
+    answer = peer.ask(HANDLE_GETATTR, peer.service, "re")
+    assert "a module leads to everything" in answer.text
+    classic = Asker(access="classic")
+    classic.connection.service.exposed_re = re
+    assert classic.get("re").pack[0] == "re"
 
 
 def test_a_context_is_left_with_nothing_or_an_exception_of_that_class(peer: Asker) -> None:

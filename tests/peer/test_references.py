@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from zope.interface import Interface
 
 from txremote import NotSendable, RemoteReference
 from txremote.peer.exports import ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.peer.references import ReferenceTables
+from txremote.refs.contract import contract_of
 from txremote.refs.reference import RemotePath
+from txremote.refs.typed import TypedReference
 from txremote.wire.boxing import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
 
 
@@ -62,6 +65,19 @@ def test_the_peers_own_object_is_boxed_as_its_own() -> None:
     tables.box(out, reference)
     assert out == [LOCAL_REF_HEAD + key_of(("a.B", 1, 5))]
     assert len(tables.exports) == 0
+
+
+def test_a_reference_by_an_interface_is_boxed_as_the_reference() -> None:
+    """The proxy is this side's affair."""
+    tables = tables_of(Owner())
+    reference = received(tables)
+    out: list[bytes] = []
+    tables.box(out, (TypedReference(reference, contract_of(Interface)),))
+    assert out[-1] == LOCAL_REF_HEAD + key_of(("a.B", 1, 5))
+    assert len(tables.exports) == 0
+    path = TypedReference(RemotePath(reference, ("a",)), contract_of(Interface))
+    with pytest.raises(NotSendable, match="a path is not its value"):
+        tables.box([], path)
 
 
 def test_a_third_peers_object_is_boxed_as_ours() -> None:

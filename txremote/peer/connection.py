@@ -472,7 +472,7 @@ class Connection(Protocol):
         """
         Do as `request`, for a caller that is in the connection's context.
         """
-        return self._outbound.request(handler, args, self._outbound.timeout())
+        return self._outbound.request(handler, args, *self._outbound.patience())
 
     def call(
         self,

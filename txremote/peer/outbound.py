@@ -97,7 +97,7 @@ class OutboundCalls:
 
             return self.call(reference, names[:-1], None, {}).addCallback(go)
         if args is None and len(names) == 1:
-            return self.request(HANDLE_GETATTR, (reference, names[0]), self.timeout())
+            return self.request(HANDLE_GETATTR, (reference, names[0]), *self.patience())
         try:
             heads = reference._heads
             head = heads.get(names) if heads is not None else None
@@ -116,17 +116,18 @@ class OutboundCalls:
                 body.append(boxing.EMPTY_TUPLE)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, self.timeout())
+        asked = self._send(body, *self.patience())
         return asked if self._connection.features else _kept(asked, reference, args, kwargs)
 
-    def timeout(self) -> float | None:
+    def patience(self) -> tuple[float | None, str]:
         """
-        Return how long a call may take: a stock client's answer may never come,
-        since it serves our calls only while it waits for its own.
+        Return how long a call may take, and the switch that says so: a stock
+        client's answer may never come, since it serves our calls only while it
+        waits for its own.
         """
         if self._connection.knows_peer:
-            return self._config.request_timeout
-        return self._config.sync_request_timeout
+            return self._config.request_timeout, "request_timeout"
+        return self._config.sync_request_timeout, "sync_request_timeout"
 
     def request(
         self,
