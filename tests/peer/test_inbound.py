@@ -27,13 +27,14 @@ from tests.peer.tools import (
     pair_with_stock_server,
     request_payload,
 )
-from txremote import IAsyncResult, RemoteReference, Service, exposed
+from txremote import IAsyncResult, RemoteReference, Service, current_call, exposed, timed
 from txremote.errors import GenericException
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
     HANDLE_CANCEL,
+    HANDLE_DEADLINE,
     HANDLE_PING,
     MSG_EXCEPTION,
     MSG_REPLY,
@@ -618,4 +619,81 @@ def test_a_message_over_a_limit_costs_only_its_own_call() -> None:
     peer.send_payload(b"\x01" + body)
     ((kind, number, _args),) = peer.received()
     assert (kind, number) == (MSG_EXCEPTION, 5)
+    assert peer.ask(HANDLE_PING, 1) == 1
+
+
+# --- deadlines --------------------------------------------------------------------
+
+
+class Hurried(Service):
+    """
+    Tells how long its caller will wait, and notes when it is told to stop.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = 0
+
+    @exposed
+    def left(self) -> float | None:
+        return current_call().time_left()
+
+    @exposed
+    def never(self) -> Any:
+        return Deferred(lambda _deferred: self.note())
+
+    def note(self) -> None:
+        self.stopped += 1
+
+
+def test_the_callee_knows_for_how_long_its_caller_waits() -> None:
+    """timed() tells a txremote peer; a plain call has all the time there is."""
+    pair = connected_pair(server_root=Hurried)
+    result = timed(pair.client.root.left, 7.5)()
+    pair.pump()
+    assert result.value == 7.5
+    assert pair.result(pair.client.root.left()) is None
+
+
+def test_a_connections_request_timeout_is_told_too() -> None:
+    """It holds for each call that has no other."""
+    pair = connected_pair(server_root=Hurried, client_config={"request_timeout": 20})
+    assert pair.result(pair.client.root.left()) == 20
+
+
+def test_the_shorter_of_the_callers_time_and_the_callees_counts() -> None:
+    """call_timeout is the callee's own word."""
+    pair = connected_pair(server_root=Hurried, server_config={"call_timeout": 5})
+    results = [timed(pair.client.root.left, seconds)() for seconds in (3, 30)]
+    pair.pump()
+    assert [result.value for result in results] == [3, 5]
+
+
+def test_what_runs_is_cancelled_when_its_caller_waits_no_longer() -> None:
+    """Even if nothing that the caller sends arrives any more."""
+    pair = connected_pair(server_root=Hurried)
+    timed(pair.client.root.never, 4)()
+    pair.pump()
+    pair.clock.advance(3.9)
+    assert pair.server.service.stopped == 0
+    pair.clock.advance(0.2)
+    assert pair.server.service.stopped == 1
+
+
+def test_a_stock_peer_is_told_nothing() -> None:
+    """It knows no DEADLINE."""
+    pair = pair_with_stock_server(Hurried)
+    wire = Wire(pair.client)
+    timed(pair.client.root.left, 7.5)()
+    assert wire.requests == [HANDLE_CALLATTR]
+
+
+def test_a_deadline_is_for_the_request_behind_it_only() -> None:
+    """One that nothing follows is forgotten; a bad one costs only itself."""
+    peer = RawPeer(Hurried)
+    root = peer.root()
+    peer.send_request(HANDLE_DEADLINE, 10_000, 5000)
+    peer.received()
+    assert peer.ask(HANDLE_CALLATTR, root, "left", (), ()) is None
+    for wrong in (("x", 1), (1, "x"), (1, -1), (1, 1.5)):
+        assert peer.ask(HANDLE_DEADLINE, *wrong).name == "TypeError"
     assert peer.ask(HANDLE_PING, 1) == 1

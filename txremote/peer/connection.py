@@ -21,7 +21,7 @@ nothing but `RemoteProtocolError` in here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -62,6 +62,8 @@ from txremote.wire.framing import FrameReader, Oversize
 from txremote.wire.messages import Dialect
 
 _log = Logger("txremote")
+
+T = TypeVar("T")
 
 _KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
@@ -508,6 +510,21 @@ class Connection(Protocol):
         Do as `call`, for a caller that is in the connection's context.
         """
         return self._outbound.call(reference, names, args, kwargs)
+
+    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
+        """
+        Call a function, and have the peer know how long what it asks may take.
+
+        Args:
+            seconds: How long its answers are waited for, or None.
+            function: What to call.
+            *args: Its arguments.
+        """
+        self._outbound.limit = seconds
+        try:
+            return function(*args)
+        finally:
+            self._outbound.limit = None
 
     def flush_released(self) -> None:
         """

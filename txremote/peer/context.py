@@ -23,15 +23,20 @@ class CurrentCall:
 
     Attributes:
         connection: The `Connection` it came over.
-        deadline: When it will be cancelled (option ``call_timeout``), on the
-            connection's clock, or None.
+        deadline: When it will be cancelled, on the connection's clock, or None:
+            by the option ``call_timeout``, or since its caller waits no longer,
+            as far as a txremote peer has said so.
+        why_over: What the caller is told then.
     """
 
-    __slots__ = ("connection", "deadline")
+    __slots__ = ("connection", "deadline", "why_over")
 
-    def __init__(self, connection: Connection, deadline: float | None = None) -> None:
+    def __init__(
+        self, connection: Connection, deadline: float | None = None, why_over: str = ""
+    ) -> None:
         self.connection = connection
         self.deadline = deadline
+        self.why_over = why_over
 
     @property
     def peer(self) -> Any:

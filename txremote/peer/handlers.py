@@ -38,6 +38,7 @@ from txremote.wire.consts import (
     HANDLE_CANCEL,
     HANDLE_CMP,
     HANDLE_CTXEXIT,
+    HANDLE_DEADLINE,
     HANDLE_DEL,
     HANDLE_DELATTR,
     HANDLE_DIR,
@@ -88,6 +89,11 @@ class Serving(Protocol):
     def cancel(self, number: int) -> None:
         """
         Cancel what runs for a request.
+        """
+
+    def expect_deadline(self, number: int, seconds: float) -> None:
+        """
+        The request of that number, which comes next, has so much time.
         """
 
     def peer_stops(self) -> None:
@@ -405,6 +411,12 @@ def _hello(serving: Serving, version: Any, features: Any) -> tuple[int, tuple[st
     return HELLO_VERSION, serving.features
 
 
+def _deadline(serving: Serving, number: Any, milliseconds: Any) -> None:
+    if type(number) is not int or type(milliseconds) is not int or milliseconds < 0:
+        raise TypeError("DEADLINE takes the number of a request and milliseconds")
+    serving.expect_deadline(number, milliseconds / 1000)
+
+
 def _stopping(serving: Serving) -> None:
     serving.peer_stops()
 
@@ -441,6 +453,7 @@ HANDLERS: dict[int, Handler] = {
     HANDLE_CALLPATH: _callpath,
     HANDLE_RELEASE: _release,
     HANDLE_STOPPING: _stopping,
+    HANDLE_DEADLINE: _deadline,
 }
 
 #: Work on the connection itself: done as it arrives, never put in a lane.
@@ -454,6 +467,7 @@ IN_ORDER = frozenset(
         HANDLE_CANCEL,
         HANDLE_RELEASE,
         HANDLE_STOPPING,
+        HANDLE_DEADLINE,
     }
 )
 

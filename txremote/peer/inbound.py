@@ -44,7 +44,6 @@ from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
     FEATURES,
     HANDLE_INSPECT,
-    HANDLE_PING,
     MSG_EXCEPTION,
     MSG_REPLY,
 )
@@ -76,7 +75,7 @@ class Request:
     One request of the peer, decoded and not yet answered.
     """
 
-    __slots__ = ("args", "forwarded", "handler", "inbound", "number", "sender")
+    __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender")
 
     def __init__(
         self,
@@ -86,8 +85,10 @@ class Request:
         handler: Handler,
         args: tuple[Any, ...],
         forwarded: bool,
+        deadline: float | None,
     ) -> None:
         self.inbound = inbound
+        self.deadline = deadline  # that the caller has told of
         self.number = number
         self.sender = sender
         self.handler = handler
@@ -99,7 +100,7 @@ class Request:
         Run it and answer it, in the connection's own context.
         """
         inbound = self.inbound
-        call = inbound.steady_call or inbound.timed_call()
+        call = inbound.call_until(self.deadline)
         token = _current.set(call)
         try:
             result = self.handler(inbound, *self.args)
@@ -124,7 +125,7 @@ class Request:
             `finish` takes, in the connection's own context.
         """
         inbound = self.inbound
-        current = _current.set(inbound.steady_call or inbound.timed_call())
+        current = _current.set(inbound.call_until(self.deadline))
         try:
             check_stack()  # of a chain of calls that call back enough must be left
             if self.forwarded:
@@ -143,7 +144,7 @@ class Request:
         if not went_well:
             inbound.answer_error(self.number, self.sender, result)
             return
-        call = inbound.steady_call or inbound.timed_call()
+        call = inbound.call_until(self.deadline)
         if type(result) not in _PLAIN:
             token = _current.set(call)
             try:
@@ -189,7 +190,7 @@ class InboundCalls:
     Attributes:
         admission: Which requests start, wait, or are refused.
         features: What this side knows beyond RPyC's protocol.
-        vigil: Hears of each request but a PING.
+        vigil: Hears of each request that is about an object.
         turned_away: What the first request is answered with, and the last, where
             the peer is not wanted.
     """
@@ -224,7 +225,8 @@ class InboundCalls:
         self._running: dict[int, Deferred[Any]] = {}
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
-        self.steady_call = None if limited else CurrentCall(connection)
+        self._steady_call = None if limited else CurrentCall(connection)
+        self._deadline: tuple[int, float] | None = None
         self._closed = False
         self.admission = Admission(
             config.max_calls, config.max_waiting, self._running, runner.start, needed
@@ -236,13 +238,29 @@ class InboundCalls:
     def __len__(self) -> int:
         return len(self._running) + len(self.admission.waiting)
 
-    def timed_call(self) -> CurrentCall:
+    def call_until(self, deadline: float | None) -> CurrentCall:
         """
         Return what `current_call` gives to a request that starts now.
+
+        Args:
+            deadline: When its caller waits no more, or None.
         """
-        assert self._clock is not None and self.config.call_timeout is not None
-        deadline = self._clock.seconds() + self.config.call_timeout
-        return CurrentCall(self.connection, deadline)
+        if deadline is None and self._steady_call is not None:
+            return self._steady_call
+        why = "cancelled: its caller waits no longer"
+        if self.config.call_timeout is not None and self._clock is not None:
+            own = self._clock.seconds() + self.config.call_timeout
+            if deadline is None or own < deadline:
+                deadline = own
+                why = f"cancelled after {self.config.call_timeout:g} s (option call_timeout)"
+        return CurrentCall(self.connection, deadline, why)
+
+    def expect_deadline(self, number: int, seconds: float) -> None:
+        """
+        Note how much time the caller gives to the request that comes next.
+        """
+        if self._clock is not None:
+            self._deadline = (number, self._clock.seconds() + seconds)
 
     def request_received(self, number: int, sender: int, handler: int, args: Any) -> None:
         """
@@ -254,7 +272,7 @@ class InboundCalls:
             handler: What is asked.
             args: The unboxed arguments.
         """
-        if self.vigil is not None and handler != HANDLE_PING:
+        if self.vigil is not None and handler not in IN_ORDER:
             self.vigil.recent = True
         if self.turned_away is not None:
             self.answer_error(number, sender, self.turned_away)
@@ -267,7 +285,12 @@ class InboundCalls:
             self.answer_error(number, sender, error)
             return
         forwarded = function is not HANDLERS[handler]
-        request = Request(self, number, sender, function, args, forwarded)
+        deadline = None
+        if self._deadline is not None:
+            told, self._deadline = self._deadline, None
+            if told[0] == number:
+                deadline = told[1]
+        request = Request(self, number, sender, function, args, forwarded, deadline)
         if handler in IN_ORDER and not forwarded:
             request.run()
             return
@@ -352,9 +375,8 @@ class InboundCalls:
             return
         unfinished = not deferred.called or deferred.paused  # paused: it waits for another
         if unfinished and call.deadline is not None and self._clock is not None:
-            timeout = self.config.call_timeout
-            assert timeout is not None
-            deferred.addTimeout(timeout, self._clock)  # type: ignore[arg-type]
+            left = max(0.0, call.deadline - self._clock.seconds())
+            deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
         self._running[number] = deferred
 
         def fired(result: Any) -> None:
@@ -368,9 +390,7 @@ class InboundCalls:
                     # not by assignment: an exception may be a frozen dataclass
                     BaseException.with_traceback(error, result.getTracebackObject())
                 if isinstance(error, defer.TimeoutError) and call.time_left() == 0:
-                    error = TimeoutError(
-                        f"cancelled after {self.config.call_timeout:g} s (option call_timeout)"
-                    )
+                    error = TimeoutError(call.why_over)
                 self.answer_error(number, sender, error)
             else:
                 self.answer(number, sender, result)

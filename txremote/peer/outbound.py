@@ -24,11 +24,13 @@ from txremote.wire.brine import dump
 from txremote.wire.consts import (
     FEATURE_CALLPATH,
     FEATURE_CANCEL,
+    FEATURE_DEADLINE,
     FEATURE_RELEASE,
     HANDLE_CALL,
     HANDLE_CALLATTR,
     HANDLE_CALLPATH,
     HANDLE_CANCEL,
+    HANDLE_DEADLINE,
     HANDLE_DEL,
     HANDLE_GETATTR,
     HANDLE_RELEASE,
@@ -57,9 +59,11 @@ class OutboundCalls:
 
     Attributes:
         pending: Those that wait for an answer.
+        limit: Seconds that whoever calls just now will wait for its answer, where
+            the callee is to know; see `txremote.refs.helpers.timed`.
     """
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "pending")
+    __slots__ = ("_config", "_connection", "_outbox", "_tables", "limit", "pending")
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class OutboundCalls:
         self._config = config
         self._tables = tables
         self._outbox = outbox
+        self.limit: float | None = None
         self.pending = PendingCalls(clock, runner.fire, self._abandoned)
 
     def call(
@@ -170,6 +175,11 @@ class OutboundCalls:
         number, deferred = self.pending.add(timeout, option)
         if self._outbox.pressing or connection._inbound.admission.waiting:
             connection.peer_needed()
+        given = self.limit
+        if given is None and option == "request_timeout":
+            given = timeout
+        if given is not None and FEATURE_DEADLINE in connection.features:
+            self.tell(HANDLE_DEADLINE, number, int(given * 1000))
         try:
             self._outbox.request(number, body)
         except NotSendable as error:

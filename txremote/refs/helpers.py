@@ -19,16 +19,56 @@ from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 
 
-def _runner_of(target: Any) -> Any:
+def _home_of(target: Any) -> tuple[Any, Any]:
     """
-    Return the runner of the connection that a remote callable belongs to.
+    Return the runner of the connection that a remote callable belongs to, and the
+    connection, as far as they are known.
     """
     base = target._base if isinstance(target, RemotePath) else target
     if isinstance(base, LateReference):
-        return base.runner
+        return base.runner, None
     if isinstance(base, RemoteReference):
-        return base._connection.runner
-    return None
+        return base._connection.runner, base._connection
+    return None, None
+
+
+def _begin(
+    proxy: Any, args: tuple[Any, ...], kwargs: dict[str, Any], limit: float | None = None
+) -> AsyncResult:
+    """
+    Start a call.
+
+    Args:
+        proxy: What is called.
+        args: Its arguments.
+        kwargs: Its named arguments.
+        limit: For how many seconds its result will be waited for, or None: a
+            txremote peer is told.
+    """
+    if issubclass(type(proxy), BaseNetref) or type(proxy) is NetrefMethod:
+        result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs)
+        return result
+    runner, connection = _home_of(proxy)
+    if runner is None:
+        return AsyncResult(maybeDeferred(proxy, *args, **kwargs))
+    waiting: Deferred[Any] = Deferred()
+    started: list[Deferred[Any]] = []
+
+    def call() -> Deferred[Any]:
+        return maybeDeferred(proxy, *args, **kwargs)
+
+    def start() -> None:
+        started.append(call() if connection is None else connection.limited(limit, call))
+        started[0].chainDeferred(waiting)
+
+    def ended() -> None:
+        if result.expired:  # nobody waits any more, so the peer need not go on
+            runner.submit(started[0].cancel)
+
+    result = AsyncResult(waiting, runner)
+    result.when_ended(ended)
+    runner.submit(start)
+    return result
 
 
 class async_:  # RPyC's name, which a class may carry as a function may
@@ -59,28 +99,7 @@ class async_:  # RPyC's name, which a class may carry as a function may
         """
         Start the call. Never raises what the call raises: the result has it.
         """
-        proxy: Any = self.proxy
-        if issubclass(type(proxy), BaseNetref) or type(proxy) is NetrefMethod:
-            result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs)
-            return result
-        runner = _runner_of(proxy)
-        if runner is None:
-            return AsyncResult(maybeDeferred(self.proxy, *args, **kwargs))
-        waiting: Deferred[Any] = Deferred()
-        started: list[Deferred[Any]] = []
-
-        def start() -> None:
-            started.append(maybeDeferred(self.proxy, *args, **kwargs))
-            started[0].chainDeferred(waiting)
-
-        def ended() -> None:
-            if result.expired:  # nobody waits any more, so the peer need not go on
-                runner.submit(started[0].cancel)
-
-        result = AsyncResult(waiting, runner)
-        result.when_ended(ended)
-        runner.submit(start)
-        return result
+        return _begin(self.proxy, args, kwargs)
 
     def __repr__(self) -> str:
         return f"async_({self.proxy!r})"
@@ -105,7 +124,7 @@ class timed:  # RPyC's name
         """
         Start the call and the clock.
         """
-        result = self.proxy(*args, **kwargs)
+        result = _begin(self.proxy.proxy, args, kwargs, self.timeout)
         result.set_expiry(self.timeout)
         return result
 

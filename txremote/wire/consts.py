@@ -50,15 +50,23 @@ HANDLE_CANCEL: Final = 65
 HANDLE_CALLPATH: Final = 66
 HANDLE_RELEASE: Final = 67
 HANDLE_STOPPING: Final = 68
+HANDLE_DEADLINE: Final = 69
 
 HELLO_VERSION: Final = 1
 FEATURE_CANCEL: Final = "cancel"
 FEATURE_CALLPATH: Final = "callpath"
 FEATURE_RELEASE: Final = "release"
 FEATURE_STOPPING: Final = "stopping"
+FEATURE_DEADLINE: Final = "deadline"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
-FEATURES: Final = (FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE, FEATURE_STOPPING)
+FEATURES: Final = (
+    FEATURE_CANCEL,
+    FEATURE_CALLPATH,
+    FEATURE_RELEASE,
+    FEATURE_STOPPING,
+    FEATURE_DEADLINE,
+)
 
 # An exception message whose argument is this int is a bare StopIteration.
 EXC_STOP_ITERATION: Final = 1
