@@ -30,6 +30,7 @@ import shlex
 import socket
 import sys
 import time
+import traceback
 
 import docutils.core
 from docutils import nodes
@@ -253,9 +254,18 @@ class Reader:
     async def _run_example(self, example):
         self.ran += 1
         printed = io.StringIO()
+        raised = None
         with contextlib.redirect_stdout(printed):
-            await self._run_source(self._real(example.source))
-        compare(example.source, example.want, self._documented(printed.getvalue()))
+            try:
+                await self._run_source(self._real(example.source))
+            except Exception as error:
+                if example.exc_msg is None:
+                    raise
+                raised = "".join(traceback.format_exception_only(error))
+        if example.exc_msg is not None:
+            compare(example.source, example.exc_msg, raised or "no exception\n")
+        else:
+            compare(example.source, example.want, self._documented(printed.getvalue()))
 
     async def _run_source(self, source):
         tree = ast.parse(source)

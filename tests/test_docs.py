@@ -105,6 +105,16 @@ class TestFollowed:
         assert reader.ran > 150
 
     @pytest_twisted.ensureDeferred
+    @pytest.mark.parametrize("page", ["pools", "evennia"])
+    async def test_work_somewhere_else(self, page, tmp_path):
+        """
+        Jobs in threads and processes, the progress they tell, and what Evennia's page says.
+        """
+        reader = Reader(DOCS / f"{page}.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 15
+
+    @pytest_twisted.ensureDeferred
     async def test_reader_notices_what_is_not_true(self, tmp_path):
         """
         The tests above would fail if a page were wrong.

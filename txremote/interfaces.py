@@ -87,7 +87,7 @@ class IPool(IService):
         submission; ``name`` is for the log, the function's own if None. Always
         returns a Deferred: of the result, or failing with what the function
         raised, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
-        `JobTimeout`. Cancelling it takes a queued job out of the queue and ends
+        `JobTimeout`, `ConnectionLost` of a cluster. Cancelling it takes a queued job out of the queue and ends
         one that runs, where the pool can.
         """
 
