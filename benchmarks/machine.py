@@ -65,4 +65,5 @@ def describe() -> dict[str, str]:
         "ampoule": version("ampoule"),
         "Pebble": version("Pebble"),
         "loky": version("loky"),
+        "distributed": version("distributed"),
     }

@@ -26,8 +26,6 @@ from twisted.internet.task import deferLater
 
 from txremote import Progress
 
-LINES = 10_000
-
 
 class Importer:
     """
@@ -35,21 +33,25 @@ class Importer:
 
     Args:
         dsn: Where the lines would go.
-        pause: Seconds that each of them takes.
     """
 
-    def __init__(self, dsn, pause: float = 0.01):
+    pause = 0.01  # seconds that each of them takes
+
+    def __init__(self, dsn):
         self.dsn = dsn
-        self.pause = pause
+
+    def count(self, fname):
+        return 10_000  # whatever the file is
 
     def import_file(self, fname):
         "Import a file into the database"
+        lines = self.count(fname)
         try:
-            for n in range(LINES):
+            for n in range(lines):
                 time.sleep(self.pause)
                 if n % 100 == 99:
                     yield f"Imported {n + 1} lines"
-                    yield Progress(n + 1, LINES, fname)
+                    yield Progress(n + 1, lines, fname)
                 else:
                     yield  # a place to stop
         finally:
@@ -77,11 +79,12 @@ class AsyncImporter(Importer):
         "Import a file into the database"
         from twisted.internet import reactor
 
+        lines = self.count(fname)
         try:
-            for n in range(LINES):
+            for n in range(lines):
                 yield deferLater(reactor, self.pause)  # others have their turn meanwhile
                 if n % 100 == 99:
                     yield f"Imported {n + 1} lines"
-                    yield Progress(n + 1, LINES, fname)
+                    yield Progress(n + 1, lines, fname)
         finally:
             print("closing the file")

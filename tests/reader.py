@@ -7,8 +7,8 @@ their order:
 ==============================  ==================================================
 ``code-block:: python``         with a ``:name:``, is written to a file of that name
 ``code-block:: console``        each ``$`` line is run, and what it prints compared; a
-                                command with ``>>>`` lines beneath it is a prompt, where
-                                these are typed
+                                command with ``>>>`` or ``i>`` lines beneath it is a
+                                prompt, where these are typed
 a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at its
                                 top, and what it gives compared
 ``code-block:: sh`` and others  are for the reader's eyes
@@ -16,7 +16,7 @@ a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at
 
 A ``twistd`` line starts a server that runs until the next one, or to the end; a line
 that ends with ``&`` a program that does. The port 18861, and others like it, stand for
-whatever port is free; 18812 is that of classic mode.
+whatever port is free; 18812 is that of classic mode, 2199 the console's.
 """
 
 import ast
@@ -36,11 +36,13 @@ import docutils.core
 from docutils import nodes
 from twisted.internet.defer import Deferred
 
+from tests.console.clients import OnTerminal, TelnetSocket
 from tests.processes import PATIENCE, SERVES, Program, run, script
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CHECKER = doctest.OutputChecker()
-PORT = re.compile(r"\b188(?:6\d|12)\b")
+PORT = re.compile(r"\b(?:188(?:6\d|12)|2199)\b")
+CONSOLE = re.compile(r"txremote console on (\S+):(\d+) ")
 PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
 
 
@@ -170,11 +172,14 @@ class Reader:
             words[0] = sys.executable
         elif words[0] in ("txremote", "pytest"):
             words[0] = script(words[0])
-        elif words[0] not in ("openssl", "mkdir", "cp"):
+        elif words[0] not in ("openssl", "mkdir", "cp", "nc"):
             raise AssertionError(f"a command that nobody knows: {command}")
         words = [self._real(word) for word in words]
         if ">>> " in expected:
             self._run_prompt(command, words, expected)
+            return
+        if expected.startswith("i> ") or "\ni> " in expected:
+            self._run_console_prompt(command, words, expected)
             return
         if background:
             program = Program(*words, cwd=self._folder)
@@ -207,6 +212,31 @@ class Reader:
         compare(f"{command}\n{text}", expected, printed)
         assert status == 0, printed
 
+    def _run_console_prompt(self, command, words, text):
+        """
+        Type what a document has in ``i>`` lines, at a console's prompt, and compare
+        each answer.
+        """
+        greeting, *steps = re.split(r"^i> ", text, flags=re.MULTILINE)
+        if words[0] == "nc":  # which not everybody has
+            client = TelnetSocket(int(words[2]))
+        else:
+            home = {"HOME": str(self._folder)}
+            client = OnTerminal(*words, cwd=self._folder, env=home, echo=True)
+        with client:
+            client.wait_for(r"i> $")
+            shown = client.text.removesuffix("i> ").replace("\r", "")
+            compare(command, greeting, self._documented(shown))
+            for step in steps:
+                line, _newline, expected = step.partition("\n")
+                self.ran += 1
+                if line == ".quit":
+                    client.type(line)
+                    client.wait_for_end()
+                    break
+                answer = "".join(f"{each}\n" for each in client.ask(line))
+                compare(f"{command}\ni> {line}", expected, self._documented(answer))
+
     def _documented(self, text):
         """
         Put the document's ports back into a text.
@@ -227,6 +257,8 @@ class Reader:
         self._programs.close()
         self._ports = {}
         self._write_files()
+        if "--container" in words and "--console" not in words:
+            words = [*words, "--console", "tcp:2199:interface=127.0.0.1"]
         if "--listen" not in words:
             port = "18812" if "--classic" in words else "18861"
             words = [*words, "--listen", f"tcp:{port}:interface=127.0.0.1"]
@@ -234,9 +266,13 @@ class Reader:
         zeroed = [PORT.sub("0", word) for word in words[1:]]
         server = Program(script("twistd"), "--pidfile=", *zeroed, cwd=self._folder)
         self._programs.enter_context(server)
-        server.wait_for("(?s)" + ".*".join([SERVES.pattern] * len(documented)))
-        for name, found in zip(documented, SERVES.finditer(server.output), strict=True):
-            self._ports[name] = int(found[2])
+        for pattern, names in (
+            (CONSOLE, [name for name in documented if name == "2199"]),
+            (SERVES, [name for name in documented if name != "2199"]),
+        ):
+            server.wait_for("(?s)" + ".*".join([pattern.pattern] * len(names)))
+            for name, found in zip(names, pattern.finditer(server.output), strict=True):
+                self._ports[name] = int(found[2])
 
     def _wait_for_port(self, program):
         deadline = time.monotonic() + PATIENCE

@@ -250,6 +250,26 @@ def test_a_pools_workers_end_with_it(contestant):
     wait_until(lambda: not any(alive(pid) for pid in left))
 
 
+@pytest.mark.skipif(not PEERS["dask"].installed, reason="Dask is not installed")
+def test_dask_is_measured_beside_its_own_client():
+    """Each has a cluster, and both have their figures."""
+    (row,) = [row for row in ROWS if row.name == "dask"]
+    measured = harness.run_row(row, Effort(rounds=1, seconds=0.01, quick=True))
+    assert {name: m.error for name, m in measured.items()} == {"dask": "", "txremote": ""}
+    assert harness.ratio(measured["txremote"], measured["dask"]).median > 0
+
+
+@pytest.mark.skipif(not PEERS["dask"].installed, reason="Dask is not installed")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_cluster_ends_with_its_contestant():
+    """The scheduler and the workers are gone when the harness is through."""
+    with harness.Stage() as stage:
+        child = stage.alone(PEERS["dask"].pools)
+        left = harness.session(child._process.pid)
+        assert len(left) == 4
+    wait_until(lambda: not any(alive(pid) for pid in left))
+
+
 @pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")
 def test_apart_leaves_pools_alone():
     """Workers on the core of their parent would have half of the machine."""

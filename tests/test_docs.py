@@ -96,6 +96,15 @@ class TestFollowed:
         assert reader.ran > 50
 
     @pytest_twisted.ensureDeferred
+    async def test_tutorial_console(self, tmp_path):
+        """
+        From a function to a shared console: prompts, the server, its clients.
+        """
+        reader = Reader(DOCS / "tutorial_console.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 40
+
+    @pytest_twisted.ensureDeferred
     async def test_howto(self, tmp_path):
         """
         All recipes, one after the other.

@@ -8,9 +8,21 @@ import functools
 from typing import Any
 
 import pytest
+from zope.interface import Attribute, Interface, implementer
 from zope.interface.verify import verifyClass, verifyObject
 
-from txremote import Service, VoidService, exposed, get_remote, len_remote, set_remote
+from txremote import (
+    Service,
+    VoidService,
+    dir_remote,
+    expose,
+    exposed,
+    get_remote,
+    len_remote,
+    restricted,
+    set_remote,
+    threaded,
+)
 from txremote.interfaces import IRemoteService
 from txremote.service import check_service, instantiate, is_service
 from txremote.testing import connected_pair
@@ -408,3 +420,147 @@ def test_a_void_service_offers_nothing() -> None:
         pair.result(pair.client.root.anything())
     with pytest.raises(AttributeError):
         pair.result(len_remote(pair.client.root))
+
+
+# --- an interface -----------------------------------------------------------------
+
+
+class ICalculator(Interface):
+    pi = Attribute("A number.")
+
+    def add(a: Any, b: Any = 0) -> Any:
+        """Add two numbers."""
+
+    def crunch(n: Any) -> Any:
+        """Take a while."""
+
+
+expose(ICalculator)
+
+
+@implementer(ICalculator)
+class Calculator(Service):
+    pi = 3.14
+
+    def add(self, a: Any, b: Any = 0) -> Any:
+        return a + b
+
+    @threaded
+    def crunch(self, n: Any) -> Any:
+        return n * n
+
+    @exposed
+    def shutdown(self) -> None:
+        raise AssertionError("run")
+
+
+def test_a_service_is_exposed_by_an_interface() -> None:
+    """By its names, and by no others."""
+    pair = connected_pair(server_root=Calculator)
+    root = pair.client.root
+    assert pair.result(root.add(2, b=3)) == 5
+    assert pair.result(root.add(2)) == 2
+    assert pair.result(get_remote(root, "pi")) == 3.14
+    assert pair.result(dir_remote(root)) == ("add", "crunch", "pi")
+    assert pair.result(ICalculator(root).add(1, 1)) == 2
+    with pytest.raises(AttributeError, match="Calculator is exposed by ICalculator"):
+        pair.result(root.shutdown())
+    with pytest.raises(AttributeError):
+        pair.result(root.get_service_name())
+
+
+def test_a_wrong_call_of_an_interface_is_refused_with_its_signature() -> None:
+    """However it comes: by name, through a path, as a method that was read before."""
+    pair = connected_pair(server_root=Calculator)
+    root = pair.client.root
+    sentence = r"ICalculator\.add\(a, b=0\): "
+    method = pair.result(get_remote(root, "add"))
+    assert pair.result(method(2, 3)) == 5
+    for call in (
+        lambda: root.add(),
+        lambda: root.add(1, 2, 3),
+        lambda: root.add(1, c=2),
+        lambda: root.callRemote("add"),
+        lambda: method(1, 2, 3),
+    ):
+        with pytest.raises(TypeError, match=sentence):
+            pair.result(call())
+    with pytest.raises(TypeError, match=r"ICalculator\.crunch\(n\): "):
+        pair.result(root.crunch())
+
+
+def test_a_threaded_method_of_an_interface_runs_in_a_thread() -> None:
+    """Where the connection's runner has any: this one says so."""
+    pair = connected_pair(server_root=Calculator)
+    seen = []
+    runner: Any = pair.server.runner
+    runner.in_thread = lambda _connection, call: seen.append(call) or call()
+    assert pair.result(pair.client.root.crunch(4)) == 16
+    assert len(seen) == 1
+
+
+def test_expose_stands_above_a_class_too() -> None:
+    """There it says that the class implements the interface, with or without implementer."""
+
+    class IBell(Interface):
+        def ring() -> str: ...
+
+    @expose(IBell)
+    @implementer(IBell)
+    class Bell(Service):
+        def ring(self) -> str:
+            return "ding"
+
+    @expose(IBell)
+    class Gong(Service):
+        def ring(self) -> str:
+            return "dong"
+
+    for kind, sound in ((Bell, "ding"), (Gong, "dong")):
+        assert IBell.implementedBy(kind)
+        pair = connected_pair(server_root=kind)
+        assert pair.result(pair.client.root.ring()) == sound
+
+
+def test_what_is_no_interface_is_not_opened() -> None:
+    """And what looks like the same is told apart in the error."""
+    for other in (Calculator, Calculator(), len, None):
+        with pytest.raises(TypeError, match="no zope"):
+            expose(other)
+    with pytest.raises(TypeError, match=r"expose\(ICalculator\)"):
+        exposed(ICalculator)
+
+
+# --- a part of an object ----------------------------------------------------------
+
+
+class Account:
+    def __init__(self) -> None:
+        self.owner = "ann"
+        self.balance = 5
+
+    def deposit(self, amount: int) -> int:
+        self.balance += amount
+        return self.balance
+
+
+class Bank(Service):
+    def __init__(self) -> None:
+        self._account = Account()
+
+    @exposed
+    def account(self) -> Any:
+        return restricted(self._account, {"deposit", "balance"}, {"balance"})
+
+
+def test_a_restricted_view_shows_the_names_that_it_was_given() -> None:
+    """In a reactor as in a script; setting needs no other switch."""
+    pair = connected_pair(server_root=Bank)
+    account = pair.result(pair.client.root.account())
+    assert pair.result(account.deposit(2)) == 7
+    pair.result(set_remote(account, "balance", 100))
+    assert pair.result(get_remote(account, "balance")) == 100
+    with pytest.raises(AttributeError, match="this view does not show it"):
+        pair.result(get_remote(account, "owner"))
+    with pytest.raises(AttributeError, match="this view does not allow it"):
+        pair.result(set_remote(account, "deposit", 1))

@@ -98,26 +98,31 @@ def _add_tasks(commands: Any) -> None:
         description="Submit a command to a server, or look after its tasks.",
     )
     tasks.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
-    tasks.add_argument("action", choices=["submit", "list", "output", "kill"])
-    tasks.add_argument(
-        "words",
-        nargs="*",
-        help="submit: a command line; list: a status; output, kill: a task's number "
-        "(-1 is the latest)",
-    )
-    tasks.add_argument(
-        "-f",
-        "--follow",
-        action="store_true",
-        help="print what the task puts out until it ends; Ctrl-C leaves the task alone",
-    )
-    tasks.add_argument(
-        "-c", "--container", metavar="NAME", help="whose command it is [default: the first]"
-    )
     tasks.add_argument(
         "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
     )
-    tasks.set_defaults(run=_tasks)
+    tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
+    actions = tasks.add_subparsers(dest="action", required=True, metavar="ACTION")
+    submit = actions.add_parser("submit", help="run a command")
+    submit.add_argument("word", nargs="+", metavar="COMMAND", help="a command line, or its words")
+    submit.add_argument(
+        "-c", "--container", metavar="NAME", help="whose command it is [default: the first]"
+    )
+    listing = actions.add_parser("list", help="tell how the tasks stand")
+    listing.add_argument("word", nargs="?", metavar="STATUS", help="only those with a status")
+    output = actions.add_parser("output", help="print what a task has put out")
+    kill = actions.add_parser("kill", help="have a task end")
+    for action in (output, kill):
+        action.add_argument(
+            "word", nargs="?", type=int, default=-1, metavar="N", help="[default: the latest]"
+        )
+    for action in (submit, output):
+        action.add_argument(
+            "-f",
+            "--follow",
+            action="store_true",
+            help="print what it puts out until it ends; Ctrl-C leaves the task alone",
+        )
 
 
 def parse_literal(text: str) -> Any:
@@ -168,16 +173,6 @@ def _console(options: argparse.Namespace) -> int:
 def _tasks(options: argparse.Namespace) -> int:
     from txremote.console import remote
 
-    action, words = options.action, options.words
-    if action == "submit" and not words:
-        _complain('say what to submit: txremote tasks ENDPOINT submit "COMMAND ARGS"')
-        return NOT_MADE
-    if action != "submit" and len(words) > 1:
-        _complain(f"{action} takes one word, not {' '.join(words)!r}")
-        return NOT_MADE
-    if action in ("output", "kill") and words and not words[0].lstrip("-").isdecimal():
-        _complain(f"{action} takes the number of a task, not {words[0]!r}")
-        return NOT_MADE
     return _run(lambda reactor: remote.run(reactor, options))
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Container
 from typing import Any, TypeVar, overload
 
 from zope.interface import classImplements, implementer
+from zope.interface.interface import InterfaceClass
 
 from txremote.interfaces import IRemoteService
 from txremote.peer.config import ConnectionConfig
@@ -72,6 +73,8 @@ def exposed(target: Any) -> Any:
 
 
 def _mark(target: Any, prefix: str) -> Any:
+    if isinstance(target, InterfaceClass):
+        raise TypeError(f"@exposed is for what a class defines: expose({target.__name__})")
     if type(target) is property:
         target = _ExposedProperty(target.fget, target.fset, target.fdel, target.__doc__)
     if not (callable(target) or hasattr(target, "__get__")):

@@ -285,6 +285,9 @@ def _chosen_service(options: Options) -> Any:
             return SlaveService
         _stop("say what to serve: --service package.module.Class")
     root = find_service(name)
+    tasks: Any = sys.modules.get("txremote.console.service")
+    if tasks and isinstance(root, type) and issubclass(root, tasks.TaskService):
+        _stop(f"{name} serves tasks: say whose, --container 'package.module.Class ARGS'")
     if opens_everything(root) and not options["classic"]:
         _stop(
             f"{name} is a classic service, which lets clients do anything here: "

@@ -79,6 +79,7 @@ PEERS = {
     "futures": Peer("futures", "", "concurrent.futures", pools="benchmarks.peers.with_futures"),
     "pebble": Peer("pebble", "", "pebble", pools="benchmarks.peers.with_pebble"),
     "loky": Peer("loky", "", "loky", pools="benchmarks.peers.with_loky"),
+    "dask": Peer("dask", "", "distributed", pools="benchmarks.peers.with_dask"),
     "txremote": Peer(
         "txremote",
         "benchmarks.peers.txr",

@@ -16,7 +16,7 @@ from twisted.internet.utils import getProcessValue
 from benchmarks.peers import jobs, pooling
 from benchmarks.peers.work import check
 from txremote import run_async
-from txremote.work.spec import pool_from_string
+from txremote.work import pool_from_string
 
 REACTOR = True
 

@@ -30,6 +30,7 @@ ROWS: tuple[Row, ...] = (
     objects.ROW,
     pools.THREADS,
     pools.PROCESSES,
+    pools.DASK,
     latency.PROCESSES,
     latency.THREADS,
 )

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import Sample
+from benchmarks.peers import PEERS
 from benchmarks.rows.base import Bar, PoolRow
 
 if TYPE_CHECKING:
     from benchmarks.harness import Child, Effort, Stage
     from benchmarks.peers import Peer
+
+_ON_DASK = "benchmarks.peers.txr_dask"
 
 
 @dataclass
@@ -40,6 +43,7 @@ class ThreadsPool(PoolRow):
     unit = "/s"
     more_is_better = True
     method = "threads"
+    size = 3000
     contestants = ("plain", "txremote")
     floor = "plain"
     first = (Bar(0.9, "plain"),)
@@ -50,7 +54,7 @@ class ThreadsPool(PoolRow):
         Start a pool, and find out how many bursts fill the time.
         """
         child, method = self.begin(stage, peer)
-        size = 60 if effort.quick else 3000
+        size = 60 if effort.quick else self.size
         child.ask(method, 1, size)
         seconds = child.ask(method, 1, size)
         return _Warm(child, method, max(1, round(effort.seconds / seconds)), size)
@@ -82,5 +86,30 @@ class ProcessPool(ThreadsPool):
     goal = (Bar(1.2, "pebble", "pebble"),)
 
 
+class DaskPool(ThreadsPool):
+    """
+    ``dask(count, size)``: the same on a Dask cluster, of a scheduler and two
+    worker processes. The other is Dask's own client, which does not mind if a job
+    runs twice.
+    """
+
+    name = "dask"
+    work = "the same, 500 in flight, on a Dask cluster"
+    method = "dask"
+    size = 500
+    contestants = ("dask", "txremote")
+    floor = None
+    first = (Bar(0.5, "dask", "dask"),)
+    goal = ()
+
+    def begin(self, stage: Stage, peer: Peer) -> tuple[Child, str]:
+        """
+        Start a contestant, with a cluster of its own.
+        """
+        mine = PEERS["txremote"].pools == peer.pools
+        return stage.alone(_ON_DASK if mine else peer.pools), self.method
+
+
 THREADS = ThreadsPool()
 PROCESSES = ProcessPool()
+DASK = DaskPool()

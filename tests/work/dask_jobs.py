@@ -25,6 +25,18 @@ class Odd(Exception):
         super().__init__(f"{first} and {second}")
 
 
+class Mute(Exception):
+    """
+    An exception that does not say what it is about.
+    """
+
+    def __init__(self, *_about: object) -> None:
+        super().__init__(sys._getframe())
+
+    def __str__(self) -> str:
+        raise RuntimeError("no comment")
+
+
 class Trap:
     """
     A value that can be pickled, and not be made again but where it was.
@@ -88,6 +100,20 @@ def odd() -> None:
     Raise what cannot be made here.
     """
     raise Odd("one", "two")
+
+
+def mute() -> None:
+    """
+    Raise what cannot even be printed.
+    """
+    raise Mute
+
+
+def modules_of(package: str) -> list[str]:
+    """
+    Return the modules of a package that are loaded.
+    """
+    return [name for name in sys.modules if name.split(".")[0] == package]
 
 
 def leave() -> None:

@@ -178,16 +178,27 @@ def logged() -> Iterator[list[str]]:
         globalLogPublisher.removeObserver(observe)
 
 
-@pytest_twisted.async_yield_fixture
-async def clean_slate() -> AsyncIterator[Any]:
+@contextmanager
+def own_registry() -> Iterator[Any]:
     """
-    No pool runs when the test begins, and none is left of it.
+    Have a registry in which no pool runs.
     """
     before = running_pools.default, running_pools.made, running_pools._pools
     running_pools.default, running_pools.made, running_pools._pools = None, {}, []
     try:
         yield running_pools
-        for pool in [*running_pools._pools]:
-            await pool.stop()
     finally:
         running_pools.default, running_pools.made, running_pools._pools = before
+
+
+@pytest_twisted.async_yield_fixture
+async def clean_slate() -> AsyncIterator[Any]:
+    """
+    No pool runs when the test begins, and none is left of it.
+    """
+    from twisted.internet import reactor
+
+    with own_registry() as registry:
+        yield registry
+        for pool in [*registry._pools]:
+            await pool.stop().addTimeout(DEADLINE, reactor)

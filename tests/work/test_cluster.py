@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 import pytest_twisted
@@ -35,7 +36,8 @@ from txremote.errors import (
 from txremote.interfaces import IPool
 from txremote.service import Service
 from txremote.testing import connected_pair
-from txremote.work.cluster import DaskPool, parse
+from txremote.work.cluster import DaskPool, _result, parse
+from txremote.work.cluster_remote import REFUSED
 from txremote.work.live import live
 from txremote.work.pool import PoolStatistics
 
@@ -177,6 +179,15 @@ async def test_lambdas_and_closures_go_by_value(pool):
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_cluster_has_no_need_of_txremote(pool, cluster):
+    """It is not imported there, for a result, an error or what cannot be sent."""
+    for function in (jobs.odd, jobs.unpicklable):
+        await failure_of(pool.submit(function))
+    assert await pool.submit(jobs.modules_of, ("txremote",)) == []
+    assert await deferToThread(look, cluster, partial(jobs.modules_of, "txremote")) == []
+
+
+@pytest_twisted.ensureDeferred
 async def test_many_jobs_keep_their_results_apart(pool):
     """Each Deferred gets what its own job gave."""
     results = await gatherResults([pool.submit(pow, (number, 2)) for number in range(200)])
@@ -244,6 +255,14 @@ async def test_an_exception_that_cannot_be_made_again_tells_its_name(pool):
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_exception_that_cannot_even_be_printed_arrives(pool):
+    """As a failure with its name and its traceback."""
+    error = await failure_of(pool.submit(jobs.mute))
+    assert "Mute" in type(error).__name__
+    assert "raise Mute" in str(error.__cause__)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_job_that_leaves_the_program_takes_no_worker_with_it(pool):
     """sys.exit() in a job is an error of that job."""
     error = await failure_of(pool.submit(jobs.leave))
@@ -293,6 +312,13 @@ async def test_references_are_refused(pool):
         assert type(error) is NotPicklable
         assert "print" in str(error)
         assert "use a pool of processes or of threads" in str(error)
+
+
+def test_a_job_that_dask_would_run_again_has_lost_its_worker():
+    """That is what it comes down to, whoever hears of it first."""
+    failure = _result("job", REFUSED, "it has begun before, in the worker tcp://1.2.3.4:5")
+    assert failure.check(WorkerDied)
+    assert failure.getErrorMessage().endswith("tcp://1.2.3.4:5; it is not run again")
 
 
 # -- cancelling and time
@@ -563,7 +589,7 @@ async def test_a_worker_killed_in_the_middle_loses_its_own_job_and_no_other(
         pool.submit(jobs.mark_and_wait, (marks.file, gate.name, gate), name=f"the {gate.name}")
         for gate in gates
     ]
-    await until(lambda: pool.statistics().busy == 2)
+    await until(lambda: pool.statistics().busy == 2 and len(marks.counted()) == 2)
     others = [pool.submit(jobs.mark, (marks.file, f"other{number}")) for number in range(50)]
     killed, kept = list(doomed.workers)
     doomed.kill_worker(killed)

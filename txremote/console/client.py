@@ -5,8 +5,9 @@ Bytes go through `TelnetLines` to a `Dialogue`, and what that writes goes back, 
 CR LF at the end of each line. Here is what a socket adds to it:
 
 * A client that does not read. The transport says when its buffer is full; then the
-  dialogue pauses and nothing more is read either. If that does not change within
-  some time the client is dropped.
+  dialogue pauses. If that does not change within some time the client is dropped. Its
+  keys are still read: it may want to interrupt what it cannot follow. (And TLS has to
+  read in order to write.)
 * A client that sends faster than its commands run: past some lines it is not read
   until they are fewer.
 * A client that closes its half of the connection (``nc -N``): what it has sent is
@@ -34,6 +35,9 @@ from txremote.console.telnet import Key, TelnetLines
 from txremote.net.transport import prepare
 
 _log = Logger("txremote")
+
+# Most bytes of telnet's answers that wait for a client to read.
+_MAX_OWED = 4096
 
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 
@@ -79,6 +83,7 @@ class ConsoleClient(Protocol):
         self._lines = TelnetLines(limits.max_line)
         self._dialogue = Dialogue(sessions, self, clock)
         self._full: Any = None  # the call that drops the client, while it does not read
+        self._owed = b""  # telnet's answers, until the client reads
         self._reading = True
         self._may_read = True  # until the client has closed its half
         self._first = True
@@ -101,8 +106,7 @@ class ConsoleClient(Protocol):
         Take in what the client sends.
         """
         events, answer = self._lines.receive(data)
-        if answer and not self._leaving:
-            self._send(answer)
+        self._answer(answer)
         for event in events:
             if self._leaving:
                 return
@@ -140,7 +144,6 @@ class ConsoleClient(Protocol):
         if self._full is None:
             self._full = self._clock.callLater(self._limits.patience, self._drop)
             self._dialogue.pause()
-            self._choose_whether_to_read()
 
     def resumeProducing(self) -> None:
         """
@@ -148,8 +151,9 @@ class ConsoleClient(Protocol):
         """
         if self._full is not None:
             self._cancel_drop()
+            owed, self._owed = self._owed, b""
+            self._answer(owed)
             self._dialogue.resume()
-            self._choose_whether_to_read()
 
     def stopProducing(self) -> None:
         """
@@ -163,7 +167,8 @@ class ConsoleClient(Protocol):
         Send some text.
         """
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-        self._send(text.encode("utf-8", "replace"))
+        transport: Any = self.transport
+        transport.write(text.encode("utf-8", "replace"))
         self._choose_whether_to_read()
 
     def prompt(self, text: str) -> None:
@@ -221,12 +226,18 @@ class ConsoleClient(Protocol):
                 self._dialogue.typed(event)
             self._first = False
 
-    def _send(self, data: bytes) -> None:
-        transport: Any = self.transport
-        transport.write(data)
+    def _answer(self, data: bytes) -> None:
+        """
+        Send an answer of telnet's, when the client reads.
+        """
+        if self._full is not None:
+            self._owed = (self._owed + data)[:_MAX_OWED]
+        elif data and not self._leaving:
+            transport: Any = self.transport
+            transport.write(data)
 
     def _choose_whether_to_read(self) -> None:
-        wanted = self._full is None and self._dialogue.waiting < self._limits.max_ahead
+        wanted = self._dialogue.waiting < self._limits.max_ahead
         if wanted != self._reading and self._may_read and not self._leaving:
             self._reading = wanted
             transport: Any = self.transport

@@ -12,18 +12,16 @@ be asked, 130 detached by Ctrl-C.
 from __future__ import annotations
 
 import sys
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
 from txremote.refs.reference import repr_remote
-from txremote.work.tasks import FINAL, FINISHED
+from txremote.work.tasks import ABORTED, FINAL, FINISHED
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
-
-ACTIONS: Final = ("submit", "list", "output", "kill")
 
 
 class Asked(Protocol):
@@ -32,8 +30,9 @@ class Asked(Protocol):
 
     Attributes:
         endpoint: Where the tasks are.
-        action: One of `ACTIONS`.
-        words: What stands behind it.
+        action: ``submit``, ``list``, ``output`` or ``kill``.
+        word: What stands behind it: the words of a command, a status or None, the
+            number of a task.
         follow: Whether to print what comes until the task has ended.
         container: The name of the container; the server's first if None.
         timeout: Seconds to wait for an answer.
@@ -41,7 +40,7 @@ class Asked(Protocol):
 
     endpoint: str
     action: str
-    words: list[str]
+    word: Any
     follow: bool
     container: str | None
     timeout: float
@@ -156,20 +155,20 @@ async def _ask(root: Any, asked: Asked) -> Any:
     Returns:
         The task that is to be followed, or None.
     """
-    words = asked.words
+    word = asked.word
     if asked.action == "list":
-        for task in await root.list(words[0].upper() if words else None):
+        for task in await root.list(word and word.upper()):
             await _show(task)
         return None
     if asked.action == "submit":
-        line = words[0] if len(words) == 1 else tuple(words)
+        line = word[0] if len(word) == 1 else tuple(word)
         task = await root.submit(line, asked.container)
         if await task.foreground:
             return task
     elif asked.action == "kill":
-        task = await root.kill(int(words[0]) if words else -1)
+        task = await root.kill(word)
     else:
-        task = await root.find(int(words[0]) if words else -1)
+        task = await root.find(word)
     await _show(task)
     if asked.follow:
         return task
@@ -207,5 +206,6 @@ async def _follow(connection: Any, task: Any) -> int:
         bar.close()
     if status == FINISHED:
         return DONE
-    _complain(await task.error or await repr_remote(task))
+    if status != ABORTED or await task.error:  # else the output has said it
+        _complain(await task.error or await repr_remote(task))
     return FAILED

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from twisted.application.service import Service as TwistedService
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
@@ -24,6 +24,7 @@ from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
+from txremote.net.tls import asks_for_certificates
 from txremote.peer.connection import is_local
 
 _log = Logger("txremote")
@@ -125,21 +126,6 @@ class ConsoleFactory(Factory):
             client.drop()
 
 
-def asks_for_certificates(endpoint: IStreamServerEndpoint) -> bool:
-    """
-    Tell whether an endpoint is TLS and lets in only clients with a certificate that
-    it trusts.
-    """
-    # both of Twisted's TLS endpoints keep it under this name
-    factory = getattr(endpoint, "_sslContextFactory", None)
-    if factory is None:
-        return False
-    from OpenSSL import SSL
-
-    required = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-    return bool(factory.getContext().get_verify_mode() & required == required)
-
-
 async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory) -> IListeningPort:
     """
     Listen on an endpoint, unless anybody could come.
@@ -151,9 +137,7 @@ async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory
     port: IListeningPort = await endpoint.listen(factory)
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
-    stopping = port.stopListening()  # at once: nobody has been accepted yet
-    if stopping is not None:
-        await stopping
+    port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
     raise ValueError(
         "a console lets whoever connects run its commands: it listens on loopback "
         "(interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
@@ -206,6 +190,7 @@ class ConsoleService(TwistedService):
         self._factory = ConsoleFactory(self.manager, self.containers, reactor, limits)
         self._drain = drain
         self._listening: list[Deferred[Any]] = []
+        self._starting = False
 
     def privilegedStartService(self) -> None:
         """
@@ -216,11 +201,13 @@ class ConsoleService(TwistedService):
             ValueError: strangers could connect to one.
         """
         failed: list[Failure] = []
+        self._starting = True
         for what, endpoint in self._endpoints:
             taking = Deferred.fromCoroutine(listen_safely(endpoint, self._factory))
             taking.addCallback(self._port_taken, what)
             taking.addErrback(self._not_taken, what, failed)
             self._listening.append(taking)
+        self._starting = False
         if failed:
             failed[0].raiseException()
 
@@ -260,5 +247,5 @@ class ConsoleService(TwistedService):
 
     def _not_taken(self, failure: Failure, what: str, failed: list[Failure]) -> None:
         failed.append(failure)
-        if self.running:  # too late to raise it
+        if not (self._starting or failure.check(CancelledError)):  # too late to raise it
             _log.failure("the console cannot listen on {what}", failure, what=what)

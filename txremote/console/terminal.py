@@ -157,7 +157,10 @@ class Terminal:
         """
         Return a completion of a word (readline's protocol). The thread that reads.
         """
-        found = [name for name in self._sessions.current().commands if name.startswith(text)]
+        names = self._sessions.current().commands
+        if text.startswith("_"):  # the older spelling of what begins with a dot
+            names = [f"_{name[1:]}" for name in names if name.startswith(".")]
+        found = [name for name in names if name.startswith(text)]
         return f"{found[number]} " if number < len(found) else None
 
     def _typed(self, line: str | None) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from txremote.classic import opens_everything
 from txremote.net.login import Guesses, LoginService
 from txremote.net.runner import LaneRunner, ReactorRunner
+from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
@@ -29,6 +30,11 @@ from txremote.service import VoidService, check_service, config_of, instantiate,
 
 _log = Logger("txremote")
 
+CLASSIC_REFUSAL = (
+    "a classic service gives whoever connects this whole account: it is served on "
+    "loopback (interface=127.0.0.1), on a UNIX socket, or with TLS that asks for client "
+    "certificates (tls-ca)"
+)
 
 #: How many clients at once are told that they cannot be served, and how many
 #: seconds they have to ask. What comes beyond that is just dropped.
@@ -220,14 +226,22 @@ def _host(address: Any) -> Any:
     return getattr(address, "host", None)
 
 
-def refuse_classic() -> NoReturn:
+async def listen_classic(endpoint: Any, factory: Factory) -> IListeningPort:
     """
-    Raise, for a classic service on an address that others can reach.
+    Listen on an endpoint, unless anybody could come: for services that give whoever
+    connects everything.
+
+    Raises:
+        CannotListenError: it is taken.
+        ValueError: strangers could connect to it.
     """
-    raise ValueError(
-        "a classic service gives whoever connects this whole account: it is served on "
-        "loopback or a UNIX socket only (interface=127.0.0.1)"
-    )
+    port: IListeningPort = await endpoint.listen(factory)
+    if is_local(port.getHost()) or asks_for_certificates(endpoint):
+        return port
+    stopping = port.stopListening()  # at once: nobody has been accepted yet
+    if stopping is not None:
+        await stopping
+    raise ValueError(CLASSIC_REFUSAL)
 
 
 def listen(
@@ -263,25 +277,13 @@ def listen(
     Raises:
         TypeError: the root is no service, or a switch is not known.
         ValueError: the description is none, or a switch is out of range. The
-            Deferred has it too, for a classic service that is not on loopback.
+            Deferred has it too, for a classic service that strangers can reach.
     """
     if reactor is None:
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    listening: Deferred[IListeningPort] = where.listen(factory)
     if opens_everything(factory.served):
-        listening.addCallback(_only_local)
+        return Deferred.fromCoroutine(listen_classic(where, factory))
+    listening: Deferred[IListeningPort] = where.listen(factory)
     return listening
-
-
-async def _close(port: IListeningPort) -> None:
-    stopping = port.stopListening()
-    if stopping is not None:
-        await stopping
-    refuse_classic()
-
-
-def _only_local(port: IListeningPort) -> Any:
-    # at once: nobody has been accepted yet
-    return port if is_local(port.getHost()) else Deferred.fromCoroutine(_close(port))

@@ -148,12 +148,16 @@ class _TLSServerEndpoint:
     An endpoint whose connections speak TLS.
     """
 
-    def __init__(self, endpoint: Any, credentials: Credentials) -> None:
+    def __init__(self, endpoint: Any, credentials: Credentials, description: str) -> None:
         self._endpoint = endpoint
-        self._credentials = credentials
+        self.credentials = credentials
+        self._description = description
+
+    def __repr__(self) -> str:
+        return f"{self._description} with TLS"
 
     def listen(self, protocolFactory: Any) -> Deferred[IListeningPort]:
-        wrapped = _server_factory(self._credentials, protocolFactory)
+        wrapped = _server_factory(self.credentials, protocolFactory)
         listening: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
         return listening
 
@@ -206,7 +210,29 @@ def tls_server(
     if reactor is None:
         from twisted.internet import reactor
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    return _TLSServerEndpoint(where, Credentials(cert, key, ca))
+    return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
+
+
+def asks_for_certificates(endpoint: Any) -> bool:
+    """
+    Tell whether an endpoint is TLS and lets in only clients with a certificate that
+    it trusts.
+
+    Args:
+        endpoint: A server endpoint: of `tls_server`, or Twisted's own.
+    """
+    if isinstance(endpoint, _TLSServerEndpoint):
+        context = endpoint.credentials.context()
+    else:
+        # both of Twisted's TLS endpoints keep it under this name
+        factory = getattr(endpoint, "_sslContextFactory", None)
+        if factory is None:
+            return False
+        context = factory.getContext()
+    from OpenSSL import SSL
+
+    required = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+    return bool(context.get_verify_mode() & required == required)
 
 
 def tls_client(

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +99,7 @@ class AccessPolicy:
     config: ConnectionConfig
     _prefix: str = field(init=False, repr=False, compare=False)
     _safe: frozenset[str] = field(init=False, repr=False, compare=False)
-    _by_interface: bool = field(init=False, repr=False, compare=False)
+    _exposure: Callable[[Any], Exposure | None] = field(init=False, repr=False, compare=False)
     _methods: dict[type, dict[str, str]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -109,7 +110,7 @@ class AccessPolicy:
         set_field(self, "_prefix", config.exposed_prefix if config.allow_exposed_attrs else "")
         set_field(self, "_safe", config.safe_attrs if config.allow_safe_attrs else frozenset())
         by_interface = config.allow_exposed_attrs and not config.allow_all_attrs
-        set_field(self, "_by_interface", by_interface)
+        set_field(self, "_exposure", exposure_of if by_interface else lambda _obj: None)
 
     # -- attributes
 
@@ -175,9 +176,6 @@ class AccessPolicy:
             override(obj, name)
         else:
             delattr(obj, self._changeable(obj, name, self.config.allow_delattr, "delattr"))
-
-    def _exposure(self, obj: Any) -> Exposure | None:
-        return exposure_of(obj) if self._by_interface else None
 
     def _changeable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
         """

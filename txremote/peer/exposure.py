@@ -31,6 +31,9 @@ LONGEST_TOLD = 100  # characters of a name that an error repeats
 # an object that is exposed by an interface keeps these.
 _OF_ALL = frozenset({"__repr__", "__str__", "__format__", "__hash__", "__eq__", "__ne__"})
 
+# CPython's Py_TPFLAGS_HEAPTYPE: a class that a program has made
+_HEAP_TYPE = 1 << 9
+
 # On an interface, not inherited: opening one opens none that is derived from it.
 _TAG = "txremote.exposed"
 
@@ -187,16 +190,19 @@ class Exposure:
 def exposure_of(obj: Any) -> Exposure | None:
     """
     Return by which interfaces an object is exposed; None: not by any.
+
+    Python's own types are not: what may be done with them is in fixed tables.
     """
     # providedBy() would leave its own notes on any class it is asked about, and
     # a class without them declares nothing.
     kind = type(obj)
-    if getattr(kind, "__providedBy__", None) is None and not (
-        issubclass(kind, type) and "__provides__" in obj.__dict__
-    ):
+    if issubclass(kind, type):
+        if "__provides__" not in obj.__dict__:
+            return None
+    elif not kind.__flags__ & _HEAP_TYPE or getattr(kind, "__providedBy__", None) is None:
         return None
-    found = (i.queryDirectTaggedValue(_TAG) for i in providedBy(obj).__iro__)
-    contracts = [contract for contract in found if contract is not None]
+    described = providedBy(obj).__iro__
+    contracts = [it for i in described if (it := i.queryDirectTaggedValue(_TAG)) is not None]
     return Exposure(obj, contracts) if contracts else None
 
 

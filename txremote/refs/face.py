@@ -226,7 +226,7 @@ class BlockingFace:
                 return self._netref(value)
             return owner.face.present(value)
         if kind is tuple and value:
-            return tuple([self.present(item) for item in value])
+            return tuple([x if type(x) in _PLAIN else self.present(x) for x in value])
         return value
 
     def _netref(self, reference: RemoteReference) -> BaseNetref:

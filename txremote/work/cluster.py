@@ -24,6 +24,7 @@ that lives in the reactor's.
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ from txremote.work.spec import Description
 #: Seconds in which the scheduler has to answer when the pool starts.
 TIMEOUT = 10.0
 
+_NOT_IN_KEYS = re.compile(r"[^\w.<>]+")
 _NO_PEER = (
     "the job {} has a live() or a reference to another peer's object among its arguments: a Dask "
     "worker is no txremote peer and cannot call it; use a pool of processes or of threads"
@@ -229,7 +231,8 @@ class DaskPool(PoolService):
             return fail(problem)
         if references:
             return fail(NotPicklable(_NO_PEER.format(name)))
-        key = f"{called}-{uuid4().hex}"  # Dask groups by what stands before the number
+        # Dask puts those into one group that are alike before the hyphen
+        key = f"{_NOT_IN_KEYS.sub('_', called)}-{uuid4().hex}"
         deferred: Deferred[Any] = Deferred(partial(self._cancelled, key))
         self._jobs[key] = _Job(name, timeout, deferred)
         self._link.submit(key, payload)
@@ -356,7 +359,7 @@ def _result(name: str, kind: str, *about: Any) -> Any:
     if kind == NOT_SENT:
         error = NotPicklable(f"the result of the job {name} cannot be sent back: {about[0]}")
         return with_remote_traceback(error, about[1])
-    return Failure(WorkerDied(f"{name} was not run, for {about[0]}"))
+    return Failure(WorkerDied(f"{name}: {about[0]}; it is not run again"))
 
 
 def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:

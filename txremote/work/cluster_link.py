@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import pickle
 import sys
 import threading
 from collections import OrderedDict, deque
@@ -327,7 +328,13 @@ class ClusterLink:
             self._knows.set()
         elif what == "started":
             self._tell(self._owner.job_started, *about)
-        elif what == "lost" and about[0] in self._futures:
+        elif about[0] not in self._futures:  # it was told of before, or nobody waits for it
+            return
+        elif what == "ended":
+            key, outcome = about
+            self._tell(self._owner.job_ended, key, pickle.loads(outcome))
+            self._futures.pop(key).release()
+        elif what == "lost":
             key, worker = about
             self._tell(
                 self._owner.job_lost, key, f"the worker {worker} was lost while it had the job"

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
-from txremote.work.kinds import AsynTask, SynTask, ThreadedTask
+from txremote.work.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
 from txremote.work.mptask import MPTask
 from txremote.work.ring import OutputRing
 from txremote.work.spec import pool_from_string
@@ -97,7 +97,7 @@ class TaskKeeper:
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
         self._forgetting: Any = None
         self._stopping: Deferred[None] | None = None
-        self._cooperator = Cooperator(scheduler=lambda turn: reactor.callLater(0, turn))
+        self._cooperator = Cooperator(scheduler=lambda turn: reactor.callLater(NEXT_TURN, turn))
 
     # -- tasks
 

@@ -43,6 +43,10 @@ from txremote.work.tasks import RUNNING, TOBEKILLED, Task, text_of, unwrap
 #: How much a thread may have put out that the reactor has not taken in.
 MOST_IN_MAILBOX = 1000
 
+#: In how many seconds the reactor's next turn is: as good as none, but later, so
+#: that a clock which is advanced by hand gets out of it (Twisted's cooperator).
+NEXT_TURN = 1e-8
+
 
 class AsynTask(Task):
     """

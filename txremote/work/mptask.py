@@ -133,8 +133,9 @@ class MPTask(Task):
             self._end(Ending(KILLED))
 
     def _withdraw(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
 
     def _interrupt(self) -> None:
         if self._job is not None and not self._has_outcome:
@@ -146,7 +147,9 @@ class MPTask(Task):
             self._end(Ending(status, result, wants_exit=wants_exit))
 
     def _failed(self, failure: Failure) -> None:
-        if self.done or (self.status == TOBEKILLED and failure.check(CancelledError)):
+        if self.done or self._job is None:
+            return
+        if self.status == TOBEKILLED and failure.check(CancelledError):
             return  # of a process that is being ended `_is_gone` tells
         assert isinstance(failure.value, Exception)  # a job gives nothing else
         self._fail(failure.value)

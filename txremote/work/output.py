@@ -101,8 +101,11 @@ class _Lines(io.RawIOBase):
         for line in lines:
             self._line(line)
         while len(self._rest) > LONGEST_LINE:
-            self._line(self._rest[:LONGEST_LINE])
-            self._rest = self._rest[LONGEST_LINE:]
+            end = LONGEST_LINE
+            while end > LONGEST_LINE - 4 and self._rest[end] & 0xC0 == 0x80:
+                end -= 1  # not in the middle of a character
+            self._line(self._rest[:end])
+            self._rest = self._rest[end:]
         return len(written)
 
     def _line(self, line: bytes) -> None:
@@ -245,8 +248,9 @@ class RecordReader:
     def _line(self, line: bytes) -> None:
         raw, mark, record = line.partition(_MARK_BYTES)
         if raw:
-            for start in range(0, len(raw), LONGEST_LINE):
-                part = raw[start : start + LONGEST_LINE].decode("utf-8", "replace")
+            text = raw.decode("utf-8", "replace")
+            for start in range(0, len(text), LONGEST_LINE):
+                part = text[start : start + LONGEST_LINE]
                 self._received({"stream": self._stream, "text": part})
         if mark:
             try:

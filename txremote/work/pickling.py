@@ -22,11 +22,13 @@ import io
 import pickle
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
+from txremote.peer.exports import Granted
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
@@ -111,10 +113,18 @@ def _thorough_pickler() -> Any:
             names: tuple[str, ...] = ()
             if type(target) is RemotePath and type(target._base) is RemoteReference:
                 target, names = target._base, target._names  # it is gone along there
-            self.references.append(target)
+            self.references.append(_on_purpose(target))
             return len(self.references) - 1, names
 
     return ByReference
+
+
+def _on_purpose(target: Any) -> Any:
+    """
+    Return what goes by reference so that it does: classes and modules are not handed
+    out by accident, and `live` is none.
+    """
+    return Granted(target) if issubclass(type(target), (type, ModuleType)) else target
 
 
 def _has_cloudpickle() -> bool:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -99,6 +100,7 @@ class ProcessPool(PoolService):
         self._workers: set[Worker] = set()  # those that take jobs, or will
         self._ending: set[Worker] = set()
         self._hungry: set[Worker] = set()
+        self._spare: list[Worker] = []
         self._idle_since: dict[Worker, float] = {}
         self._shrinking: Any = None
         self._resting: Any = None
@@ -115,7 +117,7 @@ class ProcessPool(PoolService):
         """
         Start the least number of processes.
         """
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
+        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         self._failed_starts = 0
         warm: Deferred[None] = Deferred()
         self._warm = warm
@@ -127,7 +129,9 @@ class ProcessPool(PoolService):
         """
         Fail what waits and runs, and end every process.
         """
-        self._reactor.removeSystemEventTrigger(self._trigger)
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
         for timer in (self._shrinking, self._resting):
             if timer is not None:
                 timer.cancel()
@@ -151,6 +155,10 @@ class ProcessPool(PoolService):
         else:
             gone.callback(None)
         return gone
+
+    def _shut_down(self) -> Deferred[None]:
+        self._trigger = None  # it cannot be taken back any more
+        return self.stop()
 
     def _tell_if_warm(self) -> None:
         ready = sum(worker.ready for worker in self._workers)
@@ -362,6 +370,8 @@ class ProcessPool(PoolService):
         """
         Start processes: the least number, and more where jobs wait.
         """
+        if self._spare and sum(worker.ready for worker in self._workers) <= self._most:
+            self._feed(self._spare.pop())
         if not self.running or self._resting is not None:
             return
         waiting = self._waiting()
@@ -385,8 +395,11 @@ class ProcessPool(PoolService):
         Called by a worker that has come up.
         """
         self._failed_starts = 0
+        if sum(other.ready for other in self._workers) > self._most:
+            self._spare.append(worker)  # until the one that it is to replace has gone
+        else:
+            self._feed(worker)
         self._tell_if_warm()
-        self._feed(worker)
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
         """
@@ -438,6 +451,8 @@ class ProcessPool(PoolService):
     def _leave(self, worker: Worker, gone: bool = False) -> None:
         self._workers.discard(worker)
         self._hungry.discard(worker)
+        if worker in self._spare:
+            self._spare.remove(worker)
         self._idle_since.pop(worker, None)
         if not gone:
             self._ending.add(worker)
@@ -489,7 +504,7 @@ def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Pro
             if name == "count":
                 given["least"] = given["most"] = _positive(int(text))
             elif name == "grace":
-                grace = float(text)
+                grace = _positive(float(text))
             elif name in _NUMBERS:
                 keyword, kind = _NUMBERS[name]
                 given[keyword] = kind(text)
@@ -512,6 +527,6 @@ def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Pro
 
 
 def _positive(number: Any) -> Any:
-    if not number > 0:
+    if not 0 < number < inf:
         raise ValueError
     return number

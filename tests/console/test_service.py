@@ -1,0 +1,417 @@
+"""
+Tasks as remote objects.
+"""
+
+import re
+import sys
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
+
+from tests.console.clients import TelnetSocket
+from tests.console.importers import Desk
+from tests.interop.support import TWISTD, Program
+from tests.processes import Program as Script
+from txremote import connect, get_remote, repr_remote
+from txremote.console.service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
+from txremote.console.tasks import TaskManager
+from txremote.errors import ContainerError
+from txremote.testing import connected_pair
+from txremote.work.stepping import Progress
+
+
+class Other:
+    commands = ["boom", "same"]
+    asyncommands = ["load", "gate"]
+    gates = []
+
+    def boom(self):
+        raise ValueError("no further")
+
+    def same(self):
+        return 6 * 7
+
+    def load(self, n: int):
+        "tell how far it is"
+        for number in range(1, n + 1):
+            yield f"line {number}"
+            yield Progress(number, n, "loading")
+
+    def gate(self):
+        "wait until a test opens it"
+        yield "before"
+        self.gates.append(Deferred())
+        yield self.gates[-1]
+        yield "after"
+
+
+class Linked:
+    """
+    A client and a server of tasks, in memory.
+    """
+
+    def __init__(self, *containers, **options):
+        self.clock = Clock()
+        self.manager = TaskManager(reactor=self.clock, keep=None, **options)
+        self.service = TaskService(
+            *(containers or [Other, Desk]), manager=self.manager, reactor=self.clock
+        )
+        self.pair = connected_pair(server_root=self.service)
+        self.root = self.pair.client.root
+
+    def get(self, deferred):
+        """
+        Return the result of a call.
+        """
+        self.turn()
+        return self.pair.result(deferred)
+
+    def turn(self, turns=20):
+        """
+        Let both sides work.
+        """
+        for _ in range(turns):
+            self.clock.advance(1e-6)
+            self.pair.pump()
+
+
+@pytest.fixture
+def linked():
+    """
+    A client and a server.
+    """
+    return Linked()
+
+
+class TestTasks:
+    def test_submit(self, linked):
+        """
+        A task comes by reference; what it tells by value.
+        """
+        task = linked.get(linked.root.submit("load 2"))
+        linked.turn()
+        assert linked.get(repr_remote(task)) == "<AsynTask 1 [load 2] FINISHED>"
+        assert linked.get(get_remote(task, "no")) == 1
+        assert linked.get(get_remote(task, "words")) == ("load", "2")
+        assert linked.get(get_remote(task, "status")) == "FINISHED"
+        assert linked.get(get_remote(task, "foreground")) is False
+        assert linked.get(get_remote(task, "progress")) == (2, 2, "loading")
+        assert linked.get(get_remote(task, "error")) == ""
+        assert len(linked.get(get_remote(task, "times"))) == 3
+        assert linked.get(task.output()) == ("line 1", "line 2")
+        assert linked.get(task.output(1)) == ("line 2",)
+        assert linked.get(linked.root.find()) is task
+
+    def test_words(self, linked):
+        """
+        A command line may come as its words.
+        """
+        task = linked.get(linked.root.submit(("echo", "a  b", "-"), "Desk"))
+        assert linked.get(task.result()) == "a  b -"
+
+    def test_containers(self, linked):
+        """
+        The first is meant where none is named; an unknown name is told.
+        """
+        assert linked.get(linked.root.containers()) == ("Other", "Desk")
+        assert linked.get(linked.get(linked.root.submit("echo a", "Desk")).result()) == "a"
+        with pytest.raises(LookupError, match="no container 'Disk': there is Other, Desk"):
+            linked.get(linked.root.submit("echo a", "Disk"))
+
+    def test_result(self, linked):
+        """
+        What the command returned, or what it raised.
+        """
+        task = linked.get(linked.root.submit("same"))
+        assert linked.get(task.result()) == 42
+        task = linked.get(linked.root.submit("boom"))
+        with pytest.raises(ValueError, match="no further"):
+            linked.get(task.result())
+        assert linked.get(get_remote(task, "error")) == "ValueError: no further"
+        assert "in boom" in linked.get(get_remote(task, "traceback"))
+
+    def test_a_wrong_line(self, linked):
+        """
+        Is an ABORTED task whose output says why.
+        """
+        task = linked.get(linked.root.submit("dance"))
+        assert linked.get(task.wait()) == "ABORTED"
+        assert linked.get(task.output()) == ("No command 'dance'",)
+
+    def test_wait(self, linked):
+        """
+        Waits for the end, or for so many seconds.
+        """
+        task = linked.get(linked.root.submit("gate"))
+        waiting = task.wait()
+        soon = task.wait(5)
+        linked.turn()
+        assert not soon.called
+        linked.clock.advance(6)
+        assert linked.get(soon) == "RUNNING"
+        Other.gates[-1].callback(None)
+        assert linked.get(waiting) == "FINISHED"
+
+    def test_list_and_kill(self, linked):
+        """
+        As the console's .list and .kill: -1 is the latest, that runs.
+        """
+        first = linked.get(linked.root.submit("gate"))
+        second = linked.get(linked.root.submit("gate"))
+        assert linked.get(linked.root.list()) == (first, second)
+        assert linked.get(linked.root.kill()) is second
+        assert linked.get(second.wait()) == "KILLED"
+        assert linked.get(linked.root.list("RUNNING")) == (first,)
+        assert linked.get(linked.root.kill(1)) is first
+        assert linked.get(first.wait()) == "KILLED"
+        assert linked.get(first.kill()) is False
+        assert linked.get(linked.root.output(1)) == ("before",)
+
+    def test_none_there(self, linked):
+        """
+        Asking for a task that is not there is a LookupError with a sentence.
+        """
+        with pytest.raises(LookupError, match="there is no task"):
+            linked.get(linked.root.find())
+        with pytest.raises(LookupError, match="there is no task 7"):
+            linked.get(linked.root.kill(7))
+
+    def test_nothing_else_is_exposed(self, linked):
+        """
+        The manager, the containers and the tasks behind are out of reach.
+        """
+        task = linked.get(linked.root.submit("same"))
+        for target, name in ((linked.root, "manager"), (task, "_task"), (task, "audience")):
+            with pytest.raises(AttributeError):
+                linked.get(get_remote(target, name))
+
+    def test_containers_are_needed(self):
+        """
+        A service without any is a mistake that is told.
+        """
+        with pytest.raises(ValueError, match="at least one container"):
+            TaskService(reactor=Clock())
+        with pytest.raises(ContainerError):
+            TaskService(42, reactor=Clock())
+
+
+class News(list):
+    """
+    What a subscriber was told.
+    """
+
+    def __call__(self, *news):
+        self.append(news)
+
+    @property
+    def lines(self):
+        return [line for lines, _status, _progress in self for line in lines]
+
+
+class TestSubscription:
+    def test_hears_all_from_the_beginning_to_the_end(self, linked):
+        """
+        Nothing is lost between submitting and subscribing; the last message has the
+        status it ended with.
+        """
+        task = linked.get(linked.root.submit("load 3"))
+        news = News()
+        linked.get(task.subscribe(news))
+        linked.turn(50)
+        assert news.lines == ["line 1", "line 2", "line 3"]
+        assert [status for _l, status, _p in news].count("FINISHED") == 1
+        assert news[-1][1:] == ("FINISHED", (3, 3, "loading"))
+
+    def test_hears_what_comes(self, linked):
+        """
+        As it comes, from any line on, by number of the task too.
+        """
+        linked.get(linked.root.submit("gate"))
+        news, late = News(), News()
+        linked.get(linked.root.subscribe(news, 1))
+        linked.get(linked.root.subscribe(late, -1, 1))
+        linked.turn()
+        assert news == [(("before",), "RUNNING", None)]
+        assert late == [((), "RUNNING", None)]
+        Other.gates[-1].callback(None)
+        linked.turn()
+        assert news.lines == ["before", "after"]
+        assert late.lines == ["after"]
+
+    def test_cancel(self, linked):
+        """
+        Ends it, and leaves nothing behind.
+        """
+        task = linked.get(linked.root.submit("gate"))
+        news = News()
+        subscription = linked.get(task.subscribe(news))
+        linked.turn()
+        linked.get(subscription.cancel())
+        Other.gates[-1].callback(None)
+        linked.turn()
+        assert news.lines == ["before"]
+        assert not any(linked.service._subscriptions.values())
+
+    def test_a_slow_one_gets_it_in_pieces(self):
+        """
+        While it does not answer nothing is sent; then all that has come meanwhile, and
+        how much of it is lost.
+        """
+        linked = Linked(max_lines=10)
+        answers = []
+        heard = News()
+
+        def on_news(*news):
+            heard(*news)
+            answers.append(Deferred())
+            return answers[-1]
+
+        task = linked.get(linked.root.submit("gate"))
+        linked.get(task.subscribe(on_news))
+        linked.turn()
+        server = linked.manager.find(1)
+        server._put_out(f"line {n}" for n in range(100))
+        linked.turn()
+        assert len(heard) == 1
+        answers[0].callback(None)
+        linked.turn()
+        assert len(heard) == 2
+        assert heard[1][0] == ("... 90 lines were dropped", *(f"line {n}" for n in range(90, 100)))
+        server.kill()
+
+    def test_much_output_is_sent_in_several_messages(self, linked):
+        """
+        The status it ended with comes with the last of them.
+        """
+        task = linked.get(linked.root.submit("load 1500"))
+        while not linked.manager.find(1).done:
+            linked.turn()
+        news = News()
+        linked.get(task.subscribe(news))
+        linked.turn()
+        assert [len(lines) for lines, _s, _p in news] == [1000, 500]
+        assert [status for _l, status, _p in news] == ["RUNNING", "FINISHED"]
+
+    def test_one_that_fails_is_dropped(self, linked):
+        """
+        The task notices nothing.
+        """
+        calls = []
+
+        def fail(*news):
+            calls.append(news)
+            raise RuntimeError("not now")
+
+        task = linked.get(linked.root.submit("gate"))
+        linked.get(task.subscribe(fail))
+        linked.turn()
+        Other.gates[-1].callback(None)
+        linked.turn()
+        assert len(calls) == 1
+        assert linked.get(task.wait()) == "FINISHED"
+
+    def test_one_that_never_answers_is_dropped(self, linked):
+        """
+        After a minute.
+        """
+        task = linked.get(linked.root.submit("gate"))
+        linked.get(task.subscribe(lambda *_news: Deferred()))
+        linked.turn()
+        (mine,) = linked.service._subscriptions.values()
+        assert len(mine) == 1
+        linked.clock.advance(PATIENCE + 1)
+        linked.turn()
+        assert not mine
+
+    def test_one_that_is_gone_is_forgotten(self, linked):
+        """
+        At once, though its task is silent.
+        """
+        task = linked.get(linked.root.submit("gate"))
+        linked.get(task.subscribe(News()))
+        linked.turn()
+        (mine,) = linked.service._subscriptions.values()
+        linked.pair.lose()
+        assert not mine
+        assert not linked.service._subscriptions
+
+    def test_not_too_many(self, linked):
+        """
+        One connection cannot fill the server with them.
+        """
+        task = linked.get(linked.root.submit("gate"))
+        for _ in range(MAX_SUBSCRIPTIONS):
+            linked.get(task.subscribe(print))
+        with pytest.raises(RuntimeError, match="cancel"):
+            linked.get(task.subscribe(print))
+        with pytest.raises(TypeError, match="takes a function"):
+            linked.get(task.subscribe("a word"))
+
+
+SCRIPT = """
+import sys
+import txremote.blocking as rpyc
+
+conn = rpyc.connect("127.0.0.1", int(sys.argv[1]))
+serving = rpyc.BgServingThread(conn)
+task = conn.root.find()
+print("script sees", repr(task), flush=True)
+
+def on_news(lines, status, progress):
+    for line in lines:
+        print("script:", line, flush=True)
+
+subscription = task.subscribe(on_news)
+print("script says", task.wait(20), flush=True)
+subscription.cancel()
+serving.stop()
+conn.close()
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_task_seen_by_three(tmp_path):
+    """
+    A reactor's client submits it, a console follows it, a blocking script waits for
+    it, and the console's kill is seen by all.
+    """
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = ["--container", "tests.console.importers.Threaded DSN"]
+    words += ["--console", "tcp:0:interface=127.0.0.1", "--listen", "tcp:0:interface=127.0.0.1"]
+    server = Program([*TWISTD, "-n", "--pidfile=", "txremote", *words])
+    try:
+        console_port = int(server.wait_for(r"console on 127.0.0.1:(\d+) ")[0][1])
+        port = int(server.wait_for(r"serves on 127.0.0.1:(\d+) ")[0][1])
+        conn = await connect(f"tcp:127.0.0.1:{port}")
+        task = await conn.root.submit("import_file file2")
+        news = News()
+        await task.subscribe(news)
+        shown = await repr_remote(task)
+        assert shown == "<ThreadedTask 1 [import_file file2] RUNNING>"
+
+        def at_the_console():
+            with TelnetSocket(console_port) as client:
+                assert client.ask(".list") == [shown]
+                client.type(".output -f")
+                client.wait_for("Imported 200 lines")
+                client.ask("")
+                assert "TOBEKILLED" in client.ask(".kill")[0]
+
+        with Script(sys.executable, "script.py", port, cwd=tmp_path) as script:
+            await deferToThread(script.wait_for, "Imported 100 lines")
+            await deferToThread(at_the_console)
+            assert await deferToThread(script.finish) == 0
+        assert await task.wait(20) == "KILLED"
+        assert news[-1][1] == "KILLED"
+        assert news.lines == list(await task.output())
+        assert news.lines[-1] == "closing the file"
+        assert f"script sees {shown}" in script.output
+        assert re.findall("script: (.*)", script.output) == news.lines
+        assert "script says KILLED" in script.output
+        await conn.close()
+        await deferToThread(server.stop)
+    finally:
+        server.kill()

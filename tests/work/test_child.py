@@ -1,0 +1,232 @@
+"""
+A worker process from within: how it ends, and that it does, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_twisted
+
+from tests.processes import Program
+from tests.work import jobs
+from tests.work.crew import PYTHON, all_told, crew, lives, pid_in, told, until
+from txremote.errors import WorkerDied
+from txremote.work.child import CONFIG, Desk
+from txremote.work.processes import ProcessPool
+
+#: Seconds in which nothing may be left of a pool whose parent has died.
+SOON = 1.0
+
+PARENT = """
+import sys
+from twisted.internet import reactor
+from txremote.work.processes import ProcessPool
+from tests.work import jobs
+
+folder, *ways = sys.argv[1:]
+pool = ProcessPool(reactor, len(ways) + 1)  # one has nothing to do
+
+def begin(_result):
+    for way in ways:
+        pool.submit(jobs.hang, (f"{folder}/{way}", way)).addErrback(lambda failure: None)
+    print("pids", *(worker.pid for worker in pool._workers), flush=True)
+
+pool.start().addCallback(begin)
+reactor.run()
+print("the end")
+"""
+
+
+def gone(numbers: list[int], seconds: float) -> bool:
+    """
+    Tell whether all of some processes are gone in time.
+    """
+    deadline = time.monotonic() + seconds
+    while any(lives(number) for number in numbers):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def begun(path: Path) -> int:
+    """
+    Wait until a job has written a number to a file.
+    """
+    deadline = time.monotonic() + 20
+    while (number := pid_in(path)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return number
+
+
+@pytest.fixture
+def leftovers() -> Iterator[list[int]]:
+    """
+    Numbers of processes that are ended after the test, should they be left.
+    """
+    numbers: list[int] = []
+    yield numbers
+    for number in numbers:
+        if lives(number):
+            psutil.Process(number).kill()
+
+
+class TestTheParentDies:
+    def test_no_child_is_left(self, tmp_path: Path, leftovers: list[int]) -> None:
+        """Within a second of a kill -9, whatever the children are doing, C code included."""
+        ways = ["sleep", "C code", "deaf", "stubborn"]
+        with Program(PYTHON, "-c", PARENT, tmp_path, *ways) as parent:
+            leftovers += map(int, parent.wait_for(r"pids( \d+)+\n")[0].split()[1:])
+            assert len(leftovers) == 5
+            assert {begun(tmp_path / way) for way in ways} < set(leftovers)
+            assert all(lives(pid) for pid in leftovers)
+            parent.signal(signal.SIGKILL)
+            parent.finish()
+            assert gone(leftovers, SOON)
+
+    def test_a_reactor_that_ends(self, tmp_path: Path, leftovers: list[int]) -> None:
+        """Without stop() no child is left either, and nothing is said about it."""
+        with Program(PYTHON, "-W", "error", "-c", PARENT, tmp_path, "sleep") as parent:
+            leftovers += map(int, parent.wait_for(r"pids( \d+)+\n")[0].split()[1:])
+            begun(tmp_path / "sleep")
+            parent.signal(signal.SIGTERM)
+            parent.wait_for("the end")
+            assert gone(leftovers, 0)
+            parent.finish()
+            assert parent.output.splitlines()[1:] == ["the end"]
+
+
+class TestEndsOfItsOwn:
+    @pytest_twisted.ensureDeferred
+    async def test_a_job_that_ends_its_process(self) -> None:
+        """It fails with what became of the process, and the next job finds another."""
+        async with crew() as pool:
+            for job, args, how in [
+                (jobs.leave_at_once, (3,), "ended with exit status 3"),
+                (jobs.leave_at_once, (0,), "ended with exit status 0"),
+                (jobs.crash, (), "was killed by signal 11 (SIGSEGV)"),
+            ]:
+                child = await pool.submit(jobs.pid)
+                found = await told(pool.submit(job, args))
+                assert isinstance(found, WorkerDied)
+                assert str(found) == (
+                    f"{job.__name__}: process {child} {how} while it ran the job, "
+                    "which is not run again"
+                )
+                assert await pool.submit(jobs.pid) != child
+            assert pool.statistics().failed == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_job_that_closes_everything(self) -> None:
+        """Its process cannot be reached any more: another takes the next job."""
+        async with crew() as pool:
+            assert isinstance(await told(pool.submit(jobs.close_everything)), WorkerDied)
+            assert await told(pool.submit(jobs.add, (1, 2))) == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_job_that_forks(self) -> None:
+        """One answer comes, of the process that was given the job; the other ends."""
+        async with crew() as pool:
+            child = await pool.submit(jobs.pid)
+            forked = await told(pool.submit(jobs.come_back_twice))
+            await until(lambda: not lives(forked))
+            assert await all_told([pool.submit(jobs.pid) for _ in range(50)]) == [child] * 50
+
+    @pytest_twisted.ensureDeferred
+    async def test_an_outsider_ends_an_idle_child(self) -> None:
+        """No job is hurt, and another process comes."""
+        async with crew() as pool:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                child = await pool.submit(jobs.pid)
+                os.kill(child, number)
+                await until(lambda: not lives(child))  # noqa: B023
+                other = await told(pool.submit(jobs.pid))
+                assert other not in (child, None)
+            assert pool.statistics().failed == 0
+
+
+class TestWhatAJobHasStarted:
+    """A program that a job started ends with the child, not before."""
+
+    async def _program(self, pool: ProcessPool, path: Path, leftovers: list[int]) -> int:
+        job = pool.submit(jobs.start_program, (path,))
+        job.addErrback(lambda _failure: None)
+        program = int(await until(lambda: pid_in(path)))
+        leftovers.append(program)
+        assert lives(program)
+        self.job = job
+        return program
+
+    @pytest_twisted.ensureDeferred
+    async def test_cancelled(self, tmp_path: Path, leftovers: list[int]) -> None:
+        """The job is cancelled."""
+        async with crew() as pool:
+            program = await self._program(pool, tmp_path / "pid", leftovers)
+            self.job.cancel()
+            await until(lambda: not lives(program))
+
+    @pytest_twisted.ensureDeferred
+    async def test_killed(self, tmp_path: Path, leftovers: list[int]) -> None:
+        """The child is killed."""
+        async with crew() as pool:
+            (child,) = {worker.pid for worker in pool._workers}
+            program = await self._program(pool, tmp_path / "pid", leftovers)
+            os.kill(child, signal.SIGKILL)
+            await until(lambda: not lives(program))
+
+    @pytest_twisted.ensureDeferred
+    async def test_stopped(self, tmp_path: Path, leftovers: list[int]) -> None:
+        """The pool is stopped, while the job runs or when it is long over."""
+        async with crew() as pool:
+            program = await pool.submit(jobs.start_program, (tmp_path / "first", False))
+            leftovers.append(program)
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            assert lives(program)
+            other = await self._program(pool, tmp_path / "second", leftovers)
+        assert not lives(program)
+        assert not lives(other)
+
+
+def test_the_two_ends_hold_nothing_back() -> None:
+    """Between two halves of one program no limit of the wire is met."""
+    assert CONFIG.max_frame == 0xFFFFFFFF
+    assert CONFIG.sync_request_timeout is None
+    assert min(CONFIG.max_calls, CONFIG.max_items, CONFIG.max_imports) >= 1 << 31
+
+
+class TestTheDesk:
+    def test_a_job_is_taken_when_it_is_there(self) -> None:
+        """In whatever order jobs arrive, and those that were taken back are dropped."""
+        desk = Desk()
+        arrived: list[str] = []
+        assert desk.take(3, lambda: arrived.append("3")) == (None, [])
+        desk.submit(1, "one", b"1")
+        desk.submit(4, "four", b"4")
+        assert arrived == []
+        desk.submit(3, "three", b"3")
+        assert arrived == ["3"]
+        job, dropped = desk.take(3, lambda: None)
+        assert job is not None
+        assert (job.name, job.payload) == ("three", b"3")
+        assert [one.name for one in dropped] == ["one"]
+        assert desk.take(4, lambda: None)[1] == []
+
+    def test_parts(self) -> None:
+        """A large payload is put together, and parts of a job that never came go."""
+        desk = Desk()
+        desk.part(1, b"never ")
+        desk.part(2, b"one ")
+        desk.part(2, b"two ")
+        desk.submit(2, "job", b"three", "reference")
+        job, _dropped = desk.take(2, lambda: None)
+        assert job is not None
+        assert (job.payload, job.references) == (b"one two three", ("reference",))
+        assert desk._parts == {}

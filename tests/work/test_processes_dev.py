@@ -1,0 +1,610 @@
+"""
+The pool of processes: each job is begun once or never, and ends exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import pytest_twisted
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+from tests.work import jobs
+from tests.work.crew import (
+    QUICK,
+    all_told,
+    children,
+    crew,
+    descriptors,
+    lives,
+    pid_in,
+    pids,
+    told,
+    until,
+)
+from tests.work.doubles import outcome
+from tests.work.pretend import PretendReactor, pretend
+from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
+from txremote.interfaces import IPool
+from txremote.work.processes import AHEAD, ProcessPool, parse
+from txremote.work.worker import Limits
+
+
+class TestItsLife:
+    def test_it_is_a_pool(self) -> None:
+        """Whatever takes an IPool takes it."""
+        pool = ProcessPool(reactor, 2)
+        verifyObject(IPool, pool)
+        assert (pool.kind, pool.by_value) == ("processes", True)
+        assert repr(pool) == "<ProcessPool processes:min=2:max=2 stopped>"
+
+    @pytest_twisted.ensureDeferred
+    async def test_start_and_stop(self) -> None:
+        """Warm when it has started, gone when it has stopped, and again."""
+        before = children(), descriptors()
+        pool = ProcessPool(reactor, 2, limits=QUICK)
+        for _ in range(2):
+            await pool.start()
+            assert pool.statistics().workers == 2
+            assert len(children()) == len(before[0]) + 2
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            await pool.stop()
+            assert pool.statistics().workers == 0
+            await until(lambda: (children(), descriptors()) == before)
+        await pool.stop()
+        assert isinstance(await told(pool.submit(jobs.add, (1, 2))), PoolStopped)
+
+    @pytest_twisted.ensureDeferred
+    async def test_twice_at_once(self) -> None:
+        """Each start() and each stop() is told, and they are one."""
+        pool = ProcessPool(reactor, limits=QUICK)
+        starting = [pool.start(), pool.start()]
+        assert await all_told(starting) == [None, None]
+        stopping = [pool.stop(), pool.stop()]
+        assert await all_told(stopping) == [None, None]
+        assert not pids(pool)
+
+    @pytest_twisted.ensureDeferred
+    async def test_stopped_while_it_starts(self) -> None:
+        """start() fails, stop() waits, and nothing is left."""
+        pool = ProcessPool(reactor, 2, limits=QUICK)
+        before = children()
+        starting = pool.start()
+        waiting = pool.submit(jobs.add, (1, 2))
+        stopping = pool.stop()
+        assert isinstance(await told(starting), PoolStopped)
+        assert isinstance(await told(waiting), PoolStopped)
+        await stopping
+        assert children() == before
+
+    @pytest_twisted.ensureDeferred
+    async def test_started_before_it_has_stopped(self) -> None:
+        """The old processes end, stop() is told of that, and the new ones work."""
+        async with crew(2) as pool:
+            old = pids(pool)
+            hanging = pool.submit(jobs.nap, (1000,))
+            stopping = pool.stop()
+            starting = pool.start()
+            assert isinstance(await told(hanging), PoolStopped)
+            assert await told(starting) is None
+            assert await told(stopping) is None
+            assert not any(map(lives, old))
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            await all_told([pool.stop(), pool.start(), pool.stop(), pool.start()][:3:2])
+
+    @pytest_twisted.ensureDeferred
+    async def test_stopped_with_jobs(self) -> None:
+        """Those that run and those that wait fail at once, each with its name."""
+        async with crew(2) as pool:
+            waiting = [pool.submit(jobs.nap, (1000,), name=f"job {n}") for n in range(100)]
+            stopping = pool.stop()
+            for number, problem in enumerate(await all_told(waiting)):
+                assert isinstance(problem, PoolStopped)
+                assert str(problem).startswith(f"job {number}: the pool")
+            await stopping
+
+
+class TestJobs:
+    @pytest_twisted.ensureDeferred
+    async def test_many_on_few(self, tmp_path: Path) -> None:
+        """All are run, each once, by all processes, and counted."""
+        async with crew(2) as pool:
+            path = str(tmp_path / "marks")
+            found = await all_told(
+                [pool.submit(jobs.mark, (path,), {"number": n}) for n in range(500)]
+            )
+            assert found == list(range(500))
+            assert sorted(jobs.marks(path)) == found
+            used = await all_told([pool.submit(jobs.nap, (0.02, n)) for n in range(4)])
+            assert used == list(range(4))
+            used = await all_told([pool.submit(jobs.pid, (n,)) for n in range(200)])
+            assert set(used) == pids(pool)
+            statistics = pool.statistics()
+            assert (statistics.workers, statistics.busy, statistics.queued) == (2, 0, 0)
+            assert (statistics.done, statistics.failed, statistics.killed) == (704, 0, 0)
+
+    @pytest_twisted.ensureDeferred
+    async def test_a_short_job_does_not_wait_behind_a_long_one(self) -> None:
+        """While any process is idle, none that can run waits."""
+        async with crew(2) as pool:
+            long = pool.submit(jobs.nap, (30,))
+            for _ in range(5):
+                short = [pool.submit(jobs.pid, (n,)) for n in range(3 * AHEAD)]
+                (used,) = set(await all_told(short))
+            more = pool.submit(jobs.nap, (0.3,))
+            short = [pool.submit(jobs.pid, (n,)) for n in range(AHEAD)]
+            assert set(await all_told(short)) == {used}
+            await more
+            assert not long.called
+            long.cancel()
+            assert isinstance(await told(long), CancelledError)
+
+    @pytest_twisted.ensureDeferred
+    async def test_the_queue_has_an_end(self) -> None:
+        """One too many is refused, with the option that says how many; later it may come."""
+        async with crew(1, queue=3) as pool:
+            first = pool.submit(jobs.nap, (0.2,))
+            waiting = [pool.submit(jobs.same, (n,)) for n in range(3)]
+            assert pool.statistics().queued == 3
+            for _ in range(3):
+                refused = await told(pool.submit(jobs.same, (4,)))
+                assert isinstance(refused, PoolFull)
+                assert "3 jobs wait" in str(refused)
+                assert "queue=" in str(refused)
+            assert await all_told([first, *waiting]) == [None, 0, 1, 2]
+            assert await pool.submit(jobs.same, (4,)) == 4
+            assert pool.statistics().failed == 0
+
+
+class TestDeath:
+    @pytest.mark.parametrize("seconds", [0, 0.004, 0.01])
+    @pytest_twisted.ensureDeferred
+    async def test_a_child_is_killed(self, tmp_path: Path, seconds: float) -> None:
+        """In the middle of 100 jobs: its own fails and says so, the other 99 are run once."""
+        path = str(tmp_path / "marks")
+        async with crew(2) as pool:
+            running = [
+                pool.submit(jobs.mark, (path, n, seconds), name=f"job {n}") for n in range(100)
+            ]
+            await until(lambda: len(jobs.marks(path)) >= random.randrange(5, 40))
+            victim = random.choice([*pids(pool)])
+            os.kill(victim, signal.SIGKILL)
+            found = await all_told(running)
+            lost = [n for n, result in enumerate(found) if result != n]
+            for number in lost:
+                assert isinstance(found[number], WorkerDied)
+                assert str(found[number]) == (
+                    f"job {number}: process {victim} was killed by signal 9 (SIGKILL) "
+                    "while it ran the job, which is not run again"
+                )
+            # between two jobs it has none; else just the one
+            assert len(lost) <= 1
+            if seconds:
+                assert len(lost) == 1
+            marks = Counter(jobs.marks(path))
+            assert set(marks.values()) == {1}
+            assert set(range(100)) - set(marks) <= set(lost)
+            await until(lambda: pool.statistics().workers == 2)
+            assert victim not in pids(pool)
+            statistics = pool.statistics()
+            assert (statistics.busy, statistics.queued) == (0, 0)
+            assert (statistics.done, statistics.failed) == (100 - len(lost), len(lost))
+            assert set(await all_told([pool.submit(jobs.pid) for _ in range(100)])) <= pids(pool)
+
+    @pytest_twisted.ensureDeferred
+    async def test_children_are_killed_again_and_again(self, tmp_path: Path) -> None:
+        """As many jobs fail as children were killed at work, and all others are run once."""
+        path = str(tmp_path / "marks")
+        async with crew(3) as pool:
+            running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(300)]
+            for after in range(20, 140, 20):
+                await until(lambda count=after: len(jobs.marks(path)) >= count)
+                ready = [worker.pid for worker in pool._workers if worker.ready]
+                if ready:
+                    os.kill(random.choice(ready), signal.SIGKILL)
+            found = await all_told(running)
+            lost = {n for n, result in enumerate(found) if isinstance(result, WorkerDied)}
+            assert len(lost) <= 6
+            assert [n for n in range(300) if found[n] != n] == sorted(lost)
+            marks = Counter(jobs.marks(path))
+            assert set(marks.values()) == {1}
+            assert set(range(300)) - set(marks) <= lost
+            await until(lambda: pool.statistics().workers == 3)
+
+
+class TestCancelling:
+    @pytest_twisted.ensureDeferred
+    async def test_one_that_waits(self, tmp_path: Path) -> None:
+        """It never runs, wherever it waits: in the queue or in a process already."""
+        path = str(tmp_path / "marks")
+        async with crew() as pool:
+            first = pool.submit(jobs.nap, (0.2,))
+            waiting = [pool.submit(jobs.mark, (path, n)) for n in range(2 * AHEAD)]
+            cancelled = [0, 5, AHEAD - 2, AHEAD, AHEAD + 5, 2 * AHEAD - 1]
+            for number in cancelled:
+                waiting[number].cancel()
+            assert pool.statistics().queued == 2 * AHEAD - len(cancelled)
+            found = await all_told([first, *waiting])
+            kept = [n for n in range(2 * AHEAD) if n not in cancelled]
+            assert [type(found[n + 1]) for n in cancelled] == [CancelledError] * len(cancelled)
+            assert [found[n + 1] for n in kept] == kept
+            assert jobs.marks(path) == kept
+            assert pool.statistics().killed == 0
+
+    @pytest_twisted.ensureDeferred
+    async def test_all_that_a_process_holds(self, tmp_path: Path) -> None:
+        """Before it has begun any of them: it takes the next ones."""
+        path = str(tmp_path / "marks")
+        async with crew() as pool:
+            (child,) = pids(pool)
+            os.kill(child, signal.SIGSTOP)
+            waiting = [pool.submit(jobs.mark, (path, n)) for n in range(AHEAD + 5)]
+            for job in waiting[:AHEAD]:
+                job.cancel()
+            os.kill(child, signal.SIGCONT)
+            found = await all_told(waiting)
+            assert found[AHEAD:] == jobs.marks(path) == list(range(AHEAD, AHEAD + 5))
+            assert await pool.submit(jobs.pid) == child
+
+    @pytest_twisted.ensureDeferred
+    async def test_one_that_runs(self, tmp_path: Path) -> None:
+        """It is ended with its process, another takes its place, no other job is touched."""
+        path = str(tmp_path / "marks")
+        async with crew(2) as pool:
+            running = pool.submit(jobs.hang, (tmp_path / "pid", "sleep"))
+            others = [pool.submit(jobs.mark, (path, n, 0.005)) for n in range(50)]
+            child = await until(lambda: pid_in(tmp_path / "pid"))
+            running.cancel()
+            assert isinstance(await told(running), CancelledError)
+            assert await all_told(others) == list(range(50))
+            assert sorted(jobs.marks(path)) == list(range(50))
+            await until(lambda: not lives(child))
+            await until(lambda: pool.statistics().workers == 2)
+            assert child not in pids(pool)
+            statistics = pool.statistics()
+            assert (statistics.done, statistics.failed, statistics.killed) == (50, 0, 1)
+
+    @pytest_twisted.ensureDeferred
+    async def test_at_any_moment(self, tmp_path: Path) -> None:
+        """Of many tiny jobs some are cancelled: each ends once, and none is run twice."""
+        path = str(tmp_path / "marks")
+        async with crew(2) as pool:
+            waiting: list[Deferred[Any]] = []
+            fired: Counter[int] = Counter()
+
+            def count(result: Any, number: int) -> Any:
+                fired[number] += 1
+                return result
+
+            for number in range(600):
+                job = pool.submit(jobs.mark, (path, number))
+                waiting.append(job.addBoth(count, number))
+                if random.random() < 0.05:
+                    random.choice(waiting).cancel()
+                if number % 60 == 59:
+                    await until(lambda job=waiting[number - 30]: job.called)
+            found = await all_told(waiting)
+            assert fired == Counter(range(600))
+            assert {type(result) for result in found} <= {int, CancelledError}
+            marks = Counter(jobs.marks(path))
+            assert set(marks.values()) == {1}
+            assert {n for n in range(600) if found[n] == n} <= set(marks)
+            await until(lambda: pool.statistics().workers == 2)
+            statistics = pool.statistics()
+            assert (statistics.busy, statistics.queued, statistics.failed) == (0, 0, 0)
+
+
+class TestItsSize:
+    @pytest_twisted.ensureDeferred
+    async def test_it_grows_and_shrinks(self) -> None:
+        """Up to max under load, and back to min when there is nothing to do."""
+        async with crew(1, 3, idle=0.1) as pool:
+            assert pool.statistics().workers == 1
+            running = [pool.submit(jobs.nap, (0.02,)) for _ in range(60)]
+            await until(lambda: pool.statistics().busy == 3)
+            await all_told(running)
+            assert pool.statistics().workers == 3
+            await until(lambda: pool.statistics().workers == 1)
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            assert len(pids(pool)) == 1
+
+    @pytest_twisted.ensureDeferred
+    async def test_from_nothing_to_nothing(self) -> None:
+        """With min=0 there is a process while there is work."""
+        async with crew(0, 1, idle=0.05) as pool:
+            assert not pids(pool)
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            await until(lambda: not pids(pool))
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_recycling(self, tmp_path: Path) -> None:
+        """After so many jobs another process comes; no job is lost, none run twice."""
+        path = str(tmp_path / "marks")
+        async with crew(2, recycle=20) as pool:
+            first = pids(pool)
+            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(200)])
+            assert found == list(range(200))
+            assert sorted(jobs.marks(path)) == found
+            assert not first & pids(pool)
+            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(100)]))
+            assert max(used.values()) <= 20
+            await until(lambda: pool.statistics().workers == 2 and not pool._ending)
+            assert pool.statistics().failed == 0
+
+    @pytest_twisted.ensureDeferred
+    async def test_ten_thousand_jobs(self) -> None:
+        """Leave no descriptor, no process and no memory behind, here or there."""
+        async with crew(2, queue=20_000) as pool:
+
+            def size() -> tuple[int, int, set[int]]:
+                memory = sum(psutil.Process(pid).memory_info().rss for pid in pids(pool))
+                return memory + psutil.Process().memory_info().rss, descriptors(), children()
+
+            async def many(count: int) -> None:
+                for _ in range(count // 2000):
+                    await all_told([pool.submit(jobs.same, (f"{n}",)) for n in range(2000)])
+
+            await many(6000)  # so that all that grows once has grown
+            memory, opened, living = size()
+            await many(10_000)
+            after, *rest = size()
+            assert rest == [opened, living]
+            assert after - memory < 3 << 20
+            statistics = pool.statistics()
+            assert (statistics.done, statistics.busy, statistics.queued) == (16_000, 0, 0)
+
+
+class TestDescriptions:
+    @pytest.mark.parametrize(
+        ("words", "options", "least", "most"),
+        [
+            ((), {}, os.cpu_count(), os.cpu_count()),
+            (("4",), {}, 4, 4),
+            ((), {"min": "2", "max": "8", "idle": "20", "recycle": "500"}, 2, 8),
+            ((), {"max": "8"}, 1, 8),
+            ((), {"min": "0", "max": "3"}, 0, 3),
+            ((), {"min": "3"}, 3, 3),
+            (("2",), {"grace": "0.5", "queue": "7"}, 2, 2),
+        ],
+    )
+    def test_what_they_say(
+        self, words: tuple[str, ...], options: dict[str, str], least: int, most: int
+    ) -> None:
+        """processes:4, processes:min=2:max=8:idle=20:recycle=500."""
+        pool = parse(reactor, words, options)
+        assert (pool._least, pool._most) == (least, most)
+        assert pool.description.startswith("processes")
+        assert pool._idle == float(options.get("idle", 20))
+        assert pool._recycle == (int(options["recycle"]) if "recycle" in options else None)
+        assert pool._most_queued == int(options.get("queue", 10_000))
+        assert pool._limits == Limits(grace=float(options.get("grace", 2)))
+
+    @pytest.mark.parametrize(
+        ("words", "options", "said"),
+        [
+            (("many",), {}, "many"),
+            (("0",), {}, "0"),
+            (("2", "3"), {}, "3"),
+            ((), {"min": "-1"}, "min"),
+            ((), {"min": "4", "max": "2"}, "min= is at most max="),
+            ((), {"max": "0"}, "max"),
+            ((), {"idle": "nan"}, "idle"),
+            ((), {"idle": "inf"}, "idle"),
+            ((), {"grace": "-1"}, "grace"),
+            ((), {"grace": "nan"}, "grace"),
+            ((), {"recycle": "0"}, "recycle"),
+            ((), {"queue": "none"}, "queue"),
+            ((), {"size": "4"}, "size"),
+        ],
+    )
+    def test_what_makes_no_sense(
+        self, words: tuple[str, ...], options: dict[str, str], said: str
+    ) -> None:
+        """It is refused with a sentence that names it."""
+        with pytest.raises(ValueError, match=said):
+            parse(reactor, words, options)
+
+
+class TestDecisions:
+    """With processes that are only pretended, in any order of events."""
+
+    def test_jobs_are_shared_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What waits is shared by those that are ready, not taken by the first."""
+        pool, kind = pretend(monkeypatch, 2)
+        for number in range(10):
+            pool.submit(jobs.same, (number,))
+        for worker in kind.made:
+            worker.come_up()
+        assert sorted(len(worker.jobs) for worker in kind.made) == [5, 5]
+
+    def test_what_is_behind_a_long_job_is_not_sent_to_and_fro(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that is at a long job is not given more until it has ended it."""
+        pool, kind = pretend(monkeypatch, 2)
+        for worker in kind.made:
+            worker.come_up()
+        long, quick = kind.made
+        for number in range(1000):
+            pool.submit(jobs.same, (number,))
+        long.begin()
+        for _ in range(2000):
+            quick.begin()
+            quick.finish()
+            quick.drain()
+        assert len(long.jobs) == 1
+        assert pool.statistics().done == 999
+        assert long.sendings <= AHEAD
+
+    def test_a_callback_that_interferes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What hears of a result may cancel, submit and stop."""
+        pool, kind = pretend(monkeypatch, 1)
+        (worker,) = kind.made
+        worker.come_up()
+        pool.submit(jobs.same, (5,), timeout=9).cancel()
+        waiting = [pool.submit(jobs.same, (n,), name=f"{n}") for n in range(4)]
+        ends = [outcome(job) for job in waiting]
+        more: list[Any] = []
+
+        def interfere(result: Any) -> Any:
+            waiting[1].cancel()
+            more.append(outcome(pool.submit(jobs.same, (4,), name="4")))
+            return result
+
+        waiting[0].addCallback(interfere)
+        waiting[2].addCallback(lambda _result: pool.stop())
+        while not worker.ending:
+            worker.begin()
+            worker.finish()
+            worker.drain()
+        worker.obey()
+        assert [type(end[0]) for end in [*ends, *more]] == [
+            str,
+            CancelledError,
+            str,
+            PoolStopped,
+            PoolStopped,
+        ]
+        assert kind.begun == Counter("02")
+
+    @settings(max_examples=6000, deadline=None)
+    @given(
+        data=st.data(),
+        size=st.sampled_from([(1, 1), (2, 2), (1, 3), (0, 2), (3, 3)]),
+        recycle=st.sampled_from([None, None, 3, 40]),
+    )
+    def test_any_order_of_events(
+        self, data: st.DataObject, size: tuple[int, int], recycle: int | None
+    ) -> None:
+        """Each job ends exactly once, is begun once at most, and the figures are right."""
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            Play(monkeypatch, size, recycle).play(data)
+
+
+class Play:
+    """
+    A pool with pretended processes, and what must hold whatever happens.
+    """
+
+    EVENTS = (
+        ["submit"] * 3
+        + ["submit many", "come up", "come up", "begin", "begin", "begin", "finish", "finish"]
+        + ["drain", "drain", "drain", "cancel", "cancel", "die", "obey", "time", "much time"]
+    )
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], recycle: int | None
+    ) -> None:
+        self.pool, self.kind = pretend(monkeypatch, *size, recycle=recycle, idle=5)
+        self.least, self.most = size
+        self.recycle = recycle
+        self.clock: PretendReactor = self.pool._reactor
+        self.jobs: dict[str, Deferred[Any]] = {}
+        self.ends: dict[str, list[Any]] = {}
+        self.cancelled_before: set[str] = set()
+
+    def play(self, data: st.DataObject) -> None:
+        try:
+            for event in data.draw(st.lists(st.sampled_from(self.EVENTS), max_size=150)):
+                self.do(event, data)
+                self.check()
+            self.settle()
+            self.check_end()
+        finally:
+            self.pool.stop()
+            for worker in self.kind.made:
+                worker.die()
+
+    def do(self, event: str, data: st.DataObject) -> None:
+        made = self.kind.made
+        if event.startswith("submit"):
+            for _ in range(AHEAD + 9 if event == "submit many" else 1):
+                self.submit(data.draw(st.sampled_from([None, None, 3])))
+        elif event == "cancel":
+            if self.jobs:
+                self.cancel(data.draw(st.sampled_from(sorted(self.jobs))))
+        elif event in ("time", "much time"):
+            self.clock.advance(2 if event == "time" else 20)
+        elif made:
+            living = [worker for worker in made if worker.alive] or made
+            worker = data.draw(st.sampled_from(living))
+            getattr(worker, event.replace(" ", "_"))()
+
+    def submit(self, timeout: float | None) -> None:
+        name = f"{len(self.jobs):04}"
+        job = self.pool.submit(jobs.same, (name,), timeout=timeout, name=name)
+        self.jobs[name] = job
+        self.ends[name] = []
+        job.addBoth(self.ends[name].append)
+
+    def cancel(self, name: str) -> None:
+        if not self.ends[name] and not self.kind.begun[name]:
+            self.cancelled_before.add(name)
+        self.jobs[name].cancel()
+
+    def check(self) -> None:
+        """
+        What holds at any time.
+        """
+        assert all(count == 1 for count in self.kind.begun.values())
+        assert all(len(end) <= 1 for end in self.ends.values())
+        assert not self.cancelled_before & set(self.kind.begun)
+        pool = self.pool
+        assert sum(bool(w.jobs) for w in pool._workers) <= self.most
+        idle = [w for w in pool._workers if w.ready and w.alive and not w.jobs]
+        if set(idle) - set(pool._spare):
+            assert not pool._queue
+            assert all(len(w.jobs) <= 1 for w in pool._workers)
+        for worker in pool._workers | pool._ending:
+            assert len(worker.jobs) <= AHEAD
+            assert self.recycle is None or worker.given <= self.recycle
+
+    def settle(self) -> None:
+        """
+        Let everything run to its end.
+        """
+        for _ in range(10_000):
+            if all(self.ends.values()):
+                return
+            for worker in list(self.kind.made):
+                for event in ("come_up", "begin", "finish", "drain", "obey"):
+                    getattr(worker, event)()
+            self.check()
+        raise AssertionError("some jobs never end")
+
+    def check_end(self) -> None:
+        """
+        What holds when nothing is left to do.
+        """
+        for worker in list(self.kind.made):
+            worker.drain()
+            worker.obey()
+        done = failed = 0
+        for name, (end,) in self.ends.items():
+            if end == name:
+                done += 1
+                assert self.kind.begun[name] == 1
+            else:
+                kind = type(end.value) if isinstance(end, Failure) else None
+                assert kind in (CancelledError, WorkerDied, JobTimeout)
+                failed += kind is WorkerDied
+                assert kind is CancelledError or self.kind.begun[name] == 1
+        statistics = self.pool.statistics()
+        assert (statistics.queued, statistics.busy) == (0, 0)
+        assert statistics.failed == failed
+        # one that was cancelled when it was done already has been done
+        assert done <= statistics.done <= len(self.jobs) - failed - statistics.killed
+        assert statistics.done + statistics.failed + statistics.killed == len(self.kind.begun)

@@ -1,0 +1,286 @@
+"""
+One worker process, as its pool sees it: coming up, what goes to and fro, its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
+
+from tests.work import jobs
+from tests.work.crew import (
+    QUICK,
+    all_told,
+    children,
+    crew,
+    descriptors,
+    lives,
+    pid_in,
+    told,
+    until,
+)
+from tests.work.doubles import logged
+from txremote import live
+from txremote.errors import JobTimeout, PoolStopped, WorkerDied
+from txremote.work import worker
+from txremote.work.processes import ProcessPool
+from txremote.work.worker import Limits
+
+
+class TestValues:
+    @pytest_twisted.ensureDeferred
+    async def test_a_hundred_megabytes(self) -> None:
+        """There and back, and the reactor goes on turning meanwhile."""
+        value = os.urandom(1 << 20) * 100
+        turns: list[float] = []
+
+        def turn() -> None:
+            turns.append(time.monotonic())
+            nonlocal call
+            call = reactor.callLater(0.01, turn)  # type: ignore[attr-defined]
+
+        async with crew() as pool:
+            call = reactor.callLater(0, turn)  # type: ignore[attr-defined]
+            back = await pool.submit(jobs.same, (value,))
+            call.cancel()
+        assert back == value
+        assert len(turns) > 5
+
+    @pytest.mark.parametrize("size", [0, 99, 100, 101, 1000, 12_345])
+    @pytest_twisted.ensureDeferred
+    async def test_a_value_in_parts(self, parts: ProcessPool, size: int) -> None:
+        """What is too large for a frame of the wire is cut and put together again."""
+        value = os.urandom(size)
+        assert await parts.submit(jobs.same, (value,)) == value
+        assert await parts.submit(jobs.length, (value,)) == size
+        assert await parts.submit(os.urandom, (size,)) is not None
+
+    @pytest_twisted.ensureDeferred
+    async def test_many_values_in_parts(self, parts: ProcessPool) -> None:
+        """They are not mixed up, and what is live comes with its own."""
+        values = [os.urandom(size) for size in range(0, 2000, 50)]
+        got = await all_told([parts.submit(jobs.same, (value,)) for value in values])
+        assert got == values
+        half = live(lambda value: value[: len(value) // 2])
+        got = await all_told([parts.submit(jobs.call, (half, value)) for value in values])
+        assert got == [value[: len(value) // 2] for value in values]
+
+    @pytest_twisted.ensureDeferred
+    async def test_parts_of_what_cannot_be_sent(self, parts: ProcessPool) -> None:
+        """They spoil neither the next job nor the next result."""
+        value = os.urandom(1000)
+        for job in (
+            parts.submit(jobs.same, ([value, live("\ud800")],)),
+            parts.submit(jobs.call, (lambda: [value, live("\ud800")],)),
+        ):
+            assert isinstance(await told(job), ValueError)
+            assert await parts.submit(jobs.same, (value,)) == value
+
+    @pytest_twisted.ensureDeferred
+    async def test_both_ways_at_once(self) -> None:
+        """Neither side waits for the other to read."""
+        async with crew() as pool:
+            values = [os.urandom(1 << 21) for _ in range(8)]
+            assert await all_told([pool.submit(jobs.same, (value,)) for value in values]) == values
+
+
+@pytest_twisted.async_yield_fixture(scope="module")
+async def parts() -> Any:
+    async with crew(limits=Limits(grace=0.3, part=100)) as pool:
+        yield pool
+
+
+class TestComingUp:
+    @pytest_twisted.ensureDeferred
+    async def test_it_is_like_its_parent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """sys.path, the environment and the folder are the parent's."""
+        monkeypatch.setattr(sys, "path", [*sys.path, "/nowhere/at/all", Path("/no/str")])
+        monkeypatch.setenv("TXREMOTE_TEST", "here")
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+        async with crew() as pool:
+            assert await pool.submit(lambda: sys.path) == sys.path[:-1]
+            assert await pool.submit(os.getenv, ("TXREMOTE_TEST",)) == "here"
+            assert await pool.submit(os.getenv, ("PYTHONPATH",)) is None
+            assert await pool.submit(os.getcwd) == os.getcwd()
+            assert await pool.submit(os.getpgrp) == await pool.submit(os.getpid)
+            assert await pool.submit(jobs.input_of) == ""
+
+    @pytest_twisted.ensureDeferred
+    async def test_its_descriptors(self) -> None:
+        """It has its pipes and no others; what its jobs start has none of them."""
+        with open(os.devnull) as open_here:
+            os.set_inheritable(open_here.fileno(), True)
+            async with crew() as pool:
+                mine = await pool.submit(jobs.own_descriptors)
+                assert len(mine) == 3 + 3 + 2, "\n".join(mine)  # two to be woken up
+                assert await pool.submit(jobs.descriptors_of_a_program) == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize(
+        ("script", "how"),
+        [
+            ("exit 7", "ended with exit status 7"),
+            ("echo 'no such thing' >&2; exit 1", "no such thing"),
+            ("kill -9 $$", "was killed by signal 9 (SIGKILL)"),
+            ("exec sleep 1000", "did not come up within 0.2 s"),
+        ],
+    )
+    @pytest_twisted.ensureDeferred
+    async def test_it_does_not_come_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, how: str
+    ) -> None:
+        """start() and the jobs fail with what became of it; nothing is tried for ever."""
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        found = await self._failing_pool(monkeypatch, str(program))
+        assert "the processes of processes:min=2:max=2 do not come up" in found
+        assert how in found
+
+    @pytest_twisted.ensureDeferred
+    async def test_there_is_nothing_to_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The same where no process can be made."""
+        assert "/not/there" in await self._failing_pool(monkeypatch, "/not/there")
+
+    async def _failing_pool(self, monkeypatch: pytest.MonkeyPatch, executable: str) -> str:
+        monkeypatch.setattr(sys, "executable", executable)
+        started: list[Any] = []
+        spawn = reactor.spawnProcess  # type: ignore[attr-defined]
+
+        def count(*args: Any, **options: Any) -> Any:
+            started.append(args)
+            return spawn(*args, **options)
+
+        monkeypatch.setattr(reactor, "spawnProcess", count)
+        limits = Limits(grace=0.1, start=0.2 if "tmp" in executable else 60)
+        before = children(), descriptors()
+        pool = ProcessPool(reactor, 2, limits=limits)
+        with logged() as lines:
+            starting = pool.start()
+            waiting = pool.submit(jobs.add, (1, 2))
+            found = await told(starting)
+            assert isinstance(found, WorkerDied)
+            assert any(str(found) in line for line in lines)
+            if executable != "/not/there":  # there it waits until that is tried again
+                found = await told(waiting)
+                assert isinstance(found, WorkerDied)
+                assert str(found).startswith("add: the processes of")
+            assert len(started) <= 6
+            await pool.stop()
+            if not waiting.called:
+                waiting.addErrback(lambda _failure: None)
+        await until(lambda: (children(), descriptors()) == before)
+        return str(found)
+
+    @pytest.mark.parametrize("which", range(6))
+    def test_no_descriptor_is_left_of_one_that_cannot_be_made(
+        self, monkeypatch: pytest.MonkeyPatch, which: int
+    ) -> None:
+        """Whatever it is that fails: a pipe, the program, the fork."""
+        before = descriptors()
+        failing = OSError(24, "Too many open files")
+        calls = iter(range(100))
+
+        def sometimes(function: Any) -> Any:
+            def call(*args: Any, **options: Any) -> Any:
+                if next(calls) == which:
+                    raise failing
+                return function(*args, **options)
+
+            return call
+
+        monkeypatch.setattr(worker.os, "pipe", sometimes(os.pipe))
+        monkeypatch.setattr(worker.os, "open", sometimes(os.open))
+        monkeypatch.setattr(
+            reactor, "spawnProcess", lambda *_args, **_options: sometimes(lambda: 1 / 0)()
+        )
+        with pytest.raises((OSError, ZeroDivisionError)):
+            worker.Worker(reactor, None, QUICK)  # type: ignore[arg-type]
+        assert descriptors() == before
+
+
+class TestTheEnd:
+    @pytest_twisted.ensureDeferred
+    async def test_a_job_tidies_up(self, tmp_path: Path) -> None:
+        """TERM is an exception in the job: its finally runs, and what it prints is logged."""
+        async with crew(limits=Limits(grace=10)) as pool:
+            job = pool.submit(jobs.tidy_hang, (tmp_path / "pid", tmp_path / "tidied"))
+            child = await until(lambda: pid_in(tmp_path / "pid"))
+            with logged() as lines:
+                job.cancel()
+                assert isinstance(await told(job), CancelledError)
+                await until(lambda: not lives(child))
+                await until(lambda: any("tidying up" in line for line in lines))
+            assert (tmp_path / "tidied").read_text() == "tidied"
+
+    @pytest.mark.parametrize("how", ["C code", "deaf", "stubborn", "stopped"])
+    @pytest_twisted.ensureDeferred
+    async def test_a_job_that_does_not_hear(self, tmp_path: Path, how: str) -> None:
+        """After the grace it is killed; the job has failed long before."""
+        async with crew(limits=Limits(grace=0.1)) as pool:
+            job = pool.submit(jobs.hang, (tmp_path / "pid", how))
+            child = await until(lambda: pid_in(tmp_path / "pid"))
+            job.cancel()
+            assert isinstance(await told(job), CancelledError)
+            assert await told(pool.submit(jobs.add, (1, 2))) == 3
+            await until(lambda: not lives(child))
+            assert pool.statistics().killed == 1
+
+    @pytest_twisted.ensureDeferred
+    async def test_all_at_the_end_of_the_pool(self, tmp_path: Path) -> None:
+        """stop() ends what does not hear as well, and waits for it."""
+        ways = ["sleep", "C code", "stopped"]
+        async with crew(len(ways), limits=Limits(grace=0.1)) as pool:
+            hanging = [pool.submit(jobs.hang, (tmp_path / way, way)) for way in ways]
+            found = [await until(lambda w=way: pid_in(tmp_path / w)) for way in ways]
+            stopping = pool.stop()
+            for problem in await all_told(hanging):
+                assert isinstance(problem, PoolStopped)
+                assert str(problem) == "hang: the pool processes:min=3:max=3 was stopped"
+            await stopping
+            assert not any(map(lives, found))
+
+    @pytest_twisted.ensureDeferred
+    async def test_what_was_said_before_the_end(self) -> None:
+        """The results of a process that is killed at once are not lost."""
+        async with crew() as pool:
+            child = await pool.submit(jobs.pid)
+            for _ in range(10):
+                done = [pool.submit(jobs.same, (os.urandom(3000),)) for _ in range(20)]
+                done.append(pool.submit(os.kill, (child, signal.SIGKILL)))
+                found = await all_told(done)
+                assert {type(value) for value in found[:-1]} == {bytes}
+                assert isinstance(found[-1], WorkerDied)
+                child = await pool.submit(jobs.pid)
+
+    @pytest_twisted.ensureDeferred
+    async def test_time_is_counted_from_the_start(self) -> None:
+        """A job that waits behind others has its whole time."""
+        async with crew() as pool:
+            waiting = [pool.submit(jobs.nap, (0.1, n), timeout=0.5) for n in range(8)]
+            assert await all_told(waiting) == list(range(8))
+
+    @pytest_twisted.ensureDeferred
+    async def test_out_of_time(self, tmp_path: Path) -> None:
+        """Only that job fails; the others are run by the next process, and once."""
+        async with crew() as pool:
+            path = str(tmp_path / "marks")
+            before = [pool.submit(jobs.mark, (path, n)) for n in range(3)]
+            late = pool.submit(jobs.nap, (1000,), timeout=0.2)
+            after = [pool.submit(jobs.mark, (path, n), timeout=10) for n in range(3, 6)]
+            found = await told(late)
+            assert isinstance(found, JobTimeout)
+            assert isinstance(found, TimeoutError)
+            assert str(found) == "nap took longer than 0.2 s and was ended"
+            assert await all_told([*before, *after]) == list(range(6))
+            assert sorted(jobs.marks(path)) == list(range(6))
+            statistics = pool.statistics()
+            assert (statistics.done, statistics.failed, statistics.killed) == (6, 0, 1)
