@@ -4,6 +4,7 @@ The examples, each served by a real twistd and used by real clients.
 
 import re
 import signal
+import socket
 import sys
 
 import pytest
@@ -234,3 +235,49 @@ class TestGame:
                 for player in (ann, bob):
                     player.end_input()
                     assert player.finish() == 0
+
+
+class TestImporter:
+    def test_the_three_forms(self):
+        """
+        One server has them all; each imports, in its own kind of task, and is killed.
+        """
+        forms = {"Threaded": "ThreadedTask", "Process": "MPTask", "Async": "AsynTask"}
+        words = []
+        for form in forms:
+            words += ["--container", f"examples.importer.{form}Importer DSN"]
+        words += ["--console", "tcp:0:interface=127.0.0.1"]
+        with Twistd("txremote.TaskService", *words) as server:
+            port = server.wait_for(r"txremote console on 127.0.0.1:(\d+) ")[1]
+
+            def tasks(*words, status=0):
+                command = (sys.executable, "-m", "txremote", "tasks", server.endpoint)
+                ended, out, err = run(*command, *words)
+                assert ended == status, err
+                return out
+
+            for form, kind in forms.items():
+                shown = tasks("submit", "-c", f"{form}Importer", "import_file file1")
+                assert re.fullmatch(rf"<{kind} \d \[import_file file1\] \w+>\n", shown)
+            with socket.create_connection(("127.0.0.1", int(port)), 30) as console:
+                text = b""
+                console.sendall(b".output 1 -f\r\n")
+                while b"Imported 100 lines" not in text:
+                    text += console.recv(4096)
+                console.sendall(b"\r\n.kill 1\r\n.kill 2\r\n.kill 3\r\n.quit\r\n")
+                while got := console.recv(4096):
+                    text += got
+            assert text.count(b"TOBEKILLED") == 3
+            for number in ("1", "2", "3"):
+                assert "closing the file" in tasks("output", number, "-f", status=1)
+
+    def test_without_a_server(self):
+        """
+        One command, in the terminal; Ctrl-C closes the file.
+        """
+        words = ["txremote", "console", "examples.importer.AsyncImporter", "DSN"]
+        with Program(sys.executable, "-m", *words, "import_file", "file1") as program:
+            program.wait_for("Imported 100 lines\n")
+            program.signal(signal.SIGINT)
+            assert program.finish() == 130
+            assert program.output.endswith("closing the file\n")

@@ -24,7 +24,8 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 import txremote
-from txremote import exposed
+from txremote import exposed, offloaded
+from txremote.work import pool_from_string
 
 #: Seconds that twistd may take to come up.
 START_TIMEOUT = 30
@@ -68,6 +69,18 @@ class DemoService(txremote.Service):
             await tell(number)
             await deferLater(reactor, 0.05)
         return "lift-off"
+
+    @exposed
+    @offloaded
+    def crunch(self, numbers: int, progress: Any) -> int:
+        """
+        Compute in a process of the pool, and tell the client how far it is.
+        """
+        total = 0
+        for number in range(1, numbers + 1):
+            total += number**2
+            progress(f"{100 * number // numbers}%")
+        return total
 
     def not_exposed(self) -> None:
         """
@@ -117,6 +130,19 @@ print(players, await players[0], await len_remote(players))""",
 heard = []
 print(await conn.root.count_down(3, heard.append))
 heard""",
+    ),
+    (
+        "Work in another process, so that the server is free; it calls us back while it runs",
+        "await conn.root.crunch(4, print)",
+    ),
+    (
+        "run_async, Evennia's: a function or a source somewhere else, callbacks when it is done",
+        """\
+pool = pool_from_string("processes:1")
+await pool.start()
+source = "from math import factorial; _return(factorial(n))"
+await run_async(source, n=20, at_return=print, pool=pool)
+await pool.stop()""",
     ),
     (
         "RPyC's AsyncResult over any call",
@@ -208,6 +234,7 @@ async def _steps(port: int) -> None:
     source = f'conn = await connect("tcp:127.0.0.1:{port}")'
     _show("A client in a reactor", source)
     names: dict[str, Any] = {name: getattr(txremote, name) for name in txremote.__all__}
+    names["pool_from_string"] = pool_from_string
     await _run_source(source, names)
     for title, source in _STEPS:
         _show(title, source)
@@ -236,6 +263,7 @@ async def _main(reactor: Any) -> None:
         *("-n", "--pidfile=", "txremote"),
         *("--service", "txremote.demo.DemoService"),
         *("--listen", "tcp:0:interface=127.0.0.1"),
+        *("--pool", "processes:1"),
     ]
     print("$ twistd " + " ".join(words))
     server = _Server()

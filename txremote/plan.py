@@ -202,9 +202,7 @@ CONSOLE_SETTINGS: Final = (
 #: What holds for the whole process.
 PROCESS_SETTINGS: Final = (
     Setting("pool", TEXTS, "Pools to start, such as processes:4. run_async uses the first."),
-    Setting(
-        "drain", SECONDS, "How long calls may take to end when it is to stop.", DEFAULT_DRAIN
-    ),
+    Setting("drain", SECONDS, "How long calls may take to end when it is to stop.", DEFAULT_DRAIN),
     Setting("verbose", FLAG, "Log each call that fails and each client that comes.", False),
 )
 

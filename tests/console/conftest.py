@@ -4,6 +4,7 @@ plac's documentation, with the programs in it.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -34,4 +35,5 @@ def plac_doc() -> Path:
         with tarfile.open(fetching / f"plac-{PLAC}.tar.gz") as archive:
             archive.extractall(fetching, filter="data")
         (fetching / f"plac-{PLAC}" / "doc").rename(folder)  # whole or not at all
+        shutil.rmtree(fetching)
     return folder

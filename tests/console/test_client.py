@@ -115,7 +115,7 @@ def test_interrupt_ends_the_foreground(line):
     telnet's Ctrl-C, and the byte.
     """
     for interrupt in (b"\xff\xf4", b"\x03"):
-        assert line.send(b"forever\n") == b""
+        assert line.send(b"forever\n", turns=3) == b""
         assert line.send(interrupt) == b"forever is over\r\ni> "
 
 

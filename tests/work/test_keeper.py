@@ -289,11 +289,13 @@ async def test_process_tasks_without_a_pool_get_one() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_pool_may_be_described() -> None:
-    """It is made when it is needed."""
+    """It is started when it is needed; what makes no sense is refused before."""
+    with pytest.raises(ValueError, match="coffee"):
+        TaskKeeper(pool="coffee:1")
     keeper = TaskKeeper(pool="processes:1")
-    assert keeper._pool is None
+    assert not keeper._pool.running
     task = run(keeper, "mpcommands", os.getpid)
-    assert keeper._pool.description == "processes:1"
+    assert keeper._pool.running
     await task.when_done()
     await keeper.stop()
     assert task.status == FINISHED

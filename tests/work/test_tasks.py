@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tests.work.doubles import logged, outcome
+from tests.work.doubles import outcome
 from tests.work.tasking import arguments, states_of
 from txremote.errors import UsageError, WouldBlockReactor
 from txremote.work.stepping import Ending, Progress, Wait
@@ -157,9 +157,6 @@ def test_its_progress(task: ByHand) -> None:
     assert task.outlist == []
 
 
-# -- listening
-
-
 def test_listeners_hear_of_lines_and_states(task: ByHand) -> None:
     """As they come, in order; not any more when they have stopped."""
     lines: list[list[str]] = []
@@ -176,53 +173,6 @@ def test_listeners_hear_of_lines_and_states(task: ByHand) -> None:
     task._end(Ending(FINISHED))
     assert lines == [["a", "b"]]
     assert states == [RUNNING]
-
-
-def test_a_listener_may_listen_twice(task: ByHand) -> None:
-    """Each time is its own, and is ended on its own."""
-    heard: list[Any] = []
-
-    def listener(_task: Task, lines: list[str]) -> None:
-        heard.extend(lines)
-
-    stop = task.listen(output=listener)
-    task.listen(output=listener)
-    task._put_out(["a"])
-    stop()
-    task._put_out(["b"])
-    assert heard == ["a", "a", "b"]
-
-
-def test_a_listener_that_crashes_is_dropped(task: ByHand) -> None:
-    """It is logged, the others hear on, and the task does not notice."""
-    heard: list[str] = []
-    calls: list[int] = []
-
-    def crash(_task: Task, _lines: list[str]) -> None:
-        calls.append(1)
-        raise ValueError("a listener's bug")
-
-    task.listen(output=crash)
-    task.listen(output=lambda _task, lines: heard.extend(lines))
-    task.begin()
-    with logged() as log:
-        task._put_out(["a"])
-        task._put_out(["b"])
-    assert heard == ["a", "b"]
-    assert len(calls) == 1
-    assert any("is dropped" in line for line in log)
-    assert task.status == RUNNING
-
-
-def test_a_listener_may_stop_while_it_is_told(task: ByHand) -> None:
-    """Others are told all the same."""
-    heard: list[str] = []
-    stops: list[Any] = []
-    stops.append(task.listen(output=lambda *_news: stops[0]()))
-    task.listen(output=lambda _task, lines: heard.extend(lines))
-    task._put_out(["a"])
-    task._put_out(["b"])
-    assert heard == ["a", "b"]
 
 
 # -- waiting for the end

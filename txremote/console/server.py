@@ -31,6 +31,12 @@ _log = Logger("txremote")
 
 DEFAULT_ENDPOINT: Final = "tcp:2199:interface=127.0.0.1"  # plac's port
 
+REFUSAL: Final = (
+    "a console lets whoever connects run its commands: it listens on loopback "
+    "(interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
+    "client certificates"
+)
+
 # Seconds that clients have to read the last words when the console stops.
 _LAST_WORDS: Final = 1.0
 
@@ -138,11 +144,7 @@ async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
-    raise ValueError(
-        "a console lets whoever connects run its commands: it listens on loopback "
-        "(interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
-        "client certificates"
-    )
+    raise ValueError(REFUSAL)
 
 
 class ConsoleService(TwistedService):

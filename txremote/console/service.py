@@ -21,16 +21,16 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.console.server import named
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import current_call
+from txremote.peer.events import events_of
 from txremote.service import Service, exposed
 from txremote.work.tasks import RUNNING, Task
 
-_log = Logger("txremote")
+_log = events_of("console")
 
 #: Seconds that a subscriber may take to answer a message.
 PATIENCE: Final = 60.0

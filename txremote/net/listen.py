@@ -24,16 +24,18 @@ from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
+from txremote.peer.events import events_of
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 
 _log = Logger("txremote")
+_events = events_of("connection")
 
 CLASSIC_REFUSAL = (
     "a classic service gives whoever connects this whole account: it is served on "
-    "loopback (interface=127.0.0.1), on a UNIX socket, or with TLS that asks for client "
-    "certificates (tls-ca)"
+    "loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
+    "client certificates"
 )
 
 #: How many clients at once are told that they cannot be served, and how many
@@ -120,6 +122,7 @@ class ServingFactory(Factory):
             ended=self._ended,
         )
         connection.factory = self
+        _events.debug("{peer} has come", peer=addr)
         self.connections.add(connection)
         self._addresses[_host(addr)] += 1
         if self._portal is not None:
@@ -134,7 +137,16 @@ class ServingFactory(Factory):
         self.connections.discard(connection)
         self._strangers.discard(connection)
         transport: Any = connection.transport
-        host = _host(transport.getPeer())
+        peer = transport.getPeer()
+        _events.info(
+            "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
+            peer=peer,
+            user=connection.user,
+            seconds=self._reactor.seconds() - connection.opened,
+            requests=connection.received,
+            why=connection.why_ended,
+        )
+        host = _host(peer)
         self._addresses[host] -= 1
         if self._addresses[host] <= 0:
             del self._addresses[host]
@@ -193,6 +205,14 @@ class ServingFactory(Factory):
         everybody = [*self.connections, *self._turned_away]
         return DeferredList([connection.close() for connection in everybody])
 
+    def drop_all(self) -> None:
+        """
+        Close every connection at once, whatever is still unsent.
+        """
+        for connection in [*self.connections, *self._turned_away]:
+            transport: Any = connection.transport
+            transport.abortConnection()
+
     def finish_all(self, drain: float) -> Deferred[Any]:
         """
         Let the calls in flight end, refuse new ones, and close.
@@ -238,9 +258,7 @@ async def listen_classic(endpoint: Any, factory: Factory) -> IListeningPort:
     port: IListeningPort = await endpoint.listen(factory)
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
-    stopping = port.stopListening()  # at once: nobody has been accepted yet
-    if stopping is not None:
-        await stopping
+    port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
     raise ValueError(CLASSIC_REFUSAL)
 
 

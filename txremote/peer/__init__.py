@@ -3,6 +3,8 @@ One live connection: what is exported over it, who may reach it, what is asked.
 
 ``config``      the switches, frozen before the connection is made
 ``access``      the one gate through which a peer reaches an object
+``exposure``    what a program has declared for peers: marks, interfaces
+``builtin_types``  what peers may do with objects of Python's own types
 ``exports``     objects of ours that the peer holds, counted
 ``imports``     objects of the peer's that we hold, counted
 ``calls``       our requests that wait for an answer

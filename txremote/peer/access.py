@@ -143,7 +143,8 @@ class AccessPolicy:
     def _remember(self, kind: type, name: str, reachable: str) -> None:
         """
         Keep the verdict on a method that a class defines: no object of it can
-        change that. Names that a peer makes up are never kept.
+        change that, but one that provides an opened interface by itself, which
+        keeps what its class has marked. Names that a peer makes up are never kept.
         """
         if issubclass(kind, type):
             return  # what was found may be the class's own, and not the metaclass's

@@ -36,6 +36,7 @@ from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.access import AccessPolicy
 from txremote.peer.calls import Clock, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
+from txremote.peer.events import events_of
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
@@ -62,6 +63,7 @@ from txremote.wire.framing import FrameReader, Oversize
 from txremote.wire.messages import Dialect
 
 _log = Logger("txremote")
+_events = events_of("connection")
 
 T = TypeVar("T")
 
@@ -113,6 +115,7 @@ class Connection(Protocol):
         knows_peer: Whether the peer is what this side has dialled, or has said
             that it is a txremote.
         closed: Whether the connection has ended.
+        opened: When it was made, on its clock.
         peer_stopping: Whether the peer has said that it will stop: it begins
             nothing new.
     """
@@ -144,6 +147,7 @@ class Connection(Protocol):
         "config",
         "features",
         "knows_peer",
+        "opened",
         "peer_stopping",
         "runner",
         "service",
@@ -171,6 +175,7 @@ class Connection(Protocol):
         self.user: str | None = None
         self.features: frozenset[str] = frozenset()
         self.closed = False
+        self.opened = 0.0
         self.peer_stopping = False
         self.knows_peer = self._connecting = dialect is not None
         self._clock = clock
@@ -238,6 +243,7 @@ class Connection(Protocol):
         """
         Called by the transport. Starts the conversation.
         """
+        self.opened = self.seconds()
         transport: Any = self.transport
         address = transport.getPeer()
         local = is_local(address)
@@ -559,6 +565,13 @@ class Connection(Protocol):
         return self._farewell or self._lost_why
 
     @property
+    def received(self) -> int:
+        """
+        How many requests the peer has sent, PINGs apart.
+        """
+        return self._inbound.received
+
+    @property
     def other_dialect(self) -> str | None:
         """
         Connecting only: the dialect that the peer turned out to speak, where it
@@ -668,14 +681,14 @@ class Connection(Protocol):
         """
         if self._ended is None and self._farewell is None:
             self._farewell = why
-            _log.info("{peer}: {why}", peer=self._peer_address(), why=why)
+            _events.debug("{peer}: {why}", peer=self._peer_address(), why=why)
             self._abort()
 
     def hang_up(self, why: str) -> None:
         """
         End the connection in order, for a reason other than its user's wish.
         """
-        _log.info("{peer}: {why}", peer=self._peer_address(), why=why)
+        _events.debug("{peer}: {why}", peer=self._peer_address(), why=why)
         self._hang_up(why, say_goodbye=True)
 
     def turn_away(self, why: Exception, patience: float) -> None:
@@ -751,7 +764,7 @@ class Connection(Protocol):
 
     def _protocol_violated(self, error: RemoteProtocolError) -> None:
         if self.other_dialect is None:  # else it is dialled once more
-            _log.warn("{peer} broke the protocol: {error}", peer=self._peer_address(), error=error)
+            _events.warn("{peer} broke the protocol: {error}", peer=self._peer_address(), error=error)
         self._hang_up(f"the peer broke the protocol: {error}")
 
 

@@ -20,7 +20,6 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable, RemoteProtocolError
@@ -29,6 +28,7 @@ from txremote.peer.admission import Admission
 from txremote.peer.calls import Clock
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import CurrentCall, _current
+from txremote.peer.events import events_of
 from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
@@ -54,7 +54,7 @@ from txremote.wire.exceptions import (
     frames_beyond,
 )
 
-_log = Logger("txremote")
+_log = events_of("call")
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
@@ -190,6 +190,7 @@ class InboundCalls:
     Attributes:
         admission: Which requests start, wait, or are refused.
         features: What this side knows beyond RPyC's protocol.
+        received: How many requests have come, PINGs apart.
         vigil: Hears of each request that is about an object.
         turned_away: What the first request is answered with, and the last, where
             the peer is not wanted.
@@ -232,6 +233,7 @@ class InboundCalls:
             config.max_calls, config.max_waiting, self._running, runner.start, needed
         )
         self.vigil: Vigil | None = None
+        self.received = 0
         self.turned_away: Exception | None = None
         self._all_answered: Callable[[], None] | None = None
 
@@ -451,8 +453,10 @@ class InboundCalls:
             # as text: the log may keep what it is given, and the error's frames
             # hold references that are to be given back
             _log.debug(
-                "a call of {peer} raised {kind}: {error}",
+                "{call}, called by {peer}, raised {kind}: {error}",
+                call=_called(error),
                 peer=CurrentCall(self.connection).peer,
+                user=self.connection.user,
                 kind=type(error).__name__,
                 error=_text(error)[:_LONGEST_LOGGED],
             )
@@ -467,7 +471,8 @@ class InboundCalls:
             logger.error("remote call failed, reference %s", reference, exc_info=error)
         else:
             _log.error(
-                "a call of {peer} failed, reference {reference}\n{traceback}",
+                "{call}, called by {peer}, failed, reference {reference}\n{traceback}",
+                call=_called(error),
                 peer=CurrentCall(self.connection).peer,
                 user=self.connection.user,
                 reference=reference,
@@ -519,6 +524,14 @@ class InboundCalls:
         self._running.clear()
         for deferred in running:
             _cancel_at_the_end(deferred)
+
+
+def _called(error: BaseException) -> str:
+    """
+    Return the name of the function whose call ended with an exception.
+    """
+    told = frames_beyond(error)
+    return "a request" if told is None else told.tb_frame.f_code.co_qualname
 
 
 def _text(error: BaseException) -> str:

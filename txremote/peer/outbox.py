@@ -147,9 +147,12 @@ class Outbox:
     def pauseProducing(self) -> None:
         """
         Start to count: the transport's buffer has filled up.
+
+        A TCP transport says so again at each write while it is full.
         """
-        self._full = True
-        self._unsent = 0
+        if not self._full:
+            self._full = True
+            self._unsent = 0
 
     def resumeProducing(self) -> None:
         """

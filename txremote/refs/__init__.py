@@ -2,6 +2,8 @@
 What a caller holds: references, and results that are still to come.
 
 ``reference``    `RemoteReference` and the paths that grow from it
+``typed``        a reference by the names of a zope interface
+``contract``     what such an interface says of names and calls
 ``iteration``    ``async for`` over a remote iterable, in growing chunks
 ``asyncresult``  RPyC's `AsyncResult` over any Deferred
 ``helpers``      `async_` and `timed`

@@ -22,12 +22,13 @@ from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.work.audience import Audience, Listener
 from txremote.work.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
 from txremote.work.mptask import MPTask
 from txremote.work.ring import OutputRing
 from txremote.work.spec import pool_from_string
 from txremote.work.stepping import Call
-from txremote.work.tasks import FINAL, SUBMITTED, Audience, Listener, Task
+from txremote.work.tasks import FINAL, SUBMITTED, Task
 
 _log = Logger("txremote")
 
@@ -47,7 +48,7 @@ class TaskKeeper:
     Args:
         pool: For process commands: an `IPool` that its owner starts and stops, or
             a description of one, or None for one process a task; the latter two
-            are made when they are needed, and stopped with the keeper.
+            are started when they are needed, and stopped with the keeper.
         max_running: How many background tasks run at once.
         max_waiting: How many wait until they may.
         max_remembered: How many are remembered that have ended.
@@ -81,8 +82,12 @@ class TaskKeeper:
         self.audience = Audience()
         self.running = True
         self._reactor = reactor
-        self._pool_wanted = pool
-        self._pool: Any = None
+        self._owns_pool = pool is None or isinstance(pool, str)
+        if self._owns_pool:
+            # as plac does it, a process a task: they may run for hours
+            description = f"processes:min=0:max={max_running}" if pool is None else str(pool)
+            pool = pool_from_string(description, reactor)
+        self._pool: Any = pool
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._max_remembered = max_remembered
@@ -150,17 +155,12 @@ class TaskKeeper:
         raise ValueError(f"{kind!r} is no kind of command")
 
     def _process_pool(self) -> Any:
-        if self._pool is None:
-            wanted: Any = self._pool_wanted
-            if wanted is None:
-                # as plac does it, a process a task: they may run for hours
-                wanted = f"processes:min=0:max={self._max_running}"
-            if not isinstance(wanted, str):
-                self._pool = wanted
-            else:
-                self._pool = pool_from_string(wanted, self._reactor)
-                # if it does not come up, its jobs say why
-                self._pool.start().addErrback(lambda _failure: None)
+        """
+        Return the pool for process commands, started if it is ours.
+        """
+        if self._owns_pool and not self._pool.running:
+            # if it does not come up, its jobs say why
+            self._pool.start().addErrback(lambda _failure: None)
         return self._pool
 
     def _admit(self, task: Task) -> None:
@@ -315,7 +315,7 @@ class TaskKeeper:
             self._forgetting.cancel()
             self._forgetting = None
         self._tasks_ended()
-        if self._pool is not None and self._pool is not self._pool_wanted:
+        if self._owns_pool:
             await self._pool.stop()
 
     def _give_up(self) -> None:

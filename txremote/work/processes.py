@@ -249,6 +249,9 @@ class ProcessPool(PoolService):
         queue, hungry = self._queue, self._hungry
         while queue and hungry:
             worker = min(hungry, key=_load) if len(hungry) > 1 else next(iter(hungry))
+            if not worker.ready:  # it is just being found dead
+                hungry.discard(worker)
+                continue
             room = self._room(worker)
             share = min(room, -(-len(queue) // len(hungry)))
             jobs = []
@@ -306,7 +309,7 @@ class ProcessPool(PoolService):
         """
         Give a worker jobs, if there are any; else it may rest, or go.
         """
-        if worker in self._workers:
+        if worker in self._workers and worker.ready:
             if self._room(worker) > 0:
                 self._hungry.add(worker)
                 self._dispatch()

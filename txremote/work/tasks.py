@@ -14,18 +14,15 @@ nothing blocks: a result that is not there yet raises `WouldBlockReactor`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import WouldBlockReactor
+from txremote.work.audience import Audience, Listener
 from txremote.work.ring import OutputRing
 from txremote.work.stepping import Call, Ending, Progress, Wait
-
-_log = Logger("txremote")
 
 SUBMITTED: Final = "SUBMITTED"
 RUNNING: Final = "RUNNING"
@@ -51,71 +48,6 @@ STATES: Final = tuple(TRANSITIONS)
 #: Those that a task does not leave.
 FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
-Listener = Callable[["Task", Any], object]
-
-
-class Listeners:
-    """
-    Who wants to hear of something. One that raises is logged, and hears no more.
-    """
-
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-
-    def add(self, listener: Listener) -> Callable[[], None]:
-        """
-        Add one.
-
-        Returns:
-            What takes it out again; it may be called more than once.
-        """
-        mine = partial(listener)  # the same function may listen twice
-        self._listeners = [*self._listeners, mine]
-        return partial(self._remove, mine)
-
-    def _remove(self, listener: Listener) -> None:
-        self._listeners = [other for other in self._listeners if other is not listener]
-
-    def tell(self, task: Task, news: Any) -> None:
-        """
-        Tell all of them.
-        """
-        for listener in self._listeners:
-            try:
-                listener(task, news)
-            except Exception:  # it is a stranger's code, and no concern of the task
-                _log.failure("a listener of {task} failed, and is dropped", task=task)
-                self._remove(listener)
-
-
-class Audience:
-    """
-    The listeners of tasks, by what they want to hear.
-    """
-
-    def __init__(self) -> None:
-        self.output = Listeners()
-        self.progress = Listeners()
-        self.state = Listeners()
-
-    def listen(
-        self,
-        output: Listener | None = None,
-        progress: Listener | None = None,
-        state: Listener | None = None,
-    ) -> Callable[[], None]:
-        """
-        Add listeners; see `Task.listen`.
-        """
-        wanted = ((self.output, output), (self.progress, progress), (self.state, state))
-        stops = [kind.add(listener) for kind, listener in wanted if listener is not None]
-
-        def stop() -> None:
-            for each in stops:
-                each()
-
-        return stop
-
 
 def text_of(value: Any) -> str:
     """
@@ -124,7 +56,50 @@ def text_of(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-class Task:
+class PlacNames:
+    """
+    What programs that were written for plac ask a task for, under plac's names.
+    """
+
+    exc: Exception | None
+    traceback: str
+    output: OutputRing
+
+    @property
+    def etype(self) -> type[Exception] | None:
+        """
+        The class of what it raised, or None.
+        """
+        return None if self.exc is None else type(self.exc)
+
+    @property
+    def tb(self) -> str:
+        """
+        The traceback as text.
+        """
+        return self.traceback
+
+    @property
+    def outlist(self) -> list[str]:
+        """
+        The lines of output that are kept.
+        """
+        return self.output.lines()
+
+    def run(self) -> None:
+        """
+        Do nothing: it has been started.
+        """
+
+    @property
+    def str(self) -> str:
+        """
+        The output that is kept as one text.
+        """
+        return self.output.text()
+
+
+class Task(PlacNames):
     """
     A command that runs, or ran. Made by a `TaskManager`.
 
@@ -220,34 +195,6 @@ class Task:
             return ""
         return f"{type(self.exc).__name__}: {self.exc}"
 
-    @property
-    def etype(self) -> type[Exception] | None:
-        """
-        The class of what it raised, or None (plac).
-        """
-        return None if self.exc is None else type(self.exc)
-
-    @property
-    def tb(self) -> str:
-        """
-        The traceback as text (plac).
-        """
-        return self.traceback
-
-    @property
-    def outlist(self) -> list[str]:
-        """
-        The lines of output that are kept (plac).
-        """
-        return self.output.lines()
-
-    @property
-    def str(self) -> str:
-        """
-        The output that is kept as one text (plac).
-        """
-        return self.output.text()
-
     # -- what can be asked
 
     def listen(
@@ -284,11 +231,6 @@ class Task:
 
     def _forget(self, waiting: Deferred[Task]) -> None:
         self._waiting = [other for other in self._waiting if other is not waiting]
-
-    def run(self) -> None:
-        """
-        Do nothing: it has been started (plac).
-        """
 
     def kill(self) -> bool:
         """

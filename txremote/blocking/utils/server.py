@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 
 from txremote.classic import opens_everything
-from txremote.net.listen import ServingFactory, refuse_classic
+from txremote.net.listen import CLASSIC_REFUSAL, ServingFactory
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import is_local
 
@@ -163,7 +163,7 @@ class ThreadedServer:
         self.host, self.port = self._socket.getsockname()[:2]
         if opens_everything(service) and not is_local(_address(self._socket)):
             self._socket.close()
-            refuse_classic()
+            raise ValueError(CLASSIC_REFUSAL)
 
     def _bind(self, address: Any) -> None:
         try:

@@ -1,0 +1,299 @@
+"""
+A server to be attacked: what the tests of ``tests/hostile``, `benchmarks.fuzz` and
+`benchmarks.soak` go for. No contestant.
+
+It has doors: listeners of its own each, with switches, TLS and logins as they are
+asked for. All live in one reactor, as they would in a program. ``state`` looks at
+what its connections hold, and ``trouble`` tells what its log has heard that nobody
+should ever hear.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+
+import txremote
+from txremote import Connection, Service, exposed
+from txremote.net.login import portal_for
+from txremote.net.tls import tls_server
+
+REACTOR = True
+
+#: Whoever is at the doors with a password.
+USERS = {"ann": b"secret"}
+
+_NOWHERE = "tcp:0:interface=127.0.0.1:backlog=1000"
+
+_factories: dict[str, Any] = {}
+_calls: dict[Any, Deferred[Any]] = {}
+_trouble: list[str] = []
+
+
+class Thing:
+    """
+    Goes by reference.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.exposed_number = number
+
+
+class Fort(Service):
+    """
+    One instance for each connection.
+    """
+
+    def __init__(self) -> None:
+        self._kept: Any = ()
+        self._listeners: list[Any] = []
+        self._fired = 0
+        self.exposed_list = [1, 2, 3]
+
+    def on_disconnect(self, conn: Any) -> None:
+        self._kept = ()
+        self._listeners.clear()
+
+    @exposed
+    def add(self, a: Any, b: Any) -> Any:
+        """
+        The sum.
+        """
+        return a + b
+
+    @exposed
+    def echo(self, value: Any) -> Any:
+        """
+        The same.
+        """
+        return value
+
+    @exposed
+    def blob(self, size: int) -> bytes:
+        """
+        Many bytes; no more than a server would give to anybody.
+        """
+        return bytes(min(size, 1 << 20))
+
+    @exposed
+    def thing(self, number: int = 0) -> Thing:
+        """
+        An object.
+        """
+        return Thing(number)
+
+    @exposed
+    def things(self, count: int) -> tuple[Thing, ...]:
+        """
+        Objects.
+        """
+        return tuple(map(Thing, range(min(count, 10_000))))
+
+    @exposed
+    def numbers(self) -> Iterator[int]:
+        """
+        An iterator.
+        """
+        yield from range(50)
+
+    @exposed
+    def fail(self, text: str) -> None:
+        """
+        Raise.
+        """
+        raise ValueError(text)
+
+    @exposed
+    def keep(self, *things: Any) -> int:
+        """
+        Hold the caller's objects.
+        """
+        self._kept = things
+        return len(things)
+
+    @exposed
+    def never(self) -> Deferred[Any]:
+        """
+        Does not answer.
+        """
+        return Deferred()
+
+    @exposed
+    def wait(self, name: str) -> Deferred[Any]:
+        """
+        Answers when somebody says `go`.
+        """
+        if len(_calls) > 10_000:
+            _calls.clear()
+        return _calls.setdefault(name, Deferred())
+
+    @exposed
+    def go(self, name: str) -> bool:
+        """
+        Whether somebody still waited.
+        """
+        waiting = _calls.pop(name, None)
+        if waiting is None or waiting.called:
+            return False
+        waiting.callback(name)
+        return True
+
+    @exposed
+    async def call(self, function: Any, *args: Any) -> Any:
+        """
+        What a function of the caller's gives.
+        """
+        return await function(*args)
+
+    @exposed
+    async def nest(self, function: Any, depth: int) -> Any:
+        """
+        How deep calls back went.
+        """
+        return 0 if depth <= 0 else 1 + await function(depth - 1)
+
+    @exposed
+    def subscribe(self, listener: Any) -> None:
+        """
+        Events go there from now on.
+        """
+        self._listeners.append(listener)
+
+    @exposed
+    def fire(self, count: int, size: int = 0) -> None:
+        """
+        Tell events, each with its number, and with some bytes.
+        """
+        for _ in range(min(count, 100_000)):
+            self._fired += 1
+            for listener in self._listeners:
+                listener(self._fired, bytes(size)).addErrback(lambda _failure: None)
+
+
+class ThreadedFort(Service):
+    """
+    The same in worker threads.
+    """
+
+    threaded_service = True
+
+    @exposed
+    def add(self, a: Any, b: Any) -> Any:
+        """
+        The sum.
+        """
+        return a + b
+
+    @exposed
+    def nest(self, function: Any, depth: int) -> Any:
+        """
+        How deep calls back went.
+        """
+        return 0 if depth <= 0 else 1 + function(depth - 1)
+
+
+def _listen_for_trouble(event: dict[str, Any]) -> None:
+    level = event.get("log_level")
+    if level is not None and level >= LogLevel.error:
+        text = formatEvent(event) or ""
+        failure = event.get("log_failure")
+        if failure is not None:
+            text += "\n" + failure.getTraceback()
+        if len(_trouble) < 100:
+            _trouble.append(text)
+
+
+async def listen(reactor: Any, doors: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """
+    Open the doors; return the port of each.
+
+    Args:
+        reactor: Where.
+        doors: Of each the ``config``; ``threaded`` for worker threads; ``login`` for
+            a portal in the service's place; ``cert`` and ``ca``, paths, for TLS with
+            client certificates.
+    """
+    globalLogPublisher.addObserver(_listen_for_trouble)
+    ports = {}
+    for name, door in doors.items():
+        root: Any = ThreadedFort if door.get("threaded") else Fort
+        if door.get("login"):
+            checker = InMemoryUsernamePasswordDatabaseDontUse(**USERS)
+            root = portal_for(root, [checker])
+        where: Any = _NOWHERE
+        if "cert" in door:
+            where = tls_server(_NOWHERE, door["cert"], ca=door.get("ca"), reactor=reactor)
+        port: Any = await txremote.listen(
+            where, root, config=dict(door.get("config", {})), reactor=reactor
+        )
+        _factories[name] = getattr(port.factory, "wrappedFactory", port.factory)
+        ports[name] = port.getHost().port
+    return ports
+
+
+def state(guests: str | None = None) -> dict[str, int]:
+    """
+    Count what the connections hold.
+
+    Args:
+        guests: The address whose connections are left out.
+    """
+    from twisted.internet import reactor
+
+    gc.collect()
+    clock: Any = reactor
+    everybody: list[Any] = [c for f in _factories.values() for c in f.connections]
+    seen = [c for c in everybody if c.transport.getPeer().host != guests]
+    away = [c for f in _factories.values() for c in f._turned_away]
+    return {
+        "connections": len(seen),
+        "strangers": sum(len(f._strangers) for f in _factories.values()),
+        "turned away": len(away),
+        "addresses": sum(len(f._addresses) for f in _factories.values()),
+        "exports": sum(len(c._tables.exports) for c in seen),
+        "imports": sum(len(c._tables.imports) for c in seen),
+        "pending": sum(len(c._calls) for c in seen),
+        "unanswered": sum(len(c._inbound) for c in seen),
+        "undead": sum(type(o) is Connection for o in gc.get_objects()) - len(everybody) - len(away),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "timers": len(clock.getDelayedCalls()),
+        "trouble": len(_trouble),
+    }
+
+
+def trouble() -> list[str]:
+    """
+    Return what the log has heard that is worse than a warning.
+    """
+    return list(_trouble)
+
+
+def begin_peak() -> int:
+    """
+    Return the resident memory, and let the peak begin there.
+    """
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak() -> int:
+    """
+    Return the most resident memory since then, in bytes.
+    """
+    return _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return int(value.split()[0]) * 1024
+    raise LookupError(name)

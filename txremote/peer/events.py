@@ -1,0 +1,46 @@
+"""
+What a connection logs, and how much of it.
+
+There is one event for each connection, when it ends, and one for each failure of
+which somebody has to know. Two are of interest to who looks for something only:
+that a client came, and that a call ended with an exception, which its caller is
+told anyway. There may be thousands of them a second, so they are of level *debug*,
+and twistd, which writes down whatever it is given, is spared them unless
+``--verbose`` asks for them.
+
+The verbosity is the whole process's, as the log is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from twisted.logger import (
+    FilteringLogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogPublisher,
+)
+
+_NAMESPACE: Final = "txremote"
+
+# what is let through: everything, until it is said otherwise
+_levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.debug)
+
+
+def events_of(name: str) -> Logger:
+    """
+    Return the logger of a part of this package: its namespace is below ``txremote``.
+    """
+    return Logger(
+        f"{_NAMESPACE}.{name}", observer=FilteringLogObserver(globalLogPublisher, [_levels])
+    )
+
+
+def set_verbose(verbose: bool) -> None:
+    """
+    Have events of level debug logged, as they are to begin with, or not.
+    """
+    level = LogLevel.debug if verbose else LogLevel.info
+    _levels.setLogLevelForNamespace(_NAMESPACE, level)

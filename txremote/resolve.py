@@ -1,0 +1,519 @@
+"""
+From a `Plan` to objects: everything is found, read and checked, nothing is started.
+
+Services and containers are imported, endpoints and pools parsed, certificates and
+what ``--auth`` names are loaded. What is wrong is collected, so that all of it can
+be told at once; each problem is a sentence that begins with where it was written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Final
+
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
+from txremote.classic import SlaveService, opens_everything
+from txremote.net.listen import CLASSIC_REFUSAL
+from txremote.net.login import portal_for
+from txremote.net.tls import Credentials, tls_server
+from txremote.peer.config import ConnectionConfig, make_config
+from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan, Source
+from txremote.service import check_service, is_service
+from txremote.work.spec import pool_from_string, split
+
+DEFAULT_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
+CLASSIC_ENDPOINT: Final = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
+CONSOLE_ENDPOINT: Final = "tcp:2199:interface=127.0.0.1"  # plac's port
+
+_ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
+_NAMES: Final = "package.module.Class"
+_CONTAINERS: Final = "package.module.Class ARGS"
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Somewhere to listen.
+
+    Attributes:
+        description: How it was written.
+        endpoint: What that means, TLS included; None where only systemd can tell.
+        exposed: Whether it is known that other machines reach it.
+    """
+
+    description: str
+    endpoint: IStreamServerEndpoint | None
+    exposed: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """
+        Whether it is TCP, where TLS may still be put around it.
+        """
+        return self.description.startswith(("tcp:", "tcp6:"))
+
+
+@dataclass(frozen=True)
+class Server:
+    """
+    What a server is made of.
+
+    Attributes:
+        plan: Its plan.
+        what: What it serves, in words.
+        served: The service: a class or an instance.
+        root: That, or a portal where one logs in.
+        config: The switches.
+        places: Where it listens.
+        classic: Whether it gives its clients everything.
+    """
+
+    plan: ServerPlan
+    what: str
+    served: Any
+    root: Any
+    config: ConnectionConfig
+    places: tuple[Place, ...]
+    classic: bool
+
+
+@dataclass(frozen=True)
+class Console:
+    """
+    What a console is made of.
+
+    Attributes:
+        plan: Its plan.
+        service: A `ConsoleService`.
+        places: Where it listens.
+    """
+
+    plan: ConsolePlan
+    service: Any
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """
+    What a whole plan is made of.
+
+    Attributes:
+        plan: The plan.
+        servers: Its servers.
+        consoles: Its consoles.
+        pools: Its pools, not started.
+    """
+
+    plan: Plan
+    servers: tuple[Server, ...]
+    consoles: tuple[Console, ...]
+    pools: tuple[Any, ...]
+
+
+def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
+    """
+    Return what a plan is made of.
+
+    Args:
+        plan: The plan.
+        reactor: Where it is to run.
+        starting: Whether it is to be started now. If not, an endpoint that only
+            systemd can tell of is taken for good.
+
+    Raises:
+        PlanError: it cannot be carried out.
+    """
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    work = _Resolving(plan, reactor, starting)
+    pools = work.pools()
+    consoles = [found for each in plan.consoles if (found := work.console(each)) is not None]
+    servers = [found for each in plan.servers if (found := work.server(each, consoles)) is not None]
+    if work.problems:
+        raise PlanError(work.problems)
+    return Resolved(plan, tuple(servers), tuple(consoles), pools)
+
+
+class _Resolving:
+    """
+    The resolving of one plan, and what was found wrong with it.
+    """
+
+    def __init__(self, plan: Plan, reactor: Any, starting: bool) -> None:
+        self.problems: list[str] = []
+        self._plan = plan
+        self._reactor = reactor
+        self._starting = starting
+
+    @contextmanager
+    def _noted(self, place: str = "") -> Iterator[None]:
+        """
+        Note a problem, and go on behind the block.
+        """
+        try:
+            yield
+        except (ValueError, ImportError) as problem:
+            self.problems.append(" ".join(f"{place}{problem}".split("\n")))
+
+    def pools(self) -> tuple[Any, ...]:
+        """
+        Return the pools.
+        """
+        found = []
+        for description in self._plan.pool:
+            with self._noted(f"{self._plan.source.of('pool')} {description}: "):
+                found.append(pool_from_string(description, self._reactor))
+        return tuple(found)
+
+    def console(self, plan: ConsolePlan) -> Console | None:
+        """
+        Return a console, or None.
+        """
+        source = plan.source
+        containers = []
+        for description in plan.container:
+            with self._noted(f"{source.of('container')} {description}: "):
+                containers.append(_container(description))
+        if not plan.container:
+            how = source.spelled("container", _CONTAINERS)
+            self.problems.append(f"{source.at()}say what a console's commands are: {how}")
+        places = self._places(plan, CONSOLE_ENDPOINT)
+        if not (containers and places):
+            return None
+        server: Any = import_module("txremote.console.server")
+        if not plan.tls_ca and any(each.exposed for each in places):
+            self.problems.append(f"{source.of('listen')}: {server.REFUSAL}")
+        with self._noted(source.at("container")):
+            return Console(plan, self._console_service(plan, containers, places), places)
+        return None
+
+    def _console_service(
+        self, plan: ConsolePlan, containers: list[Any], places: tuple[Place, ...]
+    ) -> Any:
+        # needs plac, as the containers have done, which only consoles need
+        server: Any = import_module("txremote.console.server")
+        return server.ConsoleService(
+            *containers,
+            endpoints=[
+                each.description if plan.tls_cert is None else each.endpoint
+                for each in places
+                if each.endpoint is not None
+            ],
+            limits=server.ConsoleLimits(max_line=plan.max_line),
+            drain=self._plan.drain,
+            reactor=self._reactor,
+        )
+
+    def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:
+        """
+        Return a server, or None.
+        """
+        source = plan.source
+        served = None
+        with self._noted():
+            served = self._served(plan, consoles)
+        config = None
+        with self._noted(source.at()):
+            config = make_config(plan.limits)
+        places = self._places(plan, CLASSIC_ENDPOINT if plan.classic else DEFAULT_ENDPOINT)
+        root = self._with_login(plan, served)
+        if served is None or config is None or not places:
+            return None
+        classic = opens_everything(served)
+        if classic and not plan.tls_ca and any(each.exposed for each in places):
+            self.problems.append(f"{source.of('listen')}: {CLASSIC_REFUSAL}")
+        return Server(plan, _in_words(plan), served, root, config, places, classic)
+
+    def _served(self, plan: ServerPlan, consoles: list[Console]) -> Any:
+        source = plan.source
+        root: Any = None
+        if plan.service is not None:
+            root = find_service(plan.service, source)
+        elif plan.tasks is None and plan.classic:
+            return SlaveService
+        elif plan.tasks is None:
+            how = source.spelled("service", _NAMES)
+            raise ValueError(f"{source.at()}say what to serve: {how}")
+        tasks: Any = sys.modules.get("txremote.console.service")
+        serves_tasks = tasks is not None and _is_kind_of(root, tasks.TaskService)
+        if plan.tasks is not None or serves_tasks:
+            return self._tasks(plan, root, serves_tasks, consoles)
+        where = f"{source.of('service')} {plan.service}: "
+        if opens_everything(root) and not plan.classic:
+            how = source.spelled("classic", "true")
+            raise ValueError(
+                f"{where}it is a classic service, which lets clients do anything here: "
+                f"say {how} if that is meant"
+            )
+        if plan.classic and not opens_everything(root):
+            raise ValueError(
+                f"{where}{source.spelled('classic')} opens everything, and this is no classic "
+                "service: leave one out"
+            )
+        return root
+
+    def _tasks(
+        self, plan: ServerPlan, kind: Any, serves_tasks: bool, consoles: list[Console]
+    ) -> Any:
+        """
+        Return what serves the tasks of a console, or None if there is something wrong
+        with the console, which was told already.
+        """
+        source = plan.source
+        if plan.classic or plan.threaded:
+            wrong = "classic" if plan.classic else "threaded"
+            where = source.of(wrong)
+            raise ValueError(f"{where} is not for tasks, which are the reactor's: leave it out")
+        if kind is None:
+            console_service: Any = import_module("txremote.console.service")
+            kind = console_service.TaskService
+        elif not serves_tasks:
+            where = f"{source.of('service')} {plan.service}"
+            raise ValueError(f"{where}: it serves no tasks: derive it from TaskService")
+        planned = [each for each in self._plan.consoles if plan.tasks in (None, each.name)]
+        if len(planned) != 1:
+            raise ValueError(self._whose_tasks(plan))
+        for console in consoles:
+            if console.plan is planned[0]:
+                service = console.service
+                return kind(
+                    *service.containers.values(), manager=service.manager, reactor=self._reactor
+                )
+        return None
+
+    def _whose_tasks(self, plan: ServerPlan) -> str:
+        names = ", ".join(repr(each.name) for each in self._plan.consoles)
+        source = plan.source
+        if plan.tasks is not None:
+            there = f"there is {names}" if names else "there is none"
+            return f"{source.of('tasks')}: no console is called {plan.tasks!r}: {there}"
+        where = f"{source.of('service')} {plan.service}: it serves tasks: say whose, "
+        if not names:
+            return where + plan.source.spelled("container", _CONTAINERS)
+        return f"{where}{source.spelled('tasks', 'NAME')} with one of {names}"
+
+    def _with_login(self, plan: ServerPlan, served: Any) -> Any:
+        checkers = []
+        for description in plan.auth:
+            # what is behind the colon may be passwords
+            kind = description.partition(":")[0]
+            with self._noted(f"{plan.source.of('auth')} {kind}: "):
+                checkers.append(_checker(description))
+        return portal_for(served, checkers) if checkers and served is not None else served
+
+    def _places(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[Place, ...]:
+        """
+        Return where to listen; nothing if there is something wrong with it.
+        """
+        before = len(self.problems)
+        source = plan.source
+        with self._noted():
+            _check_certificates(plan)
+        whole = len(self.problems) == before
+        found = []
+        for description in plan.listen or (default,):
+            with self._noted(f"{source.of('listen')} {description}: "):
+                endpoint = self._endpoint(description)
+                if plan.tls_cert is not None and endpoint is not None and whole:
+                    endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
+                found.append(Place(description, endpoint, is_exposed(description)))
+        return tuple(found) if len(self.problems) == before else ()
+
+    def _endpoint(self, description: str) -> Any:
+        kind = description.partition(":")[0]
+        try:
+            return serverFromString(self._reactor, description)
+        except (KeyError, IndexError) as problem:
+            if kind != "systemd":
+                raise _no_endpoint(problem) from None
+            if not self._starting:
+                return None
+            raise ValueError(
+                "systemd has not handed over that socket: start this by its .service, with "
+                "a .socket beside it"
+            ) from None
+        except Exception as problem:  # each kind of endpoint parses in its own way
+            raise _no_endpoint(problem) from None
+
+
+def _no_endpoint(problem: Exception) -> ValueError:
+    return ValueError(f"{problem} (write it as {_ENDPOINTS})")
+
+
+def _is_kind_of(root: Any, kind: type) -> bool:
+    return isinstance(root, type) and issubclass(root, kind)
+
+
+def _in_words(plan: ServerPlan) -> str:
+    if plan.service is not None:
+        return plan.service
+    return f"the tasks of {plan.tasks!r}" if plan.tasks is not None else "classic mode"
+
+
+def _files(plan: ServerPlan | ConsolePlan) -> tuple[str, str | None, str | None]:
+    # they are read again when they have changed, and twistd may have left the
+    # working directory by then
+    cert, key, ca = (
+        path if path is None else os.path.abspath(path)
+        for path in (plan.tls_cert, plan.tls_key, plan.tls_ca)
+    )
+    assert cert is not None
+    return cert, key, ca
+
+
+def _check_certificates(plan: ServerPlan | ConsolePlan) -> None:
+    source = plan.source
+    if plan.tls_cert is None:
+        for name, path in (("tls-key", plan.tls_key), ("tls-ca", plan.tls_ca)):
+            if path is not None:
+                how = source.spelled("tls-cert", "FILE")
+                raise ValueError(f"{source.of(name)} is of use with {how} only")
+        return
+    for description in plan.listen:
+        if description.startswith(("ssl:", "tls:")):
+            where = f"{source.of('listen')} {description}"
+            raise ValueError(
+                f"{where}: it has TLS already: write tcp: with {source.spelled('tls-cert')}"
+            )
+    try:
+        Credentials(*_files(plan))
+    except OSError as problem:
+        name = _named_in(str(problem.filename), plan)
+        path = getattr(plan, name.replace("-", "_"))
+        raise ValueError(f"{source.of(name)} {path}: {problem.strerror}") from None
+    except ValueError as problem:
+        raise ValueError(f"{source.of(_named_in(str(problem), plan))}: {problem}") from None
+    except ImportError as problem:
+        raise ValueError(f"{source.of('tls-cert')}: {problem}") from None
+
+
+def _named_in(text: str, plan: ServerPlan | ConsolePlan) -> str:
+    """
+    Return which of the settings of TLS a problem begins with.
+    """
+    cert, key, ca = _files(plan)
+    if key is not None and text.startswith(key):
+        return "tls-key"
+    return "tls-ca" if ca is not None and text.startswith(ca) else "tls-cert"
+
+
+def is_exposed(description: str) -> bool:
+    """
+    Tell whether an endpoint's description says that other machines reach it.
+
+    Args:
+        description: As Twisted's `serverFromString` takes it. Of kinds other than
+            TCP and TLS nothing is known until they listen.
+    """
+    kind, words, options = split(description)
+    if kind not in ("tcp", "tcp6", "ssl", "tls"):
+        return False
+    interface = options.get("interface", words[1] if len(words) > 1 else "")
+    return not (interface.startswith("127.") or interface in ("::1", "localhost"))
+
+
+def _checker(description: str) -> Any:
+    """
+    Return what knows the passwords.
+    """
+    kind, _colon, argument = description.partition(":")
+    if kind == "file" and argument.strip() and not os.path.isfile(argument):
+        raise ValueError(f"there is no file {argument}")
+    try:
+        checker: Any = makeChecker(description)
+    except InvalidAuthType:
+        known = [
+            each.authType
+            for each in findCheckerFactories()
+            if IUsernamePassword in each.credentialInterfaces
+        ]
+        close = get_close_matches(kind, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(sorted(known))}"
+        raise ValueError(f"Twisted knows no such way to log in: {hint}") from None
+    except Exception as problem:  # each kind is a plugin, and parses in its own way
+        raise ValueError(str(problem) or type(problem).__name__) from None
+    if IUsernamePassword not in checker.credentialInterfaces:
+        raise ValueError("it takes no name and password, which is what clients send")
+    path = getattr(checker, "filename", None)  # twisted.cred.checkers.FilePasswordDB
+    if isinstance(path, str):
+        checker.filename = os.path.abspath(path)  # it is read at each login
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as problem:
+            raise ValueError(f"{path}: {problem.strerror}") from None
+    return checker
+
+
+def _container(description: str) -> Any:
+    try:
+        # needs plac, which only this needs
+        containers: Any = import_module("txremote.console.containers")
+        return containers.container_from_string(description)
+    except (ImportError, TypeError) as problem:  # ContainerError is a TypeError
+        raise ValueError(str(problem)) from None
+
+
+def find_service(name: str, source: Source = Source()) -> Any:  # noqa: B008  # it is frozen
+    """
+    Import what a dotted name stands for, and check that it is a service.
+
+    Args:
+        name: ``package.module.Class``, or deeper.
+        source: Where it was written.
+
+    Raises:
+        ValueError: it cannot be imported or is no service; one sentence.
+    """
+    parts = name.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f"{source.of('service')} takes {_NAMES}, not {name!r}")
+    where = f"{source.of('service')} {name}: "
+    found, rest = _import_longest(parts, where)
+    for part in rest:
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [x for x in vars(found) if is_service(getattr(found, x, None))]
+            close = get_close_matches(part, names, 1) or names[:1]
+            hint = f": did you mean {close[0]!r}?" if close else ""
+            what = getattr(found, "__name__", found)
+            raise ValueError(f"{where}{what!r} has no {part!r}{hint}") from None
+    try:
+        return check_service(found)
+    except TypeError as problem:
+        raise ValueError(f"{where}{problem}") from None
+
+
+def _import_longest(parts: list[str], where: str) -> tuple[Any, list[str]]:
+    for size in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:size])
+        try:
+            return import_module(module), parts[size:]
+        except ModuleNotFoundError as problem:
+            missing = problem.name or ""
+            if module != missing and not module.startswith(missing + "."):
+                raise ValueError(
+                    f"{where}importing {module!r} failed: it needs {missing!r}, which is not "
+                    "installed"
+                ) from None
+        except (Exception, SystemExit) as problem:  # any code can be in a module
+            raise ValueError(
+                f"{where}importing {module!r} failed: {type(problem).__name__}: {problem}"
+            ) from None
+    raise ValueError(
+        f"{where}no module {parts[0]!r}, installed or in the working directory: it takes {_NAMES}"
+    )
