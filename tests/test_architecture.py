@@ -32,7 +32,10 @@ ROOMS = [
     {"blocking", "net"},
     {"work"},
     {"console"},
-    {"testing", "tap", "cli", "shell", "demo", "__main__", ""},  # the doors
+    {  # the doors
+        *("testing", "tap", "cli", "shell", "demo", "check", "__main__", ""),
+        *("plan", "configfile", "lookup", "resolve", "hosting", "jsonlog"),
+    },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,
 # which runs a reactor, beside it. So these are doors, and no part of the room.

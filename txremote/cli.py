@@ -70,9 +70,21 @@ def _parser() -> argparse.ArgumentParser:
         "--plain", action="store_true", help="the plain prompt, even if IPython is installed"
     )
     shell.set_defaults(run=_shell)
+    _add_check(commands)
     _add_console(commands)
     _add_tasks(commands)
     return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="check a file for twistd txremote --config, without starting anything",
+        description="Tell all that is wrong with a file for twistd txremote --config, or what "
+        "it would serve. The modules of its services are imported.",
+    )
+    check.add_argument("file", help="the TOML file")
+    check.set_defaults(run=_check)
 
 
 def _add_console(commands: Any) -> None:
@@ -143,6 +155,14 @@ def _demo(_options: argparse.Namespace) -> int:
     from txremote.demo import run_demo
 
     return run_demo()
+
+
+def _check(options: argparse.Namespace) -> int:
+    from twisted.internet import reactor
+
+    from txremote.check import run_check
+
+    return run_check(options.file, reactor)
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -138,9 +138,10 @@ class _Reading:
         self._check_names([each.name for each in consoles])
         if not (servers or consoles or self._problems):
             self._complain((), "there is neither a [[server]] nor a [[console]] in it")
+        plan = process_plan(self._source(()), known, servers, consoles)
         if self._problems:
-            raise PlanError([sentence for _line, sentence in sorted(self._problems)])
-        return process_plan(self._source(()), known, servers, consoles)
+            raise PlanError([sentence for _line, sentence in sorted(self._problems)], plan)
+        return plan
 
     def _tables(self, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         found = self._content.get(name, [])
@@ -149,7 +150,10 @@ class _Reading:
             return
         for index, table in enumerate(found):
             path = (name, index)
-            yield path, self._values(table, _TABLES[name], path, f"in [[{name}]]")
+            before = len(self._problems)
+            values = self._values(table, _TABLES[name], path, f"in [[{name}]]")
+            if len(self._problems) == before:  # else it is not what was meant
+                yield path, values
 
     def _values(
         self, table: dict[str, Any], settings: tuple[Setting, ...], path: Path, where: str

@@ -195,7 +195,7 @@ class ListeningConsole(MultiService):
         except (CannotListenError, ValueError) as problem:
             sentence = str(problem).rstrip(".")
             other = self._source.spelled("listen", "tcp:PORT:interface=127.0.0.1")
-            refuse([f"{self._source.at('listen')}{sentence}. Say where with {other}"])
+            refuse([f"{self._source.of('listen')}: {sentence}. Say where with {other}"])
 
 
 class Hosting(MultiService):
@@ -238,7 +238,7 @@ class Hosting(MultiService):
             A Deferred that fires when nothing is left: after ``drain``, if need be,
             the seconds a client gets to read what was sent, and the grace of a pool.
         """
-        TwistedService.stopService(self)  # type: ignore[no-untyped-call]  # not yet the parts
+        TwistedService.stopService(self)  # not yet the parts
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

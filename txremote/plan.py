@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -142,32 +143,33 @@ def _limit(name: str, kind: str, text: str) -> Setting:
 
 #: The limits of a server, each a switch of `ConnectionConfig`.
 LIMITS: Final = (
-    _limit("max-connections", COUNT, "Most connections of a listener."),
-    _limit("max-per-address", COUNT, "Most of them from one address."),
-    _limit("max-logins", COUNT, "Most of them that have not logged in, where they have to."),
-    _limit("login-timeout", SECONDS_OR_NEVER, "How long a login may take."),
+    _limit("max-connections", COUNT, "Most connections of an endpoint."),
+    _limit("max-per-address", COUNT, "Most connections of it from one address."),
+    _limit("max-logins", COUNT, "Most connections of it that have yet to log in, with auth."),
+    _limit("login-timeout", SECONDS_OR_NEVER, "How long a client may take to log in, with auth."),
     _limit("frame-timeout", SECONDS_OR_NEVER, "How long a message may take to arrive."),
     _limit("keepalive", SECONDS_OR_NEVER, "Silence after which a txremote client is pinged."),
-    _limit("keepalive-timeout", SECONDS, "How long it may take to answer that."),
+    _limit("keepalive-timeout", SECONDS, "How long a client that was pinged may take to answer."),
     _limit("idle-timeout", SECONDS_OR_NEVER, "How long a connection may go without a call."),
     _limit("call-timeout", SECONDS_OR_NEVER, "How long a call of a client may take."),
     _limit("request-timeout", SECONDS_OR_NEVER, "How long a call into a client may take."),
     _limit(
         "sync-request-timeout",
         SECONDS_OR_NEVER,
-        "How long one may that blocks a thread, or goes to a client of RPyC's.",
+        "How long a call into a client may take that blocks a thread, or where the "
+        "client may be RPyC's.",
     ),
     _limit("max-calls", COUNT, "Most calls of a client that run at once; more of them wait."),
     _limit("max-waiting", COUNT, "Most calls of a client that wait; more are refused."),
     _limit("max-exports", COUNT, "Most objects that a client may hold references to."),
-    _limit("max-imports", COUNT, "Most of a client's objects that are held at once."),
-    _limit("max-threads", COUNT, "Most worker threads of a listener."),
+    _limit("max-imports", COUNT, "Most objects of a client that are held at once."),
+    _limit("max-threads", COUNT, "Most worker threads of an endpoint."),
     _limit("pause-unsent", BYTES, "Unread answers after which a client's calls wait."),
     _limit("max-unsent", BYTES, "Unread answers after which a client is dropped."),
     _limit("max-frame", BYTES, "Longest message that is read from a client."),
-    _limit("max-inflated", BYTES, "Longest message after inflating."),
-    _limit("max-depth", COUNT, "How deep tuples may nest."),
-    _limit("max-int-digits", COUNT, "Most decimal digits of an int."),
+    _limit("max-inflated", BYTES, "Longest message of a client, once it is inflated."),
+    _limit("max-depth", COUNT, "How deep tuples in a message may nest."),
+    _limit("max-int-digits", COUNT, "Most decimal digits of an int in a message."),
     _limit("max-items", COUNT, "Most values in one message."),
 )
 
@@ -196,13 +198,20 @@ CONSOLE_SETTINGS: Final = (
     _LISTEN,
     Setting("container", TEXTS, "Its commands: 'package.module.Class ARGS'."),
     *_TLS,
-    Setting("max-line", BYTES, "Longest line that is read from a client.", DEFAULT_MAX_LINE),
+    Setting(
+        "max-line", BYTES, "Longest line that is read from a console's client.", DEFAULT_MAX_LINE
+    ),
 )
 
 #: What holds for the whole process.
 PROCESS_SETTINGS: Final = (
     Setting("pool", TEXTS, "Pools to start, such as processes:4. run_async uses the first."),
-    Setting("drain", SECONDS, "How long calls may take to end when it is to stop.", DEFAULT_DRAIN),
+    Setting(
+        "drain",
+        SECONDS,
+        "How long calls in flight have when the server is told to stop.",
+        DEFAULT_DRAIN,
+    ),
     Setting("verbose", FLAG, "Log each call that fails and each client that comes.", False),
 )
 
@@ -213,11 +222,13 @@ class PlanError(ValueError):
 
     Attributes:
         problems: All that is wrong with it, each a sentence with its place.
+        rest: What it would be without the parts that are wrong, or None.
     """
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], rest: Plan | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.rest = rest
 
 
 @dataclass(frozen=True)
@@ -257,7 +268,7 @@ class Source:
         """
         if self.file is None:
             option = f"--{self.options.get(name, name)}"
-            return option if value is None or value == "true" else f"{option} {value}"
+            return option if value in (None, "true") else f"{option} {shlex.quote(value)}"
         if value is None:
             return name
         return f"{name} = {value}" if value == "true" else f'{name} = "{value}"'

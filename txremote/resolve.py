@@ -10,34 +10,36 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
-from twisted.cred.credentials import IUsernamePassword
-from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.classic import SlaveService, opens_everything
+from txremote.lookup import (
+    SERVICE_NAME,
+    find_checker,
+    find_container,
+    find_service,
+    is_exposed,
+)
 from txremote.net.listen import CLASSIC_REFUSAL
 from txremote.net.login import portal_for
 from txremote.net.tls import Credentials, tls_server
 from txremote.peer.config import ConnectionConfig, make_config
-from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan, Source
-from txremote.service import check_service, is_service
-from txremote.work.spec import pool_from_string, split
+from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan
+from txremote.work.spec import pool_from_string
 
 DEFAULT_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
 CLASSIC_ENDPOINT: Final = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
 CONSOLE_ENDPOINT: Final = "tcp:2199:interface=127.0.0.1"  # plac's port
 
 _ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
-_NAMES: Final = "package.module.Class"
 _CONTAINERS: Final = "package.module.Class ARGS"
 
 
@@ -141,7 +143,7 @@ def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
     work = _Resolving(plan, reactor, starting)
     pools = work.pools()
     consoles = [found for each in plan.consoles if (found := work.console(each)) is not None]
-    servers = [found for each in plan.servers if (found := work.server(each, consoles)) is not None]
+    servers = [made for each in plan.servers if (made := work.server(each, consoles)) is not None]
     if work.problems:
         raise PlanError(work.problems)
     return Resolved(plan, tuple(servers), tuple(consoles), pools)
@@ -166,7 +168,7 @@ class _Resolving:
         try:
             yield
         except (ValueError, ImportError) as problem:
-            self.problems.append(" ".join(f"{place}{problem}".split("\n")))
+            self.problems.append(f"{place}{problem}")
 
     def pools(self) -> tuple[Any, ...]:
         """
@@ -186,7 +188,7 @@ class _Resolving:
         containers = []
         for description in plan.container:
             with self._noted(f"{source.of('container')} {description}: "):
-                containers.append(_container(description))
+                containers.append(find_container(description))
         if not plan.container:
             how = source.spelled("container", _CONTAINERS)
             self.problems.append(f"{source.at()}say what a console's commands are: {how}")
@@ -241,11 +243,14 @@ class _Resolving:
         source = plan.source
         root: Any = None
         if plan.service is not None:
-            root = find_service(plan.service, source)
+            try:
+                root = find_service(plan.service)
+            except ValueError as problem:
+                raise ValueError(f"{source.of('service')} {plan.service}: {problem}") from None
         elif plan.tasks is None and plan.classic:
             return SlaveService
         elif plan.tasks is None:
-            how = source.spelled("service", _NAMES)
+            how = source.spelled("service", SERVICE_NAME)
             raise ValueError(f"{source.at()}say what to serve: {how}")
         tasks: Any = sys.modules.get("txremote.console.service")
         serves_tasks = tasks is not None and _is_kind_of(root, tasks.TaskService)
@@ -300,7 +305,7 @@ class _Resolving:
         if plan.tasks is not None:
             there = f"there is {names}" if names else "there is none"
             return f"{source.of('tasks')}: no console is called {plan.tasks!r}: {there}"
-        where = f"{source.of('service')} {plan.service}: it serves tasks: say whose, "
+        where = f"{source.of('service')} {plan.service} serves tasks: say whose, "
         if not names:
             return where + plan.source.spelled("container", _CONTAINERS)
         return f"{where}{source.spelled('tasks', 'NAME')} with one of {names}"
@@ -311,7 +316,7 @@ class _Resolving:
             # what is behind the colon may be passwords
             kind = description.partition(":")[0]
             with self._noted(f"{plan.source.of('auth')} {kind}: "):
-                checkers.append(_checker(description))
+                checkers.append(find_checker(description))
         return portal_for(served, checkers) if checkers and served is not None else served
 
     def _places(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[Place, ...]:
@@ -404,116 +409,7 @@ def _named_in(text: str, plan: ServerPlan | ConsolePlan) -> str:
     """
     Return which of the settings of TLS a problem begins with.
     """
-    cert, key, ca = _files(plan)
+    _cert, key, ca = _files(plan)
     if key is not None and text.startswith(key):
         return "tls-key"
     return "tls-ca" if ca is not None and text.startswith(ca) else "tls-cert"
-
-
-def is_exposed(description: str) -> bool:
-    """
-    Tell whether an endpoint's description says that other machines reach it.
-
-    Args:
-        description: As Twisted's `serverFromString` takes it. Of kinds other than
-            TCP and TLS nothing is known until they listen.
-    """
-    kind, words, options = split(description)
-    if kind not in ("tcp", "tcp6", "ssl", "tls"):
-        return False
-    interface = options.get("interface", words[1] if len(words) > 1 else "")
-    return not (interface.startswith("127.") or interface in ("::1", "localhost"))
-
-
-def _checker(description: str) -> Any:
-    """
-    Return what knows the passwords.
-    """
-    kind, _colon, argument = description.partition(":")
-    if kind == "file" and argument.strip() and not os.path.isfile(argument):
-        raise ValueError(f"there is no file {argument}")
-    try:
-        checker: Any = makeChecker(description)
-    except InvalidAuthType:
-        known = [
-            each.authType
-            for each in findCheckerFactories()
-            if IUsernamePassword in each.credentialInterfaces
-        ]
-        close = get_close_matches(kind, known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(sorted(known))}"
-        raise ValueError(f"Twisted knows no such way to log in: {hint}") from None
-    except Exception as problem:  # each kind is a plugin, and parses in its own way
-        raise ValueError(str(problem) or type(problem).__name__) from None
-    if IUsernamePassword not in checker.credentialInterfaces:
-        raise ValueError("it takes no name and password, which is what clients send")
-    path = getattr(checker, "filename", None)  # twisted.cred.checkers.FilePasswordDB
-    if isinstance(path, str):
-        checker.filename = os.path.abspath(path)  # it is read at each login
-        try:
-            with open(path, "rb"):
-                pass
-        except OSError as problem:
-            raise ValueError(f"{path}: {problem.strerror}") from None
-    return checker
-
-
-def _container(description: str) -> Any:
-    try:
-        # needs plac, which only this needs
-        containers: Any = import_module("txremote.console.containers")
-        return containers.container_from_string(description)
-    except (ImportError, TypeError) as problem:  # ContainerError is a TypeError
-        raise ValueError(str(problem)) from None
-
-
-def find_service(name: str, source: Source = Source()) -> Any:  # noqa: B008  # it is frozen
-    """
-    Import what a dotted name stands for, and check that it is a service.
-
-    Args:
-        name: ``package.module.Class``, or deeper.
-        source: Where it was written.
-
-    Raises:
-        ValueError: it cannot be imported or is no service; one sentence.
-    """
-    parts = name.split(".")
-    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ValueError(f"{source.of('service')} takes {_NAMES}, not {name!r}")
-    where = f"{source.of('service')} {name}: "
-    found, rest = _import_longest(parts, where)
-    for part in rest:
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            names = [x for x in vars(found) if is_service(getattr(found, x, None))]
-            close = get_close_matches(part, names, 1) or names[:1]
-            hint = f": did you mean {close[0]!r}?" if close else ""
-            what = getattr(found, "__name__", found)
-            raise ValueError(f"{where}{what!r} has no {part!r}{hint}") from None
-    try:
-        return check_service(found)
-    except TypeError as problem:
-        raise ValueError(f"{where}{problem}") from None
-
-
-def _import_longest(parts: list[str], where: str) -> tuple[Any, list[str]]:
-    for size in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:size])
-        try:
-            return import_module(module), parts[size:]
-        except ModuleNotFoundError as problem:
-            missing = problem.name or ""
-            if module != missing and not module.startswith(missing + "."):
-                raise ValueError(
-                    f"{where}importing {module!r} failed: it needs {missing!r}, which is not "
-                    "installed"
-                ) from None
-        except (Exception, SystemExit) as problem:  # any code can be in a module
-            raise ValueError(
-                f"{where}importing {module!r} failed: {type(problem).__name__}: {problem}"
-            ) from None
-    raise ValueError(
-        f"{where}no module {parts[0]!r}, installed or in the working directory: it takes {_NAMES}"
-    )

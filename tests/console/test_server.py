@@ -42,8 +42,8 @@ class Twistd(Program):
     ``twistd -n txremote`` with a console on a free port.
     """
 
-    def __init__(self, *containers, options=()):
-        words = ["txremote", "--console", "tcp:0:interface=127.0.0.1"]
+    def __init__(self, *containers, options=(), reactor="default"):
+        words = [f"--reactor={reactor}", "txremote", "--console", "tcp:0:interface=127.0.0.1"]
         for container in containers:
             words += ["--container", container]
         super().__init__([*TWISTD, "-n", "--pidfile=", *words, *options])
@@ -141,6 +141,18 @@ class TestDocument:
             the_session(client, form)
             client.type(".quit")
             client.wait_for_end()
+
+    def test_on_asyncio(self):
+        """
+        The reactor may be asyncio's: what the document says of monocle.
+        """
+        server = Twistd("tests.console.importers.Async DSN", reactor="asyncio")
+        try:
+            with TelnetSocket(server.port) as client:
+                the_session(client, "Async")
+            server.stop()
+        finally:
+            server.kill()
 
     @pytest.mark.parametrize("program", ["telnet", "nc"])
     def test_through_real_programs(self, importer, program):

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.console.clients import TelnetSocket
@@ -353,6 +354,7 @@ class TestSubscription:
 
 SCRIPT = """
 import sys
+import threading
 import txremote.blocking as rpyc
 
 conn = rpyc.connect("127.0.0.1", int(sys.argv[1]))
@@ -360,13 +362,17 @@ serving = rpyc.BgServingThread(conn)
 task = conn.root.find()
 print("script sees", repr(task), flush=True)
 
+heard_all = threading.Event()
+
 def on_news(lines, status, progress):
     for line in lines:
         print("script:", line, flush=True)
+    if status == "KILLED":
+        heard_all.set()
 
-subscription = task.subscribe(on_news)
+task.subscribe(on_news)
 print("script says", task.wait(20), flush=True)
-subscription.cancel()
+heard_all.wait(20)
 serving.stop()
 conn.close()
 """
@@ -405,7 +411,8 @@ async def test_one_task_seen_by_three(tmp_path):
             await deferToThread(at_the_console)
             assert await deferToThread(script.finish) == 0
         assert await task.wait(20) == "KILLED"
-        assert news[-1][1] == "KILLED"
+        while news[-1][1] != "KILLED":
+            await deferLater(reactor, 0.01)
         assert news.lines == list(await task.output())
         assert news.lines[-1] == "closing the file"
         assert f"script sees {shown}" in script.output

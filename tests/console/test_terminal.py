@@ -157,10 +157,10 @@ class TestPrompt:
         since = len(user.text)
         user.type("file2")
         user.wait_for(r"<ThreadedTask 1 \[import_file file2\] RUNNING>\s+i> $", since)
-        user._send("_l\t")
-        user.wait_for("_l$|_last_tb|_list")
         since = len(user.text)
-        user.type("ist")
+        user._send("_li\t")
+        user.wait_for("_list $", since)
+        user.type("")
         user.wait_for(rf"RUNNING>\s+{PROMPT}$", since)
         since = len(user.text)
         user.type("\x1b[A")  # the arrow up: the line before

@@ -64,7 +64,7 @@ def served(whole):
 WRONG = {
     "no container": (
         ["--console", "tcp:0:interface=127.0.0.1"],
-        ["commands are", "--container package.module.Class ARGS"],
+        ["commands are", "--container 'package.module.Class ARGS'"],
     ),
     "no arguments": (["--container", "tests.console.importers.Threaded"], ["required: dsn"]),
     "too many": (["--container", f"{DESK} DSN"], [f"--container {DESK} DSN: "]),
@@ -87,7 +87,7 @@ WRONG = {
     ),
     "tasks of nothing": (
         ["--service", "txremote.TaskService"],
-        ["txremote.TaskService: it serves tasks", "--container"],
+        ["txremote.TaskService serves tasks", "--container"],
     ),
     "tasks in threads": (
         ["--container", DESK, "--listen", "tcp:0:interface=127.0.0.1", "--threaded"],

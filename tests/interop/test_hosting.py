@@ -143,7 +143,7 @@ class TestClassicOption:
         """
         options = tap.Options()
         options.parseOptions(words)
-        return [service._description for service in tap.makeService(options)]
+        return [service.description for service in tap.makeService(options)]
 
     def test_default_port_is_rpyc_s(self):
         """
@@ -164,14 +164,14 @@ class TestClassicOption:
         """
         In one sentence, before anything is served.
         """
-        with pytest.raises(SystemExit, match=r"^txremote: \S+ is a classic service, .*--classic"):
+        with pytest.raises(SystemExit, match=r"^txremote: .*: it is a classic service, .*--classic"):
             self.endpoints("--service", name)
 
     def test_any_other_service_with_it_is_refused(self):
         """
         It would open nothing, and somebody thinks it does.
         """
-        with pytest.raises(SystemExit, match=r"^txremote: --classic opens everything"):
+        with pytest.raises(SystemExit, match=r"^txremote: .*: --classic opens everything"):
             self.endpoints("--classic", "--service", "tests.interop.shop_hosted.Shop")
 
     def test_off_loopback_it_is_refused(self):
@@ -184,7 +184,7 @@ class TestClassicOption:
         finally:
             server.kill()
         (line,) = [line for line in server.lines if "classic service" in line]
-        assert "it is served on loopback or a UNIX socket only (interface=127.0.0.1)" in line
+        assert "it is served on loopback (interface=127.0.0.1), on a UNIX socket" in line
         assert "Traceback" not in server.output
         assert "txremote serves on" not in server.output
 
@@ -198,6 +198,6 @@ class TestClassicOption:
         finally:
             server.kill()
         assert server.output == (
-            "txremote: txremote.classic.SlaveService is a classic service, which lets clients "
-            "do anything here: say --classic if that is meant"
+            "txremote: --service txremote.classic.SlaveService: it is a classic service, which "
+            "lets clients do anything here: say --classic if that is meant"
         )

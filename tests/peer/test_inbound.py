@@ -587,7 +587,7 @@ def test_exceptions_are_logged_at_debug_level_or_to_a_logger_of_ones_own(caplog:
         pair = connected_pair(server_root=Raising)
         Outcome(pair.client.root.fail("OSError"))
         pair.pump()
-    assert "a call of UNIXAddress('memory') raised FileNotFoundError" in log.text()
+    assert "Raising.fail, called by UNIXAddress('memory'), raised FileNotFound" in log.text()
     with logged() as log:
         pair = connected_pair(server_root=Raising, server_config={"log_exceptions": False})
         Outcome(pair.client.root.fail("OSError"))
@@ -669,11 +669,11 @@ def test_the_shorter_of_the_callers_time_and_the_callees_counts() -> None:
 
 
 def test_what_runs_is_cancelled_when_its_caller_waits_no_longer() -> None:
-    """Even if nothing that the caller sends arrives any more."""
+    """A little later than the caller says so itself, if nothing of that arrives."""
     pair = connected_pair(server_root=Hurried)
     timed(pair.client.root.never, 4)()
     pair.pump()
-    pair.clock.advance(3.9)
+    pair.clock.advance(4.9)
     assert pair.server.service.stopped == 0
     pair.clock.advance(0.2)
     assert pair.server.service.stopped == 1

@@ -42,7 +42,8 @@ class Transport(MemoryTransport):
 
 
 def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Transport]:
-    box, transport = Outbox(dialect, max_unsent), Transport()
+    transport = Transport()
+    box = Outbox(dialect, max_unsent, overflowed=lambda _why: transport.abortConnection())
     box.attach(transport)
     return box, transport
 
@@ -241,6 +242,15 @@ def test_a_peer_that_does_not_read_is_disconnected() -> None:
     assert transport.aborted
 
 
+def test_what_waits_is_counted_however_often_the_transport_says_that_it_is_full() -> None:
+    """Twisted's TCP says so at each write."""
+    box, transport = outbox(max_unsent=1000)
+    for number in range(3):
+        box.pauseProducing()
+        box.request(number, [dump(bytes(400))])
+    assert transport.aborted
+
+
 def test_a_peer_that_reads_again_starts_anew() -> None:
     box, transport = outbox(max_unsent=1000)
     for number in range(10):
@@ -264,7 +274,8 @@ def test_calls_that_waited_for_such_a_peer_fail() -> None:
     pair.client._outbox.pauseProducing()
     outcomes = [Outcome(pair.client.ping(bytes(400))) for _ in range(4)]
     pair.pump()
-    assert all(isinstance(outcome.error, ConnectionLost) for outcome in outcomes)
+    assert all(isinstance(outcome.error, EOFError) for outcome in outcomes)
+    assert "max_unsent" in str(outcomes[0].error)
     assert pair.client.closed
 
 

@@ -215,6 +215,14 @@ class TestReading:
         assert [type(record["text"]) for record in records] == [str, str]
         assert records[1] == {"text": "next"}
 
+    def test_a_record_that_was_cut(self) -> None:
+        """A job that is ended while it prints: what comes behind is whole."""
+        records: Records = []
+        reader = RecordReader("stdout", records.append)
+        reader.feed(b'\x1e{"job": "j", "text": "onl\x1e{"job": "k", "text": "next"}\n')
+        assert records[1] == {"job": "k", "text": "next"}
+        assert "onl" in records[0]["text"]
+
     def test_a_raw_line_without_end(self) -> None:
         """It is logged in pieces, and nothing grows."""
         records: Records = []

@@ -4,6 +4,7 @@ Jobs and outcomes as bytes: what can travel, how, and what is said of what canno
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import io
 import os
@@ -171,6 +172,14 @@ class TestExceptions:
         assert type(failure.value) is type(error)
         assert str(failure.value) == str(error)
         assert repr(failure.value.args) == repr(error.args)
+
+    def test_it_is_what_it_was_beside_dask(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Which changes the way of exceptions for a whole process."""
+        monkeypatch.setattr(copyreg, "dispatch_table", copyreg.dispatch_table.copy())
+        copyreg.pickle(UnicodeDecodeError, lambda error: (UnicodeError, ("spoiled",)))  # type: ignore[arg-type,return-value]
+        found = failed(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")).value
+        assert type(found) is UnicodeDecodeError
+        assert found.object == b"\xff"
 
     def test_its_traceback(self) -> None:
         """Where it was raised is its cause, and what is printed of it and logged."""

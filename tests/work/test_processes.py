@@ -208,19 +208,19 @@ class TestDeath:
         """As many jobs fail as children were killed at work, and all others are run once."""
         path = str(tmp_path / "marks")
         async with crew(3) as pool:
-            running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(300)]
-            for after in range(20, 140, 20):
+            running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(200)]
+            for after in range(20, 100, 20):
                 await until(lambda count=after: len(jobs.marks(path)) >= count)
                 ready = [worker.pid for worker in pool._workers if worker.ready]
                 if ready:
                     os.kill(random.choice(ready), signal.SIGKILL)
             found = await all_told(running)
             lost = {n for n, result in enumerate(found) if isinstance(result, WorkerDied)}
-            assert len(lost) <= 6
-            assert [n for n in range(300) if found[n] != n] == sorted(lost)
+            assert len(lost) <= 4
+            assert [n for n in range(200) if found[n] != n] == sorted(lost)
             marks = Counter(jobs.marks(path))
             assert set(marks.values()) == {1}
-            assert set(range(300)) - set(marks) <= lost
+            assert set(range(200)) - set(marks) <= lost
             await until(lambda: pool.statistics().workers == 3)
 
 
@@ -335,11 +335,11 @@ class TestItsSize:
         path = str(tmp_path / "marks")
         async with crew(2, recycle=20) as pool:
             first = pids(pool)
-            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(200)])
-            assert found == list(range(200))
+            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(80)])
+            assert found == list(range(80))
             assert sorted(jobs.marks(path)) == found
             assert not first & pids(pool)
-            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(100)]))
+            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(30)]))
             assert max(used.values()) <= 20
             await until(lambda: pool.statistics().workers == 2 and not pool._ending)
             assert pool.statistics().failed == 0
@@ -437,17 +437,19 @@ class TestDecisions:
         pool, kind = pretend(monkeypatch, 2)
         for worker in kind.made:
             worker.come_up()
-        long, quick = kind.made
-        for number in range(1000):
-            pool.submit(jobs.same, (number,))
-        long.begin()
-        for _ in range(2000):
-            quick.begin()
-            quick.finish()
-            quick.drain()
-        assert len(long.jobs) == 1
-        assert pool.statistics().done == 999
-        assert long.sendings <= AHEAD
+        one, two = kind.made
+        ends = [outcome(pool.submit(jobs.same, (0,)))]
+        first, other = (one, two) if one.jobs else (two, one)
+        first.begin()
+        for _ in range(100):
+            ends += [outcome(pool.submit(jobs.same, (number,))) for number in range(10)]
+            for _ in range(10):
+                other.begin()
+                other.finish()
+                other.drain()
+        assert len(first.jobs) == 1
+        assert [bool(end) for end in ends] == [False] + [True] * 1000
+        assert first.sendings < AHEAD
 
     def test_a_callback_that_interferes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What hears of a result may cancel, submit and stop."""
@@ -480,7 +482,7 @@ class TestDecisions:
         ]
         assert kind.begun == Counter("02")
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(
         seed=st.integers(0, 2**32),
         size=st.sampled_from([(1, 1), (2, 2), (1, 3), (0, 2), (3, 3)]),

@@ -253,7 +253,7 @@ class TestTheEnd:
         """The results of a process that is killed at once are not lost."""
         async with crew() as pool:
             child = await pool.submit(jobs.pid)
-            for _ in range(10):
+            for _ in range(4):
                 done = [pool.submit(jobs.same, (os.urandom(3000),)) for _ in range(20)]
                 done.append(pool.submit(os.kill, (child, signal.SIGKILL)))
                 found = await all_told(done)
@@ -284,3 +284,12 @@ class TestTheEnd:
             assert sorted(jobs.marks(path)) == list(range(6))
             statistics = pool.statistics()
             assert (statistics.done, statistics.failed, statistics.killed) == (6, 0, 1)
+
+    @pytest.mark.parametrize("seconds", [0, -1])
+    @pytest_twisted.ensureDeferred
+    async def test_no_time_at_all(self, seconds: float) -> None:
+        """A job that may take none is ended as soon as it has begun."""
+        async with crew() as pool:
+            found = await told(pool.submit(jobs.nap, (1000,), timeout=seconds))
+            assert isinstance(found, JobTimeout)
+            assert await pool.submit(jobs.add, (1, 2), timeout=10) == 3

@@ -139,11 +139,11 @@ class ServingFactory(Factory):
         transport: Any = connection.transport
         peer = transport.getPeer()
         _events.info(
-            "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
+            "{peer} has gone after {seconds:.3f} s and {calls} calls: {why}",
             peer=peer,
             user=connection.user,
             seconds=self._reactor.seconds() - connection.opened,
-            requests=connection.received,
+            calls=connection.received,
             why=connection.why_ended,
         )
         host = _host(peer)

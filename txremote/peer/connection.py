@@ -180,7 +180,9 @@ class Connection(Protocol):
         self.knows_peer = self._connecting = dialect is not None
         self._clock = clock
         self._reader = FrameReader(config.limits)
-        self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent, self._pressed)
+        self._outbox = Outbox(
+            dialect, config.max_unsent, config.pause_unsent, self._pressed, self.give_up
+        )
         self._prepare = prepare
         self._acknowledge: Callable[[], object] | None = None
         self._when_ended = ended
@@ -313,9 +315,7 @@ class Connection(Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        self._lost_why = (
-            self._farewell or self._outbox.trouble or _explain(ended, self._reader.at_boundary)
-        )
+        self._lost_why = self._farewell or _explain(ended, self._reader.at_boundary)
         if self._vigil is not None:
             self._vigil.end()
         self._outbox.detach()
@@ -567,7 +567,7 @@ class Connection(Protocol):
     @property
     def received(self) -> int:
         """
-        How many requests the peer has sent, PINGs apart.
+        How many requests about an object the peer has sent.
         """
         return self._inbound.received
 
@@ -669,6 +669,13 @@ class Connection(Protocol):
         return FEATURE_KEEPALIVE in self.features
 
     @property
+    def paused(self) -> bool:
+        """
+        Whether nothing is read from the peer, since it does not read itself.
+        """
+        return self._outbox.pressing and not self._calls
+
+    @property
     def busy(self) -> bool:
         """
         Whether calls are unanswered, in either direction.
@@ -764,7 +771,9 @@ class Connection(Protocol):
 
     def _protocol_violated(self, error: RemoteProtocolError) -> None:
         if self.other_dialect is None:  # else it is dialled once more
-            _events.warn("{peer} broke the protocol: {error}", peer=self._peer_address(), error=error)
+            _events.warn(
+                "{peer} broke the protocol: {error}", peer=self._peer_address(), error=error
+            )
         self._hang_up(f"the peer broke the protocol: {error}")
 
 

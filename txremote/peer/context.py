@@ -27,16 +27,22 @@ class CurrentCall:
             by the option ``call_timeout``, or since its caller waits no longer,
             as far as a txremote peer has said so.
         why_over: What the caller is told then.
+        grace: Seconds more that what runs has until it is cancelled from here.
     """
 
-    __slots__ = ("connection", "deadline", "why_over")
+    __slots__ = ("connection", "deadline", "grace", "why_over")
 
     def __init__(
-        self, connection: Connection, deadline: float | None = None, why_over: str = ""
+        self,
+        connection: Connection,
+        deadline: float | None = None,
+        why_over: str = "",
+        grace: float = 0.0,
     ) -> None:
         self.connection = connection
         self.deadline = deadline
         self.why_over = why_over
+        self.grace = grace
 
     @property
     def peer(self) -> Any:

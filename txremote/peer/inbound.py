@@ -59,6 +59,10 @@ _log = events_of("call")
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
+# A caller that waits no longer sends a CANCEL, which says more than an answer that
+# crosses it: what was told of its time is for the case that none comes, in seconds.
+_GRACE = 1.0
+
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 
 
@@ -190,7 +194,7 @@ class InboundCalls:
     Attributes:
         admission: Which requests start, wait, or are refused.
         features: What this side knows beyond RPyC's protocol.
-        received: How many requests have come, PINGs apart.
+        received: How many requests have come that are about an object.
         vigil: Hears of each request that is about an object.
         turned_away: What the first request is answered with, and the last, where
             the peer is not wanted.
@@ -249,13 +253,13 @@ class InboundCalls:
         """
         if deadline is None and self._steady_call is not None:
             return self._steady_call
-        why = "cancelled: its caller waits no longer"
+        why, grace = "cancelled: its caller waits no longer", _GRACE
         if self.config.call_timeout is not None and self._clock is not None:
             own = self._clock.seconds() + self.config.call_timeout
             if deadline is None or own < deadline:
-                deadline = own
+                deadline, grace = own, 0.0
                 why = f"cancelled after {self.config.call_timeout:g} s (option call_timeout)"
-        return CurrentCall(self.connection, deadline, why)
+        return CurrentCall(self.connection, deadline, why, grace)
 
     def expect_deadline(self, number: int, seconds: float) -> None:
         """
@@ -274,8 +278,10 @@ class InboundCalls:
             handler: What is asked.
             args: The unboxed arguments.
         """
-        if self.vigil is not None and handler not in IN_ORDER:
-            self.vigil.recent = True
+        if handler not in IN_ORDER:
+            self.received += 1
+            if self.vigil is not None:
+                self.vigil.recent = True
         if self.turned_away is not None:
             self.answer_error(number, sender, self.turned_away)
             self.connection.hang_up(str(self.turned_away))
@@ -377,7 +383,7 @@ class InboundCalls:
             return
         unfinished = not deferred.called or deferred.paused  # paused: it waits for another
         if unfinished and call.deadline is not None and self._clock is not None:
-            left = max(0.0, call.deadline - self._clock.seconds())
+            left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
         self._running[number] = deferred
 

@@ -69,6 +69,8 @@ class Outbox:
         max_unsent: How many may at all.
         pressed: Called with True when too much waits, and with False when all of
             it has gone.
+        overflowed: Called with a sentence when more than ``max_unsent`` waits; it
+            is to disconnect the peer.
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class Outbox:
         "_gathered",
         "_held",
         "_max_unsent",
+        "_overflowed",
         "_pause_unsent",
         "_pressed",
         "_transport",
@@ -87,7 +90,6 @@ class Outbox:
         "now",
         "pressing",
         "separate",
-        "trouble",
     )
 
     def __init__(
@@ -96,6 +98,7 @@ class Outbox:
         max_unsent: int,
         pause_unsent: int | None = None,
         pressed: Callable[[bool], None] | None = None,
+        overflowed: Callable[[str], object] = lambda _why: None,
     ) -> None:
         self.dialect = dialect
         self._pause_unsent = max_unsent if pause_unsent is None else pause_unsent
@@ -104,8 +107,8 @@ class Outbox:
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
         self.now: Callable[[bytes], None] | None = None
-        self.trouble: str | None = None  # why the peer was cut off, if it was
         self._max_unsent = max_unsent
+        self._overflowed = overflowed
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
         self._frames: list[bytes] = []
@@ -250,11 +253,10 @@ class Outbox:
         if self._full:
             self._unsent += len(frame)
             if self._unsent > self._max_unsent:
-                self.trouble = (
+                self._overflowed(
                     f"the peer did not read, and more than {self._max_unsent} bytes waited "
                     "for it (option max_unsent)"
                 )
-                transport.abortConnection()
                 return
             over = self._unsent > self._pause_unsent
             if over and not self.pressing and self._pressed is not None:

@@ -46,6 +46,12 @@ class Watched(Protocol):
         Whether calls are unanswered, in either direction.
         """
 
+    @property
+    def paused(self) -> bool:
+        """
+        Whether nothing is read from the peer, since it does not read itself.
+        """
+
     def ping(self, data: Any = None, timeout: float = 3) -> Any:
         """
         Ask the peer for a sign of life.
@@ -195,6 +201,8 @@ class Vigil:
         if self.recent or connection.busy:
             self.recent = False
             self._used = now
+        if self._frame_since is not None and connection.paused:
+            self._frame_since = now  # the rest of the message may have long come
         if _over(self._frame_since, config.frame_timeout, now):
             connection.give_up(
                 "a message, or TLS's handshake, was not complete within "

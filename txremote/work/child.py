@@ -326,8 +326,7 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 
 # What must not be left half done: nothing in it waits, but for a full pipe.
 _WHOLE = frozenset(
-    function.__code__
-    for function in (Pump.flush, Pump._take, Pump._take_in, RecordWriter.send, Child._reply)
+    function.__code__ for function in (Pump.flush, Pump._take, Pump._take_in, Child._reply)
 )
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
 

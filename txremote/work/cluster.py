@@ -129,7 +129,7 @@ class DaskPool(PoolService):
         """
         Connect to the scheduler. There need be no worker yet.
         """
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
+        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         self._lost = ""
         up: Deferred[None] = Deferred()
         self._up = up
@@ -141,7 +141,9 @@ class DaskPool(PoolService):
         """
         Fail what waits and runs, and let go of the cluster.
         """
-        self._reactor.removeSystemEventTrigger(self._trigger)
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
         sentence = f"the pool {self.description} was stopped"
         assert self._link is not None
         closed = self._link.stop()
@@ -152,6 +154,10 @@ class DaskPool(PoolService):
         self._fail_all(PoolStopped, sentence)
         self._tell_if_up(PoolStopped(f"{sentence} while it started"))
         return closed
+
+    def _shut_down(self) -> Deferred[None]:
+        self._trigger = None  # it cannot be taken back any more
+        return self.stop()
 
     def link_up(self) -> None:
         """

@@ -246,16 +246,16 @@ class RecordReader:
         self._line(rest)
 
     def _line(self, line: bytes) -> None:
-        raw, mark, record = line.partition(_MARK_BYTES)
+        raw, *records = line.split(_MARK_BYTES)
         if raw:
             text = raw.decode("utf-8", "replace")
             for start in range(0, len(text), LONGEST_LINE):
                 part = text[start : start + LONGEST_LINE]
                 self._received({"stream": self._stream, "text": part})
-        if mark:
+        for record in records:
             try:
                 found = json.loads(record)
-            except ValueError:  # a job's C code wrote into the middle of it
+            except ValueError:  # cut by the end of its job, or C code wrote into it
                 found = None
             if type(found) is not dict or not all(type(x) is str for x in found.values()):
                 found = {"stream": self._stream}

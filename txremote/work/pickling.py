@@ -111,8 +111,9 @@ def _thorough_pickler() -> Any:
             if target is _BY_VALUE:
                 return None
             names: tuple[str, ...] = ()
-            if type(target) is RemotePath and type(target._base) is RemoteReference:
-                target, names = target._base, target._names  # it is gone along there
+            path: Any = target
+            if type(target) is RemotePath and type(path._base) is RemoteReference:
+                target, names = path._base, path._names  # it is gone along there
             self.references.append(_on_purpose(target))
             return len(self.references) - 1, names
 
@@ -146,9 +147,24 @@ def _thorough(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
     return file.getvalue(), pickler.references
 
 
-def _dump(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
+class _ErrorPickler(pickle.Pickler):
+    # tblib, which comes with dask, has its own ideas of how exceptions are pickled
+    dispatch_table: dict[type, Any] = {}
+
+
+def _dumps_error(error: BaseException, protocol: int) -> bytes:
+    file = io.BytesIO()
+    _ErrorPickler(file, protocol).dump(error)
+    return file.getvalue()
+
+
+def _dump(
+    value: Any,
+    is_live: Callable[[Any], Any],
+    dumps: Callable[[Any, int], bytes] = pickle.dumps,
+) -> Pickled:
     try:
-        plain = pickle.dumps(value, PROTOCOL)
+        plain = dumps(value, PROTOCOL)
         if _MAIN not in plain:
             return plain, []
     except Exception:  # any object's own code; the other way may know better
@@ -297,7 +313,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     text = format_traceback(error)
     payload: bytes | None
     try:
-        payload, references = _dump(error, lambda _found: _BY_VALUE)
+        payload, references = _dump(error, lambda _found: _BY_VALUE, _dumps_error)
         if references or type(_load(payload, ())) is not type(error):
             payload = None
     except Exception:  # many an exception cannot be made of its args alone

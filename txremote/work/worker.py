@@ -400,7 +400,8 @@ class Worker:
             self._timer = self._timed = None
         if first is not None and first.timeout is not None:
             self._timed = first
-            self._timer = self._reactor.callLater(first.timeout, self._time_is_up, first)
+            seconds = max(0.0, first.timeout)
+            self._timer = self._reactor.callLater(seconds, self._time_is_up, first)
 
     def _time_is_up(self, job: Job) -> None:
         self._timer = self._timed = None
