@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from twisted.application.service import MultiService
@@ -40,8 +39,6 @@ _log = Logger("txremote")
 
 #: Seconds that clients have to hear of the end when nobody wants to wait for them.
 LAST_WORDS: Final = 1.0
-
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Refused(SystemExit, Exception):
@@ -218,6 +215,10 @@ class Hosting(MultiService):
         self._consoles = [ListeningConsole(each) for each in resolved.consoles]
         self._no_patience: Deferred[None] = Deferred()
         self._last_words: Any = None
+        self._stopping: Deferred[None] | None = None
+        self._trigger: Any = None
+        self._handlers: dict[int, Any] = {}  # of signals, before ours
+        self._told_to_stop = False
         for each in (*self._pools, *self._consoles, *self._servers):
             each.setServiceParent(self)
 
@@ -225,10 +226,17 @@ class Hosting(MultiService):
         """
         Start the pools, then the rest.
         """
+        # before the pools do so, which stop with the reactor as well
+        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         set_verbose(self._verbose)
         if self._pools:
             set_default_pool(self._pools[0])
         super().startService()  # type: ignore[no-untyped-call]
+        self._reactor.callWhenRunning(self._listen_to_signals)
+
+    def _shut_down(self) -> Deferred[None]:
+        self._trigger = None  # it cannot be taken back any more
+        return self.stopService()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -238,19 +246,53 @@ class Hosting(MultiService):
             A Deferred that fires when nothing is left: after ``drain``, if need be,
             the seconds a client gets to read what was sent, and the grace of a pool.
         """
-        TwistedService.stopService(self)  # not yet the parts
-        return Deferred.fromCoroutine(self._stop())
+        if self._stopping is None:
+            TwistedService.stopService(self)  # not yet the parts
+            self._stopping = Deferred.fromCoroutine(self._stop())
+            self._stopping.addErrback(
+                lambda failure: _log.failure("txremote did not stop well", failure)
+            )
+        mine: Deferred[None] = Deferred()
+        self._stopping.addCallback(lambda _none: mine.callback(None))
+        return mine
 
     async def _stop(self) -> None:
-        with _on_signal(self._reactor, self._hurry):
-            ending = _stop_all([*self._servers, *self._consoles])
-            await DeferredList([ending, self._no_patience], fireOnOneCallback=True)
-            if self._last_words is not None and self._last_words.active():
-                self._last_words.cancel()
-            await _stop_all(self._pools)
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
+        unused: Deferred[None] = Deferred()
+        running_pools.keep_for(unused)
+        ending = _stop_all([*self._servers, *self._consoles])
+        await DeferredList([ending, self._no_patience], fireOnOneCallback=True)
+        if self._last_words is not None and self._last_words.active():
+            self._last_words.cancel()
+        unused.callback(None)
+        await _stop_all(self._pools)
         if running_pools.default in self._pools:
             set_default_pool(None)
         set_verbose(True)  # as it was
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _listen_to_signals(self) -> None:
+        """
+        Hear of the signals that stop the reactor; the first is the reactor's own affair.
+        """
+        if self._stopping is not None or threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            handler = signal.getsignal(number)
+            if callable(handler):  # else the reactor does not handle it
+                self._handlers[number] = handler
+                signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: Any) -> None:
+        again = self._told_to_stop or self._stopping is not None
+        self._told_to_stop = True
+        if again:
+            self._reactor.callFromThread(self._hurry)
+        else:
+            self._handlers[number](number, frame)
 
     def _hurry(self) -> None:
         if self._last_words is None:
@@ -293,24 +335,3 @@ def _stop_all(services: list[Any]) -> Deferred[Any]:
     return DeferredList(
         [maybeDeferred(each.stopService).addErrback(failed, each) for each in services]
     )
-
-
-@contextmanager
-def _on_signal(reactor: Any, function: Callable[[], object]) -> Iterator[None]:
-    """
-    Have a signal that would stop the reactor call a function in it instead.
-
-    The reactor is stopping, and cannot be told to once more. Only where it handles
-    signals at all.
-    """
-    known: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        known = {each: signal.getsignal(each) for each in _SIGNALS}
-        known = {each: handler for each, handler in known.items() if callable(handler)}
-    for each in known:
-        signal.signal(each, lambda *_args: reactor.callFromThread(function))
-    try:
-        yield
-    finally:
-        for each, handler in known.items():
-            signal.signal(each, handler)

@@ -75,6 +75,41 @@ def test_each_message_has_its_time_to_itself() -> None:
     assert not peer.transport.aborted
 
 
+def test_a_message_whose_rest_is_not_read_on_purpose_has_time() -> None:
+    """A slow reader's next request waits in the kernel, and that is no fault of his."""
+    peer = RawPeer(Calm(), frame_timeout=20, pause_unsent=1000)
+    peer.root()
+    reading: list[str] = []
+    transport: Any = peer.transport
+    transport.pauseProducing = lambda: reading.append("paused")
+    transport.resumeProducing = lambda: reading.append("resumed")
+    outbox = peer.connection._outbox
+    outbox.pauseProducing()  # the transport is full
+    data = frame(request_payload(7, HANDLE_PING, b"x" * 2000))
+    peer.connection.dataReceived(data + data[:100])
+    assert reading == ["paused"]
+    for _ in range(10):
+        peer.clock.advance(10)
+    assert not peer.transport.aborted
+    outbox.resumeProducing()
+    assert reading == ["paused", "resumed"]
+    peer.clock.advance(9)  # since it was last seen to wait
+    assert not peer.transport.aborted
+    peer.clock.advance(20)
+    assert peer.transport.aborted
+
+
+def test_a_peer_to_which_much_is_on_its_way_is_not_asked_for_a_sign_of_life() -> None:
+    """A question behind a long message would come too late on a slow line."""
+    pair = pair_of(keepalive=10, keepalive_timeout=5)
+    pair.server._outbox.pauseProducing()
+    silent(pair, 60)
+    assert not pair.server.closed
+    pair.server._outbox.resumeProducing()
+    silent(pair, 26)
+    assert "no sign of life" in pair.server.why_ended
+
+
 def test_a_silent_txremote_peer_is_asked_for_a_sign_of_life() -> None:
     """It answers, and the connection stays, for as long as one likes."""
     pair = pair_of(keepalive=10, keepalive_timeout=5)

@@ -676,6 +676,13 @@ class Connection(Protocol):
         return self._outbox.pressing and not self._calls
 
     @property
+    def sending(self) -> bool:
+        """
+        Whether much is on its way to the peer.
+        """
+        return self._outbox.full
+
+    @property
     def busy(self) -> bool:
         """
         Whether calls are unanswered, in either direction.

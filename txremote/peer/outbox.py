@@ -76,7 +76,6 @@ class Outbox:
     __slots__ = (
         "_corked",
         "_frames",
-        "_full",
         "_gathered",
         "_held",
         "_max_unsent",
@@ -87,6 +86,7 @@ class Outbox:
         "_unsent",
         "compress",
         "dialect",
+        "full",
         "now",
         "pressing",
         "separate",
@@ -114,7 +114,7 @@ class Outbox:
         self._frames: list[bytes] = []
         self._gathered = 0
         self._corked = False
-        self._full = False
+        self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
 
     # -- the transport's side
@@ -153,15 +153,15 @@ class Outbox:
 
         A TCP transport says so again at each write while it is full.
         """
-        if not self._full:
-            self._full = True
+        if not self.full:
+            self.full = True
             self._unsent = 0
 
     def resumeProducing(self) -> None:
         """
         Stop to count: the transport has written everything.
         """
-        self._full = False
+        self.full = False
         if self.pressing:
             self.pressing = False
             assert self._pressed is not None
@@ -236,7 +236,7 @@ class Outbox:
             self._frames = []
             self._gathered = 0
             data = frames[0] if len(frames) == 1 else b"".join(frames)
-            if self.now is not None and not self._full:
+            if self.now is not None and not self.full:
                 self.now(data)
             else:
                 self._transport.write(data)
@@ -250,7 +250,7 @@ class Outbox:
             return
         if self.compress:
             frame = compress_frame(frame)
-        if self._full:
+        if self.full:
             self._unsent += len(frame)
             if self._unsent > self._max_unsent:
                 self._overflowed(

@@ -52,6 +52,12 @@ class Watched(Protocol):
         Whether nothing is read from the peer, since it does not read itself.
         """
 
+    @property
+    def sending(self) -> bool:
+        """
+        Whether much is on its way to the peer.
+        """
+
     def ping(self, data: Any = None, timeout: float = 3) -> Any:
         """
         Ask the peer for a sign of life.
@@ -203,6 +209,9 @@ class Vigil:
             self._used = now
         if self._frame_since is not None and connection.paused:
             self._frame_since = now  # the rest of the message may have long come
+        if connection.sending:
+            # a ping would stand behind it, and TCP itself sees whether it is taken
+            self._heard = now
         if _over(self._frame_since, config.frame_timeout, now):
             connection.give_up(
                 "a message, or TLS's handshake, was not complete within "

@@ -1,5 +1,5 @@
 """
-A worker process of a process pool: ``python -m txremote.work.child``.
+A worker process of a process pool; `txremote.work.worker` starts it.
 
 It is a txremote peer over two pipes that it inherits, and offers one object, the
 `Desk`, where its parent leaves jobs. Jobs run one after the other in the main
@@ -8,7 +8,8 @@ it may call its parent's objects, and what arrives meanwhile is kept.
 
 How it ends: when its parent closes the pipe, and is gone, however that came
 about; and by TERM, which raises `Terminated` in the job, so that its ``finally``
-runs. It is the leader of a process group, so what its jobs start ends with it.
+runs. It is the leader of a process group, so what its jobs start ends with it; but
+when its parent is killed outright the kernel ends the child alone, at once.
 """
 
 from __future__ import annotations
@@ -108,13 +109,12 @@ class Desk(Service):
         self._lock = threading.Lock()
         self._wanted: tuple[int, Callable[[], None]] | None = None
 
-    def prepare(self, path: tuple[str, ...], python_path: str | None, level: int, part: int) -> int:
+    def prepare(self, path: tuple[str, ...], level: int, part: int) -> int:
         """
         Make this process like its parent.
 
         Args:
             path: The parent's `sys.path`.
-            python_path: Its ``PYTHONPATH``.
             level: What of `logging` it wants to hear.
             part: The size of the parts of a large result, in bytes.
 
@@ -122,10 +122,6 @@ class Desk(Service):
             The number of this process.
         """
         sys.path[:] = path
-        if python_path is None:
-            os.environ.pop("PYTHONPATH", None)
-        else:
-            os.environ["PYTHONPATH"] = python_path
         send_logs(WRITER.send, level)
         self.part_size = part
         return os.getpid()
@@ -357,7 +353,3 @@ def main() -> int:
     except Terminated:
         return 128 + signal.SIGTERM
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,6 +8,7 @@ new one, which is kept until the reactor shuts down. For the reactor's thread.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -62,7 +63,8 @@ def _keep(reactor: Any, description: str) -> Any:
     pool = _make(reactor, description)
     key = reactor, description
     running_pools.made[key] = pool
-    trigger = reactor.addSystemEventTrigger("before", "shutdown", pool.stop)
+    stop = partial(running_pools.after_use, pool.stop)
+    trigger = reactor.addSystemEventTrigger("before", "shutdown", stop)
 
     def failed(failure: Failure) -> None:
         if pool.running:  # and was not stopped while it started

@@ -47,6 +47,7 @@ from txremote.work.cluster_link import ClusterLink
 from txremote.work.cluster_remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
 from txremote.work.pickling import dump_job, load_error, load_result, with_remote_traceback
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
+from txremote.work.running import running_pools
 from txremote.work.spec import Description
 
 #: Seconds in which the scheduler has to answer when the pool starts.
@@ -157,7 +158,7 @@ class DaskPool(PoolService):
 
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it cannot be taken back any more
-        return self.stop()
+        return running_pools.after_use(self.stop)
 
     def link_up(self) -> None:
         """

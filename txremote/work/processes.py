@@ -34,6 +34,7 @@ from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped, Wor
 from txremote.interfaces import IPool
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
+from txremote.work.running import running_pools
 from txremote.work.worker import Job, Limits, Worker
 
 _log = Logger("txremote")
@@ -158,7 +159,7 @@ class ProcessPool(PoolService):
 
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it cannot be taken back any more
-        return self.stop()
+        return running_pools.after_use(self.stop)
 
     def _tell_if_warm(self) -> None:
         ready = sum(worker.ready for worker in self._workers)
@@ -278,14 +279,17 @@ class ProcessPool(PoolService):
         Half of them, so that they are not all sent to and fro; and who had them
         is given no more until it has ended one, for it may be busy for long.
         """
-        busiest = max(self._workers, key=_load)
-        if len(busiest.jobs) > 1:
-            back = busiest.take_back()
-            kept = len(back) // 2
-            busiest.give_again(back[:kept])
-            self._put_back(back[kept:])
-            self._hungry.discard(busiest)
-            self._dispatch()
+        for busy in sorted(self._workers, key=_load, reverse=True):
+            if len(busy.jobs) < 2:
+                return
+            back = busy.take_back()
+            if back:  # else all that it holds have begun, and their outcomes are on the way
+                kept = len(back) // 2
+                busy.give_again(back[:kept])
+                self._put_back(back[kept:])
+                self._hungry.discard(busy)
+                self._dispatch()
+                return
 
     def _put_back(self, jobs: list[Job]) -> None:
         for job in reversed(jobs):

@@ -9,8 +9,10 @@ when it stops. For the reactor's thread.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 
 class RunningPools:
@@ -27,6 +29,8 @@ class RunningPools:
         self.default: Any = None
         self.made: dict[tuple[Hashable, str], Any] = {}
         self._pools: list[Any] = []
+        self._users = 0
+        self._waiting: list[Deferred[None]] = []
 
     def add(self, pool: Any) -> None:
         """
@@ -40,6 +44,38 @@ class RunningPools:
         """
         if pool in self._pools:
             self._pools.remove(pool)
+
+    def keep_for(self, user: Deferred[Any]) -> None:
+        """
+        Have pools that end with the reactor wait for somebody who still uses them.
+
+        Args:
+            user: Fires when they are not needed any more.
+        """
+        self._users += 1
+
+        def done(result: Any) -> Any:
+            self._users -= 1
+            if not self._users:
+                waiting, self._waiting = self._waiting, []
+                for each in waiting:
+                    each.callback(None)
+            return result
+
+        user.addBoth(done)
+
+    def after_use(self, stop: Callable[[], Deferred[None]]) -> Deferred[None]:
+        """
+        Stop a pool because the reactor stops: now, or when nobody uses pools.
+
+        Args:
+            stop: Stops it.
+        """
+        if not self._users:
+            return stop()
+        unused: Deferred[None] = Deferred()
+        self._waiting.append(unused)
+        return unused.addCallback(lambda _none: stop())
 
     def described(self, description: str) -> Any:
         """

@@ -46,6 +46,9 @@ from txremote.work.tickets import TicketPipe
 _log = Logger("txremote.job")
 
 
+#: The environment variable that tells a child its parent's `sys.path`.
+PATH_VARIABLE = "TXREMOTE_PATH"
+
 _PIPE_SIZE = 256 * 1024  # bytes
 
 
@@ -244,8 +247,8 @@ class Worker:
             self._reactor.spawnProcess(
                 _Output(self),
                 sys.executable,
-                [sys.executable, "-P", "-m", "txremote.work.child", str(os.getpid())],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_path())},
+                [sys.executable, "-P", "-c", _START, str(os.getpid())],
+                env={**os.environ, PATH_VARIABLE: os.pathsep.join(_path())},
                 childFDs={
                     0: quiet,
                     1: "r",
@@ -266,7 +269,6 @@ class Worker:
         await self._connection.introduce()
         await self._connection.root.prepare(
             _path(),
-            os.environ.get("PYTHONPATH"),
             logging.getLogger().getEffectiveLevel(),
             self._limits.part,
         )
@@ -495,6 +497,14 @@ def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
     reads.callback(os.close, reading)
     writes.callback(os.close, writing)
     return reading, writing
+
+
+# What the child runs. Where its parent finds modules comes last until all that it
+# needs itself is there: a file in the working directory may be called random.py.
+_START = (
+    f"import os, sys; sys.path += os.environ.pop({PATH_VARIABLE!r}).split(os.pathsep); "
+    "from txremote.work.child import main; sys.exit(main())"
+)
 
 
 def _path() -> tuple[str, ...]:

@@ -1,0 +1,45 @@
+"""
+Many short commands at once as background tasks: how much work it is to be one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.peers import PEERS
+from benchmarks.rows.base import Bar
+from benchmarks.rows.pools import ThreadsPool
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Child, Stage
+    from benchmarks.peers import Peer
+
+_OUR_TASKS = "benchmarks.peers.txr_tasks"
+
+
+class ThreadTasks(ThreadsPool):
+    """
+    ``thread_tasks(count, size)``: give the command line ``increment N`` size times
+    at once, wait until all tasks have ended and look at their results, and do that
+    count times.
+
+    A task is a line that plac's parser reads, a state that is told of, output that
+    is kept, a number by which it is found; the floor, a thread for each, is nothing
+    of that. plac's tasks are the same to their user.
+    """
+
+    name = "thread tasks"
+    work = "500 tasks of one line at once, a thread each"
+    method = "thread_tasks"
+    size = 500
+    contestants = ("plain", "plac", "txremote")
+    # Who comes from plac shall not lose by it, and both have the same parser.
+    first = (Bar(1.0, "plac", "plac"),)
+    goal = (Bar(2.0, "plac", "plac"),)
+
+    def begin(self, stage: Stage, peer: Peer) -> tuple[Child, str]:
+        """
+        Start a contestant; the floor is in the same process as txremote.
+        """
+        _pool, method = super().begin(stage, peer)
+        return _pool, method

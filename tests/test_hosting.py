@@ -1,0 +1,312 @@
+"""
+Stopping, as an administrator does it: real twistd processes, real signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+import pytest
+import pytest_twisted
+import rpyc
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+from tests.depot import LATER
+from tests.processes import PATIENCE, ROOT, Program, Twistd, script
+from txremote import ConnectionLost, ServerStopping, connect
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
+
+
+@pytest.fixture
+def depot() -> Any:
+    """
+    Return what starts a twistd with the depot; it is gone after the test.
+    """
+    started = []
+
+    def start(*words: str, service: str = "tests.depot.Depot") -> Twistd:
+        started.append(Twistd(service, *words))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+async def told(conn: Any) -> None:
+    """
+    Wait until the server has said that it stops.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not conn.peer_stopping:
+        assert time.monotonic() < deadline
+        await deferLater(reactor, 0.005)
+
+
+def ended_well(server: Program) -> None:
+    """
+    Check that a server has ended by SIGTERM, with everything stopped before.
+    """
+    status = server.finish()
+    assert status in (0, -signal.SIGTERM), server.output
+    assert "Server Shut Down." in server.output
+    for word in ("Traceback", "Unhandled", "#warn", "#error", "#critical"):
+        assert word not in server.output, server.output
+
+
+async def failure_of(call: Deferred[Any]) -> BaseException:
+    """
+    Return what a call fails with.
+    """
+    try:
+        result = await call
+    except Exception as error:
+        return error
+    raise AssertionError(f"it gave {result!r}")
+
+
+@pytest_twisted.ensureDeferred
+async def test_calls_in_flight_are_answered_when_the_server_is_told_to_stop(depot: Any) -> None:
+    """
+    All of a hundred, on ten connections; a new one is refused with a sentence, a new
+    client as well, and then the connections end in order.
+    """
+    server = depot("--drain", "20")
+    conns = await gatherResults([connect(server.endpoint) for _ in range(10)])
+    calls = [conn.root.outlast(number) for number in range(10) for conn in conns]
+    await gatherResults([conn.ping() for conn in conns])
+    server.signal(signal.SIGTERM)
+    await told(conns[0])
+    assert str(await failure_of(conns[0].root.add(1, 2))).startswith("the server is stopping")
+    assert isinstance(await failure_of(conns[1].root.add(1, 2)), ServerStopping)
+    with pytest.raises(Exception, match=r"refused|stopping"):
+        await connect(server.endpoint, timeout=5)
+    assert await gatherResults(calls) == [n for n in range(10) for _conn in conns]
+    for conn in conns:
+        await conn.when_disconnected()
+        assert "peer closed" in conn.why_ended
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
+async def test_stock_and_blocking_calls_in_flight_are_answered_too(depot: Any) -> None:
+    """
+    A call of a stock RPyC client that sleeps in a worker thread of the server.
+    """
+    server = depot(service="tests.depot.Stock")
+
+    def call() -> tuple[str, str]:
+        conn = rpyc.connect("127.0.0.1", server.port)
+        answer = rpyc.async_(conn.root.sleep)(LATER)
+        server.wait_for("asleep")
+        server.signal(signal.SIGTERM)
+        server.wait_for("Received SIGTERM")
+        try:
+            conn.root.sleep(0)
+        except Exception as error:
+            refused = str(error)
+        answer.wait()
+        return answer.value, refused
+
+    value, refused = await deferToThread(call)
+    assert value == "awake"
+    assert "the server is stopping" in refused
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_that_never_ends_is_cancelled_when_the_time_is_over(depot: Any) -> None:
+    """
+    After --drain seconds and not before; its caller gets ConnectionLost.
+    """
+    server = depot("--drain", "0.4")
+    conn = await connect(server.endpoint)
+    call = conn.root.never()
+    await conn.ping()
+    began = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert isinstance(await failure_of(call), ConnectionLost)
+    assert 0.4 <= time.monotonic() - began < 5
+    ended_well(server)
+    assert "cancelled" in server.output
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_time_to_end_in_may_be_given(depot: Any) -> None:
+    """
+    With --drain 0 calls are cancelled at once.
+    """
+    server = depot("--drain", "0")
+    conn = await connect(server.endpoint)
+    call = conn.root.outlast(1)
+    await conn.ping()
+    server.signal(signal.SIGTERM)
+    assert isinstance(await failure_of(call), ConnectionLost)
+    ended_well(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest_twisted.ensureDeferred
+async def test_who_asks_twice_does_not_wait(depot: Any, number: int) -> None:
+    """
+    A second SIGTERM, or Ctrl-C, closes at once what would have had an hour.
+    """
+    server = depot("--drain", "3600")
+    conn = await connect(server.endpoint)
+    call = conn.root.never()
+    await conn.ping()
+    server.signal(signal.SIGTERM)
+    await told(conn)
+    server.signal(number)
+    assert isinstance(await failure_of(call), ConnectionLost)
+    server.wait_for("told again to stop")
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_asks_twice_does_not_wait_for_a_client_that_reads_nothing(depot: Any) -> None:
+    """
+    It has a second to.
+    """
+    server = depot("--drain", "3600")
+    conn = await connect(server.endpoint)
+    call = conn.root.never()
+    await conn.ping()
+    conn.transport.pauseProducing()  # a client that is stuck: it neither reads nor closes
+    server.signal(signal.SIGTERM)
+    server.wait_for("Received SIGTERM")
+    server.signal(signal.SIGTERM)
+    began = time.monotonic()
+    await deferToThread(ended_well, server)
+    assert time.monotonic() - began < 5
+    conn.transport.resumeProducing()
+    assert isinstance(await failure_of(call), ConnectionLost)
+
+
+@pytest.mark.parametrize("name", ["stop", "stop_and_wait", "stop_from_thread"])
+@pytest_twisted.ensureDeferred
+async def test_a_call_may_stop_the_server(depot: Any, name: str) -> None:
+    """
+    And is answered: a plain method, a coroutine that goes on for a while, a thread.
+    """
+    server = depot()
+    conn = await connect(server.endpoint)
+    assert (await conn.root.callRemote(name)).startswith("stop")
+    await conn.when_disconnected()
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
+async def test_pools_are_there_for_the_calls_that_use_them(depot: Any) -> None:
+    """
+    A call whose work is in another process is answered; no process is left.
+    """
+    server = depot("--pool", "processes:2", "--drain", "20")
+    conn = await connect(server.endpoint)
+    workers = await gatherResults([conn.root.work(0.1) for _ in range(2)])
+    calls = [conn.root.work(1.0) for _ in range(2)]
+    await conn.ping()
+    server.signal(signal.SIGTERM)
+    assert set(await gatherResults(calls)) == set(workers)
+    ended_well(server)
+    assert not any(psutil.pid_exists(pid) for pid in workers)
+
+
+def test_tasks_of_a_console_end_with_the_server(tmp_path: Any) -> None:
+    """
+    Their finally runs, the socket is gone; nobody has to be connected.
+    """
+    path = tmp_path / "console.sock"
+    words = ["--console", f"unix:{path}", "--container", "tests.depot.Importer"]
+    words = [script("twistd"), "--pidfile=", "-n", "txremote", *words, "--drain", "20"]
+    with Program(*words) as server, socket.socket(socket.AF_UNIX) as client:
+        server.wait_for("txremote console on")
+        client.connect(str(path))
+        client.sendall(b"forever\n.list\n")
+        while b"RUNNING" not in client.recv(4096):
+            pass
+        server.signal(signal.SIGTERM)
+        ended_well(server)
+    assert "the task has ended" in server.output
+    assert not path.exists()
+
+
+@pytest_twisted.ensureDeferred
+async def test_clients_are_told_at_once_when_the_server_is_killed(depot: Any) -> None:
+    """
+    By the connection's end: ConnectionLost for each call, within a second.
+    """
+    server = depot()
+    conns = await gatherResults([connect(server.endpoint) for _ in range(10)])
+    calls = [conn.root.never() for conn in conns for _ in range(10)]
+    await gatherResults([conn.ping() for conn in conns])
+    began = time.monotonic()
+    server.signal(signal.SIGKILL)
+    results = await DeferredList(calls, consumeErrors=True)
+    assert time.monotonic() - began < 1
+    assert {result.type for _success, result in results} == {ConnectionLost}
+    for conn in conns:
+        with pytest.raises(EOFError):
+            await conn.root.add(1, 2)
+
+
+def test_a_port_that_systemd_hands_over_is_served() -> None:
+    """
+    A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it.
+    """
+    as_systemd = (
+        "import os, sys\n"
+        "os.dup2(int(sys.argv[1]), 3, inheritable=True)\n"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='a')\n"
+        "os.execv(sys.argv[2], sys.argv[2:])\n"
+    )
+    words = [script("twistd"), "--pidfile=", "-n", "txremote", "--service", "tests.depot.Depot"]
+    words += ["--listen", "systemd:domain=INET:index=0"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = subprocess.Popen(
+            [sys.executable, "-c", as_systemd, str(listener.fileno()), *words],
+            pass_fds=[listener.fileno()],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            # connected before it runs: systemd's socket queues clients meanwhile
+            conn = rpyc.connect(*listener.getsockname())
+            assert conn.root.add(2, 3) == 5
+            conn.close()
+            process.terminate()
+            output, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+    assert "Server Shut Down." in output
+    assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_without_systemd_its_endpoint_is_refused_with_a_sentence() -> None:
+    """
+    It says what is missing.
+    """
+    words = ["-n", "txremote", "--service", "tests.depot.Depot"]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LISTEN_")}
+    with Program(
+        script("twistd"), "--pidfile=", *words, "--listen", "systemd:domain=INET:index=0", env=env
+    ) as server:
+        assert server.finish() == 1
+    assert server.output == (
+        "txremote: --listen systemd:domain=INET:index=0: systemd has not handed over that "
+        "socket: start this by its .service, with a .socket beside it\n"
+    )
