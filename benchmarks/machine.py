@@ -66,4 +66,5 @@ def describe() -> dict[str, str]:
         "Pebble": version("Pebble"),
         "loky": version("loky"),
         "distributed": version("distributed"),
+        "plac": version("plac"),
     }

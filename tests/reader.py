@@ -257,12 +257,17 @@ class Reader:
         self._programs.close()
         self._ports = {}
         self._write_files()
-        if "--container" in words and "--console" not in words:
-            words = [*words, "--console", "tcp:2199:interface=127.0.0.1"]
-        if "--listen" not in words:
-            port = "18812" if "--classic" in words else "18861"
-            words = [*words, "--listen", f"tcp:{port}:interface=127.0.0.1"]
-        documented = PORT.findall(" ".join(words))
+        if "--config" in words:
+            name = words[words.index("--config") + 1]
+            documented = PORT.findall(self._files[name])
+            (self._folder / name).write_text(PORT.sub("0", self._files[name]))
+        else:
+            if "--container" in words and "--console" not in words:
+                words = [*words, "--console", "tcp:2199:interface=127.0.0.1"]
+            if "--listen" not in words:
+                port = "18812" if "--classic" in words else "18861"
+                words = [*words, "--listen", f"tcp:{port}:interface=127.0.0.1"]
+            documented = PORT.findall(" ".join(words))
         zeroed = [PORT.sub("0", word) for word in words[1:]]
         server = Program(script("twistd"), "--pidfile=", *zeroed, cwd=self._folder)
         self._programs.enter_context(server)

@@ -105,6 +105,16 @@ class TestFollowed:
         assert reader.ran > 40
 
     @pytest_twisted.ensureDeferred
+    async def test_operating(self, tmp_path, monkeypatch):
+        """
+        The page for operators, from top to bottom.
+        """
+        monkeypatch.chdir(tmp_path)  # lines of code name its files, too
+        reader = Reader(DOCS / "operating.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 20
+
+    @pytest_twisted.ensureDeferred
     async def test_howto(self, tmp_path):
         """
         All recipes, one after the other.

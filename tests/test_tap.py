@@ -5,20 +5,31 @@ exit status.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
 import os
+import re
 import signal
 import socket
+import ssl
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 import pytest_twisted
+import rpyc
 from twisted.application.service import IService
 from twisted.internet.defer import gatherResults
 from zope.interface.verify import verifyObject
 
-from tests.interop.support import TWISTD, Hosted, Program
-from txremote import ConnectionLost, RemoteProtocolError, connect, tap
+from tests.interop.support import DEADLINE, ROOT, TWISTD, Hosted, Program
+from tests.net.certificates import DAY, Authority
+from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect, tap
+from txremote.plan import LIMITS, SECONDS_OR_NEVER
+
+LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 DESK = """\
 import os
@@ -66,8 +77,8 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
         ["int is no service"],
     ),
     "a module that is not there": (
-        ["--service", "dask.Desk"],
-        ["no module 'dask'", "working directory", "package.module.Class"],
+        ["--service", "desks.Desk"],
+        ["no module 'desks'", "working directory", "package.module.Class"],
     ),
     "a module without a class": (
         ["--service", "desk"],
@@ -120,6 +131,78 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "a --max-frame beyond 32 bits": (
         ["--service", "desk.Desk", "--max-frame", "99999999999"],
         ["--max-frame", "4294967295"],
+    ),
+    "a --drain that is no time": (
+        ["--service", "desk.Desk", "--drain", "soon"],
+        ["--drain takes a number of seconds, not 'soon'"],
+    ),
+    "an --idle-timeout before it begins": (
+        ["--service", "desk.Desk", "--idle-timeout", "-1"],
+        ["--idle-timeout takes a number of seconds, 0 for no limit, not '-1'"],
+    ),
+    "a --keepalive-timeout of nothing": (
+        ["--service", "desk.Desk", "--keepalive-timeout", "0"],
+        ["--keepalive-timeout takes a number of seconds, not '0': ", "positive"],
+    ),
+    "no connections": (
+        ["--service", "desk.Desk", "--max-connections", "0"],
+        ["--max-connections takes a whole number, not '0': ", "positive"],
+    ),
+    "--config and something else": (
+        ["--config", "site.toml", "--drain", "3", "--classic"],
+        ["--config says all there is to say", "--classic, --drain into the file"],
+    ),
+    "a file that is not there": (
+        ["--config", "nosuch.toml"],
+        ["cannot read nosuch.toml: No such file"],
+    ),
+    "a key without its certificate": (
+        ["--service", "desk.Desk", "--tls-key", "key.pem"],
+        ["--tls-key is of use with --tls-cert FILE only"],
+    ),
+    "an authority without a certificate": (
+        ["--service", "desk.Desk", "--tls-ca", "ca.pem"],
+        ["--tls-ca is of use with --tls-cert FILE only"],
+    ),
+    "a certificate that is not there": (
+        ["--service", "desk.Desk", "--tls-cert", "/nosuch/cert.pem"],
+        ["--tls-cert /nosuch/cert.pem: No such file"],
+    ),
+    "a certificate that is none": (
+        ["--service", "desk.Desk", "--tls-cert", "desk.py"],
+        ["--tls-cert: ", "desk.py holds no certificate"],
+    ),
+    "classic mode for everybody": (
+        ["--classic", "--listen", "tcp:0"],
+        ["--listen: a classic service gives whoever connects this whole account", "loopback"],
+    ),
+    "a way to log in that is none": (
+        ["--service", "desk.Desk", "--auth", "fil:users"],
+        ["--auth fil: ", "did you mean 'file'?"],
+    ),
+    "a way to log in like no other": (
+        ["--service", "desk.Desk", "--auth", "xyzzy"],
+        ["--auth xyzzy: ", "there is file, memory"],
+    ),
+    "a way to log in without a name": (
+        ["--service", "desk.Desk", "--auth", "anonymous"],
+        ["--auth anonymous: it takes no name and password"],
+    ),
+    "a file of passwords that is not there": (
+        ["--service", "desk.Desk", "--auth", "file:/nosuch/users"],
+        ["--auth file: there is no file /nosuch/users"],
+    ),
+    "no file of passwords": (
+        ["--service", "desk.Desk", "--auth", "file:"],
+        ["--auth file: 'file' requires a filename"],
+    ),
+    "a name without a password": (
+        ["--service", "desk.Desk", "--auth", "memory:ann:secret:bob"],
+        ["--auth memory: argstring must be"],
+    ),
+    "a pool that is none": (
+        ["--service", "desk.Desk", "--pool", "stars:5"],
+        ["--pool stars:5: 'stars'", "no kind of pool"],
     ),
 }
 
@@ -213,6 +296,7 @@ def test_what_is_typed_wrong_is_a_sentence(name, workplace, taken, monkeypatch):
     assert "\n" not in sentence
     for words in WRONG[name][1]:
         assert words in sentence
+    assert "secret" not in sentence
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +389,7 @@ async def test_a_class_is_made_anew_for_each_client(workplace):
 
 
 @pytest_twisted.ensureDeferred
-async def test_sigterm_does_not_wait_for_calls_that_never_end(workplace):
+async def test_sigterm_does_not_wait_for_ever_for_calls_that_never_end(workplace):
     """
     Their callers get ConnectionLost, and the server ends.
     """
@@ -317,7 +401,7 @@ async def test_sigterm_does_not_wait_for_calls_that_never_end(workplace):
         "        print('waiting', flush=True)\n"
         "        return Deferred(lambda _: print('cancelled', flush=True))\n"
     )
-    server = Hosted("slow.Slow", cwd=workplace)
+    server = Hosted("slow.Slow", options=["--drain", "0.2"], cwd=workplace)
     try:
         conn = await connect(f"tcp:127.0.0.1:{server.port}")
         call = conn.root.wait()
@@ -371,13 +455,437 @@ def test_without_listen_it_is_loopback_alone():
     """
     whole = tap.makeService(_options("--service", "tests.net.serving.Desk"))
     [one] = list(whole)
-    assert one._description == tap.DEFAULT_ENDPOINT == "tcp:18861:interface=127.0.0.1"
+    assert one.description == "tcp:18861:interface=127.0.0.1"
 
 
-@pytest.mark.parametrize("name", ["tests.net.serving.Desk", "txremote.demo.DemoService"])
-def test_a_dotted_name_is_imported(name):
+def _plan(*words: str):
+    return tap.plan_of(_options(*words))
+
+
+def test_every_limit_is_an_option():
     """
-    What stands behind it is returned as it is.
+    Each switch of a connection that is a number can be set, and has its default in the help.
     """
-    found = tap.find_service(name)
-    assert found.__module__ + "." + found.__qualname__ == name
+    numbers = {
+        field.name
+        for field in dataclasses.fields(ConnectionConfig)
+        if type(field.default) in (int, float) or field.name.endswith(("timeout", "keepalive"))
+    }
+    assert {limit.field for limit in LIMITS} == numbers
+    help_text = " ".join(tap.Options().getUsage(width=10_000).split())
+    for limit in LIMITS:
+        assert f"--{limit.name}=" in help_text
+        assert f"default: {limit.shown_default}]" in help_text
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def test_a_limit_that_is_typed_is_the_server_s(limit):
+    """
+    As the switch of its connections; 0 is no limit where there may be none.
+    """
+    whole = tap.makeService(_options("--service", "tests.net.serving.Desk", f"--{limit.name}=77"))
+    [server] = list(whole)
+    assert getattr(server._factory._config, limit.field) == 77
+    if limit.kind == SECONDS_OR_NEVER:
+        [planned] = _plan("--service", "x.y", f"--{limit.name}=0").servers
+        assert planned.limits == {limit.field: None}
+
+
+def test_what_is_typed_is_a_plan():
+    """
+    One server, one console, and what holds for the process.
+    """
+    plan = _plan(
+        *("--service", "a.B", "--listen", "tcp:1", "-l", "tcp:2", "--threaded"),
+        *("--auth", "file:x", "--auth", "unix", "--tls-cert", "c", "--tls-key", "k"),
+        *("--tls-ca", "a", "--pool", "threads:1", "--drain", "2.5", "--verbose"),
+        *("--console", "unix:s", "--container", "d.E", "--max-line", "100"),
+    )
+    [server] = plan.servers
+    assert (server.service, server.listen, server.threaded) == ("a.B", ("tcp:1", "tcp:2"), True)
+    assert server.auth == ("file:x", "unix")
+    assert "file:x" not in repr(plan)
+    assert (server.tls_cert, server.tls_key, server.tls_ca) == ("c", "k", "a")
+    assert (plan.pool, plan.drain, plan.verbose) == (("threads:1",), 2.5, True)
+    [console] = plan.consoles
+    assert (console.listen, console.container) == (("unix:s",), ("d.E",))
+    assert (console.tls_ca, console.max_line) == ("a", 100)
+
+
+@pytest.mark.parametrize(
+    ("words", "tasks"),
+    [([], []), (["-l", "tcp:0"], ["console"]), (["--service", "a.B"], [None])],
+)
+def test_a_console_s_tasks_are_served_where_it_says_listen(words, tasks):
+    """
+    A container alone is a console, with --listen its tasks are served as well, with
+    --service that is.
+    """
+    plan = _plan("--container", "d.E", *words)
+    assert [server.tasks for server in plan.servers] == tasks
+    assert len(plan.consoles) == 1
+
+
+def test_the_ways_to_log_in_are_listed(capsys):
+    """
+    ``--help-auth``, as other servers of Twisted's have it, without those that clients
+    cannot use.
+    """
+    options = tap.Options()
+    options.authOutput = sys.stdout
+    with pytest.raises(SystemExit) as ended:
+        options.parseOptions(["--help-auth"])
+    assert not ended.value.code
+    listed = capsys.readouterr().out
+    assert "memory" in listed
+    assert "file" in listed
+    assert "anonymous" not in listed
+
+
+# -- with TLS, with logins, from a file: real servers, stock clients
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """
+    Who signs the certificates.
+    """
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def _port(program, place="txremote serves on"):
+    [found] = program.wait_for(rf"{place} \S+:(\d+) ", count=1)[:1]
+    return int(found[1])
+
+
+def _twistd(*words, own=(), cwd=None):
+    return Program([*TWISTD, "-n", "--pidfile=", *own, "txremote", *map(str, words)], cwd=cwd)
+
+
+@pytest.fixture
+def twistd(monkeypatch):
+    """
+    Return what starts ``twistd -n txremote``; it is gone after the test.
+    """
+    started = []
+
+    def start(*words, own=(), cwd=None):
+        started.append(_twistd(*words, own=own, cwd=cwd))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.kill()
+
+
+def _ssl(port, cert=None, ca=None, connect=rpyc.ssl_connect):
+    return connect(
+        "localhost", port, certfile=cert, keyfile=cert, ca_certs=ca, cert_reqs=ssl.CERT_REQUIRED
+    )
+
+
+def test_a_stock_client_over_tls(twistd, authority):
+    """
+    It checks the server's certificate; the key may be in a file of its own.
+    """
+    whole = Path(authority.issue("server")).read_text()
+    at = whole.index("-----BEGIN CERTIFICATE")
+    folder = Path(authority.path).parent
+    (folder / "key.pem").write_text(whole[:at])
+    (folder / "cert.pem").write_text(whole[at:])
+    words = ["--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+    server = twistd("--service", "tests.depot.Depot", "--listen", LOOPBACK, *words)
+    conn = _ssl(_port(server), ca=authority.path)
+    assert conn.root.add(2, 3) == 5
+    assert conn.root.who() == (None, None)
+    conn.close()
+    server.wait_for("has gone after .* and 4 requests: the peer closed the connection")
+
+
+def test_stock_clients_with_certificates(twistd, authority, tmp_path):
+    """
+    With --tls-ca only those come in that have one of the right authority, and the
+    service sees whose; everybody else is refused, and nobody else notices.
+    """
+    other = Authority(tmp_path, "other")
+    words = ["--tls-cert", authority.issue("server"), "--tls-ca", authority.path]
+    server = twistd("--service", "tests.depot.Depot", "--listen", LOOPBACK, *words)
+    port = _port(server)
+    ann = _ssl(port, authority.issue("ann"), authority.path)
+    assert ann.root.who() == (None, "ann")
+    for cert in (None, other.issue("mallory"), authority.issue("late", -DAY)):
+        with pytest.raises((EOFError, OSError)):
+            _ssl(port, cert, authority.path).root.add(1, 2)
+    assert ann.root.add(1, 2) == 3
+    ann.close()
+
+
+def test_classic_mode_for_those_with_a_certificate(twistd, authority):
+    """
+    On every address, then, for a stock classic client.
+    """
+    words = ["--tls-cert", authority.issue("server"), "--tls-ca", authority.path]
+    server = twistd("--classic", "--listen", "tcp:0", *words)
+    port = _port(server)
+    conn = _ssl(port, authority.issue("ann"), authority.path, rpyc.classic.ssl_connect)
+    assert conn.modules.sys.version_info[:2] == sys.version_info[:2]
+    conn.close()
+    with pytest.raises((EOFError, OSError)):
+        _ssl(port, None, authority.path, rpyc.classic.ssl_connect).ping()
+
+
+def test_a_console_over_tls(twistd, authority):
+    """
+    It has the same certificates.
+    """
+    words = ["--tls-cert", authority.issue("server"), "--tls-ca", authority.path]
+    words += ["--console", "tcp:0", "--container", "tests.depot.Importer"]
+    port = _port(twistd(*words), "txremote console on")
+    context = ssl.create_default_context(cafile=authority.path)
+    context.load_cert_chain(authority.issue("ann"))
+    with (
+        socket.create_connection(("localhost", port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as client,
+    ):
+        client.sendall(b"hello\n")
+        seen = b""
+        while b"hello\r\n" not in seen:
+            more = client.recv(4096)
+            assert more, seen
+            seen += more
+
+
+def test_a_certificate_that_is_renewed(twistd, authority, tmp_path):
+    """
+    It is used without a restart, by a twistd that has left the folder that the path
+    was relative to.
+    """
+    folder = Path(authority.path).parent
+    cert = folder / "renewed.pem"
+    cert.write_text(Path(authority.issue("first")).read_text())
+    words = ["--service", "tests.depot.Depot", "--listen", LOOPBACK, "--tls-cert", "renewed.pem"]
+    (folder / "tests").symlink_to(ROOT / "tests")
+    port = _port(twistd(*words, own=["--rundir", tmp_path], cwd=folder))
+    before = ssl.get_server_certificate(("127.0.0.1", port))
+    renewed = folder / "renewed.pem.new"
+    renewed.write_text(Path(authority.issue("second")).read_text())
+    renewed.rename(cert)
+    after = ssl.get_server_certificate(("127.0.0.1", port))
+    assert after != before
+    assert after in cert.read_text()
+
+
+@pytest.fixture(scope="module")
+def members(workplace):
+    """
+    A server whose clients log in, with a file of passwords.
+    """
+    (workplace / "users").write_text("ann:sesame\nbob:mellon\n")
+    words = ["--service", "tests.depot.Depot", "--listen", LOOPBACK, "--auth", "file:users"]
+    (workplace / "tests").symlink_to(ROOT / "tests")
+    server = _twistd(*words, "--verbose", cwd=workplace)
+    try:
+        _port(server)
+        yield server
+    finally:
+        server.kill()
+
+
+def test_a_stock_client_logs_in(members):
+    """
+    By conn.root.login(user, password), which gives the service; there is nothing else
+    to be had before.
+    """
+    conn = rpyc.connect("127.0.0.1", _port(members))
+    with pytest.raises(AttributeError):
+        conn.root.add(1, 2)
+    depot = conn.root.login("ann", "sesame")
+    assert depot.add(1, 2) == 3
+    assert depot.who() == ("ann", None)
+    conn.close()
+
+
+@pytest.mark.parametrize(("user", "password"), [("ann", "swordfish"), ("eve", "sesame")])
+def test_a_wrong_password_is_refused(members, user, password):
+    """
+    Whether there is such a user or not, in the same words; nothing of it is logged but
+    the name.
+    """
+    conn = rpyc.connect("127.0.0.1", _port(members))
+    with pytest.raises(Exception, match="wrong user or password"):
+        conn.root.login(user, password)
+    with pytest.raises(AttributeError):
+        conn.root.add(1, 2)
+    conn.close()
+    members.wait_for(f"failed to log in as '{user}'")
+    for secret in ("sesame", "mellon", "swordfish"):
+        assert secret not in members.output
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_of_ours_logs_in(twistd):
+    """
+    To an instance that all share, with passwords from the command line.
+    """
+    words = ["--service", "tests.depot.shared", "--auth", "memory:ann:sesame"]
+    server = twistd(*words, "--listen", LOOPBACK)
+    conn = await connect(f"tcp:127.0.0.1:{_port(server)}")
+    depot = await conn.root.login("ann", "sesame")
+    assert await depot.who() == ("ann", None)
+    await conn.close()
+    assert "sesame" not in server.output
+
+
+def test_passwords_in_the_clear_are_warned_of(twistd):
+    """
+    Where others can hear them, and there is no TLS.
+    """
+    words = ["--service", "tests.depot.Depot", "--auth", "memory:ann:sesame"]
+    server = twistd(*words, "--listen", "tcp:0")
+    server.wait_for("#warn.*passwords travel in the clear on tcp:0: --tls-cert protects them")
+
+
+SITE = """\
+pool = ["processes:1"]
+drain = 0.5
+
+[[server]]
+service = "tests.depot.Depot"
+listen = ["tcp:0:interface=127.0.0.1", "unix:depot.sock"]
+max-connections = 1
+
+[[server]]
+service = "tests.depot.Stock"
+listen = "tcp:0:interface=127.0.0.1"
+
+[[console]]
+name = "imports"
+listen = "unix:console.sock"
+container = "tests.depot.Importer"
+
+[[server]]
+tasks = "imports"
+listen = "unix:tasks.sock"
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_services_from_one_file(twistd, tmp_path):
+    """
+    Two services, the tasks of a console and a pool in one process, each with its own
+    limits.
+    """
+    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    server = twistd("--config", "site.toml", cwd=tmp_path)
+    server.wait_for("txremote serves on", count=4)
+    ports = [int(m[1]) for m in server.wait_for(r"serves on 127.0.0.1:(\d+) ", count=2)]
+    conn, stock, tasks = await gatherResults(
+        [
+            connect(f"tcp:127.0.0.1:{ports[0]}"),
+            connect(f"tcp:127.0.0.1:{ports[1]}"),
+            connect(f"unix:{tmp_path}/tasks.sock"),
+        ]
+    )
+    assert await conn.root.work(0) != server.pid  # in the pool
+    assert await stock.root.sleep(0) == "awake"
+    task = await tasks.root.submit("hello")
+    assert await task.wait() == "FINISHED"
+    with pytest.raises(Exception, match="max_connections"):
+        await connect(f"tcp:127.0.0.1:{ports[0]}")
+    await gatherResults([each.close() for each in (conn, stock, tasks)])
+    assert server.stop() in (0, -15)
+    assert not list(tmp_path.glob("*.sock"))
+
+
+def test_a_file_that_is_wrong_ends_twistd_with_its_lines(twistd, tmp_path):
+    """
+    One sentence for each thing, with file and line.
+    """
+    (tmp_path / "site.toml").write_text('[[server]]\nlisen = "tcp:0"\nmax-frame = true\n')
+    server = twistd("--config", "site.toml", cwd=tmp_path)
+    assert server.wait() == 1
+    assert server.output.splitlines() == [
+        "txremote: site.toml:2: unknown key 'lisen' in [[server]]: did you mean 'listen'?",
+        "txremote: site.toml:3: max-frame takes a number of bytes, not True",
+    ]
+
+
+def test_a_port_of_a_file_that_is_taken(twistd, tmp_path, taken):
+    """
+    The sentence names the line, and what to change there.
+    """
+    text = (
+        f'[[server]]\nservice = "tests.depot.Depot"\nlisten = "tcp:{taken}:interface=127.0.0.1"\n'
+    )
+    (tmp_path / "site.toml").write_text(text)
+    server = twistd("--config", tmp_path / "site.toml")
+    assert server.wait() == 1
+    server.wait_for(
+        r"site\.toml:3: cannot listen on tcp:.* in use\. Choose another port with listen"
+    )
+
+
+def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
+    """
+    Their callers have them. --verbose logs them, and each client that comes.
+    """
+    for words, seen in (([], False), (["--verbose"], True)):
+        server = twistd("--service", "tests.depot.Depot", "--listen", LOOPBACK, *words)
+        conn = rpyc.connect("127.0.0.1", _port(server))
+        with pytest.raises(ValueError, match="no good"):
+            conn.root.fail("no good")
+        conn.close()
+        server.wait_for(r"txremote\.connection#info\] .* has gone after \S+ s and 2 requests: ")
+        assert ("Depot.fail, called by" in server.output) is seen
+        assert ("has come" in server.output) is seen
+
+
+def test_the_log_as_json(twistd):
+    """
+    An object a line, with what the event is about in fields of its own.
+    """
+    own = ["--logger", "txremote.jsonlog.observer"]
+    server = twistd("--service", "tests.depot.Depot", "--listen", LOOPBACK, own=own)
+    [serves] = server.wait_for('"text": "txremote serves on')
+    conn = rpyc.connect("127.0.0.1", int(json.loads(serves.string)["where"].rpartition(":")[2]))
+    mine = "{}:{}".format(*conn._channel.stream.sock.getsockname())
+    conn.root.add(1, 2)
+    conn.close()
+    [gone] = server.wait_for("has gone")
+    event = json.loads(gone.string)
+    assert (event["namespace"], event["level"]) == ("txremote.connection", "info")
+    assert (event["peer"], event["user"], event["requests"]) == (mine, None, 2)
+    assert event["why"] == "the peer closed the connection"
+    assert 0 < event["seconds"] < 60
+    assert server.stop() in (0, -15)
+    for line in server.lines:
+        assert set(json.loads(line)) >= {"time", "level", "namespace", "text"}
+
+
+def test_as_a_daemon(tmp_path):
+    """
+    Without -n it goes into the background, when it serves; its files tell the rest.
+    """
+    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    words = [*TWISTD, "--pidfile=run.pid", "--logfile=run.log", "txremote", "-c", "site.toml"]
+    starting = Program(words, cwd=tmp_path)
+    assert starting.wait() == 0, starting.output
+    pid = int((tmp_path / "run.pid").read_text())
+    try:
+        ports = re.findall(r"serves on 127.0.0.1:(\d+) ", (tmp_path / "run.log").read_text())
+        conn = rpyc.connect("127.0.0.1", int(ports[0]))
+        assert conn.root.add(2, 3) == 5
+        os.kill(pid, signal.SIGTERM)
+        with pytest.raises(EOFError):
+            conn.serve(DEADLINE)
+            conn.serve(DEADLINE)
+        psutil.Process(pid).wait(DEADLINE)
+    except psutil.NoSuchProcess:
+        pass
+    finally:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+    assert not (tmp_path / "run.pid").exists()
+    assert "Server Shut Down." in (tmp_path / "run.log").read_text()

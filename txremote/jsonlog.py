@@ -8,7 +8,7 @@ says as text, and its own fields as they would be printed::
     {"time": "2026-11-21T10:12:01.250312+00:00", "level": "info",
      "namespace": "txremote.connection",
      "text": "IPv4Address(type='TCP', host='127.0.0.1', port=40318) has gone after ...",
-     "peer": "127.0.0.1:40318", "seconds": 3.1, "calls": 12, "why": "..."}
+     "peer": "127.0.0.1:40318", "seconds": 3.1, "requests": 12, "why": "..."}
 
 It goes to standard output, from where systemd and containers take it.
 """

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 
@@ -68,6 +69,10 @@ def find_checker(description: str) -> Any:
         raise ValueError(str(problem) or type(problem).__name__) from None
     if IUsernamePassword not in checker.credentialInterfaces:
         raise ValueError("it takes no name and password, which is what clients send")
+    if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
+        # Twisted 26.10 memory: has them as str, which no name in bytes is equal to
+        users: Any = checker.users
+        checker.users = {name.encode(): word.encode() for name, word in users.items()}
     path = getattr(checker, "filename", None)  # twisted.cred.checkers.FilePasswordDB
     if isinstance(path, str):
         checker.filename = os.path.abspath(path)  # it is read at each login

@@ -331,6 +331,9 @@ class _Resolving:
         found = []
         for description in plan.listen or (default,):
             with self._noted(f"{source.of('listen')} {description}: "):
+                if plan.tls_cert is not None and description.startswith(("ssl:", "tls:")):
+                    how = source.spelled("tls-cert")
+                    raise ValueError(f"it has TLS already: write tcp: with {how}")
                 endpoint = self._endpoint(description)
                 if plan.tls_cert is not None and endpoint is not None and whole:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
@@ -387,12 +390,6 @@ def _check_certificates(plan: ServerPlan | ConsolePlan) -> None:
                 how = source.spelled("tls-cert", "FILE")
                 raise ValueError(f"{source.of(name)} is of use with {how} only")
         return
-    for description in plan.listen:
-        if description.startswith(("ssl:", "tls:")):
-            where = f"{source.of('listen')} {description}"
-            raise ValueError(
-                f"{where}: it has TLS already: write tcp: with {source.spelled('tls-cert')}"
-            )
     try:
         Credentials(*_files(plan))
     except OSError as problem:

@@ -172,7 +172,7 @@ def plan_of(options: Options) -> Plan:
     """
     given = {name: value for name, value in options.items() if value not in (None, [], 0)}
     if "config" in given:
-        others = [f"--{name}" for name in given if name != "config"]
+        others = sorted(f"--{name}" for name in given if name != "config")
         if others:
             raise PlanError(
                 [f"--config says all there is to say: put {', '.join(others)} into the file"]

@@ -67,6 +67,9 @@ PEERS = {
     "fire": Peer(
         "floor", "benchmarks.peers.floor_fire", "twisted", "benchmarks.peers.floor_pingpong"
     ),
+    "lines": Peer(
+        "floor", "benchmarks.peers.floor_lines", "twisted", "benchmarks.peers.floor_watchers"
+    ),
     "rpyc": Peer("RPyC", "benchmarks.peers.with_rpyc", "rpyc"),
     "pb": Peer("PB", "benchmarks.peers.with_pb", "twisted"),
     "amp": Peer("AMP", "benchmarks.peers.with_amp", "twisted"),
@@ -80,6 +83,7 @@ PEERS = {
     "pebble": Peer("pebble", "", "pebble", pools="benchmarks.peers.with_pebble"),
     "loky": Peer("loky", "", "loky", pools="benchmarks.peers.with_loky"),
     "dask": Peer("dask", "", "distributed", pools="benchmarks.peers.with_dask"),
+    "plac": Peer("plac", "", "plac", pools="benchmarks.peers.with_plac"),
     "txremote": Peer(
         "txremote",
         "benchmarks.peers.txr",

@@ -18,7 +18,7 @@ from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 import txremote
 from txremote import Connection, Service, exposed
@@ -220,7 +220,7 @@ async def listen(reactor: Any, doors: Mapping[str, Mapping[str, Any]]) -> dict[s
             a portal in the service's place; ``cert`` and ``ca``, paths, for TLS with
             client certificates.
     """
-    globalLogPublisher.addObserver(_listen_for_trouble)
+    globalLogBeginner.beginLoggingTo([_listen_for_trouble], redirectStandardIO=False)
     ports = {}
     for name, door in doors.items():
         root: Any = ThreadedFort if door.get("threaded") else Fort

@@ -7,12 +7,14 @@ from benchmarks.rows import (
     blocking,
     bulk,
     connections,
+    console,
     events,
     latency,
     objects,
     pipelined,
     pools,
     sequential,
+    tasks,
 )
 from benchmarks.rows.base import Bar, Row
 
@@ -28,11 +30,16 @@ ROWS: tuple[Row, ...] = (
     bulk.ROW,
     connections.ROW,
     objects.ROW,
+    console.ONE,
+    console.MANY,
     pools.THREADS,
     pools.PROCESSES,
     pools.DASK,
     latency.PROCESSES,
     latency.THREADS,
+    tasks.THREADS,
+    tasks.REACTOR,
+    tasks.PROCESSES,
 )
 
 __all__ = ["ROWS", "Bar", "Row"]

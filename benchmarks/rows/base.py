@@ -116,11 +116,13 @@ class CallRow(Row):
         method: The client's method.
         warm_up: How many calls the warm-up begins with.
         most: How many calls a round makes at most.
+        each: How many calls the client makes for each one that it is asked for.
     """
 
     method: str
     warm_up = 300
     most = 1_000_000
+    each = 1
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
         """
@@ -145,8 +147,9 @@ class CallRow(Row):
         before = client.ask("cpu"), server.ask("cpu")
         seconds = client.ask(self.method, count)
         after = client.ask("cpu"), server.ask("cpu")
-        spent = [(b - a) / count * 1e6 for a, b in zip(before, after, strict=True)]
-        return Sample(self.figure(seconds, count), cpu=(spent[0], spent[1]))
+        calls = count * self.each
+        spent = [(b - a) / calls * 1e6 for a, b in zip(before, after, strict=True)]
+        return Sample(self.figure(seconds, calls), cpu=(spent[0], spent[1]))
 
     def figure(self, seconds: float, count: int) -> float:
         """

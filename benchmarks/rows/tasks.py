@@ -41,5 +41,40 @@ class ThreadTasks(ThreadsPool):
         """
         Start a contestant; the floor is in the same process as txremote.
         """
-        _pool, method = super().begin(stage, peer)
-        return _pool, method
+        plain = peer.title == "floor"
+        ours = plain or peer is PEERS["txremote"]
+        method = f"plain_{self.method}" if plain else self.method
+        return stage.alone(_OUR_TASKS if ours else peer.pools), method
+
+
+class ReactorTasks(ThreadTasks):
+    """
+    ``reactor_tasks(count, size)``: the same in turns of the reactor. The floor is a
+    `Cooperator`.
+    """
+
+    name = "reactor tasks"
+    work = "the same in turns of the reactor"
+    method = "reactor_tasks"
+    contestants = ("plain", "txremote")
+    first = ()
+    goal = ()
+
+
+class ProcessTasks(ThreadTasks):
+    """
+    ``process_tasks(count, size)``: the same on two worker processes. The floor is
+    `run_async` in the same pool.
+    """
+
+    name = "process tasks"
+    work = "the same on 2 worker processes"
+    method = "process_tasks"
+    contestants = ("plain", "txremote")
+    first = ()
+    goal = ()
+
+
+THREADS = ThreadTasks()
+REACTOR = ReactorTasks()
+PROCESSES = ProcessTasks()

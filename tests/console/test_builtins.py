@@ -24,7 +24,7 @@ class Worker:
     Works when it is told.
     """
 
-    asyncommands = ["work", "crash"]
+    asyncommands = ["work", "rest", "crash"]
     commands = ["answer"]
 
     def __init__(self) -> None:
@@ -36,6 +36,10 @@ class Worker:
                 yield f"{name}: {(yield self.go)}"
         finally:
             print("closing", name)
+
+    def rest(self) -> Iterator[Any]:
+        yield "one"
+        yield self.go
 
     def crash(self) -> Iterator[Any]:
         yield "one"
@@ -177,6 +181,27 @@ def test_output_followed_to_the_end_at_once(desk: Desk) -> None:
         "at once",
         "<SynTask 1 [answer] FINISHED>",
     ]
+
+
+def test_a_task_that_ends_while_its_output_is_written(desk: Desk) -> None:
+    """Who follows it is told of the end, though nothing is put out any more."""
+    desk.submit("rest")
+    following = Builtins(desk.manager).output(follow=True)
+    assert [next(following), next(following)] == ["<AsynTask 1 [rest] RUNNING>", ["one"]]
+    desk.worker.tell("")
+    turn(desk.clock, 3)
+    assert list(following) == [[], "<AsynTask 1 [rest] FINISHED>"]
+
+
+def test_a_follower_keeps_up_with_many_lines(desk: Desk) -> None:
+    """However many come at once, it is one step to show them: none falls out meanwhile."""
+    task = desk.submit("work a")
+    following = desk.submit(".output -f")
+    shown: list[list[str]] = []
+    following.listen(output=lambda _task, new: shown.append(new))
+    task._put_out(["one", "two", "three"])
+    turn(desk.clock, 3)
+    assert shown == [["one", "two", "three"]]
 
 
 def test_following_can_be_stopped(desk: Desk) -> None:

@@ -109,6 +109,21 @@ class Siege:
         report: dict[str, Any] = self._guests.ask("report")
         return report
 
+    def gone(self) -> None:
+        """
+        Wait until all connections of attackers have ended.
+        """
+        self.settle_to(0)
+
+    def settle_to(self, connections: int) -> None:
+        """
+        Wait until so many connections of attackers are there.
+        """
+        end = time.monotonic() + DEADLINE
+        while self.state()["connections"] != connections:
+            assert time.monotonic() < end, self.state()
+            time.sleep(0.02)
+
     def settle(self) -> None:
         """
         Wait until nothing is left of the attackers.

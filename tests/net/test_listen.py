@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from zope.interface.verify import verifyObject
 
 import txremote
-from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, logged, served, until
+from tests.net.serving import DEADLINE, LOOPBACK, Desk, endpoint_of, joined, logged, served, until
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect, listen
 
 
@@ -359,3 +359,41 @@ async def test_close_all_ends_every_connection():
         await port.factory.close_all()
         await gatherResults([conn.when_disconnected() for conn in conns])
         assert not port.factory.connections
+
+
+@pytest_twisted.ensureDeferred
+async def test_each_connection_is_an_event_when_it_ends():
+    """
+    One, with who it was, for how long, how many requests it made, and why it ended.
+    """
+    async with logged() as events, served(Desk) as port:
+        conn = await connect(endpoint_of(port))
+        mine = conn.transport.getHost()
+        await conn.root.same("a")
+        await conn.root.same("b")
+        await conn.close()
+        lost = await connect(endpoint_of(port))
+        lost.transport.abortConnection()
+        await until(lambda: not port.factory.connections)
+    gone = [event for event in events if "has gone" in (event.get("log_format") or "")]
+    assert gone[0]["why"] == "the peer closed the connection"
+    assert "lost" in gone[1]["why"]
+    assert (gone[0]["peer"], gone[0]["requests"], gone[0]["user"]) == (mine, 2, None)
+    assert 0 <= gone[0]["seconds"] < DEADLINE
+    assert {(event["log_namespace"], event["log_level"].name) for event in gone} == {
+        ("txremote.connection", "info")
+    }
+
+
+@pytest_twisted.ensureDeferred
+async def test_drop_all_ends_every_connection_at_once():
+    """
+    Even of clients that read nothing.
+    """
+    async with served(Desk) as port:
+        conns = await gatherResults([connect(endpoint_of(port)) for _ in range(3)])
+        conns[0].transport.pauseProducing()
+        port.factory.drop_all()
+        await until(lambda: not port.factory.connections)
+        conns[0].transport.resumeProducing()
+        await gatherResults([conn.when_disconnected() for conn in conns])

@@ -14,13 +14,14 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.threads import deferToThread
 
 import txremote.blocking as rpyc
 from tests.net.certificates import DAY, Authority
 from tests.peer.tools import logged
-from txremote import Service, connect, current_call, exposed, listen
-from txremote.net.tls import Credentials, tls_client, tls_server
+from txremote import Service, SlaveService, connect, current_call, exposed, listen
+from txremote.net.tls import Credentials, asks_for_certificates, tls_client, tls_server
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 
@@ -234,3 +235,24 @@ def test_a_client_needs_a_name_to_check() -> None:
     """Where the description has none it has to be said."""
     with pytest.raises(ValueError, match="hostname="):
         tls_client("unix:/nowhere", reactor=reactor)
+
+
+def test_which_endpoints_ask_for_certificates(site: Site) -> None:
+    """Ours with a ca, and Twisted's own by what their contexts are."""
+    assert asks_for_certificates(tls_server(LOCAL, site.cert, ca=site.authority.path))
+    assert not asks_for_certificates(tls_server(LOCAL, site.cert))
+    assert not asks_for_certificates(serverFromString(reactor, LOCAL))
+    plain: Any = serverFromString(reactor, f"ssl:0:privateKey={site.cert}")
+    assert not asks_for_certificates(plain)
+
+
+@pytest_twisted.ensureDeferred
+async def test_classic_mode_is_served_to_strangers_with_a_certificate(site: Site) -> None:
+    """On an address that others can reach; without a ca it is refused."""
+    endpoint = tls_server("tcp:0", site.cert, ca=site.authority.path)
+    site.port = await listen(endpoint, SlaveService)
+    conn = await site.client(site.authority.issue("ann"))
+    assert await conn.root.eval("2 + 3") == 5
+    await conn.close()
+    with pytest.raises(ValueError, match="requires client certificates"):
+        await listen(tls_server("tcp:0", site.cert), SlaveService)

@@ -136,6 +136,16 @@ def test_one_sweep_serves_all_connections_that_need_it() -> None:
     assert [len(table.flushed) for table in tables] == [1, 1, 1, 0, 0]
 
 
+def test_short_connections_one_after_the_other_leave_nothing_with_the_sweeper() -> None:
+    """Each ends before the first tick, with a reference that has just died."""
+    sweeper = ReleaseSweeper(Clock())
+    for _ in range(5):
+        it = Table(sweeper)
+        it.receive(1)  # and dropped
+        it.table.clear()
+    assert not sweeper.dirty
+
+
 def test_after_the_end_deaths_are_nobodys_business() -> None:
     clock = Clock()
     it = Table(ReleaseSweeper(clock))

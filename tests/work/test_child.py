@@ -132,6 +132,15 @@ class TestEndsOfItsOwn:
             assert await told(pool.submit(jobs.add, (1, 2))) == 3
 
     @pytest_twisted.ensureDeferred
+    @pytest.mark.parametrize("how", ["a Deferred", "a coroutine"])
+    async def test_a_job_that_only_promises(self, how: str) -> None:
+        """Nobody would ever keep it: it is told at once, and what to do instead."""
+        async with crew() as pool:
+            found = await told(pool.submit(jobs.promise, (how,)))
+            assert isinstance(found, TypeError)
+            assert str(found).startswith(f"a job in a process gave {how}: it is to give its result")
+
+    @pytest_twisted.ensureDeferred
     async def test_a_job_that_forks(self) -> None:
         """One answer comes, of the process that was given the job; the other ends."""
         async with crew() as pool:

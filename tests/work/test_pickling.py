@@ -106,6 +106,12 @@ class TestWhatCannotTravel:
         with pytest.raises(NotPicklable, match=r"^the function, a builtin.* of the job acquire "):
             dump_job(threading.Lock().acquire, (), {}, "acquire")
 
+    def test_what_a_function_takes_along(self) -> None:
+        """The error says what helps: `live` would not, since a job is no reference."""
+        lock = threading.Lock()
+        with pytest.raises(NotPicklable, match="; a function that can be imported goes by name"):
+            dump_job(lambda: lock, (), {}, "closure")
+
     def test_arguments(self) -> None:
         """The error says which one it is, what it is, and what can be done."""
         with pytest.raises(NotPicklable) as raised:

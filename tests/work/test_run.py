@@ -7,7 +7,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
@@ -315,6 +315,22 @@ class TestMistakes:
         assert run(hand, sorted, [-1, 2], key=abs) == [-1, 2]
         assert run(hand, map, abs, [1]).__class__ is map  # whose signature nobody knows
         assert run(hand, len, "abc", at_return=print) is None
+
+    def test_what_a_decorator_fills_in(self, hand: Any) -> None:
+        """A callable that takes less than what it wraps is called, not refused."""
+
+        def with_database(function: Any) -> Any:
+            @wraps(function)
+            def call(*args: Any) -> Any:
+                return function("the database", *args)
+
+            return call
+
+        @with_database
+        def ask(database: str, question: Any) -> Any:
+            return question(database)
+
+        assert run(hand, ask, len) == len("the database")
 
     def test_other_wrong_arguments_are_python_s_affair(self, hand: Any) -> None:
         """The callable's own TypeError, from where it was called."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
 from tests.work.doubles import CopyingPool, Reactor, clean_slate, outcome
 from txremote.work.running import RunningPools, set_default_pool
@@ -62,3 +63,29 @@ def test_the_default_comes_first(clean_slate: RunningPools) -> None:
     assert clean_slate.preferred() is processes
     set_default_pool(None)
     assert clean_slate.default is None
+
+
+def test_who_still_uses_pools_is_waited_for(clean_slate: RunningPools) -> None:
+    """A pool that would stop with the reactor stops when the last of them is done."""
+    stopped: list[str] = []
+
+    def stop() -> Deferred[None]:
+        stopped.append("stopped")
+        return succeed(None)
+
+    users: list[Deferred[None]] = [Deferred(), Deferred()]
+    for user in users:
+        clean_slate.keep_for(user)
+    result = outcome(clean_slate.after_use(stop))
+    users[0].callback(None)
+    assert (stopped, result) == ([], [])
+    users[1].callback(None)
+    assert (stopped, result) == (["stopped"], [None])
+
+
+def test_where_nobody_uses_pools_one_stops_at_once(clean_slate: RunningPools) -> None:
+    """With what it gives."""
+    pool = CopyingPool()
+    pool.start()
+    assert outcome(clean_slate.after_use(pool.stop)) == [None]
+    assert not pool.running

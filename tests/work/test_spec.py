@@ -114,8 +114,8 @@ class TestPools:
         [
             ("threads:x", "'x' in 'threads:x'"),
             ("threads:4:size=3", "no option|size="),
-            ("processes:x", "processes.*'x'"),
-            ("processes:2:most=3", "most.*min, max"),
+            ("processes:x", "'x' in 'processes:x' is no count"),
+            ("processes:2:most=3", "most=.*min=, max="),
             ("dask", "dask"),
         ],
     )
@@ -185,3 +185,15 @@ class TestDescription:
         told = Description("stars", (), {"b": text}, word="a", names=("b",))
         with pytest.raises(ValueError, match="is no b: it is a whole number, 0 or more"):
             told.number("b", 0)
+
+    def test_seconds(self) -> None:
+        """They may be part of one."""
+        told = Description("stars", (), {"b": "0.5"}, word="a", names=("b", "c"))
+        assert (told.seconds("b"), told.seconds("c")) == (0.5, None)
+
+    @pytest.mark.parametrize("text", ["", "soon", "0", "-1", "nan", "inf"])
+    def test_what_is_no_time(self, text: str) -> None:
+        """It is refused, with the option, and what was given."""
+        told = Description("stars", (), {"b": text}, word="a", names=("b",))
+        with pytest.raises(ValueError, match=f"'{text}' in .* is no b: it is a number of seconds"):
+            told.seconds("b")

@@ -18,7 +18,7 @@ from txremote.console.extra import plac_core
 from txremote.console.parsing import PREFIX
 from txremote.work.keeper import TaskKeeper
 from txremote.work.stepping import Call, LeaveSession
-from txremote.work.tasks import FINAL, RUNNING, STATES, Task
+from txremote.work.tasks import FINAL, RUNNING, STATES, Lines, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,10 +73,11 @@ class Builtins:
                 yield f"... {task.output.first - seen} lines were dropped"
             lines = task.output.lines(seen)
             seen = task.output.next
-            yield from lines
+            yield Lines(lines)
             if is_over:
                 break
-            if seen == task.output.next:
+            # it may have put out more, or ended, while that was written
+            if seen == task.output.next and not task.done:
                 yield _news_of(task)
         if follow:
             yield repr(task)

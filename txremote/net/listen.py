@@ -32,11 +32,13 @@ from txremote.service import VoidService, check_service, config_of, instantiate,
 _log = Logger("txremote")
 _events = events_of("connection")
 
-CLASSIC_REFUSAL = (
-    "a classic service gives whoever connects this whole account: it is served on "
+_REFUSAL = (
+    "{} gives whoever connects this whole account: it is served on "
     "loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
     "client certificates"
 )
+CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
+ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
 
 #: How many clients at once are told that they cannot be served, and how many
 #: seconds they have to ask. What comes beyond that is just dropped.
@@ -59,7 +61,7 @@ class ServingFactory(Factory):
         threaded_service: Whether requests run in worker threads; see `listen`.
 
     Attributes:
-        connections: Those that are open.
+        connections: Those that are open, each with its client's host.
         served: The service, or what whoever logs in sees.
 
     Raises:
@@ -87,7 +89,8 @@ class ServingFactory(Factory):
         self._policy = AccessPolicy(self._config)
         self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(reactor)
-        self.connections: set[Connection] = set()
+        # each with the host it was counted under: behind a proxy getPeer changes
+        self.connections: dict[Connection, Any] = {}
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
         self._refused = 0
@@ -123,8 +126,8 @@ class ServingFactory(Factory):
         )
         connection.factory = self
         _events.debug("{peer} has come", peer=addr)
-        self.connections.add(connection)
-        self._addresses[_host(addr)] += 1
+        host = self.connections[connection] = _host(addr)
+        self._addresses[host] += 1
         if self._portal is not None:
             self._strangers.add(connection)
         return connection
@@ -134,22 +137,28 @@ class ServingFactory(Factory):
         return LoginService(self._portal, self._reactor, self._guesses, self._strangers.discard)
 
     def _gone(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        host = self.connections.pop(connection)
         self._strangers.discard(connection)
         transport: Any = connection.transport
         peer = transport.getPeer()
         _events.info(
-            "{peer} has gone after {seconds:.3f} s and {calls} calls: {why}",
+            "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
             peer=peer,
             user=connection.user,
             seconds=self._reactor.seconds() - connection.opened,
-            calls=connection.received,
+            requests=connection.received,
             why=connection.why_ended,
         )
-        host = _host(peer)
         self._addresses[host] -= 1
         if self._addresses[host] <= 0:
             del self._addresses[host]
+
+    @property
+    def opens_everything(self) -> bool:
+        """
+        Whether who connects, and logs in where that is asked for, may do anything.
+        """
+        return opens_everything(self.served) or self._config.allow_all_attrs
 
     # -- too many
 
@@ -246,7 +255,7 @@ def _host(address: Any) -> Any:
     return getattr(address, "host", None)
 
 
-async def listen_classic(endpoint: Any, factory: Factory) -> IListeningPort:
+async def listen_classic(endpoint: Any, factory: ServingFactory) -> IListeningPort:
     """
     Listen on an endpoint, unless anybody could come: for services that give whoever
     connects everything.
@@ -259,7 +268,7 @@ async def listen_classic(endpoint: Any, factory: Factory) -> IListeningPort:
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
-    raise ValueError(CLASSIC_REFUSAL)
+    raise ValueError(CLASSIC_REFUSAL if opens_everything(factory.served) else ACCESS_REFUSAL)
 
 
 def listen(
@@ -295,13 +304,14 @@ def listen(
     Raises:
         TypeError: the root is no service, or a switch is not known.
         ValueError: the description is none, or a switch is out of range. The
-            Deferred has it too, for a classic service that strangers can reach.
+            Deferred has it too, for a classic service that strangers can reach, or
+            another with ``access="classic"``.
     """
     if reactor is None:
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    if opens_everything(factory.served):
+    if factory.opens_everything:
         return Deferred.fromCoroutine(listen_classic(where, factory))
     listening: Deferred[IListeningPort] = where.listen(factory)
     return listening

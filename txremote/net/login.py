@@ -12,7 +12,8 @@ client does the same. Until then nothing else can be reached.
 Guessing is slow. A failure is answered no earlier than `FAILURE_DELAY` seconds
 after it was asked, whether the user exists or not; each further one from that
 address takes twice as long, up to a bound, and after `MOST_FAILURES` a connection
-is closed. One attempt of a connection is looked at at a time. Passwords are
+is closed; so is one that cancels an attempt, for that would be a fast guess. One
+attempt of a connection is looked at at a time. Passwords are
 compared in constant time, and stand in no log, no traceback and no repr.
 """
 
@@ -27,8 +28,10 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import LoginFailed, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.interfaces import IRemoteService
@@ -201,8 +204,8 @@ class LoginService(Service):
             credentials = Password(*(text[:LONGEST].encode() for text in (user, password)))
             del password  # not in a frame that a traceback keeps
             try:
-                _interface, avatar, leave = await self._portal.login(
-                    credentials, connection, IRemoteService
+                _interface, avatar, leave = await _unless_cancelled(
+                    self._portal.login(credentials, connection, IRemoteService)
                 )
             except LoginFailed:
                 await self._failed(connection, user, started)
@@ -211,6 +214,10 @@ class LoginService(Service):
                 raise UnauthorizedLogin("the connection has ended")
             self._leave = leave
             self._avatar = avatar
+        except CancelledError:
+            if not connection.closed:
+                connection.hang_up("a login was cancelled")
+            raise
         finally:
             self._busy = False
         _log.info("{peer} logged in as {user!r}", peer=_peer(connection), user=user[:LONGEST])
@@ -245,6 +252,23 @@ class LoginService(Service):
         leave, self._leave = self._leave, None
         in_reactor(self._reactor, leave)  # this may be a lane's thread
         return self._avatar.on_disconnect(conn) if is_service(self._avatar) else None
+
+
+def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
+    """
+    Return a Deferred of what a portal gives; an avatar that comes when that has
+    been cancelled leaves at once.
+    """
+    outcome: Deferred[Any] = Deferred()
+
+    def entered(result: Any) -> None:
+        if not outcome.called:
+            outcome.callback(result)
+        elif not isinstance(result, Failure):
+            result[2]()
+
+    entering.addBoth(entered)
+    return outcome
 
 
 def _peer(connection: Any) -> Any:

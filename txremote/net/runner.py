@@ -146,6 +146,8 @@ class LaneRunner(ReactorRunner):
     def _finish(self, work: Work, went_well: bool, result: Any) -> None:
         self._unanswered -= 1
         work.finish(went_well, result)
+        if work.inbound.vigil is not None:
+            work.inbound.vigil.used()
         work.inbound.look_if_all_answered()
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:

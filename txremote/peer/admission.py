@@ -8,7 +8,8 @@ request is refused with an error that names the option.
 
 None waits while a call of ours waits for that peer, for whoever answers it may
 have to ask us first: a chain of calls that call back would stop for ever. It is
-then bounded by ``max_calls`` and ``max_waiting`` together.
+then bounded by ``max_calls`` and ``max_waiting`` together, and refused past that,
+for the same reason.
 
 When the connection is to end, what comes new is refused, but for that same need:
 calls that have begun may end.
@@ -39,6 +40,7 @@ class Admission:
 
     __slots__ = (
         "_held",
+        "_looking",
         "_max_calls",
         "_max_waiting",
         "_needed",
@@ -64,6 +66,7 @@ class Admission:
         self._needed = needed
         self._held = False
         self._pressed = False
+        self._looking = False
         self._refusal: Exception | None = None
         self.waiting: dict[int, Any] = {}
 
@@ -91,7 +94,7 @@ class Admission:
         if not self.waiting and self.room:
             self._start(request)
             return
-        if len(self.waiting) >= self._max_waiting:
+        if len(self._running) + len(self.waiting) >= self._max_calls + self._max_waiting:
             raise RemoteProtocolError(
                 f"{len(self._running)} calls of this connection are unanswered and "
                 f"{len(self.waiting)} wait (options max_calls, max_waiting)",
@@ -104,8 +107,14 @@ class Admission:
         """
         Start what may start by now.
         """
-        while self.waiting and self.room:
-            self._start(self.waiting.pop(next(iter(self.waiting))))
+        if self._looking:
+            return  # what is started just now has ended; within it would be a frame each
+        self._looking = True
+        try:
+            while self.waiting and self.room:
+                self._start(self.waiting.pop(next(iter(self.waiting))))
+        finally:
+            self._looking = False
 
     def hold(self) -> None:
         """

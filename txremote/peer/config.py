@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
@@ -301,7 +302,7 @@ class ConnectionConfig:
             "login_timeout",
         ):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < inf:
                 raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
         for name in (
             "max_connections",

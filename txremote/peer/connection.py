@@ -280,6 +280,7 @@ class Connection(Protocol):
         Called by the transport with what was read.
         """
         outbox = self._outbox
+        needed = outbox.pressing  # then it is read since a call of ours waits for it
         outbox.cork()
         whole = False
         try:
@@ -297,7 +298,10 @@ class Connection(Protocol):
         if self._tables.imports.released:
             self.flush_released()
         outbox.uncork()
-        if self._vigil is not None:
+        if needed and self.paused and not self.closed:  # the call has ended
+            transport: Any = self.transport
+            transport.pauseProducing()
+        if self._vigil is not None and not self.closed:
             self._vigil.heard(whole)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
@@ -343,8 +347,12 @@ class Connection(Protocol):
         if not running.called and not self.closed:
             # a coroutine: the first request waits for it
             self._inbound.admission.hold()
-            running.addCallback(lambda _done: self._inbound.admission.release())
+            running.addCallback(self._ready)
         running.addErrback(lambda failure: self.hook_failed(hook, failure))
+
+    def _ready(self, _done: Any) -> None:
+        self._inbound.admission.release()
+        self._inbound.look_if_all_answered()
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
         """
@@ -649,6 +657,8 @@ class Connection(Protocol):
         elif not pressed and not self.closed:
             transport.resumeProducing()
         self._inbound.admission.press(pressed)
+        if not pressed:  # else an answer is just being written
+            self._inbound.look_if_all_answered()
 
     def peer_needed(self) -> None:
         """
@@ -659,7 +669,7 @@ class Connection(Protocol):
             transport.resumeProducing()
         if self._clock is not None:
             # not now: the caller's own code is still running
-            self._clock.callLater(0, self._inbound.admission.look)
+            self._clock.callLater(0, self._inbound.look)
 
     @property
     def answers_pings(self) -> bool:
@@ -772,14 +782,17 @@ class Connection(Protocol):
         return self.transport.getPeer() if self.transport is not None else None
 
     def _abort(self) -> None:
-        self._close_timer = None
+        timer, self._close_timer = self._close_timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
         transport: Any = self.transport
         transport.abortConnection()
 
     def _protocol_violated(self, error: RemoteProtocolError) -> None:
         if self.other_dialect is None:  # else it is dialled once more
+            # as text: the error's frames hold all of this, and a log may keep events
             _events.warn(
-                "{peer} broke the protocol: {error}", peer=self._peer_address(), error=error
+                "{peer} broke the protocol: {error}", peer=self._peer_address(), error=str(error)
             )
         self._hang_up(f"the peer broke the protocol: {error}")
 

@@ -120,6 +120,7 @@ class ReleaseSweeper:
         if not self._holders and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self.dirty.clear()  # of connections that have ended: nothing else is left
 
     def _tick(self) -> None:
         self._timer = self._clock.callLater(SWEEP_INTERVAL, self._tick)

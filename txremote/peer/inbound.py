@@ -402,6 +402,8 @@ class InboundCalls:
                 self.answer_error(number, sender, error)
             else:
                 self.answer(number, sender, result)
+            if self.vigil is not None:
+                self.vigil.used()
             if self._all_answered is not None:
                 self.look_if_all_answered()
 
@@ -498,6 +500,14 @@ class InboundCalls:
         waiting = self.admission.waiting.pop(number, None)
         if waiting is not None:
             self.answer_error(number, waiting.sender, defer.CancelledError())
+            self.look_if_all_answered()
+
+    def look(self) -> None:
+        """
+        Start what may start by now, and see whether that was all there was.
+        """
+        self.admission.look()
+        self.look_if_all_answered()
 
     def finish_all(self, why: Exception, done: Callable[[], None]) -> None:
         """

@@ -89,6 +89,7 @@ class Vigil:
     """
 
     __slots__ = (
+        "_asked",
         "_asking",
         "_clock",
         "_config",
@@ -120,6 +121,7 @@ class Vigil:
         self._frame_since: float | None = None
         self._login_due: float | None = None
         self._asking = False
+        self._asked = now
         self._timer: Any = None
         self._set_timer(now)
 
@@ -131,12 +133,22 @@ class Vigil:
             whole_message: Whether a message was complete with them.
         """
         now = self._heard = self._clock.seconds()
+        if self.recent:
+            self.recent = False
+            self._used = now
         if self._reader.at_boundary:
             self._frame_since = None
         elif whole_message or self._frame_since is None:
             self._frame_since = now
             if self._config.frame_timeout is not None:
                 self._ring_by(now + self._config.frame_timeout)
+
+    def used(self) -> None:
+        """
+        A call has ended that took its time.
+        """
+        if self._config.idle_timeout is not None:
+            self._used = self._clock.seconds()
 
     def expect_handshake(self) -> None:
         """
@@ -230,6 +242,7 @@ class Vigil:
         if self._asking:
             return
         self._asking = True
+        self._asked = self._clock.seconds()
         asked = self._connection.ping(b"", self._config.keepalive_timeout)
         self.recent = False  # that was no use
         asked.addCallbacks(self._alive, self._dead)
@@ -239,8 +252,18 @@ class Vigil:
         self._set_timer(self._clock.seconds())
 
     def _dead(self, failure: Failure) -> None:
-        self._asking = False
         if failure.check(AsyncResultTimeout):
+            # A reactor that was busy runs its timers first, and then reads what
+            # has long come.
+            self.end()
+            self._timer = self._clock.callLater(0, self._give_up_if_silent)
+
+    def _give_up_if_silent(self) -> None:
+        self._timer = None
+        self._asking = False
+        if self._heard >= self._asked or self._connection.sending:
+            self._ring()  # the answer stands behind something long, in either direction
+        else:
             self._connection.give_up(
                 f"the peer gave no sign of life for {self._config.keepalive_timeout:g} s after "
                 f"{self._config.keepalive:g} s of silence (options keepalive, keepalive_timeout)"

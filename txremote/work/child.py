@@ -35,6 +35,7 @@ from txremote.peer import inbound
 from txremote.peer.config import ConnectionConfig
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
+from txremote.work.netrefs import is_netref, settled
 from txremote.work.output import RecordStream, RecordWriter, send_logs
 from txremote.work.pickling import dump_error, dump_result, load_job
 from txremote.work.tickets import take_ticket
@@ -236,6 +237,8 @@ class Child:
             job.payload, job.references = b"", ()
             result = function(*args, **kwargs)
             function = args = kwargs = None  # type: ignore[assignment]  # what they hold goes
+            if not is_netref(result):
+                settled(result, "process")
             payload, references = dump_result(result, job.name)
             reply = (DONE, self._send_parts(payload), *references)
         except Terminated:

@@ -80,20 +80,30 @@ def plain(value: Any) -> Any:
 
 def plain_result(result: Any) -> Any:
     """
-    Return a job's result as `plain` does.
+    Return a thread's result as `plain` does, once it is `settled`.
+    """
+    return settled(plain(result), "thread")
+
+
+def settled(result: Any, where: str) -> Any:
+    """
+    Return a job's result, if it is none that is still to come.
+
+    Args:
+        result: The result; no netref.
+        where: What the job ran in, for the error.
 
     Raises:
         TypeError: it is a promise of a result. Nobody would be waiting for it.
         Exception: what its ``__class__`` raises.
     """
-    result = plain(result)
     # This looks at the result's __class__, which may be a property and fail: here,
     # and not in the Deferred that the result goes into, which looks at it too.
     if isinstance(result, (Deferred, CoroutineType)):
         if isinstance(result, CoroutineType):
             result.close()
         raise TypeError(
-            f"a job in a thread gave a {type(result).__name__}: it is to give its result itself, "
+            f"a job in a {where} gave a {type(result).__name__}: it is to give its result itself, "
             "and what is asynchronous belongs into the reactor's thread"
         )
     return result

@@ -38,6 +38,8 @@ PROTOCOL = 5
 _MAIN = b"__main__"  # its names mean something else in another process
 _HINT = " (pip install 'txremote[pool]' for lambdas, closures and what is in __main__)"
 
+_OF_A_FUNCTION = "; a function that can be imported goes by name, without what it makes use of"
+
 _BY_VALUE = object()
 
 Pickled = tuple[bytes, list[Any]]
@@ -224,7 +226,7 @@ def dump_job(
         args: By position.
         kwargs: By name.
         name: The job's, for errors.
-        advice: The end of the sentence about what cannot be pickled.
+        advice: The end of the sentence about an argument that cannot be pickled.
 
     Raises:
         NotPicklable: the function or an argument cannot be pickled; it says
@@ -234,6 +236,7 @@ def dump_job(
         return _dump((function, args, kwargs), _live_here)
     except Exception as problem:  # any object's own code
         what = _culprit(function, args, kwargs)
+        advice = _OF_A_FUNCTION if what.startswith("the function") else advice
         hint = "" if _has_cloudpickle() else _HINT
         raise NotPicklable(
             f"{what} of the job {name} cannot be sent to a process: "

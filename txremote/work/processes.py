@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -35,6 +34,7 @@ from txremote.interfaces import IPool
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
 from txremote.work.running import running_pools
+from txremote.work.spec import Description
 from txremote.work.worker import Job, Limits, Worker
 
 _log = Logger("txremote")
@@ -48,6 +48,9 @@ MOST_FAILED_STARTS = 3
 
 #: Seconds until it is tried again then.
 REST = 5.0
+
+#: Seconds after which a process more than the least ends, where ``idle=`` says nothing.
+IDLE = 20.0
 
 
 @implementer(IPool)
@@ -80,7 +83,7 @@ class ProcessPool(PoolService):
         least: int = 1,
         most: int | None = None,
         *,
-        idle: float = 20.0,
+        idle: float = IDLE,
         recycle: int | None = None,
         queue: int = DEFAULT_QUEUE,
         limits: Limits | None = None,
@@ -485,55 +488,27 @@ def _load(worker: Worker) -> int:
     return len(worker.jobs)
 
 
-_NUMBERS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "min": ("least", int),
-    "max": ("most", int),
-    "idle": ("idle", float),
-    "recycle": ("recycle", int),
-    "queue": ("queue", int),
-}
-
-
 def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:
     """
     Make a pool of a description (`txremote.interfaces.IPoolKind.parse`):
     ``processes``, ``processes:4``, ``processes:min=2:max=8:idle=20:recycle=500``.
 
     Raises:
-        ValueError: an option is not known, or is no number.
+        ValueError: it makes no sense.
     """
-    given: dict[str, Any] = {}
-    grace: float | None = None
-    if len(words) > 1:
-        raise ValueError(f"processes:NUMBER takes one number, not {':'.join(words)!r}")
-    for name, text in [("count", word) for word in words] + list(options.items()):
-        try:
-            if name == "count":
-                given["least"] = given["most"] = _positive(int(text))
-            elif name == "grace":
-                grace = _positive(float(text))
-            elif name in _NUMBERS:
-                keyword, kind = _NUMBERS[name]
-                given[keyword] = kind(text)
-                if name != "min":
-                    _positive(given[keyword])
-            else:
-                known = ", ".join([*_NUMBERS, "grace"])
-                raise KeyError(f"processes: has no option {name!r}; there are {known}")
-        except ValueError:
-            raise ValueError(f"processes: {name} takes a positive number, not {text!r}") from None
-        except KeyError as problem:
-            raise ValueError(problem.args[0]) from None
-    if not given.keys() & {"least", "most"}:
-        given["least"] = os.cpu_count() or 1
-    if "least" not in given:
-        given["least"] = 1
-    description = ":".join(["processes", *words, *(f"{k}={v}" for k, v in options.items())])
-    limits = Limits() if grace is None else Limits(grace=grace)
-    return ProcessPool(reactor, **given, limits=limits, description=description)
-
-
-def _positive(number: Any) -> Any:
-    if not 0 < number < inf:
-        raise ValueError
-    return number
+    names = ("min", "max", "idle", "recycle", "queue", "grace")
+    told = Description(ProcessPool.kind, words, options, word="count", names=names)
+    count, least, most = told.number("count", 1), told.number("min", 0), told.number("max", 1)
+    if count is least is most is None:
+        count = os.cpu_count()
+    idle, grace, queue = told.seconds("idle"), told.seconds("grace"), told.number("queue", 1)
+    return ProcessPool(
+        reactor,
+        (count or 1) if least is None else least,
+        count if most is None else most,
+        idle=IDLE if idle is None else idle,
+        recycle=told.number("recycle", 1),
+        queue=DEFAULT_QUEUE if queue is None else queue,
+        limits=Limits() if grace is None else Limits(grace=grace),
+        description=str(told),
+    )

@@ -169,7 +169,8 @@ def _check_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     if type(function) in (RemoteReference, RemotePath) or is_netref(function):
         return  # only its peer knows
     try:
-        signature = inspect.signature(function)
+        # what a decorator passes on to what it wraps is its own affair
+        signature = inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):  # not every builtin tells
         return
     try:

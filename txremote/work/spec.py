@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from twisted.plugin import IPlugin, getPlugins
@@ -185,4 +186,27 @@ class Description:
             return int(text)
         raise ValueError(
             f"{text!r} in {self._text!r} is no {name}: it is a whole number, {least} or more"
+        )
+
+    def seconds(self, name: str) -> float | None:
+        """
+        Return a time in seconds, or None where it is not given.
+
+        Args:
+            name: The option.
+
+        Raises:
+            ValueError: it is no number, or not more than 0, or has no end.
+        """
+        text = self._given.get(name)
+        if text is None:
+            return None
+        try:
+            found = float(text)
+        except ValueError:
+            found = 0.0
+        if 0 < found < inf:
+            return found
+        raise ValueError(
+            f"{text!r} in {self._text!r} is no {name}: it is a number of seconds, more than 0"
         )

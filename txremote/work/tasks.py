@@ -56,6 +56,14 @@ def text_of(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+class Lines(list[str]):
+    """
+    Some lines that a command puts out in one step. For those that are built in and
+    run in the reactor: who follows a talkative task could not keep up with a step
+    for each line.
+    """
+
+
 class PlacNames:
     """
     What programs that were written for plac ask a task for, under plac's names.
@@ -312,6 +320,8 @@ class Task(PlacNames):
         if isinstance(value, Progress):
             self.progress = value
             self.audience.progress.tell(self, value)
+        elif isinstance(value, Lines):
+            self._put_out(value)
         elif value is not None:
             self._put_out([text_of(value)])
 

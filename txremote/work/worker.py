@@ -14,6 +14,7 @@ import fcntl
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -50,6 +52,7 @@ _log = Logger("txremote.job")
 PATH_VARIABLE = "TXREMOTE_PATH"
 
 _PIPE_SIZE = 256 * 1024  # bytes
+_LOOK_AGAIN = 0.05  # seconds
 
 
 class Job:
@@ -216,6 +219,7 @@ class Worker:
         self._timer: Any = None
         self._timed: Job | None = None
         self._killing: Any = None
+        self._looking: Any = None
         self._tickets = TicketPipe()
         self._parent = _Parent()
         self._connection = Connection(
@@ -247,7 +251,7 @@ class Worker:
             self._reactor.spawnProcess(
                 _Output(self),
                 sys.executable,
-                [sys.executable, "-P", "-c", _START, str(os.getpid())],
+                [sys.executable, *_options(), "-c", _START, str(os.getpid())],
                 env={**os.environ, PATH_VARIABLE: os.pathsep.join(_path())},
                 childFDs={
                     0: quiet,
@@ -261,6 +265,7 @@ class Worker:
             ours.pop_all()  # they stay open
         self._pipes = PipeTransport(self._reactor, self._connection, parent_reads, parent_writes)
         self._pipes.open()
+        self._connection.when_disconnected().addCallback(self._look)
         coming_up = Deferred.fromCoroutine(self._come_up())
         coming_up.addTimeout(self._limits.start, self._reactor)
         coming_up.addErrback(self._did_not_come_up)
@@ -468,13 +473,24 @@ class Worker:
                 continue
             return
 
+    def _look(self, _how: Any = None) -> None:
+        """
+        Look whether the process has gone, until it has. SIGCHLD tells that, too, but
+        not where uvloop has the signals, and not to a reactor in a thread.
+        """
+        self._looking = None
+        reapAllProcesses()
+        if not self.reaped:
+            self._looking = self._reactor.callLater(_LOOK_AGAIN, self._look)
+
     def _exited(self, reason: Failure) -> None:
         self.ending = True
         self.ready = False
         self._pipes.drain()
-        if self._killing is not None:
-            self._killing.cancel()
-            self._killing = None
+        for timer in (self._killing, self._looking):
+            if timer is not None:
+                timer.cancel()
+        self._killing = self._looking = None
         unbegun = self.take_back()
         begun = list(self.jobs.values())
         self.jobs.clear()
@@ -505,6 +521,15 @@ _START = (
     f"import os, sys; sys.path += os.environ.pop({PATH_VARIABLE!r}).split(os.pathsep); "
     "from txremote.work.child import main; sys.exit(main())"
 )
+
+
+def _options() -> list[str]:
+    """
+    Return the options of this interpreter, such as ``-O`` and ``-X utf8``, for another
+    one: as `multiprocessing` hands them on. And ``-P``: no file of the working directory
+    is to be imported before the parent's path is known.
+    """
+    return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 
 
 def _path() -> tuple[str, ...]:

@@ -1,0 +1,76 @@
+"""
+What connections log, and how much of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.peer.tools import Outcome, logged
+from txremote import Service, exposed
+from txremote.peer.events import events_of, set_verbose
+from txremote.testing import connected_pair
+
+
+class Failing(Service):
+    """Fails."""
+
+    @exposed
+    def fail(self) -> None:
+        raise ValueError("no good")
+
+
+@pytest.fixture(autouse=True)
+def _verbose_afterwards() -> Iterator[None]:
+    yield
+    set_verbose(True)
+
+
+def test_everything_is_logged_to_begin_with() -> None:
+    """A program's own observers choose."""
+    with logged() as log:
+        events_of("test").debug("a detail")
+        events_of("test").info("news")
+    assert "[txremote.test#debug] a detail" in log.text()
+    assert "[txremote.test#info] news" in log.text()
+
+
+def test_details_can_be_left_out() -> None:
+    """And be had again."""
+    set_verbose(False)
+    with logged() as log:
+        events_of("test").debug("a detail")
+        events_of("test").info("news")
+        set_verbose(True)
+        events_of("test").debug("one more")
+    assert "a detail" not in log.text()
+    assert "news" in log.text()
+    assert "one more" in log.text()
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_a_call_s_exception_that_its_caller_sees_is_a_detail(verbose: bool) -> None:
+    """It names the call, who called, and what was raised."""
+    set_verbose(verbose)
+    pair: Any = connected_pair(server_root=Failing)
+    with logged() as log:
+        Outcome(pair.client.root.fail())
+        pair.pump()
+    told = "[txremote.call#debug] Failing.fail, called by UNIXAddress('memory'), raised ValueError"
+    assert (told in log.text()) is verbose
+
+
+def test_one_that_its_caller_does_not_see_is_an_error() -> None:
+    """Under the number that the caller has."""
+    set_verbose(False)
+    pair: Any = connected_pair(
+        server_root=Failing, server_config={"include_local_traceback": False}
+    )
+    with logged() as log:
+        Outcome(pair.client.root.fail())
+        pair.pump()
+    assert "[txremote.call#error] Failing.fail, called by" in log.text()
+    assert ", failed, reference " in log.text()
