@@ -24,7 +24,10 @@ _POOLS_NOTE = (
 
 #: Whom txremote is compared with, beside the floor: in the tables of calls, and in
 #: those of pools.
-BESIDE = {False: ("rpyc",), True: ("pebble", "futures", "loky", "ampoule", "ampoule-kept", "dask", "plac")}
+BESIDE = {
+    False: ("rpyc",),
+    True: ("pebble", "futures", "loky", "ampoule", "ampoule-kept", "dask", "plac"),
+}
 
 #: A contestant that takes no part in a row.
 NOT_APPLICABLE = "n/a"

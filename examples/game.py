@@ -29,7 +29,7 @@ def count(seconds, progress):
     """
     Count as far as one gets: work for a process of its own.
 
-    ``progress`` lives in the game: calling it waits until the player was told.
+    ``progress`` lives in the game: calling it waits until the game has heard.
     """
     number = 0
     started = told = time.monotonic()

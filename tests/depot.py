@@ -63,6 +63,13 @@ class Depot(txremote.Service):
         return answer
 
     @exposed
+    def blob(self, size: int) -> bytes:
+        """
+        Give many bytes.
+        """
+        return bytes(size)
+
+    @exposed
     def never(self) -> Deferred[None]:
         """
         Do not end, and print when the reason to is gone.

@@ -19,7 +19,9 @@ from twisted.internet.task import Clock
 
 from benchmarks import harness, report
 from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
-from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, work
+from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, watching, work
+from benchmarks.peers.commands import LINE
+from benchmarks.peers.floor_watchers import Sockets
 from benchmarks.rows import ROWS
 from benchmarks.rows.base import Bar, Row
 from benchmarks.run import arguments
@@ -71,6 +73,21 @@ class StageOf:
         return self._client
 
 
+class Told:
+    """
+    A watcher without a socket.
+    """
+
+    def __init__(self, text):
+        self.text = text
+
+    def send(self, line):
+        return None
+
+    def take(self):
+        return self.text.replace("\r\n", "\n")
+
+
 def run_of(row, measured, **kwargs):
     """
     Return a report's run with one row in it.
@@ -81,8 +98,9 @@ def run_of(row, measured, **kwargs):
 
 # -- the command
 
-SMALL_CALLS = ("blocking", "threaded", "background", "objects")
+SMALL_CALLS = ("blocking", "threaded", "background", "objects", "console lines", "console tasks")
 SMALL_POOLS = ("threads pool", "process pool", "latency", "thread latency")
+SMALL_POOLS += ("thread tasks", "reactor tasks", "process tasks")
 SMALL_RUN = SMALL_CALLS + SMALL_POOLS
 
 
@@ -96,7 +114,7 @@ def small_run(tmp_path_factory):
     for row in SMALL_RUN:
         what += ["--row", row]
     who = []
-    for contestant in ("echo", "fire", "plain", "futures", "txremote"):
+    for contestant in ("echo", "fire", "plain", "lines", "futures", "plac", "txremote"):
         who += ["--contestant", contestant]
     files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
     ran = subprocess.run(
@@ -173,6 +191,10 @@ def test_a_hundred_events_take_no_interval(small_run):
         ("process pool", "futures"),
         ("latency", "plain"),
         ("thread latency", "plain"),
+        ("thread tasks", "plain"),
+        ("thread tasks", "plac"),
+        ("reactor tasks", "plain"),
+        ("process tasks", "plain"),
     ],
 )
 def test_pools_are_measured_beside_others(small_run, name, other):
@@ -181,6 +203,26 @@ def test_pools_are_measured_beside_others(small_run, name, other):
     (row,) = [row for row in found["rows"] if row["name"] == name]
     assert row["contestants"]["txremote"]["median"] > 0
     assert row["ratios"][other]["median"] > 0
+
+
+@pytest.mark.parametrize("name", ["console lines", "console tasks"])
+def test_consoles_are_measured_beside_plain_sockets(small_run, name):
+    """What arrives at 20 clients of a console, and what a bare server sends as many."""
+    _text, found, _document = small_run
+    (row,) = [row for row in found["rows"] if row["name"] == name]
+    assert row["contestants"]["txremote"]["median"] > 0
+    assert row["contestants"]["txremote"]["server_cpu_us"][0] > 0
+    assert row["ratios"]["lines"]["median"] > 0
+
+
+def test_lines_that_do_not_arrive_are_an_error(monkeypatch):
+    """A console that drops a line, or tears one, has no figure."""
+    monkeypatch.setattr(watching, "Watcher", lambda _port: Told(f"{LINE % 0}\r\n"))
+    monkeypatch.setattr(watching, "read_all", lambda _watchers, _end: None)
+    monkeypatch.setattr(Sockets, "watch", lambda _self, _tasks, _count: None)
+    assert Sockets(0).one_task(1) > 0
+    with pytest.raises(AssertionError, match="a wrong answer"):
+        Sockets(0).one_task(2)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")

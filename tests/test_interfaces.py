@@ -11,13 +11,20 @@ from typing import Any
 
 import pytest
 from twisted.application.service import IService
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
     IPushProducer,
     IReadDescriptor,
     IStreamClientEndpoint,
+    IStreamServerEndpoint,
     ITransport,
 )
+from twisted.internet.task import Clock
 from twisted.plugin import IPlugin
 from twisted.python.failure import Failure
 from zope.interface.interface import InterfaceClass
@@ -26,11 +33,15 @@ from zope.interface.verify import verifyClass, verifyObject
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
 from txremote.blocking.pump import PumpTransport
+from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
+from txremote.net.login import Password, ServiceRealm
 from txremote.net.redial import DialledEndpoint
+from txremote.net.tls import _Creator, _TLSServerEndpoint
+from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
-from txremote.testing import MemoryTransport
+from txremote.testing import MemoryTransport, connected_pair
 from txremote.work.cluster import DaskPool
 from txremote.work.pipes import _Incoming
 from txremote.work.processes import ProcessPool
@@ -55,6 +66,11 @@ def _incoming() -> _Incoming:
     return made
 
 
+def _console_client() -> ConsoleClient:
+    sessions: Any = ()
+    return ConsoleClient(sessions, Clock(), ConsoleLimits(), lambda _client: None)
+
+
 IMPLEMENTERS = [
     (IAsyncResult, AsyncResult, lambda: AsyncResult(succeed(5))),
     (IRemoteService, Service, Service),
@@ -71,6 +87,13 @@ IMPLEMENTERS = [
     (IPlugin, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
     (IPoolKind, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
     (IReadDescriptor, _Incoming, _incoming),
+    (IHandshakeListener, Connection, lambda: connected_pair().client),
+    (IRealm, ServiceRealm, lambda: ServiceRealm(Calculator)),
+    (IUsernamePassword, Password, lambda: Password(b"ann", b"secret")),
+    (IStreamServerEndpoint, _TLSServerEndpoint, lambda: _TLSServerEndpoint(None, None, "nowhere")),
+    (IOpenSSLServerConnectionCreator, _Creator, lambda: _Creator(None)),
+    (IHalfCloseableProtocol, ConsoleClient, _console_client),
+    (IPushProducer, ConsoleClient, _console_client),
 ]
 
 

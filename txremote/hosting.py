@@ -67,8 +67,8 @@ class ListeningService(TwistedService):
 
     Args:
         place: Where.
-        factory: Makes the connections.
-        classic: Whether to refuse an address that strangers can reach.
+        factory: Makes the connections. If they give their clients everything, an
+            address that strangers can reach is refused.
         drain: Seconds that calls in flight have when it stops.
         source: Where its plan was written.
         reactor: The reactor.
@@ -82,7 +82,6 @@ class ListeningService(TwistedService):
         place: Place,
         factory: ServingFactory,
         *,
-        classic: bool,
         drain: float,
         source: Source,
         reactor: Any,
@@ -90,7 +89,6 @@ class ListeningService(TwistedService):
         self.description = place.description
         self._endpoint: Any = place.endpoint
         self._factory = factory
-        self._classic = classic
         self._drain = drain
         self._source = source
         self._reactor = reactor
@@ -105,7 +103,7 @@ class ListeningService(TwistedService):
         Raises:
             SystemExit: it cannot be taken.
         """
-        if self._classic:
+        if self._factory.opens_everything:
             listening = Deferred.fromCoroutine(listen_classic(self._endpoint, self._factory))
         else:
             listening = self._endpoint.listen(self._factory)
@@ -317,7 +315,6 @@ def _listening(server: Server, resolved: Resolved, reactor: Any) -> Iterator[Lis
         yield ListeningService(
             place,
             ServingFactory(reactor, server.root, server.config, plan.threaded or None),
-            classic=server.classic,
             drain=resolved.plan.drain,
             source=plan.source,
             reactor=reactor,

@@ -87,8 +87,8 @@ class IPool(IService):
         submission; ``name`` is for the log, the function's own if None. Always
         returns a Deferred: of the result, or failing with what the function
         raised, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
-        `JobTimeout`, `ConnectionLost` of a cluster. Cancelling it takes a queued job out of the queue and ends
-        one that runs, where the pool can.
+        `JobTimeout`, `ConnectionLost` of a cluster. Cancelling it takes a queued
+        job out of the queue and ends one that runs, where the pool can.
         """
 
     def statistics():  # type: ignore[no-untyped-def]

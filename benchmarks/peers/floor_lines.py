@@ -17,6 +17,7 @@ from twisted.internet.task import cooperate
 from twisted.protocols.basic import LineReceiver
 
 from benchmarks.peers.commands import LINE
+
 REACTOR = True
 
 #: What comes behind the last line.

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import LogLevel, formatEvent, globalLogBeginner
 
 import txremote
@@ -34,6 +37,8 @@ _NOWHERE = "tcp:0:interface=127.0.0.1:backlog=1000"
 
 _factories: dict[str, Any] = {}
 _calls: dict[Any, Deferred[Any]] = {}
+_jobs: Counter[str] = Counter()
+_events = count(1)
 _trouble: list[str] = []
 
 
@@ -54,12 +59,15 @@ class Fort(Service):
     def __init__(self) -> None:
         self._kept: Any = ()
         self._listeners: list[Any] = []
+        self._telling: list[LoopingCall] = []
         self._fired = 0
         self.exposed_list = [1, 2, 3]
 
     def on_disconnect(self, conn: Any) -> None:
         self._kept = ()
         self._listeners.clear()
+        for telling in self._telling:
+            telling.stop()
 
     @exposed
     def add(self, a: Any, b: Any) -> Any:
@@ -146,11 +154,11 @@ class Fort(Service):
         return True
 
     @exposed
-    async def call(self, function: Any, *args: Any) -> Any:
+    def call(self, function: Any, *args: Any) -> Any:
         """
         What a function of the caller's gives.
         """
-        return await function(*args)
+        return function(*args)
 
     @exposed
     async def nest(self, function: Any, depth: int) -> Any:
@@ -158,6 +166,39 @@ class Fort(Service):
         How deep calls back went.
         """
         return 0 if depth <= 0 else 1 + await function(depth - 1)
+
+    @exposed
+    def job(self, name: str) -> str:
+        """
+        Note that it was done.
+        """
+        _jobs[name] += 1
+        return name
+
+    @exposed
+    async def slow_job(self, name: str, seconds: float) -> str:
+        """
+        The same, and answer later.
+        """
+        from twisted.internet import reactor
+
+        self.job(name)
+        clock: Any = reactor
+        await deferLater(clock, min(seconds, 1.0))
+        return name
+
+    @exposed
+    def tell(self, listener: Any, seconds: float) -> None:
+        """
+        Tell an event again and again, of all events of all connections the next.
+        """
+
+        def event() -> None:
+            listener(next(_events)).addErrback(lambda _failure: None)
+
+        telling = LoopingCall(event)
+        self._telling.append(telling)
+        telling.start(max(seconds, 0.001))
 
     @exposed
     def subscribe(self, listener: Any) -> None:
@@ -266,6 +307,15 @@ def state(guests: str | None = None) -> dict[str, int]:
         "timers": len(clock.getDelayedCalls()),
         "trouble": len(_trouble),
     }
+
+
+def jobs() -> dict[str, int]:
+    """
+    Return how often each job was done since the last time.
+    """
+    found = dict(_jobs)
+    _jobs.clear()
+    return found
 
 
 def trouble() -> list[str]:

@@ -1,5 +1,5 @@
 """
-Ten clients that are served while others attack: what each asks is checked, all the
+Clients that are served while others attack: what each asks is checked, all the
 time. No contestant; for `fort`.
 
 They are of all kinds: in a reactor, one of them behind a login and one behind TLS;
@@ -167,14 +167,17 @@ class Guests:
         check(len(root.things(3)), 3)
 
 
-async def connect(reactor: Any, ports: Mapping[str, int], tls: Mapping[str, str]) -> Guests:
+async def connect(
+    reactor: Any, ports: Mapping[str, int], tls: Mapping[str, str] | None = None
+) -> Guests:
     """
-    Return ten guests who have all been served once.
+    Return the guests, who have all been served once.
 
     Args:
         reactor: Where some of them live.
         ports: The doors ``plain``, ``login`` and ``tls``.
-        tls: The paths ``ca`` and ``cert`` of whoever comes by the last.
+        tls: The paths ``ca`` and ``cert`` of whoever comes by the last; None if
+            nobody does.
     """
     guests = Guests(reactor)
     patient = {"request_timeout": PATIENCE, "sync_request_timeout": PATIENCE}
@@ -190,9 +193,10 @@ async def connect(reactor: Any, ports: Mapping[str, int], tls: Mapping[str, str]
     )
     client.startService()
     guests.come("login", lambda: client.root)
-    where = tls_client(f"tcp:127.0.0.1:{ports['tls']}", tls["ca"], tls["cert"], reactor=reactor)
-    secure = await txremote.connect(where, config=patient, reactor=reactor)
-    guests.come("tls", lambda: secure.root)
+    if tls is not None:
+        where = tls_client(f"tcp:127.0.0.1:{ports['tls']}", tls["ca"], tls["cert"], reactor=reactor)
+        secure = await txremote.connect(where, config=patient, reactor=reactor)
+        guests.come("tls", lambda: secure.root)
     blocking = {"sync_request_timeout": PATIENCE}
     for _ in range(3):
         guests.come_blocking(

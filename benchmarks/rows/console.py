@@ -34,6 +34,11 @@ class OneTask(CallRow):
     contestants = ("lines", "txremote")
     floor = "lines"
     blocking = True
+    # A line is kept by its task, and 20 followers are woken, keep it too, and write
+    # it: with 0.05 of the floor that is some 50,000 lines shown a second, which is
+    # more than 20 people read.
+    first = (Bar(0.05, "lines"),)
+    goal = (Bar(0.1, "lines"),)
 
     def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
         """
@@ -55,6 +60,9 @@ class ManyTasks(OneTask):
     name = "console tasks"
     work = "lines of 50 tasks, 20 of them on a console each"
     method = "many_tasks"
+    # The same for 20 lines of 50, and the other 30 are kept only.
+    first = (Bar(0.1, "lines"),)
+    goal = (Bar(0.2, "lines"),)
     warm_up = 30
     each = 50
 

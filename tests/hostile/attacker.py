@@ -49,6 +49,7 @@ class Attacker:
         self.socket = socket.create_connection(
             ("127.0.0.1", port), DEADLINE, source_address=(source, 0)
         )
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ended: str | None = None
         self._reader = FrameReader()
         self._numbers = 0

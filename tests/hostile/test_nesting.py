@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import DeferredList
 
 from tests.hostile.conftest import SWITCHES, Siege
 from tests.processes import ROOT
 from txremote import connect
 
-#: More chains than calls may be in flight, and the depth of each.
+#: More chains than calls may be in flight.
 CHAINS = SWITCHES["max_calls"] + 10
+
+#: What may be unanswered at all.
+MOST = SWITCHES["max_calls"] + SWITCHES["max_waiting"]
 
 _SCRIPT = """
 import sys, importlib
@@ -41,19 +44,42 @@ conn.close()
 """
 
 
-@pytest.mark.parametrize("door", ["plain", "threads"])
-@pytest_twisted.ensureDeferred
-async def test_chains_between_a_reactor_and_the_fort(siege: Siege, door: str) -> None:
-    """Each calls back, from within which the fort is asked again, six times over."""
-    conn = await connect(f"tcp:127.0.0.1:{siege.ports[door]}:bindAddress=127.0.0.2")
+async def chains(port: int, count: int, depth: int) -> list[Any]:
+    """Return what becomes of so many chains that go so deep."""
+    conn = await connect(f"tcp:127.0.0.1:{port}:bindAddress=127.0.0.2")
 
     def back(depth: int) -> Any:
         return conn.root.nest(back, depth)
 
     try:
-        assert await gatherResults([conn.root.nest(back, 6) for _ in range(CHAINS)]) == [6] * CHAINS
+        calls = [conn.root.nest(back, depth) for _ in range(count)]
+        ended = DeferredList(calls, consumeErrors=True)
+        return [result for _success, result in await timed_out_in(20, ended)]
     finally:
         await conn.close()
+
+
+def timed_out_in(seconds: float, deferred: Any) -> Any:
+    """Have it fail, and not hang."""
+    from twisted.internet import reactor
+
+    return deferred.addTimeout(seconds, reactor)
+
+
+@pytest.mark.parametrize("door", ["plain", "threads"])
+@pytest_twisted.ensureDeferred
+async def test_chains_between_a_reactor_and_the_fort(siege: Siege, door: str) -> None:
+    """Each calls back, from within which the fort is asked again, three times over."""
+    depth = MOST // CHAINS - 1
+    assert await chains(siege.ports[door], CHAINS, depth) == [depth] * CHAINS
+
+
+@pytest.mark.parametrize("door", ["plain", "threads"])
+@pytest_twisted.ensureDeferred
+async def test_chains_that_go_past_all_limits(siege: Siege, door: str) -> None:
+    """Each ends all the same: with an error that names the option, or the stack's end."""
+    for result in await chains(siege.ports[door], CHAINS, MOST):
+        assert result.check(RecursionError) or "max_waiting" in str(result.value), result
 
 
 @pytest.mark.parametrize("facet", ["txremote.blocking", "rpyc"])

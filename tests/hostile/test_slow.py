@@ -133,4 +133,3 @@ def test_connections_that_are_reset_at_once(siege: Siege) -> None:
             if number % 3:
                 one.send(request(1, HANDLE_GETROOT)[: 3 if number % 3 == 1 else None])
             one.vanish()
-

@@ -164,7 +164,9 @@ class TestClassicOption:
         """
         In one sentence, before anything is served.
         """
-        with pytest.raises(SystemExit, match=r"^txremote: .*: it is a classic service, .*--classic"):
+        with pytest.raises(
+            SystemExit, match=r"^txremote: .*: it is a classic service, .*--classic"
+        ):
             self.endpoints("--service", name)
 
     def test_any_other_service_with_it_is_refused(self):

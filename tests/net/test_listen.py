@@ -8,15 +8,20 @@ import socket
 
 import pytest
 import pytest_twisted
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 import txremote
 from tests.net.serving import DEADLINE, LOOPBACK, Desk, endpoint_of, joined, logged, served, until
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect, listen
+from txremote.net.listen import ServingFactory
+from txremote.testing import MemoryTransport
 
 
 @pytest.mark.parametrize("kind", ["string", "object", "unix string", "unix object"])
@@ -397,3 +402,36 @@ async def test_drop_all_ends_every_connection_at_once():
         await until(lambda: not port.factory.connections)
         conns[0].transport.resumeProducing()
         await gatherResults([conn.when_disconnected() for conn in conns])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_service_that_opens_everything_is_not_listened_for_off_loopback():
+    """
+    Whether the config says so or the service does; and the error names the option.
+    """
+
+    class Open(Desk):
+        def connection_config(self, config):
+            return config.but(allow_all_attrs=True)
+
+    for root, config in ((Desk, {"access": "classic"}), (Open(), None)):
+        with pytest.raises(ValueError, match=r"option allow_all_attrs.*loopback"):
+            await listen("tcp:0", root, config=config)
+    async with served(Desk, config={"access": "classic"}) as port:  # on loopback
+        assert port.getHost().host == "127.0.0.1"
+
+
+def test_addresses_are_counted_as_they_were_when_they_came():
+    """
+    Behind a proxy (haproxy:) the peer's address changes meanwhile; no count is left.
+    """
+    clock = Clock()
+    factory = ServingFactory(clock, Desk, {"max_per_address": 2})
+    for _ in range(5):
+        conn = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
+        conn.makeConnection(MemoryTransport(IPv4Address("TCP", "10.9.9.9", 1)))
+        assert conn in factory.connections
+        conn.connectionLost(Failure(ConnectionDone()))
+    assert not factory._addresses
+    assert not factory.connections
+    assert clock.getDelayedCalls() == []

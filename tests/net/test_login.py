@@ -11,6 +11,7 @@ from twisted.cred.checkers import FilePasswordDB, InMemoryUsernamePasswordDataba
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from zope.interface.verify import verifyObject
@@ -251,6 +252,47 @@ def test_the_realm_is_twisteds() -> None:
     verifyObject(IRealm, realm)
     with pytest.raises(NotImplementedError):
         realm.requestAvatar("ann", None)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deadline"])
+def test_a_wrong_guess_cannot_be_cut_short(how: str) -> None:
+    """Who does not wait for the answer is disconnected, and guesses no faster."""
+    club = Club()
+    pair = club.client()
+    if how == "cancelled":
+        guess = pair.client.root.login("ann", "wrong")
+        outcome = Outcome(guess)
+        pair.pump()
+        guess.cancel()
+    else:
+        club.factory._guesses.failed(ADDRESS)
+        club.factory._guesses.failed(ADDRESS)
+        outcome = Outcome(pair.client.limited(0.001, pair.client.root.login, "ann", "wrong"))
+        pair.pump()
+        pair.advance(1.5)
+    pair.pump()
+    assert outcome.fired
+    assert pair.server.closed
+
+
+def test_a_cancelled_login_that_comes_off_leaves_again() -> None:
+    """The portal's logout is called once, when its avatar is there."""
+    left = []
+    slow: Deferred[Any] = Deferred()
+
+    class Slow(Portal):
+        def login(self, *_args: Any) -> Any:
+            return slow
+
+    pair = Club(Slow(ServiceRealm(Home))).client()
+    call = pair.client.root.login("ann", "secret")
+    outcome = Outcome(call)
+    pair.pump()
+    call.cancel()
+    pair.pump()
+    assert outcome.fired
+    slow.callback((None, Home(), lambda: left.append("ann")))
+    assert left == ["ann"]
 
 
 def test_a_user_that_goes_while_he_logs_in_leaves_nothing() -> None:

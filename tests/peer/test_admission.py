@@ -80,14 +80,17 @@ def test_more_than_may_wait_are_refused_with_the_options() -> None:
 
 
 def test_nobody_waits_whom_we_wait_for() -> None:
-    """While a call of ours needs the peer its requests start, up to both bounds together."""
+    """
+    While a call of ours needs the peer its requests start, up to both bounds together;
+    past that they are refused, for to wait could be to wait for ever.
+    """
     door = Door()
     door.needed = True
     door.admit(1, 2, 3, 4)
     assert door.started == [1, 2, 3, 4]
-    door.admit(5, 6)
-    with pytest.raises(RemoteProtocolError):
-        door.admit(7)
+    with pytest.raises(RemoteProtocolError, match="options max_calls, max_waiting"):
+        door.admit(5)
+    assert not door.admission.waiting
 
 
 def test_what_waits_starts_when_we_need_the_peer() -> None:
@@ -154,8 +157,7 @@ def test_each_request_starts_at_most_once_in_order_and_within_the_bounds(steps: 
         else:
             door.needed = step == "need"
             door.admission.look()
-        assert len(door.running) <= 5
-        assert len(door.admission.waiting) <= 2
+        assert len(door.running) + len(door.admission.waiting) <= 5
         seen = [*door.started, *door.admission.waiting]
         assert seen == [n for n in range(1, number + 1) if n not in refused]
 
@@ -169,6 +171,10 @@ class Nested(Service):
     @exposed
     async def down(self, levels: int, client: Any) -> int:
         return 1 + await client(levels - 1) if levels else 0
+
+    @exposed
+    async def twice(self, number: int) -> int:
+        return 2 * number
 
     @exposed
     def gate(self) -> Deferred[Any]:
@@ -196,6 +202,21 @@ def test_calls_within_calls_go_deeper_than_the_limit() -> None:
     assert done.value == 20
 
 
+def test_calls_within_calls_past_both_limits_end_too() -> None:
+    """The innermost is refused with the options, and with it all that wait for it."""
+    pair = nested_pair(max_calls=2, max_waiting=10)
+
+    def again(levels: int) -> Any:
+        return pair.client.root.down(levels, again)
+
+    done = Outcome(pair.client.root.down(20, again))
+    for _ in range(200):
+        pair.pump()
+        pair.advance(0)
+    assert "options max_calls, max_waiting" in str(done.error)
+    assert not len(pair.server._inbound)
+
+
 def test_a_call_that_waits_can_be_cancelled() -> None:
     """It is answered, and never starts."""
     pair = nested_pair(max_calls=1)
@@ -209,3 +230,15 @@ def test_a_call_that_waits_can_be_cancelled() -> None:
     pair.server.service.gates[0].callback("one")
     assert pair.result(first) == "one"
     assert len(pair.server.service.gates) == 1
+
+
+def test_however_many_wait_they_do_not_start_within_each_other() -> None:
+    """3,000 calls that wait for one all get their answers: no stack is used up."""
+    pair = nested_pair(max_calls=1)
+    first = Outcome(pair.client.root.gate())
+    waiting = [Outcome(pair.client.root.twice(number)) for number in range(3000)]
+    pair.pump()
+    pair.server.service.gates[0].callback(None)
+    pair.pump()
+    assert first.fired
+    assert [outcome.value for outcome in waiting] == [2 * number for number in range(3000)]

@@ -14,6 +14,7 @@ from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
 from tests.peer.tools import (
@@ -784,3 +785,30 @@ def test_a_stock_server_in_the_middle_needs_no_extension() -> None:
         pair.client.features = frozenset()
     taken = between.pass_on(Given())
     assert between.result(taken.double(4)) == 8
+
+
+def test_a_peer_is_read_only_as_long_as_it_is_needed() -> None:
+    """One that does not read is read while a call of ours waits for it, and then no more."""
+    pair = connected_pair(client_root=Hosted, server_root=Hosted)
+    reading: list[str] = []
+    transport: Any = pair.server.transport
+    transport.pauseProducing = lambda: reading.append("paused")
+    transport.resumeProducing = lambda: reading.append("resumed")
+    call = pair.server.root.add(1, 2)
+    pair.server._outbox.pressing = True
+    pair.server._pressed(True)
+    assert reading == []
+    assert pair.result(call) == 3
+    assert reading[-1] == "paused"
+
+
+def test_no_timer_is_left_of_who_was_turned_away_and_gave_up() -> None:
+    """The time that he had is over with the connection."""
+    peer = RawPeer(Hosted, frame_timeout=1)
+    peer.connection.turn_away(ConnectionRefusedError("full"), 5)
+    peer.send(b"\0")
+    peer.clock.advance(1)
+    assert peer.transport.aborted
+    peer.connection.connectionLost(Failure(ConnectionDone()))
+    peer.send(b"\0")  # a transport may be late
+    assert peer.clock.getDelayedCalls() == []

@@ -18,6 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, gathe
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
+from tests.peer.hosted import Hosted
 from tests.peer.tools import (
     Outcome,
     RawPeer,
@@ -697,3 +698,26 @@ def test_a_deadline_is_for_the_request_behind_it_only() -> None:
     for wrong in (("x", 1), (1, "x"), (1, -1), (1, 1.5)):
         assert peer.ask(HANDLE_DEADLINE, *wrong).name == "TypeError"
     assert peer.ask(HANDLE_PING, 1) == 1
+
+
+@pytest.mark.parametrize("how", ["read", "cancelled"])
+def test_a_connection_that_is_to_end_does_so_when_the_last_that_waits_is_answered(how: str) -> None:
+    """A call that has waited for its caller to read is the last, or is cancelled."""
+    pair = connected_pair(server_root=Hosted)
+    transport: Any = pair.server.transport
+    transport.pauseProducing = transport.resumeProducing = lambda: None
+    pair.server._pressed(True)
+    call = pair.client.root.add(1, 2)
+    outcome = Outcome(call)
+    pair.pump()
+    pair.server.finish("we close")
+    pair.pump()
+    assert not outcome.fired
+    if how == "read":
+        pair.server._pressed(False)
+    else:
+        call.cancel()
+    pair.pump()
+    assert pair.server.closed
+    if how == "read":
+        assert outcome.value == 3

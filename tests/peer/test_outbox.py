@@ -10,7 +10,6 @@ import zlib
 from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from zope.interface.verify import verifyObject
 

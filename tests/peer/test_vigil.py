@@ -193,3 +193,56 @@ def test_nothing_is_watched_that_is_switched_off() -> None:
     pair.pump()
     watching = [call for call in pair.clock.getDelayedCalls() if "Vigil" in str(call.func)]
     assert watching == []
+
+
+def test_the_idle_time_counts_from_the_last_use() -> None:
+    """It is neither shorter nor longer, for quick calls and for those that take long."""
+    pair = pair_of(idle_timeout=50, keepalive=None)
+    talk(pair, 30)
+    pair.result(pair.client.root.add(1, 2))
+    talk(pair, 49)
+    assert not pair.client.closed
+    talk(pair, 2)
+    assert pair.client.closed
+
+    pair = pair_of(idle_timeout=50, keepalive=None)
+    waiting = Outcome(pair.client.root.later())
+    talk(pair, 99)
+    pair.server.service.gate.callback("done")
+    pair.pump()
+    assert waiting.fired
+    talk(pair, 49)
+    assert not pair.client.closed
+    talk(pair, 2)
+    assert pair.client.closed
+
+
+def test_an_answer_behind_something_long_is_a_sign_of_life() -> None:
+    """Whatever comes after the question shows that the peer is there."""
+    pair = pair_of(keepalive=10, keepalive_timeout=5)
+    silent(pair, 10)
+    long = frame(b"x" * 1000)
+    for place in range(20):
+        pair.server.dataReceived(long[place : place + 1])
+        silent(pair, 1)
+    assert not pair.server.transport.aborted  # type: ignore[union-attr]
+    silent(pair, 16)
+    assert pair.server.transport.aborted  # type: ignore[union-attr]
+
+
+def test_a_reactor_that_was_busy_reads_before_it_gives_up() -> None:
+    """The answer lay there while a function held the reactor up for too long."""
+    pair = pair_of(keepalive=10, keepalive_timeout=5)
+    silent(pair, 10)
+    # one turn of a reactor: the timers, then what has come
+    pair.clock.rightNow += 100
+    due = [call for call in pair.clock.getDelayedCalls() if call.getTime() <= pair.clock.seconds()]
+    for call in due:
+        pair.clock.calls.remove(call)
+        call.called = 1
+        call.func(*call.args, **call.kw)
+    pair.pump()
+    pair.advance(0)
+    pair.advance(1)
+    assert not pair.client.transport.aborted  # type: ignore[union-attr]
+    assert not pair.server.transport.aborted  # type: ignore[union-attr]

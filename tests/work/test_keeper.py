@@ -21,6 +21,7 @@ from tests.work.doubles import CopyingPool, logged, outcome
 from tests.work.tasking import DEADLINE, done, turn, until_done, until_output
 from txremote.errors import PoolFull, PoolStopped
 from txremote.work.keeper import TaskKeeper
+from txremote.work.running import running_pools
 from txremote.work.stepping import Call
 from txremote.work.tasks import (
     ABORTED,
@@ -94,6 +95,17 @@ def test_each_kind_has_its_class(clock: Clock) -> None:
     assert names == ["SynTask", "ThreadedTask", "MPTask", "AsynTask"]
     with pytest.raises(ValueError, match="no kind of command"):
         run(keeper, "coffee", short)
+
+
+@pytest_twisted.ensureDeferred
+async def test_its_own_pool_is_for_tasks_alone() -> None:
+    """Where run_async runs a function does not change with what somebody types."""
+    keeper = TaskKeeper(pool="processes:min=0:max=1")
+    try:
+        await run(keeper, "mpcommands", short).when_done()
+        assert running_pools.preferred() is None
+    finally:
+        await keeper.stop()
 
 
 def test_background_tasks_run_up_to_the_cap(clock: Clock) -> None:

@@ -390,6 +390,31 @@ class TestThreads:
         step.end.set()
         await deferToThread(remaining[0].join, DEADLINE)
 
+    @pytest_twisted.ensureDeferred
+    async def test_it_starts_again_with_all_its_threads(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A job that stop() left behind, and still runs, takes none of them away."""
+        from twisted.internet import reactor
+
+        monkeypatch.setattr(threads, "GRACE", 0.01)
+        pool = ThreadPool(reactor, 1)
+        await pool.start()
+        step = Step()
+        left = outcome(pool.submit(step))
+        assert await deferToThread(step.began.wait, DEADLINE)
+        await pool.stop()
+        assert isinstance(left[0], PoolStopped)
+        await pool.start()
+        try:
+            assert await pool.submit(len, ("abc",)).addTimeout(DEADLINE / 2, reactor) == 3
+            step.end.set()
+            assert await pool.submit(len, ("ab",)) == 2
+            assert pool.statistics().busy == 0
+        finally:
+            step.end.set()
+            await pool.stop()
+
 
 class Player(txremote.Service):
     """A service that is handed references by its client."""

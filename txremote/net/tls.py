@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, serverFromString, wrapClientTLS
 from twisted.internet.interfaces import (
     IListeningPort,
+    IOpenSSLServerConnectionCreator,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
@@ -162,15 +163,23 @@ class _TLSServerEndpoint:
         return listening
 
 
-def _server_factory(credentials: Credentials, factory: Any) -> Any:
-    from OpenSSL.SSL import Connection as TLSConnection
-    from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-    from twisted.protocols.tls import TLSMemoryBIOFactory
+@implementer(IOpenSSLServerConnectionCreator)
+class _Creator:
+    """
+    Gives each connection the context of the files as they are then.
+    """
 
-    @implementer(IOpenSSLServerConnectionCreator)
-    class Creator:
-        def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
-            return TLSConnection(credentials.context(), None)
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        from OpenSSL.SSL import Connection as TLSConnection
+
+        return TLSConnection(self._credentials.context(), None)
+
+
+def _server_factory(credentials: Credentials, factory: Any) -> Any:
+    from twisted.protocols.tls import TLSMemoryBIOFactory
 
     class Wrapping(TLSMemoryBIOFactory):
         noisy = False
@@ -179,7 +188,7 @@ def _server_factory(credentials: Credentials, factory: Any) -> Any:
             inner = self.wrappedFactory.buildProtocol(addr)
             return None if inner is None else self.protocol(self, inner)
 
-    return Wrapping(Creator(), False, factory)
+    return Wrapping(_Creator(credentials), False, factory)
 
 
 def tls_server(

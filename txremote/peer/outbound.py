@@ -8,6 +8,7 @@ steps that it knows.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -178,7 +179,7 @@ class OutboundCalls:
         given = self.limit
         if given is None and option == "request_timeout":
             given = timeout
-        if given is not None and FEATURE_DEADLINE in connection.features:
+        if given is not None and given < inf and FEATURE_DEADLINE in connection.features:
             self.tell(HANDLE_DEADLINE, number, int(given * 1000))
         try:
             self._outbox.request(number, body)

@@ -211,6 +211,8 @@ class MessageReader:
             error = _no_stack()
         else:
             if deferred is not None:
+                if self._inbound.vigil is not None:
+                    self._inbound.vigil.recent = True
                 self._runner.fire(deferred, result)
             return
         self._tables.missing = None

@@ -85,7 +85,8 @@ class Vigil:
         reader: Cuts the stream into messages.
 
     Attributes:
-        recent: Set to True by whoever asks something, in either direction.
+        recent: Set to True by whoever asks something, in either direction, or is
+            answered.
     """
 
     __slots__ = (
@@ -249,6 +250,7 @@ class Vigil:
 
     def _alive(self, _answer: Any) -> None:
         self._asking = False
+        self.recent = False
         self._set_timer(self._clock.seconds())
 
     def _dead(self, failure: Failure) -> None:

@@ -26,6 +26,7 @@ from txremote.work.audience import Audience, Listener
 from txremote.work.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
 from txremote.work.mptask import MPTask
 from txremote.work.ring import OutputRing
+from txremote.work.running import running_pools
 from txremote.work.spec import pool_from_string
 from txremote.work.stepping import Call
 from txremote.work.tasks import FINAL, SUBMITTED, Task
@@ -161,6 +162,7 @@ class TaskKeeper:
         if self._owns_pool and not self._pool.running:
             # if it does not come up, its jobs say why
             self._pool.start().addErrback(lambda _failure: None)
+            running_pools.discard(self._pool)  # it is for tasks: run_async is not to take it
         return self._pool
 
     def _admit(self, task: Task) -> None:

@@ -35,7 +35,8 @@ def live(obj: Any) -> Any:
     In a process pool the job gets a blocking netref, and may call the object,
     in its parent, while it runs; in a thread it gets the object itself. May
     stand anywhere in the arguments. References to other peers' objects go by
-    reference without being asked. Any thread.
+    reference without being asked. A job in a process may give one as its result,
+    too, of what lives as long as that process. Any thread.
 
     Args:
         obj: Any object: a callback, a game object.

@@ -181,6 +181,9 @@ class ThreadPool(PoolService):
         if self._size is None:
             self._threads = self._reactor.getThreadPool()
         else:
+            if self._idle is None:  # what was left behind by stop() holds none of these
+                self._jobs, self._waiting, self._ended = set(), OrderedDict(), deque()
+                self._errands = 0
             self._threads = _DaemonThreads(0, self._size, self.description)
             self._threads.start()
 
