@@ -366,12 +366,15 @@ heard_all = threading.Event()
 
 def on_news(lines, status, progress):
     for line in lines:
-        print("script:", line, flush=True)
+        # in one piece: the other thread prints too
+        sys.stdout.write(f"script: {line}\n")
+        sys.stdout.flush()
     if status == "KILLED":
         heard_all.set()
 
 task.subscribe(on_news)
-print("script says", task.wait(20), flush=True)
+sys.stdout.write(f"script says {task.wait(20)}\n")
+sys.stdout.flush()
 heard_all.wait(20)
 serving.stop()
 conn.close()
