@@ -367,13 +367,13 @@ heard_all = threading.Event()
 def on_news(lines, status, progress):
     for line in lines:
         # in one piece: the other thread prints too
-        sys.stdout.write(f"script: {line}\n")
+        sys.stdout.write(f"script: {line}\\n")
         sys.stdout.flush()
     if status == "KILLED":
         heard_all.set()
 
 task.subscribe(on_news)
-sys.stdout.write(f"script says {task.wait(20)}\n")
+sys.stdout.write(f"script says {task.wait(20)}\\n")
 sys.stdout.flush()
 heard_all.wait(20)
 serving.stop()
