@@ -166,6 +166,8 @@ class TestTasks:
         assert linked.get(linked.root.kill()) is second
         assert linked.get(second.wait()) == "KILLED"
         assert linked.get(linked.root.list("RUNNING")) == (first,)
+        with pytest.raises(ValueError, match="no status 'RUNING': there is SUBMITTED, RUNNING"):
+            linked.get(linked.root.list("RUNING"))
         assert linked.get(linked.root.kill(1)) is first
         assert linked.get(first.wait()) == "KILLED"
         assert linked.get(first.kill()) is False

@@ -369,3 +369,39 @@ def test_any_reactor_will_do(name: str) -> None:
         "<AsynTask 4 [d] FINISHED> ['printed', 'yielded'] ",
         "<AsynTask 5 [e] FINISHED> ['printed', 'yielded'] ",
     ]
+
+
+PRINTING_LISTENER = """
+from twisted.internet import asyncioreactor
+asyncioreactor.install()
+from twisted.internet import reactor
+from txremote import TaskManager
+
+class Noisy:
+    thcommands = ["noisy"]
+    def noisy(self):
+        reactor.callFromThread(print, "handed over")
+        for number in range(5000):
+            print(number)
+
+def run():
+    manager = TaskManager()
+    task = manager.submit(Noisy, "noisy")
+    task.listen(output=lambda _task, lines: print("heard"))
+    task.when_done().addCallback(lambda task: print(task, task.output.next))
+    task.when_done().addCallback(lambda _task: manager.stop()).addBoth(lambda _: reactor.stop())
+
+reactor.callWhenRunning(run)
+reactor.run()
+"""
+
+
+def test_a_listener_that_prints() -> None:
+    """What it prints is the program's: it waits for no thread that waits for the reactor."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", PRINTING_LISTENER]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20, env=env)
+    printed = ran.stdout.splitlines()
+    assert ran.stderr == ""
+    assert set(printed[:-1]) == {"handed over", "heard"}
+    assert printed[-1] == "<ThreadedTask 1 [noisy] FINISHED> 5000"

@@ -28,7 +28,7 @@ from txremote.console.tasks import TaskManager
 from txremote.peer.context import current_call
 from txremote.peer.events import events_of
 from txremote.service import Service, exposed
-from txremote.work.tasks import RUNNING, Task
+from txremote.work.tasks import RUNNING, STATES, Task
 
 _log = events_of("console")
 
@@ -331,7 +331,12 @@ class TaskService(Service):
     def list(self, status: str | None = None) -> tuple[RemoteTask, ...]:
         """
         Return the tasks that are remembered, or those with a status, by number.
+
+        Raises:
+            ValueError: there is no such status.
         """
+        if status is not None and status not in STATES:
+            raise ValueError(f"no status {status!r}: there is {', '.join(STATES)}")
         return tuple(self._shown(task) for task in self.manager.tasks(status))
 
     @exposed

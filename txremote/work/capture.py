@@ -8,7 +8,9 @@ whose code is running: each task runs its command in a context of its own
 where it always went.
 
 A thread that a command starts by itself has an empty context: what it prints is
-the program's, not the task's (`asyncio.to_thread` takes the context along).
+the program's, not the task's (`asyncio.to_thread` takes the context along). So is what
+is printed in the reactor's thread in the context of a task in another one: asyncio's
+reactor takes it along to what that thread hands over (``callFromThread``).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, TextIO
+
+from twisted.python import threadable
 
 #: Longest line that is waited for, in characters; a longer one comes in pieces.
 LONGEST_LINE = 64 * 1024
@@ -29,6 +33,8 @@ class LineWriter:
 
     Args:
         line: Called with each line, without its end.
+        in_thread: Whether its task runs in a thread, which may wait here for the
+            reactor: then what the reactor's thread prints is not the task's.
 
     Attributes:
         active: Whether its task's code runs just now. A context outlives that:
@@ -38,12 +44,20 @@ class LineWriter:
     encoding = "utf-8"
     errors = "strict"
 
-    def __init__(self, line: Callable[[str], object]) -> None:
+    def __init__(self, line: Callable[[str], object], in_thread: bool = False) -> None:
         self.active = False
         self._line = line
+        self._in_thread = in_thread
         self._rest = ""
         # a signal's handler may print in the middle of a write
         self._lock = threading.RLock()
+
+    @property
+    def is_meant(self) -> bool:
+        """
+        Whether what is printed here and now is its task's.
+        """
+        return self.active and not (self._in_thread and threadable.isInIOThread())
 
     def write(self, text: str) -> int:
         """
@@ -121,7 +135,7 @@ class Redirection:
 
     def _target(self) -> LineWriter | TextIO:
         writer = sink.get()
-        return self._original if writer is None or not writer.active else writer
+        return self._original if writer is None or not writer.is_meant else writer
 
     def release(self) -> None:
         """

@@ -292,7 +292,7 @@ class ThreadedTask(Task):
     # -- in the thread
 
     def _run(self, call: Any) -> None:
-        writer = LineWriter(self._mailbox.post)
+        writer = LineWriter(self._mailbox.post, in_thread=True)
         writer.active = True
         sink.set(writer)
 

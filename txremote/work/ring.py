@@ -39,7 +39,7 @@ class OutputRing:
             raise ValueError("a task keeps at least one line and one byte of its output")
         self._max_lines = max_lines
         self._max_bytes = max_bytes
-        self._lines: deque[tuple[str, int]] = deque()
+        self._lines: deque[str] = deque()
         self.dropped = 0
         self.dropped_bytes = 0
         self.size = 0
@@ -72,10 +72,10 @@ class OutputRing:
             size = size_of(text)
             self.dropped_bytes -= size
         lines = self._lines
-        lines.append((text, size))
+        lines.append(text)
         self.size += size
         while self.size > self._max_bytes or len(lines) > self._max_lines:
-            gone = lines.popleft()[1]
+            gone = size_of(lines.popleft())
             self.size -= gone
             self.dropped += 1
             self.dropped_bytes += gone
@@ -85,7 +85,7 @@ class OutputRing:
         Return the lines that are kept, from a number on.
         """
         wanted = max(0, min(self.next - since, len(self._lines)))
-        found = [text for text, _size in islice(reversed(self._lines), wanted)]
+        found = list(islice(reversed(self._lines), wanted))
         found.reverse()
         return found
 
