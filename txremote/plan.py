@@ -161,6 +161,7 @@ LIMITS: Final = (
     ),
     _limit("max-calls", COUNT, "Most calls of a client that run at once; more of them wait."),
     _limit("max-waiting", COUNT, "Most calls of a client that wait; more are refused."),
+    _limit("max-unanswered", BYTES, "Most bytes of a client's calls that run or wait."),
     _limit("max-exports", COUNT, "Most objects that a client may hold references to."),
     _limit("max-imports", COUNT, "Most objects of a client that are held at once."),
     _limit("max-threads", COUNT, "Most worker threads of an endpoint."),

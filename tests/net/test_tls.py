@@ -8,13 +8,14 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txremote.blocking as rpyc
@@ -27,7 +28,15 @@ LOCAL = "tcp:0:interface=127.0.0.1"
 
 
 class Who(Service):
-    """Tells who calls."""
+    """Tells who calls, and notes who comes and goes."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def on_connect(self, conn: Any) -> None:
+        self.seen.append(("comes", self.caller()))
+
+    def on_disconnect(self, conn: Any) -> None:
+        self.seen.append(("goes", self.caller()))
 
     @exposed
     def caller(self) -> str | None:
@@ -68,6 +77,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Any:
     made = Site(tmp_path)
+    Who.seen.clear()
     yield made
     if made.port is not None:
         pytest_twisted.blockon(Deferred.fromCoroutine(_stop(made.port)))
@@ -95,9 +105,13 @@ async def test_a_server_without_ca_takes_every_client(site: Site) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_server_with_ca_knows_its_clients(site: Site) -> None:
-    """current_call() carries the certificate."""
+    """current_call() carries the certificate, in on_connect already."""
     await site.serve(ca=site.authority.path)
     assert await site.caller(site.authority.issue("ann")) == "ann"
+    assert Who.seen[:1] == [("comes", "ann")]
+    while len(Who.seen) < 2:
+        await deferLater(reactor, 0.01)
+    assert Who.seen[1] == ("goes", "ann")
 
 
 @pytest.mark.parametrize("which", ["none", "another's", "expired"])
@@ -115,6 +129,7 @@ async def test_a_client_with_no_good_certificate_is_refused(
     }
     with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own, or the connection's end
         await site.caller(certs[which]())
+    assert Who.seen == []  # the service has not heard of it
     assert await site.caller(site.authority.issue("bob")) == "bob"
 
 

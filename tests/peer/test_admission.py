@@ -18,10 +18,11 @@ from txremote.testing import Pair, connected_pair
 
 
 class Request:
-    """A request by its number only."""
+    """A request by its number and size only."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, size: int = 0) -> None:
         self.number = number
+        self.size = size
 
 
 class Door:
@@ -32,7 +33,7 @@ class Door:
         self.needed = False
         self.started: list[int] = []
         self.admission = Admission(
-            max_calls, max_waiting, self.running, self.start, lambda: self.needed
+            max_calls, max_waiting, 100, self.running, self.start, lambda: self.needed
         )
 
     def start(self, request: Request) -> None:
@@ -112,6 +113,38 @@ def test_all_wait_for_the_service_and_for_a_peer_that_does_not_read() -> None:
     assert door.started == []
     door.admission.press(False)
     assert door.started == [1]
+
+
+def test_whom_the_service_waits_for_may_ask_first() -> None:
+    """An on_connect that calls the client is served what the client asks meanwhile."""
+    door = Door()
+    door.admission.hold()
+    door.admit(1)
+    assert door.started == []
+    door.needed = True
+    door.admit(2)
+    assert door.started == [1, 2]
+
+
+def test_so_many_bytes_may_be_unanswered() -> None:
+    """Whatever waits counts; one request alone may have any size."""
+    door = Door(max_calls=1, max_waiting=20)
+    door.admit(1)
+    door.admission.admit(Request(2, 200))
+    with pytest.raises(RemoteProtocolError, match="option max_unanswered") as caught:
+        door.admission.admit(Request(3, 1))
+    assert caught.value.limit == "max_unanswered"
+    door.admission.take_back(2)
+    assert door.admission.take_back(2) is None
+    door.admission.admit(Request(4, 60))
+    door.admission.admit(Request(5, 40))
+    with pytest.raises(RemoteProtocolError, match=r"100 bytes .* 1 more are too many"):
+        door.admission.admit(Request(6, 1))
+    door.end(1)
+    assert door.started == [1, 4]
+    door.admission.admit(Request(7, 1))
+    door.admission.drop()
+    assert door.admission.size == 0
 
 
 def test_a_connection_that_ends_lets_nobody_in_but_whom_it_needs() -> None:

@@ -336,6 +336,46 @@ def test_a_time_out_of_the_methods_own_is_not_mistaken_for_the_servers() -> None
     assert "call_timeout" not in str(outcome.error)
 
 
+def test_so_many_bytes_of_calls_may_be_unanswered() -> None:
+    """What runs counts until it has its answer, well or not, and what waits counts too."""
+    pair = slow_pair(server_config={"max_calls": 1, "max_unanswered": 3000})
+    big = "x" * 2000
+    running = Outcome(pair.client.root.sleeps(5, big))
+    pair.pump()
+    with pytest.raises(Exception, match="option max_unanswered"):
+        pair.result(pair.client.root.add(big, ""))
+    behind = Outcome(pair.client.root.add("x", "y"))
+    pair.pump()
+    assert not behind.fired
+    pair.advance(5)
+    pair.pump()
+    assert running.value == big
+    assert behind.value == "xy"
+    assert pair.result(pair.client.root.add(big, "")) == big
+    assert pair.server._inbound.admission.size == 0
+
+
+def test_an_on_connect_may_ask_a_client_that_asks_back() -> None:
+    """Else both would wait for ever: the server's first request is served before it is ready."""
+
+    class Curious(Service):
+        async def on_connect(self, conn: Any) -> None:
+            self.name = await conn.root.name(self)
+
+        @exposed
+        def ask(self) -> str:
+            return "who are you?"
+
+    class Client(Service):
+        @exposed
+        async def name(self, server: Any) -> str:
+            return "ann, since you say: " + await server.ask()
+
+    pair = connected_pair(server_root=Curious(), client_root=Client())
+    pair.pump()
+    assert pair.server.service.name == "ann, since you say: who are you?"
+
+
 def test_so_many_calls_may_be_unanswered_so_many_wait_and_more_are_refused() -> None:
     pair = slow_pair(server_config={"max_calls": 3, "max_waiting": 1})
     waiting = [Outcome(pair.client.root.deferred()) for _ in range(3)]

@@ -6,10 +6,13 @@ while the peer does not read what it is sent (``pause_unsent``), and until the
 service's ``on_connect`` is done. So much may wait (``max_waiting``); past that a
 request is refused with an error that names the option.
 
-None waits while a call of ours waits for that peer, for whoever answers it may
-have to ask us first: a chain of calls that call back would stop for ever. It is
-then bounded by ``max_calls`` and ``max_waiting`` together, and refused past that,
-for the same reason.
+Requests that run and wait hold their arguments: so many bytes of them may
+(``max_unanswered``). One alone may have any size that a message may.
+
+None waits while a call of ours waits for that peer, an ``on_connect``'s too, for
+whoever answers it may have to ask us first: a chain of calls that call back would
+stop for ever. It is then bounded by ``max_calls`` and ``max_waiting`` together, and
+refused past that, for the same reason.
 
 When the connection is to end, what comes new is refused, but for that same need:
 calls that have begun may end.
@@ -30,24 +33,28 @@ class Admission:
     Args:
         max_calls: How many may be unanswered.
         max_waiting: How many may wait.
+        max_unanswered: How many bytes they may have in all.
         running: Those that are unanswered, by number.
         start: Starts a request.
         needed: Tells whether a call of ours waits for the peer.
 
     Attributes:
         waiting: Those that wait, by number, in their order.
+        size: How many bytes those have that wait, and those that run.
     """
 
     __slots__ = (
         "_held",
         "_looking",
         "_max_calls",
+        "_max_unanswered",
         "_max_waiting",
         "_needed",
         "_pressed",
         "_refusal",
         "_running",
         "_start",
+        "size",
         "waiting",
     )
 
@@ -55,12 +62,14 @@ class Admission:
         self,
         max_calls: int,
         max_waiting: int,
+        max_unanswered: int,
         running: dict[int, Any],
         start: Callable[[Any], None],
         needed: Callable[[], bool],
     ) -> None:
         self._max_calls = max_calls
         self._max_waiting = max_waiting
+        self._max_unanswered = max_unanswered
         self._running = running
         self._start = start
         self._needed = needed
@@ -68,6 +77,7 @@ class Admission:
         self._pressed = False
         self._looking = False
         self._refusal: Exception | None = None
+        self.size = 0
         self.waiting: dict[int, Any] = {}
 
     @property
@@ -75,10 +85,8 @@ class Admission:
         """
         Whether a request may start now.
         """
-        if self._held:
-            return False
         running = len(self._running)
-        if running < self._max_calls and not self._pressed:
+        if running < self._max_calls and not self._pressed and not self._held:
             return True
         return running < self._max_calls + self._max_waiting and self._needed()
 
@@ -91,6 +99,12 @@ class Admission:
         """
         if self._refusal is not None and not self._needed():
             raise self._refusal
+        if self.size and self.size + request.size > self._max_unanswered:
+            raise RemoteProtocolError(
+                f"{self.size} bytes of this connection's calls are unanswered, and "
+                f"{request.size} more are too many (option max_unanswered)",
+                "max_unanswered",
+            )
         if not self.waiting and self.room:
             self._start(request)
             return
@@ -101,6 +115,7 @@ class Admission:
                 "max_waiting",
             )
         self.waiting[request.number] = request
+        self.size += request.size
         self.look()
 
     def look(self) -> None:
@@ -112,9 +127,20 @@ class Admission:
         self._looking = True
         try:
             while self.waiting and self.room:
-                self._start(self.waiting.pop(next(iter(self.waiting))))
+                request = self.waiting.pop(next(iter(self.waiting)))
+                self.size -= request.size
+                self._start(request)
         finally:
             self._looking = False
+
+    def take_back(self, number: int) -> Any:
+        """
+        Return a request that waits, which then does so no more, or None.
+        """
+        request = self.waiting.pop(number, None)
+        if request is not None:
+            self.size -= request.size
+        return request
 
     def hold(self) -> None:
         """
@@ -147,4 +173,4 @@ class Admission:
         Forget what waits: the connection has ended.
         """
         self.waiting.clear()
-        self._held = True
+        self.size = 0

@@ -226,6 +226,9 @@ class ConnectionConfig:
         max_calls: Most requests of the peer that may be unanswered at once; more
             of them wait.
         max_waiting: Most requests of the peer that may wait; more are refused.
+        max_unanswered: Most bytes of the peer's requests that may be unanswered,
+            running and waiting; what is over it is refused. One alone may have
+            ``max_frame``.
         max_exports: Most objects that the peer may hold references to.
         max_imports: Most references to the peer's objects that are held at once.
         max_threads: Most worker threads of a listener, those that wait for
@@ -272,6 +275,7 @@ class ConnectionConfig:
     max_logins: int = 1_000
     max_calls: int = 1_000
     max_waiting: int = 10_000
+    max_unanswered: int = 256 * 1024 * 1024
     max_exports: int = 1_000_000
     max_imports: int = 100_000
     max_threads: int = 1000
@@ -310,6 +314,7 @@ class ConnectionConfig:
             "max_logins",
             "max_calls",
             "max_waiting",
+            "max_unanswered",
             "pause_unsent",
             "max_exports",
             "max_imports",

@@ -36,6 +36,7 @@ from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.access import AccessPolicy
 from txremote.peer.calls import Clock, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
+from txremote.peer.context import CurrentCall, _current
 from txremote.peer.events import events_of
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
@@ -130,6 +131,7 @@ class Connection(Protocol):
         "_ended",
         "_face",
         "_farewell",
+        "_greeted",
         "_inbound",
         "_lost_why",
         "_outbound",
@@ -226,6 +228,7 @@ class Connection(Protocol):
         self._vigil: Vigil | None = None
         self._face: Any = None
         self._root: RemoteReference | None = None
+        self._greeted = False  # whether the service knows of the connection
         self._farewell: str | None = None  # why this side hung up, if it did
         self._lost_why = "the connection was lost"
         self._close_timer: Any = None
@@ -266,14 +269,21 @@ class Connection(Protocol):
                 self._vigil.expect_handshake()
             if getattr(self.service, "expects_login", False):
                 self._vigil.expect_login()
+        if writing.separate is None:
+            self._greet()
+
+    def _greet(self) -> None:
+        self._greeted = True
         self.runner.hook(self, self.service.on_connect)
 
     def handshakeCompleted(self) -> None:
         """
-        Called by TLS (`twisted.internet.interfaces.IHandshakeListener`).
+        Called by TLS (`twisted.internet.interfaces.IHandshakeListener`): now it is
+        known who the peer is, and the service is told of the connection.
         """
         if self._vigil is not None:
             self._vigil.handshake_done()
+        self._greet()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -327,7 +337,8 @@ class Connection(Protocol):
         self._calls.fail_all(lambda: ConnectionLost(self._lost_why))
         self._tables.exports.clear()
         self._tables.imports.clear()
-        self.runner.hook(self, self.service.on_disconnect)
+        if self._greeted:
+            self.runner.hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
             self._when_ended(self)
         watchers, self._watchers = self._watchers, []
@@ -337,13 +348,18 @@ class Connection(Protocol):
 
     def run_hook(self, hook: Callable[[Any], Any], seen: Any) -> None:
         """
-        Call a service's hook, in the connection's context.
+        Call a service's hook, in the connection's context; `current_call` tells it
+        who the peer is.
 
         Args:
             hook: ``on_connect`` or ``on_disconnect``.
             seen: The connection as the service is to see it.
         """
-        running = maybeDeferred(hook, seen)
+        token = _current.set(CurrentCall(self))
+        try:
+            running = maybeDeferred(hook, seen)
+        finally:
+            _current.reset(token)
         if not running.called and not self.closed:
             # a coroutine: the first request waits for it
             self._inbound.admission.hold()

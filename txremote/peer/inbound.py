@@ -79,7 +79,7 @@ class Request:
     One request of the peer, decoded and not yet answered.
     """
 
-    __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender")
+    __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender", "size")
 
     def __init__(
         self,
@@ -90,8 +90,10 @@ class Request:
         args: tuple[Any, ...],
         forwarded: bool,
         deadline: float | None,
+        size: int,
     ) -> None:
         self.inbound = inbound
+        self.size = size  # of its message, in bytes
         self.deadline = deadline  # that the caller has told of
         self.number = number
         self.sender = sender
@@ -162,7 +164,7 @@ class Request:
 
     def _answer(self, result: Any, call: CurrentCall) -> None:
         if type(result) is Deferred:
-            self.inbound.wait_for(self.number, self.sender, result, call)
+            self.inbound.wait_for(self, result, call)
         else:
             self.inbound.answer(self.number, self.sender, result)
 
@@ -234,7 +236,12 @@ class InboundCalls:
         self._deadline: tuple[int, float] | None = None
         self._closed = False
         self.admission = Admission(
-            config.max_calls, config.max_waiting, self._running, runner.start, needed
+            config.max_calls,
+            config.max_waiting,
+            config.max_unanswered,
+            self._running,
+            runner.start,
+            needed,
         )
         self.vigil: Vigil | None = None
         self.received = 0
@@ -268,7 +275,9 @@ class InboundCalls:
         if self._clock is not None:
             self._deadline = (number, self._clock.seconds() + seconds)
 
-    def request_received(self, number: int, sender: int, handler: int, args: Any) -> None:
+    def request_received(
+        self, number: int, sender: int, handler: int, args: Any, size: int
+    ) -> None:
         """
         Start a request of the peer.
 
@@ -277,6 +286,7 @@ class InboundCalls:
             sender: The thread id that came with it.
             handler: What is asked.
             args: The unboxed arguments.
+            size: How many bytes its message had.
         """
         if handler not in IN_ORDER:
             self.received += 1
@@ -298,7 +308,7 @@ class InboundCalls:
             told, self._deadline = self._deadline, None
             if told[0] == number:
                 deadline = told[1]
-        request = Request(self, number, sender, function, args, forwarded, deadline)
+        request = Request(self, number, sender, function, args, forwarded, deadline, size)
         if handler in IN_ORDER and not forwarded:
             request.run()
             return
@@ -371,9 +381,7 @@ class InboundCalls:
 
     # -- answers
 
-    def wait_for(
-        self, number: int, sender: int, deferred: Deferred[Any], call: CurrentCall
-    ) -> None:
+    def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
         """
         Answer a request when a Deferred fires.
         """
@@ -385,13 +393,17 @@ class InboundCalls:
         if unfinished and call.deadline is not None and self._clock is not None:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
+        number, sender, size = request.number, request.sender, request.size
+        admission = self.admission
         self._running[number] = deferred
+        admission.size += size
 
         def fired(result: Any) -> None:
             if self._running.get(number) is deferred:
                 del self._running[number]
-                if self.admission.waiting:
-                    self.admission.look()
+                admission.size -= size
+                if admission.waiting:
+                    admission.look()
             if isinstance(result, Failure):
                 error: Any = result.value
                 if error.__traceback__ is None:
@@ -497,7 +509,7 @@ class InboundCalls:
         if deferred is not None:
             deferred.cancel()
             return
-        waiting = self.admission.waiting.pop(number, None)
+        waiting = self.admission.take_back(number)
         if waiting is not None:
             self.answer_error(number, waiting.sender, defer.CancelledError())
             self.look_if_all_answered()

@@ -148,7 +148,7 @@ class MessageReader:
             if handler == HANDLE_CLOSE:
                 self._connection.peer_closed()
             else:
-                self._inbound.request_received(number, sender, handler, args)
+                self._inbound.request_received(number, sender, handler, args, len(data))
             return
         self._tables.missing = None  # it was this message's, which is lost as a whole
         self._inbound.answer_error(number, sender, error)
