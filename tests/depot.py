@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 import txremote
 from txremote import current_call, exposed, offloaded
@@ -104,6 +105,13 @@ class Depot(txremote.Service):
         reactor.callFromThread(reactor.stop)
         time.sleep(LATER)
         return "stopped, nearly"
+
+    @exposed
+    def hold_a_thread(self) -> Deferred[None]:
+        """
+        Keep one of the reactor's threads busy, for ever.
+        """
+        return deferToThread(time.sleep, 3600)
 
     @exposed
     @offloaded

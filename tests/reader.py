@@ -15,8 +15,10 @@ a block of ``>>>`` lines        is run in the reactor, with ``await`` allowed at
 ==============================  ==================================================
 
 A ``twistd`` line starts a server that runs until the next one, or to the end; a line
-that ends with ``&`` a program that does. The port 18861, and others like it, stand for
-whatever port is free; 18812 is that of classic mode, 2199 the console's.
+that ends with ``&`` a program that does. The next server is started while this one is
+used, of the files above its line, so that nobody waits for its imports. The port 18861,
+and others like it, stand for whatever port is free; 18812 is that of classic mode, 2199
+the console's.
 """
 
 import ast
@@ -42,6 +44,7 @@ from tests.processes import PATIENCE, SERVES, Program, run, script
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CHECKER = doctest.OutputChecker()
 PORT = re.compile(r"\b(?:188(?:6\d|12)|2199)\b")
+NOT_AHEAD = re.compile(r"--config|--tls|--auth|privateKey|unix:")  # these read other files
 CONSOLE = re.compile(r"txremote console on (\S+):(\d+) ")
 PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
 
@@ -123,22 +126,44 @@ class Reader:
         self._ports = {}
         self._names = {}
         self._programs = contextlib.ExitStack()
+        self._ahead = None
         self._parser = doctest.DocTestParser()
 
     async def follow(self):
         """
         Do what the document says.
         """
-        with self._programs:
-            for node in self._tree.findall(self._is_block):
-                text = node.astext() + "\n"
-                if isinstance(node, nodes.doctest_block):
-                    for example in self._parser.get_examples(text):
-                        await self._run_example(example)
-                elif "console" in node["classes"]:
-                    self._run_console(text)
-                elif node["names"]:
-                    self._files[node["names"][0]] = text
+        steps = list(self._steps())
+        try:
+            for number, (kind, *what) in enumerate(steps):
+                if kind == "example":
+                    await self._run_example(*what)
+                elif kind == "file":
+                    self._files.update([what])
+                else:
+                    self._run_command(*what)
+                    if what[0].startswith("twistd "):
+                        self._start_ahead(steps[number + 1 :])
+        finally:
+            self._programs.close()
+            self._drop_ahead()
+
+    def _steps(self):
+        """
+        Give what there is to do: (``"example"``, it), (``"file"``, its name, its text) and
+        (``"command"``, its line, what it prints).
+        """
+        for node in self._tree.findall(self._is_block):
+            text = node.astext() + "\n"
+            if isinstance(node, nodes.doctest_block):
+                for example in self._parser.get_examples(text):
+                    yield "example", example
+            elif "console" in node["classes"]:
+                for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                    command, _newline, expected = part.partition("\n")
+                    yield "command", command, expected
+            elif node["names"]:
+                yield "file", node["names"][0], text
 
     @staticmethod
     def _is_block(node):
@@ -152,16 +177,11 @@ class Reader:
 
     # -- commands
 
-    def _run_console(self, text):
-        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _newline, expected = part.partition("\n")
-            self.ran += 1
-            self._run_command(command, expected)
-
     def _run_command(self, command, expected):
+        self.ran += 1
         words = shlex.split(command)
         if words[0] == "twistd":
-            self._serve(words)
+            self._serve(command)
             return
         background = words[-1] == "&"
         if background:
@@ -247,16 +267,44 @@ class Reader:
 
     def _write_files(self):
         for name, text in self._files.items():
-            (self._folder / name).write_text(self._real(text))
+            self._write(name, self._real(text))
+
+    def _write(self, name, text):
+        """
+        Write a file, unless it is there: the next server may be about to read it.
+        """
+        path = self._folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
 
     def _choose_ports(self):
         self._programs.close()
         self._ports = {"18861": free_port()}
 
-    def _serve(self, words):
+    # -- servers
+
+    def _serve(self, command):
         self._programs.close()
         self._ports = {}
         self._write_files()
+        if self._ahead is None or self._ahead[0] != command:
+            self._drop_ahead()
+            self._ahead = command, *self._start_server(command)
+        (_command, server, documented), self._ahead = self._ahead, None
+        self._programs.enter_context(server)
+        for pattern, names in (
+            (CONSOLE, [name for name in documented if name == "2199"]),
+            (SERVES, [name for name in documented if name != "2199"]),
+        ):
+            server.wait_for("(?s)" + ".*".join([pattern.pattern] * len(names)))
+            for name, found in zip(names, pattern.finditer(server.output), strict=True):
+                self._ports[name] = int(found[2])
+
+    def _start_server(self, command):
+        """
+        Start a server on free ports; return it, and the ports that the document has.
+        """
+        words = shlex.split(command)
         if "--config" in words:
             name = words[words.index("--config") + 1]
             documented = PORT.findall(self._files[name])
@@ -270,14 +318,31 @@ class Reader:
             documented = PORT.findall(" ".join(words))
         zeroed = [PORT.sub("0", word) for word in words[1:]]
         server = Program(script("twistd"), "--pidfile=", *zeroed, cwd=self._folder)
-        self._programs.enter_context(server)
-        for pattern, names in (
-            (CONSOLE, [name for name in documented if name == "2199"]),
-            (SERVES, [name for name in documented if name != "2199"]),
-        ):
-            server.wait_for("(?s)" + ".*".join([pattern.pattern] * len(names)))
-            for name, found in zip(names, pattern.finditer(server.output), strict=True):
-                self._ports[name] = int(found[2])
+        return server, documented
+
+    def _start_ahead(self, steps):
+        """
+        Start the next server of those steps, if it needs nothing but modules that are above
+        its line, and in their last form.
+        """
+        files = {}
+        for kind, what, *more in steps:
+            if kind == "file":
+                if what in self._files or what in files:
+                    return
+                files[what] = more[0]
+            elif kind == "command" and what.startswith("twistd "):
+                if not NOT_AHEAD.search(what):
+                    for name, text in files.items():
+                        if not PORT.search(text):  # those are clients
+                            self._write(name, text)
+                    self._ahead = what, *self._start_server(what)
+                return
+
+    def _drop_ahead(self):
+        if self._ahead is not None:
+            self._ahead[1].kill()
+        self._ahead = None
 
     def _wait_for_port(self, program):
         deadline = time.monotonic() + PATIENCE

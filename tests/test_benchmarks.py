@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,10 +22,12 @@ from benchmarks import harness, report
 from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
 from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, watching, work
 from benchmarks.peers.commands import LINE
+from benchmarks.peers.crowd import check_file_limit
 from benchmarks.peers.floor_watchers import Sockets
 from benchmarks.rows import ROWS
 from benchmarks.rows.base import Bar, Row
 from benchmarks.run import arguments
+from tests.processes import run
 from txremote.testing import connected_pair
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,31 +106,36 @@ SMALL_POOLS = ("threads pool", "process pool", "latency", "thread latency")
 SMALL_POOLS += ("thread tasks", "reactor tasks", "process tasks")
 SMALL_RUN = SMALL_CALLS + SMALL_POOLS
 
+# Two commands at the same time; the document is the first one's, and has tables of both kinds.
+DOCUMENT, OTHERS = SMALL_RUN[:7], SMALL_RUN[7:]
+CONTESTANTS = ("echo", "fire", "plain", "lines", "futures", "plac", "txremote")
+
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory):
     """
-    One small run of some rows, as a user starts it: its output, JSON and document.
+    A small run of some rows, as a user starts it: its output, JSON and document.
     """
-    folder = tmp_path_factory.mktemp("benchmarks")
-    what = ["--quick", "--rounds", "1"]
-    for row in SMALL_RUN:
-        what += ["--row", row]
-    who = []
-    for contestant in ("echo", "fire", "plain", "lines", "futures", "plac", "txremote"):
-        who += ["--contestant", contestant]
-    files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
-    ran = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "run.py", *what, *who, *files],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads((folder / "out.json").read_text())
-    return ran.stdout, found, (folder / "out.rst").read_text()
+    running = []
+    for rows in (DOCUMENT, OTHERS):
+        folder = tmp_path_factory.mktemp("benchmarks")
+        what = ["--quick", "--rounds", "1"]
+        for row in rows:
+            what += ["--row", row]
+        for contestant in CONTESTANTS:
+            what += ["--contestant", contestant]
+        files = ["--json", str(folder / "out.json"), "--rst", str(folder / "out.rst")]
+        command = [sys.executable, ROOT / "benchmarks" / "run.py", *what, *files]
+        running.append((folder, command))
+    with ThreadPoolExecutor(len(running)) as threads:
+        ended = list(threads.map(lambda each: run(*each[1], cwd=each[0], timeout=120), running))
+    for status, _text, errors in ended:
+        assert status == 0, errors
+    found, more = (json.loads((folder / "out.json").read_text()) for folder, _command in running)
+    found["rows"] += more["rows"]
+    found["failures"] += more["failures"]
+    text = "".join(output for _status, output, _errors in ended)
+    return text, found, (running[0][0] / "out.rst").read_text()
 
 
 def test_the_command_prints_the_table_from_any_folder(small_run):
@@ -310,6 +318,24 @@ def test_a_cluster_ends_with_its_contestant():
         left = harness.session(child._process.pid)
         assert len(left) == 4
     wait_until(lambda: not any(alive(pid) for pid in left))
+
+
+def test_a_crowd_is_measured_beside_a_bare_one():
+    """Both have what a call of many costs to that of few, and what each client takes."""
+    (row,) = [row for row in ROWS if row.name == "crowd"]
+    measured = harness.run_row(row, Effort(rounds=1, quick=True))
+    assert {name: m.error for name, m in measured.items()} == {"echo": "", "txremote": ""}
+    assert harness.ratio(measured["txremote"], measured["echo"]).median > 0
+    assert "KB each" in measured["txremote"].note
+
+
+def test_a_crowd_that_the_system_does_not_allow(monkeypatch):
+    """Whoever runs it is told what to raise, before anybody has come."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (1024, 4096))
+    check_file_limit(800)
+    with pytest.raises(OSError, match=r"10000 clients need 10200 open files.*ulimit -Hn"):
+        check_file_limit(10_000)
 
 
 @pytest.mark.skipif(len(harness.cores()) < 2, reason="needs two cores")

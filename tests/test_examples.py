@@ -219,12 +219,17 @@ class TestGame:
                 return Program(*example("game", server.endpoint, name))
 
             with join("ann") as ann, join("bob") as bob:
-                ann.say("count 1")
-                ann.wait_for(r"you begin to count\n")
+                ann.say("look")
+                ann.wait_for(r"here: ann")
                 bob.say("look")
                 bob.wait_for(r"here: ann, bob\n")
+                seen = len(bob.output)
+                ann.say("count 2")
+                ann.wait_for(r"you begin to count\n")
+                bob.say("look")
+                bob.wait_for(rf"(?s).{{{seen}}}here: ann, bob\n")
                 assert "counted to" not in ann.output
-                bob.say("count 60")
+                bob.say("count 10")
                 bob.wait_for(r"counted \d+%\n")
                 bob.say("stop")
                 bob.wait_for(r"counting ended: CancelledError\n")

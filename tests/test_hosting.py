@@ -4,25 +4,34 @@ Stopping, as an administrator does it: real twistd processes, real signals.
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import pytest_twisted
 import rpyc
+from rpyc.core.vinegar import GenericException
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.scripts.twistd import ServerOptions
 
+import txremote.blocking
 from tests.depot import LATER
-from tests.processes import PATIENCE, ROOT, Program, Twistd, script
+from tests.processes import PATIENCE, ROOT, Program, Twistd, run, script
 from txremote import ConnectionLost, ServerStopping, connect
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -100,6 +109,38 @@ async def test_calls_in_flight_are_answered_when_the_server_is_told_to_stop(depo
 
 
 @pytest_twisted.ensureDeferred
+async def test_calls_of_stock_clients_are_answered_when_the_server_is_told_to_stop(
+    depot: Any,
+) -> None:
+    """
+    All of a hundred, on ten connections; a new one is refused with a sentence, and
+    then each connection ends in order.
+    """
+    server = depot("--drain", "20")
+
+    def work() -> None:
+        conns = [rpyc.connect("127.0.0.1", server.port) for _ in range(10)]
+        calls = [rpyc.async_(conn.root.outlast)(n) for n in range(10) for conn in conns]
+        for conn in conns:
+            conn.ping()
+        server.signal(signal.SIGTERM)
+        server.wait_for("Received SIGTERM")
+        with pytest.raises(GenericException, match="the server is stopping") as refused:
+            conns[0].root.add(1, 2)
+        assert "txremote.errors.ServerStopping" in repr(type(refused.value).__mro__)
+        for call in calls:
+            call.wait()
+        assert [call.value for call in calls] == [n for n in range(10) for _conn in conns]
+        for conn in conns:
+            with pytest.raises(EOFError):
+                conn.serve(PATIENCE)
+            assert conn.closed
+
+    await deferToThread(work)
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
 async def test_stock_and_blocking_calls_in_flight_are_answered_too(depot: Any) -> None:
     """
     A call of a stock RPyC client that sleeps in a worker thread of the server.
@@ -140,6 +181,45 @@ async def test_a_call_that_never_ends_is_cancelled_when_the_time_is_over(depot: 
     assert 0.4 <= time.monotonic() - began < 5
     ended_well(server)
     assert "cancelled" in server.output
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stock_client_whose_call_never_ends_is_let_go(depot: Any) -> None:
+    """
+    After --drain seconds and not before; its call raises EOFError.
+    """
+    server = depot("--drain", "0.4")
+
+    def work() -> float:
+        conn = rpyc.connect("127.0.0.1", server.port)
+        call = rpyc.async_(conn.root.never)()
+        conn.ping()
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        with pytest.raises(EOFError):
+            call.wait()
+        return time.monotonic() - began
+
+    assert 0.4 <= await deferToThread(work) < 5
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_that_never_ends_does_not_keep_the_server(depot: Any) -> None:
+    """
+    One of the reactor's own, which nothing can stop: it has a second, and is left behind.
+    """
+    server = depot("--drain", "0.2")
+    conn = await connect(server.endpoint)
+    call = conn.root.hold_a_thread()
+    await conn.ping()
+    began = time.monotonic()
+    server.signal(signal.SIGTERM)
+    assert isinstance(await failure_of(call), ConnectionLost)
+    assert await deferToThread(server.finish) in (0, -signal.SIGTERM)
+    assert time.monotonic() - began < 5
+    assert "still at work, and are left behind" in server.output
+    assert "Server Shut Down." in server.output
 
 
 @pytest_twisted.ensureDeferred
@@ -209,6 +289,24 @@ async def test_a_call_may_stop_the_server(depot: Any, name: str) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_call_of_a_stock_client_may_stop_the_server(depot: Any) -> None:
+    """
+    It is answered, and then told that this is the end.
+    """
+    server = depot()
+
+    def work() -> Any:
+        conn = rpyc.connect("127.0.0.1", server.port)
+        answer = conn.root.stop_and_wait()
+        with pytest.raises(EOFError):
+            conn.serve(PATIENCE)
+        return answer
+
+    assert await deferToThread(work) == "stopped, nearly"
+    ended_well(server)
+
+
+@pytest_twisted.ensureDeferred
 async def test_pools_are_there_for_the_calls_that_use_them(depot: Any) -> None:
     """
     A call whose work is in another process is answered; no process is left.
@@ -262,18 +360,77 @@ async def test_clients_are_told_at_once_when_the_server_is_killed(depot: Any) ->
             await conn.root.add(1, 2)
 
 
-def test_a_port_that_systemd_hands_over_is_served() -> None:
+@pytest.mark.parametrize("library", [rpyc, txremote.blocking])
+@pytest_twisted.ensureDeferred
+async def test_scripts_are_told_at_once_when_the_server_is_killed(depot: Any, library: Any) -> None:
+    """
+    Stock RPyC or the blocking facet: EOFError in whoever waits, within a second.
+    """
+    server = depot()
+
+    def work() -> float:
+        conn = library.connect("127.0.0.1", server.port)
+        call = library.async_(conn.root.never)()
+        conn.ping()
+        began = time.monotonic()
+        server.signal(signal.SIGKILL)
+        with pytest.raises(EOFError):
+            _ = call.value
+        with pytest.raises(EOFError):
+            conn.root.add(1, 2)
+        return time.monotonic() - began
+
+    assert await deferToThread(work) < 1
+
+
+def units() -> dict[str, str]:
+    """
+    Return the unit files of the documentation, by their endings.
+    """
+    page = (ROOT / "docs" / "operating.rst").read_text()
+    pattern = r"``/etc/systemd/system/shop\.(\w+)``:\n\n.. code-block:: ini\n\n((?:   .*\n|\n)+)"
+    return {ending: textwrap.dedent(text) for ending, text in re.findall(pattern, page)}
+
+
+def test_the_unit_files_of_the_documentation_are_right(tmp_path: Path) -> None:
+    """
+    systemd has nothing to say about them, the socket is the one that the service asks for
+    by its name, and the command line is one that twistd takes.
+    """
+    parsed = {}
+    for ending, text in units().items():
+        parsed[ending] = configparser.ConfigParser(interpolation=None)
+        parsed[ending].read_string(text)
+        here = text.replace("/srv/shop/venv/bin", str(Path(sys.executable).parent))
+        (tmp_path / f"shop.{ending}").write_text(here)
+    service, listener = parsed["service"]["Service"], parsed["socket"]["Socket"]
+    assert (listener["ListenStream"], listener["FileDescriptorName"]) == ("18861", "shop")
+    assert (service["KillMode"], parsed["service"]["Unit"]["Requires"]) == ("mixed", "shop.socket")
+    options = ServerOptions()
+    options.parseOptions(shlex.split(service["ExecStart"])[1:])
+    assert options["nodaemon"]  # the socket is for the process that systemd starts
+    assert (options.subCommand, options.subOptions["config"]) == ("txremote", "site.toml")
+    page = (ROOT / "docs" / "operating.rst").read_text()
+    assert 'listen = "systemd:domain=INET6:name=shop"' in page
+    if shutil.which("systemd-analyze"):
+        paths = [str(path) for path in tmp_path.iterdir()]
+        _status, output, problems = run("systemd-analyze", "verify", *paths)
+        assert "shop" not in output + problems
+
+
+@pytest.mark.parametrize("name", ["name=shop", "index=0"])
+def test_a_port_that_systemd_hands_over_is_served(name: str) -> None:
     """
     A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it.
     """
     as_systemd = (
         "import os, sys\n"
         "os.dup2(int(sys.argv[1]), 3, inheritable=True)\n"
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='a')\n"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='shop')\n"
         "os.execv(sys.argv[2], sys.argv[2:])\n"
     )
     words = [script("twistd"), "--pidfile=", "-n", "txremote", "--service", "tests.depot.Depot"]
-    words += ["--listen", "systemd:domain=INET:index=0"]
+    words += ["--listen", f"systemd:domain=INET:{name}"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = subprocess.Popen(
             [sys.executable, "-c", as_systemd, str(listener.fileno()), *words],

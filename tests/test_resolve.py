@@ -12,7 +12,7 @@ from twisted.cred.portal import Portal
 from twisted.internet import reactor
 
 from tests.net.certificates import Authority
-from txremote import SlaveService, TaskService
+from txremote import ConnectionConfig, Service, SlaveService, TaskService
 from txremote.configfile import plan_of
 from txremote.plan import PlanError
 from txremote.resolve import Resolved, resolve
@@ -20,6 +20,15 @@ from txremote.work.threads import ThreadPool
 
 DEPOT = 'service = "tests.depot.Depot"\n'
 IMPORTER = 'container = "tests.depot.Importer"\n'
+
+
+class Wide(Service):
+    """Opens all of itself, and is no classic service."""
+
+    @staticmethod
+    def connection_config(config: ConnectionConfig) -> ConnectionConfig:
+        """Return its connections' switches."""
+        return config.but(access="classic")
 
 
 def resolved(text: str, **options: Any) -> Resolved:
@@ -135,6 +144,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "classic, for everybody": (
         '[[server]]\nclassic = true\nlisten = ["tcp:0"]\n',
         ["x.toml:3: listen: a classic service gives whoever connects this whole account"],
+    ),
+    "everything, for everybody, by the service's own switches": (
+        '[[server]]\nservice = "tests.test_resolve.Wide"\nlisten = ["tcp:0"]\n',
+        ["x.toml:3: listen: access='classic' (option allow_all_attrs) gives whoever connects"],
     ),
     "a console for everybody": (
         f'[[console]]\n{IMPORTER}listen = "tcp:0"\n',

@@ -30,9 +30,6 @@ from txremote.errors import (
     WrongThread,
 )
 from txremote.interfaces import IAsyncResult, IRemoteService
-from txremote.net.client import ClientStatus, RemoteClient
-from txremote.net.connect import connect
-from txremote.net.listen import listen
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
@@ -58,19 +55,28 @@ if TYPE_CHECKING:
     from txremote.console.server import ConsoleService as ConsoleService
     from txremote.console.service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
+    from txremote.net.client import ClientStatus, RemoteClient
+    from txremote.net.connect import connect
+    from txremote.net.listen import listen
     from txremote.work.stepping import Progress
     from txremote.work.tasks import Task
 
 __version__ = "0.1.0"
 
 #: Names that are imported when they are used first, and from where. What those of
-#: the console need (plac) not everybody has: they are not in ``__all__``.
+#: the console need (plac) not everybody has: they are not in ``__all__``. Those of
+#: the network need half of Twisted, which no worker process and no script has to wait
+#: for.
 _LAZY = {
+    "ClientStatus": "txremote.net.client",
     "ConsoleService": "txremote.console.server",
     "Progress": "txremote.work.stepping",
+    "RemoteClient": "txremote.net.client",
     "Task": "txremote.work.tasks",
     "TaskManager": "txremote.console.tasks",
     "TaskService": "txremote.console.service",
+    "connect": "txremote.net.connect",
+    "listen": "txremote.net.listen",
 }
 
 __all__ = [
@@ -136,3 +142,7 @@ def __getattr__(name: str) -> object:
     found: object = getattr(import_module(_LAZY[name]), name)
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -10,6 +10,8 @@ taken ends the process with a sentence. Stopping goes from the outside in:
 2. After ``drain`` seconds what has not ended is cancelled, and every connection is
    closed.
 3. The pools stop, which calls may have used until then.
+4. Threads of the reactor's that are still at work have another `LAST_WORDS`. They
+   are left behind then: nothing can stop a thread, and none keeps the process.
 
 A second SIGTERM or SIGINT is for whoever does not want to wait: it skips to the end.
 """
@@ -19,13 +21,14 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IReactorThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -37,8 +40,11 @@ from txremote.work.running import running_pools, set_default_pool
 
 _log = Logger("txremote")
 
-#: Seconds that clients have to hear of the end when nobody wants to wait for them.
+#: Seconds that clients have to hear of the end when nobody wants to wait for them,
+#: and threads to come to theirs.
 LAST_WORDS: Final = 1.0
+
+_daemon_thread = partial(threading.Thread, daemon=True)
 
 
 class Refused(SystemExit, Exception):
@@ -224,6 +230,8 @@ class Hosting(MultiService):
         """
         Start the pools, then the rest.
         """
+        if IReactorThreads.providedBy(self._reactor):
+            _let_go_of(self._reactor.getThreadPool())
         # before the pools do so, which stop with the reactor as well
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         set_verbose(self._verbose)
@@ -319,6 +327,26 @@ def _listening(server: Server, resolved: Resolved, reactor: Any) -> Iterator[Lis
             source=plan.source,
             reactor=reactor,
         )
+
+
+def _let_go_of(threads: Any) -> None:
+    """
+    See to it that no thread of a pool of Twisted's keeps the process from ending: it
+    waits for each, and so does Python unless they are daemons.
+    """
+    if threads.threadFactory is _daemon_thread:
+        return  # that is done
+    threads.threadFactory = _daemon_thread
+    stop = threads.stop
+
+    def stop_soon() -> None:
+        stopping = threading.Thread(target=stop, name="txremote stop", daemon=True)
+        stopping.start()
+        stopping.join(LAST_WORDS)
+        if stopping.is_alive():
+            _log.warn("threads of the reactor are still at work, and are left behind")
+
+    threads.stop = stop_soon
 
 
 def _stop_all(services: list[Any]) -> Deferred[Any]:

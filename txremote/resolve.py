@@ -28,11 +28,12 @@ from txremote.lookup import (
     find_service,
     is_exposed,
 )
-from txremote.net.listen import CLASSIC_REFUSAL
+from txremote.net.listen import refusal
 from txremote.net.login import portal_for
 from txremote.net.tls import Credentials, tls_server
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan
+from txremote.service import config_of
 from txremote.work.spec import pool_from_string
 
 DEFAULT_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
@@ -234,10 +235,10 @@ class _Resolving:
         root = self._with_login(plan, served)
         if served is None or config is None or not places:
             return None
-        classic = opens_everything(served)
-        if classic and not plan.tls_ca and any(each.exposed for each in places):
-            self.problems.append(f"{source.of('listen')}: {CLASSIC_REFUSAL}")
-        return Server(plan, _in_words(plan), served, root, config, places, classic)
+        why_not = refusal(served, config_of(served, config))
+        if why_not is not None and not plan.tls_ca and any(each.exposed for each in places):
+            self.problems.append(f"{source.of('listen')}: {why_not}")
+        return Server(plan, _in_words(plan), served, root, config, places, opens_everything(served))
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> Any:
         source = plan.source

@@ -38,6 +38,7 @@ _NOWHERE = "tcp:0:interface=127.0.0.1:backlog=1000"
 _factories: dict[str, Any] = {}
 _calls: dict[Any, Deferred[Any]] = {}
 _jobs: Counter[str] = Counter()
+_made: Counter[str] = Counter()
 _events = count(1)
 _trouble: list[str] = []
 
@@ -49,6 +50,26 @@ class Thing:
 
     def __init__(self, number: int) -> None:
         self.exposed_number = number
+
+    @property
+    def exposed_same(self) -> Thing:
+        """
+        A path that leads nowhere, however long it is.
+        """
+        return self
+
+
+class Gate:
+    """
+    A context that raises what it is left with.
+    """
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(self, _kind: Any, error: Any, _traceback: Any) -> None:
+        if error is not None:
+            raise error
 
 
 class Fort(Service):
@@ -88,6 +109,7 @@ class Fort(Service):
         """
         Many bytes; no more than a server would give to anybody.
         """
+        _made["blobs"] += 1
         return bytes(min(size, 1 << 20))
 
     @exposed
@@ -103,6 +125,13 @@ class Fort(Service):
         Objects.
         """
         return tuple(map(Thing, range(min(count, 10_000))))
+
+    @exposed
+    def gate(self) -> Gate:
+        """
+        A context.
+        """
+        return Gate()
 
     @exposed
     def numbers(self) -> Iterator[int]:
@@ -276,6 +305,7 @@ async def listen(reactor: Any, doors: Mapping[str, Mapping[str, Any]]) -> dict[s
         )
         _factories[name] = getattr(port.factory, "wrappedFactory", port.factory)
         ports[name] = port.getHost().port
+    gc.freeze()  # what is there by now stays: `state` need not look at it
     return ports
 
 
@@ -301,7 +331,7 @@ def state(guests: str | None = None) -> dict[str, int]:
         "exports": sum(len(c._tables.exports) for c in seen),
         "imports": sum(len(c._tables.imports) for c in seen),
         "pending": sum(len(c._calls) for c in seen),
-        "unanswered": sum(len(c._inbound) for c in seen),
+        "unanswered": sum(len(c.inbound) for c in seen),
         "undead": sum(type(o) is Connection for o in gc.get_objects()) - len(everybody) - len(away),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "timers": len(clock.getDelayedCalls()),
@@ -316,6 +346,13 @@ def jobs() -> dict[str, int]:
     found = dict(_jobs)
     _jobs.clear()
     return found
+
+
+def blobs() -> int:
+    """
+    Return how many blobs were made since the last time.
+    """
+    return _made.pop("blobs", 0)
 
 
 def trouble() -> list[str]:

@@ -25,7 +25,7 @@ from txremote.net.tls import tls_client
 REACTOR = True
 
 #: Seconds between two rounds of a guest.
-PAUSE = 0.02
+PAUSE = 0.05
 
 #: Seconds after which a guest calls a call lost.
 PATIENCE = 20.0

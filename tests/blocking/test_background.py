@@ -121,7 +121,7 @@ def test_it_stops_though_the_peer_takes_nothing() -> None:
         pump = conn._pump
         with pump.lock:
             root = conn.protocol._root
-            conn.protocol.send_call(root, ("add",), (b"x" * (8 * MEBI), b""), {})
+            conn.protocol.outbound.call(root, ("add",), (b"x" * (8 * MEBI), b""), {})
         pump.flush(0)
         assert pump.transport.out
         thread = rpyc.BgServingThread(conn)

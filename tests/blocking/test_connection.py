@@ -31,6 +31,7 @@ from txremote.wire.consts import (
     HANDLE_CALL,
     HANDLE_CALLATTR,
     HANDLE_CANCEL,
+    HANDLE_DEADLINE,
     HANDLE_GETATTR,
     HANDLE_INSPECT,
     HANDLE_PING,
@@ -349,6 +350,22 @@ def test_the_descriptor_tells_when_there_is_something_to_serve() -> None:
         remote.async_request(HANDLE_PING, b"?")
         assert select.select([conn], [], [], DEADLINE)[0] == [conn]
         conn.poll_all()
+
+
+@scripted
+def test_a_txremote_peer_is_told_how_long_a_timed_call_may_take() -> None:
+    """It can end what runs for it; async_ alone has all the time there is."""
+    with linked(Shop) as conn:
+        root, adder = conn.root, conn.root.adder()
+        tap = Tap(conn)
+        assert rpyc.timed(root.add, 20)(1).value == 2
+        assert rpyc.timed(adder, 20)(1).value == 2
+        assert rpyc.async_(root.add)(1).value == 2
+        assert tap.taken() == [
+            *(HANDLE_DEADLINE, HANDLE_CALLATTR),
+            *(HANDLE_DEADLINE, HANDLE_CALL),
+            HANDLE_CALLATTR,
+        ]
 
 
 @scripted

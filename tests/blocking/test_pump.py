@@ -517,7 +517,7 @@ def test_a_call_to_a_peer_that_reads_nothing_ends_with_its_time() -> None:
         root = conn.root
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            conn._ask(lambda: conn.protocol.send_request(HANDLE_PING, (b"x" * (16 * MEBI),)), 0.1)
+            conn._ask(lambda: conn.protocol.outbound.ask(HANDLE_PING, (b"x" * (16 * MEBI),)), 0.1)
         assert 0.1 <= time.monotonic() - began < SOON
         assert not conn.closed
         assert root is conn.root
@@ -824,7 +824,7 @@ def test_what_is_unsent_goes_out_before_closing() -> None:
         conn._pump._channel.send = lambda data: 0  # the socket is full
         pump = conn._pump
         with pump.lock:
-            conn.protocol.send_call(conn.protocol._root, ("log",), (b"x" * (4 * MEBI),), {})
+            conn.protocol.outbound.call(conn.protocol._root, ("log",), (b"x" * (4 * MEBI),), {})
         pump.flush(0)
         pump._channel.send = rest
         serving = Script(remote.serve_all)

@@ -69,6 +69,13 @@ class Attacker:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.socket.close()
 
+    def end_sending(self) -> None:
+        """
+        Close the direction to the server, unless that has hung up meanwhile.
+        """
+        with contextlib.suppress(OSError):  # ENOTCONN once it was reset
+            self.socket.shutdown(socket.SHUT_WR)
+
     def send(self, data: bytes) -> None:
         """
         Send bytes; what a server does that has hung up is no error of ours.
@@ -170,6 +177,14 @@ def all_hung_up(attackers: list[Attacker], within: float = DEADLINE) -> None:
     """
     Wait until the server has ended all of these, whatever it says before.
     """
+    left = still_open(attackers, within)
+    assert not left, f"{len(left)} of {len(attackers)} still open after {within:g} s"
+
+
+def still_open(attackers: list[Attacker], within: float) -> list[Attacker]:
+    """
+    Read for a while from all of these, and return those that the server has not ended.
+    """
     polling = select.poll()
     by_number = {one.socket.fileno(): one for one in attackers}
     for number in by_number:
@@ -177,7 +192,8 @@ def all_hung_up(attackers: list[Attacker], within: float = DEADLINE) -> None:
     end = time.monotonic() + within
     while by_number:
         left = end - time.monotonic()
-        assert left > 0, f"{len(by_number)} of {len(attackers)} still open after {within:g} s"
+        if left <= 0:
+            break
         for number, _events in polling.poll(left * 1000):
             one = by_number[number]
             try:
@@ -187,3 +203,4 @@ def all_hung_up(attackers: list[Attacker], within: float = DEADLINE) -> None:
             if not more:
                 polling.unregister(number)
                 del by_number[number]
+    return list(by_number.values())

@@ -22,7 +22,7 @@ GUEST_ADDRESS = "127.0.0.1"
 
 #: Small, so that an attack is soon over a limit.
 SWITCHES: dict[str, Any] = {
-    "frame_timeout": 2.0,
+    "frame_timeout": 1.0,
     "login_timeout": 2.0,
     "max_connections": 700,
     "max_per_address": 600,
@@ -142,10 +142,10 @@ class Siege:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def siege(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
     """
-    The fort.
+    The fort, from the first test of this folder that attacks it to the last.
     """
     with Stage() as stage:
         yield Siege(stage, tmp_path_factory.mktemp("fort"))

@@ -125,13 +125,14 @@ def one_look_at_a_class(conn):
     What a class can do is asked once, whatever number of its objects comes.
     """
     sent = []
-    real = conn.protocol.send_request
-    conn.protocol.send_request = lambda handler, args: sent.append(handler) or real(handler, args)
+    asking = type(conn.protocol.outbound)
+    real = asking.ask
+    asking.ask = lambda self, handler, args: sent.append(handler) or real(self, handler, args)
     try:
         baskets = conn.root.baskets(20)
         assert sum(len(basket) for basket in baskets) == 20
     finally:
-        del conn.protocol.send_request
+        asking.ask = real
     assert sent.count(stock_client.consts.HANDLE_INSPECT) <= 1
 
 

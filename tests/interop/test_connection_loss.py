@@ -1,21 +1,26 @@
 """
-Processes that die in the middle of something, and what the other side sees.
+Processes that die in the middle of something, or hang, and what the other side sees.
 """
 
 from __future__ import annotations
 
 import gc
 import signal
+import socket
 import sys
+import time
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from tests.interop.support import Hosted, Program, script
 from tests.net.serving import logged
+from tests.processes import Program as Command
+from tests.processes import Twistd
 from txremote import ConnectionLost, DeadReferenceError, connect
 
 _ACCEPTS = """\
@@ -135,3 +140,113 @@ async def test_a_client_killed_in_mid_call_costs_the_server_nothing(hosted):
     finally:
         client.kill()
     await conn.close()
+
+
+# -- those that hang: nothing of theirs is closed, and nothing comes from them
+
+#: Seconds of silence after which a txremote is asked, and that it has to answer.
+SILENCE, PATIENCE = 0.2, 0.4
+
+#: Seconds in which a peer that hangs is surely found, on a busy machine.
+SOON = SILENCE + PATIENCE + 4
+
+_IDLE_TXREMOTE = """\
+import sys
+from twisted.internet import task
+from twisted.internet.defer import Deferred
+from txremote import connect
+
+async def main(reactor):
+    conn = await connect(sys.argv[1], config={"keepalive": None})
+    assert await conn.root.add(1, 2) == 3
+    print("idle", flush=True)
+    await conn.when_disconnected()
+    print("told", flush=True)
+
+task.react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+"""
+
+_IDLE_STOCK = """\
+import sys, rpyc
+conn = rpyc.connect("127.0.0.1", int(sys.argv[1]))
+assert conn.root.add(1, 2) == 3
+print("idle", flush=True)
+sys.stdin.readline()
+print(conn.root.add(2, 3), "is the answer", flush=True)
+"""
+
+
+def _depot() -> Twistd:
+    return Twistd(
+        "tests.depot.Depot", "--keepalive", str(SILENCE), "--keepalive-timeout", str(PATIENCE)
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_hangs_is_found():
+    """
+    Within keepalive and keepalive_timeout: each call fails, with a sentence. Until it
+    hangs, an idle connection lasts.
+    """
+    from twisted.internet import reactor
+
+    with await deferToThread(_depot) as server:
+        switches = {"keepalive": SILENCE, "keepalive_timeout": PATIENCE}
+        conn, patient = await gatherResults(
+            [
+                connect(server.endpoint, config=switches),
+                connect(server.endpoint, config={"keepalive": None}),
+            ]
+        )
+        call = conn.root.never()
+        await deferLater(reactor, 2 * (SILENCE + PATIENCE))
+        assert not conn.closed
+        assert not patient.closed  # this side does not ask, but answers
+        server.signal(signal.SIGSTOP)
+        began = reactor.seconds()
+        with pytest.raises(ConnectionLost, match=r"no sign of life .*keepalive_timeout"):
+            await call
+        assert reactor.seconds() - began < SOON
+        server.signal(signal.SIGCONT)
+        await patient.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_hangs_is_found_and_one_that_is_idle_is_left_alone():
+    """
+    A server asks txremotes only: an idle stock client would not answer, and is healthy.
+    """
+    with (
+        await deferToThread(_depot) as server,
+        Command(sys.executable, "-c", _IDLE_TXREMOTE, server.endpoint) as client,
+        Command(sys.executable, "-c", _IDLE_STOCK, server.port) as stock,
+    ):
+        for program in (client, stock):
+            await deferToThread(program.wait_for, "idle")
+        client.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        await deferToThread(server.wait_for, "has gone after .* no sign of life")
+        assert time.monotonic() - began < SOON
+        client.signal(signal.SIGCONT)
+        await deferToThread(client.wait_for, "told")
+        stock.say("")
+        await deferToThread(stock.wait_for, "5 is the answer")
+        assert server.output.count("no sign of life") == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the option is Linux's")
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_hangs_while_much_is_on_its_way_is_found_by_tcp():
+    """
+    It takes nothing any more, which a question behind that could not tell from a slow
+    line: TCP_USER_TIMEOUT ends it, here after half a second instead of two minutes.
+    """
+    with await deferToThread(_depot) as server:
+        conn = await connect(server.endpoint)
+        handle = conn.transport.getHandle()
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)
+        server.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost):
+            await conn.root.add(bytes(16 << 20), b"")
+        assert time.monotonic() - began < SOON

@@ -61,12 +61,12 @@ class Recorded:
         noting = [True]
 
         def through(write: Any) -> Any:
-            def noted(data: bytes) -> None:
+            def noted(*args: Any) -> None:
                 if noting[0]:
-                    written.append(data)
+                    written.append(args[-1])  # the data; a transport may stand before it
                 before, noting[0] = noting[0], False  # one way may lead to another
                 try:
-                    write(data)
+                    write(*args)
                 finally:
                     noting[0] = before
 

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import MultiService
 from twisted.cred.error import UnauthorizedLogin
+from twisted.internet import defer
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
@@ -33,10 +34,12 @@ from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 import txremote
-from tests.net.serving import Desk, endpoint_of, served, until
+from tests.net.certificates import DAY, Authority
+from tests.net.serving import LOOPBACK, Desk, endpoint_of, served, until
 from tests.peer.tools import Outcome, logged
 from tests.processes import Program, Twistd
 from txremote import (
+    AsyncResultTimeout,
     Connection,
     ConnectionLost,
     DeadReferenceError,
@@ -44,9 +47,12 @@ from txremote import (
     RemoteReference,
     WrongThread,
     async_,
+    current_call,
     exposed,
     get_remote,
+    timed,
 )
+from txremote.net.tls import tls_client, tls_server
 from txremote.peer.config import make_config
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.runner import ImmediateRunner
@@ -57,6 +63,19 @@ from txremote.testing import MemoryTransport, Pair
 POLICY = backoffPolicy(initialDelay=1, factor=2, maxDelay=10, jitter=lambda: 0.25)
 
 
+class Till(txremote.Service):
+    """
+    What is behind another name.
+    """
+
+    @exposed
+    def count(self, amount: int) -> int:
+        """
+        Give it back.
+        """
+        return amount
+
+
 class Shop(txremote.Service):
     """
     A server's root; an instance is shared, and outlives its connections.
@@ -65,6 +84,7 @@ class Shop(txremote.Service):
     exposed_pi = 3.14
 
     def __init__(self) -> None:
+        self.exposed_till = Till()
         self.ran: list[Any] = []
         self.waiting: list[Deferred[Any]] = []
         self.cancelled: list[Deferred[Any]] = []
@@ -88,6 +108,13 @@ class Shop(txremote.Service):
         self.ran.append(what)
         self.waiting.append(Deferred(self.cancelled.append))
         return self.waiting[-1]
+
+    @exposed
+    def left(self) -> float | None:
+        """
+        Tell how long the caller waits.
+        """
+        return current_call().time_left()
 
     @exposed
     def things(self) -> list[int]:
@@ -346,6 +373,35 @@ def test_the_usual_policy_is_twisteds():
     assert all(1.5 <= wait < 2.5 for wait in waits)
 
 
+def test_the_usual_waits_are_bounded_however_long_the_server_is_away():
+    """
+    Half as long again each time, up to a minute, and a second at random on top.
+    """
+    world = World(up=False, retry_policy=None).start()
+    for failures in range(1, 40):
+        least = min(1.5**failures, 60)
+        wait = world.client.status.next_try
+        assert least <= wait < least + 1
+        world.advance(wait)
+    assert len(world.dialled) == 40
+    world.end()
+
+
+@pytest.mark.parametrize("wrong", [lambda _failures: 1 / 0, lambda _failures: -1.0, lambda _: None])
+def test_a_policy_that_fails_is_not_the_end(wrong):
+    """
+    The usual one takes its place, and the log says so.
+    """
+    with logged() as log:
+        world = World(up=False, retry_policy=wrong).start()
+    assert "the retry_policy of <RemoteClient of the world" in log.text()
+    assert 1.5 <= world.client.status.next_try < 2.5
+    world.up = True
+    world.advance(2.5)
+    assert world.client.status.state == "connected"
+    world.end()
+
+
 def test_a_server_that_drops_everybody_is_not_dialled_in_a_circle():
     """
     Between two connections there is always a wait.
@@ -417,6 +473,23 @@ def test_who_waits_may_give_up_after_some_failures():
     world.end()
 
 
+def test_who_waits_may_change_his_mind():
+    """
+    Cancelled, it is forgotten; the client goes on, and others have the connection.
+    """
+    world = World(up=False).start()
+    first, second = (world.client.whenConnected() for _ in range(2))
+    outcomes = [Outcome(first), Outcome(second)]
+    first.cancel()
+    assert isinstance(outcomes[0].error, CancelledError)
+    assert len(world.client._waiters) == 1
+    world.up = True
+    world.advance(2.25)
+    assert isinstance(outcomes[1].value, Connection)
+    assert len(outcomes[0].results) == 1
+    world.end()
+
+
 # -- calls
 
 
@@ -426,6 +499,8 @@ def test_paths_lead_to_whichever_connection_is_live():
     """
     world = started()
     root, note, things = world.client.root, world.client.root.note, world.client.root.things
+    count = root.till.count
+    assert world.result(count(10)) == 10
     assert world.client.root is root
     assert world.result(note(1)) == 1
     old = world.result(things())
@@ -434,6 +509,7 @@ def test_paths_lead_to_whichever_connection_is_live():
     world.lose()
     world.advance(2.25)
     assert world.result(note(2)) == 2
+    assert world.result(count(20)) == 20
     assert world.result(get_remote(root, "pi")) == 3.14
     assert world.result(Deferred.fromCoroutine(_awaited(root.pi))) == 3.14
     for dead in (old.append, plain_root.note):
@@ -563,6 +639,48 @@ def test_a_call_that_was_sent_can_be_cancelled():
         world.settle()
         assert isinstance(outcome.error, CancelledError)
     assert world.shop.cancelled == world.shop.waiting
+    world.end()
+
+
+def test_time_outs_hold_on_each_connection():
+    """
+    Of a call, of a method by `timed`, and of the connection: what runs at the server is
+    told of it where that is known, and cancelled.
+    """
+    world = started(config={"request_timeout": 20})
+    root = world.client.root
+    left, wait = timed(root.left, 7.5), timed(root.wait, 7.5)
+    for life in range(2):
+        assert world.result(root.left()) == 20
+        assert world.result(left().deferred) == 7.5
+        assert world.result(timed(root.left, 30)().deferred) == 30  # the connection's gives way
+        one, two = Outcome(wait("timed").deferred), Outcome(root.wait("connection"))
+        three = Outcome(root.wait("call").addTimeout(5, world.clock))
+        for seconds, ended in ((5, [three]), (2.5, [one, three]), (12.5, [one, two, three])):
+            world.advance(seconds)
+            assert [each for each in (one, two, three) if each.fired] == ended
+            assert len(world.shop.cancelled) == 3 * life + len(ended)
+        assert isinstance(one.error, AsyncResultTimeout)
+        assert isinstance(two.error, AsyncResultTimeout)
+        assert "option request_timeout" in str(two.error)
+        assert isinstance(three.error, defer.TimeoutError)
+        world.lose()
+        world.advance(2.25)
+    world.end()
+
+
+def test_the_time_that_a_call_has_waited_counts():
+    """
+    The server is told what is left of it; a call whose time is over is not sent.
+    """
+    world = World(up=False).start()
+    soon = timed(world.client.root.left, 7.5)()
+    late = timed(world.client.root.note, 2)("late")
+    world.up = True
+    world.advance(2.25)
+    assert soon.value == 5.25
+    assert late.expired
+    assert world.shop.ran == []
     world.end()
 
 
@@ -1147,12 +1265,51 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path):
         assert len(numbers) > 10
 
 
+@pytest.mark.parametrize("which", ["none", "another's", "namesake's", "expired"])
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+@pytest_twisted.ensureDeferred
+async def test_a_certificate_that_is_refused_is_not_tried_again(tmp_path, which):
+    """
+    It is as with a wrong password: all who wait are told why, and a new start tries again.
+    """
+    (tmp_path / "other").mkdir()
+    authority = Authority(tmp_path)
+    cert = {
+        "none": lambda: None,
+        "another's": lambda: Authority(tmp_path / "other", "another").issue("ann"),
+        "namesake's": lambda: Authority(tmp_path / "other").issue("ann"),
+        "expired": lambda: authority.issue("ann", -DAY),
+    }[which]()
+    server = tls_server(LOOPBACK, authority.issue("server"), ca=authority.path)
+    async with served(Desk, server) as port:
+        where = f"tcp:127.0.0.1:{port.getHost().port}"
+        with pytest.raises(ConnectionLost, match="refused this client's certificate"):
+            await txremote.connect(tls_client(where, ca=authority.path, cert=cert))
+        client = RemoteClient(tls_client(where, ca=authority.path, cert=cert))
+        for _start in range(2):
+            client.startService()
+            waiting, call = client.whenConnected(), client.root.same(1)
+            for refused in (waiting, call, client.whenConnected()):
+                with pytest.raises(UnauthorizedLogin, match="refused this client's certificate"):
+                    await refused
+            assert (client.status.state, client.status.tries) == ("refused", 1)
+            assert client.status.next_try is None
+            await client.stopService()
+        good = RemoteClient(tls_client(where, ca=authority.path, cert=authority.issue("bob")))
+        good.startService()
+        assert await good.root.same(1) == 1
+        await good.stopService()
+
+
 STOCK = """
 import sys
 import rpyc
 from rpyc.utils.server import ThreadedServer
 
 class Account(rpyc.Service):
+    @property
+    def exposed_self(self):
+        return self
     def exposed_whose(self):
         return "ann"
 
@@ -1205,6 +1362,7 @@ async def test_a_stock_server_that_is_killed_and_comes_back(version, request):
             late = client.root.whose()
             await deferToThread(serve, port)
             assert await late == "ann"
+            assert await client.root.self.self.whose() == "ann"  # step by step
         wrong = RemoteClient(where, login=("ann", "s4cret"), retry_policy=SOON)
         wrong.startService()
         with pytest.raises(UnauthorizedLogin, match="PermissionError: wrong password"):

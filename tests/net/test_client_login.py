@@ -107,10 +107,20 @@ def test_a_refusal_is_told_by_its_class(answer, known):
         assert "wrong password" in str(caught.value)
 
 
-@pytest.mark.parametrize("answer", [ValueError("no database"), KeyError("LoginFailed")], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ValueError("no database"),
+        KeyError("LoginFailed"),
+        # what a server of ours says where the password may be right
+        ConnectionRefusedError("too many logins at once from this address"),
+        RuntimeError("login is not possible just now, reference 1f3a9c02"),
+    ],
+    ids=repr,
+)
 def test_another_error_is_no_refusal(answer):
     """
-    It is raised as it came.
+    It is raised as it came, and a `RemoteClient` tries again.
     """
     with pytest.raises(type(answer)):
         logged_in(answer)

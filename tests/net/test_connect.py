@@ -37,6 +37,7 @@ from txremote import (
     async_,
     connect,
 )
+from txremote.peer.imports import ReleaseSweeper
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Passing pyOpenSSL:DeprecationWarning", "ignore:dump_privatekey:DeprecationWarning"
@@ -449,3 +450,28 @@ async def test_references_die_with_their_connection():
             with pytest.raises(DeadReferenceError):
                 await use
         assert "Desk" in repr(root)
+
+
+@pytest_twisted.ensureDeferred
+async def test_many_connections_that_hold_references_share_a_timer():
+    """
+    Ten thousand that do nothing keep no processor busy; what is dropped is given back.
+    """
+    from twisted.internet import reactor
+
+    def sweepers():
+        timers = [getattr(call.func, "__self__", None) for call in reactor.getDelayedCalls()]
+        return {timer for timer in timers if type(timer) is ReleaseSweeper}
+
+    before = sweepers()
+    desk = Desk()
+    async with served(desk) as port:
+        connections = [await connect(endpoint_of(port)) for _ in range(100)]
+        assert len(sweepers() - before) <= 2  # that of the listener is the other
+        held = [await conn.root.same for conn in connections]
+        tables = [conn._tables.exports for conn in desk.conns]
+        assert {len(table) for table in tables} == {2}
+        held.clear()
+        await until(lambda: {len(table) for table in tables} == {1})
+        await gatherResults([conn.close() for conn in connections])
+    assert sweepers() <= before

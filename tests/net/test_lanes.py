@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -394,6 +395,151 @@ def test_without_a_thread_a_post_fails_and_leaves_nothing_behind() -> None:
     wait.complete(None)
     flushed(full)
     flushed(lane)
+
+
+@pytest.mark.parametrize("came", [False, True])
+def test_what_comes_while_another_post_fails_is_run_when_a_thread_is_free(
+    came: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has relied on the thread that the first one did not get."""
+    pool = WorkerPool(slots=1, max_threads=1)
+    lane, full = Lane(pool), Lane(pool)
+    wait = Wait()
+    full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
+    wait_until(lambda: full._inside)
+    ran: list[str] = []
+    submit = pool.submit
+
+    def submit_late(task: Any, patient: bool = False) -> object:
+        if not patient and came:
+            lane.post(lambda: ran.append("second"))
+        return submit(task, patient)
+
+    monkeypatch.setattr(pool, "submit", submit_late)
+    with pytest.raises(TooManyThreads):
+        lane.post(lambda: ran.append("first"))
+    monkeypatch.undo()
+    monkeypatch.setattr(workers, "IDLE_TIMEOUT", 0.2)
+    wait.complete(None)
+    flushed(full)
+    flushed(lane)
+    assert ran == (["second"] if came else [])
+
+
+def test_what_a_waiting_thread_leaves_behind_waits_for_a_free_thread() -> None:
+    """Its answer comes with the item it was to run; all other threads wait, too."""
+    pool = WorkerPool(slots=2, max_threads=2)
+    other, own, full = Lane(pool), Lane(pool), Lane(pool)
+    wait, last = Wait(), Wait()
+    ran = threading.Event()
+    go = Gate()
+
+    def item() -> None:
+        face_of(pool, other)._wait_for(wait, DEADLINE)
+        go()
+
+    own.post(item)
+    full.post(lambda: face_of(pool, None)._wait_for(last, DEADLINE))
+    wait_until(lambda: other._outside and full._inside)
+    wait.done = True
+    other.post(ran.set)  # wakes the thread, which has its answer
+    assert go.reached.wait(DEADLINE)
+    assert not ran.is_set()
+    go.open.set()
+    assert ran.wait(DEADLINE)
+    last.complete(None)
+    flushed(full)
+
+
+def test_an_item_that_nobody_has_begun_can_be_taken_back() -> None:
+    """What has begun cannot, nor what has ended; and nothing keeps what was."""
+    lane, gate = Lane(WorkerPool()), Gate()
+    seen: list[int] = []
+    held = lane.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    assert lane.take_back(held) is False
+
+    def item() -> None:
+        seen.append(0)
+
+    kept = weakref.ref(item)
+    tickets = [lane.post(item)]
+    tickets += [lane.post(lambda number=number: seen.append(number)) for number in (1, 2)]
+    del item
+    assert lane.take_back(tickets[0]) is True
+    assert lane.take_back(tickets[0]) is False
+    assert kept() is None
+    assert len(lane) == 2
+    gate.open.set()
+    flushed(lane)
+    assert seen == [1, 2]
+    assert lane.take_back(tickets[1]) is False
+
+
+def test_an_end_is_run_behind_all_that_has_come() -> None:
+    lane, gate = Lane(WorkerPool()), Gate()
+    seen: list[str] = []
+    ended = threading.Event()
+    lane.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    lane.end(lambda: (seen.append("end"), ended.set()))
+    lane.post(lambda: seen.append("before"))
+    gate.open.set()
+    assert ended.wait(DEADLINE)
+    assert seen == ["before", "end"]
+
+
+def test_an_idle_lane_is_ended_at_once() -> None:
+    lane, ended = Lane(WorkerPool()), threading.Event()
+    lane.end(ended.set)
+    assert ended.wait(DEADLINE)
+    flushed(lane)
+
+
+def test_an_end_is_not_run_within_an_item_that_waits() -> None:
+    """Though a thread that waits runs all else that comes."""
+    pool = WorkerPool()
+    lane, wait = Lane(pool), Wait()
+    seen: list[str] = []
+    ended = threading.Event()
+
+    def item() -> None:
+        face_of(pool, None)._wait_for(wait, DEADLINE)
+        seen.append("waited")
+
+    lane.post(item)
+    wait_until(lambda: lane._inside)
+    lane.end(lambda: (seen.append("end"), ended.set()))
+    lane.post(lambda: seen.append("within"))
+    wait_until(lambda: seen)
+    wait.complete(None)
+    assert ended.wait(DEADLINE)
+    assert seen == ["within", "waited", "end"]
+
+
+def test_an_end_is_not_run_by_a_thread_that_stepped_in(pair: Pair) -> None:
+    """It has its own affair to wait for; another thread runs it."""
+    gate = Gate()
+    ran: list[int] = []
+    pair.other.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    pair.other.end(lambda: ran.append(threading.get_ident()))
+    gate.open.set()
+    wait_until(lambda: ran)
+    assert ran[0] != pair.thread
+
+
+def test_an_end_waits_for_a_thread_where_there_is_none() -> None:
+    pool = WorkerPool(slots=1, max_threads=1)
+    lane, full = Lane(pool), Lane(pool)
+    wait, ended = Wait(), threading.Event()
+    full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
+    wait_until(lambda: full._inside)
+    lane.end(ended.set)
+    assert not ended.is_set()
+    wait.complete(None)
+    assert ended.wait(DEADLINE)
+    flushed(full)
 
 
 # --- a listener whose service is threaded -------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_twisted
+from OpenSSL.SSL import Error
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
@@ -21,8 +22,14 @@ from twisted.internet.threads import deferToThread
 import txremote.blocking as rpyc
 from tests.net.certificates import DAY, Authority
 from tests.peer.tools import logged
-from txremote import Service, SlaveService, connect, current_call, exposed, listen
-from txremote.net.tls import Credentials, asks_for_certificates, tls_client, tls_server
+from txremote import ConnectionLost, Service, SlaveService, connect, current_call, exposed, listen
+from txremote.net.tls import (
+    Credentials,
+    asks_for_certificates,
+    refused_certificate,
+    tls_client,
+    tls_server,
+)
 
 LOCAL = "tcp:0:interface=127.0.0.1"
 
@@ -127,10 +134,29 @@ async def test_a_client_with_no_good_certificate_is_refused(
         "another's": lambda: Authority(tmp_path / "other").issue("ann"),
         "expired": lambda: site.authority.issue("late", -DAY),
     }
-    with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own, or the connection's end
+    with pytest.raises(ConnectionLost, match=r"^the server refused this client's certificate: "):
         await site.caller(certs[which]())
     assert Who.seen == []  # the service has not heard of it
     assert await site.caller(site.authority.issue("bob")) == "bob"
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_refusal"),
+    [
+        ("tlsv13 alert certificate required", True),
+        ("tlsv1 alert unknown ca", True),
+        ("sslv3 alert bad certificate", True),
+        ("ssl/tls alert certificate expired", True),
+        ("sslv3 alert handshake failure", False),  # of ciphers, perhaps
+        ("certificate verify failed", False),  # that is our own word about the server's
+    ],
+)
+def test_which_end_of_a_connection_is_a_refused_certificate(reason: str, is_refusal: bool) -> None:
+    """What the peer says of ours, in the words of any OpenSSL; nothing else."""
+    error = Error([("SSL routines", "", reason)])
+    assert refused_certificate(error) == (reason if is_refusal else None)
+    assert refused_certificate(EOFError(str(error))) is None
+    assert refused_certificate(None) is None
 
 
 @pytest_twisted.ensureDeferred

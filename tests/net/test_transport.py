@@ -8,10 +8,14 @@ import socket
 
 import pytest
 import pytest_twisted
+import rpyc
+from rpyc.utils.server import ThreadedServer
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
 
-from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, listening, until
+from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
+from txremote import connect
 from txremote.net.transport import (
     KEEPALIVE_COUNT,
     KEEPALIVE_IDLE,
@@ -84,6 +88,42 @@ async def test_a_peer_that_has_vanished_is_found_by_tcp():
 
 
 @needs_linux
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest_twisted.ensureDeferred
+async def test_so_is_a_stock_peer_which_is_never_asked_otherwise(side):
+    """
+    The sockets to RPyC's own clients and servers have the same options.
+    """
+
+    def options(connection) -> list[int]:
+        handle = connection.transport.getHandle()
+        return [
+            handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+            handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+        ]
+
+    expected = [1, KEEPALIVE_IDLE, USER_TIMEOUT]
+    if side == "client":
+        async with served(Desk) as port:
+            client = await deferToThread(rpyc.connect, "127.0.0.1", port.getHost().port)
+            await deferToThread(lambda: client.root.same(1))
+            [connection] = port.factory.connections
+            assert not connection.is_txremote
+            assert options(connection) == expected
+            await deferToThread(client.close)
+        return
+    server = ThreadedServer(rpyc.VoidService, hostname="127.0.0.1", port=0)
+    serving = deferToThread(server.start)
+    connection = await connect(f"tcp:127.0.0.1:{server.port}")
+    assert not connection.is_txremote
+    assert options(connection) == expected
+    await connection.close()
+    await deferToThread(server.close)
+    await serving
+
+
+@needs_linux
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 @pytest_twisted.ensureDeferred
 async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
@@ -128,16 +168,16 @@ async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
         writing = prepare(one.transport)
         assert writing.separate is None
         assert writing.now is not None
-        writing.now(b"now")
+        writing.now(one.transport, b"now")
         other.transport.doRead()  # by hand: the reactor has not had a turn
         assert other.heard == b"now"
         one.transport.write(b", first")
-        writing.now(b", second")  # not past what waits
+        writing.now(one.transport, b", second")  # not past what waits
         await until(lambda: other.heard == b"now, first, second")
         one.transport.loseConnection()
-        writing.now(b"too late")  # harmless then
+        writing.now(one.transport, b"too late")  # harmless then
         await until(lambda: not one.transport.connected)
-        writing.now(b"too late")
+        writing.now(one.transport, b"too late")
 
 
 @pytest_twisted.ensureDeferred
@@ -156,7 +196,7 @@ async def test_it_leaves_a_broken_connection_to_the_reactor():
     await until(lambda: not factory.made[0].transport.connected)
     assert now is not None
     for _ in range(3):
-        now(b"into the void")
+        now(one.transport, b"into the void")
     await until(lambda: not one.transport.connected)
     await port.stopListening()
 

@@ -5,6 +5,7 @@ The pool of worker threads: so many run at once, and who waits makes room.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -203,6 +204,65 @@ def test_past_the_most_threads_a_task_is_refused_with_a_sentence() -> None:
     go.set()
     wait_until(lambda: len(pool._idle) == 2)
     assert run(pool, lambda: "again") == "again"
+
+
+def test_a_patient_task_waits_for_a_thread_instead() -> None:
+    pool = WorkerPool(slots=1, max_threads=1)
+    go, waiting, ran = threading.Event(), threading.Event(), threading.Event()
+
+    def waiter() -> None:
+        pool.begin_wait()
+        waiting.set()
+        assert go.wait(DEADLINE)
+        pool.end_wait()
+
+    pool.submit(waiter)
+    assert waiting.wait(DEADLINE)
+    pool.submit(ran.set, patient=True)
+    assert pool.crowded
+    go.set()
+    assert ran.wait(DEADLINE)
+
+
+def test_a_task_that_no_thread_has_begun_can_be_taken_back() -> None:
+    """And the pool keeps nothing of it; what runs cannot be taken back."""
+    pool = WorkerPool(slots=1)
+    first, seen = Step(), []
+    begun = pool.submit(first)
+    assert first.began.wait(DEADLINE)
+
+    def task() -> None:
+        seen.append("taken back")
+
+    kept = weakref.ref(task)
+    ticket = pool.submit(task)
+    pool.submit(lambda: seen.append("left"))
+    del task
+    assert pool.take_back(begun) is False
+    assert pool.take_back(ticket) is True
+    assert pool.take_back(ticket) is False
+    assert kept() is None
+    first.finish()
+    run(pool, lambda: None)
+    assert seen == ["left"]
+
+
+def test_a_pool_keeps_nothing_of_a_task_that_has_run() -> None:
+    """Though its thread goes on with another."""
+    pool = WorkerPool(slots=1)
+    first, second = Step(), Step()
+
+    def task() -> None:
+        first()
+
+    kept = weakref.ref(task)
+    pool.submit(task)
+    del task
+    pool.submit(second)
+    first.finish()
+    assert second.began.wait(DEADLINE)
+    assert kept() is None
+    second.finish()
 
 
 def test_idle_threads_end_after_a_while() -> None:

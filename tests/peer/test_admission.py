@@ -195,6 +195,24 @@ def test_each_request_starts_at_most_once_in_order_and_within_the_bounds(steps: 
         assert seen == [n for n in range(1, number + 1) if n not in refused]
 
 
+def test_what_was_answered_and_still_runs_in_a_thread_counts_until_it_ends() -> None:
+    """With its bytes, and in what a refusal says."""
+    door = Door(max_calls=2, max_waiting=1)
+    door.admit(1)
+    del door.running[1]
+    door.admission.abandoned += 1
+    door.admission.size += 90
+    door.admit(2, 3)
+    assert door.started == [1, 2]
+    with pytest.raises(RemoteProtocolError, match="2 calls of this connection are unanswered"):
+        door.admit(4)
+    with pytest.raises(RemoteProtocolError, match="option max_unanswered"):
+        door.admission.admit(Request(4, 11))
+    door.admission.forget(90)
+    assert door.started == [1, 2, 3]
+    assert (door.admission.abandoned, door.admission.size) == (0, 0)
+
+
 class Nested(Service):
     """Calls the client back, which calls again, and so on."""
 
@@ -247,7 +265,7 @@ def test_calls_within_calls_past_both_limits_end_too() -> None:
         pair.pump()
         pair.advance(0)
     assert "options max_calls, max_waiting" in str(done.error)
-    assert not len(pair.server._inbound)
+    assert not len(pair.server.inbound)
 
 
 def test_a_call_that_waits_can_be_cancelled() -> None:

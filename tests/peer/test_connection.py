@@ -14,7 +14,6 @@ from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
 from tests.peer.tools import (
@@ -39,11 +38,10 @@ from txremote import (
     len_remote,
     repr_remote,
 )
-from txremote.peer.connection import CLOSE_TIMEOUT, is_local
+from txremote.peer.connection import is_local
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
-    HANDLE_CLOSE,
     HANDLE_GETROOT,
     HANDLE_HELLO,
     HANDLE_INSPECT,
@@ -296,107 +294,6 @@ def test_the_ends_let_go_of_everything(pair: Pair) -> None:
         assert len(end._tables.exports) == 0
         assert len(end._tables.imports) == 0
         assert end.closed
-
-
-# --- disconnecting ----------------------------------------------------------------
-
-
-def test_when_disconnected_is_a_fresh_deferred_each_time(pair: Pair) -> None:
-    first, second = pair.client.when_disconnected(), pair.client.when_disconnected()
-    assert first is not second
-    outcomes = [Outcome(first), Outcome(second)]
-    pair.lose(ConnectionDone())
-    outcomes.append(Outcome(pair.client.when_disconnected()))
-    assert {type(outcome.value) for outcome in outcomes} == {ConnectionDone}
-
-
-def test_cancelling_one_leaves_the_others(pair: Pair) -> None:
-    first, second = pair.client.when_disconnected(), pair.client.when_disconnected()
-    cancelled, kept = Outcome(first), Outcome(second)
-    first.cancel()
-    assert isinstance(cancelled.error, CancelledError)
-    pair.lose()
-    assert kept.fired
-    assert len(cancelled.results) == 1
-
-
-def test_one_may_cancel_another_when_it_fires(pair: Pair) -> None:
-    watchers = [pair.client.when_disconnected() for _ in range(3)]
-    watchers[0].addCallback(lambda value: watchers[1].cancel() or value)
-    outcomes = [Outcome(watcher) for watcher in watchers]
-    pair.lose()
-    assert not isinstance(outcomes[0].value, CancelledError)
-    assert isinstance(outcomes[1].error, CancelledError)
-    assert outcomes[2].fired
-
-
-def test_closing_says_good_bye_and_fires_when_it_is_done(pair: Pair) -> None:
-    wire = Wire(pair.client)
-    waiting = Outcome(pair.client.root.later())
-    closed = Outcome(pair.client.close())
-    other = Outcome(pair.server.when_disconnected())
-    assert wire.requests[-1] == HANDLE_CLOSE
-    pair.pump()
-    assert isinstance(closed.value, ConnectionDone)
-    assert isinstance(other.value, ConnectionDone)
-    assert type(waiting.error) is ConnectionLost
-    assert str(waiting.error) == "this side closed the connection"
-    with pytest.raises(DeadReferenceError, match="this side closed"):
-        pair.result(pair.client.root.add(1, 2))
-
-
-def test_closing_lets_what_was_said_before_go_out(pair: Pair) -> None:
-    pair.client.root.keep("the last word")
-    pair.client.close()
-    pair.pump()
-    assert pair.server.service.kept == ["the last word"]
-
-
-def test_closing_twice_is_closing_once(pair: Pair) -> None:
-    outcomes = [Outcome(pair.client.close()) for _ in range(2)]
-    pair.pump()
-    outcomes.append(Outcome(pair.client.close()))
-    assert all(isinstance(outcome.value, ConnectionDone) for outcome in outcomes)
-
-
-def test_a_peer_that_reads_nothing_is_not_waited_for_for_ever(pair: Pair) -> None:
-    transport: Any = pair.client.transport
-    pair.client.close()
-    pair.clock.advance(CLOSE_TIMEOUT - 0.1)
-    assert not transport.aborted
-    pair.clock.advance(0.2)
-    assert transport.aborted
-    pair.pump()
-    assert pair.client.closed
-    assert pair.clock.getDelayedCalls() == []
-
-
-def test_either_side_may_close(pair: Pair) -> None:
-    outcome = Outcome(pair.client.root.later())
-    pair.pump()
-    pair.server.close()
-    pair.pump()
-    assert type(outcome.error) is ConnectionLost
-    assert "the peer closed the connection" in str(outcome.error)
-
-
-def test_before_closed_is_called_with_the_root_and_may_not_keep_us_open() -> None:
-    seen: list[Any] = []
-
-    def before_closed(root: Any) -> None:
-        seen.append(root)
-        root.keep("bye")
-        raise RuntimeError("in before_closed")
-
-    pair = connected_pair(server_root=Hosted, client_config={"before_closed": before_closed})
-    root = pair.client.root
-    with logged() as log:
-        ended = Outcome(pair.client.close())
-        pair.pump()
-    assert seen == [root]
-    assert pair.server.service.kept == ["bye"]
-    assert ended.fired
-    assert "in before_closed" in log.text()
 
 
 # --- ping -------------------------------------------------------------------------
@@ -785,30 +682,3 @@ def test_a_stock_server_in_the_middle_needs_no_extension() -> None:
         pair.client.features = frozenset()
     taken = between.pass_on(Given())
     assert between.result(taken.double(4)) == 8
-
-
-def test_a_peer_is_read_only_as_long_as_it_is_needed() -> None:
-    """One that does not read is read while a call of ours waits for it, and then no more."""
-    pair = connected_pair(client_root=Hosted, server_root=Hosted)
-    reading: list[str] = []
-    transport: Any = pair.server.transport
-    transport.pauseProducing = lambda: reading.append("paused")
-    transport.resumeProducing = lambda: reading.append("resumed")
-    call = pair.server.root.add(1, 2)
-    pair.server._outbox.pressing = True
-    pair.server._pressed(True)
-    assert reading == []
-    assert pair.result(call) == 3
-    assert reading[-1] == "paused"
-
-
-def test_no_timer_is_left_of_who_was_turned_away_and_gave_up() -> None:
-    """The time that he had is over with the connection."""
-    peer = RawPeer(Hosted, frame_timeout=1)
-    peer.connection.turn_away(ConnectionRefusedError("full"), 5)
-    peer.send(b"\0")
-    peer.clock.advance(1)
-    assert peer.transport.aborted
-    peer.connection.connectionLost(Failure(ConnectionDone()))
-    peer.send(b"\0")  # a transport may be late
-    assert peer.clock.getDelayedCalls() == []

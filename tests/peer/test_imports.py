@@ -36,7 +36,8 @@ class Made:
 class Table:
     def __init__(self, sweeper: ReleaseSweeper | None = None) -> None:
         self.flushed: list[Any] = []
-        self.table = ImportTable(Made, self.flush, sweeper)
+        self.table = ImportTable(Made, sweeper)
+        self.table.flush = self.flush
 
     def flush(self) -> None:
         self.flushed.append(self.table.take_released())

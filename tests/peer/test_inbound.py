@@ -243,7 +243,7 @@ def test_cancelling_a_call_cancels_what_runs_at_the_server(name: str, args: Any,
     pair.pump()
     assert wire.requests == [HANDLE_CANCEL]
     assert pair.server.service.cancelled == [kind]
-    assert len(pair.server._inbound) == 0
+    assert len(pair.server.inbound) == 0
     assert len(pair.client._calls) == 0
     pair.advance(10)
     assert pair.server.service.finished == 0
@@ -352,7 +352,7 @@ def test_so_many_bytes_of_calls_may_be_unanswered() -> None:
     assert running.value == big
     assert behind.value == "xy"
     assert pair.result(pair.client.root.add(big, "")) == big
-    assert pair.server._inbound.admission.size == 0
+    assert pair.server.inbound.admission.size == 0
 
 
 def test_an_on_connect_may_ask_a_client_that_asks_back() -> None:
@@ -425,7 +425,7 @@ def test_when_the_connection_ends_everything_that_runs_is_cancelled() -> None:
     pair.pump()
     pair.lose()
     assert sorted(pair.server.service.cancelled) == ["coroutine", "deferred", "deferred"]
-    assert len(pair.server._inbound) == 0
+    assert len(pair.server.inbound) == 0
     assert pair.clock.getDelayedCalls() == []
 
 
@@ -701,6 +701,26 @@ def test_a_connections_request_timeout_is_told_too() -> None:
     assert pair.result(pair.client.root.left()) == 20
 
 
+def test_what_is_said_for_a_call_counts_before_what_holds_for_all() -> None:
+    """timed() may give one call more time than request_timeout, or less."""
+    pair = connected_pair(server_root=Hurried, client_config={"request_timeout": 20})
+    results = [timed(pair.client.root.never, seconds)() for seconds in (5, 30)]
+    pair.pump()
+    pair.advance(29)
+    assert [result.expired for result in results] == [True, False]
+    pair.advance(1)
+    assert [result.expired for result in results] == [True, True]
+    assert pair.server.service.stopped == 2
+
+
+def test_a_client_is_told_too_though_its_root_is_still_to_be_fetched() -> None:
+    """The fetching is a part of the time."""
+    pair = connected_pair(client_root=Hurried)
+    result = timed(pair.server.root.left, 7.5)()
+    pair.pump()
+    assert result.value == 7.5
+
+
 def test_the_shorter_of_the_callers_time_and_the_callees_counts() -> None:
     """call_timeout is the callee's own word."""
     pair = connected_pair(server_root=Hurried, server_config={"call_timeout": 5})
@@ -728,6 +748,22 @@ def test_a_stock_peer_is_told_nothing() -> None:
     assert wire.requests == [HANDLE_CALLATTR]
 
 
+def test_a_path_at_a_stock_peer_has_the_time_of_its_caller_at_each_step() -> None:
+    """And not request_timeout's, from the second on."""
+
+    class Nested(Service):
+        def __init__(self) -> None:
+            self.exposed_hurried = Hurried()
+
+    pair = pair_with_stock_server(Nested, client_config={"request_timeout": 2})
+    result = timed(pair.client.root.hurried.never, 5)()
+    pair.pump()
+    pair.advance(4)
+    assert not result.ready
+    pair.advance(1)
+    assert result.expired
+
+
 def test_a_deadline_is_for_the_request_behind_it_only() -> None:
     """One that nothing follows is forgotten; a bad one costs only itself."""
     peer = RawPeer(Hurried)
@@ -740,24 +776,60 @@ def test_a_deadline_is_for_the_request_behind_it_only() -> None:
     assert peer.ask(HANDLE_PING, 1) == 1
 
 
+@pytest.mark.parametrize("name", ["at_once", "first", "later"])
+def test_a_call_may_end_its_own_connection_in_order(name: str) -> None:
+    """It is answered before: a plain method, a coroutine before its first await, or after."""
+
+    class Last(Service):
+        def finish(self) -> None:
+            current_call().connection.ending.finish("we close")
+
+        @exposed
+        def at_once(self) -> str:
+            self.finish()
+            return "answered"
+
+        @exposed
+        async def first(self) -> str:
+            self.finish()
+            await deferLater(pair.clock, 2)
+            return "answered"
+
+        @exposed
+        async def later(self) -> str:
+            await deferLater(pair.clock, 1)
+            self.finish()
+            await deferLater(pair.clock, 1)
+            return "answered"
+
+    pair = connected_pair(server_root=Last)
+    answer = Outcome(pair.client.root.callRemote(name))
+    for _ in range(3):
+        pair.advance(1)
+    assert answer.value == "answered"
+    assert pair.client.closed
+    assert pair.clock.getDelayedCalls() == []
+
+
 @pytest.mark.parametrize("how", ["read", "cancelled"])
 def test_a_connection_that_is_to_end_does_so_when_the_last_that_waits_is_answered(how: str) -> None:
     """A call that has waited for its caller to read is the last, or is cancelled."""
     pair = connected_pair(server_root=Hosted)
     transport: Any = pair.server.transport
     transport.pauseProducing = transport.resumeProducing = lambda: None
-    pair.server._pressed(True)
+    pair.server.flow.press(True)
     call = pair.client.root.add(1, 2)
     outcome = Outcome(call)
     pair.pump()
-    pair.server.finish("we close")
+    pair.server.ending.finish("we close")
     pair.pump()
     assert not outcome.fired
     if how == "read":
-        pair.server._pressed(False)
+        pair.server.flow.press(False)
     else:
         call.cancel()
     pair.pump()
+    pair.advance(0)  # the CANCEL is answered, too
     assert pair.server.closed
     if how == "read":
         assert outcome.value == 3

@@ -42,7 +42,8 @@ class Transport(MemoryTransport):
 
 def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Transport]:
     transport = Transport()
-    box = Outbox(dialect, max_unsent, overflowed=lambda _why: transport.abortConnection())
+    box = Outbox(dialect, max_unsent)
+    box.overflowed = lambda _why: transport.abortConnection()
     box.attach(transport)
     return box, transport
 
@@ -96,7 +97,7 @@ def test_a_batch_of_many_bytes_does_not_wait_either() -> None:
 def test_where_it_can_a_batch_is_sent_at_once() -> None:
     box, transport = outbox()
     sent: list[bytes] = []
-    box.now = sent.append
+    box.now = lambda _transport, data: sent.append(data)
     box.cork()
     box.request(1, [dump("x")])
     box.uncork()

@@ -32,9 +32,7 @@ class Owner:
 
 
 def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
-    imports = ImportTable(
-        lambda key, pack, hold: RemoteReference(owner, key, pack, hold), lambda: None, None
-    )
+    imports = ImportTable(lambda key, pack, hold: RemoteReference(owner, key, pack, hold), None)
     return ReferenceTables(owner, ExportTable(most), imports)
 
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from tests.peer.tools import Outcome, RawPeer, pair_with_stock_client, request_payload
 from txremote import ConnectionLost, Service, exposed
+from txremote.peer.handlers import HANDLERS
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_PING
 from txremote.wire.framing import frame
@@ -130,6 +131,16 @@ def test_a_dead_peer_is_found_in_a_bounded_time() -> None:
     pair.lose()
     assert isinstance(waiting.error, ConnectionLost)
     assert "options keepalive, keepalive_timeout" in str(waiting.error)
+
+
+def test_a_peer_that_answers_strangely_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong answer is a sign of life; when there is none any more, it is found."""
+    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, _data: b"what?")
+    pair = pair_of(keepalive=10, keepalive_timeout=5)
+    talk(pair, 30)
+    assert not pair.client.transport.aborted  # type: ignore[union-attr]
+    silent(pair, 16)
+    assert pair.client.transport.aborted  # type: ignore[union-attr]
 
 
 def test_a_stock_peer_is_never_asked() -> None:

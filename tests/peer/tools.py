@@ -144,7 +144,7 @@ def make_stock(connection: Connection) -> list[int]:
                 raise KeyError(handler)
             return super()._function(number, handler, args)
 
-    connection._inbound.__class__ = Stock
+    connection.inbound.__class__ = Stock
     return asked
 
 

@@ -61,8 +61,9 @@ class Deaf:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.asked: list[Any] = []
+        self.outbound = self
 
-    def send_request(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+    def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
         self.asked.append((handler, args))
         return succeed(self.answer)
 
@@ -185,7 +186,7 @@ def test_paths_lead_through_a_peer_to_the_next() -> None:
             root = near.root.____ref__
 
             def ask(names: tuple[str, ...], args: Any) -> Any:
-                return near._ask(lambda: near.protocol.send_call(root, names, args, {}), 20)
+                return near._ask(lambda: near.protocol.outbound.call(root, names, args, {}), 20)
 
             assert ask(("friend", "make"), ("6 * 7",)) == 42
             assert near.present(ask(("friend", "inner"), None)) is not None

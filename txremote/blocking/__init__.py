@@ -7,6 +7,9 @@ No reactor is needed or started: a script's own threads drive the connection
 closed.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from txremote.blocking import classic
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
@@ -19,7 +22,6 @@ from txremote.blocking.factory import (
     unix_connect,
 )
 from txremote.blocking.services import Service, VoidService, service
-from txremote.blocking.utils.server import ThreadedServer
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
@@ -27,6 +29,9 @@ from txremote.refs.buffiter import buffiter
 from txremote.refs.helpers import async_, timed
 from txremote.refs.netref import BaseNetref
 from txremote.service import exposed, restricted, threaded
+
+if TYPE_CHECKING:
+    from txremote.blocking.utils.server import ThreadedServer
 
 # what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
 globals()["async"] = async_
@@ -59,3 +64,15 @@ __all__ = [
     "timed",
     "unix_connect",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "ThreadedServer":  # the one that needs a reactor: nobody else waits for that
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = import_module("txremote.blocking.utils.server").ThreadedServer
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "ThreadedServer"})

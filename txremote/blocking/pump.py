@@ -151,6 +151,7 @@ class Pump:
     """
 
     always_serves = False
+    polling = 0  # nobody: requests run as they come
 
     def __init__(
         self, channel: Any, make_face: Callable[[Pump, Any], Any], connecting: bool = False
@@ -261,7 +262,7 @@ class Pump:
         """
         Pass a request on, and wait for its answer.
         """
-        return self.call(lambda: connection.send_request(handler, args), None)
+        return self.call(lambda: connection.outbound.ask(handler, args), None)
 
     def make_face(self, connection: Any) -> Any:
         """
@@ -522,9 +523,9 @@ class Pump:
         """
         if self._timers:
             self._call_due()
-        if self.connection.has_released:
+        if self.connection.outbound.has_released:
             with self.lock:
-                self.connection.flush_released()
+                self.connection.outbound.flush_released()
             self.flush(deadline, waiter)
         if self._reading.acquire(blocking=False):
             try:

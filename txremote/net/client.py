@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -48,6 +49,7 @@ from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
 from txremote.net.redial import DialledEndpoint, within_life
 from txremote.net.runner import ReactorRunner
+from txremote.net.tls import refused_certificate
 from txremote.net.waiters import Waiters
 from txremote.peer.calls import answered
 from txremote.peer.config import ConnectionConfig, make_config
@@ -56,6 +58,8 @@ from txremote.refs.reference import LateReference, RemotePath
 from txremote.service import VoidService, check_service
 
 _log = Logger("txremote")
+
+_usual_policy = backoffPolicy()
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class RemoteClient(Service):
         self._wait_timeout = wait_timeout
         self._login = login
         self._on_connect = on_connect
-        self._retry_policy = backoffPolicy() if retry_policy is None else retry_policy
+        self._retry_policy = _usual_policy if retry_policy is None else retry_policy
         self._reactor = reactor
         self._runner = ReactorRunner(reactor)
         self._redialling = ClientService(
@@ -312,7 +316,13 @@ class RemoteClient(Service):
 
         # ClientService dials within a transition, and an endpoint may fail at once
         later: Deferred[Any] = deferLater(self._reactor, 0)
-        return later.addCallback(dial).addErrback(self._failed, "no connection")
+        return later.addCallback(dial).addErrback(self._not_dialled)
+
+    def _not_dialled(self, failure: Failure) -> Any:
+        error: Any = failure.value
+        if refused_certificate(error.__cause__) and not self._stopping:
+            return self._give_up(Failure(UnauthorizedLogin(str(error))))
+        return self._failed(failure, "no connection")
 
     def _prepare(self, protocol: Any) -> Deferred[None]:
         connection: Connection = protocol.transport.connection
@@ -399,7 +409,13 @@ class RemoteClient(Service):
         """
         Return the seconds until the next try (`ClientService`'s ``retryPolicy``).
         """
-        delay = self._retry_policy(failures)
+        try:
+            delay = float(self._retry_policy(failures))
+            if not 0 <= delay < inf:
+                raise ValueError(f"{delay} is no number of seconds to wait")
+        except Exception:  # the user's own: ClientService would stop without a word
+            _log.failure("the retry_policy of {client!r} failed, Twisted's is used", client=self)
+            delay = _usual_policy(failures)
         self._status = replace(self._status, state="waiting")
         self._next_try = self._reactor.seconds() + delay
         return delay

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
 from txremote.net.runner import LaneRunner, ReactorRunner
+from txremote.net.tls import refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.config import ConnectionConfig, make_config
@@ -58,9 +59,21 @@ class _DialingFactory(Factory):
             config=self._config,
             dialect=dialect_named(self._dialect, self._config.bind_threads),
             clock=self._reactor,
-            sweeper=ReleaseSweeper(self._reactor),
+            sweeper=_sweeper_of(self._reactor),
             prepare=prepare,
         )
+
+
+def _sweeper_of(reactor: Any) -> ReleaseSweeper:
+    """
+    Return what all dialled connections of a reactor share: with a timer each, ten
+    thousand that do nothing would keep a processor busy. The reactor itself has it, so
+    that it is as many as there are reactors and ends with its own.
+    """
+    found: ReleaseSweeper | None = getattr(reactor, "_txremote_sweeper", None)
+    if found is None:
+        found = reactor._txremote_sweeper = ReleaseSweeper(reactor)
+    return found
 
 
 #: Seconds that ``dialect="auto"`` gives a server to answer in the dialect of RPyC
@@ -121,9 +134,16 @@ class _Call:
 async def _introduced(connection: Connection) -> Connection:
     try:
         return await connection.introduce(separately=is_tls(connection.transport))
-    except BaseException:  # a time-out or a cancellation included: leave nothing open
+    except BaseException as error:  # a time-out or a cancellation included: leave nothing open
         transport: Any = connection.transport
         transport.abortConnection()
+        if isinstance(error, ConnectionLost) and connection.closed:
+            ended = await connection.when_disconnected()
+            refused = refused_certificate(ended)
+            if refused is not None:
+                raise ConnectionLost(
+                    f"the server refused this client's certificate: {refused}"
+                ) from ended
         raise
 
 

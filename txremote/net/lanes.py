@@ -14,12 +14,16 @@ or many, do not run dry.
 The reactor's thread decodes, encodes and writes; it hands requests to lanes and
 answers to those who wait. A thread that waits on a connection of its own lane is
 told of its answer through the lane, behind what the peer asked before.
+
+An item that nobody has begun can be taken back. The last one, a connection's
+``on_disconnect``, is run behind all others, within none, and waits for a thread if
+it has to (`Lane.end`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -95,7 +99,8 @@ class Lane:
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
         self._lock = threading.Lock()
-        self._items: deque[Item] = deque()
+        self._items: OrderedDict[object, Item] = OrderedDict()  # by their tickets
+        self._last: Item | None = None  # see `end`
         self._owned = False
         self._inside: list[Wait] = []  # waits of the owner, the innermost last
         self._outside: list[Wait] = []  # of threads that would step in
@@ -103,25 +108,58 @@ class Lane:
     def __len__(self) -> int:
         return len(self._items)
 
-    def post(self, item: Item) -> None:
+    def post(self, item: Item) -> object:
         """
         Add an item. Any thread.
+
+        Returns:
+            A ticket, for `take_back`.
 
         Raises:
             TooManyThreads: there is no thread to run it, and none to be had.
         """
+        ticket = object()
         with self._lock:
-            self._items.append(item)
+            self._items[ticket] = item
             if self._wake() or self._owned:
-                return
+                return ticket
             self._owned = True
         try:
             self._workers.submit(self._run)
         except TooManyThreads:
             with self._lock:
-                self._owned = False
-                self._items.remove(item)
+                del self._items[ticket]
+                if not self._items and self._last is None:
+                    self._owned = False
+                    raise
+            # others have come meanwhile, and rely on us
+            self._workers.submit(self._run, patient=True)
             raise
+        return ticket
+
+    def take_back(self, ticket: object) -> bool:
+        """
+        Forget an item that nobody has begun to run. Any thread.
+
+        Returns:
+            Whether that was in time.
+        """
+        with self._lock:
+            return self._items.pop(ticket, None) is not None
+
+    def end(self, item: Item) -> None:
+        """
+        Add what is run behind all others, and never within one of them. Once, by
+        any thread; where there is no thread for it, it waits for one.
+        """
+        with self._lock:
+            self._last = item
+            for wait in self._inside:  # who waits for the next item waits in vain
+                wait.awake.release()
+            if self._owned:
+                return
+            self._owned = True
+        self._workers.submit(self._run, patient=True)
 
     def _wake(self) -> bool:
         """
@@ -142,10 +180,13 @@ class Lane:
         try:
             while True:
                 with self._lock:
-                    if not self._items:
+                    if self._items:
+                        _, item = self._items.popitem(last=False)
+                    elif self._last is not None:
+                        item, self._last = self._last, None
+                    else:
                         self._owned = False
                         return
-                    item = self._items.popleft()
                 try:
                     item()
                 except BaseException:  # SystemExit in a callback, say: the lane goes on
@@ -185,12 +226,7 @@ class Lane:
             if not self._items or self._wake() or self._owned:
                 return
             self._owned = True
-        try:
-            self._workers.submit(self._run)
-        except TooManyThreads:  # whoever waits for these items times out
-            with self._lock:
-                self._owned = False
-            _log.error("no thread for what waits in a lane (option max_threads)")
+        self._workers.submit(self._run, patient=True)
 
     def take(self, inside: bool) -> Item | None:
         """
@@ -204,7 +240,7 @@ class Lane:
             if not self._items or (self._owned and not inside):
                 return None
             self._owned = True
-            return self._items.popleft()
+            return self._items.popitem(last=False)[1]
 
     def give_back(self) -> None:
         """
@@ -212,7 +248,10 @@ class Lane:
         the next who asks, the same thread perhaps.
         """
         with self._lock:
-            self._owned = False
+            if self._last is None:
+                self._owned = False
+                return
+        self._workers.submit(self._run, patient=True)
 
 
 class WorkerFace(BlockingFace):
@@ -369,16 +408,26 @@ class WorkerFace(BlockingFace):
             wait = Wait()
             lane.enter(wait, True)
             self._workers.begin_wait()
+            self.protocol.runner.polling += 1
+            self._reactor.callFromThread(self._let_in)
             try:
-                wait.awake.acquire(timeout=timeout)
+                if not self.closed:  # else nobody may wake us any more
+                    wait.awake.acquire(timeout=timeout)
             finally:
+                self.protocol.runner.polling -= 1
                 self._workers.end_wait()
                 lane.leave(wait, True)
             item = lane.take(True)
         if item is None:
+            if self.closed:
+                raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
             return False
         item()
         return True
+
+    def _let_in(self) -> None:
+        if not self.closed:  # what is over max_calls waits before the lane
+            self.protocol.flow.peer_needed()
 
     def poll(self, timeout: float | None = 0) -> bool:
         """

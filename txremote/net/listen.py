@@ -16,7 +16,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from txremote.classic import opens_everything
-from txremote.net.login import Guesses, LoginService
+from txremote.net.guesses import Guesses, host_of
+from txremote.net.login import LoginService
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
@@ -37,8 +38,8 @@ _REFUSAL = (
     "loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
     "client certificates"
 )
-CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
-ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
+_CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
+_ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
 
 #: How many clients at once are told that they cannot be served, and how many
 #: seconds they have to ask. What comes beyond that is just dropped.
@@ -47,6 +48,22 @@ TURNED_AWAY_FOR = 5.0
 
 #: Seconds between two log events about that.
 _LOG_EVERY = 10.0
+
+
+def refusal(service: Any, config: ConnectionConfig) -> str | None:
+    """
+    Return why strangers must not be able to connect, as a sentence, or None if they may.
+
+    This is the one rule for whoever listens.
+
+    Args:
+        service: A service, class or instance.
+        config: The switches that its connections have, its own wishes included
+            (`txremote.service.config_of`).
+    """
+    if opens_everything(service):
+        return _CLASSIC_REFUSAL
+    return _ACCESS_REFUSAL if config.allow_all_attrs else None
 
 
 class ServingFactory(Factory):
@@ -126,7 +143,7 @@ class ServingFactory(Factory):
         )
         connection.factory = self
         _events.debug("{peer} has come", peer=addr)
-        host = self.connections[connection] = _host(addr)
+        host = self.connections[connection] = host_of(addr)
         self._addresses[host] += 1
         if self._portal is not None:
             self._strangers.add(connection)
@@ -154,11 +171,19 @@ class ServingFactory(Factory):
             del self._addresses[host]
 
     @property
+    def refusal(self) -> str | None:
+        """
+        Why strangers must not be able to connect, even where they would have to log in;
+        None if they may.
+        """
+        return refusal(self.served, self._config)
+
+    @property
     def opens_everything(self) -> bool:
         """
         Whether who connects, and logs in where that is asked for, may do anything.
         """
-        return opens_everything(self.served) or self._config.allow_all_attrs
+        return self.refusal is not None
 
     # -- too many
 
@@ -170,7 +195,7 @@ class ServingFactory(Factory):
             return f"{config.max_connections} connections are open (option max_connections)"
         if len(self._strangers) >= config.max_logins:
             return f"{config.max_logins} connections have not logged in (option max_logins)"
-        host = _host(addr)
+        host = host_of(addr)
         if host is not None and self._addresses[host] >= config.max_per_address:
             return (
                 f"{config.max_per_address} connections of this address are open "
@@ -200,7 +225,7 @@ class ServingFactory(Factory):
             prepare=prepare,
             ended=self._turned_away.discard,
         )
-        connection.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
+        connection.ending.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
         self._turned_away.add(connection)
         return connection
 
@@ -235,7 +260,7 @@ class ServingFactory(Factory):
         self._stopping = True
         if drain <= 0:
             return self.close_all()
-        ending = [one.finish("the server is stopping") for one in list(self.connections)]
+        ending = [one.ending.finish("the server is stopping") for one in list(self.connections)]
         timer = self._reactor.callLater(drain, self.close_all)
         for connection in list(self._turned_away):
             connection.close()
@@ -246,13 +271,6 @@ class ServingFactory(Factory):
             return result
 
         return DeferredList(ending).addCallback(ended)
-
-
-def _host(address: Any) -> Any:
-    """
-    Return what connections of one address have in common.
-    """
-    return getattr(address, "host", None)
 
 
 async def listen_classic(endpoint: Any, factory: ServingFactory) -> IListeningPort:
@@ -268,7 +286,7 @@ async def listen_classic(endpoint: Any, factory: ServingFactory) -> IListeningPo
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
-    raise ValueError(CLASSIC_REFUSAL if opens_everything(factory.served) else ACCESS_REFUSAL)
+    raise ValueError(factory.refusal)
 
 
 def listen(

@@ -9,53 +9,45 @@ Where a `twisted.cred.portal.Portal` is served, a connection's root is a
 What that returns is the portal's avatar: the user's own root object. A stock RPyC
 client does the same. Until then nothing else can be reached.
 
-Guessing is slow. A failure is answered no earlier than `FAILURE_DELAY` seconds
-after it was asked, whether the user exists or not; each further one from that
-address takes twice as long, up to a bound, and after `MOST_FAILURES` a connection
-is closed; so is one that cancels an attempt, for that would be a fast guess. One
-attempt of a connection is looked at at a time. Passwords are
-compared in constant time, and stand in no log, no traceback and no repr.
+Guessing is slow, for an address as a whole (`txremote.net.guesses`): what waits there
+for its turn waits within ``login_timeout``. A failure is answered no earlier than its
+delay, whether the user exists or not, and also where it was not the user's but the
+checker's or the realm's; of those the log tells, and the peer no more than a number to
+look for. After `MOST_FAILURES` a connection is closed; so is one that cancels an
+attempt. One attempt of a connection is looked at at a time. Passwords are compared in
+constant time, and stand in no log, no traceback and no repr.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections import OrderedDict
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any, NoReturn
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.cred.error import LoginFailed, Unauthorized, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.interfaces import IRemoteService
-from txremote.peer.calls import Clock
+from txremote.net.guesses import Guesses, Turn
 from txremote.peer.context import current_call
 from txremote.refs.asyncresult import in_reactor
 from txremote.service import Service, exposed, instantiate, is_service
+from txremote.wire.exceptions import format_traceback
 
 _log = Logger("txremote")
-
-#: Seconds that the first failure of an address takes, and how many doublings
-#: that may come to.
-FAILURE_DELAY = 1.0
-MOST_DOUBLINGS = 5
 
 #: How many failures a connection has.
 MOST_FAILURES = 3
 
-#: Seconds after which an address's failures are forgotten, and how many addresses
-#: are remembered.
-FORGOTTEN_AFTER = 300.0
-MOST_REMEMBERED = 10_000
-
-#: Longest name and password, in characters.
+#: Longest name and password, in bytes of UTF-8.
 LONGEST = 1000
 
 
@@ -83,8 +75,18 @@ class Password:
         """
         Compare in constant time (`twisted.cred.credentials.IUsernamePassword`).
         """
-        known = password.encode() if isinstance(password, str) else bytes(password)
+        known = password.encode() if isinstance(password, str) else password
         return hmac.compare_digest(self.password, known)
+
+    def left_out_of(self, text: str) -> str:
+        """
+        Return a text without the password, however it is spelled there.
+        """
+        word = self.password.decode("utf-8", "surrogatepass")
+        for spelled in (word, repr(word)[1:-1], ascii(word)[1:-1], repr(self.password)[2:-1]):
+            if spelled:
+                text = text.replace(spelled, "[password]")
+        return text
 
 
 @implementer(IRealm)
@@ -121,36 +123,6 @@ def portal_for(service: Any, checkers: list[ICredentialsChecker]) -> Portal:
     return Portal(ServiceRealm(service), checkers)
 
 
-class Guesses:
-    """
-    Counts the failures of each address, for a listener.
-
-    Args:
-        clock: Where time comes from.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._counts: OrderedDict[Any, tuple[int, float]] = OrderedDict()
-
-    def failed(self, address: Any) -> float:
-        """
-        Count a failure.
-
-        Returns:
-            How many seconds its answer shall take.
-        """
-        now = self._clock.seconds()
-        host = getattr(address, "host", None)
-        count, last = self._counts.pop(host, (0, now))
-        if now - last > FORGOTTEN_AFTER:
-            count = 0
-        self._counts[host] = (count + 1, now)
-        if len(self._counts) > MOST_REMEMBERED:
-            self._counts.popitem(last=False)
-        return FAILURE_DELAY * float(2 ** min(count, MOST_DOUBLINGS))
-
-
 class LoginService(Service):
     """
     What a peer sees that has not logged in.
@@ -158,7 +130,7 @@ class LoginService(Service):
     Args:
         portal: Who decides.
         reactor: Where delays come from.
-        guesses: Counts failures.
+        guesses: Says when an attempt is looked at.
         logged_in: Called with the connection, once it is somebody's.
     """
 
@@ -182,44 +154,43 @@ class LoginService(Service):
         self._avatar: Any = None
 
     @exposed
-    async def login(self, user: Any, password: Any) -> Any:
+    def login(self, user: Any, password: Any) -> Deferred[Any]:
         """
         Give the user's own root object.
 
         Raises:
             UnauthorizedLogin: the user or the password is wrong; it does not say
                 which.
+            ConnectionRefusedError: too many logins of the address wait.
+            RuntimeError: the portal has failed; the log says how, under the number
+                that this has.
         """
-        connection = current_call().connection
         if type(user) is not str or type(password) is not str:
             raise TypeError("login(user, password) takes two str")
+        user = user[: LONGEST + 1]  # it may have to wait, and what is longer is wrong
+        # here, so that it is in no frame that a traceback keeps
+        credentials = Password(_encoded(user), _encoded(password[: LONGEST + 1]))
+        logging_in = self._log_in(current_call().connection, user, credentials)
+        return Deferred.fromCoroutine(logging_in).addErrback(_bare)
+
+    async def _log_in(self, connection: Any, user: str, credentials: Password) -> Any:
         if self._busy:
             raise UnauthorizedLogin("one login at a time")
         if self._avatar is not None:
             raise UnauthorizedLogin("this connection has logged in")
         self._busy = True
-        started = self._reactor.seconds()
-        avatar: Any
         try:
-            credentials = Password(*(text[:LONGEST].encode() for text in (user, password)))
-            del password  # not in a frame that a traceback keeps
-            try:
-                _interface, avatar, leave = await _unless_cancelled(
-                    self._portal.login(credentials, connection, IRemoteService)
-                )
-            except LoginFailed:
-                await self._failed(connection, user, started)
-            if connection.closed:
-                leave()
-                raise UnauthorizedLogin("the connection has ended")
-            self._leave = leave
-            self._avatar = avatar
+            avatar, leave = await self._enter(connection, user, credentials)
         except CancelledError:
             if not connection.closed:
-                connection.hang_up("a login was cancelled")
+                connection.ending.hang_up("a login was cancelled")
             raise
         finally:
             self._busy = False
+        if connection.closed:
+            _let_go(leave)
+            raise UnauthorizedLogin("the connection has ended")
+        self._avatar, self._leave = avatar, leave
         _log.info("{peer} logged in as {user!r}", peer=_peer(connection), user=user[:LONGEST])
         connection.log_in(user, avatar)
         self._logged_in(connection)
@@ -228,20 +199,80 @@ class LoginService(Service):
             connection.runner.hook(connection, avatar.on_connect)
         return avatar
 
-    async def _failed(self, connection: Any, user: str, started: float) -> NoReturn:
+    async def _enter(self, connection: Any, user: str, credentials: Password) -> Any:
+        """
+        Wait for this attempt's turn, and ask the portal; return the avatar and its
+        logout.
+        """
+        address = _peer(connection)
+        try:
+            turn = await self._guesses.turn(address, user)
+        except ConnectionRefusedError:
+            self._count(connection)
+            raise
+        try:
+            [found] = await _unless_cancelled(self._ask(connection, credentials))
+        except CancelledError:  # by the peer, or since it has gone
+            turn.failed()
+            raise
+        if isinstance(found, Failure):
+            await self._failed(connection, credentials, found, turn)
+        self._guesses.logged_in(address, user)
+        turn.succeeded()
+        return found
+
+    def _ask(self, connection: Any, credentials: Password) -> Deferred[Any]:
+        """
+        Ask the portal.
+
+        Returns:
+            A Deferred of the avatar and its logout.
+        """
+
+        def ask() -> Any:
+            if max(len(credentials.username), len(credentials.password)) > LONGEST:
+                raise UnauthorizedLogin("longer than any")
+            return self._portal.login(credentials, connection, IRemoteService)
+
+        def entered(result: Any) -> Any:
+            _interface, avatar, leave = result
+            return avatar, leave
+
+        return maybeDeferred(ask).addCallback(entered)
+
+    def _count(self, connection: Any) -> None:
         self._failures += 1
-        _log.warn(
-            "{peer} failed to log in as {user!r} ({count} of {most})",
-            peer=_peer(connection),
-            user=user[:LONGEST],
-            count=self._failures,
-            most=MOST_FAILURES,
-        )
-        delay = self._guesses.failed(_peer(connection))
-        await deferLater(self._reactor, max(0.0, started + delay - self._reactor.seconds()))
         if self._failures >= MOST_FAILURES:
-            connection.hang_up(f"{MOST_FAILURES} logins failed")
-        raise UnauthorizedLogin("wrong user or password")
+            connection.ending.hang_up(f"{MOST_FAILURES} logins failed")
+
+    async def _failed(
+        self, connection: Any, credentials: Password, failure: Failure, turn: Turn
+    ) -> NoReturn:
+        about = {
+            "peer": _peer(connection),
+            "user": credentials.username.decode("utf-8", "replace")[:LONGEST],
+        }
+        told: Exception = UnauthorizedLogin("wrong user or password")
+        if failure.check(LoginFailed, Unauthorized):
+            _log.warn(
+                "{peer} failed to log in as {user!r} ({count} of {most})",
+                count=self._failures + 1,
+                most=MOST_FAILURES,
+                **about,
+            )
+        else:
+            reference = token_hex(4)
+            told = RuntimeError(f"login is not possible just now, reference {reference}")
+            # as text: an error of a database may tell all that it was asked
+            _log.error(
+                "{peer} could not log in as {user!r}, reference {reference}\n{traceback}",
+                reference=reference,
+                traceback=credentials.left_out_of(_told(failure)),
+                **about,
+            )
+        await deferLater(self._reactor, turn.failed())
+        self._count(connection)
+        raise told
 
     def on_disconnect(self, conn: Any) -> Any:
         """
@@ -250,22 +281,52 @@ class LoginService(Service):
         if self._leave is None:
             return None
         leave, self._leave = self._leave, None
-        in_reactor(self._reactor, leave)  # this may be a lane's thread
+        in_reactor(self._reactor, lambda: _let_go(leave))  # this may be a lane's thread
         return self._avatar.on_disconnect(conn) if is_service(self._avatar) else None
+
+
+def _encoded(text: str) -> bytes:
+    # half a surrogate pair is in no name or password, and no error that would show it
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _bare(failure: Failure) -> Failure:
+    """
+    Return a refusal without where and of what it came: it is for strangers.
+    """
+    if not failure.check(UnauthorizedLogin, ConnectionRefusedError, RuntimeError):
+        return failure
+    error: Any = failure.value
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return Failure(error)
+
+
+def _told(failure: Failure) -> str:
+    error: Any = failure.value
+    # with what it came of, unless a Deferred has taken that away
+    return failure.getTraceback() if error.__traceback__ is None else format_traceback(error)
+
+
+def _let_go(leave: Callable[[], Any]) -> None:
+    """
+    Call a portal's logout; what it raises is logged.
+    """
+    maybeDeferred(leave).addErrback(lambda failure: _log.failure("a logout failed", failure))
 
 
 def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
     """
-    Return a Deferred of what a portal gives; an avatar that comes when that has
-    been cancelled leaves at once.
+    Return a Deferred of a list of what a portal gives, which may be a Failure, whose
+    own CancelledError would be taken for the peer's; an avatar that comes when the
+    Deferred has been cancelled leaves at once.
     """
     outcome: Deferred[Any] = Deferred()
 
     def entered(result: Any) -> None:
         if not outcome.called:
-            outcome.callback(result)
+            outcome.callback([result])
         elif not isinstance(result, Failure):
-            result[2]()
+            _let_go(result[1])
 
     entering.addBoth(entered)
     return outcome

@@ -12,17 +12,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
-from txremote.errors import RemoteProtocolError, WrongThread
+from txremote.errors import WrongThread
+from txremote.net.lanecalls import LaneCall, drop
 from txremote.net.lanes import Lane, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.peer.runner import AtOnce, Work
+from txremote.peer.context import CurrentCall, _current
+from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import ReactorDriver, in_reactor, may_call_here
 
@@ -45,12 +46,20 @@ class ReactorRunner(AtOnce, ReactorDriver):
         """
         Run a threaded method in a thread of the pool.
         """
-        outcome: Deferred[Any] = Deferred()
+
+        def take_back(_outcome: Deferred[Any]) -> None:
+            if not self.workers.take_back(ticket):
+                connection.inbound.admission.abandoned += 1
+
+        outcome: Deferred[Any] = Deferred(take_back)
         context = copy_context()  # for current_call()
 
         def finish(result: Any) -> None:
-            if not outcome.called:  # it may have been cancelled meanwhile
+            if not outcome.called:
                 outcome.callback(result)
+            else:  # it was cancelled meanwhile
+                connection.inbound.admission.forget()
+                drop(result)
 
         def run() -> None:
             try:
@@ -59,7 +68,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
                 result = Failure()
             self.reactor.callFromThread(finish, result)
 
-        self.workers.submit(run)
+        ticket = self.workers.submit(run)
         return outcome
 
     def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
@@ -67,11 +76,11 @@ class ReactorRunner(AtOnce, ReactorDriver):
         Pass a request on, from any thread.
         """
         if may_call_here(self.reactor):
-            asked: Deferred[Any] = connection.send_request(handler, args)
+            asked: Deferred[Any] = connection.outbound.ask(handler, args)
             return asked
         answer: Deferred[Any] = Deferred()
         self.reactor.callFromThread(
-            lambda: connection.send_request(handler, args).chainDeferred(answer)
+            lambda: connection.outbound.ask(handler, args).chainDeferred(answer)
         )
         return answer
 
@@ -112,60 +121,46 @@ class LaneRunner(ReactorRunner):
     def __init__(self, reactor: Any, workers: WorkerPool) -> None:
         super().__init__(reactor, workers)
         self._lane = Lane(workers)
-        self._unanswered = 0
 
-    def busy(self) -> bool:
-        """
-        Tell whether something is in the lane.
-        """
-        return self._unanswered > 0
-
-    def start(self, work: Work) -> None:
+    def start(self, work: Any) -> None:
         """
         Put it into the lane.
         """
-        most = work.inbound.config.max_waiting
-        if len(self._lane) >= most:
-            problem = f"{most} calls of this connection wait (option max_waiting)"
-            work.finish(False, RemoteProtocolError(problem, "max_waiting"))
-            return
         try:
-            self._lane.post(partial(self._run, work))
+            LaneCall(work, self._lane, self.reactor).start()
         except TooManyThreads as problem:
             work.finish(False, problem)
-        else:
-            self._unanswered += 1
-
-    def _run(self, work: Work) -> None:
-        connection = work.inbound.connection
-        if connection.closed:
-            return  # nobody is there for the answer
-        went_well, result = work.execute(connection.face)
-        self.reactor.callFromThread(self._finish, work, went_well, result)
-
-    def _finish(self, work: Work, went_well: bool, result: Any) -> None:
-        self._unanswered -= 1
-        work.finish(went_well, result)
-        if work.inbound.vigil is not None:
-            work.inbound.vigil.used()
-        work.inbound.look_if_all_answered()
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
         """
         Put it into the lane: before the first request, or behind the last.
+
+        What it returns may be a Deferred or a coroutine, which is for the reactor.
         """
+        running: Deferred[Any] = Deferred()
+        ending = connection.closed
+        connection.wait_for_hook(hook, running)
         face = connection.face
+        context = copy_context()  # for current_call()
+        context.run(_current.set, CurrentCall(connection))
 
         def call() -> None:
             try:
-                hook(face)
-            except Exception:  # the service's own
-                self.reactor.callFromThread(connection.hook_failed, hook, Failure())
+                result = context.run(hook, face)
+            except BaseException:  # the service's own, SystemExit too
+                result = Failure()
+            self.reactor.callFromThread(finish, result)
 
+        def finish(result: Any) -> None:
+            context.run(maybeDeferred, lambda: result).chainDeferred(running)
+
+        if ending:
+            self._lane.end(call)
+            return
         try:
             self._lane.post(call)
         except TooManyThreads:
-            connection.hook_failed(hook, Failure())
+            running.errback(Failure())
 
     def make_face(self, connection: Any) -> WorkerFace:
         """

@@ -33,6 +33,14 @@ _log = Logger("txremote")
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
+# The alerts of RFC 8446 that are about the receiver's certificate, as OpenSSL words
+# them: "tlsv13 alert certificate required", "tlsv1 alert unknown ca"... Another
+# authority's of the same name is a "decrypt error".
+_REFUSED = re.compile(
+    r"'([^']* alert "
+    r"(?:(?:bad |unsupported )?certificate|unknown ca|access denied|decrypt error)[^']*)'"
+)
+
 
 class Credentials:
     """
@@ -289,6 +297,20 @@ def tls_client(
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
     found: IStreamClientEndpoint = wrapClientTLS(options, where)
     return found
+
+
+def refused_certificate(error: BaseException | None) -> str | None:
+    """
+    Return in which words the peer has refused this side's certificate, or its lack
+    of one; None if that is not why a connection has ended.
+
+    Args:
+        error: What it has ended with.
+    """
+    if not type(error).__module__.startswith("OpenSSL"):
+        return None
+    found = _REFUSED.search(str(error))
+    return found[1] if found else None
 
 
 def _host_of(endpoint: Any) -> str:

@@ -62,7 +62,7 @@ def prepare(transport: Any) -> Writing:
     elif ITCPTransport.providedBy(transport):
         acknowledge = _tune_tcp(transport)
     if separate is None and isinstance(transport, FileDescriptor):
-        return Writing(now=partial(_write_now, transport), acknowledge=acknowledge)
+        return Writing(now=_write_now, acknowledge=acknowledge)
     return Writing(separate=separate, acknowledge=acknowledge)
 
 

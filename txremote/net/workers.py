@@ -5,7 +5,8 @@ A pool has so many *slots*, and a thread that runs holds one. A thread that wait
 for a remote call gives its slot back, so another one can run: however many calls
 wait within each other, there is always somebody to do the work that they wait
 for. What is bounded besides is the number of threads, running or waiting; past
-that a call fails with a sentence that says so.
+that a call fails with a sentence that says so. What is no call, an ``on_disconnect``
+say, is *patient*: it waits for a thread.
 
 Threads are started when they are needed, and end when they have been idle for a
 while.
@@ -14,7 +15,7 @@ while.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 from twisted.logger import Logger
@@ -64,23 +65,32 @@ class WorkerPool:
         self._slots = slots
         self._max_threads = max_threads
         self._lock = threading.Lock()
-        self._queue: deque[Task] = deque()
+        self._queue: OrderedDict[object, Task] = OrderedDict()  # by their tickets
         self._idle: list[_Worker] = []
         self._running = 0
         self._threads = 0
         self._mine = threading.local()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, patient: bool = False) -> object:
         """
         Run a task in one of the threads, when there is a slot. Any thread.
+
+        Args:
+            task: The task.
+            patient: Whether it may wait for a thread, however long that takes.
+
+        Returns:
+            A ticket, for `take_back`.
 
         Raises:
             TooManyThreads: it could only run in a new thread, and there may be
                 no more.
         """
+        ticket = object()
         with self._lock:
             if (
-                self._running < self._slots
+                not patient
+                and self._running < self._slots
                 and not self._idle
                 and self._threads >= self._max_threads
             ):
@@ -88,8 +98,19 @@ class WorkerPool:
                     f"all {self._max_threads} threads of the server wait for answers of "
                     "their own (option max_threads)"
                 )
-            self._queue.append(task)
+            self._queue[ticket] = task
             self._dispatch()
+        return ticket
+
+    def take_back(self, ticket: object) -> bool:
+        """
+        Forget a task that no thread has begun. Any thread.
+
+        Returns:
+            Whether that was in time.
+        """
+        with self._lock:
+            return self._queue.pop(ticket, None) is not None
 
     @property
     def crowded(self) -> bool:
@@ -133,7 +154,7 @@ class WorkerPool:
             else:
                 return
             self._running += 1
-            worker.task = self._queue.popleft()
+            _, worker.task = self._queue.popitem(last=False)
             worker.called.set()
 
     def _work(self, worker: _Worker) -> None:
@@ -147,7 +168,7 @@ class WorkerPool:
                         return
                 continue  # it was called just now
             worker.called.clear()
-            task = worker.task
+            task, worker.task = worker.task, None
             while task is not None:
                 try:
                     task()
@@ -158,9 +179,8 @@ class WorkerPool:
     def _next(self, worker: _Worker) -> Task | None:
         with self._lock:
             if self._queue and self._running <= self._slots:
-                return self._queue.popleft()
+                return self._queue.popitem(last=False)[1]
             self._running -= 1
-            worker.task = None
             self._idle.append(worker)
             self._dispatch()
             return None

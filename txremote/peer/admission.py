@@ -14,6 +14,9 @@ whoever answers it may have to ask us first: a chain of calls that call back wou
 stop for ever. It is then bounded by ``max_calls`` and ``max_waiting`` together, and
 refused past that, for the same reason.
 
+What cannot be stopped, since it runs in a thread, and was answered before its end,
+is *abandoned*. It counts with what runs until it ends.
+
 When the connection is to end, what comes new is refused, but for that same need:
 calls that have begun may end.
 """
@@ -36,9 +39,10 @@ class Admission:
         max_unanswered: How many bytes they may have in all.
         running: Those that are unanswered, by number.
         start: Starts a request.
-        needed: Tells whether a call of ours waits for the peer.
+        needed: Gives something true while a call of ours waits for the peer.
 
     Attributes:
+        abandoned: How many were answered that still run in a thread.
         waiting: Those that wait, by number, in their order.
         size: How many bytes those have that wait, and those that run.
     """
@@ -54,6 +58,7 @@ class Admission:
         "_refusal",
         "_running",
         "_start",
+        "abandoned",
         "size",
         "waiting",
     )
@@ -65,7 +70,7 @@ class Admission:
         max_unanswered: int,
         running: dict[int, Any],
         start: Callable[[Any], None],
-        needed: Callable[[], bool],
+        needed: Callable[[], object],
     ) -> None:
         self._max_calls = max_calls
         self._max_waiting = max_waiting
@@ -77,6 +82,7 @@ class Admission:
         self._pressed = False
         self._looking = False
         self._refusal: Exception | None = None
+        self.abandoned = 0
         self.size = 0
         self.waiting: dict[int, Any] = {}
 
@@ -85,10 +91,10 @@ class Admission:
         """
         Whether a request may start now.
         """
-        running = len(self._running)
+        running = len(self._running) + self.abandoned
         if running < self._max_calls and not self._pressed and not self._held:
             return True
-        return running < self._max_calls + self._max_waiting and self._needed()
+        return running < self._max_calls + self._max_waiting and bool(self._needed())
 
     def admit(self, request: Any) -> None:
         """
@@ -108,9 +114,10 @@ class Admission:
         if not self.waiting and self.room:
             self._start(request)
             return
-        if len(self._running) + len(self.waiting) >= self._max_calls + self._max_waiting:
+        running = len(self._running) + self.abandoned
+        if running + len(self.waiting) >= self._max_calls + self._max_waiting:
             raise RemoteProtocolError(
-                f"{len(self._running)} calls of this connection are unanswered and "
+                f"{running} calls of this connection are unanswered and "
                 f"{len(self.waiting)} wait (options max_calls, max_waiting)",
                 "max_waiting",
             )
@@ -141,6 +148,14 @@ class Admission:
         if request is not None:
             self.size -= request.size
         return request
+
+    def forget(self, size: int = 0) -> None:
+        """
+        Count an abandoned request no more: it has ended, and its bytes are free.
+        """
+        self.abandoned -= 1
+        self.size -= size
+        self.look()
 
     def hold(self) -> None:
         """

@@ -201,7 +201,8 @@ class ConnectionConfig:
         bind_threads: Connecting only: whether the server runs with
             ``RPYC_BIND_THREADS=true``.
         call_timeout: How long an exposed coroutine or Deferred may take before
-            it is cancelled and the caller gets a `TimeoutError`. None: for ever.
+            it is cancelled and the caller gets a `TimeoutError`. What runs in a
+            thread goes on then, with nobody waiting for it. None: for ever.
         compress: ``"auto"`` compresses what pays, to peers that are not on this
             machine; True to all; False never. Compressed frames are always read.
         max_frame: Longest payload of a frame that is read.

@@ -89,8 +89,8 @@ def current_call() -> CurrentCall:
     Return the call that is being answered.
 
     May be called in an exposed method, in a coroutine it started, and in a
-    threaded method's thread; and in ``on_connect`` and ``on_disconnect`` of a
-    service in the reactor, which answer nobody, but where it tells who is there.
+    threaded method's thread; and in ``on_connect`` and ``on_disconnect``, which
+    answer nobody, but where it tells who is there.
 
     Raises:
         RuntimeError: no exposed method is running here.

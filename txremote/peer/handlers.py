@@ -80,11 +80,7 @@ class Serving(Protocol):
     tables: ReferenceTables
     root: Any
     features: tuple[str, ...]
-
-    def hello_received(self, features: frozenset[str]) -> None:
-        """
-        The peer is a txremote, with these extensions.
-        """
+    connection: Any
 
     def cancel(self, number: int) -> None:
         """
@@ -94,11 +90,6 @@ class Serving(Protocol):
     def expect_deadline(self, number: int, seconds: float) -> None:
         """
         The request of that number, which comes next, has so much time.
-        """
-
-    def peer_stops(self) -> None:
-        """
-        The peer begins nothing new, and ends when all is answered.
         """
 
 
@@ -393,21 +384,22 @@ def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
 def _release(serving: Serving, pairs: Any) -> None:
     if type(pairs) is not tuple or any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
         raise TypeError("RELEASE takes a tuple of pairs")
-    problems = []
+    problems: list[str] = []
     for pack, count in pairs:
         try:
             export = serving.tables.find_pack(key_of(check_pack(pack)))
             serving.tables.exports.give_back(export, count)
         except (KeyError, ValueError) as problem:
-            problems.append(str(problem))
+            if len(problems) < 10:
+                problems.append(str(problem))
     if problems:
-        raise ValueError("; ".join(problems[:10]))
+        raise ValueError("; ".join(problems))
 
 
 def _hello(serving: Serving, version: Any, features: Any) -> tuple[int, tuple[str, ...]]:
     if type(version) is not int or type(features) is not tuple:
         raise TypeError("HELLO takes a version and a tuple of feature names")
-    serving.hello_received(frozenset(name for name in features if type(name) is str))
+    serving.connection.hello_received(frozenset(name for name in features if type(name) is str))
     return HELLO_VERSION, serving.features
 
 
@@ -418,7 +410,7 @@ def _deadline(serving: Serving, number: Any, milliseconds: Any) -> None:
 
 
 def _stopping(serving: Serving) -> None:
-    serving.peer_stops()
+    serving.connection.peer_stopping = True
 
 
 def _cancel(serving: Serving, number: Any) -> None:

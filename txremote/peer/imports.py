@@ -11,8 +11,9 @@ than to append to a queue. It is a weak reference's callback that does it, and
 not ``__del__``: while that runs the object can still be got at, and a thread
 that just received it again would revive it, counted and never given back. The
 connection empties the queue into its next write; in a
-reactor a `ReleaseSweeper`, one for all connections of a listener, sees to it
-that this takes no longer than 50 ms on a quiet connection; a script does it at
+reactor a `ReleaseSweeper`, one for all connections of a listener and one for all
+that were dialled, sees to it that this takes no longer than 50 ms on a quiet
+connection; a script does it at
 its next wait or poll.
 """
 
@@ -136,9 +137,11 @@ class ImportTable:
         make: Called with key and id pack for a reference that is new here, and
             with a function that the reference calls to have a `Held` of itself,
             kept in its ``_held``.
-        flush: Called when the dead should be given back now.
         sweeper: Whose timer sees to that, or None.
         most: How many references there may be (option ``max_imports``).
+
+    Attributes:
+        flush: Called when the dead should be given back now.
     """
 
     __slots__ = (
@@ -153,7 +156,6 @@ class ImportTable:
     def __init__(
         self,
         make: Callable[[bytes, IdPack, Callable[[Any, bytes, IdPack], Held]], Any],
-        flush: Callable[[], None],
         sweeper: ReleaseSweeper | None,
         most: int = 1_000_000,
     ) -> None:
@@ -161,7 +163,7 @@ class ImportTable:
         self._most = most
         self._live: dict[bytes, Held] = {}
         self._sweeper = sweeper
-        self.flush = flush
+        self.flush: Callable[[], object] = self.take_released
         self.released = ReleaseQueue(self, sweeper)
 
     def __len__(self) -> int:

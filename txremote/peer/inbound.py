@@ -189,9 +189,7 @@ class InboundCalls:
         outbox: Where answers go.
         runner: Where requests run.
         clock: Where ``call_timeout`` comes from.
-        hello_received: Called with the peer's extensions.
-        peer_stops: Called when the peer says that it stops.
-        needed: Tells whether a call of ours waits for the peer.
+        needed: Gives something true while a call of ours waits for the peer.
 
     Attributes:
         admission: Which requests start, wait, or are refused.
@@ -213,23 +211,20 @@ class InboundCalls:
         outbox: Outbox,
         runner: Runner,
         clock: Clock | None,
-        hello_received: Callable[[frozenset[str]], None],
-        peer_stops: Callable[[], None],
-        needed: Callable[[], bool],
+        needed: Callable[[], object],
     ) -> None:
         self.root = root
         self.config = config
         self.policy = policy
         self.tables = tables
-        self.hello_received = hello_received
-        self.peer_stops = peer_stops
         self.features = features_of(runner)
         self.show_tracebacks = bool(config.include_local_traceback)
         self.connection = connection
         self._outbox = outbox
         self._runner = runner
         self._clock = clock
-        self._running: dict[int, Deferred[Any]] = {}
+        # what cancels each: its Deferred, or its call in a lane
+        self._running: dict[int, Any] = {}
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
         self._steady_call = None if limited else CurrentCall(connection)
@@ -251,17 +246,18 @@ class InboundCalls:
     def __len__(self) -> int:
         return len(self._running) + len(self.admission.waiting)
 
-    def call_until(self, deadline: float | None) -> CurrentCall:
+    def call_until(self, deadline: float | None, begun: bool = True) -> CurrentCall:
         """
         Return what `current_call` gives to a request that starts now.
 
         Args:
             deadline: When its caller waits no more, or None.
+            begun: Whether ``call_timeout`` runs, too.
         """
         if deadline is None and self._steady_call is not None:
             return self._steady_call
         why, grace = "cancelled: its caller waits no longer", _GRACE
-        if self.config.call_timeout is not None and self._clock is not None:
+        if begun and self.config.call_timeout is not None and self._clock is not None:
             own = self._clock.seconds() + self.config.call_timeout
             if deadline is None or own < deadline:
                 deadline, grace = own, 0.0
@@ -294,7 +290,7 @@ class InboundCalls:
                 self.vigil.recent = True
         if self.turned_away is not None:
             self.answer_error(number, sender, self.turned_away)
-            self.connection.hang_up(str(self.turned_away))
+            self.connection.ending.hang_up(str(self.turned_away))
             return
         try:
             self.tables.check_missing()
@@ -499,6 +495,31 @@ class InboundCalls:
                 traceback=format_traceback(error),
             )
 
+    # -- requests that run in a lane
+
+    def run_elsewhere(self, request: Request, call: Any) -> None:
+        """
+        Count a request that runs elsewhere; ``call.cancel`` ends it.
+        """
+        self._running[request.number] = call
+        self.admission.size += request.size
+
+    def ended_elsewhere(self, request: Request, call: Any) -> None:
+        """
+        Count it no more; it is just being answered.
+        """
+        if self._running.get(request.number) is call:
+            del self._running[request.number]
+            self.admission.size -= request.size
+
+    def abandoned_elsewhere(self, request: Request, call: Any) -> None:
+        """
+        Count it as one that is answered and goes on, until `Admission.forget`.
+        """
+        if self._running.get(request.number) is call:
+            del self._running[request.number]
+        self.admission.abandoned += 1
+
     # -- the end
 
     def cancel(self, number: int) -> None:
@@ -538,6 +559,11 @@ class InboundCalls:
         Tell whoever waits for that.
         """
         if self._all_answered is not None and not len(self) and not self._runner.busy():
+            call = _current.get(None)
+            if call is not None and call.connection is self.connection and self._clock is not None:
+                # told so by a request that is just running, and has its answer coming
+                self._clock.callLater(0, self.look_if_all_answered)
+                return
             done, self._all_answered = self._all_answered, None
             done()
 
@@ -569,7 +595,7 @@ def _text(error: BaseException) -> str:
         return "<unprintable>"
 
 
-def _cancel_at_the_end(deferred: Deferred[Any]) -> None:
+def _cancel_at_the_end(deferred: Any) -> None:
     try:
         deferred.cancel()
     except Exception:  # a canceller is the user's, and the rest has to end all the same

@@ -8,8 +8,9 @@ steps that it knows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
@@ -37,6 +38,8 @@ from txremote.wire.consts import (
     HANDLE_RELEASE,
 )
 
+T = TypeVar("T")
+
 #: Most references that one RELEASE gives back.
 RELEASED_AT_ONCE = 1000
 
@@ -61,7 +64,7 @@ class OutboundCalls:
     Attributes:
         pending: Those that wait for an answer.
         limit: Seconds that whoever calls just now will wait for its answer, where
-            the callee is to know; see `txremote.refs.helpers.timed`.
+            the callee is to know; see `limited`.
     """
 
     __slots__ = ("_config", "_connection", "_outbox", "_tables", "limit", "pending")
@@ -95,9 +98,11 @@ class OutboundCalls:
         """
         if len(names) > 1 and FEATURE_CALLPATH not in self._connection.features:
             # a stock peer: step by step, but for the last
+            limit = self.limit
+
             def go(step: Any) -> Any:
                 if isinstance(step, RemoteReference):
-                    return step._call(names[-1:], args, kwargs)
+                    return self._connection.limited(limit, step._call, names[-1:], args, kwargs)
                 found = getattr(step, names[-1])
                 return found if args is None else found(*args, **kwargs)
 
@@ -125,12 +130,36 @@ class OutboundCalls:
         asked = self._send(body, *self.patience())
         return asked if self._connection.features else _kept(asked, reference, args, kwargs)
 
-    def patience(self) -> tuple[float | None, str]:
+    def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+        """
+        Send a request by its number, which is answered or ends in the time that
+        calls have.
+        """
+        return self.request(handler, args, *self.patience())
+
+    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
+        """
+        Call a function, and have the peer know how long what it asks may take.
+
+        Args:
+            seconds: How long its answers are waited for, or None.
+            function: What to call.
+            *args: Its arguments.
+        """
+        self.limit = seconds
+        try:
+            return function(*args)
+        finally:
+            self.limit = None
+
+    def patience(self) -> tuple[float | None, str | None]:
         """
         Return how long a call may take, and the switch that says so: a stock
         client's answer may never come, since it serves our calls only while it
-        waits for its own.
+        waits for its own. Who calls with `limit` sees to that himself.
         """
+        if self.limit is not None:
+            return None, None
         if self._connection.knows_peer:
             return self._config.request_timeout, "request_timeout"
         return self._config.sync_request_timeout, "sync_request_timeout"
@@ -166,16 +195,17 @@ class OutboundCalls:
         option: str | None = "sync_request_timeout",
     ) -> Deferred[Any]:
         connection = self._connection
-        if connection.ending:
+        if connection.ending.begun:
             self._tables.take_back()
             return fail(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
         if self._tables.imports.released:
             self.flush_released()
-        if connection._vigil is not None:
-            connection._vigil.recent = True
+        inbound = connection.inbound
+        if inbound.vigil is not None:
+            inbound.vigil.recent = True
         number, deferred = self.pending.add(timeout, option)
-        if self._outbox.pressing or connection._inbound.admission.waiting:
-            connection.peer_needed()
+        if self._outbox.pressing or inbound.admission.waiting:
+            connection.flow.peer_needed()
         given = self.limit
         if given is None and option == "request_timeout":
             given = timeout
@@ -201,12 +231,19 @@ class OutboundCalls:
         if not self._connection.closed and FEATURE_CANCEL in self._connection.features:
             self.tell(HANDLE_CANCEL, number)
 
+    @property
+    def has_released(self) -> bool:
+        """
+        Whether references have died that the peer has not been told of.
+        """
+        return bool(self._tables.imports.released)
+
     def flush_released(self) -> None:
         """
         Tell the peer which of its objects are not held here any more.
         """
         dead = self._tables.imports.take_released()
-        if not dead or self._connection.ending:
+        if not dead or self._connection.ending.begun:
             return
         if FEATURE_RELEASE in self._connection.features:
             pairs = tuple(dead.values())

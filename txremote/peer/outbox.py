@@ -46,15 +46,19 @@ class Writing(NamedTuple):
     Attributes:
         separate: Writes a frame so that it is not merged with another; None
             where merging does no harm.
-        now: Writes and sends, without waiting for the reactor; None where that
+        now: Writes to a transport and sends, without waiting for the reactor; None where that
             cannot be done.
         acknowledge: Has TCP acknowledge at once what was read; None where that
             cannot be done.
     """
 
     separate: Callable[[bytes], None] | None = None
-    now: Callable[[bytes], None] | None = None
+    now: Callable[[Any, bytes], None] | None = None
     acknowledge: Callable[[], object] | None = None
+
+
+def _nothing(_heard: object) -> None:
+    pass
 
 
 @implementer(IPushProducer)
@@ -65,8 +69,10 @@ class Outbox:
     Args:
         dialect: What the peer speaks, or None until that is known.
         pause_unsent: How many bytes may wait for a peer that does not read before
-            ``pressed`` is called.
+            `pressed` is called.
         max_unsent: How many may at all.
+
+    Attributes:
         pressed: Called with True when too much waits, and with False when all of
             it has gone.
         overflowed: Called with a sentence when more than ``max_unsent`` waits; it
@@ -79,15 +85,15 @@ class Outbox:
         "_gathered",
         "_held",
         "_max_unsent",
-        "_overflowed",
         "_pause_unsent",
-        "_pressed",
         "_transport",
         "_unsent",
         "compress",
         "dialect",
         "full",
         "now",
+        "overflowed",
+        "pressed",
         "pressing",
         "separate",
     )
@@ -97,18 +103,16 @@ class Outbox:
         dialect: Dialect | None,
         max_unsent: int,
         pause_unsent: int | None = None,
-        pressed: Callable[[bool], None] | None = None,
-        overflowed: Callable[[str], object] = lambda _why: None,
     ) -> None:
         self.dialect = dialect
         self._pause_unsent = max_unsent if pause_unsent is None else pause_unsent
-        self._pressed = pressed
+        self.pressed: Callable[[bool], object] = _nothing
+        self.overflowed: Callable[[str], object] = _nothing
         self.pressing = False  # whether it has been called with True
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
-        self.now: Callable[[bytes], None] | None = None
+        self.now: Callable[[Any, bytes], None] | None = None
         self._max_unsent = max_unsent
-        self._overflowed = overflowed
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
         self._frames: list[bytes] = []
@@ -164,8 +168,7 @@ class Outbox:
         self.full = False
         if self.pressing:
             self.pressing = False
-            assert self._pressed is not None
-            self._pressed(False)
+            self.pressed(False)
 
     def stopProducing(self) -> None:
         """
@@ -237,7 +240,7 @@ class Outbox:
             self._gathered = 0
             data = frames[0] if len(frames) == 1 else b"".join(frames)
             if self.now is not None and not self.full:
-                self.now(data)
+                self.now(self._transport, data)
             else:
                 self._transport.write(data)
 
@@ -253,15 +256,15 @@ class Outbox:
         if self.full:
             self._unsent += len(frame)
             if self._unsent > self._max_unsent:
-                self._overflowed(
+                self.overflowed(
                     f"the peer did not read, and more than {self._max_unsent} bytes waited "
                     "for it (option max_unsent)"
                 )
                 return
             over = self._unsent > self._pause_unsent
-            if over and not self.pressing and self._pressed is not None:
+            if over and not self.pressing:
                 self.pressing = True
-                self._pressed(True)
+                self.pressed(True)
         if self.separate is not None:
             self.separate(frame)
         elif self._corked:

@@ -146,7 +146,7 @@ class MessageReader:
             error = _no_stack()
         else:
             if handler == HANDLE_CLOSE:
-                self._connection.peer_closed()
+                self._connection.ending.close("the peer closed the connection", say_goodbye=False)
             else:
                 self._inbound.request_received(number, sender, handler, args, len(data))
             return

@@ -60,9 +60,11 @@ class Runner(Driver, Protocol):
     Attributes:
         always_serves: Whether the peer's requests are looked at whenever they
             come, and not only while a thread waits.
+        polling: Whether the service's own code waits for a request of the peer's.
     """
 
     always_serves: bool
+    polling: int
 
     def start(self, work: Work) -> None:
         """
@@ -120,6 +122,7 @@ class AtOnce:
     """
 
     always_serves = True
+    polling = 0
 
     def start(self, work: Work) -> None:
         """
@@ -172,7 +175,7 @@ class ImmediateRunner(AtOnce):
         """
         Send it now.
         """
-        return connection.send_request(handler, args)
+        return connection.outbound.ask(handler, args)
 
     def make_face(self, connection: Any) -> Any:
         """

@@ -19,59 +19,15 @@ txremote's blocking facet, which serves only while it waits.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.python.failure import Failure
 
-from txremote.errors import AsyncResultTimeout
+from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError
 from txremote.peer.calls import Clock
 from txremote.peer.config import ConnectionConfig
+from txremote.wire.consts import FEATURE_KEEPALIVE
 from txremote.wire.framing import FrameReader
-
-
-class Watched(Protocol):
-    """
-    What a `Vigil` needs of its connection.
-    """
-
-    @property
-    def answers_pings(self) -> bool:
-        """
-        Whether the peer answers a PING at any time.
-        """
-
-    @property
-    def busy(self) -> bool:
-        """
-        Whether calls are unanswered, in either direction.
-        """
-
-    @property
-    def paused(self) -> bool:
-        """
-        Whether nothing is read from the peer, since it does not read itself.
-        """
-
-    @property
-    def sending(self) -> bool:
-        """
-        Whether much is on its way to the peer.
-        """
-
-    def ping(self, data: Any = None, timeout: float = 3) -> Any:
-        """
-        Ask the peer for a sign of life.
-        """
-
-    def give_up(self, why: str) -> None:
-        """
-        End the connection: the peer is gone, or might as well be.
-        """
-
-    def hang_up(self, why: str) -> None:
-        """
-        End the connection in order.
-        """
 
 
 class Vigil:
@@ -79,7 +35,7 @@ class Vigil:
     The times of one connection.
 
     Args:
-        connection: Whose.
+        connection: Whose `Connection`.
         clock: Where time comes from.
         config: How long things may take.
         reader: Cuts the stream into messages.
@@ -106,7 +62,7 @@ class Vigil:
 
     def __init__(
         self,
-        connection: Watched,
+        connection: Any,
         clock: Clock,
         config: ConnectionConfig,
         reader: FrameReader,
@@ -193,6 +149,10 @@ class Vigil:
             self._timer.cancel()
             self._timer = None
 
+    @property
+    def _answers_pings(self) -> bool:
+        return FEATURE_KEEPALIVE in self._connection.features
+
     def _ring_by(self, when: float) -> None:
         if self._timer is None or self._timer.getTime() > when:
             self.end()
@@ -204,7 +164,7 @@ class Vigil:
         due = []
         if self._frame_since is not None and config.frame_timeout is not None:
             due.append(self._frame_since + config.frame_timeout)
-        if config.keepalive is not None and self._connection.answers_pings and not self._asking:
+        if config.keepalive is not None and self._answers_pings and not self._asking:
             due.append(self._heard + config.keepalive)
         if config.idle_timeout is not None:
             due.append(self._used + config.idle_timeout)
@@ -217,25 +177,27 @@ class Vigil:
         self._timer = None
         now = self._clock.seconds()
         config, connection = self._config, self._connection
-        if self.recent or connection.busy:
+        if self.recent or connection.flow.busy:
             self.recent = False
             self._used = now
-        if self._frame_since is not None and connection.paused:
+        if self._frame_since is not None and connection.flow.paused:
             self._frame_since = now  # the rest of the message may have long come
-        if connection.sending:
+        if connection.flow.sending:
             # a ping would stand behind it, and TCP itself sees whether it is taken
             self._heard = now
         if _over(self._frame_since, config.frame_timeout, now):
-            connection.give_up(
+            connection.ending.give_up(
                 "a message, or TLS's handshake, was not complete within "
                 f"{config.frame_timeout:g} s (option frame_timeout)"
             )
         elif self._login_due is not None and now >= self._login_due:
-            connection.hang_up(f"no login within {config.login_timeout:g} s (option login_timeout)")
+            connection.ending.hang_up(
+                f"no login within {config.login_timeout:g} s (option login_timeout)"
+            )
         elif _over(self._used, config.idle_timeout, now):
-            connection.hang_up(f"unused for {config.idle_timeout:g} s (option idle_timeout)")
+            connection.ending.hang_up(f"unused for {config.idle_timeout:g} s (option idle_timeout)")
         else:
-            if connection.answers_pings and _over(self._heard, config.keepalive, now):
+            if self._answers_pings and _over(self._heard, config.keepalive, now):
                 self._ask()
             self._set_timer(now)
 
@@ -259,14 +221,16 @@ class Vigil:
             # has long come.
             self.end()
             self._timer = self._clock.callLater(0, self._give_up_if_silent)
+        elif not failure.check(ConnectionLost, DeadReferenceError):
+            self._alive(failure)  # a wrong answer is a sign of life, too
 
     def _give_up_if_silent(self) -> None:
         self._timer = None
         self._asking = False
-        if self._heard >= self._asked or self._connection.sending:
+        if self._heard >= self._asked or self._connection.flow.sending:
             self._ring()  # the answer stands behind something long, in either direction
         else:
-            self._connection.give_up(
+            self._connection.ending.give_up(
                 f"the peer gave no sign of life for {self._config.keepalive_timeout:g} s after "
                 f"{self._config.keepalive:g} s of silence (options keepalive, keepalive_timeout)"
             )

@@ -152,7 +152,7 @@ class BlockingFace:
         """
         sent = self.plain(args)
         return self.present(
-            self._ask(lambda: self.protocol.send_request(handler, sent), self._timeout)
+            self._ask(lambda: self.protocol.outbound.ask(handler, sent), self._timeout)
         )
 
     def sync_call(
@@ -168,7 +168,7 @@ class BlockingFace:
         sent = self.plain(args)
         named = {name: self.plain(value) for name, value in kwargs.items()} if kwargs else kwargs
         result = self._ask(
-            lambda: self.protocol.send_call(reference, names, sent, named), self._timeout
+            lambda: self.protocol.outbound.call(reference, names, sent, named), self._timeout
         )
         return result if type(result) in _PLAIN else self.present(result)
 
@@ -179,24 +179,33 @@ class BlockingFace:
         Args:
             handler: One of the ``HANDLE_`` numbers.
             *args: Its arguments.
-            timeout: Seconds after which the result expires, or None.
+            timeout: Seconds after which the result expires, or None; a txremote
+                peer is told.
         """
-        sent = self.plain(args)
-        result = self._begin(lambda: self.protocol.send_request(handler, sent))
+        sent, protocol = self.plain(args), self.protocol
+        result = self._begin(
+            lambda: protocol.limited(timeout, protocol.outbound.ask, handler, sent)
+        )
         if timeout is not None:
             result.set_expiry(timeout)
         return result
 
-    def async_call(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult:
+    def async_call(
+        self,
+        target: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout: float | None = None,
+    ) -> AsyncResult:
         """
-        Call a netref or a netref's method and return the `AsyncResult`.
+        Call a netref or a netref's method and return the `AsyncResult`; see
+        `async_request`.
         """
         pairs = tuple(kwargs.items())
         if type(target) is NetrefMethod:
-            return self.async_request(
-                HANDLE_CALLATTR, target.____owner__, target.____name__, args, pairs
-            )
-        return self.async_request(HANDLE_CALL, target, args, pairs)
+            owner, name = target.____owner__, target.____name__
+            return self.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=timeout)
+        return self.async_request(HANDLE_CALL, target, args, pairs, timeout=timeout)
 
     def ping(self, data: Any = None, timeout: float = 3) -> None:
         """
@@ -208,7 +217,7 @@ class BlockingFace:
             ValueError: something else came back.
         """
         sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
-        if self._ask(lambda: self.protocol.send_request(HANDLE_PING, (sent,)), timeout) != sent:
+        if self._ask(lambda: self.protocol.outbound.ask(HANDLE_PING, (sent,)), timeout) != sent:
             raise ValueError("the answer to a ping is not what was sent")
 
     # -- netrefs
@@ -242,7 +251,7 @@ class BlockingFace:
             known_type = methods is not None
             if methods is None:
                 methods = self._ask(
-                    lambda: self.protocol.send_request(HANDLE_INSPECT, (pack,)), self._timeout
+                    lambda: self.protocol.outbound.ask(HANDLE_INSPECT, (pack,)), self._timeout
                 )
             kind = netref_class(
                 pack,

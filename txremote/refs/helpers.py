@@ -21,12 +21,12 @@ from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 
 def _home_of(target: Any) -> tuple[Any, Any]:
     """
-    Return the runner of the connection that a remote callable belongs to, and the
-    connection, as far as they are known.
+    Return the runner of the connection that a remote callable belongs to, and what
+    is told how long a call may take: the connection, or what will know it.
     """
     base = target._base if isinstance(target, RemotePath) else target
     if isinstance(base, LateReference):
-        return base.runner, None
+        return base.runner, base
     if isinstance(base, RemoteReference):
         return base._connection.runner, base._connection
     return None, None
@@ -46,9 +46,9 @@ def _begin(
             txremote peer is told.
     """
     if issubclass(type(proxy), BaseNetref) or type(proxy) is NetrefMethod:
-        result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs)
+        result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs, limit)
         return result
-    runner, connection = _home_of(proxy)
+    runner, home = _home_of(proxy)
     if runner is None:
         return AsyncResult(maybeDeferred(proxy, *args, **kwargs))
     waiting: Deferred[Any] = Deferred()
@@ -58,7 +58,7 @@ def _begin(
         return maybeDeferred(proxy, *args, **kwargs)
 
     def start() -> None:
-        started.append(call() if connection is None else connection.limited(limit, call))
+        started.append(home.limited(limit, call))
         started[0].chainDeferred(waiting)
 
     def ended() -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -40,6 +40,8 @@ from txremote.wire.consts import (
 
 if TYPE_CHECKING:
     from txremote.peer.imports import Held
+
+T = TypeVar("T")
 
 
 class Connection(Protocol):
@@ -63,6 +65,11 @@ class Connection(Protocol):
     ) -> Deferred[Any]:
         """
         Call what a path leads to, or with ``args`` None read it.
+        """
+
+    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
+        """
+        Call a function, and have the peer know how long what it asks may take.
         """
 
 
@@ -336,24 +343,47 @@ class LateReference:
         fetch: Gives a Deferred of the reference.
         runner: The runner of the connection it will come over.
         name: For the repr.
+
+    Attributes:
+        runner: That runner.
+        limit: Seconds that whoever calls just now will wait for the answer, the
+            fetching included; see `txremote.refs.helpers.timed`.
     """
 
-    __slots__ = ("_fetch", "_name", "runner")
+    __slots__ = ("_fetch", "_name", "limit", "runner")
 
     def __init__(
         self, fetch: Callable[[], Deferred[RemoteReference]], runner: Any, name: str
     ) -> None:
         self._fetch = fetch
         self.runner = runner
+        self.limit: float | None = None
         self._name = name
+
+    def limited(self, seconds: float | None, function: Callable[[], T]) -> T:
+        """
+        Call a function, and have the peer know how long what it asks may take; as
+        `Connection.limited`.
+        """
+        self.limit = seconds
+        try:
+            return function()
+        finally:
+            self.limit = None
 
     def _call(
         self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
     ) -> Deferred[Any]:
+        limit = self.limit
+        until = None if limit is None else self.runner.seconds() + limit
+
         def go(reference: RemoteReference) -> Any:
             if args is None and not names:
                 return reference
-            return reference._call(names, args, kwargs)
+            if until is None:
+                return reference._call(names, args, kwargs)
+            left = max(0.0, until - self.runner.seconds())
+            return reference._connection.limited(left, reference._call, names, args, kwargs)
 
         return self._fetch().addCallback(go)
 

@@ -319,12 +319,12 @@ class Worker:
         start = 0
         while len(payload) - start > part:
             piece = payload[start : start + part]
-            connection.send_call(root, ("part",), (job.number, piece), {}).addErrback(_ignored)
+            connection.outbound.call(root, ("part",), (job.number, piece), {}).addErrback(_ignored)
             start += part
         if start:
             payload = payload[start:]
         arguments = (job.number, job.name, payload, *job.references)
-        answer = connection.send_call(root, ("submit",), arguments, {})
+        answer = connection.outbound.call(root, ("submit",), arguments, {})
         if not answer.called:
             told = (job, job.number)
             answer.addCallbacks(self._answered, self._unanswered, told, {}, told)

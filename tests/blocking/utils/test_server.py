@@ -311,6 +311,35 @@ def test_a_classic_service_is_for_loopback_only() -> None:
         ThreadedServer(rpyc.SlaveService, hostname=name).close()
 
 
+class Wide(Desk):
+    """
+    Opens all of itself.
+    """
+
+    def connection_config(self, config: Any) -> Any:
+        return config.but(allow_all_attrs=True)
+
+
+@pytest.mark.parametrize(
+    ("service", "config"),
+    [
+        (Desk, {"access": "classic"}),
+        (Desk, {"allow_all_attrs": True}),
+        (Desk, txremote.ConnectionConfig(allow_all_attrs=True)),
+        (Wide(), None),
+    ],
+)
+def test_what_opens_everything_is_for_loopback_only(service: Any, config: Any) -> None:
+    """By its switches as by its class; the error names the option."""
+    for options in ({"hostname": "0.0.0.0"}, {"hostname": "::", "ipv6": True}):
+        try:
+            with pytest.raises(ValueError, match=r"option allow_all_attrs.*loopback"):
+                ThreadedServer(service, protocol_config=config, **options)
+        except OSError:
+            assert "ipv6" in options  # there is none here
+    ThreadedServer(service, protocol_config=config).close()
+
+
 @scripted
 def test_switches_and_a_logger_are_passed_on(caplog: pytest.LogCaptureFixture) -> None:
     class Bad(rpyc.Service):

@@ -17,8 +17,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 
-from txremote.classic import opens_everything
-from txremote.net.listen import CLASSIC_REFUSAL, ServingFactory
+from txremote.net.listen import ServingFactory
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import is_local
 
@@ -110,7 +109,8 @@ class ThreadedServer:
     Raises:
         OSError: the port is taken.
         TypeError: the service is none, or something is not supported.
-        ValueError: a classic service would be open to the network.
+        ValueError: a classic service, or another with ``access="classic"``, would be
+            open to the network.
     """
 
     def __init__(
@@ -161,9 +161,9 @@ class ThreadedServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bind(found[0][4])
         self.host, self.port = self._socket.getsockname()[:2]
-        if opens_everything(service) and not is_local(_address(self._socket)):
+        if self._factory.refusal is not None and not is_local(_address(self._socket)):
             self._socket.close()
-            raise ValueError(CLASSIC_REFUSAL)
+            raise ValueError(self._factory.refusal)
 
     def _bind(self, address: Any) -> None:
         try:

@@ -1,0 +1,156 @@
+"""
+Thousands of clients that come and drop without a good-bye: ``python -m
+benchmarks.soak``.
+
+`peers.visitors` come to a `peers.fort`, 2,000 at a time, for two minutes. Then
+everybody is gone, and so shall be all that was held for them: descriptors,
+exported objects, references, pending calls, timers, and memory. What is compared
+is the fort after the first wave, which fills the heap, and the fort at the end.
+
+The short run that goes with the tests is in ``tests/hostile``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.harness import Child, Stage
+
+#: Seconds after which nothing may be left of those who have gone.
+PATIENCE = 30.0
+
+#: What has to be as it was, and what has to be nothing.
+SAME = ("descriptors", "timers")
+NOTHING = (
+    *("connections", "strangers", "turned away", "addresses", "exports", "imports"),
+    *("pending", "unanswered", "undead", "trouble"),
+)
+
+#: Bytes that may not have been given back to the system: the heap has holes.
+SLACK = 8 << 20
+
+
+class Leaked(Exception):
+    """
+    Something is left, or somebody was not served. The text says what.
+    """
+
+
+@dataclass
+class Soak:
+    """
+    What a soak has found.
+
+    Attributes:
+        visits: How many connections there were.
+        calls: How many of their calls were answered.
+        most: The most connections at a time that were seen.
+        memory: The fort's resident memory in bytes after the first wave, at the most
+            and at the end.
+    """
+
+    visits: int
+    calls: int
+    most: int
+    memory: tuple[int, int, int]
+
+    def __str__(self) -> str:
+        before, peak, after = (size / (1 << 20) for size in self.memory)
+        return (
+            f"{self.visits:,} connections, up to {self.most:,} at a time, {self.calls:,} calls: "
+            f"nothing is left. Memory: {before:.1f} MiB before, {peak:.1f} at the most, "
+            f"{after:.1f} after."
+        )
+
+
+def settled(server: Child, before: dict[str, int] | None = None) -> dict[str, int]:
+    """
+    Wait until the fort holds nothing, and return its state.
+
+    Raises:
+        Leaked: it still does.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        state: dict[str, int] = server.ask("state")
+        left = {name: state[name] for name in NOTHING if state[name]}
+        if before is not None:
+            left |= {
+                name: state[name] - before[name] for name in SAME if state[name] != before[name]
+            }
+        if not left:
+            return state
+        if time.monotonic() > end:
+            raise Leaked(f"this is left: {left} {server.ask('trouble')}")
+        time.sleep(0.2)
+
+
+def soak(connections: int, seconds: float, stay: float, out: Any = None) -> Soak:
+    """
+    Have clients come and go.
+
+    Args:
+        connections: How many at a time.
+        seconds: For how long.
+        stay: Seconds that one stays, on average.
+        out: Where progress is told, if anywhere.
+
+    Raises:
+        Leaked: something is left, or somebody was not served.
+    """
+    with Stage() as stage:
+        server = stage.serve("benchmarks.peers.fort", {"soak": {}})
+        visitors = stage.connect("benchmarks.peers.visitors", server.first["soak"])
+
+        def wave(length: float) -> int:
+            most = 0
+            visitors.ask("begin", connections, stay)
+            end = time.monotonic() + length
+            while (left := end - time.monotonic()) > 0:
+                time.sleep(min(5.0, left))
+                state, report = server.ask("state"), visitors.ask("report")
+                most = max(most, state["connections"])
+                if report["errors"] or state["trouble"]:
+                    raise Leaked(f"{report['errors']} {server.ask('trouble')}")
+                if out is not None:
+                    held = {name: state[name] for name in ("connections", "pending", "exports")}
+                    size = (server.status("VmRSS") or 0) >> 20
+                    print(f"{report['visits']:,} visits, {held}, {size} MiB", file=out)
+            visitors.ask("leave")
+            return most
+
+        most = wave(seconds / 4)
+        before = settled(server)
+        memory = server.ask("begin_peak")
+        most = max(most, wave(seconds))
+        settled(server, before)
+        peak, after = server.ask("peak"), server.ask("begin_peak")
+        if after > memory + SLACK:
+            raise Leaked(f"{(after - memory) / (1 << 20):.1f} MiB of memory were not given back")
+        report = visitors.ask("report")
+        return Soak(report["visits"], report["calls"], most, (memory, peak, after))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """
+    Do what the command line says.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--connections", type=int, default=2000, help="at a time (2000)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="for how long (120)")
+    parser.add_argument("--stay", type=float, default=5.0, help="seconds of a visit (5)")
+    options = parser.parse_args(argv)
+    try:
+        print(soak(options.connections, options.seconds, options.stay, sys.stderr))
+    except Leaked as problem:
+        print(f"FAILED: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""
+Requests of the peer that run in a lane: how each is answered once, whatever ends it.
+
+One that waits in the lane can be taken back: when it is cancelled, when its caller
+waits no longer, and when the connection ends. It is answered, and never runs. The
+thread that would begin it looks at the caller's deadline once more.
+
+One that runs cannot be stopped, for nothing can stop a thread. When it is
+cancelled, or takes longer than ``call_timeout``, its caller is told at once, and it
+is *abandoned*, as jobs of `txremote.work.threads` are: it goes on, what it gives is
+dropped, and what comes behind it in the lane waits for it. Until it has ended it
+counts in ``max_calls`` and ``max_unanswered``, for it has its arguments and its
+thread. Nothing else waits for it: the connection may be closed meanwhile.
+
+``call_timeout`` begins when a thread has begun with it, not in the lane.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from txremote.net.lanes import Lane
+from txremote.peer.context import CurrentCall
+from txremote.peer.events import events_of
+
+if TYPE_CHECKING:
+    from txremote.peer.inbound import Request
+
+_log = events_of("call")
+
+
+class LaneCall:
+    """
+    A request, from when it is put into a lane until its thread is done with it.
+
+    All methods but `_run` and `_execute` are for the reactor's thread.
+
+    Args:
+        request: The request.
+        lane: Its connection's lane.
+        reactor: The reactor.
+    """
+
+    __slots__ = ("_lane", "_over", "_reactor", "_request", "_ticket", "_timer")
+
+    def __init__(self, request: Request, lane: Lane, reactor: Any) -> None:
+        self._request = request
+        self._lane = lane
+        self._reactor = reactor
+        self._over = False  # whether it is answered
+        self._timer: Any = None
+        self._ticket: object = None
+
+    def start(self) -> None:
+        """
+        Put it into the lane.
+
+        Raises:
+            TooManyThreads: there is no thread to run it, and none to be had.
+        """
+        request = self._request
+        self._ticket = self._lane.post(self._run)
+        request.inbound.run_elsewhere(request, self)
+        if request.deadline is not None:
+            self._limit(request.inbound.call_until(request.deadline, begun=False))
+
+    def cancel(self) -> None:
+        """
+        Answer it now; stop it if it has not begun.
+        """
+        self._end(CancelledError(), "was cancelled")
+
+    # -- in the reactor's thread
+
+    def _limit(self, call: CurrentCall) -> None:
+        self._stop_timer()
+        assert call.deadline is not None
+        left = call.deadline + call.grace - call.connection.seconds()
+        self._timer = self._reactor.callLater(max(0.0, left), self._expire, call.why_over)
+
+    def _begun(self) -> None:
+        if not self._over:
+            self._limit(self._request.inbound.call_until(self._request.deadline))
+
+    def _expire(self, why: str) -> None:
+        self._end(TimeoutError(why), "took too long")
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+    def _end(self, error: Exception, how: str) -> None:
+        """
+        Answer it with an error, before it has ended or even begun.
+        """
+        if self._over:
+            return
+        self._over = True
+        self._stop_timer()
+        request = self._request
+        inbound = request.inbound
+        if self._lane.take_back(self._ticket):
+            inbound.ended_elsewhere(request, self)
+        else:
+            inbound.abandoned_elsewhere(request, self)
+            _log.debug(
+                "a call of {peer} {how}, and a thread cannot be stopped: it goes on, and its "
+                "lane waits for it",
+                peer=CurrentCall(inbound.connection).peer,
+                how=how,
+            )
+        inbound.answer_error(request.number, request.sender, error)
+        self._look()
+
+    def _finish(self, went_well: bool, result: Any) -> None:
+        """
+        Answer it with what it gave; its thread is done with it.
+        """
+        request = self._request
+        inbound = request.inbound
+        if self._over:
+            inbound.admission.forget(request.size)
+            if went_well:
+                drop(result)
+            return
+        self._over = True
+        self._stop_timer()
+        inbound.ended_elsewhere(request, self)
+        request.finish(went_well, result)
+        self._look()
+
+    def _look(self) -> None:
+        inbound = self._request.inbound
+        if inbound.vigil is not None:
+            inbound.vigil.used()
+        inbound.look()
+
+    # -- in a worker thread
+
+    def _run(self) -> None:
+        went_well, result = (False, None) if self._over else self._execute()
+        self._reactor.callFromThread(self._finish, went_well, result)
+
+    def _execute(self) -> tuple[bool, Any]:
+        request = self._request
+        inbound = request.inbound
+        if request.deadline is not None:
+            call = inbound.call_until(request.deadline, begun=False)
+            if call.time_left() == 0:
+                return False, TimeoutError(call.why_over)
+        if inbound.config.call_timeout is not None:
+            self._reactor.callFromThread(self._begun)
+        return request.execute(inbound.connection.face)
+
+
+def drop(result: Any) -> None:
+    """
+    Have nobody complain of a thread's result that nobody gets. In the reactor's thread.
+    """
+    kind = type(result)
+    if kind is CoroutineType:
+        result.close()
+    elif issubclass(kind, Deferred):
+        result.addErrback(lambda _failure: None)
+        result.cancel()
+
+
+__all__ = ["LaneCall", "drop"]

@@ -1,0 +1,231 @@
+"""
+`Ending`: how a connection ends, which it does once.
+
+It may be this side that hangs up, in order (`Ending.hang_up`: what is unsent goes
+out first) or at once (`Ending.give_up`: nothing that is sent would arrive); or the
+peer, or the network. Whoever is first says why, in words that whoever asks later
+gets to see: `Ending.why`.
+
+A connection that has been hung up reads nothing more. It ends within
+`CLOSE_TIMEOUT` seconds even if the peer reads nothing; then, and not before, those
+who watch it are told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
+
+from txremote.errors import RemoteProtocolError, ServerStopping
+from txremote.peer.calls import Clock
+from txremote.peer.events import events_of
+from txremote.peer.inbound import InboundCalls
+from txremote.peer.outbound import OutboundCalls
+from txremote.peer.outbox import Outbox
+from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
+
+_events = events_of("connection")
+
+#: Seconds that a peer has to take what is still unsent when this side hangs up.
+CLOSE_TIMEOUT = 5.0
+
+
+class Ending:
+    """
+    The end of one connection.
+
+    Args:
+        connection: Which.
+        outbox: What is unsent.
+        inbound: What the peer has asked.
+        outbound: How the peer is told.
+        clock: Where time comes from; None: it is not bounded.
+
+    Attributes:
+        reason: The exception that says how the transport ended, or None as long as
+            it has not: `ConnectionDone` where it ended well.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_connection",
+        "_farewell",
+        "_inbound",
+        "_lost_why",
+        "_outbound",
+        "_outbox",
+        "_timer",
+        "_watchers",
+        "reason",
+    )
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        outbox: Outbox,
+        inbound: InboundCalls,
+        outbound: OutboundCalls,
+        clock: Clock | None,
+    ) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._inbound = inbound
+        self._outbound = outbound
+        self._clock = clock
+        self._farewell: str | None = None  # why this side hung up, if it did
+        self._lost_why = "the connection was lost"
+        self._timer: Any = None
+        self._watchers: list[Deferred[BaseException]] = []
+        self.reason: BaseException | None = None
+
+    @property
+    def begun(self) -> bool:
+        """
+        Whether nothing more can be asked: it has ended, or has been hung up.
+        """
+        return self.reason is not None or self._farewell is not None
+
+    @property
+    def why(self) -> str:
+        """
+        Why it has ended, in words.
+        """
+        return self._farewell or self._lost_why
+
+    def watch(self) -> Deferred[BaseException]:
+        """
+        Return a new Deferred that fires with the `reason` when it has ended.
+        """
+        if self.reason is not None:
+            return succeed(self.reason)
+        watchers = self._watchers
+
+        def forget(watcher: Deferred[BaseException]) -> None:
+            # `tell` leaves the list as it is, so this holds then, too
+            watchers.remove(watcher)
+
+        watcher: Deferred[BaseException] = Deferred(forget)
+        watchers.append(watcher)
+        return watcher
+
+    # -- this side's
+
+    def hang_up(self, why: str) -> None:
+        """
+        End it in order, for a reason other than its user's wish.
+        """
+        _events.debug("{peer}: {why}", peer=self._peer(), why=why)
+        self.close(why)
+
+    def close(self, why: str, say_goodbye: bool = True) -> None:
+        """
+        Say good-bye, let what is unsent go out, and close.
+
+        Args:
+            why: The reason, for whoever asks on this side.
+            say_goodbye: Whether the peer is told.
+        """
+        if self.begun:
+            return
+        if say_goodbye and self._outbox.dialect is not None:
+            self._outbound.tell(HANDLE_CLOSE)
+        self._farewell = why
+        self._outbox.finish()
+        self._connection.transport.loseConnection()
+        if self._clock is not None and self.reason is None:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
+
+    def give_up(self, why: str) -> None:
+        """
+        End it at once: nothing that is sent would arrive.
+        """
+        if not self.begun:
+            self._farewell = why
+            _events.debug("{peer}: {why}", peer=self._peer(), why=why)
+            self._abort()
+
+    def break_off(self, error: RemoteProtocolError) -> None:
+        """
+        End it because nothing that the peer sends could be understood any more.
+        """
+        if self._connection.other_dialect is None:  # else it is dialled once more
+            # as text: the error's frames hold all of this, and a log may keep events
+            _events.warn("{peer} broke the protocol: {error}", peer=self._peer(), error=str(error))
+        self.close(f"the peer broke the protocol: {error}", say_goodbye=False)
+
+    def finish(self, why: str) -> Deferred[BaseException]:
+        """
+        Answer what was asked, begin nothing new, and close.
+
+        Args:
+            why: What new calls are told, as a sentence.
+
+        Returns:
+            A Deferred that fires when it has ended; it is for the caller to lose
+            patience, and to close.
+        """
+        if not self.begun:
+            if FEATURE_STOPPING in self._connection.features:
+                self._outbound.tell(HANDLE_STOPPING)
+            self._inbound.finish_all(ServerStopping(why), lambda: self.hang_up(why))
+        return self.watch()
+
+    def turn_away(self, why: Exception, patience: float) -> None:
+        """
+        Tell the peer, at its first request, why it cannot be served, and close.
+
+        Args:
+            why: What it is told.
+            patience: Seconds until it is closed without having asked.
+        """
+        self._inbound.turned_away = why
+        assert self._clock is not None
+        self._timer = self._clock.callLater(patience, self._abort)
+
+    def _abort(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self._connection.transport.abortConnection()
+
+    # -- the transport's
+
+    def lost(self, reason: BaseException, at_boundary: bool) -> None:
+        """
+        Note that the transport has ended.
+
+        Args:
+            reason: How.
+            at_boundary: Whether that was between two messages of the peer's.
+        """
+        self.reason = reason
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._lost_why = self._farewell or _explain(reason, at_boundary)
+
+    def tell(self) -> None:
+        """
+        Tell those who watch.
+        """
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            if not watcher.called:  # an earlier one's callback may have cancelled it
+                watcher.callback(self.reason)  # type: ignore[arg-type]
+
+    def _peer(self) -> Any:
+        transport = self._connection.transport
+        return transport.getPeer() if transport is not None else None
+
+
+def _explain(reason: BaseException, at_boundary: bool) -> str:
+    if not isinstance(reason, ConnectionDone):
+        return str(reason) or type(reason).__name__
+    if not at_boundary:
+        return "the peer closed the connection in the middle of a message"
+    return "the peer closed the connection"
