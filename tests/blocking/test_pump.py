@@ -33,8 +33,8 @@ from tests.blocking.scripts import (
     wait_until,
 )
 from txremote.blocking.pump import Answer, Waiter
+from txremote.peer.answers import Answers
 from txremote.peer.context import current_call
-from txremote.peer.inbound import InboundCalls
 from txremote.wire.consts import HANDLE_PING
 
 #: Less than a hang, more than a busy machine needs for a moment's work.
@@ -661,13 +661,13 @@ def test_answers_are_written_under_the_lock(monkeypatch: Any) -> None:
     """Those of an AsyncResult too, whose callbacks run anywhere."""
     with by_hand(Desk, Desk) as (conn, remote):
         owned: list[bool] = []
-        answer = InboundCalls.answer
+        answer = Answers.send
 
         def noted(self: Any, *args: Any) -> None:
-            owned.append(self.connection.runner.lock._is_owned())
+            owned.append(self._connection.runner.lock._is_owned())
             answer(self, *args)
 
-        monkeypatch.setattr(InboundCalls, "answer", noted)
+        monkeypatch.setattr(Answers, "send", noted)
         there = rpyc.BgServingThread(remote)
         assert conn.root.begin(lambda twenty: twenty) == 20
         assert conn.root.add(1, 2) == 3

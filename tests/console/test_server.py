@@ -154,14 +154,13 @@ class TestDocument:
         finally:
             server.kill()
 
+    @pytest.mark.parametrize("importer", ["Threaded", "Async"], indirect=True)
     @pytest.mark.parametrize("program", ["telnet", "nc"])
     def test_through_real_programs(self, importer, program):
         """
         With the programs that people have.
         """
         form, port = importer
-        if form == "Process":
-            pytest.skip("the other two will do")
         with OnTerminal(installed(program), "127.0.0.1", port) as client:
             client.wait_for(f"{PROMPT}$")
             the_session(client, form)
@@ -172,13 +171,12 @@ class TestDocument:
             else:
                 client.press("c")  # some wait for their input's end
 
+    @pytest.mark.parametrize("importer", ["Threaded"], indirect=True)
     def test_rlwrap_adds_editing(self, importer):
         """
         rlwrap nc has a history, as the document says.
         """
-        form, port = importer
-        if form != "Threaded":
-            pytest.skip("it is all the same to rlwrap")
+        _form, port = importer
         words = (installed("rlwrap"), "-n", "-H", "/dev/null", installed("nc"), "127.0.0.1", port)
         with OnTerminal(*words, echo=True) as client:
             client.wait_for(PROMPT)
@@ -196,13 +194,12 @@ class TestTelnet:
     What is not in the document.
     """
 
+    @pytest.mark.parametrize("importer", ["Threaded"], indirect=True)
     def test_ctrl_c_in_a_real_telnet(self, importer):
         """
         Ends what is followed; telnet shows what comes after it.
         """
-        form, port = importer
-        if form != "Threaded":
-            pytest.skip("it is all the same to telnet")
+        _form, port = importer
         with OnTerminal(installed("telnet"), "127.0.0.1", port) as client:
             client.wait_for(f"{PROMPT}$")
             client.type("import_file file2")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -50,8 +51,10 @@ class TestOneCommand:
         """
         imported = "".join(f"Imported {count} lines\n" for count in (100, 200, 300))
         told = (0, f"{imported}closing the file\n", "")
-        assert console(*DSN, "import_file", "file1") == told
-        assert console(" ".join(DSN), "import_file", "file1") == told
+        with ThreadPoolExecutor(2) as threads:
+            forms = [*DSN], [" ".join(DSN)]
+            for got in threads.map(lambda form: console(*form, "import_file", "file1"), forms):
+                assert got == told
 
     @pytest.mark.parametrize(
         ("words", "out", "err"),

@@ -4,6 +4,7 @@ One fort for all attacks, and ten guests who are served throughout.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.harness import Child, Stage
-from tests.hostile.attacker import DEADLINE
+from tests.hostile.attacker import DEADLINE, Attacker
 from tests.net.certificates import Authority
 
 MIB = 1 << 20
@@ -103,6 +104,14 @@ class Siege:
             assert report["slowest"] < patience, report
         assert len(report["rounds"]) == 10
         self.settle()
+
+    def secure(self, attacker: Attacker) -> None:
+        """
+        Have an attacker at the door "tls" show a good certificate.
+        """
+        context = ssl.create_default_context(cafile=self.authority.path)
+        context.load_cert_chain(self.guest_certificate)
+        attacker.socket = context.wrap_socket(attacker.socket, server_hostname="127.0.0.1")
 
     def _last_round(self) -> dict[str, Any]:
         self._guests.ask("all_served")

@@ -148,7 +148,7 @@ async def test_a_session_that_is_cut_anywhere(siege: Siege, kind: str, way: str)
             proxy.weather = Weather(kind=kind, way=way, at=at)
             return Deferred.fromCoroutine(Session(proxy).run())
 
-        sessions = await all_of(session(at) for at in range(total % 7, total, 7))
+        sessions = await all_of(session(at) for at in range(total % 11, total, 11))
         done = Counter(siege.server.ask("jobs"))
         ended = [session.check(done) for session in sessions]
         if kind == "pause":
@@ -173,7 +173,7 @@ async def test_bytes_that_are_damaged(siege: Siege) -> None:
                 return Deferred.fromCoroutine(Session(proxy, **limits).run())
 
             sessions = await all_of(
-                session(way, at) for way in (UP, DOWN) for at in range(0, total[way], 11)
+                session(way, at) for way in (UP, DOWN) for at in range(0, total[way], 17)
             )
             for one in sessions:
                 assert all(len(call.results) == 1 for call in one.calls.values())
@@ -231,7 +231,7 @@ async def test_a_client_that_reconnects_through_bad_weather(siege: Siege) -> Non
     """
     from twisted.internet import reactor
 
-    days, back_off, patience = 20, 0.02, 1.0
+    days, back_off, patience = 15, 0.02, 1.0
     siege.server.ask("jobs")
     ticks: list[int] = []
     calls: dict[str, Outcome] = {}
@@ -367,7 +367,7 @@ async def test_a_script_whose_connection_is_cut_anywhere(siege: Siege, kind: str
             for at in range(total[way] // 3 if stalls else 0, total[way], total[way] // 7)
         ]
         proxy.forecast = iter(days)
-        timeout = 0.2 if stalls else DEADLINE
+        timeout = 0.1 if stalls else DEADLINE
         scripts = await all_of(
             (deferToThread(Script(proxy.port, timeout).run) for _day in days), at_once=8
         )

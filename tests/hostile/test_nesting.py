@@ -71,15 +71,17 @@ def timed_out_in(seconds: float, deferred: Any) -> Any:
 async def test_chains_between_a_reactor_and_the_fort(siege: Siege, door: str) -> None:
     """Each calls back, from within which the fort is asked again, three times over."""
     depth = MOST // CHAINS - 1
-    assert await chains(siege.ports[door], CHAINS, depth) == [depth] * CHAINS
+    with siege.attack():
+        assert await chains(siege.ports[door], CHAINS, depth) == [depth] * CHAINS
 
 
 @pytest.mark.parametrize("door", ["plain", "threads"])
 @pytest_twisted.ensureDeferred
 async def test_chains_that_go_past_all_limits(siege: Siege, door: str) -> None:
     """Each ends all the same: with an error that names the option, or the stack's end."""
-    for result in await chains(siege.ports[door], CHAINS, MOST):
-        assert result.check(RecursionError) or "max_waiting" in str(result.value), result
+    with siege.attack():
+        for result in await chains(siege.ports[door], CHAINS, MOST):
+            assert result.check(RecursionError) or "max_waiting" in str(result.value), result
 
 
 @pytest.mark.parametrize("facet", ["txremote.blocking", "rpyc"])

@@ -60,13 +60,16 @@ def test_messages_of_every_kind_that_never_end(siege: Siege) -> None:
         all_hung_up(slow, SWITCHES["frame_timeout"] + GRACE)
 
 
-def test_twenty_that_ask_for_much_and_do_not_read(siege: Siege) -> None:
+@pytest.mark.parametrize("door", ["plain", "tls"])
+def test_twenty_that_ask_for_much_and_do_not_read(siege: Siege, door: str) -> None:
     """Nothing more is done for them until they read; then each has all its answers."""
     count = 40
     siege.server.ask("blobs")
     with siege.attack(memory=80 * MIB), ExitStack() as stack:
-        lazy = [stack.enter_context(Attacker(siege.ports["plain"])) for _ in range(20)]
+        lazy = [stack.enter_context(Attacker(siege.ports[door])) for _ in range(20)]
         for one in lazy:
+            if door == "tls":
+                siege.secure(one)
             root = one.root()
             for _ in range(count):
                 one.send_request(HANDLE_CALLATTR, root, "blob", (MIB,), ())
@@ -88,7 +91,7 @@ def test_a_reader_who_is_slower_than_frame_timeout(siege: Siege) -> None:
         ping = request(77, HANDLE_PING, b"x" * 1000)
         lazy.send(ping[:100])
         siege.server.ask("peak")
-        time.sleep(SWITCHES["frame_timeout"] + 0.5)
+        time.sleep(SWITCHES["frame_timeout"] + 0.2)
         lazy.send(ping[100:])
         assert lazy.answer(77) == b"x" * 1000
         assert len(lazy.answers(10)) == 10

@@ -24,7 +24,7 @@ from tests.net.serving import DEADLINE, endpoint_of, logged, served, until
 from txremote import connect, current_call, exposed, threaded
 from txremote.net import workers
 from txremote.peer import inbound as inbound_module
-from txremote.peer.inbound import Request
+from txremote.peer.request import Request
 from txremote.wire.consts import HANDLE_CANCEL
 
 
@@ -706,7 +706,7 @@ def count_answers(visit: Visit, index: int, answered: Counter[tuple[int, int]]) 
     """
     Count what the server's side sends in answer to each request.
     """
-    outbox = visit.inbound._outbox
+    outbox = visit.inbound.answers._outbox
 
     class Counting:
         def __getattr__(self, name: str) -> Any:
@@ -716,4 +716,4 @@ def count_answers(visit: Visit, index: int, answered: Counter[tuple[int, int]]) 
             answered[index, number] += 1
             outbox.answer(kind, number, sender, body)
 
-    visit.inbound._outbox = Counting()
+    visit.inbound.answers._outbox = Counting()

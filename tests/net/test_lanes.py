@@ -27,7 +27,7 @@ from txremote import WouldBlockReactor, connect, current_call, exposed, threaded
 from txremote.net import lanes, workers
 from txremote.net.lanes import Lane, Wait, WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.peer.inbound import InboundCalls
+from txremote.peer.answers import Answers
 
 
 @pytest.fixture(autouse=True)
@@ -847,14 +847,14 @@ async def test_asyncresults_in_a_threaded_service() -> None:
 async def test_answers_are_written_in_the_reactors_thread(monkeypatch: Any) -> None:
     """Those of an AsyncResult too, whose callbacks run in the lane."""
     where: set[int] = set()
-    answer = InboundCalls.answer
+    answer = Answers.send
 
     def noted(self: Any, *args: Any) -> None:
-        if type(self.root) is Desk:
+        if type(self._connection.service) is Desk:
             where.add(threading.get_ident())
         answer(self, *args)
 
-    monkeypatch.setattr(InboundCalls, "answer", noted)
+    monkeypatch.setattr(Answers, "send", noted)
 
     def script(port: Any, desk: Desk) -> None:
         with local_client(port) as conn:

@@ -5,16 +5,17 @@ What is done to a transport: TCP's options, and how each kind is written to.
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 import pytest_twisted
 import rpyc
-from rpyc.utils.server import ThreadedServer
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
 from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
+from tests.processes import Program as Command
 from txremote import connect
 from txremote.net.transport import (
     KEEPALIVE_COUNT,
@@ -29,6 +30,17 @@ from txremote.testing import MemoryTransport
 needs_linux = pytest.mark.skipif(
     not hasattr(socket, "TCP_USER_TIMEOUT"), reason="these options are Linux's"
 )
+
+
+_STOCK_SERVER = """\
+import rpyc
+from rpyc.utils.server import ThreadedServer
+
+server = ThreadedServer(rpyc.VoidService, hostname="127.0.0.1")
+server._listen()
+print("port", server.port, flush=True)
+server.start()
+"""
 
 
 class Bytes(Protocol):
@@ -113,14 +125,12 @@ async def test_so_is_a_stock_peer_which_is_never_asked_otherwise(side):
             assert options(connection) == expected
             await deferToThread(client.close)
         return
-    server = ThreadedServer(rpyc.VoidService, hostname="127.0.0.1", port=0)
-    serving = deferToThread(server.start)
-    connection = await connect(f"tcp:127.0.0.1:{server.port}")
-    assert not connection.is_txremote
-    assert options(connection) == expected
-    await connection.close()
-    await deferToThread(server.close)
-    await serving
+    with Command(sys.executable, "-c", _STOCK_SERVER) as server:
+        found = await deferToThread(server.wait_for, r"port (\d+)")
+        connection = await connect(f"tcp:127.0.0.1:{found[1]}")
+        assert not connection.is_txremote
+        assert options(connection) == expected
+        await connection.close()
 
 
 @needs_linux

@@ -5,32 +5,25 @@ nobody waits any more.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from twisted.internet import defer
-from twisted.internet.address import IPv4Address
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
-from twisted.python.failure import Failure
 
 from tests.peer.hosted import Hosted
+from tests.peer.slow import Slow, slow_pair
 from tests.peer.tools import (
     Outcome,
     RawPeer,
     Wire,
     logged,
-    pair_with_stock_client,
     pair_with_stock_server,
     request_payload,
 )
-from txremote import IAsyncResult, RemoteReference, Service, current_call, exposed, timed
-from txremote.errors import GenericException
-from txremote.testing import Pair, connected_pair
+from txremote import Service, current_call, exposed, timed
+from txremote.testing import connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
@@ -40,190 +33,6 @@ from txremote.wire.consts import (
     MSG_EXCEPTION,
     MSG_REPLY,
 )
-
-
-class Slow(Service):
-    """
-    Methods whose results are still to come.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.gates: list[Deferred[Any]] = []
-        self.cancelled: list[str] = []
-        self.finished = 0
-
-    @exposed
-    def add(self, a: int, b: int) -> int:
-        return a + b
-
-    @exposed
-    async def sleeps(self, seconds: float, value: Any = "done") -> Any:
-        try:
-            await deferLater(self.clock, seconds)  # type: ignore[arg-type]
-        except CancelledError:
-            self.cancelled.append("coroutine")
-            raise
-        self.finished += 1
-        return value
-
-    @exposed
-    def deferred(self) -> Any:
-        gate: Deferred[Any] = Deferred(lambda _deferred: self.cancelled.append("deferred"))
-        self.gates.append(gate)
-        return gate
-
-    @exposed
-    def chained(self) -> Any:
-        return succeed(None).addCallback(lambda _nothing: self.deferred())
-
-    @exposed
-    def listed(self) -> Any:
-        return DeferredList([self.deferred()])
-
-    @exposed
-    def gathered(self) -> Any:
-        return gatherResults([self.deferred(), succeed(2)])
-
-    @exposed
-    def at_once(self) -> Any:
-        return succeed("at once")
-
-    @exposed
-    def async_result(self) -> Any:
-        return IAsyncResult(self.deferred())
-
-    @exposed
-    def future(self) -> Any:
-        loop = asyncio.new_event_loop()
-        future: asyncio.Future[str] = loop.create_future()
-        future.set_result("from asyncio")
-        loop.run_until_complete(asyncio.sleep(0))
-        self.loop = loop
-        return future
-
-    @exposed
-    def failing(self) -> Any:
-        return defer.fail(ValueError("failed"))
-
-    @exposed
-    async def raising(self) -> Any:
-        raise ValueError("raised")
-
-    @exposed
-    def bad_canceller(self) -> Any:
-        def canceller(_deferred: Any) -> None:
-            raise RuntimeError("in the canceller")
-
-        return Deferred(canceller)
-
-
-def slow_pair(make: Any = connected_pair, **options: Any) -> Pair:
-    clock = Clock()
-    return make(server_root=Slow(clock), clock=clock, **options)  # type: ignore[no-any-return]
-
-
-# --- results that are still to come -----------------------------------------------
-
-
-def test_two_slow_calls_on_one_connection_end_together() -> None:
-    pair = slow_pair()
-    outcomes = [Outcome(pair.client.root.sleeps(0.6, name)) for name in ("a", "b")]
-    pair.pump()
-    pair.advance(0.5)
-    assert not any(outcome.fired for outcome in outcomes)
-    assert pair.result(pair.client.root.add(1, 2)) == 3  # others are served meanwhile
-    pair.advance(0.1)
-    assert [outcome.value for outcome in outcomes] == ["a", "b"]
-
-
-def test_a_quick_call_overtakes_a_slow_one() -> None:
-    pair = slow_pair()
-    ended: list[str] = []
-    pair.client.root.sleeps(0.6, "slow").addCallback(ended.append)
-    pair.client.root.sleeps(0.1, "quick").addCallback(ended.append)
-    pair.pump()
-    for _ in range(7):
-        pair.advance(0.1)
-    assert ended == ["quick", "slow"]
-
-
-@pytest.mark.parametrize("make", [connected_pair, pair_with_stock_client, pair_with_stock_server])
-def test_deferreds_of_every_kind_are_waited_for(make: Any) -> None:
-    pair = slow_pair(make)
-    root = pair.client.root
-    service = pair.server.service
-    for name in ("deferred", "chained", "async_result"):
-        outcome = Outcome(getattr(root, name)())
-        pair.pump()
-        assert not outcome.fired, name
-        service.gates.pop().callback("value")
-        pair.pump()
-        assert outcome.value == "value", name
-    assert pair.result(root.at_once()) == "at once"
-
-
-def test_a_list_of_deferreds_is_waited_for() -> None:
-    pair = slow_pair()
-    for name in ("listed", "gathered"):
-        outcome = Outcome(getattr(pair.client.root, name)())
-        pair.pump()
-        assert not outcome.fired
-        pair.server.service.gates.pop().callback("value")
-        pair.pump()
-        assert type(outcome.value) is RemoteReference  # a list
-
-
-def test_cancelling_a_list_of_deferreds_cancels_what_is_in_it() -> None:
-    pair = slow_pair()
-    call = pair.client.root.gathered()
-    call.addErrback(lambda _failure: None)
-    pair.pump()
-    call.cancel()
-    pair.pump()
-    assert pair.server.service.cancelled == ["deferred"]
-
-
-def test_an_asyncio_future_is_waited_for() -> None:
-    pair = slow_pair()
-    outcome = Outcome(pair.client.root.future())
-    pair.pump()
-    loop = pair.server.service.loop
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
-    pair.pump()
-    assert outcome.value == "from asyncio"
-
-
-def test_what_fails_later_fails_the_call() -> None:
-    pair = slow_pair()
-    for name in ("failing", "raising"):
-        with pytest.raises(ValueError, match=r"failed|raised"):
-            pair.result(getattr(pair.client.root, name)())
-
-
-def test_a_frozen_exception_fails_the_call_too() -> None:
-    """Nothing can be assigned to it, its traceback included."""
-
-    @dataclass(frozen=True)
-    class Frozen(Exception):
-        code: int
-
-    pair = slow_pair()
-    outcome = Outcome(pair.client.root.deferred())
-    pair.pump()
-    pair.server.service.gates[0].errback(Frozen(3))
-    pair.pump()
-    assert isinstance(outcome.error, GenericException)
-    assert outcome.error.code == 3  # type: ignore[attr-defined]
-    outcome = Outcome(pair.client.root.deferred())
-    pair.pump()
-    failure = Failure(Frozen(4))
-    failure.cleanFailure()
-    pair.server.service.gates[1].errback(failure)
-    pair.pump()
-    assert outcome.fired
-
 
 # --- cancelling -------------------------------------------------------------------
 
@@ -460,200 +269,12 @@ def test_an_answer_that_comes_after_the_end_is_dropped() -> None:
     assert not pair.server.transport.written
 
 
-# --- exceptions -------------------------------------------------------------------
-
-
-class Raising(Service):
-    @exposed
-    def fail(self, kind: str) -> None:
-        raise MAKERS[kind]()
-
-
-class BadRepr:
-    def __repr__(self) -> str:
-        raise RuntimeError("no repr")
-
-
-class BadStr(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no str")
-
-    __repr__ = __str__
-
-
-class BadDir(Exception):
-    def __dir__(self) -> list[str]:
-        raise RuntimeError("no dir")
-
-
-class BadArgs(Exception):
-    @property
-    def args(self) -> Any:  # type: ignore[override]
-        raise RuntimeError("no args")
-
-
-class BadProperty(Exception):
-    @property
-    def code(self) -> int:
-        raise RuntimeError("no code")
-
-
-class BadMeta(type):
-    def __getattribute__(cls, name: str) -> Any:
-        if name == "__module__":
-            raise RuntimeError("no module")
-        return super().__getattribute__(name)
-
-
-class BadClass(Exception, metaclass=BadMeta):
-    pass
-
-
-def deep_argument() -> Exception:
-    value: Any = ()
-    for _ in range(5000):
-        value = (value,)
-    return ValueError(value)
-
-
-MAKERS: dict[str, Any] = {
-    "a repr that raises": lambda: ValueError(BadRepr()),
-    "a str that raises": BadStr,
-    "a dir that raises": BadDir,
-    "args that raise": BadArgs,
-    "a property that raises": BadProperty,
-    "a class that raises": BadClass,
-    "a deep argument": deep_argument,
-    "a huge argument": lambda: ValueError("x" * 3_000_000),
-    "many arguments": lambda: ValueError(*range(100_000)),
-    "a huge int": lambda: ValueError(10**10_000),
-    "a surrogate": lambda: ValueError("\ud800"),
-    "a surrogate in its name": lambda: type("Bad\ud800", (Exception,), {})("x"),
-    "SystemExit": lambda: SystemExit(3),
-    "KeyboardInterrupt": KeyboardInterrupt,
-    "GeneratorExit": GeneratorExit,
-    "a bare BaseException": lambda: BaseException("x"),
-    "a group": lambda: ExceptionGroup("g", [ValueError(1), KeyError(2)]),
-    "recursion": lambda: RecursionError("deep"),
-    "StopIteration": lambda: StopIteration(3),
-    "UnicodeDecodeError": lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
-    "OSError": lambda: FileNotFoundError(2, "no such file", "x.txt"),
-    "a null in its name": lambda: type("a\u2028b", (Exception,), {})("x"),
-}
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.parametrize("traceback", [True, False])
-def test_any_exception_is_answered_whatever_its_class_does(kind: str, traceback: bool) -> None:
-    pair = connected_pair(server_root=Raising, server_config={"include_local_traceback": traceback})
-    outcome = Outcome(pair.client.root.fail(kind))
-    pair.pump()
-    assert isinstance(outcome.error, Exception)
-    assert not isinstance(outcome.error, (SystemExit, KeyboardInterrupt))
-    str(outcome.error)
-    with pytest.raises(TypeError):
-        pair.result(pair.client.root.fail())
-
-
-def test_an_os_error_reads_as_it_does_at_home() -> None:
-    pair = connected_pair(server_root=Raising, server_config={"include_local_traceback": False})
-    outcome = Outcome(pair.client.root.fail("OSError"))
-    pair.pump()
-    assert str(outcome.error).startswith("[Errno 2] no such file: 'x.txt'\n")
-    assert (outcome.error.errno, outcome.error.filename) == (2, "x.txt")  # type: ignore[attr-defined]
-
-
-def test_a_result_that_cannot_be_sent_is_an_error_that_says_so() -> None:
-    pair = connected_pair(server_root=Raising)
-    pair.server.service.exposed_bad = lambda: ("\ud800", object())
-    with pytest.raises(ValueError, match="UTF-8"):
-        pair.result(pair.client.root.bad())
-    assert len(pair.server._tables.exports) == 1
-
-
-@pytest.mark.parametrize(
-    ("switch", "address", "shown"),
-    [
-        (None, None, True),
-        (None, "127.0.0.1", True),
-        (None, "10.0.0.1", False),
-        (True, "10.0.0.1", True),
-        (False, None, False),
-        (False, "127.0.0.1", False),
-    ],
-)
-def test_tracebacks_go_to_peers_on_this_machine_unless_the_switch_says_otherwise(
-    switch: Any, address: Any, shown: bool
-) -> None:
-    where = IPv4Address("TCP", address, 1) if address else None
-    peer = RawPeer(Raising, where, include_local_traceback=switch)
-    root = peer.root()
-    peer.send_request(HANDLE_CALLATTR, root, "fail", ("OSError",), ())
-    ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
-    assert ("in fail" in text) is shown
-    assert bool(re.fullmatch(r"<traceback denied, reference [0-9a-f]{8}>", text)) is not shown
-
-
-def test_a_traceback_that_is_kept_back_is_logged_under_the_number_that_the_peer_is_told() -> None:
-    """The operator finds what the user complains about."""
-    with logged() as log:
-        peer = RawPeer(Raising, include_local_traceback=False)
-        root = peer.root()
-        peer.send_request(HANDLE_CALLATTR, root, "fail", ("OSError",), ())
-        ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
-    (reference,) = re.findall(r"failed, reference ([0-9a-f]{8})\n", log.text())
-    assert reference in text
-    assert "in fail" in log.text()
-
-
-def test_a_refusal_is_no_failure_and_has_no_number() -> None:
-    """A name that is not exposed leaves no traceback in the log."""
-    with logged() as log:
-        peer = RawPeer(Raising, include_local_traceback=False)
-        root = peer.root()
-        peer.send_request(HANDLE_CALLATTR, root, "nothing", (), ())
-        ((_kind, _number, (_name, _args, _attributes, text)),) = peer.received()
-    assert text == "<traceback denied>"
-    assert "reference" not in log.text()
-
-
-def test_exceptions_are_logged_at_debug_level_or_to_a_logger_of_ones_own(caplog: Any) -> None:
-    logger = logging.getLogger("tests.peer.inbound")
-    pair = connected_pair(server_root=Raising, server_config={"logger": logger})
-    with caplog.at_level(logging.DEBUG, logger.name):
-        Outcome(pair.client.root.fail("OSError"))
-        pair.pump()
-    assert "no such file" in caplog.text
-    with logged() as log:
-        pair = connected_pair(server_root=Raising)
-        Outcome(pair.client.root.fail("OSError"))
-        pair.pump()
-    assert "Raising.fail, called by UNIXAddress('memory'), raised FileNotFound" in log.text()
-    with logged() as log:
-        pair = connected_pair(server_root=Raising, server_config={"log_exceptions": False})
-        Outcome(pair.client.root.fail("OSError"))
-        pair.pump()
-    assert log.text() == ""
-
-
-def test_an_exception_that_cannot_be_printed_can_be_logged() -> None:
-    for kind in ("a str that raises", "a repr that raises", "a dir that raises"):
-        logger = logging.getLogger("tests.peer.inbound.quiet")
-        logger.addHandler(logging.NullHandler())
-        for config in ({}, {"logger": logger}):
-            pair = connected_pair(server_root=Raising, server_config=config)
-            outcome = Outcome(pair.client.root.fail(kind))
-            with logged():
-                pair.pump()
-            assert outcome.fired
-
-
 # --- messages that are lost as a whole --------------------------------------------
 
 
 def test_a_message_over_a_limit_costs_only_its_own_call() -> None:
     """An id in it that stands for nothing is not held against the next one."""
-    peer = RawPeer(Raising, max_items=40)
+    peer = RawPeer(Hosted, max_items=40)
     peer.root()
     many = tuple(range(50))
     body = dump((5, (HANDLE_PING, (2, ((3, ("a.B", 1, 2)), (1, many))))))

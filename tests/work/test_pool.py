@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 import txremote
 from tests.work.doubles import logged, outcome, own_registry
+from txremote.errors import PoolStopped
 from txremote.testing import connected_pair
 from txremote.work.pool import PoolService, PoolStatistics, name_of
 from txremote.work.running import RunningPools
@@ -121,6 +122,18 @@ def test_it_is_a_service_of_an_application(registry: RunningPools) -> None:
     assert len(stopped) == 1
     assert repr(pool) == "<Pool test:1 stopped>"
     assert registry.described("test:1") is None
+
+
+def test_a_server_that_is_stopped_while_it_starts_has_nothing_to_complain_about() -> None:
+    """What fails then is no failure: SIGTERM just after the start leaves no error in the log."""
+    pool = Pool()
+    pool.startService()
+    stopped = outcome(pool.stopService())
+    with logged() as lines:
+        pool.opening[0].errback(PoolStopped("test:1 was stopped while it started"))
+    assert lines == []
+    pool.closing[0].callback(None)
+    assert stopped == [None]
 
 
 def test_figures() -> None:

@@ -27,7 +27,7 @@ from txremote.peer.context import CurrentCall
 from txremote.peer.events import events_of
 
 if TYPE_CHECKING:
-    from txremote.peer.inbound import Request
+    from txremote.peer.request import Request
 
 _log = events_of("call")
 
@@ -113,7 +113,7 @@ class LaneCall:
                 peer=CurrentCall(inbound.connection).peer,
                 how=how,
             )
-        inbound.answer_error(request.number, request.sender, error)
+        inbound.answers.send_error(request.number, request.sender, error)
         self._look()
 
     def _finish(self, went_well: bool, result: Any) -> None:

@@ -245,7 +245,7 @@ class Connection(Protocol):
         address = transport.getPeer()
         local = is_local(address)
         if self.config.include_local_traceback is None:
-            self.inbound.show_tracebacks = local
+            self.inbound.answers.show_tracebacks = local
         self._outbox.attach(transport)
         self._outbox.compress = (
             not local if self.config.compress == "auto" else bool(self.config.compress)
@@ -539,7 +539,7 @@ class Connection(Protocol):
         if self.inbound.vigil is not None:
             self.inbound.vigil.logged_in()
         if self.config.include_local_traceback is None:
-            self.inbound.show_tracebacks = True
+            self.inbound.answers.show_tracebacks = True
 
     # -- introductions
 

@@ -12,19 +12,17 @@ stream's meaning in doubt cost it the connection, and `Connection` sees to that.
 
 from __future__ import annotations
 
-import asyncio
-import types
 from collections.abc import Callable
-from secrets import token_hex
 from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.errors import RemoteProtocolError
 from txremote.peer.access import AccessPolicy
 from txremote.peer.admission import Admission
+from txremote.peer.answers import Answers
 from txremote.peer.calls import Clock
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import CurrentCall, _current
@@ -32,141 +30,23 @@ from txremote.peer.events import events_of
 from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
+from txremote.peer.request import Request
 from txremote.peer.runner import Runner
-from txremote.peer.threaded import ThreadedCall
 from txremote.peer.vigil import Vigil
-from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.face import check_stack
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
-from txremote.wire.brine import dump_into
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
     FEATURES,
     HANDLE_INSPECT,
-    MSG_EXCEPTION,
-    MSG_REPLY,
-)
-from txremote.wire.exceptions import (
-    TRACEBACK_DENIED,
-    dump_exception,
-    format_traceback,
-    frames_beyond,
 )
 
 _log = events_of("call")
-
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
 # A caller that waits no longer sends a CANCEL, which says more than an answer that
 # crosses it: what was told of its time is for the case that none comes, in seconds.
 _GRACE = 1.0
-
-_LONGEST_LOGGED = 500  # characters of what may be the peer's own text
-
-
-# What asend(), athrow() and aclose() of an asynchronous generator give.
-_STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
-
-
-async def _finished(awaitable: Any) -> Any:
-    return await awaitable
-
-
-class Request:
-    """
-    One request of the peer, decoded and not yet answered.
-    """
-
-    __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender", "size")
-
-    def __init__(
-        self,
-        inbound: InboundCalls,
-        number: int,
-        sender: int,
-        handler: Handler,
-        args: tuple[Any, ...],
-        forwarded: bool,
-        deadline: float | None,
-        size: int,
-    ) -> None:
-        self.inbound = inbound
-        self.size = size  # of its message, in bytes
-        self.deadline = deadline  # that the caller has told of
-        self.number = number
-        self.sender = sender
-        self.handler = handler
-        self.args = args
-        self.forwarded = forwarded
-
-    def run(self) -> None:
-        """
-        Run it and answer it, in the connection's own context.
-        """
-        inbound = self.inbound
-        call = inbound.call_until(self.deadline)
-        token = _current.set(call)
-        try:
-            result = self.handler(inbound, *self.args)
-            if type(result) not in _PLAIN:
-                result = inbound.awaited(result)
-        except BaseException as error:  # it is the peer's to see, whatever it is
-            inbound.answer_error(self.number, self.sender, error)
-            return
-        finally:
-            _current.reset(token)
-        self._answer(result, call)
-
-    def execute(self, face: Any) -> tuple[bool, Any]:
-        """
-        Run it in a thread that may block, with netrefs for references.
-
-        Args:
-            face: The connection's `BlockingFace`.
-
-        Returns:
-            Whether it went well, and the result or the exception: what
-            `finish` takes, in the connection's own context.
-        """
-        inbound = self.inbound
-        current = _current.set(inbound.call_until(self.deadline))
-        try:
-            check_stack()  # of a chain of calls that call back enough must be left
-            if self.forwarded:
-                return True, self.handler(inbound, *self.args)
-            return True, face.plain(self.handler(inbound, *face.present(self.args)))
-        except BaseException as error:  # it is the peer's to see, whatever it is
-            return False, error
-        finally:
-            _current.reset(current)
-
-    def finish(self, went_well: bool, result: Any) -> None:
-        """
-        Answer with what `execute` gave, in the connection's own context.
-        """
-        inbound = self.inbound
-        if not went_well:
-            inbound.answer_error(self.number, self.sender, result)
-            return
-        call = inbound.call_until(self.deadline)
-        if type(result) not in _PLAIN:
-            token = _current.set(call)
-            try:
-                result = inbound.awaited(result)
-            except Exception as error:
-                inbound.answer_error(self.number, self.sender, error)
-                return
-            finally:
-                _current.reset(token)
-        self._answer(result, call)
-
-    def _answer(self, result: Any, call: CurrentCall) -> None:
-        if type(result) is Deferred:
-            self.inbound.wait_for(self, result, call)
-        else:
-            self.inbound.answer(self.number, self.sender, result)
 
 
 def features_of(runner: Runner) -> tuple[str, ...]:
@@ -192,6 +72,7 @@ class InboundCalls:
         needed: Gives something true while a call of ours waits for the peer.
 
     Attributes:
+        answers: What they are answered with.
         admission: Which requests start, wait, or are refused.
         features: What this side knows beyond RPyC's protocol.
         received: How many requests have come that are about an object.
@@ -218,9 +99,8 @@ class InboundCalls:
         self.policy = policy
         self.tables = tables
         self.features = features_of(runner)
-        self.show_tracebacks = bool(config.include_local_traceback)
         self.connection = connection
-        self._outbox = outbox
+        self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
         self._runner = runner
         self._clock = clock
         # what cancels each: its Deferred, or its call in a lane
@@ -229,7 +109,6 @@ class InboundCalls:
         limited = config.call_timeout is not None and clock is not None
         self._steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
-        self._closed = False
         self.admission = Admission(
             config.max_calls,
             config.max_waiting,
@@ -289,14 +168,14 @@ class InboundCalls:
             if self.vigil is not None:
                 self.vigil.recent = True
         if self.turned_away is not None:
-            self.answer_error(number, sender, self.turned_away)
+            self.answers.send_error(number, sender, self.turned_away)
             self.connection.ending.hang_up(str(self.turned_away))
             return
         try:
             self.tables.check_missing()
             function = self._function(number, handler, args)
         except Exception as error:
-            self.answer_error(number, sender, error)
+            self.answers.send_error(number, sender, error)
             return
         forwarded = function is not HANDLERS[handler]
         deadline = None
@@ -311,7 +190,7 @@ class InboundCalls:
         try:
             self.admission.admit(request)
         except Exception as error:
-            self.answer_error(number, sender, error)
+            self.answers.send_error(number, sender, error)
 
     def _function(self, number: int, handler: int, args: Any) -> Handler:
         function = HANDLERS.get(handler)
@@ -336,52 +215,13 @@ class InboundCalls:
             return lambda _serving, *args: owner.runner.ask(owner, handler, args)
         return function
 
-    def awaited(self, result: Any) -> Any:
-        """
-        Return a Deferred for whatever a method may return in place of a result.
-        """
-        kind = type(result)
-        if kind is Deferred:
-            return result
-        if issubclass(kind, Deferred):  # gatherResults gives a DeferredList
-            plain: Deferred[Any] = Deferred(lambda _deferred: result.cancel())
-            result.chainDeferred(plain)
-            return plain
-        if kind is types.CoroutineType:
-            return Deferred.fromCoroutine(result)
-        if kind is ThreadedCall:
-            return self._runner.in_thread(self.connection, result)
-        if issubclass(kind, asyncio.Future):
-            return Deferred.fromFuture(result)
-        if kind is AsyncResult:
-            return self._of_result(result)
-        if kind.__name__ in _STEPS and kind.__module__ == "builtins":
-            return Deferred.fromCoroutine(_finished(result))
-        return result
-
-    def _of_result(self, result: AsyncResult) -> Deferred[Any]:
-        """
-        Return a Deferred for an AsyncResult, fired in this connection's context;
-        the result's callbacks may run in any thread.
-        """
-        if not result.pending:
-            return result.deferred
-        waiting: Deferred[Any] = Deferred()
-
-        def fire() -> None:
-            if not waiting.called:
-                result.deferred.chainDeferred(waiting)
-
-        result.add_callback(lambda _result: self._runner.submit(fire))
-        return waiting
-
     # -- answers
 
     def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
         """
         Answer a request when a Deferred fires.
         """
-        if self._closed:
+        if self.answers.closed:
             deferred.addErrback(lambda _failure: None)
             _cancel_at_the_end(deferred)
             return
@@ -407,93 +247,15 @@ class InboundCalls:
                     BaseException.with_traceback(error, result.getTracebackObject())
                 if isinstance(error, defer.TimeoutError) and call.time_left() == 0:
                     error = TimeoutError(call.why_over)
-                self.answer_error(number, sender, error)
+                self.answers.send_error(number, sender, error)
             else:
-                self.answer(number, sender, result)
+                self.answers.send(number, sender, result)
             if self.vigil is not None:
                 self.vigil.used()
             if self._all_answered is not None:
                 self.look_if_all_answered()
 
         deferred.addBoth(fired)
-
-    def answer(self, number: int, sender: int, result: Any) -> None:
-        """
-        Send a result. What cannot be sent is answered with an error that says so.
-        """
-        if self._closed:
-            return
-        body: list[bytes] = []
-        try:
-            self.tables.box(body, result)
-            self._outbox.answer(MSG_REPLY, number, sender, body)
-        except NotSendable as error:
-            self.tables.take_back()
-            self.answer_error(number, sender, error)
-
-    def answer_error(self, number: int, sender: int, error: BaseException) -> None:
-        """
-        Send an exception.
-        """
-        if self._closed:
-            return
-        denied = TRACEBACK_DENIED
-        # the end of an iteration is no event (rpyc 6.0.2 does not log it either)
-        if self.config.log_exceptions and not isinstance(
-            error, (StopIteration, StopAsyncIteration)
-        ):
-            if self.show_tracebacks or frames_beyond(error) is None:
-                self._log_error(error)
-            else:
-                reference = token_hex(4)
-                denied = f"<traceback denied, reference {reference}>"
-                self._log_under(reference, error)
-        body: list[bytes] = []
-        try:
-            dump_into(body, dump_exception(error, self.show_tracebacks, denied))
-            self._outbox.answer(MSG_EXCEPTION, number, sender, body)
-        except Exception as problem:
-            # Its arguments may be a mile deep, and its class may run any code when
-            # it is looked at. Its name and the reason remain.
-            why = problem if isinstance(problem, NotSendable) else type(problem).__name__
-            plain = RuntimeError(f"{type(error).__name__}, which could not be sent: {why}")
-            body = []
-            dump_into(body, dump_exception(plain, False))
-            self._outbox.answer(MSG_EXCEPTION, number, sender, body)
-
-    def _log_error(self, error: BaseException) -> None:
-        logger = self.config.logger
-        if logger is not None:
-            logger.debug("exception in a remote call", exc_info=error)
-        else:
-            # as text: the log may keep what it is given, and the error's frames
-            # hold references that are to be given back
-            _log.debug(
-                "{call}, called by {peer}, raised {kind}: {error}",
-                call=_called(error),
-                peer=CurrentCall(self.connection).peer,
-                user=self.connection.user,
-                kind=type(error).__name__,
-                error=_text(error)[:_LONGEST_LOGGED],
-            )
-
-    def _log_under(self, reference: str, error: BaseException) -> None:
-        """
-        Log an exception whose traceback the peer is not shown, so that it can be
-        found by what the peer is told.
-        """
-        logger = self.config.logger
-        if logger is not None:
-            logger.error("remote call failed, reference %s", reference, exc_info=error)
-        else:
-            _log.error(
-                "{call}, called by {peer}, failed, reference {reference}\n{traceback}",
-                call=_called(error),
-                peer=CurrentCall(self.connection).peer,
-                user=self.connection.user,
-                reference=reference,
-                traceback=format_traceback(error),
-            )
 
     # -- requests that run in a lane
 
@@ -532,7 +294,7 @@ class InboundCalls:
             return
         waiting = self.admission.take_back(number)
         if waiting is not None:
-            self.answer_error(number, waiting.sender, defer.CancelledError())
+            self.answers.send_error(number, waiting.sender, defer.CancelledError())
             self.look_if_all_answered()
 
     def look(self) -> None:
@@ -571,28 +333,13 @@ class InboundCalls:
         """
         Cancel everything: the connection has ended and nobody waits any more.
         """
-        self._closed = True
+        self.answers.closed = True
         self._all_answered = None
         self.admission.drop()
         running = list(self._running.values())
         self._running.clear()
         for deferred in running:
             _cancel_at_the_end(deferred)
-
-
-def _called(error: BaseException) -> str:
-    """
-    Return the name of the function whose call ended with an exception.
-    """
-    told = frames_beyond(error)
-    return "a request" if told is None else told.tb_frame.f_code.co_qualname
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # any code can be behind __str__
-        return "<unprintable>"
 
 
 def _cancel_at_the_end(deferred: Any) -> None:

@@ -151,7 +151,7 @@ class MessageReader:
                 self._inbound.request_received(number, sender, handler, args, len(data))
             return
         self._tables.missing = None  # it was this message's, which is lost as a whole
-        self._inbound.answer_error(number, sender, error)
+        self._inbound.answers.send_error(number, sender, error)
         if error.limit is None:
             raise error
 
@@ -234,7 +234,7 @@ class MessageReader:
             self._outbox.know(sniff(message.head))
         kind, number, _pos, sender = envelope
         if kind == MSG_REQUEST:
-            self._inbound.answer_error(number, sender, message.error)
+            self._inbound.answers.send_error(number, sender, message.error)
             return
         deferred = self._calls.pop(number)
         if deferred is not None:

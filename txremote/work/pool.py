@@ -15,6 +15,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
@@ -104,9 +105,12 @@ class PoolService(Service):
         """
         Start it, as a service of an application.
         """
-        self.start().addErrback(
-            lambda failure: log.failure("{pool} did not start", failure, pool=self)
-        )
+
+        def failed(failure: Failure) -> None:
+            if self.running:  # and was not stopped while it started
+                log.failure("{pool} did not start", failure, pool=self)
+
+        self.start().addErrback(failed)
 
     def stopService(self) -> Deferred[None]:
         """

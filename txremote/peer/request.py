@@ -1,0 +1,120 @@
+"""
+One request of the peer: where it runs, and how it comes to its answer.
+
+In a reactor it is run and answered at once (`Request.run`). Where it may block it is
+run in another thread (`Request.execute`), and answered in the connection's own
+context (`Request.finish`). What a method returns in place of a result, a Deferred or
+a coroutine, is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+
+from txremote.peer.awaiting import awaited
+from txremote.peer.context import CurrentCall, _current
+from txremote.peer.handlers import Handler
+from txremote.refs.face import check_stack
+
+if TYPE_CHECKING:
+    from txremote.peer.inbound import InboundCalls
+
+# Results that are nothing else than themselves, and need no look.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+
+
+class Request:
+    """
+    One request of the peer, decoded and not yet answered.
+    """
+
+    __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender", "size")
+
+    def __init__(
+        self,
+        inbound: InboundCalls,
+        number: int,
+        sender: int,
+        handler: Handler,
+        args: tuple[Any, ...],
+        forwarded: bool,
+        deadline: float | None,
+        size: int,
+    ) -> None:
+        self.inbound = inbound
+        self.size = size  # of its message, in bytes
+        self.deadline = deadline  # that the caller has told of
+        self.number = number
+        self.sender = sender
+        self.handler = handler
+        self.args = args
+        self.forwarded = forwarded
+
+    def run(self) -> None:
+        """
+        Run it and answer it, in the connection's own context.
+        """
+        inbound = self.inbound
+        call = inbound.call_until(self.deadline)
+        token = _current.set(call)
+        try:
+            result = self.handler(inbound, *self.args)
+            if type(result) not in _PLAIN:
+                result = awaited(result, inbound.connection)
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            inbound.answers.send_error(self.number, self.sender, error)
+            return
+        finally:
+            _current.reset(token)
+        self._answer(result, call)
+
+    def execute(self, face: Any) -> tuple[bool, Any]:
+        """
+        Run it in a thread that may block, with netrefs for references.
+
+        Args:
+            face: The connection's `BlockingFace`.
+
+        Returns:
+            Whether it went well, and the result or the exception: what
+            `finish` takes, in the connection's own context.
+        """
+        inbound = self.inbound
+        current = _current.set(inbound.call_until(self.deadline))
+        try:
+            check_stack()  # of a chain of calls that call back enough must be left
+            if self.forwarded:
+                return True, self.handler(inbound, *self.args)
+            return True, face.plain(self.handler(inbound, *face.present(self.args)))
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            return False, error
+        finally:
+            _current.reset(current)
+
+    def finish(self, went_well: bool, result: Any) -> None:
+        """
+        Answer with what `execute` gave, in the connection's own context.
+        """
+        inbound = self.inbound
+        if not went_well:
+            inbound.answers.send_error(self.number, self.sender, result)
+            return
+        call = inbound.call_until(self.deadline)
+        if type(result) not in _PLAIN:
+            token = _current.set(call)
+            try:
+                result = awaited(result, inbound.connection)
+            except Exception as error:
+                inbound.answers.send_error(self.number, self.sender, error)
+                return
+            finally:
+                _current.reset(token)
+        self._answer(result, call)
+
+    def _answer(self, result: Any, call: CurrentCall) -> None:
+        if type(result) is Deferred:
+            self.inbound.wait_for(self, result, call)
+        else:
+            self.inbound.answers.send(self.number, self.sender, result)
