@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
 from txremote.net.lanecalls import LaneCall, drop
-from txremote.net.lanes import Lane, WorkerFace
+from txremote.net.lanes import Lane
+from txremote.net.workerface import WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import AtOnce

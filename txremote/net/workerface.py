@@ -1,0 +1,310 @@
+"""
+`WorkerFace`: a reactor's connection, for threads that may block.
+
+A thread of the pool that waits on one serves lanes meanwhile (`txremote.net.lanes`);
+any other thread of the program just waits. The reactor's own is refused: it would
+wait for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.errors import AsyncResultTimeout, DeadReferenceError
+from txremote.net.lanes import Lane, Wait, lanes_here
+from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.refs.asyncresult import (
+    AsyncResult,
+    Waitable,
+    in_reactor,
+    is_reactor_thread,
+    later,
+    value_of,
+)
+from txremote.refs.face import BlockingFace, check_stack, would_block
+
+_log = Logger("txremote")
+
+
+class WorkerFace(BlockingFace):
+    """
+    A reactor's connection for worker threads (see `BlockingFace`).
+
+    Args:
+        protocol: The connection.
+        reactor: The reactor it lives in.
+        workers: The pool whose threads serve lanes while they wait.
+        lane: The connection's lane, if its service is threaded.
+    """
+
+    def __init__(self, protocol: Any, reactor: Any, workers: WorkerPool, lane: Lane | None) -> None:
+        super().__init__(protocol)
+        self._reactor = reactor
+        self._workers = workers
+        self._lane = lane
+
+    def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+        self._refuse_in_reactor()
+        check_stack()
+        if self.protocol.closed:  # its reactor may have ended, too
+            raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
+        wait = Wait()
+        ordered = self._lane in lanes_here()
+        sent: list[Deferred[Any]] = []
+
+        def arrived(result: Any) -> None:
+            if ordered:
+                _post_completion(self._lane, wait, result)
+            else:
+                wait.complete(result)
+
+        def start() -> None:
+            try:
+                deferred = send()
+            except Exception:  # it must not be lost in the reactor
+                wait.complete(Failure())
+                return
+            sent.append(deferred)
+            deferred.addBoth(arrived)
+
+        self._reactor.callFromThread(start)
+        if not self._wait_for(wait, timeout):
+            self._reactor.callFromThread(_cancel_all, sent)
+            raise AsyncResultTimeout(f"no answer within {timeout:g} s")
+        return value_of(wait.value)
+
+    def _refuse_in_reactor(self) -> None:
+        if is_reactor_thread(self._reactor):
+            raise would_block()
+
+    def _wait_for(self, wait: Wait, timeout: float | None) -> bool:
+        """
+        Wait, and run what comes in the lanes meanwhile.
+
+        Args:
+            wait: What is waited for.
+            timeout: Seconds, or None.
+
+        Returns:
+            Whether it is done.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        pooled = self._workers.owns_this_thread()
+        here = lanes_here()
+        # whether this thread is in it, for each lane; the innermost comes first
+        lanes = dict.fromkeys(reversed(here), True) if pooled else {}
+        outside = self._lane if pooled and self._lane not in lanes else None
+        if outside is not None:
+            lanes[outside] = False
+        for lane, inside in lanes.items():
+            lane.enter(wait, inside)
+        if pooled:
+            self._workers.begin_wait()
+        try:
+            while not wait.done:
+                item = None
+                for lane, inside in lanes.items():
+                    item = lane.take(inside)
+                    if item is not None:
+                        break
+                if item is None:
+                    left = None if deadline is None else deadline - monotonic()
+                    if left is not None and left <= 0:
+                        break
+                    wait.awake.acquire(timeout=left)
+                    continue
+                self._workers.end_wait()
+                # For as long as this takes, nobody is to rely on this thread for
+                # the lane that it has only offered to step into.
+                if outside is not None:
+                    outside.leave(wait, False)
+                # run in here: calls nest, and each frame of ours is one less
+                # for them
+                here.append(lane)
+                try:
+                    item()
+                except BaseException:  # SystemExit in a callback, say: no affair of ours
+                    _log.failure("what ran in a lane failed")
+                finally:
+                    here.pop()
+                    if not inside:
+                        lane.give_back()
+                    if outside is not None:
+                        outside.enter(wait, False)
+                    self._workers.begin_wait()
+        finally:
+            if pooled:
+                self._workers.end_wait()
+            for lane, inside in lanes.items():
+                lane.leave(wait, inside)
+        return wait.done
+
+    def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+        waiting: Deferred[Any] = Deferred()
+        result = AsyncResult(waiting, LaneDriver(self))
+
+        def start() -> None:
+            try:
+                send().addBoth(waiting.callback)
+            except Exception:  # it must not be lost in the reactor
+                waiting.errback(Failure())
+
+        in_reactor(self._reactor, start)
+        return result
+
+    # -- RPyC's names
+
+    def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
+        """
+        Run one request of this connection's lane, if it comes in time.
+
+        For a thread that runs a request of it already: others come anyway.
+
+        Args:
+            timeout: Seconds; None for ever.
+            wait_for_lock: RPyC's; has no effect.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            EOFError: the connection has ended.
+        """
+        if self.closed:
+            raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
+        lane = self._lane
+        if lane is None or lane not in lanes_here():
+            return False
+        item = lane.take(True)
+        if item is None:
+            wait = Wait()
+            lane.enter(wait, True)
+            self._workers.begin_wait()
+            self.protocol.runner.polling += 1
+            self._reactor.callFromThread(self._let_in)
+            try:
+                if not self.closed:  # else nobody may wake us any more
+                    wait.awake.acquire(timeout=timeout)
+            finally:
+                self.protocol.runner.polling -= 1
+                self._workers.end_wait()
+                lane.leave(wait, True)
+            item = lane.take(True)
+        if item is None:
+            if self.closed:
+                raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
+            return False
+        item()
+        return True
+
+    def _let_in(self) -> None:
+        if not self.closed:  # what is over max_calls waits before the lane
+            self.protocol.flow.peer_needed()
+
+    def poll(self, timeout: float | None = 0) -> bool:
+        """
+        Do as `serve`.
+        """
+        return self.serve(timeout)
+
+    def poll_all(self, timeout: float = 0) -> bool:
+        """
+        Run the requests of this connection's lane that come within some seconds.
+        """
+        deadline = monotonic() + timeout
+        served = False
+        while not self.closed and self.serve(max(0.0, deadline - monotonic())):
+            served = True
+        return served
+
+    def close(self) -> None:
+        """
+        Close the connection, without waiting for that.
+        """
+        in_reactor(self._reactor, self.protocol.close)
+
+
+def _cancel_all(deferreds: list[Deferred[Any]]) -> None:
+    for deferred in deferreds:
+        deferred.cancel()
+
+
+def _post_completion(lane: Lane | None, wait: Wait, result: Any) -> None:
+    assert lane is not None
+    try:
+        lane.post(partial(wait.complete, result))
+    except TooManyThreads:  # then without the order
+        wait.complete(result)
+
+
+class LaneDriver:
+    """
+    How an `AsyncResult` of a `WorkerFace` waits (a `Driver`).
+
+    Args:
+        face: The face.
+    """
+
+    def __init__(self, face: WorkerFace) -> None:
+        self._face = face
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Wait in this thread, serving lanes.
+        """
+        face = self._face
+        face._refuse_in_reactor()
+        ordered = face._lane in lanes_here()
+        wait = Wait()
+
+        def ended() -> None:
+            if ordered:
+                _post_completion(face._lane, wait, None)
+            else:
+                wait.complete(None)
+
+        result.when_ended(ended)
+        face._wait_for(wait, timeout)
+
+    def look(self) -> None:
+        """
+        Do nothing: the reactor brings what comes.
+        """
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Run callbacks in the connection's lane, or in a thread of the pool.
+        """
+        item = partial(function, *args)
+        try:
+            if self._face._lane is not None:
+                self._face._lane.post(item)
+            else:
+                self._face._workers.submit(item)
+        except TooManyThreads as problem:
+            _log.error("callbacks were not run: {problem}", problem=problem)
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value with netrefs.
+        """
+        return self._face.present(value)
+
+    def seconds(self) -> float:
+        """
+        Return the reactor's time.
+        """
+        return float(self._face._reactor.seconds())
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        """
+        Arrange for a call by the reactor.
+        """
+        return later(self._face._reactor, seconds, function)
