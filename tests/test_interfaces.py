@@ -38,7 +38,7 @@ from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
 from txremote.net.login import Password, ServiceRealm
 from txremote.net.redial import DialledEndpoint
-from txremote.net.tls import _Creator, _TLSServerEndpoint
+from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.testing import MemoryTransport, connected_pair
@@ -91,6 +91,7 @@ IMPLEMENTERS = [
     (IRealm, ServiceRealm, lambda: ServiceRealm(Calculator)),
     (IUsernamePassword, Password, lambda: Password(b"ann", b"secret")),
     (IStreamServerEndpoint, _TLSServerEndpoint, lambda: _TLSServerEndpoint(None, None, "nowhere")),
+    (IStreamClientEndpoint, _TLSClientEndpoint, lambda: _TLSClientEndpoint(None, "nowhere")),
     (IOpenSSLServerConnectionCreator, _Creator, lambda: _Creator(None)),
     (IHalfCloseableProtocol, ConsoleClient, _console_client),
     (IPushProducer, ConsoleClient, _console_client),

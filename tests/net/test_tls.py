@@ -22,7 +22,16 @@ from twisted.internet.threads import deferToThread
 import txremote.blocking as rpyc
 from tests.net.certificates import DAY, Authority
 from tests.peer.tools import logged
-from txremote import ConnectionLost, Service, SlaveService, connect, current_call, exposed, listen
+from txremote import (
+    ConnectionLost,
+    RemoteClient,
+    Service,
+    SlaveService,
+    connect,
+    current_call,
+    exposed,
+    listen,
+)
 from txremote.net.tls import (
     Credentials,
     asks_for_certificates,
@@ -167,6 +176,13 @@ async def test_a_client_checks_the_server(site: Site, tmp_path: Path) -> None:
     other = Authority(tmp_path / "other")
     with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own
         await site.caller(ca=other.path)
+
+
+def test_an_endpoint_says_what_it_is(site: Site) -> None:
+    """Where a client tells whom it tries to reach; no address of memory stands there."""
+    endpoint = tls_client("tcp:127.0.0.1:1", site.authority.path)
+    assert repr(endpoint) == "<TLS over tcp:127.0.0.1:1>"
+    assert repr(RemoteClient(endpoint)) == "<RemoteClient of <TLS over tcp:127.0.0.1:1> (stopped)>"
 
 
 @pytest_twisted.ensureDeferred

@@ -295,8 +295,28 @@ def tls_client(
     if cert is not None:
         own = ssl.PrivateCertificate.loadPEM(_contents(cert) + b"\n" + _contents(key or cert))
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
-    found: IStreamClientEndpoint = wrapClientTLS(options, where)
-    return found
+    return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
+
+
+@implementer(IStreamClientEndpoint)
+class _TLSClientEndpoint:
+    """
+    An endpoint that tells what it is, in the status of a client for example.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, name: str) -> None:
+        self._endpoint = endpoint
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<{self._name}>"
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        """
+        Connect (`twisted.internet.interfaces.IStreamClientEndpoint`).
+        """
+        connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
+        return connecting
 
 
 def refused_certificate(error: BaseException | None) -> str | None:
