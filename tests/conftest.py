@@ -5,6 +5,7 @@ Fixtures for all tests: real server processes, started once and shared.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def rpyc5() -> Path:
     """
     folder = ROOT / ".peers" / f"rpyc-{RPYC_5}"
     if not (folder / "rpyc" / "__init__.py").exists():
-        fetching = folder.with_name(folder.name + ".part")
+        fetching = folder.with_name(f"{folder.name}.part{os.getpid()}")
         words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         words += ["--disable-pip-version-check", "--upgrade", "--target", str(fetching)]
         done = subprocess.run(
@@ -40,7 +41,10 @@ def rpyc5() -> Path:
         )
         if done.returncode:
             pytest.fail(f"RPyC {RPYC_5} could not be fetched:\n{done.stderr}")
-        fetching.rename(folder)  # whole or not at all
+        try:
+            fetching.rename(folder)  # whole or not at all
+        except OSError:  # another run was quicker
+            shutil.rmtree(fetching)
     return folder
 
 

@@ -683,7 +683,7 @@ def test_the_default_hash_is_made_of_the_export_number() -> None:
 @pytest.mark.parametrize(
     "obj",
     [Thing(), Thing().hidden, [].append, [].__len__, generator, len, object(), Thing, iter([])],
-    ids=repr,
+    ids=lambda target: type(target).__name__,
 )
 def test_no_default_hash_is_made_of_an_address(obj: Any) -> None:
     assert DEFAULT.hash(obj, 4) == DEFAULT.hash(object(), 4)
