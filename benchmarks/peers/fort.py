@@ -156,7 +156,7 @@ class Fort(Service):
         return len(things)
 
     @exposed
-    def never(self) -> Deferred[Any]:
+    def never(self, *_args: Any) -> Deferred[Any]:
         """
         Does not answer.
         """

@@ -9,7 +9,6 @@ scripts of txremote's blocking facet; stock RPyC clients.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -65,6 +64,8 @@ class Guests:
         self._guests: list[Guest] = []
         self._errors: list[str] = []
         self._slowest = 0.0
+        self._pauses: list[Any] = []
+        self._hurry = threading.Event()
 
     def report(self) -> dict[str, Any]:
         """
@@ -87,12 +88,25 @@ class Guests:
 
     async def all_served(self) -> None:
         """
-        Wait until each has been served once.
+        Wait until each has been served once; nobody pauses meanwhile.
         """
-        while not all(guest.rounds for guest in self._guests):
-            if self._errors:
-                raise AssertionError("; ".join(self._errors))
-            await deferLater(self._reactor, 0.01)
+        self._hurry.set()
+        for pause in self._pauses:
+            if pause.active():
+                pause.reset(0)
+        try:
+            while not all(guest.rounds for guest in self._guests):
+                if self._errors:
+                    raise AssertionError("; ".join(self._errors))
+                await deferLater(self._reactor, 0.002)
+        finally:
+            self._hurry.clear()
+
+    def _pause(self) -> Deferred[None]:
+        over: Deferred[None] = Deferred()
+        self._pauses = [pause for pause in self._pauses if pause.active()]
+        self._pauses.append(self._reactor.callLater(PAUSE, over.callback, None))
+        return over
 
     def _served(self, guest: Guest, started: float) -> None:
         guest.rounds += 1
@@ -119,7 +133,7 @@ class Guests:
                     self._failed(guest, error)
                 else:
                     self._served(guest, started)
-                await deferLater(self._reactor, PAUSE)
+                await self._pause()
 
         Deferred.fromCoroutine(go_on())
 
@@ -153,7 +167,7 @@ class Guests:
                     self._failed(guest, error)
                 else:
                     self._served(guest, started)
-                time.sleep(PAUSE)
+                self._hurry.wait(PAUSE)
 
         threading.Thread(target=go_on, daemon=True).start()
 

@@ -30,6 +30,7 @@ SWITCHES: dict[str, Any] = {
     "max_logins": 20,
     "max_calls": 20,
     "max_waiting": 100,
+    "max_unanswered": 16 * MIB,
     "max_exports": 1000,
     "max_imports": 1000,
     "max_frame": 2 * MIB,

@@ -58,6 +58,21 @@ def test_calls_that_never_end_wait_and_are_then_refused(siege: Siege) -> None:
         assert one.ask(HANDLE_PING, "alive") == "alive"
 
 
+def test_large_calls_that_never_end(siege: Siege) -> None:
+    """Far fewer run and wait than small ones: it is their bytes that are counted."""
+    count = 100
+    with siege.attack(memory=60 * MIB), Attacker(siege.ports["plain"]) as one:
+        root = one.root()
+        for _ in range(count):
+            one.send_request(HANDLE_CALLATTR, root, "never", (bytes(MIB),), ())
+        most = SWITCHES["max_unanswered"] // MIB
+        for answer in one.answers(count - most).values():
+            assert isinstance(answer, RemoteError)
+            assert "option max_unanswered" in answer.text
+        assert one.ask(HANDLE_PING, "alive") == "alive"
+        assert 0 < siege.state()["unanswered"] <= most
+
+
 def test_a_flood_by_somebody_who_is_waited_for(siege: Siege) -> None:
     """What he asks may start at once, for the answer may need it; but not without end."""
     with siege.attack(), Attacker(siege.ports["plain"]) as one:
