@@ -32,7 +32,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
-from txremote.blocking.pump import PumpTransport
+from txremote.blocking.carrier import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient

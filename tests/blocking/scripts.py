@@ -233,7 +233,7 @@ class Tap:
     def __init__(self, conn: BlockingConnection) -> None:
         self.handlers: list[int] = []
         self._reader = FrameReader(DEFAULT_LIMITS)
-        transport: Any = conn._pump.transport
+        transport: Any = conn._pump.carrier.transport
         write = transport.write
 
         def tapped(data: bytes) -> None:

@@ -286,7 +286,7 @@ def test_a_result_that_another_thread_waits_for_may_be_given_an_expiry() -> None
     with linked(service) as conn:
         result = rpyc.async_(conn.root.wait)()
         waiting = Script(result.wait)
-        wait_until(conn._pump._reading.locked)
+        wait_until(conn._pump.carrier.reading.locked)
         service.go.set()
         waiting.result()
         assert result.value == "waited"
@@ -300,7 +300,7 @@ def test_a_lost_connection_ends_every_result() -> None:
         results = [rpyc.async_(conn.root.wait)() for _ in range(3)]
         for result in results:
             result.add_callback(seen.append)
-        remote._pump._channel.shutdown()
+        remote._pump.carrier.channel.shutdown()
         wait_until(lambda: results[0].ready)
         assert [result.error for result in results] == [True] * 3
         assert seen == results

@@ -10,16 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
 
 import txremote
 import txremote.blocking as rpyc
+from tests.blocking.desk import SOON, Desk, Later, keep, one_write
 from tests.blocking.scripts import (
     DEADLINE,
     Script,
@@ -32,89 +29,7 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
-from txremote.blocking.pump import Answer, Waiter
-from txremote.peer.answers import Answers
-from txremote.peer.context import current_call
-from txremote.wire.consts import HANDLE_PING
-
-#: Less than a hang, more than a busy machine needs for a moment's work.
-SOON = 5.0
-
-MEBI = 1 << 20
-
-
-class Desk(rpyc.Service):
-    """
-    A bit of everything.
-    """
-
-    def exposed_add(self, a: Any, b: Any) -> Any:
-        return a + b
-
-    def exposed_same(self, value: Any) -> Any:
-        return value
-
-    def exposed_call(self, function: Any, *args: Any) -> Any:
-        return function(*args)
-
-    def exposed_chain(self, left: int, function: Any) -> int:
-        return 1 + function(left - 1) if left else 0
-
-    def exposed_fail(self) -> None:
-        raise ValueError("as asked")
-
-    def exposed_begin(self, function: Any) -> Any:
-        return rpyc.async_(function)(20)
-
-
-class Later(rpyc.Service):
-    """
-    Answers when the test says so.
-    """
-
-    def __init__(self) -> None:
-        self.due: dict[str, Deferred[Any]] = {}
-        self.kept: list[Any] = []
-        self.gone: list[Any] = []
-
-    def on_disconnect(self, conn: Any) -> None:
-        self.gone.append(conn)
-
-    def exposed_later(self, name: str) -> Deferred[Any]:
-        self.due[name] = Deferred()
-        return self.due[name]
-
-    def exposed_keep(self, *functions: Any) -> None:
-        self.kept += functions
-
-
-@contextmanager
-def one_write(conn: Any) -> Iterator[None]:
-    """
-    Have everything that is written inside arrive at the peer at once.
-    """
-    pump = conn._pump
-    flush, pump.flush = pump.flush, lambda *args: None
-    try:
-        yield
-    finally:
-        pump.flush = flush
-        out = pump.transport.out
-        data = b"".join(out)
-        out.clear()
-        out.append(data)
-        pump.flush()
-
-
-def keep(conn: Any, remote: Any, *functions: Callable[..., Any]) -> None:
-    """
-    Give some functions to a `Later` service that nobody serves.
-    """
-    given = rpyc.async_(conn.root.keep)(*functions)
-    remote.poll_all(0.05)
-    wait_until(lambda: remote.poll_all() is False)
-    assert given.value is None
-
+from txremote.blocking.inbox import Waiter
 
 # --- waiting ----------------------------------------------------------------------
 
@@ -140,22 +55,6 @@ def test_a_callback_may_call_back() -> None:
     with linked(Desk) as conn:
         add = conn.root.add
         assert conn.root.call(lambda: add(1, conn.root.call(lambda: add(1, 1)))) == 3
-
-
-@scripted
-def test_callbacks_that_came_before_an_answer_have_run_when_it_is_there() -> None:
-    """Events first, then the answer: as they were sent."""
-    seen: list[int] = []
-
-    class Eventful(rpyc.Service):
-        def exposed_fire(self, function: Any) -> str:
-            for number in range(20):
-                rpyc.async_(function)(number)
-            return "fired"
-
-    with linked(Eventful) as conn:
-        assert conn.root.fire(seen.append) == "fired"
-        assert seen == list(range(20))
 
 
 @scripted
@@ -191,18 +90,6 @@ def test_poll_all_serves_everything_that_is_there() -> None:
 
 
 @scripted
-def test_a_waiter_sleeps_no_longer_than_it_said_beside_another_that_reads() -> None:
-    """Two threads poll one connection; each keeps to its own time."""
-    with by_hand(Later) as (conn, _remote):
-        reader = Script(conn.poll, 1)
-        wait_until(conn._pump._reading.locked)
-        began = time.monotonic()
-        assert conn.poll(0.05) is False
-        assert 0.04 < time.monotonic() - began < 0.9
-        assert reader.result() is False
-
-
-@scripted
 def test_serving_a_connection_that_has_ended_raises_eoferror() -> None:
     with by_hand(Later) as (conn, remote):
         remote.close()
@@ -216,60 +103,6 @@ def test_serving_a_connection_that_has_ended_raises_eoferror() -> None:
 
 
 @scripted
-def test_answers_reach_their_threads_while_others_are_busy_with_callbacks() -> None:
-    """
-    Two callbacks and the answers of five threads arrive in one read. Two of the
-    five run the callbacks, and leave somebody awake for the answers.
-    """
-    go = threading.Event()
-    service = Later()
-    with by_hand(service) as (conn, remote):
-        keep(conn, remote, go.wait, go.wait)
-        waiting = [Script(conn.root.later, name) for name in "abcde"]
-        while len(service.due) < 5:
-            remote.poll(0.01)
-        wait_until(lambda: len(conn._pump._sleeping) == 4)
-        with one_write(remote):
-            for function in service.kept:
-                rpyc.async_(function)()
-            for name in "abcde":
-                service.due[name].callback(name)
-        try:
-            wait_until(lambda: sum(script.runs for script in waiting) == 2)
-        finally:
-            go.set()
-        assert [script.result() for script in waiting] == list("abcde")
-
-
-@scripted
-def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> None:
-    """Else it would sit in the poll with its answer there, and nothing to wake it."""
-    with by_hand(Later) as (conn, _remote):
-        pump = conn._pump
-        waiter = Waiter()
-        held, go = threading.Event(), threading.Event()
-        complete, waits = pump._complete, []
-
-        def slow(*args: Any) -> None:
-            held.set()
-            go.wait(DEADLINE)
-            complete(*args)
-
-        pump._complete = slow
-        pump._channel.wait = lambda *args, **kwargs: waits.append(args) or False
-        pump._items.append(Answer(waiter, 5))
-        taking = Script(pump._take)
-        assert held.wait(DEADLINE)
-        reading = Script(pump._get_more, waiter, time.monotonic() + DEADLINE)
-        time.sleep(0.02)  # it would be in there by now
-        go.set()
-        assert reading.result() is True
-        assert (waiter.done, waiter.value, waits) == (True, 5, [])
-        taking.result()
-        del pump._channel.wait
-
-
-@scripted
 def test_a_wake_up_that_comes_too_late_for_one_thread_is_passed_on(monkeypatch: Any) -> None:
     """It is woken to read just when its time is over; another one sleeps beside it."""
     late = [0.0]
@@ -277,15 +110,15 @@ def test_a_wake_up_that_comes_too_late_for_one_thread_is_passed_on(monkeypatch: 
     with by_hand(Later) as (conn, _remote):
         pump = conn._pump
         waiter = Waiter()
-        assert pump._reading.acquire(blocking=False)
+        assert pump.carrier.reading.acquire(blocking=False)
         polling = Script(pump.serve, 1000)
-        wait_until(lambda: len(pump._sleeping) == 1)
+        wait_until(lambda: len(pump.inbox.sleeping) == 1)
         waiting = Script(pump.run_until, waiter, None)
-        wait_until(lambda: len(pump._sleeping) == 2)
+        wait_until(lambda: len(pump.inbox.sleeping) == 2)
         late[0] = 2000
-        pump._give_back(pump._reading)
+        pump.carrier.give_back(pump.carrier.reading)
         assert polling.result(SOON) is False
-        wait_until(pump._reading.locked)
+        wait_until(pump.carrier.reading.locked)
         conn.close()
         assert waiting.result(SOON) is False
 
@@ -313,19 +146,6 @@ def test_a_thread_that_stops_to_poll_wakes_the_next() -> None:
             stop.set()
         for script in pollers:
             script.result()
-
-
-@scripted
-def test_ctrl_c_in_a_callback_reaches_the_waiting_script() -> None:
-    """KeyboardInterrupt is the user's; the peer gets it too, and both go on."""
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with linked(Desk) as conn:
-        with pytest.raises(KeyboardInterrupt):
-            conn.root.call(interrupted)
-        assert conn.root.add(1, 1) == 2
 
 
 def test_ctrl_c_ends_a_call_and_not_the_connection() -> None:
@@ -473,57 +293,6 @@ def test_a_call_from_the_end_of_the_stack_does_the_connection_no_harm() -> None:
         assert ended[-1] == "too deep"
 
 
-# --- much at once -----------------------------------------------------------------
-
-
-@scripted
-def test_two_great_messages_may_cross() -> None:
-    """Each side sends 8 MiB while the other does: nobody waits for ever."""
-    much = b"x" * (8 * MEBI)
-
-    class Store(rpyc.Service):
-        def exposed_swap(self, function: Any, data: bytes) -> int:
-            return len(data) + function(much)  # type: ignore[no-any-return]
-
-    with linked(Store) as conn:
-        stored = conn.root.swap
-
-        def swap() -> int:
-            return stored(lambda data: stored(len, much) + len(data), much)  # type: ignore
-
-        assert swap() == 32 * MEBI
-
-
-@scripted
-def test_great_messages_may_cross_in_both_directions_at_the_same_moment() -> None:
-    much = b"x" * (8 * MEBI)
-    with by_hand(Desk, Desk) as (conn, remote):
-        here = rpyc.BgServingThread(conn)
-        there = rpyc.BgServingThread(remote)
-        lengths = gather(
-            lambda: len(conn.root.same(much)),
-            lambda: len(remote.root.same(much)),
-            lambda: len(conn.root.same(much)),
-        )
-        assert lengths == [8 * MEBI] * 3
-        here.stop()
-        there.stop()
-
-
-@scripted
-def test_a_call_to_a_peer_that_reads_nothing_ends_with_its_time() -> None:
-    """A full socket does not hold a call up past its time-out."""
-    with by_hand(Later) as (conn, remote):
-        root = conn.root
-        began = time.monotonic()
-        with pytest.raises(TimeoutError):
-            conn._ask(lambda: conn.protocol.outbound.ask(HANDLE_PING, (b"x" * (16 * MEBI),)), 0.1)
-        assert 0.1 <= time.monotonic() - began < SOON
-        assert not conn.closed
-        assert root is conn.root
-        remote._pump._channel.shutdown()  # else closing waits for it, too
-
-
 # --- time -------------------------------------------------------------------------
 
 
@@ -549,152 +318,7 @@ def test_an_answer_that_comes_too_late_is_dropped() -> None:
         assert [conn.root.add(i, 1) for i in range(5)] == [1, 2, 3, 4, 5]
 
 
-@scripted
-def test_a_result_expires_at_the_next_poll() -> None:
-    """Nobody looks at the result itself; polling the connection is enough."""
-    with by_hand(Later) as (conn, _remote):
-        result = rpyc.timed(conn.root.later, 0.05)("x")
-        seen: list[Any] = []
-        result.add_callback(lambda result: seen.append(result.expired))
-        time.sleep(0.06)
-        assert seen == []
-        conn.poll_all()
-        assert seen == [True]
-
-
-@scripted
-def test_a_result_expires_while_a_thread_waits_for_other_things() -> None:
-    with by_hand(Later) as (conn, _remote):
-        result = rpyc.timed(conn.root.later, 0.05)("x")
-        seen: list[Any] = []
-        result.add_callback(lambda result: seen.append(result.expired))
-        began = time.monotonic()
-        assert conn.serve(SOON) is True
-        assert seen == [True]
-        assert time.monotonic() - began < SOON
-
-
-@scripted
-def test_an_expiry_that_was_taken_back_does_not_come() -> None:
-    service = Later()
-    with by_hand(service) as (conn, remote):
-        result = rpyc.timed(conn.root.later, 0.02)("x")
-        result.set_expiry(None)
-        for _ in range(20):  # nor do many of them pile up
-            rpyc.timed(conn.root.later, 100)("y").set_expiry(None)
-        time.sleep(0.03)
-        assert conn.poll_all() is False
-        assert not result.expired
-        assert len(conn._pump._timers) < 5
-        remote.poll_all(0.1)
-        service.due["x"].callback("in the end")
-        remote._pump.flush()
-        assert result.value == "in the end"
-
-
-# --- threads of the service -------------------------------------------------------
-
-
-@scripted
-def test_threaded_methods_run_at_the_same_time() -> None:
-    """Both must be inside at once to get past the barrier; arguments are netrefs."""
-    both = threading.Barrier(2)
-
-    class Busy(rpyc.Service):
-        @rpyc.exposed
-        @rpyc.threaded
-        def meet(self, function: Any) -> Any:
-            both.wait(DEADLINE)
-            return function(type(current_call()).__name__)
-
-    with linked(Busy) as conn:
-        results = [rpyc.async_(conn.root.meet)(lambda name: name * 2) for _ in range(2)]
-        assert [result.value for result in results] == ["CurrentCallCurrentCall"] * 2
-
-
-@scripted
-def test_what_a_threaded_method_raises_is_the_callers() -> None:
-    class Busy(rpyc.Service):
-        @rpyc.exposed
-        @rpyc.threaded
-        def fail(self) -> None:
-            raise SystemExit(3)
-
-    with linked(Busy) as conn:
-        with pytest.raises(rpyc.GenericException, match="3") as caught:
-            conn.root.fail()
-        assert type(caught.value).__name__ == "builtins.SystemExit"
-
-
-@scripted
-def test_a_method_may_return_a_deferred_a_coroutine_or_an_asyncresult() -> None:
-    """The answer goes out when it fires."""
-
-    class Patient(Desk):
-        def exposed_deferred(self) -> Deferred[Any]:
-            done: Deferred[Any] = Deferred()
-            done.callback(1)
-            return done
-
-        async def exposed_coroutine(self) -> int:
-            return 2
-
-    with linked(Patient) as conn:
-        assert conn.root.deferred() == 1
-        assert conn.root.coroutine() == 2
-        assert conn.root.begin(lambda number: number + 1) == 21
-
-
-@scripted
-def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> None:
-    """The result's callbacks run in one thread while another is in the poll."""
-    with by_hand(Desk, Desk) as (conn, remote):
-        there = [rpyc.BgServingThread(remote) for _ in range(2)]
-        for number in range(20):
-            assert conn.root.begin(lambda twenty, n=number: twenty + n) == 20 + number
-        for thread in there:
-            thread.stop()
-
-
-@scripted
-def test_answers_are_written_under_the_lock(monkeypatch: Any) -> None:
-    """Those of an AsyncResult too, whose callbacks run anywhere."""
-    with by_hand(Desk, Desk) as (conn, remote):
-        owned: list[bool] = []
-        answer = Answers.send
-
-        def noted(self: Any, *args: Any) -> None:
-            owned.append(self._connection.runner.lock._is_owned())
-            answer(self, *args)
-
-        monkeypatch.setattr(Answers, "send", noted)
-        there = rpyc.BgServingThread(remote)
-        assert conn.root.begin(lambda twenty: twenty) == 20
-        assert conn.root.add(1, 2) == 3
-        there.stop()
-        assert owned
-        assert all(owned)
-
-
 # --- the end ----------------------------------------------------------------------
-
-
-@scripted
-def test_every_waiting_thread_hears_of_the_end() -> None:
-    """The peer vanishes in mid-call: EOFError at once, in each of twenty threads."""
-    service = Later()
-    with by_hand(service) as (conn, remote):
-        root = conn.root
-        waiting = [Script(root.later, str(number)) for number in range(20)]
-        while len(service.due) < 20:
-            remote.poll(0.01)
-        remote._pump._channel.shutdown()
-        for script in waiting:
-            with pytest.raises(EOFError):
-                script.result(SOON)
-        with pytest.raises(EOFError):
-            root.later("again")
-        assert conn.closed
 
 
 @scripted
@@ -707,7 +331,7 @@ def test_threads_that_sleep_beside_a_poller_hear_of_the_end() -> None:
             polling = [Script(conn.serve_all) for _ in range(3)]
             while len(service.due) < 3:
                 remote.poll(0.01)
-            remote._pump._channel.shutdown()
+            remote._pump.carrier.channel.shutdown()
             for script in waiting:
                 with pytest.raises(EOFError):
                     script.result(SOON)
@@ -730,74 +354,6 @@ def test_closing_in_one_thread_ends_the_waits_of_the_others() -> None:
 
 
 @scripted
-def test_a_descriptor_is_given_back_when_nobody_waits_on_it_any_more() -> None:
-    """Else its number could be another file's while a thread still polls it."""
-    with by_hand(Later) as (conn, _remote):
-        reader = Script(conn.serve_all)
-        wait_until(conn._pump._reading.locked)
-        assert conn.fileno() >= 0
-        conn.close()
-        reader.result()
-        wait_until(lambda: conn.fileno() == -1)
-
-
-@scripted
-@pytest.mark.parametrize("role", ["_reading", "_sending"])
-def test_a_descriptor_is_kept_while_a_thread_may_be_about_to_use_it(role: str) -> None:
-    with by_hand(Later) as (conn, _remote):
-        pump = conn._pump
-        held = getattr(pump, role)
-        assert held.acquire(blocking=False)
-        Script(pump._lost, ConnectionDone()).result()
-        assert conn.closed
-        assert conn.fileno() >= 0
-        pump._give_back(held)
-        assert conn.fileno() == -1
-
-
-@scripted
-def test_the_service_hears_of_the_end_when_its_script_does() -> None:
-    """on_disconnect has run when a call raises EOFError, without a further poll."""
-
-    class Client(Later):
-        pass
-
-    service, mine = Later(), Client()
-    with by_hand(service, mine) as (conn, remote):
-        waiting = Script(conn.root.later, "x")
-        while not service.due:
-            remote.poll(0.01)
-        remote._pump._channel.shutdown()
-        with pytest.raises(EOFError):
-            waiting.result()
-        assert mine.gone == [conn]
-        conn.close()
-        assert mine.gone == [conn]
-
-
-@scripted
-def test_what_came_before_the_end_is_served_before_it() -> None:
-    """Requests that stand behind each other with a good-bye all run, then the hook."""
-    seen: list[int] = []
-
-    class Log(rpyc.Service):
-        def on_disconnect(self, conn: Any) -> None:
-            seen.append(-1)
-
-        def exposed_log(self, number: int) -> None:
-            seen.append(number)
-
-    with by_hand(Log) as (conn, remote):
-        log = conn.root.log
-        with one_write(conn):
-            for number in range(5):
-                rpyc.async_(log)(number)
-            conn.protocol.close()
-        remote.serve_all()
-        assert seen == [0, 1, 2, 3, 4, -1]
-
-
-@scripted
 def test_closing_is_heard_at_the_other_side_and_may_be_repeated() -> None:
     service = Later()
     with by_hand(service) as (conn, remote):
@@ -808,39 +364,6 @@ def test_closing_is_heard_at_the_other_side_and_may_be_repeated() -> None:
         assert service.gone == [remote]
         assert "this side closed" in conn.protocol.why_ended
         assert "the peer closed" in remote.protocol.why_ended
-
-
-@scripted
-def test_what_is_unsent_goes_out_before_closing() -> None:
-    """4 MiB that the peer has not read yet are not lost by close()."""
-    seen: list[int] = []
-
-    class Log(rpyc.Service):
-        def exposed_log(self, data: bytes) -> None:
-            seen.append(len(data))
-
-    with by_hand(Log) as (conn, remote):
-        rest = conn._pump._channel.send
-        conn._pump._channel.send = lambda data: 0  # the socket is full
-        pump = conn._pump
-        with pump.lock:
-            conn.protocol.outbound.call(conn.protocol._root, ("log",), (b"x" * (4 * MEBI),), {})
-        pump.flush(0)
-        pump._channel.send = rest
-        serving = Script(remote.serve_all)
-        conn.close()
-        serving.result()
-        assert seen == [4 * MEBI]
-
-
-@scripted
-def test_a_client_of_a_failing_hook_gets_what_the_hook_raised() -> None:
-    class Bad(rpyc.Service):
-        def on_connect(self, conn: Any) -> None:
-            raise ZeroDivisionError("not today")
-
-    with pytest.raises(ZeroDivisionError, match="not today"):
-        rpyc.connect_thread(Bad)
 
 
 # --- references -------------------------------------------------------------------

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from txremote.blocking.pump import Waiter
+from txremote.blocking.inbox import Waiter
 
 
 class BgServingThread:

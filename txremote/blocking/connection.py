@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from txremote.blocking.pump import Pump
+from txremote.blocking.runner import ScriptRunner
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Writing
@@ -28,27 +29,28 @@ class BlockingConnection(BlockingFace):
 
     Args:
         protocol: The `Connection`.
-        pump: What drives it.
+        runner: Its runner, which knows the pump that drives it.
     """
 
-    def __init__(self, protocol: Connection, pump: Pump) -> None:
+    def __init__(self, protocol: Connection, runner: ScriptRunner) -> None:
         super().__init__(protocol)
-        self._pump = pump
+        self._runner = runner
+        self._pump = runner.pump
         # straight to the pump: a call within a call within a call uses the stack
-        self._ask = pump.call  # type: ignore[method-assign]
+        self._ask = runner.pump.call  # type: ignore[method-assign]
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
         pump = self._pump
         with pump.lock:
-            result = AsyncResult(send(), pump)
-        pump.flush()
+            result = AsyncResult(send(), self._runner)
+        pump.carrier.flush()
         return result
 
     def fileno(self) -> int:
         """
         Return the descriptor that is readable when there is something to serve.
         """
-        return int(self._pump.transport._channel.fileno())
+        return int(self._pump.carrier.channel.fileno())
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
         """
@@ -117,7 +119,7 @@ class BlockingConnection(BlockingFace):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"<BlockingConnection to {self._pump.transport.getPeer()} ({state})>"
+        return f"<BlockingConnection to {self._pump.carrier.transport.getPeer()} ({state})>"
 
 
 def drive(
@@ -131,15 +133,16 @@ def drive(
         service: What this side offers.
         config: The switches.
         dialect: What to speak; None for the accepting side. The connecting side
-            calls ``introduced()`` of the pump once it knows the peer.
+            calls ``introduced()`` of the runner once it knows the peer.
     """
-    pump = Pump(
-        channel, lambda pump, protocol: BlockingConnection(protocol, pump), dialect is not None
+    pump = Pump(channel)
+    runner = ScriptRunner(
+        pump, lambda runner, protocol: BlockingConnection(protocol, runner), dialect is not None
     )
     writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
     protocol = Connection(
         service,
-        runner=pump,
+        runner=runner,
         config=config,
         dialect=dialect,
         prepare=lambda _transport: writing,

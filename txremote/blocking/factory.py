@@ -68,7 +68,7 @@ def _establish(
                 conn, other = other, conn
             else:
                 _introduce(conn, CONNECT_TIMEOUT)
-        conn._pump.introduced()
+        conn._runner.introduced()
     except BaseException:
         conn.close()
         raise

@@ -38,7 +38,7 @@ from zope.interface import implementer
 from txremote.interfaces import IRemoteService
 from txremote.net.guesses import Guesses, Turn
 from txremote.peer.context import current_call
-from txremote.refs.asyncresult import in_reactor
+from txremote.refs.reactorthread import in_reactor
 from txremote.service import Service, exposed, instantiate, is_service
 from txremote.wire.exceptions import format_traceback
 

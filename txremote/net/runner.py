@@ -26,7 +26,8 @@ from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
-from txremote.refs.asyncresult import ReactorDriver, in_reactor, may_call_here
+from txremote.refs.driver import ReactorDriver
+from txremote.refs.reactorthread import in_reactor, may_call_here
 
 
 class ReactorRunner(AtOnce, ReactorDriver):

@@ -20,15 +20,10 @@ from twisted.python.failure import Failure
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.lanes import Lane, Wait, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.refs.asyncresult import (
-    AsyncResult,
-    Waitable,
-    in_reactor,
-    is_reactor_thread,
-    later,
-    value_of,
-)
+from txremote.refs.asyncresult import AsyncResult, value_of
+from txremote.refs.driver import Waitable
 from txremote.refs.face import BlockingFace, check_stack, would_block
+from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later
 
 _log = Logger("txremote")
 

@@ -27,7 +27,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from txremote.errors import WouldBlockReactor
 from txremote.peer.calls import Clock
 from txremote.peer.threaded import ThreadedCall
-from txremote.refs.asyncresult import Driver, Waitable
+from txremote.refs.driver import Driver, Waitable
 
 
 class Work(Protocol):

@@ -6,6 +6,8 @@ What a caller holds: references, and results that are still to come.
 ``contract``     what such an interface says of names and calls
 ``iteration``    ``async for`` over a remote iterable, in growing chunks
 ``asyncresult``  RPyC's `AsyncResult` over any Deferred
+``driver``       how such a result is waited for and timed
+``reactorthread``  which thread is the reactor's
 ``helpers``      `async_` and `timed`
 
 A connection is known here only as something that can be asked: `Connection`

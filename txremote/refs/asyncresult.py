@@ -5,10 +5,7 @@ It consumes the Deferred it is made from. A result *ends* once: with a value,
 an exception, or its expiry, which fires too (RPyC's never does): callbacks run
 and `deferred` fails with `AsyncResultTimeout`. What comes later is dropped.
 
-How to wait is not known here. A `Driver` knows, and there is one per facet: in
-a reactor the expiry is a timed call, and waiting in the reactor's own thread is
-refused, for nothing could then make the result come; a script's driver reads
-the socket meanwhile.
+How to wait is not known here: a `Driver` knows.
 
 An exception that nobody looks at is not logged, as in RPyC: a callback sent
 with `async_` is an event, and its result is nobody's. To have Twisted's
@@ -17,216 +14,21 @@ with `async_` is an event, and its result is nobody's. To have Twisted's
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python import threadable
 from twisted.python.components import registerAdapter
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txremote.errors import AsyncResultTimeout, RemoteStopIteration, WouldBlockReactor
+from txremote.errors import AsyncResultTimeout, RemoteStopIteration
 from txremote.interfaces import IAsyncResult
+from txremote.refs.driver import Driver, ReactorDriver
 
 _log = Logger("txremote")
-
-_ADVICE = (
-    "await the result, yield it from an inlineCallbacks function, or give it to "
-    "add_callback(): waiting here would stop the reactor that has to fetch it"
-)
-
-
-class Waitable(Protocol):
-    """
-    What a driver is told to wait for.
-    """
-
-    @property
-    def pending(self) -> bool:
-        """
-        Whether there is no result yet.
-        """
-
-    def when_ended(self, hook: Callable[[], object]) -> None:
-        """
-        Call a function the moment there is one, in whatever thread that is.
-        """
-
-
-class Driver(Protocol):
-    """
-    What an `AsyncResult` leans on.
-    """
-
-    def wait(self, result: Waitable, timeout: float | None) -> None:
-        """
-        Block until a result is not pending any more, or for some seconds.
-
-        Raises:
-            WouldBlockReactor: that would block the thread that does the work.
-        """
-
-    def look(self) -> None:
-        """
-        Serve what has already come, without waiting.
-        """
-
-    def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Call a function where the callbacks of results run, in the order in
-        which the results arrived.
-        """
-
-    def present(self, value: Any) -> Any:
-        """
-        Return a received value as the code of this facet sees it.
-        """
-
-    def seconds(self) -> float:
-        """
-        Return the time in seconds.
-        """
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
-        """
-        Arrange for a call, from any thread; return what takes it back.
-
-        Returns:
-            None where nothing runs by itself, as in a script: the time-out is
-            then noticed at the next wait or look.
-        """
-
-
-class ReactorDriver:
-    """
-    Waits for what a running reactor brings, from any thread but its own.
-
-    Args:
-        reactor: The reactor, or None for the one that the program has installed
-            by the time it matters. None is never a reason to install one.
-    """
-
-    def __init__(self, reactor: Any = None) -> None:
-        self._given = reactor
-
-    @property
-    def _reactor(self) -> Any:
-        return self._given or sys.modules.get("twisted.internet.reactor")
-
-    def wait(self, result: Waitable, timeout: float | None) -> None:
-        """
-        Block this thread until the reactor has brought a result.
-
-        Raises:
-            WouldBlockReactor: this is the reactor's thread, or none runs.
-        """
-        reactor = self._reactor
-        if reactor is None or not getattr(reactor, "running", True):
-            raise WouldBlockReactor(
-                "nothing can make this result come: no reactor is running, and it does "
-                "not belong to a blocking connection"
-            )
-        if is_reactor_thread(reactor):
-            raise WouldBlockReactor(_ADVICE)
-        arrived = threading.Event()
-        result.when_ended(arrived.set)
-        arrived.wait(timeout)
-
-    def look(self) -> None:
-        """
-        Do nothing: the reactor serves what comes by itself.
-        """
-
-    def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Call it now.
-        """
-        function(*args)
-
-    def present(self, value: Any) -> Any:
-        """
-        Return the value: in a reactor, references are what they are.
-        """
-        return value
-
-    def seconds(self) -> float:
-        """
-        Return the reactor's time.
-        """
-        reactor = self._reactor
-        return float(reactor.seconds()) if reactor is not None else 0.0
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
-        """
-        Arrange for a call by the reactor.
-        """
-        reactor = self._reactor
-        if reactor is None:
-            return None
-        return later(reactor, seconds, function)
-
-
-def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-    """
-    Call a function by the reactor, and return what takes that back.
-
-    Both may be done in any thread.
-    """
-    state: dict[str, Any] = {}
-
-    def start() -> None:
-        if not state.get("taken back"):
-            state["call"] = reactor.callLater(seconds, function)
-
-    def stop() -> None:
-        call = state.get("call")
-        if call is not None and call.active():
-            call.cancel()
-
-    def take_back() -> None:
-        state["taken back"] = True
-        in_reactor(reactor, stop)
-
-    in_reactor(reactor, start)
-    return take_back
-
-
-def is_reactor_thread(reactor: Any) -> bool:
-    """
-    Tell whether this is the thread that a reactor runs in.
-
-    Twisted knows the thread of one reactor, the program's; one that is run
-    beside it says itself where (``io_thread``).
-    """
-    return _thread_of(reactor) == threading.get_ident()
-
-
-def may_call_here(reactor: Any) -> bool:
-    """
-    Tell whether this is the thread that a reactor runs in, or it has none yet.
-    """
-    thread = _thread_of(reactor)
-    return thread is None or thread == threading.get_ident()
-
-
-def _thread_of(reactor: Any) -> int | None:
-    thread: int | None = getattr(reactor, "io_thread", None) or threadable.ioThread
-    return thread
-
-
-def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
-    """
-    Call a function in a reactor's thread: now, if this is it or none runs.
-    """
-    if may_call_here(reactor):
-        function()
-    else:
-        reactor.callFromThread(function)
 
 
 @implementer(IAsyncResult)
@@ -265,15 +67,12 @@ class AsyncResult:
         self._undelivered = False  # whether the callbacks are due and have not begun
         self._deadline: float | None = None
         self._timer: Callable[[], None] | None = None
-        deferred.addCallbacks(self._succeeded, self._failed)
+        deferred.addBoth(self._arrived)
 
     # -- how it ends
 
-    def _succeeded(self, value: Any) -> None:
-        self._end("ready", value)
-
-    def _failed(self, failure: Failure) -> None:
-        self._end("error", failure)
+    def _arrived(self, result: Any) -> None:
+        self._end("error" if isinstance(result, Failure) else "ready", result)
 
     def _expire(self) -> None:
         self._end("expired", Failure(AsyncResultTimeout("result expired")))

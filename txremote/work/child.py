@@ -1,5 +1,5 @@
 """
-A worker process of a process pool; `txremote.work.worker` starts it.
+A worker process of a process pool; `txremote.work.childprocess` starts it.
 
 It is a txremote peer over two pipes that it inherits, and offers one object, the
 `Desk`, where its parent leaves jobs. Jobs run one after the other in the main
@@ -27,10 +27,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.blocking.carrier import Carrier
 from txremote.blocking.channel import PipeChannel
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
-from txremote.blocking.pump import Pump, Waiter
+from txremote.blocking.inbox import Inbox, Waiter
 from txremote.peer import inbound
 from txremote.peer.config import ConnectionConfig
 from txremote.service import Service
@@ -276,10 +277,11 @@ class Child:
         pump = self._conn._pump
         with pump.lock:
             job.reply.callback(self._conn.plain(reply))
-        pump.flush()
-        while pump.transport.out and not self._conn.closed:  # a thread of a job's is sending
+        carrier = pump.carrier
+        carrier.flush()
+        while carrier.transport.out and not self._conn.closed:  # a thread of a job's is sending
             time.sleep(_RETRY)
-            pump.flush()
+            carrier.flush()
 
 
 def _die_with_parent(parent: int) -> None:
@@ -325,7 +327,7 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 
 # What must not be left half done: nothing in it waits, but for a full pipe.
 _WHOLE = frozenset(
-    function.__code__ for function in (Pump.flush, Pump._take, Pump._take_in, Child._reply)
+    function.__code__ for function in (Carrier.flush, Inbox.take, Carrier.take_in, Child._reply)
 )
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
 

@@ -28,7 +28,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
-from txremote.refs.asyncresult import may_call_here
+from txremote.refs.reactorthread import may_call_here
 from txremote.work.choice import choose
 from txremote.work.netrefs import plain
 from txremote.work.pickling import dump_job

@@ -19,7 +19,7 @@ from twisted.internet.defer import DebugInfo, Deferred, fail
 from twisted.python import threadable
 
 from txremote.errors import WrongThread
-from txremote.refs.asyncresult import may_call_here
+from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.work.choice import choose
 from txremote.work.netrefs import is_netref

@@ -1,0 +1,229 @@
+"""
+`ScriptRunner`: a connection's `Runner`, and its results' `Driver`, in a script.
+
+A connection is entered under the pump's lock, and what it wants done must not be
+done there: a request of the peer's may take long, or call back. So everything
+becomes an item of the `Inbox`, in the order in which it came, and is run after the
+lock is released, by whichever thread waits (`Pump`). Before an item runs the
+service's code, a sleeping thread is woken to look at what comes meanwhile.
+
+Results wait the same way: a callback of an `AsyncResult` is an item, and waiting
+for one is serving until it is there.
+
+On the connecting side ``on_connect`` is kept back until the peer is known and runs
+in the thread that connects, which gets what it raises.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txremote.blocking.inbox import Answer, Waiter
+from txremote.blocking.pump import Pump
+from txremote.peer.runner import Work
+from txremote.peer.threaded import ThreadedCall
+from txremote.refs.driver import Waitable
+from txremote.refs.face import refuse_in_reactor
+
+
+class ScriptRunner:
+    """
+    A `Runner` and a `Driver` for a connection that a pump drives.
+
+    Args:
+        pump: The pump.
+        make_face: Called with the runner and the connection for its
+            `BlockingFace`, once.
+        connecting: Whether the service is to hear of the connection from
+            `introduced`, and not at once.
+
+    Attributes:
+        always_serves: No: requests are looked at while a thread waits.
+        pump: The pump.
+    """
+
+    always_serves = False
+    polling = 0  # nobody: requests run as they come
+
+    def __init__(
+        self, pump: Pump, make_face: Callable[[ScriptRunner, Any], Any], connecting: bool = False
+    ) -> None:
+        self.pump = pump
+        self._make_face = make_face
+        self._inbox = pump.inbox
+        # what to call once the peer is known, on the connecting side until it is
+        self._greeting: list[Callable[[], None]] | None = [] if connecting else None
+
+    # -- what a connection asks of its runner
+
+    def start(self, work: Work) -> None:
+        """
+        Queue a request of the peer.
+        """
+        self._inbox.items.append(partial(self._run, work))
+
+    def _run(self, work: Work) -> None:
+        """
+        Run a request and send its answer.
+        """
+        pump = self.pump
+        self._inbox.step_aside()
+        went_well, result = work.execute(pump.connection.face)
+        with pump.lock:
+            work.finish(went_well, result)
+        pump.carrier.flush()
+        if not went_well and isinstance(result, KeyboardInterrupt):
+            raise result  # the user's Ctrl-C, in whatever ran just then
+
+    def busy(self) -> bool:
+        """
+        Tell whether there is something to run.
+        """
+        return bool(self._inbox.items)
+
+    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+        """
+        Fire a Deferred, under the lock: its callbacks queue what is to be seen.
+        """
+        if not deferred.called:
+            deferred.callback(result)
+
+    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+        """
+        Queue a hook of the service, before any request.
+        """
+
+        def call() -> None:
+            self._inbox.step_aside()
+            try:
+                hook(connection.face)
+            except Exception:
+                with self.pump.lock:
+                    connection.hook_failed(hook, Failure())
+                self.pump.carrier.flush()
+                if self._greeting is not None:
+                    raise  # to whoever connects
+
+        if self._greeting is None:
+            self._inbox.items.append(call)
+        elif connection.closed:  # it was never there, as far as the service knows
+            self._greeting.clear()
+        else:
+            self._greeting.append(call)
+
+    def introduced(self) -> None:
+        """
+        Call the service's ``on_connect``, in this thread: the peer is known.
+
+        Raises:
+            Exception: what that raised; the connection is closed then.
+        """
+        greeting = self._greeting
+        for call in greeting or ():
+            call()
+        self._greeting = None
+
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run a threaded method in a thread of its own.
+        """
+        outcome: Deferred[Any] = Deferred()
+        context = copy_context()  # for current_call()
+
+        def run() -> None:
+            try:
+                result = context.run(call.execute, connection.face)
+            except BaseException:  # it is the peer's to see, whatever it is
+                result = Failure()
+            with self.pump.lock:
+                self.fire(outcome, result)
+            self.pump.carrier.flush()
+
+        threading.Thread(target=run, name="txremote threaded call", daemon=True).start()
+        return outcome
+
+    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Pass a request on, and wait for its answer.
+        """
+        return self.pump.call(lambda: connection.outbound.ask(handler, args), None)
+
+    def make_face(self, connection: Any) -> Any:
+        """
+        Return the connection as its user sees it.
+        """
+        return self._make_face(self, connection)
+
+    def check_thread(self) -> None:
+        """
+        Allow any thread: the face takes the lock.
+        """
+
+    def submit(self, function: Callable[[], Any]) -> None:
+        """
+        Call a function in the connection's context.
+        """
+        with self.pump.lock:
+            function()
+        self.pump.carrier.flush()
+
+    # -- what an AsyncResult asks of its driver
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Serve until a result is there, or for some seconds.
+        """
+        if result.pending:
+            refuse_in_reactor()
+            waiter = Waiter()
+            items = self._inbox.items
+            # behind the requests that came before the result
+            result.when_ended(lambda: items.append(Answer(waiter, None)))
+            self.pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
+
+    def look(self) -> None:
+        """
+        Serve what has come, without waiting.
+        """
+        try:
+            while self.pump.serve(0):
+                continue
+        except EOFError:  # every result has been told of that
+            return
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Queue a call, behind what arrived before.
+        """
+
+        def call() -> None:
+            self._inbox.step_aside()
+            function(*args)
+
+        self._inbox.items.append(call)
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value with netrefs.
+        """
+        return self.pump.connection.face.present(value)
+
+    def seconds(self) -> float:
+        """
+        Return the monotonic time.
+        """
+        return monotonic()
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        """
+        Arrange for a call by whatever thread waits or polls by then, or next.
+        """
+        return self.pump.timers.call_later(seconds, function)

@@ -1,0 +1,156 @@
+"""
+How a result that is still to come is waited for and timed.
+
+An `AsyncResult` leans on a `Driver`, and there is one per facet. In a reactor the
+expiry is a timed call, and waiting in the reactor's own thread is refused, for
+nothing could then make the result come (`ReactorDriver`). A script's driver reads
+the socket meanwhile (`txremote.blocking.runner`), and a worker thread's runs what
+its connection has for it (`txremote.net.workerface`).
+
+All a driver knows of a result is `Waitable`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from txremote.errors import WouldBlockReactor
+from txremote.refs.reactorthread import is_reactor_thread, later
+
+_ADVICE = (
+    "await the result, yield it from an inlineCallbacks function, or give it to "
+    "add_callback(): waiting here would stop the reactor that has to fetch it"
+)
+
+
+class Waitable(Protocol):
+    """
+    What a driver is told to wait for.
+    """
+
+    @property
+    def pending(self) -> bool:
+        """
+        Whether there is no result yet.
+        """
+
+    def when_ended(self, hook: Callable[[], object]) -> None:
+        """
+        Call a function the moment there is one, in whatever thread that is.
+        """
+
+
+class Driver(Protocol):
+    """
+    What an `AsyncResult` leans on.
+    """
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Block until a result is not pending any more, or for some seconds.
+
+        Raises:
+            WouldBlockReactor: that would block the thread that does the work.
+        """
+
+    def look(self) -> None:
+        """
+        Serve what has already come, without waiting.
+        """
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Call a function where the callbacks of results run, in the order in
+        which the results arrived.
+        """
+
+    def present(self, value: Any) -> Any:
+        """
+        Return a received value as the code of this facet sees it.
+        """
+
+    def seconds(self) -> float:
+        """
+        Return the time in seconds.
+        """
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """
+        Arrange for a call, from any thread; return what takes it back.
+
+        Returns:
+            None where nothing runs by itself, as in a script: the time-out is
+            then noticed at the next wait or look.
+        """
+
+
+class ReactorDriver:
+    """
+    Waits for what a running reactor brings, from any thread but its own.
+
+    Args:
+        reactor: The reactor, or None for the one that the program has installed
+            by the time it matters. None is never a reason to install one.
+    """
+
+    def __init__(self, reactor: Any = None) -> None:
+        self._given = reactor
+
+    @property
+    def _reactor(self) -> Any:
+        return self._given or sys.modules.get("twisted.internet.reactor")
+
+    def wait(self, result: Waitable, timeout: float | None) -> None:
+        """
+        Block this thread until the reactor has brought a result.
+
+        Raises:
+            WouldBlockReactor: this is the reactor's thread, or none runs.
+        """
+        reactor = self._reactor
+        if reactor is None or not getattr(reactor, "running", True):
+            raise WouldBlockReactor(
+                "nothing can make this result come: no reactor is running, and it does "
+                "not belong to a blocking connection"
+            )
+        if is_reactor_thread(reactor):
+            raise WouldBlockReactor(_ADVICE)
+        arrived = threading.Event()
+        result.when_ended(arrived.set)
+        arrived.wait(timeout)
+
+    def look(self) -> None:
+        """
+        Do nothing: the reactor serves what comes by itself.
+        """
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """
+        Call it now.
+        """
+        function(*args)
+
+    def present(self, value: Any) -> Any:
+        """
+        Return the value: in a reactor, references are what they are.
+        """
+        return value
+
+    def seconds(self) -> float:
+        """
+        Return the reactor's time.
+        """
+        reactor = self._reactor
+        return float(reactor.seconds()) if reactor is not None else 0.0
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """
+        Arrange for a call by the reactor.
+        """
+        reactor = self._reactor
+        if reactor is None:
+            return None
+        return later(reactor, seconds, function)

@@ -1,0 +1,73 @@
+"""
+A reactor's thread: which one it is, and how to have something done in it.
+
+Twisted's reactors may be called from their own thread only, but for
+``callFromThread``. Before one has run there is no such thread, and any may call:
+the program is still being set up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python import threadable
+
+
+def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    """
+    Call a function by the reactor, and return what takes that back.
+
+    Both may be done in any thread.
+    """
+    state: dict[str, Any] = {}
+
+    def start() -> None:
+        if not state.get("taken back"):
+            state["call"] = reactor.callLater(seconds, function)
+
+    def stop() -> None:
+        call = state.get("call")
+        if call is not None and call.active():
+            call.cancel()
+
+    def take_back() -> None:
+        state["taken back"] = True
+        in_reactor(reactor, stop)
+
+    in_reactor(reactor, start)
+    return take_back
+
+
+def is_reactor_thread(reactor: Any) -> bool:
+    """
+    Tell whether this is the thread that a reactor runs in.
+
+    Twisted knows the thread of one reactor, the program's; one that is run
+    beside it says itself where (``io_thread``).
+    """
+    return _thread_of(reactor) == threading.get_ident()
+
+
+def may_call_here(reactor: Any) -> bool:
+    """
+    Tell whether this is the thread that a reactor runs in, or it has none yet.
+    """
+    thread = _thread_of(reactor)
+    return thread is None or thread == threading.get_ident()
+
+
+def _thread_of(reactor: Any) -> int | None:
+    thread: int | None = getattr(reactor, "io_thread", None) or threadable.ioThread
+    return thread
+
+
+def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
+    """
+    Call a function in a reactor's thread: now, if this is it or none runs.
+    """
+    if may_call_here(reactor):
+        function()
+    else:
+        reactor.callFromThread(function)
