@@ -89,7 +89,7 @@ def pids(pool: ProcessPool) -> set[int]:
     """
     Return the numbers of a pool's processes.
     """
-    return {worker.pid for worker in pool._workers | pool._ending}
+    return {worker.pid for worker in pool._staff.workers | pool._staff.ending}
 
 
 def lives(pid: int) -> bool:

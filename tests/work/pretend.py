@@ -9,19 +9,19 @@ later, and dies, each when it is told to.
 from __future__ import annotations
 
 import pickle
-import signal
 from collections import Counter
 from typing import Any
 
-from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
-from txremote.work import processes, worker
+from txremote.work import childprocess, processes
 from txremote.work.child import DONE
+from txremote.work.childprocess import ChildProcess
+from txremote.work.held import Job
 from txremote.work.processes import ProcessPool
+from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
-from txremote.work.worker import Job, Worker
+from txremote.work.worker import Worker
 
 
 class PretendReactor(Clock):
@@ -33,6 +33,15 @@ class PretendReactor(Clock):
         return None
 
 
+class PretendProcess(ChildProcess):
+    """
+    A process that hears no signals.
+    """
+
+    def _signal(self, number: int) -> None:
+        pass
+
+
 class PretendWorker(Worker):
     """
     A worker whose process is turned by hand.
@@ -42,12 +51,12 @@ class PretendWorker(Worker):
     begun: Counter[str]
 
     def _start(self) -> None:
-        self.pid = len(self.made) + 1
+        self._process = PretendProcess(self._reactor, self._printed, self._exited)
+        self._process.pid = len(self.made) + 1
         self.sent: dict[int, Job] = {}
         self.sendings = 0
         self.runs_now: tuple[int, Job] | None = None
         self.said: list[tuple[int, Job]] = []
-        self.signals: list[int] = []
         self.alive = True
         self._pipes: Any = self
         self.made.append(self)
@@ -57,11 +66,8 @@ class PretendWorker(Worker):
         self.sent[job.number] = job
         self.sendings += 1
 
-    def _signal(self, number: int) -> None:
-        self.signals.append(number)
-
     def retire(self) -> None:
-        assert not self.jobs
+        assert not self.held.jobs
         self.ending = True
 
     # -- what the process does
@@ -76,7 +82,7 @@ class PretendWorker(Worker):
         Begin the next job, if there is a ticket and none runs.
         """
         if self.alive and self.runs_now is None and self.came_up:
-            number = take_ticket(self._tickets.reading_end)
+            number = take_ticket(self.held.tickets.reading_end)
             if number is not None:
                 job = self.sent.pop(number)
                 for other in [other for other in self.sent if other < number]:
@@ -107,8 +113,8 @@ class PretendWorker(Worker):
         if self.alive:
             self.alive = False
             self.runs_now = None
-            self.reaped = True
-            self._exited(Failure(ProcessTerminated(signal=signal.SIGKILL)))
+            self._process.reaped = True
+            self._exited("was killed by signal 9 (SIGKILL)")
 
     def obey(self) -> None:
         """
@@ -128,7 +134,8 @@ def pretend(monkeypatch: Any, *args: Any, **options: Any) -> tuple[ProcessPool, 
         begun: Counter[str] = Counter()
 
     monkeypatch.setattr(processes, "Worker", Ours)
-    monkeypatch.setattr(worker.os, "killpg", lambda *_args: None)
+    monkeypatch.setattr(running_pools, "_pools", [])  # nobody else is to find it
+    monkeypatch.setattr(childprocess.os, "killpg", lambda *_args: None)
     pool = ProcessPool(PretendReactor(), *args, **options)
     pool.start().addErrback(lambda _failure: None)
     return pool, Ours

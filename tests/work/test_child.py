@@ -36,7 +36,7 @@ pool = ProcessPool(reactor, len(ways) + 1)  # one has nothing to do
 def begin(_result):
     for way in ways:
         pool.submit(jobs.hang, (f"{folder}/{way}", way)).addErrback(lambda failure: None)
-    print("pids", *(worker.pid for worker in pool._workers), flush=True)
+    print("pids", *(worker.pid for worker in pool._staff.workers), flush=True)
 
 pool.start().addCallback(begin)
 reactor.run()
@@ -186,7 +186,7 @@ class TestWhatAJobHasStarted:
     async def test_killed(self, tmp_path: Path, leftovers: list[int]) -> None:
         """The child is killed."""
         async with crew() as pool:
-            (child,) = {worker.pid for worker in pool._workers}
+            (child,) = {worker.pid for worker in pool._staff.workers}
             program = await self._program(pool, tmp_path / "pid", leftovers)
             os.kill(child, signal.SIGKILL)
             await until(lambda: not lives(program))

@@ -38,7 +38,9 @@ from tests.work.doubles import outcome
 from tests.work.pretend import PretendReactor, pretend
 from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
-from txremote.work.processes import AHEAD, ProcessPool, parse
+from txremote.work.dispatch import AHEAD
+from txremote.work.processes import ProcessPool, parse
+from txremote.work.staff import Size
 from txremote.work.worker import Limits
 
 
@@ -136,22 +138,6 @@ class TestJobs:
             assert (statistics.done, statistics.failed, statistics.killed) == (704, 0, 0)
 
     @pytest_twisted.ensureDeferred
-    async def test_a_short_job_does_not_wait_behind_a_long_one(self) -> None:
-        """While any process is idle, none that can run waits."""
-        async with crew(2) as pool:
-            long = pool.submit(jobs.nap, (1000,))
-            for _ in range(5):
-                short = [pool.submit(jobs.pid, (n,)) for n in range(3 * AHEAD)]
-                (used,) = set(await all_told(short))
-            more = pool.submit(jobs.nap, (0.3,))
-            short = [pool.submit(jobs.pid, (n,)) for n in range(AHEAD)]
-            assert set(await all_told(short)) == {used}
-            await more
-            assert not long.called
-            long.cancel()
-            assert isinstance(await told(long), CancelledError)
-
-    @pytest_twisted.ensureDeferred
     async def test_the_queue_has_an_end(self) -> None:
         """One too many is refused, with the option that says how many; later it may come."""
         async with crew(1, queue=3) as pool:
@@ -166,6 +152,28 @@ class TestJobs:
             assert await all_told([first, *waiting]) == [None, 0, 1, 2]
             assert await pool.submit(jobs.same, (4,)) == 4
             assert pool.statistics().failed == 0
+
+    @pytest_twisted.ensureDeferred
+    async def test_ten_thousand_jobs(self) -> None:
+        """Leave no descriptor, no process and no memory behind, here or there."""
+        async with crew(2, queue=20_000) as pool:
+
+            def size() -> tuple[int, int, set[int]]:
+                memory = sum(psutil.Process(pid).memory_info().rss for pid in pids(pool))
+                return memory + psutil.Process().memory_info().rss, descriptors(), children()
+
+            async def many(count: int) -> None:
+                for _ in range(count // 2000):
+                    await all_told([pool.submit(jobs.same, (f"{n}",)) for n in range(2000)])
+
+            await many(6000)  # so that all that grows once has grown
+            memory, opened, living = size()
+            await many(10_000)
+            after, *rest = size()
+            assert rest == [opened, living]
+            assert after - memory < 3 << 20
+            statistics = pool.statistics()
+            assert (statistics.done, statistics.busy, statistics.queued) == (16_000, 0, 0)
 
 
 class TestDeath:
@@ -212,7 +220,7 @@ class TestDeath:
             running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(200)]
             for after in range(20, 100, 20):
                 await until(lambda count=after: len(jobs.marks(path)) >= count)
-                ready = [worker.pid for worker in pool._workers if worker.ready]
+                ready = [worker.pid for worker in pool._staff.workers if worker.ready]
                 if ready:
                     os.kill(random.choice(ready), signal.SIGKILL)
             found = await all_told(running)
@@ -272,7 +280,7 @@ class TestCancelling:
             assert await all_told(others) == list(range(50))
             assert sorted(jobs.marks(path)) == list(range(50))
             await until(lambda: not lives(child))
-            await until(lambda: not pool._ending and pool.statistics().workers == 2)
+            await until(lambda: not pool._staff.ending and pool.statistics().workers == 2)
             assert child not in pids(pool)
             statistics = pool.statistics()
             assert (statistics.done, statistics.failed, statistics.killed) == (50, 0, 1)
@@ -302,70 +310,9 @@ class TestCancelling:
             marks = Counter(jobs.marks(path))
             assert set(marks.values()) == {1}
             assert {n for n in range(600) if found[n] == n} <= set(marks)
-            await until(lambda: not pool._ending and pool.statistics().workers == 2)
+            await until(lambda: not pool._staff.ending and pool.statistics().workers == 2)
             statistics = pool.statistics()
             assert (statistics.busy, statistics.queued, statistics.failed) == (0, 0, 0)
-
-
-class TestItsSize:
-    @pytest_twisted.ensureDeferred
-    async def test_it_grows_and_shrinks(self) -> None:
-        """Up to max under load, and back to min when there is nothing to do."""
-        async with crew(1, 3, idle=0.1) as pool:
-            assert pool.statistics().workers == 1
-            running = [pool.submit(jobs.nap, (0.02,)) for _ in range(60)]
-            await until(lambda: pool.statistics().busy == 3)
-            await all_told(running)
-            assert pool.statistics().workers == 3
-            await until(lambda: pool.statistics().workers == 1)
-            assert await pool.submit(jobs.add, (1, 2)) == 3
-            assert len(pids(pool)) == 1
-
-    @pytest_twisted.ensureDeferred
-    async def test_from_nothing_to_nothing(self) -> None:
-        """With min=0 there is a process while there is work."""
-        async with crew(0, 1, idle=0.05) as pool:
-            assert not pids(pool)
-            assert await pool.submit(jobs.add, (1, 2)) == 3
-            await until(lambda: not pids(pool))
-            assert await pool.submit(jobs.add, (1, 2)) == 3
-
-    @pytest_twisted.ensureDeferred
-    async def test_recycling(self, tmp_path: Path) -> None:
-        """After so many jobs another process comes; no job is lost, none run twice."""
-        path = str(tmp_path / "marks")
-        async with crew(2, recycle=20) as pool:
-            first = pids(pool)
-            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(80)])
-            assert found == list(range(80))
-            assert sorted(jobs.marks(path)) == found
-            assert not first & pids(pool)
-            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(30)]))
-            assert max(used.values()) <= 20
-            await until(lambda: pool.statistics().workers == 2 and not pool._ending)
-            assert pool.statistics().failed == 0
-
-    @pytest_twisted.ensureDeferred
-    async def test_ten_thousand_jobs(self) -> None:
-        """Leave no descriptor, no process and no memory behind, here or there."""
-        async with crew(2, queue=20_000) as pool:
-
-            def size() -> tuple[int, int, set[int]]:
-                memory = sum(psutil.Process(pid).memory_info().rss for pid in pids(pool))
-                return memory + psutil.Process().memory_info().rss, descriptors(), children()
-
-            async def many(count: int) -> None:
-                for _ in range(count // 2000):
-                    await all_told([pool.submit(jobs.same, (f"{n}",)) for n in range(2000)])
-
-            await many(6000)  # so that all that grows once has grown
-            memory, opened, living = size()
-            await many(10_000)
-            after, *rest = size()
-            assert rest == [opened, living]
-            assert after - memory < 3 << 20
-            statistics = pool.statistics()
-            assert (statistics.done, statistics.busy, statistics.queued) == (16_000, 0, 0)
 
 
 class TestDescriptions:
@@ -386,10 +333,9 @@ class TestDescriptions:
     ) -> None:
         """processes:4, processes:min=2:max=8:idle=20:recycle=500."""
         pool = parse(reactor, words, options)
-        assert (pool._least, pool._most) == (least, most)
         assert pool.description.startswith("processes")
-        assert pool._idle == float(options.get("idle", 20))
-        assert pool._recycle == (int(options["recycle"]) if "recycle" in options else None)
+        recycle = int(options["recycle"]) if "recycle" in options else None
+        assert pool._staff.size == Size(least, most, float(options.get("idle", 20)), recycle)
         assert pool._most_queued == int(options.get("queue", 10_000))
         assert pool._limits == Limits(grace=float(options.get("grace", 2)))
 
@@ -421,36 +367,6 @@ class TestDescriptions:
 
 class TestDecisions:
     """With processes that are only pretended, in any order of events."""
-
-    def test_jobs_are_shared_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What waits is shared by those that are ready, not taken by the first."""
-        pool, kind = pretend(monkeypatch, 2)
-        for number in range(10):
-            pool.submit(jobs.same, (number,))
-        for worker in kind.made:
-            worker.come_up()
-        assert sorted(len(worker.jobs) for worker in kind.made) == [5, 5]
-
-    def test_what_is_behind_a_long_job_is_not_sent_to_and_fro(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """One that is at a long job is not given more until it has ended it."""
-        pool, kind = pretend(monkeypatch, 2)
-        for worker in kind.made:
-            worker.come_up()
-        one, two = kind.made
-        ends = [outcome(pool.submit(jobs.same, (0,)))]
-        first, other = (one, two) if one.jobs else (two, one)
-        first.begin()
-        for _ in range(100):
-            ends += [outcome(pool.submit(jobs.same, (number,))) for number in range(10)]
-            for _ in range(10):
-                other.begin()
-                other.finish()
-                other.drain()
-        assert len(first.jobs) == 1
-        assert [bool(end) for end in ends] == [False] + [True] * 1000
-        assert first.sendings < AHEAD
 
     def test_a_callback_that_interferes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What hears of a result may cancel, submit and stop."""
@@ -551,7 +467,7 @@ class Play:
         elif made:
             worker = self.chance.choice([worker for worker in made if worker.alive] or made)
             if "held" in event:
-                held = [job.name for job in worker.jobs.values()]
+                held = [job.name for job in worker.held.jobs.values()]
                 for name in held if "all" in event else held[-1:]:
                     self.cancel(name)
             else:
@@ -577,16 +493,16 @@ class Play:
         assert all(len(end) <= 1 for end in self.ends.values())
         assert not self.cancelled_before & set(self.kind.begun)
         pool = self.pool
-        assert sum(bool(w.jobs) for w in pool._workers) <= self.most
-        idle = [w for w in pool._workers if w.ready and w.alive and not w.jobs]
-        if set(idle) - set(pool._spare):
-            assert not pool._queue
-            for worker in pool._workers:
-                behind = [job for job in worker.jobs.values() if not self.kind.begun[job.name]]
-                assert not behind or len(worker.jobs) == 1
-        for worker in pool._workers | pool._ending:
-            assert len(worker.jobs) <= AHEAD
-            assert self.recycle is None or worker.given <= self.recycle
+        assert sum(bool(w.held.jobs) for w in pool._staff.workers) <= self.most
+        idle = [w for w in pool._staff.workers if w.ready and w.alive and not w.held.jobs]
+        if set(idle) - set(pool._staff._spare):
+            assert not pool._dispatch._queue
+            for worker in pool._staff.workers:
+                behind = [job for job in worker.held.jobs.values() if not self.kind.begun[job.name]]
+                assert not behind or len(worker.held.jobs) == 1
+        for worker in pool._staff.workers | pool._staff.ending:
+            assert len(worker.held.jobs) <= AHEAD
+            assert self.recycle is None or worker.held.given <= self.recycle
 
     def settle(self) -> None:
         """

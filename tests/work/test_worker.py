@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError
 
 from tests.work import jobs
 from tests.work.crew import (
@@ -23,15 +22,13 @@ from tests.work.crew import (
     children,
     crew,
     descriptors,
-    lives,
-    pid_in,
     told,
     until,
 )
 from tests.work.doubles import logged
 from txremote import live
-from txremote.errors import JobTimeout, PoolStopped, WorkerDied
-from txremote.work import worker
+from txremote.errors import WorkerDied
+from txremote.work import childprocess, worker
 from txremote.work.processes import ProcessPool
 from txremote.work.worker import Limits
 
@@ -100,30 +97,6 @@ async def parts() -> Any:
 
 
 class TestComingUp:
-    @pytest_twisted.ensureDeferred
-    async def test_it_is_like_its_parent(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """sys.path, the environment and the folder are the parent's."""
-        monkeypatch.setattr(sys, "path", [*sys.path, "/nowhere/at/all", Path("/no/str")])
-        monkeypatch.setenv("TXREMOTE_TEST", "here")
-        monkeypatch.delenv("PYTHONPATH", raising=False)
-        async with crew() as pool:
-            assert await pool.submit(lambda: sys.path) == sys.path[:-1]
-            assert await pool.submit(os.getenv, ("TXREMOTE_TEST",)) == "here"
-            assert await pool.submit(os.getenv, ("PYTHONPATH",)) is None
-            assert await pool.submit(os.getcwd) == os.getcwd()
-            assert await pool.submit(os.getpgrp) == await pool.submit(os.getpid)
-            assert await pool.submit(jobs.input_of) == ""
-
-    @pytest_twisted.ensureDeferred
-    async def test_its_descriptors(self) -> None:
-        """It has its pipes and no others; what its jobs start has none of them."""
-        with open(os.devnull) as open_here:
-            os.set_inheritable(open_here.fileno(), True)
-            async with crew() as pool:
-                mine = await pool.submit(jobs.own_descriptors)
-                assert len(mine) == 3 + 3 + 2, "\n".join(mine)  # two to be woken up
-                assert await pool.submit(jobs.descriptors_of_a_program) == [0, 1, 2, 3]
-
     @pytest.mark.parametrize(
         ("script", "how"),
         [
@@ -197,8 +170,8 @@ class TestComingUp:
 
             return call
 
-        monkeypatch.setattr(worker.os, "pipe", sometimes(os.pipe))
-        monkeypatch.setattr(worker.os, "open", sometimes(os.open))
+        monkeypatch.setattr(childprocess.os, "pipe", sometimes(os.pipe))
+        monkeypatch.setattr(childprocess.os, "open", sometimes(os.open))
         monkeypatch.setattr(
             reactor, "spawnProcess", lambda *_args, **_options: sometimes(lambda: 1 / 0)()
         )
@@ -208,46 +181,6 @@ class TestComingUp:
 
 
 class TestTheEnd:
-    @pytest_twisted.ensureDeferred
-    async def test_a_job_tidies_up(self, tmp_path: Path) -> None:
-        """TERM is an exception in the job: its finally runs, and what it prints is logged."""
-        async with crew(limits=Limits(grace=10)) as pool:
-            job = pool.submit(jobs.tidy_hang, (tmp_path / "pid", tmp_path / "tidied"))
-            child = await until(lambda: pid_in(tmp_path / "pid"))
-            with logged() as lines:
-                job.cancel()
-                assert isinstance(await told(job), CancelledError)
-                await until(lambda: not lives(child))
-                await until(lambda: any("tidying up" in line for line in lines))
-            assert (tmp_path / "tidied").read_text() == "tidied"
-
-    @pytest.mark.parametrize("how", ["C code", "deaf", "stubborn", "stopped"])
-    @pytest_twisted.ensureDeferred
-    async def test_a_job_that_does_not_hear(self, tmp_path: Path, how: str) -> None:
-        """After the grace it is killed; the job has failed long before."""
-        async with crew(limits=Limits(grace=0.1)) as pool:
-            job = pool.submit(jobs.hang, (tmp_path / "pid", how))
-            child = await until(lambda: pid_in(tmp_path / "pid"))
-            job.cancel()
-            assert isinstance(await told(job), CancelledError)
-            assert await told(pool.submit(jobs.add, (1, 2))) == 3
-            await until(lambda: not lives(child))
-            assert pool.statistics().killed == 1
-
-    @pytest_twisted.ensureDeferred
-    async def test_all_at_the_end_of_the_pool(self, tmp_path: Path) -> None:
-        """stop() ends what does not hear as well, and waits for it."""
-        ways = ["sleep", "C code", "stopped"]
-        async with crew(len(ways), limits=Limits(grace=0.1)) as pool:
-            hanging = [pool.submit(jobs.hang, (tmp_path / way, way)) for way in ways]
-            found = [await until(lambda w=way: pid_in(tmp_path / w)) for way in ways]
-            stopping = pool.stop()
-            for problem in await all_told(hanging):
-                assert isinstance(problem, PoolStopped)
-                assert str(problem) == "hang: the pool processes:min=3:max=3 was stopped"
-            await stopping
-            assert not any(map(lives, found))
-
     @pytest_twisted.ensureDeferred
     async def test_what_was_said_before_the_end(self) -> None:
         """The results of a process that is killed at once are not lost."""
@@ -260,36 +193,3 @@ class TestTheEnd:
                 assert {type(value) for value in found[:-1]} == {bytes}
                 assert isinstance(found[-1], WorkerDied)
                 child = await pool.submit(jobs.pid)
-
-    @pytest_twisted.ensureDeferred
-    async def test_time_is_counted_from_the_start(self) -> None:
-        """A job that waits behind others has its whole time."""
-        async with crew() as pool:
-            waiting = [pool.submit(jobs.nap, (0.1, n), timeout=0.5) for n in range(8)]
-            assert await all_told(waiting) == list(range(8))
-
-    @pytest_twisted.ensureDeferred
-    async def test_out_of_time(self, tmp_path: Path) -> None:
-        """Only that job fails; the others are run by the next process, and once."""
-        async with crew() as pool:
-            path = str(tmp_path / "marks")
-            before = [pool.submit(jobs.mark, (path, n)) for n in range(3)]
-            late = pool.submit(jobs.nap, (1000,), timeout=0.2)
-            after = [pool.submit(jobs.mark, (path, n), timeout=10) for n in range(3, 6)]
-            found = await told(late)
-            assert isinstance(found, JobTimeout)
-            assert isinstance(found, TimeoutError)
-            assert str(found) == "nap took longer than 0.2 s and was ended"
-            assert await all_told([*before, *after]) == list(range(6))
-            assert sorted(jobs.marks(path)) == list(range(6))
-            statistics = pool.statistics()
-            assert (statistics.done, statistics.failed, statistics.killed) == (6, 0, 1)
-
-    @pytest.mark.parametrize("seconds", [0, -1])
-    @pytest_twisted.ensureDeferred
-    async def test_no_time_at_all(self, seconds: float) -> None:
-        """A job that may take none is ended as soon as it has begun."""
-        async with crew() as pool:
-            found = await told(pool.submit(jobs.nap, (1000,), timeout=seconds))
-            assert isinstance(found, JobTimeout)
-            assert await pool.submit(jobs.add, (1, 2), timeout=10) == 3

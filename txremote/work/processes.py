@@ -15,13 +15,17 @@ follow the pool's rules:
 
 A job that is over its time is ended as a cancelled one is. A process is ended by
 TERM, and by KILL after a grace; its successor is started at once.
+
+This is where a job begins and ends for its caller. How many processes there are is
+`txremote.work.staff`'s, and which job goes to which `txremote.work.dispatch`'s; one
+of them, with the jobs that it holds, is a `txremote.work.worker`.
 """
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -31,26 +35,16 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
+from txremote.work.dispatch import AHEAD, Dispatch
+from txremote.work.held import Job
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
 from txremote.work.running import running_pools
 from txremote.work.spec import Description
-from txremote.work.worker import Job, Limits, Worker
+from txremote.work.staff import IDLE, Size, Staff
+from txremote.work.worker import Limits, Worker
 
 _log = Logger("txremote")
-
-#: How many jobs a worker holds, the one that it runs included.
-AHEAD = 32
-
-#: How many processes may fail to come up, one after the other, before the jobs
-#: that wait for one fail.
-MOST_FAILED_STARTS = 3
-
-#: Seconds until it is tried again then.
-REST = 5.0
-
-#: Seconds after which a process more than the least ends, where ``idle=`` says nothing.
-IDLE = 20.0
 
 
 @implementer(IPool)
@@ -90,26 +84,13 @@ class ProcessPool(PoolService):
         description: str | None = None,
     ) -> None:
         most = max(least, 1) if most is None else most
-        if least < 0 or most < max(least, 1):
-            raise ValueError(f"a pool of {least} to {most} processes: min= is at most max=")
+        size = Size(least, most, idle, recycle)
         super().__init__(description or f"processes:min={least}:max={most}")
         self._reactor = reactor
-        self._least = least
-        self._most = most
-        self._idle = idle
-        self._recycle = recycle
         self._most_queued = queue
         self._limits = limits or Limits()
-        self._queue: OrderedDict[Job, None] = OrderedDict()
-        self._workers: set[Worker] = set()  # those that take jobs, or will
-        self._ending: set[Worker] = set()
-        self._hungry: set[Worker] = set()
-        self._spare: list[Worker] = []
-        self._idle_since: dict[Worker, float] = {}
-        self._shrinking: Any = None
-        self._resting: Any = None
-        self._failed_starts = 0
-        self._number = 0
+        self._staff = Staff(reactor, size, partial(Worker, reactor, self, self._limits), self)
+        self._dispatch = Dispatch(self._staff)
         self._done = self._failed = self._killed = 0
         self._warm: Deferred[None] | None = None
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
@@ -122,10 +103,9 @@ class ProcessPool(PoolService):
         Start the least number of processes.
         """
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
-        self._failed_starts = 0
         warm: Deferred[None] = Deferred()
         self._warm = warm
-        self._grow()
+        self._staff.open()
         self._tell_if_warm()
         return warm
 
@@ -136,26 +116,21 @@ class ProcessPool(PoolService):
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
-        for timer in (self._shrinking, self._resting):
-            if timer is not None:
-                timer.cancel()
-        self._shrinking = self._resting = None
+        self._staff.close()
         self._fail_warm(PoolStopped(f"{self.description} was stopped while it started"))
-        left = list(self._queue)
-        self._queue.clear()
-        for worker in list(self._workers):
-            left += worker.jobs.values()
-            if worker.ready and not worker.jobs:
-                worker.retire()
+        left = self._dispatch.clear()
+        for worker in list(self._staff.workers):
+            if worker.ready and not worker.held.jobs:
+                self._staff.dismiss(worker)
             else:
-                worker.jobs.clear()
+                left += worker.held.clear()
                 worker.end("was stopped with its pool")
-            self._leave(worker)
+                self._staff.leave(worker)
         for job in left:
-            self._fail(job, PoolStopped(f"{job.name}: the pool {self.description} was stopped"))
+            job.fail(PoolStopped(f"{job.name}: the pool {self.description} was stopped"))
         gone: Deferred[None] = Deferred()
-        if self._ending:  # it may be started again before they are gone
-            self._closings.append((set(self._ending), gone))
+        if self._staff.ending:  # it may be started again before they are gone
+            self._closings.append((set(self._staff.ending), gone))
         else:
             gone.callback(None)
         return gone
@@ -165,8 +140,7 @@ class ProcessPool(PoolService):
         return running_pools.after_use(self.stop)
 
     def _tell_if_warm(self) -> None:
-        ready = sum(worker.ready for worker in self._workers)
-        if self._warm is not None and ready >= self._least:
+        if self._warm is not None and self._staff.ready() >= self._staff.size.least:
             warm, self._warm = self._warm, None
             warm.callback(None)
 
@@ -202,8 +176,7 @@ class ProcessPool(PoolService):
         """
         if not self.running:
             return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
-        nearly = self._most_queued - AHEAD * len(self._workers)
-        if len(self._queue) >= nearly and self._waiting() >= self._most_queued:
+        if self._dispatch.is_full(self._most_queued):
             return fail(
                 PoolFull(
                     f"{self._most_queued} jobs wait for the pool {self.description} already "
@@ -218,86 +191,25 @@ class ProcessPool(PoolService):
         except NotPicklable as problem:
             return fail(problem)
         job = Job(name, payload, references, timeout, self._cancelled)
-        self._queue[job] = None
-        if self._hungry:
-            self._dispatch()
-        if len(self._workers) < self._most:
-            self._grow()
+        self._dispatch.put(job)
+        if len(self._staff.workers) < self._staff.size.most:
+            self._staff.grow()
         return job.deferred
 
     def statistics(self) -> PoolStatistics:
         """
         Return what the pool is doing.
         """
-        ended = sum(not worker.ready for worker in self._ending)  # the others just go
+        staff = self._staff
+        ended = sum(not worker.ready for worker in staff.ending)  # the others just go
         return PoolStatistics(
-            workers=sum(worker.ready for worker in self._workers) + len(self._ending),
-            busy=sum(bool(worker.jobs) for worker in self._workers) + ended,
-            queued=self._waiting(),
+            workers=staff.ready() + len(staff.ending),
+            busy=sum(bool(worker.held.jobs) for worker in staff.workers) + ended,
+            queued=self._dispatch.waiting(),
             done=self._done,
             failed=self._failed,
             killed=self._killed,
         )
-
-    def _waiting(self) -> int:
-        return len(self._queue) + sum(max(0, len(w.jobs) - 1) for w in self._workers)
-
-    def _fail(self, job: Job, error: Exception) -> None:
-        if not job.deferred.called:
-            job.deferred.errback(error)
-
-    def _dispatch(self) -> None:
-        """
-        Give the jobs that wait to the workers that want some, a fair share each.
-        """
-        queue, hungry = self._queue, self._hungry
-        while queue and hungry:
-            worker = min(hungry, key=_load) if len(hungry) > 1 else next(iter(hungry))
-            if not worker.ready:  # it is just being found dead
-                hungry.discard(worker)
-                continue
-            room = self._room(worker)
-            share = min(room, -(-len(queue) // len(hungry)))
-            jobs = []
-            for _ in range(share):
-                job = queue.popitem(last=False)[0]
-                self._number += 1
-                job.number = self._number
-                jobs.append(job)
-            if share == room:
-                hungry.discard(worker)
-            self._idle_since.pop(worker, None)
-            worker.give(jobs)
-            if self._recycle is not None and worker.given >= self._recycle:
-                self._grow()  # its successor, in time
-
-    def _room(self, worker: Worker) -> int:
-        room = AHEAD - len(worker.jobs)
-        return room if self._recycle is None else min(room, self._recycle - worker.given)
-
-    def _steal(self) -> None:
-        """
-        Have jobs that wait behind others run by a worker that is idle.
-
-        Half of them, so that they are not all sent to and fro; and who had them
-        is given no more until it has ended one, for it may be busy for long.
-        """
-        for busy in sorted(self._workers, key=_load, reverse=True):
-            if len(busy.jobs) < 2:
-                return
-            back = busy.take_back()
-            if back:  # else all that it holds have begun, and their outcomes are on the way
-                kept = len(back) // 2
-                busy.give_again(back[:kept])
-                self._put_back(back[kept:])
-                self._hungry.discard(busy)
-                self._dispatch()
-                return
-
-    def _put_back(self, jobs: list[Job]) -> None:
-        for job in reversed(jobs):
-            self._queue[job] = None
-            self._queue.move_to_end(job, last=False)
 
     def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
         """
@@ -307,38 +219,14 @@ class ProcessPool(PoolService):
             self._failed += 1
         else:
             self._done += 1
-        if len(worker.jobs) <= AHEAD // 2:
-            self._feed(worker)
+        if len(worker.held.jobs) <= AHEAD // 2:
+            self._dispatch.feed(worker)
         if not job.deferred.called:
             job.deferred.callback(result)
 
-    def _feed(self, worker: Worker) -> None:
-        """
-        Give a worker jobs, if there are any; else it may rest, or go.
-        """
-        if worker in self._workers and worker.ready:
-            if self._room(worker) > 0:
-                self._hungry.add(worker)
-                self._dispatch()
-            if not worker.jobs:
-                self._nothing_to_do(worker)
-
-    def _nothing_to_do(self, worker: Worker) -> None:
-        if self._recycle is not None and worker.given >= self._recycle:
-            self._leave(worker)
-            worker.retire()
-            self._grow()
-            return
-        if len(self._workers) > 1:
-            self._steal()
-        if not worker.jobs and len(self._workers) > self._least:
-            self._idle_since[worker] = self._reactor.seconds()
-            if self._shrinking is None:
-                self._shrinking = self._reactor.callLater(self._idle, self._shrink)
-
     def _cancelled(self, job: Job, _deferred: Deferred[Any]) -> None:
         if job.worker is None:
-            self._queue.pop(job, None)
+            self._dispatch.drop(job)
         elif self._end_job(job.worker, job, f"was ended when {job.name} was cancelled", True):
             self._killed += 1
 
@@ -349,7 +237,7 @@ class ProcessPool(PoolService):
         if self._end_job(worker, job, f"was ended when {job.name} was over its time", False):
             self._killed += 1
             problem = f"{job.name} took longer than {job.timeout:g} s and was ended"
-            self._fail(job, JobTimeout(problem))
+            job.fail(JobTimeout(problem))
 
     def _end_job(self, worker: Worker, job: Job, why: str, cancelled: bool) -> bool:
         """
@@ -360,132 +248,77 @@ class ProcessPool(PoolService):
             outcome is on its way, or it has not begun: then it never will if it
             was cancelled, and still may if it only seemed to be over its time.
         """
-        back = worker.take_back()
-        if worker.runs(job):
-            self._put_back(back)
-            del worker.jobs[job.number]
-            self._leave(worker)
+        held = worker.held
+        back = held.take_back()
+        if held.runs(job):
+            self._dispatch.put_back(back)
+            held.remove(job.number)
+            self._staff.leave(worker)
             worker.end(why)
-            self._grow()
-            self._dispatch()
+            self._staff.grow()
+            self._dispatch.share_out()
             return True
-        worker.give_again([one for one in back if not (cancelled and one is job)])
-        if not worker.jobs:
-            self._feed(worker)
+        held.give_again([one for one in back if not (cancelled and one is job)])
+        if not held.jobs:
+            self._dispatch.feed(worker)
         return False
 
     # -- workers
-
-    def _grow(self) -> None:
-        """
-        Start processes: the least number, and more where jobs wait.
-        """
-        if self._spare and sum(worker.ready for worker in self._workers) <= self._most:
-            self._feed(self._spare.pop())
-        if not self.running or self._resting is not None:
-            return
-        waiting = self._waiting()
-        fresh = [w for w in self._workers if self._recycle is None or w.given < self._recycle]
-        count = len(fresh)
-        coming = sum(not worker.ready for worker in fresh)
-        while count < self._least or (count < self._most and waiting > coming):
-            try:
-                worker = Worker(self._reactor, self, self._limits)
-            except OSError as problem:  # no descriptor or no process left
-                self._start_failed(f"cannot start: {problem}")
-                if self._resting is not None:
-                    return
-                continue
-            self._workers.add(worker)
-            count += 1
-            coming += 1
 
     def worker_ready(self, worker: Worker) -> None:
         """
         Called by a worker that has come up.
         """
-        self._failed_starts = 0
-        if sum(other.ready for other in self._workers) > self._most:
-            self._spare.append(worker)  # until the one that it is to replace has gone
-        else:
-            self._feed(worker)
+        if self._staff.came_up(worker):
+            self._dispatch.feed(worker)
         self._tell_if_warm()
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
         """
         Called by a worker whose process has gone.
         """
-        expected = worker in self._ending
-        self._ending.discard(worker)
-        self._leave(worker, gone=True)
-        self._put_back(unbegun)
+        expected = self._staff.gone(worker)
+        self._dispatch.put_back(unbegun)
         for job in begun:
             self._failed += 1
             problem = f"{job.name}: process {worker.pid} {worker.why} while it ran the job"
-            self._fail(job, WorkerDied(f"{problem}, which is not run again"))
+            job.fail(WorkerDied(f"{problem}, which is not run again"))
         if not expected and not begun:
             _log.warn("process {pid} of {pool} {why}", pid=worker.pid, pool=self, why=worker.why)
         self._tell_if_gone(worker)
         if not self.running:
             return
         if not expected and not worker.came_up:
-            self._start_failed("\n".join([f"process {worker.pid} {worker.why}", *worker.tail]))
+            why = "\n".join([f"process {worker.pid} {worker.why}", *worker.tail])
+            self._staff.start_failed(why)
         else:
-            self._dispatch()
-        self._grow()
+            self._dispatch.share_out()
+        self._staff.grow()
 
-    def _start_failed(self, why: str) -> None:
+    def waiting(self) -> int:
         """
-        Count it. After some in a row rest for a while, and let nobody wait.
+        Called by the staff: return how many jobs wait for a worker.
         """
-        self._failed_starts += 1
-        if self._failed_starts < MOST_FAILED_STARTS:
-            return
-        self._failed_starts = 0
-        if self._resting is None:
-            self._resting = self._reactor.callLater(REST, self._rested)
+        return self._dispatch.waiting()
+
+    def worker_free(self, worker: Worker) -> None:
+        """
+        Called by the staff when a worker may take jobs that has come up before.
+        """
+        self._dispatch.feed(worker)
+
+    def none_comes_up(self, why: str) -> None:
+        """
+        Called by the staff when processes cannot be started: let nobody wait.
+        """
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
         self._fail_warm(WorkerDied(problem))
-        if any(worker.came_up for worker in self._workers):
+        if any(worker.came_up for worker in self._staff.workers):
             return  # those that are there will do the jobs
-        queue, self._queue = self._queue, OrderedDict()
-        for job in queue:
+        for job in self._dispatch.clear():
             self._failed += 1
-            self._fail(job, WorkerDied(f"{job.name}: {problem}"))
-
-    def _rested(self) -> None:
-        self._resting = None
-        self._grow()
-
-    def _leave(self, worker: Worker, gone: bool = False) -> None:
-        self._workers.discard(worker)
-        self._hungry.discard(worker)
-        if worker in self._spare:
-            self._spare.remove(worker)
-        self._idle_since.pop(worker, None)
-        if not gone:
-            self._ending.add(worker)
-
-    def _shrink(self) -> None:
-        """
-        Let processes go that have had nothing to do for long.
-        """
-        self._shrinking = None
-        now = self._reactor.seconds()
-        for worker, since in list(self._idle_since.items()):
-            if len(self._workers) <= self._least:
-                self._idle_since.clear()
-            elif now - since >= self._idle:
-                self._leave(worker)
-                worker.retire()
-        if self._idle_since:
-            left = min(self._idle_since.values()) + self._idle - now
-            self._shrinking = self._reactor.callLater(max(0.0, left), self._shrink)
-
-
-def _load(worker: Worker) -> int:
-    return len(worker.jobs)
+            job.fail(WorkerDied(f"{job.name}: {problem}"))
 
 
 def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:

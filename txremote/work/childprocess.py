@@ -1,0 +1,258 @@
+"""
+`ChildProcess`: a worker's process, as the operating system has it.
+
+It is started with a clean interpreter, which gets this one's options and, in the
+environment, where it finds modules. Beside its standard descriptors it has three:
+what it is asked, what it answers, and its tickets. Who speaks to it through them,
+and about what, is not known here (`txremote.work.worker`).
+
+What it prints is heard line by line. It is ended by TERM, and by KILL after a
+grace; it leads a process group, and both go to all of it. It is gone when it has
+been reaped, and not before: its number may be another's from then on. That is told
+once, after what the reactor still has to do with its descriptors.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.process import reapAllProcesses
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from txremote.work.child import ANSWERS, REQUESTS, TICKETS
+from txremote.work.output import RecordReader
+
+#: The environment variable that tells a child its parent's `sys.path`.
+PATH_VARIABLE = "TXREMOTE_PATH"
+
+_PIPE_SIZE = 256 * 1024  # bytes
+_LOOK_AGAIN = 0.05  # seconds
+
+
+class ChildProcess(ProcessProtocol):
+    """
+    One process. All methods are for the reactor's thread.
+
+    Args:
+        reactor: The reactor.
+        printed: Called with each record that it puts out (`RecordReader`).
+        exited: Called once when it is gone, with how it ended, in words.
+
+    Attributes:
+        pid: Its number, or 0 as long as there is none.
+        reaped: Whether it has gone, and its number may be another's.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        printed: Callable[[dict[str, str]], None],
+        exited: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._exited = exited
+        self._readers = {1: RecordReader("stdout", printed), 2: RecordReader("stderr", printed)}
+        self._killing: Any = None
+        self._looking: Any = None
+        self.pid = 0
+        self.reaped = False
+
+    def start(self, tickets: int) -> tuple[int, int]:
+        """
+        Start it.
+
+        Args:
+            tickets: A descriptor that it gets as well (`txremote.work.tickets`).
+
+        Returns:
+            Two descriptors, the caller's from now on: where its answers are read,
+            and where requests are written.
+
+        Raises:
+            OSError: no descriptor or no process is left. Nothing remains then.
+        """
+        with ExitStack() as ours, ExitStack() as theirs:
+            quiet = os.open(os.devnull, os.O_RDWR)
+            theirs.callback(os.close, quiet)
+            child_reads, parent_writes = _pipe(theirs, ours)
+            parent_reads, child_writes = _pipe(ours, theirs)
+            for descriptor in (parent_writes, parent_reads):
+                _widen(descriptor)
+            self._reactor.spawnProcess(
+                self,
+                sys.executable,
+                [sys.executable, *_options(), "-c", _START, str(os.getpid())],
+                env={**os.environ, PATH_VARIABLE: os.pathsep.join(import_path())},
+                childFDs={
+                    0: quiet,
+                    1: "r",
+                    2: "r",
+                    REQUESTS: child_reads,
+                    ANSWERS: child_writes,
+                    TICKETS: tickets,
+                },
+            )
+            ours.pop_all()  # they stay open
+        return parent_reads, parent_writes
+
+    # -- what the reactor tells of it
+
+    def connectionMade(self) -> None:
+        """
+        Note its number: Twisted may find it dead before spawnProcess returns.
+        """
+        process: Any = self.transport
+        self.pid = process.pid
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """
+        Hear what it prints.
+        """
+        self._readers[childFD].feed(data)
+
+    def processExited(self, reason: Failure) -> None:
+        """
+        Note that it has been reaped, and tell of it in the next turn.
+        """
+        self.reaped = True
+        # The reactor may have more to tell in this turn of descriptors that are
+        # then closed, and whose numbers are then somebody else's.
+        self._reactor.callLater(0, self._exited, how_it_ended(reason))
+
+    def processEnded(self, reason: Failure) -> None:
+        """
+        Hear the line that it had begun, if any.
+        """
+        for reader in self._readers.values():
+            reader.end()
+
+    # -- its end
+
+    @property
+    def doomed(self) -> bool:
+        """
+        Whether it is to be killed after a grace that runs.
+        """
+        return self._killing is not None
+
+    def terminate(self, grace: float) -> None:
+        """
+        End it: TERM, and KILL after the grace, in seconds.
+        """
+        self._signal(signal.SIGTERM)
+        self.kill_in(grace)
+
+    def kill_in(self, seconds: float) -> None:
+        """
+        Kill it if it is still there then.
+        """
+        self._killing = self._reactor.callLater(seconds, self._kill)
+
+    def _kill(self) -> None:
+        self._killing = None
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self.reaped:
+            return
+        for kill in (os.killpg, os.kill):  # it may not lead its group yet
+            try:
+                kill(self.pid, number)
+            except (ProcessLookupError, PermissionError):
+                continue
+            return
+
+    def look(self) -> None:
+        """
+        Look whether it has gone, until it has. SIGCHLD tells that, too, but not
+        where uvloop has the signals, and not to a reactor in a thread.
+        """
+        self._looking = None
+        reapAllProcesses()
+        if not self.reaped:
+            self._looking = self._reactor.callLater(_LOOK_AGAIN, self.look)
+
+    def bury(self) -> None:
+        """
+        Clear up after it, when it is gone: what a job has started does not outlive
+        its process.
+        """
+        for timer in (self._killing, self._looking):
+            if timer is not None:
+                timer.cancel()
+        self._killing = self._looking = None
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def import_path() -> tuple[str, ...]:
+    """
+    Return where a process like this one finds modules.
+    """
+    return tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
+
+
+def how_it_ended(reason: Failure) -> str:
+    """
+    Say how a process ended, from what Twisted tells: "was killed by signal 9 (SIGKILL)".
+    """
+    error: Any = reason.value
+    if isinstance(error, ProcessTerminated) and error.signal is not None:
+        try:
+            name = signal.Signals(error.signal).name
+        except ValueError:  # a real-time signal
+            name = "a signal"
+        return f"was killed by signal {error.signal} ({name})"
+    if isinstance(error, ProcessDone):
+        return "ended with exit status 0"
+    return f"ended with exit status {getattr(error, 'exitCode', None)}"
+
+
+# What the child runs. Where its parent finds modules comes last until all that it
+# needs itself is there: a file in the working directory may be called random.py.
+_START = (
+    f"import os, sys; sys.path += os.environ.pop({PATH_VARIABLE!r}).split(os.pathsep); "
+    "from txremote.work.child import main; sys.exit(main())"
+)
+
+
+def _options() -> list[str]:
+    """
+    Return the options of this interpreter, such as ``-O`` and ``-X utf8``, for another
+    one: as `multiprocessing` hands them on. And ``-P``: no file of the working directory
+    is to be imported before the parent's path is known.
+    """
+    return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
+
+
+def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+    """
+    Return a new pipe's reading and writing end, each to be closed by its owner.
+    """
+    reading, writing = os.pipe()
+    reads.callback(os.close, reading)
+    writes.callback(os.close, writing)
+    return reading, writing
+
+
+def _widen(pipe: int) -> None:
+    """
+    Let a pipe hold more: large values then go with fewer turns.
+    """
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
+    if set_size is not None:
+        try:
+            fcntl.fcntl(pipe, set_size, _PIPE_SIZE)
+        except OSError:  # this user's pipes hold as much as they may
+            return
