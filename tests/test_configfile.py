@@ -91,6 +91,14 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         "[[serve]]\n",
         ["x.toml:1: unknown key 'serve' at the top of the file: did you mean [[server]]?"],
     ),
+    "a list of tables with a typo": (
+        "[[server]]\n\n[[servers]]\n\n[[servers]]\n",
+        ["x.toml:3: unknown key 'servers' at the top of the file: did you mean [[server]]?"],
+    ),
+    "a table that leads nowhere": (
+        "[[server]]\n[limits.of]\n",
+        ["x.toml:2: unknown key 'limits' at the top of the file"],
+    ),
     "something like nothing else": (
         "[[server]]\nxyzzy = 3\n",
         ["x.toml:2: unknown key 'xyzzy' in [[server]]"],
@@ -180,6 +188,15 @@ def test_what_is_right_is_still_planned() -> None:
     assert caught.value.rest is not None
     [server] = caught.value.rest.servers
     assert server.service == "a.B"
+
+
+def test_whose_tasks_is_not_asked_where_a_console_is_wrong() -> None:
+    """It may be the one that is meant, so it is not told that there is none."""
+    text = '[[console]]\nnmae = "a"\n[[server]]\ntasks = "a"\n[[server]]\nservice = "a.B"\n'
+    with pytest.raises(PlanError) as caught:
+        plan_of(text, "x.toml")
+    assert caught.value.rest is not None
+    assert [each.service for each in caught.value.rest.servers] == ["a.B"]
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

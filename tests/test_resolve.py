@@ -83,7 +83,7 @@ def test_a_login_stands_before_the_service() -> None:
 def test_the_tasks_of_a_console() -> None:
     """The one that is named, or the only one there is; by a service of one's own, too."""
     text = f'[[server]]\ntasks = "b"\n[[console]]\nname = "a"\n{IMPORTER}'
-    text += f'[[console]]\nname = "b"\n{IMPORTER}'
+    text += f'[[console]]\nname = "b"\n{IMPORTER}listen = "unix:b"\n'
     found = resolved(text)
     assert type(found.servers[0].served) is TaskService
     assert found.servers[0].served.manager is found.consoles[1].service.manager
@@ -179,7 +179,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "tasks, of either": (
         '[[server]]\nservice = "txremote.TaskService"\n'
-        f'[[console]]\nname="a"\n{IMPORTER}[[console]]\nname="b"\n{IMPORTER}',
+        f'[[console]]\nname="a"\n{IMPORTER}[[console]]\nname="b"\n{IMPORTER}listen="unix:b"\n',
         [
             'x.toml:2: service txremote.TaskService serves tasks: say whose, tasks = "NAME" '
             "with one of 'a', 'b'"
@@ -200,6 +200,22 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a systemd endpoint that is none": (
         f'[[server]]\n{DEPOT}listen = "systemd:domain=INET"\n',
         ["x.toml:3: listen systemd:domain=INET: Specify exactly one of descriptor index or name"],
+    ),
+    "the same twice": (
+        f"[[server]]\n{DEPOT}[[server]]\n{DEPOT}"
+        'listen = ["unix:x", "tcp:port=18861:interface=127.0.0.1", "tcp:0", "tcp:0"]\n'
+        f'[[console]]\n{IMPORTER}listen = "unix:./x"\n',
+        [
+            "x.toml:5: listen unix:x: x.toml:8 listens there already",
+            "x.toml:5: listen tcp:port=18861:interface=127.0.0.1: x.toml:1 listens there already",
+        ],
+    ),
+    "no port": (
+        f'[[server]]\n{DEPOT}listen = ["tcp:65536", "tcp:-1"]\n',
+        [
+            "x.toml:3: listen tcp:65536: 65536 is no port: it is 0 to 65535",
+            "x.toml:3: listen tcp:-1: -1 is no port: it is 0 to 65535",
+        ],
     ),
     "all of it": (
         'pool = "stars:3"\n'

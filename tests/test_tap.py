@@ -120,7 +120,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a socket in a folder that is not there": (
         ["--service", "desk.Desk", "--listen", "unix:/nosuch/folder/desk.sock"],
-        ["cannot listen on unix:/nosuch/folder/desk.sock", "No such file"],
+        ["cannot listen on unix:/nosuch/folder/desk.sock: No such file or directory"],
     ),
     "a --max-frame that is no number": (
         ["--service", "desk.Desk", "--max-frame", "lots"],
@@ -149,6 +149,18 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "no connections": (
         ["--service", "desk.Desk", "--max-connections", "0"],
         ["--max-connections takes a whole number, not '0': ", "positive"],
+    ),
+    "the same endpoint twice": (
+        ["--service", "desk.Desk", "--listen", "tcp:18861", "-l", "tcp:18861"],
+        ["--listen tcp:18861: it is there twice"],
+    ),
+    "a port that is none": (
+        ["--service", "desk.Desk", "--listen", "tcp:99999"],
+        ["--listen tcp:99999: 99999 is no port: it is 0 to 65535"],
+    ),
+    "a console's folder that is not there": (
+        ["--container", "tests.depot.Importer", "--console", "unix:/nosuch/console.sock"],
+        ["--console: ", "No such file or directory"],
     ),
     "--config and something else": (
         ["--config", "site.toml", "--drain", "3", "--classic"],
@@ -804,12 +816,16 @@ def test_a_file_that_is_wrong_ends_twistd_with_its_lines(twistd, tmp_path):
     """
     One sentence for each thing, with file and line.
     """
-    (tmp_path / "site.toml").write_text('[[server]]\nlisen = "tcp:0"\nmax-frame = true\n')
+    (tmp_path / "site.toml").write_text(
+        '[[server]]\nlisen = "tcp:0"\nmax-frame = true\n[[server]]\nservice = "nosuch.Thing"\n'
+    )
     server = twistd("--config", "site.toml", cwd=tmp_path)
     assert server.wait() == 1
     assert server.output.splitlines() == [
         "txremote: site.toml:2: unknown key 'lisen' in [[server]]: did you mean 'listen'?",
         "txremote: site.toml:3: max-frame takes a number of bytes, not True",
+        "txremote: site.toml:5: service nosuch.Thing: no module 'nosuch', installed or in the "
+        "working directory: a service is named package.module.Class",
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from txremote.configfile import read_plan
 from txremote.plan import LIMITS, ConsolePlan, PlanError, ServerPlan
-from txremote.resolve import Place, Resolved, resolve
+from txremote.resolve import Place, Resolved, read_and_resolve
 
 
 def run_check(path: str, reactor: Any, out: TextIO | None = None, err: TextIO | None = None) -> int:
@@ -30,21 +30,11 @@ def run_check(path: str, reactor: Any, out: TextIO | None = None, err: TextIO | 
     Returns:
         The exit status: 0, or 1 if there is a problem.
     """
-    problems: list[str] = []
-    plan = resolved = None
     try:
-        plan = read_plan(path)
+        resolved = read_and_resolve(lambda: read_plan(path), reactor, starting=False)
     except PlanError as error:
-        problems += error.problems
-        plan = error.rest
-    try:
-        if plan is not None:
-            resolved = resolve(plan, reactor, starting=False)
-    except PlanError as error:
-        problems += error.problems
-    for problem in problems:
-        print(problem, file=err or sys.stderr)
-    if problems or resolved is None:
+        for problem in error.problems:
+            print(problem, file=err or sys.stderr)
         return 1
     for line in _described(resolved):
         print(line, file=out or sys.stdout)

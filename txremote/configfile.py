@@ -132,9 +132,12 @@ class _Reading:
         servers = [
             server_plan(self._source(path), values) for path, values in self._tables("server")
         ]
+        before = len(self._problems)
         consoles = [
             console_plan(self._source(path), values) for path, values in self._tables("console")
         ]
+        if len(self._problems) > before:  # whose tasks they would be is not known
+            servers = [each for each in servers if each.tasks is None]
         self._check_names([each.name for each in consoles])
         if not (servers or consoles or self._problems):
             self._complain((), "there is neither a [[server]] nor a [[console]] in it")
@@ -189,12 +192,16 @@ class _Reading:
 
     def _line(self, path: Path) -> int:
         """
-        Return the line of something, or of what it is in: a table that is written in
+        Return the line of something, or else of the first thing in it: ``a`` is nowhere
+        where there is ``[[a]]`` alone; or of what it is in: a table that is written in
         one line has no lines of its own.
         """
-        while path and path not in self._lines:
+        while path:
+            within = [line for at, line in self._lines.items() if at[: len(path)] == path]
+            if within:
+                return self._lines.get(path, min(within))
             path = path[:-1]
-        return self._lines.get(path, 1)
+        return 1
 
     def _complain(self, path: Path, sentence: str) -> None:
         line = self._line(path)

@@ -144,7 +144,8 @@ class ListeningService(TwistedService):
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             other = self._source.spelled("listen")
             return f"{where}{reason}. Choose another port with {other}, or stop what uses it"
-        return f"{where}{error}"
+        # that of a path tells of the lock beside it, too
+        return f"{where}{getattr(error, 'strerror', None) or error}"
 
     async def _stop(self) -> None:
         port, self._port = self._port, None
@@ -193,7 +194,7 @@ class ListeningConsole(MultiService):
         """
         try:
             super().privilegedStartService()  # type: ignore[no-untyped-call]
-        except (CannotListenError, ValueError) as problem:
+        except (CannotListenError, ValueError, OSError) as problem:
             sentence = str(problem).rstrip(".")
             other = self._source.spelled("listen", "tcp:PORT:interface=127.0.0.1")
             refuse([f"{self._source.of('listen')}: {sentence}. Say where with {other}"])

@@ -22,6 +22,8 @@ from txremote.work.spec import split
 #: How a service is named.
 SERVICE_NAME: Final = "package.module.Class"
 
+_TCP: Final = ("tcp", "tcp6", "ssl", "tls")
+
 
 def is_exposed(description: str) -> bool:
     """
@@ -32,10 +34,39 @@ def is_exposed(description: str) -> bool:
             TCP and TLS nothing is known until they listen.
     """
     kind, words, options = split(description)
-    if kind not in ("tcp", "tcp6", "ssl", "tls"):
+    if kind not in _TCP:
         return False
-    interface = options.get("interface", words[1] if len(words) > 1 else "")
+    interface = _interface(words, options)
     return not (interface.startswith("127.") or interface in ("::1", "localhost"))
+
+
+def address_of(description: str) -> tuple[str, ...] | None:
+    """
+    Return what an endpoint takes for itself, as two that take the same cannot be
+    served; None where that is chosen when it listens, or where nothing is known of it.
+
+    Args:
+        description: As Twisted's `serverFromString` takes it.
+
+    Raises:
+        ValueError: there is no such port, or no path.
+    """
+    kind, words, options = split(description)
+    if kind == "unix":
+        path = options.get("address", "".join(words[:1]))
+        if not path:
+            raise ValueError("it has no path: unix:PATH")
+        return kind, os.path.abspath(path)
+    if kind not in _TCP:
+        return None
+    port = int(options.get("port", "".join(words[:1])))
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"{port} is no port: it is 0 to 65535")
+    return ("tcp", str(port), _interface(words, options)) if port else None
+
+
+def _interface(words: tuple[str, ...], options: dict[str, str]) -> str:
+    return options.get("interface", words[1] if len(words) > 1 else "")
 
 
 def find_checker(description: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +23,7 @@ from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.classic import SlaveService, opens_everything
 from txremote.lookup import (
     SERVICE_NAME,
+    address_of,
     find_checker,
     find_container,
     find_service,
@@ -125,6 +126,34 @@ class Resolved:
     pools: tuple[Any, ...]
 
 
+def read_and_resolve(read: Callable[[], Plan], reactor: Any, *, starting: bool = True) -> Resolved:
+    """
+    Read a plan, and return what it is made of; as `resolve`.
+
+    Args:
+        read: Gives the plan.
+        reactor: Where it is to run.
+        starting: Whether it is to be started now.
+
+    Raises:
+        PlanError: all that is wrong, with what was read and with what it stands for.
+    """
+    problems: list[str] = []
+    try:
+        plan = read()
+    except PlanError as error:
+        if error.rest is None:
+            raise
+        problems, plan = error.problems, error.rest
+    try:
+        resolved = resolve(plan, reactor, starting=starting)
+    except PlanError as error:
+        raise PlanError([*problems, *error.problems]) from None
+    if problems:
+        raise PlanError(problems)
+    return resolved
+
+
 def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
     """
     Return what a plan is made of.
@@ -160,6 +189,7 @@ class _Resolving:
         self._plan = plan
         self._reactor = reactor
         self._starting = starting
+        self._taken: dict[tuple[str, ...], str] = {}  # where it is written
 
     @contextmanager
     def _noted(self, place: str = "") -> Iterator[None]:
@@ -283,10 +313,7 @@ class _Resolving:
             wrong = "classic" if plan.classic else "threaded"
             where = source.of(wrong)
             raise ValueError(f"{where} is not for tasks, which are the reactor's: leave it out")
-        if kind is None:
-            console_service: Any = import_module("txremote.console.service")
-            kind = console_service.TaskService
-        elif not serves_tasks:
+        if kind is not None and not serves_tasks:
             where = f"{source.of('service')} {plan.service}"
             raise ValueError(f"{where}: it serves no tasks: derive it from TaskService")
         planned = [each for each in self._plan.consoles if plan.tasks in (None, each.name)]
@@ -295,6 +322,9 @@ class _Resolving:
         for console in consoles:
             if console.plan is planned[0]:
                 service = console.service
+                if kind is None:
+                    console_service: Any = import_module("txremote.console.service")
+                    kind = console_service.TaskService
                 return kind(
                     *service.containers.values(), manager=service.manager, reactor=self._reactor
                 )
@@ -336,10 +366,20 @@ class _Resolving:
                     how = source.spelled("tls-cert")
                     raise ValueError(f"it has TLS already: write tcp: with {how}")
                 endpoint = self._endpoint(description)
+                self._take(description, source.at("listen").removesuffix(": "))
                 if plan.tls_cert is not None and endpoint is not None and whole:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
                 found.append(Place(description, endpoint, is_exposed(description)))
         return tuple(found) if len(self.problems) == before else ()
+
+    def _take(self, description: str, where: str) -> None:
+        address = address_of(description)
+        if address is None:
+            return
+        if address in self._taken:
+            other = self._taken[address]
+            raise ValueError(f"{other} listens there already" if other else "it is there twice")
+        self._taken[address] = where
 
     def _endpoint(self, description: str) -> Any:
         kind = description.partition(":")[0]
@@ -354,6 +394,9 @@ class _Resolving:
                 "systemd has not handed over that socket: start this by its .service, with "
                 "a .socket beside it"
             ) from None
+        except ImportError as problem:
+            how = "pip install 'txremote[tls]'"
+            raise ValueError(f"{how} ({problem})" if kind == "ssl" else str(problem)) from None
         except Exception as problem:  # each kind of endpoint parses in its own way
             raise _no_endpoint(problem) from None
 

@@ -34,7 +34,7 @@ from txremote.plan import (
     process_plan,
     server_plan,
 )
-from txremote.resolve import resolve
+from txremote.resolve import read_and_resolve
 
 # How the settings of consoles are spelled here: --listen is where servers listen.
 _CONSOLE_OPTIONS = {"listen": "console"}
@@ -229,6 +229,6 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     try:
-        return Hosting(resolve(plan_of(options), reactor), reactor)
+        return Hosting(read_and_resolve(lambda: plan_of(options), reactor), reactor)
     except PlanError as error:
         refuse(error.problems)

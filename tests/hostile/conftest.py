@@ -27,7 +27,7 @@ SWITCHES: dict[str, Any] = {
     "login_timeout": 2.0,
     "max_connections": 700,
     "max_per_address": 600,
-    "max_logins": 20,
+    "max_logins": 40,
     "max_calls": 20,
     "max_waiting": 100,
     "max_unanswered": 16 * MIB,

@@ -194,15 +194,19 @@ def test_who_has_not_logged_in_reaches_nothing(siege: Siege) -> None:
 
 
 def test_more_than_may_be_there_without_a_login(siege: Siege) -> None:
-    """They are told why; who has logged in does not count."""
+    """They are told why; who has logged in does not count, and no address has all places."""
+    half = SWITCHES["max_logins"] // 2
     with siege.attack(), ExitStack() as stack:
-        strangers = [
-            stack.enter_context(Attacker(siege.ports["login"]))
-            for _ in range(SWITCHES["max_logins"])
-        ]
-        for one in strangers:
-            one.root()
-        with Attacker(siege.ports["login"]) as late:
+        strangers = []
+        for source in ("127.0.0.2", "127.0.0.3"):
+            for _ in range(half):
+                strangers.append(stack.enter_context(Attacker(siege.ports["login"], source)))
+                strangers[-1].root()
+            with Attacker(siege.ports["login"], source) as late:
+                told = late.ask(HANDLE_GETROOT).text
+                assert "option max_logins" in told
+        assert f"{2 * half} connections have not" in told
+        with Attacker(siege.ports["login"], "127.0.0.4") as late:
             assert "option max_logins" in late.ask(HANDLE_GETROOT).text
         strangers[0].call(strangers[0].root(), "login", "ann", "secret")
         with Attacker(siege.ports["login"]) as next_one:

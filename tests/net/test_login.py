@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +32,17 @@ from tests.hostile.attacker import Attacker
 from tests.peer.tools import Local, Outcome, RemoteError, logged
 from tests.processes import SERVES, Program, script
 from txremote import ConnectionConfig, Service, current_call, exposed
+from txremote.errors import RemoteProtocolError
 from txremote.jsonlog import event_as_json
 from txremote.net.guesses import FAILURE_DELAY, MOST_WAITING
 from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
 from txremote.peer.connection import Connection
+from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import ImmediateRunner
 from txremote.testing import MemoryTransport, Pair
-from txremote.wire.consts import HANDLE_CALLATTR
+from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_PING
+from txremote.wire.limits import LONGEST_OF_STRANGERS, MOST_ITEMS_OF_STRANGERS
 from txremote.wire.messages import dialect_named
 
 ADDRESS = IPv4Address("TCP", "127.0.0.9", 1000)
@@ -131,6 +136,24 @@ def later(pair: Pair, outcome: Outcome) -> float:
     raise AssertionError("it never ends")
 
 
+@pytest.mark.parametrize("name, word", [("ann", "secret"), ("cy", "ahoy")])
+def test_each_of_several_checkers_may_know_the_user(name: str, word: str) -> None:
+    """A repeated --auth adds users to those there are."""
+    more = InMemoryUsernamePasswordDatabaseDontUse(cy=b"ahoy")
+    pair = Club(portal_for(Home, [checker(), more])).client()
+    root = pair.result(pair.client.root.login(name, word))
+    assert pair.result(root.whoami()) == name
+
+
+def test_a_user_whom_no_checker_knows_is_refused() -> None:
+    """One refusal, and one failure counted, however many were asked."""
+    more = InMemoryUsernamePasswordDatabaseDontUse(cy=b"ahoy")
+    pair = Club(portal_for(Home, [checker(), more])).client()
+    outcome = Outcome(pair.client.root.login("ann", "ahoy"))
+    assert later(pair, outcome) == 1
+    assert "wrong user or password" in str(outcome.error)
+
+
 def test_who_logs_in_gets_a_root_of_his_own() -> None:
     """Each user sees what is his, also by fetching the root again."""
     club = Club()
@@ -161,6 +184,36 @@ def test_wrong_user_and_wrong_password_look_the_same_and_take_the_same(user: str
     assert later(pair, outcome) == FAILURE_DELAY
     assert type(outcome.error).__name__ == "twisted.cred.error.UnauthorizedLogin"
     assert str(outcome.error).startswith("wrong user or password")
+
+
+def test_nothing_is_looked_at_behind_the_last_failure() -> None:
+    """What came together with it neither: the right password does not help any more."""
+    pair = Club().client()
+    for _ in range(MOST_FAILURES - 1):
+        later(pair, Outcome(pair.client.root.login("ann", "wrong")))
+    root = pair.client.root
+    wrong, right = Outcome(root.login(1, 2)), Outcome(root.login("ann", "secret"))
+    pair.pump()
+    assert isinstance(wrong.error, TypeError)
+    assert "logins failed" in str(right.error)
+    assert pair.server.avatar is None
+
+
+def test_who_has_not_logged_in_is_told_what_to_do() -> None:
+    """No method of the service is there yet, and to expose it would not help."""
+    pair = Club().client()
+    with pytest.raises(AttributeError, match=r"log in first, by root.login\(user, password\)"):
+        pair.result(pair.client.root.whoami())
+
+
+def test_half_of_the_places_are_for_other_addresses() -> None:
+    """Whoever is there with many connections, again and again, keeps nobody else out."""
+    club = Club(max_logins=4)
+    for _ in range(2):
+        club.client()
+    with pytest.raises(ConnectionRefusedError, match="2 connections of this address have not"):
+        club.client()
+    club.client(IPv4Address("TCP", "127.0.0.8", 1000))
 
 
 def test_each_failure_takes_longer_and_the_last_closes() -> None:
@@ -210,7 +263,7 @@ def test_who_does_not_log_in_is_sent_away() -> None:
 
 def test_only_so_many_may_not_have_logged_in() -> None:
     """Who comes then is told so, and the option."""
-    club = Club(max_logins=2)
+    club = Club(max_logins=4)
     club.client()
     ann = club.client()
     with pytest.raises(ConnectionRefusedError, match="option max_logins"):
@@ -225,6 +278,56 @@ def test_other_arguments_are_a_type_error(arguments: tuple[Any, ...]) -> None:
     pair = Club().client()
     with pytest.raises(TypeError):
         pair.result(pair.client.root.login(*arguments))
+
+
+def test_each_wrong_call_counts_as_a_failure() -> None:
+    """A stranger who calls login(1, 2) without end does not fill the log."""
+    pair = Club().client()
+    for _ in range(MOST_FAILURES):
+        pair.client.root.login(1, 2).addErrback(lambda _failure: None)
+    pair.pump()
+    assert not pair.server.ending.begun  # each is answered
+    pair.advance(0)
+    assert pair.server.ending.begun
+
+
+def test_a_stranger_is_read_no_long_message() -> None:
+    """A few bytes that inflate to millions of values would keep everybody waiting."""
+    pair = Club().client()
+    values = (0,) * (MOST_ITEMS_OF_STRANGERS + 1)
+    with pytest.raises(RemoteProtocolError, match="max_frame"):
+        pair.result(pair.client.request(HANDLE_PING, b"x" * LONGEST_OF_STRANGERS))
+    with pytest.raises(RemoteProtocolError, match="max_items"):
+        pair.result(pair.client.request(HANDLE_PING, values))
+    home = pair.result(pair.client.root.login("ann", "secret"))
+    assert pair.result(pair.client.request(HANDLE_PING, b"x" * LONGEST_OF_STRANGERS))
+    assert pair.result(pair.client.request(HANDLE_PING, values)) == values
+    assert pair.result(home.whoami()) == "ann"
+
+
+def test_a_threaded_service_logs_in_by_the_reactor() -> None:
+    """Checkers and the lines of who guesses are for the reactor's thread, wherever methods run."""
+    asked_in: list[int] = []
+
+    def answer(credentials: Any) -> Any:
+        asked_in.append(threading.get_ident())
+        return credentials.username
+
+    club = Club(portal_for(Home, [Checker(answer)]))
+    scheduled: list[Any] = []
+    club.clock.callFromThread = scheduled.append  # type: ignore[attr-defined]
+    club.clock.io_thread = threading.get_ident()  # type: ignore[attr-defined]
+    pair = club.client()
+    with ThreadPoolExecutor(1) as pool:
+        context = copy_context()
+        context.run(_current.set, CurrentCall(pair.server))
+        entering = pool.submit(context.run, pair.server.service.login, "ann", "secret").result()
+    assert not asked_in
+    assert not entering.called
+    for call in scheduled:
+        call()
+    assert asked_in == [threading.get_ident()]
+    assert entering.result is pair.server.avatar
 
 
 def test_no_password_is_shown() -> None:
@@ -393,10 +496,10 @@ def test_more_than_may_wait_are_refused() -> None:
     for _ in range(MOST_FAILURES):
         refused = Outcome(late.client.root.login("ann", "secret"))
         late.pump()
-        assert refused.fired
-        if not late.client.closed:
-            assert isinstance(refused.error, ConnectionRefusedError)
-            assert str(refused.error).startswith("too many logins at once from this address")
+        assert isinstance(refused.error, ConnectionRefusedError)
+        assert str(refused.error).startswith("too many logins at once from this address")
+    late.advance(0)
+    late.pump()
     assert late.client.closed
     assert "logins failed" in late.server.why_ended
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import sys
 from pathlib import Path
+from subprocess import run
 from typing import Any, ClassVar
 
 import pytest
@@ -176,6 +178,33 @@ async def test_a_client_checks_the_server(site: Site, tmp_path: Path) -> None:
     other = Authority(tmp_path / "other")
     with pytest.raises(Exception):  # noqa: B017  # OpenSSL's own
         await site.caller(ca=other.path)
+
+
+WITHOUT = """
+import sys
+sys.modules["OpenSSL"] = None
+from twisted.internet import reactor
+from txremote import RemoteClient, connect
+from txremote.net.tls import tls_client
+for make in (connect, RemoteClient):
+    for kind in ("tls", "ssl"):
+        try:
+            make(kind + ":localhost:1")
+        except ImportError as error:
+            print(error)
+try:
+    tls_client("tcp:localhost:1")
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_tls_it_is_said_what_to_install() -> None:
+    """Wherever a client is to speak it."""
+    told = run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=30)
+    lines = told.stdout.splitlines()
+    assert len(lines) == 5, told
+    assert all("pip install 'txremote[tls]'" in line for line in lines)
 
 
 def test_an_endpoint_says_what_it_is(site: Site) -> None:

@@ -680,9 +680,15 @@ def test_the_default_hash_is_made_of_the_export_number() -> None:
     assert DEFAULT.hash(first, 4) != DEFAULT.hash(first, 5)
 
 
+KEPT = Thing()  # by itself, for weak references to it
+
+
 @pytest.mark.parametrize(
     "obj",
-    [Thing(), Thing().hidden, [].append, [].__len__, generator, len, object(), Thing, iter([])],
+    [
+        *(Thing(), Thing().hidden, [].append, [].__len__, generator, len, object(), Thing),
+        *(iter([]), weakref.ref(Thing), weakref.WeakMethod(KEPT.hidden)),
+    ],
     ids=lambda target: type(target).__name__,
 )
 def test_no_default_hash_is_made_of_an_address(obj: Any) -> None:

@@ -16,7 +16,7 @@ from tests.peer.tools import (
     RawPeer,
     logged,
 )
-from txremote import Service, exposed
+from txremote import Service, exposed, threaded
 from txremote.testing import connected_pair
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
@@ -27,6 +27,19 @@ class Raising(Service):
     @exposed
     def fail(self, kind: str) -> None:
         raise MAKERS[kind]()
+
+    @exposed
+    def fail_at_length(self, text: str) -> None:
+        raise OSError(text)
+
+    @exposed
+    async def fail_later(self) -> None:
+        raise OSError("too late")
+
+    @exposed
+    @threaded
+    def fail_in_a_thread(self) -> None:
+        raise OSError("elsewhere")
 
 
 class BadRepr:
@@ -164,6 +177,31 @@ def test_a_traceback_that_is_kept_back_is_logged_under_the_number_that_the_peer_
     (reference,) = re.findall(r"failed, reference ([0-9a-f]{8})\n", log.text())
     assert reference in text
     assert "in fail" in log.text()
+
+
+def test_a_peer_cannot_fill_the_log_with_what_it_says() -> None:
+    """What its callback failed with may be many MiB; start and end are logged."""
+    with logged() as log:
+        peer = RawPeer(Raising, include_local_traceback=False)
+        root = peer.root()
+        peer.send_request(HANDLE_CALLATTR, root, "fail_at_length", ("x" * 1_000_000 + "end",), ())
+        peer.received()
+    text = log.text()
+    assert len(text) < 30_000
+    assert "in fail_at_length" in text
+    assert "characters are left out" in text
+    assert "xxend" in text
+
+
+@pytest.mark.parametrize("name", ["fail_later", "fail_in_a_thread"])
+def test_the_log_names_the_method_and_not_what_runs_it(name: str) -> None:
+    """A coroutine's first frame is Twisted's, and a thread's is of this package."""
+    with logged() as log:
+        pair = connected_pair(server_root=Raising, server_config={"include_local_traceback": False})
+        outcome = Outcome(getattr(pair.client.root, name)())
+        pair.pump()
+    assert isinstance(outcome.error, OSError)
+    assert f"Raising.{name}, called by" in log.text()
 
 
 def test_a_refusal_is_no_failure_and_has_no_number() -> None:

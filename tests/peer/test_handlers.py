@@ -391,6 +391,20 @@ def test_a_class_that_a_method_returns_needs_a_mark_of_its_own(peer: Asker) -> N
     assert isinstance(peer.call("kind"), Local)
 
 
+def test_no_path_leads_through_a_module() -> None:
+    """A service's public ``log = logging`` would else lead to ``log.os.system``."""
+    public = Asker(access="public")
+    public.connection.service.tools = re
+    for args in (None, ("a", "a")):
+        answer = public.ask(HANDLE_CALLPATH, public.service, ("tools", "match"), args, ())
+        assert isinstance(answer, RemoteError), answer
+        assert "a module leads to everything" in answer.text
+    classic = Asker(access="classic")
+    classic.connection.service.tools = re
+    found = classic.ask(HANDLE_CALLPATH, classic.service, ("tools", "escape"), ("a.",), ())
+    assert found == r"a\."
+
+
 def test_a_module_is_not_handed_out_by_any_name(peer: Asker) -> None:
     """Nor is what leads to one: only classic mode hands these out."""
     peer.connection.service.exposed_re = re

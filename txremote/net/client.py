@@ -37,7 +37,6 @@ from twisted.internet.defer import (
     maybeDeferred,
     succeed,
 )
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
@@ -49,7 +48,7 @@ from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
 from txremote.net.redial import DialledEndpoint, within_life
 from txremote.net.runner import ReactorRunner
-from txremote.net.tls import refused_certificate
+from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.waiters import Waiters
 from txremote.peer.calls import answered
 from txremote.peer.config import ConnectionConfig, make_config
@@ -150,7 +149,7 @@ class RemoteClient(Service):
         if reactor is None:
             from twisted.internet import reactor
         if isinstance(endpoint, str):
-            clientFromString(reactor, endpoint)  # to refuse it now and not at each try
+            client_from_string(reactor, endpoint)  # to refuse it now and not at each try
         if dialect not in ("auto", "5", "6"):
             raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
         for name, seconds in (("timeout", timeout), ("wait_timeout", wait_timeout)):

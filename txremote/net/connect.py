@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
 from txremote.net.runner import LaneRunner, ReactorRunner
-from txremote.net.tls import refused_certificate
+from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.config import ConnectionConfig, make_config
@@ -241,7 +240,7 @@ def connect(
     service = VoidService if service is None else service
     check_service(service)
     switches = config_of(service, make_config(config))
-    where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     call = _Call(where, reactor, service, switches)
     dialling = Deferred.fromCoroutine(call.find() if dialect == "auto" else call.dial(dialect))
     if timeout is not None:

@@ -114,7 +114,7 @@ class ServingFactory(Factory):
         self._told = -_LOG_EVERY
         self._stopping = False
         self._guesses = Guesses(reactor)
-        self._strangers: set[Connection] = set()  # who has not logged in
+        self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
         self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: Any) -> Connection | None:
@@ -146,16 +146,19 @@ class ServingFactory(Factory):
         host = self.connections[connection] = host_of(addr)
         self._addresses[host] += 1
         if self._portal is not None:
-            self._strangers.add(connection)
+            self._strangers[connection] = host
         return connection
 
     def _login(self) -> LoginService:
         assert self._portal is not None
-        return LoginService(self._portal, self._reactor, self._guesses, self._strangers.discard)
+        return LoginService(self._portal, self._reactor, self._guesses, self._known)
+
+    def _known(self, connection: Connection) -> None:
+        self._strangers.pop(connection, None)
 
     def _gone(self, connection: Connection) -> None:
         host = self.connections.pop(connection)
-        self._strangers.discard(connection)
+        self._known(connection)
         transport: Any = connection.transport
         peer = transport.getPeer()
         _events.info(
@@ -196,6 +199,10 @@ class ServingFactory(Factory):
         if len(self._strangers) >= config.max_logins:
             return f"{config.max_logins} connections have not logged in (option max_logins)"
         host = host_of(addr)
+        half = (config.max_logins + 1) // 2  # nobody takes all the places, over and over
+        here = [*self._strangers.values()].count(host) if len(self._strangers) >= half else 0
+        if host is not None and here >= half:
+            return f"{half} connections of this address have not logged in (option max_logins)"
         if host is not None and self._addresses[host] >= config.max_per_address:
             return (
                 f"{config.max_per_address} connections of this address are open "

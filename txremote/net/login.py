@@ -120,7 +120,38 @@ def portal_for(service: Any, checkers: list[ICredentialsChecker]) -> Portal:
         checkers: Who knows the passwords, as ``--auth`` or
             `twisted.cred.strcred.makeChecker` makes them.
     """
-    return Portal(ServiceRealm(service), checkers)
+    asked = checkers if len(checkers) == 1 else [AnyOf(checkers)]
+    return Portal(ServiceRealm(service), asked)
+
+
+@implementer(ICredentialsChecker)
+class AnyOf:
+    """
+    Several checkers, of which one has to know who it is. A `Portal` by itself asks only
+    the last of those that take the same credentials.
+
+    Args:
+        checkers: They are asked in this order, until one knows.
+    """
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, checkers: list[ICredentialsChecker]) -> None:
+        self._checkers = tuple(checkers)
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """
+        Return what the first says that knows (`twisted.cred.checkers.ICredentialsChecker`).
+        """
+        return Deferred.fromCoroutine(self._ask(credentials))
+
+    async def _ask(self, credentials: Any) -> Any:
+        for checker in self._checkers:
+            try:
+                return await maybeDeferred(checker.requestAvatarId, credentials)
+            except (LoginFailed, Unauthorized):
+                continue
+        raise UnauthorizedLogin
 
 
 class LoginService(Service):
@@ -165,15 +196,27 @@ class LoginService(Service):
             RuntimeError: the portal has failed; the log says how, under the number
                 that this has.
         """
+        connection = current_call().connection
         if type(user) is not str or type(password) is not str:
+            # each is an event in the log, of which nobody may make many
+            in_reactor(self._reactor, lambda: self._count(connection))
             raise TypeError("login(user, password) takes two str")
         user = user[: LONGEST + 1]  # it may have to wait, and what is longer is wrong
         # here, so that it is in no frame that a traceback keeps
         credentials = Password(_encoded(user), _encoded(password[: LONGEST + 1]))
-        logging_in = self._log_in(current_call().connection, user, credentials)
-        return Deferred.fromCoroutine(logging_in).addErrback(_bare)
+        begun: list[Deferred[Any]] = []
+        answer: Deferred[Any] = Deferred(lambda _answer: begun[0].cancel())
+
+        def begin() -> None:
+            begun.append(Deferred.fromCoroutine(self._log_in(connection, user, credentials)))
+            begun[0].addErrback(_bare).chainDeferred(answer)
+
+        in_reactor(self._reactor, begin)  # a threaded service's methods run in a worker thread
+        return answer
 
     async def _log_in(self, connection: Any, user: str, credentials: Password) -> Any:
+        if self._failures >= MOST_FAILURES:
+            raise UnauthorizedLogin(f"{MOST_FAILURES} logins failed")
         if self._busy:
             raise UnauthorizedLogin("one login at a time")
         if self._avatar is not None:
@@ -242,8 +285,9 @@ class LoginService(Service):
 
     def _count(self, connection: Any) -> None:
         self._failures += 1
-        if self._failures >= MOST_FAILURES:
-            connection.ending.hang_up(f"{MOST_FAILURES} logins failed")
+        if self._failures == MOST_FAILURES:
+            # not now: the answer to this one comes first
+            self._reactor.callLater(0, connection.ending.hang_up, f"{MOST_FAILURES} logins failed")
 
     async def _failed(
         self, connection: Any, credentials: Password, failure: Failure, turn: Turn

@@ -285,7 +285,7 @@ def tls_client(
         from twisted.internet import reactor
     if hostname is None:
         hostname = _host_of(endpoint)
-    where: Any = clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     ssl = _ssl()
     trust = own = None
     if ca is not None:
@@ -296,6 +296,25 @@ def tls_client(
         own = ssl.PrivateCertificate.loadPEM(_contents(cert) + b"\n" + _contents(key or cert))
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
     return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
+
+
+def client_from_string(reactor: Any, description: str) -> Any:
+    """
+    Return a client endpoint, as Twisted's `clientFromString` does.
+
+    Args:
+        reactor: The reactor.
+        description: Such as ``"tls:example.org:18861"``.
+
+    Raises:
+        ValueError: the description is none. Other exceptions are the endpoint's own.
+        ImportError: ``pip install 'txremote[tls]'``.
+    """
+    try:
+        return clientFromString(reactor, description)
+    except NameError:  # twisted.internet.endpoints has what it could not import in no other way
+        _ssl()
+        raise
 
 
 @implementer(IStreamClientEndpoint)

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from txremote.errors import NotSendable
-from txremote.peer import builtin_types
+from txremote.peer import costs
 from txremote.peer.builtin_types import (
     ADDRESS_HASHES,
     BY_VALUE,
@@ -75,6 +75,10 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     kind = name_of(obj)
     if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
         return AttributeError(f"cannot access {shown(name)} of {kind}")
+    if getattr(type(obj), "expects_login", False):
+        return AttributeError(
+            f"cannot access {name!r}: log in first, by root.login(user, password)"
+        )
     if any(is_exposed(base.__dict__.get(name)) for base in type(obj).__mro__):
         return AttributeError(
             f"cannot access {name!r}: {kind} overrides an exposed {name} without "
@@ -262,12 +266,12 @@ class AccessPolicy:
 
     def measured(self, obj: Any, name: Any, method: Any) -> Any:
         """
-        Return a container's method so that one call of a peer costs no more than
-        it may (`txremote.peer.builtin_types.measured`).
+        Return a builtin type's method so that one call of a peer costs no more than
+        it may (`txremote.peer.costs.measured`).
         """
         if self.config.allow_all_attrs:
             return method
-        return builtin_types.measured(obj, name, method)
+        return costs.measured(obj, name, method)
 
     # -- what is handed out
 
@@ -337,7 +341,13 @@ class AccessPolicy:
         exposure = self._exposure(obj)
         if exposure is not None:
             exposure.method(operator, self._safe)
-        return getattr(type(obj), operator)
+        compare = getattr(type(obj), operator)
+
+        def checked_compare(own: Any, other: Any) -> Any:
+            costs.check_compared(own, other)
+            return compare(own, other)
+
+        return compare if self.config.allow_all_attrs else checked_compare
 
     def repr(self, obj: Any, number: int, render: Any = repr) -> str:
         """
@@ -355,6 +365,8 @@ class AccessPolicy:
             render is repr or kind.__str__ is default.__str__
         ):
             return f"<{kind.__module__}.{kind.__qualname__} object #{number}>"
+        if not self.config.allow_all_attrs:
+            costs.check_shown(obj)
         return without_addresses(render(obj))
 
     def format(self, obj: Any, number: int, spec: Any = "") -> str:
@@ -365,6 +377,9 @@ class AccessPolicy:
         if type(obj).__format__ is default.__format__ and spec == "":
             return self.repr(obj, number, str)
         self.check_reference(obj)
+        if not self.config.allow_all_attrs:
+            costs.check_format(spec)
+            costs.check_shown(obj)
         return without_addresses(format(obj, spec))
 
     def hash(self, obj: Any, number: int) -> int:

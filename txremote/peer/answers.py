@@ -32,7 +32,9 @@ from txremote.wire.exceptions import (
 
 _log = events_of("call")
 
+_CARRIERS = ("twisted.internet.", "txremote.peer.", "txremote.net.", "txremote.work.")
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
+_LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback of its failed
 
 
 class Answers:
@@ -142,7 +144,7 @@ class Answers:
                 peer=CurrentCall(self._connection).peer,
                 user=self._connection.user,
                 reference=reference,
-                traceback=format_traceback(error),
+                traceback=_shortened(format_traceback(error)),
             )
 
 
@@ -150,8 +152,13 @@ def _called(error: BaseException) -> str:
     """
     Return the name of the function whose call ended with an exception.
     """
-    told = frames_beyond(error)
-    return "a request" if told is None else told.tb_frame.f_code.co_qualname
+    told = first = frames_beyond(error)
+    if first is None:
+        return "a request"
+    # coroutines are run by Twisted, and threads begin in this package
+    while told is not None and told.tb_frame.f_globals.get("__name__", "").startswith(_CARRIERS):
+        told = told.tb_next
+    return (told or first).tb_frame.f_code.co_qualname
 
 
 def _text(error: BaseException) -> str:
@@ -159,3 +166,14 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:  # any code can be behind __str__
         return "<unprintable>"
+
+
+def _shortened(text: str) -> str:
+    """
+    Return a text with its middle left out where it is long.
+    """
+    left_out = len(text) - _LONGEST_TRACEBACK
+    if left_out <= 0:
+        return text
+    half = _LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n[{left_out} characters are left out]\n{text[-half:]}"

@@ -5,9 +5,6 @@ Containers that are handed out are of use by all their public methods, iterators
 by being advanced. Types whose attributes lead out of an object, to frames and so
 to every global of the program, are closed whatever the switches for public names
 say; frames themselves, and the like, are not handed out at all.
-
-What costs a number and no more to ask for is bounded: a peer may not have a list
-of a thousand million items made by one call.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from __future__ import annotations
 import collections
 import itertools
 import types
-from typing import Any
+import weakref
 
 #: Types whose instances travel by value, so that no object here is meant.
 BY_VALUE = frozenset(
@@ -119,18 +116,9 @@ ADDRESS_HASHES = frozenset(
         types.MethodType.__hash__,
         types.BuiltinFunctionType.__hash__,
         types.MethodWrapperType.__hash__,
+        weakref.ref.__hash__,  # that of what it refers to
     }
 )
-
-#: Most items or bytes that a repetition or a padding may make for a peer.
-MOST_MADE = 1_000_000
-_REPEATS = frozenset({"__mul__", "__rmul__", "__imul__"})
-_PADS = frozenset({"ljust", "rjust", "center", "zfill"})
-_SEARCHES = frozenset({"count", "index", "__contains__"})
-_COSTLY = _REPEATS | _PADS | _SEARCHES
-
-#: Names of methods that `measured` looks after, as they may be asked for.
-COSTLY = frozenset({*_COSTLY, *(name.encode() for name in _COSTLY)})
 
 
 def never_handed_out(kind: type) -> str | None:
@@ -139,36 +127,3 @@ def never_handed_out(kind: type) -> str | None:
     a type whose objects may be.
     """
     return "a module" if issubclass(kind, types.ModuleType) else _NEVER_HANDED_OUT.get(kind)
-
-
-def measured(obj: Any, name: Any, method: Any) -> Any:
-    """
-    Return a method of a builtin container that takes a number so that a peer
-    cannot ask for more than `MOST_MADE` items with it, or a search of a range.
-
-    Args:
-        obj: The container.
-        name: The method's name, one of `COSTLY`.
-        method: The method.
-    """
-    kind = type(obj)
-    if kind is range:
-
-        def search(item: Any) -> Any:
-            # of anything but an int, a range of any length is searched
-            if type(item) is not int:
-                raise TypeError("a range is asked for ints")
-            return method(item)
-
-        return search
-    asked = name.decode() if type(name) is bytes else name
-    if kind not in CONTAINERS or asked in _SEARCHES:
-        return method
-    repeats = asked in _REPEATS
-
-    def make(number: Any, *args: Any) -> Any:
-        if type(number) is int and number * (len(obj) if repeats else 1) > MOST_MADE:
-            raise ValueError(f"more than {MOST_MADE} items by one call")
-        return method(number, *args)
-
-    return make

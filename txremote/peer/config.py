@@ -223,7 +223,8 @@ class ConnectionConfig:
         login_timeout: How long a peer that has to log in may take for it.
         max_connections: Most connections of a listener.
         max_per_address: Most of them from one address.
-        max_logins: Most of them that have not logged in, where they have to.
+        max_logins: Most of them that have not logged in, where they have to; half
+            as many of one address.
         max_calls: Most requests of the peer that may be unanswered at once; more
             of them wait.
         max_waiting: Most requests of the peer that may wait; more are refused.

@@ -59,6 +59,7 @@ from txremote.wire.consts import (
     IdPack,
 )
 from txremote.wire.framing import FrameReader, Oversize
+from txremote.wire.limits import Limits
 from txremote.wire.messages import Dialect
 
 _log = Logger("txremote")
@@ -218,6 +219,8 @@ class Connection(Protocol):
             inbound=self.inbound,
             runner=runner,
         )
+        if getattr(service, "expects_login", False):
+            self._allow(config.limits.for_strangers())
         self.ending = Ending(
             self, outbox=self._outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
         )
@@ -536,10 +539,15 @@ class Connection(Protocol):
         """
         self.user = user
         self.avatar = self.inbound.root = avatar
+        self._allow(self.config.limits)
         if self.inbound.vigil is not None:
             self.inbound.vigil.logged_in()
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = True
+
+    def _allow(self, limits: Limits) -> None:
+        self._reader.allow(limits)
+        self._reading.allow(limits)
 
     # -- introductions
 

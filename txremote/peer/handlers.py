@@ -21,8 +21,8 @@ from types import AsyncGeneratorType
 from typing import Any, Protocol
 
 from txremote.peer.access import AccessPolicy
-from txremote.peer.builtin_types import COSTLY
 from txremote.peer.config import ConnectionConfig
+from txremote.peer.costs import COSTLY
 from txremote.peer.exports import Export, Granted
 from txremote.peer.exposure import is_class
 from txremote.peer.references import ReferenceTables
@@ -126,7 +126,7 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
     Read an attribute. One that shows the object is not the method itself, which
     would tell the object's address, but does what REPR, STR and HASH do.
     """
-    if name == "__iter__" and type(obj) is AsyncGeneratorType:
+    if type(obj) is AsyncGeneratorType and name == "__iter__":
         serving.policy.get(obj, "__aiter__")
         return lambda: obj  # BUFFITER knows how to go on
     found = serving.policy.get(obj, name)
@@ -225,6 +225,9 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
             obj = conn.sync_request(HANDLE_GETATTR, obj, name)
         else:
             obj = _reach(serving, obj, name)
+            if position < len(names) - 1 and not is_class(obj):
+                # nothing is reached through what the peer could not be given
+                serving.policy.check_handed_out(obj)
     if args is None:
         return _granted(obj)
     if type(obj) is ThreadedMethod:

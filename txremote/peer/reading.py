@@ -27,6 +27,7 @@ from txremote.wire.brine import Budget, load_value, truncated
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_CLOSE, MSG_EXCEPTION, MSG_REQUEST
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
+from txremote.wire.limits import Limits
 from txremote.wire.messages import (
     check_end,
     load_plain,
@@ -85,8 +86,7 @@ class MessageReader:
     ) -> None:
         self._connection = connection
         self._config = config
-        self._limits = config.limits
-        self._budget = Budget(self._limits, 0)
+        self.allow(config.limits)
         self._tables = tables
         self._outbox = outbox
         self._calls = calls
@@ -94,6 +94,13 @@ class MessageReader:
         self._runner = runner
         self._sites: dict[bytes, tuple[Export, str]] = {}
         self.other_dialect: str | None = None
+
+    def allow(self, limits: Limits) -> None:
+        """
+        Read by these limits from the next message on.
+        """
+        self._limits = limits
+        self._budget = Budget(limits, 0)
 
     def payload_received(self, data: bytes) -> None:
         """

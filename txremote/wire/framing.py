@@ -89,6 +89,12 @@ class FrameReader:
         """
         return not self._held and not self._skip
 
+    def allow(self, limits: Limits) -> None:
+        """
+        Read by other limits from the next bytes on.
+        """
+        self._limits = limits
+
     def feed(self, data: bytes) -> Iterable[bytes | Oversize]:
         """
         Give the payloads that a read completes, in order.

@@ -9,7 +9,12 @@ names the option to raise.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+#: Longest message that is read from a peer that has yet to log in, in bytes, and how
+#: many values may be in it.
+LONGEST_OF_STRANGERS = 128 * 1024
+MOST_ITEMS_OF_STRANGERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,19 @@ class Limits:
     max_depth: int = 100
     max_int_digits: int = 4300
     max_items: int = 2_000_000
+
+    def for_strangers(self) -> Limits:
+        """
+        Return these limits for a peer that has yet to log in, who has little to say.
+
+        A few bytes of zlib's are many MiB, and take a second to decode.
+        """
+        return replace(
+            self,
+            max_frame=min(self.max_frame, LONGEST_OF_STRANGERS),
+            max_inflated=min(self.max_inflated, LONGEST_OF_STRANGERS),
+            max_items=min(self.max_items, MOST_ITEMS_OF_STRANGERS),
+        )
 
     def __post_init__(self) -> None:
         for name in ("max_frame", "max_inflated", "max_depth", "max_int_digits", "max_items"):

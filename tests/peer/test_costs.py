@@ -1,0 +1,282 @@
+"""
+What one call of a peer may cost: builtin types make, take in, compare and show no more.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import itertools
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.peer.tools import RawPeer, RemoteError, answer_of, request_payload
+from txremote import Service
+from txremote.peer.costs import (
+    COSTLY,
+    MOST_MADE,
+    MOST_PARTS,
+    check_compared,
+    check_format,
+    check_shown,
+    measured,
+    weight,
+)
+from txremote.wire.consts import (
+    HANDLE_CALLATTR,
+    HANDLE_CMP,
+    HANDLE_GETROOT,
+    HANDLE_REPR,
+    HANDLE_STR,
+)
+
+
+def ask(obj: Any, name: Any, *args: Any) -> Any:
+    plain = name.decode() if type(name) is bytes else name
+    return measured(obj, name, getattr(obj, plain))(*args)
+
+
+def lists(levels: int) -> list[Any]:
+    """Lists that hold each other twice."""
+    held: list[Any] = []
+    for _ in range(levels):
+        held = [held, held]
+    return held
+
+
+@pytest.mark.parametrize("name", ["__mul__", b"__mul__", "__rmul__", b"__imul__"])
+def test_a_repetition_is_bounded_by_what_it_makes(name: Any) -> None:
+    """Not by its number alone, and under either spelling of the name."""
+    assert name in COSTLY
+    items = [0] * 1000
+    assert len(ask(items, name, 5)) == 5000
+    items = [0] * 1000
+    with pytest.raises(ValueError, match=f"more than {MOST_MADE} items"):
+        ask(items, name, 1001)
+    assert len(ask(bytearray(10), name, 100_000)) == MOST_MADE
+
+
+@pytest.mark.parametrize("name", ["ljust", b"rjust", "center", "zfill"])
+def test_a_padding_is_bounded(name: Any) -> None:
+    """Whatever is padded."""
+    assert len(ask(bytearray(b"x"), name, 10)) == 10
+    with pytest.raises(ValueError, match="more than"):
+        ask(bytearray(b"x"), name, MOST_MADE + 1)
+
+
+@pytest.mark.parametrize("name", ["count", b"index", "__contains__"])
+def test_a_range_is_searched_for_ints_only(name: Any) -> None:
+    """For anything else Python would try each number of it."""
+    endless = range(1 << 62)
+    assert ask(endless, name, 5) in (1, 5, True)
+    with pytest.raises(TypeError, match="asked for ints"):
+        ask(endless, name, 5.5)
+    assert ask([5], name, 5) in (1, 0, True)
+
+
+def test_other_objects_are_left_alone() -> None:
+    """A class of the program's own may mean anything by ``*``."""
+
+    class Vector:
+        def __mul__(self, number: Any) -> Any:
+            return number
+
+    assert ask(Vector(), "__mul__", 1 << 40) == 1 << 40
+
+
+class Level(enum.IntEnum):
+    HIGH = 7
+
+
+class Name(str):
+    pass
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize(
+    ("obj", "name", "args"),
+    [
+        (Level.HIGH, "__pow__", (10**9,)),
+        (Level.HIGH, "__rpow__", (1 << 50_000,)),
+        (Level.HIGH, "__lshift__", (10**12,)),
+        (Level.HIGH, b"to_bytes", (10**10, "big")),
+        (Name("x"), "__mul__", (10**9,)),
+        (Name("x"), "zfill", (10**9,)),
+        (Point(1, 2), "__mul__", (10**9,)),
+        (bytearray(b"\t" * 1000), "expandtabs", (10**6,)),
+        (bytearray(1000), "replace", (b"\0", b"x" * 10_000)),
+        (bytearray(1000), "join", ([b""] * 10_000,)),
+        (bytearray(), "join", ([b"x" * 10_000] * 1000,)),
+    ],
+)
+def test_what_is_made_of_little_is_bounded(obj: Any, name: Any, args: tuple[Any, ...]) -> None:
+    """Of what has the operators of an int, a str or a tuple, too."""
+    assert name in COSTLY
+    with pytest.raises(ValueError, match="more than"):
+        ask(obj, name, *args)
+
+
+def test_ordinary_operators_do_what_they_do() -> None:
+    """The bounds are far away."""
+    assert ask(Level.HIGH, "__pow__", 2) == 49
+    assert ask(Level.HIGH, "__pow__", 10**9, 10) == pow(7, 10**9, 10)
+    assert ask(Level.HIGH, "__rlshift__", 1) == 128
+    assert ask(Level.HIGH, "__mul__", 10**12) == 7 * 10**12
+    assert ask(Name("ab"), "__mul__", 2) == "abab"
+    assert ask(bytearray(b"a\tb"), "expandtabs") == b"a       b"
+    assert ask(bytearray(b"aa"), "replace", b"a", b"bc") == b"bcbc"
+    assert ask(bytearray(b","), "join", [b"a", b"b"]) == b"a,b"
+    assert ask({}, "fromkeys", "ab", 1) == {"a": 1, "b": 1}
+    held: dict[str, Any] = {}
+    ask(held, "__setitem__", "endless", itertools.count())
+    assert next(held["endless"]) == 0
+    ask(held, "update", (("a", 1), ["b", 2]))
+    assert (held["a"], held["b"]) == (1, 2)
+    assert ask({1}, "__or__", {2}) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("obj", "name", "args"),
+    [
+        ([], "extend", (itertools.count(),)),
+        ([], b"__iadd__", (range(10**9),)),
+        ([], "__setitem__", (slice(0, 0), itertools.repeat(0))),
+        (set(), "update", (itertools.count(),)),
+        ({}, "fromkeys", (itertools.count(),)),
+        (collections.Counter(), "update", (collections.Counter(a=10**18).elements(),)),
+        (collections.deque(), "extendleft", (itertools.cycle("ab"),)),
+    ],
+)
+def test_nothing_endless_is_taken_in(obj: Any, name: Any, args: tuple[Any, ...]) -> None:
+    """An iterator that has been handed out may be without end."""
+    with pytest.raises(ValueError, match=f"more than {MOST_MADE} items"):
+        ask(obj, name, *args)
+
+
+def test_a_list_may_take_in_its_own_iterator() -> None:
+    """Which by itself never ends, since the list grows under it."""
+    items = [1, 2]
+    ask(items, "extend", iter(items))
+    assert items == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["update", "fromkeys"])
+@pytest.mark.parametrize("in_pairs", [True, False])
+def test_items_of_one_hash_are_refused(name: str, in_pairs: bool) -> None:
+    """To put a million of them into a set takes hours."""
+    clashing = tuple(number * ((1 << 61) - 1) for number in range(100))
+    if in_pairs and name == "update":
+        with pytest.raises(ValueError, match="same hash"):
+            ask({}, name, tuple((number, 0) for number in clashing))
+        return
+    with pytest.raises(ValueError, match="same hash"):
+        ask({} if name == "fromkeys" else set(), name, clashing)
+    with pytest.raises(ValueError, match="same hash"):
+        ask(collections.Counter(), name, list(clashing))
+    ask(set(), "update", (5,) * 100)
+
+
+def test_lists_that_hold_each_other_twice_are_weighed() -> None:
+    """Forty levels of them are shown and compared in 2**40 steps."""
+    assert weight(lists(3), 100) == 15 * 5
+    many = lists(40)
+    for check in (check_shown, lambda it: check_compared([], it), lambda it: ask([it], "sort")):
+        with pytest.raises(ValueError, match="parts"):
+            check(many)
+    for name in ("__eq__", "__lt__", "index", "remove", "__contains__"):
+        with pytest.raises(ValueError, match="parts"):
+            ask([1], name, many)
+
+
+def test_what_a_dict_shows_of_such_lists_is_weighed() -> None:
+    """Its views, and a Counter that sorts by them."""
+    counter: Any = collections.Counter(a=1)
+    counter["a"] = counter["b"] = lists(40)
+    for view in (counter.values(), counter.items()):
+        with pytest.raises(ValueError, match="parts"):
+            check_shown(view)
+        with pytest.raises(ValueError, match="parts"):
+            check_compared(view, view)
+    for name, args in (("most_common", ()), ("__or__", (counter,)), ("__add__", (counter,))):
+        with pytest.raises(ValueError, match="parts"):
+            ask(counter, name, *args)
+    check_shown({"a": 1}.keys())
+
+
+def test_what_holds_itself_has_a_weight() -> None:
+    """Python shows it with dots."""
+    own: list[Any] = [1]
+    own.append(own)
+    assert weight(own, 100) == 7
+    check_shown(own)
+    check_shown({"a": (1, own), "b": {2}})
+
+
+def test_long_texts_held_many_times_are_weighed() -> None:
+    """A list of a million times the same MiB is a TiB to show."""
+    with pytest.raises(ValueError, match="parts"):
+        check_shown(["x" * 1_000_000] * 1000)
+    with pytest.raises(ValueError, match="parts"):
+        ask([0] * 1_000_000, "index", tuple(range(1000)))
+    check_shown(["x" * 1_000_000])
+    assert MOST_PARTS > 1_000_000
+
+
+@pytest.mark.parametrize("spec", ["1000001", ">10000000000d", ".99999999f"])
+def test_a_format_is_not_wide(spec: str) -> None:
+    """Whatever is formatted."""
+    with pytest.raises(ValueError, match="width"):
+        check_format(spec)
+    check_format("10.3f")
+
+
+class Shop(Service):
+    """Hands out what is attacked."""
+
+    def exposed_items(self) -> list[int]:
+        return [1]
+
+    def exposed_price(self) -> Decimal:
+        return Decimal(3)
+
+
+class Asker(RawPeer):
+    """Sends one request at a time."""
+
+    def ask(self, handler: int, *args: Any) -> Any:
+        self.send_payload(request_payload(1, handler, *args))
+        [(kind, number, answer)] = self.received()
+        return answer_of(kind, number, answer)
+
+    def call(self, target: Any, name: str, *args: Any) -> Any:
+        return self.ask(HANDLE_CALLATTR, target, name, args, ())
+
+
+@pytest.mark.parametrize("access", ["exposed", "classic"])
+def test_every_request_is_measured_but_in_classic_mode(access: str) -> None:
+    """Methods by any handler, comparisons, and what shows an object."""
+    peer = Asker(Shop, access=access)
+    root = peer.ask(HANDLE_GETROOT)
+    name = "exposed_items" if access == "classic" else "items"
+    items, price = peer.call(root, name), peer.call(root, name.replace("items", "price"))
+    levels = 3 if access == "classic" else 40  # there it would really be done
+    for _ in range(levels):
+        holder = peer.call(items, "copy")
+        peer.call(holder, "clear")
+        for _ in range(2):
+            peer.call(holder, "append", items)
+        items = holder
+    answers = [
+        peer.ask(HANDLE_REPR, items),
+        peer.ask(HANDLE_STR, items),
+        peer.ask(HANDLE_CMP, items, items, "__eq__"),
+        peer.call(items, "__eq__", items),
+        peer.call(items, "__repr__"),
+        peer.call(price, "__format__", "1000001f"),
+    ]
+    refused = [isinstance(answer, RemoteError) for answer in answers]
+    assert refused == [access == "exposed"] * len(answers), answers
