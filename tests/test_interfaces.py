@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from twisted.application.service import IService
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
@@ -36,7 +37,7 @@ from txremote.blocking.carrier import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
-from txremote.net.login import Password, ServiceRealm
+from txremote.net.login import AnyOf, Password, ServiceRealm
 from txremote.net.redial import DialledEndpoint
 from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
@@ -89,6 +90,7 @@ IMPLEMENTERS = [
     (IReadDescriptor, _Incoming, _incoming),
     (IHandshakeListener, Connection, lambda: connected_pair().client),
     (IRealm, ServiceRealm, lambda: ServiceRealm(Calculator)),
+    (ICredentialsChecker, AnyOf, lambda: AnyOf([])),
     (IUsernamePassword, Password, lambda: Password(b"ann", b"secret")),
     (IStreamServerEndpoint, _TLSServerEndpoint, lambda: _TLSServerEndpoint(None, None, "nowhere")),
     (IStreamClientEndpoint, _TLSClientEndpoint, lambda: _TLSClientEndpoint(None, "nowhere")),
