@@ -27,7 +27,9 @@ class Clients:
         Connect so many more.
         """
         for _ in range(count):
-            client = socket.create_connection(("127.0.0.1", self._port), 30)
+            # a server lets in only so many of one address (``max_per_address``)
+            source = f"127.0.3.{1 + len(self._sockets) // 1000}"
+            client = socket.create_connection(("127.0.0.1", self._port), 30, (source, 0))
             self._sockets.append(client)
             if handshake:
                 client.sendall(_GETROOT)
