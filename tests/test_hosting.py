@@ -158,6 +158,9 @@ async def test_stock_and_blocking_calls_in_flight_are_answered_too(depot: Any) -
         except Exception as error:
             refused = str(error)
         answer.wait()
+        with pytest.raises(EOFError):  # else RPyC closes it when it is collected, and fails
+            conn.serve(PATIENCE)
+        assert conn.closed
         return answer.value, refused
 
     value, refused = await deferToThread(call)
