@@ -17,7 +17,7 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 
 from txremote.service import check_service, is_service
-from txremote.work.spec import split
+from txremote.work.spec import import_longest, split
 
 #: How a service is named.
 SERVICE_NAME: Final = "package.module.Class"
@@ -146,7 +146,12 @@ def find_service(name: str) -> Any:
     parts = name.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ValueError(f"a service is named {SERVICE_NAME}, not {name!r}")
-    found, rest = _import_longest(parts)
+    try:
+        found, rest = import_longest(parts, len(parts) - 1)
+    except LookupError as problem:
+        raise ValueError(f"{problem}: a service is named {SERVICE_NAME}") from None
+    except ImportError as problem:
+        raise ValueError(str(problem)) from None
     for part in rest:
         try:
             found = getattr(found, part)
@@ -160,24 +165,3 @@ def find_service(name: str) -> Any:
         return check_service(found)
     except TypeError as problem:
         raise ValueError(str(problem)) from None
-
-
-def _import_longest(parts: list[str]) -> tuple[Any, list[str]]:
-    for size in range(len(parts) - 1, 0, -1):
-        module = ".".join(parts[:size])
-        try:
-            return import_module(module), parts[size:]
-        except ModuleNotFoundError as problem:
-            missing = problem.name or ""
-            if module != missing and not module.startswith(missing + "."):
-                raise ValueError(
-                    f"importing {module!r} failed: it needs {missing!r}, which is not installed"
-                ) from None
-        except (Exception, SystemExit) as problem:  # any code can be in a module
-            raise ValueError(
-                f"importing {module!r} failed: {type(problem).__name__}: {problem}"
-            ) from None
-    raise ValueError(
-        f"no module {parts[0]!r}, installed or in the working directory: a service is named "
-        f"{SERVICE_NAME}"
-    )

@@ -99,6 +99,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (package / "good.py").write_text(MODULE)
     (package / "bad.py").write_text("1 / 0")
     (package / "needy.py").write_text("import a_module_that_nobody_has")
+    (package / "leaving.py").write_text("raise SystemExit(3)")
     monkeypatch.syspath_prepend(tmp_path)
     yield "a_package_of_containers.good"
     for name in [name for name in sys.modules if name.startswith(package.name)]:
@@ -266,6 +267,7 @@ def test_a_module_and_a_function_by_name(module: str) -> None:
         ("a_package_of_containers.good.Importer", "required: dsn"),
         ("a_package_of_containers.bad.Thing", "failed: ZeroDivisionError: division by zero"),
         ("a_package_of_containers.needy.Thing", "it needs 'a_module_that_nobody_has'"),
+        ("a_package_of_containers.leaving.Thing", "failed: SystemExit: 3"),
     ],
 )
 @pytest.mark.usefixtures("module")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.peer.tools import Outcome, logged
 from txremote import Service, exposed
-from txremote.peer.events import events_of, set_verbose
+from txremote.peer.events import Sparing, events_of, set_verbose
 from txremote.testing import connected_pair
 
 
@@ -74,3 +74,16 @@ def test_one_that_its_caller_does_not_see_is_an_error() -> None:
         pair.pump()
     assert "[txremote.call#error] Failing.fail, called by" in log.text()
     assert ", failed, reference " in log.text()
+
+
+def test_what_comes_often_is_told_of_now_and_then() -> None:
+    """The first at once, the others as a number, with the next that comes later."""
+    refused = Sparing(every=10.0)
+    assert [refused.one_more(now) for now in (0.0, 1.0, 9.9, 10.0, 10.1, 30.0)] == [
+        1,
+        0,
+        0,
+        3,
+        0,
+        2,
+    ]

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from twisted.logger import Logger
@@ -41,6 +40,7 @@ from txremote.console.parsing import (
 )
 from txremote.errors import ContainerError, UsageError
 from txremote.work.keeper import SYNCHRONOUS
+from txremote.work.spec import import_longest
 from txremote.work.stepping import Call
 
 _log = Logger("txremote")
@@ -286,7 +286,10 @@ def _import(name: str) -> Any:
     parts = name.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ContainerError(f"a container is written pkg.mod.Class ARGS, not {name!r}")
-    found, rest = _import_longest(parts)
+    try:
+        found, rest = import_longest(parts, len(parts))
+    except (LookupError, ImportError) as problem:
+        raise ContainerError(str(problem)) from problem
     for part in rest:
         try:
             found = getattr(found, part)
@@ -294,21 +297,3 @@ def _import(name: str) -> Any:
             where = getattr(found, "__name__", found)
             raise ContainerError(f"{name!r} is no container: {where!r} has no {part!r}") from None
     return found
-
-
-def _import_longest(parts: list[str]) -> tuple[Any, list[str]]:
-    for size in range(len(parts), 0, -1):
-        module = ".".join(parts[:size])
-        try:
-            return import_module(module), parts[size:]
-        except ModuleNotFoundError as problem:
-            missing = problem.name or ""
-            if module != missing and not module.startswith(missing + "."):
-                raise ContainerError(
-                    f"importing {module!r} failed: it needs {missing!r}, which is not installed"
-                ) from problem
-        except Exception as problem:  # any code can be in a module
-            raise ContainerError(
-                f"importing {module!r} failed: {type(problem).__name__}: {problem}"
-            ) from problem
-    raise ContainerError(f"no module {parts[0]!r}, installed or in the working directory")

@@ -30,6 +30,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txremote.peer.calls import Clock
+from txremote.peer.events import Sparing
 
 _log = Logger("txremote")
 
@@ -49,10 +50,6 @@ MOST_WAITING = 100
 #: How many are looked at at once while none has failed: a checker may take its time,
 #: and many clients come at once where a server was started anew.
 AT_ONCE = 10
-
-
-#: Seconds between two log events about those that are refused.
-_LOG_EVERY = 10.0
 
 
 class Line:
@@ -203,8 +200,7 @@ class Guesses:
         self._clock = clock
         self._lines: OrderedDict[Any, Line] = OrderedDict()
         self._known: OrderedDict[tuple[Any, str], None] = OrderedDict()
-        self._refused = 0
-        self._told = -_LOG_EVERY
+        self._refused = Sparing()
 
     def turn(self, address: Any, user: str) -> Deferred[Turn]:
         """
@@ -231,16 +227,14 @@ class Guesses:
             raise
 
     def _tell(self, address: Any) -> None:
-        self._refused += 1
-        now = self._clock.seconds()
-        if now - self._told >= _LOG_EVERY:
+        count = self._refused.one_more(self._clock.seconds())
+        if count:
             _log.warn(
                 "refused {count} logins, the last of {peer}, where {most} wait already",
-                count=self._refused,
+                count=count,
                 peer=address,
                 most=MOST_WAITING,
             )
-            self._told, self._refused = now, 0
 
     def logged_in(self, address: Any, user: str) -> None:
         """

@@ -167,6 +167,3 @@ def drop(result: Any) -> None:
     elif issubclass(kind, Deferred):
         result.addErrback(lambda _failure: None)
         result.cancel()
-
-
-__all__ = ["LaneCall", "drop"]

@@ -25,7 +25,7 @@ from txremote.net.workers import WorkerPool
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
-from txremote.peer.events import events_of
+from txremote.peer.events import Sparing, events_of
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
@@ -45,9 +45,6 @@ _ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
 #: seconds they have to ask. What comes beyond that is just dropped.
 MOST_TURNED_AWAY = 100
 TURNED_AWAY_FOR = 5.0
-
-#: Seconds between two log events about that.
-_LOG_EVERY = 10.0
 
 
 def refusal(service: Any, config: ConnectionConfig) -> str | None:
@@ -110,8 +107,7 @@ class ServingFactory(Factory):
         self.connections: dict[Connection, Any] = {}
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
-        self._refused = 0
-        self._told = -_LOG_EVERY
+        self._refused = Sparing()
         self._stopping = False
         self._guesses = Guesses(reactor)
         self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
@@ -211,16 +207,14 @@ class ServingFactory(Factory):
         return None
 
     def _turn_away(self, addr: Any, why: str) -> Connection | None:
-        self._refused += 1
-        now = self._reactor.seconds()
-        if now - self._told >= _LOG_EVERY:
+        count = self._refused.one_more(self._reactor.seconds())
+        if count:
             _log.warn(
                 "refused {count} connections, the last of {peer}: {why}",
-                count=self._refused,
+                count=count,
                 peer=addr,
                 why=why,
             )
-            self._told, self._refused = now, 0
         if len(self._turned_away) >= MOST_TURNED_AWAY:
             return None
         connection = Connection(

@@ -38,6 +38,36 @@ def events_of(name: str) -> Logger:
     )
 
 
+class Sparing:
+    """
+    Counts what a peer can make happen at will, and tells when it is worth an event.
+
+    Args:
+        every: Seconds that lie between two events at least.
+    """
+
+    def __init__(self, every: float = 10.0) -> None:
+        self._every = every
+        self._count = 0
+        self._told = -every
+
+    def one_more(self, now: float) -> int:
+        """
+        Count one more.
+
+        Args:
+            now: The time, in seconds.
+
+        Returns:
+            How many there were since the last event; 0 if it is too soon for another.
+        """
+        self._count += 1
+        if now - self._told < self._every:
+            return 0
+        count, self._count, self._told = self._count, 0, now
+        return count
+
+
 def set_verbose(verbose: bool) -> None:
     """
     Have events of level debug logged, as they are to begin with, or not.
