@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from txremote.work.stepping import Progress
     from txremote.work.tasks import Task
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: Names that are imported when they are used first, and from where. What those of
 #: the console need (plac) not everybody has: they are not in ``__all__``. Those of
