@@ -103,7 +103,7 @@ def run_series(series: Series, effort: Effort) -> dict[int, Measured]:
     measured = {size: Measured() for size in sizes}
     calls = 100 if effort.quick else _CALLS
     try:
-        with Stage(effort.apart) as stage:
+        with effort.stage() as stage:
             pairs = {}
             for size in sizes:
                 server = stage.serve(module)

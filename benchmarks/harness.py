@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.peers import PEERS
 
 if TYPE_CHECKING:
+    from benchmarks.peers import Peer
     from benchmarks.rows.base import Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +47,33 @@ class ContestantFailed(Exception):
     """
 
 
+@dataclass(frozen=True)
+class Program:
+    """
+    What runs the contestants' processes: this program, or another checkout's txremote.
+
+    Attributes:
+        python: The interpreter.
+        folder: The working directory, which has `benchmarks` in it.
+        path: Where to look for modules besides, before the interpreter's own places.
+    """
+
+    python: str = sys.executable
+    folder: Path = ROOT
+    path: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """
+        Its environment, and that of what it starts in turn.
+        """
+        if not self.path:
+            return dict(os.environ)
+        inherited = os.environ.get("PYTHONPATH")
+        path = [*self.path, inherited] if inherited else self.path
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
 class Child:
     """
     One process of a contestant (`benchmarks.child`).
@@ -55,18 +83,27 @@ class Child:
         role: ``"serve"`` or ``"connect"``.
         *arguments: What its ``listen``, ``serve`` or ``connect`` is given.
         core: The processor core to keep to, or None for any.
+        program: What runs it.
 
     Attributes:
         first: Its first answer: a server's address.
     """
 
-    def __init__(self, module: str, role: str, *arguments: Any, core: int | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        role: str,
+        *arguments: Any,
+        core: int | None = None,
+        program: Program = Program(),
+    ) -> None:
         self._name = f"{module.rpartition('.')[2]} ({role})"
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.child", module, role, json.dumps(arguments)],
-            cwd=ROOT,
+            [program.python, "-m", "benchmarks.child", module, role, json.dumps(arguments)],
+            cwd=program.folder,
+            env=program.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -212,9 +249,11 @@ class Stage:
 
     Args:
         apart: Whether to keep servers on one core and clients on another.
+        program: What runs them.
     """
 
-    def __init__(self, apart: bool = False) -> None:
+    def __init__(self, apart: bool = False, program: Program = Program()) -> None:
+        self._program = program
         self._children: list[Child] = []
         self._alone: dict[str, Child] = {}
         self._cores: dict[str, int] = {}
@@ -251,7 +290,7 @@ class Stage:
         return self._alone[module]
 
     def _start(self, module: str, role: str, arguments: tuple[Any, ...], core: int | None) -> Child:
-        child = Child(module, role, *arguments, core=core)
+        child = Child(module, role, *arguments, core=core, program=self._program)
         self._children.append(child)
         child.begin()
         return child
@@ -267,12 +306,20 @@ class Effort:
         seconds: How long one measurement should take, where that can be chosen.
         quick: Whether sizes are small too: for a look, not for a record.
         apart: Whether servers keep to one core and clients to another.
+        program: What runs the contestants.
     """
 
     rounds: int = 9
     seconds: float = 0.3
     quick: bool = False
     apart: bool = False
+    program: Program = Program()
+
+    def stage(self) -> Stage:
+        """
+        Return a stage for contestants that are measured so.
+        """
+        return Stage(self.apart, self.program)
 
 
 @dataclass(frozen=True)
@@ -375,33 +422,53 @@ def run_row(row: Row, effort: Effort, only: Sequence[str] | None = None) -> dict
     names = [
         name for name in row.contestants if PEERS[name].installed and (only is None or name in only)
     ]
-    measured = {name: Measured() for name in names}
-    with Stage(effort.apart) as stage:
+    return run_in_turn(row, {name: (PEERS[name], effort) for name in names}, effort.rounds)
+
+
+def run_in_turn(
+    row: Row, contestants: Mapping[str, tuple[Peer, Effort]], rounds: int
+) -> dict[str, Measured]:
+    """
+    Measure a row's contestants, round by round.
+
+    Args:
+        row: Which.
+        contestants: Each one's name, with who it is and how it is measured. Those
+            that are measured alike share a stage.
+        rounds: How often.
+
+    Returns:
+        Each contestant's figures; one that has failed has an error in place.
+    """
+    measured = {name: Measured() for name in contestants}
+    with contextlib.ExitStack() as stack:
+        stages = {
+            effort: stack.enter_context(effort.stage())
+            for effort in dict.fromkeys(effort for _peer, effort in contestants.values())
+        }
         at_work: dict[str, Any] = {}
-        for name in names:
-            _try(measured, name, at_work, lambda peer: row.prepare(stage, peer, effort))
-        for number in range(effort.rounds):
+        for name, (peer, effort) in contestants.items():
+            with _failing(measured, name):
+                at_work[name] = row.prepare(stages[effort], peer, effort)
+        for number in range(rounds):
             # back and forth, so that nobody always comes after the same one
             for name in list(at_work)[:: -1 if number % 2 else 1]:
-                state = at_work[name]
-                _try(measured, name, at_work, lambda _peer: row.measure(state, effort))  # noqa: B023
+                with _failing(measured, name):
+                    measured[name].add(row.measure(at_work[name], contestants[name][1]))
+                if measured[name].error:
+                    del at_work[name]
     return measured
 
 
-def _try(measured: dict[str, Measured], name: str, at_work: dict[str, Any], step: Any) -> None:
+@contextlib.contextmanager
+def _failing(measured: dict[str, Measured], name: str) -> Iterator[None]:
     """
-    Take a step with one contestant; a failure is its own, the others go on.
+    Take a failure of one contestant for its figures; the others go on.
     """
     try:
-        result = step(PEERS[name])
+        yield
     except ContestantFailed as error:
         measured[name] = Measured(error=str(error))
-        at_work.pop(name, None)
-        return
-    if name not in at_work:
-        at_work[name] = result
-        return
-    measured[name].add(result)
 
 
 __all__ = [
@@ -409,9 +476,11 @@ __all__ = [
     "ContestantFailed",
     "Effort",
     "Measured",
+    "Program",
     "Sample",
     "Stage",
     "missing",
     "ratio",
+    "run_in_turn",
     "run_row",
 ]

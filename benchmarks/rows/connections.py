@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import ContestantFailed, Sample, Stage
+from benchmarks.harness import ContestantFailed, Sample
 from benchmarks.rows.base import Bar, Row
 
 if TYPE_CHECKING:
-    from benchmarks.harness import Effort
+    from benchmarks.harness import Effort, Stage
     from benchmarks.peers import Peer
 
 _CLIENTS = "benchmarks.peers.idle_clients"
@@ -47,7 +47,7 @@ class Connections(Row):
         """
         first, count = (50, 100) if effort.quick else (500, 1000)
         speaks_rpyc = state.module != "benchmarks.peers.floor_bare"
-        with Stage(effort.apart) as stage:
+        with effort.stage() as stage:
             server = stage.serve(state.module)
             clients = stage.connect(_CLIENTS, server.first)
             clients.ask("open", first, speaks_rpyc)
