@@ -32,7 +32,7 @@ class ThreadedMethod:
         bound = bind(instance, owner)
         return self if bound is self.function else ThreadedMethod(bound)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """
         Call it here and now: the program's own call, not a peer's.
         """

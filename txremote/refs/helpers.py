@@ -48,17 +48,18 @@ def _begin(
     if issubclass(type(proxy), BaseNetref) or type(proxy) is NetrefMethod:
         result: AsyncResult = proxy.____conn__.async_call(proxy, args, kwargs, limit)
         return result
+
+    def call() -> Any:  # not by maybeDeferred's keywords, one of which is f
+        return proxy(*args, **kwargs)
+
     runner, home = _home_of(proxy)
     if runner is None:
-        return AsyncResult(maybeDeferred(proxy, *args, **kwargs))
+        return AsyncResult(maybeDeferred(call))
     waiting: Deferred[Any] = Deferred()
     started: list[Deferred[Any]] = []
 
-    def call() -> Deferred[Any]:
-        return maybeDeferred(proxy, *args, **kwargs)
-
     def start() -> None:
-        started.append(home.limited(limit, call))
+        started.append(home.limited(limit, lambda: maybeDeferred(call)))
         started[0].chainDeferred(waiting)
 
     def ended() -> None:
@@ -95,7 +96,7 @@ class async_:  # RPyC's name, which a class may carry as a function may
             raise TypeError(f"async_ takes a callable, not {proxy!r}")
         self.proxy = proxy
 
-    def __call__(self, *args: Any, **kwargs: Any) -> AsyncResult:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AsyncResult:
         """
         Start the call. Never raises what the call raises: the result has it.
         """
@@ -120,7 +121,7 @@ class timed:  # RPyC's name
         self.proxy = async_(proxy)
         self.timeout = timeout
 
-    def __call__(self, *args: Any, **kwargs: Any) -> AsyncResult:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> AsyncResult:
         """
         Start the call and the clock.
         """

@@ -235,7 +235,7 @@ class NetrefMethod:
         object.__setattr__(self, "____name__", name)
         object.__setattr__(self, "____fetched__", None)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         owner = self.____owner__
         return owner.____conn__.sync_call(owner.____ref__, (self.____name__,), args, kwargs)
 
@@ -338,7 +338,7 @@ def _make_special(name: str, doc: str | None) -> Any:
     """
     if name == "__call__":
 
-        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+        def method(self: BaseNetref, /, *args: Any, **kwargs: Any) -> Any:
             return self.____conn__.sync_call(self.____ref__, (), args, kwargs)
 
     elif name in _OLD_SLICERS:
@@ -350,14 +350,14 @@ def _make_special(name: str, doc: str | None) -> Any:
 
     elif name == "__array__":
 
-        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+        def method(self: BaseNetref, /, *args: Any, **kwargs: Any) -> Any:
             _check_pickle(self, "making a numpy array of a remote one")
             array = pickle.loads(self.____conn__.sync_request(HANDLE_PICKLE, self, -1))
             return array.__array__(*args, **kwargs)
 
     else:
 
-        def method(self: BaseNetref, *args: Any, **kwargs: Any) -> Any:
+        def method(self: BaseNetref, /, *args: Any, **kwargs: Any) -> Any:
             return self.____conn__.sync_call(self.____ref__, (name,), args, kwargs)
 
     method.__name__ = name

@@ -171,7 +171,7 @@ class RemotePath(_Remote):
             )
         return RemotePath(self._base, (*self._names, name))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """
         Call what the path leads to.
 
@@ -187,7 +187,7 @@ class RemotePath(_Remote):
             return base._connection.call(base, self._names, args, kwargs)
         return base._call(self._names, args, kwargs)
 
-    def callRemote(self, name: str, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """
         Call a method of what the path leads to, by any name.
         """
@@ -290,13 +290,13 @@ class RemoteReference(_Remote):
         _set_names(path, (name,))
         return path
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """
         Call the object itself. Returns and raises as `RemotePath.__call__`.
         """
         return self._connection.call(self, (), args, kwargs)
 
-    def callRemote(self, name: str, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """
         Call a method by any name, as Perspective Broker's references do.
         """

@@ -202,7 +202,7 @@ class _ByName:
         function: Function = getattr(found, OFFLOADED_MARK)
         return function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self.find()(*args, **kwargs)
 
 

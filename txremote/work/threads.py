@@ -25,6 +25,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -131,7 +132,9 @@ class _Job:
             if self.context is context.defaultContextDict:
                 result = self.function(*self.args, **self.kwargs)
             else:
-                result = context.call(self.context, self.function, *self.args, **self.kwargs)
+                # its own keywords, func say, are not the job's
+                job = partial(self.function, *self.args, **self.kwargs)
+                result = context.call(self.context, job)
             self.result = result if type(result) in IS_PLAIN else plain_result(result)
         except BaseException:  # whatever it is, it is the job's outcome
             self.result = Failure()
