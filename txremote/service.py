@@ -59,8 +59,8 @@ def exposed(target: Any) -> Any:
     Open a method, a nested class, a property or a function to the peer.
 
     Written above a ``def`` or a ``class`` within a class; the name stays as it
-    is. With a str, ``@exposed("prefix_")``, it marks for another prefix, as
-    RPyC's does (``rpyc.exposed``).
+    is. With a str, ``@exposed("admin_")``, it marks for another prefix, as RPyC's
+    does (``rpyc.exposed``): a mark opens a name where ``exposed_prefix`` is the same.
 
     Raises:
         TypeError: the target is neither callable nor a descriptor. A plain

@@ -776,14 +776,14 @@ def test_inspect_of_anything_lists_nothing_that_is_closed(kind: str) -> None:
 
 def test_the_mark_is_looked_for_where_it_was_set() -> None:
     marked = Thing.__dict__["marked"]
-    assert is_exposed(marked)
-    assert is_exposed(staticmethod(marked))
-    assert is_exposed(classmethod(marked))
-    assert is_exposed(property(marked))
-    assert not is_exposed(Thing.__dict__["hidden"])
-    assert not is_exposed(property())
-    assert not is_exposed(3)
-    assert not is_exposed(exposed(type("Open", (), {}))())
+    assert is_exposed(marked, "exposed_")
+    assert is_exposed(staticmethod(marked), "exposed_")
+    assert is_exposed(classmethod(marked), "exposed_")
+    assert is_exposed(property(marked), "exposed_")
+    assert not is_exposed(Thing.__dict__["hidden"], "exposed_")
+    assert not is_exposed(property(), "exposed_")
+    assert not is_exposed(3, "exposed_")
+    assert not is_exposed(exposed(type("Open", (), {}))(), "exposed_")
 
 
 def test_rpycs_own_decorator_leaves_a_mark_that_counts() -> None:

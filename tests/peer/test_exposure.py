@@ -25,6 +25,7 @@ from txremote.peer.exposure import (
     is_class,
     is_declared_class,
     is_exposed,
+    mark_of,
     name_of,
     open_interface,
     routines,
@@ -94,10 +95,25 @@ def test_a_mark_counts_where_it_stands() -> None:
     @exposed
     def open_to_all() -> None: ...
 
-    assert is_exposed(open_to_all)
-    assert is_exposed(staticmethod(open_to_all))
-    assert is_exposed(property(open_to_all))
-    assert not is_exposed(exposed(type("Open", (), {}))())
+    assert is_exposed(open_to_all, "exposed_")
+    assert is_exposed(staticmethod(open_to_all), "exposed_")
+    assert is_exposed(property(open_to_all), "exposed_")
+    assert not is_exposed(exposed(type("Open", (), {}))(), "exposed_")
+
+
+def test_a_mark_is_for_one_prefix() -> None:
+    """The last one counts where there are two, and what is no str marks nothing."""
+
+    @exposed("admin_")
+    def stop() -> None: ...
+
+    for it in (stop, staticmethod(stop), classmethod(stop), property(stop), threaded(stop)):
+        assert mark_of(it) == "admin_"
+        assert is_exposed(it, "admin_")
+        assert not is_exposed(it, "exposed_")
+    assert mark_of(exposed(stop)) == "exposed_"
+    stop.__exposed__ = True  # type: ignore[attr-defined]
+    assert mark_of(stop) is mark_of(len) is mark_of(property()) is None
 
 
 def test_a_class_is_told_by_its_type() -> None:
@@ -159,6 +175,14 @@ def test_a_declared_class(kind: type) -> None:
 def test_a_class_that_nobody_declared(kind: type) -> None:
     """The mark of its base is not its own; what its instances provide neither."""
     assert not is_declared_class(kind, "exposed_")
+
+
+def test_a_class_is_declared_for_the_prefix_of_its_mark() -> None:
+    """As a method is."""
+    admin = exposed("admin_")(type("Console", (), {}))
+    assert is_declared_class(admin, "admin_")
+    assert not is_declared_class(admin, "exposed_")
+    assert not is_declared_class(Marked, "admin_")
 
 
 def test_no_class_is_declared_where_nothing_is_exposed() -> None:

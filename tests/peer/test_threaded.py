@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from txremote import Service, exposed, threaded
-from txremote.peer.access import is_exposed
+from txremote.peer.exposure import is_exposed
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.testing import connected_pair
 
@@ -84,9 +84,9 @@ def test_it_is_bound_to_whose_it_is() -> None:
 
 
 def test_it_is_exposed_whichever_decorator_comes_first() -> None:
-    assert is_exposed(Works.__dict__["above"])
-    assert is_exposed(Works.__dict__["below"])
-    assert not is_exposed(Works.__dict__["hidden"])
+    assert is_exposed(Works.__dict__["above"], "exposed_")
+    assert is_exposed(Works.__dict__["below"], "exposed_")
+    assert not is_exposed(Works.__dict__["hidden"], "exposed_")
 
 
 @pytest.mark.parametrize("name", ["above", "below", "prefixed", "exposed_prefixed", "alone"])

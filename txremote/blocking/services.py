@@ -4,10 +4,9 @@ Services as RPyC's programs write them: their methods may block.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from txremote.peer.exposure import EXPOSED_MARK, is_exposed
-from txremote.service import PREFIX
+from txremote.peer.exposure import mark_of
 from txremote.service import Service as ReactorService
 
 C = TypeVar("C", bound=type)
@@ -34,10 +33,9 @@ def service(cls: C) -> C:
     too (``rpyc.service``), for code that calls it by that.
     """
     for name, value in list(vars(cls).items()):
-        if not is_exposed(value):
+        prefix = mark_of(value)
+        if not prefix:
             continue
-        marked: Any = getattr(value, EXPOSED_MARK, PREFIX)
-        prefix = marked if isinstance(marked, str) else PREFIX
         if not name.startswith(prefix):
             setattr(cls, prefix + name, value)
         if isinstance(value, type):

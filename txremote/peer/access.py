@@ -43,7 +43,7 @@ from txremote.peer.builtin_types import (
     MAYBE_BY_VALUE,
     never_handed_out,
 )
-from txremote.peer.config import ConnectionConfig
+from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.exposure import (
     LONGEST_TOLD,
     Exposure,
@@ -71,6 +71,10 @@ def _check_switch(name: str, allowed: bool, switch: str) -> None:
         raise AttributeError(f"cannot access {shown(name)}: allow_{switch} is off")
 
 
+def _marking(prefix: str) -> str:
+    return "@exposed" if prefix == DEFAULT_CONFIG.exposed_prefix else f"@exposed({prefix!r})"
+
+
 def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     kind = name_of(obj)
     if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
@@ -79,14 +83,14 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
         return AttributeError(
             f"cannot access {name!r}: log in first, by root.login(user, password)"
         )
-    if any(is_exposed(base.__dict__.get(name)) for base in type(obj).__mro__):
+    if any(is_exposed(base.__dict__.get(name), prefix) for base in type(obj).__mro__):
         return AttributeError(
             f"cannot access {name!r}: {kind} overrides an exposed {name} without "
-            "exposing it (mark it with @exposed as well)"
+            f"exposing it (mark it with {_marking(prefix)} as well)"
         )
     return AttributeError(
         f"cannot access {name!r}: {kind} exposes no such name "
-        f"(mark it with @exposed or call it {prefix}{name})"
+        f"(mark it with {_marking(prefix)} or call it {prefix}{name})"
     )
 
 
@@ -236,7 +240,7 @@ class AccessPolicy:
         if config.allow_public_attrs and not name.startswith("_"):
             return True
         if self._prefix:
-            return name.startswith(self._prefix) or is_exposed(static(obj, name))
+            return name.startswith(self._prefix) or is_exposed(static(obj, name), self._prefix)
         return False
 
     def _reachable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
@@ -257,7 +261,7 @@ class AccessPolicy:
             if name.startswith(prefix):
                 # exposed_add, where the method is add and has the mark
                 short = name[len(prefix) :]
-                if static(obj, name) is None and is_exposed(static(obj, short)):
+                if static(obj, name) is None and is_exposed(static(obj, short), prefix):
                     return short
             return name
         if has_prefixed:
@@ -287,9 +291,10 @@ class AccessPolicy:
             return
         if is_class(obj):
             if not is_declared_class(obj, self._prefix) and self._exposure(obj) is None:
+                mark = _marking(self.config.exposed_prefix)
                 raise NotSendable(
                     f"the class {obj.__module__}.{obj.__qualname__} is not exposed: mark it with "
-                    "@exposed, or let it be read by a name that is exposed"
+                    f"{mark}, or let it be read by a name that is exposed"
                 )
             return
         what = never_handed_out(type(obj))

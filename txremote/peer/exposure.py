@@ -38,20 +38,35 @@ _HEAP_TYPE = 1 << 9
 _TAG = "txremote.exposed"
 
 
-def is_exposed(value: Any) -> bool:
+def mark_of(value: Any) -> str | None:
     """
-    Tell whether a class attribute, as it stands in ``__dict__``, is marked.
+    Return the prefix for which a class attribute, as it stands in ``__dict__``, is
+    marked; None if it is not.
     """
     # In __dict__, for neither a subclass nor an instance of a class that has the
     # mark is meant by it.
-    if EXPOSED_MARK in getattr(value, "__dict__", ()):
-        return True
+    own: Any = getattr(value, "__dict__", ())
+    if EXPOSED_MARK in own:
+        mark = own[EXPOSED_MARK]
+        return mark if type(mark) is str else None
     kind = type(value)
     if issubclass(kind, property):
-        return value.fget is not None and is_exposed(value.fget)
+        return mark_of(value.fget)
     if kind is staticmethod or kind is classmethod:
-        return is_exposed(value.__func__)
-    return False
+        return mark_of(value.__func__)
+    return None
+
+
+def is_exposed(value: Any, prefix: str) -> bool:
+    """
+    Tell whether a class attribute, as it stands in ``__dict__``, is marked for a
+    prefix (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
+
+    Args:
+        value: The attribute.
+        prefix: The prefix by which names are exposed, not empty.
+    """
+    return mark_of(value) == prefix
 
 
 def is_class(obj: Any) -> bool:
@@ -108,15 +123,15 @@ def routines(obj: Any) -> Iterator[tuple[str, Any]]:
 
 def is_declared_class(kind: type, prefix: str) -> bool:
     """
-    Tell whether peers may have a class: whether it is marked, or named with the
-    prefix, or tells of a value or an exception and no more.
+    Tell whether peers may have a class: whether it is marked for the prefix, or named
+    with it, or tells of a value or an exception and no more.
 
     Args:
         kind: The class.
         prefix: The prefix; empty where nothing is exposed.
     """
     return (
-        bool(prefix and (EXPOSED_MARK in kind.__dict__ or kind.__name__.startswith(prefix)))
+        bool(prefix and (is_exposed(kind, prefix) or kind.__name__.startswith(prefix)))
         or kind in VALUE_CLASSES
         or issubclass(kind, BaseException)  # how a context was left is told by its class
     )
