@@ -20,6 +20,8 @@ service = "desk.Desk"
 listen = ["tcp:TAKEN:interface=127.0.0.1", "unix:desk.sock"]
 tls-cert = "CERT"
 auth = "memory:ann:sesame"
+allow-public-attrs = true
+safe-attrs = ["__len__", "__iter__"]
 max-calls = 5
 idle-timeout = 0
 
@@ -74,6 +76,8 @@ def test_a_good_file(check: Any, certificate: dict[str, str]) -> None:
             "  on tcp:18861:interface=127.0.0.1 with TLS",
             "  on unix:desk.sock with TLS",
             "  login: memory",
+            "  allow-public-attrs: true",
+            "  safe-attrs: __len__, __iter__",
             "  idle-timeout: no limit",
             "  max-calls: 5",
             "server: classic mode",

@@ -18,7 +18,7 @@ from tests.processes import ROOT, SERVES
 from tests.reader import Reader, doctree
 from txremote import blocking, errors, tap, testing
 from txremote.cli import _parser
-from txremote.peer.config import _IGNORED, SAFE_ATTRS
+from txremote.peer.config import IGNORED, SAFE_ATTRS
 from txremote.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
 
 DOCS = ROOT / "docs"
@@ -277,7 +277,7 @@ class TestReference:
         """
         The switches of RPyC's that do nothing here are told.
         """
-        for name in _IGNORED:
+        for name in IGNORED:
             assert f"``{name}``" in REFERENCE
 
     def test_options_of_twistd(self):

@@ -20,6 +20,7 @@ from txremote.plan import (
     SECONDS,
     SECONDS_OR_NEVER,
     SERVER_SETTINGS,
+    SWITCHES,
     TEXT,
     TEXTS,
     ConsolePlan,
@@ -131,7 +132,7 @@ def test_each_setting_is_a_part_of_its_plan(settings: Any, plan: Any) -> None:
     """By its name, with the default that the table tells."""
     fields = {each.name: each for each in dataclasses.fields(plan)}
     for setting in settings:
-        if setting not in LIMITS:
+        if setting not in (*LIMITS, *SWITCHES):
             default = fields[setting.field].default
             assert (None if default == () else default) == setting.default, setting.name
     assert len({setting.name for setting in settings}) == len(settings)
@@ -142,6 +143,8 @@ def test_plans_are_made_of_values() -> None:
     source = Source()
     server = server_plan(source, {"service": "a.B", "tls-cert": "c", "max-calls": 3})
     assert (server.service, server.tls_cert, server.limits) == ("a.B", "c", {"max_calls": 3})
+    open_server = server_plan(source, {"access": "public", "allow-pickle": False})
+    assert open_server.switches == {"access": "public", "allow_pickle": False}
     console = console_plan(source, {"container": ("d.E",)})
     assert (console.name, console.container, console.max_line) == ("console", ("d.E",), 16384)
     plan = process_plan(source, {"drain": 2}, [server], [console])

@@ -4,10 +4,12 @@ From plans to objects, with everything that may be wrong on the way.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import rpyc
 from twisted.cred.portal import Portal
 from twisted.internet import reactor
 
@@ -61,6 +63,72 @@ def test_classic_mode() -> None:
     assert server.places[0].description == "tcp:18812:interface=127.0.0.1"
     text = '[[server]]\nservice = "txremote.blocking.ClassicService"\nclassic = true\n'
     assert resolved(text).servers[0].classic
+
+
+def test_switches_are_those_of_the_file() -> None:
+    """Over what the preset says, which stands in front of them."""
+    text = 'access = "public"\nallow-setattr = true\ncompress = "auto"\nsafe-attrs = "__len__"\n'
+    [server] = resolved(f"[[server]]\n{DEPOT}{text}").servers
+    assert server.config == ConnectionConfig.preset(
+        "public", allow_setattr=True, safe_attrs={"__len__"}
+    )
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        *('access = "public"', "allow-public-attrs = true", "allow-setattr = true"),
+        *("allow-delattr = true", "allow-pickle = true", 'safe-attrs = ["__dict__"]'),
+        *("instantiate-custom-exceptions = true", "import-custom-exceptions = true"),
+        'exposed-prefix = "_"',
+    ],
+)
+def test_a_switch_that_opens_more_is_for_loopback(switch: str, tmp_path: Path) -> None:
+    """UNIX sockets, and clients with certificates: each switch, as for classic mode."""
+    text = f"[[server]]\n{DEPOT}{switch}\n"
+    [problem] = problems(f'{text}listen = "tcp:0"\n')
+    assert "gives whoever connects more than what is exposed: it is served on loopback" in problem
+    assert resolved(text).servers
+    assert resolved(f'{text}listen = "unix:{tmp_path}/s"\n').servers
+    authority = Authority(tmp_path)
+    tls = f'tls-cert = "{authority.issue("server")}"\ntls-ca = "{authority.path}"\n'
+    assert resolved(f'{text}{tls}listen = "tcp:0"\n').servers
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        *('access = "exposed"', "allow-getattr = false", "allow-safe-attrs = false"),
+        *("include-local-traceback = true", 'exposed-prefix = "pub_"', 'safe-attrs = ["__len__"]'),
+        *("log-exceptions = false", "compress = true"),
+    ],
+)
+def test_a_switch_that_opens_nothing_more_is_for_everybody(switch: str) -> None:
+    """It needs no guard."""
+    assert resolved(f'[[server]]\n{DEPOT}{switch}\nlisten = "tcp:0"\n').servers
+
+
+def test_what_a_module_sets_in_rpyc_s_defaults_is_guarded_and_overruled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same rule, and by what the file says; other modules' services do not get it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "looselab.py").write_text(
+        "import rpyc\n"
+        "rpyc.core.protocol.DEFAULT_CONFIG['allow_public_attrs'] = True\n"
+        "class Lab(rpyc.Service): pass\n"
+    )
+    lab = '[[server]]\nservice = "looselab.Lab"\nlisten = "tcp:0"\n'
+    defaults = dict(rpyc.core.protocol.DEFAULT_CONFIG)
+    try:
+        assert "allow_public_attrs gives whoever connects" in problems(lab)[0]
+        del sys.modules["looselab"]
+        [server, other] = resolved(f"{lab}allow-public-attrs = false\n[[server]]\n{DEPOT}").servers
+        assert not server.config.allow_public_attrs
+        assert server.notes
+        assert (other.config, other.notes) == (ConnectionConfig(), ())
+    finally:
+        rpyc.core.protocol.DEFAULT_CONFIG.update(defaults)
 
 
 def test_pools_are_made_and_not_started() -> None:

@@ -8,6 +8,7 @@ import functools
 from typing import Any
 
 import pytest
+import rpyc
 from zope.interface import Attribute, Interface, implementer
 from zope.interface.verify import verifyClass, verifyObject
 
@@ -393,6 +394,16 @@ def test_anything_else_is_refused_by_name(candidate: Any) -> None:
     assert not is_service(candidate)
     with pytest.raises(TypeError, match=r"is no service: derive it from txremote\.Service"):
         check_service(candidate)
+
+
+@pytest.mark.parametrize("hook", ["_connect", "_protocol"])
+def test_a_service_that_makes_rpyc_s_connection_itself_is_refused(hook: str) -> None:
+    """The hook would never be called; RPyC's own classes have it and are served."""
+    kind = type("Lab", (rpyc.Service,), {hook: lambda *_args: None})
+    for service in (kind, kind()):
+        with pytest.raises(TypeError, match=f"Lab overrides {hook}.*on_connect"):
+            check_service(service)
+    assert check_service(rpyc.Service) is rpyc.Service
 
 
 def test_a_class_has_an_instance_for_each_connection_and_an_instance_is_shared() -> None:

@@ -29,7 +29,7 @@ from tests.interop.support import DEADLINE, ROOT, TWISTD, Hosted, Program
 from tests.net.certificates import DAY, Authority
 from tests.work.crew import lives
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect, tap
-from txremote.plan import LIMITS, SECONDS_OR_NEVER
+from txremote.plan import LIMITS, SECONDS_OR_NEVER, SWITCHES, PlanError
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -54,6 +54,20 @@ class Desk(txremote.Service):
 
 shared = Desk()
 number = 42
+"""
+
+LAB = """\
+import rpyc
+
+class Device:
+    def read(self):
+        return 7
+
+class Lab(rpyc.Service):
+    def exposed_device(self):
+        return Device()
+    def exposed_data(self):
+        return {"t": 1.5}
 """
 
 # What was typed, and what its one line must say.
@@ -499,10 +513,61 @@ def test_a_limit_that_is_typed_is_the_server_s(limit):
     """
     whole = tap.makeService(_options("--service", "tests.net.serving.Desk", f"--{limit.name}=77"))
     [server] = list(whole)
-    assert getattr(server._factory._config, limit.field) == 77
+    assert getattr(server._factory.config, limit.field) == 77
     if limit.kind == SECONDS_OR_NEVER:
         [planned] = _plan("--service", "x.y", f"--{limit.name}=0").servers
         assert planned.limits == {limit.field: None}
+
+
+def test_every_switch_of_a_connection_can_be_set():
+    """
+    As an option and as a key, but for those that only a program can give.
+    """
+    settable = {each.field for each in (*LIMITS, *SWITCHES)} - {"access"}
+    of_programs = {"logger", "before_closed", "bind_threads", "include_local_version"}
+    assert settable | of_programs == {each.name for each in dataclasses.fields(ConnectionConfig)}
+    assert not settable & of_programs
+    known = {name.rstrip("=") for name in tap.Options().longOpt}
+    for each in SWITCHES:
+        assert {each.name, f"no-{each.name}"} & known, each.name
+
+
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        (["--access", "public"], {"allow_public_attrs": True}),
+        (["--allow-setattr", "--allow-pickle"], {"allow_setattr": True, "allow_pickle": True}),
+        (["--no-allow-safe-attrs"], {"allow_safe_attrs": False}),
+        (["--include-local-traceback"], {"include_local_traceback": True}),
+        (["--no-include-local-traceback"], {"include_local_traceback": False}),
+        (["--compress", "false", "--exposed-prefix", "pub_"], {"compress": False}),
+        (["--safe-attrs", "__len__"], {"safe_attrs": frozenset({"__len__"})}),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_a_switch_that_is_typed_is_the_server_s(words, changed):
+    """
+    And those that are not typed have their defaults.
+    """
+    [server] = list(tap.makeService(_options("--service", "tests.net.serving.Desk", *words)))
+    expected = {**dataclasses.asdict(ConnectionConfig()), **changed}
+    if "--exposed-prefix" in words:
+        expected["exposed_prefix"] = "pub_"
+    assert dataclasses.asdict(server._factory.config) == expected
+
+
+def test_a_switch_that_is_typed_wrong_is_a_sentence():
+    """
+    For each of them, at once.
+    """
+    words = ["--access", "all", "--compress", "yes", "--include-local-traceback"]
+    with pytest.raises(PlanError) as caught:
+        _plan("--service", "a.B", *words, "--no-include-local-traceback")
+    assert sorted(caught.value.problems) == [
+        "--access takes one of exposed, public, classic, not 'all'",
+        "--compress takes true, false or auto, not 'yes'",
+        "--include-local-traceback and --no-include-local-traceback: leave one out",
+    ]
 
 
 def test_what_is_typed_is_a_plan():
@@ -590,6 +655,32 @@ def twistd(monkeypatch):
     yield start
     for program in started:
         program.kill()
+
+
+def test_public_names_of_a_service_written_for_rpyc(twistd, tmp_path):
+    """
+    Are reached where --allow-public-attrs says so, as its own ThreadedServer has them.
+    """
+    (tmp_path / "lab.py").write_text(LAB)
+    words = ("--service", "lab.Lab", "--listen", "tcp:0:interface=127.0.0.1")
+    port = _port(twistd(*words, "--allow-public-attrs", cwd=tmp_path))
+    conn = rpyc.connect("127.0.0.1", port)
+    assert conn.root.device().read() == 7
+    conn.close()
+
+
+def test_what_a_module_sets_in_rpyc_s_default_config(twistd, tmp_path):
+    """
+    Holds for its services, and the log says so.
+    """
+    (tmp_path / "lab.py").write_text(
+        f"{LAB}\nrpyc.core.protocol.DEFAULT_CONFIG['allow_pickle'] = True\n"
+    )
+    program = twistd("--service", "lab.Lab", "--listen", "tcp:0:interface=127.0.0.1", cwd=tmp_path)
+    program.wait_for(r"the module of lab\.Lab sets allow_pickle in RPyC's DEFAULT_CONFIG")
+    conn = rpyc.connect("127.0.0.1", _port(program))
+    assert rpyc.utils.classic.obtain(conn.root.data()) == {"t": 1.5}
+    conn.close()
 
 
 def _ssl(port, cert=None, ca=None, connect=rpyc.ssl_connect):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from txremote.configfile import read_plan
-from txremote.plan import LIMITS, ConsolePlan, PlanError, ServerPlan
+from txremote.plan import LIMITS, SWITCHES, ConsolePlan, PlanError, ServerPlan
 from txremote.resolve import Place, Resolved, read_and_resolve
 
 
@@ -50,6 +50,11 @@ def _described(resolved: Resolved) -> Iterator[str]:
         if server.plan.auth:
             ways = ", ".join(each.partition(":")[0] for each in server.plan.auth)
             yield f"  login: {ways}"
+        for note in server.notes:
+            yield f"  {note}"
+        for switch in SWITCHES:
+            if switch.field in server.plan.switches:
+                yield f"  {switch.name}: {_shown(server.plan.switches[switch.field])}"
         for limit in LIMITS:
             if limit.field in server.plan.limits:
                 value = server.plan.limits[limit.field]
@@ -60,6 +65,13 @@ def _described(resolved: Resolved) -> Iterator[str]:
     for description in resolved.plan.pool:
         yield f"pool: {description}"
     yield f"drain: {resolved.plan.drain:g} s"
+
+
+def _shown(value: object) -> str:
+    """Return a switch's value as a file has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _places(plan: ServerPlan | ConsolePlan, places: tuple[Place, ...]) -> Iterator[str]:

@@ -32,7 +32,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.net.listen import ServingFactory, listen_classic
+from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
 from txremote.peer.events import set_verbose
 from txremote.plan import Source
 from txremote.resolve import Console, Place, Resolved, Server
@@ -73,8 +73,8 @@ class ListeningService(TwistedService):
 
     Args:
         place: Where.
-        factory: Makes the connections. If they give their clients everything, an
-            address that strangers can reach is refused.
+        factory: Makes the connections. If they give their clients more than what is
+            exposed, an address that strangers can reach is refused.
         drain: Seconds that calls in flight have when it stops.
         source: Where its plan was written.
         reactor: The reactor.
@@ -109,10 +109,8 @@ class ListeningService(TwistedService):
         Raises:
             SystemExit: it cannot be taken.
         """
-        if self._factory.opens_everything:
-            listening = Deferred.fromCoroutine(listen_classic(self._endpoint, self._factory))
-        else:
-            listening = self._endpoint.listen(self._factory)
+        why_not = refusal_of_hosted(self._factory.served, self._factory.config)
+        listening = Deferred.fromCoroutine(listen_guarded(self._endpoint, self._factory, why_not))
         self._starting = listening
         listening.addCallbacks(self._listening, self._refused)
         if self._failed is not None:
@@ -314,6 +312,8 @@ class Hosting(MultiService):
 
 def _listening(server: Server, resolved: Resolved, reactor: Any) -> Iterator[ListeningService]:
     plan = server.plan
+    for note in server.notes:
+        _log.info("{note}", note=note)
     for place in server.places:
         if plan.auth and place.exposed and not plan.tls_cert and place.is_plain:
             _log.warn(

@@ -19,11 +19,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from txremote.peer.config import ConnectionConfig
+from txremote.peer.config import PRESETS, ConnectionConfig
 
 TEXT: Final = "a string"
 TEXTS: Final = "a string, or a list of strings"
 FLAG: Final = "true or false"
+FLAG_OR_AUTO: Final = "true, false or auto"
+ACCESS: Final = f"one of {', '.join(PRESETS)}"
 COUNT: Final = "a whole number"
 BYTES: Final = "a number of bytes"
 SECONDS: Final = "a number of seconds"
@@ -75,11 +77,13 @@ class Setting:
         """
         value: Any = text
         try:
+            if self.kind == FLAG_OR_AUTO:
+                return _OF_WORD[text]
             if self.kind in (COUNT, BYTES):
                 value = int(text)
             elif self.kind in (SECONDS, SECONDS_OR_NEVER):
                 value = float(text)
-        except ValueError:
+        except (ValueError, KeyError):
             raise ValueError(f"takes {self.kind}, not {text!r}") from None
         return self._checked(value, text)
 
@@ -104,6 +108,8 @@ class Setting:
             raise ValueError(f"takes {self.kind}, not {written!r}")
         if self.kind == SECONDS_OR_NEVER and not value:
             value = None
+        if self.kind == ACCESS and value not in PRESETS:
+            raise ValueError(f"takes {self.kind}, not {written!r}")
         if self in LIMITS:
             try:
                 ConnectionConfig(**{self.field: value})
@@ -124,7 +130,11 @@ def _is_texts(value: Any) -> bool:
     )
 
 
+_OF_WORD: Final = {"true": True, "false": False, "auto": "auto"}
+
 _MATCHES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    ACCESS: lambda value: isinstance(value, str),
+    FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
     TEXT: lambda value: isinstance(value, str),
     TEXTS: _is_texts,
     FLAG: lambda value: isinstance(value, bool),
@@ -137,41 +147,81 @@ _MATCHES: Final[Mapping[str, Callable[[Any], bool]]] = {
 _DEFAULTS: Final = {each.name: each.default for each in dataclasses.fields(ConnectionConfig)}
 
 
-def _limit(name: str, kind: str, text: str) -> Setting:
+def _field(name: str, kind: str, text: str) -> Setting:
     return Setting(name, kind, text, _DEFAULTS[name.replace("-", "_")])
+
+
+#: What clients may do and are told: each a switch of `ConnectionConfig`, or ``access``,
+#: which stands for a set of them. Those of `TURNED_OFF` are on unless they are set.
+SWITCHES: Final = (
+    Setting(
+        "access",
+        ACCESS,
+        "What clients may reach: what is exposed, public names too, or everything.",
+        "exposed",
+    ),
+    _field("allow-public-attrs", FLAG, "Open every name that does not begin with _."),
+    _field("allow-all-attrs", FLAG, "Open every name: clients can do anything."),
+    _field("allow-exposed-attrs", FLAG, "Open what is exposed."),
+    _field("allow-safe-attrs", FLAG, "Open the operators, those of safe-attrs."),
+    _field("allow-getattr", FLAG, "Let clients read attributes that are open."),
+    _field("allow-setattr", FLAG, "Let clients set attributes that are open."),
+    _field("allow-delattr", FLAG, "Let clients delete attributes that are open."),
+    _field("allow-pickle", FLAG, "Let clients have objects pickled (RPyC's obtain)."),
+    _field(
+        "instantiate-custom-exceptions",
+        FLAG,
+        "Make a client's exceptions of classes that are loaded here.",
+    ),
+    _field(
+        "import-custom-exceptions", FLAG, "Import the modules of a client's exceptions for that."
+    ),
+    _field(
+        "include-local-traceback",
+        FLAG,
+        "Send tracebacks with exceptions. Unset: to clients on this machine.",
+    ),
+    _field("log-exceptions", FLAG, "Log exceptions of exposed methods, at debug level."),
+    Setting("safe-attrs", TEXTS, "The operators that are open, in place of RPyC's list."),
+    _field("exposed-prefix", TEXT, "The prefix of names that are exposed."),
+    _field("compress", FLAG_OR_AUTO, "Compress long messages; auto: unless it is local."),
+)
+
+#: Switches that are true where nothing is set, so that an option can only turn them off.
+TURNED_OFF: Final = tuple(each for each in SWITCHES if each.default is True)
 
 
 #: The limits of a server, each a switch of `ConnectionConfig`.
 LIMITS: Final = (
-    _limit("max-connections", COUNT, "Most connections of an endpoint."),
-    _limit("max-per-address", COUNT, "Most connections of it from one address."),
-    _limit("max-logins", COUNT, "Most connections of it that have yet to log in, with auth."),
-    _limit("login-timeout", SECONDS_OR_NEVER, "How long a client may take to log in, with auth."),
-    _limit("frame-timeout", SECONDS_OR_NEVER, "How long a message may take to arrive."),
-    _limit("keepalive", SECONDS_OR_NEVER, "Silence after which a txremote client is pinged."),
-    _limit("keepalive-timeout", SECONDS, "How long a client that was pinged may take to answer."),
-    _limit("idle-timeout", SECONDS_OR_NEVER, "How long a connection may go without a call."),
-    _limit("call-timeout", SECONDS_OR_NEVER, "How long a call of a client may take."),
-    _limit("request-timeout", SECONDS_OR_NEVER, "How long a call into a client may take."),
-    _limit(
+    _field("max-connections", COUNT, "Most connections of an endpoint."),
+    _field("max-per-address", COUNT, "Most connections of it from one address."),
+    _field("max-logins", COUNT, "Most connections of it that have yet to log in, with auth."),
+    _field("login-timeout", SECONDS_OR_NEVER, "How long a client may take to log in, with auth."),
+    _field("frame-timeout", SECONDS_OR_NEVER, "How long a message may take to arrive."),
+    _field("keepalive", SECONDS_OR_NEVER, "Silence after which a txremote client is pinged."),
+    _field("keepalive-timeout", SECONDS, "How long a client that was pinged may take to answer."),
+    _field("idle-timeout", SECONDS_OR_NEVER, "How long a connection may go without a call."),
+    _field("call-timeout", SECONDS_OR_NEVER, "How long a call of a client may take."),
+    _field("request-timeout", SECONDS_OR_NEVER, "How long a call into a client may take."),
+    _field(
         "sync-request-timeout",
         SECONDS_OR_NEVER,
         "How long a call into a client may take that blocks a thread, or where the "
         "client may be RPyC's.",
     ),
-    _limit("max-calls", COUNT, "Most calls of a client that run at once; more of them wait."),
-    _limit("max-waiting", COUNT, "Most calls of a client that wait; more are refused."),
-    _limit("max-unanswered", BYTES, "Most bytes of a client's calls that run or wait."),
-    _limit("max-exports", COUNT, "Most objects that a client may hold references to."),
-    _limit("max-imports", COUNT, "Most objects of a client that are held at once."),
-    _limit("max-threads", COUNT, "Most worker threads of an endpoint."),
-    _limit("pause-unsent", BYTES, "Unread answers after which a client's calls wait."),
-    _limit("max-unsent", BYTES, "Unread answers after which a client is dropped."),
-    _limit("max-frame", BYTES, "Longest message that is read from a client."),
-    _limit("max-inflated", BYTES, "Longest message of a client, once it is inflated."),
-    _limit("max-depth", COUNT, "How deep tuples in a message may nest."),
-    _limit("max-int-digits", COUNT, "Most decimal digits of an int in a message."),
-    _limit("max-items", COUNT, "Most values in one message."),
+    _field("max-calls", COUNT, "Most calls of a client that run at once; more of them wait."),
+    _field("max-waiting", COUNT, "Most calls of a client that wait; more are refused."),
+    _field("max-unanswered", BYTES, "Most bytes of a client's calls that run or wait."),
+    _field("max-exports", COUNT, "Most objects that a client may hold references to."),
+    _field("max-imports", COUNT, "Most objects of a client that are held at once."),
+    _field("max-threads", COUNT, "Most worker threads of an endpoint."),
+    _field("pause-unsent", BYTES, "Unread answers after which a client's calls wait."),
+    _field("max-unsent", BYTES, "Unread answers after which a client is dropped."),
+    _field("max-frame", BYTES, "Longest message that is read from a client."),
+    _field("max-inflated", BYTES, "Longest message of a client, once it is inflated."),
+    _field("max-depth", COUNT, "How deep tuples in a message may nest."),
+    _field("max-int-digits", COUNT, "Most decimal digits of an int in a message."),
+    _field("max-items", COUNT, "Most values in one message."),
 )
 
 _LISTEN: Final = Setting("listen", TEXTS, "Where to listen, as a Twisted endpoint description.")
@@ -190,6 +240,7 @@ SERVER_SETTINGS: Final = (
     Setting("threaded", FLAG, "Run each connection's calls in a worker thread.", False),
     *_TLS,
     Setting("auth", TEXTS, "Have clients log in, as Twisted's strcred describes it."),
+    *SWITCHES,
     *LIMITS,
 )
 
@@ -291,6 +342,7 @@ class ServerPlan:
     tls_key: str | None = None
     tls_ca: str | None = None
     auth: tuple[str, ...] = field(default=(), repr=False)  # may have passwords in it
+    switches: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -333,8 +385,10 @@ def server_plan(source: Source, values: Mapping[str, Any]) -> ServerPlan:
         values: Checked values by the names of `SERVER_SETTINGS`; those that are not
             there have their defaults.
     """
+    switches = {each.field: values[each.name] for each in SWITCHES if each.name in values}
     limits = {each.field: values[each.name] for each in LIMITS if each.name in values}
-    return ServerPlan(source=source, limits=limits, **_fields(SERVER_SETTINGS, values, LIMITS))
+    known = _fields(SERVER_SETTINGS, values, (*SWITCHES, *LIMITS))
+    return ServerPlan(source=source, switches=switches, limits=limits, **known)
 
 
 def console_plan(source: Source, values: Mapping[str, Any]) -> ConsolePlan:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -29,11 +30,12 @@ from txremote.lookup import (
     find_service,
     is_exposed,
 )
-from txremote.net.listen import refusal
+from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.net.tls import Credentials, tls_server
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan
+from txremote.rpyc_defaults import DefaultsWatch
 from txremote.service import config_of
 from txremote.work.spec import pool_from_string
 
@@ -81,6 +83,7 @@ class Server:
         config: The switches.
         places: Where it listens.
         classic: Whether it gives its clients everything.
+        notes: What an operator should know of it, each a sentence.
     """
 
     plan: ServerPlan
@@ -90,6 +93,7 @@ class Server:
     config: ConnectionConfig
     places: tuple[Place, ...]
     classic: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ class _Resolving:
         self._reactor = reactor
         self._starting = starting
         self._taken: dict[tuple[str, ...], str] = {}  # where it is written
+        self._defaults = DefaultsWatch()
 
     @contextmanager
     def _noted(self, place: str = "") -> Iterator[None]:
@@ -258,24 +263,27 @@ class _Resolving:
         served = None
         with self._noted():
             served = self._served(plan, consoles)
+        set_by_module = self._defaults.changes_for(served)
         config = None
         with self._noted(source.at()):
-            config = make_config(plan.limits)
+            config = make_config({**plan.switches, **plan.limits}, make_config(set_by_module))
         places = self._places(plan, CLASSIC_ENDPOINT if plan.classic else DEFAULT_ENDPOINT)
         root = self._with_login(plan, served)
         if served is None or config is None or not places:
             return None
-        why_not = refusal(served, config_of(served, config))
+        why_not = refusal_of_hosted(served, config_of(served, config))
         if why_not is not None and not plan.tls_ca and any(each.exposed for each in places):
             self.problems.append(f"{source.of('listen')}: {why_not}")
-        return Server(plan, _in_words(plan), served, root, config, places, opens_everything(served))
+        what = _in_words(plan)
+        notes = _of_defaults(what, set_by_module)
+        return Server(plan, what, served, root, config, places, opens_everything(served), notes)
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> Any:
         source = plan.source
         root: Any = None
         if plan.service is not None:
             try:
-                root = find_service(plan.service)
+                root = self._defaults.during(partial(find_service, plan.service))
             except ValueError as problem:
                 raise ValueError(f"{source.of('service')} {plan.service}: {problem}") from None
         elif plan.tasks is None and plan.classic:
@@ -413,6 +421,13 @@ def _in_words(plan: ServerPlan) -> str:
     if plan.service is not None:
         return plan.service
     return f"the tasks of {plan.tasks!r}" if plan.tasks is not None else "classic mode"
+
+
+def _of_defaults(what: str, changes: dict[str, Any]) -> tuple[str, ...]:
+    if not changes:
+        return ()
+    names = ", ".join(sorted(changes))
+    return (f"the module of {what} sets {names} in RPyC's DEFAULT_CONFIG, which holds for it",)
 
 
 def _files(plan: ServerPlan | ConsolePlan) -> tuple[str, str | None, str | None]:

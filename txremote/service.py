@@ -241,10 +241,12 @@ def check_service(candidate: Any) -> Any:
     Return the candidate if it can be hosted.
 
     Raises:
-        TypeError: it cannot.
+        TypeError: it cannot; or it overrides a hook of RPyC's that has no meaning here,
+            and would be ignored.
     """
     if is_service(candidate):
         _check_constructor(candidate)
+        _check_hooks(candidate)
         return candidate
     name = getattr(candidate, "__qualname__", None) or type(candidate).__qualname__
     raise TypeError(f"{name} is no service: derive it from txremote.Service")
@@ -264,6 +266,25 @@ def _check_constructor(candidate: Any) -> None:
             f"{candidate.__qualname__} is made anew for each connection, without arguments "
             f"({problem}): serve an instance, or give its arguments defaults"
         ) from None
+
+
+#: rpyc 6.0.2 rpyc.core.service.Service: they make RPyC's own Connection.
+_RPYC_HOOKS = ("_connect", "_protocol")
+
+
+def _check_hooks(candidate: Any) -> None:
+    kind = candidate if isinstance(candidate, type) else type(candidate)
+    for cls in kind.__mro__:
+        if cls.__module__.partition(".")[0] in ("rpyc", "txremote"):
+            continue
+        for hook in _RPYC_HOOKS:
+            if hook in cls.__dict__:
+                raise TypeError(
+                    f"{cls.__qualname__} overrides {hook}, with which RPyC makes its own "
+                    "connection: here it would never be called. Set switches with the options "
+                    "or keys of twistd txremote (--allow-public-attrs and the like) or with "
+                    "config=, and do in on_connect(conn) what a new connection needs"
+                )
 
 
 def is_threaded(service: Any) -> bool:

@@ -20,12 +20,17 @@ from twisted.python.usage import Options as TwistedOptions
 from txremote.configfile import read_plan
 from txremote.hosting import Hosting, refuse
 from txremote.plan import (
+    ACCESS,
     CONSOLE_SETTINGS,
     FLAG,
+    FLAG_OR_AUTO,
     LIMITS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
+    SWITCHES,
+    TEXT,
     TEXTS,
+    TURNED_OFF,
     Plan,
     PlanError,
     Setting,
@@ -42,12 +47,29 @@ _CONSOLE_OPTIONS = {"listen": "console"}
 
 def _parameter(setting: Setting) -> list[Any]:
     unit = setting.kind.removeprefix("a ").removeprefix("number of ").removeprefix("whole ")
+    unit = unit.removeprefix("one of ")
     return [
         setting.name,
         None,
         None,
         f"{setting.help} [{unit}; default: {setting.shown_default}]",
     ]
+
+
+def _flags(setting: Setting) -> list[list[Any]]:
+    """
+    Return the options of a switch: one that turns it on, unless it is on; one that
+    turns it off, unless it is off.
+    """
+    off = setting.help[:1].lower() + setting.help[1:]
+    return [
+        *([] if setting in TURNED_OFF else [[setting.name, None, setting.help]]),
+        *([] if setting.default is False else [[_off(setting), None, f"Do not {off}"]]),
+    ]
+
+
+def _off(setting: Setting) -> str:
+    return f"no-{setting.name}"
 
 
 _OF_PROCESS = {setting.name: setting for setting in PROCESS_SETTINGS}
@@ -90,6 +112,7 @@ class Options(TwistedOptions, AuthOptionMixin):
             "Let in clients only with a certificate that one of those in this PEM file signed.",
         ],
         _parameter(_OF_PROCESS["drain"]),
+        *(_parameter(each) for each in SWITCHES if each.kind in (ACCESS, TEXT, FLAG_OR_AUTO)),
         *(_parameter(setting) for setting in LIMITS),
         _parameter(_OF_CONSOLE["max-line"]),
     ]
@@ -112,6 +135,7 @@ class Options(TwistedOptions, AuthOptionMixin):
             None,
             "Log each call that ends with an exception, and each client that comes.",
         ],
+        *(flag for each in SWITCHES if each.kind == FLAG for flag in _flags(each)),
     ]
 
     compData = None
@@ -123,6 +147,7 @@ class Options(TwistedOptions, AuthOptionMixin):
         self["console"] = []
         self["container"] = []
         self["auth"] = []
+        self["safe-attrs"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -161,6 +186,13 @@ class Options(TwistedOptions, AuthOptionMixin):
         file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.
         """
         self["auth"].append(description)
+
+    def opt_safe_attrs(self, name: str) -> None:
+        """
+        An operator that is open, such as __len__; may be repeated. Those that are named
+        stand in place of RPyC's list.
+        """
+        self["safe-attrs"].append(name)
 
 
 def plan_of(options: Options) -> Plan:
@@ -204,6 +236,11 @@ def _values(
     values: dict[str, Any] = {}
     for setting in settings:
         option = source.options.get(setting.name, setting.name)
+        if setting.kind == FLAG and _off(setting) in given:
+            if option in given:
+                problems.append(f"--{option} and --{_off(setting)}: leave one out")
+            values[setting.name] = False
+            continue
         if option not in given:
             continue
         value = given[option]

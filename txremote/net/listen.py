@@ -33,13 +33,14 @@ from txremote.service import VoidService, check_service, config_of, instantiate,
 _log = Logger("txremote")
 _events = events_of("connection")
 
-_REFUSAL = (
-    "{} gives whoever connects this whole account: it is served on "
-    "loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
-    "client certificates"
+_WHERE = (
+    "it is served on loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS "
+    "that requires client certificates"
 )
+_REFUSAL = f"{{}} gives whoever connects this whole account: {_WHERE}"
 _CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
 _ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
+_LOOSE_REFUSAL = f"{{}} gives whoever connects more than what is exposed: {_WHERE}"
 
 #: How many clients at once are told that they cannot be served, and how many
 #: seconds they have to ask. What comes beyond that is just dropped.
@@ -63,6 +64,18 @@ def refusal(service: Any, config: ConnectionConfig) -> str | None:
     return _ACCESS_REFUSAL if config.allow_all_attrs else None
 
 
+def refusal_of_hosted(service: Any, config: ConnectionConfig) -> str | None:
+    """
+    Return why strangers must not be able to connect to what twistd hosts; as `refusal`.
+
+    It is stricter: an operator sets switches for a service that somebody else wrote,
+    so strangers get nothing that is not exposed.
+    """
+    if config.looser_than_exposed and refusal(service, config) is None:
+        return _LOOSE_REFUSAL.format(", ".join(config.looser_than_exposed))
+    return refusal(service, config)
+
+
 class ServingFactory(Factory):
     """
     Makes the connections of a listener.
@@ -77,6 +90,7 @@ class ServingFactory(Factory):
     Attributes:
         connections: Those that are open, each with its client's host.
         served: The service, or what whoever logs in sees.
+        config: The switches of its connections, the service's own wishes included.
 
     Raises:
         TypeError: the root is no service, or a switch is not known.
@@ -95,12 +109,12 @@ class ServingFactory(Factory):
         # what the users see, as far as that can be told
         served = getattr(root.realm, "service", VoidService) if self._portal else root
         self.served = check_service(served)
-        self._config = config_of(served, make_config(config))
+        self.config = config_of(served, make_config(config))
         self._reactor = reactor
-        self._workers = WorkerPool(max_threads=self._config.max_threads)
+        self._workers = WorkerPool(max_threads=self.config.max_threads)
         self._runner = ReactorRunner(reactor, self._workers)
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service
-        self._policy = AccessPolicy(self._config)
+        self._policy = AccessPolicy(self.config)
         self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(reactor)
         # each with the host it was counted under: behind a proxy getPeer changes
@@ -129,7 +143,7 @@ class ServingFactory(Factory):
         connection = Connection(
             service,
             runner=LaneRunner(self._reactor, self._workers) if self._threaded else self._runner,
-            config=self._config,
+            config=self.config,
             policy=self._policy,
             classes=self._classes,
             clock=self._reactor,
@@ -175,19 +189,12 @@ class ServingFactory(Factory):
         Why strangers must not be able to connect, even where they would have to log in;
         None if they may.
         """
-        return refusal(self.served, self._config)
-
-    @property
-    def opens_everything(self) -> bool:
-        """
-        Whether who connects, and logs in where that is asked for, may do anything.
-        """
-        return self.refusal is not None
+        return refusal(self.served, self.config)
 
     # -- too many
 
     def _refusal(self, addr: Any) -> str | None:
-        config = self._config
+        config = self.config
         if self._stopping:
             return "the server is stopping"
         if len(self.connections) >= config.max_connections:
@@ -220,7 +227,7 @@ class ServingFactory(Factory):
         connection = Connection(
             VoidService(),
             runner=self._runner,
-            config=self._config,
+            config=self.config,
             policy=self._policy,
             clock=self._reactor,
             prepare=prepare,
@@ -274,20 +281,27 @@ class ServingFactory(Factory):
         return DeferredList(ending).addCallback(ended)
 
 
-async def listen_classic(endpoint: Any, factory: ServingFactory) -> IListeningPort:
+async def listen_guarded(
+    endpoint: Any, factory: ServingFactory, why_not: str | None
+) -> IListeningPort:
     """
-    Listen on an endpoint, unless anybody could come: for services that give whoever
-    connects everything.
+    Listen on an endpoint; where there is a reason why strangers must not connect, only
+    if they cannot.
+
+    Args:
+        endpoint: Where.
+        factory: Makes the connections.
+        why_not: What `refusal` or `refusal_of_hosted` says.
 
     Raises:
         CannotListenError: it is taken.
-        ValueError: strangers could connect to it.
+        ValueError: strangers could connect to it; the text is the reason.
     """
     port: IListeningPort = await endpoint.listen(factory)
-    if is_local(port.getHost()) or asks_for_certificates(endpoint):
+    if why_not is None or is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
-    raise ValueError(factory.refusal)
+    raise ValueError(why_not)
 
 
 def listen(
@@ -330,7 +344,4 @@ def listen(
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    if factory.opens_everything:
-        return Deferred.fromCoroutine(listen_classic(where, factory))
-    listening: Deferred[IListeningPort] = where.listen(factory)
-    return listening
+    return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))

@@ -106,9 +106,9 @@ SAFE_ATTRS = frozenset(
     ]
 )
 
-# Known to RPyC and without a meaning here: accepted, so that a mapping written
-# for RPyC needs no editing.
-_IGNORED = frozenset(
+#: Known to RPyC and without a meaning here: accepted, so that a mapping written
+#: for RPyC needs no editing.
+IGNORED = frozenset(
     {
         "close_catchall",
         "connid",
@@ -350,6 +350,18 @@ class ConnectionConfig:
         """
         return make_config(changes, self)
 
+    @property
+    def looser_than_exposed(self) -> tuple[str, ...]:
+        """
+        The switches that give a peer more than ``access="exposed"`` does, by name.
+        """
+        loose = [name for name, off in _EXPOSED_ONLY.items() if getattr(self, name) and not off]
+        if not self.safe_attrs <= SAFE_ATTRS:
+            loose.append("safe_attrs")
+        if self.exposed_prefix and not self.exposed_prefix.strip("_"):  # private names
+            loose.append("exposed_prefix")
+        return tuple(loose)
+
     @classmethod
     def preset(cls, access: str, **changes: Any) -> ConnectionConfig:
         """
@@ -368,7 +380,8 @@ class ConnectionConfig:
 
 
 DEFAULT_CONFIG = ConnectionConfig()
-_NAMES = frozenset(field.name for field in dataclasses.fields(ConnectionConfig))
+#: What a mapping of switches may have in it, besides ``access``.
+SWITCH_NAMES = frozenset(field.name for field in dataclasses.fields(ConnectionConfig))
 
 
 def make_config(
@@ -394,15 +407,15 @@ def make_config(
         return config
     if not isinstance(config, Mapping):
         raise TypeError(f"config is a ConnectionConfig or a mapping, not {type(config).__name__}")
-    changes = {name: value for name, value in config.items() if name not in _IGNORED}
+    changes = {name: value for name, value in config.items() if name not in IGNORED}
     access = changes.pop("access", None)
     if access is not None:
         if access not in PRESETS:
             raise ValueError(f"access is one of {', '.join(PRESETS)}, not {access!r}")
         changes = {**PRESETS[access], **changes}
-    unknown = [name for name in changes if name not in _NAMES]
+    unknown = [name for name in changes if name not in SWITCH_NAMES]
     if unknown:
-        close = get_close_matches(str(unknown[0]), _NAMES | _IGNORED | {"access"}, 1)
+        close = get_close_matches(str(unknown[0]), SWITCH_NAMES | IGNORED | {"access"}, 1)
         hint = f": did you mean {close[0]!r}?" if close else ""
         raise TypeError(f"no connection switch is called {unknown[0]!r}{hint}")
     return dataclasses.replace(base, **changes)
