@@ -48,6 +48,12 @@ SHARED = [{"errors", "interfaces"}, {"service", "classic"}, ROOMS[-1]]
 # May import our own modules within a function: commands that load what they need.
 LAZY = {"txremote.cli", "txremote.demo"}
 
+# Calls that go by a clock which is one of their arguments.
+TAKE_A_CLOCK = {
+    *("addTimeout", "deferLater", "LoopingCall", "Cooperator"),
+    *("ReleaseSweeper", "Guesses", "HeldJobs", "Dialogue", "ConsoleClient", "Subscription"),
+}
+
 # What a room never imports, at any level of a module.
 FORBIDDEN = {
     "wire": {"twisted", "zope", "socket", "ssl", "select", "selectors", "threading", "asyncio"},
@@ -325,6 +331,30 @@ def test_no_module_installs_a_reactor_by_being_imported() -> None:
         for module, found in all_imports()
         if imports_any(found.target, {"twisted.internet.reactor"}) and not found.within
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_time_is_taken_from_a_steady_clock_and_not_from_a_reactor() -> None:
+    """A reactor's time is the time of day, which may be set: see `txremote.refs.clock`."""
+    wrong = []
+    for module in modules().values():
+        if module.name in ("txremote.refs.clock", "txremote.demo"):  # which has Twisted's own way
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call):
+                asked = [*node.args, *(keyword.value for keyword in node.keywords)]
+                if isinstance(node.func, ast.Attribute) and node.func.attr in (
+                    "callLater",
+                    "seconds",
+                ):
+                    asked = [node.func.value]
+                elif ast.unparse(node.func).rpartition(".")[2] not in TAKE_A_CLOCK:
+                    asked = [word.value for word in node.keywords if word.arg == "clock"]
+                wrong += [
+                    f"txremote/{module.path.as_posix()}:{node.lineno} takes time from {name}"
+                    for name in map(ast.unparse, asked)
+                    if name.endswith("reactor")
+                ]
     assert not wrong, "\n".join(wrong)
 
 

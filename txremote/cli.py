@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
+from txremote.refs.clock import steady
 from txremote.refs.reference import RemotePath, RemoteReference, repr_remote
 from txremote.wire.consts import HANDLE_INSPECT
 
@@ -263,7 +264,7 @@ async def _call_once(
         return NOT_MADE
     path = RemotePath(connection.root, tuple(options.name.split(".")))
     calling = Deferred.fromCoroutine(_outcome(connection, path, args, keywords))
-    calling.addTimeout(options.timeout, reactor, _no_answer)
+    calling.addTimeout(options.timeout, steady(reactor), _no_answer)
     try:
         print(await calling)
     except ConnectionLost as problem:

@@ -35,6 +35,7 @@ from twisted.python.failure import Failure
 from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
 from txremote.peer.events import set_verbose
 from txremote.plan import Source
+from txremote.refs.clock import steady
 from txremote.resolve import Console, Place, Resolved, Server
 from txremote.work.running import running_pools, set_default_pool
 
@@ -167,7 +168,7 @@ class ListeningService(TwistedService):
         Close every connection now: while it stops.
         """
         self._factory.close_all()
-        self._reactor.callLater(LAST_WORDS, self._factory.drop_all)
+        steady(self._reactor).callLater(LAST_WORDS, self._factory.drop_all)
 
 
 class ListeningConsole(MultiService):
@@ -305,7 +306,7 @@ class Hosting(MultiService):
             for each in self._servers:
                 each.hurry()
             # what has not ended then is left behind
-            self._last_words = self._reactor.callLater(
+            self._last_words = steady(self._reactor).callLater(
                 2 * LAST_WORDS, self._no_patience.callback, None
             )
 

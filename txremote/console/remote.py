@@ -18,6 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
+from txremote.refs.clock import steady
 from txremote.refs.reference import repr_remote
 from txremote.work.tasks import ABORTED, FINAL, FINISHED
 
@@ -128,7 +129,7 @@ async def run(reactor: Any, asked: Asked) -> int:
         return NOT_ASKED
     try:
         asking = Deferred.fromCoroutine(_ask(connection.root, asked))
-        task = await asking.addTimeout(asked.timeout, reactor)
+        task = await asking.addTimeout(asked.timeout, steady(reactor))
         return DONE if task is None else await _follow(connection, task)
     except CancelledError:
         return DETACHED

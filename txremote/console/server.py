@@ -26,6 +26,7 @@ from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
 from txremote.net.tls import asks_for_certificates
 from txremote.peer.connection import is_local
+from txremote.refs.clock import steady
 
 _log = Logger("txremote")
 
@@ -100,7 +101,7 @@ class ConsoleFactory(Factory):
         Make one.
         """
         sessions = Sessions(self._manager, self._containers)
-        client = ConsoleClient(sessions, self._reactor, self._limits, self._client_ended)
+        client = ConsoleClient(sessions, steady(self._reactor), self._limits, self._client_ended)
         client.factory = self
         self.clients.add(client)
         return client
@@ -122,7 +123,7 @@ class ConsoleFactory(Factory):
             client.dismiss("the console stops")
         waiting: Deferred[None] = Deferred()
         self._empty.append(waiting)
-        late = self._reactor.callLater(_LAST_WORDS, self._drop_all)
+        late = steady(self._reactor).callLater(_LAST_WORDS, self._drop_all)
         await waiting
         if late.active():
             late.cancel()

@@ -27,6 +27,7 @@ from txremote.console.server import named
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import current_call
 from txremote.peer.events import events_of
+from txremote.refs.clock import steady
 from txremote.service import Service, exposed
 from txremote.work.tasks import RUNNING, STATES, Task
 
@@ -403,7 +404,7 @@ class TaskService(Service):
         mine = self._subscriptions[connection]
         if len(mine) >= MAX_SUBSCRIPTIONS:
             raise RuntimeError(f"{MAX_SUBSCRIPTIONS} subscriptions: cancel() one of them first")
-        subscription = Subscription(task, on_news, since, self._reactor, mine.discard)
+        subscription = Subscription(task, on_news, since, steady(self._reactor), mine.discard)
         mine.add(subscription)
         return subscription
 

@@ -38,6 +38,7 @@ from txremote.console.history import use_readline
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
+from txremote.refs.clock import steady
 from txremote.work.tasks import FINISHED, Task
 
 DONE, FAILED, NO_CONTAINER, INTERRUPTED = 0, 1, 2, 130
@@ -110,7 +111,7 @@ class Terminal:
         self._reactor = reactor
         self._out = out
         self._sessions = sessions
-        self._dialogue = Dialogue(sessions, self, reactor)
+        self._dialogue = Dialogue(sessions, self, steady(reactor))
         self._typist = Typist(reactor, input)
         self._ahead = TypedAhead(reactor, fd, self._dialogue)
         self._asked = ""

@@ -53,6 +53,7 @@ from txremote.net.waiters import Waiters
 from txremote.peer.calls import answered
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
+from txremote.refs.clock import steady
 from txremote.refs.reference import LateReference, RemotePath
 from txremote.service import VoidService, check_service
 
@@ -166,16 +167,17 @@ class RemoteClient(Service):
         self._on_connect = on_connect
         self._retry_policy = _usual_policy if retry_policy is None else retry_policy
         self._reactor = reactor
+        self._clock = steady(reactor)
         self._runner = ReactorRunner(reactor)
         self._redialling = ClientService(
             DialledEndpoint(self._dial, self._name),
             Factory.forProtocol(Protocol),
             retryPolicy=self._delay,
-            clock=reactor,
+            clock=self._clock,
             prepareConnection=self._prepare,
         )
         self._status = ClientStatus("stopped", "not started yet")
-        self._next_try: float | None = None  # on the reactor's clock
+        self._next_try: float | None = None  # on its clock
         self._stopping = 0  # how many stopService() are under way
         self._stopped = False
         self._refused: UnauthorizedLogin | None = None
@@ -199,7 +201,7 @@ class RemoteClient(Service):
         """
         if self._next_try is None:
             return self._status
-        return replace(self._status, next_try=max(0.0, self._next_try - self._reactor.seconds()))
+        return replace(self._status, next_try=max(0.0, self._next_try - self._clock.seconds()))
 
     def whenConnected(self, failAfterFailures: int | None = None) -> Deferred[Connection]:
         """
@@ -295,7 +297,7 @@ class RemoteClient(Service):
 
         waiting = self.whenConnected()
         if self._wait_timeout is not None and not waiting.called:
-            waiting.addTimeout(self._wait_timeout, self._reactor, waited)
+            waiting.addTimeout(self._wait_timeout, self._clock, waited)
         return waiting.addCallbacks(lambda connection: connection.root, failed)
 
     # -- a try
@@ -314,7 +316,7 @@ class RemoteClient(Service):
             )
 
         # ClientService dials within a transition, and an endpoint may fail at once
-        later: Deferred[Any] = deferLater(self._reactor, 0)
+        later: Deferred[Any] = deferLater(self._clock, 0)
         return later.addCallback(dial).addErrback(self._not_dialled)
 
     def _not_dialled(self, failure: Failure) -> Any:
@@ -333,7 +335,7 @@ class RemoteClient(Service):
             def timed_out(_result: Any, timeout: float) -> Any:
                 raise TimeoutError(f"login and on_connect took longer than {timeout:g} s")
 
-            outcome.addTimeout(self._timeout, self._reactor, timed_out)
+            outcome.addTimeout(self._timeout, self._clock, timed_out)
 
         def prepared(_done: Any) -> None:
             if self._stopping:  # by on_connect
@@ -341,7 +343,7 @@ class RemoteClient(Service):
             if not _is_open(connection):  # on_connect waited for that, or did it
                 raise ConnectionLost(connection.why_ended)
             connection.when_disconnected().addCallback(self._lost, protocol, connection)
-            self._going_live = self._reactor.callLater(0, self._went_live, connection)
+            self._going_live = self._clock.callLater(0, self._went_live, connection)
 
         def not_prepared(failure: Failure) -> Any:
             connection.close()
@@ -416,7 +418,7 @@ class RemoteClient(Service):
             _log.failure("the retry_policy of {client!r} failed, Twisted's is used", client=self)
             delay = _usual_policy(failures)
         self._status = replace(self._status, state="waiting")
-        self._next_try = self._reactor.seconds() + delay
+        self._next_try = self._clock.seconds() + delay
         return delay
 
     def _note(

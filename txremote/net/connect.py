@@ -28,6 +28,7 @@ from txremote.net.workers import WorkerPool
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
+from txremote.refs.clock import steady
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 from txremote.wire.messages import dialect_named
 
@@ -57,7 +58,7 @@ class _DialingFactory(Factory):
             ),
             config=self._config,
             dialect=dialect_named(self._dialect, self._config.bind_threads),
-            clock=self._reactor,
+            clock=steady(self._reactor),
             sweeper=_sweeper_of(self._reactor),
             prepare=prepare,
         )
@@ -71,7 +72,7 @@ def _sweeper_of(reactor: Any) -> ReleaseSweeper:
     """
     found: ReleaseSweeper | None = getattr(reactor, "_txremote_sweeper", None)
     if found is None:
-        found = reactor._txremote_sweeper = ReleaseSweeper(reactor)
+        found = reactor._txremote_sweeper = ReleaseSweeper(steady(reactor))
     return found
 
 
@@ -163,7 +164,7 @@ def _within(
         soon.callback(result)
         return None
 
-    timer = reactor.callLater(seconds, soon.callback, None)
+    timer = steady(reactor).callLater(seconds, soon.callback, None)
     deferred.addBoth(fired)
     return soon
 
@@ -252,5 +253,5 @@ def connect(
                 raise TimeoutError(f"no RPyC answer from {endpoint} within {given:g} s")
             return result
 
-        dialling.addTimeout(timeout, reactor, timed_out)
+        dialling.addTimeout(timeout, steady(reactor), timed_out)
     return dialling

@@ -25,6 +25,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from txremote.net.lanes import Lane
 from txremote.peer.context import CurrentCall
 from txremote.peer.events import events_of
+from txremote.refs.clock import steady
 
 if TYPE_CHECKING:
     from txremote.peer.request import Request
@@ -79,7 +80,7 @@ class LaneCall:
         self._stop_timer()
         assert call.deadline is not None
         left = call.deadline + call.grace - call.connection.seconds()
-        self._timer = self._reactor.callLater(max(0.0, left), self._expire, call.why_over)
+        self._timer = steady(self._reactor).callLater(max(0.0, left), self._expire, call.why_over)
 
     def _begun(self) -> None:
         if not self._over:

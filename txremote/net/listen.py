@@ -28,6 +28,7 @@ from txremote.peer.connection import Connection, is_local
 from txremote.peer.events import Sparing, events_of
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
+from txremote.refs.clock import steady
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 
 _log = Logger("txremote")
@@ -116,14 +117,14 @@ class ServingFactory(Factory):
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self.config)
         self._classes = ClassNumbers()
-        self._sweeper = ReleaseSweeper(reactor)
+        self._sweeper = ReleaseSweeper(steady(reactor))
         # each with the host it was counted under: behind a proxy getPeer changes
         self.connections: dict[Connection, Any] = {}
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
         self._refused = Sparing()
         self._stopping = False
-        self._guesses = Guesses(reactor)
+        self._guesses = Guesses(steady(reactor))
         self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
         self._ended = self._gone  # one bound method for all
 
@@ -146,7 +147,7 @@ class ServingFactory(Factory):
             config=self.config,
             policy=self._policy,
             classes=self._classes,
-            clock=self._reactor,
+            clock=steady(self._reactor),
             sweeper=self._sweeper,
             prepare=prepare,
             ended=self._ended,
@@ -175,7 +176,7 @@ class ServingFactory(Factory):
             "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
             peer=peer,
             user=connection.user,
-            seconds=self._reactor.seconds() - connection.opened,
+            seconds=steady(self._reactor).seconds() - connection.opened,
             requests=connection.received,
             why=connection.why_ended,
         )
@@ -214,7 +215,7 @@ class ServingFactory(Factory):
         return None
 
     def _turn_away(self, addr: Any, why: str) -> Connection | None:
-        count = self._refused.one_more(self._reactor.seconds())
+        count = self._refused.one_more(steady(self._reactor).seconds())
         if count:
             _log.warn(
                 "refused {count} connections, the last of {peer}: {why}",
@@ -229,7 +230,7 @@ class ServingFactory(Factory):
             runner=self._runner,
             config=self.config,
             policy=self._policy,
-            clock=self._reactor,
+            clock=steady(self._reactor),
             prepare=prepare,
             ended=self._turned_away.discard,
         )
@@ -269,7 +270,7 @@ class ServingFactory(Factory):
         if drain <= 0:
             return self.close_all()
         ending = [one.ending.finish("the server is stopping") for one in list(self.connections)]
-        timer = self._reactor.callLater(drain, self.close_all)
+        timer = steady(self._reactor).callLater(drain, self.close_all)
         for connection in list(self._turned_away):
             connection.close()
 

@@ -38,6 +38,7 @@ from zope.interface import implementer
 from txremote.interfaces import IRemoteService
 from txremote.net.guesses import Guesses, Turn
 from txremote.peer.context import current_call
+from txremote.refs.clock import steady
 from txremote.refs.reactorthread import in_reactor
 from txremote.service import Service, exposed, instantiate, is_service
 from txremote.wire.exceptions import format_traceback
@@ -287,7 +288,9 @@ class LoginService(Service):
         self._failures += 1
         if self._failures == MOST_FAILURES:
             # not now: the answer to this one comes first
-            self._reactor.callLater(0, connection.ending.hang_up, f"{MOST_FAILURES} logins failed")
+            steady(self._reactor).callLater(
+                0, connection.ending.hang_up, f"{MOST_FAILURES} logins failed"
+            )
 
     async def _failed(
         self, connection: Any, credentials: Password, failure: Failure, turn: Turn
@@ -314,7 +317,7 @@ class LoginService(Service):
                 traceback=credentials.left_out_of(_told(failure)),
                 **about,
             )
-        await deferLater(self._reactor, turn.failed())
+        await deferLater(steady(self._reactor), turn.failed())
         self._count(connection)
         raise told
 

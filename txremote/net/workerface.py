@@ -21,6 +21,7 @@ from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.lanes import Lane, Wait, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.refs.asyncresult import AsyncResult, value_of
+from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
 from txremote.refs.face import BlockingFace, check_stack, would_block
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later
@@ -296,7 +297,7 @@ class LaneDriver:
         """
         Return the reactor's time.
         """
-        return float(self._face._reactor.seconds())
+        return float(steady(self._face._reactor).seconds())
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from txremote.errors import WouldBlockReactor
+from txremote.refs.clock import steady
 from txremote.refs.reactorthread import is_reactor_thread, later
 
 _ADVICE = (
@@ -141,10 +142,10 @@ class ReactorDriver:
 
     def seconds(self) -> float:
         """
-        Return the reactor's time.
+        Return the time of the reactor's steady clock.
         """
         reactor = self._reactor
-        return float(reactor.seconds()) if reactor is not None else 0.0
+        return float(steady(reactor).seconds()) if reactor is not None else 0.0
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
         """

@@ -14,6 +14,8 @@ from typing import Any
 
 from twisted.python import threadable
 
+from txremote.refs.clock import steady
+
 
 def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
     """
@@ -25,7 +27,7 @@ def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callabl
 
     def start() -> None:
         if not state.get("taken back"):
-            state["call"] = reactor.callLater(seconds, function)
+            state["call"] = steady(reactor).callLater(seconds, function)
 
     def stop() -> None:
         call = state.get("call")

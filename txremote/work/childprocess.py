@@ -28,6 +28,7 @@ from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from txremote.refs.clock import steady
 from txremote.work.child import ANSWERS, REQUESTS, TICKETS
 from txremote.work.output import RecordReader
 
@@ -126,7 +127,7 @@ class ChildProcess(ProcessProtocol):
         self.reaped = True
         # The reactor may have more to tell in this turn of descriptors that are
         # then closed, and whose numbers are then somebody else's.
-        self._reactor.callLater(0, self._exited, how_it_ended(reason))
+        steady(self._reactor).callLater(0, self._exited, how_it_ended(reason))
 
     def processEnded(self, reason: Failure) -> None:
         """
@@ -155,7 +156,7 @@ class ChildProcess(ProcessProtocol):
         """
         Kill it if it is still there then.
         """
-        self._killing = self._reactor.callLater(seconds, self._kill)
+        self._killing = steady(self._reactor).callLater(seconds, self._kill)
 
     def _kill(self) -> None:
         self._killing = None
@@ -179,7 +180,7 @@ class ChildProcess(ProcessProtocol):
         self._looking = None
         reapAllProcesses()
         if not self.reaped:
-            self._looking = self._reactor.callLater(_LOOK_AGAIN, self.look)
+            self._looking = steady(self._reactor).callLater(_LOOK_AGAIN, self.look)
 
     def bury(self) -> None:
         """

@@ -43,6 +43,7 @@ from txremote.errors import (
     WorkerDied,
 )
 from txremote.interfaces import IPool
+from txremote.refs.clock import steady
 from txremote.work.cluster_link import ClusterLink
 from txremote.work.cluster_remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
 from txremote.work.pickling import dump_job, load_error, load_result, with_remote_traceback
@@ -271,7 +272,7 @@ class DaskPool(PoolService):
             return
         job.worker = worker
         if job.timeout is not None:
-            job.timer = self._reactor.callLater(max(0.0, job.timeout), self._expire, job)
+            job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
 
     def job_ended(self, key: str, outcome: Outcome) -> None:
         """

@@ -22,6 +22,7 @@ from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.refs.clock import steady
 from txremote.work.audience import Audience, Listener
 from txremote.work.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
 from txremote.work.mptask import MPTask
@@ -83,6 +84,7 @@ class TaskKeeper:
         self.audience = Audience()
         self.running = True
         self._reactor = reactor
+        self._clock = steady(reactor)
         self._owns_pool = pool is None or isinstance(pool, str)
         if self._owns_pool:
             # as plac does it, a process a task: they may run for hours
@@ -103,7 +105,7 @@ class TaskKeeper:
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
         self._forgetting: Any = None
         self._stopping: Deferred[None] | None = None
-        self._cooperator = Cooperator(scheduler=lambda turn: reactor.callLater(NEXT_TURN, turn))
+        self._cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
 
     # -- tasks
 
@@ -253,14 +255,14 @@ class TaskKeeper:
             self._forget_oldest()
         if self._keep is None:
             return
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         while self._ended:
             ended = next(iter(self._ended.values())).ended
             assert ended is not None
             left = ended + self._keep - now
             if left > 0:
                 if self._forgetting is None and self.running:
-                    self._forgetting = self._reactor.callLater(left, self._time_to_forget)
+                    self._forgetting = self._clock.callLater(left, self._time_to_forget)
                 return
             self._forget_oldest()
 
@@ -309,7 +311,7 @@ class TaskKeeper:
             task.kill()
         ends = DeferredList([task.when_done() for task in left if not task.done])
         if not ends.called:
-            timer = self._reactor.callLater(drain, self._give_up)
+            timer = self._clock.callLater(drain, self._give_up)
             await ends
             if timer.active():
                 timer.cancel()

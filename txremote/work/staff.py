@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from txremote.refs.clock import steady
 from txremote.work.worker import Worker
 
 #: How many processes may fail to come up, one after the other, before the jobs
@@ -136,7 +137,7 @@ class Staff:
         self.workers: set[Worker] = set()
         self.hungry: set[Worker] = set()
         self.ending: set[Worker] = set()
-        self._reactor = reactor
+        self._clock = steady(reactor)
         self._hire = hire
         self._owner = owner
         self._open = False
@@ -219,7 +220,7 @@ class Staff:
             return
         self._failed_starts = 0
         if self._resting is None:
-            self._resting = self._reactor.callLater(REST, self._rested)
+            self._resting = self._clock.callLater(REST, self._rested)
         self._owner.none_comes_up(why)
 
     def _rested(self) -> None:
@@ -268,9 +269,9 @@ class Staff:
         Note that one has nothing to do: it may go, if that lasts.
         """
         if len(self.workers) > self.size.least:
-            self._idle_since[worker] = self._reactor.seconds()
+            self._idle_since[worker] = self._clock.seconds()
             if self._shrinking is None:
-                self._shrinking = self._reactor.callLater(self.size.idle, self._shrink)
+                self._shrinking = self._clock.callLater(self.size.idle, self._shrink)
 
     def busy(self, worker: Worker) -> None:
         """
@@ -280,7 +281,7 @@ class Staff:
 
     def _shrink(self) -> None:
         self._shrinking = None
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         for worker, since in list(self._idle_since.items()):
             if len(self.workers) <= self.size.least:
                 self._idle_since.clear()
@@ -288,4 +289,4 @@ class Staff:
                 self.dismiss(worker)
         if self._idle_since:
             left = min(self._idle_since.values()) + self.size.idle - now
-            self._shrinking = self._reactor.callLater(max(0.0, left), self._shrink)
+            self._shrinking = self._clock.callLater(max(0.0, left), self._shrink)

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from txremote.errors import WouldBlockReactor
+from txremote.refs.clock import steady
 from txremote.work.audience import Audience, Listener
 from txremote.work.ring import OutputRing
 from txremote.work.stepping import Call, Ending, Progress, Wait
@@ -142,7 +143,9 @@ class Task(PlacNames):
         self.no = no
         self.arglist = list(arglist)
         self.status = SUBMITTED
-        self.submitted: float = reactor.seconds()
+        self._reactor = reactor
+        self._clock = steady(reactor)
+        self.submitted: float = self._clock.seconds()
         self.started: float | None = None
         self.ended: float | None = None
         self.output = ring
@@ -151,7 +154,6 @@ class Task(PlacNames):
         self.traceback = ""
         self.wants_exit = False
         self.audience = Audience()
-        self._reactor = reactor
         self._call: Call | None = call
         self._result: Any = None
         self._waiting: list[Deferred[Task]] = []
@@ -176,7 +178,7 @@ class Task(PlacNames):
         """
         if self.started is None:
             return None
-        return (self._reactor.seconds() if self.ended is None else self.ended) - self.started
+        return (self._clock.seconds() if self.ended is None else self.ended) - self.started
 
     @property
     def result(self) -> Any:
@@ -298,9 +300,9 @@ class Task(PlacNames):
             raise RuntimeError(f"{self!r} cannot become {status}")
         self.status = status
         if status == RUNNING:
-            self.started = self._reactor.seconds()
+            self.started = self._clock.seconds()
         elif status in FINAL:
-            self.ended = self._reactor.seconds()
+            self.ended = self._clock.seconds()
         self.audience.state.tell(self, status)
 
     def _put_out(self, lines: Iterable[Any]) -> None:

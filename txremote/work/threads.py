@@ -37,6 +37,7 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.refs.clock import steady
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
 from txremote.work.spec import Description
@@ -330,7 +331,7 @@ class ThreadPool(PoolService):
         Start the clock of a job that has a time limit.
         """
         if job.deferred is not None and job.timeout is not None:
-            job.timer = self._reactor.callLater(max(0.0, job.timeout), self._expire, job)
+            job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
 
     def _expire(self, job: _Job) -> None:
         job.timer = None
@@ -372,7 +373,7 @@ class ThreadPool(PoolService):
             if deferred is not None:
                 deferred.errback(PoolStopped(f"{job}: the pool {self.description} was stopped"))
         idle = self._idle = Deferred(lambda _idle: None)
-        ended = idle.addTimeout(GRACE, self._reactor, self._leave_behind)
+        ended = idle.addTimeout(GRACE, steady(self._reactor), self._leave_behind)
         if self._size is not None:
             ended.addCallback(self._end_threads, self._threads)
         if not self._errands:

@@ -32,6 +32,7 @@ from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
+from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
 from txremote.work.child import CONFIG, DONE, FAILED, PART
@@ -137,7 +138,7 @@ class Worker:
         self.ready = self.came_up = self.ending = False
         self.tail: deque[str] = deque(maxlen=10)
         self.why = ""
-        self.held = HeldJobs(self, reactor, self._time_is_up)
+        self.held = HeldJobs(self, steady(reactor), self._time_is_up)
         self._process = ChildProcess(reactor, self._printed, self._exited)
         self._parent = _Parent()
         self._connection = Connection(
@@ -145,8 +146,8 @@ class Worker:
             runner=ReactorRunner(reactor, WorkerPool()),
             config=CONFIG,
             dialect=dialect_named("6", False),
-            clock=reactor,
-            sweeper=ReleaseSweeper(reactor),
+            clock=steady(reactor),
+            sweeper=ReleaseSweeper(steady(reactor)),
             prepare=prepare,
         )
         self._start()
@@ -173,7 +174,7 @@ class Worker:
         self._pipes.open()
         self._connection.when_disconnected().addCallback(lambda _why: self._process.look())
         coming_up = Deferred.fromCoroutine(self._come_up())
-        coming_up.addTimeout(self._limits.start, self._reactor)
+        coming_up.addTimeout(self._limits.start, steady(self._reactor))
         coming_up.addErrback(self._did_not_come_up)
 
     async def _come_up(self) -> None:

@@ -1,0 +1,237 @@
+"""
+One clock for all limits of time, which nobody can set: `steady`.
+
+Twisted's reactors tell the time of day (``reactor.seconds`` is `time.time`), and their
+timed calls are due at a time of day. Where that clock is set, by an hour say, all calls
+of the next hour are made at once, or none is for an hour. What is measured in this
+package goes by a `SteadyClock`, on `time.monotonic`:
+
+* set forward: a call that the reactor makes early finds that its time has not come, and
+  is put off by what is left;
+* set back: nothing of the reactor's happens that could be seen from within. A thread
+  looks at both clocks twice a second, and has all calls put to the reactor anew. It
+  sleeps where there are none.
+
+Clocks that are no reactor's, such as `twisted.internet.task.Clock`, are taken as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any, Final
+from weakref import WeakSet
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+#: Seconds between two looks at the time of day.
+LOOK: Final = 0.5
+
+#: Seconds by which the time of day has to fall back between two looks: clocks are also
+#: slewed, by half a millisecond a second, and a busy thread reads one late.
+FALL: Final = 0.25
+
+# Seconds that a call may come too early: a clock that is slewed is that much fast.
+_EARLY = 0.001
+
+_clocks: WeakSet[SteadyClock] = WeakSet()
+
+
+@implementer(IDelayedCall)  # Twisted's `ClientService` takes nothing else
+class SteadyCall:
+    """
+    One call to come.
+    """
+
+    __slots__ = ("_clock", "_due", "_function", "_timer")
+
+    def __init__(self, clock: SteadyClock, due: float, function: Callable[[], object]) -> None:
+        self._clock = clock
+        self._due = due
+        self._function = function
+        self._timer: Any = None
+
+    def getTime(self) -> float:
+        """
+        Return when it is due, on the clock that made it.
+        """
+        return self._due
+
+    def active(self) -> bool:
+        """
+        Tell whether it is still to come.
+        """
+        active: bool = self._timer.active()
+        return active
+
+    def cancel(self) -> None:
+        """
+        Take it back.
+
+        Raises:
+            AlreadyCalled: it has come.
+            AlreadyCancelled: it has been taken back.
+        """
+        self._timer.cancel()
+        self._clock.calls.discard(self)
+
+    def reset(self, seconds: float) -> None:
+        """
+        Have it come some seconds from now.
+
+        Raises:
+            AlreadyCalled: it has come.
+            AlreadyCancelled: it has been taken back.
+        """
+        self._due = self._clock.seconds() + seconds
+        self._timer.reset(seconds)
+
+    def delay(self, seconds: float) -> None:
+        """
+        Have it come some seconds later than it would. Raises as `reset` does.
+        """
+        self.reset(self._due + seconds - self._clock.seconds())
+
+    def put(self, left: float) -> None:
+        """
+        Put it to the reactor, to be made some seconds from now.
+        """
+        self._timer = self._clock.reactor.callLater(left, self._ring)
+
+    def put_again(self) -> None:
+        """
+        Put it to the reactor anew: its time of day is no good any more.
+        """
+        if self._timer.active():
+            self._timer.cancel()
+            self.put(max(0.0, self._due - self._clock.seconds()))
+
+    def _ring(self) -> None:
+        left = self._due - self._clock.seconds()
+        if left > _EARLY:
+            self.put(left)
+            return
+        self._clock.calls.discard(self)
+        self._function()
+
+
+@implementer(IReactorTime)
+class SteadyClock:
+    """
+    The time of a reactor, as it would be if nobody set the machine's clock.
+
+    `seconds` may be called from any thread, the rest from the reactor's.
+
+    Args:
+        reactor: The reactor, one of Twisted's.
+
+    Attributes:
+        reactor: The same.
+        calls: Those to come.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.reactor = reactor
+        self.calls: set[SteadyCall] = set()
+        # so that it begins with the reactor's time, which some have at hand
+        self._epoch: float = self.reactor.seconds() - monotonic()
+        self._awake = threading.Event()  # whether the thread looks
+        self._thread: threading.Thread | None = None
+        _clocks.add(self)
+
+    def seconds(self) -> float:
+        """
+        Return the time in seconds.
+        """
+        return self._epoch + monotonic()
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., object],  # noqa: A002
+        *args: Any,
+        **kw: Any,
+    ) -> SteadyCall:
+        """
+        Call a function some seconds from now.
+        """
+        function = partial(callable, *args, **kw) if args or kw else callable
+        call = SteadyCall(self, self._epoch + monotonic() + delay, function)
+        call.put(delay)
+        self.calls.add(call)
+        if not self._awake.is_set():
+            self._look_after()
+        return call
+
+    def getDelayedCalls(self) -> list[SteadyCall]:
+        """
+        Return the calls to come.
+        """
+        return list(self.calls)
+
+    def after_fork(self) -> None:
+        """
+        Begin anew in a child process, which has none of its parent's threads.
+        """
+        self._awake = threading.Event()
+        self._thread = None
+
+    def _look_after(self) -> None:
+        self._awake.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="txremote-clock", daemon=True)
+            self._thread.start()
+
+    def _watch(self) -> None:
+        awake, pause = self._awake, threading.Event()
+        ahead = self.reactor.seconds() - monotonic()
+        while True:
+            pause.wait(LOOK)
+            before, ahead = ahead, self.reactor.seconds() - monotonic()
+            if before - ahead > FALL:
+                self.reactor.callFromThread(self._set_back)
+            if not self.calls:
+                awake.clear()
+                if not self.calls:  # nor has one been made between the two
+                    awake.wait()
+
+    def _set_back(self) -> None:
+        for call in list(self.calls):
+            call.put_again()
+
+
+def steady(reactor: Any) -> Any:
+    """
+    Return the clock that limits of time go by where a reactor runs.
+
+    A reactor has one, which the reactor itself keeps.
+
+    Args:
+        reactor: A reactor of Twisted's, or any other `IReactorTime`, such as a
+            `twisted.internet.task.Clock`.
+
+    Returns:
+        A `SteadyClock`; what was given where that is none of Twisted's reactors.
+    """
+    found = getattr(reactor, "_txremote_clock", None)
+    if found is None:
+        base = sys.modules.get("twisted.internet.base")  # which scripts have no use for
+        if base is None or not isinstance(reactor, base.ReactorBase):
+            return reactor
+        keeper: Any = reactor
+        found = keeper._txremote_clock = SteadyClock(reactor)
+    return found
+
+
+def _after_fork() -> None:
+    for clock in list(_clocks):
+        clock.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
