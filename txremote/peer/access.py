@@ -30,7 +30,7 @@ import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from txremote.errors import NotSendable
 from txremote.peer import costs
@@ -48,6 +48,7 @@ from txremote.peer.exposure import (
     LONGEST_TOLD,
     Exposure,
     checked,
+    declared_by,
     exposure_of,
     is_class,
     is_declared_class,
@@ -94,6 +95,17 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     )
 
 
+class _Verdict(NamedTuple):
+    """
+    What is known of a name of a class, and what it was judged by: it holds for an
+    object of the class as long as both are the same.
+    """
+
+    reachable: str
+    function: types.FunctionType
+    declared: Any
+
+
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """
@@ -108,7 +120,7 @@ class AccessPolicy:
     _prefix: str = field(init=False, repr=False, compare=False)
     _safe: frozenset[str] = field(init=False, repr=False, compare=False)
     _exposure: Callable[[Any], Exposure | None] = field(init=False, repr=False, compare=False)
-    _methods: dict[type, dict[str, str]] = field(
+    _methods: dict[type, dict[str, _Verdict]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -132,12 +144,15 @@ class AccessPolicy:
         """
         name = self._asked(obj, name)
         kind = type(obj)
-        known = self._methods.get(kind)
-        if known is not None and name in known:
-            return getattr(obj, known[name])
         override = getattr(kind, "_rpyc_getattr", None)
         if override is not None:
             return override(obj, name)
+        declared = declared_by(obj)
+        methods = self._methods.get(kind)
+        if methods is not None and (known := methods.get(name)) is not None:
+            reachable, function, then = known
+            if then is declared and getattr(kind, reachable, None) is function:
+                return getattr(obj, reachable)
         exposure = self._exposure(obj)
         if exposure is not None:
             _check_switch(name, self.config.allow_getattr, "getattr")
@@ -145,23 +160,28 @@ class AccessPolicy:
             found = getattr(obj, name)
             return found if method is None else checked(method, found)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
-        self._remember(kind, name, reachable)
+        self._remember(obj, name, reachable, declared)
         return getattr(obj, reachable)
 
-    def _remember(self, kind: type, name: str, reachable: str) -> None:
+    def _remember(self, obj: Any, name: str, reachable: str, declared: Any) -> None:
         """
-        Keep the verdict on a method that a class defines: no object of it can
-        change that, but one that provides an opened interface by itself, which
-        keeps what its class has marked. Names that a peer makes up are never kept.
+        Keep the verdict on a method that a class defines, if it is the same for each
+        object of the class, whatever attributes of its own that has. Names that a
+        peer makes up are never kept.
         """
+        kind = type(obj)
         if issubclass(kind, type):
             return  # what was found may be the class's own, and not the metaclass's
+        if reachable != name and (reachable != self._prefix + name or self._plain(obj, name)):
+            return  # an object that has the other of the two names is read by that
         for base in kind.__mro__:
             if reachable in base.__dict__:
-                if type(base.__dict__[reachable]) is types.FunctionType:
+                function = base.__dict__[reachable]
+                if type(function) is types.FunctionType:
                     if len(self._methods) >= _MOST_REMEMBERED:
                         self._methods.clear()
-                    self._methods.setdefault(kind, {})[name] = reachable
+                    verdict = _Verdict(reachable, function, declared)
+                    self._methods.setdefault(kind, {})[name] = verdict
                 return
 
     def set(self, obj: Any, name: Any, value: Any) -> None:

@@ -149,6 +149,7 @@ def open_interface(interface: Any) -> None:
     """
     contract = contract_of(interface)
     interface.setTaggedValue(_TAG, contract)
+    interface.changed(interface)  # what `declared_by` has given before is out of date
 
 
 class Exposure:
@@ -202,21 +203,32 @@ class Exposure:
         }
 
 
+def declared_by(obj: Any) -> Any:
+    """
+    Return the interfaces that an object provides, in order; None if neither it nor
+    its class declares any.
+
+    As long as nothing changes, neither what the object provides nor which interfaces
+    are opened, this is the same tuple: zope makes a new one for each change.
+    """
+    # providedBy() would leave its own notes on any class it is asked about, and
+    # a class without them declares nothing.
+    return None if getattr(type(obj), "__providedBy__", None) is None else providedBy(obj).__iro__
+
+
 def exposure_of(obj: Any) -> Exposure | None:
     """
     Return by which interfaces an object is exposed; None: not by any.
 
     Python's own types are not: what may be done with them is in fixed tables.
     """
-    # providedBy() would leave its own notes on any class it is asked about, and
-    # a class without them declares nothing.
     kind = type(obj)
     if issubclass(kind, type):
         if "__provides__" not in obj.__dict__:
             return None
-    elif not kind.__flags__ & _HEAP_TYPE or getattr(kind, "__providedBy__", None) is None:
+        described = providedBy(obj).__iro__
+    elif not kind.__flags__ & _HEAP_TYPE or (described := declared_by(obj)) is None:
         return None
-    described = providedBy(obj).__iro__
     contracts = [it for i in described if (it := i.queryDirectTaggedValue(_TAG)) is not None]
     return Exposure(obj, contracts) if contracts else None
 
