@@ -51,7 +51,7 @@ from txremote.wire.framing import frame
 
 # --- introductions ----------------------------------------------------------------
 
-EVERYTHING = {"cancel", "callpath", "release", "stopping", "deadline", "keepalive"}
+EVERYTHING = {"cancel", "callpath", "release", "stopping", "deadline", "halfway", "keepalive"}
 
 
 def test_the_connecting_side_asks_for_the_root_and_introduces_itself_at_once() -> None:

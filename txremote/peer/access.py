@@ -235,9 +235,15 @@ class AccessPolicy:
         Raises:
             TypeError: it is a value.
         """
-        kind = type(obj)
-        if kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj)):
+        if self.is_value(obj):
             raise TypeError(f"a {type(obj).__name__} by value is no reference to an object here")
+
+    def is_value(self, obj: Any) -> bool:
+        """
+        Tell whether an object travels by value, so that nobody holds a reference to it.
+        """
+        kind = type(obj)
+        return kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj))
 
     def _plain(self, obj: Any, name: str) -> bool:
         """

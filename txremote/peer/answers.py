@@ -19,10 +19,11 @@ from txremote.errors import NotSendable
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import CurrentCall
 from txremote.peer.events import events_of
+from txremote.peer.halfway import Halfway
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.wire.brine import dump_into
-from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY
+from txremote.wire.consts import FEATURE_HALFWAY, HANDLE_HALFWAY, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.exceptions import (
     TRACEBACK_DENIED,
     dump_exception,
@@ -77,11 +78,26 @@ class Answers:
             return
         body: list[bytes] = []
         try:
+            if type(result) is Halfway:
+                self._send_halfway(number, sender, result)
+                return
             self._tables.box(body, result)
             self._outbox.answer(MSG_REPLY, number, sender, body)
         except NotSendable as error:
             self._tables.take_back()
             self.send_error(number, sender, error)
+
+    def _send_halfway(self, number: int, sender: int, left: Halfway) -> None:
+        """
+        Answer a path that goes on at the peer.
+        """
+        if FEATURE_HALFWAY in self._connection.features:
+            self._connection.outbound.tell(HANDLE_HALFWAY, number, left.position, left.value)
+            return
+        kind = type(left.value).__name__
+        self.send_error(
+            number, sender, TypeError(f"a path ends at a {kind}, which is no reference")
+        )
 
     def send_error(self, number: int, sender: int, error: BaseException) -> None:
         """

@@ -13,11 +13,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.peer.halfway import Halfway
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
+_AWAITED = frozenset({types.CoroutineType, ThreadedCall, AsyncResult})
 
 
 async def _finished(awaitable: Any) -> Any:
@@ -50,7 +52,22 @@ def awaited(result: Any, connection: Any) -> Any:
         return _of_result(result, connection.runner)
     if kind.__name__ in _STEPS and kind.__module__ == "builtins":
         return Deferred.fromCoroutine(_finished(result))
+    if kind is Halfway:
+        value = awaited(result.value, connection)
+        if type(value) is Deferred:
+            return value.addCallback(lambda found: Halfway(result.position, found))
     return result
+
+
+def is_awaited(kind: type) -> bool:
+    """
+    Tell whether `awaited` makes a Deferred of an object of a type.
+    """
+    return (
+        kind in _AWAITED
+        or issubclass(kind, (Deferred, asyncio.Future))
+        or (kind.__name__ in _STEPS and kind.__module__ == "builtins")
+    )
 
 
 def _of_result(result: AsyncResult, runner: Any) -> Deferred[Any]:

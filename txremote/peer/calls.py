@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
+from txremote.peer.halfway import Halfway
 
 
 class Clock(Protocol):
@@ -47,6 +48,8 @@ class _Call(Deferred[Any]):
     """
 
     number: int
+    #: How many names its path has, where the answer may be HALFWAY.
+    steps = 0
 
     __iter__ = None  # type: ignore[assignment]
 
@@ -100,7 +103,10 @@ class PendingCalls:
         return len(self._waiting)
 
     def add(
-        self, timeout: float | None = None, option: str | None = "sync_request_timeout"
+        self,
+        timeout: float | None = None,
+        option: str | None = "sync_request_timeout",
+        steps: int = 0,
     ) -> tuple[int, Deferred[Any]]:
         """
         Return a new call's number and its Deferred.
@@ -108,10 +114,13 @@ class PendingCalls:
         Args:
             timeout: Seconds, or None for ever.
             option: The switch that the time-out is from, to be named in its error.
+            steps: How many names the path has that is called.
         """
         number = next(self._numbers)
         deferred = self._waiting[number] = _Call(self._cancelled)
         deferred.number = number
+        if steps:
+            deferred.steps = steps
         if timeout is not None and self._clock is not None:
             for _ in range(2):  # answered ones at the front go as new ones come
                 if self._expiries and self._expiries[0][1] not in self._waiting:
@@ -147,6 +156,22 @@ class PendingCalls:
         Return the Deferred of a call that is answered, or None if nobody waits.
         """
         return self._waiting.pop(number, None)
+
+    def left_halfway(self, number: int, left: Halfway) -> None:
+        """
+        Answer a call with how far its path came; nothing if nobody waits for it.
+
+        Raises:
+            ValueError: there is no such place on its path.
+        """
+        deferred = self._waiting.get(number)
+        if deferred is None:
+            return
+        assert type(deferred) is _Call
+        if not 0 < left.position < deferred.steps:
+            raise ValueError(f"request {number} has no path that can be left at {left.position}")
+        del self._waiting[number]
+        self._fire(deferred, left)
 
     def fail_all(self, make_error: Callable[[], BaseException]) -> None:
         """

@@ -21,10 +21,12 @@ from types import AsyncGeneratorType
 from typing import Any, Protocol
 
 from txremote.peer.access import AccessPolicy
+from txremote.peer.awaiting import is_awaited
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.costs import COSTLY
 from txremote.peer.exports import Export, Granted
 from txremote.peer.exposure import is_class
+from txremote.peer.halfway import Halfway, further
 from txremote.peer.references import ReferenceTables
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.refs.netref import BaseNetref
@@ -44,6 +46,7 @@ from txremote.wire.consts import (
     HANDLE_DIR,
     HANDLE_GETATTR,
     HANDLE_GETROOT,
+    HANDLE_HALFWAY,
     HANDLE_HASH,
     HANDLE_HELLO,
     HANDLE_INSPECT,
@@ -211,21 +214,28 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
         raise TypeError("CALLPATH takes a tuple of names")
     if args is not None and type(args) is not tuple:
         raise _no_arguments()
+    last = len(names) - 1
     for position, name in enumerate(names):
-        if type(obj) is RemoteReference:
+        kind = type(obj)
+        if kind is RemoteReference:
             # the rest of the path is at a third peer
-            rest = names[position:]
-            return obj._call(rest, args, _named(kwargs))
-        if issubclass(type(obj), BaseNetref):
+            owner: Any = obj._connection
+            owner.runner.check_thread()
+            rest = owner.outbound.call(obj, names[position:], args, _named(kwargs), False)
+            return rest.addCallback(further, position)
+        if issubclass(kind, BaseNetref):
             # the same in a thread that may block; never by getattr, for a netref has
             # attributes that are for this side
             conn = obj.____conn__
-            if args is not None and position == len(names) - 1:
+            if args is not None and position == last:
                 return conn.sync_call(obj.____ref__, (name,), args, _named(kwargs))
             obj = conn.sync_request(HANDLE_GETATTR, obj, name)
         else:
             obj = _reach(serving, obj, name)
-            if position < len(names) - 1 and not is_class(obj):
+        if position < last:
+            if _is_elsewhere(serving, obj):
+                return Halfway(position + 1, obj)
+            if not is_class(obj):
                 # nothing is reached through what the peer could not be given
                 serving.policy.check_handed_out(obj)
     if args is None:
@@ -233,6 +243,19 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
     if type(obj) is ThreadedMethod:
         return ThreadedCall(obj, args, _named(kwargs))
     return obj(*args, **_named(kwargs)) if names else _call(serving, obj, args, kwargs)
+
+
+def _is_elsewhere(serving: Serving, obj: Any) -> bool:
+    """
+    Tell whether a path goes on elsewhere from an object that it has met (`Halfway`).
+    """
+    kind = type(obj)
+    if issubclass(kind, BaseNetref):
+        obj = obj.____ref__
+        kind = RemoteReference
+    if kind is RemoteReference:
+        return obj._connection is serving.connection
+    return serving.policy.is_value(obj) or is_awaited(kind)
 
 
 def _repr(serving: Serving, obj: Any) -> str:
@@ -416,6 +439,12 @@ def _stopping(serving: Serving) -> None:
     serving.connection.peer_stopping = True
 
 
+def _halfway(serving: Serving, number: Any, position: Any, value: Any) -> None:
+    if type(number) is not int or type(position) is not int:
+        raise TypeError("HALFWAY takes the number of a request, a position and a value")
+    serving.connection.outbound.left_halfway(number, Halfway(position, value))
+
+
 def _cancel(serving: Serving, number: Any) -> None:
     if type(number) is int:
         serving.cancel(number)
@@ -449,6 +478,7 @@ HANDLERS: dict[int, Handler] = {
     HANDLE_RELEASE: _release,
     HANDLE_STOPPING: _stopping,
     HANDLE_DEADLINE: _deadline,
+    HANDLE_HALFWAY: _halfway,
 }
 
 #: Work on the connection itself: done as it arrives, never put in a lane.
@@ -463,6 +493,7 @@ IN_ORDER = frozenset(
         HANDLE_RELEASE,
         HANDLE_STOPPING,
         HANDLE_DEADLINE,
+        HANDLE_HALFWAY,
     }
 )
 

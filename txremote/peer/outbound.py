@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 
 from txremote.errors import DeadReferenceError, NotSendable
+from txremote.peer.awaiting import awaited
 from txremote.peer.calls import Clock, PendingCalls
 from txremote.peer.config import ConnectionConfig
+from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
@@ -24,9 +26,9 @@ from txremote.refs.reference import RemoteReference
 from txremote.wire import boxing
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
-    FEATURE_CALLPATH,
     FEATURE_CANCEL,
     FEATURE_DEADLINE,
+    FEATURE_HALFWAY,
     FEATURE_RELEASE,
     HANDLE_CALL,
     HANDLE_CALLATTR,
@@ -92,22 +94,24 @@ class OutboundCalls:
         names: tuple[str, ...],
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
+        to_the_end: bool = True,
     ) -> Deferred[Any]:
         """
         Call what a path of names leads to, or read it; see `Connection.call`.
+
+        Args:
+            reference: Where the path starts.
+            names: Its names.
+            args: The arguments, or None to read.
+            kwargs: The named arguments.
+            to_the_end: Whether what the peer leaves of the path is done here. If
+                not, the result may be a `Halfway`.
         """
-        if len(names) > 1 and FEATURE_CALLPATH not in self._connection.features:
-            # a stock peer: step by step, but for the last
-            limit = self.limit
-
-            def go(step: Any) -> Any:
-                if isinstance(step, RemoteReference):
-                    return self._connection.limited(limit, step._call, names[-1:], args, kwargs)
-                found = getattr(step, names[-1])
-                return found if args is None else found(*args, **kwargs)
-
-            return self.call(reference, names[:-1], None, {}).addCallback(go)
-        if args is None and len(names) == 1:
+        steps = len(names)
+        if steps > 1 and FEATURE_HALFWAY not in self._connection.features:
+            found = self._step_by_step(reference, names, args, kwargs)
+            return self._to_the_end(found, names, args, kwargs) if to_the_end else found
+        if args is None and steps == 1:
             return self.request(HANDLE_GETATTR, (reference, names[0]), *self.patience())
         try:
             heads = reference._heads
@@ -127,8 +131,57 @@ class OutboundCalls:
                 body.append(boxing.EMPTY_TUPLE)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, *self.patience())
-        return asked if self._connection.features else _kept(asked, reference, args, kwargs)
+        asked = self._send(body, steps, *self.patience())
+        if not self._connection.features:
+            return _kept(asked, reference, args, kwargs)
+        if steps > 1 and to_the_end:
+            return self._to_the_end(asked, names, args, kwargs)
+        return asked
+
+    def _step_by_step(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[Any, ...] | None,
+        kwargs: dict[str, Any],
+    ) -> Deferred[Any]:
+        """
+        Go a path as a stock peer knows it, a request for each name but the last.
+        """
+        limit = self.limit
+
+        def go(step: Any) -> Any:
+            if type(step) is RemoteReference:
+                return self._connection.limited(limit, step._call, names[-1:], args, kwargs)
+            return step if type(step) is Halfway else Halfway(len(names) - 1, step)
+
+        return self.call(reference, names[:-1], None, {}, to_the_end=False).addCallback(go)
+
+    def _to_the_end(
+        self,
+        found: Deferred[Any],
+        names: tuple[str, ...],
+        args: tuple[Any, ...] | None,
+        kwargs: dict[str, Any],
+    ) -> Deferred[Any]:
+        """
+        Do here what the peer leaves of a path.
+        """
+        limit = self.limit
+
+        def go(result: Any) -> Any:
+            if type(result) is not Halfway:
+                return result
+            return awaited(go_on(result, names, args, kwargs, limit), self._connection)
+
+        return found.addCallback(go)
+
+    def left_halfway(self, number: int, left: Halfway) -> None:
+        """
+        The peer has told how far the path of a call came. Raises as
+        `PendingCalls.left_halfway` does.
+        """
+        self.pending.left_halfway(number, left)
 
     def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
         """
@@ -185,12 +238,13 @@ class OutboundCalls:
             self._tables.box(body, args)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, timeout, option)
+        asked = self._send(body, 0, timeout, option)
         return asked if self._connection.features else _kept(asked, args)
 
     def _send(
         self,
         body: list[bytes],
+        steps: int,
         timeout: float | None,
         option: str | None = "sync_request_timeout",
     ) -> Deferred[Any]:
@@ -203,7 +257,7 @@ class OutboundCalls:
         inbound = connection.inbound
         if inbound.vigil is not None:
             inbound.vigil.recent = True
-        number, deferred = self.pending.add(timeout, option)
+        number, deferred = self.pending.add(timeout, option, steps)
         if self._outbox.pressing or inbound.admission.waiting:
             connection.flow.peer_needed()
         given = self.limit

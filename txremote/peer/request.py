@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.peer.awaiting import awaited
 from txremote.peer.context import CurrentCall, _current
+from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
 from txremote.refs.face import check_stack
 
@@ -87,7 +88,10 @@ class Request:
             check_stack()  # of a chain of calls that call back enough must be left
             if self.forwarded:
                 return True, self.handler(inbound, *self.args)
-            return True, face.plain(self.handler(inbound, *face.present(self.args)))
+            result = self.handler(inbound, *face.present(self.args))
+            if type(result) is Halfway:
+                return True, Halfway(result.position, face.plain(result.value))
+            return True, face.plain(result)
         except BaseException as error:  # it is the peer's to see, whatever it is
             return False, error
         finally:

@@ -10,6 +10,7 @@ it had left.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -50,14 +51,21 @@ class RemoteIterator:
             self._iterator = await starting
         if self._iterator is None:
             raise StopAsyncIteration
-        try:
-            items = await self._iterator._connection.request(
-                HANDLE_BUFFITER, self._iterator, self._chunk
-            )
-        except RemoteStopIteration:
-            items = ()
+        if hasattr(type(self._iterator), "__next__"):  # of a value, which is here
+            items = tuple(islice(self._iterator, self._chunk))
+        else:
+            items = await self._ask()
         self._chunk = min(self._chunk * GROWTH, LARGEST_CHUNK)
         if not items:
             self._iterator = None  # gives the peer's iterator back
             raise StopAsyncIteration
         self._items.extend(items)
+
+    async def _ask(self) -> tuple[Any, ...]:
+        try:
+            chunk: tuple[Any, ...] = await self._iterator._connection.request(
+                HANDLE_BUFFITER, self._iterator, self._chunk
+            )
+        except RemoteStopIteration:
+            return ()
+        return chunk

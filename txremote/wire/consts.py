@@ -51,6 +51,7 @@ HANDLE_CALLPATH: Final = 66
 HANDLE_RELEASE: Final = 67
 HANDLE_STOPPING: Final = 68
 HANDLE_DEADLINE: Final = 69
+HANDLE_HALFWAY: Final = 70
 
 HELLO_VERSION: Final = 1
 FEATURE_CANCEL: Final = "cancel"
@@ -58,6 +59,7 @@ FEATURE_CALLPATH: Final = "callpath"
 FEATURE_RELEASE: Final = "release"
 FEATURE_STOPPING: Final = "stopping"
 FEATURE_DEADLINE: Final = "deadline"
+FEATURE_HALFWAY: Final = "halfway"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
 FEATURES: Final = (
@@ -66,6 +68,7 @@ FEATURES: Final = (
     FEATURE_RELEASE,
     FEATURE_STOPPING,
     FEATURE_DEADLINE,
+    FEATURE_HALFWAY,
 )
 
 # An exception message whose argument is this int is a bare StopIteration.
