@@ -9,7 +9,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,34 @@ def test_who_logs_in_gets_a_root_of_his_own() -> None:
     Home.left.clear()
     ann.lose()
     assert Home.left == ["ann"]
+
+
+def test_what_a_login_sets_is_its_client_s() -> None:
+    """A context variable of the checker or the realm is there for all that comes."""
+    name: ContextVar[str] = ContextVar("name", default="nobody")
+
+    class Named(Home):
+        def __init__(self) -> None:
+            name.set("somebody")
+
+        def on_connect(self, conn: Any) -> None:
+            super().on_connect(conn)
+            name.set(f"{name.get()}, {self.owner}")
+
+        @exposed
+        def named(self) -> str:
+            """Tell it."""
+            return name.get()
+
+    club = Club(portal_for(Named, [checker()]))
+    ann, bob = club.client(), club.client()
+    homes = [
+        pair.result(pair.client.root.login(user, password))
+        for pair, user, password in ((ann, "ann", "secret"), (bob, "bob", "hunter2"))
+    ]
+    assert ann.result(homes[0].named()) == "somebody, ann"
+    assert bob.result(homes[1].named()) == "somebody, bob"
+    assert name.get() == "nobody"
 
 
 def test_nothing_is_reached_before() -> None:

@@ -5,6 +5,7 @@ The runner of a reactor's connections: at once, in one thread.
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
@@ -14,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from tests.net.serving import until
 from txremote import AsyncResult, WouldBlockReactor, WrongThread
 from txremote.net.runner import ReactorRunner
+from txremote.peer.variables import Variables
 
 
 def _runner() -> ReactorRunner:
@@ -28,6 +30,7 @@ class Noted:
     """
 
     ran = 0
+    inbound = SimpleNamespace(variables=Variables())
 
     def run(self) -> None:
         self.ran += 1

@@ -5,6 +5,7 @@ connection.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from twisted.python.failure import Failure
 from tests.peer.tools import Outcome
 from txremote import AsyncResult, WouldBlockReactor
 from txremote.peer.runner import ImmediateRunner
+from txremote.peer.variables import Variables
 
 
 class Work:
     def __init__(self) -> None:
         self.ran = 0
+        self.inbound = SimpleNamespace(variables=Variables())
 
     def run(self) -> None:
         self.ran += 1

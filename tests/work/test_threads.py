@@ -4,7 +4,9 @@ The pool of threads: what is done in it, in which order, and what cannot be stop
 
 from __future__ import annotations
 
+import decimal
 import threading
+from contextvars import ContextVar, copy_context
 from types import MappingProxyType
 from typing import Any
 
@@ -52,6 +54,30 @@ class TestOutcomes:
         reactor.settle()
         assert found == [(3, 1)]
         assert pool.statistics().done == 1
+
+    def test_a_job_finds_its_caller_s_variables_and_leaves_none(self) -> None:
+        """As with asyncio.to_thread; and decimals are copied, too."""
+        name: ContextVar[str] = ContextVar("name", default="nobody")
+
+        def job() -> tuple[str, int]:
+            found = name.get(), decimal.getcontext().prec
+            name.set("a job")
+            decimal.getcontext().prec += 1
+            return found
+
+        def caller() -> list[Any]:
+            name.set("ann")
+            decimal.setcontext(decimal.Context(prec=5))
+            found = [outcome(pool.submit(job)) for _ in range(3)]
+            reactor.settle()
+            return [*found, (name.get(), decimal.getcontext().prec)]
+
+        reactor, pool = started(1)
+        found = copy_context().run(caller)
+        assert found == [*[[("ann", 5)]] * 3, ("ann", 5)]
+        nobody = outcome(pool.submit(job))
+        reactor.settle()
+        assert nobody == [("nobody", 28)]
 
     @pytest.mark.parametrize("value", [None, [], (), "", {}, 0, MappingProxyType({})])
     def test_an_empty_result_is_what_it_was(self, value: Any) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -30,6 +29,7 @@ from txremote.blocking.inbox import Answer, Waiter
 from txremote.blocking.pump import Pump
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.variables import own_context
 from txremote.refs.driver import Waitable
 from txremote.refs.face import refuse_in_reactor
 
@@ -63,6 +63,11 @@ class ScriptRunner:
         self._greeting: list[Callable[[], None]] | None = [] if connecting else None
 
     # -- what a connection asks of its runner
+
+    def variables(self) -> None:
+        """
+        Return None: they are those of the thread that waits, as with RPyC.
+        """
 
     def start(self, work: Work) -> None:
         """
@@ -136,7 +141,7 @@ class ScriptRunner:
         Run a threaded method in a thread of its own.
         """
         outcome: Deferred[Any] = Deferred()
-        context = copy_context()  # for current_call()
+        context = own_context()
 
         def run() -> None:
             try:

@@ -17,6 +17,7 @@ thread. Nothing else waits for it: the connection may be closed meanwhile.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from txremote.net.lanes import Lane
 from txremote.peer.context import CurrentCall
 from txremote.peer.events import events_of
+from txremote.peer.request import PLAIN
 from txremote.refs.clock import steady
 
 if TYPE_CHECKING:
@@ -144,7 +146,10 @@ class LaneCall:
 
     def _run(self) -> None:
         went_well, result = (False, None) if self._over else self._execute()
-        self._reactor.callFromThread(self._finish, went_well, result)
+        if type(result) in PLAIN:
+            self._reactor.callFromThread(self._finish, went_well, result)
+        else:  # a coroutine, say, is to begin with the variables that are set here
+            self._reactor.callFromThread(copy_context().run, self._finish, went_well, result)
 
     def _execute(self) -> tuple[bool, Any]:
         request = self._request

@@ -15,6 +15,9 @@ The reactor's thread decodes, encodes and writes; it hands requests to lanes and
 answers to those who wait. A thread that waits on a connection of its own lane is
 told of its answer through the lane, behind what the peer asked before.
 
+What is in a lane runs with the lane's context variables, its connection's
+(`txremote.peer.variables`), in whatever thread.
+
 An item that nobody has begun can be taken back. The last one, a connection's
 ``on_disconnect``, is run behind all others, within none, and waits for a thread if
 it has to (`Lane.end`).
@@ -30,6 +33,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.peer.variables import Variables
 
 _log = Logger("txremote")
 
@@ -80,6 +84,9 @@ class Lane:
 
     Args:
         workers: Whose threads run them.
+
+    Attributes:
+        variables: The context variables that they find.
     """
 
     def __init__(self, workers: WorkerPool) -> None:
@@ -90,6 +97,8 @@ class Lane:
         self._owned = False
         self._inside: list[Wait] = []  # waits of the owner, the innermost last
         self._outside: list[Wait] = []  # of threads that would step in
+        # with none to begin with, as a thread of RPyC's has it
+        self.variables = Variables()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -174,7 +183,7 @@ class Lane:
                         self._owned = False
                         return
                 try:
-                    item()
+                    self.variables.run(item)
                 except BaseException:  # SystemExit in a callback, say: the lane goes on
                     _log.failure("what ran in a lane failed")
                 if self._workers.crowded and self._stand_in_line():
@@ -227,6 +236,20 @@ class Lane:
                 return None
             self._owned = True
             return self._items.popitem(last=False)[1]
+
+    def run_within(self, item: Item) -> None:
+        """
+        Run an item that `take` gave, within whatever this thread runs.
+        """
+        here = lanes_here()
+        if here and here[-1] is self:  # its variables are there
+            item()
+            return
+        here.append(self)
+        try:
+            self.variables.run(item)
+        finally:
+            here.pop()
 
     def give_back(self) -> None:
         """

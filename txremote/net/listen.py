@@ -29,7 +29,7 @@ from txremote.peer.events import Sparing, events_of
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.clock import steady
-from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
+from txremote.service import VoidService, check_service, config_of, is_threaded
 
 _log = Logger("txremote")
 _events = events_of("connection")
@@ -136,14 +136,21 @@ class ServingFactory(Factory):
         refusal = self._refusal(addr)
         if refusal is not None:
             return self._turn_away(addr, refusal)
+        runner = LaneRunner(self._reactor, self._workers) if self._threaded else self._runner
+        variables = runner.variables()
         try:
-            service = self._login() if self._portal is not None else instantiate(self.served)
+            if self._portal is not None:
+                service = self._login()
+            elif isinstance(self.served, type):
+                service = variables.run(self.served)
+            else:
+                service = self.served
         except Exception:
             _log.failure("{root!r} could not be made for {peer}", root=self.served, peer=addr)
             return None
         connection = Connection(
             service,
-            runner=LaneRunner(self._reactor, self._workers) if self._threaded else self._runner,
+            runner=runner,
             config=self.config,
             policy=self._policy,
             classes=self._classes,
@@ -151,6 +158,7 @@ class ServingFactory(Factory):
             sweeper=self._sweeper,
             prepare=prepare,
             ended=self._ended,
+            variables=variables,
         )
         connection.factory = self
         _events.debug("{peer} has come", peer=addr)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from contextvars import copy_context
 from secrets import token_hex
 from typing import Any, NoReturn
 
@@ -212,7 +213,9 @@ class LoginService(Service):
             begun.append(Deferred.fromCoroutine(self._log_in(connection, user, credentials)))
             begun[0].addErrback(_bare).chainDeferred(answer)
 
-        in_reactor(self._reactor, begin)  # a threaded service's methods run in a worker thread
+        context = copy_context()
+        # a threaded service's methods run in a worker thread
+        in_reactor(self._reactor, lambda: context.run(begin))
         return answer
 
     async def _log_in(self, connection: Any, user: str, credentials: Password) -> Any:
@@ -223,6 +226,7 @@ class LoginService(Service):
         if self._avatar is not None:
             raise UnauthorizedLogin("this connection has logged in")
         self._busy = True
+        before = copy_context()
         try:
             avatar, leave = await self._enter(connection, user, credentials)
         except CancelledError:
@@ -236,6 +240,8 @@ class LoginService(Service):
             raise UnauthorizedLogin("the connection has ended")
         self._avatar, self._leave = avatar, leave
         _log.info("{peer} logged in as {user!r}", peer=_peer(connection), user=user[:LONGEST])
+        # what the checker or the realm has set is there for the calls that come
+        connection.inbound.variables.keep(before, copy_context())
         connection.log_in(user, avatar)
         self._logged_in(connection)
         if is_service(avatar):

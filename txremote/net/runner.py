@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
@@ -26,6 +26,7 @@ from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.variables import Variables, own_context, program_context
 from txremote.refs.driver import ReactorDriver
 from txremote.refs.reactorthread import in_reactor, may_call_here
 
@@ -43,6 +44,16 @@ class ReactorRunner(AtOnce, ReactorDriver):
         super().__init__(reactor)
         self.reactor = reactor
         self.workers = workers if workers is not None else WorkerPool()
+        self._context = self._begin()
+
+    def _begin(self) -> Context | None:
+        return program_context()
+
+    def variables(self) -> Variables:
+        """
+        Return a copy of those of whoever made this: who has called `listen`, say.
+        """
+        return Variables(self._context)
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """
@@ -54,7 +65,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
                 connection.inbound.admission.abandoned += 1
 
         outcome: Deferred[Any] = Deferred(take_back)
-        context = copy_context()  # for current_call()
+        context = own_context()
 
         def finish(result: Any) -> None:
             if not outcome.called:
@@ -124,6 +135,15 @@ class LaneRunner(ReactorRunner):
         super().__init__(reactor, workers)
         self._lane = Lane(workers)
 
+    def _begin(self) -> None:
+        return None  # a lane's are empty
+
+    def variables(self) -> Variables:
+        """
+        Return the lane's.
+        """
+        return self._lane.variables
+
     def start(self, work: Any) -> None:
         """
         Put it into the lane.
@@ -143,18 +163,20 @@ class LaneRunner(ReactorRunner):
         ending = connection.closed
         connection.wait_for_hook(hook, running)
         face = connection.face
-        context = copy_context()  # for current_call()
-        context.run(_current.set, CurrentCall(connection))
 
         def call() -> None:
+            token = _current.set(CurrentCall(connection))
             try:
-                result = context.run(hook, face)
+                result = hook(face)
             except BaseException:  # the service's own, SystemExit too
                 result = Failure()
-            self.reactor.callFromThread(finish, result)
+            # a coroutine is to begin with the variables that are set here
+            context = copy_context()
+            _current.reset(token)
+            self.reactor.callFromThread(context.run, finish, result)
 
         def finish(result: Any) -> None:
-            context.run(maybeDeferred, lambda: result).chainDeferred(running)
+            connection.finish_hook(result).chainDeferred(running)
 
         if ending:
             self._lane.end(call)

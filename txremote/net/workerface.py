@@ -9,6 +9,7 @@ wait for itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -20,6 +21,7 @@ from twisted.python.failure import Failure
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.lanes import Lane, Wait, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.peer.variables import own_context
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
@@ -123,9 +125,13 @@ class WorkerFace(BlockingFace):
                     outside.leave(wait, False)
                 # run in here: calls nest, and each frame of ours is one less
                 # for them
+                nested = bool(here) and here[-1] is lane
                 here.append(lane)
                 try:
-                    item()
+                    if nested:
+                        item()
+                    else:
+                        lane.variables.run(item)
                 except BaseException:  # SystemExit in a callback, say: no affair of ours
                     _log.failure("what ran in a lane failed")
                 finally:
@@ -197,7 +203,7 @@ class WorkerFace(BlockingFace):
             if self.closed:
                 raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
             return False
-        item()
+        lane.run_within(item)
         return True
 
     def _let_in(self) -> None:
@@ -250,6 +256,7 @@ class LaneDriver:
 
     def __init__(self, face: WorkerFace) -> None:
         self._face = face
+        self._context = copy_context()  # of who has made the call
 
     def wait(self, result: Waitable, timeout: float | None) -> None:
         """
@@ -283,7 +290,7 @@ class LaneDriver:
             if self._face._lane is not None:
                 self._face._lane.post(item)
             else:
-                self._face._workers.submit(item)
+                self._face._workers.submit(partial(own_context(self._context).run, item))
         except TooManyThreads as problem:
             _log.error("callbacks were not run: {problem}", problem=problem)
 

@@ -43,7 +43,8 @@ def awaited(result: Any, connection: Any) -> Any:
         result.chainDeferred(plain)
         return plain
     if kind is types.CoroutineType:
-        return Deferred.fromCoroutine(result)
+        variables = connection.inbound.variables
+        return Deferred.fromCoroutine(result if variables is None else variables.kept(result))
     if kind is ThreadedCall:
         return connection.runner.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):

@@ -22,6 +22,7 @@ nothing but `RemoteProtocolError` in here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -47,6 +48,7 @@ from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
+from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.wire.consts import (
@@ -103,6 +105,8 @@ class Connection(Protocol):
         prepare: Called with the transport once it is connected; tells what
             its kind needs in writing to it.
         ended: Called with the connection when it has ended.
+        variables: The context variables that its service was made with, if it was
+            made for it.
 
     Attributes:
         service: What this side offers.
@@ -168,6 +172,7 @@ class Connection(Protocol):
         sweeper: ReleaseSweeper | None = None,
         prepare: Callable[[Any], Writing] = lambda _transport: Writing(),
         ended: Callable[[Connection], object] | None = None,
+        variables: Variables | None = None,
     ) -> None:
         self.service = service
         self.config = config
@@ -209,6 +214,7 @@ class Connection(Protocol):
             runner=runner,
             clock=clock,
             needed=self.flow.needs_peer,
+            variables=variables,
         )
         self._reading = MessageReader(
             self,
@@ -342,10 +348,23 @@ class Connection(Protocol):
         """
         token = _current.set(CurrentCall(self))
         try:
-            running = maybeDeferred(hook, seen)
+            try:
+                result = hook(seen)
+            except BaseException:  # the service's own, whatever it is
+                result = Failure()
+            running = self.finish_hook(result)
         finally:
             _current.reset(token)
         self.wait_for_hook(hook, running)
+
+    def finish_hook(self, result: Any) -> Deferred[Any]:
+        """
+        Return a Deferred for what a hook has given: a coroutine, say, or a Failure.
+        """
+        variables = self.inbound.variables
+        if type(result) is CoroutineType and variables is not None:
+            result = variables.kept(result)
+        return maybeDeferred(lambda: result)
 
     def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:
         """

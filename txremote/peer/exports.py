@@ -18,6 +18,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable
+from contextvars import Context
 from itertools import count
 from typing import Any
 
@@ -55,9 +56,10 @@ class Export:
         boxed: The boxed reference to it, as it is sent.
         count: How many times it was sent and not given back.
         trouble: An exception that interrupted a BUFFITER, raised by the next.
+        context: Where an asynchronous generator runs, once it does.
     """
 
-    __slots__ = ("boxed", "count", "pack", "target", "trouble")
+    __slots__ = ("boxed", "context", "count", "pack", "target", "trouble")
 
     def __init__(self, target: Any, pack: IdPack) -> None:
         self.target = target
@@ -65,6 +67,7 @@ class Export:
         self.boxed = REMOTE_REF_HEAD + key_of(pack)
         self.count = 0
         self.trouble: BaseException | None = None
+        self.context: Context | None = None
 
     @property
     def number(self) -> int:

@@ -23,12 +23,14 @@ from typing import Any, Protocol
 from txremote.peer.access import AccessPolicy
 from txremote.peer.awaiting import is_awaited
 from txremote.peer.config import ConnectionConfig
+from txremote.peer.context import _current
 from txremote.peer.costs import COSTLY
 from txremote.peer.exports import Export, Granted
 from txremote.peer.exposure import is_class
 from txremote.peer.halfway import Halfway, further
 from txremote.peer.references import ReferenceTables
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
+from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
@@ -319,13 +321,19 @@ def _size(item: Any) -> int:
     return 64 if kind is not tuple else 64 + sum(map(_size, item))
 
 
-async def _next_of(generator: AsyncGeneratorType[Any, Any]) -> tuple[Any, ...]:
+async def _next_of(
+    generator: AsyncGeneratorType[Any, Any], export: Export | None
+) -> tuple[Any, ...]:
     """
     Return the next item of an asynchronous generator as a chunk of its own: the
     one after it may be long in coming.
     """
+    context = (export and export.context) or own_context()
+    if export is not None:
+        export.context = context
+    context.run(_current.set, _current.get())
     try:
-        return (await generator.__anext__(),)
+        return (await Within(generator.__anext__().__await__(), context),)
     except StopAsyncIteration:
         return ()
 
@@ -334,10 +342,10 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
     if type(count) is not int or count < 1:
         raise ValueError(f"a chunk of {count!r} items")
     serving.policy.check_reference(obj)
+    export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
     if type(obj) is AsyncGeneratorType:
         serving.policy.get(obj, "__anext__")
-        return _next_of(obj)
-    export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
+        return _next_of(obj, export)
     for needed in ("__iter__", "__next__"):
         serving.policy.get(obj, needed)  # only the permission: islice calls the type's own
     if export is not None and export.trouble is not None:

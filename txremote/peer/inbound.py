@@ -32,6 +32,7 @@ from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import Request
 from txremote.peer.runner import Runner
+from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import check_pack, key_of
@@ -70,8 +71,10 @@ class InboundCalls:
         runner: Where requests run.
         clock: Where ``call_timeout`` comes from.
         needed: Gives something true while a call of ours waits for the peer.
+        variables: The context variables to run it all with; None for new ones.
 
     Attributes:
+        variables: The context variables of the connection; see `Runner.variables`.
         answers: What they are answered with.
         admission: Which requests start, wait, or are refused.
         features: What this side knows beyond RPyC's protocol.
@@ -93,6 +96,7 @@ class InboundCalls:
         runner: Runner,
         clock: Clock | None,
         needed: Callable[[], object],
+        variables: Variables | None = None,
     ) -> None:
         self.root = root
         self.config = config
@@ -100,6 +104,7 @@ class InboundCalls:
         self.tables = tables
         self.features = features_of(runner)
         self.connection = connection
+        self.variables = runner.variables() if variables is None else variables
         self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
         self._runner = runner
         self._clock = clock

@@ -22,8 +22,8 @@ from txremote.refs.face import check_stack
 if TYPE_CHECKING:
     from txremote.peer.inbound import InboundCalls
 
-# Results that are nothing else than themselves, and need no look.
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+#: Results that are nothing else than themselves, and need no look.
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
 class Request:
@@ -62,7 +62,7 @@ class Request:
         token = _current.set(call)
         try:
             result = self.handler(inbound, *self.args)
-            if type(result) not in _PLAIN:
+            if type(result) not in PLAIN:
                 result = awaited(result, inbound.connection)
         except BaseException as error:  # it is the peer's to see, whatever it is
             inbound.answers.send_error(self.number, self.sender, error)
@@ -106,7 +106,7 @@ class Request:
             inbound.answers.send_error(self.number, self.sender, result)
             return
         call = inbound.call_until(self.deadline)
-        if type(result) not in _PLAIN:
+        if type(result) not in PLAIN:
             token = _current.set(call)
             try:
                 result = awaited(result, inbound.connection)

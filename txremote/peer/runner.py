@@ -27,6 +27,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from txremote.errors import WouldBlockReactor
 from txremote.peer.calls import Clock
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.variables import Variables, program_context
 from txremote.refs.driver import Driver, Waitable
 
 
@@ -65,6 +66,12 @@ class Runner(Driver, Protocol):
 
     always_serves: bool
     polling: int
+
+    def variables(self) -> Variables | None:
+        """
+        Return the context variables of a new connection; None where its requests run
+        in whatever thread waits, and so in that thread's own.
+        """
 
     def start(self, work: Work) -> None:
         """
@@ -128,7 +135,7 @@ class AtOnce:
         """
         Run it now.
         """
-        work.run()
+        work.inbound.variables.run(work.run)
 
     def busy(self) -> bool:
         """
@@ -147,7 +154,7 @@ class AtOnce:
         """
         Call it now.
         """
-        connection.run_hook(hook, connection)
+        connection.inbound.variables.run(connection.run_hook, hook, connection)
 
 
 class ImmediateRunner(AtOnce):
@@ -163,6 +170,13 @@ class ImmediateRunner(AtOnce):
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock
+        self._context = program_context()
+
+    def variables(self) -> Variables:
+        """
+        Return a copy of those of whoever made this.
+        """
+        return Variables(self._context)
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
         """

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
+from txremote.peer.variables import own_context
 from txremote.work.capture import LineWriter, Redirection, redirect_prints, sink
 from txremote.work.stepping import (
     Course,
@@ -118,7 +119,7 @@ class AsynTask(Task):
         assert self._call is not None
         self._course = course(self._call, self._show_in_order)
         self._call = None
-        self._context = copy_context()
+        self._context = own_context()
         self._context.run(sink.set, self._writer)
         self._redirection = redirect_prints()
         self._move(RUNNING)
@@ -267,7 +268,7 @@ class ThreadedTask(Task):
         """
         Start the thread.
         """
-        context = copy_context()
+        context = own_context()
         thread = threading.Thread(
             target=context.run,
             args=(self._run, self._call),

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextvars import copy_context
 from functools import partial, wraps
 from importlib import import_module
 from typing import Any, overload
@@ -28,6 +27,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
+from txremote.peer.variables import own_context
 from txremote.refs.reactorthread import may_call_here
 from txremote.work.choice import choose
 from txremote.work.netrefs import plain
@@ -115,7 +115,7 @@ class _Body:
         self._args = args
         self._kwargs = kwargs
         self._name = name_of(function)
-        self._context = copy_context()  # for current_call()
+        self._context = own_context()
 
     def start(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
         """

@@ -15,6 +15,9 @@ Arguments that are references of other peers arrive as blocking netrefs, as thos
 of a `txremote.threaded` method do: an argument that is one, or a tuple with one
 in it. The same holds for `live`, which is nothing but its object here.
 
+A job runs in a copy of the context that it was submitted in: it finds the
+caller's `contextvars`, as with `asyncio.to_thread`, and leaves none of its own.
+
 Jobs are submitted, cancelled and counted in the reactor's thread. A worker
 thread only takes a job out of the queue, which is atomic, and puts it, when it
 has run, into the list of those that have ended.
@@ -37,6 +40,7 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.peer.variables import own_context
 from txremote.refs.clock import steady
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
@@ -79,6 +83,7 @@ class _Job:
         "state",
         "timeout",
         "timer",
+        "variables",
         "was_last",
     )
 
@@ -97,6 +102,7 @@ class _Job:
         self.kwargs = kwargs
         self.timeout = timeout
         self.name = name
+        self.variables = own_context()
         self.context = context.theContextTracker.currentContext().contexts[-1]
         self.state = _WAITS
         self.abandoned = self.was_last = False
@@ -130,12 +136,13 @@ class _Job:
         """
         # The Failure has this frame, so nothing of the result is to stay in it.
         try:
+            run = self.variables.run
             if self.context is context.defaultContextDict:
-                result = self.function(*self.args, **self.kwargs)
+                result = run(self.function, *self.args, **self.kwargs)
             else:
                 # its own keywords, func say, are not the job's
                 job = partial(self.function, *self.args, **self.kwargs)
-                result = context.call(self.context, job)
+                result = run(context.call, self.context, job)
             self.result = result if type(result) in IS_PLAIN else plain_result(result)
         except BaseException:  # whatever it is, it is the job's outcome
             self.result = Failure()
