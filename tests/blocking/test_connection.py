@@ -380,7 +380,7 @@ def test_requests_by_their_number_as_rpycs_helpers_send_them() -> None:
 
 
 @scripted
-def test_its_configuration_can_be_read_and_not_changed() -> None:
+def test_its_configuration_can_be_read_and_but_for_one_switch_not_changed() -> None:
     with linked(Shop, config={"sync_request_timeout": 7}) as conn:
         config = conn._config
         assert config["sync_request_timeout"] == 7
@@ -395,6 +395,17 @@ def test_its_configuration_can_be_read_and_not_changed() -> None:
         ):
             with pytest.raises(TypeError, match="the configuration of a live connection"):
                 change()
+
+
+@scripted
+def test_how_long_calls_wait_may_be_set_on_a_live_connection() -> None:
+    with linked(Shop) as conn:
+        conn._config["sync_request_timeout"] = 0.01
+        assert conn._config["sync_request_timeout"] == 0.01
+        with pytest.raises(rpyc.AsyncResultTimeout):
+            conn.root.wait()
+        conn._config.update(sync_request_timeout=None)
+        assert conn.root.add(1, 2) == 3
 
 
 @scripted

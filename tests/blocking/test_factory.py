@@ -147,8 +147,8 @@ def test_a_server_that_says_nothing_is_a_timeout(monkeypatch: Any) -> None:
 def test_what_is_no_service_is_refused_before_dialling() -> None:
     with pytest.raises(TypeError, match="is no service"):
         rpyc.connect("127.0.0.1", 1, service=5)
-    with pytest.raises(TypeError, match="did you mean 'allow_setattr'"):
-        rpyc.connect("127.0.0.1", 1, config={"allow_setatr": True})
+    with pytest.raises(TypeError, match="config is a ConnectionConfig or a mapping"):
+        rpyc.connect("127.0.0.1", 1, config=5)
 
 
 @scripted

@@ -20,7 +20,6 @@ from txremote.errors import RemoteStopIteration
 from txremote.refs.asyncresult import stop_iteration
 from txremote.refs.face import (
     BlockingFace,
-    ReadOnlyConfig,
     check_stack,
     refuse_in_reactor,
 )
@@ -278,26 +277,6 @@ def test_unpickling_is_done_when_it_is_asked_for() -> None:
     with linked(Shop, remote_config={"allow_pickle": True}) as conn:
         copied = conn.obtain(conn.root.make("[collections.Counter('aab')]"), unpickle=True)
         assert copied == [collections.Counter("aab")]
-
-
-# --- the configuration --------------------------------------------------------------
-
-
-def test_a_read_only_mapping() -> None:
-    config = ReadOnlyConfig({"a": 1, "b": 2})
-    assert dict(config) == {"a": 1, "b": 2}
-    assert config.get("c", 3) == 3
-    assert len(config) == 2
-    for change in (
-        lambda: config.__setitem__("a", 2),
-        lambda: config.__delitem__("a"),
-        lambda: config.update({}),
-        lambda: config.pop("a"),
-        lambda: config.clear(),
-        lambda: config.setdefault("z", 1),
-    ):
-        with pytest.raises(TypeError, match="of a live connection does not change"):
-            change()
 
 
 # --- the rest -----------------------------------------------------------------------

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING
 from txremote.blocking import classic
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.connection import BlockingConnection as Connection
 from txremote.blocking.factory import (
     connect,
+    connect_channel,
     connect_pipes,
+    connect_stdpipes,
+    connect_stream,
     connect_subproc,
     connect_thread,
     ssl_connect,
     unix_connect,
 )
 from txremote.blocking.services import Service, VoidService, service
+from txremote.blocking.streams import Channel, PipeStream, SocketStream
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
@@ -42,18 +47,25 @@ __all__ = [
     "BaseNetref",
     "BgServingThread",
     "BlockingConnection",
+    "Channel",
     "ClassicService",
+    "Connection",
     "GenericException",
     "MasterService",
+    "PipeStream",
     "Service",
     "SlaveService",
+    "SocketStream",
     "ThreadedServer",
     "VoidService",
     "async_",
     "buffiter",
     "classic",
     "connect",
+    "connect_channel",
     "connect_pipes",
+    "connect_stdpipes",
+    "connect_stream",
     "connect_subproc",
     "connect_thread",
     "exposed",

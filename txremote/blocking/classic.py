@@ -19,6 +19,7 @@ from typing import Any
 
 from txremote.blocking import factory
 from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.streams import Channel, Stream
 from txremote.classic import (
     DEFAULT_PORT,
     ClassicService,
@@ -49,22 +50,73 @@ def connect(
     ipv6: bool = False,
     keepalive: bool | int = False,
     service: Any = MasterService,
+    config: factory.Config = None,
 ) -> BlockingConnection:
     """
     Connect to a classic server over TCP.
+
+    Args:
+        host: Its name or address.
+        port: Its port.
+        ipv6: Whether to connect by IPv6.
+        keepalive: Whether TCP shall look after an idle connection.
+        service: What this side offers; nothing, unless you say `ClassicService`.
+        config: Switches, such as ``{"sync_request_timeout": 300}``. RPyC's function
+            takes none.
 
     Raises:
         OSError, EOFError: it cannot be reached, or is no RPyC.
         AttributeError: it does not serve classic mode.
     """
-    return factory.connect(host, port, service, ipv6=ipv6, keepalive=keepalive)
+    return factory.connect(host, port, service, config, ipv6=ipv6, keepalive=keepalive)
 
 
-def unix_connect(path: str, service: Any = MasterService) -> BlockingConnection:
+def connect_channel(
+    channel: Channel, service: Any = MasterService, config: factory.Config = None
+) -> BlockingConnection:
+    """
+    Connect to a classic server over a channel; see `factory.connect_channel`.
+    """
+    return factory.connect_channel(channel, service, config)
+
+
+def connect_stream(
+    stream: Stream, service: Any = MasterService, config: factory.Config = None
+) -> BlockingConnection:
+    """
+    Connect to a classic server over a stream.
+    """
+    return factory.connect_stream(stream, service, config)
+
+
+def connect_pipes(
+    input: Any,  # noqa: A002
+    output: Any,
+    service: Any = MasterService,
+    config: factory.Config = None,
+) -> BlockingConnection:
+    """
+    Connect to a classic server over two files or descriptors.
+    """
+    return factory.connect_pipes(input, output, service, config)
+
+
+def connect_stdpipes(
+    service: Any = MasterService, config: factory.Config = None
+) -> BlockingConnection:
+    """
+    Connect to a classic server over the standard streams.
+    """
+    return factory.connect_stdpipes(service, config)
+
+
+def unix_connect(
+    path: str, service: Any = MasterService, config: factory.Config = None
+) -> BlockingConnection:
     """
     Connect to a classic server over a UNIX socket.
     """
-    return factory.unix_connect(path, service)
+    return factory.unix_connect(path, service, config)
 
 
 def ssl_connect(
@@ -76,14 +128,18 @@ def ssl_connect(
     return factory.ssl_connect(host, port, service=service, **options)
 
 
-def connect_thread(service: Any = MasterService) -> BlockingConnection:
+def connect_thread(
+    service: Any = MasterService, config: factory.Config = None
+) -> BlockingConnection:
     """
     Serve classic mode in a thread of this process, and connect to it.
     """
-    return factory.connect_thread(service, remote_service=SlaveService)
+    return factory.connect_thread(service, config, remote_service=SlaveService)
 
 
-def connect_subproc(server_file: str | None = None, service: Any = None) -> BlockingConnection:
+def connect_subproc(
+    server_file: str | None = None, service: Any = None, config: factory.Config = None
+) -> BlockingConnection:
     """
     Start a process that serves classic mode on its standard streams.
 
@@ -92,6 +148,7 @@ def connect_subproc(server_file: str | None = None, service: Any = None) -> Bloc
             runs txremote's own.
         service: What this side offers. None is nothing, or, for RPyC's script,
             everything: on its standard streams that serves nobody else.
+        config: Switches.
     """
     if service is None:
         service = MasterService if server_file is None else ClassicService
@@ -99,7 +156,7 @@ def connect_subproc(server_file: str | None = None, service: Any = None) -> Bloc
         args = [sys.executable, "-u", server_file, "-q", "-m", "stdio"]
     else:
         args = [sys.executable, "-m", "txremote.blocking.utils.stdio", "--classic"]
-    return factory.connect_subproc(args, service)
+    return factory.connect_subproc(args, service, config)
 
 
 def obtain(proxy: Any, unpickle: bool = False) -> Any:
@@ -227,6 +284,10 @@ __all__ = [
     "ModuleNamespace",
     "SlaveService",
     "connect",
+    "connect_channel",
+    "connect_pipes",
+    "connect_stdpipes",
+    "connect_stream",
     "connect_subproc",
     "connect_thread",
     "deliver",

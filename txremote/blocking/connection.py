@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.blocking.defaults import config_of_script
 from txremote.blocking.pump import Pump
 from txremote.blocking.runner import ScriptRunner
+from txremote.blocking.streams import Channel, Stream, driven
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.face import BlockingFace
-from txremote.wire.messages import Dialect
+from txremote.service import check_service, config_of, instantiate
+from txremote.wire.messages import Dialect, dialect_named
 
 
 class BlockingConnection(BlockingFace):
@@ -27,20 +30,56 @@ class BlockingConnection(BlockingFace):
     Incoming calls are served while a thread waits for an answer, polls, serves,
     or is a `BgServingThread`.
 
+    `txremote.blocking.connect` and its kin make one. Made by hand, over a channel that
+    the program has, either end may speak first, in the dialect of RPyC 6; a peer that
+    speaks first is answered in its own. ``on_connect`` is called by `connect_channel`, as
+    it is in RPyC, and not by the constructor.
+
     Args:
-        protocol: The `Connection`.
-        runner: Its runner, which knows the pump that drives it.
+        root: What this side offers: a service, class or instance.
+        channel: A `Channel`, or the stream in it; the connection's from now on.
+        config: Switches.
+
+    Raises:
+        TypeError: the root is no service, or the channel none.
     """
 
-    def __init__(self, protocol: Connection, runner: ScriptRunner) -> None:
+    def __init__(
+        self,
+        root: Any,
+        channel: Channel | Stream,
+        config: ConnectionConfig | Mapping[str, Any] | None = None,
+    ) -> None:
+        switches = config_of(check_service(root), config_of_script(config))
+        self._dialect: Dialect | None = dialect_named("6", switches.bind_threads)
+        _start(driven(channel), instantiate(root), switches, self._driven_by, connecting=True)
+        self._ask = self._ask_first  # type: ignore[method-assign]
+
+    def _driven_by(self, runner: ScriptRunner, protocol: Connection) -> BlockingConnection:
+        """Take what drives it, for either way in which it is made."""
         super().__init__(protocol)
         self._runner = runner
         self._pump = runner.pump
         # straight to the pump: a call within a call within a call uses the stack
         self._ask = runner.pump.call  # type: ignore[method-assign]
+        return self
+
+    def _ask_first(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+        self._speak_first()
+        return self._ask(send, timeout)
+
+    def _speak_first(self) -> None:
+        """Choose the dialect, unless the peer has done so."""
+        with self._pump.lock:
+            if self._dialect is not None:
+                self.protocol.speak(self._dialect)
+                self._dialect = None
+        self._ask = self._pump.call  # type: ignore[method-assign]
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
         pump = self._pump
+        if self._dialect is not None:
+            self._speak_first()
         with pump.lock:
             result = AsyncResult(send(), self._runner)
         pump.carrier.flush()
@@ -135,10 +174,25 @@ def drive(
         dialect: What to speak; None for the accepting side. The connecting side
             calls ``introduced()`` of the runner once it knows the peer.
     """
-    pump = Pump(channel)
-    runner = ScriptRunner(
-        pump, lambda runner, protocol: BlockingConnection(protocol, runner), dialect is not None
+    conn = BlockingConnection.__new__(BlockingConnection)
+    conn._dialect = None
+    _start(
+        channel, service, config, conn._driven_by, dialect=dialect, connecting=dialect is not None
     )
+    return conn
+
+
+def _start(
+    channel: Any,
+    service: Any,
+    config: ConnectionConfig,
+    make_face: Callable[[ScriptRunner, Connection], BlockingConnection],
+    *,
+    connecting: bool,
+    dialect: Dialect | None = None,
+) -> None:
+    pump = Pump(channel)
+    runner = ScriptRunner(pump, make_face, connecting)
     writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
     protocol = Connection(
         service,
@@ -148,5 +202,4 @@ def drive(
         prepare=lambda _transport: writing,
     )
     pump.attach(protocol)
-    face: BlockingConnection = protocol.face
-    return face
+    protocol.face  # noqa: B018  # made now, for whoever holds it already

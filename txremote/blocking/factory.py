@@ -7,7 +7,6 @@ calls the service's ``on_connect`` with the connection.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import subprocess
@@ -17,17 +16,22 @@ from typing import Any
 
 from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
+from txremote.blocking.defaults import config_of_script
+from txremote.blocking.streams import (
+    CONNECT_TIMEOUT,
+    Channel,
+    PipeStream,
+    Stream,
+    open_socket,
+    own_descriptor,
+)
 from txremote.errors import AsyncResultTimeout, ConnectionLost
-from txremote.peer.config import ConnectionConfig, make_config
+from txremote.peer.config import ConnectionConfig
 from txremote.refs.face import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
 Config = ConnectionConfig | Mapping[str, Any] | None
-
-#: Seconds that connecting may take, the peer's first answer included.
-CONNECT_TIMEOUT = 30.0
-
 
 #: Seconds that a server has to answer in the dialect of RPyC 6, before it is
 #: asked in that of RPyC 5 as well, on a second connection.
@@ -47,7 +51,7 @@ def _establish(
         once: Whether ``dial`` cannot be called again.
     """
     refuse_in_reactor()
-    switches = config_of(check_service(service), make_config(config))
+    switches = config_of(check_service(service), config_of_script(config))
 
     def speak(dialect: str) -> BlockingConnection:
         tongue = dialect_named(dialect, switches.bind_threads)
@@ -100,33 +104,6 @@ def _introduced(conn: BlockingConnection, timeout: float) -> bool:
     return True
 
 
-def _open_socket(
-    host: str, port: int, ipv6: bool, keepalive: bool | int, timeout: float = CONNECT_TIMEOUT
-) -> socket.socket:
-    family = socket.AF_INET6 if ipv6 else socket.AF_INET
-    problem: OSError | None = None
-    for kind, way, protocol, _name, address in socket.getaddrinfo(
-        host, port, family, socket.SOCK_STREAM
-    ):
-        sock = socket.socket(kind, way, protocol)
-        try:
-            sock.settimeout(timeout)
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            problem = error
-            continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if keepalive:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            idle = 60 if keepalive is True else int(keepalive)
-            for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
-                if hasattr(socket, name):
-                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)
-        return sock
-    raise problem or OSError(f"no address for {host!r}")
-
-
 def connect(
     host: str,
     port: int,
@@ -152,9 +129,12 @@ def connect(
         EOFError: it hung up, or speaks another protocol.
         AsyncResultTimeout: it did not answer within `CONNECT_TIMEOUT` seconds.
     """
-    return _establish(
-        lambda: SocketChannel(_open_socket(host, port, ipv6, keepalive)), service, config
-    )
+    return _establish(lambda: SocketChannel(_dial(host, port, ipv6, keepalive)), service, config)
+
+
+def _dial(host: str, port: int, ipv6: bool, keepalive: bool | int) -> socket.socket:
+    family = socket.AF_INET6 if ipv6 else socket.AF_INET
+    return open_socket(host, port, family=family, timeout=CONNECT_TIMEOUT, keepalive=keepalive)
 
 
 def unix_connect(
@@ -211,7 +191,7 @@ def ssl_connect(
         context.set_ciphers(ciphers)
 
     def dial() -> TLSChannel:
-        plain = _open_socket(host, port, ipv6, keepalive)
+        plain = _dial(host, port, ipv6, keepalive)
         try:
             return TLSChannel(context.wrap_socket(plain, server_hostname=host))
         except BaseException:
@@ -219,6 +199,53 @@ def ssl_connect(
             raise
 
     return _establish(dial, service, config)
+
+
+def connect_channel(
+    channel: Channel, service: Any = VoidService, config: Config = None
+) -> BlockingConnection:
+    """
+    Make a connection over a channel (``rpyc.connect_channel``), such as one over a
+    socket that a program has connected, or accepted, itself.
+
+    Nothing is sent or awaited, unless the service's ``on_connect`` does so: either end
+    may be the one that speaks first, in the dialect of RPyC 6.
+
+    Args:
+        channel: A `Channel`; the connection's from now on.
+        service: What this side offers, a class or an instance.
+        config: Switches.
+
+    Raises:
+        TypeError: it is no such channel.
+        Exception: what ``on_connect`` raised; the connection is closed then.
+    """
+    refuse_in_reactor()
+    conn = BlockingConnection(service, channel, config)
+    try:
+        conn._runner.introduced()
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def connect_stream(
+    stream: Stream, service: Any = VoidService, config: Config = None
+) -> BlockingConnection:
+    """
+    Make a connection over a `SocketStream` or a `PipeStream` (``rpyc.connect_stream``);
+    see `connect_channel`.
+    """
+    return connect_channel(Channel(stream), service, config)
+
+
+def connect_stdpipes(service: Any = VoidService, config: Config = None) -> BlockingConnection:
+    """
+    Make a connection over the standard streams (``rpyc.connect_stdpipes``). What the
+    program prints goes to standard error then.
+    """
+    return connect_stream(PipeStream.from_std(), service, config)
 
 
 def connect_pipes(
@@ -234,18 +261,8 @@ def connect_pipes(
     Raises:
         EOFError: the other side hung up, or speaks another protocol.
     """
-    return _establish(lambda: PipeChannel(_take(input), _take(output)), service, config, once=True)
-
-
-def _take(stream: Any) -> int:
-    """
-    Return a file's descriptor, as one that no other object will close.
-    """
-    if isinstance(stream, int):
-        return stream
-    descriptor = os.dup(stream.fileno())
-    stream.close()
-    return descriptor
+    pipes = own_descriptor(input), own_descriptor(output)
+    return _establish(lambda: PipeChannel(*pipes), service, config, once=True)
 
 
 def connect_subproc(
@@ -278,7 +295,7 @@ def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnect
     """
     Return the accepting side of a connection; its user calls ``serve_all()``.
     """
-    switches = config_of(check_service(service), make_config(config))
+    switches = config_of(check_service(service), config_of_script(config))
     return drive(channel, instantiate(service), switches, None)
 
 

@@ -415,7 +415,14 @@ def make_config(
         changes = {**PRESETS[access], **changes}
     unknown = [name for name in changes if name not in SWITCH_NAMES]
     if unknown:
-        close = get_close_matches(str(unknown[0]), SWITCH_NAMES | IGNORED | {"access"}, 1)
-        hint = f": did you mean {close[0]!r}?" if close else ""
-        raise TypeError(f"no connection switch is called {unknown[0]!r}{hint}")
+        raise TypeError(unknown_switch(unknown[0]))
     return dataclasses.replace(base, **changes)
+
+
+def unknown_switch(name: str) -> str:
+    """
+    Return the sentence about a name that is no switch.
+    """
+    close = get_close_matches(str(name), SWITCH_NAMES | IGNORED | {"access"}, 1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    return f"no connection switch is called {name!r}{hint}"

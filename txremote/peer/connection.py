@@ -542,6 +542,14 @@ class Connection(Protocol):
         """
         return self.inbound.received
 
+    def speak(self, dialect: Dialect) -> None:
+        """
+        Speak first, on the accepting side; no more than a choice where the peer has
+        spoken already.
+        """
+        if self._outbox.dialect is None:
+            self._outbox.know(dialect)
+
     @property
     def other_dialect(self) -> str | None:
         """

@@ -13,9 +13,8 @@ from __future__ import annotations
 import collections
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
@@ -23,6 +22,7 @@ from twisted.python import threadable
 from txremote.errors import WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
+from txremote.refs.live_config import LiveConfig
 from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
@@ -34,36 +34,6 @@ from txremote.wire.consts import (
 )
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
-
-
-class ReadOnlyConfig(Mapping[str, Any]):
-    """
-    A connection's switches as RPyC's ``conn._config`` shows them.
-
-    Changing one is refused with a sentence: a connection's switches are fixed
-    before it is made.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            "the configuration of a live connection does not change: give it as config= "
-            "to listen(), connect() or ThreadedServer(protocol_config=...); for RPyC's "
-            "classic mode use txremote's ClassicService"
-        )
-
-    __setitem__ = __delitem__ = update = pop = clear = setdefault = _refuse
 
 
 class BlockingFace:
@@ -80,7 +50,8 @@ class BlockingFace:
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
         self._classes: dict[tuple[int, bool], type[BaseNetref]] = {}
-        self._read_only: ReadOnlyConfig | None = None
+        # now, for a socket that is closed tells its address no more
+        self._config = LiveConfig(protocol, _endpoints(protocol))
         self._root: Any = None
 
     # -- what a subclass knows
@@ -102,20 +73,6 @@ class BlockingFace:
         raise NotImplementedError
 
     # -- RPyC's names
-
-    @property
-    def _config(self) -> ReadOnlyConfig:
-        if self._read_only is None:
-            protocol = self.protocol
-            transport = protocol.transport
-            values = asdict(protocol.config)
-            values["credentials"] = protocol.avatar
-            values["connid"] = f"conn{id(protocol)}"
-            values["endpoints"] = None
-            if transport is not None:
-                values["endpoints"] = (_pair(transport.getHost()), _pair(transport.getPeer()))
-            self._read_only = ReadOnlyConfig(values)
-        return self._read_only
 
     @property
     def closed(self) -> bool:
@@ -344,6 +301,13 @@ def would_block() -> WouldBlockReactor:
         "a blocking call in the reactor's thread would stop the reactor: use "
         "txremote.connect() there, or reactor.callInThread()"
     )
+
+
+def _endpoints(protocol: Any) -> tuple[Any, Any] | None:
+    transport = getattr(protocol, "transport", None)
+    if transport is None:
+        return None
+    return _pair(transport.getHost()), _pair(transport.getPeer())
 
 
 def _pair(address: Any) -> Any:

@@ -1,0 +1,492 @@
+"""
+Streams and channels as programs handle them: RPyC's ``SocketStream``, ``PipeStream``
+and ``Channel`` (``rpyc.core.stream``, ``rpyc.core.channel``).
+
+A program makes one to hand it over, to `connect_stream`, `connect_channel` or
+`Connection`; from then on what it stands for is the connection's. Until then it can be
+read and written, blockingly: a `Channel` in RPyC's frames.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import ssl
+import sys
+from typing import Any, Protocol, Self
+
+from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
+from txremote.errors import RemoteProtocolError
+from txremote.wire.framing import FrameReader, compress_frame, frame
+from txremote.wire.limits import DEFAULT_LIMITS
+
+#: Seconds that connecting may take.
+CONNECT_TIMEOUT = 30.0
+
+#: Most bytes of one read or write.
+CHUNK = 64_000
+
+_HEAD = 5
+_FLUSHER = 1
+
+
+class Stream:
+    """
+    A stream of bytes, both ways (``rpyc.core.stream.Stream``).
+    """
+
+    MAX_IO_CHUNK = CHUNK
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether it is closed.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """
+        Close it.
+        """
+        raise NotImplementedError
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor to wait on for reading.
+        """
+        raise NotImplementedError
+
+    def _receive(self, count: int) -> bytes:
+        raise NotImplementedError
+
+    def _send(self, data: memoryview) -> int:
+        raise NotImplementedError
+
+    def poll(self, timeout: float | None) -> bool:
+        """
+        Tell whether there is something to read within some seconds; None waits for ever.
+        """
+        readable, _, _ = select.select([self.fileno()], [], [], timeout)
+        return bool(readable)
+
+    def read(self, count: int) -> bytes:
+        """
+        Read so many bytes.
+
+        Raises:
+            EOFError: the stream ends before.
+        """
+        found = bytearray()
+        while len(found) < count:
+            try:
+                part = self._receive(min(self.MAX_IO_CHUNK, count - len(found)))
+            except TimeoutError:
+                continue
+            except OSError as error:
+                self.close()
+                raise EOFError(str(error)) from error
+            if not part:
+                self.close()
+                raise EOFError("connection closed by peer")
+            found += part
+        return bytes(found)
+
+    def write(self, data: bytes) -> None:
+        """
+        Write all of it.
+
+        Raises:
+            EOFError: the other end is gone.
+        """
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._send(rest[: self.MAX_IO_CHUNK]) :]
+            except OSError as error:
+                self.close()
+                raise EOFError(str(error)) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.close()
+
+
+class SocketStream(Stream):
+    """
+    A connected socket, plain or with TLS (``rpyc.SocketStream``).
+
+    Args:
+        sock: The socket.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    @classmethod
+    def connect(
+        cls,
+        host: str,
+        port: int,
+        *,
+        family: int = socket.AF_INET,
+        socktype: int = socket.SOCK_STREAM,
+        proto: int = 0,
+        timeout: float | None = CONNECT_TIMEOUT,
+        nodelay: bool = True,
+        keepalive: bool | int = False,
+        ipv6: bool = False,
+    ) -> Self:
+        """
+        Connect over TCP; as RPyC's, with a time-out of 30 seconds in place of 3.
+
+        Raises:
+            OSError: it cannot be reached.
+        """
+        found = open_socket(
+            host,
+            port,
+            family=socket.AF_INET6 if ipv6 else family,
+            socktype=socktype,
+            proto=proto,
+            timeout=timeout,
+            nodelay=nodelay,
+            keepalive=keepalive,
+        )
+        found.settimeout(None)
+        return cls(found)
+
+    @classmethod
+    def unix_connect(cls, path: str, timeout: float | None = CONNECT_TIMEOUT) -> Self:
+        """
+        Connect to a UNIX socket.
+
+        Raises:
+            OSError: it cannot be reached.
+        """
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(path)
+            sock.settimeout(None)
+        except BaseException:
+            sock.close()
+            raise
+        return cls(sock)
+
+    @classmethod
+    def ssl_connect(cls, host: str, port: int, ssl_kwargs: dict[str, Any], **kwargs: Any) -> Self:
+        """
+        Connect over TLS.
+
+        Args:
+            host: The server's name or address.
+            port: Its port.
+            ssl_kwargs: RPyC's: ``certfile`` ``keyfile`` ``ca_certs`` ``cert_reqs``
+                ``ssl_version`` ``ciphers`` ``check_hostname``; others go to
+                `ssl.SSLContext.wrap_socket`.
+            **kwargs: As of `connect`.
+
+        Raises:
+            OSError: it cannot be reached, or TLS fails.
+        """
+        options = dict(ssl_kwargs)
+        version = options.pop("ssl_version", None)
+        context = ssl.create_default_context() if version is None else ssl.SSLContext(version)
+        certfile, keyfile = options.pop("certfile", None), options.pop("keyfile", None)
+        if certfile is not None:
+            context.load_cert_chain(certfile, keyfile)
+        ca_certs = options.pop("ca_certs", None)
+        if ca_certs is not None:
+            context.load_verify_locations(ca_certs)
+        ciphers = options.pop("ciphers", None)
+        if ciphers is not None:
+            context.set_ciphers(ciphers)
+        context.check_hostname = options.pop("check_hostname", context.check_hostname)
+        context.verify_mode = options.pop("cert_reqs", None) or context.verify_mode
+        plain = cls.connect(host, port, **kwargs)
+        try:
+            plain.sock.settimeout(kwargs.get("timeout", CONNECT_TIMEOUT))
+            plain.sock = context.wrap_socket(plain.sock, server_hostname=host, **options)
+            plain.sock.settimeout(None)
+        except BaseException:
+            plain.close()
+            raise
+        return plain
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether it is closed.
+        """
+        return self.sock.fileno() < 0
+
+    def close(self) -> None:
+        """
+        Close the socket.
+        """
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:  # it was not connected any more
+            pass
+        self.sock.close()
+
+    def fileno(self) -> int:
+        """
+        Return the socket's descriptor.
+
+        Raises:
+            EOFError: it is closed.
+        """
+        if self.closed:
+            raise EOFError("stream has been closed")
+        return self.sock.fileno()
+
+    def poll(self, timeout: float | None) -> bool:
+        """
+        Tell whether there is something to read within some seconds.
+        """
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        return super().poll(timeout)
+
+    def _receive(self, count: int) -> bytes:
+        return self.sock.recv(count)
+
+    def _send(self, data: memoryview) -> int:
+        return self.sock.send(data)
+
+
+class PipeStream(Stream):
+    """
+    Two pipes, one for each direction (``rpyc.core.PipeStream``).
+
+    Args:
+        incoming: A file that is read.
+        outgoing: A file that is written.
+    """
+
+    def __init__(self, incoming: Any, outgoing: Any) -> None:
+        outgoing.flush()
+        self.incoming = incoming
+        self.outgoing = outgoing
+
+    @classmethod
+    def from_std(cls) -> Self:
+        """
+        Take the standard streams; what the program prints goes to standard error then.
+        """
+        taken = cls(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
+        quiet = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(quiet, 0)
+        os.close(quiet)
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        return taken
+
+    @classmethod
+    def create_pair(cls) -> tuple[Self, Self]:
+        """
+        Return two streams that are connected to each other.
+        """
+        (read_here, write_there), (read_there, write_here) = os.pipe(), os.pipe()
+        return (
+            cls(os.fdopen(read_here, "rb"), os.fdopen(write_here, "wb")),
+            cls(os.fdopen(read_there, "rb"), os.fdopen(write_there, "wb")),
+        )
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether it is closed.
+        """
+        return bool(self.incoming.closed)
+
+    def close(self) -> None:
+        """
+        Close both files.
+        """
+        self.incoming.close()
+        self.outgoing.close()
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor that is read.
+        """
+        return int(self.incoming.fileno())
+
+    def _receive(self, count: int) -> bytes:
+        return os.read(self.incoming.fileno(), count)
+
+    def _send(self, data: memoryview) -> int:
+        return os.write(self.outgoing.fileno(), data)
+
+
+class Channel:
+    """
+    A stream of packets, in RPyC's frames (``rpyc.Channel``).
+
+    Args:
+        stream: A `SocketStream` or a `PipeStream`.
+        compress: Whether long packets are compressed where that pays.
+    """
+
+    def __init__(self, stream: Stream, compress: bool = True) -> None:
+        self.stream = stream
+        self.compress = compress
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether the stream is closed.
+        """
+        return self.stream.closed
+
+    def close(self) -> None:
+        """
+        Close the stream.
+        """
+        self.stream.close()
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor to wait on for reading.
+        """
+        return self.stream.fileno()
+
+    def poll(self, timeout: float | None) -> bool:
+        """
+        Tell whether there is something to read within some seconds.
+        """
+        return self.stream.poll(timeout)
+
+    def send(self, data: bytes) -> None:
+        """
+        Send a packet.
+
+        Raises:
+            EOFError: the other end is gone.
+        """
+        whole = frame(data)
+        self.stream.write(compress_frame(whole) if self.compress else whole)
+
+    def recv(self) -> bytes:
+        """
+        Wait for a packet, and return it.
+
+        Raises:
+            EOFError: the stream ends.
+            RemoteProtocolError: it is longer than `DEFAULT_LIMITS` allow, or none.
+        """
+        head = self.stream.read(_HEAD)
+        length = int.from_bytes(head[:4], "big")
+        if length > DEFAULT_LIMITS.max_frame:
+            raise RemoteProtocolError(
+                f"a packet of {length} bytes is longer than {DEFAULT_LIMITS.max_frame} "
+                "(option max_frame)"
+            )
+        [packet] = FrameReader().feed(head + self.stream.read(length + _FLUSHER))
+        if not isinstance(packet, bytes):
+            raise RemoteProtocolError(
+                f"a packet inflates to more than {DEFAULT_LIMITS.max_inflated} bytes "
+                "(option max_inflated)"
+            )
+        return packet
+
+
+class Driven(Protocol):
+    """
+    A channel that a connection can be driven over; see `txremote.blocking.channel`.
+    """
+
+    def send(self, data: bytes | memoryview) -> int:
+        """
+        Send what can be sent now, and return how much that was.
+        """
+
+
+def driven(channel: Channel | Stream) -> Driven:
+    """
+    Return what drives a connection over a program's channel or stream.
+
+    Raises:
+        TypeError: it is neither a socket nor a pair of pipes.
+        EOFError: it is closed.
+    """
+    stream = channel.stream if isinstance(channel, Channel) else channel
+    if isinstance(stream, SocketStream):
+        stream.fileno()
+        if isinstance(stream.sock, ssl.SSLSocket):
+            return TLSChannel(stream.sock)
+        return SocketChannel(stream.sock)
+    if isinstance(stream, PipeStream):
+        return PipeChannel(own_descriptor(stream.incoming), own_descriptor(stream.outgoing))
+    raise TypeError(
+        f"a {type(stream).__name__} cannot carry a connection: hand in a SocketStream or a "
+        "PipeStream, or Channel() of one"
+    )
+
+
+def own_descriptor(file: Any) -> int:
+    """
+    Return a file's descriptor, as one that no other object will close.
+    """
+    if isinstance(file, int):
+        return file
+    descriptor = os.dup(file.fileno())
+    file.close()
+    return descriptor
+
+
+def open_socket(
+    host: str,
+    port: int,
+    *,
+    family: int = socket.AF_INET,
+    socktype: int = socket.SOCK_STREAM,
+    proto: int = 0,
+    timeout: float | None = CONNECT_TIMEOUT,
+    nodelay: bool = True,
+    keepalive: bool | int = False,
+) -> socket.socket:
+    """
+    Return a socket that is connected, to the first address that answers; its time-out
+    is still the given one.
+
+    Args:
+        host: The name or address.
+        port: The port.
+        family: Of the address.
+        socktype: Of the socket.
+        proto: Its protocol.
+        timeout: Seconds that each address has to answer.
+        nodelay: Whether small messages are sent at once.
+        keepalive: Whether TCP looks after an idle connection, or after how many seconds.
+
+    Raises:
+        OSError: none answers.
+    """
+    problem: OSError | None = None
+    for kind, way, protocol, _name, address in socket.getaddrinfo(
+        host, port, family, socktype, proto
+    ):
+        sock = socket.socket(kind, way, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+            continue
+        if nodelay:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if keepalive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            idle = 60 if keepalive is True else int(keepalive)
+            for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+                if hasattr(socket, name):
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)
+        return sock
+    raise problem or OSError(f"no address for {host!r}")
