@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from zope.interface import Attribute, Interface, implementer
 
-from txremote import ConnectionConfig, NotSendable, Service, expose, exposed
+from txremote import ConnectionConfig, NotSendable, Service, expose, exposed, threaded
 from txremote.peer.access import COMPARISONS, AccessPolicy
 from txremote.peer.config import SAFE_ATTRS
 from txremote.peer.exposure import is_exposed
@@ -742,6 +742,56 @@ def test_inspect_lists_methods_with_their_docstrings() -> None:
     assert methods["exposed_quiet"] is None
     assert "hidden" not in methods
     assert "exposed_value" not in methods
+
+
+def test_inspect_lists_nothing_that_may_be_a_value() -> None:
+    """A peer would make a method of it, which no value is equal to."""
+
+    class Field:
+        def __get__(self, instance: Any, owner: Any = None) -> int:
+            return 3
+
+        def __call__(self) -> None: ...
+
+    class Model:
+        exposed_cached = functools.cached_property(lambda self: 3)
+        exposed_field = Field()
+        exposed_static_field = staticmethod(Field())
+        exposed_partial = functools.partialmethod(print, 1)
+        exposed_single = functools.singledispatchmethod(lambda self: 1)
+        exposed_kept = functools.lru_cache(lambda self: 1)
+        exposed_threaded = threaded(lambda self: 1)
+        exposed_builtin = len
+
+        def exposed_method(self) -> None: ...
+
+        def exposed_hidden(self) -> None: ...
+
+        def exposed_short(self) -> None: ...
+
+    model = Model()
+    model.exposed_hidden = None  # type: ignore[assignment,method-assign]
+    model.short = 3  # type: ignore[attr-defined]
+    listed = {name for name, _doc in PUBLIC.methods(model) if name.startswith("exposed_")}
+    called = "builtin kept method partial single static_field threaded"
+    assert listed == {f"exposed_{name}" for name in called.split()}
+
+
+def test_a_class_that_decides_about_its_names_lists_no_methods() -> None:
+    class Guarded:
+        def _rpyc_getattr(self, name: str) -> int:
+            return 3
+
+        def exposed_method(self) -> None: ...
+
+    class Loud:
+        def __getattribute__(self, name: str) -> Any:
+            return object.__getattribute__(self, name)
+
+        def exposed_method(self) -> None: ...
+
+    for obj in (Guarded(), Loud()):
+        assert "exposed_method" not in dict(PUBLIC.methods(obj))
 
 
 def test_inspect_lists_every_special_method_that_syntax_needs() -> None:

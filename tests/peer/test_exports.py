@@ -154,6 +154,51 @@ def test_classes_made_anew_for_every_call_do_not_pile_up() -> None:
     assert len(table._classes) <= 1
 
 
+class Hiding:
+    __slots__ = ("__dict__", "__weakref__")
+
+    def method(self) -> None: ...
+
+    def exposed_other(self) -> None: ...
+
+    default = 3
+
+
+@pytest.mark.parametrize("name", ["method", "exposed_other", "other"])
+def test_an_object_that_hides_a_method_goes_by_an_id_of_its_own(name: str) -> None:
+    """A peer asks once for what the objects of an id can do."""
+    table = ExportTable(10)
+    plain, hides, same = Hiding(), Hiding(), Hiding()
+    plain.default = 4
+    setattr(hides, name, None)
+    setattr(same, name, 5)
+    ids = [pack_of(table.box(thing))[1] for thing in (plain, Hiding(), hides, same, Hiding)]
+    assert ids[0] == ids[1] == ids[4] != ids[2] == ids[3]
+
+
+def test_what_hides_methods_is_found_without_running_code() -> None:
+    class Loud:
+        @property
+        def __dict__(self) -> Any:  # type: ignore[override]
+            raise AssertionError("run")
+
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError("run")
+
+    table = ExportTable(10)
+    assert pack_of(table.box(Loud()))[1] == pack_of(table.box(Loud))[1]
+
+
+def test_ways_of_hiding_do_not_pile_up() -> None:
+    kind = type("Many", (), {f"m{number}": lambda self: None for number in range(150)})
+    table = ExportTable(1000)
+    for number in range(150):
+        thing = kind()
+        setattr(thing, f"m{number}", None)
+        table.box(thing)
+    assert len(table._classes._of(kind).hiding) <= 100
+
+
 def test_there_is_a_bound_and_its_error_names_the_option() -> None:
     table = ExportTable(2)
     kept = [Thing(), Thing()]

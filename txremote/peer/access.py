@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -47,14 +47,17 @@ from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.exposure import (
     LONGEST_TOLD,
     Exposure,
+    answers_for_itself,
     checked,
+    class_attributes,
     declared_by,
     exposure_of,
     is_class,
     is_declared_class,
     is_exposed,
+    is_method,
     name_of,
-    routines,
+    own_attributes,
     shown,
     static,
 )
@@ -458,11 +461,35 @@ class AccessPolicy:
             declared = exposure.names().items()
             return tuple([(name, method.doc) for name, method in declared if method is not None])
         found: dict[str, str | None] = {}
-        for name, value in routines(obj):
+        attributes = class_attributes(obj)
+        own = own_attributes(obj)
+        unsure = answers_for_itself(obj)
+        for name, value in attributes.items():
+            if not is_method(value):
+                continue
             if name == "__call__" or (
                 name.startswith("__") and name in self._safe and self._plain(obj, name)
             ):
                 found[name] = None
-            elif self._plain(obj, name):
+            elif (
+                not unsure
+                and name not in own
+                and self._plain(obj, name)
+                and not self._means_another(obj, name, attributes, own)
+            ):
                 found[name] = inspect.getdoc(value)
         return tuple(found.items())
+
+    def _means_another(
+        self, obj: Any, name: str, attributes: dict[str, Any], own: Container[str]
+    ) -> bool:
+        """
+        Tell whether ``add``, where ``exposed_add`` is a method, is something else that
+        the peer may have, too.
+        """
+        prefix = self._prefix
+        if not prefix or not name.startswith(prefix):
+            return False
+        short = name[len(prefix) :]
+        other = short in own or (short in attributes and not is_method(attributes[short]))
+        return other and self._plain(obj, short)

@@ -5,7 +5,9 @@ Each time an object is boxed by reference its owner counts one more; the holder
 says with DEL or RELEASE how many of those it gives back. At zero the object is
 dropped. RPyC sends memory addresses as ids; to a peer they are opaque ints, so
 here they are counters: never reused, never 0, telling nothing. Class ids may be
-counted for many connections together.
+counted for many connections together. An object that hides a method of its class,
+by an attribute of its own, goes by another id than the class's other objects: a peer
+asks once for what the objects of an id can do.
 
 An id pack is ``(name, class id, instance id)``. The name is the class's module
 and name, by which a stock peer finds its ready-made proxies for builtin types.
@@ -23,12 +25,18 @@ from itertools import count
 from typing import Any
 
 from txremote.errors import NotSendable
+from txremote.peer.exposure import has_attributes, method_names
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.consts import IdPack
 
 # A third peer may make up as many classes as it likes.
 _MOST_REMOTE = 10_000
+
+_attribute = object.__getattribute__
+
+# Objects of one class may hide its methods in many ways.
+_MOST_HIDING = 100
 
 
 class Granted:
@@ -77,6 +85,25 @@ class Export:
         return self.pack[2] or self.pack[1]
 
 
+class _Known(weakref.ref[type]):
+    """
+    What is known of one class.
+
+    Attributes:
+        name: Its name, as id packs have it.
+        number: Its id.
+        methods: The names of its methods; none where its objects cannot hide them.
+        hiding: The ids of its objects that hide methods, by which they hide.
+    """
+
+    __slots__ = ("hiding", "methods", "name", "number")
+
+    hiding: dict[frozenset[str], int]
+    methods: frozenset[str]
+    name: str
+    number: int
+
+
 class ClassNumbers:
     """
     One id per class.
@@ -89,7 +116,7 @@ class ClassNumbers:
         self._remote: weakref.WeakKeyDictionary[Any, dict[int, int]] | None = None
         # by identity, for a metaclass may forbid hashing, and weak, for a class
         # may be made anew for every call
-        self._known: dict[int, tuple[str, int, weakref.ref[type]]] = {}
+        self._known: dict[int, _Known] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -98,21 +125,49 @@ class ClassNumbers:
         """
         Return a class's name, as id packs have it, and its id.
         """
-        found = self._known.get(id(kind))
-        if found is not None and found[2]() is kind:
-            return found[0], found[1]
-        name = _short(f"{kind.__module__}.{kind.__name__}")
-        number = next(self._numbers)
+        known = self._of(kind)
+        return known.name, known.number
+
+    def of_object(self, obj: Any) -> tuple[str, int]:
+        """
+        Return the name of an object's class and the id that the object goes by: the
+        class's, or another where the object hides a method.
+        """
+        kind = type(obj)
+        known = self._known.get(id(kind))
+        if known is None or known() is not kind:
+            known = self._of(kind)
+        if known.methods:
+            own = _attribute(obj, "__dict__")
+            if not known.methods.isdisjoint(own):
+                return known.name, self._hiding(known, known.methods.intersection(own))
+        return known.name, known.number
+
+    def _hiding(self, known: _Known, hidden: frozenset[str]) -> int:
+        if hidden not in known.hiding:
+            if len(known.hiding) >= _MOST_HIDING:
+                known.hiding.clear()
+            known.hiding[hidden] = next(self._numbers)
+        return known.hiding[hidden]
+
+    def _of(self, kind: type) -> _Known:
         identity = id(kind)
+        found = self._known.get(identity)
+        if found is not None and found() is kind:
+            return found
         known = self._known
 
         def forget(reference: weakref.ref[type]) -> None:
-            found = known.get(identity)
-            if found is not None and found[2] is reference:
+            if known.get(identity) is reference:
                 del known[identity]
 
-        known[identity] = (name, number, weakref.ref(kind, forget))
-        return name, number
+        made = _Known(kind, forget)
+        made.name = _short(f"{kind.__module__}.{kind.__name__}")
+        made.number = next(self._numbers)
+        made.methods = method_names(kind) if has_attributes(kind) else frozenset()
+        made.hiding = {}
+        known[identity] = made
+        return made
 
     def of_remote(self, connection: Any, number: int) -> int:
         """
@@ -238,7 +293,7 @@ class ExportTable:
         if issubclass(type(target), type):
             name, number = self._classes.of(target)
             return name, number, 0
-        name, class_number = self._classes.of(type(target))
+        name, class_number = self._classes.of_object(target)
         if type(target) is types.ModuleType:
             # rpyc 6.0.2 get_id_pack: a module goes by its own name
             name = str(getattr(target, "__name__", "module"))

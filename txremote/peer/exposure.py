@@ -12,8 +12,9 @@ methods are called as they are declared there.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Container, Iterator
+import functools
+import types
+from collections.abc import Container
 from typing import Any
 
 from zope.interface import providedBy
@@ -30,6 +31,18 @@ LONGEST_TOLD = 100  # characters of a name that an error repeats
 # What REPR, STR, HASH and a comparison for sameness do with any object, by name:
 # an object that is exposed by an interface keeps these.
 _OF_ALL = frozenset({"__repr__", "__str__", "__format__", "__hash__", "__eq__", "__ne__"})
+
+_FUNCTIONS = frozenset(
+    {
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.MethodType,
+        types.MethodDescriptorType,
+        types.WrapperDescriptorType,
+        types.ClassMethodDescriptorType,
+        types.MethodWrapperType,
+    }
+)
 
 # CPython's Py_TPFLAGS_HEAPTYPE: a class that a program has made
 _HEAP_TYPE = 1 << 9
@@ -105,10 +118,10 @@ def static(obj: Any, name: str) -> Any:
     return None
 
 
-def routines(obj: Any) -> Iterator[tuple[str, Any]]:
+def class_attributes(obj: Any) -> dict[str, Any]:
     """
-    Give the routines that an object's class and, for a class, the metaclass and
-    the class itself define.
+    Return what an object's class and, for a class, the metaclass and the class itself
+    define, as it stands in their ``__dict__``.
     """
     bases = list(reversed(type(obj).__mro__))
     if is_class(obj):
@@ -116,9 +129,72 @@ def routines(obj: Any) -> Iterator[tuple[str, Any]]:
     attributes: dict[str, Any] = {}
     for base in bases:
         attributes.update(base.__dict__)
-    for name, value in attributes.items():
-        if isinstance(value, (staticmethod, classmethod)) or inspect.isroutine(value):
-            yield name, value
+    return attributes
+
+
+def is_method(value: Any) -> bool:
+    """
+    Tell whether a class attribute, as it stands in ``__dict__``, is something to call
+    when it is read of an object. Not so are most descriptors: what a property, a
+    `functools.cached_property` or a field of an ORM gives is known when it is read.
+    """
+    kind = type(value)
+    if kind in _FUNCTIONS:
+        return True
+    if issubclass(kind, (staticmethod, classmethod)):
+        return callable(value.__func__) or is_method(value.__func__)
+    if issubclass(kind, (functools.partialmethod, functools.singledispatchmethod)):
+        return True
+    # compiled functions and the like are bound as functions are; what a program's own
+    # __get__ gives may be anything
+    binds = static(value, "__get__")
+    return kind is ThreadedMethod or (
+        callable(value)
+        and binds is not None
+        and type(binds) is not types.FunctionType
+        and static(value, "__set__") is None
+    )
+
+
+def method_names(kind: type) -> frozenset[str]:
+    """
+    Return the names of the methods that a class has for its objects, of exposed ones
+    both names.
+    """
+    names: dict[str, bool] = {}
+    for base in reversed(kind.__mro__):
+        names.update({name: is_method(value) for name, value in base.__dict__.items()})
+    found = {name for name, method in names.items() if method}
+    return frozenset(found | {name.removeprefix("exposed_") for name in found})
+
+
+def answers_for_itself(obj: Any) -> bool:
+    """
+    Tell whether code of an object's class decides what each of its names is.
+    """
+    return (
+        static(obj, "_rpyc_getattr") is not None
+        or type(static(obj, "__getattribute__")) is types.FunctionType
+    )
+
+
+def has_attributes(kind: type) -> bool:
+    """
+    Tell whether a class's objects, which are no classes, have a ``__dict__`` that can be
+    read without running code.
+    """
+    if not kind.__dictoffset__ or issubclass(kind, type):
+        return False
+    found = next((b.__dict__["__dict__"] for b in kind.__mro__ if "__dict__" in b.__dict__), None)
+    return type(found) is types.GetSetDescriptorType
+
+
+def own_attributes(obj: Any) -> dict[str, Any]:
+    """
+    Return the attributes that an object has by itself, and that hide its class's
+    methods; of a class, none.
+    """
+    return object.__getattribute__(obj, "__dict__") if has_attributes(type(obj)) else {}
 
 
 def is_declared_class(kind: type, prefix: str) -> bool:

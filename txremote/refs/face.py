@@ -205,7 +205,7 @@ class BlockingFace:
         kind = self._classes.get(key)
         if kind is None:
             methods: Any = builtin_methods(pack)
-            known_type = methods is not None
+            is_known = methods is not None
             if methods is None:
                 methods = self._ask(
                     lambda: self.protocol.outbound.ask(HANDLE_INSPECT, (pack,)), self._timeout
@@ -213,7 +213,7 @@ class BlockingFace:
             kind = netref_class(
                 pack,
                 _pairs(methods),
-                listed_are_reachable=known_type or self.protocol.is_txremote,
+                listed_are_methods=is_known or self.protocol.is_txremote,
             )
             self._classes[key] = kind
         made = kind(self, reference)

@@ -10,9 +10,13 @@ go to the network. What travels inside a connection is always the light
 
 What a class can do is asked once per class and connection (INSPECT); for builtin
 types it is known. Special methods go onto the netref's class, where Python's
-syntax looks for them. Other methods are *bound proxies* made locally: reading
-``x.append`` sends nothing, calling it is one CALLATTR. Any other name is read
-from the peer.
+syntax looks for them.
+
+Other methods are *bound proxies* made locally: reading ``x.append`` sends nothing,
+calling it is one CALLATTR. That is so where the peer is known to list nothing but
+methods. A stock RPyC lists all descriptors of a class, and an object of its may have a
+value where its class has a method, so there a bound proxy is made only where the name
+is called at once (`txremote.refs.callsite`). Any other name is read from the peer.
 
 The attributes ``____conn__``, ``____id_pack__`` and ``____refcount__`` are RPyC's
 (``rpyc.core.netref``); its own helpers look for them, so they work on these.
@@ -22,12 +26,15 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import functools
+import inspect
 import pickle
 import sys
 import types
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from txremote.refs.callsite import is_called_at_once
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_CMP,
@@ -90,16 +97,19 @@ _BUILTIN_TYPES: tuple[type, ...] = (
 _BUILTINS = {f"{kind.__module__}.{kind.__name__}": kind for kind in _BUILTIN_TYPES}
 
 
-def _known_methods(kind: type, is_class: bool) -> Iterable[tuple[str, str | None]]:
+@functools.cache
+def _known_methods(kind: type, is_class: bool) -> tuple[tuple[str, str | None], ...]:
     names = set(dir(kind))
     if is_class:
         names |= set(dir(type))
     elif issubclass(kind, collections.abc.Sequence):
         # no safe operator of RPyC's; without it reversed() goes by len() and []
         names.discard("__reversed__")
-    for name in names:
-        if callable(getattr(kind, name, None)) or (is_class and name == "__call__"):
-            yield name, None
+    return tuple(
+        (name, None)
+        for name in names
+        if inspect.isroutine(inspect.getattr_static(kind, name, None))
+    )
 
 
 class NetrefMetaclass(type):
@@ -121,6 +131,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
     ____conn__: Any
     ____ref__: RemoteReference
     ____methods__: frozenset[str]
+    ____exact__: bool
     ____local__: Any
 
     def __init__(self, conn: Any, reference: RemoteReference) -> None:
@@ -137,10 +148,12 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     def __getattr__(self, name: str) -> Any:
         if name in _NEVER:
-            raise AttributeError(name)
-        if name in self.____methods__ or "exposed_" + name in self.____methods__:
+            raise AttributeError(name, name=name)
+        if (name in self.____methods__ or "exposed_" + name in self.____methods__) and (
+            self.____exact__ or is_called_at_once(sys._getframe(1), name)
+        ):
             return NetrefMethod(self, name)
-        return self.____conn__.sync_request(HANDLE_GETATTR, self, name)
+        return _read(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.____conn__.sync_request(HANDLE_SETATTR, self, name, value)
@@ -209,6 +222,19 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return local is not None and isinstance(other, local)
 
 
+def _read(netref: BaseNetref, name: str) -> Any:
+    """
+    Read an attribute from the peer.
+    """
+    try:
+        return netref.____conn__.sync_request(HANDLE_GETATTR, netref, name)
+    except AttributeError as error:
+        # Python would note the netref on it, and ask that for all its names to print it
+        if error.name is None:
+            error.name = name
+        raise
+
+
 def _check_pickle(netref: BaseNetref, what: str) -> None:
     if not netref.____conn__.protocol.config.allow_pickle:
         raise TypeError(
@@ -265,7 +291,7 @@ class NetrefMethod:
 
     def __getattr__(self, name: str) -> Any:
         if name in _NEVER or name.startswith("____"):
-            raise AttributeError(name)
+            raise AttributeError(name, name=name)
         return getattr(self.____fetch__(), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -318,7 +344,7 @@ def _class_property(local: Any, is_class: bool) -> property:
         if local is not None:
             return type(local) if is_class else local
         try:
-            return self.____conn__.sync_request(HANDLE_GETATTR, self, "__class__")
+            return _read(self, "__class__")
         except AttributeError:  # not for us to see
             return type(self)
 
@@ -327,7 +353,7 @@ def _class_property(local: Any, is_class: bool) -> property:
 
 def _doc_property() -> property:
     def get_doc(self: BaseNetref) -> Any:
-        return self.____conn__.sync_request(HANDLE_GETATTR, self, "__doc__")
+        return _read(self, "__doc__")
 
     return property(get_doc)
 
@@ -373,11 +399,11 @@ def builtin_methods(pack: IdPack) -> tuple[tuple[str, str | None], ...] | None:
         None where the name is no builtin type's, so the peer must be asked.
     """
     kind = _BUILTINS.get(pack[0])
-    return None if kind is None else tuple(_known_methods(kind, pack[2] == 0))
+    return None if kind is None else _known_methods(kind, pack[2] == 0)
 
 
 def netref_class(
-    pack: IdPack, methods: Iterable[tuple[str, str | None]], *, listed_are_reachable: bool
+    pack: IdPack, methods: Iterable[tuple[str, str | None]], *, listed_are_methods: bool
 ) -> type[BaseNetref]:
     """
     Return a netref class.
@@ -385,9 +411,10 @@ def netref_class(
     Args:
         pack: The id pack of an instance, or of the class itself.
         methods: Names and docstrings, as INSPECT gives them.
-        listed_are_reachable: Whether every listed name is one that the peer
-            lets us call. A stock RPyC lists private ones too; of those only
-            ``exposed_`` ones are taken to be methods before they are read.
+        listed_are_methods: Whether every listed name is a method that the peer
+            lets us call. A stock RPyC lists private ones too, and all descriptors;
+            of those only ``exposed_`` ones are called by name, where they are
+            called at once.
     """
     local = _local_class(pack)
     namespace: dict[str, Any] = {
@@ -395,6 +422,7 @@ def netref_class(
         "__class__": _class_property(local, pack[2] == 0),
         "__doc__": _doc_property(),
         "____local__": local,
+        "____exact__": listed_are_methods,
     }
     plain = set()
     for name, doc in methods:
@@ -402,7 +430,7 @@ def netref_class(
             continue
         if name.startswith("__") and name.endswith("__"):
             namespace[name] = _make_special(name, doc)
-        elif listed_are_reachable or name.startswith("exposed_"):
+        elif listed_are_methods or name.startswith("exposed_"):
             plain.add(name)
     namespace["____methods__"] = frozenset(plain)
     made: Any = NetrefMetaclass(pack[0], (BaseNetref,), namespace)
