@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from txremote.blocking.inbox import Answer, Waiter
 from txremote.blocking.pump import Pump
+from txremote.peer.abandoned import Closings
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
 from txremote.peer.variables import own_context
@@ -48,6 +49,7 @@ class ScriptRunner:
     Attributes:
         always_serves: No: requests are looked at while a thread waits.
         pump: The pump.
+        closings: The generators that are being closed.
     """
 
     always_serves = False
@@ -57,6 +59,7 @@ class ScriptRunner:
         self, pump: Pump, make_face: Callable[[ScriptRunner, Any], Any], connecting: bool = False
     ) -> None:
         self.pump = pump
+        self.closings = Closings()
         self._make_face = make_face
         self._inbox = pump.inbox
         # what to call once the peer is known, on the connecting side until it is
@@ -179,6 +182,24 @@ class ScriptRunner:
         with self.pump.lock:
             function()
         self.pump.carrier.flush()
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """
+        Queue a call in the connection's context.
+        """
+        self._inbox.items.append(partial(self.submit, function))
+
+    def let_go(self, connection: Any, held: list[Any]) -> None:
+        """
+        Queue it: it may run the service's code, which is not to have the lock.
+        """
+
+        def empty() -> None:
+            with self.pump.lock:  # behind the request that gave it back, and has it too
+                self._inbox.step_aside()
+            held.clear()
+
+        self._inbox.items.append(empty)
 
     # -- what an AsyncResult asks of its driver
 

@@ -22,6 +22,7 @@ from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
+from txremote.peer.abandoned import Closings
 from txremote.peer.access import AccessPolicy
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
@@ -47,6 +48,9 @@ _LOOSE_REFUSAL = f"{{}} gives whoever connects more than what is exposed: {_WHER
 #: seconds they have to ask. What comes beyond that is just dropped.
 MOST_TURNED_AWAY = 100
 TURNED_AWAY_FOR = 5.0
+
+#: Seconds that generators have to come to their end when the last connection has.
+LAST_STEPS = 1.0
 
 
 def refusal(service: Any, config: ConnectionConfig) -> str | None:
@@ -113,7 +117,8 @@ class ServingFactory(Factory):
         self.config = config_of(served, make_config(config))
         self._reactor = reactor
         self._workers = WorkerPool(max_threads=self.config.max_threads)
-        self._runner = ReactorRunner(reactor, self._workers)
+        self._closings = Closings()
+        self._runner = ReactorRunner(reactor, self._workers, self._closings)
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self.config)
         self._classes = ClassNumbers()
@@ -136,7 +141,9 @@ class ServingFactory(Factory):
         refusal = self._refusal(addr)
         if refusal is not None:
             return self._turn_away(addr, refusal)
-        runner = LaneRunner(self._reactor, self._workers) if self._threaded else self._runner
+        runner = self._runner
+        if self._threaded:
+            runner = LaneRunner(self._reactor, self._workers, self._closings)
         variables = runner.variables()
         try:
             if self._portal is not None:
@@ -251,10 +258,18 @@ class ServingFactory(Factory):
         Close every connection.
 
         Returns:
-            A Deferred that fires when the last one has ended.
+            A Deferred that fires when the last one has ended, and the generators that
+            their peers have left are closed, or `LAST_STEPS` seconds later.
         """
         everybody = [*self.connections, *self._turned_away]
-        return DeferredList([connection.close() for connection in everybody])
+        ending = DeferredList([connection.close() for connection in everybody])
+        return ending.addCallback(self._generators_closed)
+
+    def _generators_closed(self, result: Any) -> Any:
+        closed = self._closings.ended()
+        if not closed.called:
+            closed.addTimeout(LAST_STEPS, steady(self._reactor), lambda *_too_long: None)
+        return closed.addCallback(lambda _none: result)
 
     def drop_all(self) -> None:
         """
@@ -287,7 +302,7 @@ class ServingFactory(Factory):
                 timer.cancel()
             return result
 
-        return DeferredList(ending).addCallback(ended)
+        return DeferredList(ending).addCallback(ended).addCallback(self._generators_closed)
 
 
 async def listen_guarded(

@@ -23,6 +23,7 @@ from txremote.net.lanecalls import LaneCall, drop
 from txremote.net.lanes import Lane
 from txremote.net.workerface import WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.peer.abandoned import Closings
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
@@ -38,11 +39,15 @@ class ReactorRunner(AtOnce, ReactorDriver):
     Args:
         reactor: The reactor.
         workers: Where `threaded` methods run.
+        closings: The generators that are being closed, where runners share them.
     """
 
-    def __init__(self, reactor: Any, workers: WorkerPool | None = None) -> None:
+    def __init__(
+        self, reactor: Any, workers: WorkerPool | None = None, closings: Closings | None = None
+    ) -> None:
         super().__init__(reactor)
         self.reactor = reactor
+        self.closings = closings if closings is not None else Closings()
         self.workers = workers if workers is not None else WorkerPool()
         self._context = self._begin()
 
@@ -121,6 +126,12 @@ class ReactorRunner(AtOnce, ReactorDriver):
         """
         in_reactor(self.reactor, function)
 
+    def soon(self, function: Callable[[], object]) -> None:
+        """
+        Call a function in the reactor's next turn.
+        """
+        self.reactor.callFromThread(function)
+
 
 class LaneRunner(ReactorRunner):
     """
@@ -129,10 +140,11 @@ class LaneRunner(ReactorRunner):
     Args:
         reactor: The reactor.
         workers: Whose threads run the lane.
+        closings: As `ReactorRunner` takes it.
     """
 
-    def __init__(self, reactor: Any, workers: WorkerPool) -> None:
-        super().__init__(reactor, workers)
+    def __init__(self, reactor: Any, workers: WorkerPool, closings: Closings | None = None) -> None:
+        super().__init__(reactor, workers, closings)
         self._lane = Lane(workers)
 
     def _begin(self) -> None:
@@ -185,6 +197,19 @@ class LaneRunner(ReactorRunner):
             self._lane.post(call)
         except TooManyThreads:
             running.errback(Failure())
+
+    def let_go(self, connection: Any, held: list[Any]) -> None:
+        """
+        Empty it in the lane, between two requests.
+        """
+        # not yet: the request that gives it back has it, too
+        self.reactor.callFromThread(self._let_go, held)
+
+    def _let_go(self, held: list[Any]) -> None:
+        try:
+            self._lane.post(held.clear)
+        except TooManyThreads:
+            self.workers.submit(held.clear, patient=True)
 
     def make_face(self, connection: Any) -> WorkerFace:
         """

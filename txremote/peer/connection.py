@@ -22,6 +22,7 @@ nothing but `RemoteProtocolError` in here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -192,7 +193,9 @@ class Connection(Protocol):
         self._when_ended = ended
         imports = ImportTable(self._make_reference, sweeper, config.max_imports)
         policy = policy or AccessPolicy(config)
-        exports = ExportTable(config.max_exports, classes, policy.check_handed_out)
+        exports = ExportTable(
+            config.max_exports, classes, policy.check_handed_out, partial(runner.let_go, self)
+        )
         self._tables = ReferenceTables(self, exports, imports)
         self.outbound = OutboundCalls(
             self,

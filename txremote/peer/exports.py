@@ -25,6 +25,7 @@ from itertools import count
 from typing import Any
 
 from txremote.errors import NotSendable
+from txremote.peer.abandoned import is_generator
 from txremote.peer.exposure import has_attributes, method_names
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
@@ -196,6 +197,8 @@ class ExportTable:
         classes: The class ids, where connections share them.
         check: Raises `NotSendable` for what is not handed out
             (`AccessPolicy.check_handed_out`).
+        let_go: Called with a list that holds a generator which the peer has given
+            back: it is to be emptied where the generator's code runs.
     """
 
     __slots__ = (
@@ -203,6 +206,7 @@ class ExportTable:
         "_by_key",
         "_check",
         "_classes",
+        "_let_go",
         "_most",
         "_numbers",
     )
@@ -212,9 +216,11 @@ class ExportTable:
         most: int,
         classes: ClassNumbers | None = None,
         check: Callable[[Any], None] = lambda _target: None,
+        let_go: Callable[[list[Any]], None] = list.clear,
     ) -> None:
         self._most = most
         self._check = check
+        self._let_go = let_go
         self._numbers = count(1)
         self._by_key: dict[bytes, Export] = {}
         self._by_identity: dict[int, Export] = {}
@@ -275,14 +281,25 @@ class ExportTable:
         if export.count == 0:
             self._by_key.pop(export.boxed[2:], None)
             self._by_identity.pop(id(export.target), None)
-            export.target = None  # whoever still has the entry does not keep the object
+            self._drop(export)
 
     def clear(self) -> None:
         """
         Drop everything: the connection has ended.
         """
+        dropped = list(self._by_key.values())
         self._by_key.clear()
         self._by_identity.clear()
+        for export in dropped:
+            self._drop(export)
+
+    def _drop(self, export: Export) -> None:
+        # whoever still has the entry does not keep the object
+        target, export.target = export.target, None
+        if is_generator(target):
+            held = [target]
+            del target
+            self._let_go(held)
 
     def _pack(self, target: Any) -> IdPack:
         if type(target) is RemoteReference:

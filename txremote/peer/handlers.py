@@ -16,10 +16,12 @@ from __future__ import annotations
 import builtins
 import pickle
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any, Protocol
 
+from txremote.peer.abandoned import step
 from txremote.peer.access import AccessPolicy
 from txremote.peer.awaiting import is_awaited
 from txremote.peer.config import ConnectionConfig
@@ -131,9 +133,11 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
     Read an attribute. One that shows the object is not the method itself, which
     would tell the object's address, but does what REPR, STR and HASH do.
     """
-    if type(obj) is AsyncGeneratorType and name == "__iter__":
-        serving.policy.get(obj, "__aiter__")
-        return lambda: obj  # BUFFITER knows how to go on
+    if type(obj) is AsyncGeneratorType:
+        if name == "__iter__":
+            serving.policy.get(obj, "__aiter__")
+            return lambda: obj  # BUFFITER knows how to go on
+        return partial(step, serving.connection.runner, serving.policy.get(obj, name))
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
         return found if name not in COSTLY else serving.policy.measured(obj, name, found)
@@ -322,7 +326,7 @@ def _size(item: Any) -> int:
 
 
 async def _next_of(
-    generator: AsyncGeneratorType[Any, Any], export: Export | None
+    serving: Serving, generator: AsyncGeneratorType[Any, Any], export: Export | None
 ) -> tuple[Any, ...]:
     """
     Return the next item of an asynchronous generator as a chunk of its own: the
@@ -333,7 +337,8 @@ async def _next_of(
         export.context = context
     context.run(_current.set, _current.get())
     try:
-        return (await Within(generator.__anext__().__await__(), context),)
+        taken = step(serving.connection.runner, generator.__anext__, context=context)
+        return (await Within(taken.__await__(), context),)
     except StopAsyncIteration:
         return ()
 
@@ -345,7 +350,7 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
     export = serving.tables.exports.of(obj)  # None if it was given back meanwhile
     if type(obj) is AsyncGeneratorType:
         serving.policy.get(obj, "__anext__")
-        return _next_of(obj, export)
+        return _next_of(serving, obj, export)
     for needed in ("__iter__", "__next__"):
         serving.policy.get(obj, needed)  # only the permission: islice calls the type's own
     if export is not None and export.trouble is not None:

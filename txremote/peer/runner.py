@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.errors import WouldBlockReactor
+from txremote.peer.abandoned import Closings
 from txremote.peer.calls import Clock
 from txremote.peer.threaded import ThreadedCall
 from txremote.peer.variables import Variables, program_context
@@ -62,10 +63,12 @@ class Runner(Driver, Protocol):
         always_serves: Whether the peer's requests are looked at whenever they
             come, and not only while a thread waits.
         polling: Whether the service's own code waits for a request of the peer's.
+        closings: The generators that are being closed, which the peer has left.
     """
 
     always_serves: bool
     polling: int
+    closings: Closings
 
     def variables(self) -> Variables | None:
         """
@@ -121,6 +124,18 @@ class Runner(Driver, Protocol):
         Call a function in the connection's context, from any thread.
         """
 
+    def soon(self, function: Callable[[], object]) -> None:
+        """
+        Call a function in the connection's context, from any thread, and from within
+        the garbage collection: so it takes no lock, and nothing runs under it.
+        """
+
+    def let_go(self, connection: Any, held: list[Any]) -> None:
+        """
+        Empty a list where the peer's requests run: what is in it may be dropped by
+        that, and run code of the service's.
+        """
+
 
 class AtOnce:
     """
@@ -156,6 +171,12 @@ class AtOnce:
         """
         connection.inbound.variables.run(connection.run_hook, hook, connection)
 
+    def let_go(self, connection: Any, held: list[Any]) -> None:
+        """
+        Empty it now.
+        """
+        connection.inbound.variables.run(held.clear)
+
 
 class ImmediateRunner(AtOnce):
     """
@@ -171,6 +192,7 @@ class ImmediateRunner(AtOnce):
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock
         self._context = program_context()
+        self.closings = Closings()
 
     def variables(self) -> Variables:
         """
@@ -205,6 +227,12 @@ class ImmediateRunner(AtOnce):
     def submit(self, function: Callable[[], Any]) -> None:
         """
         Call it now.
+        """
+        function()
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """
+        Call it now: in memory nothing else is under way.
         """
         function()
 

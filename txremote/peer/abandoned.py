@@ -1,0 +1,146 @@
+"""
+Generators that their reader leaves: its ``break``, its end, the end of the connection.
+
+A peer gives back the last reference to a generator, and nobody else has it. A plain one
+is closed by Python the moment it is dropped, so it has to be dropped where its code
+ran: in the connection's lane, or in the script's thread without the lock
+(`Runner.let_go`). An asynchronous one has to be closed by whoever drives it:
+``aclose()`` may wait. Python tells him, if he has said so before the first step
+(`sys.set_asyncgen_hooks`). asyncio says so for its whole thread, Twisted does not at
+all; here it is said for each generator that a peer takes steps of.
+
+One that the service keeps, or another peer still reads, is not closed: it is theirs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextvars import Context, copy_context
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from txremote.peer.variables import Within
+
+_log = Logger("txremote")
+
+_GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
+
+
+class Runner(Protocol):
+    """
+    The part of a connection's runner that is used.
+
+    Attributes:
+        closings: The generators that are being closed.
+    """
+
+    closings: Closings
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """
+        Call a function in the connection's context, from any thread, and from within
+        the garbage collection.
+        """
+
+
+class Closings:
+    """
+    The asynchronous generators of a listener's connections, or of one connection, that
+    are being closed.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[AsyncGenerator[Any, Any]] = set()
+        self._watchers: list[Deferred[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def begin(self, generator: AsyncGenerator[Any, Any], runner: Runner, context: Context) -> None:
+        """
+        Close a generator that nobody has any more. Any thread.
+
+        Args:
+            generator: The generator.
+            runner: Of the connection whose peer began it.
+            context: Where it runs.
+        """
+        self._under_way.add(generator)
+        runner.soon(lambda: self._close(generator, context))
+
+    def _close(self, generator: AsyncGenerator[Any, Any], context: Context) -> None:
+        """
+        Have its ``finally`` blocks run, however long they wait.
+        """
+
+        async def close() -> None:
+            try:
+                await Within(generator.aclose().__await__(), context)
+            except Exception:  # it is the service's own
+                _log.failure(
+                    "the generator {name}, which its reader has left, did not close well",
+                    name=generator.__qualname__,  # type: ignore[attr-defined]
+                )
+            finally:
+                self._closed(generator)
+
+        Deferred.fromCoroutine(close())
+
+    def _closed(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._under_way.discard(generator)
+        if not self._under_way:
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                if not watcher.called:
+                    watcher.callback(None)
+
+    def ended(self) -> Deferred[None]:
+        """
+        Return a Deferred that fires when none is under way.
+        """
+        if not self._under_way:
+            return succeed(None)
+        watcher: Deferred[None] = Deferred()
+        self._watchers.append(watcher)
+        return watcher
+
+
+def is_generator(obj: object) -> bool:
+    """
+    Tell whether an object is a generator, of either kind.
+    """
+    return type(obj) in _GENERATORS
+
+
+def step(
+    runner: Runner, method: Callable[..., Any], *args: Any, context: Context | None = None
+) -> Any:
+    """
+    Call ``__anext__`` or another such method of an asynchronous generator, so that the
+    generator is closed when nobody has it any more.
+
+    Args:
+        runner: Of the connection whose peer takes the step: where it will be closed.
+        method: The bound method.
+        *args: Its arguments.
+        context: Where the generator runs; None for the context of its first step.
+
+    Returns:
+        What is to be awaited.
+    """
+
+    within = copy_context() if context is None else context
+
+    def left(generator: AsyncGenerator[Any, Any]) -> None:
+        runner.closings.begin(generator, runner, within)
+
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=None, finalizer=left)
+    try:
+        return method(*args)
+    finally:
+        sys.set_asyncgen_hooks(*before)
