@@ -31,6 +31,7 @@ from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.runner import ImmediateRunner
+from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service, instantiate
 from txremote.wire.messages import dialect_named
 
@@ -180,7 +181,7 @@ class Pair:
             Exception: what it failed with.
         """
         found: list[Any] = []
-        deferred.addBoth(found.append)
+        follow(deferred).addBoth(found.append)
         self.pump()
         if not found:
             raise AssertionError(f"no result yet: {deferred!r}")

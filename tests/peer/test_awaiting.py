@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from tests.peer.slow import slow_pair
 from tests.peer.tools import (
     Outcome,
+    logged,
     pair_with_stock_client,
     pair_with_stock_server,
 )
-from txremote import RemoteReference
-from txremote.errors import GenericException
+from txremote import RemoteReference, Service, exposed
+from txremote.errors import ConnectionLost, GenericException
 from txremote.testing import connected_pair
 
 
@@ -119,3 +121,99 @@ def test_a_frozen_exception_fails_the_call_too() -> None:
     pair.server.service.gates[1].errback(failure)
     pair.pump()
     assert outcome.fired
+
+
+class Baker(Service):
+    """
+    Has one result for all who ask.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled: list[Any] = []
+        self.result: Deferred[Any] = Deferred(self.cancelled.append)
+        self.open: Deferred[Any] = succeed(None)
+
+    def on_connect(self, conn: Any) -> Any:
+        return self.open
+
+    @exposed
+    def bread(self) -> Any:
+        """The one result."""
+        return self.result
+
+
+class TestOneForSeveral:
+    """
+    A service gives the same Deferred to three callers.
+    """
+
+    def setup_method(self) -> None:
+        self.baker = Baker()
+        self.pairs = [connected_pair(server_root=self.baker) for _ in range(3)]
+        self.calls = [pair.client.root.bread() for pair in self.pairs]
+        self.outcomes = [Outcome(call) for call in self.calls]
+        self.pump()
+
+    def pump(self) -> None:
+        """Let all messages arrive."""
+        for pair in self.pairs:
+            pair.pump()
+
+    @pytest.mark.parametrize("give", ["callback", "errback"])
+    def test_each_has_it_and_so_has_the_service(self, give: str) -> None:
+        result = "bread" if give == "callback" else ZeroDivisionError("no bread")
+        getattr(self.baker.result, give)(result)
+        self.pump()
+        late = Outcome(self.pairs[0].client.root.bread())
+        self.pump()
+        for found in (*self.outcomes, late):
+            if give == "callback":
+                assert found.value == "bread"
+            else:
+                assert isinstance(found.error, ZeroDivisionError)
+        kept = Outcome(self.baker.result)
+        assert (kept.value if give == "callback" else kept.error) is result
+
+    def test_none_takes_it_from_the_others(self) -> None:
+        """
+        One cancels its call, one is cut off.
+        """
+        self.calls[0].cancel()
+        self.pairs[1].lose()
+        self.pump()
+        assert self.baker.cancelled == []
+        self.baker.result.callback("bread")
+        self.pump()
+        assert self.outcomes[2].value == "bread"
+
+    def test_it_is_cancelled_when_nobody_waits_any_more(self) -> None:
+        for pair in self.pairs:
+            pair.lose()
+        assert self.baker.cancelled == [self.baker.result]
+
+    def test_the_time_limit_of_one_is_not_the_others(self) -> None:
+        hasty = connected_pair(server_root=self.baker, server_config={"call_timeout": 2})
+        outcome = Outcome(hasty.client.root.bread())
+        hasty.pump()
+        hasty.advance(3)
+        assert isinstance(outcome.error, TimeoutError)
+        assert self.baker.cancelled == []
+        self.baker.result.callback("bread")
+        self.pump()
+        assert self.outcomes[0].value == "bread"
+
+
+def test_one_greeting_for_several_is_waited_for_by_each() -> None:
+    """
+    None is let in by another's, if it fails.
+    """
+    baker = Baker()
+    baker.open = Deferred()
+    pairs = [connected_pair(server_root=baker) for _ in range(2)]
+    outcomes = [Outcome(pair.client.root.bread()) for pair in pairs]
+    with logged():
+        baker.open.errback(ZeroDivisionError())
+    for pair in pairs:
+        pair.pump()
+    assert [type(outcome.error) for outcome in outcomes] == [ConnectionLost] * 2
+    assert type(Outcome(baker.open).error) is ZeroDivisionError

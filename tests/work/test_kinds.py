@@ -185,6 +185,24 @@ def test_a_yielded_deferred_pauses_the_command(clock: Clock, cooperator: Coopera
     assert task.result == "after"
 
 
+def test_a_deferred_may_be_waited_for_by_several(clock: Clock, cooperator: Cooperator) -> None:
+    """Each has its result; that one is killed takes it from none."""
+    shared: Deferred[str] = Deferred()
+
+    def command() -> Iterator[Any]:
+        yield (yield shared)
+
+    tasks = [asyn(command, clock, cooperator) for _ in range(3)]
+    turn(clock, 2)
+    tasks[0].kill()
+    turn(clock, 2)
+    shared.callback("given")
+    for task in tasks:
+        until_done(clock, task)
+    assert [task.status for task in tasks] == [KILLED, FINISHED, FINISHED]
+    assert tasks[1].result == tasks[2].result == "given"
+
+
 def test_a_coroutine_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
     """What it returns is its line."""
 

@@ -55,6 +55,7 @@ from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.refs.clock import steady
 from txremote.refs.reference import LateReference, RemotePath
+from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service
 
 _log = Logger("txremote")
@@ -359,7 +360,7 @@ class RemoteClient(Service):
         if self._on_connect is None:
             return
         try:
-            await maybeDeferred(self._on_connect, connection)
+            await follow(maybeDeferred(self._on_connect, connection))
         except (CancelledError, ConnectionLost, DeadReferenceError, UnauthorizedLogin):
             raise
         except Exception:  # the user's own, who has to see where it came from

@@ -28,6 +28,7 @@ from txremote.peer.context import CurrentCall
 from txremote.peer.events import events_of
 from txremote.peer.request import PLAIN
 from txremote.refs.clock import steady
+from txremote.refs.sharing import follow
 
 if TYPE_CHECKING:
     from txremote.peer.request import Request
@@ -171,5 +172,4 @@ def drop(result: Any) -> None:
     if kind is CoroutineType:
         result.close()
     elif issubclass(kind, Deferred):
-        result.addErrback(lambda _failure: None)
-        result.cancel()
+        follow(result).addErrback(lambda _failure: None).cancel()

@@ -41,6 +41,7 @@ from txremote.net.guesses import Guesses, Turn
 from txremote.peer.context import current_call
 from txremote.refs.clock import steady
 from txremote.refs.reactorthread import in_reactor
+from txremote.refs.sharing import follow
 from txremote.service import Service, exposed, instantiate, is_service
 from txremote.wire.exceptions import format_traceback
 
@@ -150,7 +151,7 @@ class AnyOf:
     async def _ask(self, credentials: Any) -> Any:
         for checker in self._checkers:
             try:
-                return await maybeDeferred(checker.requestAvatarId, credentials)
+                return await follow(maybeDeferred(checker.requestAvatarId, credentials))
             except (LoginFailed, Unauthorized):
                 continue
         raise UnauthorizedLogin
@@ -364,7 +365,8 @@ def _let_go(leave: Callable[[], Any]) -> None:
     """
     Call a portal's logout; what it raises is logged.
     """
-    maybeDeferred(leave).addErrback(lambda failure: _log.failure("a logout failed", failure))
+    left = follow(maybeDeferred(leave))
+    left.addErrback(lambda failure: _log.failure("a logout failed", failure))
 
 
 def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from txremote.peer.halfway import Halfway
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.sharing import follow, follow_future
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
@@ -36,26 +37,22 @@ def awaited(result: Any, connection: Any) -> Any:
         connection: Whose request it is.
     """
     kind = type(result)
-    if kind is Deferred:
-        return result
-    if issubclass(kind, Deferred):  # gatherResults gives a DeferredList
-        plain: Deferred[Any] = Deferred(lambda _deferred: result.cancel())
-        result.chainDeferred(plain)
-        return plain
+    if issubclass(kind, Deferred):  # somebody else may wait for it, too
+        return follow(result)
     if kind is types.CoroutineType:
         variables = connection.inbound.variables
         return Deferred.fromCoroutine(result if variables is None else variables.kept(result))
     if kind is ThreadedCall:
         return connection.runner.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):
-        return Deferred.fromFuture(result)
+        return follow_future(result)
     if kind is AsyncResult:
         return _of_result(result, connection.runner)
     if kind.__name__ in _STEPS and kind.__module__ == "builtins":
         return Deferred.fromCoroutine(_finished(result))
     if kind is Halfway:
         value = awaited(result.value, connection)
-        if type(value) is Deferred:
+        if issubclass(type(value), Deferred):
             return value.addCallback(lambda found: Halfway(result.position, found))
     return result
 

@@ -52,6 +52,7 @@ from txremote.peer.runner import Runner
 from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.sharing import follow
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
     FEATURES,
@@ -367,7 +368,7 @@ class Connection(Protocol):
         variables = self.inbound.variables
         if type(result) is CoroutineType and variables is not None:
             result = variables.kept(result)
-        return maybeDeferred(lambda: result)
+        return follow(maybeDeferred(lambda: result))
 
     def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:
         """

@@ -118,7 +118,7 @@ class Request:
         self._answer(result, call)
 
     def _answer(self, result: Any, call: CurrentCall) -> None:
-        if type(result) is Deferred:
+        if issubclass(type(result), Deferred):
             self.inbound.wait_for(self, result, call)
         else:
             self.inbound.answers.send(self.number, self.sender, result)

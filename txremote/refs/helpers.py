@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
+from txremote.refs.sharing import follow
 
 
 def _home_of(target: Any) -> tuple[Any, Any]:
@@ -54,7 +55,7 @@ def _begin(
 
     runner, home = _home_of(proxy)
     if runner is None:
-        return AsyncResult(maybeDeferred(call))
+        return AsyncResult(follow(maybeDeferred(call)))
     waiting: Deferred[Any] = Deferred()
     started: list[Deferred[Any]] = []
 

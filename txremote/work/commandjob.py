@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.helpers import async_
+from txremote.refs.sharing import follow
 from txremote.work.capture import LineWriter
 from txremote.work.stepping import (
     Call,
@@ -117,19 +118,10 @@ def run_command(call: Call, sink: Any) -> tuple[str, Any, bool]:
 
 def _cannot_wait(wait: Wait) -> Any:
     found: list[Any] = []
-    keep = found.append if wait.consume else _passed_on(found)
-    wait.deferred.addBoth(keep)
+    follow(wait.deferred).addBoth(found.append)
     if not found:
         _refuse(wait.deferred)
     return unwrap(found[0]) if wait.consume else None
-
-
-def _passed_on(found: list[Any]) -> Any:
-    def keep(result: Any) -> Any:
-        found.append(result)
-        return result
-
-    return keep
 
 
 def _refuse(deferred: Deferred[Any]) -> NoReturn:

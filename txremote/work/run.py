@@ -21,6 +21,7 @@ from twisted.python import threadable
 from txremote.errors import WrongThread
 from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.sharing import follow
 from txremote.work.choice import choose
 from txremote.work.netrefs import is_netref
 from txremote.work.pool import log, name_of
@@ -202,7 +203,9 @@ def _call_back(result: Any, callback: Any, kwargs: Mapping[str, Any], reactor: A
     if is_netref(callback):  # it blocks
         return choose(reactor, use_thread=True).submit(callback, (result,), kwargs)
     answer = callback(result, **kwargs)
-    return Deferred.fromCoroutine(answer) if type(answer) is CoroutineType else answer
+    if type(answer) is CoroutineType:
+        return Deferred.fromCoroutine(answer)
+    return follow(answer) if issubclass(type(answer), Deferred) else answer
 
 
 class _Unhandled(DebugInfo):

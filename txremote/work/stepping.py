@@ -83,8 +83,8 @@ class Wait:
 
     Attributes:
         deferred: The Deferred.
-        consume: Whether its result is taken out of it, and so handled. One that
-            is awaited keeps it, and gives it out by itself.
+        consume: Whether the course is resumed with its result. One that is awaited
+            gives it out by itself.
     """
 
     deferred: Deferred[Any]

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import WouldBlockReactor
 from txremote.refs.clock import steady
+from txremote.refs.sharing import follow
 from txremote.work.audience import Audience, Listener
 from txremote.work.ring import OutputRing
 from txremote.work.stepping import Call, Ending, Progress, Wait
@@ -340,19 +341,19 @@ class Task(PlacNames):
         """
         awake = [False]
 
-        def fired(result: Any) -> Any:
-            if awake[0]:
-                return None  # nobody wants to know any more, not even of errors
-            awake[0] = True
-            wake(result)
-            return None if wait.consume else result
+        waiting = follow(wait.deferred)
+
+        def fired(result: Any) -> None:
+            if not awake[0]:  # else nobody wants to know any more, not even of errors
+                awake[0] = True
+                wake(result)
 
         def give_up() -> None:
             if not awake[0]:
                 awake[0] = True
-                wait.deferred.cancel()
+                waiting.cancel()
 
-        wait.deferred.addBoth(fired)
+        waiting.addBoth(fired)
         return give_up
 
     def _end(self, ending: Ending) -> None:
