@@ -251,6 +251,74 @@ class TestExceptions:
         assert isinstance(failed(Frozen("stiff")).value, Frozen)
 
 
+def exits(*_args: Any) -> Any:
+    raise SystemExit("not a job's to end")
+
+
+class Exits:
+    def __reduce__(self) -> Any:
+        return exits, ()
+
+
+class Lying:
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+    def __reduce__(self) -> Any:
+        return Lying, ()
+
+
+class ExitingError(Exception):
+    def __reduce__(self) -> Any:
+        raise SystemExit("not a job's to end")
+
+
+class ExitingHere(Exception):
+    def __reduce__(self) -> Any:
+        return exits, ()
+
+
+@pytest.mark.parametrize("result", [Exits, Lying])
+def test_a_result_whose_making_here_exits_is_an_error_of_its_job(result: Any) -> None:
+    """Whatever the code of its class raises."""
+    payload, references = dump_result(result(), "odd")
+    with pytest.raises(NotPicklable, match="the result of the job odd cannot be made here"):
+        load_result(payload, references, "odd")
+
+
+@pytest.mark.parametrize("error", [ExitingError, ExitingHere])
+def test_an_exception_whose_pickling_exits_is_told_in_words(error: Any) -> None:
+    failure = failed(error("too late"))
+    assert type(failure.value).__name__ == error.__name__
+    assert failure.value.args == ("too late",)
+
+
+@pytest_twisted.ensureDeferred
+async def test_odd_results_of_a_real_process_end_their_job_and_nothing_else() -> None:
+    async with crew() as team:
+        for function in (give_exits, give_lying):
+            with pytest.raises((NotPicklable, RuntimeError)):
+                await team.submit(function, (), {})
+        with pytest.raises(Exception, match="too late") as caught:
+            await team.submit(raise_exiting, (), {})
+        assert type(caught.value).__name__ == "ExitingError"
+        assert await team.submit(jobs.same, (5,), {}) == 5
+        assert team.statistics().killed == 0
+
+
+def give_exits() -> Any:
+    return Exits()
+
+
+def give_lying() -> Any:
+    return Lying()
+
+
+def raise_exiting() -> None:
+    raise ExitingError("too late")
+
+
 @pytest_twisted.ensureDeferred
 async def test_failures_of_a_real_process() -> None:
     """Each is named, and the process takes the next job."""

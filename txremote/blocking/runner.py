@@ -23,11 +23,11 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from txremote.blocking.inbox import Answer, Waiter
 from txremote.blocking.pump import Pump
 from txremote.peer.abandoned import Closings
+from txremote.peer.outcome import failure_of
 from txremote.peer.runner import Work
 from txremote.peer.threaded import ThreadedCall
 from txremote.peer.variables import own_context
@@ -86,10 +86,12 @@ class ScriptRunner:
         self._inbox.step_aside()
         went_well, result = work.execute(pump.connection.face)
         with pump.lock:
-            work.finish(went_well, result)
+            interrupt = work.finish(went_well, result)
         pump.carrier.flush()
-        if not went_well and isinstance(result, KeyboardInterrupt):
-            raise result  # the user's Ctrl-C, in whatever ran just then
+        if not went_well and type(result.error) is KeyboardInterrupt:
+            interrupt = result.error
+        if interrupt is not None:
+            raise interrupt  # the user's Ctrl-C, in whatever ran just then
 
     def busy(self) -> bool:
         """
@@ -113,9 +115,9 @@ class ScriptRunner:
             self._inbox.step_aside()
             try:
                 hook(connection.face)
-            except Exception:
+            except Exception as error:
                 with self.pump.lock:
-                    connection.hook_failed(hook, Failure())
+                    connection.hook_failed(hook, failure_of(error))
                 self.pump.carrier.flush()
                 if self._greeting is not None:
                     raise  # to whoever connects
@@ -147,10 +149,7 @@ class ScriptRunner:
         context = own_context()
 
         def run() -> None:
-            try:
-                result = context.run(call.execute, connection.face)
-            except BaseException:  # it is the peer's to see, whatever it is
-                result = Failure()
+            result = context.run(call.outcome, connection.face)
             with self.pump.lock:
                 self.fire(outcome, result)
             self.pump.carrier.flush()

@@ -24,7 +24,9 @@ from txremote.net.lanes import Lane
 from txremote.net.workerface import WorkerFace
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.abandoned import Closings
+from txremote.peer.awaiting import begun
 from txremote.peer.context import CurrentCall, _current
+from txremote.peer.outcome import Outcome
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
 from txremote.peer.variables import Variables, own_context, program_context
@@ -72,18 +74,15 @@ class ReactorRunner(AtOnce, ReactorDriver):
         outcome: Deferred[Any] = Deferred(take_back)
         context = own_context()
 
-        def finish(result: Any) -> None:
+        def finish(result: Outcome) -> None:
             if not outcome.called:
                 outcome.callback(result)
             else:  # it was cancelled meanwhile
                 connection.inbound.admission.forget()
-                drop(result)
+                drop(result.value)
 
         def run() -> None:
-            try:
-                result = context.run(call.execute, connection.face)
-            except BaseException:  # it is the peer's to see, whatever it is
-                result = Failure()
+            result = context.run(call.outcome, connection.face)
             self.reactor.callFromThread(finish, result)
 
         ticket = self.workers.submit(run)
@@ -178,10 +177,7 @@ class LaneRunner(ReactorRunner):
 
         def call() -> None:
             token = _current.set(CurrentCall(connection))
-            try:
-                result = hook(face)
-            except BaseException:  # the service's own, SystemExit too
-                result = Failure()
+            result = begun(hook, face)
             # a coroutine is to begin with the variables that are set here
             context = copy_context()
             _current.reset(token)

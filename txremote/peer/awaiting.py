@@ -9,22 +9,68 @@ from __future__ import annotations
 
 import asyncio
 import types
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from txremote.peer.halfway import Halfway
+from txremote.peer.outcome import Outcome, can_be_failure, failure_of
 from txremote.peer.threaded import ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.sharing import follow, follow_future
+from txremote.wire.naming import class_module, class_name
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
 _AWAITED = frozenset({types.CoroutineType, ThreadedCall, AsyncResult})
 
+# Results that are nothing else than themselves.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+
 
 async def _finished(awaitable: Any) -> Any:
-    return await awaitable
+    """
+    Wait for a coroutine, and return its result in a wrapping where it needs one.
+    """
+    try:
+        result = await awaitable
+    except BaseException as error:
+        if can_be_failure(error):
+            raise
+        return Outcome(False, error)
+    return result if type(result) in _PLAIN else Outcome(True, result)
+
+
+async def _ended(hook: Any) -> None:
+    try:
+        await hook
+    except BaseException as error:
+        if can_be_failure(error):
+            raise
+        raise failure_of(error).value from None  # type: ignore[misc]  # an exception
+
+
+def begun(hook: Callable[[Any], Any], seen: Any) -> Any:
+    """
+    Call a service's hook.
+
+    Args:
+        hook: ``on_connect`` or ``on_disconnect``.
+        seen: The connection as the service is to see it.
+
+    Returns:
+        What is still to come of it, a Deferred or a coroutine; the Failure of what it
+        has raised, whatever that was, SystemExit too; or None.
+    """
+    try:
+        result = hook(seen)
+    except BaseException as error:
+        return failure_of(error)
+    kind = type(result)
+    if kind is types.CoroutineType:
+        return _ended(result)
+    return result if issubclass(kind, Deferred) else None
 
 
 def awaited(result: Any, connection: Any) -> Any:
@@ -41,20 +87,30 @@ def awaited(result: Any, connection: Any) -> Any:
         return follow(result)
     if kind is types.CoroutineType:
         variables = connection.inbound.variables
-        return Deferred.fromCoroutine(result if variables is None else variables.kept(result))
+        return Deferred.fromCoroutine(
+            _finished(result if variables is None else variables.kept(result))
+        )
     if kind is ThreadedCall:
         return connection.runner.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):
         return follow_future(result)
     if kind is AsyncResult:
         return _of_result(result, connection.runner)
-    if kind.__name__ in _STEPS and kind.__module__ == "builtins":
+    if class_name(kind) in _STEPS and class_module(kind) == "builtins":
         return Deferred.fromCoroutine(_finished(result))
     if kind is Halfway:
         value = awaited(result.value, connection)
         if issubclass(type(value), Deferred):
-            return value.addCallback(lambda found: Halfway(result.position, found))
+            return value.addCallback(_halfway, result.position)
     return result
+
+
+def _halfway(found: Any, position: int) -> Any:
+    if type(found) is Outcome:
+        if not found.went_well:
+            return found
+        found = found.value
+    return Halfway(position, found)
 
 
 def is_awaited(kind: type) -> bool:
@@ -64,7 +120,7 @@ def is_awaited(kind: type) -> bool:
     return (
         kind in _AWAITED
         or issubclass(kind, (Deferred, asyncio.Future))
-        or (kind.__name__ in _STEPS and kind.__module__ == "builtins")
+        or (class_name(kind) in _STEPS and class_module(kind) == "builtins")
     )
 
 

@@ -36,6 +36,7 @@ from zope.interface import implementer
 
 from txremote.errors import ConnectionLost, RemoteProtocolError
 from txremote.peer.access import AccessPolicy
+from txremote.peer.awaiting import begun
 from txremote.peer.calls import Clock, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.context import CurrentCall, _current
@@ -352,11 +353,7 @@ class Connection(Protocol):
         """
         token = _current.set(CurrentCall(self))
         try:
-            try:
-                result = hook(seen)
-            except BaseException:  # the service's own, whatever it is
-                result = Failure()
-            running = self.finish_hook(result)
+            running = self.finish_hook(begun(hook, seen))
         finally:
             _current.reset(token)
         self.wait_for_hook(hook, running)

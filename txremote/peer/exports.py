@@ -30,6 +30,7 @@ from txremote.peer.exposure import has_attributes, method_names
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.consts import IdPack
+from txremote.wire.naming import attributes_of, full_name
 
 # A third peer may make up as many classes as it likes.
 _MOST_REMOTE = 10_000
@@ -163,7 +164,7 @@ class ClassNumbers:
                 del known[identity]
 
         made = _Known(kind, forget)
-        made.name = _short(f"{kind.__module__}.{kind.__name__}")
+        made.name = _short(full_name(kind))
         made.number = next(self._numbers)
         made.methods = method_names(kind) if has_attributes(kind) else frozenset()
         made.hiding = {}
@@ -313,7 +314,8 @@ class ExportTable:
         name, class_number = self._classes.of_object(target)
         if type(target) is types.ModuleType:
             # rpyc 6.0.2 get_id_pack: a module goes by its own name
-            name = str(getattr(target, "__name__", "module"))
+            told = attributes_of(target).get("__name__")
+            name = told if type(told) is str else "module"
             if name not in sys.modules:
                 name = f"builtins.{name}"
         return _short(name), class_number, next(self._numbers)

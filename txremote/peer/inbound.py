@@ -17,7 +17,6 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.access import AccessPolicy
@@ -34,7 +33,9 @@ from txremote.peer.request import Request
 from txremote.peer.runner import Runner
 from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
+from txremote.peer.waiting import Waiting
 from txremote.refs.reference import RemoteReference
+from txremote.refs.sharing import Follower
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
@@ -234,33 +235,31 @@ class InboundCalls:
         if unfinished and call.deadline is not None and self._clock is not None:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
-        number, sender, size = request.number, request.sender, request.size
-        admission = self.admission
-        self._running[number] = deferred
-        admission.size += size
+        self._running[request.number] = deferred
+        self.admission.size += request.size
+        waiting = Waiting(self, request, deferred, call)
+        if type(deferred) is Follower:
+            deferred.when_dropped = waiting.dropped
+        deferred.addBoth(waiting)
 
-        def fired(result: Any) -> None:
-            if self._running.get(number) is deferred:
-                del self._running[number]
-                admission.size -= size
-                if admission.waiting:
-                    admission.look()
-            if isinstance(result, Failure):
-                error: Any = result.value
-                if error.__traceback__ is None:
-                    # not by assignment: an exception may be a frozen dataclass
-                    BaseException.with_traceback(error, result.getTracebackObject())
-                if isinstance(error, defer.TimeoutError) and call.time_left() == 0:
-                    error = TimeoutError(call.why_over)
-                self.answers.send_error(number, sender, error)
-            else:
-                self.answers.send(number, sender, result)
-            if self.vigil is not None:
-                self.vigil.used()
-            if self._all_answered is not None:
-                self.look_if_all_answered()
+    def ended_here(self, number: int, size: int, deferred: Deferred[Any]) -> None:
+        """
+        Count a request no more whose Deferred has fired; it is just being answered.
+        """
+        if self._running.get(number) is deferred:
+            del self._running[number]
+            self.admission.size -= size
+            if self.admission.waiting:
+                self.admission.look()
 
-        deferred.addBoth(fired)
+    def answered_here(self) -> None:
+        """
+        Note that a request whose Deferred has fired is answered.
+        """
+        if self.vigil is not None:
+            self.vigil.used()
+        if self._all_answered is not None:
+            self.look_if_all_answered()
 
     # -- requests that run in a lane
 

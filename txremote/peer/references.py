@@ -29,7 +29,9 @@ from txremote.wire.boxing import (
     load_key,
 )
 from txremote.wire.brine import Budget, Undumpable, dump_into
+from txremote.wire.exceptions import without_addresses
 from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.wire.naming import class_name, sentence
 
 _NOT_VALUES: dict[type, str] = {
     RemotePath: "a path is not its value",
@@ -61,7 +63,8 @@ class ReferenceTables:
         Append boxed values to a list of chunks, or leave no trace.
 
         Raises:
-            NotSendable: one of them cannot travel.
+            NotSendable: one of them cannot travel, or its class raises when it is
+                looked at.
         """
         if self._boxed:
             self._boxed = []
@@ -76,9 +79,15 @@ class ReferenceTables:
             if more:
                 for another in more:
                     box_into(out, another, self)
-        except NotSendable:
+        except (NotSendable, KeyboardInterrupt):
             self.take_back()
             raise
+        except BaseException as problem:  # a class may run any code when it is looked at
+            self.take_back()
+            raise NotSendable(
+                f"a {class_name(type(value))} cannot be sent, for looking at it raises "
+                + without_addresses(sentence(problem))
+            ) from problem
 
     def take_back(self) -> None:
         """

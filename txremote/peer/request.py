@@ -79,7 +79,7 @@ class Request:
             face: The connection's `BlockingFace`.
 
         Returns:
-            Whether it went well, and the result or the exception: what
+            Whether it went well, and the result or the exception in words: what
             `finish` takes, in the connection's own context.
         """
         inbound = self.inbound
@@ -93,32 +93,37 @@ class Request:
                 return True, Halfway(result.position, face.plain(result.value))
             return True, face.plain(result)
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return False, error
+            return False, inbound.answers.word(error)  # here, where netrefs can be asked
         finally:
             _current.reset(current)
 
-    def finish(self, went_well: bool, result: Any) -> None:
+    def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """
         Answer with what `execute` gave, in the connection's own context.
+
+        Returns:
+            The Ctrl-C that came meanwhile, as `Answers.send` does.
         """
         inbound = self.inbound
         if not went_well:
             inbound.answers.send_error(self.number, self.sender, result)
-            return
+            return None
         call = inbound.call_until(self.deadline)
-        if type(result) not in PLAIN:
-            token = _current.set(call)
-            try:
+        token = None
+        try:
+            if type(result) not in PLAIN:
+                token = _current.set(call)
                 result = awaited(result, inbound.connection)
-            except Exception as error:
-                inbound.answers.send_error(self.number, self.sender, error)
-                return
-            finally:
+        except BaseException as error:  # looking at a result runs its class's code
+            inbound.answers.send_error(self.number, self.sender, error)
+            return error if type(error) is KeyboardInterrupt else None
+        finally:
+            if token is not None:
                 _current.reset(token)
-        self._answer(result, call)
+        return self._answer(result, call)
 
-    def _answer(self, result: Any, call: CurrentCall) -> None:
+    def _answer(self, result: Any, call: CurrentCall) -> KeyboardInterrupt | None:
         if issubclass(type(result), Deferred):
             self.inbound.wait_for(self, result, call)
-        else:
-            self.inbound.answers.send(self.number, self.sender, result)
+            return None
+        return self.inbound.answers.send(self.number, self.sender, result)

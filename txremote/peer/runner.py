@@ -49,9 +49,10 @@ class Work(Protocol):
         Run it in a thread that may block; return what `finish` takes.
         """
 
-    def finish(self, went_well: bool, result: Any) -> None:
+    def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """
-        Answer it, in the connection's own context.
+        Answer it, in the connection's own context; return the Ctrl-C that came
+        meanwhile, if one did.
         """
 
 

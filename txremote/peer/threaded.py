@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+from txremote.peer.outcome import Outcome
+
 
 class ThreadedMethod:
     """
@@ -77,3 +79,12 @@ class ThreadedCall:
         args = face.present(self.args)
         kwargs = {name: face.present(value) for name, value in self.kwargs.items()}
         return face.plain(self.method.function(*args, **kwargs))
+
+    def outcome(self, face: Any) -> Outcome:
+        """
+        Run it in a thread that may block, and return how it ended.
+        """
+        try:
+            return Outcome(True, self.execute(face))
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            return Outcome(False, face.protocol.inbound.answers.word(error))

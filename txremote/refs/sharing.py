@@ -17,6 +17,7 @@ An `asyncio.Future` keeps its result by itself; it is cancelled by the same rule
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -49,10 +50,16 @@ class _Followed(DebugInfo):
             self._before.failResult = self.failResult
 
 
-class _Follower(Deferred[Any]):
+class Follower(Deferred[Any]):
     """
     What `follow` gives.
+
+    Attributes:
+        when_dropped: Called if Twisted drops the result untold, which it does where
+            looking at the result raises. By a finalizer: in the middle of anything.
     """
+
+    when_dropped: Callable[[], object] | None = None
 
     def __init__(self, followed: Deferred[Any], state: _Followed) -> None:
         super().__init__()
@@ -60,9 +67,12 @@ class _Follower(Deferred[Any]):
         self._shared = state
         self._gave_up = False
         state.waiting += 1
-        followed.addBoth(self._tell)
+        followed.addBoth(_Teller(self))
 
-    def _tell(self, result: Any) -> Any:
+    def tell(self, result: Any) -> Any:
+        """
+        Hear of the result, and leave it there.
+        """
         if isinstance(result, Failure):
             self._shared.told = result
         if not self.called:
@@ -86,6 +96,26 @@ class _Follower(Deferred[Any]):
             self._followed.cancel()
 
 
+class _Teller:
+    """
+    The callback by which a follower hears. Twisted takes a callback off before it looks
+    at the result, and drops it if that look raises.
+    """
+
+    __slots__ = ("_follower",)
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower: Follower | None = follower
+
+    def __call__(self, result: Any) -> Any:
+        follower, self._follower = self._follower, None
+        return follower.tell(result) if follower is not None else result
+
+    def __del__(self) -> None:
+        if self._follower is not None and self._follower.when_dropped is not None:
+            self._follower.when_dropped()
+
+
 def follow(deferred: Deferred[Any]) -> Deferred[Any]:
     """
     Return a new Deferred of what another fires with.
@@ -96,7 +126,7 @@ def follow(deferred: Deferred[Any]) -> Deferred[Any]:
     state = deferred._debugInfo
     if type(state) is not _Followed:
         state = deferred._debugInfo = _Followed(state)
-    return _Follower(deferred, state)
+    return Follower(deferred, state)
 
 
 def follow_future(future: asyncio.Future[Any]) -> Deferred[Any]:

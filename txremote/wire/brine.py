@@ -36,6 +36,7 @@ from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.naming import class_name
 
 _U4 = struct.Struct("!L")
 _F8 = struct.Struct("!d")
@@ -220,7 +221,7 @@ def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_dept
     elif kind is complex:
         out.append(b"\x1b" + _C16.pack(value.real, value.imag))
     else:
-        raise Undumpable(f"brine carries no {kind.__name__}")
+        raise Undumpable(f"brine carries no {class_name(kind)}")
 
 
 def dump(value: Any) -> bytes:

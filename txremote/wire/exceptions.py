@@ -3,7 +3,9 @@ Exceptions to tuples and back (RPyC calls this vinegar).
 
 An exception travels as `EXC_STOP_ITERATION` or as brine of ``((module, class
 name), args, ((attribute, value), ...), traceback text)``. What brine cannot
-carry travels as its repr, without memory addresses.
+carry travels as its repr, without memory addresses. All of that runs the code of a
+class that somebody wrote, which may raise anything: whatever it raises, SystemExit
+included, costs the part that it was to tell and no more.
 
 The way back makes a class that is the named one *and* tells the remote
 traceback: a subclass whose ``str()`` has it appended, as in RPyC, so it shows
@@ -29,6 +31,7 @@ from txremote import errors
 from txremote.errors import GenericException, RemoteProtocolError, RemoteStopIteration
 from txremote.wire.brine import dumpable
 from txremote.wire.consts import EXC_STOP_ITERATION
+from txremote.wire.naming import class_module, class_name, is_a, text_of
 
 TRACEBACK_DENIED = "<traceback denied>"
 # A version with another major number makes a stock peer append a warning to the
@@ -54,6 +57,7 @@ _REBUILT = frozenset(
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer", "")
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
 _MOST_ATTRIBUTES = 100
 _LONGEST_REPR = 10_000
 _LONGEST_NAME = 500
@@ -73,10 +77,9 @@ def safe_repr(value: Any) -> str:
     """
     Return a value's repr without addresses, whatever its ``__repr__`` does.
     """
-    try:
-        text = repr(value)
-    except Exception:  # any code can be behind __repr__, and this is an error path
-        text = f"<unprintable {type(value).__name__}>"
+    text = text_of(value)
+    if text is None:
+        text = f"<unprintable {class_name(type(value))}>"
     # the repr of a foreign object may hold what UTF-8 cannot carry
     return without_addresses(text[:_LONGEST_REPR]).encode("utf-8", "replace").decode()
 
@@ -95,20 +98,20 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
     seen = 0
     try:
         names = dir(error)
-    except Exception:  # a foreign __dir__ may raise anything, and this is an error path
+    except BaseException:  # a foreign __dir__ may raise anything, and this is an error path
         return
     for name in names:
         if type(name) is not str or name.startswith("_") or name in _KEPT or not dumpable(name):
             continue
-        if name in _NOT_TOLD and isinstance(error, (AttributeError, ImportError)):
+        if name in _NOT_TOLD and is_a(error, (AttributeError, ImportError)):
             continue
         try:
             value = getattr(error, name)
-        except Exception:  # a property may raise anything; rpyc issue 108
+        except BaseException:  # a property may raise anything; rpyc issue 108
             continue
         if callable(value):
             continue
-        if value is None and isinstance(error, OSError) and hasattr(OSError, name):
+        if value is None and is_a(error, OSError) and hasattr(OSError, name):
             continue  # OSError.__str__ takes a filename that was *set* to None for one
         seen += 1
         if seen > _MOST_ATTRIBUTES:
@@ -119,9 +122,9 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
 def _args(error: BaseException) -> tuple[Any, ...]:
     try:
         args = error.args
-    except Exception:  # a subclass may have made a property of it
+    except BaseException:  # a subclass may have made a property of it
         return ()
-    return args if isinstance(args, tuple) else ()
+    return args if type(args) is tuple else ()
 
 
 def dump_exception(
@@ -143,18 +146,26 @@ def dump_exception(
         return EXC_STOP_ITERATION
     if kind is RemoteStopIteration:
         return EXC_STOP_ITERATION
-    module = getattr(kind, "__module__", None)
-    name = kind.__name__
-    if isinstance(error, BaseExceptionGroup) and module == "builtins":
+    module = class_module(kind)
+    name = class_name(kind)
+    if is_a(error, BaseExceptionGroup) and module == "builtins":
         # a stock peer would call its __new__ without the arguments it needs
         module = "exceptiongroup"
     text = format_traceback(error) if include_traceback else denied
     return (
-        (str(module), name),
+        (module, name),
         tuple(_carried(arg) for arg in _args(error)),
         (*_attributes(error), _VERSION),
         text,
     )
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """
+    Return an exception's traceback, whatever its class makes of ``__traceback__``.
+    """
+    told: TracebackType | None = _traceback_of(error)
+    return told
 
 
 def frames_beyond(error: BaseException) -> TracebackType | None:
@@ -162,7 +173,7 @@ def frames_beyond(error: BaseException) -> TracebackType | None:
     Return an exception's traceback from the program's own code on; None if it
     was raised by txremote itself, or by what has no frames.
     """
-    told = error.__traceback__
+    told = traceback_of(error)
     while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
         told = told.tb_next
     return told
@@ -175,14 +186,14 @@ def format_traceback(error: BaseException) -> str:
     The frames that led into the program's own code are txremote's and say
     nothing about what went wrong, so they are left out.
     """
-    whole = error.__traceback__
+    whole = traceback_of(error)
     told = frames_beyond(error)
     try:
         text = "".join(traceback.format_exception(type(error), error, told))
         if told is None and whole is not None and error.__context__ is error.__cause__ is None:
             text = _HEADER + text  # a builtin was called, which has no frames of its own
-    except Exception:  # __str__ of a foreign exception may raise anything
-        text = f"<a traceback of {type(error).__name__} that could not be printed>"
+    except BaseException:  # __str__ of a foreign exception may raise anything
+        text = f"<a traceback of {class_name(type(error))} that could not be printed>"
     return text.encode("utf-8", "replace").decode()
 
 
@@ -196,9 +207,9 @@ def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
         _remote_tb: str
 
         def __str__(self) -> str:
-            try:
-                text = base.__str__(self)
-            except Exception:  # made without its arguments, it may be unprintable
+            # made without its arguments, it may be unprintable
+            text = text_of(self, base.__str__)
+            if text is None:
                 text = "<unprintable exception>"
             told = getattr(self, "_remote_tb", None)
             if told:
@@ -235,15 +246,15 @@ def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> ty
             if import_ and module not in sys.modules:
                 __import__(module)
             found = getattr(sys.modules.get(module), name, None)
-        except Exception:  # the peer's module need not exist or work here
+        except BaseException:  # the peer's module need not exist or work here: it may exit
             return _generic_class(f"{module}.{name}")
     # no StopIteration: it cannot come out of an await (see RemoteStopIteration)
     if (
-        isinstance(found, type)
+        issubclass(type(found), type)
         and issubclass(found, Exception)
         and not issubclass(found, StopIteration)
     ):
-        return found
+        return found  # type: ignore[no-any-return]
     return _generic_class(f"{module}.{name}")
 
 
@@ -286,7 +297,7 @@ def load_exception(
                 if item is None and getattr(error, key, key) is None:
                     continue  # an OSError from a stock peer, as in _attributes
                 setattr(error, key, item)
-            except Exception:  # a property without a setter, or with a strict one
+            except BaseException:  # a property without a setter, or with a strict one
                 continue
     error._remote_tb = text  # type: ignore[attr-defined]
     return error
@@ -300,6 +311,9 @@ def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
         kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
         error = kind.__new__(kind)
         error.args = args
-    except Exception:  # __new__ may need arguments (ExceptionGroup's does)
+        error._remote_tb = ""  # type: ignore[attr-defined]
+        # what Twisted's Failure, and many a test for a kind, will read
+        error.__class__, error.__traceback__  # noqa: B018
+    except BaseException:  # __new__ may need arguments (ExceptionGroup's does)
         return None
     return error

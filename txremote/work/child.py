@@ -38,7 +38,7 @@ from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
 from txremote.work.netrefs import is_netref, settled
 from txremote.work.output import RecordStream, RecordWriter, send_logs
-from txremote.work.pickling import dump_error, dump_result, load_job
+from txremote.work.pickling import Terminated, dump_error, dump_result, load_job
 from txremote.work.tickets import take_ticket
 
 #: The descriptors that a child inherits, beside the standard ones.
@@ -73,13 +73,6 @@ CONFIG = ConnectionConfig(
 _RETRY = 0.005  # seconds
 _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
-
-
-class Terminated(BaseException):
-    """
-    The parent wants this job to end. No Exception: a job that catches those is
-    ended all the same.
-    """
 
 
 class _Job:

@@ -307,12 +307,7 @@ class DaskPool(PoolService):
         self._stop_timer(job)
         if deferred is None:
             return
-        try:
-            deferred.callback(result)
-        except Exception:  # a result whose __class__ lies: Deferreds look at that
-            if deferred.called:
-                raise
-            deferred.errback(Failure())
+        deferred.callback(result)
 
     def _stop_timer(self, job: _Job) -> None:
         timer, job.timer = job.timer, None

@@ -140,13 +140,16 @@ def job_runner() -> Callable[[bytes], Outcome]:
         dumps: Any = dask_pickle.dumps  # cloudpickle, where it is needed
 
         def text(error: BaseException) -> str:
-            told = error.__traceback__ and error.__traceback__.tb_next  # without this function
-            return "".join(traceback.format_exception(type(error), error, told))
+            try:
+                told = error.__traceback__ and error.__traceback__.tb_next  # without this function
+                return "".join(traceback.format_exception(type(error), error, told))
+            except BaseException:  # any code can be behind __cause__
+                return sentence(error)
 
         def words(error: BaseException) -> str:
             try:
                 return str(error)
-            except Exception:  # any code can be behind __str__
+            except BaseException:  # any code can be behind __str__
                 return ""
 
         def sentence(error: BaseException) -> str:
@@ -155,7 +158,7 @@ def job_runner() -> Callable[[bytes], Outcome]:
         def outcome() -> Outcome:
             try:
                 function, args, kwargs = pickle.loads(payload)
-            except Exception as error:
+            except BaseException as error:
                 return not_made, f"{worker.address}: {sentence(error)}", text(error)
             try:
                 result = function(*args, **kwargs)
@@ -167,12 +170,12 @@ def job_runner() -> Callable[[bytes], Outcome]:
                 try:
                     pickled = dumps(error)
                     pickle.loads(pickled)  # many an exception cannot be made of its args alone
-                except Exception:
+                except BaseException:
                     return raised, None, travelled, text(error)
                 return raised, pickled, travelled, text(error)
             try:
                 return done, dumps(result)
-            except Exception as error:
+            except BaseException as error:
                 return not_sent, f"a {type(result).__name__}: {sentence(error)}", text(error)
 
         worker: Any = get_worker()

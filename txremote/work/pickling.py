@@ -29,9 +29,11 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
 from txremote.peer.exports import Granted
+from txremote.peer.outcome import can_be_failure, failure_of
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
+from txremote.wire.naming import class_name, is_a, sentence
 from txremote.work.live import Live
 
 PROTOCOL = 5
@@ -43,6 +45,13 @@ _OF_A_FUNCTION = "; a function that can be imported goes by name, without what i
 _BY_VALUE = object()
 
 Pickled = tuple[bytes, list[Any]]
+
+
+class Terminated(BaseException):
+    """
+    The parent wants this job to end. No Exception: a job that catches those is
+    ended all the same.
+    """
 
 
 class RemoteTraceback(Exception):
@@ -86,9 +95,9 @@ def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
     """
     try:
         error.__cause__ = RemoteTraceback(text)
-    except Exception:  # an exception class may forbid attributes
+    except BaseException:  # an exception class may forbid attributes
         pass
-    return JobFailure(error)  # type: ignore[no-untyped-call]
+    return JobFailure(failure_of(error).value)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -240,7 +249,7 @@ def dump_job(
         hint = "" if _has_cloudpickle() else _HINT
         raise NotPicklable(
             f"{what} of the job {name} cannot be sent to a process: "
-            f"{_sentence(problem)}{hint}{advice}"
+            f"{sentence(problem)}{hint}{advice}"
         ) from problem
 
 
@@ -252,7 +261,7 @@ def _culprit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
         try:
             _dump(part, _live_here)
         except Exception:  # any object's own code
-            return f"{what}, a {type(part).__name__},"
+            return f"{what}, a {class_name(type(part))},"
     return "the whole"  # what each of them can be, all together cannot
 
 
@@ -273,7 +282,7 @@ def load_job(
     except Exception as problem:  # imports and constructors: any code
         hint = "" if _has_cloudpickle() or _MAIN not in payload else _HINT
         raise NotPicklable(
-            f"the job {name} cannot be made in its process: {_sentence(problem)}{hint}"
+            f"the job {name} cannot be made in its process: {sentence(problem)}{hint}"
         ) from problem
 
 
@@ -288,8 +297,8 @@ def dump_result(value: Any, name: str) -> Pickled:
         return _dump(value, _live_there)
     except Exception as problem:  # any object's own code
         raise NotPicklable(
-            f"the result of the job {name}, a {type(value).__name__}, cannot be sent back: "
-            f"{_sentence(problem)}; live(it) sends a reference"
+            f"the result of the job {name}, a {class_name(type(value))}, cannot be sent back: "
+            f"{sentence(problem)}; live(it) sends a reference"
         ) from problem
 
 
@@ -301,11 +310,13 @@ def load_result(payload: bytes, references: Sequence[Any], name: str) -> Any:
         NotPicklable: something of it cannot be imported or made here.
     """
     try:
-        return _load(payload, references)
-    except Exception as problem:  # imports and constructors: any code
+        result = _load(payload, references)
+        isinstance(result, Failure)  # as the Deferred will do that gives it
+        return result
+    except BaseException as problem:  # imports and constructors: any code
         raise NotPicklable(
-            f"the result of the job {name} cannot be made here: {_sentence(problem)}"
-        ) from problem
+            f"the result of the job {name} cannot be made here: {sentence(problem)}"
+        ) from None
 
 
 def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
@@ -319,7 +330,9 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
         payload, references = _dump(error, lambda _found: _BY_VALUE, _dumps_error)
         if references or type(_load(payload, ())) is not type(error):
             payload = None
-    except Exception:  # many an exception cannot be made of its args alone
+    except Terminated:
+        raise
+    except BaseException:  # many an exception cannot be made of its args alone
         payload = None
     return payload, dump_exception(error, False), text
 
@@ -332,16 +345,9 @@ def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
     if payload is not None:
         try:
             error = pickle.loads(payload)
-        except Exception:  # its module may not be importable here
+        except BaseException:  # its module may not be importable here
             error = None
-    if not isinstance(error, Exception):
+    if error is None or not is_a(error, Exception) or not can_be_failure(error):
         error = load_exception(travelled, instantiate_custom=True, import_custom=True)
         error._remote_tb = ""  # type: ignore[attr-defined]  # it has `text`
     return with_remote_traceback(error, text)
-
-
-def _sentence(problem: BaseException) -> str:
-    try:
-        return f"{type(problem).__name__}: {problem}"
-    except Exception:  # any code can be behind __str__
-        return type(problem).__name__

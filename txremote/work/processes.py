@@ -215,7 +215,7 @@ class ProcessPool(PoolService):
         """
         Called by a worker with a job's result.
         """
-        if isinstance(result, Failure):
+        if issubclass(type(result), Failure):
             self._failed += 1
         else:
             self._done += 1

@@ -40,6 +40,7 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.peer.outcome import failure_of
 from txremote.peer.variables import own_context
 from txremote.refs.clock import steady
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
@@ -144,8 +145,8 @@ class _Job:
                 job = partial(self.function, *self.args, **self.kwargs)
                 result = run(context.call, self.context, job)
             self.result = result if type(result) in IS_PLAIN else plain_result(result)
-        except BaseException:  # whatever it is, it is the job's outcome
-            self.result = Failure()
+        except BaseException as error:  # whatever it is, it is the job's outcome
+            self.result = failure_of(error)
 
 
 @implementer(IPool)

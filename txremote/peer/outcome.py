@@ -1,0 +1,54 @@
+"""
+`Outcome`: how a call ended, in a wrapping that nobody looks into.
+
+What a method gives may pass through Deferreds before it is answered, and Twisted
+looks at what passes: ``isinstance(result, Failure)`` reads the result's ``__class__``,
+and a `Failure` its exception's ``__traceback__``. Where a class makes code of these
+and the code raises, Twisted drops the callback that would have answered, and nobody
+hears of it. So what comes out of a thread or of a coroutine is wrapped.
+"""
+
+from __future__ import annotations
+
+from twisted.python.failure import Failure
+
+from txremote.wire.naming import class_name
+
+
+class Outcome:
+    """
+    How a call ended.
+
+    Attributes:
+        went_well: Whether it did.
+        value: The result; or the exception, which may be in words
+            (`txremote.peer.wording.InWords`).
+    """
+
+    __slots__ = ("value", "went_well")
+
+    def __init__(self, went_well: bool, value: object) -> None:
+        self.went_well = went_well
+        self.value = value
+
+
+def can_be_failure(error: BaseException) -> bool:
+    """
+    Tell whether Twisted can make a Failure of an exception.
+    """
+    try:
+        Failure(error)
+    except BaseException:  # its class's own code
+        return False
+    return True
+
+
+def failure_of(error: BaseException) -> Failure:
+    """
+    Return the Failure of an exception; of one that Twisted cannot look at, that of an
+    error which says so.
+    """
+    if can_be_failure(error):
+        return Failure(error)
+    name = class_name(type(error))
+    return Failure(RuntimeError(f"{name}, whose class raises when it is looked at"))

@@ -1,0 +1,89 @@
+"""
+`Waiting`: a request that is answered when a Deferred has fired.
+
+Twisted takes a callback off before it looks at the result, and if that look raises (the
+result's class makes code of ``__class__``) the exception goes to whoever fired the
+Deferred, and the callback is gone. So a Deferred of the method's own tells that it was
+dropped (`txremote.refs.sharing.Follower`): when the exception is let go, which is at
+once, but where a Failure has kept it (one in ``inlineCallbacks``) at the next garbage
+collection. Coroutines and threads are not in need of that (`txremote.peer.outcome`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txremote.errors import NotSendable
+from txremote.peer.context import CurrentCall
+from txremote.peer.outcome import Outcome
+from txremote.wire.exceptions import traceback_of
+
+if TYPE_CHECKING:
+    from txremote.peer.inbound import InboundCalls
+    from txremote.peer.request import Request
+
+
+class Waiting:
+    """
+    A request that is answered when a Deferred has fired.
+
+    Args:
+        inbound: Whose request it is.
+        request: The request.
+        deferred: The Deferred.
+        call: How much time it has.
+    """
+
+    __slots__ = ("_call", "_deferred", "_inbound", "_number", "_over", "_sender", "_size")
+
+    def __init__(
+        self, inbound: InboundCalls, request: Request, deferred: Deferred[Any], call: CurrentCall
+    ) -> None:
+        self._inbound = inbound
+        self._number, self._sender, self._size = request.number, request.sender, request.size
+        self._deferred = deferred
+        self._call = call
+        self._over = False
+
+    def __call__(self, result: Any) -> None:
+        """
+        Answer with a result, an `Outcome` or a Failure.
+        """
+        self._over = True
+        inbound = self._inbound
+        inbound.ended_here(self._number, self._size, self._deferred)
+        went_well = True
+        if type(result) is Outcome:
+            went_well, result = result.went_well, result.value
+        if issubclass(type(result), Failure):
+            went_well, result = False, self._error(result)
+        if went_well:
+            inbound.answers.send(self._number, self._sender, result)
+        else:
+            inbound.answers.send_error(self._number, self._sender, result)
+        inbound.answered_here()
+
+    def _error(self, failure: Failure) -> BaseException:
+        error: BaseException = failure.value  # type: ignore[assignment]
+        if traceback_of(error) is None:
+            # not by assignment: an exception may be a frozen dataclass
+            BaseException.with_traceback(error, failure.getTracebackObject())
+        if issubclass(type(error), defer.TimeoutError) and self._call.time_left() == 0:
+            return TimeoutError(self._call.why_over)
+        return error
+
+    def dropped(self) -> None:
+        """
+        Answer, soon, that the result was lost. For a finalizer.
+        """
+        if not self._over and not self._inbound.answers.closed:
+            self._inbound.connection.runner.call_later(0, self._dropped)
+
+    def _dropped(self) -> None:
+        if not self._over:
+            problem = "what the Deferred gave cannot be sent, for looking at it raises"
+            self(Outcome(False, NotSendable(problem)))

@@ -1,0 +1,129 @@
+"""
+The names of objects and classes, found without asking the objects.
+
+Whatever is described here is somebody else's: a class whose ``__module__`` is
+missing, whose metaclass raises when its ``__name__`` is read, or a transparent
+reference, which would go to the network. So names are read from the slots of
+`type`, an attribute from the dictionary that it stands in, and a kind is told by
+``type(x)``: ``isinstance`` reads ``__class__``, which is an attribute like others.
+
+The one thing here that does run an object's code is `text_of`, and whatever comes
+of that, text is what it gives.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: Stands for the module of a class that has none, and for a name that is no text.
+UNNAMED = "?"
+
+_name_of = type.__dict__["__name__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
+_module_of = type.__dict__["__module__"].__get__
+_mro_of = type.__dict__["__mro__"].__get__
+_attributes_of = type.__dict__["__dict__"].__get__
+
+_NO_ATTRIBUTES: Mapping[str, Any] = {}
+# What CPython makes for an object's dictionary; anything else is a program's code.
+_DICTIONARIES = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
+
+
+def class_name(kind: type) -> str:
+    """
+    Return a class's own name.
+    """
+    return _exact(_name_of(kind))
+
+
+def class_qualname(kind: type) -> str:
+    """
+    Return a class's name within its module.
+    """
+    return _exact(_qualname_of(kind))
+
+
+def class_module(kind: type) -> str:
+    """
+    Return the name of a class's module, `UNNAMED` where it has none: a class made by
+    ``type()`` where no ``__name__`` is defined, as in a bare ``eval``.
+    """
+    try:
+        return _exact(_module_of(kind))
+    except AttributeError:
+        return UNNAMED
+
+
+def full_name(kind: type) -> str:
+    """
+    Return a class's module and name.
+    """
+    return f"{class_module(kind)}.{class_name(kind)}"
+
+
+def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
+    """
+    Tell whether a value is of a class or a subclass, whatever it says of itself.
+    """
+    return issubclass(type(value), kind)
+
+
+def bases_of(kind: type) -> tuple[type, ...]:
+    """
+    Return a class and its bases, in the order in which they are searched.
+    """
+    found: tuple[type, ...] = _mro_of(kind)
+    return found
+
+
+def attributes_of(value: Any) -> Mapping[str, Any]:
+    """
+    Return an object's own attributes, as they stand in its ``__dict__``; none where it
+    has no such dictionary, or gives one by code of its own.
+    """
+    for base in _mro_of(type(value)):
+        found = _attributes_of(base).get("__dict__")
+        if found is not None:
+            if type(found) not in _DICTIONARIES:
+                return _NO_ATTRIBUTES
+            own = found.__get__(value)
+            return own if own is not None else _NO_ATTRIBUTES
+    return _NO_ATTRIBUTES
+
+
+def text_of(value: Any, render: Callable[[Any], str] = repr) -> str | None:
+    """
+    Return an object's repr, or what else puts it into words.
+
+    Args:
+        value: Any object.
+        render: `repr` or `str`.
+
+    Returns:
+        None if it cannot be had. What the object's code raises ends here, SystemExit
+        and KeyboardInterrupt too: this is for errors, which have to be told.
+    """
+    try:
+        return _exact(render(value))
+    except BaseException:
+        return None
+
+
+def sentence(problem: BaseException) -> str:
+    """
+    Return an exception's class and what it says, if it can say it.
+    """
+    text = text_of(problem, str)
+    name = class_name(type(problem))
+    return f"{name}: {text}" if text else name
+
+
+def _exact(text: Any) -> str:
+    """
+    Return a text as a plain str: a subclass may run code when it is sliced or joined.
+    """
+    if type(text) is str:
+        return text
+    return str.__str__(text) if is_a(text, str) else UNNAMED
