@@ -47,6 +47,11 @@ class Desk:
     def exposed_make(self, name: str) -> Any:
         return self._makes[name]()
 
+    def exposed_ping(self) -> None:
+        """
+        Take what the client gives back.
+        """
+
     def exposed_look(self, name: str, obj: Any) -> Any:
         return self._looks[name](obj)
 
@@ -128,6 +133,12 @@ class Pairs:
 
         self._stack.callback(end)
         return int(server.port)
+
+    def root(self, server: str, client: str) -> Any:
+        """
+        Return the server's desk as the client has it.
+        """
+        return self._roots[server, client]
 
     def see(self, make: str, look: str, server: str, client: str, owner: str) -> Any:
         """

@@ -30,6 +30,9 @@ class Owner:
     Stands for a connection.
     """
 
+    def __init__(self, is_txremote: bool = True) -> None:
+        self.is_txremote = is_txremote
+
 
 def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
     imports = ImportTable(lambda key, pack, hold: RemoteReference(owner, key, pack, hold), None)
@@ -85,6 +88,19 @@ def test_a_third_peers_object_is_boxed_as_ours() -> None:
     tables.box(out, foreign)
     assert out[0].startswith(REMOTE_REF_HEAD)
     assert tables.exports.of(foreign) is not None
+
+
+@pytest.mark.parametrize("is_txremote", [True, False])
+def test_ids_of_third_peers_classes_are_kept_where_they_last(is_txremote: bool) -> None:
+    """A stock RPyC's are addresses, and mean another class once it has freed one."""
+    tables, owner = tables_of(Owner()), Owner(is_txremote)
+    theirs = tables_of(owner)
+    ids = set()
+    for number in (5, 6, 7):
+        foreign = received(theirs, number)
+        tables.box([], foreign)
+        ids.add(tables.exports.of(foreign).pack[1])  # type: ignore[union-attr]
+    assert len(ids) == (1 if is_txremote else 3)
 
 
 UNSENDABLE: dict[str, Any] = {

@@ -217,6 +217,64 @@ def test_a_ping_that_brings_something_else_is_a_valueerror() -> None:
     assert face.protocol.asked[-1] == (HANDLE_GETATTR, (5, "name"))
 
 
+# --- classes ------------------------------------------------------------------------
+
+
+def netref_of(face: BlockingFace, *pack: Any) -> Any:
+    hold: Any = lambda reference, key, pack: None  # noqa: E731
+    return face.present(RemoteReference(face.protocol, b"", pack, hold))  # type: ignore[arg-type]
+
+
+def face_of(*, is_txremote: bool) -> Any:
+    peer = Deaf((("__len__", None),))
+    peer.is_txremote = is_txremote  # type: ignore[attr-defined]
+    face: Any = Face(peer)
+    peer.face = face  # type: ignore[attr-defined]
+    return face
+
+
+def test_a_stock_peers_class_is_known_while_one_of_its_objects_is_here() -> None:
+    """Its id is an address, where it may make another class when it has freed this."""
+    face = face_of(is_txremote=False)
+    first, second = netref_of(face, "m.Row", 7, 1), netref_of(face, "m.Row", 7, 2)
+    assert type(first) is type(second)
+    assert len(face.protocol.asked) == 1
+    del first
+    assert type(netref_of(face, "m.Row", 7, 3)) is type(second)
+    assert type(netref_of(face, "m.Other", 7, 4)) is not type(second)
+    asked = len(face.protocol.asked)
+    del second
+    face.protocol.answer = (("__getitem__", None),)
+    third = netref_of(face, "m.Row", 7, 4)
+    assert len(face.protocol.asked) == asked + 1
+    assert hasattr(type(third), "__getitem__")
+    assert not hasattr(type(third), "__len__")
+
+
+def test_a_txremotes_class_is_asked_about_once() -> None:
+    face = face_of(is_txremote=True)
+    for number in range(1, 4):
+        netref_of(face, "m.Row", 7, number)
+    netref_of(face, "m.Row", 7, 0)  # the class itself
+    assert len(face.protocol.asked) == 2
+
+
+def test_builtin_types_are_asked_about_never() -> None:
+    face = face_of(is_txremote=False)
+    for number in range(1, 4):
+        netref_of(face, "builtins.list", number, 7)
+    assert face.protocol.asked == []
+
+
+def test_classes_that_a_peer_makes_anew_do_not_pile_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr("txremote.refs.face._MOST_CLASSES", 5)
+    for is_txremote in (True, False):
+        face = face_of(is_txremote=is_txremote)
+        for number in range(1, 20):
+            netref_of(face, "m.Row", number, 1)
+        assert len(face._classes) + len(face._passing) <= 5
+
+
 # --- obtain -------------------------------------------------------------------------
 
 

@@ -179,6 +179,8 @@ class ClassNumbers:
             connection: The connection to that peer.
             number: Its own id for the class.
         """
+        if not connection.is_txremote:
+            return next(self._numbers)  # an address, which means another class by and by
         if self._remote is None:
             self._remote = weakref.WeakKeyDictionary()
         known = self._remote.setdefault(connection, {})

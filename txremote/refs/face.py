@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,13 @@ from txremote.errors import WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.live_config import LiveConfig
-from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
+from txremote.refs.netref import (
+    BaseNetref,
+    NetrefClass,
+    NetrefMethod,
+    builtin_methods,
+    netref_class,
+)
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -31,9 +38,16 @@ from txremote.wire.consts import (
     HANDLE_INSPECT,
     HANDLE_PICKLE,
     HANDLE_PING,
+    IdPack,
 )
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+#: A class's name and id, and whether it is the class itself.
+_ClassKey = tuple[str, int, bool]
+
+# A peer may make its classes anew for every call.
+_MOST_CLASSES = 10_000
 
 
 class BlockingFace:
@@ -49,7 +63,10 @@ class BlockingFace:
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
-        self._classes: dict[tuple[int, bool], type[BaseNetref]] = {}
+        self._classes: dict[_ClassKey, NetrefClass] = {}
+        self._passing: weakref.WeakValueDictionary[_ClassKey, NetrefClass] = (
+            weakref.WeakValueDictionary()
+        )
         # now, for a socket that is closed tells its address no more
         self._config = LiveConfig(protocol, _endpoints(protocol))
         self._root: Any = None
@@ -201,26 +218,37 @@ class BlockingFace:
         if found is not None:
             return found  # type: ignore[no-any-return]
         pack = reference._pack
-        key = (pack[1], pack[2] == 0)
-        kind = self._classes.get(key)
+        key = (pack[0], pack[1], pack[2] == 0)
+        kind = self._classes.get(key) or self._passing.get(key)
         if kind is None:
-            methods: Any = builtin_methods(pack)
-            is_known = methods is not None
-            if methods is None:
-                methods = self._ask(
-                    lambda: self.protocol.outbound.ask(HANDLE_INSPECT, (pack,)), self._timeout
-                )
-            kind = netref_class(
-                pack,
-                _pairs(methods),
-                listed_are_methods=is_known or self.protocol.is_txremote,
-            )
-            self._classes[key] = kind
-        made = kind(self, reference)
+            kind = self._ask_class(key, pack)
+        made = kind.made(self, reference)
         with _naming:  # another thread may just be making one, too
             known = reference._netref
             found = known() if known is not None else None
             return found if found is not None else reference._set_netref(made)  # type: ignore[no-any-return]
+
+    def _ask_class(self, key: _ClassKey, pack: IdPack) -> NetrefClass:
+        """
+        Make the netref class for a class of the peer's, and keep it for as long as the
+        key means that class. A txremote never uses an id again. A stock RPyC's are
+        addresses, which mean the class for as long as it has to keep one of its objects.
+        """
+        methods: Any = builtin_methods(pack)
+        is_known = methods is not None
+        if methods is None:
+            methods = self._ask(
+                lambda: self.protocol.outbound.ask(HANDLE_INSPECT, (pack,)), self._timeout
+            )
+        lasts = is_known or self.protocol.is_txremote
+        kind = NetrefClass(netref_class(pack, _pairs(methods), listed_are_methods=lasts))
+        if not lasts:
+            self._passing[key] = kind
+            return kind
+        if len(self._classes) >= _MOST_CLASSES:
+            self._classes.clear()
+        self._classes[key] = kind
+        return kind
 
     def plain(self, value: Any) -> Any:
         """

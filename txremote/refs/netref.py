@@ -59,7 +59,7 @@ _NEVER = frozenset({"__array_struct__", "__array_interface__"})
 _OWN = (
     frozenset(
         """
-    ____conn__ ____id_pack__ ____refcount__ ____ref__ __class__ __cmp__ __del__
+    ____conn__ ____id_pack__ ____refcount__ ____kind__ ____ref__ __class__ __cmp__ __del__
     __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__
     __init_subclass__ __instancecheck__ __metaclass__ __module__ __new__
     __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __slots__ __str__
@@ -126,9 +126,10 @@ class BaseNetref(metaclass=NetrefMetaclass):
     The base of all netrefs (``rpyc.BaseNetref``). Not to be made by hand.
     """
 
-    __slots__ = ("____conn__", "____ref__", "__weakref__")
+    __slots__ = ("____conn__", "____kind__", "____ref__", "__weakref__")
 
     ____conn__: Any
+    ____kind__: NetrefClass
     ____ref__: RemoteReference
     ____methods__: frozenset[str]
     ____exact__: bool
@@ -389,6 +390,29 @@ def _make_special(name: str, doc: str | None) -> Any:
     method.__name__ = name
     method.__doc__ = doc
     return method
+
+
+class NetrefClass:
+    """
+    A netref class, held by each of its netrefs: it goes with the last of them, which
+    the class itself, being part of cycles, does not.
+
+    Args:
+        kind: The class.
+    """
+
+    __slots__ = ("__weakref__", "_kind")
+
+    def __init__(self, kind: type[BaseNetref]) -> None:
+        self._kind = kind
+
+    def made(self, conn: Any, reference: RemoteReference) -> BaseNetref:
+        """
+        Return a netref of the class.
+        """
+        netref = self._kind(conn, reference)
+        object.__setattr__(netref, "____kind__", self)
+        return netref
 
 
 def builtin_methods(pack: IdPack) -> tuple[tuple[str, str | None], ...] | None:
