@@ -33,6 +33,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
+from txremote.net.unixsockets import forget
 from txremote.peer.events import set_verbose
 from txremote.plan import Source
 from txremote.refs.clock import steady
@@ -131,6 +132,13 @@ class ListeningService(TwistedService):
         where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
         _log.info("txremote serves on {where} ({what})", where=where, what=self.description)
 
+    @property
+    def ports(self) -> list[IListeningPort]:
+        """
+        Where it listens: one port, or none.
+        """
+        return [] if self._port is None else [self._port]
+
     def _refused(self, failure: Failure) -> None:
         self._failed = failure
         if self.running:  # too late to exit with a sentence
@@ -182,7 +190,16 @@ class ListeningConsole(MultiService):
     def __init__(self, console: Console) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._source = console.plan.source
+        self._console: Any = console.service
         console.service.setServiceParent(self)
+
+    @property
+    def ports(self) -> list[IListeningPort]:
+        """
+        Where it listens.
+        """
+        ports: list[IListeningPort] = self._console.ports
+        return ports
 
     def privilegedStartService(self) -> None:
         """
@@ -225,6 +242,22 @@ class Hosting(MultiService):
         self._told_to_stop = False
         for each in (*self._pools, *self._consoles, *self._servers):
             each.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        """
+        Take all ports. What keeps one from being taken ends the process, and then the
+        files of those that are taken are not left behind.
+
+        Raises:
+            SystemExit: one cannot be taken.
+        """
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except SystemExit:
+            taken = [port for server in self._servers for port in server.ports]
+            for port in [*taken, *(port for each in self._consoles for port in each.ports)]:
+                forget(port)
+            raise
 
     def startService(self) -> None:
         """

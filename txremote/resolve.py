@@ -17,7 +17,6 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
@@ -33,6 +32,7 @@ from txremote.lookup import (
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.net.tls import Credentials, tls_server
+from txremote.net.unixsockets import server_endpoint
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan
 from txremote.rpyc_defaults import DefaultsWatch
@@ -392,7 +392,7 @@ class _Resolving:
     def _endpoint(self, description: str) -> Any:
         kind = description.partition(":")[0]
         try:
-            return serverFromString(self._reactor, description)
+            return server_endpoint(self._reactor, description)
         except (KeyError, IndexError) as problem:
             if kind != "systemd":
                 raise _no_endpoint(problem) from None

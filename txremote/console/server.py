@@ -3,7 +3,8 @@ The line console for many clients: `ConsoleService`, and the factory of its clie
 
 Each client has sessions of its own over one `TaskManager`, so all see the same tasks.
 Whoever gets at a console may run its commands, and nobody is asked for a password;
-so it listens where only this machine's users come (loopback, a UNIX socket) or where
+so it listens where only this machine's users come (loopback, or a UNIX socket, which
+only the account's own processes may use unless its ``mode=`` says otherwise) or where
 TLS asks each client for a certificate, and refuses to listen anywhere else.
 """
 
@@ -14,7 +15,6 @@ from typing import Any, Final
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -25,6 +25,7 @@ from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
 from txremote.net.tls import asks_for_certificates
+from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local
 from txremote.refs.clock import steady
 
@@ -141,7 +142,7 @@ async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory
         CannotListenError: it is taken.
         ValueError: strangers could connect to it.
     """
-    port: IListeningPort = await endpoint.listen(factory)
+    port = await take_port(endpoint, factory, private=True)
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
@@ -187,7 +188,7 @@ class ConsoleService(TwistedService):
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self.ports: list[IListeningPort] = []
         self._endpoints: list[tuple[str, Any]] = [
-            (each, serverFromString(reactor, each)) if isinstance(each, str) else (repr(each), each)
+            (each, server_endpoint(reactor, each)) if isinstance(each, str) else (repr(each), each)
             for each in endpoints
         ]
         self._factory = ConsoleFactory(self.manager, self.containers, reactor, limits)

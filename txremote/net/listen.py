@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -21,6 +20,7 @@ from txremote.net.login import LoginService
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
+from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.net.workers import WorkerPool
 from txremote.peer.abandoned import Closings
 from txremote.peer.access import AccessPolicy
@@ -321,7 +321,7 @@ async def listen_guarded(
         CannotListenError: it is taken.
         ValueError: strangers could connect to it; the text is the reason.
     """
-    port: IListeningPort = await endpoint.listen(factory)
+    port = await take_port(endpoint, factory, why_not is not None)
     if why_not is None or is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
     port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
@@ -343,7 +343,9 @@ def listen(
         endpoint: A server endpoint, or its description as
             `twisted.internet.endpoints.serverFromString` takes it, such as
             ``"tcp:18861:interface=127.0.0.1"``. A description without
-            ``interface`` listens on every address of the machine.
+            ``interface`` listens on every address of the machine. A UNIX socket
+            without ``mode=`` has the rights that the umask leaves; 0600 where
+            whoever connects may do more than what is exposed.
         root: A `Service` subclass, of which each connection gets an instance;
             or an instance, which all share; or a `twisted.cred.portal.Portal`,
             whose avatars are what a user sees after ``root.login(user, password)``
@@ -367,5 +369,5 @@ def listen(
     if reactor is None:
         from twisted.internet import reactor
     factory = ServingFactory(reactor, root, config, threaded_service)
-    where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString, serverFromString, wrapClientTLS
+from twisted.internet.endpoints import clientFromString, wrapClientTLS
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLServerConnectionCreator,
@@ -28,6 +28,8 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from zope.interface import implementer
+
+from txremote.net.unixsockets import server_endpoint
 
 _log = Logger("txremote")
 
@@ -226,7 +228,7 @@ def tls_server(
     """
     if reactor is None:
         from twisted.internet import reactor
-    where: Any = serverFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
 
 

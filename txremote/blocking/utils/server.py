@@ -8,6 +8,7 @@ thread, start several, and start one again after another has ended.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 
 from txremote.net.listen import ServingFactory
+from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import is_local
 
@@ -99,7 +101,9 @@ class ThreadedServer:
         protocol_config: Switches.
         logger: A `logging.Logger` for exceptions of exposed methods.
         listener_timeout: RPyC's; has no effect.
-        socket_path: The path of a UNIX socket, in place of host and port.
+        socket_path: The path of a UNIX socket, in place of host and port. Its rights
+            are what the umask leaves, as RPyC's; 0600 for a classic service, or
+            another with ``access="classic"``.
 
     Attributes:
         host: The address.
@@ -145,11 +149,14 @@ class ThreadedServer:
         self._lock = threading.Lock()
         self.service = service
         self.active = False
+        self._path: str | None = None  # of a UNIX socket
         if socket_path is not None:
             if hostname is not None or port != 0 or ipv6:
                 raise ValueError("socket_path is given in place of hostname, port and ipv6")
+            self._path = os.fspath(socket_path)
+            clear_stale(os.fsencode(self._path))
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._bind(socket_path)
+            self._bind(self._path)
             self.host, self.port = "", socket_path
             return
         if hostname is None:
@@ -168,12 +175,23 @@ class ThreadedServer:
     def _bind(self, address: Any) -> None:
         try:
             self._socket.bind(address)
+            if self._path is not None and self._factory.refusal is not None:
+                os.chmod(self._path, PRIVATE)
             # now, for on some systems only this tells that the port is taken;
             # who connects before start() waits for it
             self._socket.listen(self._backlog)
         except OSError:
-            self._socket.close()
+            self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """
+        Close the socket, which no reactor has, and take its file away.
+        """
+        mine = self._path if self._path and self._socket.getsockname() == self._path else None
+        self._socket.close()
+        if mine is not None:
+            remove(os.fsencode(mine))
 
     def start(self) -> None:
         """
@@ -200,8 +218,12 @@ class ThreadedServer:
     def _serve(self) -> None:
         try:
             self._socket.setblocking(False)
-            adopt: Any = self._reactor.adoptStreamPort
-            self._listening = adopt(self._socket.fileno(), self._socket.family, self._factory)
+            descriptor = self._socket.fileno()
+            if self._socket.family == getattr(socket, "AF_UNIX", None):
+                self._listening = adopt(self._reactor, descriptor, self._factory)
+                return
+            serve: Any = self._reactor.adoptStreamPort
+            self._listening = serve(descriptor, self._socket.family, self._factory)
         except BaseException as problem:
             self._problem = problem
             self._reactor.stop()
@@ -212,8 +234,9 @@ class ThreadedServer:
         """
         with self._lock:
             if not self.active:
+                if not self._stopped.is_set():
+                    self._give_up()
                 self._stopped.set()
-                self._socket.close()
                 self._reactor.dispose()
                 return
         self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._shut_down()))

@@ -1,0 +1,262 @@
+"""
+UNIX sockets: who may connect to one, and what is left of one.
+
+Who may write to a socket's file may connect. Twisted makes it writable for everybody,
+whatever the umask says, unless the endpoint's ``mode=`` says otherwise. Here
+
+* ``mode=`` holds where it is written;
+* without it a service that gives whoever connects more than what is exposed, and a
+  console, have 0600: the account's own processes only;
+* any other service has what the umask leaves, as with stock RPyC;
+* a socket that comes from outside (systemd) keeps the rights that it has.
+
+The rights are set before the socket listens, so nobody gets in meanwhile.
+
+A server that was killed leaves its file and Twisted's lock beside it; a start that
+fails leaves the lock. What nobody listens on, and no living process has locked, is
+taken away before a port is taken, and what a failed start has made after it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import stat
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
+    UNIXServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+#: The rights of a socket whose clients may do more than what is exposed.
+PRIVATE: Final = 0o600
+
+_TWISTEDS = 0o666  # twisted.internet.endpoints.UNIXServerEndpoint's, where nobody says
+
+_OTHERS_MAY_CONNECT = stat.S_IWOTH
+
+_AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
+
+
+class _Said(int):
+    """
+    A mode that stands in a description.
+    """
+
+
+def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """
+    Return the server endpoint that a description stands for, and have `take_port` know
+    whether it says the mode of a UNIX socket.
+
+    Args:
+        reactor: The reactor.
+        description: As `serverFromString` takes it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    inner: Any = _innermost(endpoint)
+    if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
+        inner._mode = _Said(inner._mode)
+    return endpoint
+
+
+def _says_mode(description: str) -> bool:
+    words = re.split(r"(?<!\\):", description)
+    options = words[words.index("unix") + 2 :] if "unix" in words else []
+    return any(word.startswith("mode=") for word in words) or bool(
+        options and "=" not in options[0]
+    )
+
+
+def _innermost(endpoint: Any) -> Any:
+    """
+    Return the endpoint that TLS, or the PROXY protocol, is put around.
+    """
+    while True:
+        inner = getattr(endpoint, "_wrappedEndpoint", None) or getattr(endpoint, "_endpoint", None)
+        if inner is None:
+            return endpoint
+        endpoint = inner
+
+
+def take_port(endpoint: Any, factory: Any, private: bool) -> Deferred[IListeningPort]:
+    """
+    Listen on an endpoint; on a UNIX socket with the rights that it should have.
+
+    Args:
+        endpoint: A server endpoint, of `server_endpoint` or Twisted's own.
+        factory: Makes the connections.
+        private: Whether the clients may do more than what is exposed.
+
+    Returns:
+        A Deferred of the port; `CannotListenError` or OSError where it cannot be taken.
+    """
+    inner = _innermost(endpoint)
+    if isinstance(inner, AdoptedStreamServerEndpoint) and inner.addressFamily == _AF_UNIX:
+        inner.reactor = _Adopting(inner.reactor, private)
+    if not isinstance(inner, UNIXServerEndpoint):
+        listening: Deferred[IListeningPort] = endpoint.listen(factory)
+        return listening
+    path = os.fsencode(inner._address)
+    told = inner._mode
+    if type(told) is not _Said and told == _TWISTEDS:
+        inner._mode = PRIVATE if private else left_by_umask()
+    clear_stale(path)
+    locked = _owner(path) == os.getpid()
+
+    def failed(failure: Failure) -> Failure:
+        if not locked and _owner(path) == os.getpid():
+            os.unlink(_lock(path))
+        return failure
+
+    try:
+        listening = endpoint.listen(factory)
+    finally:
+        inner._mode = told
+    return listening.addErrback(failed)
+
+
+def left_by_umask() -> int:
+    """
+    Return the rights that the umask leaves to a new socket.
+    """
+    umask = os.umask(0o077)  # it is read by setting it, for this moment to what does no harm
+    os.umask(umask)
+    return 0o777 & ~umask
+
+
+class _Adopting:
+    """
+    A reactor that adopts a UNIX socket and leaves its rights as they are.
+
+    Args:
+        reactor: The reactor.
+        private: Whether rights for everybody, systemd's default, are too many.
+    """
+
+    def __init__(self, reactor: Any, private: bool) -> None:
+        self._reactor = reactor
+        self._private = private
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """
+        Adopt it, as `IReactorSocket` has it.
+        """
+        return adopt(self._reactor, fileDescriptor, factory, self._private)
+
+
+def adopt(reactor: Any, descriptor: int, factory: Any, private: bool = False) -> Any:
+    """
+    Have a reactor serve a listening UNIX socket whose rights are set.
+
+    Args:
+        reactor: The reactor.
+        descriptor: Of the socket, which is not blocking. It is duplicated.
+        factory: Makes the connections.
+        private: Whether others' right to connect is taken away.
+    """
+    from twisted.internet import unix  # not on every system
+
+    port: Any = unix.Port._fromListeningDescriptor(reactor, descriptor, factory)
+    if _is_file(port._bindPath):
+        mode = stat.S_IMODE(os.stat(port._bindPath).st_mode)
+        # Twisted sets it to 0666 where it is told nothing
+        port.mode = PRIVATE if private and mode & _OTHERS_MAY_CONNECT else mode
+    port.startListening()
+    return port
+
+
+def forget(port: Any) -> None:
+    """
+    Take a port's files away at once: the process ends, and no reactor will.
+    """
+    from twisted.internet import unix  # not on every system
+
+    if isinstance(port, unix.Port) and _is_file(port._bindPath):
+        remove(port._bindPath)
+        if port.lockFile is not None and port.lockFile.locked:
+            port.lockFile.unlock()
+
+
+# -- what is left
+
+
+def clear_stale(path: bytes) -> None:
+    """
+    Take away what a server has left that is gone: its socket's file, and a lock.
+    """
+    if not _is_file(path):
+        return
+    owner = _owner(path)
+    if owner is not None and owner != os.getpid() and _lives(owner):
+        return
+    try:
+        is_socket = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        is_socket = False
+    if is_socket and not _is_dead(path):
+        return
+    if owner is not None:
+        remove(_lock(path))
+    if is_socket:
+        remove(path)
+
+
+def _is_file(path: bytes) -> bool:
+    return bool(path) and path[:1] != b"\0"  # else it is in Linux's abstract namespace
+
+
+def _lock(path: bytes) -> bytes:
+    return path + b".lock"
+
+
+def _owner(path: bytes) -> int | None:
+    """
+    Return which process has locked a path, as Twisted notes it, or None.
+    """
+    try:
+        return int(os.readlink(_lock(path)))
+    except (OSError, ValueError):
+        return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _is_dead(path: bytes) -> bool:
+    """
+    Tell whether surely nobody listens on a socket.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            return probe.connect_ex(path) == errno.ECONNREFUSED
+        except OSError:  # a path that is too long
+            return False
+
+
+def remove(path: bytes) -> None:
+    """
+    Take a file away, if it can be.
+    """
+    try:
+        os.unlink(path)
+    except OSError:  # it is gone, or another's: bind() tells
+        return
