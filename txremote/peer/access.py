@@ -40,6 +40,7 @@ from txremote.peer.builtin_types import (
     CLOSED,
     CONTAINERS,
     DENIED,
+    FUNCTION_HOLDERS,
     MAYBE_BY_VALUE,
     never_handed_out,
 )
@@ -61,6 +62,7 @@ from txremote.peer.exposure import (
     shown,
     static,
 )
+from txremote.peer.unbound import ClassFunctions
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
 
@@ -127,6 +129,8 @@ class AccessPolicy:
         init=False, repr=False, compare=False, default_factory=dict
     )
 
+    _of_classes: ClassFunctions = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         config = self.config
         set_field = object.__setattr__
@@ -134,6 +138,7 @@ class AccessPolicy:
         set_field(self, "_safe", config.safe_attrs if config.allow_safe_attrs else frozenset())
         by_interface = config.allow_exposed_attrs and not config.allow_all_attrs
         set_field(self, "_exposure", exposure_of if by_interface else lambda _obj: None)
+        set_field(self, "_of_classes", ClassFunctions(self.get))
 
     # -- attributes
 
@@ -160,11 +165,20 @@ class AccessPolicy:
         if exposure is not None:
             _check_switch(name, self.config.allow_getattr, "getattr")
             method = exposure.method(name, self._safe)
-            found = getattr(obj, name)
+            found = self._read(obj, name)
             return found if method is None else checked(method, found)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
         self._remember(obj, name, reachable, declared)
-        return getattr(obj, reachable)
+        return self._read(obj, reachable)
+
+    def _read(self, obj: Any, name: str) -> Any:
+        """
+        Read what may be read; from a class no function that takes any object.
+        """
+        found = getattr(obj, name)
+        if issubclass(type(obj), type) and not self.config.allow_all_attrs:
+            return self._of_classes.given(obj, name, found)
+        return found
 
     def _remember(self, obj: Any, name: str, reachable: str, declared: Any) -> None:
         """
@@ -266,7 +280,8 @@ class AccessPolicy:
         table = CONTAINERS.get(kind)
         if table is not None and name in table:
             return True
-        if config.allow_public_attrs and not name.startswith("_"):
+        public = config.allow_public_attrs and not name.startswith("_")
+        if public and not issubclass(kind, FUNCTION_HOLDERS):
             return True
         if self._prefix:
             return name.startswith(self._prefix) or is_exposed(static(obj, name), self._prefix)

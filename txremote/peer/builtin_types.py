@@ -10,9 +10,12 @@ say; frames themselves, and the like, are not handed out at all.
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 import types
 import weakref
+
+from txremote.peer.threaded import ThreadedMethod
 
 #: Types whose instances travel by value, so that no object here is meant.
 BY_VALUE = frozenset(
@@ -78,6 +81,21 @@ CLOSED: dict[type, frozenset[str]] = {
     types.CodeType: frozenset(),
     **{type(iterator): frozenset() for iterator in _ITERATORS},
 }
+
+#: What these hold by a public name is a function that takes any object for its own, or
+#: what it was bound to: the switch for public names does not open them, nor subclasses.
+FUNCTION_HOLDERS = (
+    types.FunctionType,  # functools.singledispatch keeps its functions by such names
+    types.MethodType,
+    property,
+    staticmethod,
+    classmethod,
+    functools.cached_property,
+    functools.partial,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+    ThreadedMethod,
+)
 
 #: The names of the containers' methods.
 CONTAINERS: dict[type, frozenset[str]] = {
