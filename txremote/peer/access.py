@@ -26,7 +26,6 @@ are made of its export number, and no repr carries a memory address.
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
@@ -52,6 +51,7 @@ from txremote.peer.exposure import (
     checked,
     class_attributes,
     declared_by,
+    doc_of,
     exposure_of,
     is_class,
     is_declared_class,
@@ -65,6 +65,7 @@ from txremote.peer.exposure import (
 from txremote.peer.unbound import ClassFunctions
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
+from txremote.wire.naming import class_module, class_name, class_qualname
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 
@@ -85,7 +86,7 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     kind = name_of(obj)
     if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
         return AttributeError(f"cannot access {shown(name)} of {kind}")
-    if getattr(type(obj), "expects_login", False):
+    if static(obj, "expects_login") is True:
         return AttributeError(
             f"cannot access {name!r}: log in first, by root.login(user, password)"
         )
@@ -253,7 +254,7 @@ class AccessPolicy:
             TypeError: it is a value.
         """
         if self.is_value(obj):
-            raise TypeError(f"a {type(obj).__name__} by value is no reference to an object here")
+            raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
     def is_value(self, obj: Any) -> bool:
         """
@@ -337,8 +338,8 @@ class AccessPolicy:
             if not is_declared_class(obj, self._prefix) and self._exposure(obj) is None:
                 mark = _marking(self.config.exposed_prefix)
                 raise NotSendable(
-                    f"the class {obj.__module__}.{obj.__qualname__} is not exposed: mark it with "
-                    f"{mark}, or let it be read by a name that is exposed"
+                    f"the class {class_module(obj)}.{class_qualname(obj)} is not exposed: mark it "
+                    f"with {mark}, or let it be read by a name that is exposed"
                 )
             return
         what = never_handed_out(type(obj))
@@ -363,7 +364,7 @@ class AccessPolicy:
         """
         self.check_reference(obj)
         if not callable(obj):
-            raise TypeError(f"{type(obj).__name__!r} object is not callable")
+            raise TypeError(f"{class_name(type(obj))!r} object is not callable")
         exposure = self._exposure(obj)
         if exposure is None:
             return obj
@@ -383,7 +384,7 @@ class AccessPolicy:
             operator = operator.decode("ascii", "replace")
         # looked at no further if it is no str: an object would be asked for its hash
         if type(operator) is not str or operator not in COMPARISONS:
-            what = shown(operator) if type(operator) is str else type(operator).__name__
+            what = shown(operator) if type(operator) is str else class_name(type(operator))
             raise AttributeError(f"cannot compare by {what}: it is no comparison")
         if operator not in self._safe and not self.config.allow_all_attrs:
             raise AttributeError(f"cannot compare by {operator!r}: it is no safe operator here")
@@ -413,7 +414,7 @@ class AccessPolicy:
         if kind.__repr__ is default.__repr__ and (
             render is repr or kind.__str__ is default.__str__
         ):
-            return f"<{kind.__module__}.{kind.__qualname__} object #{number}>"
+            return f"<{class_module(kind)}.{class_qualname(kind)} object #{number}>"
         if not self.config.allow_all_attrs:
             costs.check_shown(obj)
         return without_addresses(render(obj))
@@ -492,7 +493,7 @@ class AccessPolicy:
                 and self._plain(obj, name)
                 and not self._means_another(obj, name, attributes, own)
             ):
-                found[name] = inspect.getdoc(value)
+                found[name] = doc_of(obj, name, value)
         return tuple(found.items())
 
     def _means_another(

@@ -3,7 +3,9 @@ What a program has declared for peers, as it stands on its objects.
 
 Three declarations are looked for: the mark that `txremote.exposed` leaves, the
 prefix of a name, and an interface that `txremote.expose` has opened. Nothing
-here runs code of an object, and nothing here decides: the policy does.
+here runs code of an object, and nothing here decides: the policy does. What stands in a
+class may be a transparent reference that a client has left there, which would be asked
+over the network: only its type is looked at (see `txremote.wire.naming`).
 
 An opened interface is opened wherever it is provided. An object that provides
 one is reached by the names of its opened interfaces and by no others, and its
@@ -13,6 +15,7 @@ methods are called as they are declared there.
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Container
 from typing import Any
@@ -22,6 +25,7 @@ from zope.interface import providedBy
 from txremote.peer.builtin_types import VALUE_CLASSES
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.refs.contract import Contract, MethodContract, contract_of
+from txremote.wire.naming import attributes_of, bases_of, class_name
 
 # The mark that `exposed` leaves; RPyC's own decorator leaves the same.
 EXPOSED_MARK = "__exposed__"
@@ -58,7 +62,7 @@ def mark_of(value: Any) -> str | None:
     """
     # In __dict__, for neither a subclass nor an instance of a class that has the
     # mark is meant by it.
-    own: Any = getattr(value, "__dict__", ())
+    own = attributes_of(value)
     if EXPOSED_MARK in own:
         mark = own[EXPOSED_MARK]
         return mark if type(mark) is str else None
@@ -94,7 +98,7 @@ def name_of(obj: Any) -> str:
     """
     Return the name of a class, or of an object's class.
     """
-    return str(obj.__name__ if is_class(obj) else type(obj).__name__)
+    return class_name(obj if is_class(obj) else type(obj))
 
 
 def shown(name: str) -> str:
@@ -156,6 +160,25 @@ def is_method(value: Any) -> bool:
     )
 
 
+def doc_of(obj: Any, name: str, method: Any) -> str | None:
+    """
+    Return the docstring of a method as `inspect.getdoc` finds it, its base's if it has
+    none itself, but for what is no method there, which that would ask.
+
+    Args:
+        obj: The object or class whose method it is.
+        name: The method's name.
+        method: What stands under it (`is_method`).
+    """
+    doc = method.__doc__
+    if doc is None and type(method) is types.FunctionType and "<locals>" not in method.__qualname__:
+        kinds = (*(bases_of(obj) if is_class(obj) else ()), *bases_of(type(obj)))
+        found = (kind.__dict__[name] for kind in kinds if name in kind.__dict__)
+        docs = (other.__doc__ for other in found if is_method(other))
+        doc = next((other for other in docs if other is not None), None)
+    return inspect.cleandoc(doc) if type(doc) is str else None
+
+
 def method_names(kind: type) -> frozenset[str]:
     """
     Return the names of the methods that a class has for its objects, of exposed ones
@@ -207,7 +230,7 @@ def is_declared_class(kind: type, prefix: str) -> bool:
         prefix: The prefix; empty where nothing is exposed.
     """
     return (
-        bool(prefix and (is_exposed(kind, prefix) or kind.__name__.startswith(prefix)))
+        bool(prefix and (is_exposed(kind, prefix) or class_name(kind).startswith(prefix)))
         or kind in VALUE_CLASSES
         or issubclass(kind, BaseException)  # how a context was left is told by its class
     )
