@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import rpyc
 
+from txremote.blocking import defaults
 from txremote.rpyc_defaults import RPYC_DEFAULTS, DefaultsWatch
 
 DEFAULT_CONFIG = rpyc.core.protocol.DEFAULT_CONFIG
@@ -82,6 +83,22 @@ def test_the_mapping_has_all_changes_afterwards(folder: Path) -> None:
     watch = DefaultsWatch()
     loaded(watch, "one"), loaded(watch, "two")
     assert (DEFAULT_CONFIG["allow_setattr"], DEFAULT_CONFIG["sync_request_timeout"]) == (True, 5)
+
+
+def test_the_blocking_facet_s_defaults_are_watched_too(folder: Path) -> None:
+    """For a service whose import was changed."""
+    (folder / "changed.py").write_text(
+        "import txremote.blocking as rpyc\n"
+        "rpyc.core.protocol.DEFAULT_CONFIG['allow_public_attrs'] = True\n"
+        "class Lab(rpyc.Service): pass\n"
+    )
+    watch = DefaultsWatch()
+    ours = dict(defaults.DEFAULT_CONFIG)
+    try:
+        assert watch.changes_for(loaded(watch, "changed")) == {"allow_public_attrs": True}
+        assert defaults.DEFAULT_CONFIG["allow_public_attrs"]
+    finally:
+        defaults.DEFAULT_CONFIG.update(ours)
 
 
 def test_what_is_no_switch_is_no_wish(folder: Path) -> None:

@@ -136,6 +136,27 @@ def install(conn: Any) -> None:
     conn.builtins = conn.builtin = modules.builtins
 
 
+class FakeSlaveService(Service):
+    """
+    Offers nothing, under the names of a `SlaveService`: for peers that fetch them
+    (``rpyc.core.service.FakeSlaveService``).
+    """
+
+    threaded_service = True
+    exposed_namespace = None
+    exposed_execute = None
+    exposed_eval = None
+    exposed_getmodule = None
+    exposed_getconn = None
+
+
+class ClassicClient(MasterService, FakeSlaveService):
+    """
+    Makes use of a peer that serves a `ClassicService`, and offers it nothing
+    (``rpyc.core.service.ClassicClient``).
+    """
+
+
 class ClassicService(MasterService, SlaveService):
     """
     Both: each side can do anything in the other (``rpyc.ClassicService``).

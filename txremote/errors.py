@@ -20,6 +20,7 @@ Every exception txremote raises, in one tree.
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
     ├── AsyncResultTimeout (TimeoutError)
+    ├── PingError (ValueError)         the answer to a ping is not what was sent
     ├── RemoteStopIteration (StopAsyncIteration)
     └── GenericException               an exception class this side does not know
 
@@ -70,6 +71,12 @@ class DeadReferenceError(TxRemoteError, EOFError):
 
     The name is that of `twisted.spread.pb.DeadReferenceError`. It is an
     `EOFError` too, since that is what RPyC's programs catch.
+    """
+
+
+class PingError(ValueError):
+    """
+    The answer to a ping is not what was sent (``rpyc.core.protocol.PingError``).
     """
 
 

@@ -4,10 +4,10 @@ The switches that a hosted module sets for its whole program, as RPyC's programs
 ``rpyc.core.protocol.DEFAULT_CONFIG["allow_pickle"] = True`` at the top of a module is
 how many a program written for RPyC configures all its connections. Hosted by twistd,
 several such modules may share one process, so what a module sets holds for the
-services of that module only. The mapping is watched while the module is imported: it
-is put back to RPyC's own values first, and what differs afterwards is the module's
-wish. When the import is done every module's changes are in it, as they would be in
-RPyC, for what the modules connect to themselves.
+services of that module only. The mapping, and that of ``txremote.blocking``, is watched while
+the module is imported: it is put back to its own values first, and what differs
+afterwards is the module's wish. When the import is done every module's changes are in
+it, as they would be in RPyC, for what the modules connect to themselves.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from txremote.blocking.defaults import DEFAULT_CONFIG
 from txremote.peer.config import IGNORED, SAFE_ATTRS, SWITCH_NAMES
 
 T = TypeVar("T")
@@ -50,7 +51,11 @@ RPYC_DEFAULTS: Final[dict[str, Any]] = {
     "bind_threads": False,
 }
 
-_MODULE: Final = "rpyc.core.protocol"
+# Where such mappings are, each with its values before a program changes them.
+_MAPPINGS: Final = {
+    "rpyc.core.protocol": RPYC_DEFAULTS,
+    "txremote.blocking.defaults": dict(DEFAULT_CONFIG),
+}
 
 
 class DefaultsWatch:
@@ -68,20 +73,20 @@ class DefaultsWatch:
         """
         Return what a function returns that imports modules, and keep what they change.
         """
-        live = _defaults()
-        before = dict(live) if live is not None else dict(RPYC_DEFAULTS)
-        if live is not None:
-            _set_to(live, RPYC_DEFAULTS)
+        before = {name: dict(live) for name, live in _live().items()}
+        for name, live in _live().items():
+            _set_to(live, _MAPPINGS[name])
         known = set(sys.modules)
         try:
             return load()
         finally:
-            live = _defaults()
-            if live is not None:
-                changes = _changes(live)
-                for name in sys.modules.keys() - known:
-                    self._of_module[name] = changes
-                _set_to(live, {**before, **changes})
+            all_changes: dict[str, Any] = {}
+            for name, live in _live().items():
+                changes = _changes(live, _MAPPINGS[name])
+                _set_to(live, {**before.get(name, _MAPPINGS[name]), **changes})
+                all_changes.update(changes)
+            for name in sys.modules.keys() - known:
+                self._of_module[name] = all_changes
 
     def changes_for(self, service: Any) -> dict[str, Any]:
         """
@@ -94,10 +99,10 @@ class DefaultsWatch:
         return self._of_module.get(kind.__module__, {})
 
 
-def _defaults() -> dict[str, Any] | None:
-    module = sys.modules.get(_MODULE)
-    found = getattr(module, "DEFAULT_CONFIG", None)
-    return found if isinstance(found, dict) else None
+def _live() -> dict[str, dict[str, Any]]:
+    """Return the mappings that are loaded."""
+    found = {name: getattr(sys.modules.get(name), "DEFAULT_CONFIG", None) for name in _MAPPINGS}
+    return {name: live for name, live in found.items() if isinstance(live, dict)}
 
 
 def _set_to(live: dict[str, Any], values: dict[str, Any]) -> None:
@@ -105,17 +110,16 @@ def _set_to(live: dict[str, Any], values: dict[str, Any]) -> None:
     live.update(values)
 
 
-def _changes(live: dict[str, Any]) -> dict[str, Any]:
+def _changes(live: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     # A program may keep things of its own there; they are no switches.
     return {
         name: value
         for name, value in live.items()
-        if name in SWITCH_NAMES - IGNORED and _differs(name, value)
+        if name in SWITCH_NAMES - IGNORED and _differs(name, value, defaults.get(name))
     }
 
 
-def _differs(name: str, value: Any) -> bool:
-    default = RPYC_DEFAULTS.get(name)
+def _differs(name: str, value: Any, default: Any) -> bool:
     if name == "safe_attrs":
         return bool(frozenset(value) != default)
     return bool(value != default)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import Script, by_hand, client, scripted, serving, wait_until
+from tests.blocking.scripts import Script, by_hand, client, linked, scripted, serving, wait_until
 
 MEBI = 1 << 20
 
@@ -223,3 +223,14 @@ def test_starting_and_stopping_many_times_loses_nothing(attempt: int) -> None:
             thread = rpyc.BgServingThread(conn)
             assert conn.root.add(number, attempt) == number + attempt
             thread.stop()
+
+
+@scripted
+def test_whether_it_serves() -> None:
+    """By its own name, and by the one that programs written for RPyC read."""
+    with linked(rpyc.Service) as conn:
+        background = rpyc.BgServingThread(conn)
+        assert background.active
+        assert background._active
+        background.stop()
+        assert not background.active

@@ -5,6 +5,7 @@ Classic mode from a script: the peer's modules are at hand.
 from __future__ import annotations
 
 import collections
+import importlib
 import io
 import os
 import pickle
@@ -359,3 +360,53 @@ def test_a_master_service_gets_it_all_on_connecting() -> None:
     with linked(rpyc.SlaveService, rpyc.MasterService) as conn:
         assert conn.modules.math.pi > 3
         assert conn.eval("2 ** 10") == 1024
+
+
+# --- what else is RPyC's --------------------------------------------------------------
+
+
+@scripted
+def test_a_package_is_copied_to_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "parcel"
+    source.mkdir()
+    (source / "__init__.py").write_text("")
+    (source / "inside.py").write_text("found = 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    inside = importlib.import_module("parcel.inside")
+    target = tmp_path / "there" / "parcel"
+    with here() as conn:
+        classic.upload_package(conn, inside, str(target))
+        assert (target / "inside.py").read_text() == "found = 7\n"
+        purelib = tmp_path / "purelib"
+        monkeypatch.setattr("sysconfig.get_path", lambda name: str(purelib))
+        classic.upload_module(conn, importlib.import_module("parcel"))
+        assert (purelib / "parcel" / "inside.py").is_file()
+
+
+@scripted
+def test_a_prompt_there_with_the_input_and_output_of_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed, shown = io.StringIO("print(number * 6)\n"), io.StringIO()
+    with here() as conn:
+        monkeypatch.setattr(sys, "stdin", typed)
+        monkeypatch.setattr(sys, "stdout", shown)
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        classic.interact(conn, {"number": 7})
+    assert "42" in shown.getvalue()
+
+
+def test_the_same_code_without_a_connection() -> None:
+    conn = classic.MockClassicConnection()
+    conn.execute("x = 5")
+    assert conn.eval("x + 1") == 6
+    assert conn.modules.os.path is os.path
+    assert conn.namespace["x"] == 5
+
+
+@pytest.mark.parametrize("name", ["teleport_function", "pm", "ssh_connect", "connect_multiprocess"])
+def test_what_is_not_supported_refuses_when_it_is_called(name: str) -> None:
+    with pytest.raises(NotImplementedError, match=f"{name} of RPyC is not supported: ..."):
+        getattr(classic, name)(None)

@@ -4,13 +4,14 @@ Services as RPyC's programs write them.
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import client, linked, scripted, serving
+from tests.blocking.scripts import DEADLINE, client, linked, scripted, serving
 from txremote.service import is_threaded
 
 
@@ -137,3 +138,45 @@ def test_a_method_may_keep_a_callback_and_call_it_from_its_own_thread() -> None:
         assert seen.wait(20)
         thread.stop()
         assert got == ["changed"]
+
+
+@scripted
+def test_a_service_whose_constructor_takes_arguments() -> None:
+    """Bound as RPyC's classpartial binds them: each connection has an instance."""
+
+    class Greeter(rpyc.Service):
+        """Greets."""
+
+        def __init__(self, word: str, *, end: str) -> None:
+            self.word, self.end = word, end
+
+        def exposed_greet(self, name: str) -> str:
+            return f"{self.word}, {name}{self.end}"
+
+    partial = rpyc.utils.helpers.classpartial(Greeter, "hello", end="!")
+    assert (partial.__name__, partial.__doc__) == ("Greeter", "Greets.")
+    assert issubclass(partial, Greeter)
+    with serving(partial) as server, client(server) as conn, client(server) as other:
+        assert conn.root.greet("ann") == "hello, ann!"
+        assert conn.root != other.root
+
+
+@scripted
+def test_a_program_that_accepts_its_clients_itself() -> None:
+    """Connects a service, a class or an instance, by RPyC's name for that."""
+    for service in (Shop, Shop()):
+        here, there = socket.socketpair()
+        conn = service._connect(rpyc.Channel(rpyc.SocketStream(there)), {})
+        thread = threading.Thread(target=conn.serve_all)
+        thread.start()
+        with rpyc.connect_stream(rpyc.SocketStream(here)) as mine:
+            assert mine.root.name == "shop"
+        thread.join(DEADLINE)
+
+
+class Shop(rpyc.Service):
+    """
+    Has a name.
+    """
+
+    exposed_name = "shop"

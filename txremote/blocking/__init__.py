@@ -10,10 +10,11 @@ closed.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from txremote.blocking import classic
+from txremote.blocking import classic, core, lib, utils
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.connection import BlockingConnection as Connection
+from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
 from txremote.blocking.factory import (
     connect,
     connect_channel,
@@ -25,8 +26,22 @@ from txremote.blocking.factory import (
     ssl_connect,
     unix_connect,
 )
+from txremote.blocking.factory import (
+    connect_by_service as connect_by_service,
+)
+from txremote.blocking.factory import (
+    discover as discover,
+)
+from txremote.blocking.factory import (
+    list_services as list_services,
+)
+from txremote.blocking.factory import (
+    ssh_connect as ssh_connect,
+)
+from txremote.blocking.lib import setup_logger, spawn
 from txremote.blocking.services import Service, VoidService, service
 from txremote.blocking.streams import Channel, PipeStream, SocketStream
+from txremote.blocking.version import __version__ as __version__
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
@@ -36,7 +51,7 @@ from txremote.refs.netref import BaseNetref
 from txremote.service import exposed, restricted, threaded
 
 if TYPE_CHECKING:
-    from txremote.blocking.utils.server import ThreadedServer
+    from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
 
 # what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
 globals()["async"] = async_
@@ -52,10 +67,12 @@ __all__ = [
     "Connection",
     "GenericException",
     "MasterService",
+    "OneShotServer",
     "PipeStream",
     "Service",
     "SlaveService",
     "SocketStream",
+    "ThreadPoolServer",
     "ThreadedServer",
     "VoidService",
     "async_",
@@ -68,23 +85,32 @@ __all__ = [
     "connect_stream",
     "connect_subproc",
     "connect_thread",
+    "core",
     "exposed",
+    "lib",
     "restricted",
     "service",
+    "setup_logger",
+    "spawn",
     "ssl_connect",
     "threaded",
     "timed",
     "unix_connect",
+    "utils",
 ]
 
 
+# those that need a reactor, for which nobody else waits
+_SERVERS = frozenset({"ForkingServer", "OneShotServer", "ThreadPoolServer", "ThreadedServer"})
+
+
 def __getattr__(name: str) -> object:
-    if name != "ThreadedServer":  # the one that needs a reactor: nobody else waits for that
+    if name not in _SERVERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = import_module("txremote.blocking.utils.server").ThreadedServer
+    found: object = getattr(import_module("txremote.blocking.utils.server"), name)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "ThreadedServer"})
+    return sorted({*globals(), *_SERVERS})

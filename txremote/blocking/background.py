@@ -45,6 +45,17 @@ class BgServingThread:
         )
         self._thread.start()
 
+    @property
+    def active(self) -> bool:
+        """
+        Whether it serves: until `stop`, or the end of the connection.
+        """
+        return self._thread.is_alive()
+
+    @property
+    def _active(self) -> bool:  # the name that RPyC has, and programs read
+        return self.active
+
     def _serve(self) -> None:
         stopped = self._pump.run_until(self._waiter, None)
         if not stopped and self._callback is not None:

@@ -10,6 +10,7 @@ says so.
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 from txremote.blocking import factory
 from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.refused import refused
 from txremote.blocking.streams import Channel, Stream
 from txremote.classic import (
     DEFAULT_PORT,
@@ -26,6 +28,7 @@ from txremote.classic import (
     MasterService,
     ModuleNamespace,
     SlaveService,
+    install,
 )
 from txremote.refs.netref import BaseNetref
 from txremote.service import restricted
@@ -185,6 +188,15 @@ def deliver(conn: Any, localobj: Any) -> Any:
     return conn.modules["pickle"].loads(pickle.dumps(localobj))
 
 
+NO_TELEPORT = (
+    "code goes by execute(source), and functions that were made there are in conn.namespace"
+)
+
+teleport_function = refused("teleport_function", NO_TELEPORT)
+pm = refused("pm", "the text of the exception has the traceback, and debugging starts there")
+ssh_connect = factory.ssh_connect
+connect_multiprocess = factory.connect_multiprocess
+
 Filter = Callable[[str], object] | None
 
 
@@ -257,6 +269,72 @@ def download(
         raise ValueError(f"cannot download {remotepath!r}")
 
 
+upload_file = upload_dir = upload
+download_file = download_dir = download
+
+
+def upload_package(
+    conn: Any, module: Any, remotepath: str | None = None, chunk_size: int = CHUNK
+) -> None:
+    """
+    Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``).
+
+    Args:
+        conn: A classic connection.
+        module: The module.
+        remotepath: The folder there; one of the module's name beside the peer's installed
+            packages if None.
+        chunk_size: Bytes a round trip.
+
+    Raises:
+        TypeError: the module has no file.
+    """
+    if remotepath is None:
+        site = conn.modules.sysconfig.get_path("purelib")
+        remotepath = conn.modules["os.path"].join(site, module.__name__)
+    upload(
+        conn,
+        os.path.dirname(os.path.abspath(inspect.getfile(module))),
+        remotepath,
+        chunk_size=chunk_size,
+    )
+
+
+upload_module = upload_package
+
+
+def interact(conn: Any, namespace: dict[str, Any] | None = None) -> None:
+    """
+    Run a prompt at the peer, whose input and output are this side's
+    (``rpyc.classic.interact``).
+
+    Args:
+        conn: A classic connection.
+        namespace: Names that are there, besides ``conn``.
+    """
+    with redirected_stdio(conn):
+        conn.execute(_PROMPT)
+        conn.namespace["_txremote_prompt"]({**(namespace or {}), "conn": conn})
+
+
+_PROMPT = """
+def _txremote_prompt(names):
+    import code
+    code.interact(local=dict(names))
+"""
+
+
+class MockClassicConnection:
+    """
+    Stands for a classic connection, and does everything here
+    (``rpyc.classic.MockClassicConnection``).
+    """
+
+    def __init__(self) -> None:
+        self.root = SlaveService()
+        install(self)
+
+
 @contextmanager
 def redirected_stdio(conn: Any) -> Iterator[None]:
     """
@@ -281,6 +359,7 @@ __all__ = [
     "DEFAULT_SERVER_SSL_PORT",
     "ClassicService",
     "MasterService",
+    "MockClassicConnection",
     "ModuleNamespace",
     "SlaveService",
     "connect",
@@ -292,9 +371,16 @@ __all__ = [
     "connect_thread",
     "deliver",
     "download",
+    "download_dir",
+    "download_file",
+    "interact",
     "obtain",
     "redirected_stdio",
     "ssl_connect",
     "unix_connect",
     "upload",
+    "upload_dir",
+    "upload_file",
+    "upload_module",
+    "upload_package",
 ]

@@ -17,6 +17,7 @@ from typing import Any
 from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
+from txremote.blocking.refused import refused
 from txremote.blocking.streams import (
     CONNECT_TIMEOUT,
     Channel,
@@ -289,6 +290,33 @@ def connect_subproc(
         raise
     conn.proc = process  # type: ignore[attr-defined]
     return conn
+
+
+NO_REGISTRY = "there is no registry here yet: tell clients the address, and connect(host, port)"
+
+discover = refused("discover", NO_REGISTRY)
+list_services = refused("list_services", NO_REGISTRY)
+connect_by_service = refused("connect_by_service", NO_REGISTRY)
+ssh_connect = refused(
+    "ssh_connect", "open the tunnel with 'ssh -L' and connect() to its local port"
+)
+connect_multiprocess = refused(
+    "connect_multiprocess",
+    "a fork shares what it should not: start a command with connect_subproc(), or use a pool "
+    "of processes (txremote.run_async)",
+)
+
+
+class DiscoveryError(Exception):
+    """
+    RPyC's: no registry knows the service.
+    """
+
+
+class ForbiddenError(Exception):
+    """
+    RPyC's: a registry does not list its services.
+    """
 
 
 def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnection:

@@ -4,12 +4,27 @@ Services as RPyC's programs write them: their methods may block.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.factory import Config, connect_channel
+from txremote.blocking.streams import Channel
 from txremote.peer.exposure import mark_of
 from txremote.service import Service as ReactorService
 
 C = TypeVar("C", bound=type)
+
+
+class _hybrid:
+    """A method of a class and of its instances, whichever it is got from."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
+        return partial(self._function, owner if instance is None else instance)
 
 
 class Service(ReactorService):
@@ -20,11 +35,36 @@ class Service(ReactorService):
 
     threaded_service = True
 
+    @_hybrid
+    def _connect(self, channel: Channel, config: Config = None) -> BlockingConnection:
+        """
+        Make a connection over a channel that offers this service: RPyC's name, which
+        programs that accept their clients themselves call, of a class or an instance.
+        """
+        return connect_channel(channel, self, config)
+
 
 class VoidService(Service):
     """
     Offers nothing.
     """
+
+
+def classpartial(cls: type, *args: Any, **kwargs: Any) -> type:
+    """
+    Return a service class whose instances are made with these arguments
+    (``rpyc.utils.helpers.classpartial``).
+
+    Args:
+        cls: The class.
+        *args: The arguments of its constructor.
+        **kwargs: Those with names.
+    """
+
+    def make(_partial: type) -> Any:
+        return cls(*args, **kwargs)
+
+    return type(cls.__name__, (cls,), {"__doc__": cls.__doc__, "__new__": make})
 
 
 def service(cls: C) -> C:

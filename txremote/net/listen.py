@@ -91,6 +91,7 @@ class ServingFactory(Factory):
             a `Portal`, where peers log in.
         config: Their switches.
         threaded_service: Whether requests run in worker threads; see `listen`.
+        slots: How many of those may run at once; None for the usual number.
 
     Attributes:
         connections: Those that are open, each with its client's host.
@@ -109,6 +110,7 @@ class ServingFactory(Factory):
         root: Any,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         threaded_service: bool | None = None,
+        slots: int | None = None,
     ) -> None:
         self._portal = root if isinstance(root, Portal) else None
         # what the users see, as far as that can be told
@@ -116,7 +118,7 @@ class ServingFactory(Factory):
         self.served = check_service(served)
         self.config = config_of(served, make_config(config))
         self._reactor = reactor
-        self._workers = WorkerPool(max_threads=self.config.max_threads)
+        self._workers = WorkerPool(slots, self.config.max_threads)
         self._closings = Closings()
         self._runner = ReactorRunner(reactor, self._workers, self._closings)
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service

@@ -20,7 +20,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python import threadable
 
-from txremote.errors import WouldBlockReactor
+from txremote.errors import PingError, WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.live_config import LiveConfig
@@ -188,11 +188,11 @@ class BlockingFace:
         Raises:
             AsyncResultTimeout: none came within ``timeout`` seconds.
             EOFError: the connection has ended.
-            ValueError: something else came back.
+            PingError: something else came back.
         """
         sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
         if self._ask(lambda: self.protocol.outbound.ask(HANDLE_PING, (sent,)), timeout) != sent:
-            raise ValueError("the answer to a ping is not what was sent")
+            raise PingError("the answer to a ping is not what was sent")
 
     # -- netrefs
 

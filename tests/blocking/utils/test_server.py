@@ -32,6 +32,7 @@ from tests.blocking.scripts import (
     wait_until,
 )
 from tests.net.serving import endpoint_of, served
+from txremote.blocking.authentication import SSLAuthenticator
 from txremote.blocking.utils.server import ThreadedServer
 
 
@@ -259,10 +260,9 @@ def test_a_port_that_is_taken_is_an_oserror_when_it_is_made() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"authenticator": lambda sock: (sock, None)}, "TLS client certificates"),
         ({"registrar": object()}, "there is no registry here"),
         ({"auto_register": True}, "there is no registry here"),
-        ({"protocol_config": {"allow_al_attrs": 1}}, "no connection switch"),
+        ({"protocol_config": 5}, "config is a ConnectionConfig or a mapping"),
     ],
 )
 def test_what_is_not_supported_is_refused_with_a_sentence(options: Any, sentence: str) -> None:
@@ -356,6 +356,70 @@ def test_switches_and_a_logger_are_passed_on(caplog: pytest.LogCaptureFixture) -
         with pytest.raises(KeyError):
             conn.root.fail()
         wait_until(lambda: any("remote call" in r.message for r in caplog.records))
+
+
+@scripted
+def test_what_published_programs_read_of_a_server() -> None:
+    """RPyC's names."""
+    config = {"allow_public_attrs": True}
+    server = ThreadedServer(Desk, protocol_config=config, backlog=7)
+    thread = server._start_in_thread()
+    assert server.listener.getsockname()[1] == server.port
+    assert (server.protocol_config, server.backlog) == (config, 7)
+    assert server.logger.name == f"DESK/{server.port}"
+    client(server).close()
+    server.close()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("authenticator", [None, lambda sock: (sock, None)])
+@scripted
+def test_a_one_shot_server_serves_one_client(authenticator: Any) -> None:
+    """Nobody else, not even meanwhile; it ends when that has gone."""
+    server = rpyc.OneShotServer(Desk, authenticator=authenticator)
+    thread = server._start_in_thread()
+    conn = client(server)
+    assert conn.root.add(1, 2) == 3
+    with pytest.raises((OSError, EOFError)):
+        client(server)
+    conn.close()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+@scripted
+def test_a_server_with_so_many_threads() -> None:
+    """Run so many requests at once; RPyC's other number has no effect."""
+
+    class Busy(rpyc.Service):
+        def exposed_meet(self) -> int:
+            return barrier.wait(DEADLINE)
+
+    barrier = threading.Barrier(3)
+    server = rpyc.ThreadPoolServer(Busy(), nbThreads=3, requestBatchSize=5)
+    thread = server._start_in_thread()
+    conns = [client(server) for _ in range(3)]
+    assert sorted(gather(*[conn.root.meet for conn in conns])) == [0, 1, 2]
+    server.close()
+    thread.join(DEADLINE)
+
+
+@pytest.mark.parametrize("step", ["_serve_client", "_accept_method", "_handle_connection"])
+def test_a_server_that_overrides_a_step_of_rpyc_s_is_refused(step: str) -> None:
+    """For it would never be called."""
+    kind = type("Mine", (ThreadedServer,), {step: lambda self, *args: None})
+    with pytest.raises(TypeError, match=f"Mine overrides {step}.*on_connect"):
+        kind(Desk)
+
+
+def test_classic_mode_on_the_network_for_those_with_a_certificate(tmp_path: Path) -> None:
+    """And for nobody else, whatever else an authenticator asks."""
+    gate = SSLAuthenticator("key", "cert", "ca")
+    ThreadedServer(rpyc.SlaveService, hostname="0.0.0.0", authenticator=gate).close()
+    for other in (SSLAuthenticator("key", "cert"), lambda sock: (sock, None)):
+        with pytest.raises(ValueError, match="this whole account"):
+            ThreadedServer(rpyc.SlaveService, hostname="0.0.0.0", authenticator=other)
 
 
 # --- beside other reactors --------------------------------------------------------

@@ -1,27 +1,34 @@
 """
-`ThreadedServer`: a server for a program that has no reactor of its own
-(``rpyc.utils.server``).
+Servers for a program that has no reactor of its own (``rpyc.utils.server``):
+`ThreadedServer`, and RPyC's other ones that differ in a detail.
 
-It runs a reactor while it runs, a private one, so a program may start it in any
+A server runs a reactor while it runs, a private one, so a program may start it in any
 thread, start several, and start one again after another has ended.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
 
+from txremote.blocking.authentication import AuthenticatingPort, SSLAuthenticator
+from txremote.blocking.defaults import config_of_script
+from txremote.blocking.refused import refused
 from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.config import ConnectionConfig
-from txremote.peer.connection import is_local
+from txremote.peer.connection import Connection, is_local
+from txremote.service import instantiate
 
 try:
     from twisted.internet.epollreactor import EPollReactor as _BaseReactor
@@ -95,11 +102,14 @@ class ThreadedServer:
         port: The port; 0 takes a free one.
         backlog: How many may wait to be accepted.
         reuse_addr: Whether a port that was just given up can be taken.
-        authenticator: Not supported: must be None.
+        authenticator: Called with each client's socket before anything is read: returns
+            the socket to go on with, and credentials, or raises `AuthenticationError`.
+            Each client has a thread of its own then (`txremote.blocking.authentication`).
         registrar: Not supported: must be None.
         auto_register: Not supported: must not be true.
         protocol_config: Switches.
-        logger: A `logging.Logger` for exceptions of exposed methods.
+        logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
+            of an authenticator; those are told to one of the service's name if None.
         listener_timeout: RPyC's; has no effect.
         socket_path: The path of a UNIX socket, in place of host and port. Its rights
             are what the umask leaves, as RPyC's; 0600 for a classic service, or
@@ -109,13 +119,19 @@ class ThreadedServer:
         host: The address.
         port: The port, or the path.
         active: Whether it is serving.
+        listener: The listening socket.
+        protocol_config: As it was given.
+        logger: The given logger, or that of the service's name.
 
     Raises:
         OSError: the port is taken.
-        TypeError: the service is none, or something is not supported.
+        TypeError: the service is none, or something is not supported, a method of
+            RPyC's server that a subclass overrides among it.
         ValueError: a classic service, or another with ``access="classic"``, would be
             open to the network.
     """
+
+    _slots: int | None = None
 
     def __init__(
         self,
@@ -133,16 +149,20 @@ class ThreadedServer:
         listener_timeout: float | None = 0.5,
         socket_path: str | None = None,
     ) -> None:
-        if authenticator is not None:
-            raise TypeError("authenticators are not supported: use TLS client certificates")
+        _check_hooks(type(self))
         if registrar is not None or auto_register:
             raise TypeError("there is no registry here: tell clients the address")
-        config = protocol_config
-        if logger is not None and isinstance(config, Mapping | None):
-            config = {"logger": logger, **(config or {})}
+        self.protocol_config = {} if protocol_config is None else protocol_config
+        config = config_of_script(protocol_config, depth=1)
+        if logger is not None and config.logger is None:
+            config = config.but(logger=logger)
         self._reactor = PrivateReactor()
-        self._factory = ServingFactory(self._reactor, service, config, True)
-        self._backlog = backlog
+        self._factory = _Factory(
+            self._reactor, service, config, slots=self._slots, first=self._first, last=self._last
+        )
+        self._gate: AuthenticatingPort | None = None
+        self.authenticator = authenticator
+        self.backlog = backlog
         self._listening: Any = None
         self._problem: BaseException | None = None
         self._stopped = threading.Event()
@@ -158,6 +178,7 @@ class ThreadedServer:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._bind(self._path)
             self.host, self.port = "", socket_path
+            self.logger = logger or self._logger()
             return
         if hostname is None:
             hostname = "::1" if ipv6 else "127.0.0.1"
@@ -168,7 +189,10 @@ class ThreadedServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bind(found[0][4])
         self.host, self.port = self._socket.getsockname()[:2]
-        if self._factory.refusal is not None and not is_local(_address(self._socket)):
+        self.logger = logger or self._logger()
+        if self._factory.refusal is not None and not (
+            is_local(_address(self._socket)) or _asks_for_certificates(authenticator)
+        ):
             self._socket.close()
             raise ValueError(self._factory.refusal)
 
@@ -179,7 +203,7 @@ class ThreadedServer:
                 os.chmod(self._path, PRIVATE)
             # now, for on some systems only this tells that the port is taken;
             # who connects before start() waits for it
-            self._socket.listen(self._backlog)
+            self._socket.listen(self.backlog)
         except OSError:
             self._give_up()
             raise
@@ -210,7 +234,7 @@ class ThreadedServer:
             self._reactor.run_here()
         finally:
             self.active = False
-            self._socket.close()
+            self._stop_accepting()
             self._stopped.set()
         if self._problem is not None:
             raise self._problem
@@ -218,15 +242,55 @@ class ThreadedServer:
     def _serve(self) -> None:
         try:
             self._socket.setblocking(False)
-            descriptor = self._socket.fileno()
-            if self._socket.family == getattr(socket, "AF_UNIX", None):
-                self._listening = adopt(self._reactor, descriptor, self._factory)
-                return
-            serve: Any = self._reactor.adoptStreamPort
-            self._listening = serve(descriptor, self._socket.family, self._factory)
+            self._listening = self._listen()
         except BaseException as problem:
             self._problem = problem
             self._reactor.stop()
+
+    def _listen(self) -> Any:
+        if self.authenticator is None:
+            descriptor = self._socket.fileno()
+            if self._socket.family == getattr(socket, "AF_UNIX", None):
+                return adopt(self._reactor, descriptor, self._factory)
+            serve: Any = self._reactor.adoptStreamPort
+            return serve(descriptor, self._socket.family, self._factory)
+        self._gate = AuthenticatingPort(
+            self._reactor,
+            self._socket,
+            self.authenticator,
+            partial(instantiate, self._factory.served),
+            self._factory.config,
+            self.logger,
+            accepted=self._first,
+            gone=self._last,
+        )
+        return self._gate
+
+    def _stop_accepting(self) -> None:
+        """Close the socket; a reactor's port takes its file away, and a gate does not."""
+        if self._gate is not None and self._socket.fileno() >= 0:
+            self._give_up()
+        else:
+            self._socket.close()
+
+    def _first(self) -> None:
+        """Called in the reactor when a client has come."""
+
+    def _last(self) -> None:
+        """Called in the reactor when a client has gone."""
+
+    def _logger(self) -> logging.Logger:
+        named = getattr(self.service, "get_service_name", None)
+        name = named() if named is not None else type(self.service).__name__
+        return logging.getLogger(f"{name}/{self.port}")
+
+    def _start_in_thread(self) -> threading.Thread:
+        """
+        Start it in a new thread, and return that: RPyC's name, which programs call.
+        """
+        thread = threading.Thread(target=self.start, name="txremote server", daemon=True)
+        thread.start()
+        return thread
 
     def close(self) -> None:
         """
@@ -247,6 +311,8 @@ class ThreadedServer:
             stopping = listening.stopListening()
             if stopping is not None:
                 await stopping
+            if self._gate is not None:
+                self._gate.close_all()
             await self._factory.close_all()
             self._reactor.stop()
 
@@ -261,7 +327,110 @@ class ThreadedServer:
         """
         The open connections.
         """
-        return set(self._factory.connections)
+        authenticated = self._gate.connections if self._gate is not None else ()
+        return {*self._factory.connections, *authenticated}
+
+    @property
+    def listener(self) -> socket.socket:
+        """
+        The listening socket, as RPyC's programs look at it for its port.
+        """
+        return self._socket
+
+
+class OneShotServer(ThreadedServer):
+    """
+    Serves one client, and ends when that has gone (``rpyc.OneShotServer``).
+    """
+
+    def _first(self) -> None:
+        self._listening.stopListening()
+        self._stop_accepting()  # else others could connect, and would wait
+
+    def _last(self) -> None:
+        self.close()
+
+
+class ThreadPoolServer(ThreadedServer):
+    """
+    A `ThreadedServer` with so many threads at work at once (``rpyc.ThreadPoolServer``).
+
+    Args:
+        *args: As of `ThreadedServer`.
+        nbThreads: How many requests run at the same time. A thread that waits for an
+            answer of its own does not count, so requests within requests find one.
+        requestBatchSize: RPyC's; has no effect.
+        **kwargs: As of `ThreadedServer`.
+    """
+
+    def __init__(
+        self, *args: Any, nbThreads: int = 20, requestBatchSize: int = 10, **kwargs: Any
+    ) -> None:
+        self._slots = nbThreads
+        super().__init__(*args, **kwargs)
+
+
+Server = ThreadedServer
+
+_ONE_PROCESS = (
+    "one reactor serves any number of clients: use ThreadedServer or 'twistd txremote', and a "
+    "pool of processes (txremote.run_async) for work"
+)
+ForkingServer = refused("ForkingServer", _ONE_PROCESS)
+GeventServer = refused("GeventServer", _ONE_PROCESS)
+
+
+class _Factory(ServingFactory):
+    """
+    Tells a server of the clients that come and go.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        service: Any,
+        config: ConnectionConfig,
+        *,
+        slots: int | None,
+        first: Callable[[], None],
+        last: Callable[[], None],
+    ) -> None:
+        super().__init__(reactor, service, config, True, slots)
+        self._first = first
+        self._last = last
+
+    def buildProtocol(self, addr: Any) -> Connection | None:
+        connection = super().buildProtocol(addr)
+        if connection in self.connections:
+            self._first()
+        return connection
+
+    def _gone(self, connection: Connection) -> None:
+        super()._gone(connection)
+        self._last()
+
+
+# rpyc 6.0.2 rpyc.utils.server.Server: its steps, which subclasses override.
+_RPYC_STEPS = (
+    *("accept", "_accept_method", "_authenticate_and_serve_client", "_serve_client"),
+    *("_handle_connection", "_register", "_bg_register"),
+)
+
+
+def _check_hooks(kind: type) -> None:
+    for name in _RPYC_STEPS:
+        if hasattr(kind, name):
+            raise TypeError(
+                f"{kind.__qualname__} overrides {name}, a step of RPyC's server, which would "
+                "never be called here: a service's on_connect and on_disconnect are, and so "
+                "is authenticator="
+            )
+
+
+def _asks_for_certificates(authenticator: Any) -> bool:
+    return (
+        isinstance(authenticator, SSLAuthenticator) and authenticator.cert_reqs == ssl.CERT_REQUIRED
+    )
 
 
 def _address(sock: socket.socket) -> Any:

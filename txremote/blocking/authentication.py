@@ -1,0 +1,247 @@
+"""
+Authenticators: whom a `ThreadedServer` lets in (``rpyc.utils.authenticators``).
+
+An authenticator is a callable. It gets a socket that was just accepted, blocking, and
+returns a socket, the same or one around it, and the client's credentials; or it raises
+`AuthenticationError`. It may take its time over that, so each client has a thread of its
+own, in which its requests are served as well: that is how RPyC does it, and it is the
+price of an authenticator. ``twistd txremote`` has ``--tls-ca`` and ``--auth`` instead, without a
+thread for each.
+
+A client has `PATIENCE` seconds to be authenticated in, and `MOST_AT_ONCE` may be at it;
+more are turned away.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.factory import accept
+from txremote.blocking.streams import SocketStream, driven
+from txremote.peer.config import ConnectionConfig
+
+#: Seconds that a client has until it must be authenticated.
+PATIENCE = 30.0
+
+#: Clients that are authenticated at the same time.
+MOST_AT_ONCE = 100
+
+_SOCKETS_A_TURN = 10
+
+Authenticator = Callable[[socket.socket], tuple[socket.socket, Any]]
+
+
+class AuthenticationError(Exception):
+    """
+    Raised by an authenticator: the client is not let in.
+    """
+
+
+class SSLAuthenticator:
+    """
+    Puts TLS around the socket; the credentials are the client's certificate, as
+    `ssl.SSLSocket.getpeercert` gives it (``rpyc.utils.authenticators.SSLAuthenticator``).
+
+    Args:
+        keyfile: The server's private key, a path.
+        certfile: The server's certificate, a path.
+        ca_certs: Whose signature a client's certificate needs, a path.
+        cert_reqs: Whether clients need a certificate: `ssl.CERT_REQUIRED` where
+            ``ca_certs`` is given and nothing else is said, `ssl.CERT_NONE` elsewhere.
+        ssl_version: A protocol of `ssl`; the best that both ends know if None.
+        ciphers: OpenSSL's list of ciphers, or None.
+    """
+
+    def __init__(
+        self,
+        keyfile: Any,
+        certfile: Any,
+        ca_certs: Any = None,
+        cert_reqs: ssl.VerifyMode | None = None,
+        ssl_version: Any = None,
+        ciphers: str | None = None,
+    ) -> None:
+        self.keyfile = str(keyfile)
+        self.certfile = str(certfile)
+        self.ca_certs = str(ca_certs) if ca_certs else None
+        self.ciphers = ciphers
+        self.ssl_version = ssl_version
+        if cert_reqs is None:
+            cert_reqs = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
+        self.cert_reqs = cert_reqs
+
+    def __call__(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """
+        Do the handshake.
+
+        Raises:
+            AuthenticationError: it fails, or the certificate is not good.
+        """
+        try:
+            if self.ssl_version is None:
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            else:
+                context = ssl.SSLContext(self.ssl_version)
+            context.load_cert_chain(self.certfile, self.keyfile)
+            if self.ca_certs is not None:
+                context.load_verify_locations(self.ca_certs)
+            if self.ciphers is not None:
+                context.set_ciphers(self.ciphers)
+            context.verify_mode = self.cert_reqs
+            secure = context.wrap_socket(sock, server_side=True)
+        except (ssl.SSLError, TimeoutError) as error:
+            raise AuthenticationError(str(error)) from error
+        return secure, secure.getpeercert()
+
+
+class AuthenticatingPort:
+    """
+    Accepts clients in a reactor, and serves each in a thread once it is authenticated.
+
+    Args:
+        reactor: Watches the listening socket.
+        listener: The socket, which listens and does not block.
+        authenticator: Lets clients in.
+        make_service: Returns the service of a new connection.
+        config: The switches of connections.
+        logger: Is told of each client.
+        accepted: Called in the reactor when a client was accepted.
+        gone: Called in the reactor when a client has gone, let in or not.
+
+    Attributes:
+        connections: Those that are served.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        listener: socket.socket,
+        authenticator: Authenticator,
+        make_service: Callable[[], Any],
+        config: ConnectionConfig,
+        logger: logging.Logger,
+        *,
+        accepted: Callable[[], object],
+        gone: Callable[[], object],
+    ) -> None:
+        self.connections: set[BlockingConnection] = set()
+        self._reactor = reactor
+        self._listener = listener
+        self._authenticator = authenticator
+        self._make_service = make_service
+        self._config = config
+        self._logger = logger
+        self._accepted = accepted
+        self._gone = gone
+        self._waiting: set[socket.socket] = set()  # to be authenticated
+        self._closing = False
+        self._lock = threading.Lock()
+        reactor.addReader(self)
+
+    # -- as a reader of the reactor's
+
+    def fileno(self) -> int:
+        """
+        Return the listening socket's descriptor.
+        """
+        return self._listener.fileno()
+
+    def logPrefix(self) -> str:
+        """
+        Return what stands before the reactor's own messages of it.
+        """
+        return "txremote authenticating port"
+
+    def connectionLost(self, reason: Any) -> None:
+        """
+        Called by the reactor when it stops.
+        """
+
+    def doRead(self) -> None:
+        """
+        Accept those who have come.
+        """
+        for _ in range(_SOCKETS_A_TURN):
+            try:
+                sock, address = self._listener.accept()
+            except OSError:  # nobody else, or it has gone meanwhile
+                return
+            if len(self._waiting) >= MOST_AT_ONCE or self._is_full():
+                self._logger.warning("refused %s: too many clients", address)
+                sock.close()
+                continue
+            self._waiting.add(sock)
+            self._accepted()
+            threading.Thread(
+                target=self._serve, args=(sock, address), name="txremote client", daemon=True
+            ).start()
+
+    def _is_full(self) -> bool:
+        return len(self.connections) + len(self._waiting) >= self._config.max_connections
+
+    # -- in a client's thread
+
+    def _serve(self, sock: socket.socket, address: Any) -> None:
+        conn = None
+        try:
+            conn = self._let_in(sock, address)
+            if conn is not None:
+                conn.serve_all()
+        finally:
+            with self._lock:
+                self._waiting.discard(sock)
+                if conn is not None:
+                    self.connections.discard(conn)
+            sock.close()
+            self._reactor.callFromThread(self._gone)
+
+    def _let_in(self, sock: socket.socket, address: Any) -> BlockingConnection | None:
+        sock.settimeout(PATIENCE)
+        try:
+            secure, credentials = self._authenticator(sock)
+            secure.settimeout(None)
+            channel = driven(SocketStream(secure))
+        except AuthenticationError as error:
+            self._logger.info("%s was not let in: %s", address, error)
+            return None
+        except Exception:  # of somebody's authenticator; no client may end the server
+            self._logger.exception("%s was not let in", address)
+            return None
+        with self._lock:
+            self._waiting.discard(sock)
+            if self._closing:
+                return None
+            conn = accept(channel, self._make_service(), self._config)
+            conn.protocol.avatar = credentials
+            self.connections.add(conn)
+        self._logger.info("%s was let in", address)
+        return conn
+
+    # -- the end
+
+    def stopListening(self) -> None:
+        """
+        Accept nobody any more.
+        """
+        self._reactor.removeReader(self)
+
+    def close_all(self) -> None:
+        """
+        Close every connection, and let nobody in who waits.
+        """
+        with self._lock:
+            self._closing = True
+            waiting, connections = list(self._waiting), list(self.connections)
+        for sock in waiting:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)  # its thread finds out
+            except OSError:
+                continue
+        for conn in connections:  # it may have to wait for a peer that does not read
+            threading.Thread(target=conn.close, name="txremote closing", daemon=True).start()

@@ -1,0 +1,7 @@
+"""
+RPyC's ``rpyc.core.channel``, by its names.
+"""
+
+from txremote.blocking.streams import Channel
+
+__all__ = ["Channel"]

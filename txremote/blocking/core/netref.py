@@ -1,0 +1,37 @@
+"""
+RPyC's ``rpyc.core.netref``, by its names, and its two ways to send a request by number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.netref import BaseNetref
+
+__all__ = ["BaseNetref", "asyncreq", "syncreq"]
+
+
+def syncreq(proxy: Any, handler: int, *args: Any) -> Any:
+    """
+    Send a request for a netref by its number, and wait for the answer.
+
+    Args:
+        proxy: The netref.
+        handler: One of the ``HANDLE_`` numbers of ``consts``.
+        *args: Its arguments behind the netref.
+
+    Raises:
+        AsyncResultTimeout: there is no answer within ``sync_request_timeout``.
+        EOFError: the connection has ended.
+        Exception: what the peer raises.
+    """
+    return proxy.____conn__.sync_request(handler, proxy, *args)
+
+
+def asyncreq(proxy: Any, handler: int, *args: Any) -> AsyncResult:
+    """
+    Send a request for a netref by its number; see `syncreq`.
+    """
+    result: AsyncResult = proxy.____conn__.async_request(handler, proxy, *args)
+    return result

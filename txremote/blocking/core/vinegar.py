@@ -1,0 +1,7 @@
+"""
+RPyC's ``rpyc.core.vinegar``, by its names.
+"""
+
+from txremote.errors import GenericException
+
+__all__ = ["GenericException"]

@@ -1,0 +1,41 @@
+"""
+Of RPyC's ``rpyc.lib`` what programs use.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["setup_logger", "spawn"]
+
+
+def setup_logger(
+    quiet: bool = False, logfile: str | None = None, namespace: str | None = None
+) -> logging.Logger:
+    """
+    Configure Python's logging, and return RPyC's logger (``rpyc.lib.setup_logger``).
+
+    Args:
+        quiet: Whether errors alone are logged, and not everything.
+        logfile: Where to; standard error if None.
+        namespace: A part of RPyC's logger.
+    """
+    logging.basicConfig(
+        level=logging.ERROR if quiet else logging.DEBUG,
+        format="%(asctime)s %(levelname)s %(name)s[%(threadName)s]: %(message)s",
+        datefmt="%b %d %H:%M:%S",
+        filename=logfile,
+    )
+    return logging.getLogger("rpyc" if namespace is None else f"rpyc.{namespace}")
+
+
+def spawn(function: Callable[..., object], *args: Any, **kwargs: Any) -> threading.Thread:
+    """
+    Start a daemon thread, and return it (``rpyc.lib.spawn``).
+    """
+    thread = threading.Thread(target=function, args=args, kwargs=kwargs, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,14 @@
+"""
+RPyC's ``rpyc.utils.helpers``, by its names.
+"""
+
+from txremote.blocking.background import BgServingThread
+from txremote.blocking.services import classpartial
+from txremote.refs.buffiter import buffiter
+from txremote.refs.helpers import async_, timed
+from txremote.service import restricted
+
+# what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
+globals()["async"] = async_
+
+__all__ = ["BgServingThread", "async_", "buffiter", "classpartial", "restricted", "timed"]
