@@ -84,7 +84,7 @@ def awaited(result: Any, connection: Any) -> Any:
     """
     kind = type(result)
     if issubclass(kind, Deferred):  # somebody else may wait for it, too
-        return follow(result)
+        return result.result if _has_fired(result) else follow(result)
     if kind is types.CoroutineType:
         variables = connection.inbound.variables
         return Deferred.fromCoroutine(
@@ -103,6 +103,18 @@ def awaited(result: Any, connection: Any) -> Any:
         if issubclass(type(value), Deferred):
             return value.addCallback(_halfway, result.position)
     return result
+
+
+def _has_fired(deferred: Deferred[Any]) -> bool:
+    """
+    Tell whether a Deferred has its result, one that needs no look.
+    """
+    return (
+        deferred.called
+        and not deferred.paused
+        and not deferred._runningCallbacks
+        and type(deferred.result) in _PLAIN
+    )
 
 
 def _halfway(found: Any, position: int) -> Any:
