@@ -7,6 +7,7 @@ that what works here does not work by accident of the working directory.
 """
 
 import os
+import re
 import shutil
 import sys
 import venv
@@ -149,3 +150,17 @@ def test_types_are_for_users_too(bare, tmp_path):
     assert status == 0, err
     assert os.path.exists(os.path.join(out.strip(), "py.typed"))
     assert str(ROOT) not in out
+
+
+def test_every_requirement_has_a_lower_bound(wheel):
+    """
+    An older version than those that were tried is refused by pip, and not found out at work.
+    """
+    files = zipfile.ZipFile(wheel)
+    (metadata,) = [name for name in files.namelist() if name.endswith("/METADATA")]
+    lines = files.read(metadata).decode().splitlines()
+    required = [line for line in lines if line.startswith("Requires-Dist: ")]
+    assert len(required) > 10
+    unbounded = [line for line in required if not re.search(r"[>=]=\d", line)]
+    ours = [line for line in unbounded if not line.startswith("Requires-Dist: txremote[")]
+    assert ours == []
