@@ -10,7 +10,6 @@ the mark that RPyC's own decorator leaves, and the access policy looks for it.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Container
 from typing import Any, TypeVar, overload
 
@@ -21,6 +20,7 @@ from txremote.interfaces import IRemoteService
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.exposure import EXPOSED_MARK, open_interface
 from txremote.peer.threaded import ThreadedMethod
+from txremote.refs.signatures import signature_of
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -256,7 +256,7 @@ def _check_constructor(candidate: Any) -> None:
     if not isinstance(candidate, type):
         return
     try:
-        signature = inspect.signature(candidate)
+        signature = signature_of(candidate)
     except (TypeError, ValueError):  # not every builtin tells
         return
     try:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from txremote.console.extra import plac_core
-from txremote.console.hints import annotations_for_plac
+from txremote.console.hints import Converter, annotations_for_plac, argspec_of
 from txremote.errors import UsageError
 from txremote.work.stepping import Call
 
@@ -67,13 +67,41 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._late: dict[str, Converter | None] = {}
         self.color = False  # a client's terminal is not ours (Python 3.14 looks at ours)
 
     def _set_func_argspec(self, obj: Any) -> None:
         # called by plac; its own puts the parser into the registry as well
-        spec = plac_core.getargspec(obj)
-        self.argspec = spec._replace(annotations=annotations_for_plac(obj, spec))
-        self.func = lambda *args, **kwargs: Call(obj, args, kwargs)
+        spec = argspec_of(obj)
+        annotations = annotations_for_plac(obj, spec)
+        self._late = {}
+        if spec.varkw:  # words such as name=value, which plac looks at first
+            for name in (spec.varargs, spec.varkw):
+                if name in annotations:
+                    told = plac_core.Annotation.from_(annotations[name])
+                    self._late[name], told.type = told.type, None
+                    annotations[name] = told
+        self.argspec = spec._replace(annotations=annotations)
+        self.func = lambda *args, **kwargs: self._call(obj, args, kwargs)
+
+    def _call(self, obj: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        spec = self.argspec
+        count = len(spec.args)
+        rest = [self._converted(spec.varargs, word) for word in args[count:]]
+        named = {name: self._converted(spec.varkw, word) for name, word in kwargs.items()}
+        return Call(obj, (*args[:count], *rest), named)
+
+    def _converted(self, name: str, word: Any) -> Any:
+        convert = self._late.get(name)
+        if convert is None:
+            return word
+        try:
+            return convert(word)
+        except argparse.ArgumentTypeError as problem:
+            self.error(f"argument {name}: {problem}")
+        except ValueError:
+            what = getattr(convert, "__name__", repr(convert))
+            self.error(f"argument {name}: invalid {what} value: {word!r}")
 
     def error(self, message: str) -> NoReturn:
         """

@@ -9,7 +9,6 @@ otherwise here.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
@@ -22,6 +21,7 @@ from txremote.errors import WrongThread
 from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.sharing import follow
+from txremote.refs.signatures import signature_of
 from txremote.work.choice import choose
 from txremote.work.netrefs import is_netref
 from txremote.work.pool import log, name_of
@@ -171,7 +171,7 @@ def _check_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         return  # only its peer knows
     try:
         # what a decorator passes on to what it wraps is its own affair
-        signature = inspect.signature(function, follow_wrapped=False)
+        signature = signature_of(function, follow_wrapped=False)
     except (TypeError, ValueError):  # not every builtin tells
         return
     try:
