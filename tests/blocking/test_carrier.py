@@ -159,3 +159,19 @@ def test_a_descriptor_is_kept_while_a_thread_may_be_about_to_use_it(role: str) -
         assert conn.fileno() >= 0
         pump.carrier.give_back(held)
         assert conn.fileno() == -1
+
+
+@scripted
+def test_sending_soon_waits_for_nobody_and_sends_it_all() -> None:
+    """Another thread sends what a full socket does not take."""
+    with by_hand(Desk, Desk) as (conn, remote):
+        answers: list[Any] = []
+        conn._runner.submit(
+            lambda: conn.protocol.root.same(b"x" * 8 * MEBI).addBoth(answers.append)
+        )
+        wait_until(lambda: conn._pump.carrier.transport.out)  # nobody reads as yet
+        there, here = rpyc.BgServingThread(remote), rpyc.BgServingThread(conn)
+        wait_until(lambda: answers)
+        assert answers == [b"x" * 8 * MEBI]
+        there.stop()
+        here.stop()

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 import txremote.blocking as rpyc
 from tests.blocking.desk import Desk, Later, one_write
 from tests.blocking.scripts import DEADLINE, Script, by_hand, linked, scripted
+from txremote.errors import WrongThread
 from txremote.peer.answers import Answers
 from txremote.peer.context import current_call
 
@@ -91,6 +92,70 @@ def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> 
             assert conn.root.begin(lambda twenty, n=number: twenty + n) == 20 + number
         for thread in there:
             thread.stop()
+
+
+class Elsewhere(Desk):
+    """
+    Gives what other threads fire, and other connections bring.
+    """
+
+    def __init__(self, other: Any = None) -> None:
+        self.other = other
+
+    def exposed_deferred(self, value: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        threading.Timer(0.001, done.callback, (value,)).start()
+        return done
+
+    async def exposed_coroutine(self, value: Any) -> Any:
+        return await self.exposed_deferred(value) + 1
+
+    def exposed_others(self, value: Any) -> Any:
+        return rpyc.async_(self.other.root.add)(value, 1)
+
+    async def exposed_awaited(self, value: Any) -> Any:
+        return await rpyc.async_(self.other.root.add)(value, 1)
+
+    async def exposed_blocking(self, function: Any) -> Any:
+        return function(1)
+
+
+@scripted
+def test_an_answer_that_another_thread_fires_goes_out_at_once() -> None:
+    with linked(Elsewhere) as conn:
+        for number in range(20):
+            assert conn.root.deferred(number) == number
+            assert conn.root.coroutine(number) == number + 1
+
+
+@scripted
+def test_a_callback_may_give_a_deferred_that_another_thread_fires() -> None:
+    with linked(Desk) as conn:
+        assert conn.root.call(Elsewhere().exposed_deferred, 3) == 3
+
+
+@scripted
+def test_an_asyncresult_of_another_connection_is_waited_for() -> None:
+    """Nobody else drives that connection."""
+    with linked(Desk) as other, linked(Elsewhere(other)) as conn:
+        assert conn.root.others(1) == 2
+        assert conn.root.awaited(2) == 3
+
+
+@scripted
+def test_a_coroutine_may_block_in_a_script() -> None:
+    """Its first step, too, is run without the connection's lock."""
+    with linked(Elsewhere) as conn:
+        assert conn.root.blocking(lambda number: conn.root.add(number, 1)) == 2
+
+
+@scripted
+def test_a_reference_without_its_netref_is_refused_with_a_sentence() -> None:
+    """What it wrote would stay where it is."""
+    with linked(Desk) as conn:
+        with pytest.raises(WrongThread, match="async_"):
+            conn.root.____ref__.add(1, 2)
+        assert rpyc.async_(conn.root.____ref__.add)(1, 2).value == 3
 
 
 @scripted

@@ -13,11 +13,20 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 
 import txremote
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, gather, run_script, scripted, wait_until
+from tests.blocking.scripts import (
+    DEADLINE,
+    client,
+    gather,
+    run_script,
+    scripted,
+    serving,
+    wait_until,
+)
 from tests.net.serving import LOOPBACK, endpoint_of, served
 from tests.net.standins import Gate, Peer, Reactor
 from txremote import WouldBlockReactor, connect, current_call, exposed, threaded
@@ -58,6 +67,12 @@ class Desk(rpyc.Service):
 
     def exposed_add(self, a: Any, b: Any) -> Any:
         return a + b
+
+    def exposed_same(self, value: Any) -> Any:
+        return value
+
+    def exposed_twice(self, number: int) -> int:
+        return 2 * number
 
     def exposed_call(self, function: Any, *args: Any) -> Any:
         return function(*args)
@@ -261,6 +276,83 @@ async def test_a_client_may_be_called_from_another_clients_request() -> None:
             thread.stop()
 
     await script_test(script, Exchange)
+
+
+class Relay(Desk):
+    """
+    Hands on to a second server what its client gives it.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__()
+        self.port = port
+
+    def exposed_relay(self, function: Any, *args: Any) -> Any:
+        with rpyc.connect("127.0.0.1", self.port) as second:
+            return second.root.call(function, *args)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_clients_function_may_be_handed_on_to_a_second_server() -> None:
+    """A script's connection in a lane; the function calls back before it answers."""
+
+    def script(port: Any, relay: Relay) -> None:
+        relay.port = port.getHost().port
+        with local_client(port) as conn:
+            assert conn.root.relay(lambda: 1) == 1
+            assert conn.root.relay(lambda number: conn.root.add(number, 1), 2) == 3
+            assert conn.root.relay(conn.root.add, 3, 4) == 7
+
+    await script_test(script, Relay)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reactor_passes_a_request_on_to_a_scripts_connection() -> None:
+    """It is waited for in a thread, and what a thread got from there goes back as it came."""
+
+    class Asking(txremote.Service):
+        @exposed
+        async def ask(self, function: Any) -> Any:
+            return await deferToThread(self.far.same, function)
+
+        @exposed
+        async def call(self, function: Any) -> Any:
+            return await function(2)
+
+        @exposed
+        async def later(self, number: int) -> Any:
+            return await rpyc.async_(self.far.add)(number, 1)
+
+    def script(port: Any, asking: Asking) -> None:
+        with serving(Desk) as server, client(server) as second:
+            asking.far = second.root
+            with local_client(port) as conn:
+
+                def function(number: int) -> int:
+                    return number * 10
+
+                assert conn.root.ask(function) is function
+                assert conn.root.later(1) == 2
+                with local_client(port) as third:
+                    assert third.root.call(second.root.twice) == 4
+
+    await script_test(script, Asking)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reactor_answers_when_another_thread_fires_a_deferred() -> None:
+    class Careless(txremote.Service):
+        @exposed
+        def fired(self, value: Any) -> Any:
+            done: Deferred[Any] = Deferred()
+            threading.Timer(0.001, done.callback, (value,)).start()
+            return done
+
+    async with served(Careless()) as port:
+        conn = await connect(endpoint_of(port))
+        for number in range(20):
+            assert await conn.root.fired(number) == number
+        await conn.close()
 
 
 @pytest_twisted.ensureDeferred

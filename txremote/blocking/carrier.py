@@ -189,6 +189,16 @@ class Carrier:
         if self.transport.ending is not None and not self.connection.closed:
             self.lost(self.transport.ending)
 
+    def flush_soon(self) -> None:
+        """
+        Send what has been written, without waiting for the peer to read. Any
+        thread, without the lock.
+        """
+        self.flush(monotonic())
+        if self.transport.out and not self.connection.closed:
+            # nobody may come by for long, and this thread may be a reactor's
+            threading.Thread(target=self.flush, name="txremote sender", daemon=True).start()
+
     def _send(self, deadline: float | None, waiter: Waiter | None) -> bool:
         """
         Send until nothing is left. Only for the sender.

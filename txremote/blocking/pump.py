@@ -219,6 +219,25 @@ class Pump:
 
     # -- from another thread
 
+    def submit(self, function: Callable[[], Any]) -> None:
+        """
+        Call a function that touches the connection, and send what it has written.
+
+        Any thread, a reactor's too: it never waits for the peer.
+        """
+        within = self.entered
+        with self.lock:
+            function()
+        if not within:  # else whoever has the lock sends when they have given it back
+            self.carrier.flush_soon()
+
+    @property
+    def entered(self) -> bool:
+        """
+        Whether this thread has the lock.
+        """
+        return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # as Condition does
+
     def interruptible(self) -> None:
         """
         Allow `interrupt` to end the wait of a reader.

@@ -26,13 +26,16 @@ from twisted.internet.defer import Deferred
 
 from txremote.blocking.inbox import Answer, Waiter
 from txremote.blocking.pump import Pump
+from txremote.errors import WrongThread
 from txremote.peer.abandoned import Closings
+from txremote.peer.context import _current
 from txremote.peer.outcome import failure_of
 from txremote.peer.runner import Work
-from txremote.peer.threaded import ThreadedCall
+from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.peer.variables import own_context
 from txremote.refs.driver import Waitable
 from txremote.refs.face import refuse_in_reactor
+from txremote.refs.reactorthread import is_in_reactor
 
 
 class ScriptRunner:
@@ -84,9 +87,10 @@ class ScriptRunner:
         """
         pump = self.pump
         self._inbox.step_aside()
-        went_well, result = work.execute(pump.connection.face)
+        # a coroutine's first step, too, is run outside of the lock
+        went_well, result = work.begin(*work.execute(pump.connection.face))
         with pump.lock:
-            interrupt = work.finish(went_well, result)
+            interrupt = work.answer(went_well, result)
         pump.carrier.flush()
         if not went_well and type(result.error) is KeyboardInterrupt:
             interrupt = result.error
@@ -150,18 +154,20 @@ class ScriptRunner:
 
         def run() -> None:
             result = context.run(call.outcome, connection.face)
-            with self.pump.lock:
-                self.fire(outcome, result)
-            self.pump.carrier.flush()
+            self.submit(lambda: self.fire(outcome, result))
 
         threading.Thread(target=run, name="txremote threaded call", daemon=True).start()
         return outcome
 
-    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+    def ask(
+        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+    ) -> Any:
         """
-        Pass a request on, and wait for its answer.
+        Pass a request on, and wait for its answer: here, or in another thread where
+        this one may not.
         """
-        return self.pump.call(lambda: connection.outbound.ask(handler, args), None)
+        ask = partial(connection.face.ask, handler, args)
+        return ask() if may_block else BlockingCall(ask)
 
     def make_face(self, connection: Any) -> Any:
         """
@@ -171,16 +177,21 @@ class ScriptRunner:
 
     def check_thread(self) -> None:
         """
-        Allow any thread: the face takes the lock.
+        Raises:
+            WrongThread: this is not the connection's context, and what is written
+                would stay there.
         """
+        if not self.pump.entered:
+            raise WrongThread(
+                "this reference belongs to a script's connection: call it with "
+                "txremote.async_(reference)(...), whose result can be awaited"
+            )
 
     def submit(self, function: Callable[[], Any]) -> None:
         """
-        Call a function in the connection's context.
+        Call a function in the connection's context. Any thread, a reactor's too.
         """
-        with self.pump.lock:
-            function()
-        self.pump.carrier.flush()
+        self.pump.submit(function)
 
     def soon(self, function: Callable[[], object]) -> None:
         """
@@ -213,6 +224,21 @@ class ScriptRunner:
             # behind the requests that came before the result
             result.when_ended(lambda: items.append(Answer(waiter, None)))
             self.pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
+
+    def expect(self, result: Waitable) -> None:
+        """
+        Have a thread wait for a result where nobody else would: the one that asks
+        for it is a reactor's, or serves another connection.
+        """
+        call = _current.get(None)
+        if call is None:
+            if not is_in_reactor():
+                return  # the script itself will wait
+        elif call.connection is self.pump.connection:
+            return  # who serves that will wait again
+        threading.Thread(
+            target=self.wait, args=(result, None), name="txremote awaited result", daemon=True
+        ).start()
 
     def look(self) -> None:
         """

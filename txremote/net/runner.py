@@ -88,10 +88,14 @@ class ReactorRunner(AtOnce, ReactorDriver):
         ticket = self.workers.submit(run)
         return outcome
 
-    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+    def ask(
+        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+    ) -> Any:
         """
         Pass a request on, from any thread.
         """
+        if may_block:
+            return connection.face.ask(handler, args)
         if may_call_here(self.reactor):
             asked: Deferred[Any] = connection.outbound.ask(handler, args)
             return asked

@@ -276,6 +276,11 @@ class LaneDriver:
         result.when_ended(ended)
         face._wait_for(wait, timeout)
 
+    def expect(self, result: Waitable) -> None:
+        """
+        Do nothing: the reactor brings it.
+        """
+
     def look(self) -> None:
         """
         Do nothing: the reactor brings what comes.

@@ -2,7 +2,8 @@
 `awaited`: whatever an exposed method may return in place of a result, as a Deferred.
 
 Deferreds of any class, coroutines, asyncio's futures, our own `AsyncResult`, steps of
-an asynchronous generator, and calls of `threaded` methods, which are begun here.
+an asynchronous generator, and calls of `threaded` methods, which are begun here. Such a
+Deferred may fire in any thread: whoever waits for it sees to that.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from twisted.internet.defer import Deferred
 
 from txremote.peer.halfway import Halfway
 from txremote.peer.outcome import Outcome, can_be_failure, failure_of
-from txremote.peer.threaded import ThreadedCall
+from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.sharing import follow, follow_future
 from txremote.wire.naming import class_module, class_name
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
-_AWAITED = frozenset({types.CoroutineType, ThreadedCall, AsyncResult})
+_AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResult})
 
 # Results that are nothing else than themselves.
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
@@ -90,12 +91,12 @@ def awaited(result: Any, connection: Any) -> Any:
         return Deferred.fromCoroutine(
             _finished(result if variables is None else variables.kept(result))
         )
-    if kind is ThreadedCall:
+    if kind is ThreadedCall or kind is BlockingCall:
         return connection.runner.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):
         return follow_future(result)
     if kind is AsyncResult:
-        return _of_result(result, connection.runner)
+        return result.deferred
     if class_name(kind) in _STEPS and class_module(kind) == "builtins":
         return Deferred.fromCoroutine(_finished(result))
     if kind is Halfway:
@@ -134,20 +135,3 @@ def is_awaited(kind: type) -> bool:
         or issubclass(kind, (Deferred, asyncio.Future))
         or (class_name(kind) in _STEPS and class_module(kind) == "builtins")
     )
-
-
-def _of_result(result: AsyncResult, runner: Any) -> Deferred[Any]:
-    """
-    Return a Deferred for an AsyncResult, fired in this connection's context;
-    the result's callbacks may run in any thread.
-    """
-    if not result.pending:
-        return result.deferred
-    waiting: Deferred[Any] = Deferred()
-
-    def fire() -> None:
-        if not waiting.called:
-            result.deferred.chainDeferred(waiting)
-
-    result.add_callback(lambda _result: runner.submit(fire))
-    return waiting

@@ -99,6 +99,11 @@ class Serving(Protocol):
         The request of that number, which comes next, has so much time.
         """
 
+    def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Pass a request on to the connection that an object came over.
+        """
+
 
 def _export(serving: Serving, obj: Any) -> Export:
     export = serving.tables.exports.of(obj)
@@ -306,7 +311,7 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
         target = export.target if export is not None else None
         owner: Any = obj._connection
         if type(target) is RemoteReference and target._connection is owner:
-            return owner.runner.ask(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
+            return serving.pass_on(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
         return False
     if not is_class(obj):
         raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")

@@ -211,21 +211,30 @@ class InboundCalls:
             target = self.tables.exports.find(key_of(check_pack(args[0])))
             if target is not None and type(target.target) is RemoteReference:
                 third = target.target  # the answer takes as long as its owner does
-                return lambda *_args: third._connection.runner.ask(
+                return lambda *_args: self.pass_on(
                     third._connection, HANDLE_INSPECT, (third._pack,)
                 )
         if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
             owner = args[0]._connection
             if owner is self.connection:
                 raise TypeError("the object is yours, not mine")
-            return lambda _serving, *args: owner.runner.ask(owner, handler, args)
+            return lambda _serving, *args: self.pass_on(owner, handler, args)
         return function
+
+    def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Pass a request on to the connection that an object came over.
+
+        Returns:
+            The answer, or what `awaited` makes a Deferred of it.
+        """
+        return owner.runner.ask(owner, handler, args, not self._runner.always_serves)
 
     # -- answers
 
     def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
         """
-        Answer a request when a Deferred fires.
+        Answer a request when a Deferred fires, in whichever thread that is.
         """
         if self.answers.closed:
             deferred.addErrback(lambda _failure: None)

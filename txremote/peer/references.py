@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
+from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedReference
 from txremote.wire.boxing import (
@@ -113,6 +114,9 @@ class ReferenceTables:
         if kind is TypedReference:
             value = value._target
             kind = type(value)
+        if issubclass(kind, BaseNetref):  # of a thread's, given to a reactor
+            value = value.____ref__
+            kind = RemoteReference
         if kind is RemoteReference and value._connection is self._owner:
             key: bytes = value._key
             return LOCAL_REF_HEAD + key

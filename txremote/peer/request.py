@@ -97,6 +97,33 @@ class Request:
         finally:
             _current.reset(current)
 
+    def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
+        """
+        Begin what is to be waited for: a coroutine's first step, say. It is the
+        service's own code, which may take long.
+
+        Args:
+            went_well: As `execute` gave it.
+            result: Likewise.
+
+        Returns:
+            What `answer` takes.
+        """
+        if not went_well:
+            return False, result
+        inbound = self.inbound
+        token = None
+        try:
+            if type(result) not in PLAIN:
+                token = _current.set(inbound.call_until(self.deadline))
+                result = awaited(result, inbound.connection)
+        except BaseException as error:  # looking at a result runs its class's code
+            return False, inbound.answers.word(error)
+        finally:
+            if token is not None:
+                _current.reset(token)
+        return True, result
+
     def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """
         Answer with what `execute` gave, in the connection's own context.
@@ -104,23 +131,18 @@ class Request:
         Returns:
             The Ctrl-C that came meanwhile, as `Answers.send` does.
         """
+        return self.answer(*self.begin(went_well, result))
+
+    def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
+        """
+        Answer with what `begin` gave, in the connection's own context. Returns as
+        `finish` does.
+        """
         inbound = self.inbound
-        if not went_well:
-            inbound.answers.send_error(self.number, self.sender, result)
-            return None
-        call = inbound.call_until(self.deadline)
-        token = None
-        try:
-            if type(result) not in PLAIN:
-                token = _current.set(call)
-                result = awaited(result, inbound.connection)
-        except BaseException as error:  # looking at a result runs its class's code
-            inbound.answers.send_error(self.number, self.sender, error)
-            return error if type(error) is KeyboardInterrupt else None
-        finally:
-            if token is not None:
-                _current.reset(token)
-        return self._answer(result, call)
+        if went_well:
+            return self._answer(result, inbound.call_until(self.deadline))
+        inbound.answers.send_error(self.number, self.sender, result)
+        return None
 
     def _answer(self, result: Any, call: CurrentCall) -> KeyboardInterrupt | None:
         if issubclass(type(result), Deferred):

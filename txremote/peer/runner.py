@@ -49,10 +49,21 @@ class Work(Protocol):
         Run it in a thread that may block; return what `finish` takes.
         """
 
-    def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
+    def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
+        """
+        Begin what `execute` gave in place of a result, a coroutine say; return what
+        `answer` takes.
+        """
+
+    def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """
         Answer it, in the connection's own context; return the Ctrl-C that came
         meanwhile, if one did.
+        """
+
+    def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
+        """
+        Do both, in the connection's own context.
         """
 
 
@@ -104,10 +115,22 @@ class Runner(Driver, Protocol):
         and are no Deferreds.
         """
 
-    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+    def ask(
+        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+    ) -> Any:
         """
         Pass a request on to a connection of this runner; from any thread of the
-        program. The answer, or a Deferred of it.
+        program.
+
+        Args:
+            connection: Which.
+            handler: One of the ``HANDLE_`` numbers.
+            args: Its arguments.
+            may_block: Whether this thread may wait for the answer. It serves the
+                connection meanwhile, as RPyC does: its peer may call back first.
+
+        Returns:
+            The answer, or what `txremote.peer.awaiting.awaited` makes a Deferred of it.
         """
 
     def make_face(self, connection: Any) -> Any:
@@ -208,7 +231,9 @@ class ImmediateRunner(AtOnce):
         """
         return maybeDeferred(call)
 
-    def ask(self, connection: Any, handler: int, args: tuple[Any, ...]) -> Any:
+    def ask(
+        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+    ) -> Any:
         """
         Send it now.
         """
@@ -245,6 +270,11 @@ class ImmediateRunner(AtOnce):
             "nothing drives this connection while it is waited for: await the result, "
             "or pump the pair"
         )
+
+    def expect(self, result: Waitable) -> None:
+        """
+        Do nothing: whoever feeds the connection brings it.
+        """
 
     def look(self) -> None:
         """

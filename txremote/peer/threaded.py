@@ -88,3 +88,30 @@ class ThreadedCall:
             return Outcome(True, self.execute(face))
         except BaseException as error:  # it is the peer's to see, whatever it is
             return Outcome(False, face.protocol.inbound.answers.word(error))
+
+
+class BlockingCall(ThreadedCall):
+    """
+    Something that blocks and needs no netrefs, to be run in a thread: what a reactor
+    is given in place of a result by whoever cannot be waited for there.
+
+    Args:
+        function: What is run.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+
+    def __call__(self) -> Any:
+        """
+        Run it here.
+        """
+        return self.function()
+
+    def execute(self, face: Any) -> Any:
+        """
+        Run it in a thread that may block.
+        """
+        return self.function()

@@ -11,6 +11,7 @@ collection. Coroutines and threads are not in need of that (`txremote.peer.outco
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import defer
@@ -51,9 +52,12 @@ class Waiting:
 
     def __call__(self, result: Any) -> None:
         """
-        Answer with a result, an `Outcome` or a Failure.
+        Answer with a result, an `Outcome` or a Failure, whichever thread brings it.
         """
         self._over = True
+        self._inbound.connection.runner.submit(partial(self._answer, result))
+
+    def _answer(self, result: Any) -> None:
         inbound = self._inbound
         inbound.ended_here(self._number, self._size, self._deferred)
         went_well = True

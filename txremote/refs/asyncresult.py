@@ -257,6 +257,8 @@ class AsyncResult:
                 waiting.callback(result._result)
 
         self.add_callback(fire)
+        if self._state == "pending":
+            self._driver.expect(self)
         return waiting
 
     def __await__(self) -> Generator[Any, Any, Any]:

@@ -57,6 +57,11 @@ class Driver(Protocol):
             WouldBlockReactor: that would block the thread that does the work.
         """
 
+    def expect(self, result: Waitable) -> None:
+        """
+        See to it that a result comes, for one who awaits it and so does not `wait`.
+        """
+
     def look(self) -> None:
         """
         Serve what has already come, without waiting.
@@ -122,6 +127,11 @@ class ReactorDriver:
         arrived = threading.Event()
         result.when_ended(arrived.set)
         arrived.wait(timeout)
+
+    def expect(self, result: Waitable) -> None:
+        """
+        Do nothing: the reactor brings it.
+        """
 
     def look(self) -> None:
         """

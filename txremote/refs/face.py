@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.python import threadable
 
 from txremote.errors import PingError, WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
@@ -31,6 +30,7 @@ from txremote.refs.netref import (
     builtin_methods,
     netref_class,
 )
+from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -128,6 +128,13 @@ class BlockingFace:
         return self.present(
             self._ask(lambda: self.protocol.outbound.ask(handler, sent), self._timeout)
         )
+
+    def ask(self, handler: int, args: tuple[Any, ...]) -> Any:
+        """
+        Send a request and wait for the answer, all as it travels: with references,
+        and of them those that came over other connections. Raises as `sync_request`.
+        """
+        return self._ask(lambda: self.protocol.outbound.ask(handler, args), self._timeout)
 
     def sync_call(
         self,
@@ -312,12 +319,9 @@ def _descend(frames: int) -> None:
 
 def refuse_in_reactor() -> None:
     """
-    Raise `WouldBlockReactor` in the thread of a running reactor.
+    Raise `WouldBlockReactor` in the thread of a running reactor, a server's own too.
     """
-    if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
-        return
-    reactor = sys.modules.get("twisted.internet.reactor")
-    if reactor is not None and getattr(reactor, "running", False):
+    if is_in_reactor():
         raise would_block()
 
 

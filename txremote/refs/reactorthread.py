@@ -8,8 +8,10 @@ the program is still being set up.
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.python import threadable
@@ -50,6 +52,43 @@ def is_reactor_thread(reactor: Any) -> bool:
     beside it says itself where (``io_thread``).
     """
     return _thread_of(reactor) == threading.get_ident()
+
+
+def is_in_reactor() -> bool:
+    """
+    Tell whether this is the thread of any running reactor, the program's or a
+    server's own.
+    """
+    if _here.runs_reactor:
+        return True
+    if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
+        return False
+    reactor = sys.modules.get("twisted.internet.reactor")
+    return reactor is not None and bool(getattr(reactor, "running", False))
+
+
+class _Here(threading.local):
+    """
+    Attributes:
+        runs_reactor: Whether this thread runs a reactor that Twisted does not know.
+    """
+
+    runs_reactor = False
+
+
+_here = _Here()
+
+
+@contextmanager
+def running_reactor() -> Iterator[None]:
+    """
+    Note that this thread runs a reactor beside the program's own.
+    """
+    _here.runs_reactor = True
+    try:
+        yield
+    finally:
+        _here.runs_reactor = False
 
 
 def may_call_here(reactor: Any) -> bool:

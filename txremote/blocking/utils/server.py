@@ -28,6 +28,7 @@ from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection, is_local
+from txremote.refs.reactorthread import running_reactor
 from txremote.service import instantiate
 
 try:
@@ -60,7 +61,8 @@ class PrivateReactor(_BaseReactor):
         self.io_thread = threading.get_ident()
         try:
             in_main = threading.current_thread() is threading.main_thread()
-            self.run(installSignalHandlers=in_main)
+            with running_reactor():
+                self.run(installSignalHandlers=in_main)
         finally:
             self.io_thread = None
             self.dispose()
