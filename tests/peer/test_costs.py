@@ -4,16 +4,24 @@ What one call of a peer may cost: builtin types make, take in, compare and show 
 
 from __future__ import annotations
 
+import array
 import collections
+import datetime
 import enum
 import itertools
+import subprocess
+import sys
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from tests.peer.tools import RawPeer, RemoteError, answer_of, request_payload
+from tests.processes import ROOT
 from txremote import Service
+from txremote.peer import costs
 from txremote.peer.costs import (
     COSTLY,
     MOST_MADE,
@@ -22,8 +30,8 @@ from txremote.peer.costs import (
     check_format,
     check_shown,
     measured,
-    weight,
 )
+from txremote.peer.weight import weight
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
     HANDLE_CMP,
@@ -230,8 +238,8 @@ def test_long_texts_held_many_times_are_weighed() -> None:
 def test_a_format_is_not_wide(spec: str) -> None:
     """Whatever is formatted."""
     with pytest.raises(ValueError, match="width"):
-        check_format(spec)
-    check_format("10.3f")
+        check_format(1, spec)
+    check_format(1, "10.3f")
 
 
 class Shop(Service):
@@ -280,3 +288,161 @@ def test_every_request_is_measured_but_in_classic_mode(access: str) -> None:
     ]
     refused = [isinstance(answer, RemoteError) for answer in answers]
     assert refused == [access == "exposed"] * len(answers), answers
+
+
+def test_text_that_is_cut_or_searched_from_the_right_is_bounded() -> None:
+    """Both take a time that both lengths make together, or make a part of each byte."""
+    long = bytearray(1_100_000)
+    for name, args in (
+        ("rfind", (b"\1" + bytes(500_000),)),
+        ("rindex", (bytes(500_000),)),
+        ("strip", (bytes(500_000),)),
+        ("split", (b"\0",)),
+        ("splitlines", ()),
+    ):
+        with pytest.raises(ValueError, match="more than"):
+            ask(long, name, *args)
+    assert ask(bytearray(b"a,b,c"), "split", b",") == [b"a", b"b", b"c"]
+    assert ask(long, "rfind", b"\1") == -1
+    assert len(ask(long, "split", b"\1")) == 1
+    assert len(ask(long, "split", b"\0", 2)) == 3
+
+
+def test_bytes_are_decoded_by_codecs_whose_time_is_known() -> None:
+    """Punycode takes the square of the length."""
+    with pytest.raises(ValueError, match="decoded as punycode"):
+        ask(bytearray(b"a" * 2_000), "decode", "punycode")
+    assert ask(bytearray(b"a" * 2_000), "decode", "UTF-8") == "a" * 2_000
+    assert ask(bytearray(b"a" * 2_000), "decode", "latin-1") == "a" * 2_000
+    assert ask(bytearray(b"abc-"), "decode", "punycode") == "abc"
+    with pytest.raises(ValueError, match="no codec"):
+        ask(bytearray(b"a" * 2_000), "decode", "no such codec")
+    with pytest.raises(LookupError):
+        ask(bytearray(b"a"), "decode", "no such codec")
+
+
+def test_named_arguments_are_looked_at_as_well() -> None:
+    """Methods that are written in Python take any of theirs by name."""
+    text, third = bytearray(b"\t" * 2_000), Fraction(1, 3)
+    for obj, name, args, kwargs in (
+        (third, "__pow__", (), {"b": 20_000_000}),
+        (Level.HIGH, "to_bytes", (), {"length": 10**9, "byteorder": "big"}),
+        (text, "expandtabs", (), {"tabsize": 10**6}),
+        (text, "decode", (), {"encoding": "punycode"}),
+        (text, "decode", (), {"errors": "strict", "encoding": "punycode"}),
+        (bytearray(1_100_000), "split", (), {"sep": b"\0"}),
+    ):
+        with pytest.raises(ValueError, match="more than"):
+            measured(obj, name, getattr(obj, name))(*args, **kwargs)
+    assert measured(third, "__pow__", third.__pow__)(b=2) == Fraction(1, 9)
+    assert measured(text, "decode", text.decode)(errors="strict") == "\t" * 2_000
+    long = bytearray(1_100_000)
+    assert len(measured(long, "split", long.split)(b"\0", maxsplit=2)) == 3
+    counted = collections.Counter("a")
+    measured(counted, "update", counted.update)("ab", c=2)
+    assert counted == {"a": 2, "b": 1, "c": 2}
+    with pytest.raises(ValueError, match="items"):
+        ask(bytearray(), "join", (b"" for _ in itertools.count()))
+    assert ask(bytearray(b","), "join", iter([b"a", b"b"])) == b"a,b"
+
+
+@pytest.mark.parametrize(
+    ("obj", "name", "args"),
+    [
+        (Fraction(1, 3), "__pow__", (20_000_000,)),
+        (Fraction(20_000_000), "__rpow__", (2,)),
+        (Fraction(1, 3), "__mul__", (Fraction(1 << 100_000, 3),)),
+        (Fraction(1, 3), "__round__", (10**9,)),
+        (Level.HIGH, "__round__", (-(10**9),)),
+        (Level.HIGH, "__pow__", (10**4299, 10**4298)),
+        (Decimal("1e999999"), "__int__", ()),
+        (Decimal(2), "__rpow__", (10**4299,)),
+        (array.array("b", b"x"), "__mul__", (400_000_000,)),
+        (collections.UserList([1]), "__imul__", (10**9,)),
+        (collections.UserString("x"), "__mul__", (10**9,)),
+        (collections.UserString("x"), "__rmod__", ("%999999999s",)),
+        (collections.UserList(), "__iadd__", (itertools.count(),)),
+        ([], "extend", ("x" * 1_000_001,)),
+        (PurePosixPath("/"), "__truediv__", ("a/" * 100_000,)),
+        (datetime.date(2026, 1, 1), "strftime", ("%c" * 1000,)),
+    ],
+)
+def test_the_librarys_types_are_bounded_too(obj: Any, name: Any, args: tuple[Any, ...]) -> None:
+    assert name in COSTLY
+    with pytest.raises(ValueError, match=r"more than|to more than|filled in"):
+        ask(obj, name, *args)
+
+
+def test_the_librarys_types_do_what_they_do() -> None:
+    """The bounds are far away."""
+    third = Fraction(1, 3)
+    assert ask(third, "__pow__", 100) == third**100
+    assert ask(third, "__add__", third) == Fraction(2, 3)
+    assert ask(third, "__round__", 3) == Fraction(333, 1000)
+    assert ask(Decimal("1.5"), "__pow__", Decimal("0.5")) == Decimal("1.5") ** Decimal("0.5")
+    assert ask(Decimal("1e20"), "__int__") == 10**20
+    assert ask(array.array("b", b"x"), "__mul__", 3) == array.array("b", b"xxx")
+    assert ask(collections.UserList([1]), "__add__", [2]) == [1, 2]
+    assert ask(PurePosixPath("/a"), "__truediv__", "b/c") == PurePosixPath("/a/b/c")
+    assert ask(datetime.timedelta(1), "__mul__", 10**6) == datetime.timedelta(10**6)
+    held = collections.UserDict[str, str]()
+    ask(held, "__setitem__", "long", "x" * 1_000_000)
+    assert len(held["long"]) == 1_000_000
+    check_format(datetime.date(2026, 1, 1), "%c")
+    for spec in ("%c" * 501, "%999999Y%999999Y"):
+        with pytest.raises(ValueError, match="format"):
+            check_format(datetime.date(2026, 1, 1), spec)
+    with pytest.raises(ValueError, match="format"):
+        check_format(Level.HIGH, "9999999")  # an enum has a copy of int's method
+    check_format(Vector(), "x" * 5_000)  # a program's own may be long
+
+
+class Vector:
+    """Formats itself."""
+
+    def __format__(self, spec: str) -> str:
+        return spec
+
+
+def test_code_of_the_programs_that_a_call_runs_for_each_item_has_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A key function and a generator, in the reactor's thread; elsewhere they hold nobody up."""
+    spent = [0.0]
+    monkeypatch.setattr(costs, "thread_time", lambda: spent[0])
+    monkeypatch.setattr(costs.threadable, "isInIOThread", lambda: True)
+
+    def slow(item: int) -> int:
+        spent[0] += 0.001
+        return -item
+
+    items = list(range(10_000))
+    with pytest.raises(ValueError, match="program's own code"):
+        measured(items, "sort", items.sort)(key=slow)
+    assert items == list(range(10_000))
+    with pytest.raises(ValueError, match="program's own code"):
+        ask(items, "extend", map(slow, range(10_000)))
+    few = [1, 2, 3]
+    measured(few, "sort", few.sort)(key=slow, reverse=True)
+    assert few == [1, 2, 3]
+    measured(few, "sort", few.sort)(key=None, reverse=True)
+    assert few == [3, 2, 1]
+    monkeypatch.setattr(costs.threadable, "isInIOThread", lambda: False)
+    measured(items, "sort", items.sort)(key=slow)
+    assert items[0] == 9_999
+
+
+def test_no_operator_of_the_librarys_types_takes_long_or_much() -> None:
+    """All of them, with what is large, in a process with limits (see `tests.peer.hogs`)."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.peer.hogs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = run.stdout.replace("\r", "\n").splitlines()
+    assert run.returncode == 0, (lines[-1:], run.stderr[-2000:])
+    assert [line for line in lines if line.endswith("MiB")] == []
+    assert int(lines[-1].removeprefix("tried ")) > 10_000

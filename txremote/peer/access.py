@@ -428,7 +428,7 @@ class AccessPolicy:
             return self.repr(obj, number, str)
         self.check_reference(obj)
         if not self.config.allow_all_attrs:
-            costs.check_format(spec)
+            costs.check_format(obj, spec)
             costs.check_shown(obj)
         return without_addresses(format(obj, spec))
 
@@ -443,6 +443,8 @@ class AccessPolicy:
         self.check_reference(obj)
         if type(obj).__hash__ in ADDRESS_HASHES:
             return hash((number, "txremote"))
+        if not self.config.allow_all_attrs:
+            costs.check_hashed(obj)
         return hash(obj)
 
     def names(self, obj: Any) -> tuple[str, ...]:

@@ -2,37 +2,64 @@
 What one call of a peer may cost: bounds on what Python's own types do for it.
 
 A list that is handed out has all its methods, and so have the operators of every
-object that is an int, a str or a tuple beneath, an `enum.IntEnum` say. Some of them
-make a thousand million items for a number, never end (``items.extend(iter(items))``),
-or take a time that doubles with each level of lists that hold each other twice. What a
-single call makes, takes in, compares and shows is counted here before it is begun.
+object that is an int, a str or a tuple beneath, an `enum.IntEnum` say, and those of the
+standard library's types: a `Fraction`, an `array`, a `UserList`. Some of them make a
+thousand million items for a number, never end (``items.extend(iter(items))``), or take a
+time that doubles with each level of lists that hold each other twice. What a single call
+makes, takes in, compares and shows is counted here before it is begun (how much that is,
+`txremote.peer.weight` knows). What cannot be counted, since it runs code of the program's
+for each item, a generator or the key of a ``sort``, is stopped after `MOST_SECONDS` in
+the reactor's thread.
 
 Methods that a program's own class defines are the program's affair.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+import sys
+from array import array
+from collections import Counter, UserDict, UserList, UserString, deque
+from decimal import Decimal
+from fractions import Fraction
+from itertools import islice
+from time import thread_time
+from types import FunctionType
 from typing import Any
 
+from twisted.python import threadable
+
 from txremote.peer.builtin_types import CONTAINERS
+from txremote.peer.weight import NESTING, TEXTS, VIEWS, Costs, weight
 
 #: Most items or bytes that one call may make, and take in of what is here already.
 MOST_MADE = 1_000_000
 
 #: Of how many parts at most something is that one call compares or shows, and how many
-#: of them a search may compare in all.
+#: it sorts; and how many of them a search may compare in all.
 MOST_PARTS = 2_000_000
-_MOST_COMPARED = 100_000_000
+MOST_SORTED = 1_000_000
+_MOST_COMPARED = 20_000_000
 
-# How many parts more a container counts: to go into one takes its time.
-_HOLDER = 4
+#: Seconds of the processor that one call may spend in code of the program's that runs for
+#: each item.
+MOST_SECONDS = 0.2
+
+#: Longest text that an operator of a library's type takes, and longest format, in
+#: characters: what is made of each is not known.
+MOST_TEXT = 100_000
+MOST_FORMAT = 1_000
+
+# How many items are taken from the program's own code between two looks at the clock, and for
+# how many seconds it is looked at less often.
+_FEW = 16
+_MOMENT = 0.01
 
 # No int is sent that has more than 4300 digits.
 _MOST_BITS = 100_000
+_MOST_DIGITS = 5_000
+_MOST_MODULAR = 4_096
 
 # As for the wire's frozensets: items of one hash are a quadratic time.
 _MOST_COLLISIONS = 16
@@ -40,7 +67,11 @@ _MOST_COLLISIONS = 16
 _REPEATS = frozenset({"__mul__", "__rmul__", "__imul__"})
 _MAKES = frozenset({"ljust", "rjust", "center", "zfill", "to_bytes"})
 _POWERS = frozenset({"__pow__", "__rpow__", "__lshift__", "__rlshift__"})
+_ROUNDS = frozenset({"__round__"})
+_INTEGRAL = frozenset({"__int__", "__trunc__", "__floor__", "__ceil__", *_ROUNDS})
 _GROWS = frozenset({"expandtabs", "replace", "join"})
+_CUTS = frozenset({"split", "rsplit", "splitlines"})
+_FROM_RIGHT = frozenset({"rfind", "rindex", "rpartition", "rsplit", "strip", "lstrip", "rstrip"})
 _TAKES = frozenset(
     "__add__ __iadd__ __radd__ __and__ __iand__ __rand__ __or__ __ior__ __ror__ __sub__ __isub__ "
     "__rsub__ __xor__ __ixor__ __rxor__ __setitem__ difference difference_update extend "
@@ -50,17 +81,60 @@ _TAKES = frozenset(
 _SEARCHES = frozenset({"count", "index", "remove", "__contains__"})
 _COMPARES = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 _SORTS = frozenset({"sort", "most_common"})
-_ALL = _REPEATS | _MAKES | _POWERS | _GROWS | _TAKES | _SEARCHES | _COMPARES | _SORTS
+_FORMATS = frozenset({"strftime"})
+_NUMERIC = frozenset(
+    "__mod__ __rmod__ __divmod__ __rdivmod__ __floordiv__ __rfloordiv__ __truediv__ "
+    "__rtruediv__ __matmul__ __rmatmul__ __imod__ __ipow__ __itruediv__ __ifloordiv__ "
+    "__ilshift__ __imatmul__".split()
+)
+_ALL = frozenset[str]().union(
+    *(_REPEATS, _MAKES, _POWERS, _INTEGRAL, _GROWS, _CUTS, _FROM_RIGHT, _TAKES, _SEARCHES),
+    *(_COMPARES, _SORTS, _FORMATS, _NUMERIC, {"decode"}),
+)
 
 #: Names of methods that `measured` looks after, as they may be asked for.
 COSTLY = frozenset({*_ALL, *(name.encode() for name in _ALL)})
 
+# Those among them whose arguments have names that may be said, in order.
+_NAMED = {
+    "decode": ("encoding", "errors"),
+    "expandtabs": ("tabsize",),
+    "split": ("sep", "maxsplit"),
+    "rsplit": ("sep", "maxsplit"),
+    "to_bytes": ("length", "byteorder"),
+}
+
 _OWNERS = CONTAINERS.keys() | {int, str, bytes, tuple}
-_TEXTS = (str, bytes, bytearray)
 _IN_ORDER = (tuple, list, deque, bytearray)
-_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-_NESTING: tuple[Any, ...] = (list, tuple, dict, set, frozenset, deque, *_VIEWS)
-_LONG_NUMBER = re.compile(r"\d{6,}")
+_HASHING: tuple[Any, ...] = (set, frozenset, dict, *VIEWS)
+_FLAT = (bytearray, bytes, array, UserString)  # a byte for a byte, however many
+_WRAPPERS = (UserString, UserList, UserDict)
+_NUMBER = re.compile(r"\d+")
+# whatever is decoded by others may take a time that is no multiple of its length
+_STEADY_CODECS = ("ascii", "utf-", "iso8859", "cp", "latin", "charmap")
+
+
+def _is_library(method: Any, owner: type) -> bool:
+    """
+    Tell whether a method is defined by the standard library.
+
+    Args:
+        method: As it stands in a class. An enum has copies of the methods of what is beneath.
+        owner: Which class that is.
+    """
+    home = method if type(method) is FunctionType else getattr(method, "__objclass__", owner)
+    module = home.__module__
+    return type(module) is str and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _found(kind: type, name: str) -> tuple[type, Any]:
+    """
+    Return which class defines a special method of a class, and what stands there.
+    """
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base, base.__dict__[name]
+    return object, None
 
 
 def measured(obj: Any, name: Any, method: Any) -> Any:
@@ -74,14 +148,38 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
         method: The method.
     """
     asked = name.decode() if type(name) is bytes else name
-    owner = next((base for base in type(obj).__mro__ if asked in base.__dict__), None)
-    if owner not in _OWNERS:
+    owner, found = _found(type(obj), asked)
+    if owner is object:
         return method
+    library = getattr(found, "__objclass__", owner) not in _OWNERS
+    if library and not _is_library(found, owner):
+        return method
+    seen = obj.data if issubclass(type(obj), _WRAPPERS) else obj
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return method(*_checked(obj, asked, args), **kwargs)
+        if library:
+            _check_library(obj, asked, (*args, *kwargs.values()))
+        if "key" in kwargs and asked == "sort":
+            kwargs["key"] = _in_time(kwargs["key"])
+        elif kwargs:
+            return method(*args, **_checked_named(seen, asked, args, kwargs))
+        return method(*_checked(seen, asked, args), **kwargs)
 
     return call
+
+
+def _checked_named(
+    obj: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """
+    Return the named arguments to call a method with, as `_checked` does.
+    """
+    names = _NAMED.get(name)
+    if names is None:
+        given = _checked(obj, name, (*args, *kwargs.values()))
+        return dict(zip(kwargs, given[len(args) :], strict=True))
+    _checked(obj, name, (*args, *map(kwargs.get, names[len(args) :])))
+    return kwargs
 
 
 def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -93,22 +191,167 @@ def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         TypeError: a range is searched for what is no int.
     """
     if name in _SORTS or type(obj) is Counter:  # which compares what it counts
-        weight(obj, MOST_PARTS)
+        weight(obj, MOST_SORTED if name in _SORTS else MOST_PARTS, Costs.COMPARED)
+    if name in _CUTS:
+        _check_cut(obj, name, args)
+    if name in _FROM_RIGHT and args:
+        _check_from_right(obj, args[0])
     if name in _SEARCHES or name in _COMPARES:
         _check_comparing(obj, name, args)
     elif name in _TAKES:
         if name == "__setitem__" and not (args and type(args[0]) is slice):
             return args  # the second is no items, but one
         return tuple(_taken(obj, name, arg) for arg in args)
+    elif name == "join" and args and hasattr(type(args[0]), "__next__"):
+        args = (_drawn(args[0]),)
+        _check_growing(obj, name, args)
     elif name in _GROWS:
         _check_growing(obj, name, args)
+    elif name == "decode":
+        _check_codec(obj, args)
     elif args and issubclass(type(args[0]), int):
         number = int(args[0])
-        if name in _POWERS:
-            _check_power(int(obj), name, number, args)
-        elif not issubclass(type(obj), int) or name in _MAKES:
-            _check_made(number * (len(obj) if name in _REPEATS else 1))
+        if name in _ROUNDS:
+            _check_rounding(number)
+        elif name in _POWERS:
+            if issubclass(type(obj), int):
+                _check_power(int(obj), name, number, args)
+        elif name in _MAKES:
+            _check_made(number)
+        elif name in _REPEATS and any("__len__" in base.__dict__ for base in type(obj).__mro__):
+            _check_made(number * len(obj))
     return args
+
+
+def _check_library(obj: Any, name: str, args: tuple[Any, ...]) -> None:
+    """
+    Check a call of a method that the standard library defines.
+    """
+    if issubclass(type(obj), Fraction):
+        _check_fraction(obj, name, args)
+    elif issubclass(type(obj), Decimal):
+        _check_decimal(obj, name, args)
+    if name in _FORMATS:
+        _check_spec(args[0] if args else "")
+    elif name in _NUMERIC and issubclass(type(obj), UserString):
+        raise ValueError("a text is not filled in for a peer: use its own text")
+    elif name not in _COMPARES and not issubclass(type(obj), _FLAT):
+        stored = name == "__setitem__" and issubclass(type(obj), (UserDict, UserList))
+        for arg in args if not stored else args[:1]:
+            if issubclass(type(arg), TEXTS) and len(arg) > MOST_TEXT:
+                raise ValueError(f"a text of more than {MOST_TEXT} characters for an operator")
+
+
+def _bits(number: Any) -> int:
+    """
+    Return about how long a rational number is.
+    """
+    if issubclass(type(number), int):
+        return int(number).bit_length()
+    if issubclass(type(number), Fraction):
+        return int(number.numerator.bit_length() + number.denominator.bit_length())
+    return 64
+
+
+def _check_fraction(own: Fraction, name: str, args: tuple[Any, ...]) -> None:
+    if name in _ROUNDS:
+        if args and issubclass(type(args[0]), int):
+            _check_rounding(int(args[0]))
+        return
+    other = args[0] if args else 0
+    made = _bits(own) + _bits(other)
+    if name in _POWERS:
+        base, power = (other, own) if name.startswith("__r") else (own, other)
+        if issubclass(type(power), (int, Fraction)) and power.denominator == 1:
+            made = _bits(base) * abs(int(power)) if _bits(base) > 1 else 0
+    if made > _MOST_BITS:
+        raise ValueError(f"a fraction of more than {_MOST_BITS} bits by one call")
+
+
+def _check_decimal(own: Decimal, name: str, args: tuple[Any, ...]) -> None:
+    if name in _INTEGRAL and own.is_finite() and own.adjusted() > _MOST_DIGITS:
+        raise ValueError(f"an int of more than {_MOST_DIGITS} digits by one call")
+    if name in _POWERS and any(_bits(arg) > _MOST_DIGITS for arg in args):
+        raise ValueError(f"a power of an int of more than {_MOST_DIGITS} bits")
+
+
+def _check_rounding(digits: int) -> None:
+    if abs(digits) > _MOST_BITS // 4:
+        raise ValueError(f"rounded to more than {_MOST_BITS // 4} digits")
+
+
+def _check_cut(obj: Any, name: str, args: tuple[Any, ...]) -> None:
+    """
+    Check how many parts a text is cut into.
+    """
+    size = len(obj)
+    if size > MOST_MADE and name != "splitlines" and args and issubclass(type(args[0]), TEXTS):
+        size = obj.count(args[0]) if args[0] else 0
+    most = args[1] if len(args) > 1 else -1
+    if issubclass(type(most), int) and 0 <= most < size:
+        size = int(most)
+    _check_made(size)
+
+
+def _check_from_right(obj: Any, part: Any) -> None:
+    """
+    Check a search from the right, which takes as long as both lengths multiplied.
+    """
+    if issubclass(type(part), TEXTS) and len(obj) * len(part) > _MOST_COMPARED:
+        raise ValueError(f"a search from the right of more than {_MOST_COMPARED} steps by one call")
+
+
+def _check_codec(obj: Any, args: tuple[Any, ...]) -> None:
+    if args and type(args[0]) is str and len(obj) > MOST_FORMAT:
+        try:
+            known = codecs.lookup(args[0][:MOST_FORMAT]).name
+        except LookupError:
+            known = "what no codec is called"
+        if not known.startswith(_STEADY_CODECS):
+            raise ValueError(f"more than {MOST_FORMAT} bytes decoded as {known}")
+
+
+def _in_time(function: Any) -> Any:
+    """
+    Return a function that is called for each item, so that all calls together take no
+    longer than they may.
+    """
+    if function is None or not threadable.isInIOThread():
+        return function
+    until = thread_time() + MOST_SECONDS
+
+    def call(item: Any) -> Any:
+        _check_time(until)
+        return function(item)
+
+    return call
+
+
+def _check_time(until: float) -> None:
+    if thread_time() > until:
+        raise ValueError(f"more than {MOST_SECONDS} s in the program's own code by one call")
+
+
+def _drawn(items: Any) -> tuple[Any, ...]:
+    """
+    Return what an iterator gives, if that is no more than may be taken and there is time.
+    """
+    found: list[Any] = []
+    source = iter(items)
+    limited = threadable.isInIOThread()
+    begun = thread_time()
+    chunk = _FEW
+    while len(found) <= MOST_MADE:
+        before = len(found)
+        found += islice(source, chunk)
+        if len(found) < before + chunk:
+            break
+        if limited:
+            _check_time(begun + MOST_SECONDS)
+        # as many as take a moment: an item may take any time
+        chunk = min(len(found), MOST_MADE) if thread_time() - begun < _MOMENT else _FEW
+    _check_made(len(found))
+    return tuple(found)
 
 
 def _check_made(items: int) -> None:
@@ -119,7 +362,10 @@ def _check_made(items: int) -> None:
 def _check_power(own: int, name: str, number: int, args: tuple[Any, ...]) -> None:
     left, right = (number, own) if name.startswith("__r") else (own, number)
     if len(args) > 1 and args[1] is not None:
-        return  # by a modulus, which is no longer than what a message may hold
+        steps = number.bit_length() * _bits(args[1]) ** 2
+        if steps > _MOST_MODULAR**3:
+            raise ValueError(f"a power of more than {_MOST_MODULAR} bits by one call")
+        return
     bits = left.bit_length()
     made = bits * right if name.endswith("pow__") and bits > 1 else 0
     if name.endswith("lshift__"):
@@ -136,13 +382,13 @@ def _check_growing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
         size = args[0] if args else 8
         if issubclass(type(size), int):
             _check_made(obj.count(b"\t" if not isinstance(obj, str) else "\t") * int(size))
-    elif name == "replace" and len(args) > 1 and all(issubclass(type(a), _TEXTS) for a in args[:2]):
+    elif name == "replace" and len(args) > 1 and all(issubclass(type(a), TEXTS) for a in args[:2]):
         _check_made(obj.count(args[0]) * (len(args[1]) - len(args[0])))
-    elif name == "join" and args and type(args[0]) in CONTAINERS:
+    elif name == "join" and args and type(args[0]) in (tuple, *CONTAINERS):
         # of what is here already: a list may hold the same long text a thousand times
         held = args[0]
         _check_made(len(held) * len(obj))
-        _check_made(sum(len(item) for item in held if issubclass(type(item), _TEXTS)))
+        _check_made(sum(len(item) for item in held if issubclass(type(item), TEXTS)))
 
 
 def _taken(obj: Any, name: str, items: Any) -> Any:
@@ -150,16 +396,16 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
     Return items that a container is to take in, counted.
     """
     kind = type(items)
-    if kind in CONTAINERS:
-        _check_made(len(items))
+    if kind in CONTAINERS or issubclass(kind, (*TEXTS, array, UserList, UserDict)):
+        if not issubclass(type(obj), _FLAT) or not issubclass(kind, _FLAT):
+            _check_made(len(items))
     elif kind is not tuple:
         sized = hasattr(kind, "__len__") or hasattr(kind, "keys")
         if sized or not hasattr(kind, "__iter__"):
             return items
         # a list that takes in its own iterator would never end
-        items = tuple(islice(items, MOST_MADE + 1))
-        _check_made(len(items))
-    if type(items) in _IN_ORDER and not issubclass(type(obj), _IN_ORDER):
+        items = _drawn(items)
+    if type(items) in _IN_ORDER and issubclass(type(obj), _HASHING):
         pairs = issubclass(type(obj), dict) and type(obj) is not Counter and name != "fromkeys"
         _check_hashes(items, pairs)
     return items
@@ -185,84 +431,54 @@ def _check_comparing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
         # of anything but an int, a range of any length is searched
         if name in _SEARCHES and args and type(args[0]) is not int:
             raise TypeError("a range is asked for ints")
-    elif issubclass(type(obj), _NESTING) and args:
+    elif issubclass(type(obj), NESTING) and args:
         times = max(1, len(obj)) if name in _SEARCHES else 1
-        weight(args[0], min(MOST_PARTS, _MOST_COMPARED // times))
+        weight(args[0], min(MOST_PARTS, max(1, _MOST_COMPARED // times)), Costs.COMPARED)
+        if name in _SEARCHES and times > MOST_TEXT and issubclass(type(obj), _IN_ORDER):
+            # of what is asked for how it compares, and be it with an int
+            weight(obj, _MOST_COMPARED, Costs.COMPARED)
 
 
 def check_compared(obj: Any, other: Any) -> None:
     """
     Check that two objects may be compared. Raises as `weight` does.
     """
-    if issubclass(type(obj), _NESTING):
-        weight(other, MOST_PARTS)
+    if issubclass(type(obj), NESTING):
+        weight(other, MOST_PARTS, Costs.COMPARED)
 
 
 def check_shown(obj: Any) -> None:
     """
     Check that an object's repr is of some length. Raises as `weight` does.
     """
-    if issubclass(type(obj), _NESTING):
-        weight(obj, MOST_PARTS, unit=32)
+    weight(obj, MOST_PARTS, Costs.SHOWN)
 
 
-def check_format(spec: Any) -> None:
+def check_hashed(obj: Any) -> None:
     """
-    Check the widths in a format: ``format(1, "1000000000")`` makes so many blanks.
+    Check that an object's hash is made of so many parts. Raises as `weight` does.
+    """
+    if issubclass(type(obj), tuple):
+        weight(obj, MOST_PARTS, Costs.COMPARED)
+
+
+def check_format(obj: Any, spec: Any) -> None:
+    """
+    Check a format: ``format(1, "1000000000")`` makes so many blanks.
 
     Raises:
-        ValueError: one is too wide.
+        ValueError: something is too wide, or the format of a library's type too long.
     """
-    if type(spec) is str and any(
-        len(number) > 9 or int(number) > MOST_MADE for number in _LONG_NUMBER.findall(spec)
-    ):
+    owner, found = _found(type(obj), "__format__")
+    if _is_library(found, owner):
+        _check_spec(spec)
+
+
+def _check_spec(spec: Any) -> None:
+    if type(spec) is not str:
+        return
+    if len(spec) > MOST_FORMAT:
+        raise ValueError(f"a format of more than {MOST_FORMAT} characters")
+    numbers = _NUMBER.findall(spec)
+    if any(len(number) > 9 for number in numbers) or sum(map(int, numbers)) > MOST_MADE:
         raise ValueError(f"a width of more than {MOST_MADE} in a format")
-
-
-def weight(value: Any, most: int, unit: int = 1000) -> int:
-    """
-    Return of how many parts a value is, one that is held twice counted twice, since
-    who compares or shows it comes by twice. A container is five parts by itself.
-
-    Args:
-        value: Any value; what is no builtin container counts one.
-        most: How many there may be.
-        unit: How many characters of a text are a part of their own.
-
-    Raises:
-        ValueError: there are more.
-    """
-    total = 0
-    levels: list[Iterator[Any]] = [iter((value,))]
-    within: dict[int, None] = {}  # which holds which: one that holds itself ends there
-    while levels:
-        for item in levels[-1]:
-            kind = type(item)
-            total += 1
-            if issubclass(kind, _TEXTS):
-                total += len(item) // unit
-            elif kind is int:
-                total += item.bit_length() // (3 * unit)
-            if total > most:
-                raise ValueError(f"more than {most} parts, those that are held twice counted twice")
-            if issubclass(kind, _NESTING) and id(item) not in within:
-                total += _HOLDER
-                within[id(item)] = None
-                levels.append(_parts(item))
-                break
-        else:
-            levels.pop()
-            if within:
-                within.popitem()
-    return total
-
-
-def _parts(holder: Any) -> Iterator[Any]:
-    """
-    Give what a container holds, without asking a subclass of it.
-    """
-    if issubclass(type(holder), dict):
-        return chain(dict.keys(holder), dict.values(holder))
-    base = next(base for base in _NESTING if issubclass(type(holder), base))
-    walk: Callable[[Any], Iterator[Any]] = base.__iter__
-    return walk(holder)
