@@ -18,6 +18,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 
 from tests.blocking.scripts import DEADLINE, Script, wait_until
 from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
+from txremote.peer.connection import is_local
 
 MEBI = 1 << 20
 
@@ -311,3 +312,12 @@ def test_a_key_and_its_certificate_are_files(certificate: dict[str, str]) -> Non
     """The fixture is what these tests take it to be."""
     assert Path(certificate["key"]).is_file()
     assert Path(certificate["certificate"]).is_file()
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_a_socket_whose_peer_has_gone_is_a_channel_that_has_ended(family: int) -> None:
+    """The system does not tell the peer's address any more, and reading tells why."""
+    with socket.socket(family) as sock:
+        channel = SocketChannel(sock)  # as after a reset: not connected
+        assert channel.peer.port == 0
+        assert not is_local(channel.peer)

@@ -26,6 +26,7 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
+from tests.peer.tools import logged
 from txremote import WouldBlockReactor
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -501,3 +502,57 @@ async def test_a_script_in_a_thread_may_use_a_server_of_the_reactor() -> None:
                 return conn.root.call(lambda number: number + 1)
 
         assert await run_script(script) == 21
+
+
+# --- before_closed ----------------------------------------------------------------
+
+
+class Guestbook(rpyc.Service):
+    """
+    Notes who says what.
+    """
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def exposed_say(self, word: str) -> int:
+        self.said.append(word)
+        return len(self.said)
+
+
+@scripted
+def test_before_closed_gets_a_netref_whose_calls_are_waited_for() -> None:
+    book = Guestbook()
+    seen: list[Any] = []
+
+    def before_closed(root: Any) -> None:
+        seen.append((isinstance(root, rpyc.BaseNetref), root.say("bye"), threading.get_ident()))
+        conn.close()  # it is being closed already
+
+    with linked(book, config={"before_closed": before_closed}) as conn:
+        conn.close()
+        assert conn.closed
+    assert book.said == ["bye"]
+    assert seen == [(True, 1, threading.get_ident())]
+
+
+@scripted
+def test_before_closed_may_not_keep_a_script_open() -> None:
+    def before_closed(_root: Any) -> None:
+        raise RuntimeError("not yet")
+
+    with logged() as log, linked(config={"before_closed": before_closed}) as conn:
+        conn.close()
+        assert conn.closed
+    assert "not yet" in log.text()
+
+
+@scripted
+def test_before_closed_of_a_lost_connection_is_not_called() -> None:
+    seen: list[Any] = []
+    with linked(config={"before_closed": seen.append}) as conn:
+        conn._pump.carrier.channel.shutdown()
+        with pytest.raises(EOFError):
+            conn.ping()
+        conn.close()
+    assert seen == []

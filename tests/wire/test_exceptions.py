@@ -304,6 +304,16 @@ def test_a_name_of_our_error_module_is_looked_at_too(name: str) -> None:
     assert isinstance(got, (GenericException, RemoteStopIteration))
 
 
+def test_the_version_that_a_peer_tells_of_is_kept() -> None:
+    """As RPyC keeps it; nothing but text, for a stock peer would fail at that."""
+    assert travelled(raised(ValueError("x")))._remote_version == "<version denied>"
+    told = (("_remote_version", "5.3.1"),)
+    got = load_exception((("builtins", "ValueError"), (), told, "text"))
+    assert got._remote_version == "5.3.1"  # type: ignore[attr-defined]
+    got = load_exception((("builtins", "ValueError"), (), (("_remote_version", 5),), "text"))
+    assert not hasattr(got, "_remote_version")
+
+
 # --- tracebacks -------------------------------------------------------------------
 
 

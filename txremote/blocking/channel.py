@@ -282,7 +282,11 @@ class PipeChannel(_Polling):
 
 
 def _address(sock: socket.socket, read: Any) -> Any:
-    name = read()
+    try:
+        name = read()
+    except OSError:  # the peer has hung up already; why, reading tells
+        name = ("0.0.0.0", 0) if sock.family == socket.AF_INET else ("::", 0)
+        name = "" if sock.family == getattr(socket, "AF_UNIX", None) else name
     if sock.family == socket.AF_INET:
         return IPv4Address("TCP", *name[:2])
     if sock.family == socket.AF_INET6:

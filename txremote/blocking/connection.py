@@ -146,9 +146,13 @@ class BlockingConnection(BlockingFace):
 
     def close(self) -> None:
         """
-        Say good-bye and close. Calls that still wait end with EOFError.
+        Call ``before_closed``, say good-bye and close. Calls that still wait end with
+        EOFError.
         """
-        self._pump.close()
+        try:
+            self._before_closed()
+        finally:  # Ctrl-C
+            self._pump.close()
 
     def __enter__(self) -> BlockingConnection:
         return self

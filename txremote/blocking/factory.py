@@ -75,11 +75,11 @@ def _establish(
                 _introduce(conn, CONNECT_TIMEOUT)
         conn._runner.introduced()
     except BaseException:
-        conn.close()
+        conn._pump.close()
         raise
     finally:
         if other is not None:
-            other.close()
+            other._pump.close()
     return conn
 
 

@@ -262,7 +262,7 @@ class Pump:
         with self.lock:
             if not self.connection.closed:
                 # nobody hears it by this Deferred: there may be no thread to
-                self.connection.close().addErrback(lambda _failure: None)
+                self.connection.leave().addErrback(lambda _failure: None)
         self.carrier.flush(monotonic() + CLOSE_TIMEOUT)
         self.carrier.lost(ConnectionDone())
         self.drain()

@@ -26,7 +26,7 @@ from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
 from txremote.refs.face import BlockingFace, check_stack, would_block
-from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later
+from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
 
 _log = Logger("txremote")
 
@@ -228,9 +228,15 @@ class WorkerFace(BlockingFace):
 
     def close(self) -> None:
         """
-        Close the connection, without waiting for that.
+        Call ``before_closed``, and close the connection without waiting for that.
         """
-        in_reactor(self._reactor, self.protocol.close)
+        if may_call_here(self._reactor):  # where nothing may block
+            self.protocol.close()
+            return
+        try:
+            self._before_closed()
+        finally:
+            self._reactor.callFromThread(self.protocol.leave)
 
 
 def _cancel_all(deferreds: list[Deferred[Any]]) -> None:

@@ -197,7 +197,7 @@ class ConnectionConfig:
         sync_request_timeout: How long a blocking call waits, and how long a
             call into a client that may be a stock RPyC one does. None: for ever.
         before_closed: Called with the remote root before `Connection.close`
-            says good-bye.
+            says good-bye; by a `BlockingFace` with a netref, in the thread that closes.
         bind_threads: Connecting only: whether the server runs with
             ``RPYC_BIND_THREADS=true``.
         call_timeout: How long an exposed coroutine or Deferred may take before

@@ -472,12 +472,19 @@ class Connection(Protocol):
             A Deferred that fires when the connection has ended, which is within
             `txremote.peer.ending.CLOSE_TIMEOUT` seconds even if the peer reads nothing.
         """
+        hook = self.config.before_closed
+        if hook is not None and not self.ending.begun and self.transport is not None:
+            try:
+                hook(self.root)
+            except Exception:  # it is the user's, and must not keep us open
+                _log.failure("before_closed failed")
+        return self.leave()
+
+    def leave(self) -> Deferred[BaseException]:
+        """
+        Do as `close`, but for ``before_closed``.
+        """
         if not self.ending.begun and self.transport is not None:
-            if self.config.before_closed is not None:
-                try:
-                    self.config.before_closed(self.root)
-                except Exception:  # it is the user's, and must not keep us open
-                    _log.failure("before_closed failed")
             self.outbound.flush_released()
             self.ending.close("this side closed the connection")
         return self.ending.watch()

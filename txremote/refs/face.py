@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from txremote.errors import PingError, WouldBlockReactor
 from txremote.refs.asyncresult import AsyncResult
@@ -40,6 +41,8 @@ from txremote.wire.consts import (
     HANDLE_PING,
     IdPack,
 )
+
+_log = Logger("txremote")
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
@@ -70,6 +73,27 @@ class BlockingFace:
         # now, for a socket that is closed tells its address no more
         self._config = LiveConfig(protocol, _endpoints(protocol))
         self._root: Any = None
+        self._open = [True]  # popped by whoever closes it
+
+    def _before_closed(self) -> None:
+        """
+        Call ``before_closed`` with the peer's root, once, in the thread that closes a
+        connection which is still there (rpyc.core.protocol.Connection.close).
+        """
+        protocol = self.protocol
+        hook = protocol.config.before_closed
+        if hook is None or protocol.ending.begun:
+            return
+        try:
+            self._open.pop()
+        except IndexError:  # another thread was first
+            return
+        try:
+            hook(self.root)
+        except (EOFError, TimeoutError):  # so is the connection
+            return
+        except Exception:  # it is the user's, and must not keep us open
+            _log.failure("before_closed failed")
 
     # -- what a subclass knows
 

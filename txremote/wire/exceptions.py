@@ -272,7 +272,8 @@ def load_exception(
             ``import_custom_exceptions``).
 
     Returns:
-        The exception, not raised, with ``_remote_tb`` set to the traceback text.
+        The exception, not raised, with ``_remote_tb`` set to the traceback text, and
+        ``_remote_version`` to what the peer says of its own.
 
     Raises:
         RemoteProtocolError: the value is no exception's.
@@ -292,7 +293,9 @@ def load_exception(
     error = _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
     assert error is not None
     for key, item in pairs:
-        if type(key) is str and not key.startswith("_") and key not in _KEPT:
+        if key == _VERSION[0] and type(item) is str:
+            error._remote_version = item  # type: ignore[attr-defined]
+        elif type(key) is str and not key.startswith("_") and key not in _KEPT:
             try:
                 if item is None and getattr(error, key, key) is None:
                     continue  # an OSError from a stock peer, as in _attributes

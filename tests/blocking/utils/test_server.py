@@ -290,6 +290,31 @@ def test_a_unix_socket_goes_with_its_server(tmp_path: Path) -> None:
 
 
 @scripted
+def test_what_a_closed_server_had_is_free_at_once(tmp_path: Path) -> None:
+    """A next server has the same port and the same path, and keeps its file."""
+    path, port = tmp_path / "s", 0
+    for _ in range(20):
+        server = ThreadedServer(Desk, port=port, reuse_addr=False)
+        running = Script(server.start)
+        wait_until(lambda server=server: server.active)
+        port = server.port
+        server.close()
+        ThreadedServer(Desk, port=port, reuse_addr=False).close()
+        running.result()
+    for _ in range(20):
+        server = ThreadedServer(Desk, socket_path=str(path))
+        running = Script(server.start)
+        wait_until(lambda server=server: server.active)
+        server.close()
+        assert not path.exists()
+        following = ThreadedServer(Desk, socket_path=str(path))
+        running.result()
+        assert path.exists()
+        following.close()
+        assert not path.exists()
+
+
+@scripted
 def test_ipv6() -> None:
     try:
         server = ThreadedServer(Desk, ipv6=True)

@@ -168,6 +168,7 @@ class ThreadedServer:
         self._listening: Any = None
         self._problem: BaseException | None = None
         self._stopped = threading.Event()
+        self._port_is_free = threading.Event()
         self._lock = threading.Lock()
         self.service = service
         self.active = False
@@ -238,6 +239,7 @@ class ThreadedServer:
             self.active = False
             self._stop_accepting()
             self._stopped.set()
+            self._port_is_free.set()
         if self._problem is not None:
             raise self._problem
 
@@ -296,7 +298,9 @@ class ThreadedServer:
 
     def close(self) -> None:
         """
-        Stop serving and close every connection. Any thread; does not wait.
+        Stop serving and close every connection. Any thread; its port is free, and a
+        UNIX socket's file gone, when this returns. It does not wait for the
+        connections, and in the server's own thread, a coroutine's, for nothing.
         """
         with self._lock:
             if not self.active:
@@ -306,6 +310,8 @@ class ThreadedServer:
                 self._reactor.dispose()
                 return
         self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._shut_down()))
+        if self._reactor.io_thread != threading.get_ident():
+            self._port_is_free.wait()
 
     async def _shut_down(self) -> None:
         if self._listening is not None:
@@ -313,6 +319,8 @@ class ThreadedServer:
             stopping = listening.stopListening()
             if stopping is not None:
                 await stopping
+            self._stop_accepting()
+            self._port_is_free.set()
             if self._gate is not None:
                 self._gate.close_all()
             await self._factory.close_all()
