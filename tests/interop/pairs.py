@@ -163,6 +163,26 @@ class Pairs:
                 way = f"{server} server, {client} client, the {owner}'s {make}"
                 yield way, self.see(make, look, server, client, owner), wanted
 
+    def wrong(self, make: str, look: str) -> list[str]:
+        """
+        Return over which ways a look at the server's object gives neither what it gives
+        here, nor what it gives RPyC, nor a refusal where RPyC refuses, too, or is wrong.
+        """
+        right = self._looks[look](self._makes[make]())
+        found = []
+        for server, client in PAIRS[1:]:
+            seen = self.see(make, look, server, client, "server")
+            if seen != right and not (_refused(seen) and _refused(right)):
+                wanted = self.see(make, look, "rpyc", "rpyc", "server")
+                if seen != wanted and (wanted == right or not _refused(seen)):
+                    way = f"{server} server, {client} client"
+                    found.append(f"{look} {make}, {way}: {seen}; here {right}, by RPyC {wanted}")
+        return found
+
+
+def _refused(seen: str) -> bool:
+    return seen.startswith("raises ")
+
 
 class _Silent:
     """

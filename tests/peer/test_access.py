@@ -979,6 +979,7 @@ def test_an_object_is_reached_by_exactly_its_interface() -> None:
         assert dict(switches.methods(it)) == {
             "add": "Add two numbers.",
             "__len__": "Tell how many.",
+            "__iter__": None,  # told of, and refused
         }
         for name in ("marked", "secret", "exposed_secret", "history", "__iter__", "__lt__", "adds"):
             with pytest.raises(AttributeError, match="exposed by ICalculator, which declares no"):

@@ -62,6 +62,7 @@ from txremote.peer.exposure import (
     shown,
     static,
 )
+from txremote.peer.fallbacks import FALLBACKS, falls_back
 from txremote.peer.unbound import ClassFunctions
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
@@ -84,6 +85,11 @@ def _marking(prefix: str) -> str:
 
 def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     kind = name_of(obj)
+    if name in FALLBACKS:
+        return AttributeError(
+            f"cannot access {name!r} of {kind}: it is no safe operator here (add it to "
+            "safe_attrs, or do it in a method of the owner's)"
+        )
     if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
         return AttributeError(f"cannot access {shown(name)} of {kind}")
     if static(obj, "expects_login") is True:
@@ -471,15 +477,19 @@ class AccessPolicy:
         Return the methods of an object with their docstrings.
 
         Every special method that syntax needs is listed, else a stock proxy
-        could not be called or iterated; for a class its metaclass's too.
+        could not be called or iterated; for a class its metaclass's too. Of those
+        that the peer may not call, the ones that Python would do without are.
         """
         self.check_reference(obj)
+        attributes = class_attributes(obj)
+        found: dict[str, str | None] = {
+            name: None for name, value in attributes.items() if falls_back(name, value)
+        }
         exposure = self._exposure(obj)
         if exposure is not None:
             declared = exposure.names().items()
-            return tuple([(name, method.doc) for name, method in declared if method is not None])
-        found: dict[str, str | None] = {}
-        attributes = class_attributes(obj)
+            found.update({name: method.doc for name, method in declared if method is not None})
+            return tuple(found.items())
         own = own_attributes(obj)
         unsure = answers_for_itself(obj)
         for name, value in attributes.items():

@@ -38,7 +38,14 @@ MAYBE_BY_VALUE = frozenset({frozenset, slice})
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:
-    return frozenset(name for name in dir(kind) if not name.startswith("_") and name not in without)
+    """
+    Return the names of a container's public methods, and the way through it backwards.
+    """
+    return frozenset(
+        name
+        for name in dir(kind)
+        if name == "__reversed__" or not (name.startswith("_") or name in without)
+    )
 
 
 _ITERATORS = [

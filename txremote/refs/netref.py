@@ -77,6 +77,7 @@ _OLD_SLICERS = {
     "__setslice__": "__setitem__",
 }
 
+_ORDERED: Any = collections.OrderedDict()
 _ITERATORS: list[Any] = [
     *(iter([]), iter(()), iter(""), iter(b""), iter({}), iter(set()), iter(range(0))),
     *(iter({}.values()), iter({}.items())),
@@ -93,6 +94,7 @@ _BUILTIN_TYPES: tuple[type, ...] = (
     collections.deque,
     collections.OrderedDict,
     collections.defaultdict,
+    *map(type, (_ORDERED.keys(), _ORDERED.values(), _ORDERED.items(), iter(_ORDERED))),
 )
 _BUILTINS = {f"{kind.__module__}.{kind.__name__}": kind for kind in _BUILTIN_TYPES}
 
