@@ -410,3 +410,19 @@ def leave_thread(function: Any, times: int) -> None:
             return
 
     threading.Thread(target=go_on, daemon=True).start()
+
+
+def annotated() -> None:
+    """
+    Fail with notes and causes.
+    """
+    try:
+        try:
+            {}["k"]
+        except KeyError as error:
+            error.add_note("the inner note")
+            raise TypeError("middle")  # noqa: B904
+    except TypeError as error:
+        outer = ValueError("outer")
+        outer.add_note("the outer note\nof two lines")
+        raise outer from error

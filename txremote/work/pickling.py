@@ -29,11 +29,12 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
 from txremote.peer.exports import Granted
-from txremote.peer.outcome import can_be_failure, failure_of
+from txremote.peer.outcome import can_be_failure
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.wire.naming import class_name, is_a, sentence
+from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
 
 PROTOCOL = 5
@@ -67,24 +68,6 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.text}"""'
 
 
-class JobFailure(Failure):
-    """
-    The Failure of a job that ran elsewhere: it prints the traceback from there.
-    """
-
-    def printTraceback(
-        self, file: Any = None, elideFrameworkCode: bool = False, detail: str = "default"
-    ) -> None:
-        """
-        Print the traceback, and the remote one beneath it.
-        """
-        told = getattr(self.value, "__cause__", None)
-        if file is None or detail == "brief" or not isinstance(told, RemoteTraceback):
-            super().printTraceback(file, elideFrameworkCode, detail)  # type: ignore[no-untyped-call]
-        else:
-            file.write(told.text)
-
-
 def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
     """
     Return the Failure of a job's exception.
@@ -97,7 +80,7 @@ def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
         error.__cause__ = RemoteTraceback(text)
     except BaseException:  # an exception class may forbid attributes
         pass
-    return JobFailure(failure_of(error).value)  # type: ignore[no-untyped-call]
+    return job_failure(error, text)
 
 
 @cache

@@ -40,9 +40,9 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, PoolFull, PoolStopped
 from txremote.interfaces import IPool
-from txremote.peer.outcome import failure_of
 from txremote.peer.variables import own_context
 from txremote.refs.clock import steady
+from txremote.work.failures import job_failure
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
 from txremote.work.spec import Description
@@ -146,7 +146,7 @@ class _Job:
                 result = run(context.call, self.context, job)
             self.result = result if type(result) in IS_PLAIN else plain_result(result)
         except BaseException as error:  # whatever it is, it is the job's outcome
-            self.result = failure_of(error)
+            self.result = job_failure(error)
 
 
 @implementer(IPool)
@@ -285,12 +285,13 @@ class ThreadPool(PoolService):
 
     def _tell(self, job: _Job) -> None:
         result, job.result = job.result, None
-        if type(result) is Failure:
+        failed = issubclass(type(result), Failure)
+        if failed:
             self._failed += 1
         else:
             self._done += 1
         if job.abandoned:
-            how = f" with {result.getErrorMessage()}" if type(result) is Failure else ""
+            how = f" with {result.getErrorMessage()}" if failed else ""
             log.info("the abandoned job {job} has ended{how}", job=str(job), how=how)
         deferred, job.deferred = job.deferred, None
         if deferred is None:  # who waited for it was told something else

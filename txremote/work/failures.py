@@ -1,0 +1,61 @@
+"""
+`JobFailure`: how a job ended that raised, shown as Python shows it.
+
+Twisted's `Failure` prints the frames and the error. The notes of an exception, what caused
+it and what it was raised in the midst of are left out, and these often say why a job has
+failed. Here they are in the log, and in what ``at_err`` sees, wherever the job has run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from txremote.peer.outcome import failure_of
+from txremote.wire.exceptions import format_traceback
+
+
+class JobFailure(Failure):
+    """
+    The Failure of a job. Made by `job_failure`.
+    """
+
+    _text: str | None = None
+
+    def printTraceback(
+        self, file: Any = None, elideFrameworkCode: bool = False, detail: str = "default"
+    ) -> None:
+        """
+        Print the traceback as Python would, where the job has run.
+        """
+        if detail == "brief":
+            super().printTraceback(file, elideFrameworkCode, detail)  # type: ignore[no-untyped-call]
+        else:
+            (file if file is not None else log.logerr).write(self._whole())
+
+    def cleanFailure(self) -> None:
+        """
+        Forget the frames, and keep what they would have told.
+        """
+        self._text = self._whole()
+        super().cleanFailure()  # type: ignore[no-untyped-call]
+
+    def _whole(self) -> str:
+        if self._text is not None:
+            return self._text
+        return format_traceback(self.value)  # type: ignore[arg-type]  # it has one
+
+
+def job_failure(error: BaseException, text: str | None = None) -> JobFailure:
+    """
+    Return the Failure of a job's exception.
+
+    Args:
+        error: What it raised.
+        text: Its traceback, as it was formatted where the job ran; None if it is here.
+    """
+    failure = JobFailure(failure_of(error).value)  # type: ignore[no-untyped-call]
+    failure._text = text
+    return failure
