@@ -24,6 +24,7 @@ from txremote.errors import (
     RemoteStopIteration,
     TxRemoteError,
     WouldBlockReactor,
+    WrongProcess,
     WrongThread,
 )
 
@@ -38,6 +39,7 @@ ALL = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass)]
         (NotSendable, (TxRemoteError, ValueError)),
         (DeadReferenceError, (TxRemoteError, EOFError)),
         (WrongThread, (TxRemoteError, RuntimeError)),
+        (WrongProcess, (TxRemoteError, RuntimeError)),
         (WouldBlockReactor, (TxRemoteError, RuntimeError)),
         (ConnectionLost, (twisted_error.ConnectionLost, twisted_error.ConnectionClosed, EOFError)),
         (AsyncResultTimeout, (TimeoutError,)),

@@ -27,6 +27,7 @@ from txremote.errors import (
     UsageError,
     WorkerDied,
     WouldBlockReactor,
+    WrongProcess,
     WrongThread,
 )
 from txremote.interfaces import IAsyncResult, IRemoteService
@@ -113,6 +114,7 @@ __all__ = [
     "VoidService",
     "WorkerDied",
     "WouldBlockReactor",
+    "WrongProcess",
     "WrongThread",
     "async_",
     "connect",

@@ -10,6 +10,7 @@ Every exception txremote raises, in one tree.
     │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
     │   ├── ServerStopping (RuntimeError)   a call of a server that is about to stop
     │   ├── WrongThread (RuntimeError)
+    │   ├── WrongProcess (RuntimeError)     what belongs to the parent of a forked process
     │   ├── WouldBlockReactor (RuntimeError)
     │   ├── PoolStopped (RuntimeError)      a pool that does not run, or has ended
     │   ├── PoolFull (RuntimeError)         a pool whose queue takes no more
@@ -89,6 +90,12 @@ class ServerStopping(TxRemoteError, RuntimeError):
 class WrongThread(TxRemoteError, RuntimeError):
     """
     A remote reference was called outside its connection's thread.
+    """
+
+
+class WrongProcess(TxRemoteError, RuntimeError):
+    """
+    A connection or a pool was used in a process that `os.fork` has made of its own.
     """
 
 

@@ -96,6 +96,19 @@ class _Polling:
         """
         self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
 
+    def close(self) -> None:
+        """
+        Give the descriptors back.
+        """
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """
+        Give the descriptors back in a forked process, whose parent goes on with its own.
+        """
+        self._interrupting = threading.Lock()  # a thread that is not here may have had it
+        self.close()
+
     def _close_interrupter(self) -> None:
         with self._interrupting:
             if self._interrupter is not None:

@@ -70,6 +70,7 @@ class BlockingConnection(BlockingFace):
 
     def _speak_first(self) -> None:
         """Choose the dialect, unless the peer has done so."""
+        self._pump.check_process()
         with self._pump.lock:
             if self._dialect is not None:
                 self.protocol.speak(self._dialect)
@@ -78,6 +79,7 @@ class BlockingConnection(BlockingFace):
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
         pump = self._pump
+        pump.check_process()
         if self._dialect is not None:
             self._speak_first()
         with pump.lock:

@@ -43,6 +43,7 @@ from txremote.blocking.carrier import Carrier
 from txremote.blocking.inbox import Answer, Inbox, Waiter
 from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
+from txremote.refs import forks
 from txremote.refs.asyncresult import value_of
 from txremote.refs.face import check_stack, refuse_in_reactor
 
@@ -65,6 +66,7 @@ class Pump:
         carrier: What sends and reads.
         timers: What is to be called at its time.
         connection: The connection that is driven, once there is one.
+        home: The process that it belongs to.
     """
 
     def __init__(self, channel: Any) -> None:
@@ -74,6 +76,7 @@ class Pump:
         self.timers = Timers()
         self.connection: Any = None
         self._draining = threading.Lock()
+        self.home = forks.here
 
     def attach(self, connection: Any) -> None:
         """
@@ -81,6 +84,14 @@ class Pump:
         """
         self.connection = connection
         self.carrier.attach(connection)
+
+    def check_process(self) -> None:
+        """
+        Raises:
+            WrongProcess: this one was forked of the connection's.
+        """
+        if self.home is not forks.here:
+            raise forks.wrong_process(self.home)
 
     # -- calling
 
@@ -100,6 +111,7 @@ class Pump:
             WouldBlockReactor: this is the thread of a running reactor.
             Exception: what the call raised.
         """
+        self.check_process()
         refuse_in_reactor()
         check_stack()
         waiter = Waiter()
@@ -136,6 +148,7 @@ class Pump:
         Raises:
             EOFError: the connection has ended.
         """
+        self.check_process()
         refuse_in_reactor()
         deadline = None if timeout is None else monotonic() + timeout
         waiter = Waiter()
@@ -165,6 +178,7 @@ class Pump:
             item = inbox.take()
             if item is not None:
                 item()
+                self.check_process()
             elif not self._get_more(waiter, deadline) and self._nothing_left():
                 break
         if self.connection.closed:
@@ -248,6 +262,8 @@ class Pump:
         """
         Complete a waiter from another thread.
         """
+        if self.home is not forks.here:  # where that thread is not
+            return
         waiter.interrupted = True
         self.inbox.complete(waiter, None)
         self.carrier.channel.interrupt()
@@ -257,8 +273,12 @@ class Pump:
     def close(self) -> None:
         """
         Say good-bye, send what is unsent for `CLOSE_TIMEOUT` seconds at most,
-        and close.
+        and close. In a forked process only its own descriptors are closed.
         """
+        if self.home is not forks.here:
+            self.connection.closed = True
+            self.carrier.channel.leave()
+            return
         with self.lock:
             if not self.connection.closed:
                 # nobody hears it by this Deferred: there may be no thread to

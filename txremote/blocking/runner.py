@@ -33,6 +33,7 @@ from txremote.peer.outcome import failure_of
 from txremote.peer.runner import Work
 from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.peer.variables import own_context
+from txremote.refs import forks
 from txremote.refs.driver import Waitable
 from txremote.refs.face import refuse_in_reactor
 from txremote.refs.reactorthread import is_in_reactor
@@ -89,6 +90,7 @@ class ScriptRunner:
         self._inbox.step_aside()
         # a coroutine's first step, too, is run outside of the lock
         went_well, result = work.begin(*work.execute(pump.connection.face))
+        pump.check_process()  # of a method that forks one process goes on
         with pump.lock:
             interrupt = work.answer(went_well, result)
         pump.carrier.flush()
@@ -154,6 +156,8 @@ class ScriptRunner:
 
         def run() -> None:
             result = context.run(call.outcome, connection.face)
+            if self.pump.home is not forks.here:
+                forks.end()
             self.submit(lambda: self.fire(outcome, result))
 
         threading.Thread(target=run, name="txremote threaded call", daemon=True).start()
@@ -191,6 +195,7 @@ class ScriptRunner:
         """
         Call a function in the connection's context. Any thread, a reactor's too.
         """
+        self.pump.check_process()
         self.pump.submit(function)
 
     def soon(self, function: Callable[[], object]) -> None:
@@ -218,6 +223,7 @@ class ScriptRunner:
         Serve until a result is there, or for some seconds.
         """
         if result.pending:
+            self.pump.check_process()
             refuse_in_reactor()
             waiter = Waiter()
             items = self._inbox.items

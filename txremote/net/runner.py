@@ -30,6 +30,7 @@ from txremote.peer.outcome import Outcome
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
 from txremote.peer.variables import Variables, own_context, program_context
+from txremote.refs import forks
 from txremote.refs.driver import ReactorDriver
 from txremote.refs.reactorthread import in_reactor, may_call_here
 
@@ -52,6 +53,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
         self.closings = closings if closings is not None else Closings()
         self.workers = workers if workers is not None else WorkerPool()
         self._context = self._begin()
+        forks.watch(reactor)
 
     def _begin(self) -> Context | None:
         return program_context()

@@ -22,6 +22,7 @@ from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.lanes import Lane, Wait, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.variables import own_context
+from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
@@ -49,6 +50,7 @@ class WorkerFace(BlockingFace):
         self._lane = lane
 
     def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+        self.protocol.check_process()
         self._refuse_in_reactor()
         check_stack()
         if self.protocol.closed:  # its reactor may have ended, too
@@ -135,6 +137,8 @@ class WorkerFace(BlockingFace):
                 except BaseException:  # SystemExit in a callback, say: no affair of ours
                     _log.failure("what ran in a lane failed")
                 finally:
+                    if self.protocol.home is not forks.here:
+                        forks.end()
                     here.pop()
                     if not inside:
                         lane.give_back()
@@ -149,6 +153,7 @@ class WorkerFace(BlockingFace):
         return wait.done
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+        self.protocol.check_process()
         waiting: Deferred[Any] = Deferred()
         result = AsyncResult(waiting, LaneDriver(self))
 
@@ -230,6 +235,8 @@ class WorkerFace(BlockingFace):
         """
         Call ``before_closed``, and close the connection without waiting for that.
         """
+        if self.protocol.home is not forks.here:
+            return
         if may_call_here(self._reactor):  # where nothing may block
             self.protocol.close()
             return
@@ -269,6 +276,7 @@ class LaneDriver:
         Wait in this thread, serving lanes.
         """
         face = self._face
+        face.protocol.check_process()
         face._refuse_in_reactor()
         ordered = face._lane in lanes_here()
         wait = Wait()

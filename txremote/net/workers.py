@@ -20,6 +20,8 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from txremote.refs import forks
+
 _log = Logger("txremote")
 
 #: Seconds that a thread waits for something to do before it ends.
@@ -170,10 +172,13 @@ class WorkerPool:
             worker.called.clear()
             task, worker.task = worker.task, None
             while task is not None:
+                home = forks.here
                 try:
                     task()
                 except BaseException:  # whatever it is, it must not cost the pool a thread
                     _log.failure("a task of a worker thread failed")
+                if home is not forks.here:
+                    forks.end()
                 task = self._next(worker)
 
     def _next(self, worker: _Worker) -> Task | None:

@@ -22,6 +22,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.wording import InWords, encoded_plainly, in_words
+from txremote.refs import forks
 from txremote.wire.consts import FEATURE_HALFWAY, HANDLE_HALFWAY, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.naming import class_name
 
@@ -68,6 +69,8 @@ class Answers:
             The Ctrl-C that came while the result was looked at, if one did: the call
             is answered with it, and the rest is for whoever runs in a main thread.
         """
+        if self._connection.home is not forks.here:  # of a method that forks one process goes on
+            forks.end()
         if self.closed:
             return None
         body: list[bytes] = []
@@ -118,6 +121,8 @@ class Answers:
         """
         Send an exception.
         """
+        if self._connection.home is not forks.here:
+            forks.end()
         if self.closed:
             return
         told = error if type(error) is InWords else self.word(error)  # type: ignore[arg-type]

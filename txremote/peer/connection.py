@@ -27,7 +27,7 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -52,6 +52,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
+from txremote.refs import forks
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.wire.consts import (
@@ -121,6 +122,7 @@ class Connection(Protocol):
         outbound: What the peer is asked: how the rest of the package, which is in
             the connection's context already, calls it.
         flow: Lets bytes flow, or not.
+        home: The process that it belongs to.
         ending: How it ends.
         features: The extensions that the peer has said it knows.
         knows_peer: Whether the peer is what this side has dialled, or has said
@@ -152,6 +154,7 @@ class Connection(Protocol):
         "ending",
         "features",
         "flow",
+        "home",
         "inbound",
         "knows_peer",
         "opened",
@@ -184,6 +187,7 @@ class Connection(Protocol):
         self.user: str | None = None
         self.features: frozenset[str] = frozenset()
         self.closed = False
+        self.home = forks.here
         self.opened = 0.0
         self.peer_stopping = False
         self.knows_peer = self._connecting = dialect is not None
@@ -294,6 +298,8 @@ class Connection(Protocol):
         """
         Called by the transport with what was read.
         """
+        if self.home is not forks.here:
+            forks.end()
         outbox = self._outbox
         needed = outbox.pressing  # then it is read since a call of ours waits for it
         outbox.cork()
@@ -443,6 +449,14 @@ class Connection(Protocol):
         """
         return self.ending.watch()
 
+    def check_process(self) -> None:
+        """
+        Raises:
+            WrongProcess: this one was forked of the connection's.
+        """
+        if self.home is not forks.here:
+            raise forks.wrong_process(self.home)
+
     def ping(self, data: Any = None, timeout: float = 3) -> Deferred[None]:
         """
         Ask the peer for a sign of life.
@@ -455,6 +469,7 @@ class Connection(Protocol):
             A Deferred; `AsyncResultTimeout` if no answer came in time,
             `RemoteProtocolError` if another came.
         """
+        self.check_process()
         self.runner.check_thread()
         sent = b"txremote" * 64 if data is None else data
 
@@ -470,8 +485,11 @@ class Connection(Protocol):
 
         Returns:
             A Deferred that fires when the connection has ended, which is within
-            `txremote.peer.ending.CLOSE_TIMEOUT` seconds even if the peer reads nothing.
+            `txremote.peer.ending.CLOSE_TIMEOUT` seconds even if the peer reads nothing;
+            at once in a forked process, where nothing is done.
         """
+        if self.home is not forks.here:
+            return succeed(forks.wrong_process(self.home))
         hook = self.config.before_closed
         if hook is not None and not self.ending.begun and self.transport is not None:
             try:
@@ -503,6 +521,7 @@ class Connection(Protocol):
         Raises:
             WrongThread: this is not the connection's thread.
         """
+        self.check_process()
         self.runner.check_thread()
         return self.outbound.ask(handler, args)
 
@@ -526,6 +545,7 @@ class Connection(Protocol):
         Raises:
             WrongThread: this is not the connection's thread.
         """
+        self.check_process()
         self.runner.check_thread()
         return self.outbound.call(reference, names, args, kwargs)
 

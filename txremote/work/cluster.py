@@ -43,6 +43,7 @@ from txremote.errors import (
     WorkerDied,
 )
 from txremote.interfaces import IPool
+from txremote.refs import forks
 from txremote.refs.clock import steady
 from txremote.work.cluster_link import ClusterLink
 from txremote.work.cluster_remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
@@ -220,6 +221,8 @@ class DaskPool(PoolService):
         it can fail with `ConnectionLost`: the scheduler is gone, and with it
         every job.
         """
+        if self.home is not forks.here:
+            return fail(forks.wrong_process(self.home, "pool"))
         if not self.running or self._link is None:
             return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
         if self._lost:

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.refs import forks
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.work.running import running_pools
@@ -58,12 +59,14 @@ class PoolService(Service):
 
     Attributes:
         running: Whether it has been started, and not stopped.
+        home: The process that has started it.
     """
 
     def __init__(self, description: str) -> None:
         self.description = description
         self._opening: Deferred[tuple[Any]] | None = None
         self._closing: Deferred[tuple[Any]] | None = None
+        self.home = forks.here
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
@@ -86,6 +89,7 @@ class PoolService(Service):
         Start it; see `txremote.interfaces.IPool`.
         """
         if not self.running:
+            self.home = forks.here
             super().startService()  # type: ignore[no-untyped-call]
             running_pools.add(self)
             self._opening = _kept(self.open)
@@ -95,6 +99,8 @@ class PoolService(Service):
         """
         Stop it; see `txremote.interfaces.IPool`.
         """
+        if self.home is not forks.here:  # the parent goes on with it
+            return succeed(None)
         if self.running:
             super().stopService()  # type: ignore[no-untyped-call]
             running_pools.discard(self)

@@ -35,6 +35,7 @@ from zope.interface import implementer
 
 from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
+from txremote.refs import forks
 from txremote.work.dispatch import AHEAD, Dispatch
 from txremote.work.held import Job
 from txremote.work.pickling import dump_job
@@ -174,6 +175,8 @@ class ProcessPool(PoolService):
         and so do the arguments, as they are now; `live` ones and references to
         other peers' objects go by reference.
         """
+        if self.home is not forks.here:
+            return fail(forks.wrong_process(self.home, "pool"))
         if not self.running:
             return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
         if self._dispatch.is_full(self._most_queued):

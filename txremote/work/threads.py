@@ -41,6 +41,7 @@ from zope.interface import implementer
 from txremote.errors import JobTimeout, PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.peer.variables import own_context
+from txremote.refs import forks
 from txremote.refs.clock import steady
 from txremote.work.failures import job_failure
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
@@ -212,6 +213,8 @@ class ThreadPool(PoolService):
         """
         Run a callable in a thread; see `txremote.interfaces.IPool`.
         """
+        if self.home is not forks.here:
+            return fail(forks.wrong_process(self.home, "pool"))
         if not self.running:
             return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
         waiting = self._waiting
@@ -418,7 +421,10 @@ class ThreadPool(PoolService):
             job.state = _RUNS
             if job.timeout is not None:
                 self._reactor.callFromThread(self._begun, job)
+            home = forks.here
             job.run()
+            if home is not forks.here:
+                forks.end()
             job.state = _HAS_RUN
             job.was_last = was_last = not waiting
             ended.append(job)

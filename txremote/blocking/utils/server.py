@@ -28,6 +28,7 @@ from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection, is_local
+from txremote.refs import forks
 from txremote.refs.reactorthread import running_reactor
 from txremote.service import instantiate
 
@@ -170,6 +171,7 @@ class ThreadedServer:
         self._stopped = threading.Event()
         self._port_is_free = threading.Event()
         self._lock = threading.Lock()
+        self._home = forks.here
         self.service = service
         self.active = False
         self._path: str | None = None  # of a UNIX socket
@@ -232,6 +234,7 @@ class ThreadedServer:
             if self.active or self._stopped.is_set():
                 raise RuntimeError("a server is started once: make another")
             self.active = True
+            self._home = forks.here
         self._reactor.callWhenRunning(self._serve)
         try:
             self._reactor.run_here()
@@ -300,8 +303,12 @@ class ThreadedServer:
         """
         Stop serving and close every connection. Any thread; its port is free, and a
         UNIX socket's file gone, when this returns. It does not wait for the
-        connections, and in the server's own thread, a coroutine's, for nothing.
+        connections, and in the server's own thread, a coroutine's, for nothing. In a forked
+        process only its own descriptor is closed.
         """
+        if self._home is not forks.here:
+            self._socket.close()
+            return
         with self._lock:
             if not self.active:
                 if not self._stopped.is_set():
