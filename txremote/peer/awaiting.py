@@ -103,6 +103,8 @@ def awaited(result: Any, connection: Any) -> Any:
         value = awaited(result.value, connection)
         if issubclass(type(value), Deferred):
             return value.addCallback(_halfway, result.position)
+        if value is not result.value:  # a Deferred that has fired
+            return Halfway(result.position, value)
     return result
 
 

@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txremote.errors import PingError, WouldBlockReactor
+from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
 from txremote.refs.live_config import LiveConfig
@@ -82,7 +83,7 @@ class BlockingFace:
         """
         protocol = self.protocol
         hook = protocol.config.before_closed
-        if hook is None or protocol.ending.begun:
+        if hook is None or protocol.ending.begun or protocol.home is not forks.here:
             return
         try:
             self._open.pop()
