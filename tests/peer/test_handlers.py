@@ -247,7 +247,8 @@ def test_comparing_by_the_six_operators(peer: Asker) -> None:
 
 def test_pickling_is_refused_unless_it_is_allowed(peer: Asker) -> None:
     refusal = peer.ask(HANDLE_PICKLE, peer.get("list"), 2)
-    assert refusal == RemoteError("ValueError", "pickling is disabled")
+    assert refusal.name == "ValueError"
+    assert refusal.text.startswith("pickling is disabled: whoever has the object must be given")
     trusting = Asker(allow_pickle=True)
     assert pickle.loads(trusting.ask(HANDLE_PICKLE, trusting.get("list"), 2)) == [1, 2, 3]
 

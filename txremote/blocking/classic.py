@@ -5,7 +5,7 @@ Classic mode from a script (``rpyc.classic``): a server that serves
 The script itself offers nothing to the server. RPyC's own ``classic.connect``
 opens the client to the server as well; pass ``service=ClassicService`` for that.
 Nothing that the server sends is unpickled unless ``obtain(..., unpickle=True)``
-says so.
+says so, or the connection was given ``allow_pickle``.
 """
 
 from __future__ import annotations
@@ -162,17 +162,19 @@ def connect_subproc(
     return factory.connect_subproc(args, service, config)
 
 
-def obtain(proxy: Any, unpickle: bool = False) -> Any:
+def obtain(proxy: Any, unpickle: bool | None = None) -> Any:
     """
     Return a copy of a remote value, by value.
 
     Args:
         proxy: A netref. Anything else is returned as it is.
         unpickle: Whether the peer may send a pickle, which can run any code
-            here. Without, builtin containers are copied item by item.
+            here. Without, builtin containers are copied item by item. None for
+            what the connection was given as ``allow_pickle``.
 
     Raises:
         TypeError: it cannot be copied without unpickling.
+        ValueError: it can, and the peer was not given ``allow_pickle``.
     """
     if not issubclass(type(proxy), BaseNetref):
         return proxy

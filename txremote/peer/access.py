@@ -70,6 +70,8 @@ from txremote.wire.naming import class_module, class_name, class_qualname
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 
+_ALWAYS_LISTED = frozenset({"__call__", "__array__"})
+
 # Classes may be made anew for every call, so what is kept about them is bounded.
 _MOST_REMEMBERED = 1000
 
@@ -495,7 +497,10 @@ class AccessPolicy:
         for name, value in attributes.items():
             if not is_method(value):
                 continue
-            if name == "__call__" or (
+            # __array__ is listed, though not reached, where it is not plain: numpy makes an
+            # array of proxies of what has none. A proxy asks for a pickle in its place
+            # (rpyc 6.0.2 netref), which is refused with a sentence unless both sides allow it
+            if name in _ALWAYS_LISTED or (
                 name.startswith("__") and name in self._safe and self._plain(obj, name)
             ):
                 found[name] = None

@@ -291,7 +291,9 @@ def _dir(serving: Serving, obj: Any) -> tuple[str, ...]:
 
 def _pickle(serving: Serving, obj: Any, protocol: Any) -> bytes:
     if not serving.config.allow_pickle:
-        raise ValueError("pickling is disabled")  # rpyc 6.0.2's words
+        raise ValueError(
+            "pickling is disabled: whoever has the object must be given allow_pickle=True"
+        )  # the first words are rpyc 6.0.2's
     serving.policy.check_reference(obj)
     return pickle.dumps(obj, protocol)
 

@@ -300,20 +300,33 @@ class BlockingFace:
             return self.plain(value.____fetch__())
         return value
 
-    def obtain(self, netref: Any, unpickle: bool = False) -> Any:
+    def obtain(self, netref: Any, unpickle: bool | None = None) -> Any:
         """
         Return a copy of a remote value.
 
-        Builtin containers and what they hold are copied item by item; nothing
-        that the peer sends is unpickled unless ``unpickle`` says so.
+        With ``unpickle`` it comes as a pickle, as with RPyC (rpyc 6.0.2
+        ``utils.classic.obtain``). Else builtin containers and what they hold are
+        copied item by item, and nothing that the peer sends is unpickled.
+
+        Args:
+            netref: The value.
+            unpickle: Whether the peer may send a pickle; None for the connection's
+                ``allow_pickle``, and a copy item by item where the peer sends none.
 
         Raises:
             TypeError: it is something else, and ``unpickle`` is off.
+            ValueError: the peer sends no pickles.
         """
-        if unpickle:
+        if unpickle or (unpickle is None and self.protocol.config.allow_pickle):
             import pickle
 
-            return pickle.loads(self.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
+            try:
+                sent = self.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL)
+            except ValueError as problem:
+                if unpickle or not str(problem).startswith("pickling is disabled"):
+                    raise
+                return _copied(netref, {}, problem)
+            return pickle.loads(sent)
         return _copied(netref, {})
 
 
@@ -402,10 +415,10 @@ _MAPPINGS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _copied(value: Any, seen: dict[int, Any]) -> Any:
+def _copied(value: Any, seen: dict[int, Any], refused: ValueError | None = None) -> Any:
     kind = type(value)
     if kind is tuple:
-        return tuple([_copied(item, seen) for item in value])
+        return tuple([_copied(item, seen, refused) for item in value])
     if not issubclass(kind, BaseNetref):
         return value
     if id(value) in seen:
@@ -414,13 +427,17 @@ def _copied(value: Any, seen: dict[int, Any]) -> Any:
     name = value.____id_pack__[0]
     if value.____id_pack__[2] != 0:
         if name in _SEQUENCES:
-            return _SEQUENCES[name]([_copied(item, seen) for item in buffiter(value)])
+            return _SEQUENCES[name]([_copied(item, seen, refused) for item in buffiter(value)])
         if name in _MAPPINGS:
-            return _MAPPINGS[name]([_copied(item, seen) for item in buffiter(value.items())])
+            return _MAPPINGS[name](
+                [_copied(item, seen, refused) for item in buffiter(value.items())]
+            )
         if name == "builtins.bytearray":
             return bytearray(buffiter(value))
         if name == "builtins.range":
             return range(value.start, value.stop, value.step)
+    if refused is not None:
+        raise refused
     raise TypeError(
         f"a {name} cannot be copied by value without unpickling what the peer sends, which "
         "can run any code here: obtain(proxy, unpickle=True) if you trust it"

@@ -52,8 +52,21 @@ from txremote.wire.consts import (
     IdPack,
 )
 
-# numpy would read memory of this process through these (rpyc issue 236)
-_NEVER = frozenset({"__array_struct__", "__array_interface__"})
+_NEVER = frozenset(
+    {
+        # numpy would read memory of this process through these (rpyc issue 236)
+        "__array_struct__",
+        "__array_interface__",
+        # by these it hands its own functions and arrays to the owner, which cannot do
+        # anything with them (rpyc 6.0.2 lists them all); without, it takes the array
+        "__array_ufunc__",
+        "__array_function__",
+        "__array_wrap__",
+        "__array_prepare__",
+        "__array_finalize__",
+        "__array_priority__",
+    }
+)
 
 # What a netref does itself, whatever its class is said to define.
 _OWN = (
@@ -382,6 +395,9 @@ def _make_special(name: str, doc: str | None) -> Any:
         def method(self: BaseNetref, /, *args: Any, **kwargs: Any) -> Any:
             _check_pickle(self, "making a numpy array of a remote one")
             array = pickle.loads(self.____conn__.sync_request(HANDLE_PICKLE, self, -1))
+            numpy = sys.modules.get("numpy")
+            if numpy is not None and isinstance(array, numpy.generic):
+                array = numpy.asarray(array)  # a scalar's __array__ takes less than is asked
             return array.__array__(*args, **kwargs)
 
     else:

@@ -121,6 +121,13 @@ class _Remote:
     def __len__(self) -> NoReturn:
         raise TypeError("len() cannot wait for an answer: await len_remote(ref)")
 
+    def __array__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        # without it numpy would make an array of the reference itself
+        raise TypeError(
+            "numpy cannot wait for an answer: make the array in code that may block "
+            "(@threaded, txremote.blocking), or await ref.tolist()"
+        )
+
     def __bool__(self) -> bool:
         return True
 
