@@ -124,6 +124,8 @@ class Pairs:
             protocol_config=self._config,
             **({"logger": _Silent()} if name == "rpyc" else {}),
         )
+        if name == "rpyc":
+            server._listen()  # its start() does, in a thread that may be late
         thread = threading.Thread(target=server.start, daemon=True)
         thread.start()
 
