@@ -49,8 +49,8 @@ _NOT_TRIED = frozenset(
     show_runtime shares_memory may_share_memory iterable bytes_ array_str array_repr
     array2string printoptions errstate get_include test vectorize frompyfunc nditer
     flatiter void object_ iscomplexobj isscalar
-    Tester bytes0 string_ str0 who disp lookfor source deprecate deprecate_with_doc safe_eval add_newdoc
-    add_docstring byte_bounds issubclass_ set_string_function recfromcsv recfromtxt
+    Tester bytes0 string_ str0 who disp lookfor source deprecate deprecate_with_doc safe_eval
+    add_newdoc add_docstring byte_bounds issubclass_ set_string_function recfromcsv recfromtxt
     """.split()
 )
 
