@@ -16,10 +16,12 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
+    IReactorTime,
     IReadDescriptor,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
@@ -42,6 +44,7 @@ from txremote.net.redial import DialledEndpoint
 from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
+from txremote.refs.clock import SteadyCall, SteadyClock
 from txremote.testing import MemoryTransport, connected_pair
 from txremote.work.cluster import DaskPool
 from txremote.work.pipes import _Incoming
@@ -97,6 +100,8 @@ IMPLEMENTERS = [
     (IOpenSSLServerConnectionCreator, _Creator, lambda: _Creator(None)),
     (IHalfCloseableProtocol, ConsoleClient, _console_client),
     (IPushProducer, ConsoleClient, _console_client),
+    (IReactorTime, SteadyClock, lambda: SteadyClock(Clock())),
+    (IDelayedCall, SteadyCall, lambda: SteadyCall(SteadyClock(Clock()), 1.0, int)),
 ]
 
 

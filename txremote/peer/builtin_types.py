@@ -111,7 +111,7 @@ CONTAINERS: dict[type, frozenset[str]] = {
     set: _public(set),
     frozenset: _public(frozenset),
     collections.deque: _public(collections.deque),
-    bytearray: _public(bytearray),
+    bytearray: _public(bytearray, "resize"),  # 3.14; it makes as much memory as it is told
     collections.OrderedDict: _public(collections.OrderedDict),
     # whose factory is no method, and may be anything
     collections.defaultdict: _public(collections.defaultdict, "default_factory"),
