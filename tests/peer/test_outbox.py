@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from tests.peer.tools import Outcome, Wire
 from txremote import Service, exposed
+from txremote.peer.holdings import Holdings, Share
 from txremote.peer.outbox import Outbox, Writing
 from txremote.testing import MemoryTransport, Pair, connected_pair
 from txremote.wire.brine import dump
@@ -325,3 +326,72 @@ def test_a_compressed_frame_is_always_read() -> None:
     assert pair.result(pair.client.root.echo("x" * 10_000)) == "x" * 10_000
     assert wire.writes[0][4] == 1
     zlib.decompress(wire.writes[0][5:-1])
+
+
+# --- long answers, and what all connections hold together ---------------------------
+
+
+@pytest.mark.parametrize("corked", [True, False])
+def test_a_long_answer_is_written_in_its_turn_and_not_copied(corked: bool) -> None:
+    box, transport = outbox()
+    pieces: list[tuple[bytes, ...]] = []
+    gathering = transport.writeSequence
+
+    def noted(data: Any) -> None:
+        pieces.append(tuple(data))
+        gathering(data)
+
+    transport.writeSequence = noted  # type: ignore[method-assign]
+    long = bytes(2_000_000)
+    if corked:
+        box.cork()
+    for number, body in enumerate(
+        ([dump("a")], [dump(b"")[:0], b"\x0f\x00\x1e\x84\x80", long], [dump("b")])
+    ):
+        box.answer(MSG_REPLY, number, 0, body)
+    box.uncork()
+    assert any(piece is long for piece in pieces[0])
+    first, second, third = payloads(transport)
+    assert len(first) == len(third) < 20
+    assert second[2] == 0x50 + 1
+    assert second.endswith(long)
+
+
+def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
+    """From the frame on that fills the transport, until all of it has gone."""
+    box, transport = outbox(max_unsent=10_000_000)
+    share = box.share = Share(Holdings(1 << 30, 1 << 30), "here", lambda _why: None)
+    plain, sequence = transport.write, transport.writeSequence
+
+    def filled(data: bytes) -> None:
+        plain(data)
+        box.pauseProducing()
+
+    def filled_at_once(data: Any) -> None:
+        sequence(data)
+        box.pauseProducing()
+
+    transport.write = filled  # type: ignore[method-assign]
+    transport.writeSequence = filled_at_once  # type: ignore[method-assign]
+    box.write(b"x" * 100)
+    assert share.held == 100
+    box.write(b"x" * 10)
+    assert share.held == 110
+    box.answer(MSG_REPLY, 1, 0, [bytes(2_000_000)])
+    assert share.held > 2_000_110
+    box.resumeProducing()
+    assert share.held == 0
+    box.cork()
+    box.write(b"x" * 50)
+    box.uncork()
+    assert share.held == 50
+    box.resumeProducing()
+    box.answer(MSG_REPLY, 1, 0, [bytes(2_000_000)])
+    assert 2_000_000 < share.held < 2_000_100
+
+
+def test_a_long_answer_counts_toward_what_is_unsent() -> None:
+    box, transport = outbox(max_unsent=1_000_000)
+    box.pauseProducing()
+    box.answer(MSG_REPLY, 1, 0, [bytes(2_000_000)])
+    assert transport.aborted

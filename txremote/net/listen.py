@@ -28,6 +28,7 @@ from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
 from txremote.peer.events import Sparing, events_of
 from txremote.peer.exports import ClassNumbers
+from txremote.peer.holdings import Holdings
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.clock import steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
@@ -130,6 +131,7 @@ class ServingFactory(Factory):
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
         self._refused = Sparing()
+        self._holdings = Holdings(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
         self._guesses = Guesses(steady(reactor))
         self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
@@ -172,6 +174,7 @@ class ServingFactory(Factory):
         connection.factory = self
         _events.debug("{peer} has come", peer=addr)
         host = self.connections[connection] = host_of(addr)
+        connection.share(self._holdings, host)
         self._addresses[host] += 1
         if self._portal is not None:
             self._strangers[connection] = host

@@ -27,6 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from txremote.errors import RemoteProtocolError
+from txremote.peer.holdings import Share
 
 
 class Admission:
@@ -44,7 +45,7 @@ class Admission:
     Attributes:
         abandoned: How many were answered that still run in a thread.
         waiting: Those that wait, by number, in their order.
-        size: How many bytes those have that wait, and those that run.
+        share: Where their bytes are counted, with other connections', or None.
     """
 
     __slots__ = (
@@ -57,9 +58,10 @@ class Admission:
         "_pressed",
         "_refusal",
         "_running",
+        "_size",
         "_start",
         "abandoned",
-        "size",
+        "share",
         "waiting",
     )
 
@@ -83,8 +85,22 @@ class Admission:
         self._looking = False
         self._refusal: Exception | None = None
         self.abandoned = 0
-        self.size = 0
+        self._size = 0
+        self.share: Share | None = None
         self.waiting: dict[int, Any] = {}
+
+    @property
+    def size(self) -> int:
+        """
+        How many bytes those have that wait, and those that run.
+        """
+        return self._size
+
+    @size.setter
+    def size(self, size: int) -> None:
+        before, self._size = self._size, size
+        if self.share is not None:
+            self.share.change(size - before)
 
     @property
     def room(self) -> bool:

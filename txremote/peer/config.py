@@ -238,6 +238,10 @@ class ConnectionConfig:
         pause_unsent: How many bytes may wait for a peer that does not read before
             its own requests wait, and nothing more is read from it.
         max_unsent: How many may, before it is disconnected.
+        max_held: Most bytes that all connections of a listener may hold together: what waits for
+            peers that do not read, calls that run or wait, messages that are not complete.
+        max_held_per_address: Most of them, but for messages that are not complete, for the
+            connections of one address.
     """
 
     allow_safe_attrs: bool = True
@@ -283,6 +287,8 @@ class ConnectionConfig:
     max_threads: int = 1000
     pause_unsent: int = 4 * 1024 * 1024
     max_unsent: int = 256 * 1024 * 1024
+    max_held: int = 1024 * 1024 * 1024
+    max_held_per_address: int = 192 * 1024 * 1024
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "safe_attrs", frozenset(self.safe_attrs))
@@ -322,6 +328,8 @@ class ConnectionConfig:
             "max_imports",
             "max_threads",
             "max_unsent",
+            "max_held",
+            "max_held_per_address",
         ):
             value = getattr(self, name)
             if type(value) is not int or value < 1:

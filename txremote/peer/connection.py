@@ -43,6 +43,7 @@ from txremote.peer.context import CurrentCall, _current
 from txremote.peer.ending import Ending
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.flow import Flow
+from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbound import OutboundCalls
@@ -146,6 +147,7 @@ class Connection(Protocol):
         "_reader",
         "_reading",
         "_root",
+        "_share",
         "_tables",
         "_when_ended",
         "avatar",
@@ -241,6 +243,7 @@ class Connection(Protocol):
         )
         self._outbox.pressed, self._outbox.overflowed = self.flow.press, self.ending.give_up
         imports.flush = self.outbound.flush_released
+        self._share: Share | None = None
         self._face: Any = None
         self._root: RemoteReference | None = None
         self._greeted = False  # whether the service knows of the connection
@@ -323,6 +326,9 @@ class Connection(Protocol):
             self.flow.peer_answered()
         if self.inbound.vigil is not None and not self.closed:
             self.inbound.vigil.heard(whole)
+        share = self._share
+        if share is not None and share.unfinished != self._reader.held:
+            share.begun(self._reader.held)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
         if self._acknowledge is not None and self._calls and not self.features:
@@ -339,6 +345,11 @@ class Connection(Protocol):
             self.inbound.vigil.end()
         self._outbox.detach()
         self.inbound.stop()
+        if self._share is not None:
+            self._share.end()
+            # it leads back here: what has ended is to be gone without the garbage collector
+            self._share = self._reader.room = None
+            self._outbox.share = self.inbound.admission.share = None
         self._calls.fail_all(lambda: ConnectionLost(self.ending.why))
         self._tables.exports.clear()
         self._tables.imports.clear()
@@ -347,6 +358,18 @@ class Connection(Protocol):
         if self._when_ended is not None:
             self._when_ended(self)
         self.ending.tell()
+
+    def share(self, holdings: Holdings, host: Any) -> None:
+        """
+        Count what this connection holds with what others do.
+
+        Args:
+            holdings: Where.
+            host: The peer's, or None.
+        """
+        share = self._share = Share(holdings, host, self.ending.give_up)
+        self._outbox.share = self.inbound.admission.share = share
+        self._reader.room = share.room
 
     def run_hook(self, hook: Callable[[Any], Any], seen: Any) -> None:
         """

@@ -28,15 +28,19 @@ from typing import Any, NamedTuple
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from txremote.peer.holdings import Share
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import compress_frame, frame_chunks
+from txremote.wire.framing import compress_frame, frame_chunks, frame_pieces
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
 # costs little by then, and what the peer does not take is counted early.
 _BATCH_FRAMES = 32
 _BATCH_BYTES = 1 << 18
+
+# A part of an answer that is longer is not copied into a frame.
+_LONG = 1 << 20
 
 
 class Writing(NamedTuple):
@@ -77,6 +81,7 @@ class Outbox:
             it has gone.
         overflowed: Called with a sentence when more than ``max_unsent`` waits; it
             is to disconnect the peer.
+        share: Where is counted what waits for the peer, with other connections', or None.
     """
 
     __slots__ = (
@@ -86,6 +91,7 @@ class Outbox:
         "_held",
         "_max_unsent",
         "_pause_unsent",
+        "_shared",
         "_transport",
         "_unsent",
         "compress",
@@ -96,6 +102,7 @@ class Outbox:
         "pressed",
         "pressing",
         "separate",
+        "share",
     )
 
     def __init__(
@@ -120,6 +127,8 @@ class Outbox:
         self._corked = False
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
+        self._shared = 0  # how much of it is the share's
+        self.share: Share | None = None
 
     # -- the transport's side
 
@@ -166,6 +175,9 @@ class Outbox:
         Stop to count: the transport has written everything.
         """
         self.full = False
+        if self._shared and self.share is not None:
+            shared, self._shared = self._shared, 0
+            self.share.change(-shared)
         if self.pressing:
             self.pressing = False
             self.pressed(False)
@@ -221,7 +233,30 @@ class Outbox:
             head = reply_head(dialect, kind, number, sender)
         else:  # the same without the call
             head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
-        self.write(frame_chunks(head, body))
+        if self.separate is None and len(body[-1]) > _LONG:
+            self._write_long(head, body)
+        else:
+            self.write(frame_chunks(head, body))
+
+    def _write_long(self, head: bytes, body: list[bytes]) -> None:
+        """
+        Write a frame of which one part is long, without a copy of that. It is too long
+        to be compressed.
+        """
+        transport = self._transport
+        if transport is None:
+            return
+        pieces = frame_pieces(head, body)
+        size = sum(map(len, pieces))
+        corked = self._corked
+        self.uncork()  # what comes before it
+        self._corked = corked
+        full = self.full
+        if full and not self._room_for(size):
+            return
+        transport.writeSequence(pieces)
+        if self.full and not full:
+            self._count(size)
 
     def cork(self) -> None:
         """
@@ -239,10 +274,13 @@ class Outbox:
             self._frames = []
             self._gathered = 0
             data = frames[0] if len(frames) == 1 else b"".join(frames)
-            if self.now is not None and not self.full:
+            counted = self.full  # as they were gathered
+            if self.now is not None and not counted:
                 self.now(self._transport, data)
             else:
                 self._transport.write(data)
+            if self.full and not counted:
+                self._count(len(data))
 
     def write(self, frame: bytes) -> None:
         """
@@ -253,18 +291,9 @@ class Outbox:
             return
         if self.compress:
             frame = compress_frame(frame)
-        if self.full:
-            self._unsent += len(frame)
-            if self._unsent > self._max_unsent:
-                self.overflowed(
-                    f"the peer did not read, and more than {self._max_unsent} bytes waited "
-                    "for it (option max_unsent)"
-                )
-                return
-            over = self._unsent > self._pause_unsent
-            if over and not self.pressing:
-                self.pressing = True
-                self.pressed(True)
+        full = self.full
+        if full and not self._room_for(len(frame)):
+            return
         if self.separate is not None:
             self.separate(frame)
         elif self._corked:
@@ -275,3 +304,31 @@ class Outbox:
                 self._corked = True
         else:
             transport.write(frame)
+            if self.full and not full:
+                self._count(len(frame))
+
+    def _room_for(self, size: int) -> bool:
+        """
+        Count a frame for a peer that does not read; tell whether it may wait for it.
+        """
+        self._count(size)
+        self._unsent += size
+        if self._unsent > self._max_unsent:
+            self.overflowed(
+                f"the peer did not read, and more than {self._max_unsent} bytes waited "
+                "for it (option max_unsent)"
+            )
+            return False
+        over = self._unsent > self._pause_unsent
+        if over and not self.pressing:
+            self.pressing = True
+            self.pressed(True)
+        return True
+
+    def _count(self, size: int) -> None:
+        """
+        Count what waits for the peer, with what waits for others.
+        """
+        if self.share is not None:
+            self._shared += size
+            self.share.change(size)

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +71,17 @@ class FrameReader:
 
     Args:
         limits: ``max_frame`` and ``max_inflated`` are looked at here.
+
+    Attributes:
+        room: Gives how long an inflated payload may be besides and why, or None: a few bytes
+            may inflate to very many. None: that is not asked.
     """
 
-    __slots__ = ("_chunks", "_held", "_limits", "_missing", "_skip")
+    __slots__ = ("_chunks", "_held", "_limits", "_missing", "_skip", "room")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
+        self.room: Callable[[], tuple[int, str] | None] | None = None
         self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
         self._held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
@@ -88,6 +93,13 @@ class FrameReader:
         Whether the stream stands between two frames.
         """
         return not self._held and not self._skip
+
+    @property
+    def held(self) -> int:
+        """
+        How many bytes of a message are here that is not complete.
+        """
+        return self._held
 
     def allow(self, limits: Limits) -> None:
         """
@@ -219,6 +231,11 @@ class FrameReader:
 
     def _inflate(self, payload: bytes) -> bytes | Oversize:
         limit = self._limits.max_inflated
+        name, why = "max_inflated", None
+        room = self.room() if self.room is not None else None
+        if room is not None and room[0] < limit:
+            limit, why = room
+            name = "max_held_per_address"
         inflater = zlib.decompressobj()
         try:
             plain = inflater.decompress(payload, limit + 1)
@@ -230,8 +247,8 @@ class FrameReader:
             return Oversize(
                 plain[:HEAD_SIZE],
                 RemoteProtocolError(
-                    f"a frame that inflates to more than {limit} bytes (option max_inflated)",
-                    "max_inflated",
+                    why or f"a frame that inflates to more than {limit} bytes (option {name})",
+                    name,
                 ),
             )
         if not inflater.eof or inflater.unused_data:
@@ -266,12 +283,19 @@ def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
     Raises:
         NotSendable: it is longer than 32 bits can say.
     """
+    return b"".join(frame_pieces(head, chunks))
+
+
+def frame_pieces(head: bytes, chunks: list[bytes]) -> tuple[bytes, ...]:
+    """
+    Return what `frame_chunks` does in pieces, none of which is copied. Raises as that does.
+    """
     size = len(head)
     for chunk in chunks:
         size += len(chunk)
     if size > 0xFFFFFFFF:
         raise NotSendable(f"a message of {size} bytes: a frame's length is 32 bits")
-    return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
+    return (_pack_header(size, 0), head, *chunks, b"\n")
 
 
 def compress_frame(whole: bytes) -> bytes:

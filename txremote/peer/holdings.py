@@ -1,0 +1,156 @@
+"""
+What the connections of a listener hold together, in bytes.
+
+Each connection has limits of its own, and a listener may have thousands of them, of which
+one address may have many. Counted here, for all and for each address, is what waits for
+peers that do not read, and what the calls were sent that run or wait; for all besides what
+has come of messages that are not complete.
+
+Over a limit the connection that holds most is closed, of that address where it is the
+address's limit: it may be another than the one that has just grown. One that holds nearly
+all of it alone is left to its own limits. And a message that inflates is refused, which costs its
+call, where all that it may come to would be over the address's limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Final
+
+#: A connection that holds less, in bytes, is none of several; a message that is no longer
+#: is not refused.
+LITTLE: Final = 1 << 20
+
+# A message while it is inflated, its values, and an answer that is as long.
+_COPIES = 5
+
+
+class Share:
+    """
+    What one connection holds.
+
+    Args:
+        holdings: Where it is counted.
+        host: Whose connection it is, or None.
+        close: Closes it, for a reason that is a sentence.
+
+    Attributes:
+        host: The same.
+        held: How many bytes, but for messages that are not complete.
+        unfinished: How many bytes those are.
+    """
+
+    __slots__ = ("_close", "_ended", "_holdings", "held", "host", "unfinished")
+
+    def __init__(self, holdings: Holdings, host: Hashable, close: Callable[[str], object]) -> None:
+        self._holdings = holdings
+        self._close = close
+        self._ended = False
+        self.host = host
+        self.held = 0
+        self.unfinished = 0
+
+    def change(self, size: int) -> None:
+        """
+        Count so many bytes more, or less.
+        """
+        if not self._ended:
+            self.held += size
+            self._holdings.changed(self, size, size)
+
+    def begun(self, size: int) -> None:
+        """
+        Count what there is by now of a message that is not complete.
+        """
+        if not self._ended:
+            before, self.unfinished = self.unfinished, size
+            self._holdings.changed(self, size - before, 0)
+
+    def room(self) -> tuple[int, str] | None:
+        """
+        Return how long a message may be, and why longer ones are refused; None where
+        the limits of the connection are all.
+        """
+        return self._holdings.room(self)
+
+    def end(self) -> None:
+        """
+        Hold nothing any more: the connection has ended.
+        """
+        held, unfinished = self.held, self.unfinished
+        self.held = self.unfinished = 0
+        self._ended = True
+        self._holdings.changed(self, -held - unfinished, -held)
+
+    def close(self, why: str) -> None:
+        """
+        Close the connection.
+        """
+        self.end()
+        self._close(why)
+
+
+class Holdings:
+    """
+    What all connections of a listener hold.
+
+    Args:
+        most: How many bytes they may in all.
+        most_per_address: How many those of one address may.
+    """
+
+    def __init__(self, most: int, most_per_address: int) -> None:
+        self._most = most
+        self._most_per_address = most_per_address
+        self._total = 0
+        self._by_host: dict[Hashable, int] = {}
+        self._shares: dict[Share, None] = {}  # those that hold anything
+
+    def changed(self, share: Share, in_all: int, here: int) -> None:
+        """
+        Count what a share has changed by: in all, and for its address.
+        """
+        self._total += in_all
+        held = self._by_host.get(share.host, 0) + here
+        if held:
+            self._by_host[share.host] = held
+        else:
+            self._by_host.pop(share.host, None)
+        if share.held or share.unfinished:
+            self._shares[share] = None
+        else:
+            self._shares.pop(share, None)
+        if here > 0 and held > self._most_per_address:
+            self._relieve_address(share.host, held)
+        if in_all > 0 and self._total > self._most:
+            self._relieve()
+
+    def room(self, share: Share) -> tuple[int, str] | None:
+        """
+        Return what `Share.room` does.
+        """
+        held = self._by_host.get(share.host, 0)
+        if held - share.held < LITTLE:
+            return None
+        most = max(LITTLE, (self._most_per_address - held) // _COPIES)
+        return most, (
+            f"a message of more than {most} bytes, while connections of this address hold "
+            f"{held} (option max_held_per_address)"
+        )
+
+    def _relieve_address(self, host: Hashable, held: int) -> None:
+        here = sorted((one for one in self._shares if one.host == host), key=lambda one: one.held)
+        while held > self._most_per_address and held - here[-1].held >= LITTLE:
+            greediest = here.pop()
+            why = f"connections of this address hold {held} bytes"
+            held -= greediest.held
+            greediest.close(f"{why}, and this one most (option max_held_per_address)")
+
+    def _relieve(self) -> None:
+        every = sorted(self._shares, key=lambda one: one.held + one.unfinished)
+        while self._total > self._most:
+            greediest = every.pop()
+            if self._total - greediest.held - greediest.unfinished < LITTLE:
+                return
+            why = f"connections of this listener hold {self._total} bytes"
+            greediest.close(f"{why}, and this one most (option max_held)")
