@@ -18,6 +18,7 @@ Which locks there are, and their order, is in `txremote.blocking.pump`.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import deque
 from time import monotonic
@@ -144,7 +145,7 @@ class Carrier:
             data = self.channel.receive_now()
         except OSError as error:
             if not self.connection.closed:
-                self.lost(TwistedConnectionLost(str(error)))
+                self.lost(_how_lost(error))
             return
         if data is None:
             return
@@ -240,7 +241,7 @@ class Carrier:
             return
         finally:
             self.give_back(self.reading)
-        self.lost(TwistedConnectionLost(str(error)))
+        self.lost(_how_lost(error))
 
     def _wait_to_send(self, deadline: float | None) -> bool:
         left = None if deadline is None else deadline - monotonic()
@@ -288,3 +289,10 @@ class Carrier:
                 self.reading.release()
         if self._inbox.sleeping:  # it met the reader's role taken
             self._inbox.wake_one()
+
+
+def _how_lost(error: OSError) -> Exception:
+    """
+    Return how a connection was lost, as a reactor tells it: TLS says why.
+    """
+    return error if isinstance(error, ssl.SSLError) else TwistedConnectionLost(str(error))

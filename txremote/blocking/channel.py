@@ -192,6 +192,7 @@ class TLSChannel(SocketChannel):
     def __init__(self, sock: ssl.SSLSocket) -> None:
         super().__init__(sock)
         self._tls = sock
+        sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # see receive_now
         # reading and writing share the TLS state
         self._exclusive = threading.Lock()
 
@@ -213,8 +214,8 @@ class TLSChannel(SocketChannel):
                 return self._tls.recv(READ_SIZE)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return None
-            except ssl.SSLEOFError:
-                return b""
+            except ssl.SSLEOFError:  # without TLS's own end: anybody can have cut it off
+                raise ConnectionResetError("the TLS connection was cut off") from None
 
     def send(self, data: bytes | memoryview) -> int:
         """

@@ -6,6 +6,12 @@ out first) or at once (`Ending.give_up`: nothing that is sent would arrive); or 
 peer, or the network. Whoever is first says why, in words that whoever asks later
 gets to see: `Ending.why`.
 
+How it ended is told by what was said, and not by what the socket makes of it: whether
+a side that closes leaves a reset behind is a matter of what the other has just sent.
+After a good-bye, of either side, it ended well (`ConnectionDone`); given up, or hung
+up and not finished in time, it was aborted (`ConnectionAborted`); without a good-bye
+it was the transport's affair, but what ends in the middle of a message was lost.
+
 A connection that has been hung up reads nothing more. It ends within
 `CLOSE_TIMEOUT` seconds even if the peer reads nothing; then, and not before, those
 who watch it are told.
@@ -16,9 +22,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionLost as TwistedConnectionLost
 
-from txremote.errors import RemoteProtocolError, ServerStopping
+from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.calls import Clock
 from txremote.peer.events import events_of
 from txremote.peer.inbound import InboundCalls
@@ -30,6 +37,9 @@ _events = events_of("connection")
 
 #: Seconds that a peer has to take what is still unsent when this side hangs up.
 CLOSE_TIMEOUT = 5.0
+
+_LOST = "the connection was lost"
+_IN_MID_MESSAGE = "the peer closed the connection in the middle of a message"
 
 
 class Ending:
@@ -44,11 +54,12 @@ class Ending:
         clock: Where time comes from; None: it is not bounded.
 
     Attributes:
-        reason: The exception that says how the transport ended, or None as long as
-            it has not: `ConnectionDone` where it ended well.
+        reason: The exception that says how it ended, or None as long as it has not:
+            `ConnectionDone` where it ended well.
     """
 
     __slots__ = (
+        "_aborted",
         "_clock",
         "_connection",
         "_farewell",
@@ -76,8 +87,9 @@ class Ending:
         self._outbound = outbound
         self._clock = clock
         self._farewell: str | None = None  # why this side hung up, if it did
-        self._lost_why = "the connection was lost"
+        self._lost_why = _LOST
         self._timer: Any = None
+        self._aborted = False
         self._watchers: list[Deferred[BaseException]] = []
         self.reason: BaseException | None = None
 
@@ -191,6 +203,7 @@ class Ending:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+        self._aborted = True
         self._connection.transport.abortConnection()
 
     # -- the transport's
@@ -203,11 +216,17 @@ class Ending:
             reason: How.
             at_boundary: Whether that was between two messages of the peer's.
         """
+        if self._aborted:
+            reason = ConnectionAborted()
+        elif self._farewell is not None:
+            reason = ConnectionDone()
+        elif not at_boundary and isinstance(reason, ConnectionDone):
+            reason = ConnectionLost(_IN_MID_MESSAGE)
         self.reason = reason
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._lost_why = self._farewell or _explain(reason, at_boundary)
+        self._lost_why = self._farewell or _explain(reason)
 
     def tell(self) -> None:
         """
@@ -223,9 +242,9 @@ class Ending:
         return transport.getPeer() if transport is not None else None
 
 
-def _explain(reason: BaseException, at_boundary: bool) -> str:
-    if not isinstance(reason, ConnectionDone):
-        return str(reason) or type(reason).__name__
-    if not at_boundary:
-        return "the peer closed the connection in the middle of a message"
-    return "the peer closed the connection"
+def _explain(reason: BaseException) -> str:
+    if isinstance(reason, ConnectionDone):
+        return "the peer closed the connection"
+    if type(reason) is TwistedConnectionLost:  # its text is another in each facet
+        return _LOST
+    return str(reason) or type(reason).__name__
