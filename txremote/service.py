@@ -18,8 +18,9 @@ from zope.interface.interface import InterfaceClass
 
 from txremote.interfaces import IRemoteService
 from txremote.peer.config import ConnectionConfig
-from txremote.peer.exposure import EXPOSED_MARK, open_interface
+from txremote.peer.exposure import EXPOSED_MARK, is_class, open_interface
 from txremote.peer.threaded import ThreadedMethod
+from txremote.peer.unbound import ClassFunctions
 from txremote.refs.signatures import signature_of
 
 T = TypeVar("T")
@@ -126,9 +127,10 @@ def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = 
     Args:
         obj: The object.
         attrs: The names that can be read.
-        wattrs: The names that can be set; those of ``attrs`` if None.
+        wattrs: The names that can be set; none if None, where RPyC takes ``attrs``.
     """
-    writable = attrs if wattrs is None else wattrs
+    writable = () if wattrs is None else wattrs
+    functions = ClassFunctions(getattr)
 
     class Restricted:
         """
@@ -138,7 +140,8 @@ def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = 
         def _rpyc_getattr(self, name: str) -> Any:
             if name not in attrs:
                 raise AttributeError(f"cannot access {name!r}: this view does not show it")
-            return getattr(obj, name)
+            found = getattr(obj, name)
+            return functions.given(obj, name, found) if is_class(obj) else found
 
         def _rpyc_setattr(self, name: str, value: Any) -> None:
             if name not in writable:

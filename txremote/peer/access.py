@@ -45,6 +45,7 @@ from txremote.peer.builtin_types import (
 )
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.peer.exposure import (
+    LIFECYCLE,
     LONGEST_TOLD,
     Exposure,
     answers_for_itself,
@@ -56,13 +57,16 @@ from txremote.peer.exposure import (
     is_class,
     is_declared_class,
     is_exposed,
+    is_hook,
     is_method,
+    is_service,
     name_of,
     own_attributes,
     shown,
     static,
 )
 from txremote.peer.fallbacks import FALLBACKS, falls_back
+from txremote.peer.machinery import machinery
 from txremote.peer.unbound import ClassFunctions
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
@@ -137,7 +141,8 @@ class AccessPolicy:
     _methods: dict[type, dict[str, _Verdict]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-
+    # whether whatever the switches open is open, with nothing held back
+    _trusting: bool = field(init=False, repr=False, compare=False)
     _of_classes: ClassFunctions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -145,7 +150,8 @@ class AccessPolicy:
         set_field = object.__setattr__
         set_field(self, "_prefix", config.exposed_prefix if config.allow_exposed_attrs else "")
         set_field(self, "_safe", config.safe_attrs if config.allow_safe_attrs else frozenset())
-        by_interface = config.allow_exposed_attrs and not config.allow_all_attrs
+        set_field(self, "_trusting", config.allow_all_attrs or config.own_program)
+        by_interface = config.allow_exposed_attrs and not self._trusting
         set_field(self, "_exposure", exposure_of if by_interface else lambda _obj: None)
         set_field(self, "_of_classes", ClassFunctions(self.get))
 
@@ -172,6 +178,7 @@ class AccessPolicy:
                 return getattr(obj, reachable)
         exposure = self._exposure(obj)
         if exposure is not None:
+            self._check_no_hook(obj, name)
             _check_switch(name, self.config.allow_getattr, "getattr")
             method = exposure.method(name, self._safe)
             found = self._read(obj, name)
@@ -185,7 +192,7 @@ class AccessPolicy:
         Read what may be read; from a class no function that takes any object.
         """
         found = getattr(obj, name)
-        if issubclass(type(obj), type) and not self.config.allow_all_attrs:
+        if issubclass(type(obj), type) and not self._trusting:
             return self._of_classes.given(obj, name, found)
         return found
 
@@ -239,6 +246,7 @@ class AccessPolicy:
         exposure = self._exposure(obj)
         if exposure is None:
             return self._reachable(obj, name, allowed, switch)
+        self._check_no_hook(obj, name)
         _check_switch(name, allowed, switch)
         exposure.check_attribute(name)
         return name
@@ -278,6 +286,8 @@ class AccessPolicy:
         config = self.config
         if config.allow_all_attrs:
             return True
+        if is_hook(obj, name) and not self._trusting:
+            return False
         kind = type(obj)
         if name in DENIED and issubclass(kind, (bytes, bytearray, str)):
             return False
@@ -289,18 +299,44 @@ class AccessPolicy:
         table = CONTAINERS.get(kind)
         if table is not None and name in table:
             return True
-        public = config.allow_public_attrs and not name.startswith("_")
-        if public and not issubclass(kind, FUNCTION_HOLDERS):
+        if config.allow_public_attrs and not name.startswith("_") and self._is_public(obj, name):
             return True
         if self._prefix:
             return name.startswith(self._prefix) or is_exposed(static(obj, name), self._prefix)
         return False
+
+    def _is_public(self, obj: Any, name: str) -> bool:
+        """
+        Tell whether the switch for public names opens one of an object.
+        """
+        if self._trusting:
+            return True
+        kind = type(obj)
+        return not (
+            issubclass(kind, FUNCTION_HOLDERS)
+            or machinery(kind) is not None
+            or (name in LIFECYCLE and static(obj, "startService") is not None)
+        )
+
+    def _check_no_hook(self, obj: Any, name: str) -> None:
+        """
+        Check that a name is not what a connection itself calls of its service.
+
+        Raises:
+            AttributeError: it is, whether it is marked or not.
+        """
+        if self._trusting or not is_hook(obj, name.removeprefix(self._prefix)):
+            return
+        own = static(obj, self._prefix + name.removeprefix(self._prefix)) if self._prefix else None
+        if own is None or own is static(obj, name.removeprefix(self._prefix)):
+            raise AttributeError(f"cannot access {name!r}: a connection calls it, and no peer")
 
     def _reachable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
         """
         Return the attribute that a name asked for stands for (rpyc 6.0.2
         ``Connection._check_attr``).
         """
+        self._check_no_hook(obj, name)
         _check_switch(name, allowed, switch)
         plain = self._plain(obj, name)
         prefix = self._prefix
@@ -337,8 +373,9 @@ class AccessPolicy:
         Check that the peer may have a reference to an object.
 
         Raises:
-            NotSendable: it is a module, a frame, a traceback or a code object, or
-                a class that nobody has declared; the sentence names what is missing.
+            NotSendable: it is a module, a frame, a traceback or a code object, a part of
+                a connection or a reactor of which nothing is exposed, or a class that
+                nobody has declared; the sentence names what is missing.
         """
         if self.config.allow_all_attrs:
             return
@@ -351,11 +388,27 @@ class AccessPolicy:
                 )
             return
         what = never_handed_out(type(obj))
+        if what is None and not self._trusting and not self._declares(obj):
+            what = machinery(type(obj))
         if what is not None:
             raise NotSendable(
                 f"{what} leads to everything and is handed out in classic mode only: expose "
                 "what is needed of it"
             )
+
+    def _declares(self, obj: Any) -> bool:
+        """
+        Tell whether a class of an object that is a part of a connection was made for
+        peers: whether anything of it is exposed.
+        """
+        if machinery(type(obj)) is None or self._exposure(obj) is not None:
+            return True
+        prefix = self._prefix
+        return is_service(obj) or any(
+            prefix and (name.startswith(prefix) or is_exposed(value, prefix))
+            for base in type(obj).__mro__
+            for name, value in base.__dict__.items()
+        )
 
     # -- everything else
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -244,6 +244,9 @@ class ConnectionConfig:
             connections of one address.
     """
 
+    #: Whether the peer is a part of the same program, for which nothing is declared.
+    own_program: ClassVar[bool] = False
+
     allow_safe_attrs: bool = True
     allow_exposed_attrs: bool = True
     allow_public_attrs: bool = False
@@ -385,6 +388,17 @@ class ConnectionConfig:
             TypeError: a name is not known.
         """
         return make_config({"access": access, **changes})
+
+
+class ProgramConfig(ConnectionConfig):
+    """
+    The switches of a connection to a process of the same program, a worker of its pool.
+
+    What the program has declared for outsiders does not bind it: an opened interface
+    narrows nothing, and of public names none is held back.
+    """
+
+    own_program: ClassVar[bool] = True
 
 
 DEFAULT_CONFIG = ConnectionConfig()

@@ -32,6 +32,15 @@ EXPOSED_MARK = "__exposed__"
 
 LONGEST_TOLD = 100  # characters of a name that an error repeats
 
+# What a connection calls of its service (rpyc 6.0.2 ``Service``): a peer never does.
+_HOOKS = frozenset({"on_connect", "on_disconnect", "connection_config"})
+
+#: What a program calls of a service of Twisted's (``twisted.application.service.IService``).
+LIFECYCLE = frozenset(
+    "startService stopService privilegedStartService setServiceParent disownServiceParent "
+    "setName".split()
+)
+
 # What REPR, STR, HASH and a comparison for sameness do with any object, by name:
 # an object that is exposed by an interface keeps these.
 _OF_ALL = frozenset({"__repr__", "__str__", "__format__", "__hash__", "__eq__", "__ne__"})
@@ -234,6 +243,20 @@ def is_declared_class(kind: type, prefix: str) -> bool:
         or kind in VALUE_CLASSES
         or issubclass(kind, BaseException)  # how a context was left is told by its class
     )
+
+
+def is_service(obj: Any) -> bool:
+    """
+    Tell whether an object, or a class, has what every service has.
+    """
+    return static(obj, "on_connect") is not None and static(obj, "on_disconnect") is not None
+
+
+def is_hook(obj: Any, name: str) -> bool:
+    """
+    Tell whether a name is what a connection calls of its service.
+    """
+    return name in _HOOKS and is_service(obj)
 
 
 # -- interfaces

@@ -33,7 +33,7 @@ from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.inbox import Inbox, Waiter
 from txremote.peer import inbound
-from txremote.peer.config import ConnectionConfig
+from txremote.peer.config import ProgramConfig
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
 from txremote.work.netrefs import is_netref, settled
@@ -53,7 +53,7 @@ PART = 1 << 30
 
 #: Switches of both ends: each is the other half of one program. Nothing is too
 #: large, and nobody waits for a time-out.
-CONFIG = ConnectionConfig(
+CONFIG = ProgramConfig(
     allow_public_attrs=True,
     allow_setattr=True,
     allow_delattr=True,
