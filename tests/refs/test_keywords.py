@@ -89,6 +89,7 @@ class _Callable:
     An object that is called.
     """
 
+    @exposed
     def __call__(self, /, **names: int) -> tuple[str, ...]:
         return given(**names)
 

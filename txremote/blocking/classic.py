@@ -316,7 +316,9 @@ def interact(conn: Any, namespace: dict[str, Any] | None = None) -> None:
     """
     with redirected_stdio(conn):
         conn.execute(_PROMPT)
-        conn.namespace["_txremote_prompt"]({**(namespace or {}), "conn": conn})
+        # the peer could use nothing of the connection, and is given nothing of it
+        shown = restricted(conn, ())
+        conn.namespace["_txremote_prompt"]({**(namespace or {}), "conn": shown})
 
 
 _PROMPT = """

@@ -57,6 +57,7 @@ from txremote.peer.exposure import (
     is_class,
     is_declared_class,
     is_exposed,
+    is_function,
     is_hook,
     is_method,
     is_service,
@@ -67,6 +68,7 @@ from txremote.peer.exposure import (
 )
 from txremote.peer.fallbacks import FALLBACKS, falls_back
 from txremote.peer.machinery import machinery
+from txremote.peer.threaded import ThreadedMethod
 from txremote.peer.unbound import ClassFunctions
 from txremote.wire.brine import dumpable
 from txremote.wire.exceptions import without_addresses
@@ -416,21 +418,41 @@ class AccessPolicy:
         """
         Return the object if the peer may call it.
 
-        A function, method or class was handed to the peer to be called; what
-        is not callable says so itself.
+        A function, method or class was handed to the peer to be called. Of any other
+        object ``__call__`` is a method as all are, and has to be exposed; what is not
+        callable says so itself.
 
         Raises:
             TypeError: it is no reference, or not callable.
-            AttributeError: its interface does not declare ``__call__``.
+            AttributeError: its ``__call__`` is not exposed, or not by its interface.
         """
         self.check_reference(obj)
         if not callable(obj):
             raise TypeError(f"{class_name(type(obj))!r} object is not callable")
         exposure = self._exposure(obj)
         if exposure is None:
+            if not self._trusting and not is_function(obj):
+                return self._exposed_call(obj)
             return obj
         method = exposure.method("__call__")
         return obj if method is None else checked(method, obj)
+
+    def _exposed_call(self, obj: Any) -> Any:
+        """
+        Return what to call for an object, if the peer may read its ``__call__``.
+        """
+        kind = type(obj)
+        try:
+            found = self.get(obj, "__call__")
+        except AttributeError:
+            if getattr(kind, "_rpyc_getattr", None) is not None:
+                raise  # it says why itself
+            name = class_name(kind)
+            raise AttributeError(
+                f"cannot call {name}: its __call__ is not exposed (mark it with "
+                f"{_marking(self.config.exposed_prefix)})"
+            ) from None
+        return found if type(found) is ThreadedMethod else obj
 
     def comparison(self, obj: Any, operator: Any) -> Any:
         """

@@ -25,6 +25,8 @@ from zope.interface import providedBy
 from txremote.peer.builtin_types import VALUE_CLASSES
 from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.refs.contract import Contract, MethodContract, contract_of
+from txremote.refs.netref import BaseNetref
+from txremote.refs.reference import RemoteReference
 from txremote.wire.naming import attributes_of, bases_of, class_name
 
 # The mark that `exposed` leaves; RPyC's own decorator leaves the same.
@@ -59,6 +61,8 @@ _FUNCTIONS = frozenset(
 
 # CPython's Py_TPFLAGS_HEAPTYPE: a class that a program has made
 _HEAP_TYPE = 1 << 9
+
+_CALLED_AS_THEY_ARE = (ThreadedMethod, RemoteReference)
 
 # On an interface, not inherited: opening one opens none that is derived from it.
 _TAG = "txremote.exposed"
@@ -243,6 +247,20 @@ def is_declared_class(kind: type, prefix: str) -> bool:
         or kind in VALUE_CLASSES
         or issubclass(kind, BaseException)  # how a context was left is told by its class
     )
+
+
+def is_function(obj: Any) -> bool:
+    """
+    Tell whether a callable object is a function, a method, a class, a partial or the
+    like, or a reference to another side's object: anything but an object whose class
+    defines ``__call__`` in Python.
+    """
+    if is_class(obj) or type(obj) in _CALLED_AS_THEY_ARE or issubclass(type(obj), BaseNetref):
+        return True
+    for base in type(obj).__mro__:
+        if "__call__" in base.__dict__:
+            return type(base.__dict__["__call__"]) is types.WrapperDescriptorType
+    return False
 
 
 def is_service(obj: Any) -> bool:

@@ -18,7 +18,7 @@ import pickle
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from types import AsyncGeneratorType
+from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
 
 from txremote.peer.abandoned import step
@@ -72,6 +72,9 @@ LARGEST_CHUNK = 1000
 
 # Bytes after which a chunk is full: the peer reads no endless frames.
 _LONGEST_CHUNK = 1 << 20
+
+# Nearly all that is called; nobody has to be asked about them.
+_FUNCTIONS = frozenset({MethodType, FunctionType, BuiltinFunctionType})
 
 _SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
 _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
@@ -209,12 +212,24 @@ def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
     return function(*args, **_named(kwargs))
 
 
+def _permitted(serving: Serving, found: Any) -> Any:
+    """
+    Return what was read by its name, as it may be called (`AccessPolicy.callable`);
+    what cannot be called says so itself.
+    """
+    if type(found) in _FUNCTIONS or not callable(found):
+        return found
+    return serving.policy.callable(found)
+
+
 def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any = ()) -> Any:
     function = _reach(serving, obj, name)
     if type(args) is not tuple:
         raise _no_arguments()
-    if type(function) is ThreadedMethod:
-        return ThreadedCall(function, args, _named(kwargs))
+    if type(function) not in _FUNCTIONS:
+        function = _permitted(serving, function)
+        if type(function) is ThreadedMethod:
+            return ThreadedCall(function, args, _named(kwargs))
     # in here, for calls nest, and each frame of ours is one less for them
     plain = type(kwargs) is tuple and not kwargs
     return function(*args) if plain else function(*args, **_named(kwargs))
@@ -251,9 +266,12 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
                 serving.policy.check_handed_out(obj)
     if args is None:
         return _granted(obj)
+    if not names:
+        return _call(serving, obj, args, kwargs)
+    obj = _permitted(serving, obj)
     if type(obj) is ThreadedMethod:
         return ThreadedCall(obj, args, _named(kwargs))
-    return obj(*args, **_named(kwargs)) if names else _call(serving, obj, args, kwargs)
+    return obj(*args, **_named(kwargs))
 
 
 def _is_elsewhere(serving: Serving, obj: Any) -> bool:
@@ -393,7 +411,7 @@ def _oldslicing(
 
 
 def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
-    leave = serving.policy.get(obj, "__exit__")
+    leave = _permitted(serving, serving.policy.get(obj, "__exit__"))
     if error is None or error is False:
         return leave(None, None, None)
     local = _local_exception(error)
