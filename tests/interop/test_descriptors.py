@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.blocking.scripts import scripted
 from tests.interop.pairs import Pairs, told
+from txremote import exposed
 
 
 class Field:
@@ -65,6 +66,7 @@ class Both(Field):
 class Answering:
     """Something to call that is not bound."""
 
+    @exposed
     def __call__(self, *args: Any) -> str:
         return f"called with {len(args)}"
 

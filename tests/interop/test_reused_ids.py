@@ -16,13 +16,14 @@ import pytest
 
 from tests.blocking.scripts import scripted
 from tests.interop.pairs import PAIRS, Pairs
+from txremote import exposed
 
 ROUNDS = 40
 
 BODIES: list[dict[str, Any]] = [
     {"__len__": lambda self: 5},
     {"__getitem__": lambda self, key: key},
-    {"__call__": lambda self: "called"},
+    {"__call__": exposed(lambda self: "called")},
     {"exposed_name": lambda self: "name"},
     {"exposed_name": 7},
 ]
@@ -37,6 +38,7 @@ class Maker:
         self.made = 0
         self._name = name
 
+    @exposed
     def __call__(self) -> Any:
         gc.collect()
         body = BODIES[self.made % len(BODIES)]
