@@ -4,7 +4,9 @@ The fixed tables. That the gate keeps to them is shown in ``test_access.py``.
 
 from __future__ import annotations
 
+import builtins
 import collections
+import subprocess
 import sys
 import types
 from typing import Any
@@ -60,3 +62,44 @@ def test_classes_of_values_are_known() -> None:
     """Those that make objects of a program's own are not among them."""
     assert {int, str, list, dict, type(None)} <= VALUE_CLASSES
     assert not {type, object, property, types.FunctionType, types.ModuleType} & VALUE_CLASSES
+
+
+FROZEN = """
+import builtins
+
+class frozendict:
+    __module__ = "builtins"
+    def __init__(self, held): self.held = held
+    def keys(self): return self.held.keys()
+    def values(self): return self.held.values()
+    def items(self): return self.held.items()
+    def __iter__(self): return iter(self.held)
+    def __repr__(self): return f"frozendict({self.held!r})"
+
+builtins.frozendict = frozendict
+from txremote import ConnectionConfig
+from txremote.peer.access import AccessPolicy
+from txremote.peer.builtin_types import CONTAINERS
+from txremote.peer.weight import NESTING
+from txremote.refs.netref import builtin_methods
+
+policy = AccessPolicy(ConnectionConfig())
+assert frozendict in CONTAINERS and frozendict in NESTING
+assert list(policy.get(frozendict({1: 2}), "keys")()) == [1]
+assert "keys" in dict(builtin_methods(("builtins.frozendict", 1, 2)))
+try:
+    policy.repr(frozendict({1: "x" * 100_000_000}), 5)
+except ValueError as error:
+    print("weighed")
+"""
+
+
+def test_a_frozendict_is_a_container_where_python_has_it() -> None:
+    """CPython 3.15; here is a class of that name and place."""
+    if hasattr(builtins, "frozendict"):
+        assert "keys" in CONTAINERS[builtins.frozendict]
+        return
+    told = subprocess.run(
+        [sys.executable, "-c", FROZEN], capture_output=True, text=True, timeout=60
+    )
+    assert (told.stdout, told.stderr) == ("weighed\n", "")

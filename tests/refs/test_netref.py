@@ -10,12 +10,14 @@ import gc
 import operator
 import pickle
 import sys
+import traceback
 import types
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from twisted.internet.interfaces import IReactorTime
+from zope.interface import Interface, implementer
 
 import txremote.blocking as rpyc
 from tests.blocking.scripts import Tap, linked, scripted
@@ -186,6 +188,25 @@ class Bare:
         """
         Not for the peer.
         """
+
+
+class IBare(Interface):
+    """
+    What nothing provides.
+    """
+
+
+class ITimed(Interface):
+    """
+    What `Timed` provides.
+    """
+
+
+@implementer(ITimed)
+class Timed:
+    """
+    What provides an interface.
+    """
 
 
 class Sub(Bare):
@@ -442,6 +463,32 @@ def test_names_that_are_not_exposed_are_not_there() -> None:
             with pytest.raises(AttributeError, match=name):
                 getattr(bare, name)
         assert getattr(bare, "public", "default") == "default"
+
+
+@scripted
+def test_an_attribute_error_is_printed_without_asking_the_peer() -> None:
+    """Python looks for names like the missing one on the object that an error notes."""
+    with linked(Shop, remote_config=OPEN) as conn:
+        bare = conn.root.bare()
+        tap = Tap(conn)
+        for name in ("exposed_oben", "__nothing__"):
+            with pytest.raises(AttributeError) as caught:
+                getattr(bare, name)
+            assert (caught.value.name, caught.value.obj) == (name, None)
+            assert "Did you mean" not in "".join(traceback.format_exception(caught.value))
+        assert tap.taken() == [HANDLE_GETATTR] * 2
+
+
+@scripted
+@pytest.mark.parametrize("switches", [{}, OPEN], ids=["exposed", "classic"])
+def test_a_netref_provides_what_its_class_does_where_this_side_has_that(switches: Any) -> None:
+    """Elsewhere nothing, whatever the peer has for the names that zope looks up."""
+    with linked(Shop, remote_config=switches) as conn:
+        for source in ("Bare()", "len", "[]", "type('Alien', (), {'__module__': 'far'})()"):
+            netref = conn.root.make(source)
+            assert not IBare.providedBy(netref)
+            assert IBare(netref, None) is None
+        assert ITimed.providedBy(conn.root.make("Timed()"))
 
 
 @scripted
@@ -805,6 +852,17 @@ def test_of_a_stock_peer_only_exposed_methods_are_taken_to_be_methods() -> None:
     assert stock.____methods__ == {"exposed_a"}
     assert own.____methods__ == {"exposed_a", "b"}
     assert "__len__" in vars(stock)
+
+
+def test_of_a_stock_peer_a_name_that_python_does_not_call_is_asked_for() -> None:
+    """It may be a value, though it has underscores."""
+    names = [("__price__", None), ("__len__", None)]
+    made = netref_class(("m.T", 1, 2), names, listed_are_methods=False)
+    face = StockFace()
+    netref: Any = made(face, None)  # type: ignore[arg-type]
+    assert netref.__price__ == 3
+    assert callable(type(netref).__price__)
+    assert face.asked == [HANDLE_GETATTR]
 
 
 class StockFace:

@@ -351,6 +351,30 @@ def test_a_traceback_may_be_denied() -> None:
     assert __file__ not in repr(value)
 
 
+def test_a_traceback_tells_no_names_that_are_like_a_missing_one() -> None:
+    """Python looks for them on the object, private ones too; nobody asks that object."""
+
+    class Safe:
+        asked = 0
+
+        def __dir__(self) -> Any:
+            Safe.asked += 1
+            return ["_secret_word"]
+
+    safe = Safe()
+    with pytest.raises(ValueError) as caught:
+        try:
+            _ = safe.secret_word  # type: ignore[attr-defined]
+        except AttributeError as error:
+            missing = error
+            raise ValueError from error
+    told = dump_exception(caught.value, True)[3]
+    assert "secret_word" in told
+    assert "_secret_word" not in told.replace(".secret_word", "")
+    assert Safe.asked == 0
+    assert missing.obj is safe
+
+
 def test_a_traceback_starts_where_the_programs_code_does() -> None:
     """The frames of txremote's own that led there are left out."""
     ours = f"{txremote.peer.__path__[0]}/handlers.py"

@@ -9,6 +9,7 @@ say; frames themselves, and the like, are not handed out at all.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import functools
 import itertools
@@ -104,6 +105,11 @@ FUNCTION_HOLDERS = (
     ThreadedMethod,
 )
 
+#: CPython 3.15 has a dict that does not change, which is no subclass of dict.
+FROZENDICT: tuple[type, ...] = tuple(
+    [builtins.frozendict] if hasattr(builtins, "frozendict") else []
+)
+
 #: The names of the containers' methods.
 CONTAINERS: dict[type, frozenset[str]] = {
     list: _public(list),
@@ -120,6 +126,7 @@ CONTAINERS: dict[type, frozenset[str]] = {
     type({}.values()): _public(type({}.values()), "mapping"),
     type({}.items()): _public(type({}.items()), "mapping"),
     range: _public(range),
+    **{kind: _public(kind) for kind in FROZENDICT},
 }
 
 #: Classes that say no more than what type a value is of.

@@ -30,7 +30,7 @@ from typing import Any
 
 from twisted.python import threadable
 
-from txremote.peer.builtin_types import CONTAINERS
+from txremote.peer.builtin_types import CONTAINERS, FROZENDICT
 from txremote.peer.weight import NESTING, TEXTS, VIEWS, Costs, weight
 
 #: Most items or bytes that one call may make, and take in of what is here already.
@@ -106,7 +106,8 @@ _NAMED = {
 
 _OWNERS = CONTAINERS.keys() | {int, str, bytes, tuple}
 _IN_ORDER = (tuple, list, deque, bytearray)
-_HASHING: tuple[Any, ...] = (set, frozenset, dict, *VIEWS)
+_MAPPINGS: tuple[Any, ...] = (dict, *FROZENDICT)
+_HASHING: tuple[Any, ...] = (set, frozenset, *VIEWS, *_MAPPINGS)
 _FLAT = (bytearray, bytes, array, UserString)  # a byte for a byte, however many
 _WRAPPERS = (UserString, UserList, UserDict)
 _NUMBER = re.compile(r"\d+")
@@ -406,7 +407,11 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
         # a list that takes in its own iterator would never end
         items = _drawn(items)
     if type(items) in _IN_ORDER and issubclass(type(obj), _HASHING):
-        pairs = issubclass(type(obj), dict) and type(obj) is not Counter and name != "fromkeys"
+        pairs = (
+            issubclass(type(obj), (dict, *FROZENDICT))
+            and type(obj) is not Counter
+            and name != "fromkeys"
+        )
         _check_hashes(items, pairs)
     return items
 

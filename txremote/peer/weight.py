@@ -18,13 +18,15 @@ from itertools import chain
 from types import FunctionType, MappingProxyType, MemberDescriptorType, SimpleNamespace
 from typing import Any
 
+from txremote.peer.builtin_types import FROZENDICT
+
 TEXTS = (str, bytes, bytearray)
 
 VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 #: Types that hold others.
 NESTING: tuple[Any, ...] = (
-    *(list, tuple, dict, set, frozenset, deque, *VIEWS),
+    *(list, tuple, dict, set, frozenset, deque, *VIEWS, *FROZENDICT),
     *(UserList, UserDict, ChainMap, MappingProxyType, SimpleNamespace, BaseException),
 )
 
@@ -119,8 +121,10 @@ def _opener(kind: type) -> Callable[[Any], Iterator[Any]] | None:
     Return what gives what an object of a class holds, without asking a subclass of the
     container for it.
     """
-    if issubclass(kind, dict):
-        return lambda held: chain(dict.keys(held), dict.values(held))
+    for mapping in (dict, *FROZENDICT):
+        if issubclass(kind, mapping):
+            keys, values = mapping.keys, mapping.values  # type: ignore[attr-defined]
+            return lambda held: chain(keys(held), values(held))
     if issubclass(kind, (UserList, UserDict)):
         return lambda held: iter((held.data,))
     if issubclass(kind, ChainMap):

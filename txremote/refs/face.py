@@ -10,6 +10,7 @@ context, and how a thread waits.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import sys
 import threading
@@ -409,6 +410,7 @@ _SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {
 }
 _MAPPINGS: dict[str, Callable[[list[Any]], Any]] = {
     "builtins.dict": dict,
+    "builtins.frozendict": getattr(builtins, "frozendict", dict),  # CPython 3.15
     "builtins.mappingproxy": dict,
     "collections.OrderedDict": collections.OrderedDict,
     "collections.defaultdict": dict,

@@ -24,6 +24,7 @@ The attributes ``____conn__``, ``____id_pack__`` and ``____refcount__`` are RPyC
 
 from __future__ import annotations
 
+import builtins
 import collections
 import collections.abc
 import functools
@@ -33,6 +34,9 @@ import sys
 import types
 from collections.abc import Iterable
 from typing import Any, NoReturn
+
+from zope.interface import implementedBy
+from zope.interface.declarations import Declaration
 
 from txremote.refs.callsite import is_called_at_once
 from txremote.refs.reference import RemoteReference
@@ -51,6 +55,9 @@ from txremote.wire.consts import (
     HANDLE_STR,
     IdPack,
 )
+
+_NOTHING_PROVIDED: Any = Declaration()
+_implemented_by: Any = implementedBy  # which has no types
 
 _NEVER = frozenset(
     {
@@ -78,11 +85,29 @@ _OWN = (
     __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __slots__ __str__
     __subclasshook__ __weakref__ __dict__ __methods__ __exit__ __eq__ __ne__
     __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
-    __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__
+    __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__ __providedBy__
     """.split()
     )
     | _NEVER
 )
+
+# What syntax and builtins look up on a class, and call. Any other such name that a stock
+# peer lists is a descriptor and may be a value.
+_CALLED = frozenset(
+    """
+    __abs__ __aenter__ __aexit__ __aiter__ __anext__ __array__ __await__ __bool__
+    __buffer__ __bytes__ __call__ __ceil__
+    __complex__ __contains__ __delete__ __delitem__ __delslice__ __divmod__ __enter__
+    __float__ __floor__ __format__ __fspath__ __get__ __getitem__ __getslice__ __index__
+    __int__ __invert__ __iter__ __len__ __length_hint__ __missing__ __neg__ __next__ __pos__
+    __rdivmod__ __release_buffer__ __replace__ __reversed__ __round__ __set__ __setitem__
+    __setslice__ __trunc__
+    """.split()
+) | {
+    f"__{kind}{name}__"
+    for kind in ("", "r", "i")
+    for name in "add sub mul matmul truediv floordiv mod pow lshift rshift and or xor".split()
+}
 
 _OLD_SLICERS = {
     "__getslice__": "__getitem__",
@@ -107,6 +132,7 @@ _BUILTIN_TYPES: tuple[type, ...] = (
     collections.deque,
     collections.OrderedDict,
     collections.defaultdict,
+    *([builtins.frozendict] if hasattr(builtins, "frozendict") else []),  # CPython 3.15
     *map(type, (_ORDERED.keys(), _ORDERED.values(), _ORDERED.items(), iter(_ORDERED))),
 )
 _BUILTINS = {f"{kind.__module__}.{kind.__name__}": kind for kind in _BUILTIN_TYPES}
@@ -210,6 +236,14 @@ class BaseNetref(metaclass=NetrefMetaclass):
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> Any:
         # the class by reference; neither exception nor traceback can travel
         return self.____conn__.sync_request(HANDLE_CTXEXIT, self, kind)
+
+    @property
+    def __providedBy__(self) -> Any:
+        # of zope.interface, which would take apart whatever the peer has for this name
+        local = type(self).____local__
+        if local is None:
+            return _NOTHING_PROVIDED
+        return _implemented_by(type(local) if self.____id_pack__[2] == 0 else local)
 
     def __copy__(self) -> Any:
         return self.____conn__.obtain(self)
@@ -410,6 +444,20 @@ def _make_special(name: str, doc: str | None) -> Any:
     return method
 
 
+class _Listed:
+    """
+    A name that a stock peer lists and that may be a value: read of a netref it is asked
+    for, and of the netref class it is a function.
+    """
+
+    def __init__(self, name: str, function: Any) -> None:
+        self._name = name
+        self._function = function
+
+    def __get__(self, netref: BaseNetref | None, kind: type) -> Any:
+        return self._function if netref is None else _read(netref, self._name)
+
+
 class NetrefClass:
     """
     A netref class, held by each of its netrefs: it goes with the last of them, which
@@ -471,7 +519,9 @@ def netref_class(
         if type(name) is not str or name in _OWN:
             continue
         if name.startswith("__") and name.endswith("__"):
-            namespace[name] = _make_special(name, doc)
+            special = _make_special(name, doc)
+            is_sure = listed_are_methods or name in _CALLED
+            namespace[name] = special if is_sure else _Listed(name, special)
         elif listed_are_methods or name.startswith("exposed_"):
             plain.add(name)
     namespace["____methods__"] = frozenset(plain)

@@ -86,7 +86,8 @@ class Asked(Protocol):
 def _private(owner: Any, name: str) -> AttributeError:
     return AttributeError(
         f"{type(owner).__name__} has no attribute {name!r}: names that start with _ "
-        f"stay here; callRemote({name!r}, ...) or get_remote(ref, {name!r}) sends them"
+        f"stay here; callRemote({name!r}, ...) or get_remote(ref, {name!r}) sends them",
+        name=name,  # else Python looks for a name like it, among our own
     )
 
 
@@ -174,7 +175,8 @@ class RemotePath(_Remote):
         if name in _OF_DEFERREDS:
             raise AttributeError(
                 f"a path is no Deferred and has no {name}: call it, or read its value "
-                f"with get_remote() (callRemote({name!r}) asks the peer for that name)"
+                f"with get_remote() (callRemote({name!r}) asks the peer for that name)",
+                name=name,
             )
         return RemotePath(self._base, (*self._names, name))
 

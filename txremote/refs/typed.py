@@ -50,7 +50,7 @@ class TypedReference:
     def __getattr__(self, name: str) -> Any:
         contract = self._contract
         if name not in contract.names:
-            raise AttributeError(f"{contract.name} declares no {name!r}")
+            raise AttributeError(f"{contract.name} declares no {name!r}", name=name)
         method = contract.names[name]
         path = _step(self._target, name)
         if method is None:

@@ -22,7 +22,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -189,12 +190,40 @@ def format_traceback(error: BaseException) -> str:
     whole = traceback_of(error)
     told = frames_beyond(error)
     try:
-        text = "".join(traceback.format_exception(type(error), error, told))
+        with _without_objects(error):
+            text = "".join(traceback.format_exception(type(error), error, told))
         if told is None and whole is not None and error.__context__ is error.__cause__ is None:
             text = _HEADER + text  # a builtin was called, which has no frames of its own
     except BaseException:  # __str__ of a foreign exception may raise anything
         text = f"<a traceback of {class_name(type(error))} that could not be printed>"
     return text.encode("utf-8", "replace").decode()
+
+
+@contextmanager
+def _without_objects(error: BaseException) -> Iterator[None]:
+    """
+    Take the objects off an exception and those that led to it for a while: Python looks
+    on them for names like one that is missing, private ones too, and prints what it finds.
+    """
+    taken: list[tuple[AttributeError, Any]] = []
+    left: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while left:
+        each = left.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        left += (each.__cause__, each.__context__)
+        if isinstance(each, BaseExceptionGroup):
+            left += each.exceptions
+        if isinstance(each, AttributeError) and each.obj is not None:
+            taken.append((each, each.obj))
+            each.obj = None
+    try:
+        yield
+    finally:
+        for each, obj in taken:
+            each.obj = obj
 
 
 @lru_cache(maxsize=512)
