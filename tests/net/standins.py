@@ -10,6 +10,7 @@ from tests.blocking.scripts import DEADLINE
 from txremote.net.lanes import Lane
 from txremote.net.workerface import WorkerFace
 from txremote.net.workers import WorkerPool
+from txremote.refs import forks
 
 
 class Reactor:
@@ -27,6 +28,12 @@ class Peer:
 
     closed = False
     why_ended = ""
+    home = forks.here
+
+    def check_process(self) -> None:
+        """
+        It is this process's.
+        """
 
 
 def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerFace:

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -497,3 +498,58 @@ def test_an_end_waits_for_a_thread_where_there_is_none() -> None:
     wait.complete(None)
     assert ended.wait(DEADLINE)
     flushed(full)
+
+
+# --- guests -----------------------------------------------------------------------
+
+
+def test_a_lane_whose_thread_is_away_has_one_guest_at_a_time() -> None:
+    """Away: it waits on a script's connection. Else nobody steps into an owned lane."""
+    lane, gate, seen = Lane(WorkerPool(slots=1)), Gate(), []
+    lane.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    for number in range(3):
+        lane.post(partial(seen.append, number))
+    assert lane.take(False, stranger=True) is None
+    lane.go_away()
+    first = lane.take(False, stranger=True)
+    assert first is not None
+    assert lane.take(False, stranger=True) is None
+    first()
+    lane.give_back()
+    second = lane.take(False, stranger=True)
+    assert second is not None
+    second()
+    lane.give_back()
+    lane.come_back()
+    assert lane.take(False, stranger=True) is None
+    assert seen == [0, 1]
+    gate.open.set()
+    flushed(lane)
+    assert seen == [0, 1, 2]
+
+
+def test_no_stranger_steps_into_a_lane_that_nobody_has() -> None:
+    """A thread of the pool runs what comes there."""
+    lane, wait, seen = Lane(WorkerPool()), Wait(), []
+    lane.enter(wait, False, stranger=True)
+    assert lane.take(False, stranger=True) is None
+    lane.post(partial(seen.append, threading.get_ident()))
+    flushed(lane)
+    assert len(seen) == 1
+    lane.leave(wait, False, stranger=True)
+
+
+def test_a_guest_that_waits_is_woken_when_the_thread_goes_away() -> None:
+    lane, gate, wait = Lane(WorkerPool(slots=1)), Gate(), Wait()
+    lane.post(gate)
+    assert gate.reached.wait(DEADLINE)
+    lane.post(lambda: None)
+    lane.enter(wait, False, stranger=True)
+    assert not wait.awake.acquire(blocking=False)
+    lane.go_away()
+    assert wait.awake.acquire(timeout=DEADLINE)
+    lane.come_back()
+    lane.leave(wait, False, stranger=True)
+    gate.open.set()
+    flushed(lane)

@@ -306,6 +306,17 @@ async def test_a_clients_function_may_be_handed_on_to_a_second_server() -> None:
     await script_test(script, Relay)
 
 
+@scripted
+def test_a_thread_that_waits_on_a_scripts_connection_gives_its_slot_back() -> None:
+    """A service that calls itself needs a second thread, and has but one slot."""
+    relay = Relay()
+    with serving(relay, slots=1) as server, client(server) as conn:
+        relay.port = server.port
+        assert conn.root.relay(lambda: 5) == 5
+        inner = conn.root.relay
+        assert inner(lambda: inner(lambda: 6)) == 6
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_reactor_passes_a_request_on_to_a_scripts_connection() -> None:
     """It is waited for in a thread, and what a thread got from there goes back as it came."""

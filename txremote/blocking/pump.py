@@ -45,6 +45,7 @@ from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.refs import forks
 from txremote.refs.asyncresult import value_of
+from txremote.refs.driver import here
 from txremote.refs.face import check_stack, refuse_in_reactor
 
 #: Seconds that closing gives the peer to take what is still unsent.
@@ -215,20 +216,27 @@ class Pump:
             with self.lock:
                 self.connection.outbound.flush_released()
             carrier.flush(deadline, waiter)
-        if carrier.reading.acquire(blocking=False):
-            try:
-                with inbox.taking:
-                    if inbox.items or waiter.done:
-                        return True
-                if self.connection.closed:
-                    return False
-                carrier.read(timers.time_left(deadline))
-            finally:
-                carrier.give_back(carrier.reading)
-            if carrier.transport.out or carrier.transport.ending is not None:
-                carrier.flush(deadline, waiter)
-        else:
-            inbox.sleep(waiter, deadline, carrier.reading)
+        absence = here.absence  # of a server's worker thread
+        if absence is not None:
+            absence.begin()
+        try:
+            if carrier.reading.acquire(blocking=False):
+                try:
+                    with inbox.taking:
+                        if inbox.items or waiter.done:
+                            return True
+                    if self.connection.closed:
+                        return False
+                    carrier.read(timers.time_left(deadline))
+                finally:
+                    carrier.give_back(carrier.reading)
+                if carrier.transport.out or carrier.transport.ending is not None:
+                    carrier.flush(deadline, waiter)
+            else:
+                inbox.sleep(waiter, deadline, carrier.reading)
+        finally:
+            if absence is not None:
+                absence.end()
         return bool(inbox.items) or deadline is None or monotonic() < deadline
 
     # -- from another thread

@@ -6,7 +6,9 @@ after the other by one worker thread, with netrefs for references, as RPyC does.
 A thread of the pool that waits for a remote call is not lost meanwhile. It runs
 
 1. what comes in its own lane: the peer may call back before it answers;
-2. what comes in the lane of the connection it waits on, if nobody is in that;
+2. what comes in the lane of the connection it waits on, if nobody is in that, or if
+   who is in that waits on a script's connection, which may bring nothing until it is
+   run; any other thread of the program that waits on the connection does the last, too;
 
 and it gives its slot in the pool back. So chains of calls, over one connection
 or many, do not run dry.
@@ -32,26 +34,19 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.net.workers import TooManyThreads, WorkerPool, here
 from txremote.peer.variables import Variables
 
 _log = Logger("txremote")
 
 Item = Callable[[], object]
 
-_here = threading.local()
-
 
 def lanes_here() -> list[Lane]:
     """
     Return the lanes whose items are on this thread's stack, the innermost last.
     """
-    try:
-        return _here.lanes  # type: ignore[no-any-return]
-    except AttributeError:
-        lanes: list[Lane] = []
-        _here.lanes = lanes
-        return lanes
+    return here.lanes  # type: ignore[return-value]  # nothing else is put there
 
 
 class Wait:
@@ -80,7 +75,8 @@ class Lane:
     The items of one connection, run one after the other.
 
     A lane is *owned* while a thread has one of its items on its stack, running
-    or waiting. Only that thread may run the next, within the one before.
+    or waiting. Only that thread may run the next, within the one before; but while it
+    waits on a script's connection it is *away*, and one other, a *guest*, may.
 
     Args:
         workers: Whose threads run them.
@@ -97,6 +93,9 @@ class Lane:
         self._owned = False
         self._inside: list[Wait] = []  # waits of the owner, the innermost last
         self._outside: list[Wait] = []  # of threads that would step in
+        self._strangers: list[Wait] = []  # of those that would be guests only
+        self._away = 0  # how many waits on scripts' connections its threads are in
+        self._guest: int | None = None  # which thread is
         # with none to begin with, as a thread of RPyC's has it
         self.variables = Variables()
 
@@ -160,9 +159,11 @@ class Lane:
         """
         Wake a waiting thread that may run the next item, if there is one.
         """
-        waiting = self._inside if self._owned else self._outside
-        if waiting:
-            waiting[-1].awake.release()
+        waiting = (self._inside if self._owned else self._outside)[-1:]
+        if self._owned and self._away:
+            waiting += (self._outside + self._strangers)[-1:]
+        for wait in waiting:
+            wait.awake.release()
         return bool(waiting)
 
     def _run(self) -> None:
@@ -201,39 +202,72 @@ class Lane:
             return False
         return True
 
-    def enter(self, wait: Wait, inside: bool) -> None:
+    def go_away(self) -> None:
+        """
+        Leave it to a guest: a thread that has it on its stack begins to wait on a
+        script's connection.
+        """
+        with self._lock:
+            self._away += 1
+            if self._items:
+                self._wake()
+
+    def come_back(self) -> None:
+        """
+        Note that this wait is over.
+        """
+        with self._lock:
+            self._away -= 1
+
+    def _waits(self, inside: bool, stranger: bool) -> list[Wait]:
+        if stranger:
+            return self._strangers
+        return self._inside if inside else self._outside
+
+    def enter(self, wait: Wait, inside: bool, stranger: bool = False) -> None:
         """
         Offer a waiting thread to run what comes.
 
         Args:
             wait: Its wait.
             inside: Whether it owns the lane.
+            stranger: Whether it is no thread of a pool, and steps in as a guest only.
         """
         with self._lock:
-            (self._inside if inside else self._outside).append(wait)
+            self._waits(inside, stranger).append(wait)
+            if self._items and self._away:
+                self._wake()
 
-    def leave(self, wait: Wait, inside: bool) -> None:
+    def leave(self, wait: Wait, inside: bool, stranger: bool = False) -> None:
         """
         Take the offer back; what has come meanwhile is for another thread.
         """
         with self._lock:
-            (self._inside if inside else self._outside).remove(wait)
+            self._waits(inside, stranger).remove(wait)
             if not self._items or self._wake() or self._owned:
                 return
             self._owned = True
         self._workers.submit(self._run, patient=True)
 
-    def take(self, inside: bool) -> Item | None:
+    def take(self, inside: bool, stranger: bool = False) -> Item | None:
         """
         Return the next item for a waiting thread, or None.
 
         Args:
             inside: Whether the thread owns the lane. If not, and there is an
-                item, it does from now on, until `give_back`.
+                item, it does from now on, or is its guest, until `give_back`.
+            stranger: Whether it may be a guest only.
         """
         with self._lock:
-            if not self._items or (self._owned and not inside):
+            if not self._items:
                 return None
+            if not inside:
+                if self._owned:
+                    if not self._away or self._guest is not None:
+                        return None
+                    self._guest = threading.get_ident()
+                elif stranger:
+                    return None
             self._owned = True
             return self._items.popitem(last=False)[1]
 
@@ -257,6 +291,9 @@ class Lane:
         the next who asks, the same thread perhaps.
         """
         with self._lock:
+            if self._guest == threading.get_ident():
+                self._guest = None
+                return
             if self._last is None:
                 self._owned = False
                 return

@@ -1,9 +1,9 @@
 """
 `WorkerFace`: a reactor's connection, for threads that may block.
 
-A thread of the pool that waits on one serves lanes meanwhile (`txremote.net.lanes`);
-any other thread of the program just waits. The reactor's own is refused: it would
-wait for itself.
+A thread of a pool that waits on one serves lanes meanwhile (`txremote.net.lanes`);
+any other thread of the program waits, and serves as a lane's guest. The reactor's own
+is refused: it would wait for itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.net.lanes import Lane, Wait, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.net.workers import here as thread
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
@@ -96,22 +97,23 @@ class WorkerFace(BlockingFace):
             Whether it is done.
         """
         deadline = None if timeout is None else monotonic() + timeout
-        pooled = self._workers.owns_this_thread()
+        pool = thread.pool  # of this connection's listener, or of another
+        stranger = pool is None
         here = lanes_here()
         # whether this thread is in it, for each lane; the innermost comes first
-        lanes = dict.fromkeys(reversed(here), True) if pooled else {}
-        outside = self._lane if pooled and self._lane not in lanes else None
+        lanes = dict.fromkeys(reversed(here), True)
+        outside = self._lane if self._lane not in lanes else None
         if outside is not None:
             lanes[outside] = False
         for lane, inside in lanes.items():
-            lane.enter(wait, inside)
-        if pooled:
-            self._workers.begin_wait()
+            lane.enter(wait, inside, stranger and not inside)
+        if pool is not None:
+            pool.begin_wait()
         try:
             while not wait.done:
                 item = None
                 for lane, inside in lanes.items():
-                    item = lane.take(inside)
+                    item = lane.take(inside, stranger)
                     if item is not None:
                         break
                 if item is None:
@@ -120,11 +122,12 @@ class WorkerFace(BlockingFace):
                         break
                     wait.awake.acquire(timeout=left)
                     continue
-                self._workers.end_wait()
+                if pool is not None:
+                    pool.end_wait()
                 # For as long as this takes, nobody is to rely on this thread for
                 # the lane that it has only offered to step into.
                 if outside is not None:
-                    outside.leave(wait, False)
+                    outside.leave(wait, False, stranger)
                 # run in here: calls nest, and each frame of ours is one less
                 # for them
                 nested = bool(here) and here[-1] is lane
@@ -143,13 +146,14 @@ class WorkerFace(BlockingFace):
                     if not inside:
                         lane.give_back()
                     if outside is not None:
-                        outside.enter(wait, False)
-                    self._workers.begin_wait()
+                        outside.enter(wait, False, stranger)
+                    if pool is not None:
+                        pool.begin_wait()
         finally:
-            if pooled:
-                self._workers.end_wait()
+            if pool is not None:
+                pool.end_wait()
             for lane, inside in lanes.items():
-                lane.leave(wait, inside)
+                lane.leave(wait, inside, stranger and not inside)
         return wait.done
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
@@ -191,9 +195,10 @@ class WorkerFace(BlockingFace):
             return False
         item = lane.take(True)
         if item is None:
-            wait = Wait()
+            wait, pool = Wait(), thread.pool
             lane.enter(wait, True)
-            self._workers.begin_wait()
+            if pool is not None:
+                pool.begin_wait()
             self.protocol.runner.polling += 1
             self._reactor.callFromThread(self._let_in)
             try:
@@ -201,7 +206,8 @@ class WorkerFace(BlockingFace):
                     wait.awake.acquire(timeout=timeout)
             finally:
                 self.protocol.runner.polling -= 1
-                self._workers.end_wait()
+                if pool is not None:
+                    pool.end_wait()
                 lane.leave(wait, True)
             item = lane.take(True)
         if item is None:

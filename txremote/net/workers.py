@@ -2,11 +2,11 @@
 The threads that code runs in which may block.
 
 A pool has so many *slots*, and a thread that runs holds one. A thread that waits
-for a remote call gives its slot back, so another one can run: however many calls
-wait within each other, there is always somebody to do the work that they wait
-for. What is bounded besides is the number of threads, running or waiting; past
-that a call fails with a sentence that says so. What is no call, an ``on_disconnect``
-say, is *patient*: it waits for a thread.
+for a remote call, over whatever connection, gives its slot back, so another one can
+run: however many calls wait within each other, there is always somebody to do the work
+that they wait for. What is bounded besides is the number of threads, running or
+waiting; past that a call fails with a sentence that says so. What is no call, an
+``on_disconnect`` say, is *patient*: it waits for a thread.
 
 Threads are started when they are needed, and end when they have been idle for a
 while.
@@ -17,10 +17,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.logger import Logger
 
 from txremote.refs import forks
+from txremote.refs.driver import here as waiting
 
 _log = Logger("txremote")
 
@@ -37,6 +39,64 @@ class TooManyThreads(RuntimeError):
     """
     Every thread of a pool waits for an answer, and there may be no more.
     """
+
+
+class Leavable(Protocol):
+    """
+    What a thread has on its stack and can leave to others while it waits elsewhere: a
+    lane.
+    """
+
+    def go_away(self) -> None:
+        """
+        Leave it to others.
+        """
+
+    def come_back(self) -> None:
+        """
+        Do so no more.
+        """
+
+
+class _Here(threading.local):
+    """
+    Attributes:
+        pool: The pool that this thread belongs to, or None.
+        lanes: The lanes whose items are on this thread's stack, the innermost last.
+    """
+
+    pool: WorkerPool | None = None
+
+    def __init__(self) -> None:
+        self.lanes: list[Leavable] = []
+
+
+here = _Here()
+
+
+class _Away:
+    """
+    A thread of a pool that waits on a script's connection (an `Absence`).
+    """
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def begin(self) -> None:
+        """
+        Give the slot back, and leave the lanes to others.
+        """
+        self._pool.begin_wait()
+        for lane in here.lanes:
+            lane.go_away()
+
+    def end(self) -> None:
+        """
+        Take both again.
+        """
+        for lane in here.lanes:
+            lane.come_back()
+        self._pool.end_wait()
 
 
 class _Worker:
@@ -71,7 +131,6 @@ class WorkerPool:
         self._idle: list[_Worker] = []
         self._running = 0
         self._threads = 0
-        self._mine = threading.local()
 
     def submit(self, task: Task, patient: bool = False) -> object:
         """
@@ -125,7 +184,7 @@ class WorkerPool:
         """
         Tell whether this thread is one of the pool's.
         """
-        return getattr(self._mine, "worker", None) is not None
+        return here.pool is self
 
     def begin_wait(self) -> None:
         """
@@ -160,7 +219,8 @@ class WorkerPool:
             worker.called.set()
 
     def _work(self, worker: _Worker) -> None:
-        self._mine.worker = worker
+        here.pool = self
+        waiting.absence = _Away(self)
         while True:
             if not worker.called.wait(IDLE_TIMEOUT):
                 with self._lock:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Container
 from typing import Any
@@ -252,10 +253,13 @@ def is_declared_class(kind: type, prefix: str) -> bool:
 def is_function(obj: Any) -> bool:
     """
     Tell whether a callable object is a function, a method, a class, a partial or the
-    like, or a reference to another side's object: anything but an object whose class
-    defines ``__call__`` in Python.
+    like, or a reference to another side's object, the stock library's too: anything but
+    an object whose class defines ``__call__`` in Python.
     """
     if is_class(obj) or type(obj) in _CALLED_AS_THEY_ARE or issubclass(type(obj), BaseNetref):
+        return True
+    stock = sys.modules.get("rpyc.core.netref")
+    if stock is not None and issubclass(type(obj), stock.BaseNetref):
         return True
     for base in type(obj).__mro__:
         if "__call__" in base.__dict__:

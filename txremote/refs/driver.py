@@ -27,6 +27,35 @@ _ADVICE = (
 )
 
 
+class Absence(Protocol):
+    """
+    What a thread puts aside while it waits for something else.
+    """
+
+    def begin(self) -> None:
+        """
+        Put it aside.
+        """
+
+    def end(self) -> None:
+        """
+        Take it up again.
+        """
+
+
+class Here(threading.local):
+    """
+    Attributes:
+        absence: What this thread puts aside while a script's connection has it wait,
+            or None.
+    """
+
+    absence: Absence | None = None
+
+
+here = Here()
+
+
 class Waitable(Protocol):
     """
     What a driver is told to wait for.
