@@ -111,10 +111,18 @@ class MasterService(Service):
     and offers it nothing.
 
     A connection gets ``modules``, ``builtins``, ``builtin``, ``eval``,
-    ``execute`` and ``namespace``.
+    ``execute`` and ``namespace``. An exception of the peer's is made of its own class where
+    that is of a module that is loaded here, so ``except subprocess.CalledProcessError`` works.
     """
 
     threaded_service = True
+
+    @staticmethod
+    def connection_config(config: ConnectionConfig) -> ConnectionConfig:
+        """
+        Return the switches of its connections.
+        """
+        return config.but(instantiate_custom_exceptions=True)
 
     def on_connect(self, conn: Any) -> None:
         """
@@ -161,6 +169,8 @@ class ClassicService(MasterService, SlaveService):
     """
     Both: each side can do anything in the other (``rpyc.ClassicService``).
     """
+
+    connection_config = staticmethod(SlaveService.connection_config)
 
     def on_connect(self, conn: Any) -> None:
         """

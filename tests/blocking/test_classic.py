@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import collections
 import importlib
+import inspect
 import io
+import json
 import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -410,3 +413,76 @@ def test_the_same_code_without_a_connection() -> None:
 def test_what_is_not_supported_refuses_when_it_is_called(name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"{name} of RPyC is not supported: ..."):
         getattr(classic, name)(None)
+
+
+# --- as a local program sees it -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("remote", [rpyc.SlaveService, rpyc.ClassicService])
+@scripted
+def test_exceptions_of_modules_that_are_loaded_here_are_caught_by_their_class(
+    remote: Any,
+) -> None:
+    with rpyc.connect_thread(rpyc.MasterService, remote_service=remote) as conn:
+        with pytest.raises(subprocess.CalledProcessError) as failed:
+            conn.modules.subprocess.check_call("false")
+        assert failed.value.returncode == 1
+        with pytest.raises(json.JSONDecodeError, match="Expecting"):
+            conn.modules.json.loads("{")
+        conn.execute("class Odd(Exception): pass")
+        with pytest.raises(rpyc.GenericException):
+            conn.execute("raise Odd()")
+
+
+def signature(called: Any) -> list[Any]:
+    """
+    Return the parameters of what is called; a class would be asked for its metaclass.
+    """
+    if inspect.isclass(called):
+        return []
+    found = inspect.signature(called).parameters.values()
+    return [(each.name, each.kind, each.default) for each in found]
+
+
+INSPECTED = """
+def plain(a, b=2, *args, c=3, **kwargs): pass
+def hinted(a: int, b: str = 'x') -> float: return 1.0
+async def waits(a): pass
+def gives(a): yield a
+class Robot:
+    def walk(self, far): return far
+    @classmethod
+    def make(cls, name): return cls()
+    @staticmethod
+    def help(topic): return topic
+robot = Robot()
+"""
+
+
+@scripted
+def test_inspect_says_of_remote_things_what_it_says_there() -> None:
+    """Of functions, methods, classes and builtins: each as a local program finds it."""
+    local: dict[str, Any] = {}
+    exec(INSPECTED, local)
+    with here() as conn:
+        conn.execute(INSPECTED)
+        names = ["plain", "hinted", "waits", "gives", "Robot"]
+        pairs = [(local[name], conn.namespace[name]) for name in names]
+        mine, theirs = local["robot"], conn.namespace["robot"]
+        pairs += [(getattr(mine, each), getattr(theirs, each)) for each in ("walk", "make", "help")]
+        pairs += [(os.path.join, conn.modules.os.path.join), (len, conn.builtins.len)]
+        pairs += [([].append, conn.eval("[].append"))]
+        for ours, remote in pairs:
+            for ask in (
+                callable,
+                inspect.ismethod,
+                inspect.isfunction,
+                inspect.isbuiltin,
+                inspect.isroutine,
+                inspect.isclass,
+                inspect.iscoroutinefunction,
+                inspect.isgeneratorfunction,
+                signature,
+                lambda each: sorted(getattr(each, "__annotations__", ())),
+            ):
+                assert ask(remote) == ask(ours), (ask, ours)

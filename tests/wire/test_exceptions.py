@@ -270,10 +270,9 @@ def test_a_peer_cannot_end_this_program(error: BaseException, options: dict[str,
         assert got.args == error.args
 
 
-@pytest.mark.parametrize("way", [travelled, at_stock])
-def test_an_exception_group_arrives_readable(way: Any) -> None:
-    """Its class cannot be made without its parts; its message and they as text are there."""
-    got = way(ExceptionGroup("several", [ValueError("one"), KeyError("two")]))
+def test_an_exception_group_arrives_readable_at_a_stock_peer() -> None:
+    """It cannot make its class; its message and its parts as text are there."""
+    got = at_stock(ExceptionGroup("several", [ValueError("one"), KeyError("two")]))
     assert type(got).__name__ == "exceptiongroup.ExceptionGroup"
     assert got.message == "several"
     assert "ValueError('one')" in got.args[1]
@@ -285,8 +284,6 @@ def test_a_stock_peers_exception_group_does_no_harm() -> None:
     assert isinstance(got, GenericException)
     assert type(got).__name__ == "builtins.ExceptionGroup"
     assert got.args[0] == "several"
-    got = travelled(BaseExceptionGroup("several", [KeyboardInterrupt()]))
-    assert isinstance(got, GenericException)
 
 
 @pytest.mark.parametrize("name", ["print", "object", "dict", "exit", "__import__", "NoSuch", ""])
@@ -837,3 +834,83 @@ def test_errors_of_this_side_can_be_pickled() -> None:
     assert (type(got).__module__, type(got).__qualname__) == ("builtins", "ValueError")
     with pytest.raises(pickle.PicklingError):
         pickle.dumps(got)
+
+
+# --- groups ---------------------------------------------------------------------------
+
+
+class OurGroup(ExceptionGroup):
+    """
+    Derived, as libraries derive theirs.
+    """
+
+
+def arrived(error: BaseException, **options: Any) -> Any:
+    """
+    Return an exception as it arrives.
+    """
+    return load_exception(load(dump(dump_exception(error, False))), **options)
+
+
+def test_a_group_arrives_as_one() -> None:
+    inner = ExceptionGroup("inner", [OSError(2, "gone"), KeyError("k")])
+    found = arrived(ExceptionGroup("outer", [ValueError(1), inner]))
+    assert isinstance(found, ExceptionGroup)
+    assert found.message == "outer"
+    assert [type(each).__name__ for each in found.exceptions] == ["ValueError", "ExceptionGroup"]
+    missing, other = found.split(OSError)
+    assert missing is not None
+    assert missing.exceptions[0].exceptions[0].errno == 2
+    assert other is not None
+    assert str(found.exceptions[0]).startswith("1")
+
+
+def test_a_group_can_be_caught_by_its_parts() -> None:
+    seen = []
+    try:
+        raise arrived(ExceptionGroup("both", [ValueError(1), OSError(2)]))
+    except* OSError as group:
+        seen.append(len(group.exceptions))
+    except* ValueError as group:
+        seen.append(len(group.exceptions))
+    assert seen == [1, 1]
+
+
+def test_a_group_of_what_ends_a_program_ends_none_here() -> None:
+    found = arrived(BaseExceptionGroup("end", [SystemExit(1), KeyboardInterrupt()]))
+    assert type(found).__mro__[1] is ExceptionGroup
+    assert all(isinstance(each, GenericException) for each in found.exceptions)
+
+
+def test_a_group_of_a_class_that_is_not_known_here() -> None:
+    found = arrived(OurGroup("ours", [ValueError(1)]))
+    assert isinstance(found, ExceptionGroup)
+    assert isinstance(found, GenericException)
+    assert type(found).__name__ == f"{__name__}.OurGroup"
+    known = arrived(OurGroup("ours", [ValueError(1)]), instantiate_custom=True)
+    assert isinstance(known, OurGroup)
+
+
+def test_a_great_group_travels_in_part() -> None:
+    wide = arrived(ExceptionGroup("wide", [ValueError(each) for each in range(500)]))
+    assert len(wide.exceptions) == 100
+    deep: Exception = ValueError(1)
+    for _ in range(50):
+        deep = ExceptionGroup("deep", [deep])
+    found = arrived(deep)
+    depth = 0
+    while isinstance(found, ExceptionGroup):
+        found, depth = found.exceptions[0], depth + 1
+    assert depth == 10
+
+
+@pytest.mark.parametrize("inner", [(), 5, (5,), ((("m", "n"), 1, (), ""),), ("x",) * 101])
+def test_a_group_that_is_none(inner: Any) -> None:
+    """Costs no more than its message, or is told to be no exception."""
+    value = (("exceptiongroup", "ExceptionGroup"), ("m",), (("_exceptions", inner),), "")
+    try:
+        found = load_exception(value)
+    except RemoteProtocolError as error:
+        assert "exception" in str(error)
+    else:
+        assert isinstance(found, GenericException)

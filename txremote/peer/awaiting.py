@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.halfway import Halfway
 from txremote.peer.outcome import Outcome, can_be_failure, failure_of
 from txremote.peer.threaded import BlockingCall, ThreadedCall
@@ -88,9 +89,7 @@ def awaited(result: Any, connection: Any) -> Any:
         return result.result if _has_fired(result) else follow(result)
     if kind is types.CoroutineType:
         variables = connection.inbound.variables
-        return Deferred.fromCoroutine(
-            _finished(result if variables is None else variables.kept(result))
-        )
+        return deferred_of(_finished(result if variables is None else variables.kept(result)))
     if kind is ThreadedCall or kind is BlockingCall:
         return connection.runner.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):
@@ -98,7 +97,7 @@ def awaited(result: Any, connection: Any) -> Any:
     if kind is AsyncResult:
         return result.deferred
     if class_name(kind) in _STEPS and class_module(kind) == "builtins":
-        return Deferred.fromCoroutine(_finished(result))
+        return deferred_of(_finished(result))
     if kind is Halfway:
         value = awaited(result.value, connection)
         if issubclass(type(value), Deferred):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import collections
 import functools
+import inspect
 import itertools
 import types
 import weakref
@@ -130,7 +131,8 @@ CONTAINERS: dict[type, frozenset[str]] = {
 }
 
 #: Classes that say no more than what type a value is of.
-VALUE_CLASSES = BY_VALUE | MAYBE_BY_VALUE | CONTAINERS.keys()
+#: `inspect.signature` of a remote function sends the mark of what is not there.
+VALUE_CLASSES = BY_VALUE | MAYBE_BY_VALUE | CONTAINERS.keys() | {inspect.Parameter.empty}
 
 _NEVER_HANDED_OUT: dict[type, str] = {
     types.FrameType: "a frame",

@@ -36,6 +36,7 @@ from zope.interface import implementer
 
 from txremote.errors import ConnectionLost, RemoteProtocolError
 from txremote.peer.access import AccessPolicy
+from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.awaiting import begun
 from txremote.peer.calls import Clock, answered
 from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
@@ -391,9 +392,9 @@ class Connection(Protocol):
         """
         Return a Deferred for what a hook has given: a coroutine, say, or a Failure.
         """
-        variables = self.inbound.variables
-        if type(result) is CoroutineType and variables is not None:
-            result = variables.kept(result)
+        if type(result) is CoroutineType:
+            variables = self.inbound.variables
+            return deferred_of(result if variables is None else variables.kept(result))
         return follow(maybeDeferred(lambda: result))
 
     def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:

@@ -33,7 +33,7 @@ import pickle
 import sys
 import types
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from zope.interface import implementedBy
 from zope.interface.declarations import Declaration
@@ -84,7 +84,7 @@ _OWN = (
     __init_subclass__ __instancecheck__ __metaclass__ __module__ __new__
     __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __slots__ __str__
     __subclasshook__ __weakref__ __dict__ __methods__ __exit__ __eq__ __ne__
-    __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
+    __annotations__ __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
     __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__ __providedBy__
     """.split()
     )
@@ -169,12 +169,17 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     __slots__ = ("____conn__", "____kind__", "____ref__", "__weakref__")
 
-    ____conn__: Any
-    ____kind__: NetrefClass
-    ____ref__: RemoteReference
-    ____methods__: frozenset[str]
-    ____exact__: bool
-    ____local__: Any
+    if TYPE_CHECKING:  # the class is to have no annotations: they are read from the peer
+        ____conn__: Any
+        ____kind__: NetrefClass
+        ____ref__: RemoteReference
+        ____methods__: frozenset[str]
+        ____exact__: bool
+        ____local__: Any
+
+    @property
+    def __annotations__(self) -> Any:  # type: ignore[override]
+        return _read(self, "__annotations__")
 
     def __init__(self, conn: Any, reference: RemoteReference) -> None:
         object.__setattr__(self, "____conn__", conn)
@@ -302,9 +307,10 @@ class NetrefMethod:
 
     __slots__ = ("____fetched__", "____name__", "____owner__", "__weakref__")
 
-    ____owner__: BaseNetref
-    ____name__: str
-    ____fetched__: Any
+    if TYPE_CHECKING:
+        ____owner__: BaseNetref
+        ____name__: str
+        ____fetched__: Any
 
     def __init__(self, owner: BaseNetref, name: str) -> None:
         object.__setattr__(self, "____owner__", owner)
@@ -329,6 +335,15 @@ class NetrefMethod:
     @property
     def __doc__(self) -> Any:  # type: ignore[override]
         return self.____fetch__().__doc__
+
+    @property
+    def __annotations__(self) -> Any:  # type: ignore[override]
+        return self.____fetch__().__annotations__
+
+    @property  # type: ignore[misc]  # nobody sets it
+    def __class__(self) -> Any:
+        # inspect.ismethod() and its kin are isinstance(), which asks for this
+        return self.____fetch__().__class__
 
     @property
     def ____conn__(self) -> Any:
@@ -394,9 +409,13 @@ def _class_property(local: Any, is_class: bool) -> property:
         if local is not None:
             return type(local) if is_class else local
         try:
-            return _read(self, "__class__")
+            found = _read(self, "__class__")
         except AttributeError:  # not for us to see
             return type(self)
+        if issubclass(type(found), BaseNetref) and found.____id_pack__[2] == 0:
+            # the peer's `type`, say, is ours: inspect.isclass() is true of its classes
+            return _BUILTINS.get(found.____id_pack__[0], found)
+        return found
 
     return property(get_class)
 

@@ -13,6 +13,10 @@ wherever an exception is printed or logged, Twisted's log included. Only
 builtin subclasses of `Exception` and txremote's own errors are made by name;
 any other name gives a `GenericException` subclass that is called like it. A
 peer cannot raise `SystemExit` or `KeyboardInterrupt` here.
+
+A group of exceptions carries its own in one more attribute, ``_exceptions``: a tuple of
+the same 4-tuples, `_MOST_IN_GROUPS` at most in all. RPyC knows no groups, and its peers see
+one attribute that means nothing to them.
 """
 
 from __future__ import annotations
@@ -58,8 +62,12 @@ _REBUILT = frozenset(
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
 _OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peer", "")
+_exceptions_of = BaseExceptionGroup.__dict__["exceptions"].__get__
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _MOST_ATTRIBUTES = 100
+_IN_GROUP = "_exceptions"
+_MOST_IN_GROUPS = 100
+_DEEPEST_GROUP = 10
 _LONGEST_REPR = 10_000
 _LONGEST_NAME = 500
 _KEPT = frozenset({"args", "add_note", "with_traceback"})
@@ -147,18 +155,32 @@ def dump_exception(
         return EXC_STOP_ITERATION
     if kind is RemoteStopIteration:
         return EXC_STOP_ITERATION
+    return _dumped(error, include_traceback, denied, [_MOST_IN_GROUPS], 0)
+
+
+def _dumped(
+    error: BaseException, include_traceback: bool, denied: str, left: list[int], depth: int
+) -> Any:
+    kind = type(error)
     module = class_module(kind)
     name = class_name(kind)
     if is_a(error, BaseExceptionGroup) and module == "builtins":
         # a stock peer would call its __new__ without the arguments it needs
         module = "exceptiongroup"
     text = format_traceback(error) if include_traceback else denied
-    return (
-        (module, name),
-        tuple(_carried(arg) for arg in _args(error)),
-        (*_attributes(error), _VERSION),
-        text,
-    )
+    attributes = (*_attributes(error), _VERSION)
+    if is_a(error, BaseExceptionGroup):
+        inner = _group_of(error)[: max(0, left[0])] if depth < _DEEPEST_GROUP else ()
+        left[0] -= len(inner)
+        dumped = tuple(_dumped(each, include_traceback, denied, left, depth + 1) for each in inner)
+        attributes = (*attributes, (_IN_GROUP, dumped))
+    return (module, name), tuple(_carried(arg) for arg in _args(error)), attributes, text
+
+
+def _group_of(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the exceptions in a group, whatever its class makes of that attribute."""
+    told: tuple[BaseException, ...] = _exceptions_of(error)
+    return told
 
 
 def traceback_of(error: BaseException) -> TracebackType | None:
@@ -319,7 +341,8 @@ def load_exception(
     if module == "builtins" and name == "StopIteration":
         return RemoteStopIteration(*args)
     base = _known_class(module, name, instantiate_custom, import_custom)
-    error = _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
+    group = _loaded_group(module, name, base, args, pairs, instantiate_custom, import_custom)
+    error = group or _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
     assert error is not None
     for key, item in pairs:
         if key == _VERSION[0] and type(item) is str:
@@ -333,6 +356,49 @@ def load_exception(
                 continue
     error._remote_tb = text  # type: ignore[attr-defined]
     return error
+
+
+def _loaded_group(
+    module: str,
+    name: str,
+    base: type[Exception],
+    args: tuple[Any, ...],
+    pairs: list[tuple[Any, Any]],
+    instantiate_custom: bool,
+    import_custom: bool,
+) -> Exception | None:
+    """
+    Return the group of exceptions that travelled, or None where it is none.
+
+    Raises:
+        RemoteProtocolError: one of them is no exception's.
+    """
+    dumped = next((item for key, item in pairs if key == _IN_GROUP), None)
+    if type(dumped) is not tuple or not dumped:
+        return None
+    if len(dumped) > _MOST_IN_GROUPS:
+        raise RemoteProtocolError(f"a group of more than {_MOST_IN_GROUPS} exceptions")
+    inner = [
+        load_exception(each, instantiate_custom=instantiate_custom, import_custom=import_custom)
+        for each in dumped
+    ]
+    message = args[0] if args and type(args[0]) is str else ""
+    if module == "exceptiongroup" and name in ("ExceptionGroup", "BaseExceptionGroup"):
+        base = ExceptionGroup  # all that is made here is an Exception
+    elif not issubclass(base, ExceptionGroup):
+        base = _generic_group_class(f"{module}.{name}"[:_LONGEST_NAME].replace("\0", "?"))
+    try:
+        kind: Any = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
+        error: Exception = ExceptionGroup.__new__(kind, message, inner)
+        error.args = args
+    except BaseException:  # somebody's class may want anything
+        return None
+    return error
+
+
+@lru_cache(maxsize=512)
+def _generic_group_class(full_name: str) -> type[Exception]:
+    return type(full_name, (ExceptionGroup, GenericException), {"__module__": "txremote.remote"})
 
 
 def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
