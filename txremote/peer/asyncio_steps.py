@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import asyncio
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 
@@ -41,22 +41,17 @@ def deferred_of(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
 
 
 def _in_task(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Deferred[Any]:
-    ended: Deferred[Any] = Deferred(lambda _deferred: steps.cancel(task))
     steps = _Steps(coroutine, loop)
+    ended: Deferred[Any] = Deferred(lambda _deferred: steps.cancel(task))
+    steps.ended = ended
     context = copy_context()  # of all its steps, as under a Deferred
-    task = loop.create_task(_finish(steps, ended), context=context)
+    task = loop.create_task(steps, context=context)
     outer = asyncio.current_task(loop)
     if outer is not None:
         _leave_task(loop, outer)
     _enter_task(loop, task)
     try:
-        context.run(steps.begin)
-    except StopIteration as stop:
-        task.cancel()  # it has not begun
-        return succeed(stop.value)
-    except BaseException:  # the caller's to see, SystemExit too
-        task.cancel()
-        return fail(Failure())
+        context.run(steps.step, coroutine.send, None)
     finally:
         _leave_task(loop, task)
         if outer is not None:
@@ -64,66 +59,69 @@ def _in_task(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoo
     return ended
 
 
-async def _finish(steps: _Steps, ended: Deferred[Any]) -> None:
-    """Run the rest of the steps; nothing is raised, for a task lets SystemExit out."""
-    result: Any
-    try:
-        result = await steps
-    except asyncio.CancelledError:
-        result = Failure(CancelledError())
-    except BaseException:
-        result = Failure()
-    if not ended.called:  # it has been when it was cancelled, whatever the coroutine makes of that
-        ended.callback(result)
-
-
-class _Steps:
+class _Steps(Coroutine[Any, Any, None]):
     """
-    A coroutine's steps behind the first, for a task to await.
+    A coroutine's steps behind the first, as a coroutine that a task runs. It raises
+    nothing, for a task lets SystemExit out: what the coroutine gives or raises is what
+    `ended` fires with.
+
+    A task that is cancelled before it begins throws into what it runs, which no
+    ``async def`` would notice: so this is a class.
+
+    Args:
+        coroutine: The coroutine.
+        loop: The loop of its task.
+
+    Attributes:
+        ended: Fires at the end, unless it has been cancelled before.
     """
+
+    ended: Deferred[Any]
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._coroutine = coroutine
         self._loop = loop
-        self._awaited: Any = None
+        self._awaited: Any = None  # what the coroutine has yielded
+        self._over = False
+        self._begun = False
+        self._rest = self._run()
 
-    def begin(self) -> None:
+    def step(self, go_on: Callable[[Any], Any], told: Any) -> None:
         """
-        Run the first step.
+        Run one step of the coroutine.
 
-        Raises:
-            StopIteration: it was the last; with the result.
-            BaseException: what the coroutine raises.
+        Args:
+            go_on: Its ``send`` or its ``throw``.
+            told: What to go on with.
         """
-        self._awaited = self._coroutine.send(None)
+        result: Any
+        try:
+            self._awaited = go_on(told)
+            return
+        except StopIteration as stop:
+            result = stop.value
+        except asyncio.CancelledError:
+            result = Failure(CancelledError())
+        except BaseException:
+            result = Failure()
+        self._over, self._awaited = True, None
+        if not self.ended.called:  # it has when it was cancelled, whatever comes of that
+            self.ended.callback(result)
 
-    def cancel(self, task: asyncio.Task[None]) -> None:
-        """
-        Cancel what is awaited: a Deferred as Twisted does, and else the task.
-        """
-        if issubclass(type(self._awaited), Deferred):
-            self._awaited.cancel()
-        else:
-            task.cancel()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        step, told = self._coroutine.send, None
-        while True:
-            awaited = self._awaited
+    def _run(self) -> Generator[Any, Any, None]:
+        while not self._over:
+            told = None
             try:
-                if issubclass(type(awaited), Deferred):
-                    yield from self._fired(awaited)
+                if issubclass(type(self._awaited), Deferred):
+                    yield from self._fired(self._awaited)
                 else:
-                    told = yield awaited
+                    told = yield self._awaited
             except BaseException as error:  # the task was cancelled
-                step, told = self._coroutine.throw, error
-            try:
-                self._awaited = step(told)
-            except StopIteration as stop:
-                return stop.value
-            step, told = self._coroutine.send, None
+                self.step(self._coroutine.throw, error)
+            else:
+                self.step(self._coroutine.send, told)
 
     def _fired(self, deferred: Deferred[Any]) -> Generator[Any, Any, None]:
         """
@@ -143,3 +141,39 @@ class _Steps:
             deferred.addErrback(lambda _failure: None)
             deferred.cancel()
             raise
+
+    def cancel(self, task: asyncio.Task[None]) -> None:
+        """
+        Cancel what is awaited: a Deferred as Twisted does, and else the task.
+        """
+        if issubclass(type(self._awaited), Deferred):
+            self._awaited.cancel()
+        else:
+            task.cancel()
+
+    # -- what a task asks of a coroutine
+
+    def send(self, value: Any) -> Any:
+        """
+        Go on.
+        """
+        self._begun = True
+        return self._rest.send(value)
+
+    def throw(self, error: Any, *rest: Any) -> Any:
+        """
+        Go on with an exception, that of a task that is cancelled.
+        """
+        if not self._begun:
+            self.send(None)
+        return self._rest.throw(error)
+
+    def close(self) -> None:
+        """
+        Give up, as the loop does when it is closed.
+        """
+        self._rest.close()
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._rest
