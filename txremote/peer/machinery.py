@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from zope.interface import implementedBy
 
+from txremote.wire.naming import bases_of, class_module, class_qualname
+
 _TWISTED = "twisted.internet.interfaces."
 
 _INTERFACES = {
@@ -70,11 +72,12 @@ def machinery(kind: type) -> str | None:
 
 @lru_cache(maxsize=1000)
 def _found(kind: type) -> str | None:
-    for base in kind.__mro__:
-        found = _CLASSES.get(f"{base.__module__}.{base.__qualname__}")
+    for base in bases_of(kind):
+        module = class_module(base)
+        found = _CLASSES.get(f"{module}.{class_qualname(base)}")
         if found is not None:
             return found
-        if str(base.__module__).startswith("uvloop."):
+        if module.startswith("uvloop."):
             return "an event loop"
     if getattr(kind, "__providedBy__", None) is None:
         return None
