@@ -168,8 +168,9 @@ def adopt(reactor: Any, descriptor: int, factory: Any, private: bool = False) ->
     from twisted.internet import unix  # not on every system
 
     port: Any = unix.Port._fromListeningDescriptor(reactor, descriptor, factory)
-    if _is_file(port._bindPath):
-        mode = stat.S_IMODE(os.stat(port._bindPath).st_mode)
+    path = _path_of(port)
+    if _is_file(path):
+        mode = stat.S_IMODE(os.stat(path).st_mode)
         # Twisted sets it to 0666 where it is told nothing
         port.mode = PRIVATE if private and mode & _OTHERS_MAY_CONNECT else mode
     port.startListening()
@@ -182,10 +183,18 @@ def forget(port: Any) -> None:
     """
     from twisted.internet import unix  # not on every system
 
-    if isinstance(port, unix.Port) and _is_file(port._bindPath):
-        remove(port._bindPath)
+    if isinstance(port, unix.Port) and _is_file(path := _path_of(port)):
+        remove(path)
         if port.lockFile is not None and port.lockFile.locked:
             port.lockFile.unlock()
+
+
+def _path_of(port: Any) -> bytes:
+    """
+    Return where a port is; Twisted 24.11 has the path where TCP has a number.
+    """
+    path: bytes = port._bindPath if hasattr(port, "_bindPath") else port.port
+    return path
 
 
 # -- what is left
