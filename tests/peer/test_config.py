@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from txremote import ConnectionConfig
-from txremote.peer.config import DEFAULT_CONFIG, SAFE_ATTRS, make_config
+from txremote.peer.config import DEFAULT_CONFIG, SAFE_ATTRS, ProgramConfig, make_config
 
 
 def test_the_defaults_open_nothing_but_what_is_exposed() -> None:
@@ -183,3 +183,17 @@ def test_a_preset_that_is_none_is_refused_and_the_three_are_named() -> None:
     with pytest.raises(TypeError, match="did you mean 'access'"):
         make_config({"acces": "public"})
     assert make_config({"access": None}) == ConnectionConfig()
+
+
+def test_a_program_s_own_worker_has_no_limits() -> None:
+    """But those that keep the decoder from failing; a limit that is added is lifted, too."""
+    unbounded = ProgramConfig.unbounded(allow_pickle=True)
+    assert unbounded.allow_pickle
+    for field in dataclasses.fields(ConnectionConfig):
+        value = getattr(unbounded, field.name)
+        if field.name in ("max_depth", "max_int_digits", "keepalive_timeout"):
+            assert value == field.default
+        elif field.name.startswith("max_"):
+            assert value >= 0xFFFFFFFF, field.name
+        elif field.name.endswith(("timeout", "keepalive")):
+            assert value is None, field.name

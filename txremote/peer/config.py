@@ -400,6 +400,30 @@ class ProgramConfig(ConnectionConfig):
 
     own_program: ClassVar[bool] = True
 
+    @classmethod
+    def unbounded(cls, **changes: Any) -> ProgramConfig:
+        """
+        Return switches with no limit of what the other half may ask or send, or how long
+        it may take; but how deep values may nest, and how many digits an int may have,
+        stays as the decoder can take it.
+
+        Args:
+            **changes: Switches that differ from that.
+        """
+        lifted: dict[str, Any] = {}
+        for each in dataclasses.fields(cls):
+            if each.name in ("max_depth", "max_int_digits"):
+                continue
+            if each.name.startswith("max_"):
+                lifted[each.name] = _MOST_BYTES if each.name == "max_frame" else _NO_LIMIT
+            elif each.name.endswith(("_timeout", "keepalive")) and each.name not in _NEEDED:
+                lifted[each.name] = None
+        return cls(**{**lifted, **changes})
+
+
+_MOST_BYTES = 0xFFFFFFFF  # a frame's length is 32 bits
+_NO_LIMIT = 1 << 62
+_NEEDED = frozenset({"keepalive_timeout"})  # it has no effect without keepalive
 
 DEFAULT_CONFIG = ConnectionConfig()
 #: What a mapping of switches may have in it, besides ``access``.

@@ -53,7 +53,7 @@ PART = 1 << 30
 
 #: Switches of both ends: each is the other half of one program. Nothing is too
 #: large, and nobody waits for a time-out.
-CONFIG = ProgramConfig(
+CONFIG = ProgramConfig.unbounded(
     allow_public_attrs=True,
     allow_setattr=True,
     allow_delattr=True,
@@ -61,13 +61,6 @@ CONFIG = ProgramConfig(
     log_exceptions=False,
     instantiate_custom_exceptions=True,
     import_custom_exceptions=True,
-    sync_request_timeout=None,
-    max_calls=1 << 31,
-    max_frame=0xFFFFFFFF,
-    max_items=1 << 31,
-    max_unsent=1 << 62,
-    max_imports=1 << 31,
-    max_exports=1 << 31,
 )
 
 _RETRY = 0.005  # seconds
