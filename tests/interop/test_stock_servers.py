@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import struct
+import sys
 import zlib
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from twisted.internet.threads import deferToThread
 import txremote.blocking
 from tests.interop.reactor_client import check as checks
 from tests.interop.reactor_client import run_check
-from tests.interop.support import script
+from tests.interop.support import Program, script
 from txremote import ConnectionLost, connect
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -29,6 +30,7 @@ from txremote.wire.consts import (
     HANDLE_GETROOT,
     HANDLE_HELLO,
     HANDLE_INSPECT,
+    HANDLE_PING,
 )
 
 SERVERS = [
@@ -217,12 +219,52 @@ def test_what_a_reactor_client_does(runs, server, name):
 @pytest.mark.parametrize("server", SERVERS)
 def test_hello_is_all_that_a_stock_server_hears_of_our_own(runs, server):
     """
-    One HELLO right behind GETROOT; after its KeyError nothing that is not RPyC's.
+    One PING that is a HELLO right behind GETROOT, and no number that is not RPyC's.
     """
     for sent in runs[server].sent:
         handlers = [request.handler for request in sent]
-        assert handlers[:2] == [HANDLE_GETROOT, HANDLE_HELLO][: len(handlers)]
-        assert [number for number in handlers[2:] if number >= 64] == []
+        assert handlers[:2] == [HANDLE_GETROOT, HANDLE_PING][: len(handlers)]
+        assert max(handlers, default=0) < HANDLE_HELLO
+
+
+_LOGGING = """
+import logging, rpyc
+from rpyc.utils.server import ThreadedServer
+logging.basicConfig(level=logging.DEBUG)
+class Shop(rpyc.Service):
+    def exposed_price(self): return 1.25
+server = ThreadedServer(Shop, hostname="127.0.0.1")
+server._listen()
+print("port", server.port, flush=True)
+server.start()
+"""
+
+
+@pytest.mark.parametrize("version", ["6.0.2", "5.3.1"])
+@pytest_twisted.ensureDeferred
+async def test_a_stock_server_logs_no_exception_of_our_clients(version, rpyc5):
+    """
+    At any level: RPyC's own classic server logs what is of level debug, too.
+    """
+    env = {"PYTHONPATH": str(rpyc5)} if version == "5.3.1" else {}
+    server = Program([sys.executable, "-c", _LOGGING], env=env)
+    try:
+        port = int(server.wait_for(r"port (\d+)")[0][1])
+        conn = await connect(f"tcp:127.0.0.1:{port}")
+        assert await conn.root.price() == 1.25
+        await conn.close()
+
+        def in_a_script():
+            with txremote.blocking.connect("127.0.0.1", port) as conn:
+                return conn.root.price()
+
+        assert await deferToThread(in_a_script) == 1.25
+        # "auto" has dialled a server of RPyC 5 twice, in two dialects
+        await deferToThread(server.wait_for, "goodbye", count=2)
+        assert "KeyError" not in server.output
+        assert version == "5.3.1" or "Traceback" not in server.output, server.output
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize("server", SERVERS)

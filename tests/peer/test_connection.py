@@ -39,6 +39,7 @@ from txremote import (
     repr_remote,
 )
 from txremote.peer.connection import is_local
+from txremote.peer.handlers import HANDLERS
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
@@ -46,6 +47,7 @@ from txremote.wire.consts import (
     HANDLE_HELLO,
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
+    HANDLE_PING,
 )
 from txremote.wire.framing import frame
 
@@ -58,13 +60,13 @@ def test_the_connecting_side_asks_for_the_root_and_introduces_itself_at_once() -
     pair = connected_pair(server_root=Hosted, introduce=False)
     wire, answers = Wire(pair.client), Wire(pair.server)
     assert pair.result(pair.client.introduce()) is pair.client
-    assert wire.requests == [HANDLE_GETROOT, HANDLE_HELLO]
+    assert wire.requests == [HANDLE_GETROOT, HANDLE_PING]
     assert answers.requests == []
     assert pair.client.features == pair.server.features == EVERYTHING
     assert type(pair.client.root) is RemoteReference
 
 
-def test_a_stock_server_is_told_nothing_more_after_its_key_error() -> None:
+def test_a_stock_server_is_asked_for_nothing_that_it_would_log_as_an_error() -> None:
     pair: Any = pair_with_stock_server(Hosted)
     assert not pair.client.is_txremote
     wire = Wire(pair.client)
@@ -73,7 +75,7 @@ def test_a_stock_server_is_told_nothing_more_after_its_key_error() -> None:
     assert pair.result(pair.client.root.thing.number.real.bit_length()) == 0
     del things
     settle(pair)
-    assert pair.asked == [HANDLE_HELLO]
+    assert pair.asked == []
     assert max(wire.requests) < HANDLE_HELLO
     assert HANDLE_INSPECT not in wire.requests
 
@@ -89,8 +91,20 @@ def test_a_stock_client_is_told_nothing_of_the_extensions() -> None:
     assert max(wire.requests) < HANDLE_HELLO
 
 
+def test_a_server_of_txremote_0_1_which_sends_the_ping_back_is_greeted_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, data: data)
+    pair = connected_pair(server_root=Hosted, introduce=False)
+    wire = Wire(pair.client)
+    assert pair.result(pair.client.introduce()) is pair.client
+    assert wire.requests == [HANDLE_GETROOT, HANDLE_PING, HANDLE_HELLO]
+    assert pair.client.features == pair.server.features == EVERYTHING
+
+
 def test_a_hello_that_answers_nonsense_leaves_a_peer_that_knows_no_extensions() -> None:
     pair = connected_pair(server_root=Hosted, introduce=False)
+    make_stock(pair.server)
     introduced = pair.client.introduce()
     pair.client.dataReceived(frame(b"\x02" + dump((1, (1, (1, "cancel"))))))  # to HELLO
     pair.pump()

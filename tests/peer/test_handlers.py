@@ -44,6 +44,7 @@ from txremote.wire.consts import (
     HANDLE_REPR,
     HANDLE_SETATTR,
     HANDLE_STR,
+    HELLO_MARK,
 )
 
 
@@ -458,6 +459,16 @@ def test_hello_gives_our_features_and_is_noted(peer: Asker) -> None:
     assert peer.connection.features == {"cancel"}
     assert peer.ask(HANDLE_HELLO, "1", ("cancel",)).name == "TypeError"
     assert peer.ask(HANDLE_HELLO, 1, "cancel").name == "TypeError"
+
+
+def test_a_hello_may_come_as_a_ping_which_a_stock_peer_sends_back(peer: Asker) -> None:
+    for other in (("hello", 1, ()), (HELLO_MARK, 1), HELLO_MARK):
+        assert peer.ask(HANDLE_PING, other) == other
+    assert not peer.connection.is_txremote
+    said = (HELLO_MARK, 1, ("cancel", "later", 3))
+    assert peer.ask(HANDLE_PING, said) == (1, (*FEATURES, "keepalive"))
+    assert peer.connection.features == {"cancel"}
+    assert peer.ask(HANDLE_PING, (HELLO_MARK, "1", ("cancel",))).name == "TypeError"
 
 
 def test_cancel_of_nothing_is_no_error(peer: Asker) -> None:

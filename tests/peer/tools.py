@@ -2,15 +2,16 @@
 What the tests of this room share: pairs whose peer is a stock RPyC, a wire that
 is looked at, and a peer that sends whatever it likes.
 
-`connected_pair` is txremote on both ends. A stock RPyC differs from that in two
+`connected_pair` is txremote on both ends. A stock RPyC differs from that in three
 ways that matter here: it answers a handler number that it does not know with a
-KeyError, and as a client it says no HELLO.
+KeyError, sends back the PING that is a HELLO, and as a client it says none.
 """
 
 from __future__ import annotations
 
 import io
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -29,10 +30,12 @@ from txremote.wire.brine import Budget, dump, load
 from txremote.wire.consts import (
     HANDLE_GETROOT,
     HANDLE_HELLO,
+    HANDLE_PING,
     LABEL_LOCAL_REF,
     LABEL_REMOTE_REF,
     LABEL_TUPLE,
     LABEL_VALUE,
+    LOWEST_ADDRESS,
     MSG_EXCEPTION,
     MSG_REPLY,
     MSG_REQUEST,
@@ -128,10 +131,10 @@ class Wire:
 
 def make_stock(connection: Connection) -> list[int]:
     """
-    Let a connection know no more handlers than RPyC does.
+    Let a connection know no more handlers than RPyC does, and have ids like RPyC's.
 
     Returns:
-        The extensions that it is asked for, HELLO included, as they come.
+        The extensions that it is asked for, as they come.
     """
     asked: list[int] = []
 
@@ -144,7 +147,17 @@ def make_stock(connection: Connection) -> list[int]:
                 raise KeyError(handler)
             return super()._function(number, handler, args)
 
+        def request_received(
+            self, number: int, sender: int, handler: int, args: Any, size: int
+        ) -> None:
+            if handler == HANDLE_PING and args and type(args[0]) is tuple:
+                self.answers.send(number, sender, args[0])  # HELLO is a PING like others
+                return
+            super().request_received(number, sender, handler, args, size)
+
     connection.inbound.__class__ = Stock
+    tables: Any = connection._tables
+    tables.exports._classes._numbers = count(LOWEST_ADDRESS)
     return asked
 
 
@@ -157,7 +170,7 @@ def pair_with_stock_server(server_root: Any = VoidService, **options: Any) -> Pa
     pair: Any = connected_pair(server_root=server_root, introduce=False, **options)
     pair.asked = make_stock(pair.server)
     pair.result(pair.client.introduce())
-    assert pair.asked == [HANDLE_HELLO]
+    assert pair.asked == []
     return pair  # type: ignore[no-any-return]
 
 

@@ -12,8 +12,8 @@ It joins the parts of this room and keeps the order between them:
 
 The accepting side learns the dialect from the first frame and says nothing
 before; the connecting side asks for the root and introduces itself with HELLO
-right behind. Whoever answers that with a KeyError is a stock RPyC, and is sent
-nothing that RPyC does not know.
+right behind, as a PING, which a stock RPyC sends back as it came. It is sent nothing
+that RPyC does not know.
 
 The one rule: what a peer sends can end its call or its connection, and raises
 nothing but `RemoteProtocolError` in here.
@@ -63,7 +63,9 @@ from txremote.wire.consts import (
     HANDLE_GETROOT,
     HANDLE_HELLO,
     HANDLE_PING,
+    HELLO_MARK,
     HELLO_VERSION,
+    LOWEST_ADDRESS,
     IdPack,
 )
 from txremote.wire.framing import FrameReader, Oversize
@@ -642,25 +644,40 @@ class Connection(Protocol):
         """
         fetching = self.fetch_root()
         if separately:
-            return fetching.addCallback(lambda _root: self._say_hello())
+            fetching.addCallback(lambda _root: self._say_hello())
+            return fetching.addCallback(lambda _nothing: self._greet_older())
         saying = self._say_hello()
 
         def root_failed(failure: Failure) -> Failure:
             saying.addErrback(lambda _failure: None)
             return failure
 
-        return fetching.addCallbacks(lambda _root: saying, root_failed)
+        fetching.addCallbacks(lambda _root: saying, root_failed)
+        return fetching.addCallback(lambda _nothing: self._greet_older())
 
-    def _say_hello(self) -> Deferred[Connection]:
-        def answered(answer: Any) -> None:
-            if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
-                self.hello_received(frozenset(x for x in answer[1] if type(x) is str))
+    def _say_hello(self) -> Deferred[None]:
+        said = (HELLO_MARK, HELLO_VERSION, self.inbound.features)
+        return self.outbound.request(HANDLE_PING, (said,)).addCallback(self._hello_answered)
+
+    def _hello_answered(self, answer: Any) -> None:
+        if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
+            self.hello_received(frozenset(x for x in answer[1] if type(x) is str))
+
+    def _greet_older(self) -> Any:
+        """
+        Say HELLO by its number to a txremote 0.1, which sends that PING back as RPyC
+        does: its ids are counters, RPyC's are addresses.
+        """
+        root = self._root
+        older = type(root) is RemoteReference and root._pack[1] < LOWEST_ADDRESS
+        if self.features or not older:
+            return self
 
         def refused(failure: Failure) -> None:
-            failure.trap(KeyError)  # a stock RPyC has no such handler
+            failure.trap(KeyError)  # it is something else, which has no such handler
 
         asking = self.outbound.request(HANDLE_HELLO, (HELLO_VERSION, self.inbound.features))
-        asking.addCallbacks(answered, refused)
+        asking.addCallbacks(self._hello_answered, refused)
         return asking.addCallback(lambda _nothing: self)
 
     def _make_reference(

@@ -63,6 +63,7 @@ from txremote.wire.consts import (
     HANDLE_SETATTR,
     HANDLE_STOPPING,
     HANDLE_STR,
+    HELLO_MARK,
     HELLO_VERSION,
 )
 from txremote.wire.exceptions import load_exception
@@ -129,6 +130,8 @@ def _number(serving: Serving, obj: Any) -> int:
 
 
 def _ping(serving: Serving, data: Any = None) -> Any:
+    if type(data) is tuple and len(data) == 3 and data[0] == HELLO_MARK:
+        return _hello(serving, data[1], data[2])
     return data
 
 

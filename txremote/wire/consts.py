@@ -44,7 +44,8 @@ HANDLE_CTXEXIT: Final = 19
 HANDLE_INSTANCECHECK: Final = 20
 
 # Ours. A stock peer answers a number it does not know with a KeyError and goes
-# on, so every extension is a new handler number and nothing else.
+# on, so every extension is a new handler number; but it logs the KeyError, so HELLO,
+# which every stock server gets, comes as a PING.
 HANDLE_HELLO: Final = 64
 HANDLE_CANCEL: Final = 65
 HANDLE_CALLPATH: Final = 66
@@ -54,6 +55,10 @@ HANDLE_DEADLINE: Final = 69
 HANDLE_HALFWAY: Final = 70
 
 HELLO_VERSION: Final = 1
+#: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.
+HELLO_MARK: Final = "txremote: hello"
+#: Where systems map no memory: RPyC's ids are addresses, and lie above.
+LOWEST_ADDRESS: Final = 0x10000
 FEATURE_CANCEL: Final = "cancel"
 FEATURE_CALLPATH: Final = "callpath"
 FEATURE_RELEASE: Final = "release"
