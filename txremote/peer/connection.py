@@ -652,7 +652,7 @@ class Connection(Protocol):
             saying.addErrback(lambda _failure: None)
             return failure
 
-        fetching.addCallbacks(lambda _root: saying, root_failed)
+        fetching.addErrback(root_failed).addCallback(lambda _root: saying)
         return fetching.addCallback(lambda _nothing: self._greet_older())
 
     def _say_hello(self) -> Deferred[None]:
