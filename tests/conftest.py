@@ -24,6 +24,28 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def fetched(name: str, version: str, module: str) -> Path | str:
+    """
+    Return a folder with a package in it, to be put on PYTHONPATH, fetched once; or why
+    it could not be.
+    """
+    folder = ROOT / ".peers" / f"{name}-{version}"
+    if not (folder / module / "__init__.py").exists():
+        fetching = folder.with_name(f"{folder.name}.part{os.getpid()}")
+        words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        words += ["--disable-pip-version-check", "--upgrade", "--target", str(fetching)]
+        done = subprocess.run(
+            [*words, f"{name}=={version}"], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            return done.stderr
+        try:
+            fetching.rename(folder)  # whole or not at all
+        except OSError:  # another run was quicker
+            shutil.rmtree(fetching)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def rpyc5() -> Path:
     """
@@ -31,20 +53,9 @@ def rpyc5() -> Path:
 
     What else it needs (plumbum) comes with the RPyC 6 of the test extra.
     """
-    folder = ROOT / ".peers" / f"rpyc-{RPYC_5}"
-    if not (folder / "rpyc" / "__init__.py").exists():
-        fetching = folder.with_name(f"{folder.name}.part{os.getpid()}")
-        words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        words += ["--disable-pip-version-check", "--upgrade", "--target", str(fetching)]
-        done = subprocess.run(
-            [*words, f"rpyc=={RPYC_5}"], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.fail(f"RPyC {RPYC_5} could not be fetched:\n{done.stderr}")
-        try:
-            fetching.rename(folder)  # whole or not at all
-        except OSError:  # another run was quicker
-            shutil.rmtree(fetching)
+    folder = fetched("rpyc", RPYC_5, "rpyc")
+    if isinstance(folder, str):
+        pytest.fail(f"RPyC {RPYC_5} could not be fetched:\n{folder}")
     return folder
 
 

@@ -363,9 +363,34 @@ def test_a_tuple_label_needs_a_tuple(inside: Any) -> None:
 def test_an_id_pack_is_a_name_and_two_ints(pack: Any, label: int) -> None:
     """All else is refused before anybody is asked for it."""
     tables = Tables()
-    with pytest.raises(RemoteProtocolError, match=r"id pack|no plain int"):
+    with pytest.raises(RemoteProtocolError, match=r"id pack|no plain int|a fork of RPyC"):
         unbox_all(dump((label, pack)), tables)
     assert tables.keys == []
+
+
+@pytest.mark.parametrize(
+    ("pack", "fork"),
+    [
+        (("shop.Shop", 2**40, 2**41, 3), "rpyc-ng"),
+        (("shop.Shop", 2**40, 0, 2), "rpyc-ng"),
+        (("os.path", 2**40, 2**41, 1), "rpyc-ng"),
+        (("shop.Shop", 2**40, 2**41, 0), "rpyc-async"),
+        (("builtins.method", 2**40, 2**41, 1), "rpyc-async"),
+        (("x" * 255, 10**254, 10**254, 3), "rpyc-ng"),
+    ],
+)
+@pytest.mark.parametrize("label", [3, 4])
+def test_a_fork_whose_id_packs_have_a_fourth_item_is_named(
+    pack: Any, fork: str, label: int
+) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"the peer is {fork}, a fork of RPyC"):
+        unbox_all(dump((label, pack)), Tables())
+
+
+@pytest.mark.parametrize("pack", [("a.b", 1, 2, 4), ("a.b", 1, 2, None), (1, 2, 3, 4)])
+def test_four_items_that_no_fork_writes_are_no_fork_s(pack: Any) -> None:
+    with pytest.raises(RemoteProtocolError, match="id pack"):
+        unbox_all(dump((4, pack)), Tables())
 
 
 @pytest.mark.parametrize("name", ["a", "ab", "abc", "abcd", "abcde", "x" * 255, "m\u00f6d.K\u00e4"])

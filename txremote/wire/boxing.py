@@ -164,7 +164,7 @@ def _key_end(data: bytes, pos: int) -> int:
     Return where the id pack at ``pos`` ends, without decoding it.
     """
     if data[pos] != 0x12:
-        raise RemoteProtocolError(f"an id pack that is no 3-tuple at byte {pos}")
+        raise _no_key(data, pos)
     if data[pos + 1] != 0x08:
         raise RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
     tag = data[pos + 2]
@@ -179,6 +179,25 @@ def _key_end(data: bytes, pos: int) -> int:
     end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
     tag = data[end]
     return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+
+
+def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
+    """
+    Return the error for what is no id pack. RPyC's forks write a fourth item: rpyc-ng
+    the kind of object (1 a module, 2 a class, 3 an instance), rpyc-async whether it is a
+    coroutine function (0 or 1).
+    """
+    if data[pos] == 0x13:
+        end = pos + _key_end(b"\x12" + data[pos + 1 : pos + 600], 0)
+        kind = data[end : end + 1]
+        is_async = kind == b"\x50" or (kind == b"\x51" and b"builtins." in data[pos : pos + 14])
+        if is_async or kind in (b"\x51", b"\x52", b"\x53"):
+            return RemoteProtocolError(
+                f"the peer is {'rpyc-async' if is_async else 'rpyc-ng'}, a fork of RPyC whose "
+                f"references RPyC itself does not understand (at byte {pos}): let both ends "
+                "have txremote or rpyc"
+            )
+    return RemoteProtocolError(f"an id pack that is no 3-tuple at byte {pos}")
 
 
 def call_site_end(data: bytes, pos: int) -> int:
