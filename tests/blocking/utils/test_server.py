@@ -33,6 +33,7 @@ from tests.blocking.scripts import (
 )
 from tests.net.serving import endpoint_of, served
 from txremote.blocking.authentication import SSLAuthenticator
+from txremote.blocking.utils.registry import UDPRegistryClient
 from txremote.blocking.utils.server import ThreadedServer
 
 
@@ -268,6 +269,13 @@ def test_a_port_that_is_taken_is_an_oserror_when_it_is_made() -> None:
 def test_what_is_not_supported_is_refused_with_a_sentence(options: Any, sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         ThreadedServer(Desk, **options)
+
+
+@scripted
+def test_a_registrar_that_is_not_to_be_used_is_taken() -> None:
+    """As commands give one to every server."""
+    registrar = UDPRegistryClient("255.255.255.255", port=18811)
+    ThreadedServer(Desk, registrar=registrar, auto_register=False).close()
 
 
 def test_what_is_no_service_is_refused() -> None:

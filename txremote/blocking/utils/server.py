@@ -108,7 +108,7 @@ class ThreadedServer:
         authenticator: Called with each client's socket before anything is read: returns
             the socket to go on with, and credentials, or raises `AuthenticationError`.
             Each client has a thread of its own then (`txremote.blocking.authentication`).
-        registrar: Not supported: must be None.
+        registrar: Has no effect with ``auto_register=False``, and is refused without.
         auto_register: Not supported: must not be true.
         protocol_config: Switches.
         logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
@@ -153,7 +153,7 @@ class ThreadedServer:
         socket_path: str | None = None,
     ) -> None:
         _check_hooks(type(self))
-        if registrar is not None or auto_register:
+        if auto_register or (registrar is not None and auto_register is None):
             raise TypeError("there is no registry here: tell clients the address")
         self.protocol_config = {} if protocol_config is None else protocol_config
         config = config_of_script(protocol_config, depth=1)

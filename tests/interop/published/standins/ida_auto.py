@@ -1,0 +1,2 @@
+def auto_wait():
+    """There is no analysis to wait for."""

@@ -1,0 +1,6 @@
+"""
+What idat64 was started with.
+"""
+
+ARGV = []
+FILE = ""
