@@ -17,7 +17,14 @@ from twisted.internet.defer import Deferred
 
 from tests.peer.tools import Local, RawPeer, Remote, RemoteError
 from txremote import Service, exposed, threaded
-from txremote.peer.handlers import HANDLERS, IN_ORDER, LARGEST_CHUNK, NOT_FORWARDED
+from txremote.peer.handlers import (
+    HANDLERS,
+    IN_ORDER,
+    LARGEST_CHUNK,
+    MOST_NAMED,
+    MOST_RELEASED,
+    NOT_FORWARDED,
+)
 from txremote.wire.consts import (
     FEATURES,
     HANDLE_BUFFITER,
@@ -837,3 +844,23 @@ def test_a_refusal_to_call_says_what_to_do() -> None:
     peer = RawPeer(Holder)
     answer = peer.ask(HANDLE_CALLATTR, peer.root(), "held", (), ())
     assert answer.text == "cannot call Loud: its __call__ is not exposed (mark it with @exposed)"
+
+
+def test_a_call_and_a_release_have_so_many_parts_at_most() -> None:
+    """Each is looked at, and a message may have a million."""
+
+    class Named(Service):
+        @exposed
+        def get(self, **kwargs: Any) -> int:
+            return len(kwargs)
+
+    peer = RawPeer(Named())
+    root = peer.root()
+    named = tuple((f"a{i}", 1) for i in range(MOST_NAMED + 1))
+    answer = peer.ask(HANDLE_CALLATTR, root, "get", (), named)
+    assert answer.name == "ValueError"
+    assert "named arguments" in answer.text
+    assert peer.ask(HANDLE_CALLATTR, root, "get", (), named[1:]) == MOST_NAMED
+    answer = peer.ask(HANDLE_RELEASE, ((root.pack, 1),) * (MOST_RELEASED + 1))
+    assert answer.name == "ValueError"
+    assert "RELEASE takes" in answer.text

@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReadDescriptor, ITransport
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from zope.interface.verify import verifyObject
 
 from tests.work.crew import descriptors, until
@@ -96,6 +97,19 @@ async def test_more_than_a_pipe_holds(child: Child) -> None:
 
     await until(read)
     assert found == sent
+
+
+@pytest_twisted.ensureDeferred
+async def test_reading_pauses_and_goes_on(child: Child) -> None:
+    """It is the incoming pipe that is not read meanwhile."""
+    child.transport.pauseProducing()
+    os.write(child.writes, b"hello")
+    for _ in range(3):
+        await deferLater(reactor, 0)
+    assert child.protocol.heard == b""
+    child.transport.resumeProducing()
+    await until(lambda: child.protocol.heard)
+    assert child.transport not in reactor.getReaders()
 
 
 @pytest_twisted.ensureDeferred

@@ -32,6 +32,7 @@ from txremote.peer.context import _current
 from txremote.peer.outcome import failure_of
 from txremote.peer.runner import Work
 from txremote.peer.threaded import BlockingCall, ThreadedCall
+from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.driver import Waitable
@@ -58,6 +59,7 @@ class ScriptRunner:
 
     always_serves = False
     polling = 0  # nobody: requests run as they come
+    turns: Turns | None = None
 
     def __init__(
         self, pump: Pump, make_face: Callable[[ScriptRunner, Any], Any], connecting: bool = False

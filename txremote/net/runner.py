@@ -29,6 +29,7 @@ from txremote.peer.context import CurrentCall, _current
 from txremote.peer.outcome import Outcome
 from txremote.peer.runner import AtOnce
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.turns import turns_of
 from txremote.peer.variables import Variables, own_context, program_context
 from txremote.refs import forks
 from txremote.refs.driver import ReactorDriver
@@ -50,6 +51,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
     ) -> None:
         super().__init__(reactor)
         self.reactor = reactor
+        self.turns = turns_of(reactor)
         self.closings = closings if closings is not None else Closings()
         self.workers = workers if workers is not None else WorkerPool()
         self._context = self._begin()

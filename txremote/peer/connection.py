@@ -21,8 +21,9 @@ nothing but `RemoteProtocolError` in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from types import CoroutineType
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
+from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
 from txremote.peer.vigil import Vigil
 from txremote.refs import forks
@@ -68,13 +70,16 @@ from txremote.wire.consts import (
     LOWEST_ADDRESS,
     IdPack,
 )
-from txremote.wire.framing import FrameReader, Oversize
+from txremote.wire.framing import FrameReader, Oversize, Packed
 from txremote.wire.limits import Limits
 from txremote.wire.messages import Dialect
+from txremote.wire.slices import LONG
 
 _log = Logger("txremote")
 
 T = TypeVar("T")
+
+_Payload = bytes | Oversize | Packed
 
 _KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
@@ -140,6 +145,7 @@ class Connection(Protocol):
     # a listener may have very many of these
     __slots__ = (
         "_acknowledge",
+        "_backlog",
         "_calls",
         "_clock",
         "_connecting",
@@ -198,6 +204,7 @@ class Connection(Protocol):
         self.knows_peer = self._connecting = dialect is not None
         self._clock = clock
         self._reader = FrameReader(config.limits)
+        self._reader.in_steps = runner.turns is not None
         self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent)
         self._prepare = prepare
         self._acknowledge: Callable[[], object] | None = None
@@ -247,6 +254,7 @@ class Connection(Protocol):
         self._outbox.pressed, self._outbox.overflowed = self.flow.press, self.ending.give_up
         imports.flush = self.outbound.flush_released
         self._share: Share | None = None
+        self._backlog: Backlog | None = None  # while something long is read
         self._face: Any = None
         self._root: RemoteReference | None = None
         self._greeted = False  # whether the service knows of the connection
@@ -306,17 +314,30 @@ class Connection(Protocol):
         """
         if self.home is not forks.here:
             forks.end()
+        if self._backlog is not None:
+            self._backlog.unread.append(data)
+            self._pause()
+            return
         outbox = self._outbox
         needed = outbox.pressing  # then it is read since a call of ours waits for it
         outbox.cork()
         whole = False
+        size = 0
         try:
-            for payload in self._reader.feed(data):
+            payloads = self._reader.feed(data)
+            for payload in payloads:
                 if self.ending.begun:
                     break
                 whole = True
                 if type(payload) is bytes:
+                    size += len(payload)
+                    if size > LONG and self.runner.turns is not None:
+                        self._read_later(payload, payloads)
+                        break
                     self._reading.payload_received(payload)
+                elif type(payload) is Packed:
+                    self._read_later(payload, payloads)
+                    break
                 else:
                     assert isinstance(payload, Oversize)
                     self._reading.oversize_received(payload)
@@ -330,17 +351,111 @@ class Connection(Protocol):
         if self.inbound.vigil is not None and not self.closed:
             self.inbound.vigil.heard(whole)
         share = self._share
-        if share is not None and share.unfinished != self._reader.held:
+        if share is not None and share.unfinished != self._reader.held and self._backlog is None:
             share.begun(self._reader.held)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
         if self._acknowledge is not None and self._calls and not self.features:
             self._acknowledge()
 
+    # -- what is long is read a slice at a time (txremote.peer.turns)
+
+    def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
+        """
+        Read a message, and what has come behind it, in the turns to come.
+        """
+        turns = self.runner.turns
+        assert turns is not None
+        backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
+        # most are done with the first slice
+        if not turns.idle or self._read_on(backlog):
+            if self._share is not None and type(first) is bytes:
+                self._share.begun(len(first))
+            self._pause()
+            turns.add(partial(self._read_in_turn, backlog))
+
+    def _steps(self, payloads: Iterator[_Payload]) -> Iterator[None]:
+        while True:
+            size = 0
+            for payload in payloads:
+                if self.ending.begun:
+                    return
+                if type(payload) is Packed:
+                    payload = yield from payload.steps  # noqa: PLW2901
+                if type(payload) is not bytes:
+                    assert isinstance(payload, Oversize)
+                    self._reading.oversize_received(payload)
+                    continue
+                size += len(payload)
+                if size > LONG and size > len(payload):
+                    yield
+                    size = len(payload)
+                if size > LONG:
+                    yield from self._reading.received_in_slices(payload)
+                else:
+                    self._reading.payload_received(payload)
+            backlog = self._backlog
+            if backlog is None or not backlog.unread:
+                return
+            yield
+            payloads = iter(self._reader.feed(backlog.unread.popleft()))
+
+    def _read_in_turn(self, backlog: Backlog) -> bool:
+        """
+        Take one step, and tell whether there is another.
+        """
+        more = False
+        self._outbox.cork()
+        try:
+            more = self._read_on(backlog)
+        finally:
+            if self._tables.imports.released:
+                self.outbound.flush_released()
+            self._outbox.uncork()
+            if not more and not self.closed:
+                self._resume(backlog)
+        return more
+
+    def _read_on(self, backlog: Backlog) -> bool:
+        more = False
+        try:
+            if not self.ending.begun:
+                next(backlog.steps)
+                more = not self.ending.begun
+        except StopIteration:
+            pass
+        except RemoteProtocolError as error:
+            self.ending.break_off(error)
+        finally:
+            if not more:
+                self._backlog = None
+        return more
+
+    def _resume(self, backlog: Backlog) -> None:
+        """
+        Go on to read what comes: all is read that had come.
+        """
+        if self.inbound.vigil is not None:
+            self.inbound.vigil.heard(True)
+        if self._share is not None:
+            self._share.begun(self._reader.held)
+        transport: Any = self.transport
+        if backlog.lost is not None:
+            self.connectionLost(backlog.lost)
+        elif not self.flow.paused:
+            transport.resumeProducing()
+
+    def _pause(self) -> None:
+        transport: Any = self.transport
+        transport.pauseProducing()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Called by the transport when the connection has ended.
         """
+        if self._backlog is not None and not self.ending.begun:
+            self._backlog.lost = reason
+            return
         self.closed = True
         error: Any = reason.value
         self.ending.lost(error, self._reader.at_boundary)

@@ -68,6 +68,11 @@ from txremote.wire.consts import (
 )
 from txremote.wire.exceptions import load_exception
 
+#: Most named arguments of a call, and most objects that one RELEASE gives back: each is
+#: looked at, and a message may have a million.
+MOST_NAMED = 50_000
+MOST_RELEASED = 25_000
+
 #: Most items that one BUFFITER gives, however many were asked for.
 LARGEST_CHUNK = 1000
 
@@ -196,6 +201,8 @@ def _named(pairs: Any) -> dict[str, Any]:
     """
     if type(pairs) is not tuple:
         raise TypeError("named arguments come as a tuple of pairs")
+    if len(pairs) > MOST_NAMED:
+        raise ValueError(f"more than {MOST_NAMED} named arguments: give them as one dict")
     for pair in pairs:
         if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not str:
             raise TypeError("named arguments come as pairs of a str and a value")
@@ -449,6 +456,8 @@ def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
 
 
 def _release(serving: Serving, pairs: Any) -> None:
+    if type(pairs) is tuple and len(pairs) > MOST_RELEASED:
+        raise ValueError(f"RELEASE takes {MOST_RELEASED} pairs at most")
     if type(pairs) is not tuple or any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
         raise TypeError("RELEASE takes a tuple of pairs")
     problems: list[str] = []

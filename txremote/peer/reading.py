@@ -10,6 +10,8 @@ leave the stream's meaning in doubt raise `RemoteProtocolError` out of here.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -36,6 +38,10 @@ from txremote.wire.messages import (
     peek,
     sniff,
 )
+from txremote.wire.slices import unboxed_in_slices, value_in_slices
+
+# Gives what was decoded before, or raises what that did.
+Decoded = Callable[[], tuple[Any, int]]
 
 # What was called how often is not known, so when there are many all are dropped.
 _MOST_SITES = 256
@@ -113,12 +119,49 @@ class MessageReader:
         budget = self._budget if len(data) <= self._limits.max_items else None
         if budget is None:
             budget = Budget(self._limits, len(data))
+        kind, number, pos, sender = self._opened(data, budget)
+        if kind == MSG_REQUEST:
+            self._request_received(data, number, pos, sender, budget)
+        else:
+            self._answer_received(data, kind, number, pos, budget)
+
+    def received_in_slices(self, data: bytes) -> Iterator[None]:
+        """
+        Take in a message that is long, a slice at each step, and then as a whole.
+
+        Raises:
+            RemoteProtocolError: as `payload_received`.
+        """
+        budget = Budget(self._limits, len(data))
+        kind, number, start, sender = self._opened(data, budget)
+        depth = self._limits.max_depth
+        pos = start
+        decoded: Decoded
+        try:
+            if kind == MSG_REQUEST:
+                pos = open_request(data, start, budget)[1]
+            if kind == MSG_EXCEPTION:
+                found = yield from value_in_slices(data, pos, depth, budget)
+            else:
+                found = yield from unboxed_in_slices(data, pos, depth, budget, self._tables)
+            decoded = partial(_same, found)
+        except (IndexError, struct.error, RemoteProtocolError, KeyError) as problem:
+            decoded = partial(_again, problem.with_traceback(None))
+        if kind == MSG_REQUEST:
+            self._request_received(data, number, start, sender, budget, decoded)
+        else:
+            self._answer_received(data, kind, number, start, budget, decoded)
+
+    def _opened(self, data: bytes, budget: Budget) -> tuple[int, int, int, int]:
+        """
+        Return what `open_envelope` does, in whichever dialect the peer speaks.
+        """
         dialect = self._outbox.dialect
         if dialect is None:
             dialect = sniff(data)
             self._outbox.know(dialect)
         try:
-            kind, number, pos, sender = open_envelope(data, dialect, budget)
+            return open_envelope(data, dialect, budget)
         except (IndexError, struct.error):
             raise truncated(data) from None
         except RemoteProtocolError:
@@ -129,17 +172,21 @@ class MessageReader:
             raise RemoteProtocolError(
                 f"the peer speaks RPyC {actual.name}, and was spoken to in RPyC {dialect.name}"
             ) from None
-        if kind == MSG_REQUEST:
-            self._request_received(data, number, pos, sender, budget)
-        else:
-            self._answer_received(data, kind, number, pos, budget)
 
     def _request_received(
-        self, data: bytes, number: int, pos: int, sender: int, budget: Budget
+        self,
+        data: bytes,
+        number: int,
+        pos: int,
+        sender: int,
+        budget: Budget,
+        decoded: Decoded | None = None,
     ) -> None:
         try:
             handler, pos = open_request(data, pos, budget)
-            if handler == HANDLE_CALLATTR:
+            if decoded is not None:
+                args, end = decoded()
+            elif handler == HANDLE_CALLATTR:
                 args, end = self._unbox_call(data, pos, budget)
             else:
                 args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
@@ -188,23 +235,32 @@ class MessageReader:
         return (known[0].target, known[1], args, kwargs), end
 
     def _answer_received(
-        self, data: bytes, kind: int, number: int, pos: int, budget: Budget
+        self,
+        data: bytes,
+        kind: int,
+        number: int,
+        pos: int,
+        budget: Budget,
+        decoded: Decoded | None = None,
     ) -> None:
         deferred = self._calls.pop(number)
         result: Any
         try:
             if kind == MSG_EXCEPTION:
-                depth = self._limits.max_depth
                 result = Failure(
                     load_exception(
-                        load_plain(data, pos, depth, budget),
+                        self._plain(data, pos, budget, decoded),
                         instantiate_custom=self._config.instantiate_custom_exceptions,
                         import_custom=self._config.import_custom_exceptions,
                     )
                 )
             else:
                 # even if nobody waits: the references in it must be given back
-                result, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
+                if decoded is not None:
+                    result, end = decoded()
+                else:
+                    depth = self._limits.max_depth
+                    result, end = boxing.unbox(data, pos, depth, budget, self._tables)
                 if end != len(data):
                     check_end(data, end)
                 if self._tables.missing is not None:
@@ -228,6 +284,13 @@ class MessageReader:
         if isinstance(error, RemoteProtocolError) and error.limit is None:
             raise error
 
+    def _plain(self, data: bytes, pos: int, budget: Budget, decoded: Decoded | None) -> Any:
+        if decoded is None:
+            return load_plain(data, pos, self._limits.max_depth, budget)
+        value, end = decoded()
+        check_end(data, end)
+        return value
+
     def oversize_received(self, message: Oversize) -> None:
         """
         A message that was dropped for its length costs its call, if that can be
@@ -246,6 +309,14 @@ class MessageReader:
         deferred = self._calls.pop(number)
         if deferred is not None:
             self._runner.fire(deferred, Failure(message.error))
+
+
+def _same(found: tuple[Any, int]) -> tuple[Any, int]:
+    return found
+
+
+def _again(problem: Exception) -> tuple[Any, int]:
+    raise problem
 
 
 def _no_stack() -> RemoteProtocolError:

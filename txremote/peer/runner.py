@@ -28,6 +28,7 @@ from txremote.errors import WouldBlockReactor
 from txremote.peer.abandoned import Closings
 from txremote.peer.calls import Clock
 from txremote.peer.threaded import ThreadedCall
+from txremote.peer.turns import Turns
 from txremote.peer.variables import Variables, program_context
 from txremote.refs.driver import Driver, Waitable
 
@@ -76,11 +77,14 @@ class Runner(Driver, Protocol):
             come, and not only while a thread waits.
         polling: Whether the service's own code waits for a request of the peer's.
         closings: The generators that are being closed, which the peer has left.
+        turns: Where what is long is read a slice at a time; None: it is read at once,
+            for there is nothing that it would hold up.
     """
 
     always_serves: bool
     polling: int
     closings: Closings
+    turns: Turns | None
 
     def variables(self) -> Variables | None:
         """
@@ -169,6 +173,7 @@ class AtOnce:
 
     always_serves = True
     polling = 0
+    turns: Turns | None = None
 
     def start(self, work: Work) -> None:
         """

@@ -34,6 +34,7 @@ from typing import Any
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.slices import Steps, in_one_go
 
 _HEADER = struct.Struct("!LB")
 _pack_header = _HEADER.pack
@@ -45,6 +46,11 @@ HEAD_SIZE = 64
 # Small pieces of a long frame are gathered up to this size before they become
 # one chunk of the list, so a frame sent a byte at a time is no list of bytes.
 _COALESCE = 65536
+
+# Longest compressed payload that is inflated at once in any case: zlib makes no more than a
+# thousand bytes of one. And how many bytes are inflated in a step.
+_PACKED = 4096
+_INFLATED = 4 << 20
 
 _COMPRESS_FROM = 3000
 _COMPRESS_UP_TO = 1 << 20
@@ -65,6 +71,20 @@ class Oversize:
     error: RemoteProtocolError
 
 
+class Packed:
+    """
+    Stands for a payload that is still compressed, and may be very long.
+
+    Args:
+        steps: What inflates it, some MiB at a step.
+    """
+
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: Steps[bytes | Oversize]) -> None:
+        self.steps = steps
+
+
 class FrameReader:
     """
     Turns a stream of bytes into payloads.
@@ -75,13 +95,15 @@ class FrameReader:
     Attributes:
         room: Gives how long an inflated payload may be besides and why, or None: a few bytes
             may inflate to very many. None: that is not asked.
+        in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
     """
 
-    __slots__ = ("_chunks", "_held", "_limits", "_missing", "_skip", "room")
+    __slots__ = ("_chunks", "_held", "_limits", "_missing", "_skip", "in_steps", "room")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self.room: Callable[[], tuple[int, str] | None] | None = None
+        self.in_steps = False
         self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
         self._held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
@@ -107,7 +129,7 @@ class FrameReader:
         """
         self._limits = limits
 
-    def feed(self, data: bytes) -> Iterable[bytes | Oversize]:
+    def feed(self, data: bytes) -> Iterable[bytes | Oversize | Packed]:
         """
         Give the payloads that a read completes, in order.
 
@@ -126,7 +148,7 @@ class FrameReader:
                 return (data[5:-1],)
         return self._feed(data)
 
-    def _feed(self, data: bytes) -> Iterator[bytes | Oversize]:
+    def _feed(self, data: bytes) -> Iterator[bytes | Oversize | Packed]:
         if self._skip:
             if self._skip >= len(data):
                 self._skip -= len(data)
@@ -145,7 +167,7 @@ class FrameReader:
             self._held = 0
         yield from self._split(data)
 
-    def _take_long(self) -> bytes | Oversize:
+    def _take_long(self) -> bytes | Oversize | Packed:
         """
         Give the one long frame that the chunks make up exactly, copied once.
         """
@@ -172,7 +194,7 @@ class FrameReader:
         else:
             self._chunks.append(data)
 
-    def _split(self, data: bytes) -> Iterator[bytes | Oversize]:
+    def _split(self, data: bytes) -> Iterator[bytes | Oversize | Packed]:
         pos = 0
         size = len(data)
         max_frame = self._limits.max_frame
@@ -229,7 +251,13 @@ class FrameReader:
             ),
         )
 
-    def _inflate(self, payload: bytes) -> bytes | Oversize:
+    def _inflate(self, payload: bytes) -> bytes | Oversize | Packed:
+        steps = self._inflated(payload)
+        if self.in_steps and len(payload) > _PACKED:
+            return Packed(steps)
+        return in_one_go(steps)
+
+    def _inflated(self, payload: bytes) -> Steps[bytes | Oversize]:
         limit = self._limits.max_inflated
         name, why = "max_inflated", None
         room = self.room() if self.room is not None else None
@@ -237,12 +265,22 @@ class FrameReader:
             limit, why = room
             name = "max_held_per_address"
         inflater = zlib.decompressobj()
-        try:
-            plain = inflater.decompress(payload, limit + 1)
-        except zlib.error as problem:
-            raise RemoteProtocolError(
-                f"a compressed frame that zlib cannot read: {problem}"
-            ) from None
+        parts: list[bytes] = []
+        left = limit + 1
+        while left:
+            asked = min(left, _INFLATED)
+            try:
+                parts.append(inflater.decompress(payload, asked))
+            except zlib.error as problem:
+                raise RemoteProtocolError(
+                    f"a compressed frame that zlib cannot read: {problem}"
+                ) from None
+            left -= len(parts[-1])
+            if inflater.eof or len(parts[-1]) < asked:
+                break
+            payload = inflater.unconsumed_tail
+            yield
+        plain = parts[0] if len(parts) == 1 else b"".join(parts)
         if len(plain) > limit:
             return Oversize(
                 plain[:HEAD_SIZE],

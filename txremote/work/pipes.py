@@ -73,6 +73,19 @@ class PipeTransport(FileDescriptor):
             super().connectionLost(reason)  # type: ignore[no-untyped-call]
             os.close(self._outgoing)
 
+    def pauseProducing(self) -> None:
+        """
+        Read nothing until `resumeProducing`.
+        """
+        self.reactor.removeReader(self._incoming)
+
+    def resumeProducing(self) -> None:
+        """
+        Go on to read.
+        """
+        if not self._incoming.ended:
+            self.reactor.addReader(self._incoming)
+
     def abortConnection(self) -> None:
         """
         Close both sides now.

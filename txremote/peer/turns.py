@@ -1,0 +1,103 @@
+"""
+Long work of connections, a slice in each turn of the reactor.
+
+A message of a million values takes the fifth of a second to decode, and a few KiB of
+zlib's are such a message. So what is long is decoded a slice at a time
+(`txremote.wire.slices`), and of all connections of a reactor one is served in a turn: a
+hundred that send such messages together hold it no longer than one does.
+
+Meanwhile a connection's transport is paused. What it delivers all the same, TLS and
+whoever resumes it, is kept (`Backlog`) and read behind the message, and an end of the
+connection that comes then is told behind it: all is as if it had been read at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.logger import Logger
+
+from txremote.peer.calls import Clock
+
+_log = Logger("txremote")
+
+Step = Callable[[], bool]
+
+
+class Turns:
+    """
+    Takes steps, one in each turn of the reactor, of each work in its turn.
+
+    Args:
+        clock: The reactor's.
+    """
+
+    __slots__ = ("_clock", "_works")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._works: deque[Step] = deque()
+
+    @property
+    def idle(self) -> bool:
+        """
+        Whether there is no work.
+        """
+        return not self._works
+
+    def add(self, step: Step) -> None:
+        """
+        Take the steps of a work, from the next turn on.
+
+        Args:
+            step: Does the next; tells whether there is another.
+        """
+        self._works.append(step)
+        if len(self._works) == 1:
+            self._clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        step = self._works[0]
+        more = False
+        try:
+            more = step()
+        except Exception:  # of one connection, and the others have their turns
+            _log.failure("what a connection has received could not be read")
+        self._works.popleft()
+        if more:
+            self._works.append(step)
+        if self._works:
+            self._clock.callLater(0, self._turn)
+
+
+def turns_of(reactor: Any) -> Turns:
+    """
+    Return what takes steps in a reactor, which the reactor itself keeps.
+    """
+    found: Turns | None = getattr(reactor, "_txremote_turns", None)
+    if found is None:
+        found = reactor._txremote_turns = Turns(reactor)
+    return found
+
+
+class Backlog:
+    """
+    What a connection has still to read.
+
+    Args:
+        steps: Reads it, a slice at a time.
+
+    Attributes:
+        lost: How the connection has ended meanwhile, or None.
+        steps: The same.
+        unread: The bytes that have come since.
+    """
+
+    __slots__ = ("lost", "steps", "unread")
+
+    def __init__(self, steps: Iterator[None]) -> None:
+        self.lost: Any = None
+        self.steps = steps
+        self.unread: deque[bytes] = deque()
