@@ -217,6 +217,8 @@ LIMITS: Final = (
     _field("max-threads", COUNT, "Most worker threads of an endpoint."),
     _field("pause-unsent", BYTES, "Unread answers after which a client's calls wait."),
     _field("max-unsent", BYTES, "Unread answers after which a client is dropped."),
+    _field("max-held", BYTES, "Most bytes that the connections of an endpoint hold together."),
+    _field("max-held-per-address", BYTES, "Most of them for one address."),
     _field("max-frame", BYTES, "Longest message that is read from a client."),
     _field("max-inflated", BYTES, "Longest message of a client, once it is inflated."),
     _field("max-depth", COUNT, "How deep tuples in a message may nest."),
