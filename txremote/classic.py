@@ -24,6 +24,11 @@ from txremote.service import Service
 
 DEFAULT_PORT = 18812
 
+#: What to do instead of teleporting, the end of a sentence.
+NO_TELEPORT = (
+    "code goes by execute(source), and functions that were made there are in conn.namespace"
+)
+
 
 class ModuleNamespace:
     """
@@ -142,6 +147,17 @@ def install(conn: Any) -> None:
     conn.execute = slave.execute
     conn.namespace = slave.namespace
     conn.builtins = conn.builtin = modules.builtins
+    conn.teleport = refuse_teleport
+
+
+def refuse_teleport(*_args: Any, **_kwargs: Any) -> Any:
+    """
+    Stand for RPyC's ``conn.teleport``.
+
+    Raises:
+        NotImplementedError: always; the text says what to do instead.
+    """
+    raise NotImplementedError(f"teleport of RPyC is not supported: {NO_TELEPORT}")
 
 
 class FakeSlaveService(Service):

@@ -24,6 +24,7 @@ from txremote.blocking.refused import refused
 from txremote.blocking.streams import Channel, Stream
 from txremote.classic import (
     DEFAULT_PORT,
+    NO_TELEPORT,
     ClassicService,
     MasterService,
     ModuleNamespace,
@@ -189,10 +190,6 @@ def deliver(conn: Any, localobj: Any) -> Any:
     """
     return conn.modules["pickle"].loads(pickle.dumps(localobj))
 
-
-NO_TELEPORT = (
-    "code goes by execute(source), and functions that were made there are in conn.namespace"
-)
 
 teleport_function = refused("teleport_function", NO_TELEPORT)
 pm = refused("pm", "the text of the exception has the traceback, and debugging starts there")
