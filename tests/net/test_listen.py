@@ -14,6 +14,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -325,6 +326,23 @@ async def test_a_peer_that_breaks_the_protocol_is_dropped_and_others_live():
         assert await good.root.same("alive") == "alive"
         await good.close()
     assert any("broke the protocol" in (event.get("log_format") or "") for event in events)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thousand_that_break_the_protocol_are_a_few_lines_of_the_log():
+    """
+    One for the first, and a number for those of the next seconds.
+    """
+    async with logged() as events, served(Desk) as port:
+        good = await connect(endpoint_of(port))
+        for _ in range(50):
+            bad = await connect(endpoint_of(port))
+            bad.transport.write(b"\x00\x00\x00\x03\x00abc\n")
+            await bad.when_disconnected()
+        await good.close()
+    above = [event for event in events if event["log_level"] > LogLevel.debug]
+    assert len([event for event in above if "protocol" in (event.get("log_format") or "")]) == 1
+    assert len(above) <= 10
 
 
 @pytest_twisted.ensureDeferred

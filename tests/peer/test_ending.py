@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from tests.peer.hosted import Hosted, a_pair  # noqa: F401
 from tests.peer.tools import Outcome, RawPeer, Wire, logged
 from txremote import ConnectionLost, DeadReferenceError
 from txremote.peer.ending import CLOSE_TIMEOUT
+from txremote.peer.events import Sparing
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_CLOSE
 
@@ -154,3 +156,22 @@ def test_who_is_given_up_is_not_waited_for(pair: Pair) -> None:
     pair.pump()
     assert str(outcome.error) == "the peer is gone"
     assert pair.clock.getDelayedCalls() == []
+
+
+def test_of_many_connections_that_break_the_protocol_the_log_tells_a_number() -> None:
+    """The first at once; the others as a number, with the next that comes later."""
+    sparing = Sparing(every=10.0)
+    clock = Clock()
+    with logged() as log:
+        for _ in range(100):
+            peer = RawPeer()
+            peer.connection._clock = clock
+            peer.connection.ending.sparing = sparing
+            peer.send_payload(b"no message")
+            assert peer.ended
+            assert peer.connection.ending.broken_off
+            clock.advance(0.105)
+    told = [line for line in log.text().splitlines() if "broke the protocol" in line]
+    assert len(told) == 2
+    assert "UNIXAddress('memory') broke the protocol" in told[0]
+    assert "96 connections broke the protocol, the last of UNIXAddress" in told[1]

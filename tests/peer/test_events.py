@@ -11,7 +11,7 @@ import pytest
 
 from tests.peer.tools import Outcome, logged
 from txremote import Service, exposed
-from txremote.peer.events import Sparing, events_of, set_verbose
+from txremote.peer.events import Ration, Sparing, events_of, set_verbose
 from txremote.testing import connected_pair
 
 
@@ -87,3 +87,12 @@ def test_what_comes_often_is_told_of_now_and_then() -> None:
         0,
         2,
     ]
+
+
+def test_so_much_goes_through_in_a_span_and_the_rest_is_counted() -> None:
+    """What is left out costs nothing of the next span."""
+    ration = Ration(10, 5.0)
+    allowed = [ration.allows(4, now) for now in (100.0, 101.0, 102.0, 103.0, 104.0, 105.0)]
+    assert allowed == [True, True, True, False, False, True]
+    assert ration.told() == 2
+    assert ration.told() == 0

@@ -193,3 +193,22 @@ class TestTheEnd:
                 assert {type(value) for value in found[:-1]} == {bytes}
                 assert isinstance(found[-1], WorkerDied)
                 child = await pool.submit(jobs.pid)
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_a_job_that_floods_the_log_the_rest_is_a_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The count comes with the job's end, or with the process's."""
+    monkeypatch.setattr(worker, "MOST_LOGGED", 5_000)
+    monkeypatch.setattr(worker, "LOGGED_IN", 3600.0)
+    with logged() as lines:
+        async with crew() as pool:
+            await pool.submit(jobs.speak, ("a line\n" * 1_000,))
+    said = [line for line in lines if line.endswith(": a line")]
+    counts = [line.split("]: ")[1] for line in lines if "were left out" in line]
+    assert len(said) == 48
+    # the job's own end may cross the last of its output, which is told of at the process's
+    assert 1 <= len(counts) <= 2
+    left_out = sum(int(count.split()[0]) for count in counts)
+    assert 1_000 - len(said) <= left_out <= 1_001 - len(said)

@@ -12,7 +12,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
 from txremote.net.guesses import Guesses, host_of
@@ -131,6 +131,7 @@ class ServingFactory(Factory):
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
         self._refused = Sparing()
+        self._broken = Sparing()
         self._holdings = Holdings(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
         self._guesses = Guesses(steady(reactor))
@@ -172,6 +173,7 @@ class ServingFactory(Factory):
             variables=variables,
         )
         connection.factory = self
+        connection.ending.sparing = self._broken
         _events.debug("{peer} has come", peer=addr)
         host = self.connections[connection] = host_of(addr)
         connection.share(self._holdings, host)
@@ -192,7 +194,9 @@ class ServingFactory(Factory):
         self._known(connection)
         transport: Any = connection.transport
         peer = transport.getPeer()
-        _events.info(
+        # of who speaks no RPyC there may be thousands a second, and they have been told of
+        _events.emit(
+            LogLevel.debug if connection.ending.broken_off else LogLevel.info,
             "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
             peer=peer,
             user=connection.user,
@@ -254,6 +258,7 @@ class ServingFactory(Factory):
             prepare=prepare,
             ended=self._turned_away.discard,
         )
+        connection.ending.sparing = self._broken
         connection.ending.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
         self._turned_away.add(connection)
         return connection

@@ -27,7 +27,7 @@ from twisted.internet.error import ConnectionLost as TwistedConnectionLost
 
 from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.calls import Clock
-from txremote.peer.events import events_of
+from txremote.peer.events import Sparing, events_of
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
@@ -56,6 +56,9 @@ class Ending:
     Attributes:
         reason: The exception that says how it ended, or None as long as it has not:
             `ConnectionDone` where it ended well.
+        broken_off: Whether it ended because the peer broke the protocol.
+        sparing: Tells when that is worth an event, where it is shared with other
+            connections, or None: each is.
     """
 
     __slots__ = (
@@ -69,7 +72,9 @@ class Ending:
         "_outbox",
         "_timer",
         "_watchers",
+        "broken_off",
         "reason",
+        "sparing",
     )
 
     def __init__(
@@ -92,6 +97,8 @@ class Ending:
         self._aborted = False
         self._watchers: list[Deferred[BaseException]] = []
         self.reason: BaseException | None = None
+        self.broken_off = False
+        self.sparing: Sparing | None = None
 
     @property
     def begun(self) -> bool:
@@ -167,7 +174,18 @@ class Ending:
         """
         if self._connection.other_dialect is None:  # else it is dialled once more
             # as text: the error's frames hold all of this, and a log may keep events
-            _events.warn("{peer} broke the protocol: {error}", peer=self._peer(), error=str(error))
+            self.broken_off = True
+            sparing = self.sparing
+            count = 1 if sparing is None else sparing.one_more(self._connection.seconds())
+            about = {"peer": self._peer(), "error": str(error)}
+            if count == 1:
+                _events.warn("{peer} broke the protocol: {error}", **about)
+            elif count:
+                _events.warn(
+                    "{count} connections broke the protocol, the last of {peer}: {error}",
+                    count=count,
+                    **about,
+                )
         self.close(f"the peer broke the protocol: {error}", say_goodbye=False)
 
     def finish(self, why: str) -> Deferred[BaseException]:

@@ -68,6 +68,50 @@ class Sparing:
         return count
 
 
+class Ration:
+    """
+    Lets so much through in each span of time, and counts what is left out.
+
+    Args:
+        most: How much that is, in whatever unit.
+        span: Seconds.
+
+    Attributes:
+        left_out: How often something was left out since `told`.
+    """
+
+    def __init__(self, most: int, span: float) -> None:
+        self._most = most
+        self._span = span
+        self._since = -span
+        self._spent = 0
+        self.left_out = 0
+
+    def allows(self, size: int, now: float) -> bool:
+        """
+        Tell whether so much more may go through, which is then counted.
+
+        Args:
+            size: How much it is.
+            now: The time, in seconds.
+        """
+        if now - self._since >= self._span:
+            self._since = now
+            self._spent = 0
+        if self._spent >= self._most:
+            self.left_out += 1
+            return False
+        self._spent += size
+        return True
+
+    def told(self) -> int:
+        """
+        Return how often something was left out, and count anew.
+        """
+        count, self.left_out = self.left_out, 0
+        return count
+
+
 def set_verbose(verbose: bool) -> None:
     """
     Have events of level debug logged, as they are to begin with, or not.

@@ -31,6 +31,7 @@ from txremote.net.runner import ReactorRunner
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
+from txremote.peer.events import Ration
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.clock import steady
 from txremote.service import Service
@@ -43,6 +44,12 @@ from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
 
 _log = Logger("txremote.job")
+
+#: How much of what a process prints is logged: so many characters in so many seconds, a
+#: line being `LINE` more than its text. What is beyond is counted.
+MOST_LOGGED = 2_000_000
+LOGGED_IN = 10.0
+LINE = 100
 
 
 class Owner(Protocol):
@@ -138,7 +145,9 @@ class Worker:
         self.ready = self.came_up = self.ending = False
         self.tail: deque[str] = deque(maxlen=10)
         self.why = ""
-        self.held = HeldJobs(self, steady(reactor), self._time_is_up)
+        self._clock = steady(reactor)
+        self._ration = Ration(MOST_LOGGED, LOGGED_IN)
+        self.held = HeldJobs(self, self._clock, self._time_is_up)
         self._process = ChildProcess(reactor, self._printed, self._exited)
         self._parent = _Parent()
         self._connection = Connection(
@@ -256,6 +265,7 @@ class Worker:
         else:
             return
         held.remove(number)
+        self._tell_left_out()
         self._owner.job_ended(self, job, result)
 
     def _unanswered(self, failure: Failure, job: Job, number: int) -> None:
@@ -277,6 +287,9 @@ class Worker:
         if name is None and (job := self.held.first()) is not None:
             name = job.name
         self.tail.append(text)
+        if not self._ration.allows(LINE + len(text), self._clock.seconds()):
+            return
+        self._tell_left_out()
         _log.emit(
             level_of(record),
             "{job} [{pid}]: {text}",
@@ -285,6 +298,18 @@ class Worker:
             text=text,
             logger=record.get("logger", record.get("stream")),
         )
+
+    def _tell_left_out(self) -> None:
+        """
+        Log how many lines were not, if there were any.
+        """
+        count = self._ration.told()
+        if count:
+            _log.warn(
+                "a worker process [{pid}]: {count} lines of output were left out",
+                pid=self.pid,
+                count=count,
+            )
 
     # -- the end
 
@@ -315,6 +340,7 @@ class Worker:
         self.ready = False
         self._pipes.drain()
         self._process.bury()
+        self._tell_left_out()
         unbegun = self.held.take_back()
         begun = self.held.clear()
         self.held.close()
