@@ -400,11 +400,13 @@ def test_its_configuration_can_be_read_and_but_for_one_switch_not_changed() -> N
 
 @scripted
 def test_how_long_calls_wait_may_be_set_on_a_live_connection() -> None:
-    with linked(Shop) as conn:
+    shop = Shop()
+    with linked(shop) as conn:
         conn._config["sync_request_timeout"] = 0.01
         assert conn._config["sync_request_timeout"] == 0.01
         with pytest.raises(rpyc.AsyncResultTimeout):
             conn.root.wait()
+        shop.go.set()
         conn._config.update(sync_request_timeout=None)
         assert conn.root.add(1, 2) == 3
 

@@ -16,7 +16,7 @@ from tests.console.clients import TelnetSocket
 from tests.console.importers import Desk
 from tests.interop.support import TWISTD, Program
 from tests.processes import Program as Script
-from txremote import connect, get_remote, repr_remote
+from txremote import connect, exposed, get_remote, repr_remote
 from txremote.console.service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
@@ -206,6 +206,7 @@ class News(list):
     What a subscriber was told.
     """
 
+    @exposed
     def __call__(self, *news):
         self.append(news)
 
