@@ -15,7 +15,7 @@ import collections
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -431,16 +431,39 @@ def _copied(value: Any, seen: dict[int, Any], refused: ValueError | None = None)
         if name in _SEQUENCES:
             return _SEQUENCES[name]([_copied(item, seen, refused) for item in buffiter(value)])
         if name in _MAPPINGS:
-            return _MAPPINGS[name](
-                [_copied(item, seen, refused) for item in buffiter(value.items())]
-            )
+            return _MAPPINGS[name]([_copied(item, seen, refused) for item in _items(value)])
         if name == "builtins.bytearray":
             return bytearray(buffiter(value))
         if name == "builtins.range":
-            return range(value.start, value.stop, value.step)
+            return _range(value)
     if refused is not None:
         raise refused
     raise TypeError(
         f"a {name} cannot be copied by value without unpickling what the peer sends, which "
         "can run any code here: obtain(proxy, unpickle=True) if you trust it"
     )
+
+
+def _items(mapping: Any) -> Iterable[Any]:
+    """
+    Return the items of a remote mapping. A stock RPyC that opens no public names lets us
+    have iteration and ``[]`` all the same.
+    """
+    try:
+        return buffiter(mapping.items())
+    except AttributeError:
+        return [(key, mapping[key]) for key in buffiter(mapping)]
+
+
+def _range(numbers: Any) -> range:
+    """
+    Return a range that equals a remote one, by its first numbers where the peer tells no
+    ``start``.
+    """
+    try:
+        return range(numbers.start, numbers.stop, numbers.step)
+    except AttributeError:
+        count = len(numbers)
+        first = numbers[0] if count else 0
+        step = numbers[1] - first if count > 1 else 1
+        return range(first, first + count * step, step)

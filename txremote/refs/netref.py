@@ -256,6 +256,15 @@ class BaseNetref(metaclass=NetrefMetaclass):
     def __deepcopy__(self, memo: Any) -> Any:
         return self.____conn__.obtain(self)
 
+    def __mro_entries__(self, bases: Any) -> NoReturn:
+        # before Python takes the netref class for a metaclass; RPyC's says "'str' object has
+        # no attribute '____conn__'"
+        raise TypeError(
+            "a class cannot be derived from a remote object, for its instances would be here "
+            "and their methods there: define the class at the object's owner (in classic mode "
+            "by conn.execute(...)), or keep an instance and call it"
+        )
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         _check_pickle(self, "pickling a netref")
         return pickle.loads, (self.____conn__.sync_request(HANDLE_PICKLE, self, protocol),)
@@ -270,11 +279,32 @@ class BaseNetref(metaclass=NetrefMetaclass):
             pack = other.____id_pack__
             if pack[2] == 0:
                 return False
-            if pack[1] == self.____id_pack__[1] and other.____conn__ is self.____conn__:
+            if other.____conn__ is not self.____conn__:
+                return _is_instance_elsewhere(other, self)
+            if pack[1] == self.____id_pack__[1]:
                 return True
             return bool(self.____conn__.sync_request(HANDLE_INSTANCECHECK, self, pack))
         local = type(self).____local__
         return local is not None and isinstance(other, local)
+
+
+def _is_instance_elsewhere(other: BaseNetref, kind: BaseNetref) -> bool:
+    """
+    Tell whether an object of one connection is an instance of another connection's class.
+
+    That one's peer is not asked: the object's ids mean something else to it. Builtin
+    types are the same everywhere. Beyond, ids can be compared where both connections
+    lead to the same place.
+    """
+    pack, class_pack = other.____id_pack__, kind.____id_pack__
+    builtin = type(kind).____local__ if class_pack[0].startswith("builtins.") else None
+    if builtin is not None:
+        return issubclass(type(other).____local__ or object, builtin)
+    if pack[:2] != class_pack[:2]:
+        return False
+    where = other.____conn__._config["endpoints"]
+    there = kind.____conn__._config["endpoints"]
+    return where is not None and there is not None and where[1] == there[1] is not None
 
 
 def _read(netref: BaseNetref, name: str) -> Any:
@@ -477,6 +507,15 @@ class _Listed:
         return self._function if netref is None else _read(netref, self._name)
 
 
+class _AskedFor:
+    """
+    A name of `BaseNetref` that a netref class does not have: the peer is asked for it.
+    """
+
+    def __get__(self, netref: BaseNetref | None, kind: type) -> NoReturn:
+        raise AttributeError
+
+
 class NetrefClass:
     """
     A netref class, held by each of its netrefs: it goes with the last of them, which
@@ -543,6 +582,9 @@ def netref_class(
             namespace[name] = special if is_sure else _Listed(name, special)
         elif listed_are_methods or name.startswith("exposed_"):
             plain.add(name)
+    if "__next__" in namespace:
+        # itertools.tee takes a copy for another iterator, which that of a container is not
+        namespace["__copy__"] = _AskedFor()
     namespace["____methods__"] = frozenset(plain)
     made: Any = NetrefMetaclass(pack[0], (BaseNetref,), namespace)
     return made  # type: ignore[no-any-return]

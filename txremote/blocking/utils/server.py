@@ -235,6 +235,7 @@ class ThreadedServer:
                 raise RuntimeError("a server is started once: make another")
             self.active = True
             self._home = forks.here
+        self._listen()
         self._reactor.callWhenRunning(self._serve)
         try:
             self._reactor.run_here()
@@ -249,12 +250,18 @@ class ThreadedServer:
     def _serve(self) -> None:
         try:
             self._socket.setblocking(False)
-            self._listening = self._listen()
+            self._listening = self._accept_clients()
         except BaseException as problem:
             self._problem = problem
             self._reactor.stop()
 
-    def _listen(self) -> Any:
+    def _listen(self) -> None:
+        """
+        Do nothing: it has listened since it was made. RPyC's name, which programs call
+        before `start`, as that does, and which subclasses override.
+        """
+
+    def _accept_clients(self) -> Any:
         if self.authenticator is None:
             descriptor = self._socket.fileno()
             if self._socket.family == getattr(socket, "AF_UNIX", None):
@@ -427,10 +434,13 @@ class _Factory(ServingFactory):
         self._last()
 
 
-# rpyc 6.0.2 rpyc.utils.server.Server: its steps, which subclasses override.
+# rpyc 6.0.2 rpyc.utils.server: the steps of its servers, which subclasses override.
 _RPYC_STEPS = (
     *("accept", "_accept_method", "_authenticate_and_serve_client", "_serve_client"),
-    *("_handle_connection", "_register", "_bg_register"),
+    *("_handle_connection", "_register", "_bg_register", "_handle_sigchld"),
+    *("_authenticate_and_build_connection", "_add_inactive_connection", "_drop_connection"),
+    *("_remove_from_inactive_connection", "_handle_poll_result", "_poll_inactive_clients"),
+    *("_serve_clients", "_serve_requests"),
 )
 
 
