@@ -610,3 +610,28 @@ def test_stuck_thread_does_not_hold_up_the_server():
             assert time.monotonic() - began < 5
     finally:
         server.kill()
+
+
+def test_what_puts_out_very_much_holds_nobody_up():
+    """
+    Of one huge text the beginning is shown; who prints without end waits for the
+    reactor, which serves others meanwhile, and ends at SIGTERM.
+    """
+    server = Twistd("tests.console.flood.Flood", options=["--drain", "0.5"])
+    try:
+        with TelnetSocket(server.port) as client, TelnetSocket(server.port) as other:
+            for command, told in (("text", "put out at once are left out"), ("value", "rest is")):
+                began = time.monotonic()
+                assert told in client.ask(command)[-1]
+                assert time.monotonic() - began < PATIENCE / 5
+            for command in ("thtext", "thvalue", "endless"):
+                client.ask(command)
+                for _ in range(5):
+                    assert other.ask("fine") == ["all is well"]
+            client.until("_list", "endless.*RUNNING")
+            server.signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert server.wait() in (0, -signal.SIGTERM)
+            assert time.monotonic() - began < PATIENCE / 2
+    finally:
+        server.kill()

@@ -10,10 +10,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from typing import Any
 
 import pytest
 
-from txremote.work.capture import LONGEST_LINE, LineWriter, Redirection, redirect_prints, sink
+from txremote.work.capture import (
+    LONGEST_LINE,
+    MOST_AT_ONCE,
+    MOST_LINES_AT_ONCE,
+    LineWriter,
+    Redirection,
+    redirect_prints,
+    shortened,
+    sink,
+)
 
 
 @contextmanager
@@ -60,6 +70,59 @@ def test_a_line_without_end_does_not_grow() -> None:
     writer.write("x" * (2 * LONGEST_LINE + 5))
     writer.finish()
     assert [len(line) for line in lines] == [LONGEST_LINE, LONGEST_LINE, 5]
+
+
+def told(count: int) -> str:
+    """The sentence about what is left out."""
+    return f" ... {count} characters that were put out at once are left out"
+
+
+class Uncopied(str):
+    """A text that counts how much is taken out of it."""
+
+    taken = 0
+
+    def __getitem__(self, key: Any) -> str:
+        found = super().__getitem__(key)
+        self.taken += len(found)
+        return found
+
+
+def test_of_a_huge_text_the_beginning_is_taken_and_the_rest_is_told() -> None:
+    """The work does not grow with what is left out."""
+    lines: list[str] = []
+    writer = LineWriter(lines.append)
+    text = Uncopied("x" * (50 * MOST_AT_ONCE))
+    writer.write(text)
+    writer.write("\nand on\n")
+    assert text.taken == MOST_AT_ONCE
+    assert max(map(len, lines)) <= LONGEST_LINE + 100
+    shown = "".join(lines)
+    assert shown.count("x") == MOST_AT_ONCE
+    assert lines[-2].endswith(
+        f" ... {49 * MOST_AT_ONCE} characters that were put out at once are left out"
+    )
+    assert lines[-1] == "and on"
+
+
+def test_of_very_many_lines_the_first_are_taken() -> None:
+    lines: list[str] = []
+    writer = LineWriter(lines.append)
+    print("a\n" * (3 * MOST_LINES_AT_ONCE), file=writer)
+    assert lines[:-1] == ["a"] * MOST_LINES_AT_ONCE
+    assert (
+        lines[-1]
+        == f" ... {4 * MOST_LINES_AT_ONCE} characters that were put out at once are left out"
+    )
+    writer.write("b\n" * MOST_LINES_AT_ONCE)
+    assert lines[-MOST_LINES_AT_ONCE:] == ["b"] * MOST_LINES_AT_ONCE
+
+
+def test_a_value_that_is_put_out_is_shortened() -> None:
+    assert shortened("x" * MOST_AT_ONCE) == "x" * MOST_AT_ONCE
+    assert shortened("x" * MOST_AT_ONCE + "yy").endswith(
+        "x ... 2 characters that were put out at once are left out"
+    )
 
 
 def test_a_writer_is_a_text_stream() -> None:

@@ -27,6 +27,7 @@ from tests.work.tasking import (
     until_output,
 )
 from txremote.work.kinds import (
+    MOST_CHARACTERS,
     MOST_IN_MAILBOX,
     NEXT_TURN,
     AsynTask,
@@ -689,6 +690,30 @@ def test_a_full_mailbox_holds_its_thread_up() -> None:
     thread.join(DEADLINE)
     reactor.asked.pop()()
     assert [len(items) for items in received] == [MOST_IN_MAILBOX, 1]
+
+
+def test_a_mailbox_is_full_of_few_long_lines_as_well() -> None:
+    """So the reactor is not given a hundred MB in one turn."""
+    reactor = Errands()
+    received: list[list[Any]] = []
+    mailbox = Mailbox(reactor, received.append)
+    line = "x" * (MOST_CHARACTERS // 4)
+    posted: list[int] = []
+
+    def post() -> None:
+        for number in range(20):
+            mailbox.post(line)
+            posted.append(number)
+
+    thread = threading.Thread(target=post, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + DEADLINE
+    while sum(map(len, received)) < 20:
+        assert time.monotonic() < deadline
+        if reactor.asked:
+            reactor.asked.pop()()
+    thread.join(DEADLINE)
+    assert max(map(len, received)) <= 4
 
 
 def test_a_closed_mailbox_holds_nobody_up() -> None:

@@ -81,3 +81,13 @@ def test_the_figures_agree_with_what_is_kept(
     assert ring.size + ring.dropped_bytes == sum(map(size_of, lines))
     assert ring.next == len(lines)
     assert [line[: len(end)] for line, end in zip(lines[ring.first :], kept, strict=True)] == kept
+
+
+def test_a_line_that_is_cut_says_so() -> None:
+    """Within what may be kept."""
+    ring = OutputRing(10, 1_000)
+    ring.append("\u00e9" * 1_000)
+    [line] = ring.lines()
+    assert line.endswith("\u00e9 ... the rest is left out")
+    assert 995 <= ring.size <= 1_000
+    assert ring.size + ring.dropped_bytes == 2_000

@@ -26,6 +26,30 @@ from twisted.python import threadable
 #: Longest line that is waited for, in characters; a longer one comes in pieces.
 LONGEST_LINE = 64 * 1024
 
+#: Most characters, and most lines, that are taken at once, from one ``print`` say: more
+#: than a task keeps of its output. What is beyond is left out, which a sentence tells.
+MOST_AT_ONCE = 1_000_000
+MOST_LINES_AT_ONCE = 10_000
+
+
+def shortened(text: str) -> str:
+    """
+    Return a text that was put out, without what is too much of it.
+    """
+    return text if len(text) <= MOST_AT_ONCE else text[:MOST_AT_ONCE] + left_out(len(text))
+
+
+def left_out(size: int, kept: int | None = None) -> str:
+    """
+    Return the sentence that tells what is left out of a text.
+
+    Args:
+        size: How many characters it has.
+        kept: How many are there still; None: `MOST_AT_ONCE`.
+    """
+    left = size - (MOST_AT_ONCE if kept is None else kept)
+    return f" ... {left} characters that were put out at once are left out"
+
 
 class LineWriter:
     """
@@ -66,10 +90,18 @@ class LineWriter:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self._lock:
-            *lines, self._rest = (self._rest + text).split("\n")
-            while len(self._rest) > LONGEST_LINE:
-                lines.append(self._rest[:LONGEST_LINE])
-                self._rest = self._rest[LONGEST_LINE:]
+            *lines, rest = (self._rest + text[:MOST_AT_ONCE]).split("\n", MOST_LINES_AT_ONCE)
+            beyond = 0
+            if len(lines) == MOST_LINES_AT_ONCE and "\n" in rest:
+                rest, beyond = "", len(rest)
+            start = 0
+            while len(rest) - start > LONGEST_LINE:
+                lines.append(rest[start : start + LONGEST_LINE])
+                start += LONGEST_LINE
+            rest = rest[start:]
+            if beyond or len(text) > MOST_AT_ONCE:
+                rest += left_out(len(text), min(len(text), MOST_AT_ONCE) - beyond)
+            self._rest = rest
             for line in lines:
                 self._line(line)
         return len(text)

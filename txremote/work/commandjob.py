@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.helpers import async_
 from txremote.refs.sharing import follow
-from txremote.work.capture import LineWriter
+from txremote.work.capture import LineWriter, shortened
 from txremote.work.stepping import (
     Call,
     Ending,
@@ -64,7 +64,7 @@ class _Reporter:
             self._line(text_of(value))
 
     def _line(self, text: str) -> None:
-        self._sent(self._tell_line(text))
+        self._sent(self._tell_line(shortened(text)))
 
     def _sent(self, message: AsyncResult) -> None:
         under_way = self._under_way

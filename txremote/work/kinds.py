@@ -28,7 +28,7 @@ from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
 from txremote.peer.variables import own_context
-from txremote.work.capture import LineWriter, Redirection, redirect_prints, sink
+from txremote.work.capture import LineWriter, Redirection, redirect_prints, shortened, sink
 from txremote.work.stepping import (
     Course,
     Ending,
@@ -41,8 +41,10 @@ from txremote.work.stepping import (
 )
 from txremote.work.tasks import RUNNING, TOBEKILLED, Task, text_of, unwrap
 
-#: How much a thread may have put out that the reactor has not taken in.
+#: How much a thread may have put out that the reactor has not taken in: so many things,
+#: and so many characters.
 MOST_IN_MAILBOX = 1000
+MOST_CHARACTERS = 1_000_000
 
 #: In how many seconds the reactor's next turn is: as good as none, but later, so
 #: that a clock which is advanced by hand gets out of it (Twisted's cooperator).
@@ -198,6 +200,7 @@ class Mailbox:
         self._reactor = reactor
         self._received = received
         self._items: list[Any] = []
+        self._size = 0  # how many characters they have
         self._changed = threading.Condition()
         self._deaf = False
 
@@ -211,18 +214,25 @@ class Mailbox:
             last: Whether it is told even if nobody wants to hear more.
         """
         with self._changed:
-            while len(self._items) >= MOST_IN_MAILBOX and not self._deaf:
+            while self._is_full and not self._deaf:
                 self._changed.wait()
             if self._deaf and not last:
                 return
             self._items.append(item)
+            if type(item) is str:
+                self._size += len(item)
             if len(self._items) > 1:
                 return
         self._reactor.callFromThread(self._collect)
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self._items) >= MOST_IN_MAILBOX or self._size >= MOST_CHARACTERS
+
     def _collect(self) -> None:
         with self._changed:
             items, self._items = self._items, []
+            self._size = 0
             self._changed.notify_all()
         self._received(items)
 
@@ -302,7 +312,7 @@ class ThreadedTask(Task):
                 self._mailbox.post(value)
             elif value is not None:
                 writer.finish()
-                self._mailbox.post(text_of(value))
+                self._mailbox.post(shortened(text_of(value)))
 
         try:
             if self._interrupted():

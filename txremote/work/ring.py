@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
+# What stands at the end of a line that was cut, where that is a small part of it.
+_MARK = " ... the rest is left out"
+_MARKED_FROM = 1_000
+
 
 def size_of(text: str) -> int:
     """
@@ -67,7 +71,10 @@ class OutputRing:
         """
         size = size_of(text)
         if size > self._max_bytes:
-            text = text.encode("utf-8", "replace")[: self._max_bytes].decode("utf-8", "ignore")
+            mark = _MARK if self._max_bytes >= _MARKED_FROM else ""
+            kept = self._max_bytes - len(mark)
+            # a character has a byte at least
+            text = text[:kept].encode("utf-8", "replace")[:kept].decode("utf-8", "ignore") + mark
             self.dropped_bytes += size
             size = size_of(text)
             self.dropped_bytes -= size

@@ -23,6 +23,7 @@ from txremote.errors import WouldBlockReactor
 from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
 from txremote.work.audience import Audience, Listener
+from txremote.work.capture import shortened
 from txremote.work.ring import OutputRing
 from txremote.work.stepping import Call, Ending, Progress, Wait
 
@@ -308,9 +309,9 @@ class Task(PlacNames):
 
     def _put_out(self, lines: Iterable[Any]) -> None:
         """
-        Add lines of output, and say so.
+        Add lines of output, and say so. One that is very long is cut.
         """
-        new = list(lines)
+        new = [shortened(line) for line in lines]
         for line in new:
             self.output.append(line)
         if new:
