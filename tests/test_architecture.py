@@ -35,7 +35,7 @@ ROOMS = [
     {  # the doors
         *("testing", "tap", "cli", "shell", "demo", "check", "__main__", ""),
         *("plan", "configfile", "lookup", "resolve", "hosting", "jsonlog"),
-        "rpyc_defaults",
+        *("rpyc_defaults", "rpyc_netrefs"),
     },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,

@@ -36,6 +36,7 @@ from txremote.net.unixsockets import server_endpoint
 from txremote.peer.config import ConnectionConfig, make_config
 from txremote.plan import ConsolePlan, Plan, PlanError, ServerPlan
 from txremote.rpyc_defaults import DefaultsWatch
+from txremote.rpyc_netrefs import make_known
 from txremote.service import config_of
 from txremote.work.spec import pool_from_string
 
@@ -284,6 +285,7 @@ class _Resolving:
         if plan.service is not None:
             try:
                 root = self._defaults.during(partial(find_service, plan.service))
+                make_known()
             except ValueError as problem:
                 raise ValueError(f"{source.of('service')} {plan.service}: {problem}") from None
         elif plan.tasks is None and plan.classic:

@@ -272,12 +272,13 @@ def on_disconnect_is_told_once(conn):
     assert left == [(NAME.upper(), True, "gone")]
 
 
-@at_txremote
-def proxies_are_not_of_rpyc_s_class(conn):
+@check
+def proxies_are_of_rpyc_s_class(conn):
     """
-    A difference that ``docs/coming_from_rpyc.rst`` tells of.
+    Services copy what is one.
     """
-    assert conn.root.is_netref([]) is False
+    assert conn.root.is_netref([]) is True
+    assert conn.root.is_netref(5) is False
 
 
 @at_txremote

@@ -42,6 +42,14 @@ def test_the_timeout_of_calls_can_be_set(protocol: Any) -> None:
         config["sync_request_timeout"] = -1
 
 
+def test_what_a_switch_is_already_can_be_set(protocol: Any) -> None:
+    """Programs say twice what they want."""
+    config = LiveConfig(protocol, None)
+    config["allow_pickle"] = False
+    config.update(allow_pickle=False, sync_request_timeout=5)
+    assert protocol.config == ConnectionConfig(sync_request_timeout=5)
+
+
 @pytest.mark.parametrize(
     "change",
     [

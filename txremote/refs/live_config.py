@@ -3,7 +3,8 @@
 
 They are fixed before the connection is made, for what they open is decided then. One
 opens nothing and concerns this side alone, and published programs set it all the time:
-``conn._config["sync_request_timeout"] = 300``. That one works.
+``conn._config["sync_request_timeout"] = 300``. That one works. Setting another to the value
+that it has changes nothing, and works too.
 """
 
 from __future__ import annotations
@@ -59,16 +60,20 @@ class LiveConfig(Mapping[str, Any]):
             value: Seconds, or None for ever.
 
         Raises:
-            TypeError: it is another switch.
+            TypeError: it is another switch, and does not have this value.
             ValueError: the number of seconds is not positive.
         """
         self.update({name: value})
 
     def update(self, *changes: Any, **named: Any) -> None:
         """
-        Set ``sync_request_timeout``, if that is all that is to be set; see `__setitem__`.
+        Set ``sync_request_timeout``, if nothing else is to become different; see `__setitem__`.
         """
         wanted = dict(*changes, **named)
+        now = self._values()
+        for name in set(wanted) & (set(now) - {SETTABLE}):
+            if wanted[name] == now[name]:
+                del wanted[name]
         if set(wanted) - {SETTABLE}:
             self._refuse()
         self._protocol.config = self._protocol.config.but(**wanted)

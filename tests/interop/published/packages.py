@@ -59,6 +59,7 @@ class Package:
         return FOLDER / words
 
 
+WIDE = ("--allow-all-attrs", "--allow-setattr", "--allow-delattr", "--allow-pickle")
 CLASSIC = ("--classic", "--allow-pickle")
 
 PACKAGES = [
@@ -78,6 +79,46 @@ PACKAGES = [
         "imports",
         "rpyc-import-bridge==0.2.0",
         ("--service=tests.interop.published.imports.Importer", "--allow-all-attrs"),
+    ),
+    Package(
+        "instruments",
+        "nspyre==0.6.1",
+        ("--service=tests.interop.published.instruments.server", *WIDE),
+    ),
+    Package(
+        "modules", "qudi-core==1.8.0", ("--service=tests.interop.published.modules.Modules", *WIDE)
+    ),
+    Package(
+        "agents",
+        "genbase-client==0.1.8",
+        (
+            "--service=tests.interop.published.agents.Platform",
+            *("--allow-public-attrs", "--allow-pickle"),
+        ),
+        (
+            *("loguru==0.7.3", "pydantic==2.12.5", "pydantic_core==2.41.5"),
+            *("annotated-types==0.7.0", "typing-inspection==0.4.2"),
+        ),
+    ),
+    Package(
+        "website",
+        "django-rpyc==0.1.13",
+        ("--service=tests.interop.published.website.DjangoRpycService",),
+        ("django==5.2.8", "asgiref==3.10.0", "sqlparse==0.5.3"),
+    ),
+    Package(
+        "spectroscopy",
+        "linien-client==2.1.0",
+        (
+            "--service=tests.interop.published.spectroscopy.FakeRedPitayaControlService",
+            *("--allow-public-attrs", "--allow-pickle"),
+        ),
+        (
+            "linien-server==2.1.0",
+            "linien-common==2.1.0",
+            "appdirs==1.4.4",
+            *("importlib-metadata==8.7.0", "zipp==3.23.0"),
+        ),
     ),
 ]
 
