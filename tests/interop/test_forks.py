@@ -1,7 +1,7 @@
 """
-RPyC's forks on the package index, which write references otherwise than RPyC: real
-processes of them, in both roles. Each connection is refused in words that name the
-fork where the wire shows it, and nothing hangs.
+RPyC's forks and old versions on the package index, which write references otherwise
+than RPyC 5 and 6: real processes of them, in both roles. Each connection is refused in
+words that name the fork where the wire shows it, and nothing hangs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Shop(fork.Service):
     def exposed_price(self): return 1.25
     async def exposed_later(self): return 2.5
 server = servers.ThreadedServer(Shop, hostname="127.0.0.1")
-server._listen()
+server._listen() if hasattr(server, "_listen") else server.listener.listen(5)
 print("port", server.port, flush=True)
 server.start()
 """
@@ -67,6 +67,7 @@ def forks() -> dict[str, Path]:
     for name, module, version in (
         ("rpyc-ng", "rpyc", "7.0.15"),
         ("rpyc-async", "rpyc_async", "1.1.0"),
+        ("portapyc", "portapyc", "3.3.0.post4"),
     ):
         folder = fetched(name, version, module)
         if isinstance(folder, str):
@@ -146,6 +147,31 @@ def test_a_client_of_rpyc_ng_stops_by_itself_and_the_server_goes_on(forks):
         stock = rpyc.connect("127.0.0.1", server.port)
         assert stock.ping() is None
         stock.close()
+    finally:
+        client.kill()
+        server.kill()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_of_an_old_rpyc_or_its_port_is_named(forks):
+    """
+    portapyc is RPyC 3.3 for Python 3; RPyC 4.0 writes the same.
+    """
+    server = _started(_SERVER, forks["portapyc"], "portapyc")
+    try:
+        port = int((await deferToThread(server.wait_for, r"port (\d+)"))[0][1])
+        with pytest.raises(RemoteProtocolError, match=r"the peer is an RPyC before 4\.1"):
+            await connect(f"tcp:127.0.0.1:{port}")
+    finally:
+        server.kill()
+
+
+def test_a_client_of_an_old_rpyc_or_its_port_reads_why_it_is_refused(forks):
+    server = Hosted()
+    client = _started(_CLIENT, forks["portapyc"], "portapyc", str(server.port))
+    try:
+        client.wait()
+        assert "the peer is an RPyC before 4.1" in client.output, client.output
     finally:
         client.kill()
         server.kill()

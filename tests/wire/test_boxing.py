@@ -387,6 +387,14 @@ def test_a_fork_whose_id_packs_have_a_fourth_item_is_named(
         unbox_all(dump((label, pack)), Tables())
 
 
+@pytest.mark.parametrize("pack", [(5, "Shop", "shop"), (2**40, "list", "builtins")])
+def test_an_rpyc_before_4_1_is_named(pack: Any) -> None:
+    with pytest.raises(RemoteProtocolError, match=r"the peer is an RPyC before 4\.1"):
+        unbox_all(dump((4, pack)), Tables())
+    with pytest.raises(RemoteProtocolError, match=r"the peer is an RPyC before 4\.1"):
+        check_pack("shop.Shop")  # what it asks for by INSPECT
+
+
 @pytest.mark.parametrize("pack", [("a.b", 1, 2, 4), ("a.b", 1, 2, None), (1, 2, 3, 4)])
 def test_four_items_that_no_fork_writes_are_no_fork_s(pack: Any) -> None:
     with pytest.raises(RemoteProtocolError, match="id pack"):

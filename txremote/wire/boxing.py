@@ -150,6 +150,9 @@ def box_name(name: str) -> bytes:
 # --- unboxing ---------------------------------------------------------------
 
 
+_INT_TAGS = frozenset((0x16, *range(0x20, 0xF0)))
+
+
 def _int_end(data: bytes, pos: int) -> int:
     tag = data[pos]
     if 0x20 <= tag <= 0xEF:
@@ -166,7 +169,7 @@ def _key_end(data: bytes, pos: int) -> int:
     if data[pos] != 0x12:
         raise _no_key(data, pos)
     if data[pos + 1] != 0x08:
-        raise RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
+        raise _no_name(data, pos)
     tag = data[pos + 2]
     if tag == 0x0E:
         end = pos + 4 + data[pos + 3]
@@ -179,6 +182,22 @@ def _key_end(data: bytes, pos: int) -> int:
     end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
     tag = data[end]
     return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+
+
+_OLD_RPYC = (
+    "the peer is an RPyC before 4.1, or a port of one, whose references RPyC 5 and 6 do not "
+    "understand: let it have rpyc 4.1 or later, or txremote"
+)
+
+
+def _no_name(data: bytes, pos: int) -> RemoteProtocolError:
+    """
+    Return the error for an id pack that does not begin with a name. Before RPyC 4.1 they
+    were (id, class name, module name).
+    """
+    if data[pos + 1] in _INT_TAGS and data[_int_end(data, pos + 1)] == 0x08:
+        return RemoteProtocolError(_OLD_RPYC)
+    return RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
 
 
 def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
@@ -309,6 +328,8 @@ def check_pack(pack: Any) -> IdPack:
     Raises:
         RemoteProtocolError: it is not ``(str, int, int)``.
     """
+    if type(pack) is str:  # which such a peer takes for the id, and asks about
+        raise RemoteProtocolError(_OLD_RPYC)
     if (
         type(pack) is tuple
         and len(pack) == 3
