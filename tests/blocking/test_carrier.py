@@ -144,7 +144,7 @@ def test_a_descriptor_is_given_back_when_nobody_waits_on_it_any_more() -> None:
         assert conn.fileno() >= 0
         conn.close()
         reader.result()
-        wait_until(lambda: conn.fileno() == -1)
+        wait_until(lambda: conn._pump.carrier.channel.fileno() == -1)
 
 
 @scripted
@@ -158,7 +158,7 @@ def test_a_descriptor_is_kept_while_a_thread_may_be_about_to_use_it(role: str) -
         assert conn.closed
         assert conn.fileno() >= 0
         pump.carrier.give_back(held)
-        assert conn.fileno() == -1
+        assert pump.carrier.channel.fileno() == -1
 
 
 @scripted

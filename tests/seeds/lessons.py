@@ -40,7 +40,7 @@ def raises(kind, function, *args):
         value = function(*args)
     except kind as error:
         return error
-    raise AssertionError(f"no {kind.__name__} but {value!r}")
+    raise AssertionError(f"no {kind} but {value!r}")
 
 
 def until(condition, serving=None):
@@ -335,6 +335,24 @@ def assigned(conn):
 
 
 @check
+def part_2_remote_bases(at):
+    """
+    No class here can inherit from one there, with either library; it is defined there.
+    """
+    c = at.classic()
+
+    def derive(base):
+        class Mine(base):
+            pass
+
+    for base in (c.modules.threading.Thread, c.builtins.Exception, c.modules.fractions.Fraction):
+        error = raises((TypeError, AttributeError), derive, base)
+        assert library == "rpyc" or "define the class at" in str(error)
+    c.execute("import fractions\nclass Half(fractions.Fraction): pass")
+    assert c.namespace["Half"](1, 2) * 2 == 1
+
+
+@check
 def how_to_patch_a_module(at):
     """
     A local module that works with a remote one: here it opens files of the server's.
@@ -433,6 +451,8 @@ def part_3_coming_and_going(at):
     c.close()
     assert c.closed
     raises(EOFError, lambda: c.root.get_answer())
+    raises(EOFError, c.fileno)  # so a select() of one's own ends
+    raises(EOFError, c.poll)
     until(lambda: other.root.has_left(name))
     with at.connect("Answers") as third:
         third.root.i_am(f"{name} third")

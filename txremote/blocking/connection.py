@@ -90,8 +90,15 @@ class BlockingConnection(BlockingFace):
     def fileno(self) -> int:
         """
         Return the descriptor that is readable when there is something to serve.
+
+        Raises:
+            EOFError: the connection has ended, and its descriptor is given back. So a
+                ``select`` of a lost connection ends as RPyC's does.
         """
-        return int(self._pump.carrier.channel.fileno())
+        number = int(self._pump.carrier.channel.fileno())
+        if number < 0:
+            raise EOFError(f"the connection has ended: {self._pump.connection.why_ended}")
+        return number
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
         """
