@@ -1,9 +1,10 @@
 """
 The published packages that are run, and how they get here.
 
-Each has a folder of its own below ``.peers/published``, with what else it imports and the
-tests' environment lacks. They are installed without their dependencies: most name an rpyc
-of their own, desktop toolkits, or drivers of machines that are not here.
+Each has a folder of its own below ``.peers/published``, for each version of Python, with what
+else it imports and the tests' environment lacks. They are installed without their
+dependencies: most name an rpyc of their own, desktop toolkits, or drivers of machines that
+are not here.
 
 ``python -m tests.interop.published.packages`` installs what is not there yet. What does not
 come, or not in time, is left out, and its tests are skipped.
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-FOLDER = ROOT / ".peers" / "published"
+#: One for each version of Python: some of what they import is compiled.
+FOLDER = ROOT / ".peers" / "published" / sys.implementation.cache_tag
 
 #: What stands in for machines and proprietary programs: modules under their names.
 STANDINS = Path(__file__).parent / "standins"
@@ -132,6 +134,7 @@ def install() -> None:
         if package.folder.exists():
             continue
         part = package.folder.with_name(f"part-{package.name}")
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
         words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         words += ["--disable-pip-version-check", "--no-compile", "--target", str(part)]
         try:
