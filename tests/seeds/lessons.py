@@ -17,6 +17,7 @@ import faulthandler
 import importlib
 import io
 import os
+import select
 import socket
 import sys
 import time
@@ -607,7 +608,7 @@ def demo_time(at):
 @check
 def demo_chat(at):
     """
-    What the windows do, without windows: one polls, one has a thread.
+    What the windows do, without windows: one watches the descriptor, one has a thread.
     """
     ann, bob = at.connect("Chat"), at.connect("Chat")
     ann_hears, bob_hears = [], []
@@ -620,7 +621,9 @@ def demo_chat(at):
     try:
         one.say("hello")
         two.say("good day")
-        until(lambda: "[bob] good day" in ann_hears, ann)
+        while "[bob] good day" not in ann_hears:
+            assert select.select([ann], [], [], 20)[0] == [ann]
+            ann.poll_all()
         until(lambda: "[bob] good day" in bob_hears)
         raises(AttributeError, lambda: one.broadcast)
         raises(AttributeError, lambda: one.callback)
