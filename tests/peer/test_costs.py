@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import array
 import collections
+import copy
 import datetime
 import enum
 import itertools
@@ -13,8 +14,9 @@ import subprocess
 import sys
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -163,6 +165,198 @@ def test_nothing_endless_is_taken_in(obj: Any, name: Any, args: tuple[Any, ...])
     """An iterator that has been handed out may be without end."""
     with pytest.raises(ValueError, match=f"more than {MOST_MADE} items"):
         ask(obj, name, *args)
+
+
+class Items:
+    """A sequence as Python had them first."""
+
+    def __init__(self, most: float = float("inf")) -> None:
+        self.most = most
+
+    def __getitem__(self, number: int) -> Any:
+        if number >= self.most:
+            raise IndexError
+        return (number, number)
+
+
+class Sized(Items):
+    """Says that it is short."""
+
+    def __len__(self) -> int:
+        return 2
+
+
+class Iterated(Sized):
+    """Says so, and is iterated by a method of its own."""
+
+    def __iter__(self) -> Any:
+        return iter(range(self.most)) if self.most < 9 else itertools.count()  # type: ignore[arg-type]
+
+
+class Keyed(Items):
+    """A mapping by its keys."""
+
+    def keys(self) -> Any:
+        return iter(range(self.most)) if self.most < 9 else itertools.count()  # type: ignore[arg-type]
+
+
+class Listed(list[Any]):
+    """A list that gives more than it has."""
+
+    def __iter__(self) -> Any:
+        return itertools.count()
+
+
+class Worded(str):
+    """A text that does."""
+
+    def __iter__(self) -> Any:
+        return itertools.repeat("a")
+
+
+class Mapped(dict[Any, Any]):
+    """A dict that does."""
+
+    def __iter__(self) -> Any:
+        return itertools.count()
+
+    def keys(self) -> Any:
+        return itertools.count()
+
+    def __missing__(self, key: Any) -> Any:
+        return key
+
+
+class Point(NamedTuple):
+    """A tuple of a class of its own."""
+
+    x: int
+    y: int
+
+
+class Plain(dict[Any, Any]):
+    """A dict whose values are looked up otherwise, which `dict.update` does not ask."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return "looked up"
+
+
+FINITE: list[Any] = [
+    *(partial(kind, 3) for kind in (Items, Sized, Iterated, Keyed)),
+    *(lambda: [1, 2], lambda: "ab", lambda: {1: 2}, lambda: range(3), lambda: b"ab", set),
+    *(lambda: array.array("i", [1, 2]), lambda: memoryview(b"ab"), lambda: iter([(1, 2)])),
+    *(object, lambda: 5, lambda: None, lambda: Point(1, 2), lambda: Plain({1: 2})),
+]
+ENDLESS = [
+    Items,
+    Sized,
+    Iterated,
+    Keyed,
+    lambda: Listed([1]),
+    lambda: Worded("a"),
+    lambda: Mapped({1: 2}),
+    itertools.count,
+    lambda: zip(itertools.count(), itertools.count(), strict=False),
+]
+TAKERS = [
+    *(([], name) for name in ("extend", "__iadd__", "__setitem__")),
+    *((set(), name) for name in ("update", "union", "intersection", "difference_update")),
+    *((set(), name) for name in ("issubset", "symmetric_difference", "issuperset")),
+    *(({}, name) for name in ("update", "__ior__", "fromkeys")),
+    *((collections.deque(), name) for name in ("extend", "extendleft", "__iadd__")),
+    *((bytearray(), name) for name in ("extend", "__setitem__")),
+    *((collections.Counter(), name) for name in ("update", "subtract")),
+    *((collections.OrderedDict(), name) for name in ("update", "fromkeys")),
+    *((collections.UserList(), name) for name in ("extend", "__add__", "__iadd__")),
+    *((collections.UserDict(), name) for name in ("update",)),
+    (array.array("q"), "extend"),
+    ({}.keys(), "__or__"),
+]
+
+
+def fresh(made: Any) -> Any:
+    """Another one, of what can be copied."""
+    return made if type(made) is type({}.keys()) else copy.copy(made)
+
+
+def outcome(call: Any, obj: Any) -> Any:
+    """What a call gives and leaves, or what it raises."""
+    try:
+        given = call()
+    except Exception as problem:
+        return type(problem)
+    return given if given is not obj else None, obj
+
+
+@pytest.mark.parametrize("number", range(len(TAKERS)), ids=lambda n: f"{TAKERS[n][1]}-{n}")
+def test_whatever_is_endless_ends_and_what_is_not_is_taken_in(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects of a program's own, by whichever way they are iterated: as without bounds."""
+    monkeypatch.setattr(costs, "MOST_MADE", 5_000)
+    made, name = TAKERS[number]
+    first = (slice(0, 0),) if name == "__setitem__" else ()
+    for make in ENDLESS:
+        with pytest.raises((ValueError, TypeError, AttributeError)):
+            ask(fresh(made), name, *first, make())
+    for make in FINITE:
+        bounded, plain = fresh(made), fresh(made)
+        found = outcome(partial(ask, bounded, name, *first, make()), bounded)
+        assert found == outcome(partial(getattr(plain, name), *first, make()), plain), make()
+
+
+@pytest.mark.parametrize("name", ["__iadd__", "__isub__", "__ior__", "__iand__"])
+def test_a_counter_takes_in_no_endless_items(name: str) -> None:
+    """It asks another for them by this name, of whichever class that is."""
+
+    class Endless:
+        def items(self) -> Any:
+            return zip(itertools.count(), itertools.repeat(1), strict=False)
+
+    with pytest.raises(ValueError, match="more than"):
+        ask(collections.Counter(), name, Endless())
+
+
+def test_named_arguments_are_values() -> None:
+    """And one for all keys is none of the items."""
+    endless = itertools.count()
+    held: dict[str, Any] = {}
+    measured(held, "update", held.update)(iter([("b", 1)]), a=endless)
+    assert held == {"a": endless, "b": 1}
+    assert ask({}, "fromkeys", "a", endless) == {"a": endless}
+
+
+MADE = [bytearray, bytes, list, tuple, set, frozenset, dict, collections.deque]
+
+
+@pytest.mark.parametrize("kind", [*MADE, collections.OrderedDict, collections.UserList])
+def test_a_class_that_is_handed_out_makes_no_more_than_it_may(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hands(Service):
+        exposed_kind = kind
+
+    peer = RawPeer(Hands())
+    root = peer.root()
+    monkeypatch.setattr(costs, "MOST_MADE", 5_000)
+    for make in ENDLESS:
+        with pytest.raises((ValueError, TypeError)):
+            costs.maker(kind)(make())
+    assert costs.maker(kind)() == kind()
+    assert costs.maker(kind)([]) == kind([])
+    if kind in (bytearray, bytes):
+        answer = peer.ask(HANDLE_CALLATTR, root, "kind", (10**12,), ())
+        assert answer == RemoteError("ValueError", "more than 5000 items by one call")
+
+
+def test_a_fraction_is_made_of_so_many_digits() -> None:
+    make = costs.maker(Fraction)
+    for huge in ("1e999999999", "1E-99_999", Decimal("1e99999")):
+        with pytest.raises(ValueError, match="a fraction of more than"):
+            make(huge)
+    assert make("1e3") == 1000
+    assert make(1, 3) == Fraction(1, 3)
+    assert make(Decimal("0.5")) == Fraction(1, 2)
 
 
 def test_a_list_may_take_in_its_own_iterator() -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -558,3 +560,30 @@ class Play:
         assert done <= statistics.done
         ended = statistics.done + statistics.failed - never + statistics.killed
         assert ended == sum(self.kind.begun.values())
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_module_that_starts_a_pool_when_it_is_imported_is_no_nest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker would import it, and start another, and so on without end."""
+    name = "module_without_guard"
+    (tmp_path / f"{name}.py").write_text(
+        "from twisted.internet import reactor\n"
+        "from txremote.work.processes import ProcessPool\n"
+        "pool = ProcessPool(reactor, 1)\n"
+        "pool.start()\n"
+        "def work():\n"
+        "    return 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module: Any = import_module(name)
+    try:
+        async with crew() as pool:
+            error = await told(pool.submit(module.work))
+            assert "starts a process pool" in str(error)
+            assert 'if __name__ == "__main__":' in str(error)
+            assert await pool.submit(jobs.same, (7,)) == 7
+    finally:
+        await module.pool.stop()
+        del sys.modules[name]

@@ -431,6 +431,8 @@ class AccessPolicy:
             raise TypeError(f"{class_name(type(obj))!r} object is not callable")
         exposure = self._exposure(obj)
         if exposure is None:
+            if issubclass(type(obj), type) and obj in costs.MAKERS:
+                return obj if self.config.allow_all_attrs else costs.maker(obj)
             if not self._trusting and not is_function(obj):
                 return self._exposed_call(obj)
             return obj

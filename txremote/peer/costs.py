@@ -20,7 +20,16 @@ import codecs
 import re
 import sys
 from array import array
-from collections import Counter, UserDict, UserList, UserString, deque
+from collections import (
+    Counter,
+    OrderedDict,
+    UserDict,
+    UserList,
+    UserString,
+    defaultdict,
+    deque,
+)
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
@@ -95,6 +104,14 @@ _ALL = frozenset[str]().union(
 #: Names of methods that `measured` looks after, as they may be asked for.
 COSTLY = frozenset({*_ALL, *(name.encode() for name in _ALL)})
 
+# Operators that want another of their kind, and methods whose named arguments are items.
+_OF_SETS = frozenset(
+    "__and__ __iand__ __rand__ __or__ __ior__ __ror__ __sub__ __isub__ __rsub__ __xor__ "
+    "__ixor__ __rxor__".split()
+)
+_IN_PLACE = frozenset({"__iadd__", "__isub__", "__ior__", "__iand__"})
+_NAMES_ARE_KEYS = frozenset({"update", "subtract"})
+
 # Those among them whose arguments have names that may be said, in order.
 _NAMED = {
     "decode": ("encoding", "errors"),
@@ -109,19 +126,21 @@ _IN_ORDER = (tuple, list, deque, bytearray)
 _MAPPINGS: tuple[Any, ...] = (dict, *FROZENDICT)
 _HASHING: tuple[Any, ...] = (set, frozenset, *VIEWS, *_MAPPINGS)
 _FLAT = (bytearray, bytes, array, UserString)  # a byte for a byte, however many
+# their length is counted, where they are iterated as the library does it
+_COUNTED = (*TEXTS, *_IN_ORDER, dict, set, frozenset, array, UserList, UserDict)
 _WRAPPERS = (UserString, UserList, UserDict)
 _NUMBER = re.compile(r"\d+")
 # whatever is decoded by others may take a time that is no multiple of its length
 _STEADY_CODECS = ("ascii", "utf-", "iso8859", "cp", "latin", "charmap")
 
 
-def _is_library(method: Any, owner: type) -> bool:
+def _is_library(owner: type, method: Any) -> bool:
     """
     Tell whether a method is defined by the standard library.
 
     Args:
-        method: As it stands in a class. An enum has copies of the methods of what is beneath.
-        owner: Which class that is.
+        owner: In which class it stands.
+        method: The method. An enum has copies of the methods of what is beneath.
     """
     home = method if type(method) is FunctionType else getattr(method, "__objclass__", owner)
     module = home.__module__
@@ -153,7 +172,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
     if owner is object:
         return method
     library = getattr(found, "__objclass__", owner) not in _OWNERS
-    if library and not _is_library(found, owner):
+    if library and not _is_library(owner, found):
         return method
     seen = obj.data if issubclass(type(obj), _WRAPPERS) else obj
 
@@ -163,7 +182,8 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
         if "key" in kwargs and asked == "sort":
             kwargs["key"] = _in_time(kwargs["key"])
         elif kwargs:
-            return method(*args, **_checked_named(seen, asked, args, kwargs))
+            args, kwargs = _checked_named(seen, asked, args, kwargs)
+            return method(*args, **kwargs)
         return method(*_checked(seen, asked, args), **kwargs)
 
     return call
@@ -171,16 +191,18 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
 
 def _checked_named(
     obj: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """
-    Return the named arguments to call a method with, as `_checked` does.
+    Return the arguments to call a method with where some have names, as `_checked` does.
     """
+    if name in _NAMES_ARE_KEYS:
+        return _checked(obj, name, args), kwargs
     names = _NAMED.get(name)
     if names is None:
         given = _checked(obj, name, (*args, *kwargs.values()))
-        return dict(zip(kwargs, given[len(args) :], strict=True))
+        return given[: len(args)], dict(zip(kwargs, given[len(args) :], strict=True))
     _checked(obj, name, (*args, *map(kwargs.get, names[len(args) :])))
-    return kwargs
+    return args, kwargs
 
 
 def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -200,8 +222,12 @@ def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if name in _SEARCHES or name in _COMPARES:
         _check_comparing(obj, name, args)
     elif name in _TAKES:
-        if name == "__setitem__" and not (args and type(args[0]) is slice):
-            return args  # the second is no items, but one
+        if name == "__setitem__":
+            if not args or type(args[0]) is not slice:
+                return args  # the second is no items, but one
+            return (args[0], *(_taken(obj, name, arg) for arg in args[1:]))
+        if name == "fromkeys":  # whose second is one for all
+            return (*(_taken(obj, name, arg) for arg in args[:1]), *args[1:])
         return tuple(_taken(obj, name, arg) for arg in args)
     elif name == "join" and args and hasattr(type(args[0]), "__next__"):
         args = (_drawn(args[0]),)
@@ -397,16 +423,15 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
     Return items that a container is to take in, counted.
     """
     kind = type(items)
-    if kind in CONTAINERS or issubclass(kind, (*TEXTS, array, UserList, UserDict)):
+    plain = issubclass(kind, _COUNTED) and _is_library(*_found(kind, "__iter__"))
+    if kind in CONTAINERS or plain:
         if not issubclass(type(obj), _FLAT) or not issubclass(kind, _FLAT):
             _check_made(len(items))
     elif kind is not tuple:
-        sized = hasattr(kind, "__len__") or hasattr(kind, "keys")
-        if sized or not hasattr(kind, "__iter__"):
-            return items
-        # a list that takes in its own iterator would never end
-        items = _drawn(items)
-    if type(items) in _IN_ORDER and issubclass(type(obj), _HASHING):
+        # what it says of its length is nothing to go by
+        items = _drawn_of_any(obj, name, items)
+    in_order = type(items) in _IN_ORDER or (plain and issubclass(kind, _IN_ORDER))
+    if in_order and issubclass(type(obj), _HASHING):
         pairs = (
             issubclass(type(obj), (dict, *FROZENDICT))
             and type(obj) is not Counter
@@ -414,6 +439,36 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
         )
         _check_hashes(items, pairs)
     return items
+
+
+def _drawn_of_any(obj: Any, name: str, items: Any) -> Any:
+    """
+    Return what an object gives that is to be taken in, as the container would ask it.
+    """
+    kind = type(items)
+    if issubclass(type(obj), Counter) and name in _IN_PLACE:
+        return dict(_drawn(items.items())) if hasattr(kind, "items") else items
+    if name in _OF_SETS and issubclass(type(obj), (set, frozenset)):
+        return items  # of what is no set it wants nothing
+    if name in _OF_SETS and name != "__ior__" and issubclass(type(obj), _MAPPINGS):
+        return items
+    if issubclass(type(obj), (bytearray, array)):
+        try:
+            size = memoryview(items).nbytes
+        except TypeError:
+            pass
+        else:  # whose bytes it takes
+            _check_made(size)
+            return items
+    mapping = isinstance(items, Mapping) if type(obj) is Counter else hasattr(kind, "keys")
+    if mapping and name != "fromkeys" and issubclass(type(obj), _MAPPINGS):
+        keys = items.keys()
+        pairs = _drawn((key, items[key]) for key in keys)
+        _check_hashes(pairs, pairs=True)
+        return dict(pairs)
+    if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
+        return items  # the container says so itself
+    return _drawn(items)
 
 
 def _check_hashes(items: Any, pairs: bool) -> None:
@@ -442,6 +497,57 @@ def _check_comparing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
         if name in _SEARCHES and times > MOST_TEXT and issubclass(type(obj), _IN_ORDER):
             # of what is asked for how it compares, and be it with an int
             weight(obj, _MOST_COMPARED, Costs.COMPARED)
+
+
+def maker(kind: type) -> Any:
+    """
+    Return a class that is one of `MAKERS` so that a peer that calls it has it make no more
+    than it may.
+    """
+    name, example = _MADE_AS[kind]
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if kind is Fraction:
+            _check_made_fraction(args)
+        elif args and issubclass(type(args[0]), int) and kind in (bytes, bytearray):
+            _check_made(int(args[0]))
+        else:
+            last = 1 if kind is not defaultdict else 2
+            args = (
+                *args[: last - 1],
+                *(_taken(example, name, arg) for arg in args[last - 1 : last]),
+                *args[last:],
+            )
+        return kind(*args, **kwargs)
+
+    return make
+
+
+def _check_made_fraction(args: tuple[Any, ...]) -> None:
+    for arg in args:
+        power = 0
+        if issubclass(type(arg), Decimal) and arg.is_finite():
+            power = abs(arg.adjusted())
+        elif issubclass(type(arg), str):
+            found = _EXPONENT.search(arg)
+            power = int(found[1][:9]) if found else 0
+        if power > _MOST_DIGITS:
+            raise ValueError(f"a fraction of more than {_MOST_DIGITS} digits by one call")
+
+
+# How the arguments of a class are taken in: as by which method of what.
+_MADE_AS: dict[type, tuple[str, Any]] = {
+    **{kind: ("extend", []) for kind in (list, tuple, deque, UserList)},
+    **{kind: ("extend", bytearray()) for kind in (bytes, bytearray)},
+    **{kind: ("update", set()) for kind in (set, frozenset)},
+    **{kind: ("update", {}) for kind in (dict, OrderedDict, defaultdict, UserDict, *FROZENDICT)},
+    Counter: ("update", Counter()),
+    Fraction: ("", None),
+}
+_EXPONENT = re.compile(r"[eE][-+]?([0-9_]+)")
+
+#: Classes that make as much as their arguments say: a service may have handed them out.
+MAKERS = frozenset(_MADE_AS)
 
 
 def check_compared(obj: Any, other: Any) -> None:
@@ -475,7 +581,7 @@ def check_format(obj: Any, spec: Any) -> None:
         ValueError: something is too wide, or the format of a library's type too long.
     """
     owner, found = _found(type(obj), "__format__")
-    if _is_library(found, owner):
+    if _is_library(owner, found):
         _check_spec(spec)
 
 

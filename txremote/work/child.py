@@ -39,6 +39,7 @@ from txremote.wire.exceptions import safe_repr
 from txremote.work.netrefs import is_netref, settled
 from txremote.work.output import RecordStream, RecordWriter, send_logs
 from txremote.work.pickling import Terminated, dump_error, dump_result, load_job
+from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
 
 #: The descriptors that a child inherits, beside the standard ones.
@@ -330,6 +331,7 @@ def main() -> int:
     Returns:
         The exit status.
     """
+    running_pools.in_worker = True
     parent = int(sys.argv[1])
     os.setpgid(0, 0)
     _die_with_parent(parent)

@@ -40,7 +40,7 @@ from txremote.work.dispatch import AHEAD, Dispatch
 from txremote.work.held import Job
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
-from txremote.work.running import running_pools
+from txremote.work.running import refuse_in_import, running_pools
 from txremote.work.spec import Description
 from txremote.work.staff import IDLE, Size, Staff
 from txremote.work.worker import Limits, Worker
@@ -98,6 +98,16 @@ class ProcessPool(PoolService):
         self._trigger: Any = None
 
     # -- its life
+
+    def start(self) -> Deferred[None]:
+        """
+        Start it; see `txremote.interfaces.IPool`.
+
+        Raises:
+            RuntimeError: a worker process imports a module that does this.
+        """
+        refuse_in_import()
+        return super().start()
 
     def open(self) -> Deferred[None]:
         """

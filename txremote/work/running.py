@@ -9,10 +9,14 @@ when it stops. For the reactor's thread.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+
+# The file of the frames that import a module, as Python names it.
+_IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class RunningPools:
@@ -23,10 +27,12 @@ class RunningPools:
         default: The pool to be used where none is named, if it runs.
         made: Those that were made because somebody named them, by the reactor
             and the name. They stay here when they have stopped.
+        in_worker: Whether this is a worker process of a pool.
     """
 
     def __init__(self) -> None:
         self.default: Any = None
+        self.in_worker = False
         self.made: dict[tuple[Hashable, str], Any] = {}
         self._pools: list[Any] = []
         self._users = 0
@@ -105,6 +111,27 @@ class RunningPools:
 
 #: The pools of this process.
 running_pools = RunningPools()
+
+
+def refuse_in_import() -> None:
+    """
+    Refuse to start processes while a worker process imports a module for its job.
+
+    Such a module starts them in each process that imports it, these would import it in
+    turn, and so on without end; multiprocessing refuses that, too.
+
+    Raises:
+        RuntimeError: it is so.
+    """
+    frame = sys._getframe(1) if running_pools.in_worker else None
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTING:
+            raise RuntimeError(
+                "a worker process imports a module for its job, and the module starts a process "
+                'pool: start it under `if __name__ == "__main__":`, or in a function that is '
+                "not called when the module is imported"
+            )
+        frame = frame.f_back
 
 
 def set_default_pool(pool: Any) -> None:
