@@ -165,6 +165,30 @@ def test_isinstance_with_a_class_of_another_connection() -> None:
                 isinstance(here.make("box"), there.make("box"))
 
 
+@pytest.mark.parametrize("library", [stock, own])
+@scripted
+def test_a_client_of_two_txremote_servers_does_not_take_their_classes_for_one(library: Any) -> None:
+    """RPyC compares the ids of classes, whichever connection they came over."""
+
+    def desk(name: str) -> Any:
+        kind = exposed(type(name, (), {}))
+
+        class Desk(own.Service):
+            def exposed_kind(self) -> Any:
+                return kind
+
+        return Desk
+
+    with serving(desk("Here")) as one, serving(desk("There")) as other:
+        here = library.connect("127.0.0.1", one.port)
+        there = library.connect("127.0.0.1", other.port)
+        thing = here.root.kind()()
+        assert isinstance(thing, here.root.kind())
+        assert not isinstance(thing, there.root.kind())
+        here.close()
+        there.close()
+
+
 @scripted
 def test_isinstance_with_a_class_of_another_connection_to_the_same_server() -> None:
     with serving(own_server_desk()) as server, client(server) as one, client(server) as other:

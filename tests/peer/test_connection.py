@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 from typing import Any
 
@@ -96,6 +97,8 @@ def test_a_server_of_txremote_0_1_which_sends_the_ping_back_is_greeted_by_number
 ) -> None:
     monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, data: data)
     pair = connected_pair(server_root=Hosted, introduce=False)
+    tables: Any = pair.server._tables
+    tables.exports._classes._numbers = itertools.count(1)
     wire = Wire(pair.client)
     assert pair.result(pair.client.introduce()) is pair.client
     assert wire.requests == [HANDLE_GETROOT, HANDLE_PING, HANDLE_HELLO]

@@ -135,8 +135,8 @@ def test_a_dead_peer_is_found_in_a_bounded_time() -> None:
 
 def test_a_peer_that_answers_strangely_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong answer is a sign of life; when there is none any more, it is found."""
-    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, _data: b"what?")
     pair = pair_of(keepalive=10, keepalive_timeout=5)
+    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, _data: b"what?")
     talk(pair, 30)
     assert not pair.client.transport.aborted  # type: ignore[union-attr]
     silent(pair, 16)

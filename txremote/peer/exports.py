@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Callable
 from contextvars import Context
 from itertools import count
+from random import randrange
 from typing import Any
 
 from txremote.errors import NotSendable
@@ -114,7 +115,10 @@ class ClassNumbers:
     __slots__ = ("_known", "_numbers", "_remote")
 
     def __init__(self) -> None:
-        self._numbers = count(1)
+        # from anywhere, for stock RPyC takes what is equal for one class, whichever of its
+        # connections it came over (rpyc.core.netref.BaseNetref.__instancecheck__); all of
+        # them take as many bytes
+        self._numbers = count(randrange(10**9, 2 * 10**9))
         self._remote: weakref.WeakKeyDictionary[Any, dict[int, int]] | None = None
         # by identity, for a metaclass may forbid hashing, and weak, for a class
         # may be made anew for every call
