@@ -682,7 +682,8 @@ async def test_each_request_is_answered_once_whatever_ends_it(
         assert all(answered[0, number] == 1 for number in steady)
         assert await visits[0].root.note("still there") == "still there"
     assert len(busy.gone) == 4
-    assert all(len(visit.lane) == 0 and not visit.lane._owned for visit in visits)
+    # its thread leaves a lane after the last answer
+    await until(lambda: all(len(v.lane) == 0 and not v.lane._owned for v in visits))
 
 
 def ask(visit: Visit, chance: random.Random) -> Any:
