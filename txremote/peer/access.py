@@ -271,7 +271,8 @@ class AccessPolicy:
         Raises:
             TypeError: it is a value.
         """
-        if self.is_value(obj):
+        kind = type(obj)
+        if kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj)):
             raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
     def is_value(self, obj: Any) -> bool:

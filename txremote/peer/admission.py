@@ -121,9 +121,9 @@ class Admission:
         """
         if self._refusal is not None and not self._needed():
             raise self._refusal
-        if self.size and self.size + request.size > self._max_unanswered:
+        if self._size and self._size + request.size > self._max_unanswered:
             raise RemoteProtocolError(
-                f"{self.size} bytes of this connection's calls are unanswered, and "
+                f"{self._size} bytes of this connection's calls are unanswered, and "
                 f"{request.size} more are too many (option max_unanswered)",
                 "max_unanswered",
             )

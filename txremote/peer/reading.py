@@ -119,7 +119,11 @@ class MessageReader:
         budget = self._budget if len(data) <= self._limits.max_items else None
         if budget is None:
             budget = Budget(self._limits, len(data))
-        kind, number, pos, sender = self._opened(data, budget)
+        try:  # as in _opened, which finds out what is wrong
+            dialect: Any = self._outbox.dialect  # None is wrong, too
+            kind, number, pos, sender = open_envelope(data, dialect, budget)
+        except (IndexError, struct.error, AttributeError, RemoteProtocolError):
+            kind, number, pos, sender = self._opened(data, budget)
         if kind == MSG_REQUEST:
             self._request_received(data, number, pos, sender, budget)
         else:

@@ -145,7 +145,8 @@ class Request:
         return None
 
     def _answer(self, result: Any, call: CurrentCall) -> KeyboardInterrupt | None:
-        if issubclass(type(result), Deferred):
+        kind = type(result)
+        if kind not in PLAIN and issubclass(kind, Deferred):  # Deferred is an ABC: that costs
             self.inbound.wait_for(self, result, call)
             return None
         return self.inbound.answers.send(self.number, self.sender, result)
