@@ -224,6 +224,11 @@ class Service:
     exposed_get_service_name = get_service_name
 
 
+# Asked for at each request: None, as RPyC has it, too, is none, and is sooner found than
+# what is not there. Not in the class, where type checkers would hold overriders to it.
+Service._rpyc_getattr = None  # type: ignore[attr-defined]
+
+
 class VoidService(Service):
     """
     Offers nothing: what a client that only calls exposes.

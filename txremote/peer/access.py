@@ -29,7 +29,9 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+from zope.interface import providedBy
 
 from txremote.errors import NotSendable
 from txremote.peer import costs
@@ -115,15 +117,10 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
     )
 
 
-class _Verdict(NamedTuple):
-    """
-    What is known of a name of a class, and what it was judged by: it holds for an
-    object of the class as long as both are the same.
-    """
-
-    reachable: str
-    function: types.FunctionType
-    declared: Any
+# What is known of a name of a class: the name it is reached by, and the function and the
+# interfaces it was judged by: it holds for an object of the class as long as both are the
+# same. A plain tuple, which is unpacked at each call.
+_Verdict = tuple[str, types.FunctionType, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +164,22 @@ class AccessPolicy:
             AttributeError: it is not there, or not for the peer.
             TypeError: the name is no str, or the object no reference.
         """
-        name = self._asked(obj, name)
         kind = type(obj)
+        methods = self._methods.get(kind)
+        if methods is not None and type(name) is str and (known := methods.get(name)) is not None:
+            # each call comes here: what has been found out, if nothing has changed since
+            reachable, function, then = known
+            if (
+                getattr(kind, reachable, None) is function
+                and getattr(kind, "_rpyc_getattr", None) is None
+                and then is (declared_by(obj) if then is None else providedBy(obj).__iro__)
+            ):
+                return getattr(obj, reachable)
+        name = self._asked(obj, name)
         override = getattr(kind, "_rpyc_getattr", None)
         if override is not None:
             return override(obj, name)
         declared = declared_by(obj)
-        methods = self._methods.get(kind)
-        if methods is not None and (known := methods.get(name)) is not None:
-            reachable, function, then = known
-            if then is declared and getattr(kind, reachable, None) is function:
-                return getattr(obj, reachable)
         exposure = self._exposure(obj)
         if exposure is not None:
             self._check_no_hook(obj, name)
@@ -215,8 +217,7 @@ class AccessPolicy:
                 if type(function) is types.FunctionType:
                     if len(self._methods) >= _MOST_REMEMBERED:
                         self._methods.clear()
-                    verdict = _Verdict(reachable, function, declared)
-                    self._methods.setdefault(kind, {})[name] = verdict
+                    self._methods.setdefault(kind, {})[name] = reachable, function, declared
                 return
 
     def set(self, obj: Any, name: Any, value: Any) -> None:

@@ -127,10 +127,12 @@ class Admission:
                 f"{request.size} more are too many (option max_unanswered)",
                 "max_unanswered",
             )
-        if not self.waiting and self.room:
+        running = len(self._running) + self.abandoned
+        # as in `room`, without another call for each request
+        free = running < self._max_calls and not self._pressed and not self._held
+        if not self.waiting and (free or self.room):
             self._start(request)
             return
-        running = len(self._running) + self.abandoned
         if running + len(self.waiting) >= self._max_calls + self._max_waiting:
             raise RemoteProtocolError(
                 f"{running} calls of this connection are unanswered and "

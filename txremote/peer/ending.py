@@ -54,6 +54,7 @@ class Ending:
         clock: Where time comes from; None: it is not bounded.
 
     Attributes:
+        begun: Whether nothing more can be asked: it has ended, or has been hung up.
         reason: The exception that says how it ended, or None as long as it has not:
             `ConnectionDone` where it ended well.
         broken_off: Whether it ended because the peer broke the protocol.
@@ -72,6 +73,7 @@ class Ending:
         "_outbox",
         "_timer",
         "_watchers",
+        "begun",
         "broken_off",
         "reason",
         "sparing",
@@ -91,6 +93,7 @@ class Ending:
         self._inbound = inbound
         self._outbound = outbound
         self._clock = clock
+        self.begun = False
         self._farewell: str | None = None  # why this side hung up, if it did
         self._lost_why = _LOST
         self._timer: Any = None
@@ -99,13 +102,6 @@ class Ending:
         self.reason: BaseException | None = None
         self.broken_off = False
         self.sparing: Sparing | None = None
-
-    @property
-    def begun(self) -> bool:
-        """
-        Whether nothing more can be asked: it has ended, or has been hung up.
-        """
-        return self.reason is not None or self._farewell is not None
 
     @property
     def why(self) -> str:
@@ -151,7 +147,7 @@ class Ending:
             return
         if say_goodbye and self._outbox.dialect is not None:
             self._outbound.tell(HANDLE_CLOSE)
-        self._farewell = why
+        self._farewell, self.begun = why, True
         self._outbox.finish()
         self._connection.transport.loseConnection()
         if self._clock is not None and self.reason is None:
@@ -164,7 +160,7 @@ class Ending:
         End it at once: nothing that is sent would arrive.
         """
         if not self.begun:
-            self._farewell = why
+            self._farewell, self.begun = why, True
             _events.debug("{peer}: {why}", peer=self._peer(), why=why)
             self._abort()
 
@@ -240,7 +236,7 @@ class Ending:
             reason = ConnectionDone()
         elif not at_boundary and isinstance(reason, ConnectionDone):
             reason = ConnectionLost(_IN_MID_MESSAGE)
-        self.reason = reason
+        self.reason, self.begun = reason, True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -155,7 +155,7 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
             return lambda: obj  # BUFFITER knows how to go on
         return partial(step, serving.connection.runner, serving.policy.get(obj, name))
     found = serving.policy.get(obj, name)
-    if name not in _SHOWING or hasattr(type(obj), "_rpyc_getattr"):
+    if name not in _SHOWING or getattr(type(obj), "_rpyc_getattr", None) is not None:
         return found if name not in COSTLY else serving.policy.measured(obj, name, found)
     shown = name if type(name) is str else name.decode()
     if is_class(obj):  # of a class it is a function of the instance

@@ -93,19 +93,20 @@ class FrameReader:
         limits: ``max_frame`` and ``max_inflated`` are looked at here.
 
     Attributes:
+        held: How many bytes of a message are here that is not complete.
         room: Gives how long an inflated payload may be besides and why, or None: a few bytes
             may inflate to very many. None: that is not asked.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
     """
 
-    __slots__ = ("_chunks", "_held", "_limits", "_missing", "_skip", "in_steps", "room")
+    __slots__ = ("_chunks", "_limits", "_missing", "_skip", "held", "in_steps", "room")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self.room: Callable[[], tuple[int, str] | None] | None = None
         self.in_steps = False
         self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
-        self._held = 0  # how many bytes that is
+        self.held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
         self._skip = 0  # bytes of a dropped frame still to come
 
@@ -114,14 +115,7 @@ class FrameReader:
         """
         Whether the stream stands between two frames.
         """
-        return not self._held and not self._skip
-
-    @property
-    def held(self) -> int:
-        """
-        How many bytes of a message are here that is not complete.
-        """
-        return self._held
+        return not self.held and not self._skip
 
     def allow(self, limits: Limits) -> None:
         """
@@ -140,7 +134,7 @@ class FrameReader:
             RemoteProtocolError: the stream is out of step for good.
         """
         size = len(data)
-        if 5 < size <= _COALESCE and not self._held and not self._skip:
+        if 5 < size <= _COALESCE and not self.held and not self._skip:
             # one whole frame, such as a call or its answer, in one go
             length, flag = _unpack_header(data)
             short_enough = length <= self._limits.max_frame
@@ -155,16 +149,16 @@ class FrameReader:
                 return
             data = data[self._skip :]
             self._skip = 0
-        if self._held:
+        if self.held:
             self._gather(data)
-            if self._held < self._missing:
+            if self.held < self._missing:
                 return
-            if self._missing > _COALESCE and self._held == self._missing:
+            if self._missing > _COALESCE and self.held == self._missing:
                 yield self._take_long()
                 return
             data = b"".join(self._chunks)
             self._chunks = []
-            self._held = 0
+            self.held = 0
         yield from self._split(data)
 
     def _take_long(self) -> bytes | Oversize | Packed:
@@ -173,7 +167,7 @@ class FrameReader:
         """
         chunks: list[Any] = self._chunks
         self._chunks = []
-        self._held = 0
+        self.held = 0
         head = bytes(chunks[0][:5])
         tail = chunks[-1][-1]
         chunks[0] = memoryview(chunks[0])[5:]
@@ -185,7 +179,7 @@ class FrameReader:
         return self._inflate(payload) if flag else payload
 
     def _gather(self, data: bytes) -> None:
-        self._held += len(data)
+        self.held += len(data)
         last = self._chunks[-1]
         if type(last) is bytearray and len(last) < _COALESCE:
             last += data
@@ -228,9 +222,9 @@ class FrameReader:
 
     def _keep(self, rest: bytes) -> None:
         self._chunks = [rest]
-        self._held = len(rest)
+        self.held = len(rest)
         self._missing = 5
-        if self._held >= 5:
+        if self.held >= 5:
             length, _flag = _unpack_header(rest, 0)
             if length > self._limits.max_frame:
                 self._missing = 5 + min(length, HEAD_SIZE)
