@@ -138,12 +138,17 @@ class SteadyClock:
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
         self.calls: set[SteadyCall] = set()
+        # so that it begins with the reactor's time, which some have at hand
+        self._epoch: float = self.reactor.seconds() - monotonic()
         self._awake = threading.Event()  # whether the thread looks
         self._thread: threading.Thread | None = None
         _clocks.add(self)
 
-    #: Returns the time in seconds; the function itself, for each message asks.
-    seconds = staticmethod(monotonic)
+    def seconds(self) -> float:
+        """
+        Return the time in seconds.
+        """
+        return self._epoch + monotonic()
 
     def callLater(
         self,
@@ -156,7 +161,7 @@ class SteadyClock:
         Call a function some seconds from now.
         """
         function = partial(callable, *args, **kw) if args or kw else callable
-        call = SteadyCall(self, monotonic() + delay, function)
+        call = SteadyCall(self, self._epoch + monotonic() + delay, function)
         call.put(delay)
         self.calls.add(call)
         if not self._awake.is_set():
