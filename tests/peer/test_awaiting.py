@@ -21,6 +21,8 @@ from tests.peer.tools import (
 )
 from txremote import RemoteReference, Service, exposed
 from txremote.errors import ConnectionLost, GenericException
+from txremote.peer.awaiting import awaited
+from txremote.refs.sharing import Unshared
 from txremote.testing import connected_pair
 
 
@@ -217,3 +219,9 @@ def test_one_greeting_for_several_is_waited_for_by_each() -> None:
         pair.pump()
     assert [type(outcome.error) for outcome in outcomes] == [ConnectionLost] * 2
     assert type(Outcome(baker.open).error) is ZeroDivisionError
+
+
+def test_a_deferred_that_nobody_else_has_is_not_followed() -> None:
+    """It is answered with itself."""
+    mine: Unshared = Unshared()
+    assert awaited(mine, None) is mine

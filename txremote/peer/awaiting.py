@@ -20,7 +20,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.outcome import Outcome, can_be_failure, failure_of
 from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.sharing import follow, follow_future
+from txremote.refs.sharing import Unshared, follow, follow_future
 from txremote.wire.naming import class_module, class_name
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
@@ -85,6 +85,8 @@ def awaited(result: Any, connection: Any) -> Any:
         connection: Whose request it is.
     """
     kind = type(result)
+    if kind is Unshared:
+        return result
     if issubclass(kind, Deferred):  # somebody else may wait for it, too
         return result.result if _has_fired(result) else follow(result)
     if kind is types.CoroutineType:

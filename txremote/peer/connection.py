@@ -211,9 +211,7 @@ class Connection(Protocol):
         self._when_ended = ended
         imports = ImportTable(self._make_reference, sweeper, config.max_imports)
         policy = policy or AccessPolicy(config)
-        exports = ExportTable(
-            config.max_exports, classes, policy.check_handed_out, partial(runner.let_go, self)
-        )
+        exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
         self._tables = ReferenceTables(self, exports, imports)
         self.outbound = OutboundCalls(
             self,
@@ -476,6 +474,9 @@ class Connection(Protocol):
         if self._when_ended is not None:
             self._when_ended(self)
         self.ending.tell()
+
+    def _let_go(self, held: list[Any]) -> None:
+        self.runner.let_go(self, held)
 
     def share(self, holdings: Holdings, host: Any) -> None:
         """

@@ -50,6 +50,13 @@ class _Followed(DebugInfo):
             self._before.failResult = self.failResult
 
 
+class Unshared(Deferred[Any]):
+    """
+    A Deferred that its maker gives to one call alone and does not look at again, so that
+    it need not be followed, which costs as much as the rest of a small job's answer.
+    """
+
+
 class Follower(Deferred[Any]):
     """
     What `follow` gives.

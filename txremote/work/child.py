@@ -34,6 +34,7 @@ from txremote.blocking.factory import accept
 from txremote.blocking.inbox import Inbox, Waiter
 from txremote.peer import inbound
 from txremote.peer.config import ProgramConfig
+from txremote.refs.sharing import Unshared
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
 from txremote.work.netrefs import is_netref, settled
@@ -81,7 +82,7 @@ class _Job:
         self.name = name
         self.payload = payload
         self.references = references
-        self.reply: Deferred[Any] = Deferred()
+        self.reply: Deferred[Any] = Unshared()
 
 
 class Desk(Service):
