@@ -58,10 +58,10 @@ class Admission:
         "_pressed",
         "_refusal",
         "_running",
-        "_size",
         "_start",
         "abandoned",
         "share",
+        "size",
         "waiting",
     )
 
@@ -85,22 +85,17 @@ class Admission:
         self._looking = False
         self._refusal: Exception | None = None
         self.abandoned = 0
-        self._size = 0
+        self.size = 0
         self.share: Share | None = None
         self.waiting: dict[int, Any] = {}
 
-    @property
-    def size(self) -> int:
+    def grow(self, size: int) -> None:
         """
-        How many bytes those have that wait, and those that run.
+        Count so many bytes more of those that wait or run, or fewer.
         """
-        return self._size
-
-    @size.setter
-    def size(self, size: int) -> None:
-        before, self._size = self._size, size
+        self.size += size
         if self.share is not None:
-            self.share.change(size - before)
+            self.share.change(size)
 
     @property
     def room(self) -> bool:
@@ -121,9 +116,9 @@ class Admission:
         """
         if self._refusal is not None and not self._needed():
             raise self._refusal
-        if self._size and self._size + request.size > self._max_unanswered:
+        if self.size and self.size + request.size > self._max_unanswered:
             raise RemoteProtocolError(
-                f"{self._size} bytes of this connection's calls are unanswered, and "
+                f"{self.size} bytes of this connection's calls are unanswered, and "
                 f"{request.size} more are too many (option max_unanswered)",
                 "max_unanswered",
             )
@@ -140,7 +135,7 @@ class Admission:
                 "max_waiting",
             )
         self.waiting[request.number] = request
-        self.size += request.size
+        self.grow(request.size)
         self.look()
 
     def look(self) -> None:
@@ -153,7 +148,7 @@ class Admission:
         try:
             while self.waiting and self.room:
                 request = self.waiting.pop(next(iter(self.waiting)))
-                self.size -= request.size
+                self.grow(-request.size)
                 self._start(request)
         finally:
             self._looking = False
@@ -164,7 +159,7 @@ class Admission:
         """
         request = self.waiting.pop(number, None)
         if request is not None:
-            self.size -= request.size
+            self.grow(-request.size)
         return request
 
     def forget(self, size: int = 0) -> None:
@@ -172,7 +167,7 @@ class Admission:
         Count an abandoned request no more: it has ended, and its bytes are free.
         """
         self.abandoned -= 1
-        self.size -= size
+        self.grow(-size)
         self.look()
 
     def hold(self) -> None:

@@ -245,7 +245,7 @@ class InboundCalls:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
         self._running[request.number] = deferred
-        self.admission.size += request.size
+        self.admission.grow(request.size)
         waiting = Waiting(self, request, deferred, call)
         if type(deferred) is Follower:
             deferred.when_dropped = waiting.dropped
@@ -257,7 +257,7 @@ class InboundCalls:
         """
         if self._running.get(number) is deferred:
             del self._running[number]
-            self.admission.size -= size
+            self.admission.grow(-size)
             if self.admission.waiting:
                 self.admission.look()
 
@@ -277,7 +277,7 @@ class InboundCalls:
         Count a request that runs elsewhere; ``call.cancel`` ends it.
         """
         self._running[request.number] = call
-        self.admission.size += request.size
+        self.admission.grow(request.size)
 
     def ended_elsewhere(self, request: Request, call: Any) -> None:
         """
@@ -285,7 +285,7 @@ class InboundCalls:
         """
         if self._running.get(request.number) is call:
             del self._running[request.number]
-            self.admission.size -= request.size
+            self.admission.grow(-request.size)
 
     def abandoned_elsewhere(self, request: Request, call: Any) -> None:
         """

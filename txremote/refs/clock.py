@@ -101,7 +101,7 @@ class SteadyCall:
         """
         Put it to the reactor, to be made some seconds from now.
         """
-        self._timer = self._clock.reactor.callLater(left, self._ring)
+        self._timer = self._clock.reactor.callLater(left, self)
 
     def put_again(self) -> None:
         """
@@ -111,7 +111,10 @@ class SteadyCall:
             self._timer.cancel()
             self.put(max(0.0, self._due - self._clock.seconds()))
 
-    def _ring(self) -> None:
+    def __call__(self) -> None:
+        """
+        Called by the reactor: it is due, or the machine's clock says so.
+        """
         left = self._due - self._clock.seconds()
         if left > _EARLY:
             self.put(left)
