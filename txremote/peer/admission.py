@@ -44,6 +44,7 @@ class Admission:
 
     Attributes:
         abandoned: How many were answered that still run in a thread.
+        size: How many bytes those have that wait, and those that run.
         waiting: Those that wait, by number, in their order.
         share: Where their bytes are counted, with other connections', or None.
     """
