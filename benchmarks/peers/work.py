@@ -21,13 +21,13 @@ WINDOW = 100
 
 #: Length of a frame of the raw echo: what txremote's request of ``add(30000, 2)``
 #: takes, header and all.
-FRAME = 69
+FRAME = 80
 
 #: The same of ``add(1, 2)``, for the rows that block.
-BLOCKING_FRAME = 63
+BLOCKING_FRAME = 74
 
 #: The same of the event that a server fires, with a time in it.
-EVENT_FRAME = 52
+EVENT_FRAME = 63
 
 #: Seconds that an event may take to arrive.
 PATIENCE = 60.0

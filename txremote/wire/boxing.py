@@ -177,9 +177,13 @@ def _key_end(data: bytes, pos: int) -> int:
         end = pos + tag - 6
     else:  # rpyc names are module.Class: never empty, never 256 bytes long
         raise RemoteProtocolError(f"a name of a strange length in an id pack at byte {pos + 2}")
-    # both ids in place where they are short ints, as nearly all are
+    # both ids in place, as nearly all are: the class's has up to 255 digits, the object's is
+    # a short int
     tag = data[end]
-    end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+    if tag == 0x16:
+        end += 2 + data[end + 1]
+    else:
+        end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
     tag = data[end]
     return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
 
