@@ -687,7 +687,8 @@ class Connection(Protocol):
         Raises:
             WrongThread: this is not the connection's thread.
         """
-        self.check_process()
+        if self.home is not forks.here:  # as check_process(), at each call
+            self.check_process()
         self.runner.check_thread()
         return self.outbound.call(reference, names, args, kwargs)
 

@@ -178,7 +178,8 @@ class InboundCalls:
             self.connection.ending.hang_up(str(self.turned_away))
             return
         try:
-            self.tables.check_missing()
+            if self.tables.missing is not None:
+                self.tables.check_missing()
             function = self._function(number, handler, args)
         except Exception as error:
             self.answers.send_error(number, sender, error)
