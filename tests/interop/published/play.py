@@ -87,7 +87,8 @@ def say_port(port: int) -> None:
                 time.sleep(0.02)
             else:
                 break
-        print(f"serves on {port}", flush=True)
+        # in one piece, for the server's log may say something of that connection just now
+        os.write(1, f"\nserves on {port}\n".encode())
 
     threading.Thread(target=ask, daemon=True).start()
 
