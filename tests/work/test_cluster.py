@@ -639,9 +639,12 @@ async def test_a_lost_scheduler_fails_what_is_under_way(doomed, stopping, marks,
         doomed.scheduler.signal(how)
         for deferred in under_way:
             error = await failure_of(deferred)
+            if how == signal.SIGTERM and type(error) is WorkerDied:
+                continue  # it closes its workers first, and that was heard of before its end
             assert type(error) is ConnectionLost
             assert isinstance(error, TwistedConnectionLost)
             assert f"the Dask scheduler at {doomed.address} was lost" in str(error)
+        await until(lambda: logged)
     assert [event["log_namespace"] for event in logged] == ["txremote"]
     late = pool.submit(abs, (1,))
     assert late.called
