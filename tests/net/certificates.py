@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.interop.certificate import with_key_extensions
+
 DAY = datetime.timedelta(days=1)
 
 
@@ -50,7 +52,7 @@ class Authority:
     ) -> Any:
         now = datetime.datetime.now(datetime.UTC)
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(self._name)
@@ -60,28 +62,10 @@ class Authority:
             .not_valid_after(now + valid)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            # without these Python 3.13 and later trust nothing
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=True,
-                    key_cert_sign=authority,
-                    crl_sign=authority,
-                    content_commitment=False,
-                    key_encipherment=False,
-                    data_encipherment=False,
-                    key_agreement=False,
-                    encipher_only=False,
-                    decipher_only=False,
-                ),
-                critical=True,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .sign(self._key, hashes.SHA256())
         )
+        issuer = self._key.public_key()
+        signed = with_key_extensions(builder, public, issuer, authority)
+        return signed.sign(self._key, hashes.SHA256())
 
     def issue(self, name: str, valid: datetime.timedelta = DAY) -> str:
         """

@@ -272,8 +272,7 @@ class AccessPolicy:
         Raises:
             TypeError: it is a value.
         """
-        kind = type(obj)
-        if kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj)):
+        if self.is_value(obj):
             raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
     def is_value(self, obj: Any) -> bool:
