@@ -292,7 +292,7 @@ class TestWords:
 
 def test_version_is_the_package_s():
     """
-    The version in setup.cfg and in the module are the same.
+    What was installed is what is imported.
     """
     from importlib.metadata import version
 

@@ -24,6 +24,7 @@ from txremote.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SET
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.rst", ROOT / "CHANGES.rst", *sorted(DOCS.glob("*.rst"))]
 REFERENCE = (DOCS / "reference.rst").read_text()
+REPOSITORY = re.search(r"^url = (.+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)[1]
 
 
 def section_of(title):
@@ -36,6 +37,13 @@ def section_of(title):
 
 def name_of(page):
     return page.name
+
+
+def links(page):
+    """
+    Return the targets of a page's links, but for those within the page.
+    """
+    return [link["refuri"] for link in doctree(page).findall(nodes.reference) if "refuri" in link]
 
 
 class TestPages:
@@ -51,10 +59,19 @@ class TestPages:
         """
         What a page links to within the project is there.
         """
-        for link in doctree(page).findall(nodes.reference):
-            target = link.get("refuri", "")
-            if target and not target.startswith(("http:", "https:")):
+        for target in links(page):
+            ours = re.fullmatch(rf"{REPOSITORY}/(?:blob|tree)/main/(.+)", target)
+            if ours:
+                assert (ROOT / ours[1]).exists(), target
+            elif not target.startswith(("http:", "https:")):
                 assert (page.parent / target).exists(), target
+
+    def test_readme_has_no_relative_link(self):
+        """
+        The README is shown where the project's other files are not: in the package index.
+        """
+        relative = [target for target in links(ROOT / "README.rst") if "://" not in target]
+        assert relative == []
 
     @pytest.mark.parametrize("page", sorted(DOCS.glob("*.rst")), ids=name_of)
     def test_is_linked_from_index_and_readme(self, page):
@@ -63,7 +80,7 @@ class TestPages:
         """
         if page.name != "index.rst":
             assert f"<{page.name}>`_" in (DOCS / "index.rst").read_text()
-            assert f"<docs/{page.name}>`_" in (ROOT / "README.rst").read_text()
+            assert f"{REPOSITORY}/blob/main/docs/{page.name}" in links(ROOT / "README.rst")
 
     def test_no_path_of_a_machine(self):
         """

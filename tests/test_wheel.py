@@ -15,6 +15,7 @@ import zipfile
 
 import pytest
 
+import txremote
 from tests.processes import ROOT, SERVES, Program, run
 
 #: Seconds for a command that downloads.
@@ -152,13 +153,30 @@ def test_types_are_for_users_too(bare, tmp_path):
     assert str(ROOT) not in out
 
 
+def metadata_of(wheel):
+    """
+    Return the lines of a wheel's METADATA.
+    """
+    files = zipfile.ZipFile(wheel)
+    (metadata,) = [name for name in files.namelist() if name.endswith("/METADATA")]
+    return files.read(metadata).decode().splitlines()
+
+
+def test_metadata_says_which_version_it_is_and_where_it_comes_from(wheel):
+    """
+    The version is the one in the module, read without importing it: Twisted is not there.
+    """
+    lines = metadata_of(wheel)
+    assert f"Version: {txremote.__version__}" in lines
+    for start in ("Author: ", "Project-URL: Source, https://", "License"):
+        assert any(line.startswith(start) for line in lines), start
+
+
 def test_every_requirement_has_a_lower_bound(wheel):
     """
     An older version than those that were tried is refused by pip, and not found out at work.
     """
-    files = zipfile.ZipFile(wheel)
-    (metadata,) = [name for name in files.namelist() if name.endswith("/METADATA")]
-    lines = files.read(metadata).decode().splitlines()
+    lines = metadata_of(wheel)
     required = [line for line in lines if line.startswith("Requires-Dist: ")]
     assert len(required) > 10
     unbounded = [line for line in required if not re.search(r"[>=]=\d", line)]
