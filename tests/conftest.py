@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.support import ROOT, Hosted
+from tests.interop.peer_processes import ROOT, Hosted
 
 RPYC_5 = "5.3.1"
 

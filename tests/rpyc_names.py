@@ -18,7 +18,7 @@ from typing import Any
 import rpyc
 
 from txremote.blocking.refused import Refused
-from txremote.plan import FLAG, LIMITS, SWITCHES
+from txremote.daemon.plan import FLAG, LIMITS, SWITCHES
 
 PAGE = Path(__file__).parent.parent / "docs" / "coming_from_rpyc.rst"
 NAMES, SWITCHES_TOO = "names", "switches"

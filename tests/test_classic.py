@@ -11,11 +11,11 @@ import pytest
 import pytest_twisted
 
 import txremote
-from tests.blocking.scripts import linked, run_script, scripted, wait_until
-from tests.net.serving import endpoint_of, served
+from tests.blocking.script_threads import linked, run_script, scripted, wait_until
+from tests.net.servers import endpoint_of, served
 from txremote import ClassicService, MasterService, SlaveService, connect, listen
 from txremote.classic import ModuleNamespace, install, opens_everything
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 from txremote.service import config_of, is_threaded
 
 OPEN = (

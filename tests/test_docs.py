@@ -14,12 +14,13 @@ import pytest_twisted
 from docutils import nodes
 
 import txremote
+from tests.document_runner import Reader, doctree
 from tests.processes import ROOT, SERVES
-from tests.reader import Reader, doctree
-from txremote import blocking, errors, tap, testing
+from txremote import blocking, errors, testing
 from txremote.cli import _parser
-from txremote.peer.config import IGNORED, SAFE_ATTRS
-from txremote.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
+from txremote.config import IGNORED, SAFE_ATTRS
+from txremote.daemon import tap
+from txremote.daemon.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.rst", ROOT / "CHANGES.rst", *sorted(DOCS.glob("*.rst"))]

@@ -35,12 +35,12 @@ from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
-from txremote.blocking.carrier import PumpTransport
+from txremote.blocking.channel_io import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
+from txremote.net.client_endpoint import DialledEndpoint
 from txremote.net.login import AnyOf, Password, ServiceRealm
-from txremote.net.redial import DialledEndpoint
 from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
 from txremote import ConnectionConfig, Service, exposed
 from txremote.testing import MemoryTransport, Pair, connected_pair
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from txremote.classic import ClassicService, MasterService, SlaveService
+from txremote.config import ConnectionConfig
 from txremote.errors import (
     AsyncResultTimeout,
     ConnectionLost,
@@ -32,7 +33,6 @@ from txremote.errors import (
     WrongThread,
 )
 from txremote.interfaces import IAsyncResult, IRemoteService
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.refs.asyncresult import AsyncResult
@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from txremote.net.client import ClientStatus, RemoteClient
     from txremote.net.connect import connect
     from txremote.net.listen import listen
-    from txremote.work.stepping import Progress
-    from txremote.work.tasks import Task
+    from txremote.tasks.stepping import Progress
+    from txremote.tasks.task import Task
 
 __version__ = "0.2.0"
 
@@ -72,9 +72,9 @@ __version__ = "0.2.0"
 _LAZY = {
     "ClientStatus": "txremote.net.client",
     "ConsoleService": "txremote.console.server",
-    "Progress": "txremote.work.stepping",
+    "Progress": "txremote.tasks.stepping",
     "RemoteClient": "txremote.net.client",
-    "Task": "txremote.work.tasks",
+    "Task": "txremote.tasks.task",
     "TaskManager": "txremote.console.tasks",
     "TaskService": "txremote.console.service",
     "connect": "txremote.net.connect",

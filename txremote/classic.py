@@ -19,7 +19,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 from txremote.service import Service
 
 DEFAULT_PORT = 18812

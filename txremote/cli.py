@@ -161,7 +161,7 @@ def _demo(_options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from twisted.internet import reactor
 
-    from txremote.check import run_check
+    from txremote.daemon.check import run_check
 
     return run_check(options.file, reactor)
 

@@ -16,11 +16,11 @@ from typing import Any, TypeVar, overload
 from zope.interface import classImplements, implementer
 from zope.interface.interface import InterfaceClass
 
+from txremote.config import ConnectionConfig
+from txremote.gate.exposure import EXPOSED_MARK, is_class, open_interface
+from txremote.gate.threaded import ThreadedMethod
+from txremote.gate.unbound import ClassFunctions
 from txremote.interfaces import IRemoteService
-from txremote.peer.config import ConnectionConfig
-from txremote.peer.exposure import EXPOSED_MARK, is_class, open_interface
-from txremote.peer.threaded import ThreadedMethod
-from txremote.peer.unbound import ClassFunctions
 from txremote.refs.signatures import signature_of
 
 T = TypeVar("T")

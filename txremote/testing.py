@@ -27,7 +27,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txremote.peer.config import ConnectionConfig, make_config
+from txremote.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.runner import ImmediateRunner

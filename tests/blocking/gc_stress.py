@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import Script, client, linked, serving
+from tests.blocking.script_threads import Script, client, linked, serving
 
 THREADS = 6
 ROUNDS = 25

@@ -15,7 +15,7 @@ import pytest
 import rpyc as stock
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, gather, scripted, serving, wait_until
+from tests.blocking.script_threads import DEADLINE, gather, scripted, serving, wait_until
 from tests.net.certificates import Authority
 from txremote.blocking import authentication
 from txremote.blocking.authentication import AuthenticationError, SSLAuthenticator

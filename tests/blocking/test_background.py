@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import Script, by_hand, client, linked, scripted, serving, wait_until
+from tests.blocking.script_threads import (
+    Script,
+    by_hand,
+    client,
+    linked,
+    scripted,
+    serving,
+    wait_until,
+)
 
 MEBI = 1 << 20
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
 
-from tests.blocking.scripts import DEADLINE, Script, wait_until
+from tests.blocking.script_threads import DEADLINE, Script, wait_until
 from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.peer.connection import is_local
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, linked, scripted, serving
+from tests.blocking.script_threads import DEADLINE, linked, scripted, serving
 from txremote.blocking import classic
 from txremote.blocking.classic import (
     deliver,

@@ -14,7 +14,7 @@ import pytest_twisted
 from twisted.python import threadable
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import (
+from tests.blocking.script_threads import (
     DEADLINE,
     Script,
     Tap,
@@ -26,7 +26,7 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
-from tests.peer.tools import logged
+from tests.peer.pairs import logged
 from txremote import WouldBlockReactor
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -489,7 +489,7 @@ async def test_connecting_from_the_reactors_thread_is_refused_at_once() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_script_in_a_thread_may_use_a_server_of_the_reactor() -> None:
     """txremote.listen serves it; blocking calls are made in a thread."""
-    from tests.net.serving import served
+    from tests.net.servers import served
     from txremote import Service, exposed
 
     class Plain(Service):

@@ -11,9 +11,9 @@ from dataclasses import fields
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import client, linked, scripted, serving
+from tests.blocking.script_threads import client, linked, scripted, serving
 from txremote.blocking.defaults import DEFAULT_CONFIG, config_of_script
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from twisted.internet.address import IPv4Address
 
 import txremote.blocking as rpyc
 from tests.blocking.hosted import Child
-from tests.blocking.scripts import (
+from tests.blocking.script_threads import (
     DEADLINE,
     Script,
     client,
@@ -32,7 +32,7 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
-from tests.net.serving import served
+from tests.net.servers import served
 from txremote.blocking import factory
 
 MEBI = 1 << 20

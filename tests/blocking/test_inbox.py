@@ -9,8 +9,8 @@ import time
 from typing import Any
 
 import txremote.blocking as rpyc
-from tests.blocking.desk import Later, keep, one_write
-from tests.blocking.scripts import DEADLINE, Script, by_hand, linked, scripted, wait_until
+from tests.blocking.sample_services import Later, keep, one_write
+from tests.blocking.script_threads import DEADLINE, Script, by_hand, linked, scripted, wait_until
 from txremote.blocking.inbox import Answer, Inbox, Waiter
 
 # --- items ------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import pytest
 
 import txremote
 import txremote.blocking as rpyc
-from tests.blocking.desk import SOON, Desk, Later, keep, one_write
-from tests.blocking.scripts import (
+from tests.blocking.sample_services import SOON, Desk, Later, keep, one_write
+from tests.blocking.script_threads import (
     DEADLINE,
     Script,
     by_hand,

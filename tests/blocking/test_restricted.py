@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import linked, scripted
+from tests.blocking.script_threads import linked, scripted
 
 
 class Account:

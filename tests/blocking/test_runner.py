@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 import txremote.blocking as rpyc
-from tests.blocking.desk import Desk, Later, one_write
-from tests.blocking.scripts import DEADLINE, Script, by_hand, linked, scripted
+from tests.blocking.sample_services import Desk, Later, one_write
+from tests.blocking.script_threads import DEADLINE, Script, by_hand, linked, scripted
 from txremote.errors import WrongThread
 from txremote.peer.answers import Answers
 from txremote.peer.context import current_call

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, client, linked, scripted, serving
+from tests.blocking.script_threads import DEADLINE, client, linked, scripted, serving
 from txremote.service import is_threaded
 
 

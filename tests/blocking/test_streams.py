@@ -15,7 +15,7 @@ import pytest
 import rpyc as stock
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, scripted, serving
+from tests.blocking.script_threads import DEADLINE, scripted, serving
 from txremote.blocking.factory import connect_channel, connect_stream
 from txremote.blocking.streams import Channel, PipeStream, SocketStream, driven
 from txremote.errors import RemoteProtocolError

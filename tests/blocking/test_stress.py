@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import (
+from tests.blocking.script_threads import (
     DEADLINE,
     Script,
     client,

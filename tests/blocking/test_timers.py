@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.desk import SOON, Later
-from tests.blocking.scripts import by_hand, gather, scripted
+from tests.blocking.sample_services import SOON, Later
+from tests.blocking.script_threads import by_hand, gather, scripted
 from txremote.blocking.timers import Timers
 
 

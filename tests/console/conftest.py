@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.support import ROOT
+from tests.interop.peer_processes import ROOT
 
 PLAC = "1.4.7"
 

@@ -11,12 +11,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tests.work.tasking import turn, until_done
+from tests.tasks.task_helpers import turn, until_done
 from txremote.console.builtins import Builtins, follows
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
-from txremote.work.stepping import Call
-from txremote.work.tasks import RUNNING, TOBEKILLED, Task
+from txremote.tasks.stepping import Call
+from txremote.tasks.task import RUNNING, TOBEKILLED, Task
 
 
 class Worker:

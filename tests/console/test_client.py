@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from tests.console.importers import Desk
-from tests.console.turns import Turns
+from tests.console.turning_clock import Turns
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.containers import container_from
 from txremote.console.dialogue import Sessions

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.console.importers import Desk
-from tests.console.turns import Turns
+from tests.console.turning_clock import Turns
 from txremote.console.containers import container_from
 from txremote.console.dialogue import Dialogue, Sessions
 from txremote.console.tasks import TaskManager

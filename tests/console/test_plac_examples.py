@@ -25,12 +25,12 @@ import pytest
 import pytest_twisted
 from twisted.internet.task import Clock
 
-from tests.work.tasking import done, turn, until_done, until_output
+from tests.tasks.task_helpers import done, turn, until_done, until_output
 from txremote.console.containers import container_and_rest, container_from_string
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
+from txremote.tasks.task import ABORTED, FINISHED, KILLED, TOBEKILLED, Task
 from txremote.work.processes import ProcessPool
-from txremote.work.tasks import ABORTED, FINISHED, KILLED, TOBEKILLED, Task
 
 Load = Callable[[str], ModuleType]
 

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from tests.console.clients import PROMPT, OnTerminal, TelnetSocket
 from tests.console.importers import Desk, Threaded
-from tests.interop.support import TWISTD, Program
+from tests.interop.peer_processes import TWISTD, Program
 from tests.processes import PATIENCE
 from txremote.console.client import ConsoleLimits
 from txremote.console.containers import container_from

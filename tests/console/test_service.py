@@ -14,14 +14,14 @@ from twisted.internet.threads import deferToThread
 
 from tests.console.clients import TelnetSocket
 from tests.console.importers import Desk
-from tests.interop.support import TWISTD, Program
+from tests.interop.peer_processes import TWISTD, Program
 from tests.processes import Program as Script
 from txremote import connect, exposed, get_remote, repr_remote
 from txremote.console.service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
+from txremote.tasks.stepping import Progress
 from txremote.testing import connected_pair
-from txremote.work.stepping import Progress
 
 
 class Other:

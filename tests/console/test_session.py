@@ -12,11 +12,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from tests.tasks.task_helpers import turn, until_done
 from tests.work.doubles import outcome
-from tests.work.tasking import turn, until_done
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError, PoolStopped, UsageError
-from txremote.work.tasks import ABORTED, FINISHED, KILLED, RUNNING
+from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING
 
 LOG: list[Any] = []
 

@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 import txremote
-from tests.work.tasking import DEADLINE, done, turn, until_done, until_output
+from tests.tasks.task_helpers import DEADLINE, done, turn, until_done, until_output
 from txremote.console.containers import container_from
 from txremote.console.tasks import TaskManager
 from txremote.errors import PoolStopped, UsageError
-from txremote.work.tasks import ABORTED, FINISHED, KILLED, TOBEKILLED
+from txremote.tasks.task import ABORTED, FINISHED, KILLED, TOBEKILLED
 
 LOG: list[Any] = []
 

@@ -12,10 +12,11 @@ from twisted.application.service import IService
 from zope.interface.verify import verifyObject
 
 from tests.console.clients import TelnetSocket
-from tests.interop.support import TWISTD, Program
-from txremote import TaskService, exposed, tap
+from tests.interop.peer_processes import TWISTD, Program
+from txremote import TaskService, exposed
 from txremote.console.server import DEFAULT_ENDPOINT, ConsoleService
-from txremote.hosting import ListeningService
+from txremote.daemon import tap
+from txremote.daemon.hosting import ListeningService
 
 THREADED = "tests.console.importers.Threaded DSN"
 DESK = "tests.console.importers.Desk"
@@ -182,7 +183,7 @@ def test_beside_a_service_of_ones_own():
     """
     The console is there as well.
     """
-    whole = make("--container", DESK, "--service", "tests.net.serving.Desk")
+    whole = make("--container", DESK, "--service", "tests.net.servers.Desk")
     assert len(consoles(whole)) == len(served(whole)) == 1
     assert not isinstance(served(whole)[0]._factory.served, TaskService)
 
@@ -241,7 +242,7 @@ def test_without_plac(tmp_path):
     """
     (tmp_path / "desk.py").write_text("import txremote\nclass Desk(txremote.Service):\n    pass\n")
     code = "import sys; sys.modules['plac_core'] = None\n"
-    code += "from txremote import tap\noptions = tap.Options()\n"
+    code += "from txremote.daemon import tap\noptions = tap.Options()\n"
     code += "options.parseOptions(sys.argv[1:])\ntap.makeService(options)\n"
     for words, told in (
         (["--service", "desk.Desk"], ""),

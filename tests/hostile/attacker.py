@@ -13,7 +13,7 @@ import socket
 import time
 from typing import Any
 
-from tests.peer.tools import Local, answer_of, request_payload
+from tests.peer.pairs import Local, answer_of, request_payload
 from txremote.wire.brine import load
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_GETROOT, MSG_REQUEST
 from txremote.wire.framing import FrameReader, frame

@@ -22,7 +22,7 @@ from twisted.logger import globalLogPublisher
 import txremote.blocking
 from tests.hostile.conftest import Siege
 from tests.hostile.proxy import DOWN, UP, Proxy, Weather, bad_network
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
 from txremote import AsyncResultTimeout, ConnectionLost, DeadReferenceError, RemoteClient, connect
 
 #: Seconds that all of a session may take.

@@ -14,7 +14,7 @@ import pytest
 
 from tests.hostile.attacker import Attacker, request
 from tests.hostile.conftest import GUEST_ADDRESS, MIB, SWITCHES, Siege
-from tests.peer.tools import Local, Remote, RemoteError
+from tests.peer.pairs import Local, Remote, RemoteError
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_GETROOT, HANDLE_PING, HANDLE_RELEASE
 from txremote.wire.framing import frame
 

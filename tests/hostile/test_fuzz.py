@@ -12,7 +12,7 @@ import pytest
 from benchmarks.fuzz import CHANGES, Fuzzer, Session, changed, framed, frames, record
 from tests.hostile.attacker import Attacker
 from tests.hostile.conftest import MIB, Siege
-from tests.peer.tools import RemoteError
+from tests.peer.pairs import RemoteError
 
 #: What a client of either kind is refused in the recorded session.
 REFUSALS = {"ValueError", "AttributeError", "StopIteration"}

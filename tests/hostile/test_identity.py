@@ -17,8 +17,8 @@ import pytest
 from tests.hostile.attacker import Attacker, request
 from tests.hostile.conftest import SWITCHES, Siege
 from tests.net.certificates import DAY, Authority
-from tests.peer.tools import Local, Remote, RemoteError
-from txremote.net.guesses import FAILURE_DELAY
+from tests.peer.pairs import Local, Remote, RemoteError
+from txremote.net.login_throttle import FAILURE_DELAY
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_CALL,

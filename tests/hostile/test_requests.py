@@ -17,7 +17,7 @@ import pytest
 
 from tests.hostile.attacker import DEADLINE, Attacker, request
 from tests.hostile.conftest import MIB, Siege
-from tests.peer.tools import Local, Remote, RemoteError
+from tests.peer.pairs import Local, Remote, RemoteError
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     FEATURES,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.hostile.attacker import Attacker, all_hung_up, request, still_open
 from tests.hostile.conftest import MIB, SWITCHES, Siege
-from tests.peer.tools import Remote
+from tests.peer.pairs import Remote
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_GETROOT, HANDLE_PING
 
 LISTENER = Remote(("builtins.function", 1, 2))

@@ -23,7 +23,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.interop.support import Checks
+from tests.interop.peer_processes import Checks
 
 check = Checks()
 ours = Checks()

@@ -20,8 +20,8 @@ import threading
 
 import txremote.blocking as rpyc
 from tests.interop import stock_client
+from tests.interop.peer_processes import Checks
 from tests.interop.stock_client import raises
-from tests.interop.support import Checks
 
 #: What can only be checked from within a stock client.
 NOT_OURS = {"pickling is refused", "nothing of txremotes own was sent to us", "good bye"}

@@ -12,8 +12,8 @@ from __future__ import annotations
 import rpyc
 
 from tests.interop import stock_client
+from tests.interop.peer_processes import Checks
 from tests.interop.stock_client import consts
-from tests.interop.support import Checks
 
 more = Checks()
 

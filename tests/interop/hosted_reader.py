@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any
 
-from tests.interop.support import Checks
+from tests.interop.peer_processes import Checks
 
 check = Checks()
 at_txremote = Checks()

@@ -20,7 +20,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.interop.support import Checks
+from tests.interop.peer_processes import Checks
 from txremote import (
     AsyncResultTimeout,
     GenericException,

@@ -27,7 +27,7 @@ from rpyc.core import consts
 from rpyc.core.async_ import AsyncResultTimeout
 from rpyc.utils.helpers import buffiter
 
-from tests.interop.support import Checks
+from tests.interop.peer_processes import Checks
 
 check = Checks()
 

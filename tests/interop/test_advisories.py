@@ -21,10 +21,10 @@ from typing import Any
 import pytest
 
 import txremote.blocking as blocking
-from tests.blocking.scripts import scripted
-from tests.interop.support import Hosted
-from tests.interop.vault import CARELESS
-from tests.peer.tools import Local, Remote, RemoteError, answer_of, boxed, request_payload
+from tests.blocking.script_threads import scripted
+from tests.interop.attacked_service import CARELESS
+from tests.interop.peer_processes import Hosted
+from tests.peer.pairs import Local, Remote, RemoteError, answer_of, boxed, request_payload
 from txremote.wire.brine import dump, load
 from txremote.wire.consts import (
     HANDLE_BUFFITER,
@@ -136,7 +136,7 @@ METHODS = [
 
 @contextmanager
 def hosted(service: str) -> Iterator[Hosted]:
-    server = Hosted(f"tests.interop.vault.{service}")
+    server = Hosted(f"tests.interop.attacked_service.{service}")
     try:
         yield server
         server.stop_cleanly()
@@ -322,7 +322,7 @@ def test_nothing_that_is_done_to_a_peers_object_unpickles_what_the_peer_sends(
     [
         *("numpy.ndarray", "builtins.list", "builtins.dict", "builtins.bytes", "builtins.type"),
         *("pickle.Unpickler", "collections.OrderedDict", "array.array", "builtins.bytearray"),
-        *("tests.interop.vault.Safe", "builtins.ValueError", "builtins.mappingproxy"),
+        *("tests.interop.attacked_service.Safe", "builtins.ValueError", "builtins.mappingproxy"),
     ],
 )
 def test_no_name_that_a_peer_gives_its_object_makes_it_another(
@@ -343,7 +343,7 @@ def test_no_name_that_a_peer_gives_its_object_makes_it_another(
     "name",
     [
         *(("os", "mkdir"), ("builtins", "eval"), ("builtins", "exec"), ("posix", "mkdir")),
-        *(("pickle", "loads"), ("subprocess", "Popen"), ("tests.interop.vault", "Safe")),
+        *(("pickle", "loads"), ("subprocess", "Popen"), ("tests.interop.attacked_service", "Safe")),
         *(("builtins", "type"), ("builtins", "SystemExit"), ("nonsense", "mkdir"), ("", "")),
     ],
 )

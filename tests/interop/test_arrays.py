@@ -25,9 +25,9 @@ import pytest
 import rpyc as stock
 
 import txremote.blocking as own
-from tests.blocking.scripts import linked, scripted
+from tests.blocking.script_threads import linked, scripted
 from tests.interop.pairs import OWNERS, PAIRS, Pairs
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
 from txremote import Service, exposed
 from txremote.refs.netref import BaseNetref
 from txremote.testing import connected_pair

@@ -23,7 +23,7 @@ import rpyc.utils.factory
 
 import txremote.blocking as facet
 from tests.interop import blocking_classic, blocking_client, hosted_client
-from tests.interop.support import TWISTD, Program, outcomes, script
+from tests.interop.peer_processes import TWISTD, Program, outcomes, script
 from txremote import connect
 from txremote.blocking.utils.server import ThreadedServer
 

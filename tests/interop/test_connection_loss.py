@@ -17,8 +17,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from tests.interop.support import Hosted, Program, script
-from tests.net.serving import logged
+from tests.interop.peer_processes import Hosted, Program, script
+from tests.net.servers import logged
 from tests.processes import Program as Command
 from tests.processes import Twistd
 from txremote import ConnectionLost, DeadReferenceError, connect
@@ -178,7 +178,11 @@ print(conn.root.add(2, 3), "is the answer", flush=True)
 
 def _depot() -> Twistd:
     return Twistd(
-        "tests.depot.Depot", "--keepalive", str(SILENCE), "--keepalive-timeout", str(PATIENCE)
+        "tests.services.Depot",
+        "--keepalive",
+        str(SILENCE),
+        "--keepalive-timeout",
+        str(PATIENCE),
     )
 
 

@@ -23,7 +23,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote
 import txremote.blocking
-from tests.net.serving import served
+from tests.net.servers import served
 
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 

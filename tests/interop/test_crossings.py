@@ -30,8 +30,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 import txremote
 import txremote.blocking as blocking
-from tests.blocking.scripts import run_script
-from tests.net.serving import LOOPBACK, endpoint_of, served
+from tests.blocking.script_threads import run_script
+from tests.net.servers import LOOPBACK, endpoint_of, served
 from txremote import connect, exposed, threaded
 from txremote.blocking.channel import SocketChannel
 from txremote.blocking.factory import accept

@@ -11,7 +11,7 @@ import functools
 import types
 from typing import Any
 
-from tests.blocking.scripts import scripted
+from tests.blocking.script_threads import scripted
 from tests.interop.pairs import Pairs, told
 from txremote import exposed
 

@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote
 import txremote.blocking as rpyc
-from tests.net.serving import DEADLINE, LOOPBACK, Desk, served, until
+from tests.net.servers import DEADLINE, LOOPBACK, Desk, served, until
 from txremote import ConnectionLost, connect
 
 #: How often each end is tried.

@@ -12,13 +12,13 @@ import pytest
 import rpyc
 
 import txremote.blocking as blocking
-from tests.blocking.scripts import scripted
-from tests.interop.support import Hosted
+from tests.blocking.script_threads import scripted
+from tests.interop.peer_processes import Hosted
 
 
 @pytest.fixture(scope="module", params=["Vault", "Lane"])
 def server(request: Any) -> Iterator[Hosted]:
-    it = Hosted(f"tests.interop.vault.{request.param}")
+    it = Hosted(f"tests.interop.attacked_service.{request.param}")
     try:
         yield it
         it.stop_cleanly()

@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote.blocking
 from tests.conftest import fetched
-from tests.interop.support import Hosted, Program
+from tests.interop.peer_processes import Hosted, Program
 from txremote import RemoteProtocolError, connect
 from txremote.wire.consts import HANDLE_GETATTR
 

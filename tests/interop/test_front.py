@@ -22,7 +22,7 @@ import rpyc.core.service
 import rpyc.utils.server as stock_server
 
 import txremote.blocking as own
-from tests.blocking.scripts import DEADLINE, client, scripted, serving, wait_until
+from tests.blocking.script_threads import DEADLINE, client, scripted, serving, wait_until
 from tests.interop.pairs import Pairs, told
 from txremote import exposed
 from txremote.blocking.utils import server as own_server

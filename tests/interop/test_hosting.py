@@ -14,8 +14,8 @@ import sys
 import pytest
 
 from tests.interop import hosted_library, hosted_reader
-from tests.interop.support import TWISTD, Program, outcomes, script
-from txremote import tap
+from tests.interop.peer_processes import TWISTD, Program, outcomes, script
+from txremote.daemon import tap
 from txremote.service import check_service, instantiate, is_threaded
 
 # (library of the client, whose server)

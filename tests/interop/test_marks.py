@@ -15,7 +15,7 @@ from rpyc.utils.factory import connect_thread
 
 import txremote
 from txremote import ConnectionConfig
-from txremote.peer.access import AccessPolicy
+from txremote.gate.access import AccessPolicy
 
 PREFIXES = ("exposed_", "admin_", "x_")
 MARKS = (None, "plain", *PREFIXES)

@@ -12,7 +12,7 @@ import re
 from functools import partial
 from typing import Any
 
-from tests.blocking.scripts import scripted
+from tests.blocking.script_threads import scripted
 from tests.interop.operations import OBJECTS, OPERATIONS
 from tests.interop.pairs import Pairs
 

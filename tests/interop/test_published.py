@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.peer_processes import ROOT, TWISTD, Program
 from tests.interop.published.packages import PACKAGES, STANDINS, Package
-from tests.interop.support import ROOT, TWISTD, Program
 
 LISTEN = "--listen=tcp:0:interface=127.0.0.1"
 PORT = r"serves on (?:\S+:)?(\d+)(?: |$)"

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.interop.peer_processes import Hosted, outcomes, script
 from tests.interop.reactor_client import check as checks
-from tests.interop.support import Hosted, outcomes, script
 
 # the option of twistd -> the class it means
 REACTORS = {

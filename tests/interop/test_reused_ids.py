@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.blocking.scripts import scripted
+from tests.blocking.script_threads import scripted
 from tests.interop.pairs import PAIRS, Pairs
 from txremote import exposed
 

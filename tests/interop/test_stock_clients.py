@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
+from tests.interop.peer_processes import outcomes, script
 from tests.interop.stock_client import check as checks
-from tests.interop.support import outcomes, script
 
 BOUND = {"RPYC_BIND_THREADS": "true"}
 

@@ -35,8 +35,8 @@ from zope.interface import implementer
 
 import txremote
 from tests.net.certificates import DAY, Authority
-from tests.net.serving import LOOPBACK, Desk, endpoint_of, served, until
-from tests.peer.tools import Outcome, logged
+from tests.net.servers import LOOPBACK, Desk, endpoint_of, served, until
+from tests.peer.pairs import Outcome, logged
 from tests.processes import Program, Twistd
 from txremote import (
     AsyncResultTimeout,
@@ -52,8 +52,8 @@ from txremote import (
     get_remote,
     timed,
 )
+from txremote.config import make_config
 from txremote.net.tls import tls_client, tls_server
-from txremote.peer.config import make_config
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.runner import ImmediateRunner
 from txremote.service import instantiate
@@ -1218,7 +1218,7 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path):
 
     servers: list[Twistd] = []
     with ended_at_last(servers):
-        servers.append(await deferToThread(Twistd, "tests.net.office.Office", env=env))
+        servers.append(await deferToThread(Twistd, "tests.net.killed_service.Office", env=env))
         client = RemoteClient(
             servers[0].endpoint,
             login=("ann", "s3cret"),
@@ -1236,7 +1236,7 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path):
             connecting = client.whenConnected()
             again = partial(
                 Twistd,
-                "tests.net.office.Office",
+                "tests.net.killed_service.Office",
                 listen=f"tcp:{servers[0].port}:interface=127.0.0.1",
                 env=env,
             )

@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
 import txremote
-from tests.net.serving import (
+from tests.net.servers import (
     DEADLINE,
     LOOPBACK,
     Desk,

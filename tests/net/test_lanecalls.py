@@ -20,7 +20,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, DeferredList
 
 import txremote
-from tests.net.serving import DEADLINE, endpoint_of, logged, served, until
+from tests.net.servers import DEADLINE, endpoint_of, logged, served, until
 from txremote import connect, current_call, exposed, threaded
 from txremote.net import workers
 from txremote.peer import inbound as inbound_module

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.blocking.scripts import DEADLINE, wait_until
-from tests.net.standins import Gate, face_of
+from tests.blocking.script_threads import DEADLINE, wait_until
+from tests.net.lane_doubles import Gate, face_of
 from txremote.net import lanes, workers
 from txremote.net.lanes import Lane, Wait
 from txremote.net.workers import TooManyThreads, WorkerPool

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 import txremote
-from tests.net.serving import DEADLINE, LOOPBACK, Desk, endpoint_of, joined, logged, served, until
+from tests.net.servers import DEADLINE, LOOPBACK, Desk, endpoint_of, joined, logged, served, until
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect, listen
 from txremote.net.listen import ServingFactory
 from txremote.testing import MemoryTransport

@@ -29,14 +29,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.hostile.attacker import Attacker
-from tests.peer.tools import Local, Outcome, RemoteError, logged
+from tests.peer.pairs import Local, Outcome, RemoteError, logged
 from tests.processes import SERVES, Program, script
 from txremote import ConnectionConfig, Service, current_call, exposed
+from txremote.daemon.jsonlog import event_as_json
 from txremote.errors import RemoteProtocolError
-from txremote.jsonlog import event_as_json
-from txremote.net.guesses import FAILURE_DELAY, MOST_WAITING
 from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
+from txremote.net.login_throttle import FAILURE_DELAY, MOST_WAITING
 from txremote.peer.connection import Connection
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import ImmediateRunner
@@ -261,7 +261,7 @@ def test_each_failure_takes_longer_and_the_last_closes() -> None:
 
 
 def test_one_attempt_at_a_time_and_one_login() -> None:
-    """Guesses are not made side by side, and nobody becomes another."""
+    """LoginThrottle are not made side by side, and nobody becomes another."""
     pair = Club().client()
     first = Outcome(pair.client.root.login("ann", "wrong"))
     second = Outcome(pair.client.root.login("ann", "secret"))
@@ -809,13 +809,13 @@ def test_no_password_is_in_the_log_of_a_server(tmp_path: Path) -> None:
     (folder / "broken_checker.py").write_text(PLUGIN, "utf-8")
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
     users = ("stuck", "wrong", "right", "locals", "text")
-    words = ("--service", "tests.depot.Depot", "--auth", "broken", "--login-timeout", "2")
+    words = ("--service", "tests.services.Depot", "--auth", "broken", "--login-timeout", "2")
     where = ("--listen", "tcp:0:interface=127.0.0.1", "--verbose")
     daemon = (script("twistd"), "--pidfile=", "-n")
     with ExitStack() as stack:
         programs = [
             stack.enter_context(Program(*daemon, *logger, "txremote", *words, *where, env=env))
-            for logger in ((), ("--logger", "txremote.jsonlog.observer"))
+            for logger in ((), ("--logger", "txremote.daemon.jsonlog.observer"))
         ]
         ports = [int(program.wait_for(SERVES)[2]) for program in programs]
         with ThreadPoolExecutor() as pool:

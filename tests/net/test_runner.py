@@ -12,7 +12,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.net.serving import until
+from tests.net.servers import until
 from txremote import AsyncResult, WouldBlockReactor, WrongThread
 from txremote.net.runner import ReactorRunner
 from txremote.peer.variables import Variables

@@ -23,7 +23,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote.blocking as rpyc
 from tests.net.certificates import DAY, Authority
-from tests.peer.tools import logged
+from tests.peer.pairs import logged
 from txremote import (
     ConnectionLost,
     RemoteClient,

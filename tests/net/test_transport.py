@@ -14,7 +14,7 @@ from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
-from tests.net.serving import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
+from tests.net.servers import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
 from tests.processes import Program as Command
 from txremote import connect
 from txremote.net.transport import (

@@ -24,14 +24,14 @@ from twisted.internet.endpoints import (
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
-from tests.net.serving import served
+from tests.net.servers import served
 from tests.processes import run, script
 from txremote import ClassicService, Service, connect, exposed
 from txremote.blocking.utils.server import ThreadedServer
+from txremote.config import make_config
 from txremote.console.server import ConsoleService
 from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
 from txremote.net.unixsockets import clear_stale, forget, left_by_umask, server_endpoint, take_port
-from txremote.peer.config import make_config
 
 
 class Desk(Service):
@@ -308,7 +308,7 @@ def test_twistd_that_cannot_take_all_its_ports_leaves_nothing(path: Path) -> Non
         other.bind(("127.0.0.1", 0))
         other.listen()
         number = other.getsockname()[1]
-        words = ["--service", "tests.depot.Depot", "--listen", f"unix:{path}"]
+        words = ["--service", "tests.services.Depot", "--listen", f"unix:{path}"]
         words += ["--listen", f"tcp:{number}:interface=127.0.0.1"]
         status, output, problems = run(script("twistd"), "--pidfile=", "-n", "txremote", *words)
     assert status == 1

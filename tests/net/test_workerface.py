@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote
 import txremote.blocking as rpyc
-from tests.blocking.scripts import (
+from tests.blocking.script_threads import (
     DEADLINE,
     client,
     gather,
@@ -27,8 +27,8 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
-from tests.net.serving import LOOPBACK, endpoint_of, served
-from tests.net.standins import Gate, Peer, Reactor
+from tests.net.lane_doubles import Gate, Peer, Reactor
+from tests.net.servers import LOOPBACK, endpoint_of, served
 from txremote import WouldBlockReactor, connect, current_call, exposed, threaded
 from txremote.net import workers
 from txremote.net.workerface import WorkerFace

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.blocking.scripts import DEADLINE, wait_until
+from tests.blocking.script_threads import DEADLINE, wait_until
 from txremote.net import workers
 from txremote.net.workers import TooManyThreads, WorkerPool
 

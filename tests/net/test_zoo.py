@@ -1,5 +1,5 @@
 """
-The zoo of `tests.peer.zoo` with code that may block at both ends: a service in lanes
+The zoo of `tests.peer.odd_objects` with code that may block at both ends: a service in lanes
 and a script, each giving and raising what the other asks for.
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest_twisted
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import run_script
-from tests.net.serving import LOOPBACK, served
-from tests.peer.tools import logged
-from tests.peer.zoo import ERRORS, OBJECTS
+from tests.blocking.script_threads import run_script
+from tests.net.servers import LOOPBACK, served
+from tests.peer.odd_objects import ERRORS, OBJECTS
+from tests.peer.pairs import logged
 from txremote import Service, exposed
 
 #: Seconds for a call, which is answered at once: more than a busy machine needs.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.peer.tools import pair_with_stock_client, pair_with_stock_server
+from tests.peer.pairs import pair_with_stock_client, pair_with_stock_server
 from txremote import Service, exposed
 from txremote.testing import Pair, connected_pair
 

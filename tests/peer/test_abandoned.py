@@ -20,8 +20,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txremote.blocking as rpyc
-from tests.net.serving import endpoint_of, served, until
-from tests.peer.tools import Outcome, logged, pair_with_stock_client
+from tests.net.servers import endpoint_of, served, until
+from tests.peer.pairs import Outcome, logged, pair_with_stock_client
 from txremote import Service, connect, exposed
 from txremote.peer.abandoned import Closings, is_generator, step
 from txremote.peer.runner import ImmediateRunner

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     RawPeer,
     logged,

@@ -12,13 +12,13 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from tests.peer.slow import slow_pair
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     logged,
     pair_with_stock_client,
     pair_with_stock_server,
 )
+from tests.peer.slow_service import slow_pair
 from txremote import RemoteReference, Service, exposed
 from txremote.errors import ConnectionLost, GenericException
 from txremote.peer.awaiting import awaited

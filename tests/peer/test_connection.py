@@ -17,7 +17,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     RawPeer,
     Wire,

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 
-from tests.peer.tools import Outcome, RawPeer
+from tests.peer.pairs import Outcome, RawPeer
 from txremote import Service, current_call, exposed
 from txremote.peer.context import CurrentCall
 from txremote.testing import connected_pair

@@ -25,7 +25,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface, implementer
 
-from tests.peer.tools import Local, RawPeer, Remote, answer_of
+from tests.peer.pairs import Local, RawPeer, Remote, answer_of
 from txremote import Service, expose, exposed, restricted, threaded
 from txremote.peer.handlers import HANDLERS
 from txremote.wire.consts import (

@@ -13,8 +13,8 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, succeed
 
-from tests.net.serving import endpoint_of, served
-from tests.peer.tools import (
+from tests.net.servers import endpoint_of, served
+from tests.peer.pairs import (
     Outcome,
     RawPeer,
     RemoteError,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.peer.tools import Local, RawPeer, Remote, RemoteError
+from tests.peer.pairs import Local, RawPeer, Remote, RemoteError
 from txremote import Service, exposed, threaded
 from txremote.peer.handlers import (
     HANDLERS,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.peer.tools import RawPeer, RemoteError, answer_of, request_payload
+from tests.peer.pairs import RawPeer, RemoteError, answer_of, request_payload
 from txremote import Service
 from txremote.peer.holdings import LITTLE, Holdings, Share
 from txremote.wire.consts import HANDLE_PING

@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Local,
     Outcome,
     RawPeer,

@@ -13,8 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 
 from tests.peer.hosted import Hosted
-from tests.peer.slow import Slow, slow_pair
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     RawPeer,
     Wire,
@@ -22,6 +21,7 @@ from tests.peer.tools import (
     pair_with_stock_server,
     request_payload,
 )
+from tests.peer.slow_service import Slow, slow_pair
 from txremote import Service, current_call, exposed, timed
 from txremote.testing import connected_pair
 from txremote.wire.brine import dump

@@ -19,7 +19,7 @@ from zope.interface import alsoProvides, classImplements, directlyProvides, noLo
 from zope.interface.interface import InterfaceClass, Method
 
 from txremote import ConnectionConfig, expose, exposed
-from txremote.peer.access import AccessPolicy
+from txremote.gate.access import AccessPolicy
 
 CONFIGS = {
     "exposed": ConnectionConfig(),

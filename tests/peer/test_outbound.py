@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle, silent_pair  # noqa: F401
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     Wire,
     pair_with_stock_server,

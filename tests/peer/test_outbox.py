@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.interfaces import IPushProducer
 from zope.interface.verify import verifyObject
 
-from tests.peer.tools import Outcome, Wire
+from tests.peer.pairs import Outcome, Wire
 from txremote import Service, exposed
 from txremote.peer.holdings import Holdings, Share
 from txremote.peer.outbox import Outbox, Writing

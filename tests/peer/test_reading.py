@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import CancelledError
 
 from tests.peer.hosted import PAIRS, Hosted, Thing, a_pair, exported, settle  # noqa: F401
-from tests.peer.tools import (
+from tests.peer.pairs import (
     Outcome,
     RawPeer,
     Wire,

@@ -13,7 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
 from txremote import AsyncResult, WouldBlockReactor
 from txremote.peer.runner import ImmediateRunner
 from txremote.peer.variables import Variables

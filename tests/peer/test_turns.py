@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tests.peer.tools import RawPeer, logged, request_payload
+from tests.peer.pairs import RawPeer, logged, request_payload
 from txremote import Service, exposed
 from txremote.peer.turns import Turns, turns_of
 from txremote.testing import MemoryTransport
@@ -70,7 +70,7 @@ class Slow(RawPeer):
         self, turns: Counted | None = None, clock: Clock | None = None, **config: Any
     ) -> None:
         self.service = Hears()
-        with mock.patch("tests.peer.tools.MemoryTransport", PausedTransport):
+        with mock.patch("tests.peer.pairs.MemoryTransport", PausedTransport):
             super().__init__(self.service, **config)
         self.clock = clock or self.clock
         self.turns = turns or Counted(self.clock)

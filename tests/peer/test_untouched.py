@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from zope.interface import Interface, implementer
 
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
 from txremote import Service, expose, exposed, threaded
-from txremote.peer.access import AccessPolicy
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
+from txremote.gate.access import AccessPolicy
 from txremote.peer.exports import ExportTable
 from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
 from txremote.testing import connected_pair

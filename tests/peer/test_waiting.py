@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.peer.test_outcome import Lying
-from tests.peer.tools import Outcome
+from tests.peer.pairs import Outcome
+from tests.refs.test_outcome import Lying
 from txremote import Service, exposed
 from txremote.errors import NotSendable
 from txremote.testing import connected_pair

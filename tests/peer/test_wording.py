@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.peer.zoo import ERRORS
+from tests.peer.odd_objects import ERRORS
 from txremote.peer.wording import InWords, encoded_plainly, in_words
 from txremote.wire.brine import load
 from txremote.wire.exceptions import load_exception

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.peer.tools import Outcome, Wire, logged
-from tests.peer.zoo import ERRORS, OBJECTS, WAYS, Zoo, is_tried
+from tests.peer.odd_objects import ERRORS, OBJECTS, WAYS, Zoo, is_tried
+from tests.peer.pairs import Outcome, Wire, logged
 from txremote.refs.reference import RemoteReference
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import (

@@ -26,7 +26,7 @@ from twisted.internet.protocol import Factory, Protocol  # noqa: E402
 from twisted.internet.task import react  # noqa: E402
 
 import txremote  # noqa: E402
-from txremote.net.guesses import Guesses  # noqa: E402
+from txremote.net.login_throttle import LoginThrottle  # noqa: E402
 from txremote.refs.clock import steady  # noqa: E402
 from txremote.work.spec import pool_from_string  # noqa: E402
 
@@ -105,7 +105,7 @@ async def main(_reactor: Any) -> None:
     )
     for one in (client, redialling):
         one.startService()
-    guesses = Guesses(steady(reactor))
+    guesses = LoginThrottle(steady(reactor))
     who = calling.transport.getPeer(), "ann"
     (await guesses.turn(*who)).failed()
 

@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from tests.peer.tools import Outcome, logged
+from tests.peer.pairs import Outcome, logged
 from txremote import AsyncResult, AsyncResultTimeout, IAsyncResult, WouldBlockReactor
 from txremote.errors import RemoteStopIteration
 from txremote.peer.runner import ImmediateRunner

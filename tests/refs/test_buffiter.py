@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import Tap, linked, scripted
+from tests.blocking.script_threads import Tap, linked, scripted
 from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_CALLATTR
 
 

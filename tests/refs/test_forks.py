@@ -24,7 +24,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txremote.blocking as blocking
-from tests.net.serving import endpoint_of, served
+from tests.net.servers import endpoint_of, served
 from txremote import Service, WrongProcess, connect, exposed, run_async, threaded
 from txremote.blocking.utils.server import ThreadedServer
 from txremote.refs import forks

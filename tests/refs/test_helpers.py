@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from tests.peer.tools import Wire
+from tests.peer.pairs import Wire
 from txremote import AsyncResult, AsyncResultTimeout, Service, async_, exposed, timed
 from txremote.net.runner import ReactorRunner
 from txremote.testing import Pair, connected_pair

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.peer.tools import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
+from tests.peer.pairs import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
 from txremote import RemoteReference, Service, exposed, get_remote
 from txremote.errors import ConnectionLost
 from txremote.testing import Pair, connected_pair

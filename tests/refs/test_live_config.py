@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 from txremote.refs.live_config import LiveConfig
 
 

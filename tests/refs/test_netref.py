@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import Interface, implementer
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import Tap, linked, scripted
+from tests.blocking.script_threads import Tap, linked, scripted
 from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
 from txremote.wire.consts import (
     HANDLE_CALL,

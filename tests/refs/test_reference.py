@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import Deferred, inlineCallbacks
 from zope.interface import Interface, providedBy
 
-from tests.peer.tools import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
+from tests.peer.pairs import Outcome, Wire, pair_with_stock_client, pair_with_stock_server
 from txremote import (
     DeadReferenceError,
     NotSendable,

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.components import registerAdapter
 from zope.interface import Attribute, Interface, implementer
 
-from tests.peer.tools import Wire
+from tests.peer.pairs import Wire
 from txremote import RemoteReference, Service, async_, exposed, get_remote
 from txremote.refs.reference import RemotePath
 from txremote.refs.typed import TypedReference

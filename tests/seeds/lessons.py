@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.interop.support import Checks
+from tests.interop.peer_processes import Checks
 
 check = Checks()
 rpyc: Any = None

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.interop.support import TWISTD, Program, outcomes
+from tests.interop.peer_processes import TWISTD, Program, outcomes
 from tests.seeds.lessons import check as checks
 
 LIBRARIES = ["rpyc", "txremote"]

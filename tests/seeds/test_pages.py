@@ -14,9 +14,9 @@ import pytest
 import pytest_twisted
 from docutils import nodes
 
-from tests.interop.support import ROOT, TWISTD, Program, outcomes
+from tests.document_runner import Reader, doctree
+from tests.interop.peer_processes import ROOT, TWISTD, Program, outcomes
 from tests.processes import run
-from tests.reader import Reader, doctree
 from tests.seeds import transcripts
 from tests.seeds.test_part5 import free_port, wait_for_port
 from tests.seeds.transcripts import IMPORTS, adapted

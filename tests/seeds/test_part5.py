@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.interop.support import TWISTD, Program, outcomes
+from tests.interop.peer_processes import TWISTD, Program, outcomes
 from tests.processes import run
 from tests.seeds import transcripts
 from tests.seeds.transcripts import adapted

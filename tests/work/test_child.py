@@ -16,7 +16,7 @@ import pytest_twisted
 
 from tests.processes import Program
 from tests.work import jobs
-from tests.work.crew import PYTHON, all_told, crew, lives, pid_in, told, until
+from tests.work.child_processes import PYTHON, all_told, crew, lives, pid_in, told, until
 from txremote.errors import WorkerDied
 from txremote.work.child import CONFIG, Desk
 from txremote.work.processes import ProcessPool

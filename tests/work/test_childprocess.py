@@ -18,7 +18,16 @@ from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 
 from tests.work import jobs
-from tests.work.crew import all_told, children, crew, descriptors, lives, pid_in, told, until
+from tests.work.child_processes import (
+    all_told,
+    children,
+    crew,
+    descriptors,
+    lives,
+    pid_in,
+    told,
+    until,
+)
 from tests.work.doubles import logged
 from txremote.errors import PoolStopped
 from txremote.work import childprocess

@@ -11,9 +11,9 @@ import pytest_twisted
 from twisted.internet.defer import CancelledError
 
 from tests.work import jobs
-from tests.work.crew import all_told, crew, told
+from tests.work.child_processes import all_told, crew, told
 from tests.work.doubles import outcome
-from tests.work.pretend import pretend
+from tests.work.worker_doubles import pretend
 from txremote.work.dispatch import AHEAD
 from txremote.work.processes import ProcessPool
 

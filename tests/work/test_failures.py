@@ -15,8 +15,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.python.failure import Failure
 
-from tests.net.serving import until
-from tests.peer.tools import logged
+from tests.net.servers import until
+from tests.peer.pairs import logged
 from tests.work import jobs
 from txremote import run_async
 from txremote.work.failures import JobFailure, job_failure

@@ -16,9 +16,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from tests.net.serving import endpoint_of, served
+from tests.net.servers import endpoint_of, served
 from tests.work import jobs
-from tests.work.crew import crew, told, until
+from tests.work.child_processes import crew, told, until
 from txremote import Service, connect, exposed, get_remote, live
 from txremote.errors import DeadReferenceError
 from txremote.refs.reference import RemoteReference

@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 import txremote
-from tests.net.serving import joined, until
+from tests.net.servers import joined, until
 from tests.work.doubles import DEADLINE, CopyingPool, Step, clean_slate, logged, outcome
 from txremote import blocking, current_call, exposed, offloaded
 from txremote.errors import JobTimeout, NotPicklable

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.work import jobs
-from tests.work.crew import crew, told, until
+from tests.work.child_processes import crew, told, until
 from txremote.work.output import (
     LONGEST_LINE,
     RecordReader,

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from tests.processes import run
 from tests.work import jobs
-from tests.work.crew import PYTHON, crew, told
+from tests.work.child_processes import PYTHON, crew, told
 from txremote import live
 from txremote.errors import GenericException, NotPicklable
 from txremote.work.pickling import (

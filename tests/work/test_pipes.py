@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from zope.interface.verify import verifyObject
 
-from tests.work.crew import descriptors, until
+from tests.work.child_processes import descriptors, until
 from txremote.work.pipes import READ_SIZE, PipeTransport
 
 

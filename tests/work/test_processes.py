@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from tests.work import jobs
-from tests.work.crew import (
+from tests.work.child_processes import (
     QUICK,
     all_told,
     children,
@@ -37,13 +37,13 @@ from tests.work.crew import (
     until,
 )
 from tests.work.doubles import outcome
-from tests.work.pretend import PretendReactor, pretend
+from tests.work.worker_doubles import PretendReactor, pretend
 from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
 from txremote.work.dispatch import AHEAD
 from txremote.work.processes import ProcessPool, parse
-from txremote.work.staff import Size
 from txremote.work.worker import Limits
+from txremote.work.worker_set import Size
 
 
 class TestItsLife:

@@ -17,7 +17,7 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.python.failure import Failure
 
 import txremote
-from tests.net.serving import joined
+from tests.net.servers import joined
 from tests.work.doubles import CopyingPool, Reactor, Step, clean_slate, logged, outcome
 from txremote import WrongThread, exposed, live, run_async
 from txremote.errors import JobTimeout, PoolStopped

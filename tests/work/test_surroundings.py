@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.processes import ROOT, Program
-from tests.work.crew import PYTHON
+from tests.work.child_processes import PYTHON
 
 PROGRAM = """
 import os, sys, time

@@ -20,7 +20,7 @@ from twisted.python import context
 from zope.interface.verify import verifyObject
 
 import txremote
-from tests.net.serving import endpoint_of, served
+from tests.net.servers import endpoint_of, served
 from tests.work.doubles import DEADLINE, Reactor, Step, logged, outcome
 from txremote import WouldBlockReactor, exposed, live
 from txremote.blocking import BaseNetref

@@ -16,7 +16,7 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.work import jobs
-from tests.work.crew import (
+from tests.work.child_processes import (
     QUICK,
     all_told,
     children,

@@ -8,7 +8,7 @@ from txremote.work.spec import PoolKind
 
 txremote = ServiceMaker(
     "txremote",
-    "txremote.tap",
+    "txremote.daemon.tap",
     "Serve Python objects to txremote and RPyC clients.",
     "txremote",
 )

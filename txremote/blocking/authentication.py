@@ -24,7 +24,7 @@ from typing import Any
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.streams import SocketStream, driven
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 
 #: Seconds that a client has until it must be authenticated.
 PATIENCE = 30.0

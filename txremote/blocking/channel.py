@@ -4,7 +4,7 @@ Byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes.
 A channel never blocks in `send` and `receive_now`; `wait` is where a thread
 sleeps, until bytes can be read, or written if that is asked, or somebody
 interrupts. One thread reads and one writes at a time, and the two may be
-different threads: the `Carrier` sees to that. Any thread may end it all by `shutdown`,
+different threads: the `ChannelIO` sees to that. Any thread may end it all by `shutdown`,
 which wakes the others up; `close`, which gives the descriptors back, is for when
 nobody is in it any more.
 """

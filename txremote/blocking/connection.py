@@ -14,16 +14,16 @@ from txremote.blocking.defaults import config_of_script
 from txremote.blocking.pump import Pump
 from txremote.blocking.runner import ScriptRunner
 from txremote.blocking.streams import Channel, Stream, driven
-from txremote.peer.config import ConnectionConfig
+from txremote.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.face import BlockingFace
+from txremote.refs.blocking_view import BlockingView
 from txremote.service import check_service, config_of, instantiate
 from txremote.wire.messages import Dialect, dialect_named
 
 
-class BlockingConnection(BlockingFace):
+class BlockingConnection(BlockingView):
     """
     A connection driven by the threads that use it, however many.
 

@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from txremote.peer.config import (
+from txremote.config import (
     DEFAULT_CONFIG as DEFAULTS,
 )
-from txremote.peer.config import (
+from txremote.config import (
     IGNORED,
     SWITCH_NAMES,
     ConnectionConfig,
@@ -25,7 +25,7 @@ from txremote.peer.config import (
 )
 
 #: Switches by name, RPyC's and txremote's. Three values differ from RPyC's, each for
-#: safety; see `txremote.peer.config`.
+#: safety; see `txremote.config`.
 DEFAULT_CONFIG: dict[str, Any] = {
     **{name: getattr(DEFAULTS, name) for name in sorted(SWITCH_NAMES)},
     **dict.fromkeys(sorted(IGNORED)),

@@ -26,9 +26,9 @@ from txremote.blocking.streams import (
     open_socket,
     own_descriptor,
 )
+from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost
-from txremote.peer.config import ConnectionConfig
-from txremote.refs.face import refuse_in_reactor
+from txremote.refs.blocking_view import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 

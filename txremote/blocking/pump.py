@@ -3,7 +3,7 @@ The pump: drives a `Connection` with whatever threads happen to wait on it.
 
 There is no thread of its own and no reactor. A thread that waits, for an answer
 or for work, goes round: it runs an item of the `Inbox` if there is one; else it
-becomes the reader if nobody is, and has the `Carrier` fetch bytes, which the
+becomes the reader if nobody is, and has the `ChannelIO` fetch bytes, which the
 connection decodes into items; else it sleeps until there is something for it.
 What is due by its time (`Timers`) it calls as it comes by.
 
@@ -39,14 +39,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
-from txremote.blocking.carrier import Carrier
+from txremote.blocking.channel_io import ChannelIO
 from txremote.blocking.inbox import Answer, Inbox, Waiter
 from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.refs import forks
 from txremote.refs.asyncresult import value_of
+from txremote.refs.blocking_view import check_stack, refuse_in_reactor
 from txremote.refs.driver import here
-from txremote.refs.face import check_stack, refuse_in_reactor
 
 #: Seconds that closing gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0
@@ -73,7 +73,7 @@ class Pump:
     def __init__(self, channel: Any) -> None:
         self.lock = threading.RLock()
         self.inbox = Inbox()
-        self.carrier = Carrier(channel, self.lock, self.inbox)
+        self.carrier = ChannelIO(channel, self.lock, self.inbox)
         self.timers = Timers()
         self.connection: Any = None
         self._draining = threading.Lock()

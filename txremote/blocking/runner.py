@@ -27,16 +27,16 @@ from twisted.internet.defer import Deferred
 from txremote.blocking.inbox import Answer, Waiter
 from txremote.blocking.pump import Pump
 from txremote.errors import WrongThread
+from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.abandoned import Closings
 from txremote.peer.context import _current
-from txremote.peer.outcome import failure_of
 from txremote.peer.runner import Work
-from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
+from txremote.refs.blocking_view import refuse_in_reactor
 from txremote.refs.driver import Waitable
-from txremote.refs.face import refuse_in_reactor
+from txremote.refs.outcome import failure_of
 from txremote.refs.reactorthread import is_in_reactor
 
 
@@ -47,7 +47,7 @@ class ScriptRunner:
     Args:
         pump: The pump.
         make_face: Called with the runner and the connection for its
-            `BlockingFace`, once.
+            `BlockingView`, once.
         connecting: Whether the service is to hear of the connection from
             `introduced`, and not at once.
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import Config, connect_channel
 from txremote.blocking.streams import Channel
-from txremote.peer.exposure import mark_of
+from txremote.gate.exposure import mark_of
 from txremote.service import Service as ReactorService
 
 C = TypeVar("C", bound=type)

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred
 
 from txremote.console.extra import plac_core
 from txremote.console.parsing import PREFIX
-from txremote.work.keeper import TaskKeeper
-from txremote.work.stepping import Call, LeaveSession
-from txremote.work.tasks import FINAL, RUNNING, STATES, Lines, Task
+from txremote.tasks.keeper import TaskKeeper
+from txremote.tasks.stepping import Call, LeaveSession
+from txremote.tasks.task import FINAL, RUNNING, STATES, Lines, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 

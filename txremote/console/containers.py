@@ -39,9 +39,9 @@ from txremote.console.parsing import (
     split_line,
 )
 from txremote.errors import ContainerError, UsageError
-from txremote.work.keeper import SYNCHRONOUS
+from txremote.tasks.keeper import SYNCHRONOUS
+from txremote.tasks.stepping import Call
 from txremote.work.spec import import_longest
-from txremote.work.stepping import Call
 
 _log = Logger("txremote")
 

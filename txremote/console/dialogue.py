@@ -28,7 +28,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from txremote.work.tasks import TOBEKILLED, Task
+from txremote.tasks.task import TOBEKILLED, Task
 
 _log = Logger("txremote")
 

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from txremote.console.extra import plac_core
 from txremote.console.hints import Converter, annotations_for_plac, argspec_of
 from txremote.errors import UsageError
-from txremote.work.stepping import Call
+from txremote.tasks.stepping import Call
 
 #: How a container names its commands, and how the help does. The first that has
 #: a command says how it runs (plac).

@@ -26,12 +26,12 @@ from twisted.python.failure import Failure
 from txremote.console.server import named
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import current_call
-from txremote.peer.events import events_of
+from txremote.peer.logging import logger_for
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
-from txremote.work.tasks import RUNNING, STATES, Task
+from txremote.tasks.task import RUNNING, STATES, Task
 
-_log = events_of("console")
+_log = logger_for("console")
 
 #: Seconds that a subscriber may take to answer a message.
 PATIENCE: Final = 60.0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, DeferredList
 
 from txremote.console.containers import LiveContainer
-from txremote.work.tasks import Task
+from txremote.tasks.task import Task
 
 Submit = Callable[[LiveContainer, str | Sequence[str]], Task | None]
 

@@ -1,7 +1,7 @@
 """
 `TaskManager`: containers of commands, run as tasks.
 
-It is a `txremote.work.keeper.TaskKeeper` that reads command lines. Containers
+It is a `txremote.tasks.keeper.TaskKeeper` that reads command lines. Containers
 that are shared are entered when they are needed first, and exited when the
 manager stops; one that is a class is made anew for each session.
 """
@@ -17,9 +17,9 @@ from txremote.console.containers import LiveContainer, container_from
 from txremote.console.parsing import HelpAsked, split_line
 from txremote.console.session import Session
 from txremote.errors import UsageError
-from txremote.work.keeper import SYNCHRONOUS, TaskKeeper
-from txremote.work.stepping import Call
-from txremote.work.tasks import Task
+from txremote.tasks.keeper import SYNCHRONOUS, TaskKeeper
+from txremote.tasks.stepping import Call
+from txremote.tasks.task import Task
 
 
 class TaskManager(TaskKeeper):

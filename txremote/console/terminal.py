@@ -39,7 +39,7 @@ from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
 from txremote.refs.clock import steady
-from txremote.work.tasks import FINISHED, Task
+from txremote.tasks.task import FINISHED, Task
 
 DONE, FAILED, NO_CONTAINER, INTERRUPTED = 0, 1, 2, 130
 

@@ -43,16 +43,16 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost, DeadReferenceError
+from txremote.net.client_endpoint import DialledEndpoint, within_life
 from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
-from txremote.net.redial import DialledEndpoint, within_life
+from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.runner import ReactorRunner
 from txremote.net.tls import client_from_string, refused_certificate
-from txremote.net.waiters import Waiters
-from txremote.peer.calls import answered
-from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
+from txremote.peer.pending_calls import answered
 from txremote.refs.clock import steady
 from txremote.refs.reference import LateReference, RemotePath
 from txremote.refs.sharing import follow
@@ -185,7 +185,7 @@ class RemoteClient(Service):
         self._live: Connection | None = None
         self._going_live: Any = None  # a DelayedCall
         self._open: set[Connection] = set()  # those that are prepared or closed included
-        self._waiters = Waiters()
+        self._waiters = ConnectionWaiters()
         self.root: Any = RemotePath(
             LateReference(self._fetch_root, self._runner, f"the root of {self._name}"), ()
         )

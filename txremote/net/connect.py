@@ -20,12 +20,12 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.net.workers import WorkerPool
-from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.clock import steady

@@ -25,7 +25,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.net.lanes import Lane
 from txremote.peer.context import CurrentCall
-from txremote.peer.events import events_of
+from txremote.peer.logging import logger_for
 from txremote.peer.request import PLAIN
 from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
@@ -33,7 +33,7 @@ from txremote.refs.sharing import follow
 if TYPE_CHECKING:
     from txremote.peer.request import Request
 
-_log = events_of("call")
+_log = logger_for("call")
 
 
 class LaneCall:

@@ -15,26 +15,26 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
-from txremote.net.guesses import Guesses, host_of
+from txremote.config import ConnectionConfig, make_config
+from txremote.gate.access import AccessPolicy
 from txremote.net.login import LoginService
+from txremote.net.login_throttle import LoginThrottle, host_of
 from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
 from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.net.workers import WorkerPool
 from txremote.peer.abandoned import Closings
-from txremote.peer.access import AccessPolicy
-from txremote.peer.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection, is_local
-from txremote.peer.events import Sparing, events_of
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.holdings import Holdings
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.refs.clock import steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
 _log = Logger("txremote")
-_events = events_of("connection")
+_events = logger_for("connection")
 
 _WHERE = (
     "it is served on loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS "
@@ -130,11 +130,11 @@ class ServingFactory(Factory):
         self.connections: dict[Connection, Any] = {}
         self._addresses: Counter[Any] = Counter()
         self._turned_away: set[Connection] = set()
-        self._refused = Sparing()
-        self._broken = Sparing()
+        self._refused = RateLimitedCount()
+        self._broken = RateLimitedCount()
         self._holdings = Holdings(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
-        self._guesses = Guesses(steady(reactor))
+        self._guesses = LoginThrottle(steady(reactor))
         self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
         self._ended = self._gone  # one bound method for all
 

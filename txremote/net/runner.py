@@ -19,6 +19,7 @@ from twisted.python import threadable
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.gate.threaded import ThreadedCall
 from txremote.net.lanecalls import LaneCall, drop
 from txremote.net.lanes import Lane
 from txremote.net.workerface import WorkerFace
@@ -26,13 +27,12 @@ from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.abandoned import Closings
 from txremote.peer.awaiting import begun
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.outcome import Outcome
 from txremote.peer.runner import AtOnce
-from txremote.peer.threaded import ThreadedCall
 from txremote.peer.turns import turns_of
 from txremote.peer.variables import Variables, own_context, program_context
 from txremote.refs import forks
 from txremote.refs.driver import ReactorDriver
+from txremote.refs.outcome import Outcome
 from txremote.refs.reactorthread import in_reactor, may_call_here
 
 

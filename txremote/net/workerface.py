@@ -25,17 +25,17 @@ from txremote.net.workers import here as thread
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
+from txremote.refs.blocking_view import BlockingView, check_stack, would_block
 from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
-from txremote.refs.face import BlockingFace, check_stack, would_block
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
 
 _log = Logger("txremote")
 
 
-class WorkerFace(BlockingFace):
+class WorkerFace(BlockingView):
     """
-    A reactor's connection for worker threads (see `BlockingFace`).
+    A reactor's connection for worker threads (see `BlockingView`).
 
     Args:
         protocol: The connection.

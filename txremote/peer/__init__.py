@@ -1,13 +1,9 @@
 """
 One live connection: what is exported over it, who may reach it, what is asked.
 
-``config``      the switches, frozen before the connection is made
-``access``      the one gate through which a peer reaches an object
-``exposure``    what a program has declared for peers: marks, interfaces
-``builtin_types``  what peers may do with objects of Python's own types
 ``exports``     objects of ours that the peer holds, counted
 ``imports``     objects of the peer's that we hold, counted
-``calls``       our requests that wait for an answer
+``pending_calls``  our requests that wait for an answer
 ``outbox``      frames on their way out
 ``handlers``    what each request of the peer does
 ``inbound``     the peer's requests, run and answered

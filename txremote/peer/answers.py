@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import CurrentCall
-from txremote.peer.events import events_of
 from txremote.peer.halfway import Halfway
+from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
 from txremote.peer.wording import InWords, encoded_plainly, in_words
@@ -26,7 +26,7 @@ from txremote.refs import forks
 from txremote.wire.consts import FEATURE_HALFWAY, HANDLE_HALFWAY, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.naming import class_name
 
-_log = events_of("call")
+_log = logger_for("call")
 
 
 class Answers:

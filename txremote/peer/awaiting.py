@@ -15,11 +15,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.halfway import Halfway
-from txremote.peer.outcome import Outcome, can_be_failure, failure_of
-from txremote.peer.threaded import BlockingCall, ThreadedCall
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.outcome import Outcome, can_be_failure, failure_of
 from txremote.refs.sharing import Unshared, follow, follow_future
 from txremote.wire.naming import class_module, class_name
 

@@ -7,8 +7,8 @@ It joins the parts of this room and keeps the order between them:
   message either a request of the peer's (`InboundCalls`) or the answer to one of
   ours (`OutboundCalls`);
 * answers and requests go out through one `Outbox`;
-* `Flow` has one direction wait for the other, what time does to it all is the
-  `Vigil`'s, and how it ends the `Ending`'s.
+* `Backpressure` has one direction wait for the other, what time does to it all is the
+  `ConnectionTimeouts`'s, and how it ends the `Ending`'s.
 
 The accepting side learns the dialect from the first frame and says nothing
 before; the connecting side asks for the root and introduces itself with HELLO
@@ -35,27 +35,27 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txremote.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.errors import ConnectionLost, RemoteProtocolError
-from txremote.peer.access import AccessPolicy
+from txremote.gate.access import AccessPolicy
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.awaiting import begun
-from txremote.peer.calls import Clock, answered
-from txremote.peer.config import DEFAULT_CONFIG, ConnectionConfig
+from txremote.peer.backpressure import Backpressure
+from txremote.peer.closing import Ending
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.ending import Ending
 from txremote.peer.exports import ClassNumbers, ExportTable
-from txremote.peer.flow import Flow
 from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
+from txremote.peer.pending_calls import Clock, answered
 from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
+from txremote.peer.timeouts import ConnectionTimeouts
 from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
-from txremote.peer.vigil import Vigil
 from txremote.refs import forks
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
@@ -222,7 +222,7 @@ class Connection(Protocol):
             clock=clock,
         )
         self._calls = self.outbound.pending
-        self.flow = Flow(self, self._calls, self._outbox, clock)
+        self.flow = Backpressure(self, self._calls, self._outbox, clock)
         self.inbound = InboundCalls(
             self,
             root=service,
@@ -285,7 +285,9 @@ class Connection(Protocol):
         if self._connecting:
             self._acknowledge = writing.acknowledge
         if self._clock is not None:
-            vigil = self.inbound.vigil = Vigil(self, self._clock, self.config, self._reader)
+            vigil = self.inbound.vigil = ConnectionTimeouts(
+                self, self._clock, self.config, self._reader
+            )
             if writing.separate is not None and not self._connecting:
                 vigil.expect_handshake()
             if getattr(self.service, "expects_login", False):
@@ -538,7 +540,7 @@ class Connection(Protocol):
     @property
     def face(self) -> Any:
         """
-        The connection as code that may block sees it: a `BlockingFace`.
+        The connection as code that may block sees it: a `BlockingView`.
 
         For worker threads; in the reactor's thread waiting on it is refused.
         """
@@ -627,7 +629,7 @@ class Connection(Protocol):
 
         Returns:
             A Deferred that fires when the connection has ended, which is within
-            `txremote.peer.ending.CLOSE_TIMEOUT` seconds even if the peer reads nothing;
+            `txremote.peer.closing.CLOSE_TIMEOUT` seconds even if the peer reads nothing;
             at once in a forked process, where nothing is done.
         """
         if self.home is not forks.here:

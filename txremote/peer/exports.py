@@ -26,8 +26,8 @@ from random import randrange
 from typing import Any
 
 from txremote.errors import NotSendable
+from txremote.gate.exposure import has_attributes, method_names
 from txremote.peer.abandoned import is_generator
-from txremote.peer.exposure import has_attributes, method_names
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.consts import IdPack

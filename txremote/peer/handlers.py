@@ -21,17 +21,17 @@ from itertools import islice
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
 
+from txremote.config import ConnectionConfig
+from txremote.gate.access import AccessPolicy
+from txremote.gate.costs import COSTLY
+from txremote.gate.exposure import is_class
+from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
-from txremote.peer.access import AccessPolicy
 from txremote.peer.awaiting import is_awaited
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.context import _current
-from txremote.peer.costs import COSTLY
 from txremote.peer.exports import Export, Granted
-from txremote.peer.exposure import is_class
 from txremote.peer.halfway import Halfway, further
 from txremote.peer.references import ReferenceTables
-from txremote.peer.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 from txremote.errors import RemoteProtocolError
-from txremote.peer.calls import Clock
+from txremote.peer.pending_calls import Clock
 from txremote.wire.boxing import load_key
 from txremote.wire.brine import Budget
 from txremote.wire.consts import IdPack

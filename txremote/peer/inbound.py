@@ -18,21 +18,21 @@ from typing import Any
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
+from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
-from txremote.peer.access import AccessPolicy
-from txremote.peer.admission import Admission
+from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
-from txremote.peer.calls import Clock
-from txremote.peer.config import ConnectionConfig
+from txremote.peer.call_ledger import CallLedger
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.events import events_of
 from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
+from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
+from txremote.peer.pending_calls import Clock
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import Request
 from txremote.peer.runner import Runner
+from txremote.peer.timeouts import ConnectionTimeouts
 from txremote.peer.variables import Variables
-from txremote.peer.vigil import Vigil
 from txremote.peer.waiting import Waiting
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
@@ -43,7 +43,7 @@ from txremote.wire.consts import (
     HANDLE_INSPECT,
 )
 
-_log = events_of("call")
+_log = logger_for("call")
 
 
 # A caller that waits no longer sends a CANCEL, which says more than an answer that
@@ -115,7 +115,7 @@ class InboundCalls:
         limited = config.call_timeout is not None and clock is not None
         self._steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
-        self.admission = Admission(
+        self.admission = CallLedger(
             config.max_calls,
             config.max_waiting,
             config.max_unanswered,
@@ -123,7 +123,7 @@ class InboundCalls:
             runner.start,
             needed,
         )
-        self.vigil: Vigil | None = None
+        self.vigil: ConnectionTimeouts | None = None
         self.received = 0
         self.turned_away: Exception | None = None
         self._all_answered: Callable[[], None] | None = None
@@ -290,7 +290,7 @@ class InboundCalls:
 
     def abandoned_elsewhere(self, request: Request, call: Any) -> None:
         """
-        Count it as one that is answered and goes on, until `Admission.forget`.
+        Count it as one that is answered and goes on, until `CallLedger.forget`.
         """
         if self._running.get(request.number) is call:
             del self._running[request.number]

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
+from txremote.config import ConnectionConfig
 from txremote.errors import DeadReferenceError, NotSendable
 from txremote.peer.awaiting import awaited
-from txremote.peer.calls import Clock, PendingCalls
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.outbox import Outbox
+from txremote.peer.pending_calls import Clock, PendingCalls
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.refs.reference import RemoteReference

@@ -16,12 +16,12 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
-from txremote.peer.calls import PendingCalls
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.exports import Export
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
+from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.wire import boxing

@@ -17,7 +17,7 @@ from txremote.peer.awaiting import awaited
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
-from txremote.refs.face import check_stack
+from txremote.refs.blocking_view import check_stack
 
 if TYPE_CHECKING:
     from txremote.peer.inbound import InboundCalls
@@ -76,7 +76,7 @@ class Request:
         Run it in a thread that may block, with netrefs for references.
 
         Args:
-            face: The connection's `BlockingFace`.
+            face: The connection's `BlockingView`.
 
         Returns:
             Whether it went well, and the result or the exception in words: what

@@ -25,9 +25,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.errors import WouldBlockReactor
+from txremote.gate.threaded import ThreadedCall
 from txremote.peer.abandoned import Closings
-from txremote.peer.calls import Clock
-from txremote.peer.threaded import ThreadedCall
+from txremote.peer.pending_calls import Clock
 from txremote.peer.turns import Turns
 from txremote.peer.variables import Variables, program_context
 from txremote.refs.driver import Driver, Waitable

@@ -19,7 +19,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from txremote.peer.calls import Clock
+from txremote.peer.pending_calls import Clock
 
 _log = Logger("txremote")
 

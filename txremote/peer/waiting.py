@@ -6,7 +6,7 @@ result's class makes code of ``__class__``) the exception goes to whoever fired 
 Deferred, and the callback is gone. So a Deferred of the method's own tells that it was
 dropped (`txremote.refs.sharing.Follower`): when the exception is let go, which is at
 once, but where a Failure has kept it (one in ``inlineCallbacks``) at the next garbage
-collection. Coroutines and threads are not in need of that (`txremote.peer.outcome`).
+collection. Coroutines and threads are not in need of that (`txremote.refs.outcome`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable
 from txremote.peer.context import CurrentCall
-from txremote.peer.outcome import Outcome
+from txremote.refs.outcome import Outcome
 from txremote.wire.exceptions import traceback_of
 
 if TYPE_CHECKING:

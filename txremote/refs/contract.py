@@ -2,7 +2,7 @@
 `Contract`: what a zope interface says of the names and calls of an object.
 
 Both ends read the same contract from the same interface. The side that has the
-object lets a peer reach those names and no others (`txremote.peer.exposure`);
+object lets a peer reach those names and no others (`txremote.gate.exposure`);
 the side that calls it checks its own calls before they are sent
 (`txremote.refs.typed`). A wrong call is refused with a sentence that shows how
 the method is called.

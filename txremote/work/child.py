@@ -27,13 +27,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from txremote.blocking.carrier import Carrier
 from txremote.blocking.channel import PipeChannel
+from txremote.blocking.channel_io import ChannelIO
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.inbox import Inbox, Waiter
+from txremote.config import ProgramConfig
 from txremote.peer import inbound
-from txremote.peer.config import ProgramConfig
 from txremote.refs.sharing import Unshared
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
@@ -315,7 +315,7 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 
 # What must not be left half done: nothing in it waits, but for a full pipe.
 _WHOLE = frozenset(
-    function.__code__ for function in (Carrier.flush, Inbox.take, Carrier.take_in, Child._reply)
+    function.__code__ for function in (ChannelIO.flush, Inbox.take, ChannelIO.take_in, Child._reply)
 )
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
 

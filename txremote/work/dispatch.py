@@ -13,7 +13,7 @@ that it need not wait for its parent between two short ones. The rules:
 * What is taken back goes to the head of the queue, in its old order. Each attempt
   has a number of its own, and numbers grow (`txremote.work.tickets`).
 
-How many workers there are is `txremote.work.staff`'s, and what becomes of a job
+How many workers there are is `txremote.work.worker_set`'s, and what becomes of a job
 that has ended, or is not wanted any more, `txremote.work.processes`'s.
 """
 
@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from txremote.work.held import Job
-from txremote.work.staff import Staff
+from txremote.work.prefetched_jobs import Job
 from txremote.work.worker import Worker
+from txremote.work.worker_set import WorkerSet
 
 #: How many jobs a worker holds, the one that it runs included.
 AHEAD = 32
@@ -37,7 +37,7 @@ class Dispatch:
         staff: The workers.
     """
 
-    def __init__(self, staff: Staff) -> None:
+    def __init__(self, staff: WorkerSet) -> None:
         self._staff = staff
         self._queue: OrderedDict[Job, None] = OrderedDict()
         self._number = 0

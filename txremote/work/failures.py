@@ -13,7 +13,7 @@ from typing import Any
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from txremote.peer.outcome import failure_of
+from txremote.refs.outcome import failure_of
 from txremote.wire.exceptions import format_traceback
 
 

@@ -29,8 +29,8 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
 from txremote.peer.exports import Granted
-from txremote.peer.outcome import can_be_failure
 from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.wire.naming import class_name, is_a, sentence

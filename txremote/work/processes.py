@@ -17,7 +17,7 @@ A job that is over its time is ended as a cancelled one is. A process is ended b
 TERM, and by KILL after a grace; its successor is started at once.
 
 This is where a job begins and ends for its caller. How many processes there are is
-`txremote.work.staff`'s, and which job goes to which `txremote.work.dispatch`'s; one
+`txremote.work.worker_set`'s, and which job goes to which `txremote.work.dispatch`'s; one
 of them, with the jobs that it holds, is a `txremote.work.worker`.
 """
 
@@ -37,13 +37,13 @@ from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped, Wor
 from txremote.interfaces import IPool
 from txremote.refs import forks
 from txremote.work.dispatch import AHEAD, Dispatch
-from txremote.work.held import Job
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
+from txremote.work.prefetched_jobs import Job
 from txremote.work.running import refuse_in_import, running_pools
 from txremote.work.spec import Description
-from txremote.work.staff import IDLE, Size, Staff
 from txremote.work.worker import Limits, Worker
+from txremote.work.worker_set import IDLE, Size, WorkerSet
 
 _log = Logger("txremote")
 
@@ -90,7 +90,7 @@ class ProcessPool(PoolService):
         self._reactor = reactor
         self._most_queued = queue
         self._limits = limits or Limits()
-        self._staff = Staff(reactor, size, partial(Worker, reactor, self, self._limits), self)
+        self._staff = WorkerSet(reactor, size, partial(Worker, reactor, self, self._limits), self)
         self._dispatch = Dispatch(self._staff)
         self._done = self._failed = self._killed = 0
         self._warm: Deferred[None] | None = None

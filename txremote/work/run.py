@@ -25,7 +25,7 @@ from txremote.refs.signatures import signature_of
 from txremote.work.choice import choose
 from txremote.work.netrefs import is_netref
 from txremote.work.pool import log, name_of
-from txremote.work.source import RETURN, prepared, run_source, title_of
+from txremote.work.python_source import RETURN, prepared, run_source, title_of
 
 _BY_NAME = "callbacks are given by name: at_return=..., at_err=..."
 

@@ -9,7 +9,7 @@ been read.
 Here is what the two say to each other: over a txremote connection of their own a
 job goes there, with what is large in parts, and its outcome comes back. The process
 itself is `txremote.work.childprocess`'s, and which of its jobs have begun is
-`txremote.work.held`'s.
+`txremote.work.prefetched_jobs`'s.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from txremote.net.runner import ReactorRunner
 from txremote.net.transport import prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
-from txremote.peer.events import Ration
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.logging import Ration
 from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
 from txremote.work.child import CONFIG, DONE, FAILED, PART
 from txremote.work.childprocess import ChildProcess, import_path
-from txremote.work.held import HeldJobs, Job
 from txremote.work.output import level_of
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
+from txremote.work.prefetched_jobs import Job, PrefetchedJobs
 
 _log = Logger("txremote.job")
 
@@ -147,7 +147,7 @@ class Worker:
         self.why = ""
         self._clock = steady(reactor)
         self._ration = Ration(MOST_LOGGED, LOGGED_IN)
-        self.held = HeldJobs(self, self._clock, self._time_is_up)
+        self.held = PrefetchedJobs(self, self._clock, self._time_is_up)
         self._process = ChildProcess(reactor, self._printed, self._exited)
         self._parent = _Parent()
         self._connection = Connection(

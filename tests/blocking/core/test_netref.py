@@ -5,7 +5,7 @@ Requests by their number, as RPyC's own helpers send them.
 from __future__ import annotations
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import linked, scripted
+from tests.blocking.script_threads import linked, scripted
 from txremote.blocking.core.consts import HANDLE_CALLATTR, HANDLE_GETATTR
 from txremote.blocking.core.netref import asyncreq, syncreq
 

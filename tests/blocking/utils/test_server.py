@@ -21,7 +21,7 @@ from twisted.python import threadable
 
 import txremote
 import txremote.blocking as rpyc
-from tests.blocking.scripts import (
+from tests.blocking.script_threads import (
     DEADLINE,
     Script,
     client,
@@ -31,7 +31,7 @@ from tests.blocking.scripts import (
     serving,
     wait_until,
 )
-from tests.net.serving import endpoint_of, served
+from tests.net.servers import endpoint_of, served
 from txremote.blocking.authentication import SSLAuthenticator
 from txremote.blocking.utils.registry import UDPRegistryClient
 from txremote.blocking.utils.server import ThreadedServer

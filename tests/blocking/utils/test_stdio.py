@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import txremote.blocking as rpyc
-from tests.blocking.scripts import DEADLINE, scripted
+from tests.blocking.script_threads import DEADLINE, scripted
 from txremote.blocking.utils import stdio
 
 COMMAND = [sys.executable, "-m", "txremote.blocking.utils.stdio"]

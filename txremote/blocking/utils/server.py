@@ -24,9 +24,9 @@ from twisted.internet.selectreactor import SelectReactor
 from txremote.blocking.authentication import AuthenticatingPort, SSLAuthenticator
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.refused import refused
+from txremote.config import ConnectionConfig
 from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
-from txremote.peer.config import ConnectionConfig
 from txremote.peer.connection import Connection, is_local
 from txremote.refs import forks
 from txremote.refs.reactorthread import running_reactor

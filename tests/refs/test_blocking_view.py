@@ -1,0 +1,384 @@
+"""
+`BlockingView`: arguments become what can travel, answers become netrefs.
+"""
+
+from __future__ import annotations
+
+import collections
+import pickle
+import sys
+import threading
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+import txremote.blocking as rpyc
+from tests.blocking.script_threads import Script, linked, scripted
+from txremote import RemoteReference, WouldBlockReactor
+from txremote.errors import RemoteStopIteration
+from txremote.refs.asyncresult import stop_iteration
+from txremote.refs.blocking_view import (
+    BlockingView,
+    check_stack,
+    refuse_in_reactor,
+)
+from txremote.refs.netref import BaseNetref
+from txremote.wire.consts import HANDLE_GETATTR, HANDLE_PING
+
+
+@rpyc.exposed
+class Thing:
+    pass
+
+
+class Shop(rpyc.Service):
+    """
+    Hands out things.
+    """
+
+    def exposed_make(self, source: str) -> Any:
+        return eval(source)
+
+    def exposed_types(self, *args: Any, **kwargs: Any) -> Any:
+        return tuple(type(arg).__name__ for arg in args), tuple(
+            (name, type(value).__name__) for name, value in kwargs.items()
+        )
+
+    def exposed_slow(self) -> None:
+        threading.Event().wait(0.3)
+
+
+class Deaf:
+    """
+    As much of a connection as asking takes; answers what it is told to.
+    """
+
+    closed = False
+    _root = None
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[Any] = []
+        self.outbound = self
+
+    def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+        self.asked.append((handler, args))
+        return succeed(self.answer)
+
+
+class Face(BlockingView):
+    """
+    One that waits for nothing.
+    """
+
+    _timeout = None
+
+    def _ask(self, send: Any, timeout: float | None) -> Any:
+        found: list[Any] = []
+        send().addBoth(found.append)
+        return found[0]
+
+
+# --- what goes out and what comes in ------------------------------------------------
+
+
+@scripted
+def test_a_netref_travels_as_the_object_it_stands_for() -> None:
+    """As an argument, by name, and deep in tuples."""
+    with linked(Shop) as conn:
+        items = conn.root.make("[1]")
+        kinds = conn.root.types(items, (1, (items,)), x=items, y=(items, 2))
+        assert kinds == (("list", "tuple"), (("x", "list"), ("y", "tuple")))
+        assert conn.root.types(conn.root.make)[0][0] == "method"
+
+
+def test_values_are_passed_on_as_they_are() -> None:
+    """The same tuple too, if there is no netref in it."""
+    face = Face(Deaf(None))
+    for value in (None, 5, "x", b"x", 1.5, 2j, True, (1, (2, "x")), (), [1], {1: 2}, Thing()):
+        assert face.plain(value) is value or face.plain(value) == value
+        assert face.present(value) is value or face.present(value) == value
+
+
+@scripted
+def test_references_in_answers_are_netrefs_also_in_tuples() -> None:
+    with linked(Shop) as conn:
+        one, (two, three), four = conn.root.make("([], ({}, 3), Thing())")
+        assert isinstance(one, BaseNetref)
+        assert isinstance(two, BaseNetref)
+        assert isinstance(four, BaseNetref)
+        assert three == 3
+        assert type(four.____ref__) is RemoteReference
+        assert conn.plain((one, (two,))) == (one.____ref__, (two.____ref__,))
+        assert conn.present(one.____ref__) is one
+
+
+@scripted
+def test_a_reference_of_another_connection_is_a_netref_of_that() -> None:
+    with linked(Shop) as one, linked(Shop) as two:
+        items = two.root.make("[5]")
+        assert one.present(items.____ref__).____conn__ is two
+        assert one.root.types(items) == (("builtins.list",), ())
+
+
+@scripted
+def test_an_object_may_go_through_one_peer_to_another() -> None:
+    """Passed to the second, it is used there through us; ours comes back as itself."""
+
+    class User(Shop):
+        def exposed_use(self, items: Any) -> Any:
+            items.append(7)
+            return items, items[0], len(items)
+
+    with linked(Shop) as one, linked(User) as two:
+        items = one.root.make("[5]")
+        same, first, count = two.root.use(items)
+        assert same is items
+        assert (first, count) == (5, 2)
+        assert two.root.use(one.root.make("[1, 2]"))[1:] == (1, 3)
+
+
+@scripted
+def test_what_goes_through_keeps_its_class() -> None:
+    """A list is a list and a function a function, however many went before."""
+
+    class User(Shop):
+        def exposed_describe(self, thing: Any) -> Any:
+            return isinstance(thing, list), callable(thing), repr(thing)
+
+        def exposed_call(self, function: Any, *args: Any) -> Any:
+            return function(*args)
+
+        def exposed_check(self, thing: Any, kind: Any) -> bool:
+            return isinstance(thing, kind)
+
+    with linked(Shop) as one, linked(User) as two:
+        make = one.root.make
+        assert two.root.describe(make("[1, {}]")) == (True, False, "[1, {}]")
+        assert two.root.call(make("lambda a: a + 1"), 4) == 5
+        assert two.root.describe(make("{1, 2}"))[:2] == (False, False)
+        assert two.root.call(make("Thing")) is not None
+        assert two.root.call(make, "5") == 5
+        thing, kind = make("Thing()"), make("Thing")
+        assert two.root.check(thing, kind) is True
+        assert two.root.check(make("[]"), kind) is False
+        assert two.root.check(5, kind) is False
+
+
+@scripted
+def test_paths_lead_through_a_peer_to_the_next() -> None:
+    """CALLPATH, which only the reactor facet sends, meets a netref on its way."""
+
+    class Friend(rpyc.Service):
+        exposed_inner = Thing()
+
+        def exposed_make(self, source: str) -> Any:
+            return eval(source)
+
+    class Middle(rpyc.Service):
+        def __init__(self, friend: Any) -> None:
+            self.exposed_friend = friend
+
+    with linked(Friend) as far:
+        with linked(Middle(far.root)) as near:
+            root = near.root.____ref__
+
+            def ask(names: tuple[str, ...], args: Any) -> Any:
+                return near._ask(lambda: near.protocol.outbound.call(root, names, args, {}), 20)
+
+            assert ask(("friend", "make"), ("6 * 7",)) == 42
+            assert near.present(ask(("friend", "inner"), None)) is not None
+            with pytest.raises(AttributeError):
+                ask(("friend", "____conn__"), None)
+            with pytest.raises(AttributeError):
+                ask(("friend", "____ref__", "x"), ())
+
+
+# --- time ---------------------------------------------------------------------------
+
+
+@scripted
+def test_a_call_waits_as_long_as_the_switch_says() -> None:
+    with linked(Shop, config={"sync_request_timeout": 0.05}) as conn:
+        with pytest.raises(rpyc.AsyncResultTimeout, match="no answer within"):
+            conn.root.slow()
+    with linked(Shop, config={"sync_request_timeout": None}) as conn:
+        assert conn.root.slow() is None
+
+
+def test_a_ping_that_brings_something_else_is_a_valueerror() -> None:
+    face = Face(Deaf("something else"))
+    with pytest.raises(ValueError, match="is not what was sent"):
+        face.ping()
+    face.ping("something else")
+    assert [handler for handler, _args in face.protocol.asked] == [HANDLE_PING] * 2
+    face.sync_request(HANDLE_GETATTR, 5, "name")
+    assert face.protocol.asked[-1] == (HANDLE_GETATTR, (5, "name"))
+
+
+# --- classes ------------------------------------------------------------------------
+
+
+def netref_of(face: BlockingView, *pack: Any) -> Any:
+    hold: Any = lambda reference, key, pack: None  # noqa: E731
+    return face.present(RemoteReference(face.protocol, b"", pack, hold))  # type: ignore[arg-type]
+
+
+def face_of(*, is_txremote: bool) -> Any:
+    peer = Deaf((("__len__", None),))
+    peer.is_txremote = is_txremote  # type: ignore[attr-defined]
+    face: Any = Face(peer)
+    peer.face = face  # type: ignore[attr-defined]
+    return face
+
+
+def test_a_stock_peers_class_is_known_while_one_of_its_objects_is_here() -> None:
+    """Its id is an address, where it may make another class when it has freed this."""
+    face = face_of(is_txremote=False)
+    first, second = netref_of(face, "m.Row", 7, 1), netref_of(face, "m.Row", 7, 2)
+    assert type(first) is type(second)
+    assert len(face.protocol.asked) == 1
+    del first
+    assert type(netref_of(face, "m.Row", 7, 3)) is type(second)
+    assert type(netref_of(face, "m.Other", 7, 4)) is not type(second)
+    asked = len(face.protocol.asked)
+    del second
+    face.protocol.answer = (("__getitem__", None),)
+    third = netref_of(face, "m.Row", 7, 4)
+    assert len(face.protocol.asked) == asked + 1
+    assert hasattr(type(third), "__getitem__")
+    assert not hasattr(type(third), "__len__")
+
+
+def test_a_txremotes_class_is_asked_about_once() -> None:
+    face = face_of(is_txremote=True)
+    for number in range(1, 4):
+        netref_of(face, "m.Row", 7, number)
+    netref_of(face, "m.Row", 7, 0)  # the class itself
+    assert len(face.protocol.asked) == 2
+
+
+def test_builtin_types_are_asked_about_never() -> None:
+    face = face_of(is_txremote=False)
+    for number in range(1, 4):
+        netref_of(face, "builtins.list", number, 7)
+    assert face.protocol.asked == []
+
+
+def test_classes_that_a_peer_makes_anew_do_not_pile_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr("txremote.refs.blocking_view._MOST_CLASSES", 5)
+    for is_txremote in (True, False):
+        face = face_of(is_txremote=is_txremote)
+        for number in range(1, 20):
+            netref_of(face, "m.Row", number, 1)
+        assert len(face._classes) + len(face._passing) <= 5
+
+
+# --- obtain -------------------------------------------------------------------------
+
+
+SOURCES = [
+    "[1, 'a', None, [2, (3, [4])]]",
+    "{'a': 1, (1, 2): [3]}",
+    "{1, 2}",
+    "frozenset([1, (2, 3)])",
+    "collections.deque([1, 2])",
+    "collections.OrderedDict([('b', 1), ('a', 2)])",
+    "bytearray(b'abc')",
+    "range(2, 10, 3)",
+    "(1, [2], {3: {4}})",
+    "list(range(5000))",
+    "[]",
+    "{}",
+]
+
+
+@scripted
+@pytest.mark.parametrize("source", SOURCES)
+def test_containers_are_obtained_item_by_item(source: str) -> None:
+    """Nothing is unpickled for that."""
+    with linked(Shop) as conn:
+        value = conn.root.make(source)
+        copied = conn.obtain(value) if isinstance(value, BaseNetref) else None
+        expected = eval(source)
+        if copied is not None:
+            assert copied == expected
+            assert type(copied) is type(expected)
+
+
+@scripted
+def test_views_are_obtained_as_lists_and_default_dicts_as_dicts() -> None:
+    with linked(Shop) as conn:
+        assert conn.obtain(conn.root.make("{1: 2}.keys()")) == [1]
+        assert conn.obtain(conn.root.make("{1: [2]}.values()")) == [[2]]
+        assert conn.obtain(conn.root.make("{1: 2}.items()")) == [(1, 2)]
+        made = conn.obtain(conn.root.make("collections.defaultdict(list, {1: [2]})"))
+        assert (type(made), made) == (dict, {1: [2]})
+
+
+@scripted
+def test_what_else_there_is_is_not_obtained_without_unpickling() -> None:
+    with linked(Shop) as conn:
+        for source in ("Thing()", "[Thing()]", "len", "Thing", "list", "iter([1])"):
+            with pytest.raises(TypeError, match="if you trust it"):
+                conn.obtain(conn.root.make(source))
+        holds_itself = conn.root.make("(lambda a: a.append(a) or a)([])")
+        with pytest.raises(TypeError, match="holds itself"):
+            conn.obtain(holds_itself)
+        shared = conn.root.make("(lambda a: [a, a])([1])")
+        assert conn.obtain(shared) == [[1], [1]]
+
+
+@scripted
+def test_unpickling_is_done_when_it_is_asked_for() -> None:
+    with linked(Shop, remote_config={"allow_pickle": True}) as conn:
+        copied = conn.obtain(conn.root.make("[collections.Counter('aab')]"), unpickle=True)
+        assert copied == [collections.Counter("aab")]
+
+
+# --- the rest -----------------------------------------------------------------------
+
+
+def test_the_end_of_an_iteration_is_raised_as_pythons_own() -> None:
+    assert type(stop_iteration(RemoteStopIteration(5))) is StopIteration
+    assert stop_iteration(RemoteStopIteration(5)).args == (5,)
+    other = KeyError("x")
+    assert stop_iteration(other) is other
+
+
+def test_blocking_is_refused_in_the_reactors_thread_alone() -> None:
+    with pytest.raises(WouldBlockReactor, match=r"txremote.connect\(\) there, or"):
+        refuse_in_reactor()
+    Script(refuse_in_reactor).result()
+
+
+@scripted
+def test_a_call_is_refused_where_the_stack_has_no_room_for_it() -> None:
+    """Rather than in the middle of a frame on its way."""
+
+    def at(frames: int) -> None:
+        if frames:
+            at(frames - 1)
+        else:
+            check_stack()
+
+    at(0)
+    at(sys.getrecursionlimit() // 2)
+    with pytest.raises(RecursionError):
+        at(sys.getrecursionlimit() - 50)
+
+
+@scripted
+def test_a_base_face_knows_neither_how_to_wait_nor_how_to_begin() -> None:
+    face = BlockingView(Deaf(None))
+    for method in (face._ask, face._begin):
+        with pytest.raises(NotImplementedError):
+            method(lambda: succeed(1), *([None] if method == face._ask else []))  # type: ignore
+
+
+@scripted
+def test_a_netrefs_pickle_is_what_its_peer_makes_of_it() -> None:
+    allowed = {"allow_pickle": True}
+    with linked(Shop, config=allowed, remote_config=allowed) as conn:
+        assert pickle.loads(pickle.dumps((1, conn.root.make("{1: 2}")))) == (1, {1: 2})

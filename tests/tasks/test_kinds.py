@@ -1,0 +1,735 @@
+"""
+Commands in turns of the reactor and in threads: stepped, killed, waited for.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import Clock, Cooperator, deferLater
+
+from tests.tasks.task_helpers import (
+    DEADLINE,
+    arguments,
+    done,
+    states_of,
+    turn,
+    until_done,
+    until_output,
+)
+from txremote.tasks.kinds import (
+    MOST_CHARACTERS,
+    MOST_IN_MAILBOX,
+    NEXT_TURN,
+    AsynTask,
+    Mailbox,
+    SynTask,
+    ThreadedTask,
+)
+from txremote.tasks.stepping import Progress
+from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cooperator(clock: Clock) -> Cooperator:
+    return Cooperator(scheduler=lambda call: clock.callLater(NEXT_TURN, call))
+
+
+@pytest.fixture
+def one_step(clock: Clock) -> Cooperator:
+    """
+    Gives one step a turn, however fast it is.
+    """
+    return Cooperator(
+        terminationPredicateFactory=lambda: lambda: True,
+        scheduler=lambda call: clock.callLater(NEXT_TURN, call),
+    )
+
+
+def asyn(command: Command, clock: Clock, cooperator: Cooperator) -> AsynTask:
+    """
+    Return a task that has been begun.
+    """
+    task = AsynTask(*arguments(command, reactor=clock), cooperator=cooperator)
+    task.begin()
+    return task
+
+
+def syn(command: Command, clock: Clock, cooperator: Cooperator) -> SynTask:
+    """
+    Return a foreground task that has been begun.
+    """
+    task = SynTask(*arguments(command, reactor=clock), cooperator=cooperator)
+    task.begin()
+    return task
+
+
+# -- in turns
+
+
+def test_an_asynchronous_command_is_stepped_by_the_reactor(
+    clock: Clock, cooperator: Cooperator
+) -> None:
+    """It begins with the next turn, and the state says so, as in plac's document."""
+
+    def command() -> Iterator[Any]:
+        yield "one"
+        yield
+        yield 2
+
+    task = asyn(command, clock, cooperator)
+    assert repr(task) == "<AsynTask 1 [command] SUBMITTED>"
+    states = states_of(task)
+    until_done(clock, task)
+    assert states == [RUNNING, FINISHED]
+    assert (task.outlist, task.result) == (["one", "2"], 2)
+
+
+def test_tasks_take_turns(clock: Clock, one_step: Cooperator) -> None:
+    """A step each: none waits for another's end."""
+    steps: list[str] = []
+
+    def counting(name: str) -> Iterator[Any]:
+        for _ in range(3):
+            steps.append(name)
+            yield
+
+    tasks = [asyn(lambda name=name: counting(name), clock, one_step) for name in "abc"]
+    until_done(clock, *tasks)
+    assert steps == list("abcabcabc")
+
+
+def test_a_busy_command_lets_the_reactor_turn(clock: Clock, cooperator: Cooperator) -> None:
+    """One that never pauses does not keep the reactor from others for long."""
+
+    def command() -> Iterator[Any]:
+        while True:
+            yield
+
+    task = asyn(command, clock, cooperator)
+    before = time.monotonic()
+    turn(clock, 3)
+    assert time.monotonic() - before < 1
+    assert task.status == RUNNING
+    task.kill()
+    turn(clock)
+    assert task.status == KILLED
+
+
+def test_a_foreground_command_is_run_at_once(clock: Clock, cooperator: Cooperator) -> None:
+    """What needs no second step has ended when it was submitted."""
+    task = syn(lambda: "a line", clock, cooperator)
+    assert task.foreground
+    assert (task.status, task.outlist) == (FINISHED, ["a line"])
+    assert not clock.getDelayedCalls()
+
+
+def test_a_foreground_generator_s_lines_come_as_they_come(
+    clock: Clock, one_step: Cooperator
+) -> None:
+    """The first at once, the others with the reactor's turns."""
+
+    def command() -> Iterator[Any]:
+        yield from ("one", "two")
+
+    task = syn(command, clock, one_step)
+    assert task.outlist == ["one"]
+    turn(clock, 2)
+    assert task.outlist == ["one", "two"]
+    until_done(clock, task)
+
+
+def test_a_foreground_command_may_wait_at_once(clock: Clock, cooperator: Cooperator) -> None:
+    """For a Deferred in its first step."""
+    waiting: Deferred[str] = Deferred()
+
+    def command() -> Iterator[Any]:
+        yield (yield waiting)
+
+    task = syn(command, clock, cooperator)
+    turn(clock, 3)
+    assert task.status == RUNNING
+    waiting.callback("at last")
+    until_done(clock, task)
+    assert task.outlist == ["at last"]
+
+
+def test_a_yielded_deferred_pauses_the_command(clock: Clock, cooperator: Cooperator) -> None:
+    """Nothing is stepped meanwhile; its result is the value of the yield."""
+
+    def command() -> Iterator[Any]:
+        yield "before"
+        yield (yield deferLater(clock, 5, lambda: "after"))  # type: ignore[arg-type]
+
+    task = asyn(command, clock, cooperator)
+    turn(clock, 5)
+    assert task.outlist == ["before"]
+    assert len(clock.getDelayedCalls()) == 1
+    clock.advance(5)
+    until_done(clock, task)
+    assert task.result == "after"
+
+
+def test_a_deferred_may_be_waited_for_by_several(clock: Clock, cooperator: Cooperator) -> None:
+    """Each has its result; that one is killed takes it from none."""
+    shared: Deferred[str] = Deferred()
+
+    def command() -> Iterator[Any]:
+        yield (yield shared)
+
+    tasks = [asyn(command, clock, cooperator) for _ in range(3)]
+    turn(clock, 2)
+    tasks[0].kill()
+    turn(clock, 2)
+    shared.callback("given")
+    for task in tasks:
+        until_done(clock, task)
+    assert [task.status for task in tasks] == [KILLED, FINISHED, FINISHED]
+    assert tasks[1].result == tasks[2].result == "given"
+
+
+def test_a_coroutine_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
+    """What it returns is its line."""
+
+    async def command() -> str:
+        await deferLater(clock, 5)  # type: ignore[arg-type]
+        return "rested"
+
+    task = asyn(command, clock, cooperator)
+    turn(clock)
+    clock.advance(5)
+    until_done(clock, task)
+    assert task.outlist == ["rested"]
+
+
+def test_an_asynchronous_generator_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
+    """What it yields are its lines."""
+
+    async def command() -> AsyncIterator[Any]:
+        for number in range(3):
+            await deferLater(clock, 1)  # type: ignore[arg-type]
+            yield number
+
+    task = asyn(command, clock, cooperator)
+    for _ in range(10):
+        turn(clock, 2)
+        clock.advance(1)
+    until_done(clock, task)
+    assert task.outlist == ["0", "1", "2"]
+
+
+def test_what_an_asynchronous_command_prints_is_its_output(
+    clock: Clock, one_step: Cooperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In order with what it yields, and each command's in its own."""
+    outside = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", outside)
+
+    def command() -> Iterator[Any]:
+        print("printed", 1)
+        yield "yielded 1"
+        print("begun", end="")
+        yield "yielded 2"
+        print("never ended", end="")
+
+    tasks = [asyn(command, clock, one_step) for _ in range(2)]
+    turn(clock)
+    print("the program's")
+    until_done(clock, *tasks)
+    for task in tasks:
+        assert task.outlist == ["printed 1", "yielded 1", "begun", "yielded 2", "never ended"]
+    assert outside.getvalue() == "the program's\n"
+    assert sys.stdout is outside
+
+
+def test_a_crash_is_the_task_s(clock: Clock, cooperator: Cooperator) -> None:
+    """The traceback is its, and the others go on."""
+
+    def command() -> Iterator[Any]:
+        yield "one"
+        raise ValueError("a bug")
+
+    def other() -> Iterator[Any]:
+        yield from range(5)
+
+    task, unharmed = asyn(command, clock, cooperator), asyn(other, clock, cooperator)
+    until_done(clock, task, unharmed)
+    assert (task.status, task.error) == (ABORTED, "ValueError: a bug")
+    assert "in command" in task.traceback
+    assert task.traceback.count("  File ") == 1
+    assert unharmed.status == FINISHED
+
+
+def test_a_killed_asynchronous_command(clock: Clock, one_step: Cooperator) -> None:
+    """TOBEKILLED, and KILLED with its next turn; its finally prints into its output."""
+
+    def command() -> Iterator[Any]:
+        try:
+            while True:
+                yield "working"
+        finally:
+            print("closing the file")
+
+    task = asyn(command, clock, one_step)
+    states = states_of(task)
+    turn(clock, 2)
+    task.kill()
+    assert task.status == TOBEKILLED
+    turn(clock)
+    assert states == [RUNNING, TOBEKILLED, KILLED]
+    assert task.outlist == ["working", "working", "closing the file"]
+    assert task.result is None
+
+
+def test_a_kill_ends_a_wait(clock: Clock, cooperator: Cooperator) -> None:
+    """The Deferred is cancelled, and the generator closed where it stands."""
+    cancelled: list[Any] = []
+    seen: list[str] = []
+
+    def command() -> Iterator[Any]:
+        try:
+            yield Deferred(cancelled.append)
+        except GeneratorExit:
+            seen.append("exit")
+            raise
+
+    task = asyn(command, clock, cooperator)
+    turn(clock)
+    task.kill()
+    turn(clock)
+    assert (task.status, len(cancelled), seen) == (KILLED, 1, ["exit"])
+
+
+def test_a_killed_coroutine_may_clean_up_slowly(clock: Clock, cooperator: Cooperator) -> None:
+    """Its finally awaits something, and is not killed a second time."""
+    seen: list[str] = []
+
+    async def command() -> None:
+        try:
+            await Deferred()
+        finally:
+            await deferLater(clock, 5)  # type: ignore[arg-type]
+            seen.append("cleaned up")
+
+    task = asyn(command, clock, cooperator)
+    turn(clock)
+    task.kill()
+    turn(clock, 3)
+    assert task.kill()
+    turn(clock)
+    assert task.status == TOBEKILLED
+    clock.advance(5)
+    until_done(clock, task)
+    assert (task.status, seen) == (KILLED, ["cleaned up"])
+
+
+def test_a_coroutine_that_does_not_want_to_die(clock: Clock, cooperator: Cooperator) -> None:
+    """If it ends well all the same, it has FINISHED."""
+
+    async def command() -> str:
+        with suppress(CancelledError):
+            await Deferred()
+        return "all the same"
+
+    task = asyn(command, clock, cooperator)
+    turn(clock)
+    task.kill()
+    until_done(clock, task)
+    assert (task.status, task.result) == (FINISHED, "all the same")
+
+
+def test_a_kill_before_the_first_turn(clock: Clock, cooperator: Cooperator) -> None:
+    """The command is never called."""
+    called: list[int] = []
+    task = asyn(lambda: called.append(1), clock, cooperator)
+    assert task.status == SUBMITTED
+    task.kill()
+    turn(clock, 2)
+    assert (task.status, called) == (KILLED, [])
+
+
+def test_a_command_that_kills_itself(clock: Clock, cooperator: Cooperator) -> None:
+    """In a step that waits for something: it does not wait any more."""
+    tasks: list[AsynTask] = []
+
+    def command() -> Iterator[Any]:
+        tasks[0].kill()
+        yield Deferred()
+
+    tasks.append(asyn(command, clock, cooperator))
+    until_done(clock, *tasks)
+    assert tasks[0].status == KILLED
+
+
+def test_a_listener_that_kills_at_the_beginning(
+    clock: Clock, cooperator: Cooperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is not called, and standard output is as it was."""
+    before = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", before)
+    called: list[int] = []
+    task = asyn(lambda: called.append(1), clock, cooperator)
+    task.listen(state=lambda its, state: its.kill() if state == RUNNING else None)
+    turn(clock)
+    assert (task.status, called) == (KILLED, [])
+    assert sys.stdout is before
+
+
+# -- in threads
+
+
+def threaded(command: Command) -> ThreadedTask:
+    """
+    Return a task whose thread has been started.
+    """
+    from twisted.internet import reactor
+
+    task = ThreadedTask(*arguments(command, reactor=reactor))
+    task.begin()
+    return task
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_threaded_command_runs_in_a_thread_of_its_own() -> None:
+    """It is RUNNING at once, as in plac's document, and the reactor is not held up."""
+    threads: list[threading.Thread] = []
+    go = threading.Event()
+
+    def command() -> Iterator[Any]:
+        threads.append(threading.current_thread())
+        go.wait(DEADLINE)
+        yield "one"
+        yield
+        yield Progress(1, 2, "half")
+        yield 2
+
+    task = threaded(command)
+    assert repr(task) == "<ThreadedTask 1 [command] RUNNING>"
+    go.set()
+    await done(task)
+    assert threads[0] is not threading.current_thread()
+    assert threads[0].daemon
+    assert (task.outlist, task.result, task.progress) == (["one", "2"], 2, Progress(1, 2, "half"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_plain_function_may_block_its_thread() -> None:
+    """It is called there, and not by the reactor."""
+    task = threaded(lambda: threading.current_thread().name)
+    await done(task)
+    assert task.outlist == ["txremote task 1"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_threaded_commands_print_is_their_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many at once, each in its own, in order with what they yield."""
+    outside = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", outside)
+    together = threading.Barrier(5)
+
+    def command() -> Iterator[Any]:
+        together.wait(DEADLINE)
+        for number in range(20):
+            print("printed", number)
+            yield f"yielded {number}"
+        print("begun", end="")
+
+    tasks = [threaded(command) for _ in range(5)]
+    print("the program's")
+    expected = [f"{how} {number}" for number in range(20) for how in ("printed", "yielded")]
+    for task in tasks:
+        await done(task)
+        assert task.outlist == [*expected, "begun"]
+    assert outside.getvalue() == "the program's\n"
+    assert sys.stdout is outside
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_killed_threaded_command() -> None:
+    """It notices at its next yield; its finally prints into its output."""
+
+    def command() -> Iterator[Any]:
+        try:
+            yield "working"
+            while True:
+                yield
+        finally:
+            print("closing the file")
+
+    task = threaded(command)
+    states = states_of(task)
+    await until_output(task, "working")
+    task.kill()
+    assert task.status == TOBEKILLED
+    await done(task)
+    assert states == [TOBEKILLED, KILLED]
+    assert task.outlist == ["working", "closing the file"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_that_does_not_yield_cannot_be_killed() -> None:
+    """Its state says so as long as it lasts; if it ends by itself, it says that."""
+    go = threading.Event()
+
+    def command() -> str:
+        print("stubborn")
+        go.wait(DEADLINE)
+        return "done after all"
+
+    task = threaded(command)
+    await until_output(task, "stubborn")
+    task.kill()
+    assert task.status == TOBEKILLED
+    go.set()
+    await done(task)
+    assert (task.status, task.result) == (FINISHED, "done after all")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_waits_for_a_deferred() -> None:
+    """It blocks, the reactor does not; the callbacks run in the reactor's thread."""
+    from twisted.internet import reactor
+
+    seen: list[threading.Thread] = []
+
+    def later() -> str:
+        seen.append(threading.current_thread())
+        return "result"
+
+    def command() -> Iterator[Any]:
+        deferred: Deferred[str] = Deferred()
+        reactor.callFromThread(lambda: deferred.callback(later()))  # type: ignore[attr-defined]
+        yield (yield deferred)
+        try:
+            yield _failing()
+        except KeyError as problem:
+            yield f"caught {problem}"
+
+    def _failing() -> Deferred[None]:
+        deferred: Deferred[None] = Deferred()
+        reactor.callFromThread(  # type: ignore[attr-defined]
+            deferred.errback, KeyError("x")
+        )
+        return deferred
+
+    task = threaded(command)
+    await done(task)
+    assert task.outlist == ["result", "caught 'x'"]
+    assert seen == [threading.current_thread()]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_coroutine_in_a_thread() -> None:
+    """What it awaits is awaited by its thread."""
+    threads: list[threading.Thread] = []
+
+    async def command() -> str:
+        got = await succeed("awaited")
+        threads.append(threading.current_thread())
+        return got
+
+    task = threaded(command)
+    await done(task)
+    assert task.outlist == ["awaited"]
+    assert threads[0] is not threading.current_thread()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_kill_ends_a_thread_s_wait() -> None:
+    """Its Deferred is cancelled, in the reactor's thread, and the generator closed."""
+    cancelled: list[threading.Thread] = []
+
+    def command() -> Iterator[Any]:
+        try:
+            yield "waiting"
+            yield Deferred(lambda _: cancelled.append(threading.current_thread()))
+        finally:
+            print("closed")
+
+    task = threaded(command)
+    await until_output(task, "waiting")
+    task.kill()
+    await done(task)
+    assert (task.status, task.outlist) == (KILLED, ["waiting", "closed"])
+    assert cancelled in ([], [threading.current_thread()])  # it may not have waited yet
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_killed_coroutine_in_a_thread_may_clean_up_slowly() -> None:
+    """What its finally awaits is waited for."""
+    from twisted.internet import reactor
+
+    async def command() -> None:
+        try:
+            print("waiting")
+            await Deferred()
+        finally:
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+            print("cleaned up")
+
+    task = threaded(command)
+    await until_output(task, "waiting")
+    task.kill()
+    await done(task)
+    assert (task.status, task.outlist) == (KILLED, ["waiting", "cleaned up"])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_crash_in_a_thread_is_the_task_s() -> None:
+    """With its traceback."""
+
+    def command() -> Iterator[Any]:
+        yield "one"
+        raise ValueError("a bug")
+
+    task = threaded(command)
+    await done(task)
+    assert (task.status, task.error) == (ABORTED, "ValueError: a bug")
+    assert "in command" in task.traceback
+    assert task.traceback.count("  File ") == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_system_without_threads_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task is ABORTED, and says why."""
+    before = sys.stdout
+
+    def start(_self: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    task = threaded(lambda: 1)
+    assert (task.status, task.error) == (ABORTED, "RuntimeError: can't start new thread")
+    assert sys.stdout is before
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_that_is_given_up_may_end_later() -> None:
+    """Its output is not wanted any more, its end is told."""
+    go = threading.Event()
+
+    def command() -> None:
+        print("stubborn")
+        go.wait(DEADLINE)
+        print("unheard")
+
+    task = threaded(command)
+    await until_output(task, "stubborn")
+    task.kill()
+    waiting = task.when_done()
+    task.give_up(ValueError("stopping"))
+    assert await waiting is task
+    assert task.status == TOBEKILLED
+    go.set()
+    await done(task)
+    assert (task.status, task.outlist) == (FINISHED, ["stubborn"])
+
+
+# -- from thread to reactor
+
+
+class Errands(Clock):
+    """
+    A reactor that does what threads ask for when it is told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def callFromThread(self, function: Any) -> None:
+        self.asked.append(function)
+
+
+def test_a_mailbox_brings_much_over_at_once() -> None:
+    """One errand for all that was posted, in order."""
+    reactor = Errands()
+    received: list[list[Any]] = []
+    mailbox = Mailbox(reactor, received.append)
+    for item in range(5):
+        mailbox.post(item)
+    assert len(reactor.asked) == 1
+    reactor.asked.pop()()
+    assert received == [[0, 1, 2, 3, 4]]
+    mailbox.post(5)
+    reactor.asked.pop()()
+    assert received[1:] == [[5]]
+
+
+def test_a_full_mailbox_holds_its_thread_up() -> None:
+    """A command that puts out more than the reactor takes in waits for it."""
+    reactor = Errands()
+    received: list[list[Any]] = []
+    mailbox = Mailbox(reactor, received.append)
+    for item in range(MOST_IN_MAILBOX):
+        mailbox.post(item)
+    posted = threading.Event()
+    thread = threading.Thread(target=lambda: (mailbox.post("more"), posted.set()), daemon=True)
+    thread.start()
+    assert not posted.wait(0.05)
+    reactor.asked.pop()()
+    assert posted.wait(DEADLINE)
+    thread.join(DEADLINE)
+    reactor.asked.pop()()
+    assert [len(items) for items in received] == [MOST_IN_MAILBOX, 1]
+
+
+def test_a_mailbox_is_full_of_few_long_lines_as_well() -> None:
+    """So the reactor is not given a hundred MB in one turn."""
+    reactor = Errands()
+    received: list[list[Any]] = []
+    mailbox = Mailbox(reactor, received.append)
+    line = "x" * (MOST_CHARACTERS // 4)
+    posted: list[int] = []
+
+    def post() -> None:
+        for number in range(20):
+            mailbox.post(line)
+            posted.append(number)
+
+    thread = threading.Thread(target=post, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + DEADLINE
+    while sum(map(len, received)) < 20:
+        assert time.monotonic() < deadline
+        if reactor.asked:
+            reactor.asked.pop()()
+    thread.join(DEADLINE)
+    assert max(map(len, received)) <= 4
+
+
+def test_a_closed_mailbox_holds_nobody_up() -> None:
+    """What is posted is lost, but for the last word."""
+    reactor = Errands()
+    received: list[list[Any]] = []
+    mailbox = Mailbox(reactor, received.append)
+    for item in range(MOST_IN_MAILBOX):
+        mailbox.post(item)
+    thread = threading.Thread(target=mailbox.post, args=("more",), daemon=True)
+    thread.start()
+    mailbox.close()
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+    reactor.asked.pop()()
+    mailbox.post("lost")
+    mailbox.post("end", last=True)
+    reactor.asked.pop()()
+    assert received[1:] == [["end"]]

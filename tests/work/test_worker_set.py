@@ -1,0 +1,234 @@
+"""
+The processes of a pool: how many there are to be, and those that come and go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.task import Clock
+
+from tests.work import jobs
+from tests.work.child_processes import all_told, crew, pids, until
+from txremote.work.worker_set import MOST_FAILED_STARTS, REST, Size, WorkerSet
+
+
+class TestItsSize:
+    @pytest.mark.parametrize(
+        ("size", "count", "coming", "waiting", "lacking"),
+        [
+            (Size(2, 4), 0, 0, 0, 2),  # the least, though nothing waits
+            (Size(2, 4), 0, 0, 9, 4),  # the most, however much waits
+            (Size(2, 4), 2, 0, 1, 1),
+            (Size(2, 4), 2, 2, 2, 0),  # those that come will do it
+            (Size(2, 4), 3, 1, 5, 1),
+            (Size(2, 4), 4, 0, 9, 0),
+            (Size(2, 4), 5, 0, 9, 0),  # while one is being replaced
+            (Size(0, 1), 0, 0, 0, 0),
+            (Size(0, 1), 0, 0, 1, 1),
+            (Size(3, 3), 1, 1, 0, 2),
+        ],
+    )
+    def test_how_many_are_lacking(
+        self, size: Size, count: int, coming: int, waiting: int, lacking: int
+    ) -> None:
+        """The least at any time; one for each job that waits, up to the most."""
+        assert size.lacking(count, coming, waiting) == lacking
+
+    def test_when_one_is_spent(self) -> None:
+        """After so many jobs as recycle= says, of which it holds what there is room for."""
+        size = Size(recycle=20)
+        assert [size.spent(given) for given in (0, 19, 20)] == [False, False, True]
+        assert [size.room(3, given, 8) for given in (3, 15, 18, 20)] == [5, 5, 2, 0]
+        assert not Size().spent(10**9)
+        assert Size().room(3, 10**9, 8) == 5
+
+    @pytest.mark.parametrize(("least", "most"), [(-1, 1), (0, 0), (3, 2)])
+    def test_what_makes_no_sense(self, least: int, most: int) -> None:
+        """It is refused, with the numbers and the options."""
+        with pytest.raises(ValueError, match=f"{least} to {most} .*min= is at most max="):
+            Size(least, most)
+
+
+class TestThoseThatComeAndGo:
+    @pytest_twisted.ensureDeferred
+    async def test_it_grows_and_shrinks(self) -> None:
+        """Up to max under load, and back to min when there is nothing to do."""
+        async with crew(1, 3, idle=0.1) as pool:
+            assert pool.statistics().workers == 1
+            running = []
+
+            def load() -> bool:  # until they have come up, however long that takes
+                running.append(pool.submit(jobs.nap, (0.02,)))
+                return pool.statistics().busy == 3
+
+            await until(load)
+            await all_told(running)
+            assert pool.statistics().workers == 3
+            await until(lambda: pool.statistics().workers == 1)
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            assert len(pids(pool)) == 1
+
+    @pytest_twisted.ensureDeferred
+    async def test_from_nothing_to_nothing(self) -> None:
+        """With min=0 there is a process while there is work."""
+        async with crew(0, 1, idle=0.05) as pool:
+            assert not pids(pool)
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+            await until(lambda: not pids(pool))
+            assert await pool.submit(jobs.add, (1, 2)) == 3
+
+    @pytest_twisted.ensureDeferred
+    async def test_recycling(self, tmp_path: Path) -> None:
+        """After so many jobs another process comes; no job is lost, none run twice."""
+        path = str(tmp_path / "marks")
+        async with crew(2, recycle=20) as pool:
+            first = pids(pool)
+            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(80)])
+            assert found == list(range(80))
+            assert sorted(jobs.marks(path)) == found
+            assert not first & pids(pool)
+            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(30)]))
+            assert max(used.values()) <= 20
+            await until(lambda: pool.statistics().workers == 2 and not pool._staff.ending)
+            assert pool.statistics().failed == 0
+
+
+class Helper:
+    """
+    As much of a worker as the staff looks at.
+    """
+
+    def __init__(self) -> None:
+        self.ready = self.retired = False
+        self.held = self
+        self.given = 0
+
+    def retire(self) -> None:
+        self.retired = True
+
+
+class Firm:
+    """
+    An owner of staff, with jobs that wait and helpers that can be hired, or not.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.clock = Clock()
+        self.jobs = 0
+        self.hired: list[Helper] = []
+        self.problem: OSError | None = None
+        self.attempts = 0
+        self.told: list[Any] = []
+        self.staff = WorkerSet(self.clock, size, self.hire, self)  # type: ignore[arg-type]
+
+    def hire(self) -> Helper:
+        self.attempts += 1
+        if self.problem is not None:
+            raise self.problem
+        self.hired.append(Helper())
+        return self.hired[-1]
+
+    def come_up(self, number: int) -> Any:
+        self.hired[number].ready = True
+        return self.staff.came_up(self.hired[number])  # type: ignore[arg-type]
+
+    def waiting(self) -> int:
+        return self.jobs
+
+    def worker_free(self, worker: Any) -> None:
+        self.told.append(worker)
+
+    def none_comes_up(self, why: str) -> None:
+        self.told.append(why)
+
+
+class TestDecisions:
+    """With helpers that are no processes, by the clock."""
+
+    def test_the_idle_ones_go(self) -> None:
+        """Down to the least, when each has had nothing to do for as long as idle= says."""
+        firm = Firm(Size(1, 3, idle=10))
+        firm.jobs = 3
+        firm.staff.open()
+        one, two, three = firm.hired
+        for number in range(3):
+            assert firm.come_up(number)
+        firm.jobs = 0
+        for helper in firm.hired:
+            firm.staff.idle(helper)  # type: ignore[arg-type]
+            firm.clock.advance(1)
+        firm.staff.busy(two)  # type: ignore[arg-type]
+        firm.clock.advance(7)
+        assert [helper.retired for helper in firm.hired] == [True, False, False]
+        firm.clock.advance(2)
+        assert [helper.retired for helper in firm.hired] == [True, False, True]
+        firm.staff.idle(two)  # type: ignore[arg-type]
+        firm.clock.advance(1000)
+        assert not two.retired
+        assert firm.staff.ending == {one, three}  # type: ignore[comparison-overlap]
+        assert firm.staff.gone(one)  # type: ignore[arg-type]
+        assert not firm.staff.gone(two)  # type: ignore[arg-type]
+        assert not firm.clock.getDelayedCalls()
+
+    def test_a_successor_waits_for_its_turn(self) -> None:
+        """It comes up while the one before is at its last jobs, and begins when that has gone."""
+        firm = Firm(Size(1, 1, recycle=5))
+        firm.staff.open()
+        assert firm.come_up(0)
+        old = firm.hired[0]
+        old.given = 5
+        firm.staff.grow()
+        assert len(firm.hired) == 2
+        assert not firm.come_up(1)
+        firm.staff.grow()
+        assert not firm.told
+        firm.staff.dismiss(old)  # type: ignore[arg-type]
+        firm.staff.grow()
+        assert firm.told == firm.hired[1:]
+        assert old.retired
+
+    def test_nothing_can_be_started(self) -> None:
+        """After some attempts the owner is told, once, and it is tried again later."""
+        firm = Firm(Size(2, 2))
+        firm.problem = OSError(24, "Too many open files")
+        firm.staff.open()
+        assert firm.attempts == MOST_FAILED_STARTS
+        assert firm.told == ["cannot start: [Errno 24] Too many open files"]
+        firm.staff.grow()
+        assert firm.attempts == MOST_FAILED_STARTS
+        firm.problem = None
+        firm.clock.advance(REST)
+        assert len(firm.hired) == 2
+
+    def test_it_is_closed_when_that_is_told(self) -> None:
+        """Who stops the pool because nothing can be started has no process afterwards."""
+        firm = Firm(Size(2, 2))
+        firm.problem = OSError(24, "Too many open files")
+
+        def close(_why: str) -> None:
+            firm.problem = None
+            firm.staff.close()
+
+        firm.none_comes_up = close  # type: ignore[method-assign]
+        firm.staff.open()
+        assert not firm.hired
+        assert not firm.clock.getDelayedCalls()
+
+    def test_now_and_then_one_fails(self) -> None:
+        """Failures count only one after the other."""
+        firm = Firm(Size(1, 1))
+        firm.staff.open()
+        for _ in range(MOST_FAILED_STARTS - 1):
+            firm.staff.start_failed("once")
+        firm.come_up(0)
+        for _ in range(MOST_FAILED_STARTS - 1):
+            firm.staff.start_failed("again")
+        assert not firm.told
+        firm.staff.start_failed("too often")
+        assert firm.told == ["too often"]
+        firm.staff.close()

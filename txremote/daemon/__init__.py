@@ -1,0 +1,13 @@
+"""
+What ``twistd txremote`` is made of, from the words of a command line to services.
+
+``tap``         the options of the command line
+``configfile``  the TOML file of ``--config``
+``plan``        what is wanted, as data
+``lookup``      services, containers and checkers by name
+``resolve``     a plan made into objects, with every problem told
+``hosting``     objects made into Twisted's services
+``check``       ``txremote check``
+``jsonlog``     the log as JSON
+``rpyc_defaults``, ``rpyc_netrefs``  what modules written for RPyC expect of their host
+"""

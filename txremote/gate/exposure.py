@@ -1,0 +1,395 @@
+"""
+What a program has declared for peers, as it stands on its objects.
+
+Three declarations are looked for: the mark that `txremote.exposed` leaves, the
+prefix of a name, and an interface that `txremote.expose` has opened. Nothing
+here runs code of an object, and nothing here decides: the policy does. What stands in a
+class may be a transparent reference that a client has left there, which would be asked
+over the network: only its type is looked at (see `txremote.wire.naming`).
+
+An opened interface is opened wherever it is provided. An object that provides
+one is reached by the names of its opened interfaces and by no others, and its
+methods are called as they are declared there.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Container
+from typing import Any
+
+from zope.interface import providedBy
+
+from txremote.gate.builtin_types import VALUE_CLASSES
+from txremote.gate.threaded import ThreadedCall, ThreadedMethod
+from txremote.refs.contract import Contract, MethodContract, contract_of
+from txremote.refs.netref import BaseNetref
+from txremote.refs.reference import RemoteReference
+from txremote.wire.naming import attributes_of, bases_of, class_name
+
+# The mark that `exposed` leaves; RPyC's own decorator leaves the same.
+EXPOSED_MARK = "__exposed__"
+
+LONGEST_TOLD = 100  # characters of a name that an error repeats
+
+# What a connection calls of its service (rpyc 6.0.2 ``Service``): a peer never does.
+_HOOKS = frozenset({"on_connect", "on_disconnect", "connection_config"})
+
+#: What a program calls of a service of Twisted's (``twisted.application.service.IService``).
+LIFECYCLE = frozenset(
+    "startService stopService privilegedStartService setServiceParent disownServiceParent "
+    "setName".split()
+)
+
+# What REPR, STR, HASH and a comparison for sameness do with any object, by name:
+# an object that is exposed by an interface keeps these.
+_OF_ALL = frozenset({"__repr__", "__str__", "__format__", "__hash__", "__eq__", "__ne__"})
+
+_FUNCTIONS = frozenset(
+    {
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.MethodType,
+        types.MethodDescriptorType,
+        types.WrapperDescriptorType,
+        types.ClassMethodDescriptorType,
+        types.MethodWrapperType,
+    }
+)
+
+# CPython's Py_TPFLAGS_HEAPTYPE: a class that a program has made
+_HEAP_TYPE = 1 << 9
+
+_CALLED_AS_THEY_ARE = (ThreadedMethod, RemoteReference)
+
+# On an interface, not inherited: opening one opens none that is derived from it.
+_TAG = "txremote.exposed"
+
+
+def mark_of(value: Any) -> str | None:
+    """
+    Return the prefix for which a class attribute, as it stands in ``__dict__``, is
+    marked; None if it is not.
+    """
+    # In __dict__, for neither a subclass nor an instance of a class that has the
+    # mark is meant by it.
+    own = attributes_of(value)
+    if EXPOSED_MARK in own:
+        mark = own[EXPOSED_MARK]
+        return mark if type(mark) is str else None
+    kind = type(value)
+    if issubclass(kind, property):
+        return mark_of(value.fget)
+    if kind is staticmethod or kind is classmethod:
+        return mark_of(value.__func__)
+    return None
+
+
+def is_exposed(value: Any, prefix: str) -> bool:
+    """
+    Tell whether a class attribute, as it stands in ``__dict__``, is marked for a
+    prefix (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
+
+    Args:
+        value: The attribute.
+        prefix: The prefix by which names are exposed, not empty.
+    """
+    return mark_of(value) == prefix
+
+
+def is_class(obj: Any) -> bool:
+    """
+    Tell whether an object is a class, whatever it says of itself.
+    """
+    # isinstance() would read __class__, which a transparent proxy may fetch
+    return issubclass(type(obj), type)
+
+
+def name_of(obj: Any) -> str:
+    """
+    Return the name of a class, or of an object's class.
+    """
+    return class_name(obj if is_class(obj) else type(obj))
+
+
+def shown(name: str) -> str:
+    """
+    Return a peer's name for something as an error repeats it.
+    """
+    return repr(name) if len(name) <= LONGEST_TOLD else f"a name of {len(name)} characters"
+
+
+def static(obj: Any, name: str) -> Any:
+    """
+    Return what a name is bound to in an object's class, without running code.
+    """
+    if is_class(obj):
+        for base in obj.__mro__:
+            if name in base.__dict__:
+                return base.__dict__[name]
+    for base in type(obj).__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+def class_attributes(obj: Any) -> dict[str, Any]:
+    """
+    Return what an object's class and, for a class, the metaclass and the class itself
+    define, as it stands in their ``__dict__``.
+    """
+    bases = list(reversed(type(obj).__mro__))
+    if is_class(obj):
+        bases += reversed(obj.__mro__)
+    attributes: dict[str, Any] = {}
+    for base in bases:
+        attributes.update(base.__dict__)
+    return attributes
+
+
+def is_method(value: Any) -> bool:
+    """
+    Tell whether a class attribute, as it stands in ``__dict__``, is something to call
+    when it is read of an object. Not so are most descriptors: what a property, a
+    `functools.cached_property` or a field of an ORM gives is known when it is read.
+    """
+    kind = type(value)
+    if kind in _FUNCTIONS:
+        return True
+    if issubclass(kind, (staticmethod, classmethod)):
+        return callable(value.__func__) or is_method(value.__func__)
+    if issubclass(kind, (functools.partialmethod, functools.singledispatchmethod)):
+        return True
+    # compiled functions and the like are bound as functions are; what a program's own
+    # __get__ gives may be anything
+    binds = static(value, "__get__")
+    return kind is ThreadedMethod or (
+        callable(value)
+        and binds is not None
+        and type(binds) is not types.FunctionType
+        and static(value, "__set__") is None
+    )
+
+
+def doc_of(obj: Any, name: str, method: Any) -> str | None:
+    """
+    Return the docstring of a method as `inspect.getdoc` finds it, its base's if it has
+    none itself, but for what is no method there, which that would ask.
+
+    Args:
+        obj: The object or class whose method it is.
+        name: The method's name.
+        method: What stands under it (`is_method`).
+    """
+    doc = method.__doc__
+    if doc is None and type(method) is types.FunctionType and "<locals>" not in method.__qualname__:
+        kinds = (*(bases_of(obj) if is_class(obj) else ()), *bases_of(type(obj)))
+        found = (kind.__dict__[name] for kind in kinds if name in kind.__dict__)
+        docs = (other.__doc__ for other in found if is_method(other))
+        doc = next((other for other in docs if other is not None), None)
+    return inspect.cleandoc(doc) if type(doc) is str else None
+
+
+def method_names(kind: type) -> frozenset[str]:
+    """
+    Return the names of the methods that a class has for its objects, of exposed ones
+    both names.
+    """
+    names: dict[str, bool] = {}
+    for base in reversed(kind.__mro__):
+        names.update({name: is_method(value) for name, value in base.__dict__.items()})
+    found = {name for name, method in names.items() if method}
+    return frozenset(found | {name.removeprefix("exposed_") for name in found})
+
+
+def answers_for_itself(obj: Any) -> bool:
+    """
+    Tell whether code of an object's class decides what each of its names is.
+    """
+    return (
+        static(obj, "_rpyc_getattr") is not None
+        or type(static(obj, "__getattribute__")) is types.FunctionType
+    )
+
+
+def has_attributes(kind: type) -> bool:
+    """
+    Tell whether a class's objects, which are no classes, have a ``__dict__`` that can be
+    read without running code.
+    """
+    if not kind.__dictoffset__ or issubclass(kind, type):
+        return False
+    found = next((b.__dict__["__dict__"] for b in kind.__mro__ if "__dict__" in b.__dict__), None)
+    return type(found) is types.GetSetDescriptorType
+
+
+def own_attributes(obj: Any) -> dict[str, Any]:
+    """
+    Return the attributes that an object has by itself, and that hide its class's
+    methods; of a class, none.
+    """
+    return object.__getattribute__(obj, "__dict__") if has_attributes(type(obj)) else {}
+
+
+def is_declared_class(kind: type, prefix: str) -> bool:
+    """
+    Tell whether peers may have a class: whether it is marked for the prefix, or named
+    with it, or tells of a value or an exception and no more.
+
+    Args:
+        kind: The class.
+        prefix: The prefix; empty where nothing is exposed.
+    """
+    return (
+        bool(prefix and (is_exposed(kind, prefix) or class_name(kind).startswith(prefix)))
+        or kind in VALUE_CLASSES
+        or issubclass(kind, BaseException)  # how a context was left is told by its class
+    )
+
+
+def is_function(obj: Any) -> bool:
+    """
+    Tell whether a callable object is a function, a method, a class, a partial or the
+    like, or a reference to another side's object, the stock library's too: anything but
+    an object whose class defines ``__call__`` in Python.
+    """
+    if is_class(obj) or type(obj) in _CALLED_AS_THEY_ARE or issubclass(type(obj), BaseNetref):
+        return True
+    stock = sys.modules.get("rpyc.core.netref")
+    if stock is not None and issubclass(type(obj), stock.BaseNetref):
+        return True
+    for base in type(obj).__mro__:
+        if "__call__" in base.__dict__:
+            return type(base.__dict__["__call__"]) is types.WrapperDescriptorType
+    return False
+
+
+def is_service(obj: Any) -> bool:
+    """
+    Tell whether an object, or a class, has what every service has.
+    """
+    return static(obj, "on_connect") is not None and static(obj, "on_disconnect") is not None
+
+
+def is_hook(obj: Any, name: str) -> bool:
+    """
+    Tell whether a name is what a connection calls of its service.
+    """
+    return name in _HOOKS and is_service(obj)
+
+
+# -- interfaces
+
+
+def open_interface(interface: Any) -> None:
+    """
+    Open an interface to peers.
+
+    Raises:
+        TypeError: it is no zope interface.
+    """
+    contract = contract_of(interface)
+    interface.setTaggedValue(_TAG, contract)
+    interface.changed(interface)  # what `declared_by` has given before is out of date
+
+
+class Exposure:
+    """
+    By which opened interfaces an object is exposed. Made by `exposure_of`.
+    """
+
+    __slots__ = ("_contracts", "_owner")
+
+    def __init__(self, obj: Any, contracts: list[Contract]) -> None:
+        self._owner = obj
+        self._contracts = contracts
+
+    def __str__(self) -> str:
+        return " and ".join(contract.name for contract in self._contracts)
+
+    def method(self, name: str, safe: Container[str] = ()) -> MethodContract | None:
+        """
+        Return how a name's method is called; None if it is no method, or one of
+        the safe ones that every object has.
+
+        Raises:
+            AttributeError: no interface declares it.
+        """
+        for contract in self._contracts:
+            if name in contract.names:
+                return contract.names[name]
+        if name in _OF_ALL and name in safe:
+            return None
+        raise AttributeError(
+            f"cannot access {shown(name)}: {name_of(self._owner)} is exposed by {self}, "
+            "which declares no such name"
+        )
+
+    def check_attribute(self, name: str) -> None:
+        """
+        Check that a name is an Attribute of one of the interfaces.
+
+        Raises:
+            AttributeError: it is not.
+        """
+        if self.method(name) is not None:
+            raise AttributeError(f"cannot change {name!r}: it is a method of {self}")
+
+    def names(self) -> dict[str, MethodContract | None]:
+        """
+        Return all names, methods with how they are called.
+        """
+        return {
+            name: method for contract in self._contracts for name, method in contract.names.items()
+        }
+
+
+def declared_by(obj: Any) -> Any:
+    """
+    Return the interfaces that an object provides, in order; None if neither it nor
+    its class declares any.
+
+    As long as nothing changes, neither what the object provides nor which interfaces
+    are opened, this is the same tuple: zope makes a new one for each change.
+    """
+    # providedBy() would leave its own notes on any class it is asked about, and
+    # a class without them declares nothing.
+    return None if getattr(type(obj), "__providedBy__", None) is None else providedBy(obj).__iro__
+
+
+def exposure_of(obj: Any) -> Exposure | None:
+    """
+    Return by which interfaces an object is exposed; None: not by any.
+
+    Python's own types are not: what may be done with them is in fixed tables.
+    """
+    kind = type(obj)
+    if issubclass(kind, type):
+        if "__provides__" not in obj.__dict__:
+            return None
+        described = providedBy(obj).__iro__
+    elif not kind.__flags__ & _HEAP_TYPE or (described := declared_by(obj)) is None:
+        return None
+    contracts = [it for i in described if (it := i.queryDirectTaggedValue(_TAG)) is not None]
+    return Exposure(obj, contracts) if contracts else None
+
+
+def checked(method: MethodContract, function: Any) -> Any:
+    """
+    Return a function that refuses a call that does not fit, and makes any other.
+
+    Args:
+        method: What a call has to fit.
+        function: The object's own method.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        method.check(args, kwargs)
+        if type(function) is ThreadedMethod:
+            return ThreadedCall(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return method.describe(call)

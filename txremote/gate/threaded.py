@@ -1,0 +1,117 @@
+"""
+What `threaded` makes of a method: one that the peer's calls run in a thread.
+
+Called by the program itself it is an ordinary method. Only a handler looks for
+the type, and gives a `ThreadedCall` to the connection's runner in place of the
+result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from txremote.refs.outcome import Outcome
+
+
+class ThreadedMethod:
+    """
+    A method, perhaps bound, that is run in a pool thread for a peer.
+
+    Args:
+        function: What is called, a function or a bound method.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.function = function
+
+    def __get__(self, instance: Any, owner: Any) -> ThreadedMethod:
+        bind = getattr(self.function, "__get__", None)
+        if bind is None:  # a callable object, which Python does not bind either
+            return self
+        bound = bind(instance, owner)
+        return self if bound is self.function else ThreadedMethod(bound)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """
+        Call it here and now: the program's own call, not a peer's.
+        """
+        return self.function(*args, **kwargs)
+
+
+class ThreadedCall:
+    """
+    A call of a `ThreadedMethod` that is to be run in a thread.
+
+    Args:
+        method: The method.
+        args: Its arguments, with references where a thread will want netrefs.
+        kwargs: The named ones.
+    """
+
+    __slots__ = ("args", "kwargs", "method")
+
+    def __init__(
+        self, method: ThreadedMethod, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs
+
+    def __call__(self) -> Any:
+        """
+        Run it here.
+        """
+        return self.method.function(*self.args, **self.kwargs)
+
+    def execute(self, face: Any) -> Any:
+        """
+        Run it in a thread that may block.
+
+        Args:
+            face: The connection's `BlockingView`.
+
+        Returns:
+            The result, as it can travel.
+        """
+        args = face.present(self.args)
+        kwargs = {name: face.present(value) for name, value in self.kwargs.items()}
+        return face.plain(self.method.function(*args, **kwargs))
+
+    def outcome(self, face: Any) -> Outcome:
+        """
+        Run it in a thread that may block, and return how it ended.
+        """
+        try:
+            return Outcome(True, self.execute(face))
+        except BaseException as error:  # it is the peer's to see, whatever it is
+            return Outcome(False, face.protocol.inbound.answers.word(error))
+
+
+class BlockingCall(ThreadedCall):
+    """
+    Something that blocks and needs no netrefs, to be run in a thread: what a reactor
+    is given in place of a result by whoever cannot be waited for there.
+
+    Args:
+        function: What is run.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+
+    def __call__(self) -> Any:
+        """
+        Run it here.
+        """
+        return self.function()
+
+    def execute(self, face: Any) -> Any:
+        """
+        Run it in a thread that may block.
+        """
+        return self.function()

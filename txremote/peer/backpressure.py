@@ -1,0 +1,97 @@
+"""
+`Backpressure`: what of one direction depends on the other.
+
+A peer that asks and does not read what it is answered is not read itself: else its
+answers would fill the memory. But while a call of ours waits for that peer it has
+to be read, and what it asks has to run, since its answer may need it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txremote.peer.inbound import InboundCalls
+from txremote.peer.outbox import Outbox
+from txremote.peer.pending_calls import Clock, PendingCalls
+
+
+class Backpressure:
+    """
+    Lets the bytes of one connection flow, or not.
+
+    Args:
+        connection: Whose.
+        calls: Our calls that wait for an answer.
+        outbox: What waits for the peer to read it.
+        clock: Where time comes from.
+    """
+
+    __slots__ = ("_calls", "_clock", "_connection", "_outbox")
+
+    def __init__(
+        self, connection: Any, calls: PendingCalls, outbox: Outbox, clock: Clock | None
+    ) -> None:
+        self._connection = connection
+        self._calls = calls
+        self._outbox = outbox
+        self._clock = clock
+
+    @property
+    def paused(self) -> bool:
+        """
+        Whether nothing is read from the peer, since it does not read itself.
+        """
+        return self._outbox.pressing and not self._calls
+
+    @property
+    def sending(self) -> bool:
+        """
+        Whether much is on its way to the peer.
+        """
+        return self._outbox.full
+
+    @property
+    def busy(self) -> bool:
+        """
+        Whether calls are unanswered, in either direction.
+        """
+        connection = self._connection
+        return bool(self._calls or len(connection.inbound)) or connection.runner.busy()
+
+    def needs_peer(self) -> bool:
+        """
+        Tell whether a call of ours waits for the peer, or a thread for its requests.
+        """
+        return bool(self._calls or self._connection.runner.polling)
+
+    def press(self, pressed: bool) -> None:
+        """
+        Much waits to be sent, or nothing any more.
+        """
+        connection = self._connection
+        inbound: InboundCalls = connection.inbound
+        if pressed and not self._calls:
+            connection.transport.pauseProducing()
+        elif not pressed and not connection.closed:
+            connection.transport.resumeProducing()
+        inbound.admission.press(pressed)
+        if not pressed:  # else an answer is just being written
+            inbound.look_if_all_answered()
+
+    def peer_needed(self) -> None:
+        """
+        A call of ours waits for the peer now: it is read, and what it asks starts.
+        """
+        if self._outbox.pressing:
+            self._connection.transport.resumeProducing()
+        if self._clock is not None:
+            # not now: the caller's own code is still running
+            self._clock.callLater(0, self._connection.inbound.look)
+
+    def peer_answered(self) -> None:
+        """
+        Something was read, our calls' answers perhaps: the peer may not be needed
+        any more.
+        """
+        if self.paused and not self._connection.closed:
+            self._connection.transport.pauseProducing()

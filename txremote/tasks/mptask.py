@@ -1,0 +1,168 @@
+"""
+`MPTask`: a task whose command runs in a process of a pool.
+
+The job is `txremote.tasks.commandjob.run_command`, which gets the command, pickled
+with its container as that is at this moment, and a `Sink` by reference. The sink
+hears of the beginning, each line, each figure. It also learns over which
+connection: when a task is killed its job is cancelled, the pool ends the process
+by TERM and then by KILL, and the task is KILLED when the process has gone, which
+is when its connection ends, and not before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from txremote.peer.context import current_call
+from txremote.service import exposed
+from txremote.tasks.commandjob import run_command
+from txremote.tasks.stepping import Ending, Progress, traceback_of
+from txremote.tasks.task import KILLED, RUNNING, TOBEKILLED, Task
+from txremote.work.live import live
+
+
+class Sink:
+    """
+    What a command in a process reaches of its task.
+    """
+
+    def __init__(self, task: MPTask) -> None:
+        self._task: MPTask | None = task
+
+    @exposed
+    def began(self) -> None:
+        """
+        The command begins.
+        """
+        if self._task is None:
+            raise RuntimeError("the task was killed")
+        self._task.job_began(current_call().connection.when_disconnected())
+
+    @exposed
+    def line(self, text: str) -> None:
+        """
+        The command has put out a line.
+        """
+        if self._task is not None:
+            self._task._put_out([text])
+
+    @exposed
+    def progressed(self, done: float, total: float | None, text: str) -> None:
+        """
+        The command has told how far it is.
+        """
+        if self._task is not None:
+            self._task._show(Progress(done, total, text))
+
+    @exposed
+    def failed(self, traceback: str) -> None:
+        """
+        The command has raised something; that itself is the job's.
+        """
+        if self._task is not None:
+            self._task.traceback = traceback
+
+    @exposed
+    def ended(self) -> None:
+        """
+        The command has ended by itself; its outcome comes next.
+        """
+        if self._task is not None:
+            self._task.job_ended()
+
+    def close(self) -> None:
+        """
+        Hear no more.
+        """
+        self._task = None
+
+
+class MPTask(Task):
+    """
+    A task whose command runs in a process.
+
+    Args:
+        pool: The `IPool`. It has been started.
+        **rest: See `Task`.
+    """
+
+    def __init__(self, *args: Any, pool: Any) -> None:
+        super().__init__(*args)
+        self._pool = pool
+        self._sink = Sink(self)
+        self._job: Deferred[Any] | None = None
+        self._has_outcome = False
+
+    def begin(self) -> None:
+        """
+        Submit the job. The state is SUBMITTED until a process takes it.
+        """
+        call, self._call = self._call, None
+        if not self._pool.by_value:
+            self._fail(
+                ValueError(
+                    f"process commands need a pool of processes, not {self._pool.description}"
+                )
+            )
+            return
+        name = f"task {self.no} [{' '.join(self.arglist)}]"
+        # the pool may be anybody's
+        job = maybeDeferred(self._pool.submit, run_command, (call, live(self._sink)), name=name)
+        self._job = job
+        job.addCallbacks(self._returned, self._failed)
+
+    def job_began(self, gone: Deferred[Any]) -> None:
+        """
+        Called by the sink when the command begins.
+
+        Args:
+            gone: Fires when the connection to its process has ended.
+        """
+        gone.addBoth(self._is_gone)
+        self._move(RUNNING)
+
+    def job_ended(self) -> None:
+        """
+        Called by the sink when the command has ended by itself.
+        """
+        self._has_outcome = True
+        if self.status == TOBEKILLED:  # too late for that, but the outcome is thrown away
+            self._end(Ending(KILLED))
+
+    def _withdraw(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+
+    def _interrupt(self) -> None:
+        if self._job is not None and not self._has_outcome:
+            self._job.cancel()
+
+    def _returned(self, outcome: tuple[str, Any, bool]) -> None:
+        if not self.done:
+            status, result, wants_exit = outcome
+            self._end(Ending(status, result, wants_exit=wants_exit))
+
+    def _failed(self, failure: Failure) -> None:
+        if self.done or self._job is None:
+            return
+        if self.status == TOBEKILLED and failure.check(CancelledError):
+            return  # of a process that is being ended `_is_gone` tells
+        assert isinstance(failure.value, Exception)  # a job gives nothing else
+        self._fail(failure.value)
+
+    def _fail(self, error: Exception) -> None:
+        text = self.traceback or traceback_of(error)
+        self._end(Ending("ABORTED", None, error, text))
+
+    def _is_gone(self, _reason: Any) -> None:
+        if self.status == TOBEKILLED:
+            self._end(Ending(KILLED))
+
+    def _end(self, ending: Ending) -> None:
+        self._sink.close()
+        self._job = None
+        super()._end(ending)

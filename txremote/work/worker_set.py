@@ -1,0 +1,292 @@
+"""
+`WorkerSet`: the processes of a pool, and how many of them there are.
+
+How many there ought to be is arithmetic, and `Size` does it: never fewer than the
+least, more where jobs wait that no process is being started for, never more than
+the most. A process that has nothing to do for long is let go while there are more
+than the least; one that has been given its share of jobs (*recycle*) counts as
+gone, so that its successor comes up while it does the last of them.
+
+Processes may not come up at all: the interpreter is broken, or there is no
+descriptor left. After some failures in a row nothing is tried for a while, and the
+pool is told, so that nobody waits for what does not come.
+
+A worker is here for as long as it may take jobs, and then among those that end
+until its process has gone. Which job goes to which is `txremote.work.dispatch`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from txremote.refs.clock import steady
+from txremote.work.worker import Worker
+
+#: How many processes may fail to come up, one after the other, before the jobs
+#: that wait for one fail.
+MOST_FAILED_STARTS = 3
+
+#: Seconds until it is tried again then.
+REST = 5.0
+
+#: Seconds after which a process more than the least ends, where ``idle=`` says nothing.
+IDLE = 20.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """
+    How many processes a pool has, and for how long.
+
+    Attributes:
+        least: How many are kept, busy or not.
+        most: How many there may be.
+        idle: Seconds after which one more than the least ends, if it has nothing
+            to do.
+        recycle: After how many jobs one is replaced; None for never.
+
+    Raises:
+        ValueError: the numbers make no sense.
+    """
+
+    least: int = 1
+    most: int = 1
+    idle: float = IDLE
+    recycle: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.least < 0 or self.most < max(self.least, 1):
+            raise ValueError(
+                f"a pool of {self.least} to {self.most} processes: min= is at most max="
+            )
+
+    def lacking(self, count: int, coming: int, waiting: int) -> int:
+        """
+        Return how many processes to start.
+
+        Args:
+            count: How many there are.
+            coming: How many of them have not come up yet.
+            waiting: How many jobs wait.
+        """
+        return max(0, self.least - count, min(self.most - count, waiting - coming))
+
+    def spent(self, given: int) -> bool:
+        """
+        Tell whether a process that was given so many jobs is to be replaced.
+        """
+        return self.recycle is not None and given >= self.recycle
+
+    def room(self, held: int, given: int, ahead: int) -> int:
+        """
+        Return how many jobs more a process may be given.
+
+        Args:
+            held: How many it holds.
+            given: How many it was given since it came up, those included.
+            ahead: How many it may hold.
+        """
+        room = ahead - held
+        return room if self.recycle is None else min(room, self.recycle - given)
+
+
+class WorkerSetOwner(Protocol):
+    """
+    What the staff asks of its pool, and tells it.
+    """
+
+    def waiting(self) -> int:
+        """
+        How many jobs wait for a process.
+        """
+
+    def worker_free(self, worker: Worker) -> None:
+        """
+        A worker that had come up before it could be used may take jobs now.
+        """
+
+    def none_comes_up(self, why: str) -> None:
+        """
+        Processes cannot be started, and no more are for a while.
+        """
+
+
+class WorkerSet:
+    """
+    The workers of one pool. For the reactor's thread.
+
+    Args:
+        reactor: The reactor.
+        size: How many there are to be.
+        hire: Starts one, which may raise OSError.
+        owner: Who hears of it.
+
+    Attributes:
+        size: As given.
+        workers: Those that take jobs, or will.
+        hungry: Those of them that want some now.
+        ending: Those whose processes are to end.
+    """
+
+    def __init__(
+        self, reactor: Any, size: Size, hire: Callable[[], Worker], owner: WorkerSetOwner
+    ) -> None:
+        self.size = size
+        self.workers: set[Worker] = set()
+        self.hungry: set[Worker] = set()
+        self.ending: set[Worker] = set()
+        self._clock = steady(reactor)
+        self._hire = hire
+        self._owner = owner
+        self._open = False
+        self._spare: list[Worker] = []  # until those that they are to replace have gone
+        self._idle_since: dict[Worker, float] = {}
+        self._shrinking: Any = None
+        self._resting: Any = None
+        self._failed_starts = 0
+
+    # -- how many
+
+    def open(self) -> None:
+        """
+        Start the least number.
+        """
+        self._open = True
+        self._failed_starts = 0
+        self.grow()
+
+    def close(self) -> None:
+        """
+        Start none any more, and send none away: its owner ends them all.
+        """
+        self._open = False
+        for timer in (self._shrinking, self._resting):
+            if timer is not None:
+                timer.cancel()
+        self._shrinking = self._resting = None
+
+    def grow(self) -> None:
+        """
+        Start processes: the least number, and more where jobs wait.
+        """
+        if self._spare and self.ready() <= self.size.most:
+            self._owner.worker_free(self._spare.pop())
+        while self._open and self._resting is None and self._lacking():
+            try:
+                worker = self._hire()
+            except OSError as problem:  # no descriptor or no process left
+                self.start_failed(f"cannot start: {problem}")
+            else:
+                self.workers.add(worker)
+
+    def _lacking(self) -> int:
+        fresh = [worker for worker in self.workers if not self.size.spent(worker.held.given)]
+        coming = sum(not worker.ready for worker in fresh)
+        return self.size.lacking(len(fresh), coming, self._owner.waiting())
+
+    def ready(self) -> int:
+        """
+        Return how many have come up.
+        """
+        return sum(worker.ready for worker in self.workers)
+
+    # -- those that come
+
+    def came_up(self, worker: Worker) -> bool:
+        """
+        Note that one has come up.
+
+        Returns:
+            Whether it may take jobs. If not there are the most without it: the one
+            that it is to replace has not gone yet.
+        """
+        self._failed_starts = 0
+        if self.ready() > self.size.most:
+            self._spare.append(worker)
+            return False
+        return True
+
+    def start_failed(self, why: str) -> None:
+        """
+        Note that one has not come up. After some in a row rest for a while.
+
+        Args:
+            why: For the owner.
+        """
+        self._failed_starts += 1
+        if self._failed_starts < MOST_FAILED_STARTS:
+            return
+        self._failed_starts = 0
+        if self._resting is None:
+            self._resting = self._clock.callLater(REST, self._rested)
+        self._owner.none_comes_up(why)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self.grow()
+
+    # -- those that go
+
+    def dismiss(self, worker: Worker) -> None:
+        """
+        Let one go that has nothing to do.
+        """
+        self.leave(worker)
+        worker.retire()
+
+    def leave(self, worker: Worker) -> None:
+        """
+        Note that one takes no more jobs, and ends.
+        """
+        self._forget(worker)
+        self.ending.add(worker)
+
+    def gone(self, worker: Worker) -> bool:
+        """
+        Note that one's process has gone.
+
+        Returns:
+            Whether it was to end.
+        """
+        self._forget(worker)
+        expected = worker in self.ending
+        self.ending.discard(worker)
+        return expected
+
+    def _forget(self, worker: Worker) -> None:
+        self.workers.discard(worker)
+        self.hungry.discard(worker)
+        if worker in self._spare:
+            self._spare.remove(worker)
+        self._idle_since.pop(worker, None)
+
+    # -- those with nothing to do
+
+    def idle(self, worker: Worker) -> None:
+        """
+        Note that one has nothing to do: it may go, if that lasts.
+        """
+        if len(self.workers) > self.size.least:
+            self._idle_since[worker] = self._clock.seconds()
+            if self._shrinking is None:
+                self._shrinking = self._clock.callLater(self.size.idle, self._shrink)
+
+    def busy(self, worker: Worker) -> None:
+        """
+        Note that one has something to do.
+        """
+        self._idle_since.pop(worker, None)
+
+    def _shrink(self) -> None:
+        self._shrinking = None
+        now = self._clock.seconds()
+        for worker, since in list(self._idle_since.items()):
+            if len(self.workers) <= self.size.least:
+                self._idle_since.clear()
+            elif now - since >= self.size.idle:
+                self.dismiss(worker)
+        if self._idle_since:
+            left = min(self._idle_since.values()) + self.size.idle - now
+            self._shrinking = self._clock.callLater(max(0.0, left), self._shrink)
