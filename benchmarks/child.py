@@ -33,9 +33,7 @@ from typing import Any, TextIO
 
 
 def raise_file_limit() -> None:
-    """
-    Allow as many open files as the system lets us have.
-    """
+    """Allow as many open files as the system lets us have."""
     try:
         import resource
     except ImportError:  # not a POSIX system
@@ -48,31 +46,23 @@ def raise_file_limit() -> None:
 
 
 class Channel:
-    """
-    The way to the harness and back.
-    """
+    """The way to the harness and back."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def ok(self, value: Any = None) -> None:
-        """
-        Answer a command.
-        """
+        """Answer a command."""
         self._out.write(json.dumps({"ok": value}) + "\n")
         self._out.flush()
 
     def error(self, text: str) -> None:
-        """
-        Answer that a command has failed.
-        """
+        """Answer that a command has failed."""
         self._out.write(json.dumps({"error": text}) + "\n")
         self._out.flush()
 
     def listen(self, obey: Callable[[str, list[Any]], object]) -> None:
-        """
-        Hand over each command as it comes, from a thread; leave when they end.
-        """
+        """Hand over each command as it comes, from a thread; leave when they end."""
 
         def read() -> None:
             for line in sys.stdin:
@@ -90,18 +80,14 @@ class Channel:
 
 
 def end() -> None:
-    """
-    End this process and those that it has started.
-    """
+    """End this process and those that it has started."""
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the harness sees to that
         os.killpg(0, signal.SIGTERM)
     os._exit(0)
 
 
 def run_reactor(module: Any, role: str, arguments: list[Any], channel: Channel) -> None:
-    """
-    Be a contestant that lives in a reactor.
-    """
+    """Be a contestant that lives in a reactor."""
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred, ensureDeferred
 
@@ -136,9 +122,7 @@ def run_reactor(module: Any, role: str, arguments: list[Any], channel: Channel) 
 
 
 def run_blocking(module: Any, role: str, arguments: list[Any], channel: Channel) -> None:
-    """
-    Be a contestant that blocks.
-    """
+    """Be a contestant that blocks."""
     commands: queue.SimpleQueue[tuple[str, list[Any]]] = queue.SimpleQueue()
     channel.listen(lambda name, given: commands.put((name, given)))
     try:
@@ -159,9 +143,7 @@ def run_blocking(module: Any, role: str, arguments: list[Any], channel: Channel)
 
 
 def main() -> None:
-    """
-    Be what the command line says.
-    """
+    """Be what the command line says."""
     name, role, arguments = sys.argv[1:]
     # what a library prints must not get between the answers
     out = os.fdopen(os.dup(1), "w")

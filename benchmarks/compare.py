@@ -48,9 +48,7 @@ print(json.dumps([txremote.__file__, platform.python_version(), twisted.__versio
 
 
 class NoCheckout(Exception):
-    """
-    A folder cannot be compared. The text says why.
-    """
+    """A folder cannot be compared. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,7 @@ class Line:
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """
-    Return what the command line says.
-    """
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(
         prog="python benchmarks/compare.py",
         description="Two checkouts of txremote beside each other. The exit status is "
@@ -152,9 +148,7 @@ def look_at(checkout: Path, folder: Path) -> Side:
 
 
 def commit(checkout: Path) -> str:
-    """
-    Return the commit of a checkout, with a mark where files differ from it, or "no commit".
-    """
+    """Return the commit of a checkout, with a mark where files differ from it, or "no commit"."""
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -164,9 +158,7 @@ def commit(checkout: Path) -> str:
 
 @contextlib.contextmanager
 def only_benchmarks() -> Iterator[Path]:
-    """
-    Give a folder with nothing in it but `benchmarks`.
-    """
+    """Give a folder with nothing in it but `benchmarks`."""
     with tempfile.TemporaryDirectory(prefix="compare-") as name:
         folder = Path(name)
         (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
@@ -174,9 +166,7 @@ def only_benchmarks() -> Iterator[Path]:
 
 
 def lines_of(row: Row, measured: Mapping[str, Measured]) -> list[Line]:
-    """
-    Return what is compared of a row: its figure, and the processor time where it has that.
-    """
+    """Return what is compared of a row: its figure, and the processor time where it has that."""
     old, new = measured["old"], measured["new"]
     if old.error or new.error:
         return [Line(row.name, row.unit, old, new, None)]
@@ -189,9 +179,7 @@ def lines_of(row: Row, measured: Mapping[str, Measured]) -> list[Line]:
 
 
 def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> list[Line]:
-    """
-    Measure the rows of these names, or all, on both sides in turn.
-    """
+    """Measure the rows of these names, or all, on both sides in turn."""
     peer = PEERS["txremote"]
     both = {name: (peer, replace(effort, program=side.program)) for name, side in sides.items()}
     found = []
@@ -203,9 +191,7 @@ def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> 
 
 
 def table(lines: Sequence[Line]) -> str:
-    """
-    Return the table of all lines.
-    """
+    """Return the table of all lines."""
     shown = []
     for line in lines:
         figures = [report.cell(replace(m, note=""), line.unit) for m in (line.old, line.new)]
@@ -217,9 +203,7 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def status_of(lines: Sequence[Line]) -> int:
-    """
-    Return the exit status.
-    """
+    """Return the exit status."""
     if any(line.verdict is not None and line.verdict.worse for line in lines):
         return WORSE
     return NOT_COMPARED if any(line.verdict is None for line in lines) else 0

@@ -64,9 +64,7 @@ SWITCHES = {
 
 
 class Harmed(Exception):
-    """
-    Somebody was. The text says how, and between which rounds.
-    """
+    """Somebody was. The text says how, and between which rounds."""
 
 
 #: A session: its frames, each with header and newline.
@@ -205,9 +203,7 @@ DIALECTS = ((True, False), (False, True), (True, True))
 
 
 def frames(stream: bytes) -> Iterator[bytes]:
-    """
-    Cut a stream into its frames.
-    """
+    """Cut a stream into its frames."""
     while len(stream) >= 5:
         end = struct.unpack_from("!L", stream)[0] + 6
         yield stream[:end]
@@ -215,9 +211,7 @@ def frames(stream: bytes) -> Iterator[bytes]:
 
 
 def spoken(session: Session, five: bool, bound: bool) -> Session:
-    """
-    Put a session of RPyC 6 into another dialect.
-    """
+    """Put a session of RPyC 6 into another dialect."""
 
     def put(frame: bytes) -> bytes:
         payload = zlib.decompress(frame[5:-1]) if frame[4] else frame[5:-1]
@@ -229,9 +223,7 @@ def spoken(session: Session, five: bool, bound: bool) -> Session:
 
 
 def framed(payload: bytes, flag: int = 0) -> bytes:
-    """
-    Return a payload in a frame.
-    """
+    """Return a payload in a frame."""
     return struct.pack("!LB", len(payload) & 0xFFFFFFFF, flag) + payload + b"\n"
 
 
@@ -358,9 +350,7 @@ CHANGES: tuple[Change, ...] = (
 
 
 def changed(source: random.Random, corpus: Sequence[Session]) -> bytes:
-    """
-    Return what one round sends.
-    """
+    """Return what one round sends."""
     session = list(source.choice(corpus))
     session = session[: source.randrange(1, len(session) + 1)]
     for _ in range(source.choice([1, 1, 2, 3, 8])):
@@ -400,9 +390,7 @@ class Fuzzer:
             self.round += 1
 
     def one(self, data: bytes) -> None:
-        """
-        Send something, and read until the other side hangs up.
-        """
+        """Send something, and read until the other side hangs up."""
         address = ("127.0.0.1", self.port)
         source = f"127.0.3.{1 + self.round // PER_ADDRESS % 250}"
         with socket.create_connection(address, PATIENCE, (source, 0)) as sock:
@@ -486,9 +474,7 @@ def run(seconds: float, seed: int, out: Any = sys.stderr) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """
-    Do what the command line says.
-    """
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0, help="for how long (300)")
     parser.add_argument("--seed", type=int, default=None, help="where the changes come from")

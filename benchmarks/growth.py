@@ -37,9 +37,7 @@ def _ask(name: str) -> Prepare:
 
 
 def _cpu(server: Child, client: Child, name: str, argument: int) -> float:
-    """
-    Return the seconds of processor time that both sides take for something.
-    """
+    """Return the seconds of processor time that both sides take for something."""
     before = client.ask("cpu") + server.ask("cpu")
     client.ask(name, argument)
     return client.ask("cpu") + server.ask("cpu") - before

@@ -42,9 +42,7 @@ PATIENCE = 120.0
 
 
 class ContestantFailed(Exception):
-    """
-    A contestant did not do what was asked. The text says why.
-    """
+    """A contestant did not do what was asked. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,7 @@ class Program:
 
     @property
     def environment(self) -> dict[str, str]:
-        """
-        Its environment, and that of what it starts in turn.
-        """
+        """Its environment, and that of what it starts in turn."""
         if not self.path:
             return dict(os.environ)
         inherited = os.environ.get("PYTHONPATH")
@@ -199,9 +195,7 @@ class Child:
         return self.ask("cpu"), workers
 
     def stop(self) -> None:
-        """
-        End it.
-        """
+        """End it."""
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -235,9 +229,7 @@ def session(leader: int) -> list[int]:
 
 
 def cores() -> list[int]:
-    """
-    Return the processor cores that a process can be told to keep to.
-    """
+    """Return the processor cores that a process can be told to keep to."""
     if not hasattr(os, "sched_setaffinity"):  # not every system has that
         return []
     return sorted(os.sched_getaffinity(0))
@@ -269,15 +261,11 @@ class Stage:
             child.stop()
 
     def serve(self, module: str, *arguments: Any) -> Child:
-        """
-        Start a server and wait until it listens.
-        """
+        """Start a server and wait until it listens."""
         return self._start(module, "serve", arguments, self._cores.get("serve"))
 
     def connect(self, module: str, *arguments: Any) -> Child:
-        """
-        Start a client and wait until it is connected.
-        """
+        """Start a client and wait until it is connected."""
         return self._start(module, "connect", arguments, self._cores.get("connect"))
 
     def alone(self, module: str) -> Child:
@@ -316,9 +304,7 @@ class Effort:
     program: Program = Program()
 
     def stage(self) -> Stage:
-        """
-        Return a stage for contestants that are measured so.
-        """
+        """Return a stage for contestants that are measured so."""
         return Stage(self.apart, self.program)
 
 
@@ -358,9 +344,7 @@ class Measured:
     error: str = ""
 
     def add(self, sample: Sample) -> None:
-        """
-        Take note of a round.
-        """
+        """Take note of a round."""
         self.values.append(sample.value)
         self.note = sample.note
         if sample.cpu is not None:
@@ -376,34 +360,26 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """
-        The figure that is shown.
-        """
+        """The figure that is shown."""
         return statistics.median(self.values)
 
     @property
     def spread(self) -> float:
-        """
-        Half the way from the lowest to the highest round, as a part of the median.
-        """
+        """Half the way from the lowest to the highest round, as a part of the median."""
         if not self.median:
             return 0.0
         return (max(self.values) - min(self.values)) / 2 / self.median
 
 
 def ratio(of: Measured | None, to: Measured | None) -> Measured | None:
-    """
-    Return the ratios of two contestants, round by round; None without both.
-    """
+    """Return the ratios of two contestants, round by round; None without both."""
     if of is None or to is None or not of.values or not to.values:
         return None
     return Measured([a / b for a, b in zip(of.values, to.values, strict=True)])
 
 
 def missing(names: Sequence[str]) -> list[str]:
-    """
-    Return which contestants are not installed.
-    """
+    """Return which contestants are not installed."""
     return [name for name in names if not PEERS[name].installed]
 
 
@@ -462,9 +438,7 @@ def run_in_turn(
 
 @contextlib.contextmanager
 def _failing(measured: dict[str, Measured], name: str) -> Iterator[None]:
-    """
-    Take a failure of one contestant for its figures; the others go on.
-    """
+    """Take a failure of one contestant for its figures; the others go on."""
     try:
         yield
     except ContestantFailed as error:

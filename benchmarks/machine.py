@@ -11,9 +11,7 @@ from pathlib import Path
 
 
 def cpu_model() -> str:
-    """
-    Return what the processor calls itself.
-    """
+    """Return what the processor calls itself."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             key, _, value = line.partition(":")
@@ -25,9 +23,7 @@ def cpu_model() -> str:
 
 
 def version(distribution: str) -> str:
-    """
-    Return the version of what is installed, or "-".
-    """
+    """Return the version of what is installed, or "-"."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -35,9 +31,7 @@ def version(distribution: str) -> str:
 
 
 def load() -> str:
-    """
-    Return how many processes wanted to run in the last minute.
-    """
+    """Return how many processes wanted to run in the last minute."""
     try:
         return f"{os.getloadavg()[0]:.2f}"
     except (AttributeError, OSError):  # not every system counts
@@ -45,9 +39,7 @@ def load() -> str:
 
 
 def describe() -> dict[str, str]:
-    """
-    Return the machine and the versions, name -> text.
-    """
+    """Return the machine and the versions, name -> text."""
     from twisted.internet import reactor
 
     cores = os.cpu_count() or 1

@@ -59,9 +59,7 @@ class Run:
 
     @property
     def failures(self) -> list[str]:
-        """
-        What went wrong, a text for each contestant that failed.
-        """
+        """What went wrong, a text for each contestant that failed."""
         found = []
         for row, measured in self.rows:
             found += [f"{row.name}: {m.error}" for m in measured.values() if m.error]
@@ -70,24 +68,18 @@ class Run:
         return found
 
     def of(self, pools: bool) -> list[tuple[Row, dict[str, Measured]]]:
-        """
-        Return the rows of pools, or those of calls.
-        """
+        """Return the rows of pools, or those of calls."""
         return [(row, measured) for row, measured in self.rows if row.pools is pools]
 
     @property
     def absent(self) -> list[str]:
-        """
-        Which contestants of these rows are not installed, by their names.
-        """
+        """Which contestants of these rows are not installed, by their names."""
         names = {name for row, _ in self.rows for name in row.contestants}
         return missing(sorted(names))
 
 
 def number(value: float) -> str:
-    """
-    Return a figure with three digits that count.
-    """
+    """Return a figure with three digits that count."""
     if value >= 10_000:
         return f"{value / 1000:.0f}k" if value >= 100_000 else f"{value / 1000:.1f}k"
     if value >= 1000 or value == int(value):
@@ -100,9 +92,7 @@ def number(value: float) -> str:
 
 
 def cell(measured: Measured | None, unit: str) -> str:
-    """
-    Return a figure with its unit and its spread.
-    """
+    """Return a figure with its unit and its spread."""
     if measured is None:
         return NOT_INSTALLED
     if measured.error:
@@ -114,18 +104,14 @@ def cell(measured: Measured | None, unit: str) -> str:
 
 
 def bar_text(bar: Bar, row: Row) -> str:
-    """
-    Return what a bar demands, in words.
-    """
+    """Return what a bar demands, in words."""
     sign = ">=" if row.more_is_better else "<="
     limit = f"{bar.limit:g}"
     return f"{sign} {limit}{row.unit}" if bar.of is None else f"{sign} {limit} of {bar.title}"
 
 
 def verdict(bars: Sequence[Bar], row: Row, measured: dict[str, Measured]) -> str:
-    """
-    Return the bars and whether they are met.
-    """
+    """Return the bars and whether they are met."""
     words = {True: "met", False: "MISSED", None: "?"}
     if not bars:
         return NOT_APPLICABLE
@@ -133,18 +119,14 @@ def verdict(bars: Sequence[Bar], row: Row, measured: dict[str, Measured]) -> str
 
 
 def ratio_cell(row: Row, measured: dict[str, Measured], other: str | None) -> str:
-    """
-    Return txremote's ratio to another contestant.
-    """
+    """Return txremote's ratio to another contestant."""
     if other is None or other not in row.contestants:
         return NOT_APPLICABLE
     return cell(ratio(measured.get("txremote"), measured.get(other)), "")
 
 
 def simple_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """
-    Return a table that is reStructuredText and can be read as it is.
-    """
+    """Return a table that is reStructuredText and can be read as it is."""
     widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
 
@@ -156,9 +138,7 @@ def simple_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def columns(pools: bool) -> list[str]:
-    """
-    Return who may take part in the tables of calls, or of pools: their titles.
-    """
+    """Return who may take part in the tables of calls, or of pools: their titles."""
     taking_part = (p.title for p in PEERS.values() if (p.pools if pools else p.module))
     return list(dict.fromkeys(taking_part))
 
@@ -185,9 +165,7 @@ def figures_table(run: Run, pools: bool = False) -> str:
 
 
 def bars_table(run: Run, pools: bool = False) -> str:
-    """
-    Return the table of txremote's ratios and of what it is held to.
-    """
+    """Return the table of txremote's ratios and of what it is held to."""
     beside = BESIDE[pools]
     lines = [
         [
@@ -205,9 +183,7 @@ def bars_table(run: Run, pools: bool = False) -> str:
 
 
 def cpu_table(run: Run, pools: bool = False) -> str:
-    """
-    Return the table of processor time, of the rows that have it.
-    """
+    """Return the table of processor time, of the rows that have it."""
     titles = columns(pools)
     beside = ["floor", *(PEERS[name].title for name in BESIDE[pools])]
     lines = []
@@ -226,9 +202,7 @@ def cpu_table(run: Run, pools: bool = False) -> str:
 
 
 def growth_table(run: Run) -> str:
-    """
-    Return the table of the series.
-    """
+    """Return the table of the series."""
     lines = []
     for series, sizes in run.growth:
         figures = [f"{size:,}: {cell(m, '')}" for size, m in sizes.items()]
@@ -240,9 +214,7 @@ def growth_table(run: Run) -> str:
 
 
 def notes(run: Run) -> list[str]:
-    """
-    Return what has to be said below the tables.
-    """
+    """Return what has to be said below the tables."""
     rounds = run.effort.rounds
     found = [
         f"Figures are medians of {rounds} round{'s' * (rounds > 1)}, ± half the way from the "
@@ -260,9 +232,7 @@ def notes(run: Run) -> list[str]:
 
 
 def as_text(run: Run) -> str:
-    """
-    Return the report for a terminal.
-    """
+    """Return the report for a terminal."""
     parts = ["; ".join(f"{key} {text}" for key, text in run.machine.items())]
     for pools in (False, True):
         if run.of(pools):
@@ -273,16 +243,12 @@ def as_text(run: Run) -> str:
 
 
 def heading(text: str) -> str:
-    """
-    Return the heading of a section.
-    """
+    """Return the heading of a section."""
     return f"{text[0].upper()}{text[1:]}\n{'-' * len(text)}"
 
 
 def as_rst(run: Run) -> str:
-    """
-    Return the report as a document.
-    """
+    """Return the report as a document."""
     parts = [
         "Benchmark results\n=================",
         ".. Written by the harness (--rst). Do not edit; run it again.",
@@ -333,9 +299,7 @@ def _bars(bars: Sequence[Bar], row: Row, measured: dict[str, Measured]) -> list[
 
 
 def as_json(run: Run) -> dict[str, Any]:
-    """
-    Return the report as what `json.dump` takes.
-    """
+    """Return the report as what `json.dump` takes."""
     rows = [
         {
             "name": row.name,

@@ -22,9 +22,7 @@ from benchmarks.rows import ROWS
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
-    """
-    Return what the command line says.
-    """
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="txremote beside its peers. Contestants that are not installed are left "
@@ -65,9 +63,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def command_line(options: argparse.Namespace) -> str:
-    """
-    Return the command that measures the same again, less where it wrote to.
-    """
+    """Return the command that measures the same again, less where it wrote to."""
     words = ["python", "benchmarks/run.py"]
     for option in ("quick", "growth", "apart"):
         words += [f"--{option}"] * getattr(options, option)
@@ -83,16 +79,12 @@ def command_line(options: argparse.Namespace) -> str:
 
 
 def interrupted(*_signal: object) -> None:
-    """
-    End as after Ctrl-C: what was started is ended first.
-    """
+    """End as after Ctrl-C: what was started is ended first."""
     raise KeyboardInterrupt
 
 
 def measure(options: argparse.Namespace) -> report.Run:
-    """
-    Do all that the options ask for.
-    """
+    """Do all that the options ask for."""
     seconds = min(options.seconds, 0.05) if options.quick else options.seconds
     effort = harness.Effort(options.rounds, seconds, options.quick, options.apart)
     run = report.Run(

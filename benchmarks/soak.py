@@ -35,9 +35,7 @@ SLACK = 8 << 20
 
 
 class Leaked(Exception):
-    """
-    Something is left, or somebody was not served. The text says what.
-    """
+    """Something is left, or somebody was not served. The text says what."""
 
 
 @dataclass
@@ -136,9 +134,7 @@ def soak(connections: int, seconds: float, stay: float, out: Any = None) -> Soak
 
 
 def main(argv: list[str] | None = None) -> int:
-    """
-    Do what the command line says.
-    """
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--connections", type=int, default=2000, help="at a time (2000)")
     parser.add_argument("--seconds", type=float, default=120.0, help="for how long (120)")

@@ -36,22 +36,16 @@ class Verdict:
 
     @property
     def counts(self) -> bool:
-        """
-        Whether the change is more than the margin and than what the rounds differ by.
-        """
+        """Whether the change is more than the margin and than what the rounds differ by."""
         return abs(self.change) > max(MARGIN, self.spread)
 
     @property
     def worse(self) -> bool:
-        """
-        Whether the change counts and is one that nobody wants.
-        """
+        """Whether the change counts and is one that nobody wants."""
         return self.counts and (self.change > 0) is not self.more_is_better
 
     def __str__(self) -> str:
-        """
-        Say it in one word.
-        """
+        """Say it in one word."""
         if not self.counts:
             return "same"
         return "WORSE" if self.worse else "better"

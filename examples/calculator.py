@@ -18,9 +18,7 @@ from txremote import Service, connect, exposed
 
 
 class Calculator(Service):
-    """
-    What the server offers. Each connection has a calculator of its own.
-    """
+    """What the server offers. Each connection has a calculator of its own."""
 
     exposed_pi = 3.14159
 
@@ -29,32 +27,24 @@ class Calculator(Service):
 
     @exposed
     def add(self, a, b):
-        """
-        Return the sum.
-        """
+        """Return the sum."""
         self._results.append(a + b)
         return a + b
 
     @exposed
     def divide(self, a, b):
-        """
-        Return the quotient. Dividing by zero is the caller's own exception.
-        """
+        """Return the quotient. Dividing by zero is the caller's own exception."""
         self._results.append(a / b)
         return a / b
 
     @exposed
     def results(self):
-        """
-        Return the list of all results so far; it stays here, and goes by reference.
-        """
+        """Return the list of all results so far; it stays here, and goes by reference."""
         return self._results
 
     @exposed
     async def add_slowly(self, a, b, seconds):
-        """
-        Return the sum after a while. Nobody else has to wait for it.
-        """
+        """Return the sum after a while. Nobody else has to wait for it."""
         from twisted.internet import reactor
 
         await deferLater(reactor, seconds)
@@ -62,9 +52,7 @@ class Calculator(Service):
 
 
 async def main(reactor, endpoint):
-    """
-    The client.
-    """
+    """The client."""
     conn = await connect(endpoint, reactor=reactor)
     print("2 + 3 =", await conn.root.add(2, 3))
     print("pi =", await conn.root.pi)

@@ -21,17 +21,13 @@ from txremote import Service, connect, exposed
 
 
 class Room:
-    """
-    Who is here: each name with the function that takes its messages.
-    """
+    """Who is here: each name with the function that takes its messages."""
 
     def __init__(self):
         self.members = {}
 
     def tell(self, text, but=None):
-        """
-        Pass a message on to all, or to all but one.
-        """
+        """Pass a message on to all, or to all but one."""
         for name, on_message in list(self.members.items()):
             if name != but:
                 # a client that has just gone fails here, and on_disconnect
@@ -40,9 +36,7 @@ class Room:
 
 
 class Chat(Service):
-    """
-    One client's seat. Each connection has its own; the room is shared.
-    """
+    """One client's seat. Each connection has its own; the room is shared."""
 
     room = Room()
 
@@ -51,9 +45,7 @@ class Chat(Service):
 
     @exposed
     def join(self, name, on_message):
-        """
-        Take a name, and a function for the messages. Return who is here.
-        """
+        """Take a name, and a function for the messages. Return who is here."""
         if self._name is not None:
             raise ValueError(f"you are {self._name} already")
         if name in self.room.members:
@@ -65,41 +57,31 @@ class Chat(Service):
 
     @exposed
     def names(self):
-        """
-        Return who is here.
-        """
+        """Return who is here."""
         return tuple(sorted(self.room.members))
 
     @exposed
     def say(self, text):
-        """
-        Say something to all the others.
-        """
+        """Say something to all the others."""
         if self._name is None:
             raise ValueError("join first")
         self.room.tell(f"<{self._name}> {text}", but=self._name)
 
     @exposed
     def leave(self):
-        """
-        Leave the room; the name is free again.
-        """
+        """Leave the room; the name is free again."""
         if self._name is not None:
             name, self._name = self._name, None
             del self.room.members[name]
             self.room.tell(f"* {name} leaves")
 
     def on_disconnect(self, conn):
-        """
-        A connection that ends, in whatever way, leaves the room.
-        """
+        """A connection that ends, in whatever way, leaves the room."""
         self.leave()
 
 
 class Keyboard(LineOnlyReceiver):
-    """
-    Says each line that is typed.
-    """
+    """Says each line that is typed."""
 
     delimiter = b"\n"
 
@@ -108,30 +90,22 @@ class Keyboard(LineOnlyReceiver):
         self.ended = Deferred()
 
     def lineReceived(self, line):
-        """
-        Say it.
-        """
+        """Say it."""
         saying = self._conn.root.say(line.decode(errors="replace"))
         saying.addErrback(lambda failure: print("! not sent:", failure.value))
 
     def connectionLost(self, reason):
-        """
-        The keyboard is closed.
-        """
+        """The keyboard is closed."""
         self.end()
 
     def end(self):
-        """
-        End the chat, if it has not ended.
-        """
+        """End the chat, if it has not ended."""
         if not self.ended.called:
             self.ended.callback(None)
 
 
 async def main(reactor, endpoint, name):
-    """
-    The client.
-    """
+    """The client."""
     conn = await connect(endpoint, reactor=reactor)
     try:
         names = await conn.root.join(name, lambda text: print(text, flush=True))

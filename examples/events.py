@@ -20,50 +20,38 @@ from txremote import Service, connect, exposed
 
 
 class Subscription:
-    """
-    One subscriber. The client holds it by reference.
-    """
+    """One subscriber. The client holds it by reference."""
 
     def __init__(self, feed, on_event):
         self._feed = feed
         self._on_event = on_event
 
     def send(self, event):
-        """
-        Call the client. Whoever cannot be reached, or fails, is dropped.
-        """
+        """Call the client. Whoever cannot be reached, or fails, is dropped."""
         maybeDeferred(self._on_event, event).addErrback(lambda _failure: self.cancel())
 
     @exposed
     def cancel(self):
-        """
-        End the events.
-        """
+        """End the events."""
         self._feed.subscriptions.discard(self)
 
 
 class Feed(Service):
-    """
-    What the server offers.
-    """
+    """What the server offers."""
 
     def __init__(self):
         self.subscriptions = set()
 
     @exposed
     def subscribe(self, on_event):
-        """
-        Call ``on_event(event)`` in the client from now on.
-        """
+        """Call ``on_event(event)`` in the client from now on."""
         subscription = Subscription(self, on_event)
         self.subscriptions.add(subscription)
         return subscription
 
     @exposed
     def publish(self, event):
-        """
-        Send an event to all subscribers, and return how many there are.
-        """
+        """Send an event to all subscribers, and return how many there are."""
         # A call of a client's function is a Deferred like any other. Nobody
         # waits for it here, so a slow client holds up neither feed nor publisher.
         for subscription in list(self.subscriptions):
@@ -76,9 +64,7 @@ feed = Feed()
 
 
 async def watch(conn, count):
-    """
-    Print events, so many or without end.
-    """
+    """Print events, so many or without end."""
     enough = Deferred()
     seen = []
 
@@ -97,9 +83,7 @@ async def watch(conn, count):
 
 
 async def main(reactor, endpoint, command, *words):
-    """
-    The client.
-    """
+    """The client."""
     conn = await connect(endpoint, reactor=reactor)
     if command == "publish":
         subscribers = await conn.root.publish(" ".join(words))

@@ -20,9 +20,7 @@ import txremote.blocking as rpyc
 
 
 class FileMonitor:
-    """
-    Looks at one file, in a thread of its own. The client holds it by reference.
-    """
+    """Looks at one file, in a thread of its own. The client holds it by reference."""
 
     def __init__(self, filename, callback, interval):
         self._filename = filename
@@ -51,25 +49,19 @@ class FileMonitor:
 
     @rpyc.exposed
     def stop(self):
-        """
-        End the events.
-        """
+        """End the events."""
         self._stopped.set()
         self._thread.join()
 
 
 class FileMonitorService(rpyc.Service):
-    """
-    What the server offers. Each connection has its own, in a thread that may block.
-    """
+    """What the server offers. Each connection has its own, in a thread that may block."""
 
     def __init__(self):
         self._monitors = []
 
     def on_disconnect(self, conn):
-        """
-        A client that has gone, with or without a good-bye, is not told any more.
-        """
+        """A client that has gone, with or without a good-bye, is not told any more."""
         for monitor in self._monitors:
             monitor.stop()
 
@@ -85,16 +77,12 @@ class FileMonitorService(rpyc.Service):
 
 
 def size(state):
-    """
-    Say how big a file is.
-    """
+    """Say how big a file is."""
     return "no file" if state is None else f"{state[0]} bytes"
 
 
 def main(host, port, filename, count=None):
-    """
-    The client.
-    """
+    """The client."""
     seen = []
     done = threading.Event()
 

@@ -42,9 +42,7 @@ def count(seconds, progress):
 
 
 class Character:
-    """
-    A player in the game.
-    """
+    """A player in the game."""
 
     def __init__(self, name, tell):
         self.name = name
@@ -52,23 +50,17 @@ class Character:
         self.counting = None
 
     def msg(self, text):
-        """
-        Tell the player something. A client that is gone hears nothing.
-        """
+        """Tell the player something. A client that is gone hears nothing."""
         maybeDeferred(self.tell, text).addErrback(lambda _failure: None)
 
 
 class CmdCount:
-    """
-    ``count SECONDS``: count in the background.
-    """
+    """``count SECONDS``: count in the background."""
 
     key = "count"
 
     def func(self, caller, seconds="60"):
-        """
-        Start to count.
-        """
+        """Start to count."""
 
         def progress(percent):
             caller.msg(f"counted {percent}%")
@@ -87,38 +79,28 @@ class CmdCount:
 
 
 class CmdStop:
-    """
-    ``stop``: stop counting.
-    """
+    """``stop``: stop counting."""
 
     key = "stop"
 
     def func(self, caller):
-        """
-        Cancel what runs.
-        """
+        """Cancel what runs."""
         if caller.counting is not None:
             caller.counting.cancel()
 
 
 class CmdLook:
-    """
-    ``look``: see who is here.
-    """
+    """``look``: see who is here."""
 
     key = "look"
 
     def func(self, caller):
-        """
-        Tell it.
-        """
+        """Tell it."""
         caller.msg("here: " + ", ".join(sorted(Game.characters)))
 
 
 class Game(Service):
-    """
-    One player's seat.
-    """
+    """One player's seat."""
 
     characters = {}
     commands = {command.key: command for command in (CmdCount, CmdStop, CmdLook)}
@@ -128,18 +110,14 @@ class Game(Service):
 
     @exposed
     def join(self, name, tell):
-        """
-        Enter the game; ``tell`` is called with what there is to read.
-        """
+        """Enter the game; ``tell`` is called with what there is to read."""
         if self._character is not None or name in self.characters:
             raise ValueError(f"the name {name} is taken")
         self._character = self.characters[name] = Character(name, tell)
 
     @exposed
     def command(self, line):
-        """
-        Do what a line says.
-        """
+        """Do what a line says."""
         if self._character is None:
             raise ValueError("join first")
         key, *words = line.split()
@@ -149,18 +127,14 @@ class Game(Service):
             self.commands[key]().func(self._character, *words)
 
     def on_disconnect(self, conn):
-        """
-        Leave the game; nobody waits for what was being counted.
-        """
+        """Leave the game; nobody waits for what was being counted."""
         if self._character is not None:
             del self.characters[self._character.name]
             CmdStop().func(self._character)
 
 
 class Keyboard(LineOnlyReceiver):
-    """
-    Sends each line that is typed as a command.
-    """
+    """Sends each line that is typed as a command."""
 
     delimiter = b"\n"
 
@@ -169,32 +143,24 @@ class Keyboard(LineOnlyReceiver):
         self.ended = Deferred()
 
     def lineReceived(self, line):
-        """
-        Send it.
-        """
+        """Send it."""
         text = line.decode(errors="replace").strip()
         if text:
             doing = self._conn.root.command(text)
             doing.addErrback(lambda failure: print("!", failure.value, flush=True))
 
     def connectionLost(self, reason):
-        """
-        The keyboard is closed.
-        """
+        """The keyboard is closed."""
         self.end()
 
     def end(self):
-        """
-        End the game, if it has not ended.
-        """
+        """End the game, if it has not ended."""
         if not self.ended.called:
             self.ended.callback(None)
 
 
 async def main(reactor, endpoint, name):
-    """
-    The client.
-    """
+    """The client."""
     conn = await connect(endpoint, reactor=reactor)
     try:
         await conn.root.join(name, lambda text: print(text, flush=True))

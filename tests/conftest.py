@@ -80,9 +80,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def hosted(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """
-    One running ``twistd txremote`` with the shop: on TCP, TLS and a UNIX socket.
-    """
+    """One running ``twistd txremote`` with the shop: on TCP, TLS and a UNIX socket."""
     server = Hosted(
         "tests.interop.shop_hosted.Shop",
         "tcp:0:interface=127.0.0.1",

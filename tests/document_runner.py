@@ -50,9 +50,7 @@ PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
 
 
 def doctree(path):
-    """
-    Parse a document; what docutils warns about is an error.
-    """
+    """Parse a document; what docutils warns about is an error."""
     return docutils.core.publish_doctree(
         path.read_text(),
         source_path=str(path),
@@ -66,26 +64,20 @@ def doctree(path):
 
 
 def free_port():
-    """
-    Return a port that nobody listens on.
-    """
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
 def compare(example, expected, got):
-    """
-    Fail unless what was printed is what the document says.
-    """
+    """Fail unless what was printed is what the document says."""
     if not CHECKER.check_output(expected, got, FLAGS):
         asked = doctest.Example(example, expected)
         raise AssertionError(f"{example}\n{CHECKER.output_difference(asked, got, FLAGS)}")
 
 
 def _session(text):
-    """
-    Return what is typed at a prompt, statement by statement, and what it prints.
-    """
+    """Return what is typed at a prompt, statement by statement, and what it prints."""
     typed, printed = [], []
     inside = False
     for line in text.splitlines():
@@ -130,9 +122,7 @@ class Reader:
         self._parser = doctest.DocTestParser()
 
     async def follow(self):
-        """
-        Do what the document says.
-        """
+        """Do what the document says."""
         steps = list(self._steps())
         try:
             for number, (kind, *what) in enumerate(steps):
@@ -170,9 +160,7 @@ class Reader:
         return isinstance(node, (nodes.literal_block, nodes.doctest_block))
 
     def _real(self, text):
-        """
-        Put the ports that are really used into a text.
-        """
+        """Put the ports that are really used into a text."""
         return PORT.sub(lambda found: str(self._ports.get(found[0], found[0])), text)
 
     # -- commands
@@ -258,9 +246,7 @@ class Reader:
                 compare(f"{command}\ni> {line}", expected, self._documented(answer))
 
     def _documented(self, text):
-        """
-        Put the document's ports back into a text.
-        """
+        """Put the document's ports back into a text."""
         for documented, real in self._ports.items():
             text = text.replace(str(real), documented)
         return text
@@ -270,9 +256,7 @@ class Reader:
             self._write(name, self._real(text))
 
     def _write(self, name, text):
-        """
-        Write a file, unless it is there: the next server may be about to read it.
-        """
+        """Write a file, unless it is there: the next server may be about to read it."""
         path = self._folder / name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
@@ -301,9 +285,7 @@ class Reader:
                 self._ports[name] = int(found[2])
 
     def _start_server(self, command):
-        """
-        Start a server on free ports; return it, and the ports that the document has.
-        """
+        """Start a server on free ports; return it, and the ports that the document has."""
         words = shlex.split(command)
         if "--config" in words:
             name = words[words.index("--config") + 1]

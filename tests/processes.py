@@ -22,9 +22,7 @@ SERVES = re.compile(r"txremote serves on (\S+):(\d+) ")
 
 
 def script(name: str) -> str:
-    """
-    Return the path of a command that is installed beside this Python.
-    """
+    """Return the path of a command that is installed beside this Python."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -74,15 +72,11 @@ class Program:
 
     @property
     def runs(self):
-        """
-        Whether it has not ended yet.
-        """
+        """Whether it has not ended yet."""
         return self._process.poll() is None
 
     def wait_for(self, pattern, timeout=PATIENCE):
-        """
-        Wait until the output matches a regular expression; return the match.
-        """
+        """Wait until the output matches a regular expression; return the match."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
@@ -95,28 +89,20 @@ class Program:
                 self._changed.wait(left)
 
     def say(self, line):
-        """
-        Type a line on its standard input.
-        """
+        """Type a line on its standard input."""
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
     def end_input(self):
-        """
-        Close its standard input.
-        """
+        """Close its standard input."""
         self._process.stdin.close()
 
     def signal(self, number):
-        """
-        Send it a signal.
-        """
+        """Send it a signal."""
         self._process.send_signal(number)
 
     def finish(self, timeout=PATIENCE):
-        """
-        Wait until it ends by itself; return its exit status.
-        """
+        """Wait until it ends by itself; return its exit status."""
         try:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -125,9 +111,7 @@ class Program:
         return status
 
     def kill(self):
-        """
-        End it at once, if it still runs, and let go of everything.
-        """
+        """End it at once, if it still runs, and let go of everything."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -164,9 +148,7 @@ class Twistd(Program):
 
 
 def run(*words, cwd=ROOT, env=None, timeout=PATIENCE):
-    """
-    Run a command to its end; return (status, output, errors).
-    """
+    """Run a command to its end; return (status, output, errors)."""
     done = subprocess.run(
         [str(word) for word in words],
         cwd=cwd,

@@ -28,22 +28,16 @@ def _reactor() -> Any:
 
 
 class Depot(txremote.Service):
-    """
-    Does what is asked, or does not.
-    """
+    """Does what is asked, or does not."""
 
     @exposed
     def add(self, a: int, b: int) -> int:
-        """
-        Add.
-        """
+        """Add."""
         return a + b
 
     @exposed
     def who(self) -> tuple[str | None, str | None]:
-        """
-        Tell who calls: the user, and the name in the certificate.
-        """
+        """Tell who calls: the user, and the name in the certificate."""
         call = current_call()
         certificate = call.peer_certificate
         name = None if certificate is None else str(certificate.get_subject().CN)
@@ -51,9 +45,7 @@ class Depot(txremote.Service):
 
     @exposed
     def outlast(self, number: int) -> Deferred[int]:
-        """
-        Give a number, some time after the server was told to stop.
-        """
+        """Give a number, some time after the server was told to stop."""
         answer: Deferred[int] = Deferred()
         reactor = _reactor()
 
@@ -65,31 +57,23 @@ class Depot(txremote.Service):
 
     @exposed
     def blob(self, size: int) -> bytes:
-        """
-        Give many bytes.
-        """
+        """Give many bytes."""
         return bytes(size)
 
     @exposed
     def never(self) -> Deferred[None]:
-        """
-        Do not end, and print when the reason to is gone.
-        """
+        """Do not end, and print when the reason to is gone."""
         return Deferred(lambda _deferred: print("cancelled", flush=True))
 
     @exposed
     def stop(self) -> str:
-        """
-        Stop the server.
-        """
+        """Stop the server."""
         _reactor().stop()
         return "stopping"
 
     @exposed
     async def stop_and_wait(self) -> str:
-        """
-        Stop the server, and be done with it some time later.
-        """
+        """Stop the server, and be done with it some time later."""
         reactor = _reactor()
         reactor.stop()
         await deferLater(reactor, LATER)
@@ -98,9 +82,7 @@ class Depot(txremote.Service):
     @exposed
     @txremote.threaded
     def stop_from_thread(self) -> str:
-        """
-        Stop the server, from a thread.
-        """
+        """Stop the server, from a thread."""
         reactor = _reactor()
         reactor.callFromThread(reactor.stop)
         time.sleep(LATER)
@@ -108,70 +90,50 @@ class Depot(txremote.Service):
 
     @exposed
     def hold_a_thread(self) -> Deferred[None]:
-        """
-        Keep one of the reactor's threads busy, for ever.
-        """
+        """Keep one of the reactor's threads busy, for ever."""
         return deferToThread(time.sleep, 3600)
 
     @exposed
     @offloaded
     def work(self, seconds: float) -> int:
-        """
-        Take some time, in a pool; give the process's id.
-        """
+        """Take some time, in a pool; give the process's id."""
         time.sleep(seconds)
         return os.getpid()
 
     @exposed
     def fail(self, text: str) -> None:
-        """
-        Raise.
-        """
+        """Raise."""
         raise ValueError(text)
 
 
 class Stock:
-    """
-    A service of RPyC's shape, whose calls block.
-    """
+    """A service of RPyC's shape, whose calls block."""
 
     def on_connect(self, conn: Any) -> None:
-        """
-        Nothing.
-        """
+        """Nothing."""
 
     def on_disconnect(self, conn: Any) -> None:
-        """
-        Nothing.
-        """
+        """Nothing."""
 
     def exposed_sleep(self, seconds: float) -> str:
-        """
-        Block.
-        """
+        """Block."""
         print("asleep", flush=True)
         time.sleep(seconds)
         return "awake"
 
 
 class Importer:
-    """
-    Commands for a console.
-    """
+    """Commands for a console."""
 
     commands = ("hello",)
     asyncommands = ("forever",)
 
     def hello(self) -> str:
-        """
-        Greet.
-        """
+        """Greet."""
         return "hello"
 
     def forever(self) -> Any:
-        """
-        Go on.
-        """
+        """Go on."""
         try:
             while True:
                 yield

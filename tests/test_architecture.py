@@ -125,9 +125,7 @@ class Module:
 
 
 def room_of(name: str) -> str:
-    """
-    Return the room of one of our modules by its dotted name.
-    """
+    """Return the room of one of our modules by its dotted name."""
     if name in FACES:
         return ""
     return [*name.split("."), ""][1]
@@ -135,9 +133,7 @@ def room_of(name: str) -> str:
 
 @cache
 def modules() -> dict[str, Module]:
-    """
-    Return every module of the package by name.
-    """
+    """Return every module of the package by name."""
     found = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         path = file.relative_to(PACKAGE)
@@ -150,18 +146,14 @@ def modules() -> dict[str, Module]:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """
-    Tell whether a condition is ``TYPE_CHECKING``.
-    """
+    """Tell whether a condition is ``TYPE_CHECKING``."""
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
         isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
     )
 
 
 def imports_of(tree: ast.Module, name: str = "", is_package: bool = False) -> list[Import]:
-    """
-    Return what a module imports when it runs: not what stands there for types.
-    """
+    """Return what a module imports when it runs: not what stands there for types."""
     return list(_imports(tree, name, is_package, ""))
 
 
@@ -188,18 +180,14 @@ def _imports(node: ast.AST, name: str, is_package: bool, within: str) -> Iterato
 
 
 def all_imports() -> Iterator[tuple[Module, Import]]:
-    """
-    Give every import of every module.
-    """
+    """Give every import of every module."""
     for module in modules().values():
         for found in imports_of(module.tree, module.name, module.path.name == "__init__.py"):
             yield module, found
 
 
 def our_module(target: str) -> str | None:
-    """
-    Return which of our modules an import reaches, or None if it is not ours.
-    """
+    """Return which of our modules an import reaches, or None if it is not ours."""
     if target.partition(".")[0] != "txremote":
         return None
     if target in modules():
@@ -208,9 +196,7 @@ def our_module(target: str) -> str | None:
 
 
 def may_import(importer: str, imported: str) -> bool:
-    """
-    Tell whether a module of one room may import one of another.
-    """
+    """Tell whether a module of one room may import one of another."""
     if importer == imported or any({importer, imported} <= shared for shared in SHARED):
         return True
     # what has no room yet is another check's finding
@@ -218,16 +204,12 @@ def may_import(importer: str, imported: str) -> bool:
 
 
 def imports_any(target: str, names: set[str]) -> bool:
-    """
-    Tell whether an import is one of some modules, or something in them.
-    """
+    """Tell whether an import is one of some modules, or something in them."""
     return any(target == name or target.startswith(f"{name}.") for name in names)
 
 
 def place(module: Module, found: Import) -> str:
-    """
-    Return where an import stands, as a sentence's beginning.
-    """
+    """Return where an import stands, as a sentence's beginning."""
     return f"txremote/{module.path.as_posix()}:{found.line} imports {found.target}"
 
 
@@ -301,9 +283,7 @@ def test_no_module_imports_in_a_circle() -> None:
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str] | None:
-    """
-    Return a circle of a graph, or None if it has none.
-    """
+    """Return a circle of a graph, or None if it has none."""
     done: set[str] = set()
 
     def walk(name: str, path: list[str]) -> list[str] | None:
@@ -370,9 +350,7 @@ def test_time_is_taken_from_a_steady_clock_and_not_from_a_reactor() -> None:
 
 
 def mirrored_test(path: Path) -> Path:
-    """
-    Return where the tests of a module stand, from the folder of all tests.
-    """
+    """Return where the tests of a module stand, from the folder of all tests."""
     return path.with_name(f"test_{path.name}")
 
 

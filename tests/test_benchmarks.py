@@ -35,9 +35,7 @@ DEADLINE = 20.0
 
 
 class Race(Row):
-    """
-    A row without processes: each contestant has its figures ready.
-    """
+    """A row without processes: each contestant has its figures ready."""
 
     name = "race"
     work = "run"
@@ -62,9 +60,7 @@ class Race(Row):
 
 
 class StageOf:
-    """
-    A stage without processes.
-    """
+    """A stage without processes."""
 
     def __init__(self, ask):
         self._client = SimpleNamespace(ask=ask)
@@ -77,9 +73,7 @@ class StageOf:
 
 
 class Told:
-    """
-    A watcher without a socket.
-    """
+    """A watcher without a socket."""
 
     def __init__(self, text):
         self.text = text
@@ -92,9 +86,7 @@ class Told:
 
 
 def run_of(row, measured, **kwargs):
-    """
-    Return a report's run with one row in it.
-    """
+    """Return a report's run with one row in it."""
     effort = Effort(rounds=3, **kwargs)
     return report.Run("2026-11-21", "the command", {"CPU": "1 core"}, effort, [(row, measured)])
 
@@ -113,9 +105,7 @@ CONTESTANTS = ("echo", "fire", "plain", "lines", "futures", "plac", "txremote")
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory):
-    """
-    A small run of some rows, as a user starts it: its output, JSON and document.
-    """
+    """A small run of some rows, as a user starts it: its output, JSON and document."""
     running = []
     for rows in (DOCUMENT, OTHERS):
         folder = tmp_path_factory.mktemp("benchmarks")
@@ -372,9 +362,7 @@ def test_apart_without_two_cores_is_refused(monkeypatch, capsys):
 
 
 def wait_until(true):
-    """
-    Wait for a condition, within the deadline.
-    """
+    """Wait for a condition, within the deadline."""
     end = time.monotonic() + DEADLINE
     while not true():
         assert time.monotonic() < end
@@ -382,9 +370,7 @@ def wait_until(true):
 
 
 def alive(pid):
-    """
-    Tell whether one of ours still runs; a process that only waits to be reaped does not.
-    """
+    """Tell whether one of ours still runs; a process that only waits to be reaped does not."""
     try:
         os.kill(int(pid), 0)
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()

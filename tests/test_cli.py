@@ -87,9 +87,7 @@ def call(server):
 
 class TestResult:
     def test_literals_are_parsed_and_the_rest_is_text(self, call):
-        """
-        Numbers, None, tuples and quoted text are Python's; a bare word is a str.
-        """
+        """Numbers, None, tuples and quoted text are Python's; a bare word is a str."""
         words = ["2", "-1.5", "None", "(1, 'x')", "b'raw'", "'7'", "word", "two words", "x("]
         status, out, err = call("say", *words)
         expected = repr((2, -1.5, None, (1, "x"), b"raw", "7", "word", "two words", "x(")), {}
@@ -97,64 +95,46 @@ class TestResult:
         assert out.strip() == repr(f"({expected[0]}, {{}})")
 
     def test_list_goes_by_reference(self, call):
-        """
-        A list of the command line is the command's own, as any list of a client's is.
-        """
+        """A list of the command line is the command's own, as any list of a client's is."""
         status, out, _err = call("say", "[1, 2]")
         assert status == 0
         assert "<RemoteReference to a builtins.list" in out
 
     def test_keywords(self, call):
-        """
-        -k and --keyword give named arguments; a value may have = in it.
-        """
+        """-k and --keyword give named arguments; a value may have = in it."""
         status, out, err = call("say", "-k", "a=1", "--keyword", "b=x=y")
         assert (status, err) == (0, "")
         assert out.strip() == repr("((), {'a': 1, 'b': 'x=y'})")
 
     def test_method_without_arguments_is_called_once(self, call):
-        """
-        A name that turns out to be a method is called.
-        """
+        """A name that turns out to be a method is called."""
         assert call("count") == (0, "1\n", "")
 
     def test_none_is_printed(self, call):
-        """
-        What returns nothing prints None.
-        """
+        """What returns nothing prints None."""
         assert call("nothing") == (0, "None\n", "")
 
     def test_attribute(self, call):
-        """
-        A name that is a value is printed.
-        """
+        """A name that is a value is printed."""
         assert call("pi") == (0, "3.14\n", "")
 
     def test_dotted_path(self, call):
-        """
-        room.name goes through an object to its attribute, room.players to its method.
-        """
+        """room.name goes through an object to its attribute, room.players to its method."""
         assert call("room.name") == (0, "'kitchen'\n", "")
         assert call("room.players") == (0, "['ann', 'bob']\n", "")
 
     def test_reference_is_printed_as_its_owner_prints_it(self, call):
-        """
-        An object that stays at the server shows by its repr there.
-        """
+        """An object that stays at the server shows by its repr there."""
         assert call("room") == (0, "<the kitchen>\n", "")
 
 
 class TestError:
     def test_remote_exception_ends_with_1(self, call):
-        """
-        What the method raises is one line on standard error.
-        """
+        """What the method raises is one line on standard error."""
         assert call("divide", "1", "0") == (1, "", "ZeroDivisionError: division by zero\n")
 
     def test_remote_traceback_on_request(self, call):
-        """
-        --traceback shows the server's own lines.
-        """
+        """--traceback shows the server's own lines."""
         status, out, err = call("divide", "1", "0", "--traceback")
         assert (status, out) == (1, "")
         assert err.startswith("Traceback (most recent call last):\n")
@@ -162,30 +142,22 @@ class TestError:
         assert err.endswith("\nZeroDivisionError: division by zero\n")
 
     def test_exception_class_that_is_not_known_here(self, call):
-        """
-        A class of the server's own goes by its full name.
-        """
+        """A class of the server's own goes by its full name."""
         assert call("odd") == (1, "", "desk.OddError: ('odd', 3)\n")
 
     def test_name_that_is_not_exposed(self, call):
-        """
-        The sentence says what the service's author can do.
-        """
+        """The sentence says what the service's author can do."""
         status, out, err = call("nosuch")
         assert (status, out) == (1, "")
         assert err.startswith("AttributeError: cannot access 'nosuch': Desk exposes no such name")
 
     def test_no_answer_in_time(self, call):
-        """
-        --timeout ends a call that takes too long.
-        """
+        """--timeout ends a call that takes too long."""
         status, out, err = call("never", "--timeout", "0.2")
         assert (status, out, err) == (1, "", "TimeoutError: no answer within 0.2 s\n")
 
     def test_connection_lost_in_mid_call_ends_with_2(self, call):
-        """
-        A server that goes away is no error of the method.
-        """
+        """A server that goes away is no error of the method."""
         status, out, err = call("hang_up")
         assert (status, out) == (2, "")
         assert err.startswith("txremote: ")
@@ -204,9 +176,7 @@ class TestNotMade:
         ],
     )
     def test_one_sentence_and_2(self, endpoint, reason):
-        """
-        Nobody there, or an endpoint that is none: one line that names it.
-        """
+        """Nobody there, or an endpoint that is none: one line that names it."""
         status, out, err = run(script("txremote"), "call", endpoint, "add", "2", "3")
         assert (status, out) == (2, "")
         assert err.startswith(f"txremote: cannot connect to {endpoint}: ")
@@ -214,9 +184,7 @@ class TestNotMade:
         assert err.count("\n") == 1
 
     def test_server_that_says_nothing(self):
-        """
-        What listens and is no RPyC costs the time-out, no more.
-        """
+        """What listens and is no RPyC costs the time-out, no more."""
         with socket.create_server(("127.0.0.1", 0)) as mute:
             endpoint = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
             status, out, err = run(script("txremote"), "call", endpoint, "add", "-t", "0.2")
@@ -227,9 +195,7 @@ class TestNotMade:
 
     @pytest.mark.parametrize("pair", ["novalue", "1=2", "=3"])
     def test_keyword_that_is_none(self, pair, capsys):
-        """
-        --keyword wants NAME=VALUE.
-        """
+        """--keyword wants NAME=VALUE."""
         assert main(["call", "tcp:127.0.0.1:1", "add", "-k", pair]) == 2
         assert capsys.readouterr().err == f"txremote: --keyword takes NAME=VALUE, not {pair!r}\n"
 
@@ -237,18 +203,14 @@ class TestNotMade:
 class TestWords:
     @pytest.mark.parametrize("words", [[], ["nosuch"], ["call"], ["call", "tcp:127.0.0.1:1"]])
     def test_missing_words_are_named(self, words, capsys):
-        """
-        An incomplete command line prints its usage and ends with 2.
-        """
+        """An incomplete command line prints its usage and ends with 2."""
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
         assert capsys.readouterr().err.startswith("usage: txremote")
 
     def test_help_names_the_commands(self, capsys):
-        """
-        --help tells what there is.
-        """
+        """--help tells what there is."""
         with pytest.raises(SystemExit) as ended:
             main(["--help"])
         assert ended.value.code == 0
@@ -256,9 +218,7 @@ class TestWords:
         assert "demo" in out and "call" in out
 
     def test_help_of_call_explains_its_words(self, capsys):
-        """
-        call --help tells endpoint, name, arguments and options.
-        """
+        """call --help tells endpoint, name, arguments and options."""
         with pytest.raises(SystemExit):
             main(["call", "--help"])
         out = capsys.readouterr().out
@@ -277,23 +237,17 @@ class TestWords:
         ],
     )
     def test_parse_literal(self, word, value):
-        """
-        A word is a literal if it reads as one.
-        """
+        """A word is a literal if it reads as one."""
         assert parse_literal(word) == value
 
     def test_deeply_nested_word_is_text(self):
-        """
-        What Python's own parser gives up on is taken as text.
-        """
+        """What Python's own parser gives up on is taken as text."""
         word = "(" * 100_000
         assert parse_literal(word) == word
 
 
 def test_version_is_the_package_s():
-    """
-    What was installed is what is imported.
-    """
+    """What was installed is what is imported."""
     from importlib.metadata import version
 
     assert version("txremote") == txremote.__version__

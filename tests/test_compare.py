@@ -22,9 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Told(Row):
-    """
-    A row without processes: the figures of each side are ready.
-    """
+    """A row without processes: the figures of each side are ready."""
 
     name = "told"
     work = "say it"
@@ -50,9 +48,7 @@ class Told(Row):
 
 
 def told(rounds=3, **figures):
-    """
-    Return the row and what it has measured of both sides.
-    """
+    """Return the row and what it has measured of both sides."""
     row = Told(**figures)
     both = {
         side: (PEERS["txremote"], Effort(rounds=rounds, program=Program(side))) for side in figures
@@ -152,9 +148,7 @@ def test_a_side_that_fails_is_not_called_equal(side):
 
 
 def test_each_side_runs_its_own_txremote(tmp_path):
-    """
-    A checkout without an environment comes before what is installed; the work is ours.
-    """
+    """A checkout without an environment comes before what is installed; the work is ours."""
     for name in ("old", "new"):
         shutil.copytree(ROOT / "txremote", tmp_path / name / "txremote")
         (tmp_path / name / "benchmarks").mkdir()  # its own is not used

@@ -35,9 +35,7 @@ def demo(tmp_path_factory):
 
 
 def test_every_step_is_shown_with_its_source(demo):
-    """
-    Each step's title, the code that ran, and what came back, in order.
-    """
+    """Each step's title, the code that ran, and what came back, in order."""
     out, _folder = demo
     position = 0
     for title, source in _STEPS:
@@ -62,34 +60,26 @@ def test_every_step_is_shown_with_its_source(demo):
     ],
 )
 def test_results_are_right(demo, shown):
-    """
-    What the demo shows is what its code gives.
-    """
+    """What the demo shows is what its code gives."""
     assert shown in demo[0]
     assert re.search(r"False <AsyncResult object \(pending\) at ", demo[0])
 
 
 def test_stock_rpyc_client_takes_part(demo):
-    """
-    With rpyc installed, an unmodified RPyC program calls the same server.
-    """
+    """With rpyc installed, an unmodified RPyC program calls the same server."""
     pytest.importorskip("rpyc")
     assert "\n5 one await away ['ann', 'bob', 'cy']\n" in demo[0]
 
 
 def test_server_is_told_to_stop_and_nothing_is_left(demo):
-    """
-    The demo ends its twistd, waits for it, and leaves no file behind.
-    """
+    """The demo ends its twistd, waits for it, and leaves no file behind."""
     out, folder = demo
     assert "\n# twistd was told to stop, and ended with " in out.rstrip()[-80:]
     assert list(folder.iterdir()) == []
 
 
 def test_without_rpyc_it_says_so_and_goes_on(tmp_path):
-    """
-    rpyc is an extra of the demo, not a need.
-    """
+    """rpyc is an extra of the demo, not a need."""
     status, out, err = run(sys.executable, "-c", WITHOUT_RPYC, cwd=tmp_path)
     assert (status, err) == (0, "")
     assert "# (a stock RPyC client would come here: pip install rpyc)" in out
@@ -98,9 +88,7 @@ def test_without_rpyc_it_says_so_and_goes_on(tmp_path):
 
 
 def test_twistd_that_does_not_start_fails_the_demo(tmp_path):
-    """
-    What twistd said is shown, and the status is not 0.
-    """
+    """What twistd said is shown, and the status is not 0."""
     status, out, err = run(sys.executable, "-c", TWISTD_FAILS, cwd=tmp_path)
     assert status == 1
     assert "twistd did not start" in out + err
@@ -108,9 +96,7 @@ def test_twistd_that_does_not_start_fails_the_demo(tmp_path):
 
 
 def test_a_file_that_is_called_like_a_module_does_no_harm(tmp_path):
-    """
-    The demo does not import what happens to lie in the working directory.
-    """
+    """The demo does not import what happens to lie in the working directory."""
     for name in ("random.py", "rpyc.py", "twisted.py"):
         (tmp_path / name).write_text("raise SystemExit('not me')\n")
     status, _out, err = run(script("txremote"), "demo", cwd=tmp_path)

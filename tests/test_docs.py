@@ -29,9 +29,7 @@ REPOSITORY = re.search(r"^url = (.+)$", (ROOT / "setup.cfg").read_text(), re.MUL
 
 
 def section_of(title):
-    """
-    Return a section of the reference.
-    """
+    """Return a section of the reference."""
     heading = f"\n{title}\n{'-' * len(title)}\n"
     return re.split(r"\n\n\n", REFERENCE[REFERENCE.index(heading) :].lstrip("\n"), maxsplit=1)[0]
 
@@ -41,25 +39,19 @@ def name_of(page):
 
 
 def links(page):
-    """
-    Return the targets of a page's links, but for those within the page.
-    """
+    """Return the targets of a page's links, but for those within the page."""
     return [link["refuri"] for link in doctree(page).findall(nodes.reference) if "refuri" in link]
 
 
 class TestPages:
     @pytest.mark.parametrize("page", PAGES, ids=name_of)
     def test_renders(self, page):
-        """
-        docutils has nothing to say about the page.
-        """
+        """docutils has nothing to say about the page."""
         doctree(page)
 
     @pytest.mark.parametrize("page", PAGES, ids=name_of)
     def test_links_lead_somewhere(self, page):
-        """
-        What a page links to within the project is there.
-        """
+        """What a page links to within the project is there."""
         for target in links(page):
             ours = re.fullmatch(rf"{REPOSITORY}/(?:blob|tree)/main/(.+)", target)
             if ours:
@@ -68,66 +60,50 @@ class TestPages:
                 assert (page.parent / target).exists(), target
 
     def test_readme_has_no_relative_link(self):
-        """
-        The README is shown where the project's other files are not: in the package index.
-        """
+        """The README is shown where the project's other files are not: in the package index."""
         relative = [target for target in links(ROOT / "README.rst") if "://" not in target]
         assert relative == []
 
     @pytest.mark.parametrize("page", sorted(DOCS.glob("*.rst")), ids=name_of)
     def test_is_linked_from_index_and_readme(self, page):
-        """
-        No page is left where nobody finds it.
-        """
+        """No page is left where nobody finds it."""
         if page.name != "index.rst":
             assert f"<{page.name}>`_" in (DOCS / "index.rst").read_text()
             assert f"{REPOSITORY}/blob/main/docs/{page.name}" in links(ROOT / "README.rst")
 
     def test_no_path_of_a_machine(self):
-        """
-        Neither documents nor examples name a folder of somebody's own.
-        """
+        """Neither documents nor examples name a folder of somebody's own."""
         for page in [*PAGES, *(ROOT / "examples").glob("*.py"), ROOT / ".ci" / "run"]:
             assert not re.search(r"/(home|tmp|work|root)/", page.read_text()), page
 
 
 class TestFollowed:
-    """
-    Each command and each line of code of a page gives what the page says.
-    """
+    """Each command and each line of code of a page gives what the page says."""
 
     @pytest_twisted.ensureDeferred
     async def test_readme(self, tmp_path):
-        """
-        The server, the clients and the prompt of the README.
-        """
+        """The server, the clients and the prompt of the README."""
         reader = Reader(ROOT / "README.rst", tmp_path)
         await reader.follow()
         assert reader.ran == 6
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial(self, tmp_path):
-        """
-        The tutorial, from top to bottom.
-        """
+        """The tutorial, from top to bottom."""
         reader = Reader(DOCS / "tutorial.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 50
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial_console(self, tmp_path):
-        """
-        From a function to a shared console: prompts, the server, its clients.
-        """
+        """From a function to a shared console: prompts, the server, its clients."""
         reader = Reader(DOCS / "tutorial_console.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 40
 
     @pytest_twisted.ensureDeferred
     async def test_operating(self, tmp_path, monkeypatch):
-        """
-        The page for operators, from top to bottom.
-        """
+        """The page for operators, from top to bottom."""
         monkeypatch.chdir(tmp_path)  # lines of code name its files, too
         reader = Reader(DOCS / "operating.rst", tmp_path)
         await reader.follow()
@@ -135,9 +111,7 @@ class TestFollowed:
 
     @pytest_twisted.ensureDeferred
     async def test_howto(self, tmp_path):
-        """
-        All recipes, one after the other.
-        """
+        """All recipes, one after the other."""
         reader = Reader(DOCS / "howto.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 150
@@ -145,18 +119,14 @@ class TestFollowed:
     @pytest_twisted.ensureDeferred
     @pytest.mark.parametrize("page", ["pools", "evennia"])
     async def test_work_somewhere_else(self, page, tmp_path):
-        """
-        Jobs in threads and processes, the progress they tell, and what Evennia's page says.
-        """
+        """Jobs in threads and processes, the progress they tell, and what Evennia's page says."""
         reader = Reader(DOCS / f"{page}.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 15
 
     @pytest_twisted.ensureDeferred
     async def test_reader_notices_what_is_not_true(self, tmp_path):
-        """
-        The tests above would fail if a page were wrong.
-        """
+        """The tests above would fail if a page were wrong."""
         page = tmp_path / "wrong.rst"
         page.write_text(">>> 2 + 3\n6\n")
         with pytest.raises(AssertionError, match=r"Expected:\n *6\n"):
@@ -168,41 +138,31 @@ class TestFollowed:
 
 class TestCommands:
     def commands(self):
-        """
-        The two commands of the README: (the demo, the tests).
-        """
+        """The two commands of the README: (the demo, the tests)."""
         lines = (ROOT / "README.rst").read_text().splitlines()
         return [line.strip() for line in lines if line.strip().startswith("python3 -m venv")]
 
     def test_two_commands_of_one_line_each(self):
-        """
-        One installs and shows, one installs and tests; both from nothing.
-        """
+        """One installs and shows, one installs and tests; both from nothing."""
         demo, tests = self.commands()
         assert demo.endswith(" && .venv/bin/txremote demo")
         assert tests.endswith(" && .venv/bin/python -m pytest")
 
     def test_ci_runs_the_readme_s_command(self):
-        """
-        .ci/run has the README's second command, word for word.
-        """
+        """.ci/run has the README's second command, word for word."""
         lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
         assert self.commands()[1] in lines
 
     @pytest.mark.parametrize("name", ["run", "versions"])
     def test_ci_script_is_good_bash(self, name):
-        """
-        bash can read what is in .ci, and it may be executed.
-        """
+        """bash can read what is in .ci, and it may be executed."""
         script = ROOT / ".ci" / name
         subprocess.run(["bash", "-n", script], check=True)
         assert os.access(script, os.X_OK)
 
 
 def signatures():
-    """
-    Give the name and the parameters of each ``name(parameters)`` that the reference defines.
-    """
+    """Give the name and the parameters of each ``name(parameters)`` that the reference defines."""
     for line in REFERENCE.splitlines():
         if re.fullmatch(r"(``[^`]+``(, )?)+", line):
             yield from re.findall(r"``([\w.]+)\(([^`]*)\)``", line)
@@ -218,32 +178,24 @@ def resolve(name):
 class TestReference:
     @pytest.mark.parametrize("name", sorted(txremote.__all__))
     def test_every_public_name_is_there(self, name):
-        """
-        What can be imported from txremote is in the reference.
-        """
+        """What can be imported from txremote is in the reference."""
         own, _heading, _others = REFERENCE.partition("\ntxremote.blocking\n---")
         assert re.search(rf"\b{name}\b", own)
 
     @pytest.mark.parametrize("name", sorted({*blocking.__all__} - {"classic"}))
     def test_every_blocking_name_is_there(self, name):
-        """
-        What can be imported from txremote.blocking is in its section.
-        """
+        """What can be imported from txremote.blocking is in its section."""
         assert re.search(rf"``(blocking\.)?{name}\b", section_of("txremote.blocking"))
 
     @pytest.mark.parametrize("name", sorted({*blocking.classic.__all__} - {*blocking.__all__}))
     def test_every_classic_name_is_there(self, name):
-        """
-        What can be imported from txremote.blocking.classic is in its section.
-        """
+        """What can be imported from txremote.blocking.classic is in its section."""
         section = section_of("txremote.blocking.classic")
         assert re.search(rf"``(blocking\.classic\.)?{name}\b", section)
 
     @pytest.mark.parametrize(("name", "parameters"), list(signatures()))
     def test_signatures(self, name, parameters):
-        """
-        Parameters and their defaults are those of the code.
-        """
+        """Parameters and their defaults are those of the code."""
         found = resolve(name)
         actual = [
             (parameter.name, parameter.kind, parameter.default)
@@ -264,9 +216,7 @@ class TestReference:
         ],
     )
     def test_attributes_exist(self, kind):
-        """
-        Every attribute that the reference tells of is one.
-        """
+        """Every attribute that the reference tells of is one."""
         names = re.findall(rf"``(?:testing\.|blocking\.)?{kind.__name__}\.(\w+)", REFERENCE)
         assert names
         pair = testing.connected_pair()
@@ -275,16 +225,12 @@ class TestReference:
             assert hasattr(examples.get(kind.__name__, kind), name), name
 
     def test_error_tree(self):
-        """
-        The tree of errors is the one in errors.py.
-        """
+        """The tree of errors is the one in errors.py."""
         tree = re.search(r"::\n\n(    Exception\n.*?)\n\n", errors.__doc__, re.DOTALL)[1]
         assert tree in REFERENCE
 
     def test_switches_and_their_defaults(self):
-        """
-        Every switch is in the table, with the default it has.
-        """
+        """Every switch is in the table, with the default it has."""
         written = {}
         for row in re.findall(r"^   \* - (.*)\n     - (.*)\n", REFERENCE, re.MULTILINE)[1:]:
             name, default = (cell.strip("`") for cell in row)
@@ -293,16 +239,12 @@ class TestReference:
         assert written == actual
 
     def test_ignored_switches_are_named(self):
-        """
-        The switches of RPyC's that do nothing here are told.
-        """
+        """The switches of RPyC's that do nothing here are told."""
         for name in IGNORED:
             assert f"``{name}``" in REFERENCE
 
     def test_options_of_twistd(self):
-        """
-        Every option of twistd txremote is there, with its short form.
-        """
+        """Every option of twistd txremote is there, with its short form."""
         section = section_of("twistd txremote")
         options = tap.Options()
         for name in options.longOpt:
@@ -324,9 +266,7 @@ class TestReference:
             assert setting.name in options or f"``{setting.name}``" in page
 
     def test_options_of_txremote(self):
-        """
-        Every command and option of txremote is there.
-        """
+        """Every command and option of txremote is there."""
         section = section_of("txremote")
         (commands,) = [a for a in _parser()._actions if isinstance(a.choices, dict)]
         for command, parser in commands.choices.items():
@@ -337,15 +277,11 @@ class TestReference:
                         assert f"``{option}" in section
 
     def test_line_that_tells_the_port(self):
-        """
-        A program may wait for that line, so it stays as it is written.
-        """
+        """A program may wait for that line, so it stays as it is written."""
         assert "``txremote serves on ADDRESS:PORT (ENDPOINT)``" in REFERENCE
         assert SERVES.search("txremote serves on 127.0.0.1:18861 (tcp:18861)")
 
 
 def test_changes_begin_with_this_version():
-    """
-    The newest entry of CHANGES.rst is for the version that is worked on.
-    """
+    """The newest entry of CHANGES.rst is for the version that is worked on."""
     assert txremote.__version__ in (ROOT / "CHANGES.rst").read_text().split("\n---")[0]

@@ -20,9 +20,7 @@ def example(name, *words):
 
 class TestCalculator:
     def test_client_shows_every_step(self):
-        """
-        The client prints calls, an attribute, an error and a remote list.
-        """
+        """The client prints calls, an attribute, an error and a remote list."""
         with Twistd("examples.calculator.Calculator") as server:
             status, out, err = run(*example("calculator", server.endpoint))
         assert (status, err) == (0, "")
@@ -37,9 +35,7 @@ class TestCalculator:
         ]
 
     def test_each_connection_has_its_own(self):
-        """
-        Two clients do not see each other's results.
-        """
+        """Two clients do not see each other's results."""
         first = connected_pair(server_root=calculator.Calculator)
         second = connected_pair(server_root=calculator.Calculator)
         first.result(first.client.root.add(2, 3))
@@ -49,9 +45,7 @@ class TestCalculator:
 
 class TestEvents:
     def test_all_watchers_hear_what_one_publishes(self):
-        """
-        Two watchers hear two events; one that was killed holds nobody up.
-        """
+        """Two watchers hear two events; one that was killed holds nobody up."""
         with Twistd("examples.events.feed") as server:
             watch = example("events", server.endpoint, "watch", "2")
             with Program(*watch) as first, Program(*watch) as second, Program(*watch) as dead:
@@ -71,9 +65,7 @@ class TestEvents:
             assert out == "published to 0\n"
 
     def test_watcher_ends_with_the_server(self):
-        """
-        A watcher does not wait for ever for a feed that has gone.
-        """
+        """A watcher does not wait for ever for a feed that has gone."""
         with Twistd("examples.events.feed") as server:
             with Program(*example("events", server.endpoint, "watch")) as watcher:
                 watcher.wait_for("subscribed")
@@ -81,9 +73,7 @@ class TestEvents:
                 assert watcher.finish() == 0
 
     def test_failing_subscriber_is_dropped(self):
-        """
-        Who raises from the callback hears nothing more; the others do.
-        """
+        """Who raises from the callback hears nothing more; the others do."""
         feed = events.Feed()
         heard = []
 
@@ -102,18 +92,14 @@ class TestEvents:
         assert len(feed.subscriptions) == 1
 
     def test_subscriber_that_is_no_function_is_dropped(self):
-        """
-        A client that subscribes with a plain value harms only itself.
-        """
+        """A client that subscribes with a plain value harms only itself."""
         feed = events.Feed()
         pair = connected_pair(server_root=feed)
         pair.result(pair.client.root.subscribe("not a function"))
         assert pair.result(pair.client.root.publish("event")) == 0
 
     def test_lost_connection_drops_its_subscriptions(self):
-        """
-        The first event after the loss of a client drops it from the feed.
-        """
+        """The first event after the loss of a client drops it from the feed."""
         feed = events.Feed()
         pair = connected_pair(server_root=feed)
         pair.result(pair.client.root.subscribe(print))
@@ -124,9 +110,7 @@ class TestEvents:
 
 class TestChat:
     def test_three_people_talk_in_processes_of_their_own(self):
-        """
-        Messages reach all the others; leaving, by the keyboard or by a kill, is told.
-        """
+        """Messages reach all the others; leaving, by the keyboard or by a kill, is told."""
         with Twistd("examples.chat.Chat") as server:
 
             def join(name):
@@ -155,9 +139,7 @@ class TestChat:
                 assert ann.finish() == 0
 
     def test_taken_name_is_refused_with_a_sentence(self):
-        """
-        The second ann is told so, and ends with a status that is not 0.
-        """
+        """The second ann is told so, and ends with a status that is not 0."""
         with Twistd("examples.chat.Chat") as server:
             with Program(*example("chat", server.endpoint, "ann")) as ann:
                 ann.wait_for("here: ann")
@@ -166,9 +148,7 @@ class TestChat:
         assert err == "the name ann is taken\n"
 
     def test_many_clients_hear_each_other(self, monkeypatch):
-        """
-        Thirty clients in one room: each hears what each other one says, once.
-        """
+        """Thirty clients in one room: each hears what each other one says, once."""
         monkeypatch.setattr(chat.Chat, "room", chat.Room())
         pairs = [connected_pair(server_root=chat.Chat) for _ in range(30)]
         heard = [[] for _ in pairs]
@@ -189,9 +169,7 @@ class TestChat:
         assert chat.Chat.room.members == {}
 
     def test_saying_something_before_joining_is_refused(self):
-        """
-        Who has not joined has no voice.
-        """
+        """Who has not joined has no voice."""
         pair = connected_pair(server_root=chat.Chat)
         with pytest.raises(ValueError, match="join first"):
             pair.result(pair.client.root.say("hello?"))
@@ -199,9 +177,7 @@ class TestChat:
 
 @pytest.mark.parametrize("name", ["calculator", "events", "chat"])
 def test_example_called_wrong_says_how(name):
-    """
-    Without its arguments an example prints its usage.
-    """
+    """Without its arguments an example prints its usage."""
     status, _out, err = run(*example(name))
     assert status == 1
     assert err.startswith(f"usage: python examples/{name}.py ENDPOINT")
@@ -244,9 +220,7 @@ class TestGame:
 
 class TestImporter:
     def test_the_three_forms(self):
-        """
-        One server has them all; each imports, in its own kind of task, and is killed.
-        """
+        """One server has them all; each imports, in its own kind of task, and is killed."""
         forms = {"Threaded": "ThreadedTask", "Process": "MPTask", "Async": "AsynTask"}
         words = []
         for form in forms:
@@ -277,9 +251,7 @@ class TestImporter:
                 assert "closing the file" in tasks("output", number, "-f", status=1)
 
     def test_without_a_server(self):
-        """
-        One command, in the terminal; Ctrl-C closes the file.
-        """
+        """One command, in the terminal; Ctrl-C closes the file."""
         words = ["txremote", "console", "examples.importer.AsyncImporter", "DSN"]
         with Program(sys.executable, "-m", *words, "import_file", "file1") as program:
             program.wait_for("Imported 100 lines\n")

@@ -17,9 +17,7 @@ def client(server, *words):
 
 class TestFileMonitor:
     def test_changes_are_told_as_they_happen(self, tmp_path):
-        """
-        A file that grows, goes and comes back; another that nobody touches.
-        """
+        """A file that grows, goes and comes back; another that nobody touches."""
         file, other = tmp_path / "watched", tmp_path / "other"
         file.write_text("")
         longer = tmp_path / "longer"
@@ -47,9 +45,7 @@ class TestFileMonitor:
             assert "Traceback" not in server.output
 
     def test_watcher_ends_with_the_server(self, tmp_path):
-        """
-        It does not wait for ever for events of a server that has gone.
-        """
+        """It does not wait for ever for events of a server that has gone."""
         with Twistd(SERVICE) as server:
             with Program(*client(server, tmp_path / "watched")) as watcher:
                 watcher.wait_for("watching\n")
@@ -58,9 +54,7 @@ class TestFileMonitor:
                 assert "Traceback" not in watcher.output
 
     def test_client_that_has_gone_is_not_watched_for_any_more(self):
-        """
-        The threads of a connection end with it.
-        """
+        """The threads of a connection end with it."""
         service = filemonitor.FileMonitorService()
         monitor = service.monitor("no such file", lambda before, after: None, 0.001)
         assert monitor._thread.is_alive()
@@ -68,9 +62,7 @@ class TestFileMonitor:
         assert not monitor._thread.is_alive()
 
     def test_called_wrong_it_says_how(self):
-        """
-        Without its arguments it prints its usage.
-        """
+        """Without its arguments it prints its usage."""
         status, _out, err = run(sys.executable, "examples/filemonitor.py")
         assert status == 1
         assert err.startswith("usage: python examples/filemonitor.py HOST PORT FILE")

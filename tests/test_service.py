@@ -30,9 +30,7 @@ from txremote.testing import connected_pair
 
 
 def root_of(service: Any, **config: Any) -> Any:
-    """
-    Return a function that reads a name of a hosted service, or calls it.
-    """
+    """Return a function that reads a name of a hosted service, or calls it."""
     pair = connected_pair(server_root=service, server_config=config)
 
     def read(name: str, *args: Any) -> Any:
@@ -366,9 +364,7 @@ def test_it_provides_the_interface() -> None:
 
 
 class Shaped:
-    """
-    Has RPyC's service shape and no base of ours.
-    """
+    """Has RPyC's service shape and no base of ours."""
 
     def on_connect(self, conn: Any) -> None:
         pass

@@ -42,9 +42,7 @@ def python(*words, **options):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """
-    The wheel, as pip builds it.
-    """
+    """The wheel, as pip builds it."""
     sources = tmp_path_factory.mktemp("sources")
     for name in ("setup.cfg", "pyproject.toml", "README.rst", "LICENSE"):
         shutil.copy(ROOT / name, sources)
@@ -72,9 +70,7 @@ def bare(wheel, tmp_path_factory):
 
 
 def clean():
-    """
-    Return an environment without what points to this one.
-    """
+    """Return an environment without what points to this one."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return {**kept, "PYTHONNOUSERSITE": "1"}
 
@@ -84,9 +80,7 @@ def run_bare(*words, cwd):
 
 
 def test_wheel_has_the_package_and_the_plugin_and_no_more(wheel):
-    """
-    No tests, no docs, and no __init__.py that would hide Twisted's own plugins.
-    """
+    """No tests, no docs, and no __init__.py that would hide Twisted's own plugins."""
     names = zipfile.ZipFile(wheel).namelist()
     assert "txremote/py.typed" in names
     assert "twisted/plugins/txremote_plugin.py" in names
@@ -101,18 +95,14 @@ def test_wheel_has_the_package_and_the_plugin_and_no_more(wheel):
 
 
 def test_every_module_of_the_tree_is_in_the_wheel(wheel):
-    """
-    What is imported from a checkout can be imported from the wheel.
-    """
+    """What is imported from a checkout can be imported from the wheel."""
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "txremote").rglob("*.py")}
     assert modules - names == set()
 
 
 def test_twistd_finds_the_plugin(bare, tmp_path):
-    """
-    twistd --help, from any folder, lists txremote.
-    """
+    """twistd --help, from any folder, lists txremote."""
     status, out, err = run_bare(bare / "twistd", "--help", cwd=tmp_path)
     assert status == 0, err
     assert "txremote" in out
@@ -134,18 +124,14 @@ def test_serves_and_calls_from_an_unrelated_folder(bare, tmp_path):
 
 
 def test_demo_runs_in_the_bare_environment(bare, tmp_path):
-    """
-    txremote demo needs nothing but what the wheel brings.
-    """
+    """txremote demo needs nothing but what the wheel brings."""
     status, out, err = run_bare(bare / "txremote", "demo", cwd=tmp_path)
     assert (status, err) == (0, "")
     assert "pip install rpyc" in out  # it is not there, and not missed
 
 
 def test_types_are_for_users_too(bare, tmp_path):
-    """
-    The installed package says that it has types.
-    """
+    """The installed package says that it has types."""
     words = ["-c", "import os, txremote; print(os.path.dirname(txremote.__file__))"]
     status, out, err = run_bare(bare / "python", *words, cwd=tmp_path)
     assert status == 0, err
@@ -154,18 +140,14 @@ def test_types_are_for_users_too(bare, tmp_path):
 
 
 def metadata_of(wheel):
-    """
-    Return the lines of a wheel's METADATA.
-    """
+    """Return the lines of a wheel's METADATA."""
     files = zipfile.ZipFile(wheel)
     (metadata,) = [name for name in files.namelist() if name.endswith("/METADATA")]
     return files.read(metadata).decode().splitlines()
 
 
 def test_metadata_says_which_version_it_is_and_where_it_comes_from(wheel):
-    """
-    The version is the one in the module, read without importing it: Twisted is not there.
-    """
+    """The version is the one in the module, read without importing it: Twisted is not there."""
     lines = metadata_of(wheel)
     assert f"Version: {txremote.__version__}" in lines
     for start in ("Author: ", "Project-URL: Source, https://", "License"):
@@ -173,9 +155,7 @@ def test_metadata_says_which_version_it_is_and_where_it_comes_from(wheel):
 
 
 def test_every_requirement_has_a_lower_bound(wheel):
-    """
-    An older version than those that were tried is refused by pip, and not found out at work.
-    """
+    """An older version than those that were tried is refused by pip, and not found out at work."""
     lines = metadata_of(wheel)
     required = [line for line in lines if line.startswith("Requires-Dist: ")]
     assert len(required) > 10

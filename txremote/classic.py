@@ -31,9 +31,7 @@ NO_TELEPORT = (
 
 
 class ModuleNamespace:
-    """
-    The peer's modules by name: ``conn.modules.os`` or ``conn.modules["os.path"]``.
-    """
+    """The peer's modules by name: ``conn.modules.os`` or ``conn.modules["os.path"]``."""
 
     def __init__(self, getmodule: Any) -> None:
         self.__getmodule = getmodule
@@ -45,9 +43,7 @@ class ModuleNamespace:
         return self.__cache[name]
 
     def __contains__(self, name: str) -> bool:
-        """
-        Tell whether the peer has such a module; it may still fail to load.
-        """
+        """Tell whether the peer has such a module; it may still fail to load."""
         return self["importlib.util"].find_spec(name) is not None
 
     def __getattr__(self, name: str) -> Any:
@@ -74,39 +70,27 @@ class SlaveService(Service):
 
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
-        """
-        Return the switches of its connections: all doors open.
-        """
+        """Return the switches of its connections: all doors open."""
         return config.but(access="classic")
 
     def on_connect(self, conn: Any) -> None:
-        """
-        Keep the connection, for the peer to ask for.
-        """
+        """Keep the connection, for the peer to ask for."""
         self._conn = conn
 
     def execute(self, text: str) -> None:
-        """
-        Execute statements in the namespace.
-        """
+        """Execute statements in the namespace."""
         exec(text, self.namespace)
 
     def eval(self, text: str) -> Any:
-        """
-        Evaluate an expression in the namespace.
-        """
+        """Evaluate an expression in the namespace."""
         return eval(text, self.namespace)
 
     def getmodule(self, name: str | tuple[str, ...]) -> Any:
-        """
-        Import a module.
-        """
+        """Import a module."""
         return importlib.import_module(".".join(name) if isinstance(name, tuple) else name)
 
     def getconn(self) -> Any:
-        """
-        Return this side's connection.
-        """
+        """Return this side's connection."""
         return self._conn
 
 
@@ -124,22 +108,16 @@ class MasterService(Service):
 
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
-        """
-        Return the switches of its connections.
-        """
+        """Return the switches of its connections."""
         return config.but(instantiate_custom_exceptions=True)
 
     def on_connect(self, conn: Any) -> None:
-        """
-        Fetch what the peer offers.
-        """
+        """Fetch what the peer offers."""
         install(conn)
 
 
 def install(conn: Any) -> None:
-    """
-    Give a blocking connection the attributes of classic mode.
-    """
+    """Give a blocking connection the attributes of classic mode."""
     slave = conn.root
     modules = ModuleNamespace(slave.getmodule)
     conn.modules = modules
@@ -182,16 +160,12 @@ class ClassicClient(MasterService, FakeSlaveService):
 
 
 class ClassicService(MasterService, SlaveService):
-    """
-    Both: each side can do anything in the other (``rpyc.ClassicService``).
-    """
+    """Both: each side can do anything in the other (``rpyc.ClassicService``)."""
 
     connection_config = staticmethod(SlaveService.connection_config)
 
     def on_connect(self, conn: Any) -> None:
-        """
-        Keep the connection, and fetch what the peer offers, if it does.
-        """
+        """Keep the connection, and fetch what the peer offers, if it does."""
         SlaveService.on_connect(self, conn)
         try:
             install(conn)
@@ -200,8 +174,6 @@ class ClassicService(MasterService, SlaveService):
 
 
 def opens_everything(service: Any) -> bool:
-    """
-    Tell whether a service, a class or an instance, is a classic one.
-    """
+    """Tell whether a service, a class or an instance, is a classic one."""
     kind = service if isinstance(service, type) else type(service)
     return issubclass(kind, SlaveService)

@@ -139,9 +139,7 @@ def _add_tasks(commands: Any) -> None:
 
 
 def parse_literal(text: str) -> Any:
-    """
-    Return what a word of the command line means: a Python literal, else itself.
-    """
+    """Return what a word of the command line means: a Python literal, else itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -341,9 +341,7 @@ class ConnectionConfig:
 
     @cached_property
     def limits(self) -> Limits:
-        """
-        The bounds on what is read, as the wire's own object.
-        """
+        """The bounds on what is read, as the wire's own object."""
         return Limits(
             max_frame=self.max_frame,
             max_inflated=self.max_inflated,
@@ -363,9 +361,7 @@ class ConnectionConfig:
 
     @property
     def looser_than_exposed(self) -> tuple[str, ...]:
-        """
-        The switches that give a peer more than ``access="exposed"`` does, by name.
-        """
+        """The switches that give a peer more than ``access="exposed"`` does, by name."""
         loose = [name for name, off in _EXPOSED_ONLY.items() if getattr(self, name) and not off]
         if not self.safe_attrs <= SAFE_ATTRS:
             loose.append("safe_attrs")
@@ -466,9 +462,7 @@ def make_config(
 
 
 def unknown_switch(name: str) -> str:
-    """
-    Return the sentence about a name that is no switch.
-    """
+    """Return the sentence about a name that is no switch."""
     close = get_close_matches(str(name), SWITCH_NAMES | IGNORED | {"access"}, 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
     return f"no connection switch is called {name!r}{hint}"

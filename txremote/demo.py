@@ -35,9 +35,7 @@ _SERVING = re.compile(r"txremote serves on 127\.0\.0\.1:(\d+)")
 
 
 class DemoService(txremote.Service):
-    """
-    What the demo's server offers.
-    """
+    """What the demo's server offers."""
 
     exposed_motto = "one await away"
 
@@ -46,23 +44,17 @@ class DemoService(txremote.Service):
 
     @exposed
     def add(self, a: Any, b: Any) -> Any:
-        """
-        Add two things.
-        """
+        """Add two things."""
         return a + b
 
     @exposed
     def players(self) -> list[str]:
-        """
-        Give a list, by reference.
-        """
+        """Give a list, by reference."""
         return self._players
 
     @exposed
     async def count_down(self, start: int, tell: Any) -> str:
-        """
-        Call a function of the client's, now and then, while others are served.
-        """
+        """Call a function of the client's, now and then, while others are served."""
         from twisted.internet import reactor
 
         for number in range(start, 0, -1):
@@ -73,9 +65,7 @@ class DemoService(txremote.Service):
     @exposed
     @offloaded
     def crunch(self, numbers: int, progress: Any) -> int:
-        """
-        Compute in a process of the pool, and tell the client how far it is.
-        """
+        """Compute in a process of the pool, and tell the client how far it is."""
         total = 0
         for number in range(1, numbers + 1):
             total += number**2
@@ -83,9 +73,7 @@ class DemoService(txremote.Service):
         return total
 
     def not_exposed(self) -> None:
-        """
-        Out of reach.
-        """
+        """Out of reach."""
 
 
 _STEPS = [
@@ -162,9 +150,7 @@ conn.close()"""
 
 
 class _Server(ProcessProtocol):
-    """
-    The twistd process: tells its port when it serves, and how it ended.
-    """
+    """The twistd process: tells its port when it serves, and how it ended."""
 
     def __init__(self) -> None:
         self.output = b""
@@ -172,9 +158,7 @@ class _Server(ProcessProtocol):
         self.ended: Deferred[str] = Deferred()
 
     def outReceived(self, data: bytes) -> None:
-        """
-        Look for the line that tells the port.
-        """
+        """Look for the line that tells the port."""
         self.output += data
         found = _SERVING.search(self.output.decode(errors="replace"))
         if found and not self.port.called:
@@ -183,9 +167,7 @@ class _Server(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        """
-        Tell how it ended.
-        """
+        """Tell how it ended."""
         # first that it is gone: who waits for the port asks whether to end it
         self.ended.callback(_how_ended(reason.value))
         if not self.port.called:
@@ -210,9 +192,7 @@ def _show(title: str, source: str) -> None:
 
 
 async def _run_source(source: str, names: dict[str, Any]) -> None:
-    """
-    Run source that may await, and print the value of a last expression.
-    """
+    """Run source that may await, and print the value of a last expression."""
     tree = ast.parse(source)
     last: ast.expr | None = None
     if isinstance(tree.body[-1], ast.Expr):

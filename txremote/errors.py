@@ -37,9 +37,7 @@ from twisted.internet import error as _twisted_error
 
 
 class TxRemoteError(Exception):
-    """
-    The base of what txremote itself raises.
-    """
+    """The base of what txremote itself raises."""
 
 
 class RemoteProtocolError(TxRemoteError):
@@ -61,9 +59,7 @@ class RemoteProtocolError(TxRemoteError):
 
 
 class NotSendable(TxRemoteError, ValueError):
-    """
-    A value cannot be written: nested too deep, too long, not encodable.
-    """
+    """A value cannot be written: nested too deep, too long, not encodable."""
 
 
 class DeadReferenceError(TxRemoteError, EOFError):
@@ -76,45 +72,31 @@ class DeadReferenceError(TxRemoteError, EOFError):
 
 
 class PingError(ValueError):
-    """
-    The answer to a ping is not what was sent (``rpyc.core.protocol.PingError``).
-    """
+    """The answer to a ping is not what was sent (``rpyc.core.protocol.PingError``)."""
 
 
 class ServerStopping(TxRemoteError, RuntimeError):
-    """
-    The other side is about to stop, and begins nothing new.
-    """
+    """The other side is about to stop, and begins nothing new."""
 
 
 class WrongThread(TxRemoteError, RuntimeError):
-    """
-    A remote reference was called outside its connection's thread.
-    """
+    """A remote reference was called outside its connection's thread."""
 
 
 class WrongProcess(TxRemoteError, RuntimeError):
-    """
-    A connection or a pool was used in a process that `os.fork` has made of its own.
-    """
+    """A connection or a pool was used in a process that `os.fork` has made of its own."""
 
 
 class WouldBlockReactor(TxRemoteError, RuntimeError):
-    """
-    Waiting for a result would block the thread that has to fetch it.
-    """
+    """Waiting for a result would block the thread that has to fetch it."""
 
 
 class PoolStopped(TxRemoteError, RuntimeError):
-    """
-    A pool does not run: it was not started, or was stopped under the job.
-    """
+    """A pool does not run: it was not started, or was stopped under the job."""
 
 
 class PoolFull(TxRemoteError, RuntimeError):
-    """
-    A pool's queue holds as many jobs as it may. The message names the option.
-    """
+    """A pool's queue holds as many jobs as it may. The message names the option."""
 
 
 class WorkerDied(TxRemoteError, RuntimeError):
@@ -133,9 +115,7 @@ class NotPicklable(TxRemoteError, TypeError):
 
 
 class JobTimeout(TxRemoteError, TimeoutError):
-    """
-    A job took longer than it was given, and was ended where it could be.
-    """
+    """A job took longer than it was given, and was ended where it could be."""
 
 
 class ContainerError(TxRemoteError, TypeError):
@@ -172,9 +152,7 @@ class ConnectionLost(_twisted_error.ConnectionLost, EOFError):
 
 
 class AsyncResultTimeout(TimeoutError):
-    """
-    A result did not arrive within its time (RPyC's `AsyncResultTimeout`).
-    """
+    """A result did not arrive within its time (RPyC's `AsyncResultTimeout`)."""
 
 
 class RemoteStopIteration(StopAsyncIteration):

@@ -22,19 +22,13 @@ class IAsyncResult(Interface):
     deferred = Attribute("A new Deferred that fires with the result.")
 
     def wait() -> None:
-        """
-        Wait until there is a result. Raises AsyncResultTimeout on expiry.
-        """
+        """Wait until there is a result. Raises AsyncResultTimeout on expiry."""
 
     def add_callback(func):  # type: ignore[no-untyped-def]
-        """
-        Call ``func(result)`` when there is one, at once if there is already.
-        """
+        """Call ``func(result)`` when there is one, at once if there is already."""
 
     def set_expiry(seconds):  # type: ignore[no-untyped-def]
-        """
-        Expire that many seconds from now, or never with None.
-        """
+        """Expire that many seconds from now, or never with None."""
 
 
 class IRemoteService(Interface):
@@ -46,14 +40,10 @@ class IRemoteService(Interface):
     """
 
     def on_connect(conn):  # type: ignore[no-untyped-def]
-        """
-        Called when a connection is made, before its first request.
-        """
+        """Called when a connection is made, before its first request."""
 
     def on_disconnect(conn):  # type: ignore[no-untyped-def]
-        """
-        Called when a connection has ended; nothing can be sent any more.
-        """
+        """Called when a connection has ended; nothing can be sent any more."""
 
 
 class IPool(IService):
@@ -92,15 +82,11 @@ class IPool(IService):
         """
 
     def statistics():  # type: ignore[no-untyped-def]
-        """
-        Return the pool's `PoolStatistics` of this moment.
-        """
+        """Return the pool's `PoolStatistics` of this moment."""
 
 
 class IPoolKind(Interface):
-    """
-    A kind of pool, found by Twisted's plugin system (`twisted.plugin.IPlugin`).
-    """
+    """A kind of pool, found by Twisted's plugin system (`twisted.plugin.IPlugin`)."""
 
     prefix = Attribute("What a description of this kind begins with, such as 'threads'.")
 

@@ -133,9 +133,7 @@ def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = 
     functions = ClassFunctions(getattr)
 
     class Restricted:
-        """
-        A view of another object.
-        """
+        """A view of another object."""
 
         def _rpyc_getattr(self, name: str) -> Any:
             if name not in attrs:
@@ -191,9 +189,7 @@ class Service:
         """
 
     def on_disconnect(self, conn: Any) -> Any:
-        """
-        Called when a connection has ended. Nothing can be sent any more.
-        """
+        """Called when a connection has ended. Nothing can be sent any more."""
 
     def _rpyc_setattr(self, name: str, value: Any) -> None:
         # rpyc 6.0.2 Service: attributes are set by the service alone, even where
@@ -205,9 +201,7 @@ class Service:
 
     @classmethod
     def get_service_aliases(cls) -> tuple[str, ...]:
-        """
-        Return the names of the service, in capitals.
-        """
+        """Return the names of the service, in capitals."""
         if cls.ALIASES:
             return tuple(str(name).upper() for name in cls.ALIASES)
         name = cls.__name__.upper()
@@ -215,9 +209,7 @@ class Service:
 
     @classmethod
     def get_service_name(cls) -> str:
-        """
-        Return the first of the names.
-        """
+        """Return the first of the names."""
         return cls.get_service_aliases()[0]
 
     exposed_get_service_aliases = get_service_aliases
@@ -230,15 +222,11 @@ Service._rpyc_getattr = None  # type: ignore[attr-defined]
 
 
 class VoidService(Service):
-    """
-    Offers nothing: what a client that only calls exposes.
-    """
+    """Offers nothing: what a client that only calls exposes."""
 
 
 def is_service(candidate: Any) -> bool:
-    """
-    Tell whether a class or an instance can be hosted.
-    """
+    """Tell whether a class or an instance can be hosted."""
     return callable(getattr(candidate, "on_connect", None)) and callable(
         getattr(candidate, "on_disconnect", None)
     )
@@ -320,7 +308,5 @@ def config_of(service: Any, config: ConnectionConfig) -> ConnectionConfig:
 
 
 def instantiate(service: Any) -> Any:
-    """
-    Return the service object for a new connection.
-    """
+    """Return the service object for a new connection."""
     return service() if isinstance(service, type) else service

@@ -66,17 +66,13 @@ class Completer:
         self._found: list[str] = []
 
     def complete(self, text: str, state: int) -> str | None:
-        """
-        Return the completion with a number, or None (readline's protocol).
-        """
+        """Return the completion with a number, or None (readline's protocol)."""
         if state == 0:
             self._found = self.matches(text)
         return self._found[state] if state < len(self._found) else None
 
     def matches(self, text: str) -> list[str]:
-        """
-        Return all completions of what is before the cursor.
-        """
+        """Return all completions of what is before the cursor."""
         dotted = _DOTTED.match(text)
         if dotted is None:
             scope = {**vars(__import__("builtins")), **self._names}

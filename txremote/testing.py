@@ -56,41 +56,29 @@ class MemoryTransport:
         self._address = address if address is not None else UNIXAddress("memory")
 
     def write(self, data: bytes) -> None:
-        """
-        Put bytes into the pipe.
-        """
+        """Put bytes into the pipe."""
         if not self.disconnecting:
             self.written.append(data)
 
     def writeSequence(self, data: Any) -> None:
-        """
-        Put bytes into the pipe.
-        """
+        """Put bytes into the pipe."""
         self.write(b"".join(data))
 
     def loseConnection(self) -> None:
-        """
-        Close once what was written has been carried across.
-        """
+        """Close once what was written has been carried across."""
         self.disconnecting = True
 
     def abortConnection(self) -> None:
-        """
-        Close without that.
-        """
+        """Close without that."""
         self.disconnecting = self.aborted = True
         self.written.clear()
 
     def getPeer(self) -> Any:
-        """
-        Return the peer's address.
-        """
+        """Return the peer's address."""
         return self._address
 
     def getHost(self) -> Any:
-        """
-        Return this end's address.
-        """
+        """Return this end's address."""
         return self._address
 
 
@@ -157,9 +145,7 @@ class Pair:
             self.server.connectionLost(Failure(reason))
 
     def advance(self, seconds: float) -> None:
-        """
-        Let the clock run, and carry across what that brings about.
-        """
+        """Let the clock run, and carry across what that brings about."""
         self.clock.advance(seconds)
         self.pump()
 

@@ -43,9 +43,7 @@ class Peer:
 
     @property
     def installed(self) -> bool:
-        """
-        Whether it can take part.
-        """
+        """Whether it can take part."""
         return importlib.util.find_spec(self.needs) is not None
 
     def client(self, blocking: bool) -> str:

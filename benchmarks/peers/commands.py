@@ -17,9 +17,7 @@ LINE = "imported %d lines of the file"
 
 
 class Increment:
-    """
-    A command that is nothing but what it is to be a task: it yields one value.
-    """
+    """A command that is nothing but what it is to be a task: it yields one value."""
 
     def increment(self, number: Any) -> Iterator[int]:
         """add one"""
@@ -27,33 +25,25 @@ class Increment:
 
 
 class InThreads(Increment):
-    """
-    The command, in a thread.
-    """
+    """The command, in a thread."""
 
     thcommands = ("increment",)
 
 
 class InTurns(Increment):
-    """
-    The command, in turns of the reactor.
-    """
+    """The command, in turns of the reactor."""
 
     asyncommands = ("increment",)
 
 
 class InProcesses(Increment):
-    """
-    The command, in a process.
-    """
+    """The command, in a process."""
 
     mpcommands = ("increment",)
 
 
 class Talk:
-    """
-    Tasks that talk, once they may: all begin at the same moment.
-    """
+    """Tasks that talk, once they may: all begin at the same moment."""
 
     asyncommands = ("talk",)
     commands = ("go",)

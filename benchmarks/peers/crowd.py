@@ -59,9 +59,7 @@ Add = Callable[[int, int], "Deferred[int]"]
 
 
 class Bare(Int32StringReceiver):
-    """
-    A client of the floor: the answer to a call is a frame that is as long as that.
-    """
+    """A client of the floor: the answer to a call is a frame that is as long as that."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Deferred[int], int]] = deque()
@@ -70,9 +68,7 @@ class Bare(Int32StringReceiver):
         self.transport.setTcpNoDelay(True)
 
     def add(self, a: int, b: int) -> Deferred[int]:
-        """
-        Send one.
-        """
+        """Send one."""
         answer: Deferred[int] = Deferred()
         self._waiting.append((answer, a + b))
         self.sendString(_MESSAGE)
@@ -108,9 +104,7 @@ class Crowd:
         return lambda a, b: root.add(a, b)  # noqa: PLW0108  in full, as a program has it
 
     async def come(self, count: int) -> None:
-        """
-        Have so many more come, and each make a call.
-        """
+        """Have so many more come, and each make a call."""
         check_file_limit(len(self._clients) + count)
         numbers = iter(range(len(self._clients), len(self._clients) + count))
 
@@ -124,9 +118,7 @@ class Crowd:
         await gatherResults([Deferred.fromCoroutine(some()) for _ in range(AT_ONCE)])
 
     async def call(self, count: int) -> float:
-        """
-        Make so many calls, each by the next client, as `work.pipelined` does.
-        """
+        """Make so many calls, each by the next client, as `work.pipelined` does."""
 
         def add(a: int, b: int) -> Deferred[int]:
             self._next = (self._next + 1) % len(self._clients)
@@ -135,9 +127,7 @@ class Crowd:
         return await work.pipelined(add, count)
 
     async def all_there(self) -> int:
-        """
-        Have every one make a call; return how many there are.
-        """
+        """Have every one make a call; return how many there are."""
         start = perf_counter()
         for first in range(0, len(self._clients), AT_ONCE):
             some = self._clients[first : first + AT_ONCE]
@@ -148,7 +138,5 @@ class Crowd:
 
 
 async def connect(reactor: Any, port: int, bare: bool = False) -> Crowd:
-    """
-    Return the crowd, nobody of whom has come yet.
-    """
+    """Return the crowd, nobody of whom has come yet."""
     return Crowd(reactor, port, bare)

@@ -13,8 +13,6 @@ REACTOR = True
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1", backlog=1000)
     return (await endpoint.listen(Factory.forProtocol(Protocol))).getHost().port

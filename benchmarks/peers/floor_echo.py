@@ -23,9 +23,7 @@ _MESSAGE = b"x" * (FRAME - 4)
 
 
 class Echo(Int32StringReceiver):
-    """
-    The server.
-    """
+    """The server."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -35,17 +33,13 @@ class Echo(Int32StringReceiver):
 
 
 class Client(Int32StringReceiver):
-    """
-    The client.
-    """
+    """The client."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
 
     async def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         done: Deferred[None] = Deferred()
         sent = received = length = 0
 
@@ -70,9 +64,7 @@ class Client(Int32StringReceiver):
         return seconds
 
     async def sequential(self, count: int) -> float:
-        """
-        See `benchmarks.rows.sequential`.
-        """
+        """See `benchmarks.rows.sequential`."""
         length = 0
         start = perf_counter()
         for _ in range(count):
@@ -86,15 +78,11 @@ class Client(Int32StringReceiver):
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(Factory.forProtocol(Echo))).getHost().port
 
 
 async def connect(reactor: Any, port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())

@@ -27,9 +27,7 @@ EVENT = struct.Struct(f"!d{EVENT_FRAME - 4 - 8}x")
 
 
 class Fire(Int32StringReceiver):
-    """
-    The server.
-    """
+    """The server."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -47,8 +45,6 @@ class Fire(Int32StringReceiver):
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(Factory.forProtocol(Fire))).getHost().port

@@ -25,9 +25,7 @@ END = "end\n"
 
 
 class Floor(LineReceiver):
-    """
-    One client's connection.
-    """
+    """One client's connection."""
 
     delimiter = b"\n"
     #: For each task, the transports of those that watch it; and how many lines.
@@ -35,15 +33,11 @@ class Floor(LineReceiver):
     count = 0
 
     def connectionMade(self) -> None:
-        """
-        Write at once, as the console does.
-        """
+        """Write at once, as the console does."""
         self.transport.setTcpNoDelay(True)
 
     def lineReceived(self, line: bytes) -> None:
-        """
-        Obey.
-        """
+        """Obey."""
         word, *numbers = line.decode().split()
         if word == "talk":
             Floor.audiences = [[] for _ in range(int(numbers[0]))]
@@ -69,8 +63,6 @@ def _talk(audience: list[Any], count: int) -> Iterator[None]:
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(Factory.forProtocol(Floor))).getHost().port

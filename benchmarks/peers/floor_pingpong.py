@@ -22,9 +22,7 @@ _MESSAGE = struct.pack("!I", len(_BODY)) + _BODY
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -32,9 +30,7 @@ class Client:
         self._to: Arrivals | None = None
 
     def blocking(self, count: int) -> float:
-        """
-        See `benchmarks.rows.blocking`.
-        """
+        """See `benchmarks.rows.blocking`."""
         send, receive = self._socket.sendall, self._socket.recv
         length = 0
         start = perf_counter()
@@ -52,15 +48,11 @@ class Client:
         return seconds
 
     def background(self, count: int) -> float:
-        """
-        See `benchmarks.rows.background`.
-        """
+        """See `benchmarks.rows.background`."""
         return self._arrivals().burst(self._fire_later, count)
 
     def event(self, count: int) -> float:
-        """
-        See `benchmarks.rows.background`.
-        """
+        """See `benchmarks.rows.background`."""
         return self._arrivals().one_by_one(self._fire_later, count)
 
     def _arrivals(self) -> Arrivals:
@@ -85,7 +77,5 @@ class Client:
 
 
 def connect(port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return Client(port)

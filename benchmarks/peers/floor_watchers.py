@@ -9,16 +9,12 @@ from benchmarks.peers.watching import Watchers
 
 
 class Sockets(Watchers):
-    """
-    All of them.
-    """
+    """All of them."""
 
     end = END.encode()
 
     def watch(self, tasks: int, count: int) -> None:
-        """
-        Say who watches what.
-        """
+        """Say who watches what."""
         self.boss.send(f"talk {tasks} {count}")
         self.boss.until("ready\n")
         for at, watcher in enumerate(self.watchers):
@@ -26,14 +22,10 @@ class Sockets(Watchers):
             watcher.until("ready\n")
 
     def lines_of(self, text: str) -> str:
-        """
-        Return the task's lines.
-        """
+        """Return the task's lines."""
         return text.removesuffix(END)
 
 
 def connect(port: int) -> Sockets:
-    """
-    Return the clients, connected.
-    """
+    """Return the clients, connected."""
     return Sockets(port)

@@ -24,9 +24,7 @@ _LENGTH = struct.Struct("!L")
 
 
 class Whole(Protocol):
-    """
-    Gathers frames. One is on its way at a time.
-    """
+    """Gathers frames. One is on its way at a time."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -48,27 +46,19 @@ class Whole(Protocol):
             self.frame_received(frame)
 
     def frame_received(self, frame: bytes) -> None:
-        """
-        Send it back: the server.
-        """
+        """Send it back: the server."""
         self.transport.write(frame)
 
 
 class Client(Whole):
-    """
-    The client.
-    """
+    """The client."""
 
     def frame_received(self, frame: bytes) -> None:
-        """
-        Hand it to whoever waits.
-        """
+        """Hand it to whoever waits."""
         self._answer.callback(frame)
 
     async def bulk(self, size: int) -> float:
-        """
-        See `benchmarks.rows.bulk`.
-        """
+        """See `benchmarks.rows.bulk`."""
         blob = random_bytes(size)
         self._answer: Deferred[bytes] = Deferred()
         start = perf_counter()
@@ -80,15 +70,11 @@ class Client(Whole):
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(Factory.forProtocol(Whole))).getHost().port
 
 
 async def connect(reactor: Any, port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())

@@ -44,25 +44,19 @@ _trouble: list[str] = []
 
 
 class Thing:
-    """
-    Goes by reference.
-    """
+    """Goes by reference."""
 
     def __init__(self, number: int) -> None:
         self.exposed_number = number
 
     @property
     def exposed_same(self) -> Thing:
-        """
-        A path that leads nowhere, however long it is.
-        """
+        """A path that leads nowhere, however long it is."""
         return self
 
 
 class Gate:
-    """
-    A context that raises what it is left with.
-    """
+    """A context that raises what it is left with."""
 
     def __enter__(self) -> Gate:
         return self
@@ -73,9 +67,7 @@ class Gate:
 
 
 class Fort(Service):
-    """
-    One instance for each connection.
-    """
+    """One instance for each connection."""
 
     def __init__(self) -> None:
         self._kept: Any = ()
@@ -92,90 +84,66 @@ class Fort(Service):
 
     @exposed
     def add(self, a: Any, b: Any) -> Any:
-        """
-        The sum.
-        """
+        """The sum."""
         return a + b
 
     @exposed
     def echo(self, value: Any) -> Any:
-        """
-        The same.
-        """
+        """The same."""
         return value
 
     @exposed
     def blob(self, size: int) -> bytes:
-        """
-        Many bytes; no more than a server would give to anybody.
-        """
+        """Many bytes; no more than a server would give to anybody."""
         _made["blobs"] += 1
         return bytes(min(size, 1 << 20))
 
     @exposed
     def thing(self, number: int = 0) -> Thing:
-        """
-        An object.
-        """
+        """An object."""
         return Thing(number)
 
     @exposed
     def things(self, count: int) -> tuple[Thing, ...]:
-        """
-        Objects.
-        """
+        """Objects."""
         return tuple(map(Thing, range(min(count, 10_000))))
 
     @exposed
     def gate(self) -> Gate:
-        """
-        A context.
-        """
+        """A context."""
         return Gate()
 
     @exposed
     def numbers(self) -> Iterator[int]:
-        """
-        An iterator.
-        """
+        """An iterator."""
         yield from range(50)
 
     @exposed
     def fail(self, text: str) -> None:
-        """
-        Raise.
-        """
+        """Raise."""
         raise ValueError(text)
 
     @exposed
     def keep(self, *things: Any) -> int:
-        """
-        Hold the caller's objects.
-        """
+        """Hold the caller's objects."""
         self._kept = things
         return len(things)
 
     @exposed
     def never(self, *_args: Any) -> Deferred[Any]:
-        """
-        Does not answer.
-        """
+        """Does not answer."""
         return Deferred()
 
     @exposed
     def wait(self, name: str) -> Deferred[Any]:
-        """
-        Answers when somebody says `go`.
-        """
+        """Answers when somebody says `go`."""
         if len(_calls) > 10_000:
             _calls.clear()
         return _calls.setdefault(name, Deferred())
 
     @exposed
     def go(self, name: str) -> bool:
-        """
-        Whether somebody still waited.
-        """
+        """Whether somebody still waited."""
         waiting = _calls.pop(name, None)
         if waiting is None or waiting.called:
             return False
@@ -184,31 +152,23 @@ class Fort(Service):
 
     @exposed
     def call(self, function: Any, *args: Any) -> Any:
-        """
-        What a function of the caller's gives.
-        """
+        """What a function of the caller's gives."""
         return function(*args)
 
     @exposed
     async def nest(self, function: Any, depth: int) -> Any:
-        """
-        How deep calls back went.
-        """
+        """How deep calls back went."""
         return 0 if depth <= 0 else 1 + await function(depth - 1)
 
     @exposed
     def job(self, name: str) -> str:
-        """
-        Note that it was done.
-        """
+        """Note that it was done."""
         _jobs[name] += 1
         return name
 
     @exposed
     async def slow_job(self, name: str, seconds: float) -> str:
-        """
-        The same, and answer later.
-        """
+        """The same, and answer later."""
         from twisted.internet import reactor
 
         self.job(name)
@@ -218,9 +178,7 @@ class Fort(Service):
 
     @exposed
     def tell(self, listener: Any, seconds: float) -> None:
-        """
-        Tell an event again and again, of all events of all connections the next.
-        """
+        """Tell an event again and again, of all events of all connections the next."""
 
         def event() -> None:
             listener(next(_events)).addErrback(lambda _failure: None)
@@ -231,16 +189,12 @@ class Fort(Service):
 
     @exposed
     def subscribe(self, listener: Any) -> None:
-        """
-        Events go there from now on.
-        """
+        """Events go there from now on."""
         self._listeners.append(listener)
 
     @exposed
     def fire(self, count: int, size: int = 0) -> None:
-        """
-        Tell events, each with its number, and with some bytes.
-        """
+        """Tell events, each with its number, and with some bytes."""
         for _ in range(min(count, 100_000)):
             self._fired += 1
             for listener in self._listeners:
@@ -248,24 +202,18 @@ class Fort(Service):
 
 
 class ThreadedFort(Service):
-    """
-    The same in worker threads.
-    """
+    """The same in worker threads."""
 
     threaded_service = True
 
     @exposed
     def add(self, a: Any, b: Any) -> Any:
-        """
-        The sum.
-        """
+        """The sum."""
         return a + b
 
     @exposed
     def nest(self, function: Any, depth: int) -> Any:
-        """
-        How deep calls back went.
-        """
+        """How deep calls back went."""
         return 0 if depth <= 0 else 1 + function(depth - 1)
 
 
@@ -340,41 +288,31 @@ def state(guests: str | None = None) -> dict[str, int]:
 
 
 def jobs() -> dict[str, int]:
-    """
-    Return how often each job was done since the last time.
-    """
+    """Return how often each job was done since the last time."""
     found = dict(_jobs)
     _jobs.clear()
     return found
 
 
 def blobs() -> int:
-    """
-    Return how many blobs were made since the last time.
-    """
+    """Return how many blobs were made since the last time."""
     return _made.pop("blobs", 0)
 
 
 def trouble() -> list[str]:
-    """
-    Return what the log has heard that is worse than a warning.
-    """
+    """Return what the log has heard that is worse than a warning."""
     return list(_trouble)
 
 
 def begin_peak() -> int:
-    """
-    Return the resident memory, and let the peak begin there.
-    """
+    """Return the resident memory, and let the peak begin there."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
 def peak() -> int:
-    """
-    Return the most resident memory since then, in bytes.
-    """
+    """Return the most resident memory since then, in bytes."""
     return _status("VmHWM")
 
 

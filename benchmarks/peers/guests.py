@@ -47,17 +47,13 @@ class Guest:
 
 
 def check(found: Any, expected: Any) -> None:
-    """
-    Raise if an answer is wrong.
-    """
+    """Raise if an answer is wrong."""
     if found != expected:
         raise AssertionError(f"{found!r:.100} in place of {expected!r:.100}")
 
 
 class Guests:
-    """
-    All of them, and how they fare.
-    """
+    """All of them, and how they fare."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -87,9 +83,7 @@ class Guests:
         return found
 
     async def all_served(self) -> None:
-        """
-        Wait until each has been served once; nobody pauses meanwhile.
-        """
+        """Wait until each has been served once; nobody pauses meanwhile."""
         self._hurry.set()
         for pause in self._pauses:
             if pause.active():
@@ -116,9 +110,7 @@ class Guests:
         self._errors.append(f"{guest.name}: {type(error).__name__}: {error}"[:500])
 
     def come(self, name: str, root: Callable[[], Any]) -> None:
-        """
-        Have a guest in the reactor be served, over and over.
-        """
+        """Have a guest in the reactor be served, over and over."""
         guest = Guest(name)
         self._guests.append(guest)
 
@@ -147,9 +139,7 @@ class Guests:
         check(len(await root.things(3)), 3)
 
     def come_blocking(self, name: str, connect: Callable[[], Any]) -> None:
-        """
-        Have a guest in a thread of its own be served, over and over.
-        """
+        """Have a guest in a thread of its own be served, over and over."""
         guest = Guest(name)
         self._guests.append(guest)
 

@@ -14,18 +14,14 @@ _GETROOT = b"\x00\x00\x00\x08\x00" + b"\x01\x11\x50\x11\x53\x11\x51\x02" + b"\n"
 
 
 class Clients:
-    """
-    The sockets.
-    """
+    """The sockets."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._sockets: list[socket.socket] = []
 
     def open(self, count: int, handshake: bool) -> None:
-        """
-        Connect so many more.
-        """
+        """Connect so many more."""
         for _ in range(count):
             # a server lets in only so many of one address (``max_per_address``)
             source = f"127.0.3.{1 + len(self._sockets) // 1000}"
@@ -50,7 +46,5 @@ def _read(client: socket.socket, size: int) -> bytes:
 
 
 def connect(port: int) -> Clients:
-    """
-    Return the clients, none of them connected yet.
-    """
+    """Return the clients, none of them connected yet."""
     return Clients(port)

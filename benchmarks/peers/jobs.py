@@ -17,16 +17,12 @@ DOZE = 0.01
 
 
 def increment(number: int) -> int:
-    """
-    Add one: a job that is nothing but what the pool makes of it.
-    """
+    """Add one: a job that is nothing but what the pool makes of it."""
     return number + 1
 
 
 def burn(number: int) -> int:
-    """
-    Keep a processor, and its interpreter, busy for `BURN`. Add one.
-    """
+    """Keep a processor, and its interpreter, busy for `BURN`. Add one."""
     end = time.process_time() + BURN
     while time.process_time() < end:
         continue
@@ -34,9 +30,7 @@ def burn(number: int) -> int:
 
 
 def doze(number: int) -> int:
-    """
-    Wait for `DOZE`, as code does that asks a database. Add one.
-    """
+    """Wait for `DOZE`, as code does that asks a database. Add one."""
     time.sleep(DOZE)
     return number + 1
 

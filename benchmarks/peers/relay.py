@@ -20,17 +20,13 @@ _counted = 0
 
 
 class Counter:
-    """
-    Counts the requests that go by in one direction.
-    """
+    """Counts the requests that go by in one direction."""
 
     def __init__(self) -> None:
         self._data = bytearray()
 
     def look(self, data: bytes) -> None:
-        """
-        Take note of what goes by.
-        """
+        """Take note of what goes by."""
         global _counted  # noqa: PLW0603
         self._data += data
         while len(self._data) >= 5:
@@ -45,17 +41,13 @@ class Counter:
 
 
 class _Watching:
-    """
-    Lets all bytes pass, and looks at them.
-    """
+    """Lets all bytes pass, and looks at them."""
 
     _counter: Counter | None = None
     transport: Any
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Called by the transport.
-        """
+        """Called by the transport."""
         if self._counter is None:
             self.transport.setTcpNoDelay(True)
             self._counter = Counter()
@@ -82,17 +74,13 @@ class _RelayFactory(portforward.ProxyFactory):
 
 
 def counted() -> int:
-    """
-    Return how many requests have gone by, both ways, since this was last asked.
-    """
+    """Return how many requests have gone by, both ways, since this was last asked."""
     global _counted
     count, _counted = _counted, 0
     return count
 
 
 async def listen(reactor: Any, port: int) -> int:
-    """
-    Relay to a port; return our own.
-    """
+    """Relay to a port; return our own."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(_RelayFactory("127.0.0.1", port))).getHost().port

@@ -23,18 +23,14 @@ _SWITCHES = {"max_calls": 100_000}
 
 
 class Thing:
-    """
-    A custom object.
-    """
+    """A custom object."""
 
     def __init__(self, number: int) -> None:
         self.exposed_number = number
 
 
 class Bench(Service):
-    """
-    The service. One instance for each connection.
-    """
+    """The service. One instance for each connection."""
 
     def __init__(self) -> None:
         self._kept: Any = ()
@@ -42,38 +38,28 @@ class Bench(Service):
 
     @exposed
     def add(self, a: int, b: int) -> int:
-        """
-        For "pipelined", "sequential", "blocking" and "threaded".
-        """
+        """For "pipelined", "sequential", "blocking" and "threaded"."""
         return a + b
 
     @exposed
     def echo(self, blob: bytes) -> bytes:
-        """
-        For "bulk".
-        """
+        """For "bulk"."""
         return blob
 
     @exposed
     def fire(self, callback: Any, count: int) -> None:
-        """
-        For "events": nobody waits for an event's answer.
-        """
+        """For "events": nobody waits for an event's answer."""
         for number in range(count):
             callback(number)
 
     @exposed
     def subscribe(self, callback: Any) -> None:
-        """
-        For "background" and "event".
-        """
+        """For "background" and "event"."""
         self._subscriber = callback
 
     @exposed
     def fire_later(self, count: int, delay: float) -> None:
-        """
-        For "background" and "event": events come when no request is being served.
-        """
+        """For "background" and "event": events come when no request is being served."""
         from twisted.internet import reactor
 
         callback = self._subscriber
@@ -87,51 +73,37 @@ class Bench(Service):
 
     @exposed
     def make(self, count: int) -> tuple[Thing, ...]:
-        """
-        For "objects".
-        """
+        """For "objects"."""
         return tuple(map(Thing, range(count)))
 
     @exposed
     def keep(self, *things: Any) -> None:
-        """
-        Hold references to the client's objects.
-        """
+        """Hold references to the client's objects."""
         self._kept = things
 
     @exposed
     def never(self) -> Deferred[None]:
-        """
-        Have the client wait.
-        """
+        """Have the client wait."""
         return Deferred()
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._kept: Any = ()
 
     async def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         return await work.pipelined(self._root.add, count)
 
     async def sequential(self, count: int) -> float:
-        """
-        See `benchmarks.rows.sequential`.
-        """
+        """See `benchmarks.rows.sequential`."""
         return await work.sequential(self._root.add, count)
 
     async def events(self, count: int) -> float:
-        """
-        See `benchmarks.rows.events`.
-        """
+        """See `benchmarks.rows.events`."""
         seen = 0
 
         def event(_number: int) -> None:
@@ -146,9 +118,7 @@ class Client:
         return seconds
 
     async def bulk(self, size: int) -> float:
-        """
-        See `benchmarks.rows.bulk`.
-        """
+        """See `benchmarks.rows.bulk`."""
         blob = work.random_bytes(size)
         start = perf_counter()
         answer = await self._root.echo(blob)
@@ -157,9 +127,7 @@ class Client:
         return seconds
 
     async def objects(self, count: int) -> float:
-        """
-        See `benchmarks.rows.objects`.
-        """
+        """See `benchmarks.rows.objects`."""
         start = perf_counter()
         self._kept = await self._root.make(count)
         seconds = perf_counter() - start
@@ -167,36 +135,26 @@ class Client:
         return seconds
 
     async def drop(self) -> None:
-        """
-        Give the objects back.
-        """
+        """Give the objects back."""
         self._kept = ()
         await self._root.add(0, 0)
 
     async def hold(self, count: int) -> None:
-        """
-        Hold references to the server's objects.
-        """
+        """Hold references to the server's objects."""
         self._kept = await self._root.make(count)
 
     async def export(self, count: int) -> None:
-        """
-        Have the server hold references to ours.
-        """
+        """Have the server hold references to ours."""
         await self._root.keep(*map(Thing, range(count)))
 
     async def wait(self, count: int) -> None:
-        """
-        Have calls pending that are never answered.
-        """
+        """Have calls pending that are never answered."""
         self._kept = [self._root.never() for _ in range(count)]
         await self._root.add(0, 0)
 
 
 async def listen(reactor: Any, threaded: bool = False) -> int:
-    """
-    Serve, in the reactor or in worker threads; return the port.
-    """
+    """Serve, in the reactor or in worker threads; return the port."""
     port = await open_port(
         "tcp:0:interface=127.0.0.1:backlog=1000",
         Bench,
@@ -208,8 +166,6 @@ async def listen(reactor: Any, threaded: bool = False) -> int:
 
 
 async def connect(reactor: Any, port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     connection = await dial(f"tcp:127.0.0.1:{port}", config=_SWITCHES, reactor=reactor)
     return Client(connection.root)

@@ -19,18 +19,14 @@ REACTOR = True
 
 
 class Client:
-    """
-    The pool.
-    """
+    """The pool."""
 
     def __init__(self, pool: Any, cluster: Cluster) -> None:
         self._pool = pool
         self._cluster = cluster
 
     async def dask(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         return await pooling.bursts(self._increment, count, size)
 
     def _increment(self, number: int) -> Deferred[int]:
@@ -38,9 +34,7 @@ class Client:
 
 
 async def connect(reactor: Any) -> Client:
-    """
-    Start a cluster and the pool.
-    """
+    """Start a cluster and the pool."""
     cluster = await deferToThread(Cluster)
     pool = pool_from_string(f"dask:{cluster.address}", reactor)
     await pool.start()

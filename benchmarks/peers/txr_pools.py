@@ -40,21 +40,15 @@ class Client:
         return run_async(jobs.increment, number, use_thread=True)
 
     async def threads(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         return await pooling.bursts(self._in_thread, count, size)
 
     async def plain_threads(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         return await pooling.bursts(lambda n: deferToThread(jobs.increment, n), count, size)
 
     async def processes(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         return await pooling.bursts(self._in_process, count, size)
 
     def _in_process(self, number: int) -> Deferred[int]:
@@ -63,9 +57,7 @@ class Client:
     # -- how late the reactor is
 
     async def latency(self, count: int) -> tuple[float, float]:
-        """
-        See `benchmarks.rows.latency`.
-        """
+        """See `benchmarks.rows.latency`."""
         pool = self._processes
         return await pooling.lateness(
             self._reactor,
@@ -73,9 +65,7 @@ class Client:
         )
 
     async def plain_latency(self, count: int) -> tuple[float, float]:
-        """
-        See `benchmarks.rows.latency`.
-        """
+        """See `benchmarks.rows.latency`."""
         each = count // pooling.PROCESSES
         return await pooling.lateness(
             self._reactor,
@@ -88,18 +78,14 @@ class Client:
         return ended.addCallback(check, 0)
 
     async def thread_latency(self, count: int) -> tuple[float, float]:
-        """
-        See `benchmarks.rows.latency`.
-        """
+        """See `benchmarks.rows.latency`."""
         return await pooling.lateness(
             self._reactor,
             lambda: pooling.burst(lambda n: run_async(jobs.doze, n, use_thread=True), count),
         )
 
     async def plain_thread_latency(self, count: int) -> tuple[float, float]:
-        """
-        See `benchmarks.rows.latency`.
-        """
+        """See `benchmarks.rows.latency`."""
         return await pooling.lateness(
             self._reactor,
             lambda: pooling.burst(lambda n: deferToThread(jobs.doze, n), count),
@@ -107,9 +93,7 @@ class Client:
 
 
 async def connect(reactor: Any) -> Client:
-    """
-    Start the pools.
-    """
+    """Start the pools."""
     processes = pool_from_string(f"processes:{pooling.PROCESSES}", reactor)
     await processes.start()
     return Client(reactor, processes)

@@ -41,29 +41,21 @@ class Client:
     # -- tasks
 
     async def thread_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(lambda n: _run(self._threads, n), count, size)
 
     async def reactor_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(lambda n: _run(self._turns, n), count, size)
 
     async def process_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(lambda n: _run(self._mp, n), count, size)
 
     # -- the floors
 
     async def plain_thread_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(self._in_thread, count, size)
 
     def _in_thread(self, number: int) -> Deferred[int]:
@@ -77,9 +69,7 @@ class Client:
         return done
 
     async def plain_reactor_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(self._in_turns, count, size)
 
     def _in_turns(self, number: int) -> Deferred[int]:
@@ -88,9 +78,7 @@ class Client:
         return self._cooperator.coiterate(values).addCallback(lambda _values: found[0])
 
     async def plain_process_tasks(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.tasks`.
-        """
+        """See `benchmarks.rows.tasks`."""
         return await pooling.bursts(self._in_process, count, size)
 
     def _in_process(self, number: int) -> Deferred[int]:
@@ -98,17 +86,13 @@ class Client:
 
 
 def _run(session: Any, number: int) -> Deferred[int]:
-    """
-    Run the command as a task.
-    """
+    """Run the command as a task."""
     done: Deferred[Any] = session.submit(f"increment {number}").when_done()
     return done.addCallback(lambda task: task.result)
 
 
 async def connect(reactor: Any) -> Client:
-    """
-    Start the pool, and the manager.
-    """
+    """Start the pool, and the manager."""
     processes = pool_from_string(f"processes:{pooling.PROCESSES}", reactor)
     await processes.start()
     return Client(reactor, processes)

@@ -10,9 +10,7 @@ PROMPT = "i> "
 
 
 class Consoles(Watchers):
-    """
-    All of them.
-    """
+    """All of them."""
 
     end = PROMPT.encode()
 
@@ -22,9 +20,7 @@ class Consoles(Watchers):
             client.until(PROMPT)
 
     def watch(self, tasks: int, count: int) -> None:
-        """
-        Begin tasks, and follow them.
-        """
+        """Begin tasks, and follow them."""
         numbers = []
         for _ in range(tasks):
             self.boss.send(f"talk {count}")
@@ -35,15 +31,11 @@ class Consoles(Watchers):
             watcher.until("RUNNING>\r\n")
 
     def lines_of(self, text: str) -> str:
-        """
-        Return the task's lines: there are the task and the prompt behind them.
-        """
+        """Return the task's lines: there are the task and the prompt behind them."""
         *lines, _task, _prompt = text.splitlines(keepends=True)
         return "".join(lines)
 
 
 def connect(port: int) -> Consoles:
-    """
-    Return the clients, connected.
-    """
+    """Return the clients, connected."""
     return Consoles(port)

@@ -26,9 +26,7 @@ AT_ONCE = 100
 
 
 class Visitors:
-    """
-    All of them.
-    """
+    """All of them."""
 
     def __init__(self, reactor: Any, port: int) -> None:
         self._reactor = reactor
@@ -43,9 +41,7 @@ class Visitors:
         self._errors: list[str] = []
 
     def report(self) -> dict[str, Any]:
-        """
-        Tell how many ``visits``, ``calls`` and ``events`` there were, and ``errors``.
-        """
+        """Tell how many ``visits``, ``calls`` and ``events`` there were, and ``errors``."""
         return {
             "visits": self._visits,
             "calls": self._calls,
@@ -68,9 +64,7 @@ class Visitors:
         ]
 
     async def leave(self) -> None:
-        """
-        Have all drop their connections, and nobody come any more.
-        """
+        """Have all drop their connections, and nobody come any more."""
         self._leaving = True
         await DeferredList(self._staying)
 
@@ -137,7 +131,5 @@ class Visitors:
 
 
 async def connect(reactor: Any, port: int) -> Visitors:
-    """
-    Return the visitors, none of whom has come yet.
-    """
+    """Return the visitors, none of whom has come yet."""
     return Visitors(reactor, port)

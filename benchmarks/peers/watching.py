@@ -34,47 +34,35 @@ class Watcher:
         self._got = bytearray()
 
     def send(self, line: str) -> None:
-        """
-        Type a line.
-        """
+        """Type a line."""
         self.socket.sendall(f"{line}\n".encode())
 
     def read(self) -> None:
-        """
-        Take in what is there, or wait until something is.
-        """
+        """Take in what is there, or wait until something is."""
         data = self.socket.recv(1 << 18)
         if not data:
             raise EOFError("the server has hung up")
         self._got += data
 
     def has(self, end: bytes) -> bool:
-        """
-        Tell whether what has come ends like this.
-        """
+        """Tell whether what has come ends like this."""
         return self._got.endswith(end)
 
     def take(self) -> str:
-        """
-        Return what has come, with LF at its line ends, and forget it.
-        """
+        """Return what has come, with LF at its line ends, and forget it."""
         text = self._got.decode().replace("\r\n", "\n")
         self._got.clear()
         return text
 
     def until(self, end: str) -> str:
-        """
-        Wait for an end, and return what has come.
-        """
+        """Wait for an end, and return what has come."""
         while not self.has(end.encode()):
             self.read()
         return self.take()
 
 
 def read_all(watchers: list[Watcher], end: bytes) -> None:
-    """
-    Read until what each has got ends like this.
-    """
+    """Read until what each has got ends like this."""
     with selectors.DefaultSelector() as selector:
         for watcher in watchers:
             selector.register(watcher.socket, selectors.EVENT_READ, watcher)
@@ -111,27 +99,19 @@ class Watchers:
         raise NotImplementedError
 
     def go(self) -> None:
-        """
-        Have the tasks begin.
-        """
+        """Have the tasks begin."""
         self.boss.send("go")
 
     def lines_of(self, text: str) -> str:
-        """
-        Return the task's lines in what a client has got.
-        """
+        """Return the task's lines in what a client has got."""
         return text
 
     def one_task(self, count: int) -> float:
-        """
-        See `benchmarks.rows.console`.
-        """
+        """See `benchmarks.rows.console`."""
         return self._measure(1, count)
 
     def many_tasks(self, count: int) -> float:
-        """
-        See `benchmarks.rows.console`.
-        """
+        """See `benchmarks.rows.console`."""
         return self._measure(TASKS, count)
 
     def _measure(self, tasks: int, count: int) -> float:

@@ -17,18 +17,14 @@ REACTOR = True
 
 
 class Add(amp.Command):
-    """
-    The one command.
-    """
+    """The one command."""
 
     arguments = [(b"a", amp.Integer()), (b"b", amp.Integer())]
     response = [(b"total", amp.Integer())]
 
 
 class Bench(amp.AMP):
-    """
-    The server.
-    """
+    """The server."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -36,16 +32,12 @@ class Bench(amp.AMP):
 
     @Add.responder
     def add(self, a: int, b: int) -> dict[str, int]:
-        """
-        For "pipelined" and "sequential".
-        """
+        """For "pipelined" and "sequential"."""
         return {"total": a + b}
 
 
 class Client(amp.AMP):
-    """
-    The client.
-    """
+    """The client."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -55,15 +47,11 @@ class Client(amp.AMP):
         return self.callRemote(Add, a=a, b=b).addCallback(_total)
 
     async def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         return await work.pipelined(self._add, count)
 
     async def sequential(self, count: int) -> float:
-        """
-        See `benchmarks.rows.sequential`.
-        """
+        """See `benchmarks.rows.sequential`."""
         return await work.sequential(self._add, count)
 
 
@@ -72,15 +60,11 @@ def _total(answer: dict[str, int]) -> int:
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
     return (await endpoint.listen(Factory.forProtocol(Bench))).getHost().port
 
 
 async def connect(reactor: Any, port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client())

@@ -19,31 +19,23 @@ REACTOR = True
 
 
 class Increment(amp.Command):
-    """
-    The one command.
-    """
+    """The one command."""
 
     arguments = [(b"number", amp.Integer())]
     response = [(b"result", amp.Integer())]
 
 
 class Worker(AMPChild):
-    """
-    What a process of the pool can do.
-    """
+    """What a process of the pool can do."""
 
     @Increment.responder
     def increment(self, number: int) -> dict[str, int]:
-        """
-        For "process pool".
-        """
+        """For "process pool"."""
         return {"result": jobs.increment(number)}
 
 
 class Client:
-    """
-    The pool.
-    """
+    """The pool."""
 
     def __init__(self, pool: ProcessPool) -> None:
         self._pool = pool
@@ -52,9 +44,7 @@ class Client:
         return self._pool.doWork(Increment, number=number).addCallback(_result)
 
     async def processes(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         return await pooling.bursts(self._submit, count, size)
 
 

@@ -12,7 +12,5 @@ REACTOR = True
 
 
 async def connect(reactor: Any) -> with_ampoule.Client:
-    """
-    Start the pool.
-    """
+    """Start the pool."""
     return await with_ampoule.connect(reactor, recycleAfter=0)

@@ -36,18 +36,14 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, client: DaskClient, cluster: Cluster) -> None:
         self._client = client
         self._cluster = cluster
 
     def dask(self, count: int, size: int) -> float:
-        """
-        See `benchmarks.rows.pools`.
-        """
+        """See `benchmarks.rows.pools`."""
         start = perf_counter()
         for _ in range(count):
             self._burst(size)
@@ -92,9 +88,7 @@ def _start(command: str, *words: str, stderr: int) -> Any:
 
 
 def connect() -> Client:
-    """
-    Start a cluster; return its client.
-    """
+    """Start a cluster; return its client."""
     from distributed import Client as DaskClient
 
     cluster = Cluster()

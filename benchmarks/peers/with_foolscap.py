@@ -15,21 +15,15 @@ REACTOR = True
 
 
 class Bench(Referenceable):
-    """
-    The service.
-    """
+    """The service."""
 
     def remote_add(self, a: int, b: int) -> int:
-        """
-        For "pipelined" and "sequential".
-        """
+        """For "pipelined" and "sequential"."""
         return a + b
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -38,22 +32,16 @@ class Client:
         return self._root.callRemote("add", a, b)
 
     async def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         return await work.pipelined(self._add, count)
 
     async def sequential(self, count: int) -> float:
-        """
-        See `benchmarks.rows.sequential`.
-        """
+        """See `benchmarks.rows.sequential`."""
         return await work.sequential(self._add, count)
 
 
 async def listen(_reactor: Any) -> str:
-    """
-    Serve; return the FURL.
-    """
+    """Serve; return the FURL."""
     tub = Tub()
     tub.startService()  # before it listens, else its port is not known
     listener = tub.listenOn("tcp:0:interface=127.0.0.1")
@@ -62,9 +50,7 @@ async def listen(_reactor: Any) -> str:
 
 
 async def connect(_reactor: Any, furl: str) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     tub = Tub()
     tub.startService()
     return Client(await tub.getReference(furl))

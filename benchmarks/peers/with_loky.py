@@ -11,7 +11,5 @@ from benchmarks.peers.with_futures import Client
 
 
 def connect() -> Client:
-    """
-    Return the pool; it starts with the first job. Its workers stay.
-    """
+    """Return the pool; it starts with the first job. Its workers stay."""
     return Client(ProcessPoolExecutor(pooling.PROCESSES, timeout=None))

@@ -16,21 +16,15 @@ _KEY = b"not a secret"
 
 
 class Bench:
-    """
-    The service.
-    """
+    """The service."""
 
     def add(self, a: int, b: int) -> int:
-        """
-        For "blocking".
-        """
+        """For "blocking"."""
         return a + b
 
 
 class Manager(BaseManager):
-    """
-    Serves one `Bench`.
-    """
+    """Serves one `Bench`."""
 
 
 Manager.register("Bench", Bench)
@@ -45,9 +39,7 @@ def _no_delay(descriptor: int) -> None:
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         manager: Any = Manager(address, _KEY)
@@ -57,9 +49,7 @@ class Client:
         _no_delay(self._bench._tls.connection.fileno())
 
     def blocking(self, count: int) -> float:
-        """
-        See `benchmarks.rows.blocking`.
-        """
+        """See `benchmarks.rows.blocking`."""
         bench = self._bench
         total = 0
         start = perf_counter()
@@ -71,9 +61,7 @@ class Client:
 
 
 def serve(ready: Callable[[list[Any]], None]) -> None:
-    """
-    Serve.
-    """
+    """Serve."""
     server: Any = Manager(("127.0.0.1", 0), _KEY).get_server()
     _no_delay(server.listener._listener._socket.fileno())  # an accepted socket has it from this
     ready(list(server.address))
@@ -81,7 +69,5 @@ def serve(ready: Callable[[list[Any]], None]) -> None:
 
 
 def connect(address: list[Any]) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return Client((address[0], address[1]))

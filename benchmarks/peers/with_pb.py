@@ -17,9 +17,7 @@ REACTOR = True
 
 
 class Broker(pb.Broker):
-    """
-    PB's protocol, without Nagle's algorithm.
-    """
+    """PB's protocol, without Nagle's algorithm."""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -27,42 +25,30 @@ class Broker(pb.Broker):
 
 
 class Bench(pb.Root):
-    """
-    The service.
-    """
+    """The service."""
 
     def remote_add(self, a: int, b: int) -> int:
-        """
-        For "pipelined" and "sequential".
-        """
+        """For "pipelined" and "sequential"."""
         return a + b
 
     def remote_fire(self, listener: Any, count: int) -> None:
-        """
-        For "events": nobody waits for an event's answer.
-        """
+        """For "events": nobody waits for an event's answer."""
         for number in range(count):
             listener.callRemote("event", number)
 
 
 class Listener(pb.Referenceable):
-    """
-    Counts events.
-    """
+    """Counts events."""
 
     seen = 0
 
     def remote_event(self, _number: int) -> None:
-        """
-        Called by the server.
-        """
+        """Called by the server."""
         self.seen += 1
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -71,21 +57,15 @@ class Client:
         return self._root.callRemote("add", a, b)
 
     async def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         return await work.pipelined(self._add, count)
 
     async def sequential(self, count: int) -> float:
-        """
-        See `benchmarks.rows.sequential`.
-        """
+        """See `benchmarks.rows.sequential`."""
         return await work.sequential(self._add, count)
 
     async def events(self, count: int) -> float:
-        """
-        See `benchmarks.rows.events`.
-        """
+        """See `benchmarks.rows.events`."""
         listener = Listener()
         start = perf_counter()
         await self._root.callRemote("fire", listener, count)
@@ -96,9 +76,7 @@ class Client:
 
 
 async def listen(reactor: Any) -> int:
-    """
-    Serve; return the port.
-    """
+    """Serve; return the port."""
     factory = pb.PBServerFactory(Bench())
     factory.protocol = Broker
     endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
@@ -106,9 +84,7 @@ async def listen(reactor: Any) -> int:
 
 
 async def connect(reactor: Any, port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     factory = pb.PBClientFactory()
     factory.protocol = Broker
     await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)

@@ -14,9 +14,7 @@ from benchmarks.peers.work import check
 
 
 class Client:
-    """
-    The interpreter.
-    """
+    """The interpreter."""
 
     def thread_tasks(self, count: int, size: int) -> float:
         """
@@ -37,7 +35,5 @@ class Client:
 
 
 def connect() -> Client:
-    """
-    Return the client.
-    """
+    """Return the client."""
     return Client()

@@ -17,30 +17,22 @@ Pyro5.config.SOCK_NODELAY = True
 
 @Pyro5.api.expose
 class Bench:
-    """
-    The service.
-    """
+    """The service."""
 
     def add(self, a: int, b: int) -> int:
-        """
-        For "pipelined" and "blocking".
-        """
+        """For "pipelined" and "blocking"."""
         return a + b
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, uri: str) -> None:
         self._proxy = Pyro5.api.Proxy(uri)
         self._proxy._pyroBind()
 
     def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         total = 0
         start = perf_counter()
         for first in range(0, count, WINDOW):
@@ -53,9 +45,7 @@ class Client:
         return seconds
 
     def blocking(self, count: int) -> float:
-        """
-        See `benchmarks.rows.blocking`.
-        """
+        """See `benchmarks.rows.blocking`."""
         proxy = self._proxy
         total = 0
         start = perf_counter()
@@ -67,16 +57,12 @@ class Client:
 
 
 def serve(ready: Callable[[str], None]) -> None:
-    """
-    Serve.
-    """
+    """Serve."""
     daemon = Pyro5.api.Daemon(host="127.0.0.1")
     ready(str(daemon.register(Bench())))
     daemon.requestLoop()
 
 
 def connect(uri: str) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return Client(uri)

@@ -23,49 +23,35 @@ from benchmarks.peers.work import WINDOW, check, expected_sum, random_bytes
 
 
 class Thing:
-    """
-    A custom object.
-    """
+    """A custom object."""
 
     def __init__(self, number: int) -> None:
         self.exposed_number = number
 
 
 class Bench(rpyc.Service):
-    """
-    The service.
-    """
+    """The service."""
 
     def exposed_add(self, a: int, b: int) -> int:
-        """
-        For "pipelined", "blocking" and "threaded".
-        """
+        """For "pipelined", "blocking" and "threaded"."""
         return a + b
 
     def exposed_echo(self, blob: bytes) -> bytes:
-        """
-        For "bulk".
-        """
+        """For "bulk"."""
         return blob
 
     def exposed_fire(self, callback: Any, count: int) -> None:
-        """
-        For "events": nobody waits for an event's answer.
-        """
+        """For "events": nobody waits for an event's answer."""
         send = rpyc.async_(callback)
         for number in range(count):
             send(number)
 
     def exposed_subscribe(self, callback: Any) -> None:
-        """
-        For "background" and "event".
-        """
+        """For "background" and "event"."""
         self._subscriber = rpyc.async_(callback)
 
     def exposed_fire_later(self, count: int, delay: float) -> None:
-        """
-        For "background" and "event": events come when no request is being served.
-        """
+        """For "background" and "event": events come when no request is being served."""
         send = self._subscriber
 
         def fire() -> None:
@@ -75,16 +61,12 @@ class Bench(rpyc.Service):
         threading.Timer(delay, fire).start()
 
     def exposed_make(self, count: int) -> tuple[Thing, ...]:
-        """
-        For "objects".
-        """
+        """For "objects"."""
         return tuple(map(Thing, range(count)))
 
 
 class Client:
-    """
-    The client.
-    """
+    """The client."""
 
     def __init__(self, port: int) -> None:
         stream = SocketStream.connect("127.0.0.1", port, nodelay=True)
@@ -95,9 +77,7 @@ class Client:
         self._kept: tuple[Any, ...] = ()
 
     def pipelined(self, count: int) -> float:
-        """
-        See `benchmarks.rows.pipelined`.
-        """
+        """See `benchmarks.rows.pipelined`."""
         add = rpyc.async_(self._root.add)
         flying: deque[Any] = deque()
         total = 0
@@ -131,29 +111,21 @@ class Client:
         return seconds
 
     def blocking(self, count: int) -> float:
-        """
-        See `benchmarks.rows.blocking`.
-        """
+        """See `benchmarks.rows.blocking`."""
         return work.blocking(self._conn, count)
 
     def background(self, count: int) -> float:
-        """
-        See `benchmarks.rows.background`.
-        """
+        """See `benchmarks.rows.background`."""
         with work.background(self._conn, rpyc.BgServingThread) as (arrivals, fire_later):
             return arrivals.burst(fire_later, count)
 
     def event(self, count: int) -> float:
-        """
-        See `benchmarks.rows.background`.
-        """
+        """See `benchmarks.rows.background`."""
         with work.background(self._conn, rpyc.BgServingThread) as (arrivals, fire_later):
             return arrivals.one_by_one(fire_later, count)
 
     def bulk(self, size: int) -> float:
-        """
-        See `benchmarks.rows.bulk`.
-        """
+        """See `benchmarks.rows.bulk`."""
         blob = random_bytes(size)
         start = perf_counter()
         answer = self._root.echo(blob)
@@ -162,9 +134,7 @@ class Client:
         return seconds
 
     def objects(self, count: int) -> float:
-        """
-        See `benchmarks.rows.objects`.
-        """
+        """See `benchmarks.rows.objects`."""
         start = perf_counter()
         self._kept = self._make(count)
         seconds = perf_counter() - start
@@ -172,17 +142,13 @@ class Client:
         return seconds
 
     def drop(self) -> None:
-        """
-        Give the objects back.
-        """
+        """Give the objects back."""
         self._kept = ()
         self._root.add(0, 0)
 
 
 def serve(ready: Callable[[int], None]) -> None:
-    """
-    Serve.
-    """
+    """Serve."""
     server = ThreadedServer(Bench, hostname="127.0.0.1", port=0, backlog=1000)
     server.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server._listen()
@@ -192,7 +158,5 @@ def serve(ready: Callable[[int], None]) -> None:
 
 
 def connect(port: int) -> Client:
-    """
-    Return a connected client.
-    """
+    """Return a connected client."""
     return Client(port)

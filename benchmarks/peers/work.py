@@ -37,16 +37,12 @@ SOON = (0.01, 0.11)
 
 
 def expected_sum(count: int) -> int:
-    """
-    Return the sum of ``add(i, 2)`` for all i below count.
-    """
+    """Return the sum of ``add(i, 2)`` for all i below count."""
     return count * (count - 1) // 2 + 2 * count
 
 
 def check(found: Any, expected: Any) -> None:
-    """
-    Raise if an answer is wrong.
-    """
+    """Raise if an answer is wrong."""
     if found != expected:
         raise AssertionError("a wrong answer")
 
@@ -141,9 +137,7 @@ class Arrivals:
         self._all = threading.Event()
 
     def event(self, fired: float) -> None:
-        """
-        Take note of an event: the callback that the server is given.
-        """
+        """Take note of an event: the callback that the server is given."""
         self._came.append(perf_counter())
         self._fired.append(fired)
         if len(self._came) == self._expected:
@@ -208,7 +202,5 @@ def background(
 
 @cache
 def random_bytes(size: int) -> bytes:
-    """
-    Return what does not compress, the same each time.
-    """
+    """Return what does not compress, the same each time."""
     return os.urandom(size)

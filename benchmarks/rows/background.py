@@ -39,9 +39,7 @@ class Background(Row):
     events = 100
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
-        """
-        Start server and client; a few events to warm up.
-        """
+        """Start server and client; a few events to warm up."""
         server, client = self.start(stage, peer)
         count = self.events
         if peer is PEERS["rpyc"]:
@@ -50,9 +48,7 @@ class Background(Row):
         return Started(server, client, count)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
-        """
-        Fire once.
-        """
+        """Fire once."""
         seconds = state.client.ask("background", state.count)
         note = f"from {state.count}" if state.count < self.events else ""
         return Sample(seconds * 1e3 * self.events / state.count, note)
@@ -73,17 +69,13 @@ class Event(Row):
     blocking = True
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
-        """
-        Start server and client; an event to warm up.
-        """
+        """Start server and client; an event to warm up."""
         server, client = self.start(stage, peer)
         client.ask("event", 1)
         return Started(server, client, 2 if effort.quick else 10)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
-        """
-        Fire some, one after the other.
-        """
+        """Fire some, one after the other."""
         return Sample(state.client.ask("event", state.count) * 1e6)
 
 

@@ -61,9 +61,7 @@ class Row:
     goal: tuple[Bar, ...] = ()
 
     def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
-        """
-        Start a contestant's server and client.
-        """
+        """Start a contestant's server and client."""
         server = stage.serve(peer.module)
         return server, stage.connect(peer.client(self.blocking), server.first)
 
@@ -77,15 +75,11 @@ class Row:
         raise NotImplementedError
 
     def measure(self, state: Any, effort: Effort) -> Sample:
-        """
-        Measure a contestant once.
-        """
+        """Measure a contestant once."""
         raise NotImplementedError
 
     def is_met(self, bar: Bar, measured: Mapping[str, Measured]) -> bool | None:
-        """
-        Tell whether txremote has reached a bar; None if that was not measured.
-        """
+        """Tell whether txremote has reached a bar; None if that was not measured."""
         mine = measured.get("txremote")
         figure = mine if bar.of is None else ratio(mine, measured.get(bar.of))
         if figure is None or not figure.values:
@@ -96,9 +90,7 @@ class Row:
 
 @dataclass
 class Started:
-    """
-    A contestant at work: its processes and how much each round asks of it.
-    """
+    """A contestant at work: its processes and how much each round asks of it."""
 
     server: Child
     client: Child
@@ -125,9 +117,7 @@ class CallRow(Row):
     each = 1
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
-        """
-        Start server and client, and find out how many calls fill the time.
-        """
+        """Start server and client, and find out how many calls fill the time."""
         server, client = self.start(stage, peer)
         count = least = 20 if effort.quick else self.warm_up
         client.ask(self.method, count)
@@ -140,9 +130,7 @@ class CallRow(Row):
         return Started(server, client, count)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
-        """
-        Make the calls.
-        """
+        """Make the calls."""
         client, server, count = state.client, state.server, state.count
         before = client.ask("cpu"), server.ask("cpu")
         seconds = client.ask(self.method, count)
@@ -152,9 +140,7 @@ class CallRow(Row):
         return Sample(self.figure(seconds, calls), cpu=(spent[0], spent[1]))
 
     def figure(self, seconds: float, count: int) -> float:
-        """
-        Return calls in a second.
-        """
+        """Return calls in a second."""
         return count / seconds
 
 

@@ -32,9 +32,7 @@ class Blocking(CallRow):
     goal = (Bar(1.5, "echo"),)
 
     def figure(self, seconds: float, count: int) -> float:
-        """
-        Return the microseconds of a call.
-        """
+        """Return the microseconds of a call."""
         return seconds / count * 1e6
 
 
@@ -51,9 +49,7 @@ class Threaded(Blocking):
     goal = ()
 
     def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
-        """
-        Start a contestant, txremote's server with worker threads.
-        """
+        """Start a contestant, txremote's server with worker threads."""
         if peer is not PEERS["txremote"]:
             return super().start(stage, peer)
         server = stage.serve(peer.module, True)

@@ -32,9 +32,7 @@ class Bulk(Row):
     goal = (Bar(0.4, "whole"),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Started:
-        """
-        Start server and client; one echo to warm up.
-        """
+        """Start server and client; one echo to warm up."""
         server = stage.serve(peer.module)
         client = stage.connect(peer.module, server.first)
         size = _MIB if effort.quick else 32 * _MIB
@@ -42,9 +40,7 @@ class Bulk(Row):
         return Started(server, client, size)
 
     def measure(self, state: Started, effort: Effort) -> Sample:
-        """
-        Echo once.
-        """
+        """Echo once."""
         return Sample(state.count / state.client.ask("bulk", state.count) / 1e6)
 
 

@@ -36,15 +36,11 @@ class Connections(Row):
     goal = (Bar(3.0),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Any:
-        """
-        Do nothing yet.
-        """
+        """Do nothing yet."""
         return peer
 
     def measure(self, state: Any, effort: Effort) -> Sample:
-        """
-        Start a server, connect, and look at the server's memory.
-        """
+        """Start a server, connect, and look at the server's memory."""
         first, count = (50, 100) if effort.quick else (500, 1000)
         speaks_rpyc = state.module != "benchmarks.peers.floor_bare"
         with effort.stage() as stage:

@@ -41,9 +41,7 @@ class OneTask(CallRow):
     goal = (Bar(0.1, "lines"),)
 
     def start(self, stage: Stage, peer: Peer) -> tuple[Child, Child]:
-        """
-        Start a server and the 20 clients.
-        """
+        """Start a server and the 20 clients."""
         if peer.title == "floor":
             return super().start(stage, peer)
         server = stage.serve(_CONSOLE)

@@ -35,9 +35,7 @@ class Started:
     memory: list[float]
 
     def cpu(self) -> float:
-        """
-        Return the seconds of processor time that both sides have used.
-        """
+        """Return the seconds of processor time that both sides have used."""
         return float(self.server.ask("cpu") + self.clients.ask("cpu"))
 
 
@@ -61,9 +59,7 @@ class Crowd(Row):
     goal = (Bar(1.1, "echo"),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> list[Started]:
-        """
-        Have both crowds come, each to a server of its own.
-        """
+        """Have both crowds come, each to a server of its own."""
         started = []
         for size in (20, 200) if effort.quick else (100, 10_000):
             server = stage.serve(peer.module)

@@ -43,17 +43,13 @@ class Latency(PoolRow):
     first = (Bar(5.0),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> _Ready:
-        """
-        Start a pool; a few jobs to warm up.
-        """
+        """Start a pool; a few jobs to warm up."""
         child, method = self.begin(stage, peer)
         child.ask(method, 20)
         return _Ready(child, method, 40 if effort.quick else 1000)
 
     def measure(self, state: _Ready, effort: Effort) -> Sample:
-        """
-        Run the jobs once.
-        """
+        """Run the jobs once."""
         late, worst = state.child.ask(state.method, state.count)
         return Sample(late * 1e3, f"worst {worst * 1e3:.1f} ms")
 

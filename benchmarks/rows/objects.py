@@ -41,9 +41,7 @@ class Objects(Row):
     goal = (Bar(1),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> _Watched:
-        """
-        Start a server, a relay before it, and a client of each.
-        """
+        """Start a server, a relay before it, and a client of each."""
         server = stage.serve(peer.module)
         relay = stage.serve("benchmarks.peers.relay", server.first)
         direct = stage.connect(peer.module, server.first)
@@ -55,9 +53,7 @@ class Objects(Row):
         return _Watched(direct, watched, relay, count)
 
     def measure(self, state: _Watched, effort: Effort) -> Sample:
-        """
-        Count once, and time once.
-        """
+        """Count once, and time once."""
         state.relay.ask("counted")
         state.watched.ask("objects", state.count)
         requests = state.relay.ask("counted")

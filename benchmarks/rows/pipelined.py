@@ -6,9 +6,7 @@ from benchmarks.rows.base import Bar, CallRow
 
 
 class Pipelined(CallRow):
-    """
-    ``pipelined(count)``: call ``add(i, 2)`` for each i below count, 100 in flight.
-    """
+    """``pipelined(count)``: call ``add(i, 2)`` for each i below count, 100 in flight."""
 
     name = "pipelined"
     work = "add(i, 2), 100 in flight, calls/s"

@@ -20,9 +20,7 @@ _ON_DASK = "benchmarks.peers.txr_dask"
 
 @dataclass
 class _Warm:
-    """
-    A pool at work, and how much each round asks of it.
-    """
+    """A pool at work, and how much each round asks of it."""
 
     child: Child
     method: str
@@ -50,9 +48,7 @@ class ThreadsPool(PoolRow):
     goal = (Bar(1.0, "plain"),)
 
     def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> _Warm:
-        """
-        Start a pool, and find out how many bursts fill the time.
-        """
+        """Start a pool, and find out how many bursts fill the time."""
         child, method = self.begin(stage, peer)
         size = 60 if effort.quick else self.size
         child.ask(method, 1, size)
@@ -60,9 +56,7 @@ class ThreadsPool(PoolRow):
         return _Warm(child, method, max(1, round(effort.seconds / seconds)), size)
 
     def measure(self, state: _Warm, effort: Effort) -> Sample:
-        """
-        Give it the jobs.
-        """
+        """Give it the jobs."""
         child = state.child
         before = child.cpu()
         seconds = child.ask(state.method, state.bursts, state.size)
@@ -73,9 +67,7 @@ class ThreadsPool(PoolRow):
 
 
 class ProcessPool(ThreadsPool):
-    """
-    ``processes(count, size)``: the same on two worker processes.
-    """
+    """``processes(count, size)``: the same on two worker processes."""
 
     name = "process pool"
     work = "the same on 2 worker processes"
@@ -103,9 +95,7 @@ class DaskPool(ThreadsPool):
     goal = ()
 
     def begin(self, stage: Stage, peer: Peer) -> tuple[Child, str]:
-        """
-        Start a contestant, with a cluster of its own.
-        """
+        """Start a contestant, with a cluster of its own."""
         mine = PEERS["txremote"].pools == peer.pools
         return stage.alone(_ON_DASK if mine else peer.pools), self.method
 

@@ -6,9 +6,7 @@ from benchmarks.rows.base import Bar, CallRow
 
 
 class Sequential(CallRow):
-    """
-    ``sequential(count)``: call ``add(i, 2)`` for each i below count, each awaited.
-    """
+    """``sequential(count)``: call ``add(i, 2)`` for each i below count, each awaited."""
 
     name = "sequential"
     work = "await add(i, 2), one at a time"
@@ -21,9 +19,7 @@ class Sequential(CallRow):
     goal = (Bar(1.2, "echo"),)
 
     def figure(self, seconds: float, count: int) -> float:
-        """
-        Return the microseconds of a call.
-        """
+        """Return the microseconds of a call."""
         return seconds / count * 1e6
 
 

@@ -40,9 +40,7 @@ class ThreadTasks(ThreadsPool):
     goal = (Bar(1.0, "plac", "plac"),)
 
     def begin(self, stage: Stage, peer: Peer) -> tuple[Child, str]:
-        """
-        Start a contestant; the floor is in the same process as txremote.
-        """
+        """Start a contestant; the floor is in the same process as txremote."""
         plain = peer.title == "floor"
         ours = plain or peer is PEERS["txremote"]
         method = f"plain_{self.method}" if plain else self.method

@@ -22,9 +22,7 @@ ROUNDS = 25
 
 
 class Shop(rpyc.Service):
-    """
-    Hands out objects.
-    """
+    """Hands out objects."""
 
     def on_connect(self, conn: Any) -> None:
         self.conn = conn
@@ -37,9 +35,7 @@ class Shop(rpyc.Service):
 
 
 def use(conn: Any) -> None:
-    """
-    Get objects, and drop them in cycles, in the script and in callbacks.
-    """
+    """Get objects, and drop them in cycles, in the script and in callbacks."""
     for _ in range(ROUNDS):
         things = conn.root.things(5)
         cycle: list[Any] = [things]
@@ -73,9 +69,7 @@ def run(conn: Any, there: Any) -> str:
 
 
 def main() -> None:
-    """
-    Run it against a server in a reactor, and against one without.
-    """
+    """Run it against a server in a reactor, and against one without."""
     faulthandler.dump_traceback_later(100, exit=True)
     sys.setswitchinterval(1e-5)
     gc.set_threshold(1)

@@ -14,9 +14,7 @@ import txremote.blocking as rpyc
 
 
 class Child(rpyc.Service):
-    """
-    What a child process offers.
-    """
+    """What a child process offers."""
 
     def on_disconnect(self, conn: Any) -> None:
         sys.stderr.write("the parent has gone\n")
@@ -42,9 +40,7 @@ class Child(rpyc.Service):
 
 
 class Reactive(txremote.Service):
-    """
-    One of the reactor facet's services.
-    """
+    """One of the reactor facet's services."""
 
     @txremote.exposed
     async def add(self, a: Any, b: Any) -> Any:

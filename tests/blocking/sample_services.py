@@ -22,9 +22,7 @@ MEBI = 1 << 20
 
 
 class Desk(rpyc.Service):
-    """
-    A bit of everything.
-    """
+    """A bit of everything."""
 
     def exposed_add(self, a: Any, b: Any) -> Any:
         return a + b
@@ -46,9 +44,7 @@ class Desk(rpyc.Service):
 
 
 class Later(rpyc.Service):
-    """
-    Answers when the test says so.
-    """
+    """Answers when the test says so."""
 
     def __init__(self) -> None:
         self.due: dict[str, Deferred[Any]] = {}
@@ -68,9 +64,7 @@ class Later(rpyc.Service):
 
 @contextmanager
 def one_write(conn: Any) -> Iterator[None]:
-    """
-    Have everything that is written inside arrive at the peer at once.
-    """
+    """Have everything that is written inside arrive at the peer at once."""
     pump = conn._pump
     flush, pump.carrier.flush = pump.carrier.flush, lambda *args: None
     try:
@@ -85,9 +79,7 @@ def one_write(conn: Any) -> Iterator[None]:
 
 
 def keep(conn: Any, remote: Any, *functions: Callable[..., Any]) -> None:
-    """
-    Give some functions to a `Later` service that nobody serves.
-    """
+    """Give some functions to a `Later` service that nobody serves."""
     given = rpyc.async_(conn.root.keep)(*functions)
     remote.poll_all(0.05)
     wait_until(lambda: remote.poll_all() is False)

@@ -37,9 +37,7 @@ DEADLINE = 20.0
 
 
 def stacks() -> str:
-    """
-    Return where every thread of this process is.
-    """
+    """Return where every thread of this process is."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     return "\n".join(
         f"--- {names.get(ident, ident)}\n{''.join(traceback.format_stack(frame))}"
@@ -70,9 +68,7 @@ class Script:
 
     @property
     def runs(self) -> bool:
-        """
-        Whether it has not ended.
-        """
+        """Whether it has not ended."""
         return self._thread.is_alive()
 
     def result(self, timeout: float = DEADLINE) -> Any:
@@ -90,18 +86,14 @@ class Script:
 
 
 def gather(*functions: Callable[[], Any], timeout: float = DEADLINE) -> list[Any]:
-    """
-    Run functions at the same time, each in a thread; return what they return.
-    """
+    """Run functions at the same time, each in a thread; return what they return."""
     end = time.monotonic() + timeout
     scripts = [Script(function) for function in functions]
     return [script.result(max(0.1, end - time.monotonic())) for script in scripts]
 
 
 def scripted(test: Callable[..., None]) -> Callable[..., None]:
-    """
-    Run a test in a thread that is not the reactor's, with a deadline.
-    """
+    """Run a test in a thread that is not the reactor's, with a deadline."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -161,9 +153,7 @@ def linked(
     config: Any = None,
     remote_config: Any = None,
 ) -> Iterator[BlockingConnection]:
-    """
-    Give a connection to a service in another thread, without any reactor.
-    """
+    """Give a connection to a service in another thread, without any reactor."""
     conn = rpyc.connect_thread(service, config, remote_service, remote_config)
     try:
         yield conn
@@ -175,9 +165,7 @@ def linked(
 def by_hand(
     remote_service: Any, service: Any = rpyc.VoidService
 ) -> Iterator[tuple[BlockingConnection, BlockingConnection]]:
-    """
-    Give both ends of a connection; nobody serves the second.
-    """
+    """Give both ends of a connection; nobody serves the second."""
     here, there = socket.socketpair()
     remote = accept(SocketChannel(there), remote_service)
     serving = rpyc.BgServingThread(remote)
@@ -216,9 +204,7 @@ def serving(
 
 
 def client(server: rpyc.ThreadedServer, **options: Any) -> BlockingConnection:
-    """
-    Connect to a server of `serving`.
-    """
+    """Connect to a server of `serving`."""
     return rpyc.connect(server.host, server.port, **options)
 
 
@@ -252,18 +238,14 @@ class Tap:
                 self.handlers.append(open_request(payload, pos, budget)[0])
 
     def taken(self) -> list[int]:
-        """
-        Return what was sent since the last time.
-        """
+        """Return what was sent since the last time."""
         sent, self.handlers[:] = list(self.handlers), []
         return sent
 
 
 @contextmanager
 def eager_switching() -> Iterator[None]:
-    """
-    Have Python switch threads as often as it can.
-    """
+    """Have Python switch threads as often as it can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

@@ -26,9 +26,7 @@ WORD = b"Ma6ik"
 
 
 class Desk(rpyc.Service):
-    """
-    Knows its client's credentials.
-    """
+    """Knows its client's credentials."""
 
     def on_connect(self, conn: Any) -> None:
         self.conn = conn
@@ -41,18 +39,14 @@ class Desk(rpyc.Service):
 
 
 def magic_word(sock: socket.socket) -> tuple[socket.socket, Any]:
-    """
-    Let in clients that know the word; RPyC's own example.
-    """
+    """Let in clients that know the word; RPyC's own example."""
     if sock.recv(len(WORD)) != WORD:
         raise AuthenticationError("wrong magic word")
     return sock, "ann"
 
 
 def with_word(port: int, word: bytes = WORD, client: Any = rpyc) -> Any:
-    """
-    Return a connection of a client that says a word first.
-    """
+    """Return a connection of a client that says a word first."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
     sock.sendall(word)
     sock.settimeout(None)
@@ -60,9 +54,7 @@ def with_word(port: int, word: bytes = WORD, client: Any = rpyc) -> Any:
 
 
 def waiting(server: Any) -> int:
-    """
-    Return how many clients are being authenticated.
-    """
+    """Return how many clients are being authenticated."""
     return len(server._gate._waiting) if server._gate is not None else 0
 
 

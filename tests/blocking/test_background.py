@@ -26,9 +26,7 @@ MEBI = 1 << 20
 
 
 class Feed(rpyc.Service):
-    """
-    Calls the client.
-    """
+    """Calls the client."""
 
     def __init__(self) -> None:
         self.kept: Any = None
@@ -40,9 +38,7 @@ class Feed(rpyc.Service):
         return a + b
 
     def exposed_fire(self, count: int, function: Any) -> None:
-        """
-        Call back so many times, later and one by one.
-        """
+        """Call back so many times, later and one by one."""
 
         def fire() -> None:
             try:

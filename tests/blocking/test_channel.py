@@ -50,9 +50,7 @@ def pipes() -> Iterator[tuple[PipeChannel, Any]]:
 
 
 class _Socket:
-    """
-    The other end of a socket.
-    """
+    """The other end of a socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -69,9 +67,7 @@ class _Socket:
 
 
 class _Pipes:
-    """
-    The other ends of two pipes.
-    """
+    """The other ends of two pipes."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._ends = [incoming, outgoing]
@@ -248,9 +244,7 @@ def secured(certificate: dict[str, str]) -> Iterator[tuple[TLSChannel, ssl.SSLSo
 
 
 def received(channel: TLSChannel, count: int) -> bytes:
-    """
-    Return so many bytes, however they come.
-    """
+    """Return so many bytes, however they come."""
     data = b""
     while len(data) < count:
         assert channel.wait(DEADLINE), "nothing comes"

@@ -34,9 +34,7 @@ from txremote.blocking.classic import (
 
 @contextmanager
 def here() -> Iterator[Any]:
-    """
-    Give a connection to a thread of this process.
-    """
+    """Give a connection to a thread of this process."""
     conn = classic.connect_thread()
     try:
         yield conn
@@ -177,9 +175,7 @@ def test_local_functions_are_called_back() -> None:
 
 
 class Custom:
-    """
-    What has to be pickled.
-    """
+    """What has to be pickled."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -230,9 +226,7 @@ def test_local_things_are_delivered_by_value() -> None:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """
-    Return what is in a folder, by relative path.
-    """
+    """Return what is in a folder, by relative path."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -242,9 +236,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """
-    A folder with something in it.
-    """
+    """A folder with something in it."""
     made = tmp_path / "source"
     (made / "deep" / "deeper").mkdir(parents=True)
     (made / "empty").mkdir()
@@ -435,9 +427,7 @@ def test_exceptions_of_modules_that_are_loaded_here_are_caught_by_their_class(
 
 
 def signature(called: Any) -> list[Any]:
-    """
-    Return the parameters of what is called; a class would be asked for its metaclass.
-    """
+    """Return the parameters of what is called; a class would be asked for its metaclass."""
     if inspect.isclass(called):
         return []
     found = inspect.signature(called).parameters.values()

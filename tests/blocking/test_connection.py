@@ -41,9 +41,7 @@ from txremote.wire.consts import (
 
 
 class Thing:
-    """
-    Something that travels by reference.
-    """
+    """Something that travels by reference."""
 
     def __init__(self, number: int) -> None:
         self.exposed_number = number
@@ -53,9 +51,7 @@ class Thing:
 
 
 class Shop(rpyc.Service):
-    """
-    A bit of everything.
-    """
+    """A bit of everything."""
 
     exposed_name = "shop"
 
@@ -510,9 +506,7 @@ async def test_a_script_in_a_thread_may_use_a_server_of_the_reactor() -> None:
 
 
 class Guestbook(rpyc.Service):
-    """
-    Notes who says what.
-    """
+    """Notes who says what."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

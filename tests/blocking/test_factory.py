@@ -40,9 +40,7 @@ STDIO = [sys.executable, "-m", "txremote.blocking.utils.stdio"]
 
 
 class Told(rpyc.Service):
-    """
-    Notes what it is told.
-    """
+    """Notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -290,9 +288,7 @@ def test_each_side_may_call_the_other() -> None:
 
 
 def child(name: str = "tests.blocking.hosted.Child", **options: Any) -> Any:
-    """
-    Start a child process that serves on its standard streams.
-    """
+    """Start a child process that serves on its standard streams."""
     return rpyc.connect_subproc([*STDIO, name], **options)
 
 

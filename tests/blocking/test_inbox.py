@@ -118,9 +118,7 @@ def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> N
 
 
 def asleep(inbox: Inbox, reading: threading.Lock, deadline: float | None) -> tuple[Waiter, Script]:
-    """
-    Return a thread that sleeps beside a reader, and who it is.
-    """
+    """Return a thread that sleeps beside a reader, and who it is."""
     waiter = Waiter()
     script = Script(inbox.sleep, waiter, deadline, reading)
     wait_until(lambda: waiter in inbox.sleeping)

@@ -249,9 +249,7 @@ def test_one_object_is_one_netref_in_all_threads() -> None:
 
 
 def chain(conn: Any, depth: int) -> int:
-    """
-    Call through the peer and back, each call within the one before.
-    """
+    """Call through the peer and back, each call within the one before."""
 
     def back(left: int) -> int:
         return 1 + conn.root.chain(left - 1, back) if left else 0

@@ -95,9 +95,7 @@ def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> 
 
 
 class Elsewhere(Desk):
-    """
-    Gives what other threads fire, and other connections bring.
-    """
+    """Gives what other threads fire, and other connections bring."""
 
     def __init__(self, other: Any = None) -> None:
         self.other = other

@@ -16,9 +16,7 @@ from txremote.service import is_threaded
 
 
 class Marked(rpyc.Service):
-    """
-    Uses every way to expose.
-    """
+    """Uses every way to expose."""
 
     ALIASES = ("marked", "other")
     exposed_pi = 3.14
@@ -32,9 +30,7 @@ class Marked(rpyc.Service):
 
     @rpyc.exposed
     class Inner:
-        """
-        A nested class.
-        """
+        """A nested class."""
 
         def __init__(self, value: int) -> None:
             self.value = value
@@ -175,8 +171,6 @@ def test_a_program_that_accepts_its_clients_itself() -> None:
 
 
 class Shop(rpyc.Service):
-    """
-    Has a name.
-    """
+    """Has a name."""
 
     exposed_name = "shop"

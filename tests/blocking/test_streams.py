@@ -22,9 +22,7 @@ from txremote.errors import RemoteProtocolError
 
 
 class Adder(rpyc.Service):
-    """
-    Adds, and notes what it hears of its connections.
-    """
+    """Adds, and notes what it hears of its connections."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -40,17 +38,13 @@ class Adder(rpyc.Service):
 
 
 def pair() -> tuple[SocketStream, SocketStream]:
-    """
-    Return two streams that are connected.
-    """
+    """Return two streams that are connected."""
     here, there = socket.socketpair()
     return SocketStream(here), SocketStream(there)
 
 
 def in_thread(function: Any, *args: Any) -> threading.Thread:
-    """
-    Start a thread.
-    """
+    """Start a thread."""
     thread = threading.Thread(target=function, args=args, daemon=True)
     thread.start()
     return thread

@@ -33,9 +33,7 @@ FACTOR = int(os.environ.get("TXREMOTE_STRESS", "1"))
 
 
 class Desk(rpyc.Service):
-    """
-    A bit of everything that nests.
-    """
+    """A bit of everything that nests."""
 
     def __init__(self) -> None:
         self.users: dict[str, Any] = {}
@@ -53,9 +51,7 @@ class Desk(rpyc.Service):
         self.users[name] = function
 
     def exposed_ring(self, names: tuple[str, ...], value: int) -> Any:
-        """
-        Call the first of some users, who is to pass it on to the rest.
-        """
+        """Call the first of some users, who is to pass it on to the rest."""
         return self.users[names[0]](names[1:], value) if names else value
 
 
@@ -74,9 +70,7 @@ class User:
         self.conn.root.join(name, self.called)
 
     def called(self, names: tuple[str, ...], value: int) -> Any:
-        """
-        What others reach it by.
-        """
+        """What others reach it by."""
         return self.conn.root.ring(names, value + 1)
 
 

@@ -16,9 +16,7 @@ from txremote.blocking.timers import Timers
 
 
 class Now:
-    """
-    A clock that stands still until it is set.
-    """
+    """A clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -29,9 +27,7 @@ class Now:
 
 @pytest.fixture
 def now(monkeypatch: Any) -> Now:
-    """
-    Give the clock of all timers.
-    """
+    """Give the clock of all timers."""
     clock = Now()
     monkeypatch.setattr("txremote.blocking.timers.monotonic", clock)
     return clock

@@ -39,9 +39,7 @@ class Talker:
         raise NotImplementedError
 
     def _receive(self, timeout):
-        """
-        Wait for more text; None at the end, "" if the time is over.
-        """
+        """Wait for more text; None at the end, "" if the time is over."""
         raise NotImplementedError
 
     def _more(self, deadline):
@@ -51,24 +49,18 @@ class Talker:
         self.text += got
 
     def wait_for(self, pattern, since=0):
-        """
-        Wait until what was shown from a place on matches; return the match.
-        """
+        """Wait until what was shown from a place on matches; return the match."""
         deadline = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.text[since:])):
             self._more(deadline)
         return found
 
     def type(self, line):
-        """
-        Type a line.
-        """
+        """Type a line."""
         self._send(line + "\n")
 
     def ask(self, line):
-        """
-        Type a line, wait for the next prompt, and return the lines between.
-        """
+        """Type a line, wait for the next prompt, and return the lines between."""
         since = len(self.text)
         self.type(line)
         deadline = time.monotonic() + PATIENCE
@@ -78,9 +70,7 @@ class Talker:
         return answer.removeprefix(f"{line}\n").splitlines()
 
     def until(self, line, pattern):
-        """
-        Ask again and again until the answer matches; return its lines.
-        """
+        """Ask again and again until the answer matches; return its lines."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             lines = self.ask(line)
@@ -90,9 +80,7 @@ class Talker:
         raise AssertionError(f"{line!r} never answers {pattern!r}:\n{self.text}")
 
     def wait_for_end(self):
-        """
-        Wait until the other side has ended it.
-        """
+        """Wait until the other side has ended it."""
         deadline = time.monotonic() + PATIENCE
         with contextlib.suppress(ConnectionError):
             while (got := self._receive(deadline - time.monotonic())) is not None:
@@ -129,9 +117,7 @@ class TelnetSocket(Talker):
         self.socket.close()
 
     def type(self, line):
-        """
-        Type a line, in two packets, with telnet's line end.
-        """
+        """Type a line, in two packets, with telnet's line end."""
         data = line.encode()
         half = len(data) // 2
         self.socket.sendall(data[:half])
@@ -153,9 +139,7 @@ class TelnetSocket(Talker):
         return data.decode("utf-8", "replace") or self._receive(timeout)
 
     def interrupt(self):
-        """
-        What telnet sends for Ctrl-C.
-        """
+        """What telnet sends for Ctrl-C."""
         self.socket.sendall(bytes((IAC, 244)))
 
 
@@ -203,9 +187,7 @@ class OnTerminal(Talker):
         os.write(self._fd, text.encode())
 
     def press(self, key):
-        """
-        Press a key: "c" for Ctrl-C.
-        """
+        """Press a key: "c" for Ctrl-C."""
         os.write(self._fd, bytes((ord(key) & 31,)))
 
     def _receive(self, timeout):
@@ -219,9 +201,7 @@ class OnTerminal(Talker):
         return data.decode("utf-8", "replace") if data else None
 
     def finish(self):
-        """
-        Wait until it ends; return its exit status.
-        """
+        """Wait until it ends; return its exit status."""
         self.wait_for_end()
         return self.process.wait(PATIENCE)
 
@@ -233,7 +213,5 @@ def _take_terminal():
 
 
 def txremote(*words, **options):
-    """
-    Return the txremote command on a terminal.
-    """
+    """Return the txremote command on a terminal."""
     return OnTerminal(sys.executable, "-m", "txremote", *words, **options)

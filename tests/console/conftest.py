@@ -19,9 +19,7 @@ PLAC = "1.4.7"
 
 @pytest.fixture(scope="session")
 def plac_doc() -> Path:
-    """
-    The ``doc`` folder of plac's source distribution. Fetched once.
-    """
+    """The ``doc`` folder of plac's source distribution. Fetched once."""
     folder = ROOT / ".peers" / f"plac-{PLAC}-doc"
     if not (folder / "importer1.py").exists():
         fetching = folder.with_name(folder.name + ".part")

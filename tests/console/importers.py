@@ -13,9 +13,7 @@ from examples import importer
 
 
 class Quick:
-    """
-    What differs from the example.
-    """
+    """What differs from the example."""
 
     pause = 0.0004
 

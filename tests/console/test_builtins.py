@@ -20,9 +20,7 @@ from txremote.tasks.task import RUNNING, TOBEKILLED, Task
 
 
 class Worker:
-    """
-    Works when it is told.
-    """
+    """Works when it is told."""
 
     asyncommands = ["work", "rest", "crash"]
     commands = ["answer"]
@@ -49,17 +47,13 @@ class Worker:
         return "at once"
 
     def tell(self, word: str) -> None:
-        """
-        Have everybody put out a word.
-        """
+        """Have everybody put out a word."""
         go, self.go = self.go, Deferred()
         go.callback(word)
 
 
 class Desk:
-    """
-    A session whose commands are answered at once.
-    """
+    """A session whose commands are answered at once."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -68,18 +62,14 @@ class Desk:
         self.session: Session = self.manager.open(self.worker)
 
     def submit(self, line: str) -> Task:
-        """
-        Give a command.
-        """
+        """Give a command."""
         task = self.session.submit(line)
         assert task is not None
         turn(self.clock, 3)
         return task
 
     def ask(self, line: str) -> list[str]:
-        """
-        Give a command, and return what it says.
-        """
+        """Give a command, and return what it says."""
         task = self.submit(line)
         until_done(self.clock, task)
         assert task.error == ""

@@ -90,9 +90,7 @@ async def an_asynchronous_generator() -> AsyncIterator[int]:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """
-    The name of a module of containers that can be imported.
-    """
+    """The name of a module of containers that can be imported."""
     package = tmp_path / "a_package_of_containers"
     package.mkdir()
     (package / "__init__.py").write_text("")

@@ -15,9 +15,7 @@ from txremote.console.tasks import TaskManager
 
 
 class Screen:
-    """
-    A screen on which all that was written stays.
-    """
+    """A screen on which all that was written stays."""
 
     def __init__(self):
         self.text = ""
@@ -77,9 +75,7 @@ class Logged:
 
 
 class Talk:
-    """
-    A user, a screen and a clock.
-    """
+    """A user, a screen and a clock."""
 
     def __init__(self, *containers, **options):
         self.clock = Turns()
@@ -91,16 +87,12 @@ class Talk:
         self.dialogue.start()
 
     def turn(self, turns=1):
-        """
-        Let some turns of the reactor pass.
-        """
+        """Let some turns of the reactor pass."""
         for _ in range(turns):
             self.clock.turn()
 
     def type(self, *lines, turns=200):
-        """
-        Type lines; return what was shown since.
-        """
+        """Type lines; return what was shown since."""
         before = len(self.screen.text)
         for line in lines:
             self.dialogue.typed(line)
@@ -110,23 +102,17 @@ class Talk:
 
 class TestLines:
     def test_greets_and_prompts(self):
-        """
-        The container's docstring, then plac's prompt.
-        """
+        """The container's docstring, then plac's prompt."""
         assert Talk().screen.text == "Answers at once\ni> "
 
     def test_a_command_is_answered_before_the_next_prompt(self):
-        """
-        What it yields comes line by line, what it returns as a line.
-        """
+        """What it yields comes line by line, what it returns as a line."""
         talk = Talk()
         assert talk.type("count 2") == "1 of 2\n2 of 2\ni> "
         assert talk.type("echo a 'b c'") == "a b c\ni> "
 
     def test_a_background_command_shows_its_task(self):
-        """
-        The prompt is back at once, and its output does not come between.
-        """
+        """The prompt is back at once, and its output does not come between."""
         talk = Talk()
         assert talk.type("tick 3") == "<AsynTask 1 [tick 3] SUBMITTED>\ni> "
         talk.turn(20)
@@ -135,15 +121,11 @@ class TestLines:
 
     @pytest.mark.parametrize("line", ["", "   ", "# a comment"])
     def test_nothing_is_nothing(self, line):
-        """
-        An empty line or a comment gives another prompt.
-        """
+        """An empty line or a comment gives another prompt."""
         assert Talk().type(line) == "i> "
 
     def test_an_error_is_a_line(self):
-        """
-        After what came before it; the session goes on.
-        """
+        """After what came before it; the session goes on."""
         talk = Talk()
         assert talk.type("fail") == "so far so good\nValueError: no further\ni> "
         assert talk.type("echo on") == "on\ni> "
@@ -158,26 +140,20 @@ class TestLines:
         ],
     )
     def test_a_wrong_line_is_told_once(self, line, told):
-        """
-        In plac's words, and not as an exception as well.
-        """
+        """In plac's words, and not as an exception as well."""
         answer = Talk().type(line)
         assert answer.count(told) == 1
         assert answer.endswith("\ni> ")
         assert "UsageError" not in answer
 
     def test_lines_typed_ahead_are_taken_in_their_order(self):
-        """
-        Each with its own answer and prompt.
-        """
+        """Each with its own answer and prompt."""
         talk = Talk()
         lines = ["count 2", "echo a", "", "count 1"]
         assert talk.type(*lines) == "1 of 2\n2 of 2\ni> a\ni> i> 1 of 1\ni> "
 
     def test_a_thousand_lines_leave_turns_for_others(self):
-        """
-        One line is taken in a turn of the reactor, not all of them.
-        """
+        """One line is taken in a turn of the reactor, not all of them."""
         talk = Talk()
         for _ in range(1000):
             talk.dialogue.typed("")
@@ -185,9 +161,7 @@ class TestLines:
         assert talk.dialogue.waiting >= 998
 
     def test_output_lost_from_the_ring_is_told_of(self):
-        """
-        A command that puts out more than is kept says how much is missing.
-        """
+        """A command that puts out more than is kept says how much is missing."""
         talk = Talk(max_lines=5)
         talk.dialogue.typed("count 1000")
         talk.turn(1)
@@ -200,9 +174,7 @@ class TestLines:
 
 class TestEnds:
     def test_quit(self):
-        """
-        .quit leaves; what runs in the background goes on.
-        """
+        """.quit leaves; what runs in the background goes on."""
         talk = Talk()
         talk.type("tick 100000", turns=3)
         assert talk.type(".quit", turns=5) == ""
@@ -210,9 +182,7 @@ class TestEnds:
         assert talk.manager.find(1).status == "RUNNING"
 
     def test_a_command_may_leave(self):
-        """
-        plac's Interpreter.Exit does, and the container is exited.
-        """
+        """plac's Interpreter.Exit does, and the container is exited."""
         Logged.events.clear()
         talk = Talk(Logged)
         talk.type("stop")
@@ -220,9 +190,7 @@ class TestEnds:
         assert Logged.events == ["enter", "exit"]
 
     def test_the_end_of_the_input_waits_for_the_answers(self):
-        """
-        printf 'count 2\\necho b' | nc -N gets both; the last without a prompt behind.
-        """
+        """printf 'count 2\\necho b' | nc -N gets both; the last without a prompt behind."""
         talk = Talk()
         talk.dialogue.typed("count 2")
         talk.dialogue.typed("echo b")
@@ -250,9 +218,7 @@ class TestEnds:
         assert Logged.events == ["enter", "end of wait", "exit"]
 
     def test_hanging_up_kills_what_was_waited_for(self):
-        """
-        Nobody could see or stop it any more; its finally runs.
-        """
+        """Nobody could see or stop it any more; its finally runs."""
         talk = Talk()
         talk.type("forever", turns=5)
         task = talk.dialogue._task
@@ -262,9 +228,7 @@ class TestEnds:
         assert task.output.lines() == ["forever is over"]
 
     def test_a_stopped_manager_ends_it(self):
-        """
-        A line that comes too late is answered with why, and the user leaves.
-        """
+        """A line that comes too late is answered with why, and the user leaves."""
         talk = Talk()
         talk.manager.stop(0)
         talk.turn(5)
@@ -272,9 +236,7 @@ class TestEnds:
         assert talk.screen.left
 
     def test_a_container_that_cannot_be_made(self):
-        """
-        Its constructor's exception is told, and the user leaves.
-        """
+        """Its constructor's exception is told, and the user leaves."""
         talk = Talk(Broken)
         assert talk.screen.text == "Broken could not be opened: OSError: no database\n"
         assert talk.screen.left
@@ -282,9 +244,7 @@ class TestEnds:
 
 class TestInterrupt:
     def test_ends_the_foreground(self):
-        """
-        Ctrl-C: the command's finally runs, what it prints is shown, the prompt is back.
-        """
+        """Ctrl-C: the command's finally runs, what it prints is shown, the prompt is back."""
         talk = Talk()
         assert talk.type("forever", turns=5) == ""
         talk.dialogue.typed("echo never")
@@ -293,17 +253,13 @@ class TestInterrupt:
         assert talk.screen.text.endswith("i> forever is over\ni> ")
 
     def test_at_the_prompt_gives_a_new_one(self):
-        """
-        Whatever was typed of a line.
-        """
+        """Whatever was typed of a line."""
         talk = Talk()
         talk.dialogue.interrupt()
         assert talk.screen.text.endswith("i> \ni> ")
 
     def test_twice_leaves_what_does_not_end(self):
-        """
-        A command that waits for ever for something that cannot be cancelled.
-        """
+        """A command that waits for ever for something that cannot be cancelled."""
         talk = Talk(Stubborn)
         talk.type("wait", turns=3)
         talk.dialogue.interrupt()
@@ -331,9 +287,7 @@ class Stubborn:
 
 class TestFollow:
     def test_shows_what_comes(self):
-        """
-        .output -f begins with what there is and ends with the task.
-        """
+        """.output -f begins with what there is and ends with the task."""
         talk = Talk()
         talk.type("tick 50", turns=4)
         shown = talk.type(".output -f")
@@ -341,9 +295,7 @@ class TestFollow:
         assert shown.endswith("tick 50\n<AsynTask 1 [tick 50] FINISHED>\ni> ")
 
     def test_stops_with_an_empty_line(self):
-        """
-        And the task goes on.
-        """
+        """And the task goes on."""
         talk = Talk()
         talk.type("tick 100000", turns=3)
         assert not talk.type(".output -f", turns=5).endswith("i> ")
@@ -352,17 +304,13 @@ class TestFollow:
         assert talk.type("echo a", turns=5) == "a\ni> "
 
     def test_an_empty_line_typed_ahead_stops_it_too(self):
-        """
-        A script's does.
-        """
+        """A script's does."""
         talk = Talk()
         talk.type("tick 100000", turns=3)
         assert talk.type(".output -f", "", "echo a", turns=8).endswith("i> a\ni> ")
 
     def test_an_empty_line_does_not_stop_other_commands(self):
-        """
-        Empty lines in a script that is sent to the console do no harm.
-        """
+        """Empty lines in a script that is sent to the console do no harm."""
         talk = Talk()
         assert talk.type("count 3", "", "echo a") == "1 of 3\n2 of 3\n3 of 3\ni> i> a\ni> "
 
@@ -387,9 +335,7 @@ class TestFullScreen:
         assert talk.screen.text == shown + "i> b\ni> "
 
     def test_no_line_is_taken_meanwhile(self):
-        """
-        So somebody who only sends costs no more than what is typed ahead.
-        """
+        """So somebody who only sends costs no more than what is typed ahead."""
         talk = Talk()
         talk.dialogue.pause()
         assert talk.type("echo a", "echo b") == ""
@@ -400,9 +346,7 @@ class TestFullScreen:
 
 class TestSeveral:
     def test_the_prompt_has_the_name(self):
-        """
-        Who sees several containers is told, and can change.
-        """
+        """Who sees several containers is told, and can change."""
         talk = Talk(Desk, Logged)
         assert talk.screen.text == (
             "Answers at once\ncontainers: Desk, Logged (.use NAME changes)\nDesk> "
@@ -413,33 +357,25 @@ class TestSeveral:
         assert talk.type(".use Desk", "echo a") == "Desk> a\nDesk> "
 
     def test_a_name_nobody_has(self):
-        """
-        Is told, with those that there are.
-        """
+        """Is told, with those that there are."""
         told = "no container 'Disk'\ncontainers: Desk, Logged (.use NAME changes)\nDesk> "
         assert Talk(Desk, Logged).type(".use Disk") == told
 
     def test_one_that_cannot_be_made(self):
-        """
-        Leaves the user where it was.
-        """
+        """Leaves the user where it was."""
         talk = Talk(Desk, Broken)
         told = "Broken could not be opened: OSError: no database\nDesk> "
         assert talk.type(".use Broken") == told
         assert talk.type("echo a") == "a\nDesk> "
 
     def test_tasks_are_shared(self):
-        """
-        Tasks of one container are seen from the other.
-        """
+        """Tasks of one container are seen from the other."""
         talk = Talk(Desk, Logged)
         talk.type("tick 100000", ".use Logged", turns=5)
         assert talk.type(".list", turns=8).startswith("<AsynTask 1 [tick 100000] RUNNING>\n")
 
     def test_a_session_is_kept(self):
-        """
-        Coming back to a container does not make it anew.
-        """
+        """Coming back to a container does not make it anew."""
         Logged.events.clear()
         talk = Talk(Desk, Logged)
         talk.type(".use Logged", ".use Desk", ".use Logged", ".quit")

@@ -46,9 +46,7 @@ UserId = NewType("UserId", int)
 
 
 def called(function: Callable[..., Any], *words: str) -> Any:
-    """
-    Return what a function gives for the words of a command line.
-    """
+    """Return what a function gives for the words of a command line."""
     return parse_call(function, words, "command")()
 
 
@@ -69,16 +67,12 @@ def _made(source: str) -> Callable[..., Any]:
 
 
 def now(parameters: str) -> Callable[..., Any]:
-    """
-    Return a command with these parameters, that returns its arguments.
-    """
+    """Return a command with these parameters, that returns its arguments."""
     return _made(SOURCE.format(parameters))
 
 
 def later(parameters: str) -> Callable[..., Any]:
-    """
-    Return the same with annotations that are texts.
-    """
+    """Return the same with annotations that are texts."""
     return _made("from __future__ import annotations\n" + SOURCE.format(parameters))
 
 
@@ -293,9 +287,7 @@ WORDS = st.one_of(
 
 
 def conforms(value: Any, hint: Any) -> bool:
-    """
-    Tell whether a value is what a hint says.
-    """
+    """Tell whether a value is what a hint says."""
     if hint is UserId:
         hint = int
     origin, args = get_origin(hint), get_args(hint)

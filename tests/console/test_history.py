@@ -13,9 +13,7 @@ readline = pytest.importorskip("readline")
 
 @pytest.fixture
 def clean():
-    """
-    readline as it was.
-    """
+    """readline as it was."""
     completer, delimiters = readline.get_completer(), readline.get_completer_delims()
     readline.clear_history()
     yield
@@ -27,9 +25,7 @@ def clean():
 @pytest.mark.usefixtures("clean")
 class TestReadline:
     def test_history_is_kept_in_a_file(self, tmp_path):
-        """
-        What was typed last time is there next time.
-        """
+        """What was typed last time is there next time."""
         path = str(tmp_path / "history")
         save = use_readline(lambda _text, _number: None, path, " ")
         readline.add_history("import_file file1")
@@ -39,9 +35,7 @@ class TestReadline:
         assert readline.get_history_item(1) == "import_file file1"
 
     def test_completion(self, tmp_path):
-        """
-        The completer is asked, with words as long as they are meant to be.
-        """
+        """The completer is asked, with words as long as they are meant to be."""
 
         def complete(text, number):
             return None
@@ -51,16 +45,12 @@ class TestReadline:
         assert readline.get_completer_delims() == " ,"
 
     def test_a_home_that_cannot_be_written(self, tmp_path):
-        """
-        Is no reason to complain.
-        """
+        """Is no reason to complain."""
         use_readline(lambda _text, _number: None, str(tmp_path / "no" / "history"), " ")()
 
 
 def test_without_readline(monkeypatch, tmp_path):
-    """
-    A Python that has none has a plain prompt.
-    """
+    """A Python that has none has a plain prompt."""
     monkeypatch.setitem(sys.modules, "readline", None)
     monkeypatch.setattr("txremote.console.history.find_spec", lambda _name: None)
     use_readline(lambda _text, _number: None, str(tmp_path / "history"), " ")()

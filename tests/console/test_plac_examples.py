@@ -39,9 +39,7 @@ Load = Callable[[str], ModuleType]
 
 @pytest.fixture
 def load(plac_doc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """
-    Imports one of plac's programs, in a folder where it may write.
-    """
+    """Imports one of plac's programs, in a folder where it may write."""
     monkeypatch.syspath_prepend(plac_doc)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PLACPATH", str(plac_doc))
@@ -53,9 +51,7 @@ def load(plac_doc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 class Plac:
-    """
-    plac's own interpreter, and all that it leaves behind put back.
-    """
+    """plac's own interpreter, and all that it leaves behind put back."""
 
     def __init__(self, container: Any) -> None:
         self._container = container
@@ -73,9 +69,7 @@ class Plac:
 
 
 class Ours:
-    """
-    A session, on a reactor that turns as long as a command needs.
-    """
+    """A session, on a reactor that turns as long as a command needs."""
 
     def __init__(self, container: Any) -> None:
         self._clock = Clock()
@@ -83,9 +77,7 @@ class Ours:
         self._session: Session = self._manager.open(container)
 
     def send(self, line: str) -> Task:
-        """
-        Give a command, and wait for its end.
-        """
+        """Give a command, and wait for its end."""
         task = self._session.submit(line)
         assert task is not None
         until_done(self._clock, task)
@@ -116,9 +108,7 @@ def compare_main(main: Any, lines: list[str]) -> list[Task]:
 
 
 def compare(container: Callable[[], Any], lines: list[str]) -> list[Task]:
-    """
-    Give the same commands to both; return ours.
-    """
+    """Give the same commands to both; return ours."""
     tasks = []
     with Plac(container()) as theirs:
         expected = [theirs.send(line) for line in lines]
@@ -141,9 +131,7 @@ def compare(container: Callable[[], Any], lines: list[str]) -> list[Task]:
 
 @pytest_twisted.async_yield_fixture  # type: ignore[untyped-decorator]
 async def manager(load: Load) -> AsyncIterator[TaskManager]:
-    """
-    A manager on the real reactor, with one process, which imports from where this does.
-    """
+    """A manager on the real reactor, with one process, which imports from where this does."""
     from twisted.internet import reactor
 
     pool = ProcessPool(reactor, 1)
@@ -155,15 +143,11 @@ async def manager(load: Load) -> AsyncIterator[TaskManager]:
 
 
 def no_sleep(_seconds: float) -> None:
-    """
-    What the importers do instead of sleeping.
-    """
+    """What the importers do instead of sleeping."""
 
 
 def hurry(pause: float) -> None:
-    """
-    Have nobody sleep longer than that in this process.
-    """
+    """Have nobody sleep longer than that in this process."""
     import time
 
     sleep = time.sleep
@@ -177,9 +161,7 @@ IMPORTERS = {"importer1": "SynTask", "importer2": "ThreadedTask", "importer3": "
 
 @pytest.fixture
 def importer(load: Load, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """
-    Makes one of plac's importers, that does not sleep in this process.
-    """
+    """Makes one of plac's importers, that does not sleep in this process."""
 
     def make(name: str) -> Any:
         module = load(name)
@@ -191,9 +173,7 @@ def importer(load: Load, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any
 
 
 async def in_a_hurry(manager: TaskManager, container: Any) -> Any:
-    """
-    See to it that a container does not sleep in the pool's process either. Return it.
-    """
+    """See to it that a container does not sleep in the pool's process either. Return it."""
     if getattr(container, "mpcommands", ()):
         await manager._process_pool().submit(hurry, (0,))
     return container

@@ -17,9 +17,7 @@ TASKS = [sys.executable, "-m", "txremote", "tasks"]
 
 @pytest.fixture(scope="module")
 def endpoint():
-    """
-    Where a server with two containers is.
-    """
+    """Where a server with two containers is."""
     words = ["--console", "tcp:0:interface=127.0.0.1", "--listen", "tcp:0:interface=127.0.0.1"]
     words += ["--container", "tests.console.importers.Threaded DSN"]
     words += ["--container", "tests.console.importers.Desk"]
@@ -32,17 +30,13 @@ def endpoint():
 
 
 def tasks(endpoint, *words):
-    """
-    Run it; return (status, lines, errors).
-    """
+    """Run it; return (status, lines, errors)."""
     status, out, err = run(*TASKS, endpoint, *words)
     return status, out.splitlines(), err
 
 
 def test_submit_list_output_kill(endpoint):
-    """
-    Each tells how the task stands.
-    """
+    """Each tells how the task stands."""
     status, (shown,), err = tasks(endpoint, "submit", "import_file file2")
     assert (status, err) == (0, "")
     assert shown.endswith(" [import_file file2] RUNNING>")
@@ -62,9 +56,7 @@ def test_submit_list_output_kill(endpoint):
 
 
 def test_follow(endpoint):
-    """
-    Prints what comes until the end; the exit status is the task's.
-    """
+    """Prints what comes until the end; the exit status is the task's."""
     status, lines, err = tasks(endpoint, "submit", "import_file file1", "--follow")
     assert lines[0].endswith(" [import_file file1] RUNNING>")
     imported = [f"Imported {count} lines" for count in (100, 200, 300)]
@@ -73,9 +65,7 @@ def test_follow(endpoint):
 
 
 def test_ctrl_c_detaches(endpoint):
-    """
-    And leaves the task alone.
-    """
+    """And leaves the task alone."""
     with Program(*TASKS, endpoint, "submit", "import_file file2", "-f") as program:
         program.wait_for("Imported 100 lines")
         program.signal(signal.SIGINT)
@@ -86,9 +76,7 @@ def test_ctrl_c_detaches(endpoint):
 
 
 def test_progress_bar(endpoint):
-    """
-    On a terminal there is a bar beneath the lines.
-    """
+    """On a terminal there is a bar beneath the lines."""
     with txremote("tasks", endpoint, "submit", "import_file", "file1", "-f") as user:
         user.wait_for(r"file1: +100%\|.*300/300")
         assert user.finish() == 0
@@ -96,9 +84,7 @@ def test_progress_bar(endpoint):
 
 
 def test_without_tqdm(endpoint):
-    """
-    The lines come all the same, and a sentence says what to install.
-    """
+    """The lines come all the same, and a sentence says what to install."""
     start = (
         "import sys; sys.modules['tqdm'] = None; from txremote.cli import main; sys.exit(main())"
     )
@@ -131,9 +117,7 @@ def test_without_tqdm(endpoint):
     ],
 )
 def test_what_it_says(endpoint, words, status, lines, err):
-    """
-    A foreground command is waited for; what is wrong is a sentence and a status.
-    """
+    """A foreground command is waited for; what is wrong is a sentence and a status."""
     got = tasks(endpoint, *words)
     assert got[:2] == (status, lines)
     assert got[2].startswith(err)
@@ -150,27 +134,21 @@ def test_what_it_says(endpoint, words, status, lines, err):
     ],
 )
 def test_typed_wrong(words, told):
-    """
-    Nothing is asked of the server; the exit status is 2.
-    """
+    """Nothing is asked of the server; the exit status is 2."""
     status, lines, err = tasks("tcp:127.0.0.1:1", *words)
     assert (status, lines) == (2, [])
     assert told in err
 
 
 def test_nobody_there():
-    """
-    The exit status is 2.
-    """
+    """The exit status is 2."""
     status, lines, err = tasks("tcp:127.0.0.1:1", "list")
     assert (status, lines) == (2, [])
     assert err.startswith("txremote: cannot connect to tcp:127.0.0.1:1: ")
 
 
 def test_a_server_of_something_else():
-    """
-    Is told from one of tasks.
-    """
+    """Is told from one of tasks."""
     with Twistd("examples.calculator.Calculator") as server:
         status, lines, err = tasks(server.endpoint, "list")
     assert (status, lines) == (2, [])

@@ -38,9 +38,7 @@ KINDS = {
 
 
 class Twistd(Program):
-    """
-    ``twistd -n txremote`` with a console on a free port.
-    """
+    """``twistd -n txremote`` with a console on a free port."""
 
     def __init__(self, *containers, options=(), reactor="default"):
         words = [f"--reactor={reactor}", "txremote", "--console", "tcp:0:interface=127.0.0.1"]
@@ -56,9 +54,7 @@ class Twistd(Program):
 
 @pytest.fixture(scope="module", params=KINDS)
 def importer(request):
-    """
-    A twistd with one form of the document's importer: (its form, its port).
-    """
+    """A twistd with one form of the document's importer: (its form, its port)."""
     server = Twistd(f"tests.console.importers.{request.param} DSN")
     try:
         yield request.param, server.port
@@ -69,9 +65,7 @@ def importer(request):
 
 
 def installed(name):
-    """
-    Skip a test whose program is not there.
-    """
+    """Skip a test whose program is not there."""
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
@@ -79,9 +73,7 @@ def installed(name):
 
 
 def the_session(client, form):
-    """
-    The document's session, line by line, with a client of any sort.
-    """
+    """The document's session, line by line, with a client of any sort."""
     kind, first = KINDS[form]
 
     def task(no, word, status):
@@ -127,14 +119,10 @@ def the_session(client, form):
 
 
 class TestDocument:
-    """
-    The session of plac's document.
-    """
+    """The session of plac's document."""
 
     def test_through_a_socket_that_speaks_telnet(self, importer):
-        """
-        In all three forms, with every option of telnet's asked for.
-        """
+        """In all three forms, with every option of telnet's asked for."""
         form, port = importer
         with TelnetSocket(port) as client:
             assert client.text == f"A fake importer with an import_file command\r\n{PROMPT}"
@@ -143,9 +131,7 @@ class TestDocument:
             client.wait_for_end()
 
     def test_on_asyncio(self):
-        """
-        The reactor may be asyncio's: what the document says of monocle.
-        """
+        """The reactor may be asyncio's: what the document says of monocle."""
         server = Twistd("tests.console.importers.Async DSN", reactor="asyncio")
         try:
             with TelnetSocket(server.port) as client:
@@ -157,9 +143,7 @@ class TestDocument:
     @pytest.mark.parametrize("importer", ["Threaded", "Async"], indirect=True)
     @pytest.mark.parametrize("program", ["telnet", "nc"])
     def test_through_real_programs(self, importer, program):
-        """
-        With the programs that people have.
-        """
+        """With the programs that people have."""
         form, port = importer
         with OnTerminal(installed(program), "127.0.0.1", port) as client:
             client.wait_for(f"{PROMPT}$")
@@ -173,9 +157,7 @@ class TestDocument:
 
     @pytest.mark.parametrize("importer", ["Threaded"], indirect=True)
     def test_rlwrap_adds_editing(self, importer):
-        """
-        rlwrap nc has a history, as the document says.
-        """
+        """rlwrap nc has a history, as the document says."""
         _form, port = importer
         words = (installed("rlwrap"), "-n", "-H", "/dev/null", installed("nc"), "127.0.0.1", port)
         with OnTerminal(*words, echo=True) as client:
@@ -190,15 +172,11 @@ class TestDocument:
 
 
 class TestTelnet:
-    """
-    What is not in the document.
-    """
+    """What is not in the document."""
 
     @pytest.mark.parametrize("importer", ["Threaded"], indirect=True)
     def test_ctrl_c_in_a_real_telnet(self, importer):
-        """
-        Ends what is followed; telnet shows what comes after it.
-        """
+        """Ends what is followed; telnet shows what comes after it."""
         _form, port = importer
         with OnTerminal(installed("telnet"), "127.0.0.1", port) as client:
             client.wait_for(f"{PROMPT}$")
@@ -213,9 +191,7 @@ class TestTelnet:
             assert "TOBEKILLED" in client.ask("_kill")[0]
 
     def test_nc_with_its_input_closed(self, importer):
-        """
-        printf ... | nc -N: all answers come before the connection is closed.
-        """
+        """printf ... | nc -N: all answers come before the connection is closed."""
         _form, port = importer
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
             client.sendall(b"help import_file\n\n_output 999\nimport_file")
@@ -227,9 +203,7 @@ class TestTelnet:
         assert text.endswith("the following arguments are required: fname\r\n")
 
     def test_unicode_both_ways(self, importer):
-        """
-        A file's name may have any characters.
-        """
+        """A file's name may have any characters."""
         _form, port = importer
         with TelnetSocket(port) as client:
             (shown,) = client.ask("import_file 'Grüße 世界 🌍'")
@@ -237,9 +211,7 @@ class TestTelnet:
             client.ask("_kill")
 
     def test_help(self, importer):
-        """
-        help and help CMD, and the commands that plac's console had as special ones.
-        """
+        """help and help CMD, and the commands that plac's console had as special ones."""
         _form, port = importer
         with TelnetSocket(port) as client:
             text = "\n".join(client.ask("help"))
@@ -253,9 +225,7 @@ class TestTelnet:
         ["_output 1 x.txt", "_output 1 -o x.txt", "_record x.txt", ".batch x.txt", "_save 1"],
     )
     def test_no_command_writes_a_file(self, importer, line):
-        """
-        plac's _output saves where the client says; here nothing does.
-        """
+        """plac's _output saves where the client says; here nothing does."""
         _form, port = importer
         with TelnetSocket(port) as client:
             text = "\n".join(client.ask(line))
@@ -267,9 +237,7 @@ class TestTelnet:
 
 @implementer(IHalfCloseableProtocol)
 class Client(Protocol):
-    """
-    A client of a console, in the reactor.
-    """
+    """A client of a console, in the reactor."""
 
     def __init__(self):
         self.text = ""
@@ -300,18 +268,14 @@ class Client(Protocol):
             waiting[1].callback(None)
 
     def prompts(self, count):
-        """
-        Return a Deferred that fires when there have been so many prompts.
-        """
+        """Return a Deferred that fires when there have been so many prompts."""
         found = Deferred()
         self._waiting = count, found
         self._look()
         return found.addTimeout(PATIENCE, reactor)
 
     async def ask(self, line):
-        """
-        Type a line; return the answer, without the prompt.
-        """
+        """Type a line; return the answer, without the prompt."""
         since = len(self.text)
         self.transport.write(line.encode() + b"\r\n")
         await self.prompts(self.text.count(PROMPT) + 1)
@@ -319,9 +283,7 @@ class Client(Protocol):
 
 
 class Hosted:
-    """
-    A console in this process; use it in an ``async with``.
-    """
+    """A console in this process; use it in an ``async with``."""
 
     def __init__(self, *containers, **options):
         options.setdefault("endpoints", ["tcp:0:interface=127.0.0.1"])
@@ -338,9 +300,7 @@ class Hosted:
         assert not self.service.ports
 
     async def connect(self):
-        """
-        Return a client that was greeted.
-        """
+        """Return a client that was greeted."""
         endpoint = clientFromString(reactor, f"tcp:127.0.0.1:{self.port}")
         client = await endpoint.connect(Factory.forProtocol(Client))
         await client.prompts(1)
@@ -351,9 +311,7 @@ GREETING = f"Answers at once\n{PROMPT}"
 
 
 async def work(client, number):
-    """
-    Run some commands; return what must have been shown for them, all in all.
-    """
+    """Run some commands; return what must have been shown for them, all in all."""
     expected = GREETING
     for turn in range(3):
         lines = "".join(f"{n} of {number}\n" for n in range(1, number + 1))
@@ -409,9 +367,7 @@ class TestMany:
 
     @pytest_twisted.ensureDeferred
     async def test_all_see_the_same_tasks(self):
-        """
-        What one submits another lists, follows and kills.
-        """
+        """What one submits another lists, follows and kills."""
         async with Hosted() as console:
             one = await console.connect()
             other = await console.connect()
@@ -430,9 +386,7 @@ class TestMany:
 
     @pytest_twisted.ensureDeferred
     async def test_a_background_task_outlives_its_client(self):
-        """
-        Whoever comes next finds it.
-        """
+        """Whoever comes next finds it."""
         async with Hosted() as console:
             one = await console.connect()
             await one.ask("drip")
@@ -464,9 +418,7 @@ class TestMany:
 class TestService:
     @pytest_twisted.ensureDeferred
     async def test_stopping_says_good_bye(self):
-        """
-        Clients are told, tasks are ended with their finally, the port is free again.
-        """
+        """Clients are told, tasks are ended with their finally, the port is free again."""
         console = Hosted()
         await console.__aenter__()
         client = await console.connect()
@@ -481,9 +433,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_a_deaf_client_does_not_hold_up_the_stop(self):
-        """
-        Who does not even read the good-bye is dropped after a second.
-        """
+        """Who does not even read the good-bye is dropped after a second."""
         console = Hosted()
         await console.__aenter__()
         client = await console.connect()
@@ -501,9 +451,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_a_unix_socket(self, tmp_path):
-        """
-        Is as good as loopback.
-        """
+        """Is as good as loopback."""
         path = tmp_path / "console.sock"
         service = ConsoleService(Desk, endpoints=[f"unix:{path}"], reactor=reactor)
         service.startService()
@@ -518,9 +466,7 @@ class TestService:
     @pytest.mark.parametrize("endpoint", ["tcp:0", "tcp:0:interface=0.0.0.0", "tcp6:0"])
     @pytest_twisted.ensureDeferred
     async def test_where_anybody_could_come_is_refused(self, endpoint):
-        """
-        With a sentence that says what to write instead.
-        """
+        """With a sentence that says what to write instead."""
         service = ConsoleService(Desk, endpoints=[endpoint], reactor=reactor)
         with pytest.raises(ValueError, match=r"interface=127\.0\.0\.1.*unix:PATH.*certificates"):
             service.startService()
@@ -529,9 +475,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_tls_without_client_certificates_is_refused(self, certificate):
-        """
-        It keeps out nobody.
-        """
+        """It keeps out nobody."""
         where = "ssl:0:privateKey={key}:certKey={certificate}".format(**certificate)
         service = ConsoleService(Desk, endpoints=[where], reactor=reactor)
         with pytest.raises(ValueError, match="client certificates"):
@@ -540,9 +484,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_tls_with_client_certificates(self, certificate):
-        """
-        May be reached from anywhere, by those who have one.
-        """
+        """May be reached from anywhere, by those who have one."""
         from twisted.internet import ssl
         from twisted.internet.endpoints import SSL4ClientEndpoint, SSL4ServerEndpoint
 
@@ -564,9 +506,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_a_taken_port(self):
-        """
-        Is an error when the service is started.
-        """
+        """Is an error when the service is started."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             where = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             service = ConsoleService(Desk, endpoints=[where], reactor=reactor)
@@ -575,16 +515,12 @@ class TestService:
         await service.stopService()
 
     def test_names(self):
-        """
-        Two containers of one class can be told apart.
-        """
+        """Two containers of one class can be told apart."""
         first, second = container_from(Threaded, ["a"]), container_from(Threaded, ["b"])
         assert list(named([first, Desk, second])) == ["Threaded", "Desk", "Threaded2"]
 
     def test_no_container(self):
-        """
-        Is a mistake that is told.
-        """
+        """Is a mistake that is told."""
         with pytest.raises(ValueError, match="at least one container"):
             ConsoleService(reactor=reactor)
         with pytest.raises(ContainerError):

@@ -50,9 +50,7 @@ class Other:
 
 
 class Linked:
-    """
-    A client and a server of tasks, in memory.
-    """
+    """A client and a server of tasks, in memory."""
 
     def __init__(self, *containers, **options):
         self.clock = Clock()
@@ -64,16 +62,12 @@ class Linked:
         self.root = self.pair.client.root
 
     def get(self, deferred):
-        """
-        Return the result of a call.
-        """
+        """Return the result of a call."""
         self.turn()
         return self.pair.result(deferred)
 
     def turn(self, turns=20):
-        """
-        Let both sides work.
-        """
+        """Let both sides work."""
         for _ in range(turns):
             self.clock.advance(1e-6)
             self.pair.pump()
@@ -81,17 +75,13 @@ class Linked:
 
 @pytest.fixture
 def linked():
-    """
-    A client and a server.
-    """
+    """A client and a server."""
     return Linked()
 
 
 class TestTasks:
     def test_submit(self, linked):
-        """
-        A task comes by reference; what it tells by value.
-        """
+        """A task comes by reference; what it tells by value."""
         task = linked.get(linked.root.submit("load 2"))
         linked.turn()
         assert linked.get(repr_remote(task)) == "<AsynTask 1 [load 2] FINISHED>"
@@ -107,25 +97,19 @@ class TestTasks:
         assert linked.get(linked.root.find()) is task
 
     def test_words(self, linked):
-        """
-        A command line may come as its words.
-        """
+        """A command line may come as its words."""
         task = linked.get(linked.root.submit(("echo", "a  b", "-"), "Desk"))
         assert linked.get(task.result()) == "a  b -"
 
     def test_containers(self, linked):
-        """
-        The first is meant where none is named; an unknown name is told.
-        """
+        """The first is meant where none is named; an unknown name is told."""
         assert linked.get(linked.root.containers()) == ("Other", "Desk")
         assert linked.get(linked.get(linked.root.submit("echo a", "Desk")).result()) == "a"
         with pytest.raises(LookupError, match="no container 'Disk': there is Other, Desk"):
             linked.get(linked.root.submit("echo a", "Disk"))
 
     def test_result(self, linked):
-        """
-        What the command returned, or what it raised.
-        """
+        """What the command returned, or what it raised."""
         task = linked.get(linked.root.submit("same"))
         assert linked.get(task.result()) == 42
         task = linked.get(linked.root.submit("boom"))
@@ -135,17 +119,13 @@ class TestTasks:
         assert "in boom" in linked.get(get_remote(task, "traceback"))
 
     def test_a_wrong_line(self, linked):
-        """
-        Is an ABORTED task whose output says why.
-        """
+        """Is an ABORTED task whose output says why."""
         task = linked.get(linked.root.submit("dance"))
         assert linked.get(task.wait()) == "ABORTED"
         assert linked.get(task.output()) == ("No command 'dance'",)
 
     def test_wait(self, linked):
-        """
-        Waits for the end, or for so many seconds.
-        """
+        """Waits for the end, or for so many seconds."""
         task = linked.get(linked.root.submit("gate"))
         waiting = task.wait()
         soon = task.wait(5)
@@ -157,9 +137,7 @@ class TestTasks:
         assert linked.get(waiting) == "FINISHED"
 
     def test_list_and_kill(self, linked):
-        """
-        As the console's .list and .kill: -1 is the latest, that runs.
-        """
+        """As the console's .list and .kill: -1 is the latest, that runs."""
         first = linked.get(linked.root.submit("gate"))
         second = linked.get(linked.root.submit("gate"))
         assert linked.get(linked.root.list()) == (first, second)
@@ -174,27 +152,21 @@ class TestTasks:
         assert linked.get(linked.root.output(1)) == ("before",)
 
     def test_none_there(self, linked):
-        """
-        Asking for a task that is not there is a LookupError with a sentence.
-        """
+        """Asking for a task that is not there is a LookupError with a sentence."""
         with pytest.raises(LookupError, match="there is no task"):
             linked.get(linked.root.find())
         with pytest.raises(LookupError, match="there is no task 7"):
             linked.get(linked.root.kill(7))
 
     def test_nothing_else_is_exposed(self, linked):
-        """
-        The manager, the containers and the tasks behind are out of reach.
-        """
+        """The manager, the containers and the tasks behind are out of reach."""
         task = linked.get(linked.root.submit("same"))
         for target, name in ((linked.root, "manager"), (task, "_task"), (task, "audience")):
             with pytest.raises(AttributeError):
                 linked.get(get_remote(target, name))
 
     def test_containers_are_needed(self):
-        """
-        A service without any is a mistake that is told.
-        """
+        """A service without any is a mistake that is told."""
         with pytest.raises(ValueError, match="at least one container"):
             TaskService(reactor=Clock())
         with pytest.raises(ContainerError):
@@ -202,9 +174,7 @@ class TestTasks:
 
 
 class News(list):
-    """
-    What a subscriber was told.
-    """
+    """What a subscriber was told."""
 
     @exposed
     def __call__(self, *news):
@@ -230,9 +200,7 @@ class TestSubscription:
         assert news[-1][1:] == ("FINISHED", (3, 3, "loading"))
 
     def test_hears_what_comes(self, linked):
-        """
-        As it comes, from any line on, by number of the task too.
-        """
+        """As it comes, from any line on, by number of the task too."""
         linked.get(linked.root.submit("gate"))
         news, late = News(), News()
         linked.get(linked.root.subscribe(news, 1))
@@ -246,9 +214,7 @@ class TestSubscription:
         assert late.lines == ["after"]
 
     def test_cancel(self, linked):
-        """
-        Ends it, and leaves nothing behind.
-        """
+        """Ends it, and leaves nothing behind."""
         task = linked.get(linked.root.submit("gate"))
         news = News()
         subscription = linked.get(task.subscribe(news))
@@ -287,9 +253,7 @@ class TestSubscription:
         server.kill()
 
     def test_much_output_is_sent_in_several_messages(self, linked):
-        """
-        The status it ended with comes with the last of them.
-        """
+        """The status it ended with comes with the last of them."""
         task = linked.get(linked.root.submit("load 1500"))
         while not linked.manager.find(1).done:
             linked.turn()
@@ -300,9 +264,7 @@ class TestSubscription:
         assert [status for _l, status, _p in news] == ["RUNNING", "FINISHED"]
 
     def test_one_that_fails_is_dropped(self, linked):
-        """
-        The task notices nothing.
-        """
+        """The task notices nothing."""
         calls = []
 
         def fail(*news):
@@ -318,9 +280,7 @@ class TestSubscription:
         assert linked.get(task.wait()) == "FINISHED"
 
     def test_one_that_never_answers_is_dropped(self, linked):
-        """
-        After a minute.
-        """
+        """After a minute."""
         task = linked.get(linked.root.submit("gate"))
         linked.get(task.subscribe(lambda *_news: Deferred()))
         linked.turn()
@@ -331,9 +291,7 @@ class TestSubscription:
         assert not mine
 
     def test_one_that_is_gone_is_forgotten(self, linked):
-        """
-        At once, though its task is silent.
-        """
+        """At once, though its task is silent."""
         task = linked.get(linked.root.submit("gate"))
         linked.get(task.subscribe(News()))
         linked.turn()
@@ -343,9 +301,7 @@ class TestSubscription:
         assert not linked.service._subscriptions
 
     def test_not_too_many(self, linked):
-        """
-        One connection cannot fill the server with them.
-        """
+        """One connection cannot fill the server with them."""
         task = linked.get(linked.root.submit("gate"))
         for _ in range(MAX_SUBSCRIPTIONS):
             linked.get(task.subscribe(print))

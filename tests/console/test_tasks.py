@@ -84,9 +84,7 @@ def manager(clock: Clock) -> Iterator[TaskManager]:
 
 @pytest_twisted.async_yield_fixture  # type: ignore[untyped-decorator]
 async def real() -> AsyncIterator[TaskManager]:
-    """
-    A manager on the real reactor.
-    """
+    """A manager on the real reactor."""
     manager = TaskManager(pool="processes:1:grace=0.5")
     yield manager
     await manager.stop()

@@ -75,9 +75,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("size", [1, 2, 3, 10_000])
 def test_lines_and_keys(name, size):
-    """
-    Whole, or cut into packets of a byte, two or three, it comes out the same.
-    """
+    """Whole, or cut into packets of a byte, two or three, it comes out the same."""
     data, events, answer = CASES[name]
     lines = TelnetLines(100)
     got, answered = [], b""
@@ -101,9 +99,7 @@ def test_too_long_is_told_before_the_end_of_the_line():
 
 
 def test_the_last_line_needs_no_end():
-    """
-    printf 'help' | nc is a command.
-    """
+    """printf 'help' | nc is a command."""
     lines = TelnetLines(100)
     assert lines.receive(b"one\nhelp")[0] == ["one"]
     assert lines.finish() == ["help"]
@@ -111,9 +107,7 @@ def test_the_last_line_needs_no_end():
 
 
 def test_answers_are_bounded():
-    """
-    However often all options are asked for, each is refused once.
-    """
+    """However often all options are asked for, each is refused once."""
     lines = TelnetLines(100)
     asked = b"".join(bytes((IAC, verb, code)) for verb in (DO, WILL) for code in range(255))
     total = sum(len(lines.receive(asked)[1]) for _ in range(10))
@@ -122,9 +116,7 @@ def test_answers_are_bounded():
 
 @given(st.binary(max_size=300), st.integers(0, 2**32))
 def test_packets_make_no_difference(data, seed):
-    """
-    Any bytes, cut anywhere, give the same lines, keys and answers, and no exception.
-    """
+    """Any bytes, cut anywhere, give the same lines, keys and answers, and no exception."""
     whole = TelnetLines(50)
     events, answer = whole.receive(data)
     cuts = random.Random(seed)

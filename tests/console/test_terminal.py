@@ -28,9 +28,7 @@ class Broken:
 
 
 def console(*words, typed="", cwd=ROOT):
-    """
-    Run it with something in a pipe; return (status, output, errors).
-    """
+    """Run it with something in a pipe; return (status, output, errors)."""
     done = subprocess.run(
         [*CONSOLE, *words],
         input=typed,
@@ -46,9 +44,7 @@ def console(*words, typed="", cwd=ROOT):
 
 class TestOneCommand:
     def test_runs_and_ends(self):
-        """
-        As plac's Interpreter.call: the arguments of the container, then the command's.
-        """
+        """As plac's Interpreter.call: the arguments of the container, then the command's."""
         imported = "".join(f"Imported {count} lines\n" for count in (100, 200, 300))
         told = (0, f"{imported}closing the file\n", "")
         with ThreadPoolExecutor(2) as threads:
@@ -64,15 +60,11 @@ class TestOneCommand:
         ],
     )
     def test_a_failure(self, words, out, err):
-        """
-        The exit status is 1, and the reason is told once.
-        """
+        """The exit status is 1, and the reason is told once."""
         assert console(DESK, *words) == (1, out, err)
 
     def test_ctrl_c(self):
-        """
-        Ends the command, whose finally runs; the exit status is that of an interrupt.
-        """
+        """Ends the command, whose finally runs; the exit status is that of an interrupt."""
         with Program(*CONSOLE, *DSN, "import_file", "file2") as program:
             program.wait_for("Imported 100 lines")
             program.signal(signal.SIGINT)
@@ -103,57 +95,43 @@ class TestOneCommand:
 
 class TestPipe:
     def test_lines_are_run_without_a_prompt(self):
-        """
-        One after the other; background tasks go on meanwhile.
-        """
+        """One after the other; background tasks go on meanwhile."""
         status, out, err = console(DESK, typed="echo a\n# a comment\n\ntick 3\n_output\ncount 2")
         assert (status, err) == (0, "")
         assert out.startswith("a\n<AsynTask 2 [tick 3] SUBMITTED>\n<AsynTask 2 [tick 3] ")
         assert out.endswith("1 of 2\n2 of 2\n")
 
     def test_background_tasks_are_waited_for(self):
-        """
-        The end of the pipe does not kill them; one that fails is told.
-        """
+        """The end of the pipe does not kill them; one that fails is told."""
         status, out, err = console(*DSN, typed="import_file file1\n")
         assert (status, err) == (0, "")
         assert out == "<ThreadedTask 1 [import_file file1] RUNNING>\n"
 
     def test_the_first_failure_ends_it(self):
-        """
-        As plac's execute.
-        """
+        """As plac's execute."""
         status, out, err = console(DESK, typed="fail\necho never\n")
         assert (status, out) == (1, "so far so good\n")
         assert err == "txremote: ValueError: no further\n"
 
     def test_quit(self):
-        """
-        Ends it well.
-        """
+        """Ends it well."""
         assert console(DESK, typed=".quit\necho never\n") == (0, "", "")
 
     def test_nothing(self):
-        """
-        No lines, no output.
-        """
+        """No lines, no output."""
         assert console(DESK) == (0, "", "")
 
 
 class TestPrompt:
     @pytest.fixture
     def user(self, tmp_path):
-        """
-        A user on a terminal, at home in an empty folder.
-        """
+        """A user on a terminal, at home in an empty folder."""
         with txremote("console", *DSN, env={"HOME": str(tmp_path)}, echo=True) as user:
             user.wait_for(f"{PROMPT}$")
             yield user
 
     def test_session(self, user, tmp_path):
-        """
-        The greeting, the document's commands, completion, history and Ctrl-D.
-        """
+        """The greeting, the document's commands, completion, history and Ctrl-D."""
         assert user.text.startswith("A fake importer with an import_file command")
         user._send("impo\t")
         user.wait_for("import_file $")
@@ -174,9 +152,7 @@ class TestPrompt:
         assert [line.strip() for line in history] == ["import_file file2", "_list"]
 
     def test_following_stops_with_an_empty_line(self, user):
-        """
-        And what is typed ahead is answered then.
-        """
+        """And what is typed ahead is answered then."""
         user.ask("import_file file2")
         user.type(".output -f")
         user.wait_for("Imported 100 lines")
@@ -186,9 +162,7 @@ class TestPrompt:
         assert "RUNNING" in user.ask("_list")[-1]
 
     def test_ctrl_c(self, user):
-        """
-        Ends what is followed; at the prompt it says how to leave.
-        """
+        """Ends what is followed; at the prompt it says how to leave."""
         user.ask("import_file file2")
         user.type(".output -f")
         user.wait_for("Imported 100 lines")
@@ -200,18 +174,14 @@ class TestPrompt:
         assert "TOBEKILLED" in user.ask("_kill")[-1]
 
     def test_leaving_ends_the_tasks(self, user):
-        """
-        .quit runs their finally, and leaves the terminal as it was.
-        """
+        """.quit runs their finally, and leaves the terminal as it was."""
         user.ask("import_file file2")
         user.type(".quit")
         assert user.finish() == 0
 
 
 def test_a_container_that_cannot_be_made_on_a_terminal(tmp_path):
-    """
-    Is told, and that was it.
-    """
+    """Is told, and that was it."""
     (tmp_path / "broken.py").write_text(BROKEN)
     words = [*CONSOLE, "broken.Broken"]
     with OnTerminal(*words, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}) as user:

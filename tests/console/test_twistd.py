@@ -23,9 +23,7 @@ DESK = "tests.console.importers.Desk"
 
 
 class Office(TaskService):
-    """
-    Tasks, and one method more.
-    """
+    """Tasks, and one method more."""
 
     @exposed
     def hello(self):
@@ -33,18 +31,14 @@ class Office(TaskService):
 
 
 def make(*words):
-    """
-    Return what twistd would run.
-    """
+    """Return what twistd would run."""
     options = tap.Options()
     options.parseOptions(list(words))
     return tap.makeService(options)
 
 
 def consoles(whole):
-    """
-    Return the consoles among the services.
-    """
+    """Return the consoles among the services."""
     return [
         each
         for room in whole
@@ -55,9 +49,7 @@ def consoles(whole):
 
 
 def served(whole):
-    """
-    Return the listening services: of what is not a console.
-    """
+    """Return the listening services: of what is not a console."""
     return [each for each in whole if isinstance(each, ListeningService)]
 
 
@@ -99,18 +91,14 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def taken():
-    """
-    A port that is in use.
-    """
+    """A port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         yield str(holder.getsockname()[1])
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_typed_wrong_is_a_sentence(name, taken):
-    """
-    SystemExit with one line, before the reactor runs.
-    """
+    """SystemExit with one line, before the reactor runs."""
     with pytest.raises(SystemExit) as caught:
         make(*(word.replace("TAKEN", taken) for word in WRONG[name][0])).privilegedStartService()
     sentence = str(caught.value).replace(taken, "TAKEN")
@@ -122,9 +110,7 @@ def test_what_is_typed_wrong_is_a_sentence(name, taken):
 
 @pytest.mark.parametrize("name", ["no container", "everywhere", "a taken port"])
 def test_twistd_stops_with_that_sentence(name, taken):
-    """
-    With an exit status that is not 0, and without a traceback.
-    """
+    """With an exit status that is not 0, and without a traceback."""
     words = [word.replace("TAKEN", taken) for word in WRONG[name][0]]
     process = Program([*TWISTD, "-n", "--pidfile=", "txremote", *words])
     try:
@@ -138,9 +124,7 @@ def test_twistd_stops_with_that_sentence(name, taken):
 
 
 def test_the_default_is_loopback():
-    """
-    plac's port, on 127.0.0.1, and no other port.
-    """
+    """plac's port, on 127.0.0.1, and no other port."""
     whole = make("--container", DESK)
     assert verifyObject(IService, whole)
     [console] = consoles(whole)
@@ -150,9 +134,7 @@ def test_the_default_is_loopback():
 
 
 def test_all_consoles_have_all_containers():
-    """
-    Each ``--console`` is a place to come to, each ``--container`` something to use there.
-    """
+    """Each ``--console`` is a place to come to, each ``--container`` something to use there."""
     where = ["tcp:0:interface=127.0.0.1", "unix:/nosuch"]
     words = [word for each in where for word in ("--console", each)]
     [console] = consoles(make(*words, "--container", DESK, "--container", THREADED))
@@ -169,9 +151,7 @@ def test_all_consoles_have_all_containers():
     ],
 )
 def test_the_tasks_are_served(words, kind):
-    """
-    With --listen, or by name; a subclass may add to them. They are the console's.
-    """
+    """With --listen, or by name; a subclass may add to them. They are the console's."""
     whole = make("--container", DESK, *words)
     [listening] = served(whole)
     tasks = listening._factory.served
@@ -180,9 +160,7 @@ def test_the_tasks_are_served(words, kind):
 
 
 def test_beside_a_service_of_ones_own():
-    """
-    The console is there as well.
-    """
+    """The console is there as well."""
     whole = make("--container", DESK, "--service", "tests.net.servers.Desk")
     assert len(consoles(whole)) == len(served(whole)) == 1
     assert not isinstance(served(whole)[0]._factory.served, TaskService)
@@ -190,9 +168,7 @@ def test_beside_a_service_of_ones_own():
 
 @pytest_twisted.ensureDeferred
 async def test_with_client_certificates_it_may_be_reached_from_anywhere(certificate):
-    """
-    --tls-cert and --tls-ca are for the console as well.
-    """
+    """--tls-cert and --tls-ca are for the console as well."""
     tls = ["--tls-cert", certificate["certificate"], "--tls-key", certificate["key"]]
     words = ["--container", DESK, "--console", "tcp:0"]
     with pytest.raises(SystemExit, match="client certificates"):
@@ -206,9 +182,7 @@ async def test_with_client_certificates_it_may_be_reached_from_anywhere(certific
 
 
 def test_sigterm_ends_the_tasks(tmp_path):
-    """
-    Their finally runs, and processes are gone.
-    """
+    """Their finally runs, and processes are gone."""
     (tmp_path / "work.py").write_text(
         "import os\n"
         "class Work:\n"
@@ -237,9 +211,7 @@ def test_sigterm_ends_the_tasks(tmp_path):
 
 
 def test_without_plac(tmp_path):
-    """
-    Only --container needs it, and says what to install.
-    """
+    """Only --container needs it, and says what to install."""
     (tmp_path / "desk.py").write_text("import txremote\nclass Desk(txremote.Service):\n    pass\n")
     code = "import sys; sys.modules['plac_core'] = None\n"
     code += "from txremote.daemon import tap\noptions = tap.Options()\n"

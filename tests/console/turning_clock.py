@@ -14,9 +14,7 @@ class Turns(Clock):
     """
 
     def turn(self, turns=1):
-        """
-        Let some turns pass, of a microsecond each.
-        """
+        """Let some turns pass, of a microsecond each."""
         for _ in range(turns):
             self.rightNow += 1e-6
             for call in [each for each in self.calls if each.getTime() <= self.seconds()]:

@@ -39,9 +39,7 @@ LOOPBACK = "tcp:0:interface=127.0.0.1"
 
 @pytest.fixture
 def depot() -> Any:
-    """
-    Return what starts a twistd with the depot; it is gone after the test.
-    """
+    """Return what starts a twistd with the depot; it is gone after the test."""
     started = []
 
     def start(*words: str, service: str = "tests.services.Depot") -> Twistd:
@@ -54,9 +52,7 @@ def depot() -> Any:
 
 
 async def told(conn: Any) -> None:
-    """
-    Wait until the server has said that it stops.
-    """
+    """Wait until the server has said that it stops."""
     deadline = time.monotonic() + PATIENCE
     while not conn.peer_stopping:
         assert time.monotonic() < deadline
@@ -64,9 +60,7 @@ async def told(conn: Any) -> None:
 
 
 def ended_well(server: Program) -> None:
-    """
-    Check that a server has ended by SIGTERM, with everything stopped before.
-    """
+    """Check that a server has ended by SIGTERM, with everything stopped before."""
     status = server.finish()
     assert status in (0, -signal.SIGTERM), server.output
     assert "Server Shut Down." in server.output
@@ -75,9 +69,7 @@ def ended_well(server: Program) -> None:
 
 
 async def failure_of(call: Deferred[Any]) -> BaseException:
-    """
-    Return what a call fails with.
-    """
+    """Return what a call fails with."""
     try:
         result = await call
     except Exception as error:
@@ -142,9 +134,7 @@ async def test_calls_of_stock_clients_are_answered_when_the_server_is_told_to_st
 
 @pytest_twisted.ensureDeferred
 async def test_stock_and_blocking_calls_in_flight_are_answered_too(depot: Any) -> None:
-    """
-    A call of a stock RPyC client that sleeps in a worker thread of the server.
-    """
+    """A call of a stock RPyC client that sleeps in a worker thread of the server."""
     server = depot(service="tests.services.Stock")
 
     def call() -> tuple[str, str]:
@@ -171,9 +161,7 @@ async def test_stock_and_blocking_calls_in_flight_are_answered_too(depot: Any) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_call_that_never_ends_is_cancelled_when_the_time_is_over(depot: Any) -> None:
-    """
-    After --drain seconds and not before; its caller gets ConnectionLost.
-    """
+    """After --drain seconds and not before; its caller gets ConnectionLost."""
     server = depot("--drain", "0.4")
     conn = await connect(server.endpoint)
     call = conn.root.never()
@@ -188,9 +176,7 @@ async def test_a_call_that_never_ends_is_cancelled_when_the_time_is_over(depot: 
 
 @pytest_twisted.ensureDeferred
 async def test_a_stock_client_whose_call_never_ends_is_let_go(depot: Any) -> None:
-    """
-    After --drain seconds and not before; its call raises EOFError.
-    """
+    """After --drain seconds and not before; its call raises EOFError."""
     server = depot("--drain", "0.4")
 
     def work() -> float:
@@ -209,9 +195,7 @@ async def test_a_stock_client_whose_call_never_ends_is_let_go(depot: Any) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_a_thread_that_never_ends_does_not_keep_the_server(depot: Any) -> None:
-    """
-    One of the reactor's own, which nothing can stop: it has a second, and is left behind.
-    """
+    """One of the reactor's own, which nothing can stop: it has a second, and is left behind."""
     server = depot("--drain", "0.2")
     conn = await connect(server.endpoint)
     call = conn.root.hold_a_thread()
@@ -227,9 +211,7 @@ async def test_a_thread_that_never_ends_does_not_keep_the_server(depot: Any) -> 
 
 @pytest_twisted.ensureDeferred
 async def test_no_time_to_end_in_may_be_given(depot: Any) -> None:
-    """
-    With --drain 0 calls are cancelled at once.
-    """
+    """With --drain 0 calls are cancelled at once."""
     server = depot("--drain", "0")
     conn = await connect(server.endpoint)
     call = conn.root.outlast(1)
@@ -242,9 +224,7 @@ async def test_no_time_to_end_in_may_be_given(depot: Any) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest_twisted.ensureDeferred
 async def test_who_asks_twice_does_not_wait(depot: Any, number: int) -> None:
-    """
-    A second SIGTERM, or Ctrl-C, closes at once what would have had an hour.
-    """
+    """A second SIGTERM, or Ctrl-C, closes at once what would have had an hour."""
     server = depot("--drain", "3600")
     conn = await connect(server.endpoint)
     call = conn.root.never()
@@ -259,9 +239,7 @@ async def test_who_asks_twice_does_not_wait(depot: Any, number: int) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_who_asks_twice_does_not_wait_for_a_client_that_reads_nothing(depot: Any) -> None:
-    """
-    It has a second to take what is still unsent.
-    """
+    """It has a second to take what is still unsent."""
     server = depot("--drain", "3600")
     stuck, other = await gatherResults([connect(server.endpoint) for _ in range(2)])
     stuck.transport.pauseProducing()
@@ -281,9 +259,7 @@ async def test_who_asks_twice_does_not_wait_for_a_client_that_reads_nothing(depo
 @pytest.mark.parametrize("name", ["stop", "stop_and_wait", "stop_from_thread"])
 @pytest_twisted.ensureDeferred
 async def test_a_call_may_stop_the_server(depot: Any, name: str) -> None:
-    """
-    And is answered: a plain method, a coroutine that goes on for a while, a thread.
-    """
+    """And is answered: a plain method, a coroutine that goes on for a while, a thread."""
     server = depot()
     conn = await connect(server.endpoint)
     assert (await conn.root.callRemote(name)).startswith("stop")
@@ -293,9 +269,7 @@ async def test_a_call_may_stop_the_server(depot: Any, name: str) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_call_of_a_stock_client_may_stop_the_server(depot: Any) -> None:
-    """
-    It is answered, and then told that this is the end.
-    """
+    """It is answered, and then told that this is the end."""
     server = depot()
 
     def work() -> Any:
@@ -311,9 +285,7 @@ async def test_a_call_of_a_stock_client_may_stop_the_server(depot: Any) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_pools_are_there_for_the_calls_that_use_them(depot: Any) -> None:
-    """
-    A call whose work is in another process is answered; no process is left.
-    """
+    """A call whose work is in another process is answered; no process is left."""
     server = depot("--pool", "processes:2", "--drain", "20")
     conn = await connect(server.endpoint)
     workers = await gatherResults([conn.root.work(0.1) for _ in range(2)])
@@ -326,9 +298,7 @@ async def test_pools_are_there_for_the_calls_that_use_them(depot: Any) -> None:
 
 
 def test_tasks_of_a_console_end_with_the_server(tmp_path: Any) -> None:
-    """
-    Their finally runs, the socket is gone; nobody has to be connected.
-    """
+    """Their finally runs, the socket is gone; nobody has to be connected."""
     path = tmp_path / "console.sock"
     words = ["--console", f"unix:{path}", "--container", "tests.services.Importer"]
     words = [script("twistd"), "--pidfile=", "-n", "txremote", *words, "--drain", "20"]
@@ -346,9 +316,7 @@ def test_tasks_of_a_console_end_with_the_server(tmp_path: Any) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_clients_are_told_at_once_when_the_server_is_killed(depot: Any) -> None:
-    """
-    By the connection's end: ConnectionLost for each call, within a second.
-    """
+    """By the connection's end: ConnectionLost for each call, within a second."""
     server = depot()
     conns = await gatherResults([connect(server.endpoint) for _ in range(10)])
     calls = [conn.root.never() for conn in conns for _ in range(10)]
@@ -366,9 +334,7 @@ async def test_clients_are_told_at_once_when_the_server_is_killed(depot: Any) ->
 @pytest.mark.parametrize("library", [rpyc, txremote.blocking])
 @pytest_twisted.ensureDeferred
 async def test_scripts_are_told_at_once_when_the_server_is_killed(depot: Any, library: Any) -> None:
-    """
-    Stock RPyC or the blocking facet: EOFError in whoever waits, within a second.
-    """
+    """Stock RPyC or the blocking facet: EOFError in whoever waits, within a second."""
     server = depot()
 
     def work() -> float:
@@ -387,9 +353,7 @@ async def test_scripts_are_told_at_once_when_the_server_is_killed(depot: Any, li
 
 
 def units() -> dict[str, str]:
-    """
-    Return the unit files of the documentation, by their endings.
-    """
+    """Return the unit files of the documentation, by their endings."""
     page = (ROOT / "docs" / "operating.rst").read_text()
     pattern = r"``/etc/systemd/system/shop\.(\w+)``:\n\n.. code-block:: ini\n\n((?:   .*\n|\n)+)"
     return {ending: textwrap.dedent(text) for ending, text in re.findall(pattern, page)}
@@ -423,9 +387,7 @@ def test_the_unit_files_of_the_documentation_are_right(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["name=shop", "index=0"])
 def test_a_port_that_systemd_hands_over_is_served(name: str) -> None:
-    """
-    A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it.
-    """
+    """A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it."""
     as_systemd = (
         "import os, sys\n"
         "os.dup2(int(sys.argv[1]), 3, inheritable=True)\n"
@@ -465,9 +427,7 @@ def test_a_port_that_systemd_hands_over_is_served(name: str) -> None:
 
 
 def test_without_systemd_its_endpoint_is_refused_with_a_sentence() -> None:
-    """
-    It says what is missing.
-    """
+    """It says what is missing."""
     words = ["-n", "txremote", "--service", "tests.services.Depot"]
     env = {k: v for k, v in os.environ.items() if not k.startswith("LISTEN_")}
     with Program(

@@ -251,9 +251,7 @@ REAL = [
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """
-    A working directory with services in it, some of them not right.
-    """
+    """A working directory with services in it, some of them not right."""
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "desk.py").write_text(DESK)
     (folder / "broken.py").write_text("1 / 0\n")
@@ -264,18 +262,14 @@ def workplace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def taken():
-    """
-    A port that is in use.
-    """
+    """A port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         yield str(holder.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def refused(workplace, taken):
-    """
-    The twistd processes of all REAL command lines, started together.
-    """
+    """The twistd processes of all REAL command lines, started together."""
     running = {}
     try:
         for name in REAL:
@@ -291,9 +285,7 @@ def refused(workplace, taken):
 
 @pytest.mark.parametrize("name", REAL)
 def test_twistd_stops_with_one_line_that_says_what_to_do(refused, taken, name):
-    """
-    The exit status is not 0, and there is nothing else: no traceback, no warning.
-    """
+    """The exit status is not 0, and there is nothing else: no traceback, no warning."""
     process = refused[name]
     status = process.wait()
     output = process.output.replace(taken, "TAKEN")
@@ -309,9 +301,7 @@ def test_twistd_stops_with_one_line_that_says_what_to_do(refused, taken, name):
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_typed_wrong_is_a_sentence(name, workplace, taken, monkeypatch):
-    """
-    SystemExit with one line, before the reactor runs.
-    """
+    """SystemExit with one line, before the reactor runs."""
     monkeypatch.chdir(workplace)
     monkeypatch.setattr(sys, "path", list(sys.path))
     for module in ("desk", "broken", "garbled", "needy"):
@@ -355,9 +345,7 @@ def _tcp_ports(server: Hosted) -> list[int]:
 
 @pytest_twisted.ensureDeferred
 async def test_a_service_is_found_from_the_working_directory(desk, workplace):
-    """
-    As a module there, without any path being set.
-    """
+    """As a module there, without any path being set."""
     conn = await connect(f"tcp:127.0.0.1:{desk.port}")
     assert await conn.root.where() == str(workplace)
     await conn.close()
@@ -380,9 +368,7 @@ async def test_several_endpoints_serve_one_shared_instance(desk, workplace):
 
 @pytest_twisted.ensureDeferred
 async def test_max_frame_is_enforced_and_named(desk):
-    """
-    A client that sends more is told which option it met, and stays connected.
-    """
+    """A client that sends more is told which option it met, and stays connected."""
     conn = await connect(f"tcp:127.0.0.1:{desk.port}")
     assert await conn.root.size(bytes(99_000)) == 99_000
     with pytest.raises(RemoteProtocolError, match=r"more than 100000 .*max_frame"):
@@ -419,9 +405,7 @@ async def test_a_class_is_made_anew_for_each_client(workplace):
 
 @pytest_twisted.ensureDeferred
 async def test_sigterm_does_not_wait_for_ever_for_calls_that_never_end(workplace):
-    """
-    Their callers get ConnectionLost, and the server ends.
-    """
+    """Their callers get ConnectionLost, and the server ends."""
     (workplace / "slow.py").write_text(
         "import txremote\n"
         "from twisted.internet.defer import Deferred\n"
@@ -454,9 +438,7 @@ def _options(*words: str) -> tap.Options:
 
 
 def test_the_plugin_is_found_under_its_name():
-    """
-    ``twistd --help`` lists it.
-    """
+    """``twistd --help`` lists it."""
     from twisted.application.service import IServiceMaker
     from twisted.plugin import getPlugins
 
@@ -466,9 +448,7 @@ def test_the_plugin_is_found_under_its_name():
 
 
 def test_a_service_is_made_for_every_endpoint():
-    """
-    Each is an IService below one parent; nothing listens before it is started.
-    """
+    """Each is an IService below one parent; nothing listens before it is started."""
     words = ["--service", "tests.net.servers.Desk", "--listen", "tcp:0", "-l", "unix:/nosuch"]
     whole = tap.makeService(_options(*words))
     assert verifyObject(IService, whole)
@@ -479,9 +459,7 @@ def test_a_service_is_made_for_every_endpoint():
 
 
 def test_without_listen_it_is_loopback_alone():
-    """
-    The default endpoint is RPyC's port, on 127.0.0.1.
-    """
+    """The default endpoint is RPyC's port, on 127.0.0.1."""
     whole = tap.makeService(_options("--service", "tests.net.servers.Desk"))
     [one] = list(whole)
     assert one.description == "tcp:18861:interface=127.0.0.1"
@@ -492,9 +470,7 @@ def _plan(*words: str):
 
 
 def test_every_limit_is_an_option():
-    """
-    Each switch of a connection that is a number can be set, and has its default in the help.
-    """
+    """Each switch of a connection that is a number can be set, and has its default in the help."""
     numbers = {
         field.name
         for field in dataclasses.fields(ConnectionConfig)
@@ -509,9 +485,7 @@ def test_every_limit_is_an_option():
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
 def test_a_limit_that_is_typed_is_the_server_s(limit):
-    """
-    As the switch of its connections; 0 is no limit where there may be none.
-    """
+    """As the switch of its connections; 0 is no limit where there may be none."""
     whole = tap.makeService(_options("--service", "tests.net.servers.Desk", f"--{limit.name}=77"))
     [server] = list(whole)
     assert getattr(server._factory.config, limit.field) == 77
@@ -521,9 +495,7 @@ def test_a_limit_that_is_typed_is_the_server_s(limit):
 
 
 def test_every_switch_of_a_connection_can_be_set():
-    """
-    As an option and as a key, but for those that only a program can give.
-    """
+    """As an option and as a key, but for those that only a program can give."""
     settable = {each.field for each in (*LIMITS, *SWITCHES)} - {"access"}
     of_programs = {"logger", "before_closed", "bind_threads", "include_local_version"}
     assert settable | of_programs == {each.name for each in dataclasses.fields(ConnectionConfig)}
@@ -547,9 +519,7 @@ def test_every_switch_of_a_connection_can_be_set():
     ids=lambda each: each[0] if isinstance(each, list) else "",
 )
 def test_a_switch_that_is_typed_is_the_server_s(words, changed):
-    """
-    And those that are not typed have their defaults.
-    """
+    """And those that are not typed have their defaults."""
     [server] = list(tap.makeService(_options("--service", "tests.net.servers.Desk", *words)))
     expected = {**dataclasses.asdict(ConnectionConfig()), **changed}
     if "--exposed-prefix" in words:
@@ -558,9 +528,7 @@ def test_a_switch_that_is_typed_is_the_server_s(words, changed):
 
 
 def test_a_switch_that_is_typed_wrong_is_a_sentence():
-    """
-    For each of them, at once.
-    """
+    """For each of them, at once."""
     words = ["--access", "all", "--compress", "yes", "--include-local-traceback"]
     with pytest.raises(PlanError) as caught:
         _plan("--service", "a.B", *words, "--no-include-local-traceback")
@@ -572,9 +540,7 @@ def test_a_switch_that_is_typed_wrong_is_a_sentence():
 
 
 def test_what_is_typed_is_a_plan():
-    """
-    One server, one console, and what holds for the process.
-    """
+    """One server, one console, and what holds for the process."""
     plan = _plan(
         *("--service", "a.B", "--listen", "tcp:1", "-l", "tcp:2", "--threaded"),
         *("--auth", "file:x", "--auth", "unix", "--tls-cert", "c", "--tls-key", "k"),
@@ -627,9 +593,7 @@ def test_the_ways_to_log_in_are_listed(capsys):
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """
-    Who signs the certificates.
-    """
+    """Who signs the certificates."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
@@ -644,9 +608,7 @@ def _twistd(*words, own=(), cwd=None):
 
 @pytest.fixture
 def twistd(monkeypatch):
-    """
-    Return what starts ``twistd -n txremote``; it is gone after the test.
-    """
+    """Return what starts ``twistd -n txremote``; it is gone after the test."""
     started = []
 
     def start(*words, own=(), cwd=None):
@@ -659,9 +621,7 @@ def twistd(monkeypatch):
 
 
 def test_public_names_of_a_service_written_for_rpyc(twistd, tmp_path):
-    """
-    Are reached where --allow-public-attrs says so, as its own ThreadedServer has them.
-    """
+    """Are reached where --allow-public-attrs says so, as its own ThreadedServer has them."""
     (tmp_path / "lab.py").write_text(LAB)
     words = ("--service", "lab.Lab", "--listen", "tcp:0:interface=127.0.0.1")
     port = _port(twistd(*words, "--allow-public-attrs", cwd=tmp_path))
@@ -671,9 +631,7 @@ def test_public_names_of_a_service_written_for_rpyc(twistd, tmp_path):
 
 
 def test_what_a_module_sets_in_rpyc_s_default_config(twistd, tmp_path):
-    """
-    Holds for its services, and the log says so.
-    """
+    """Holds for its services, and the log says so."""
     (tmp_path / "lab.py").write_text(
         f"{LAB}\nrpyc.core.protocol.DEFAULT_CONFIG['allow_pickle'] = True\n"
     )
@@ -691,9 +649,7 @@ def _ssl(port, cert=None, ca=None, connect=rpyc.ssl_connect):
 
 
 def test_a_stock_client_over_tls(twistd, authority):
-    """
-    It checks the server's certificate; the key may be in a file of its own.
-    """
+    """It checks the server's certificate; the key may be in a file of its own."""
     whole = Path(authority.issue("server")).read_text()
     at = whole.index("-----BEGIN CERTIFICATE")
     folder = Path(authority.path).parent
@@ -727,9 +683,7 @@ def test_stock_clients_with_certificates(twistd, authority, tmp_path):
 
 
 def test_classic_mode_for_those_with_a_certificate(twistd, authority):
-    """
-    On every address, then, for a stock classic client.
-    """
+    """On every address, then, for a stock classic client."""
     words = ["--tls-cert", authority.issue("server"), "--tls-ca", authority.path]
     server = twistd("--classic", "--listen", "tcp:0", *words)
     port = _port(server)
@@ -741,9 +695,7 @@ def test_classic_mode_for_those_with_a_certificate(twistd, authority):
 
 
 def test_a_console_over_tls(twistd, authority):
-    """
-    It has the same certificates.
-    """
+    """It has the same certificates."""
     words = ["--tls-cert", authority.issue("server"), "--tls-ca", authority.path]
     words += ["--console", "tcp:0", "--container", "tests.services.Importer"]
     port = _port(twistd(*words), "txremote console on")
@@ -790,9 +742,7 @@ def test_a_certificate_that_is_renewed(twistd, authority, tmp_path):
 
 @pytest.fixture(scope="module")
 def members(workplace):
-    """
-    A server whose clients log in, with a file of passwords.
-    """
+    """A server whose clients log in, with a file of passwords."""
     (workplace / "users").write_text("ann:sesame\nbob:mellon\n")
     words = [
         "--service",
@@ -844,9 +794,7 @@ def test_a_wrong_password_is_refused(members, user, password):
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_of_ours_logs_in(twistd):
-    """
-    To an instance that all share, with passwords from the command line.
-    """
+    """To an instance that all share, with passwords from the command line."""
     words = ["--service", "tests.services.shared", "--auth", "memory:ann:sesame"]
     server = twistd(*words, "--listen", LOOPBACK)
     conn = await connect(f"tcp:127.0.0.1:{_port(server)}")
@@ -857,9 +805,7 @@ async def test_a_client_of_ours_logs_in(twistd):
 
 
 def test_passwords_in_the_clear_are_warned_of(twistd):
-    """
-    Where others can hear them, and there is no TLS.
-    """
+    """Where others can hear them, and there is no TLS."""
     words = ["--service", "tests.services.Depot", "--auth", "memory:ann:sesame"]
     server = twistd(*words, "--listen", "tcp:0")
     server.wait_for("#warn.*passwords travel in the clear on tcp:0: --tls-cert protects them")
@@ -919,9 +865,7 @@ async def test_several_services_from_one_file(twistd, tmp_path):
 
 
 def test_a_file_that_is_wrong_ends_twistd_with_its_lines(twistd, tmp_path):
-    """
-    One sentence for each thing, with file and line.
-    """
+    """One sentence for each thing, with file and line."""
     (tmp_path / "site.toml").write_text(
         '[[server]]\nlisen = "tcp:0"\nmax-frame = true\n[[server]]\nservice = "nosuch.Thing"\n'
     )
@@ -936,9 +880,7 @@ def test_a_file_that_is_wrong_ends_twistd_with_its_lines(twistd, tmp_path):
 
 
 def test_a_port_of_a_file_that_is_taken(twistd, tmp_path, taken):
-    """
-    The sentence names the line, and what to change there.
-    """
+    """The sentence names the line, and what to change there."""
     listen = f'"tcp:{taken}:interface=127.0.0.1"'
     text = f'[[server]]\nservice = "tests.services.Depot"\nlisten = {listen}\n'
     (tmp_path / "site.toml").write_text(text)
@@ -950,9 +892,7 @@ def test_a_port_of_a_file_that_is_taken(twistd, tmp_path, taken):
 
 
 def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
-    """
-    Their callers have them. --verbose logs them, and each client that comes.
-    """
+    """Their callers have them. --verbose logs them, and each client that comes."""
     for words, seen in (([], False), (["--verbose"], True)):
         server = twistd("--service", "tests.services.Depot", "--listen", LOOPBACK, *words)
         conn = rpyc.connect("127.0.0.1", _port(server))
@@ -965,9 +905,7 @@ def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
 
 
 def test_the_log_as_json(twistd):
-    """
-    An object a line, with what the event is about in fields of its own.
-    """
+    """An object a line, with what the event is about in fields of its own."""
     own = ["--logger", "txremote.daemon.jsonlog.observer"]
     server = twistd("--service", "tests.services.Depot", "--listen", LOOPBACK, own=own)
     [serves] = server.wait_for('"text": "txremote serves on')
@@ -987,9 +925,7 @@ def test_the_log_as_json(twistd):
 
 
 def test_as_a_daemon(tmp_path):
-    """
-    Without -n it goes into the background, when it serves; its files tell the rest.
-    """
+    """Without -n it goes into the background, when it serves; its files tell the rest."""
     (tmp_path / "site.toml").write_text(SITE)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     words = [*TWISTD, "--pidfile=run.pid", "--logfile=run.log", "txremote", "-c", "site.toml"]

@@ -726,9 +726,7 @@ def test_inspect_lists_methods_with_their_docstrings() -> None:
     class Documented:
         @exposed
         def add(self) -> None:
-            """
-            Add it up.
-            """
+            """Add it up."""
 
         def exposed_quiet(self) -> None:
             pass

@@ -59,9 +59,7 @@ class Lines(LineReceiver):
 
 
 def parts() -> dict[str, Any]:
-    """
-    Return an object of each kind, by what it is called.
-    """
+    """Return an object of each kind, by what it is called."""
     loop = asyncio.new_event_loop()
     loop.close()
     clock = task.Clock()
@@ -97,9 +95,7 @@ def test_other_classes_are_none(kind: type) -> None:
 
 
 class Keeper(Service):
-    """
-    A service that holds one of each by public names, and notes what is called.
-    """
+    """A service that holds one of each by public names, and notes what is called."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -131,9 +127,7 @@ class Keeper(Service):
 
 
 class Marked(Keeper):
-    """
-    One that has marked what no peer calls.
-    """
+    """One that has marked what no peer calls."""
 
     @exposed
     def on_connect(self, conn: Any) -> None:
@@ -154,9 +148,7 @@ LEADS = ["transport", "reactor", "callback", "seconds", "stop", "loseConnection"
 
 
 def requests(obj: Local, name: str) -> Iterator[tuple[Any, ...]]:
-    """
-    Give every way to bring a name to an object.
-    """
+    """Give every way to bring a name to an object."""
     yield HANDLE_GETATTR, obj, name
     yield HANDLE_SETATTR, obj, name, 1
     yield HANDLE_DELATTR, obj, name

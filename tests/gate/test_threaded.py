@@ -16,18 +16,14 @@ from txremote.testing import connected_pair
 
 
 class Works(Service):
-    """
-    A service with threaded methods.
-    """
+    """A service with threaded methods."""
 
     factor = 10
 
     @exposed
     @threaded
     def above(self, number: int, *, plus: int = 0) -> int:
-        """
-        Say ten times as much.
-        """
+        """Say ten times as much."""
         return number * self.factor + plus
 
     @threaded
@@ -52,9 +48,7 @@ class Works(Service):
 
 @threaded
 def function(number: int) -> int:
-    """
-    Not in any class.
-    """
+    """Not in any class."""
     return number + 1
 
 

@@ -32,9 +32,7 @@ SECRET = "the-combination-of-the-safe"
 
 
 def given(kind: type, name: str) -> Any:
-    """
-    Return what a class gives where every object may be read.
-    """
+    """Return what a class gives where every object may be read."""
     return ClassFunctions(getattr).given(kind, name, getattr(kind, name))
 
 
@@ -241,9 +239,7 @@ def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Descriptor:
-    """
-    A decorator written as a class.
-    """
+    """A decorator written as a class."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -253,9 +249,7 @@ class Descriptor:
 
 
 def functions() -> dict[str, Any]:
-    """
-    Return every kind of class attribute that works on an object.
-    """
+    """Return every kind of class attribute that works on an object."""
     return {
         "function": lambda self, *_: self._value,
         "wrapped": _wrapped(peek),
@@ -275,9 +269,7 @@ def functions() -> dict[str, Any]:
 
 
 class Shop:
-    """
-    A service with classes that have every kind of function, and objects of all kinds.
-    """
+    """A service with classes that have every kind of function, and objects of all kinds."""
 
     def __init__(self) -> None:
         body = {f"exposed_{name}": it for name, it in functions().items()}
@@ -345,9 +337,7 @@ NAMES = [
 
 
 def readings(cls: Local, name: str, obj: Local) -> Iterator[tuple[Any, ...]]:
-    """
-    Give every request that has a function of a class work on an object.
-    """
+    """Give every request that has a function of a class work on an object."""
     for args in ((obj,), (obj, "private"), (obj, obj)):
         yield HANDLE_CALLATTR, cls, name, args, ()
     yield HANDLE_CALLPATH, cls, (name,), (obj,), ()
@@ -391,9 +381,7 @@ def test_no_function_of_a_class_tells_what_an_object_hides(preset: str) -> None:
 
 
 def _functions(ask: Any, cls: Local, name: str) -> Iterator[Local]:
-    """
-    Give what reading a name of a class gives, and what that leads to.
-    """
+    """Give what reading a name of a class gives, and what that leads to."""
     found = ask(HANDLE_GETATTR, cls, name)
     if isinstance(found, Local):
         yield found

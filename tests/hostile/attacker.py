@@ -26,9 +26,7 @@ SOURCE = "127.0.0.2"
 
 
 def request(number: int, handler: int, *args: Any) -> bytes:
-    """
-    Return a request, in its frame.
-    """
+    """Return a request, in its frame."""
     return frame(request_payload(number, handler, *args))
 
 
@@ -63,30 +61,22 @@ class Attacker:
         self.socket.close()
 
     def vanish(self) -> None:
-        """
-        Go with a reset and not a word.
-        """
+        """Go with a reset and not a word."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.socket.close()
 
     def end_sending(self) -> None:
-        """
-        Close the direction to the server, unless that has hung up meanwhile.
-        """
+        """Close the direction to the server, unless that has hung up meanwhile."""
         with contextlib.suppress(OSError):  # ENOTCONN once it was reset
             self.socket.shutdown(socket.SHUT_WR)
 
     def send(self, data: bytes) -> None:
-        """
-        Send bytes; what a server does that has hung up is no error of ours.
-        """
+        """Send bytes; what a server does that has hung up is no error of ours."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
     def send_request(self, handler: int, *args: Any) -> int:
-        """
-        Send a request, and return its number.
-        """
+        """Send a request, and return its number."""
         self._numbers += 1
         self.send(request(self._numbers, handler, *args))
         return self._numbers
@@ -118,54 +108,40 @@ class Attacker:
         return True
 
     def answer(self, number: int) -> Any:
-        """
-        Return the answer to a request, a `RemoteError` where it is one.
-        """
+        """Return the answer to a request, a `RemoteError` where it is one."""
         while number not in self._answers:
             assert self.read(), f"hung up before it answered request {number}"
         return self._answers.pop(number)
 
     def answers(self, count: int) -> dict[int, Any]:
-        """
-        Return so many answers, whatever they are to.
-        """
+        """Return so many answers, whatever they are to."""
         while len(self._answers) < count:
             assert self.read(), f"hung up after {len(self._answers)} of {count} answers"
         found, self._answers = self._answers, {}
         return found
 
     def next_request(self) -> tuple[int, Any]:
-        """
-        Return what the server asks next: the number, and handler and arguments.
-        """
+        """Return what the server asks next: the number, and handler and arguments."""
         while not self._requests:
             assert self.read(), "hung up before it asked anything"
         return self._requests.pop(0)
 
     def ask(self, handler: int, *args: Any) -> Any:
-        """
-        Send a request and return its answer.
-        """
+        """Send a request and return its answer."""
         return self.answer(self.send_request(handler, *args))
 
     def root(self) -> Local:
-        """
-        Return the root's reference.
-        """
+        """Return the root's reference."""
         root = self.ask(HANDLE_GETROOT)
         assert isinstance(root, Local), root
         return root
 
     def call(self, target: Local, name: str, *args: Any) -> Any:
-        """
-        Call a method and return what it answers.
-        """
+        """Call a method and return what it answers."""
         return self.ask(HANDLE_CALLATTR, target, name, args, ())
 
     def hung_up(self) -> str:
-        """
-        Read until the server ends it, and return how: "closed" or "reset".
-        """
+        """Read until the server ends it, and return how: "closed" or "reset"."""
         end = time.monotonic() + DEADLINE
         while self.read():
             assert time.monotonic() < end, f"not hung up on within {DEADLINE:g} s"
@@ -174,17 +150,13 @@ class Attacker:
 
 
 def all_hung_up(attackers: list[Attacker], within: float = DEADLINE) -> None:
-    """
-    Wait until the server has ended all of these, whatever it says before.
-    """
+    """Wait until the server has ended all of these, whatever it says before."""
     left = still_open(attackers, within)
     assert not left, f"{len(left)} of {len(attackers)} still open after {within:g} s"
 
 
 def still_open(attackers: list[Attacker], within: float) -> list[Attacker]:
-    """
-    Read for a while from all of these, and return those that the server has not ended.
-    """
+    """Read for a while from all of these, and return those that the server has not ended."""
     polling = select.poll()
     by_number = {one.socket.fileno(): one for one in attackers}
     for number in by_number:

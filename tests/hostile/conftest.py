@@ -76,9 +76,7 @@ class Siege:
         assert self._before["connections"] == 0, self._before
 
     def state(self) -> dict[str, int]:
-        """
-        Return what the fort holds for others than its guests.
-        """
+        """Return what the fort holds for others than its guests."""
         found: dict[str, int] = self.server.ask("state", GUEST_ADDRESS)
         return found
 
@@ -107,9 +105,7 @@ class Siege:
         self.settle()
 
     def secure(self, attacker: Attacker) -> None:
-        """
-        Have an attacker at the door "tls" show a good certificate.
-        """
+        """Have an attacker at the door "tls" show a good certificate."""
         context = ssl.create_default_context(cafile=self.authority.path)
         context.load_cert_chain(self.guest_certificate)
         attacker.socket = context.wrap_socket(attacker.socket, server_hostname="127.0.0.1")
@@ -120,24 +116,18 @@ class Siege:
         return report
 
     def gone(self) -> None:
-        """
-        Wait until all connections of attackers have ended.
-        """
+        """Wait until all connections of attackers have ended."""
         self.settle_to(0)
 
     def settle_to(self, connections: int) -> None:
-        """
-        Wait until so many connections of attackers are there.
-        """
+        """Wait until so many connections of attackers are there."""
         end = time.monotonic() + DEADLINE
         while self.state()["connections"] != connections:
             assert time.monotonic() < end, self.state()
             time.sleep(0.02)
 
     def settle(self) -> None:
-        """
-        Wait until nothing is left of the attackers.
-        """
+        """Wait until nothing is left of the attackers."""
         end = time.monotonic() + DEADLINE
         kept = ("connections", "addresses", "exports", "imports", "pending", "unanswered")
         kept += ("turned away", "strangers", "undead", "descriptors", "trouble")
@@ -154,8 +144,6 @@ class Siege:
 
 @pytest.fixture(scope="package")
 def siege(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
-    """
-    The fort, from the first test of this folder that attacks it to the last.
-    """
+    """The fort, from the first test of this folder that attacks it to the last."""
     with Stage() as stage:
         yield Siege(stage, tmp_path_factory.mktemp("fort"))

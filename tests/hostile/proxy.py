@@ -47,9 +47,7 @@ class Weather:
 
 
 class _End(Protocol):
-    """
-    One of the two connections of a line.
-    """
+    """One of the two connections of a line."""
 
     def __init__(self) -> None:
         self.line: Any = None
@@ -73,9 +71,7 @@ class _End(Protocol):
 
 
 class _Line:
-    """
-    Both connections, and the weather between them.
-    """
+    """Both connections, and the weather between them."""
 
     def __init__(self, reactor: Any, weather: Weather, client: _End, server: _End) -> None:
         self._reactor = reactor
@@ -97,9 +93,7 @@ class _Line:
             self.ended(client)
 
     def came(self, end: _End, data: bytes) -> None:
-        """
-        Take bytes in, and pass them on when it is time.
-        """
+        """Take bytes in, and pass them on when it is time."""
         way = UP if end is self._ends[UP][0] else DOWN
         self._waiting[way] += data
         if not self._going[way]:
@@ -136,9 +130,7 @@ class _Line:
                 sink.transport.loseConnection()
 
     def _strike(self, way: str) -> bool:
-        """
-        Do what is to be done at the place. Return whether anything goes on.
-        """
+        """Do what is to be done at the place. Return whether anything goes on."""
         kind = self._weather.kind
         if kind == "reset":
             self.cut()
@@ -154,17 +146,13 @@ class _Line:
         return kind in ("pause", "damage")
 
     def cut(self) -> None:
-        """
-        Reset both connections.
-        """
+        """Reset both connections."""
         for end in self._ends[UP]:
             if not end.over:
                 end.transport.abortConnection()
 
     def ended(self, end: _End) -> None:
-        """
-        One of the connections has ended: the other does, when it has the rest.
-        """
+        """One of the connections has ended: the other does, when it has the rest."""
         way = UP if end is self._ends[UP][0] else DOWN
         if way == UP:
             self.ended_at = self._reactor.seconds()
@@ -173,9 +161,7 @@ class _Line:
 
     @property
     def over(self) -> bool:
-        """
-        Whether both have ended.
-        """
+        """Whether both have ended."""
         return all(end.over for end in self._ends[UP])
 
 
@@ -204,30 +190,22 @@ class Proxy(Factory):
         self.lines: list[_Line] = []
 
     async def start(self) -> None:
-        """
-        Listen.
-        """
+        """Listen."""
         where = serverFromString(self._reactor, "tcp:0:interface=127.0.0.1:backlog=1000")
         self._port = await where.listen(self)
 
     @property
     def port(self) -> int:
-        """
-        Where clients go.
-        """
+        """Where clients go."""
         return int(self._port.getHost().port)
 
     @property
     def endpoint(self) -> str:
-        """
-        The same, as `txremote.connect` takes it.
-        """
+        """The same, as `txremote.connect` takes it."""
         return f"tcp:127.0.0.1:{self.port}"
 
     def buildProtocol(self, addr: Any) -> _End:
-        """
-        Take a client, and dial the server for it.
-        """
+        """Take a client, and dial the server for it."""
         client, weather = _End(), next(self.forecast, self.weather)
 
         def joined(server: Any) -> None:
@@ -238,34 +216,26 @@ class Proxy(Factory):
         return client
 
     def cut(self) -> None:
-        """
-        Reset all connections that are open.
-        """
+        """Reset all connections that are open."""
         for line in self.lines:
             line.cut()
 
     async def stop(self) -> None:
-        """
-        Reset what is still open, and listen no more.
-        """
+        """Reset what is still open, and listen no more."""
         await self._port.stopListening()
         while not all(line.over for line in self.lines):
             self.cut()
             await self.turn()
 
     def turn(self, seconds: float = 0.001) -> Deferred[None]:
-        """
-        Let time pass.
-        """
+        """Let time pass."""
         waiting: Deferred[None] = deferLater(self._reactor, seconds)
         return waiting
 
 
 @asynccontextmanager
 async def bad_network(target: int, **weather: Any) -> AsyncIterator[Proxy]:
-    """
-    Give a relay to a port, with this weather to begin with.
-    """
+    """Give a relay to a port, with this weather to begin with."""
     from twisted.internet import reactor
 
     proxy = Proxy(reactor, target)

@@ -19,9 +19,7 @@ from txremote import Service, expose, exposed, threaded
 
 
 class Safe:
-    """
-    An object with a secret and a door.
-    """
+    """An object with a secret and a door."""
 
     exposed_label = "safe"
 
@@ -33,9 +31,7 @@ class Safe:
         return "who is there?"
 
     def open(self):
-        """
-        Not for peers.
-        """
+        """Not for peers."""
         self.opened = True
 
 
@@ -51,25 +47,19 @@ expose(IDial)
 
 @implementer(IDial)
 class Dial(Safe):
-    """
-    The same, by an interface.
-    """
+    """The same, by an interface."""
 
     def turn(self, by):
         return by
 
 
 def array(x, *args):
-    """
-    Do what ``numpy.array(x)`` does with an object that has ``__array__``.
-    """
+    """Do what ``numpy.array(x)`` does with an object that has ``__array__``."""
     return type(x).__array__(x, *args)
 
 
 def iterated(x):
-    """
-    Go through it, but not for ever.
-    """
+    """Go through it, but not for ever."""
     return [item for item, _ in zip(x, range(3), strict=False)]
 
 
@@ -114,9 +104,7 @@ CARELESS = {
 
 
 def tell(action, x):
-    """
-    Return what comes of it, in a word.
-    """
+    """Return what comes of it, in a word."""
     try:
         action(x)
     except Exception as error:
@@ -125,9 +113,7 @@ def tell(action, x):
 
 
 class Vault(Service):
-    """
-    Served to attackers and to others.
-    """
+    """Served to attackers and to others."""
 
     def __init__(self):
         self.safe = Safe()
@@ -157,9 +143,7 @@ class Vault(Service):
 
     @exposed
     def state(self):
-        """
-        Tell whether all is as it was.
-        """
+        """Tell whether all is as it was."""
         safe = self.safe
         return type(safe) is Safe and not safe.opened and sorted(vars(safe)) == ["opened", "secret"]
 
@@ -178,8 +162,6 @@ class Vault(Service):
 
 
 class Lane(Vault):
-    """
-    The same, as RPyC runs it.
-    """
+    """The same, as RPyC runs it."""
 
     threaded_service = True

@@ -31,9 +31,7 @@ rpyc: Any = None
 
 
 def raises(kind, function, *args):
-    """
-    Return the exception that a call raises; it must be of this kind.
-    """
+    """Return the exception that a call raises; it must be of this kind."""
     try:
         value = function(*args)
     except kind as error:
@@ -43,9 +41,7 @@ def raises(kind, function, *args):
 
 @check
 def modules(conn, folder):
-    """
-    The server's modules, by either spelling.
-    """
+    """The server's modules, by either spelling."""
     assert conn.modules.os.getpid() != os.getpid()
     assert conn.modules["os.path"].join("a", "b") == os.path.join("a", "b")
     assert conn.modules.os is conn.modules["os"]
@@ -98,9 +94,7 @@ def attributes_are_read_set_and_deleted(conn, folder):
 
 @check
 def remote_objects_behave(conn, folder):
-    """
-    Operators, iteration, with, comparison.
-    """
+    """Operators, iteration, with, comparison."""
     numbers = conn.eval("list(range(5))")
     numbers.append(5)
     numbers[0] = 10
@@ -126,9 +120,7 @@ def our_functions_are_called_by_the_server(conn, folder):
 
 @check
 def exceptions(conn, folder):
-    """
-    They come with their class and the remote traceback.
-    """
+    """They come with their class and the remote traceback."""
     error = raises(ZeroDivisionError, conn.eval, "1 / 0")
     assert "Remote Traceback" in str(error)
     conn.execute("def fail():\n    raise KeyError('lost')")
@@ -153,9 +145,7 @@ def obtain_and_deliver(conn, folder):
 
 @check
 def upload_and_download(conn, folder):
-    """
-    A file, and a folder with what is in it.
-    """
+    """A file, and a folder with what is in it."""
     source = folder / "source"
     (source / "deeper").mkdir(parents=True)
     content = os.urandom(200_000)
@@ -180,9 +170,7 @@ def upload_and_download(conn, folder):
 
 @check
 def redirected_stdio(conn, folder):
-    """
-    What the server prints appears here, and is its own again afterwards.
-    """
+    """What the server prints appears here, and is its own again afterwards."""
     # the server's streams are its whole process's: one client at a time
     with open(folder.parent / "streams.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -206,9 +194,7 @@ def _redirect(conn):
 
 @check
 def async_calls(conn, folder):
-    """
-    Pending, then ready; an error; a callback.
-    """
+    """Pending, then ready; an error; a callback."""
     sleep = rpyc.async_(conn.modules.time.sleep)
     result = sleep(0.2)
     assert not result.ready and not result.error and "(pending)" in repr(result)
@@ -231,9 +217,7 @@ def async_calls(conn, folder):
 
 @check
 def timed_calls(conn, folder):
-    """
-    One in time, one that expires; its late answer does no harm.
-    """
+    """One in time, one that expires; its late answer does no harm."""
     assert rpyc.timed(conn.modules.time.sleep, 20)(0.01).value is None
     # what takes too long ends when another connection says so
     name = f"gate_of_{os.getpid()}"
@@ -252,9 +236,7 @@ def timed_calls(conn, folder):
 
 @check
 def events_in_a_BgServingThread(conn, folder):
-    """
-    The server calls while this side does something else.
-    """
+    """The server calls while this side does something else."""
     heard = []
     complete = threading.Event()
 
@@ -291,9 +273,7 @@ def the_connection_s_own(conn, folder):
 
 @ours
 def nothing_is_unpickled_unasked(conn, folder):
-    """
-    The server could send a pickle that runs anything here.
-    """
+    """The server could send a pickle that runs anything here."""
     error = raises(TypeError, rpyc.classic.obtain, conn.eval("object()"))
     assert "unpickle=True" in str(error)
     conn.execute("import datetime\nwhen = datetime.date(2026, 11, 21)")
@@ -303,9 +283,7 @@ def nothing_is_unpickled_unasked(conn, folder):
 
 @ours
 def a_download_stays_where_it_belongs(conn, folder):
-    """
-    A server that names a file ``../evil`` is refused.
-    """
+    """A server that names a file ``../evil`` is refused."""
     conn.execute(
         "import os\n"
         "real = os.listdir\n"
@@ -324,9 +302,7 @@ def a_download_stays_where_it_belongs(conn, folder):
 
 @ours
 def the_server_cannot_use_this_side(conn, folder):
-    """
-    RPyC's classic.connect opens the client to its server; ours if it is told to.
-    """
+    """RPyC's classic.connect opens the client to its server; ours if it is told to."""
     conn.namespace["server_side"] = conn.root.getconn()
     error = raises(AttributeError, conn.eval, "server_side.root.getmodule('os')")
     assert "getmodule" in str(error)
@@ -337,16 +313,12 @@ def the_server_cannot_use_this_side(conn, folder):
 
 
 def connect():
-    """
-    Return a new connection.
-    """
+    """Return a new connection."""
     return rpyc.classic.connect("127.0.0.1", int(sys.argv[1]))
 
 
 def main():
-    """
-    Go through the checks.
-    """
+    """Go through the checks."""
     global rpyc
     faulthandler.dump_traceback_later(45, exit=True)  # a hang shall say where
     _port, library, folder = sys.argv[1:]

@@ -45,9 +45,7 @@ at_stock = Checks()
 
 @own
 def pickling_is_refused_here_already(conn):
-    """
-    To unpickle what a peer sends is to run what it likes.
-    """
+    """To unpickle what a peer sends is to run what it likes."""
     for attempt in (pickle.dumps, copy.deepcopy):
         error = raises(TypeError, attempt, conn.root.Basket("tea"))
         assert "unpickl" in str(error)
@@ -64,9 +62,7 @@ def async_wrappers_need_not_be_kept(conn):
 
 @own
 def callbacks_of_results(conn):
-    """
-    They have run when a wait is over, and for an error and an expiry too.
-    """
+    """They have run when a wait is over, and for an error and an expiry too."""
     heard = []
     for call in [
         rpyc.async_(conn.root.add),
@@ -87,9 +83,7 @@ def callbacks_of_results(conn):
 
 @own
 def every_thread_gets_its_own_answer(conn):
-    """
-    Eight threads on one connection.
-    """
+    """Eight threads on one connection."""
     wrong = []
 
     def work(base):
@@ -121,9 +115,7 @@ def what_a_connection_has(conn):
 
 @own
 def one_look_at_a_class(conn):
-    """
-    What a class can do is asked once, whatever number of its objects comes.
-    """
+    """What a class can do is asked once, whatever number of its objects comes."""
     sent = []
     asking = type(conn.protocol.outbound)
     real = asking.ask
@@ -138,9 +130,7 @@ def one_look_at_a_class(conn):
 
 @own
 def closing(conn):
-    """
-    What was received cannot be used any more, and says so.
-    """
+    """What was received cannot be used any more, and says so."""
     add = conn.root.add
     conn.close()
     assert conn.closed
@@ -167,9 +157,7 @@ def lists_and_dicts_by_their_operators(conn):
 
 @at_stock
 def async_with_100_waiting(conn):
-    """
-    They are answered one after the other, each with its own answer.
-    """
+    """They are answered one after the other, each with its own answer."""
     later = rpyc.async_(conn.root.later)
     results = [later(0.001, number) for number in range(100)]
     assert [result.value for result in results] == list(range(100))
@@ -182,18 +170,14 @@ def dir_lists_what_is_exposed(conn):
 
 @at_stock
 def nothing_of_txremotes_own_is_sent(conn):
-    """
-    Behind HELLO, which a stock server answers with a KeyError.
-    """
+    """Behind HELLO, which a stock server answers with a KeyError."""
     assert not conn.protocol.is_txremote
     raises(KeyError, conn.sync_request, 66, conn.root, ("add",), (1, 2), ())
     assert conn.root.add(1, 2) == 3
 
 
 def checks(kind: str) -> Checks:
-    """
-    Return what is checked at a kind of server.
-    """
+    """Return what is checked at a kind of server."""
     without = NOT_OURS | (OTHERWISE if kind == "rpyc" else set())
     kept = {name: run for name, run in stock_client.check.items() if name not in without}
     more = at_stock if kind == "rpyc" else {}
@@ -201,9 +185,7 @@ def checks(kind: str) -> Checks:
 
 
 def main() -> None:
-    """
-    Go through them.
-    """
+    """Go through them."""
     port, kind, *authorities = sys.argv[1:]
 
     def connect():

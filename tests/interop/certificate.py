@@ -19,9 +19,7 @@ def with_key_extensions(
     issuer: ec.EllipticCurvePublicKey,
     authority: bool,
 ) -> x509.CertificateBuilder:
-    """
-    Add what a key is for and whose it is, without which Python 3.13 and later trust nothing.
-    """
+    """Add what a key is for and whose it is, without which Python 3.13 and later trust nothing."""
     return (
         builder.add_extension(
             x509.KeyUsage(
@@ -43,9 +41,7 @@ def with_key_extensions(
 
 
 def make_certificate() -> tuple[bytes, bytes]:
-    """
-    Return a new private key and a certificate for loopback, as PEM.
-    """
+    """Return a new private key and a certificate for loopback, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

@@ -20,9 +20,7 @@ more = Checks()
 
 @more
 def async_with_100_waiting(conn):
-    """
-    A service written for RPyC answers one after the other, as RPyC does.
-    """
+    """A service written for RPyC answers one after the other, as RPyC does."""
     later = rpyc.async_(conn.root.later)
     results = [later(0.001, number) for number in range(100)]
     heard = []
@@ -33,9 +31,7 @@ def async_with_100_waiting(conn):
 
 @more
 def nothing_of_txremotes_own_was_sent_to_us(conn):
-    """
-    Code that may block looks at classes, as RPyC's does; no more than that.
-    """
+    """Code that may block looks at classes, as RPyC's does; no more than that."""
     assert conn.asked <= {
         *(consts.HANDLE_CALL, consts.HANDLE_CALLATTR, consts.HANDLE_GETATTR),
         *(consts.HANDLE_DEL, consts.HANDLE_BUFFITER, consts.HANDLE_CLOSE),
@@ -44,9 +40,7 @@ def nothing_of_txremotes_own_was_sent_to_us(conn):
 
 
 def checks() -> Checks:
-    """
-    Return what is checked.
-    """
+    """Return what is checked."""
     kept = dict(stock_client.check)
     last = kept.pop("good bye")
     del kept["async with 100 in flight"]

@@ -15,9 +15,7 @@ from rpyc.utils.helpers import classpartial
 
 
 class Book:
-    """
-    Not exposed by a decorator: its names have the prefix.
-    """
+    """Not exposed by a decorator: its names have the prefix."""
 
     def __init__(self, title):
         self.exposed_title = title
@@ -32,9 +30,7 @@ class Book:
 
 
 class Guarded:
-    """
-    Decides itself what a peer sees.
-    """
+    """Decides itself what a peer sees."""
 
     def __init__(self):
         self.asked = []
@@ -52,9 +48,7 @@ class Guarded:
 
 
 class File:
-    """
-    Something to be handed out in part.
-    """
+    """Something to be handed out in part."""
 
     name = "a file"
 
@@ -67,9 +61,7 @@ class File:
 
 @rpyc.service
 class LibraryService(rpyc.Service):
-    """
-    One for each connection.
-    """
+    """One for each connection."""
 
     ALIASES = ("library", "books")
     exposed_opened = 1895
@@ -154,9 +146,7 @@ class LibraryService(rpyc.Service):
     # -- the client's objects
 
     def exposed_look(self, thing):
-        """
-        What RPyC's helpers look for in a proxy.
-        """
+        """What RPyC's helpers look for in a proxy."""
         return (
             thing.____conn__ is self._conn,
             thing.____id_pack__[0],
@@ -168,9 +158,7 @@ class LibraryService(rpyc.Service):
         return isinstance(thing, rpyc.BaseNetref)
 
     def exposed_use(self, numbers):
-        """
-        What Python's syntax does with a proxy.
-        """
+        """What Python's syntax does with a proxy."""
         numbers += (4,)
         numbers[0] = 10
         first, *rest = numbers
@@ -188,9 +176,7 @@ class LibraryService(rpyc.Service):
             return entered is manager
 
     def exposed_by_async(self, function):
-        """
-        A call that does not wait, and its result.
-        """
+        """A call that does not wait, and its result."""
         call = rpyc.async_(function)
         heard = []
         result = call(20)
@@ -215,9 +201,7 @@ class LibraryService(rpyc.Service):
             return "Remote Traceback" in str(error)
 
     def exposed_own_requests(self):
-        """
-        The connection, from within a request.
-        """
+        """The connection, from within a request."""
         self._conn.ping()
         self._conn.poll_all()
         return self._conn.root.name(), self._conn.root.add(1, b=2), self._conn.closed
@@ -225,9 +209,7 @@ class LibraryService(rpyc.Service):
     # -- events
 
     def exposed_subscribe(self, listener, count, waits=False):
-        """
-        Events from a thread of its own, which outlives the request.
-        """
+        """Events from a thread of its own, which outlives the request."""
         call = listener if waits else rpyc.async_(listener)
 
         def work():

@@ -30,9 +30,7 @@ NAME = f"ann {os.getpid()}"
 
 
 def raises(kind, function, *args):
-    """
-    Return the exception that a call raises; it must be of this kind.
-    """
+    """Return the exception that a call raises; it must be of this kind."""
     try:
         value = function(*args)
     except kind as error:
@@ -60,9 +58,7 @@ def names(conn):
 
 @check
 def decorators_and_prefixes(conn):
-    """
-    ``@rpyc.exposed``, ``@rpyc.service``, ``exposed_``: for methods, classes and values.
-    """
+    """``@rpyc.exposed``, ``@rpyc.service``, ``exposed_``: for methods, classes and values."""
     assert conn.root.town() == conn.root.exposed_town() == "nowhere"
     assert conn.root.by_its_prefixed_name() == "nowhere"
     assert conn.root.opened == 1895
@@ -91,9 +87,7 @@ def what_is_not_exposed_is_not_there(conn):
 
 @check
 def restricted_views(conn):
-    """
-    ``rpyc.restricted``: some names to read, fewer to set.
-    """
+    """``rpyc.restricted``: some names to read, fewer to set."""
     file = conn.root.restricted()
     assert file.read() == "its text"
     assert file.name == "a file"
@@ -105,9 +99,7 @@ def restricted_views(conn):
 
 @check
 def objects_that_decide_themselves(conn):
-    """
-    ``_rpyc_getattr`` and ``_rpyc_setattr``.
-    """
+    """``_rpyc_getattr`` and ``_rpyc_setattr``."""
     guarded = conn.root.guarded()
     assert guarded.open_to_all.startswith("open_to_all, asked ")
     raises(AttributeError, getattr, guarded, "asked")
@@ -117,9 +109,7 @@ def objects_that_decide_themselves(conn):
 
 @check
 def proxies_have_what_helpers_look_for(conn):
-    """
-    ``____conn__``, ``____id_pack__`` and ``____refcount__``.
-    """
+    """``____conn__``, ``____id_pack__`` and ``____refcount__``."""
     things = ["one"]
     same, name, size, count = conn.root.look(things)
     assert (same, name, size) == (True, "builtins.list", 3)
@@ -139,9 +129,7 @@ def proxies_behave_as_what_they_stand_for(conn):
 
 @check
 def buffiter_within_the_service(conn):
-    """
-    ``rpyc.buffiter`` over a list of the client's, and over nothing.
-    """
+    """``rpyc.buffiter`` over a list of the client's, and over nothing."""
     assert conn.root.buffered(list(range(500))) == 124750
     assert conn.root.buffered([]) == 0
 
@@ -164,9 +152,7 @@ def with_within_the_service(conn):
 
 @check
 def async_within_the_service(conn):
-    """
-    ``rpyc.async_``: a result that is waited for, and many.
-    """
+    """``rpyc.async_``: a result that is waited for, and many."""
     assert conn.root.by_async(lambda number: number + 1) == (True, False, False, 21, (21,))
     assert conn.root.by_async_many(lambda number: number * number, 30) == tuple(
         number * number for number in range(30)
@@ -184,25 +170,19 @@ def timed_within_the_service(conn):
 
 @check
 def errors_of_the_client(conn):
-    """
-    What a callback raises, the service can catch.
-    """
+    """What a callback raises, the service can catch."""
     assert conn.root.error_of(lambda number: number / 0) is True
 
 
 @check
 def the_connection_within_a_request(conn):
-    """
-    ``conn.root``, ``ping``, ``poll_all``.
-    """
+    """``conn.root``, ``ping``, ``poll_all``."""
     assert conn.root.own_requests() == (NAME, 3, False)
 
 
 @check
 def events_from_a_thread_of_the_service(conn):
-    """
-    ``rpyc.async_(callback)`` kept in a thread; served by a BgServingThread here.
-    """
+    """``rpyc.async_(callback)`` kept in a thread; served by a BgServingThread here."""
     for waits in (False, True):
         heard = []
         complete = threading.Event()
@@ -224,9 +204,7 @@ def events_from_a_thread_of_the_service(conn):
 
 @check
 def events_wait_until_they_are_asked_for(conn):
-    """
-    Without a thread for them they come with the next request, or poll.
-    """
+    """Without a thread for them they come with the next request, or poll."""
     heard = []
     conn.root.subscribe(heard.append, 3)
     deadline = time.monotonic() + 20
@@ -239,9 +217,7 @@ def events_wait_until_they_are_asked_for(conn):
 
 @check
 def requests_of_a_connection_come_one_after_the_other(conn):
-    """
-    Those that were sent at once too.
-    """
+    """Those that were sent at once too."""
     slow = rpyc.async_(conn.root.slow)
     results = [slow(0.02) for _ in range(5)]
     assert [result.value for result in results] == [True] * 5
@@ -259,9 +235,7 @@ def the_configuration_can_be_read(conn):
 
 @check
 def on_disconnect_is_told_once(conn):
-    """
-    When a client has gone there is nobody to ask.
-    """
+    """When a client has gone there is nobody to ask."""
     other = connect()
     wait_until_it_knows_us(other)
     other.close()
@@ -274,18 +248,14 @@ def on_disconnect_is_told_once(conn):
 
 @check
 def proxies_are_of_rpyc_s_class(conn):
-    """
-    Services copy what is one.
-    """
+    """Services copy what is one."""
     assert conn.root.is_netref([]) is True
     assert conn.root.is_netref(5) is False
 
 
 @at_txremote
 def the_configuration_cannot_be_changed(conn):
-    """
-    RPyC's services may open a live connection. Here that is refused with a sentence.
-    """
+    """RPyC's services may open a live connection. Here that is refused with a sentence."""
     for how in ("item", "update"):
         error = raises(TypeError, conn.root.change_config, how)
         assert "the configuration of a live connection does not change" in str(error)
@@ -294,9 +264,7 @@ def the_configuration_cannot_be_changed(conn):
 
 
 def connect():
-    """
-    Return a new connection, of a client that offers a service too.
-    """
+    """Return a new connection, of a client that offers a service too."""
 
     class Client(rpyc.Service):
         def exposed_name(self):
@@ -309,16 +277,12 @@ def connect():
 
 
 def checks(server: str) -> Checks:
-    """
-    Return what is checked at a server of a kind.
-    """
+    """Return what is checked at a server of a kind."""
     return Checks({**check, **(at_txremote if server == "txremote" else {})})
 
 
 def main():
-    """
-    Go through the checks.
-    """
+    """Go through the checks."""
     global rpyc
     faulthandler.dump_traceback_later(45, exit=True)  # a hang shall say where
     _port, library, server = sys.argv[1:]

@@ -8,9 +8,7 @@ from tests.interop.stock_server import Shop as StockShop
 
 
 class Shop(StockShop):
-    """
-    One for each connection.
-    """
+    """One for each connection."""
 
     _disconnected = 0
 

@@ -48,18 +48,14 @@ class Desk:
         return self._makes[name]()
 
     def exposed_ping(self) -> None:
-        """
-        Take what the client gives back.
-        """
+        """Take what the client gives back."""
 
     def exposed_look(self, name: str, obj: Any) -> Any:
         return self._looks[name](obj)
 
 
 def _hurry(conn: Any) -> None:
-    """
-    Have RPyC send two answers in a row at once: it takes 40 ms, and hundreds do here.
-    """
+    """Have RPyC send two answers in a row at once: it takes 40 ms, and hundreds do here."""
     conn._channel.stream.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -137,15 +133,11 @@ class Pairs:
         return int(server.port)
 
     def root(self, server: str, client: str) -> Any:
-        """
-        Return the server's desk as the client has it.
-        """
+        """Return the server's desk as the client has it."""
         return self._roots[server, client]
 
     def see(self, make: str, look: str, server: str, client: str, owner: str) -> Any:
-        """
-        Return what a look at an object gives, or the kind of its error.
-        """
+        """Return what a look at an object gives, or the kind of its error."""
         root = self._roots[server, client]
         try:
             if owner == "server":
@@ -187,18 +179,14 @@ def _refused(seen: str) -> bool:
 
 
 class _Silent:
-    """
-    A logger that says nothing.
-    """
+    """A logger that says nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args, **kwargs: None
 
 
 def told(function: Callable[[], Any]) -> Any:
-    """
-    Return what a function gives as a value that tells it from others, or its error.
-    """
+    """Return what a function gives as a value that tells it from others, or its error."""
     try:
         found = function()
     except Exception as error:

@@ -80,16 +80,12 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """
-        Its process id.
-        """
+        """Its process id."""
         return self._process.pid
 
     @property
     def output(self) -> str:
-        """
-        All it has said, on either stream.
-        """
+        """All it has said, on either stream."""
         with self._news:
             return "\n".join(self.lines)
 
@@ -113,17 +109,13 @@ class Program:
         raise AssertionError(f"no line like {pattern!r} ({ended}):\n{self.output}")
 
     def wait(self, timeout: float = DEADLINE) -> int:
-        """
-        Wait for its end, and return its status; minus the signal that ended it.
-        """
+        """Wait for its end, and return its status; minus the signal that ended it."""
         status = self._process.wait(timeout)
         self._reader.join(timeout)
         return status
 
     def signal(self, number: int) -> None:
-        """
-        Send it a signal.
-        """
+        """Send it a signal."""
         self._process.send_signal(number)
 
     def stop(self) -> int:
@@ -141,18 +133,14 @@ class Program:
             self.kill()
 
     def kill(self) -> None:
-        """
-        End it whatever it does.
-        """
+        """End it whatever it does."""
         if self._process.poll() is None:
             self._process.kill()
         self.wait()
 
 
 def script(name: str, *words: str, env: Mapping[str, str] | None = None) -> Program:
-    """
-    Start one of this folder's scripts.
-    """
+    """Start one of this folder's scripts."""
     return Program([sys.executable, "-m", f"tests.interop.{name}", *words], env=env)
 
 
@@ -194,28 +182,20 @@ class Hosted(Program):
 
     @property
     def port(self) -> int:
-        """
-        Its TCP port.
-        """
+        """Its TCP port."""
         return self.port_of("tcp")
 
     @property
     def path(self) -> str:
-        """
-        The path of its UNIX socket.
-        """
+        """The path of its UNIX socket."""
         return re.search(r"'(.*)'", self.places["unix"])[1]
 
     def port_of(self, kind: str) -> int:
-        """
-        The port of its endpoint of a kind.
-        """
+        """The port of its endpoint of a kind."""
         return int(self.places[kind].rpartition(":")[2])
 
     def stop_cleanly(self) -> None:
-        """
-        Stop it, and check that nothing went wrong, at the end or before.
-        """
+        """Stop it, and check that nothing went wrong, at the end or before."""
         status = self.stop()
         output = self.output
         # twistd ends itself by the signal it got, once everything is closed
@@ -229,14 +209,10 @@ class Hosted(Program):
 
 
 class Checks(dict[str, Callable[..., Any]]):
-    """
-    The checks of a program, by name, in order.
-    """
+    """The checks of a program, by name, in order."""
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """
-        Add one (as a decorator).
-        """
+        """Add one (as a decorator)."""
         self[function.__name__.replace("_", " ").strip()] = function
         return function
 

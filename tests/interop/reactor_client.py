@@ -43,9 +43,7 @@ check = Checks()
 
 
 async def raises(kind: Any, deferred: Any) -> Any:
-    """
-    Return the exception that a Deferred fails with; it must be of this kind.
-    """
+    """Return the exception that a Deferred fails with; it must be of this kind."""
     try:
         value = await deferred
     except kind as error:
@@ -89,9 +87,7 @@ async def keyword_arguments(conn):
 
 @check
 async def attributes(conn):
-    """
-    Read by awaiting a path, or with get_remote; of objects within objects too.
-    """
+    """Read by awaiting a path, or with get_remote; of objects within objects too."""
     assert await conn.root.pi == 3.14
     assert await get_remote(conn.root, "pi") == 3.14
     assert await conn.root.kitchen.oven.degrees == 200
@@ -136,9 +132,7 @@ async def exposed_classes(conn):
 
 @check
 async def lists_by_reference(conn):
-    """
-    By operators, which any server allows; txremote's by all public methods too.
-    """
+    """By operators, which any server allows; txremote's by all public methods too."""
     basket = await conn.root.Basket(1, 2)
     things = await basket.things()
     await things.callRemote("__iadd__", (3, 4))
@@ -198,9 +192,7 @@ async def the_server_iterates_a_list_of_ours(conn):
 
 @check
 async def iteration(conn):
-    """
-    Of lists, objects and generators, in chunks that grow; also broken off.
-    """
+    """Of lists, objects and generators, in chunks that grow; also broken off."""
     assert [number async for number in await conn.root.numbers(5)] == [0, 1, 2, 3, 4]
     assert [thing async for thing in await conn.root.Basket("a", "b")] == ["a", "b"]
     assert [number async for number in await conn.root.count_up(2500)] == list(range(2500))
@@ -224,9 +216,7 @@ async def with_(conn):
 
 @check
 async def with_and_an_exception(conn):
-    """
-    It is raised on here, unless the remote __exit__ forgives it.
-    """
+    """It is raised on here, unless the remote __exit__ forgives it."""
 
     async def leave_by(manager, error):
         async with manager:
@@ -260,9 +250,7 @@ async def callbacks(conn):
 
 @check
 async def callbacks_that_wait(conn):
-    """
-    A callback may be a coroutine that calls the server in turn.
-    """
+    """A callback may be a coroutine that calls the server in turn."""
 
     async def listener(depth):
         if depth == 0:
@@ -289,9 +277,7 @@ async def a_hundred_calls_in_flight(conn):
 
 @check
 async def async_with_100_in_flight(conn):
-    """
-    RPyC's async_ over remote methods, with its AsyncResult.
-    """
+    """RPyC's async_ over remote methods, with its AsyncResult."""
     add = async_(conn.root.add)
     results = [add(number, number) for number in range(100)]
     assert not results[-1].ready and "pending" in repr(results[-1])
@@ -307,9 +293,7 @@ async def async_with_100_in_flight(conn):
 
 @check
 async def timed_(conn):
-    """
-    A call that takes too long expires, and its late answer does no harm.
-    """
+    """A call that takes too long expires, and its late answer does no harm."""
     assert await timed(conn.root.later, 20)(0.01, "in time") == "in time"
     result = timed(conn.root.later, 0.05)(0.2, "late")
     await raises(AsyncResultTimeout, result)
@@ -319,9 +303,7 @@ async def timed_(conn):
 
 @check
 async def cancelled_calls(conn):
-    """
-    Cancelling a call ends the waiting at once, and its answer does no harm.
-    """
+    """Cancelling a call ends the waiting at once, and its answer does no harm."""
     from twisted.internet.defer import CancelledError
 
     call = conn.root.later(0.1, ["a reference that nobody gets"])
@@ -332,9 +314,7 @@ async def cancelled_calls(conn):
 
 @check
 async def events(conn):
-    """
-    They arrive by themselves, after the call that asked for them is over.
-    """
+    """They arrive by themselves, after the call that asked for them is over."""
     heard = []
     complete: Deferred[None] = Deferred()
 
@@ -376,9 +356,7 @@ async def exceptions_of_unknown_classes(conn):
 
 @check
 async def looking_at_a_reference_is_local(conn):
-    """
-    What would touch the network in RPyC does not here.
-    """
+    """What would touch the network in RPyC does not here."""
     basket = await conn.root.Basket()
     assert isinstance(basket, RemoteReference)
     assert basket and callable(basket) and "Basket" in repr(basket)
@@ -437,9 +415,7 @@ async def repr_and_str(conn):
 
 @check
 async def pickling_is_refused(conn):
-    """
-    On both sides.
-    """
+    """On both sides."""
     numbers = await conn.root.numbers(3)
     try:
         pickle.dumps(numbers)
@@ -478,9 +454,7 @@ async def private_names_are_refused(conn):
 
 @check
 async def big_values_cross(conn):
-    """
-    2 MiB of answers come while 2 MiB of questions are still being sent.
-    """
+    """2 MiB of answers come while 2 MiB of questions are still being sent."""
     blob = os.urandom(1 << 20)
     assert await gatherResults([conn.root.same(blob) for _ in range(2)]) == [blob, blob]
     assert await conn.root.same(b"press" * 200_000) == b"press" * 200_000
@@ -508,9 +482,7 @@ def _things(basket):
 
 
 async def run_check(conn: Any, name: str) -> str:
-    """
-    Return an empty string, or why the check failed.
-    """
+    """Return an empty string, or why the check failed."""
     try:
         await check[name](conn)
     except BaseException:
@@ -529,9 +501,7 @@ async def _main(reactor: Any, endpoint: str) -> None:
 
 
 def main() -> None:
-    """
-    Run with the reactor that the command line names.
-    """
+    """Run with the reactor that the command line names."""
     faulthandler.dump_traceback_later(45, exit=True)  # a hang shall say where
     kind, endpoint = sys.argv[1:]
     from twisted.application.reactors import installReactor

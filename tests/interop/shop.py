@@ -9,9 +9,7 @@ from __future__ import annotations
 
 
 class ShopError(Exception):
-    """
-    An exception class that no client knows.
-    """
+    """An exception class that no client knows."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -19,9 +17,7 @@ class ShopError(Exception):
 
 
 class Basket:
-    """
-    An exposed class: clients make their own.
-    """
+    """An exposed class: clients make their own."""
 
     exposed_kind = "basket"
 
@@ -29,22 +25,16 @@ class Basket:
         self._things = list(things)
 
     def exposed_put(self, thing, times=1):
-        """
-        Add a thing.
-        """
+        """Add a thing."""
         self._things.extend([thing] * times)
         return len(self._things)
 
     def exposed_things(self):
-        """
-        The list itself.
-        """
+        """The list itself."""
         return self._things
 
     def hidden(self):
-        """
-        Not for clients.
-        """
+        """Not for clients."""
 
     def __len__(self):
         return len(self._things)
@@ -90,9 +80,7 @@ class Basket:
 
 
 class Till:
-    """
-    A context manager that remembers what it saw.
-    """
+    """A context manager that remembers what it saw."""
 
     def __init__(self, forgives=False):
         self._forgives = forgives
@@ -109,9 +97,7 @@ class Till:
 
 
 class Plain:
-    """
-    Says nothing about itself: default repr, hash and comparison.
-    """
+    """Says nothing about itself: default repr, hash and comparison."""
 
 
 class _Oven:
@@ -127,16 +113,12 @@ class _Kitchen:
 
 
 def twice(value):
-    """
-    A plain function, handed out by reference.
-    """
+    """A plain function, handed out by reference."""
     return value * 2
 
 
 class Offered:
-    """
-    What both servers offer.
-    """
+    """What both servers offer."""
 
     exposed_pi = 3.14
     exposed_Basket = Basket

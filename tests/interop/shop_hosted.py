@@ -14,9 +14,7 @@ from txremote import async_, current_call, exposed
 
 
 class Shop(Offered, txremote.Service):
-    """
-    One for each connection.
-    """
+    """One for each connection."""
 
     _disconnected = 0
 
@@ -24,15 +22,11 @@ class Shop(Offered, txremote.Service):
         Shop._disconnected += 1
 
     def exposed_goodbyes(self):
-        """
-        How many clients have left so far.
-        """
+        """How many clients have left so far."""
         return Shop._disconnected
 
     def exposed_held(self):
-        """
-        How many objects of this side the caller holds references to.
-        """
+        """How many objects of this side the caller holds references to."""
         return len(current_call().connection._tables.exports)
 
     def exposed_is_instance(self, thing):
@@ -40,9 +34,7 @@ class Shop(Offered, txremote.Service):
 
     @exposed
     def marked(self):
-        """
-        Exposed by the decorator, under its own name.
-        """
+        """Exposed by the decorator, under its own name."""
         return "marked"
 
     async def exposed_later(self, seconds, value):
@@ -58,15 +50,11 @@ class Shop(Offered, txremote.Service):
         return [await function(number) for number in range(count)]
 
     async def exposed_total(self, numbers):
-        """
-        The sum of a list that the client keeps.
-        """
+        """The sum of a list that the client keeps."""
         return sum([number async for number in numbers])
 
     def exposed_subscribe(self, listener, count):
-        """
-        Fire so many events after this call has been answered.
-        """
+        """Fire so many events after this call has been answered."""
         from twisted.internet import reactor
 
         def fire():

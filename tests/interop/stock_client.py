@@ -35,9 +35,7 @@ BOUND = os.environ.get("RPYC_BIND_THREADS") == "true"
 
 
 def raises(kind, function, *args, **kwargs):
-    """
-    Return the exception that a call raises; it must be of this kind.
-    """
+    """Return the exception that a call raises; it must be of this kind."""
     try:
         value = function(*args, **kwargs)
     except kind as error:
@@ -50,9 +48,7 @@ def raises(kind, function, *args, **kwargs):
 
 @check
 def calls(conn):
-    """
-    A method is called and its result comes back by value.
-    """
+    """A method is called and its result comes back by value."""
     assert conn.root.add(2, 3) == 5
     assert conn.root.exposed_add("a", "b") == "ab"
     assert conn.root.marked() == "marked"
@@ -61,9 +57,7 @@ def calls(conn):
 
 @check
 def values_of_every_kind(conn):
-    """
-    What brine carries arrives as it was sent.
-    """
+    """What brine carries arrives as it was sent."""
     values = (
         *(None, True, False, 0, -48, 159, 160, -(10**300), 1.5, 2 + 3j, ..., NotImplemented),
         *("", "für immer \N{SNOWMAN}", b"", b"\x00\xff" * 200, (), (1, (2, (3, (4,)))), (0,) * 300),
@@ -77,9 +71,7 @@ def values_of_every_kind(conn):
 
 @check
 def keyword_arguments(conn):
-    """
-    Arguments by name arrive by name.
-    """
+    """Arguments by name arrive by name."""
     assert conn.root.add(a=1, b=2) == 3
     assert conn.root.echo(1, size="big", color="red") == ((1,), (("color", "red"), ("size", "big")))
     assert conn.root.Basket().put("tea", times=3) == 3
@@ -94,9 +86,7 @@ def a_wrong_call_is_a_TypeError(conn):
 
 @check
 def attributes(conn):
-    """
-    Attributes are read under both names, and objects within objects.
-    """
+    """Attributes are read under both names, and objects within objects."""
     assert conn.root.pi == 3.14
     assert conn.root.exposed_pi == 3.14
     assert conn.root.kitchen.oven.degrees == 200
@@ -132,9 +122,7 @@ def ping(conn):
 
 @check
 def exposed_classes(conn):
-    """
-    The client makes instances of a class and works with them.
-    """
+    """The client makes instances of a class and works with them."""
     basket = conn.root.Basket("tea", "cake")
     assert basket.put("jam") == 3
     assert basket.kind == "basket"
@@ -144,9 +132,7 @@ def exposed_classes(conn):
 
 @check
 def operators(conn):
-    """
-    Syntax works on a remote object as on a local one.
-    """
+    """Syntax works on a remote object as on a local one."""
     basket = conn.root.Basket("tea", "cake")
     assert len(basket) == 2
     assert basket[0] == "tea" and basket[-1] == "cake"
@@ -164,9 +150,7 @@ def operators(conn):
 
 @check
 def lists_by_reference(conn):
-    """
-    A list stays where it is; every change is made there.
-    """
+    """A list stays where it is; every change is made there."""
     basket = conn.root.Basket(1, 2)
     things = basket.things()
     things.append(3)
@@ -224,9 +208,7 @@ def the_server_iterates_a_list_of_ours(conn):
 
 @check
 def iteration(conn):
-    """
-    Lists, objects and generators are iterated item by item.
-    """
+    """Lists, objects and generators are iterated item by item."""
     assert [number for number in conn.root.numbers(5)] == [0, 1, 2, 3, 4]  # noqa: C416
     assert list(conn.root.Basket("a", "b")) == ["a", "b"]
     assert list(conn.root.count_up(30)) == list(range(30))
@@ -239,9 +221,7 @@ def iteration(conn):
 
 @check
 def buffiter_(conn):
-    """
-    RPyC's buffered iterator fetches many items a request.
-    """
+    """RPyC's buffered iterator fetches many items a request."""
     assert list(buffiter(conn.root.count_up(2500))) == list(range(2500))
     assert list(buffiter(conn.root.numbers(7), chunk=2)) == list(range(7))
     assert list(buffiter(conn.root.numbers(0))) == []
@@ -249,9 +229,7 @@ def buffiter_(conn):
 
 @check
 def with_(conn):
-    """
-    A remote context manager is entered and left.
-    """
+    """A remote context manager is entered and left."""
     till = conn.root.till()
     with till as entered:
         assert entered is till
@@ -261,9 +239,7 @@ def with_(conn):
 
 @check
 def with_and_an_exception(conn):
-    """
-    Its __exit__ learns what was raised here, and may forgive it.
-    """
+    """Its __exit__ learns what was raised here, and may forgive it."""
     till = conn.root.till()
     with_error = raises(KeyError, _leave_by, till, KeyError("lost"))
     assert with_error.args == ("lost",)
@@ -281,9 +257,7 @@ def _leave_by(manager, error):
 
 @check
 def callbacks(conn):
-    """
-    The server calls a function of the client's while a call is under way.
-    """
+    """The server calls a function of the client's while a call is under way."""
     heard = []
 
     def listener(number, word="none"):
@@ -299,9 +273,7 @@ def callbacks(conn):
 
 @check
 def callbacks_that_call_back(conn):
-    """
-    Calls nest, back and forth over the same connection.
-    """
+    """Calls nest, back and forth over the same connection."""
 
     def listener(depth):
         return depth if depth == 0 else conn.root.call_back(listener, depth - 1) + 1
@@ -312,9 +284,7 @@ def callbacks_that_call_back(conn):
 
 @check
 def callbacks_that_fail(conn):
-    """
-    What a callback raises goes through the server to whoever called.
-    """
+    """What a callback raises goes through the server to whoever called."""
     error = raises(ZeroDivisionError, conn.root.call_back, lambda: 1 / 0)
     assert "Remote Traceback" in str(error)
     raises(KeyError, conn.root.call_back, {}.__getitem__, "tea")
@@ -322,9 +292,7 @@ def callbacks_that_fail(conn):
 
 @check
 def async_with_100_in_flight(conn):
-    """
-    100 calls wait at the same time, and each gets its own answer.
-    """
+    """100 calls wait at the same time, and each gets its own answer."""
     later = rpyc.async_(conn.root.later)
     started = time.monotonic()
     results = [later(0.25, number) for number in range(100)]
@@ -351,9 +319,7 @@ def async_errors(conn):
 
 @check
 def timed(conn):
-    """
-    A call that takes too long expires, and its late answer does no harm.
-    """
+    """A call that takes too long expires, and its late answer does no harm."""
     patient = rpyc.timed(conn.root.later, 20)
     assert patient(0.01, "in time").value == "in time"
     hasty = rpyc.timed(conn.root.later, 0.05)
@@ -365,9 +331,7 @@ def timed(conn):
 
 @check
 def events_in_a_BgServingThread(conn):
-    """
-    Events arrive while the client's main thread does something else.
-    """
+    """Events arrive while the client's main thread does something else."""
     heard = []
     complete = threading.Event()
 
@@ -415,9 +379,7 @@ def many_threads_on_one_connection(conn):
 
 @check
 def exceptions(conn):
-    """
-    An exception comes with its type, its arguments and the remote traceback.
-    """
+    """An exception comes with its type, its arguments and the remote traceback."""
     error = raises(ZeroDivisionError, conn.root.divide, 1, 0)
     assert error.args == ("division by zero",)
     assert "exposed_divide" in str(error) and "shop.py" in str(error)
@@ -428,9 +390,7 @@ def exceptions(conn):
 
 @check
 def exceptions_of_unknown_classes(conn):
-    """
-    They keep their name, arguments and attributes.
-    """
+    """They keep their name, arguments and attributes."""
     error = raises(Exception, conn.root.fail)
     assert "ShopError" in type(error).__name__
     assert error.args == ("closed", 42)
@@ -440,9 +400,7 @@ def exceptions_of_unknown_classes(conn):
 
 @check
 def unknown_requests(conn):
-    """
-    A request nobody knows costs that request, not the connection.
-    """
+    """A request nobody knows costs that request, not the connection."""
     raises(KeyError, conn.sync_request, 99)
     raises(KeyError, conn.sync_request, consts.HANDLE_INSPECT, ("builtins.list", 1, 987654))
     assert conn.root.add(1, 1) == 2
@@ -494,9 +452,7 @@ def hash_(conn):
 
 @check
 def repr_and_str(conn):
-    """
-    They are the object's own; none shows a memory address.
-    """
+    """They are the object's own; none shows a memory address."""
     basket = conn.root.Basket("tea")
     assert str(basket) == "a basket of tea"
     assert repr(basket) == "Basket('tea',)"
@@ -515,9 +471,7 @@ def pickling_is_refused(conn):
 
 @check
 def private_names_are_refused(conn):
-    """
-    By every request that takes a name.
-    """
+    """By every request that takes a name."""
     add, basket, numbers = conn.root.add, conn.root.Basket(1), conn.root.count_up(3)
     ask = conn.sync_request
     for target, name in [
@@ -560,9 +514,7 @@ def private_names_are_refused(conn):
 
 @check
 def big_values_cross(conn):
-    """
-    8 MiB of answers come while 8 MiB of questions are still being sent.
-    """
+    """8 MiB of answers come while 8 MiB of questions are still being sent."""
     blob = os.urandom(4 << 20)
     same = rpyc.async_(conn.root.same)
     results = [same(blob) for _ in range(2)]
@@ -572,9 +524,7 @@ def big_values_cross(conn):
 
 @check
 def references_are_released(conn):
-    """
-    What the client drops leaves the server's table.
-    """
+    """What the client drops leaves the server's table."""
     gc.collect()
     before = conn.root.held()
     kept = [conn.root.plain() for _ in range(10)]
@@ -589,9 +539,7 @@ def references_are_released(conn):
 
 @check
 def nothing_of_txremotes_own_was_sent_to_us(conn):
-    """
-    No request that RPyC does not know, and no INSPECT.
-    """
+    """No request that RPyC does not know, and no INSPECT."""
     assert conn.asked, "the recording does not work"
     assert conn.asked <= {
         *(consts.HANDLE_CALL, consts.HANDLE_CALLATTR, consts.HANDLE_GETATTR),
@@ -601,9 +549,7 @@ def nothing_of_txremotes_own_was_sent_to_us(conn):
 
 @check
 def good_bye(conn):
-    """
-    The server notices, and serves others on.
-    """
+    """The server notices, and serves others on."""
     other = connect()
     before = other.root.goodbyes()
     conn.close()
@@ -619,9 +565,7 @@ def good_bye(conn):
 
 
 class _Recording(dict):
-    """
-    RPyC's table of request handlers, noting what is asked of this side.
-    """
+    """RPyC's table of request handlers, noting what is asked of this side."""
 
     def __getitem__(self, number):
         self.asked.add(number)
@@ -629,9 +573,7 @@ class _Recording(dict):
 
 
 def connect():
-    """
-    Return a new connection, as the command line wants it.
-    """
+    """Return a new connection, as the command line wants it."""
     port, *authorities = sys.argv[1:]
     if authorities:
         conn = rpyc.ssl_connect("127.0.0.1", int(port), ca_certs=authorities[0])

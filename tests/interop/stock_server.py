@@ -20,9 +20,7 @@ from tests.interop.shop import Basket, Offered
 
 
 class Shop(Offered, rpyc.Service):
-    """
-    One for each connection.
-    """
+    """One for each connection."""
 
     def on_connect(self, conn):
         self._conn = conn

@@ -74,29 +74,21 @@ class Attacker:
         self.root = root
 
     def close(self) -> None:
-        """
-        Hang up.
-        """
+        """Hang up."""
         self._socket.close()
 
     def get(self, name: str) -> Local:
-        """
-        Return an object of the server's.
-        """
+        """Return an object of the server's."""
         found = self.ask(HANDLE_GETATTR, self.root, name)
         assert isinstance(found, Local), found
         return found
 
     def call(self, name: str, *args: Any) -> Any:
-        """
-        Call a method of the server.
-        """
+        """Call a method of the server."""
         return self.ask(HANDLE_CALLATTR, self.root, name, args, ())
 
     def ask(self, handler: int, *args: Any) -> Any:
-        """
-        Send a request, and serve the server's own until the answer is there.
-        """
+        """Send a request, and serve the server's own until the answer is there."""
         self._number += 1
         self._socket.sendall(frame(request_payload(self._number, handler, *args)))
         while True:
@@ -272,9 +264,7 @@ def test_requests_without_a_name_reach_nothing_either(attacker: Attacker) -> Non
 
 
 class Poison:
-    """
-    Unpickling it makes a folder: whoever finds one was had.
-    """
+    """Unpickling it makes a folder: whoever finds one was had."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -59,9 +59,7 @@ _SWALLOW = frozenset({"array_equal", "array_equiv"})
 
 
 def _functions() -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    """
-    Give every function of numpy's that takes an array, or two.
-    """
+    """Give every function of numpy's that takes an array, or two."""
     for where in (numpy, numpy.linalg, numpy.fft):
         for name in sorted(vars(where)):
             function = getattr(where, name)
@@ -77,9 +75,7 @@ def _functions() -> Iterator[tuple[str, Callable[[Any], Any]]]:
 
 
 def _told(result: Any) -> Any:
-    """
-    Return a result of numpy's as a value that is compared.
-    """
+    """Return a result of numpy's as a value that is compared."""
     if isinstance(result, (list, tuple)) and type(result) is not numpy.ndarray:
         return tuple(map(_told, result))
     if type(result) is numpy.ndarray:
@@ -102,9 +98,7 @@ FUNCTIONS = {name: _tried(function) for name, function in _functions()}
 
 
 def _known() -> Iterator[tuple[str, str, Any]]:
-    """
-    Give each function with the first array that it takes, and what it is to give.
-    """
+    """Give each function with the first array that it takes, and what it is to give."""
     for name, function in FUNCTIONS.items():
         for what, make in ARRAYS.items():
             try:
@@ -123,9 +117,7 @@ BOTH = {"allow_pickle": True}
 
 
 def _is_right(seen: Any, wanted: Any) -> bool:
-    """
-    Tell whether a result is what it is to be, itself or a reference to such an array.
-    """
+    """Tell whether a result is what it is to be, itself or a reference to such an array."""
     return seen == wanted or (wanted[:1] == ("array",) and seen == wanted[-1])
 
 

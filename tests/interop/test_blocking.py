@@ -51,9 +51,7 @@ STOCK_CLIENTS = ["rpyc 6.0.2", "rpyc 5.3.1"]
 
 
 class Stage:
-    """
-    All processes of this file; what each client said once all have ended.
-    """
+    """All processes of this file; what each client said once all have ended."""
 
     def __init__(self, rpyc5, folder, certificate):
         self._all = ExitStack()
@@ -65,22 +63,16 @@ class Stage:
         self.said = {}
 
     def start(self, program):
-        """
-        Keep a process, to be killed at the end.
-        """
+        """Keep a process, to be killed at the end."""
         self._all.callback(program.kill)
         return program
 
     def env(self, name):
-        """
-        The environment of a peer, by its name.
-        """
+        """The environment of a peer, by its name."""
         return self._old if name.endswith("5.3.1") else {}
 
     def servers(self):
-        """
-        Start all, then wait for all.
-        """
+        """Start all, then wait for all."""
         files = self._certificate
         shops = {
             name: self.start(
@@ -121,9 +113,7 @@ class Stage:
         return ports
 
     def play(self):
-        """
-        Run all clients at once.
-        """
+        """Run all clients at once."""
         ports = self.ports = self.servers()
         running = {}
         for name, kind in SERVERS.items():
@@ -148,17 +138,13 @@ class Stage:
             self.said[what] = client.output
 
     def close(self):
-        """
-        End all.
-        """
+        """End all."""
         self._all.close()
 
 
 @pytest.fixture(scope="module")
 def stage(rpyc5, tmp_path_factory, certificate):
-    """
-    The stage, with the play over and the servers still running.
-    """
+    """The stage, with the play over and the servers still running."""
     made = Stage(rpyc5, tmp_path_factory.mktemp("classic"), certificate)
     try:
         made.play()
@@ -168,71 +154,53 @@ def stage(rpyc5, tmp_path_factory, certificate):
 
 
 def went_well(said, name):
-    """
-    Check one outcome of a program of checks.
-    """
+    """Check one outcome of a program of checks."""
     found = outcomes(said)
     assert name in found, said
     assert not found[name], found[name]
 
 
 class TestScript:
-    """
-    A script with ``import txremote.blocking as rpyc``.
-    """
+    """A script with ``import txremote.blocking as rpyc``."""
 
     @pytest.mark.parametrize("name", blocking_client.checks("rpyc"))
     @pytest.mark.parametrize("server", [name for name in SERVERS if SERVERS[name] == "rpyc"])
     def test_at_stock_servers(self, stage, server, name):
-        """
-        Each check of blocking_client.py, at RPyC's ThreadedServer.
-        """
+        """Each check of blocking_client.py, at RPyC's ThreadedServer."""
         went_well(stage.said["script", server], name)
 
     @pytest.mark.parametrize("name", blocking_client.checks("txremote"))
     @pytest.mark.parametrize("server", [name for name in SERVERS if SERVERS[name] == "txremote"])
     def test_at_twistd(self, stage, server, name):
-        """
-        The same, and what a stock server cannot do.
-        """
+        """The same, and what a stock server cannot do."""
         went_well(stage.said["script", server], name)
 
 
 @pytest.mark.parametrize("name", hosted_client.checks())
 @pytest.mark.parametrize("client", STOCK_CLIENTS)
 def test_stock_clients_at_twistd_threaded(stage, client, name):
-    """
-    Unmodified RPyC programs, and a service written for RPyC, with txremote between.
-    """
+    """Unmodified RPyC programs, and a service written for RPyC, with txremote between."""
     went_well(stage.said["hosted", client], name)
 
 
 class TestClassic:
-    """
-    Classic mode.
-    """
+    """Classic mode."""
 
     @pytest.mark.parametrize("name", blocking_classic.check)
     @pytest.mark.parametrize(("library", "server"), CLASSICS)
     def test_what_is_done_with_it(self, stage, library, server, name):
-        """
-        Each check of blocking_classic.py, with either library at either server.
-        """
+        """Each check of blocking_classic.py, with either library at either server."""
         went_well(stage.said["classic", library, server], name)
 
     @pytest.mark.parametrize("name", blocking_classic.ours)
     @pytest.mark.parametrize("server", [s for library, s in CLASSICS if library == "txremote"])
     def test_what_is_safer_here(self, stage, server, name):
-        """
-        What txremote's client does not let a server do.
-        """
+        """What txremote's client does not let a server do."""
         went_well(stage.said["classic", "txremote", server], name)
 
 
 def test_twistd_has_nothing_to_complain_about(stage):
-    """
-    All those clients came and went, and no log has a warning.
-    """
+    """All those clients came and went, and no log has a warning."""
     for server in stage.hosted.values():
         lines = server.output.splitlines()
         assert not [line for line in lines if re.search(r"#(warn|error|critical)\]", line)]
@@ -263,9 +231,7 @@ def test_a_stock_server_s_second_answer_is_not_waited_for(stage):
 
 @pytest_twisted.ensureDeferred
 async def test_nor_is_it_in_a_reactor(stage):
-    """
-    The same for the reactor's facet, where a reference is dropped at each call.
-    """
+    """The same for the reactor's facet, where a reference is dropped at each call."""
     conn = await connect(f"tcp:127.0.0.1:{stage.ports['rpyc 6.0.2']}")
     times = []
     for _ in range(21):
@@ -277,9 +243,7 @@ async def test_nor_is_it_in_a_reactor(stage):
 
 
 def test_child_processes_of_either_kind(tmp_path):
-    """
-    RPyC's classic server as a child of a script of ours, and ours as a child of RPyC's.
-    """
+    """RPyC's classic server as a child of a script of ours, and ours as a child of RPyC's."""
     server = tmp_path / "classic_server.py"
     server.write_text("from rpyc.cli.rpyc_classic import main\nmain()\n")
     program = (
@@ -354,18 +318,14 @@ INTERNAL = {"waiting"}
 
 
 def found(name, place=facet):
-    """
-    Return what a dotted name of the facet stands for.
-    """
+    """Return what a dotted name of the facet stands for."""
     for part in name.split("."):
         place = getattr(place, part)
     return place
 
 
 def parameters(function):
-    """
-    Return the parameters of a function or a class, by name.
-    """
+    """Return the parameters of a function or a class, by name."""
     return {
         parameter.name: parameter
         for parameter in inspect.signature(function).parameters.values()
@@ -375,9 +335,7 @@ def parameters(function):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_name_has_the_parameters_that_rpyc_gives_it(name):
-    """
-    Called by position or by name as in RPyC, it means the same; it may take more.
-    """
+    """Called by position or by name as in RPyC, it means the same; it may take more."""
     ours, theirs = parameters(found(name)), parameters(FUNCTIONS[name])
     assert list(ours)[: len(theirs)] == list(theirs)
     for parameter, its in theirs.items():
@@ -391,24 +349,18 @@ def test_a_name_has_the_parameters_that_rpyc_gives_it(name):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_name_is_there(name):
-    """
-    Classes, properties and decorators of the contract.
-    """
+    """Classes, properties and decorators of the contract."""
     assert found(name) is not None
 
 
 def test_all_that_is_public_can_be_imported_with_a_star():
-    """
-    ``__all__`` names what is there.
-    """
+    """``__all__`` names what is there."""
     for name in facet.__all__:
         assert hasattr(facet, name)
 
 
 def test_names_that_are_spelled_otherwise():
-    """
-    The spelling of Python 2, and the places that RPyC's programs import from.
-    """
+    """The spelling of Python 2, and the places that RPyC's programs import from."""
     assert getattr(facet, "async") is facet.async_
     assert ThreadedServer is facet.ThreadedServer
     assert facet.classic.DEFAULT_SERVER_PORT == stock.classic.DEFAULT_SERVER_PORT

@@ -98,9 +98,7 @@ async def test_a_server_killed_while_we_connect():
 
 @pytest_twisted.ensureDeferred
 async def test_a_stock_server_killed_in_mid_call():
-    """
-    The same for a server of RPyC's.
-    """
+    """The same for a server of RPyC's."""
     server = script("stock_server")
     try:
         [port] = server.wait_for(r"^ThreadedServer (\d+)")
@@ -117,9 +115,7 @@ async def test_a_stock_server_killed_in_mid_call():
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_killed_in_mid_call_costs_the_server_nothing(hosted):
-    """
-    The server drops what it was doing for it, and serves others on.
-    """
+    """The server drops what it was doing for it, and serves others on."""
     conn = await connect(f"tcp:127.0.0.1:{hosted.port}")
     before = await conn.root.goodbyes()
     client = Program(
@@ -217,9 +213,7 @@ async def test_a_server_that_hangs_is_found():
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_hangs_is_found_and_one_that_is_idle_is_left_alone():
-    """
-    A server asks txremotes only: an idle stock client would not answer, and is healthy.
-    """
+    """A server asks txremotes only: an idle stock client would not answer, and is healthy."""
     with (
         await deferToThread(_depot) as server,
         Command(sys.executable, "-c", _IDLE_TXREMOTE, server.endpoint) as client,

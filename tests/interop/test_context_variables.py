@@ -32,9 +32,7 @@ STEPS = 100
 
 
 class Both:
-    """
-    What the services do, as RPyC's and as ours.
-    """
+    """What the services do, as RPyC's and as ours."""
 
     def on_connect(self, conn: Any) -> None:
         NAME.set("connected")
@@ -110,9 +108,7 @@ class Threads(Both, txremote.Service):
 
 
 def plan(seed: int, names: tuple[str, ...]) -> list[tuple[int, str, Any]]:
-    """
-    Return which client calls what with what, in order.
-    """
+    """Return which client calls what with what, in order."""
     dice = random.Random(seed)
     steps = []
     for number in range(STEPS):
@@ -125,9 +121,7 @@ def plan(seed: int, names: tuple[str, ...]) -> list[tuple[int, str, Any]]:
 
 
 def play(connect: Any, port: int, steps: list[tuple[int, str, Any]]) -> list[Any]:
-    """
-    Make the calls, and return what came of each.
-    """
+    """Make the calls, and return what came of each."""
     clients = [connect("127.0.0.1", port) for _ in range(CLIENTS)]
     try:
         return [_step(clients[number], name, argument) for number, name, argument in steps]
@@ -158,9 +152,7 @@ NAMES = ("set", "get", "precision", "replace", "third", "within", "names", "fail
 
 @pytest.fixture(scope="module")
 def stock() -> Iterator[int]:
-    """
-    The port of a stock server.
-    """
+    """The port of a stock server."""
     server = ThreadedServer(Stock, hostname="127.0.0.1", port=0)
     thread = threading.Thread(target=server.start, daemon=True)
     thread.start()
@@ -174,9 +166,7 @@ def stock() -> Iterator[int]:
 @pytest.mark.parametrize("connect", [rpyc.connect, txremote.blocking.connect])
 @pytest_twisted.ensureDeferred
 async def test_in_lanes_it_is_as_with_a_thread_for_each_client(stock, seed, root, connect):
-    """
-    Whatever is set, in whatever way, in whichever order.
-    """
+    """Whatever is set, in whatever way, in whichever order."""
     steps = plan(seed, NAMES)
     right = await deferToThread(play, rpyc.connect, stock, steps)
     async with served(root) as port:
@@ -186,9 +176,7 @@ async def test_in_lanes_it_is_as_with_a_thread_for_each_client(stock, seed, root
 @pytest.mark.parametrize("seed", range(2))
 @pytest_twisted.ensureDeferred
 async def test_in_a_reactor_it_is_the_same(stock, seed):
-    """
-    As far as nothing waits within a method.
-    """
+    """As far as nothing waits within a method."""
     steps = plan(seed, tuple(name for name in NAMES if name != "within"))
     right = await deferToThread(play, rpyc.connect, stock, steps)
     async with served(Reactor) as port:
@@ -199,9 +187,7 @@ async def test_in_a_reactor_it_is_the_same(stock, seed):
 
 @pytest_twisted.ensureDeferred
 async def test_a_threaded_call_keeps_its_changes_to_itself():
-    """
-    It begins with what was set, and may overlap others; a coroutine's are found later.
-    """
+    """It begins with what was set, and may overlap others; a coroutine's are found later."""
 
     def calls(port: int) -> list[Any]:
         with rpyc.connect("127.0.0.1", port) as client:

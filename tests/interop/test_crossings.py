@@ -56,9 +56,7 @@ BLOCKING_THE_REACTOR = {("reactor", "stock"), ("threaded", "stock")}
 
 
 class Second:
-    """
-    What a second server does with what it is given.
-    """
+    """What a second server does with what it is given."""
 
     def exposed_call(self, function: Any, *args: Any) -> Any:
         return function(*args)
@@ -167,9 +165,7 @@ class World:
         return blockingCallFromThread(self.reactor, function, *args)
 
     def way_out(self, kind: str, second: str) -> str:
-        """
-        Have a way to a second server, and return its name.
-        """
+        """Have a way to a second server, and return its name."""
         name = f"{kind} to {second}"
         if name not in self.outs:
             self.outs[name] = self._way(kind, self.ports[second])
@@ -195,9 +191,7 @@ class World:
         return lambda name, *args: getattr(conn.root, name)(*args)
 
     def call(self, caller: str, way: str, operation: str) -> tuple[Any, Any]:
-        """
-        Try an operation; return what came of it, and what should have.
-        """
+        """Try an operation; return what came of it, and what should have."""
         if caller == "reactor":
             linked = self.in_reactor(connect, f"tcp:127.0.0.1:{self.port}")
             try:
@@ -224,9 +218,7 @@ class Thing(txremote.Service):
 
 
 def _fired(after: float, value: Any) -> Deferred[Any]:
-    """
-    Return a Deferred that another thread fires, after some seconds or at once.
-    """
+    """Return a Deferred that another thread fires, after some seconds or at once."""
     fired: Deferred[Any] = Deferred()
     threading.Timer(after, fired.callback, (value,)).start()
     return fired
@@ -298,9 +290,7 @@ def _ways(middle: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _run(world: World) -> list[str]:
-    """
-    Try everything, in a script; return what went wrong.
-    """
+    """Try everything, in a script; return what went wrong."""
     wrong, tried = [], 0
     with world.stack:
         for caller, out, second, operation in _ways(world.kind):

@@ -38,9 +38,7 @@ THIS_SIDE = "this side closed the connection"
 
 
 class Place:
-    """
-    A server on one transport, and how either facet gets there.
-    """
+    """A server on one transport, and how either facet gets there."""
 
     def __init__(self, kind: str, folder: Path, certificate: dict[str, str]) -> None:
         self.kind = kind
@@ -78,9 +76,7 @@ class Place:
         return rpyc.connect("127.0.0.1", self.number)
 
     async def newest(self) -> Any:
-        """
-        The server's end of the newest connection.
-        """
+        """The server's end of the newest connection."""
         await until(lambda: self.desk.conns)
         return self.desk.conns.pop()
 
@@ -91,16 +87,12 @@ def place(request: Any, tmp_path: Path, certificate: dict[str, str]) -> Place:
 
 
 def told(conn: Any, how: BaseException) -> tuple[type, str]:
-    """
-    How an end was told.
-    """
+    """How an end was told."""
     return type(how), conn.why_ended
 
 
 async def end_of(call: Any) -> tuple[type, str]:
-    """
-    How a call's end was told.
-    """
+    """How a call's end was told."""
     try:
         await call
     except Exception as error:

@@ -60,9 +60,7 @@ except BaseException as error:
 
 @pytest.fixture(scope="module")
 def forks() -> dict[str, Path]:
-    """
-    Where the forks are, by the name that they are imported by.
-    """
+    """Where the forks are, by the name that they are imported by."""
     found = {}
     for name, module, version in (
         ("rpyc-ng", "rpyc", "7.0.15"),
@@ -154,9 +152,7 @@ def test_a_client_of_rpyc_ng_stops_by_itself_and_the_server_goes_on(forks):
 
 @pytest_twisted.ensureDeferred
 async def test_a_server_of_an_old_rpyc_or_its_port_is_named(forks):
-    """
-    portapyc is RPyC 3.3 for Python 3; RPyC 4.0 writes the same.
-    """
+    """portapyc is RPyC 3.3 for Python 3; RPyC 4.0 writes the same."""
     server = _started(_SERVER, forks["portapyc"], "portapyc")
     try:
         port = int((await deferToThread(server.wait_for, r"port (\d+)"))[0][1])

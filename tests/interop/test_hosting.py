@@ -32,16 +32,12 @@ PORT = r"txremote serves on \S+:(\d+) "
 
 
 def twistd(*words):
-    """
-    Start ``twistd -n txremote`` with some words.
-    """
+    """Start ``twistd -n txremote`` with some words."""
     return Program([*TWISTD, "-n", "--pidfile=", "txremote", *words])
 
 
 class Hosting:
-    """
-    What was said on both sides, once all clients have ended.
-    """
+    """What was said on both sides, once all clients have ended."""
 
     def __init__(self, rpyc5):
         self.said = {}
@@ -71,9 +67,7 @@ class Hosting:
 
 @pytest.fixture(scope="module")
 def hosting(rpyc5):
-    """
-    The service was hosted, and used by all clients at once.
-    """
+    """The service was hosted, and used by all clients at once."""
     return Hosting(rpyc5)
 
 
@@ -82,9 +76,7 @@ def hosting(rpyc5):
     [(*pair, name) for pair in PAIRS for name in hosted_reader.checks(pair[1])],
 )
 def test_a_service_written_for_rpyc(hosting, library, server, name):
-    """
-    Each check of hosted_reader.py, by each client.
-    """
+    """Each check of hosted_reader.py, by each client."""
     said = hosting.said[library, server]
     found = outcomes(said)
     assert name in found, said
@@ -92,18 +84,14 @@ def test_a_service_written_for_rpyc(hosting, library, server, name):
 
 
 def test_the_log_has_nothing_to_complain_about(hosting):
-    """
-    Hosting RPyC's code is nothing to be warned of.
-    """
+    """Hosting RPyC's code is nothing to be warned of."""
     output = hosting.server.output
     assert not re.search(r"#(warn|error|critical)\]|^Unhandled", output, re.MULTILINE), output
     assert "Server Shut Down." in output
 
 
 def test_a_service_that_rpyc_s_classpartial_makes():
-    """
-    ``classpartial(Service, arguments)`` is a service class with these arguments.
-    """
+    """``classpartial(Service, arguments)`` is a service class with these arguments."""
     service = check_service(hosted_library.Elsewhere)
     assert is_threaded(service)
     made = instantiate(service)
@@ -133,22 +121,16 @@ def test_a_service_that_opens_its_connection_is_told_why_it_cannot():
 
 
 class TestClassicOption:
-    """
-    ``twistd txremote --classic``.
-    """
+    """``twistd txremote --classic``."""
 
     def endpoints(self, *words):
-        """
-        Return where ``twistd txremote`` would listen.
-        """
+        """Return where ``twistd txremote`` would listen."""
         options = tap.Options()
         options.parseOptions(words)
         return [service.description for service in tap.makeService(options)]
 
     def test_default_port_is_rpyc_s(self):
-        """
-        Where RPyC's classic clients look for a server; without --classic it is another.
-        """
+        """Where RPyC's classic clients look for a server; without --classic it is another."""
         assert self.endpoints("--classic") == ["tcp:18812:interface=127.0.0.1"]
         assert self.endpoints("--classic", "--listen=tcp:0:interface=127.0.0.1") == [
             "tcp:0:interface=127.0.0.1"
@@ -161,25 +143,19 @@ class TestClassicOption:
         "name", ["txremote.classic.SlaveService", "txremote.blocking.ClassicService"]
     )
     def test_a_classic_service_without_it_is_refused(self, name):
-        """
-        In one sentence, before anything is served.
-        """
+        """In one sentence, before anything is served."""
         with pytest.raises(
             SystemExit, match=r"^txremote: .*: it is a classic service, .*--classic"
         ):
             self.endpoints("--service", name)
 
     def test_any_other_service_with_it_is_refused(self):
-        """
-        It would open nothing, and somebody thinks it does.
-        """
+        """It would open nothing, and somebody thinks it does."""
         with pytest.raises(SystemExit, match=r"^txremote: .*: --classic opens everything"):
             self.endpoints("--classic", "--service", "tests.interop.shop_hosted.Shop")
 
     def test_off_loopback_it_is_refused(self):
-        """
-        By a running twistd: one line, and a status that is not 0.
-        """
+        """By a running twistd: one line, and a status that is not 0."""
         server = twistd("--classic", "--listen=tcp:0")
         try:
             assert server.wait() == 1
@@ -191,9 +167,7 @@ class TestClassicOption:
         assert "txremote serves on" not in server.output
 
     def test_a_refused_service_ends_twistd_with_one_line(self):
-        """
-        Nothing else is printed than what to do.
-        """
+        """Nothing else is printed than what to do."""
         server = twistd("--service=txremote.classic.SlaveService", LISTEN)
         try:
             assert server.wait() == 1

@@ -25,9 +25,7 @@ ASKED = tuple({*NAMED, *(a + b + "look" for a in PREFIXES for b in PREFIXES if a
 
 
 def service(library: Any, mark: str | None, name: str, kind: str) -> Any:
-    """
-    Return an RPyC service with one attribute, marked by one of the libraries.
-    """
+    """Return an RPyC service with one attribute, marked by one of the libraries."""
     value: Any = type("Look", (), {}) if kind == "class" else lambda self: "seen"
     if mark is not None:
         value = library.exposed(value) if mark == "plain" else library.exposed(mark)(value)
@@ -35,9 +33,7 @@ def service(library: Any, mark: str | None, name: str, kind: str) -> Any:
 
 
 def opened(read: Any) -> set[str]:
-    """
-    Return under which of the names something is read.
-    """
+    """Return under which of the names something is read."""
     found = set()
     for name in ASKED:
         try:
@@ -50,9 +46,7 @@ def opened(read: Any) -> set[str]:
 
 @pytest.fixture(scope="module", params=PREFIXES)
 def stock(request: Any) -> Iterator[tuple[str, Any]]:
-    """
-    A stock connection whose server hands out, under a prefix, an object for each case.
-    """
+    """A stock connection whose server hands out, under a prefix, an object for each case."""
     prefix = request.param
     shelf = {
         (mark, name, kind): rpyc.service(service(rpyc, mark, name, kind))()

@@ -39,9 +39,7 @@ CASES = [
 
 
 def environment(package: Package) -> dict[str, str]:
-    """
-    Return the variables with which the package is found, and what stands in for others.
-    """
+    """Return the variables with which the package is found, and what stands in for others."""
     places = [ROOT, package.folder, STANDINS]
     beside = Path(sys.executable).parent
     return {
@@ -51,9 +49,7 @@ def environment(package: Package) -> dict[str, str]:
 
 
 def start(package: Package, server: str, where: Path) -> Program:
-    """
-    Start one of a package's servers.
-    """
+    """Start one of a package's servers."""
     if server == "twistd":
         words = [*TWISTD, "-n", "--pidfile=", "txremote", LISTEN, *package.hosted]
     else:
@@ -63,9 +59,7 @@ def start(package: Package, server: str, where: Path) -> Program:
 
 
 def play(library: str, package: Package, *words: str) -> list[str]:
-    """
-    Return the command of one side.
-    """
+    """Return the command of one side."""
     module = "tests.interop.published.play"
     return [sys.executable, "-m", module, library, package.driver, *words]
 
@@ -106,9 +100,7 @@ def client(package: Package, library: str, port: str, where: Path) -> str:
 
 @cache
 def outcomes(package: Package, where: Path) -> dict[tuple[str, str], str]:
-    """
-    Run a package in all its roles, its servers beside each other.
-    """
+    """Run a package in all its roles, its servers beside each other."""
     servers = {server for server, _library in ROLES}
     if not package.changed:
         servers = {server for server in servers if not server.endswith("changed")}
@@ -123,9 +115,7 @@ def outcomes(package: Package, where: Path) -> dict[tuple[str, str], str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    Where they all run, and leave what they leave.
-    """
+    """Where they all run, and leave what they leave."""
     return tmp_path_factory.mktemp("published")
 
 

@@ -19,9 +19,7 @@ REACTORS = {
 
 @pytest.fixture(scope="module")
 def ran():
-    """
-    What servers and clients said, each pair under the same reactor.
-    """
+    """What servers and clients said, each pair under the same reactor."""
     servers, clients = {}, {}
     try:
         for kind in REACTORS:
@@ -39,9 +37,7 @@ def ran():
 
 @pytest.mark.parametrize("kind", REACTORS)
 def test_each_runs_the_reactor_it_should(ran, kind):
-    """
-    Server and client say which one they have.
-    """
+    """Server and client say which one they have."""
     server, client = ran[kind]
     assert f".{REACTORS[kind]}." in server
     assert f"reactor {REACTORS[kind]}" in client
@@ -50,9 +46,7 @@ def test_each_runs_the_reactor_it_should(ran, kind):
 @pytest.mark.parametrize("name", checks)
 @pytest.mark.parametrize("kind", REACTORS)
 def test_the_same_program_under_each_reactor(ran, kind, name):
-    """
-    Each check of reactor_client.py.
-    """
+    """Each check of reactor_client.py."""
     outcome = outcomes(ran[kind][1])
     assert name in outcome, ran[kind][1]
     assert not outcome[name], outcome[name]

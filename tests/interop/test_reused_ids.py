@@ -30,9 +30,7 @@ BODIES: list[dict[str, Any]] = [
 
 
 class Maker:
-    """
-    Makes objects, each of a class that is made for it, and each of the next kind.
-    """
+    """Makes objects, each of a class that is made for it, and each of the next kind."""
 
     def __init__(self, name: str) -> None:
         self.made = 0
@@ -48,9 +46,7 @@ class Maker:
 
 @contextmanager
 def quick_collection() -> Iterator[None]:
-    """
-    Have the garbage collector look at nothing that was there before.
-    """
+    """Have the garbage collector look at nothing that was there before."""
     gc.freeze()
     try:
         yield

@@ -22,9 +22,7 @@ PEERS = ["6.0.2", "6.0.2 bind_threads", "6.0.2 TLS", "5.3.1", "5.3.1 bind_thread
 
 @pytest.fixture(scope="module")
 def said(hosted, rpyc5, certificate):
-    """
-    What each client said, once all have ended.
-    """
+    """What each client said, once all have ended."""
     running = {}
     try:
         for peer in PEERS:
@@ -46,27 +44,21 @@ def said(hosted, rpyc5, certificate):
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_the_client_is_the_version_it_should_be(said, peer):
-    """
-    A wrong PYTHONPATH would test one version twice.
-    """
+    """A wrong PYTHONPATH would test one version twice."""
     assert said[peer].splitlines()[0] == f"RPyC {peer.split()[0]}"
 
 
 @pytest.mark.parametrize("name", checks)
 @pytest.mark.parametrize("peer", PEERS)
 def test_what_a_stock_client_does(said, peer, name):
-    """
-    Each check of stock_client.py, by each client.
-    """
+    """Each check of stock_client.py, by each client."""
     outcome = outcomes(said[peer])
     assert name in outcome, said[peer]
     assert not outcome[name], outcome[name]
 
 
 def test_a_stock_client_over_a_unix_socket(hosted):
-    """
-    The same server, at another of its endpoints.
-    """
+    """The same server, at another of its endpoints."""
     done = subprocess.run(
         [
             *(sys.executable, "-c"),
@@ -85,8 +77,6 @@ def test_a_stock_client_over_a_unix_socket(hosted):
 
 
 def test_the_server_has_nothing_to_complain_about(said, hosted):
-    """
-    All those clients came and went, and the server's log has no warning.
-    """
+    """All those clients came and went, and the server's log has no warning."""
     complaints = [line for line in hosted.lines if "#warn]" in line or "#critical]" in line]
     assert not complaints

@@ -45,9 +45,7 @@ SERVERS = [
 
 
 class Recorded:
-    """
-    A client endpoint that notes what is written to each connection it makes.
-    """
+    """A client endpoint that notes what is written to each connection it makes."""
 
     def __init__(self, description: str) -> None:
         from twisted.internet import reactor
@@ -81,16 +79,12 @@ class Recorded:
         return conn
 
     def connect(self, factory: Any) -> Deferred[Any]:
-        """
-        Connect, and note from then on.
-        """
+        """Connect, and note from then on."""
         return Deferred.fromCoroutine(self._connect(factory))
 
 
 class Sent(NamedTuple):
-    """
-    A request that was written, as RPyC's own brine reads it.
-    """
+    """A request that was written, as RPyC's own brine reads it."""
 
     dialect: str
     bound: bool
@@ -98,9 +92,7 @@ class Sent(NamedTuple):
 
 
 def requests(written: list[bytes]) -> list[Sent]:
-    """
-    Return the requests in what was written.
-    """
+    """Return the requests in what was written."""
     data = b"".join(written)
     found = []
     while data:
@@ -153,9 +145,7 @@ def endpoints(rpyc5, certificate):
 
 
 class Run(NamedTuple):
-    """
-    What came of all checks against one server.
-    """
+    """What came of all checks against one server."""
 
     failures: dict[str, str]
     sent: list[list[Sent]]
@@ -190,9 +180,7 @@ async def _run(server: str, description: str, config: dict[str, Any]) -> Run:
 
 @pytest.fixture(scope="module")
 def runs(endpoints):
-    """
-    All checks against all servers, at the same time.
-    """
+    """All checks against all servers, at the same time."""
     running = [
         Deferred.fromCoroutine(_run(server, *endpoints[server])).addTimeout(60, _reactor())
         for server in SERVERS
@@ -209,18 +197,14 @@ def _reactor() -> Any:
 @pytest.mark.parametrize("name", checks)
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_a_reactor_client_does(runs, server, name):
-    """
-    Each check of reactor_client.py, against each server.
-    """
+    """Each check of reactor_client.py, against each server."""
     why = runs[server].failures[name]
     assert not why, why
 
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_hello_is_all_that_a_stock_server_hears_of_our_own(runs, server):
-    """
-    One PING that is a HELLO right behind GETROOT, and no number that is not RPyC's.
-    """
+    """One PING that is a HELLO right behind GETROOT, and no number that is not RPyC's."""
     for sent in runs[server].sent:
         handlers = [request.handler for request in sent]
         assert handlers[:2] == [HANDLE_GETROOT, HANDLE_PING][: len(handlers)]
@@ -243,9 +227,7 @@ server.start()
 @pytest.mark.parametrize("version", ["6.0.2", "5.3.1"])
 @pytest_twisted.ensureDeferred
 async def test_a_stock_server_logs_no_exception_of_our_clients(version, rpyc5):
-    """
-    At any level: RPyC's own classic server logs what is of level debug, too.
-    """
+    """At any level: RPyC's own classic server logs what is of level debug, too."""
     env = {"PYTHONPATH": str(rpyc5)} if version == "5.3.1" else {}
     server = Program([sys.executable, "-c", _LOGGING], env=env)
     try:
@@ -269,9 +251,7 @@ async def test_a_stock_server_logs_no_exception_of_our_clients(version, rpyc5):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_inspect_is_never_needed(runs, server):
-    """
-    References to objects of any class are made without asking about it.
-    """
+    """References to objects of any class are made without asking about it."""
     total = [request.handler for sent in runs[server].sent for request in sent]
     assert len(total) > 100
     assert HANDLE_INSPECT not in total
@@ -280,9 +260,7 @@ def test_inspect_is_never_needed(runs, server):
 # for the one that is left out see test_auto_finds_the_dialect_of_a_thread_pool_of_rpyc_5
 @pytest.mark.parametrize("server", [name for name in SERVERS if name != "5.3.1 ThreadPoolServer"])
 def test_auto_finds_the_dialect_of_the_server(runs, server):
-    """
-    A server of RPyC 5 is dialled twice, and then spoken to in its own tongue.
-    """
+    """A server of RPyC 5 is dialled twice, and then spoken to in its own tongue."""
     dialects = [{request.dialect for request in sent} for sent in runs[server].sent]
     tries = len(dialects) // 2 if server.startswith("5") else len(dialects)
     if server.startswith("5"):
@@ -296,9 +274,7 @@ def test_auto_finds_the_dialect_of_the_server(runs, server):
 @pytest.mark.parametrize("server", ["6.0.2 ThreadedServer", "5.3.1 ThreadedServer"])
 @pytest_twisted.ensureDeferred
 async def test_a_stock_server_gets_every_reference_back(endpoints, server):
-    """
-    In the end its table holds its service and nothing else.
-    """
+    """In the end its table holds its service and nothing else."""
     description, config = endpoints[server]
     conn = await connect(description, config=config)
     kept = [await conn.root.plain(), *await conn.root.baskets(50), await conn.root.numbers(3)]
@@ -336,9 +312,7 @@ async def test_what_is_called_is_held_until_the_answer(endpoints):
 
 @pytest_twisted.ensureDeferred
 async def test_auto_finds_the_dialect_of_a_thread_pool_of_rpyc_5(endpoints):
-    """
-    Its ThreadPoolServer logs what it cannot read, and waits for more.
-    """
+    """Its ThreadPoolServer logs what it cannot read, and waits for more."""
     description, config = endpoints["5.3.1 ThreadPoolServer"]
     conn = await connect(description, config=config, timeout=15)
     assert await conn.root.add(2, 3) == 5
@@ -348,9 +322,7 @@ async def test_auto_finds_the_dialect_of_a_thread_pool_of_rpyc_5(endpoints):
 @pytest.mark.parametrize("server", ["5.3.1 ThreadPoolServer", "5.3.1 ThreadedServer"])
 @pytest_twisted.ensureDeferred
 async def test_a_script_finds_the_dialect_as_well(endpoints, server):
-    """
-    txremote.blocking.connect has no dialect to give, and needs none.
-    """
+    """txremote.blocking.connect has no dialect to give, and needs none."""
     description, _config = endpoints[server]
     port = int(description.rpartition(":")[2])
 
@@ -367,9 +339,7 @@ async def test_a_script_finds_the_dialect_as_well(endpoints, server):
 @pytest.mark.parametrize("server", ["6.0.2 ThreadedServer", "5.3.1 ThreadedServer", "5.3.1 TLS"])
 @pytest_twisted.ensureDeferred
 async def test_an_explicit_dialect_is_dialled_once(endpoints, server):
-    """
-    Who knows the server's version saves the second dialling.
-    """
+    """Who knows the server's version saves the second dialling."""
     description, config = endpoints[server]
     endpoint = Recorded(description)
     conn = await connect(endpoint, config=config, dialect=server[0])
@@ -383,9 +353,7 @@ async def test_an_explicit_dialect_is_dialled_once(endpoints, server):
 @pytest.mark.parametrize("server", ["6.0.2 ThreadedServer", "5.3.1 ThreadedServer"])
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_explicit_dialect_fails_with_a_sentence(endpoints, server):
-    """
-    It says what the server speaks and what it was spoken to in.
-    """
+    """It says what the server speaks and what it was spoken to in."""
     right, wrong = server[0], {"5": "6", "6": "5"}[server[0]]
     description, config = endpoints[server]
     endpoint = Recorded(description)

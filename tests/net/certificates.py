@@ -68,9 +68,7 @@ class Authority:
         return signed.sign(self._key, hashes.SHA256())
 
     def issue(self, name: str, valid: datetime.timedelta = DAY) -> str:
-        """
-        Write a key and a certificate for loopback into one file; return its path.
-        """
+        """Write a key and a certificate for loopback into one file; return its path."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signed = self._sign(key.public_key(), subject, valid)

@@ -23,9 +23,7 @@ EVENTS_EVERY = 0.005
 
 
 class Office(txremote.Service):
-    """
-    Does jobs, and tells events.
-    """
+    """Does jobs, and tells events."""
 
     def __init__(self) -> None:
         self._told = 0
@@ -37,35 +35,27 @@ class Office(txremote.Service):
 
     @exposed
     def job(self, number: int) -> int:
-        """
-        Do a job, and note it.
-        """
+        """Do a job, and note it."""
         with Path(os.environ["OFFICE_BOOK"]).open("a") as book:
             book.write(f"{number}\n")
         return number
 
     @exposed
     def linger(self, number: int) -> Deferred[int]:
-        """
-        Do a job, and never say so.
-        """
+        """Do a job, and never say so."""
         self.job(number)
         return Deferred()
 
     @exposed
     def login(self, user: str, password: str) -> Office:
-        """
-        Let ann in.
-        """
+        """Let ann in."""
         if (user, password) != ("ann", "s3cret"):
             raise UnauthorizedLogin("wrong password")
         return self
 
     @exposed
     def subscribe(self, listener: Any) -> None:
-        """
-        Tell an event every few milliseconds.
-        """
+        """Tell an event every few milliseconds."""
 
         def tell() -> None:
             self._told += 1

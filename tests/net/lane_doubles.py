@@ -14,26 +14,20 @@ from txremote.refs import forks
 
 
 class Reactor:
-    """
-    As much of a reactor as a face needs to wait: nothing runs in it.
-    """
+    """As much of a reactor as a face needs to wait: nothing runs in it."""
 
     io_thread = -1
 
 
 class Peer:
-    """
-    As much of a connection.
-    """
+    """As much of a connection."""
 
     closed = False
     why_ended = ""
     home = forks.here
 
     def check_process(self) -> None:
-        """
-        It is this process's.
-        """
+        """It is this process's."""
 
 
 def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerFace:
@@ -41,9 +35,7 @@ def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerFace:
 
 
 class Gate:
-    """
-    A thread that waits at a gate says so, and goes on when it is opened.
-    """
+    """A thread that waits at a gate says so, and goes on when it is opened."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()

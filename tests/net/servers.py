@@ -24,9 +24,7 @@ DEADLINE = 20.0
 
 
 class Desk(txremote.Service):
-    """
-    A service with a bit of everything; counts what it is asked.
-    """
+    """A service with a bit of everything; counts what it is asked."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -44,40 +42,30 @@ class Desk(txremote.Service):
 
     @exposed
     def count(self) -> int:
-        """
-        How often this instance has been asked.
-        """
+        """How often this instance has been asked."""
         self.asked += 1
         return self.asked
 
     @exposed
     def same(self, value: Any) -> Any:
-        """
-        The value itself.
-        """
+        """The value itself."""
         return value
 
     @exposed
     def blob(self, size: int) -> bytes:
-        """
-        Many bytes.
-        """
+        """Many bytes."""
         return bytes(size)
 
     @exposed
     def wait(self) -> Deferred[Any]:
-        """
-        Never answers by itself.
-        """
+        """Never answers by itself."""
         deferred: Deferred[Any] = Deferred(self.cancelled.append)
         self.waiting.append(deferred)
         return deferred
 
     @exposed
     async def sleep(self, seconds: float) -> str:
-        """
-        Answers later.
-        """
+        """Answers later."""
         from twisted.internet import reactor
 
         await deferLater(reactor, seconds)
@@ -85,31 +73,23 @@ class Desk(txremote.Service):
 
     @exposed
     async def call(self, function: Any, *args: Any) -> Any:
-        """
-        Calls the caller.
-        """
+        """Calls the caller."""
         return await function(*args)
 
     @exposed
     def keep(self, function: Any) -> None:
-        """
-        Lets the tests call a function of the client's.
-        """
+        """Lets the tests call a function of the client's."""
         self.kept = function
 
     @exposed
     def peer(self) -> tuple[Any, ...]:
-        """
-        Who is calling.
-        """
+        """Who is calling."""
         call = txremote.current_call()
         return repr(call.peer), call.peer_certificate is not None
 
 
 def endpoint_of(port: Any) -> str:
-    """
-    Return the client endpoint string of a listening port.
-    """
+    """Return the client endpoint string of a listening port."""
     host = port.getHost()
     if hasattr(host, "port"):
         return f"tcp:{host.host}:{host.port}"
@@ -118,9 +98,7 @@ def endpoint_of(port: Any) -> str:
 
 @asynccontextmanager
 async def served(root: Any, where: Any = LOOPBACK, **switches: Any) -> AsyncIterator[Any]:
-    """
-    Listen, and close all at the end.
-    """
+    """Listen, and close all at the end."""
     port: Any = await listen(where, root, **switches)
     try:
         yield port
@@ -134,9 +112,7 @@ async def served(root: Any, where: Any = LOOPBACK, **switches: Any) -> AsyncIter
 
 @asynccontextmanager
 async def joined(root: Any, where: Any = LOOPBACK, **switches: Any) -> AsyncIterator[Any]:
-    """
-    Listen and connect: gives the client's connection.
-    """
+    """Listen and connect: gives the client's connection."""
     async with served(root, where, **switches) as port:
         conn = await connect(endpoint_of(port), timeout=DEADLINE)
         try:
@@ -147,9 +123,7 @@ async def joined(root: Any, where: Any = LOOPBACK, **switches: Any) -> AsyncIter
 
 @asynccontextmanager
 async def listening(factory: Any, where: str = LOOPBACK) -> AsyncIterator[Any]:
-    """
-    Listen with a Twisted factory of any kind.
-    """
+    """Listen with a Twisted factory of any kind."""
     from twisted.internet import reactor
 
     port: Any = await serverFromString(reactor, where).listen(factory)
@@ -161,9 +135,7 @@ async def listening(factory: Any, where: str = LOOPBACK) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def logged() -> AsyncIterator[list[Any]]:
-    """
-    Give the log events of what runs inside.
-    """
+    """Give the log events of what runs inside."""
     events: list[Any] = []
     globalLogPublisher.addObserver(events.append)
     try:

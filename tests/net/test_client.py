@@ -64,22 +64,16 @@ POLICY = backoffPolicy(initialDelay=1, factor=2, maxDelay=10, jitter=lambda: 0.2
 
 
 class Till(txremote.Service):
-    """
-    What is behind another name.
-    """
+    """What is behind another name."""
 
     @exposed
     def count(self, amount: int) -> int:
-        """
-        Give it back.
-        """
+        """Give it back."""
         return amount
 
 
 class Shop(txremote.Service):
-    """
-    A server's root; an instance is shared, and outlives its connections.
-    """
+    """A server's root; an instance is shared, and outlives its connections."""
 
     exposed_pi = 3.14
 
@@ -94,47 +88,35 @@ class Shop(txremote.Service):
 
     @exposed
     def note(self, what: Any) -> Any:
-        """
-        Note that this call ran.
-        """
+        """Note that this call ran."""
         self.ran.append(what)
         return what
 
     @exposed
     def wait(self, what: Any) -> Deferred[Any]:
-        """
-        Note it, and do not answer.
-        """
+        """Note it, and do not answer."""
         self.ran.append(what)
         self.waiting.append(Deferred(self.cancelled.append))
         return self.waiting[-1]
 
     @exposed
     def left(self) -> float | None:
-        """
-        Tell how long the caller waits.
-        """
+        """Tell how long the caller waits."""
         return current_call().time_left()
 
     @exposed
     def things(self) -> list[int]:
-        """
-        Something that goes by reference.
-        """
+        """Something that goes by reference."""
         return [1, 2, 3]
 
     @exposed
     def subscribe(self, listener: Any) -> None:
-        """
-        Tell a client of events.
-        """
+        """Tell a client of events."""
         self.listeners.append(listener)
 
     @exposed
     def login(self, user: str, password: str) -> Any:
-        """
-        Let users in, each to a desk of his own.
-        """
+        """Let users in, each to a desk of his own."""
         self.logins.append((user, password))
         if self.refusal is not None:
             raise self.refusal
@@ -142,18 +124,14 @@ class Shop(txremote.Service):
 
 
 class Account(txremote.Service):
-    """
-    What is a user's own.
-    """
+    """What is a user's own."""
 
     def __init__(self, user: str) -> None:
         self._user = user
 
     @exposed
     def whose(self) -> str:
-        """
-        Whose it is.
-        """
+        """Whose it is."""
         return self._user
 
 
@@ -204,18 +182,14 @@ class World:
         return succeed(client)
 
     def settle(self) -> None:
-        """
-        Let happen what happens without any time going by.
-        """
+        """Let happen what happens without any time going by."""
         for _ in range(10):
             self.clock.advance(0)
             for pair in self.pairs:
                 pair.pump()
 
     def advance(self, seconds: float) -> None:
-        """
-        Let time go by, with what is due in it happening when it is due.
-        """
+        """Let time go by, with what is due in it happening when it is due."""
         self.settle()
         end = self.clock.seconds() + seconds
         while self.clock.seconds() < end:
@@ -229,9 +203,7 @@ class World:
         return self
 
     def lose(self, up: bool = True) -> None:
-        """
-        Break the connection; the server can be reached then, or cannot.
-        """
+        """Break the connection; the server can be reached then, or cannot."""
         self.up = up
         self.pairs[-1].lose()
         self.settle()
@@ -242,9 +214,7 @@ class World:
         return outcome.value
 
     def end(self) -> None:
-        """
-        Stop the client; nothing is left of it.
-        """
+        """Stop the client; nothing is left of it."""
         outcome = Outcome(self.client.stopService())
         self.settle()
         assert outcome.value is None
@@ -254,9 +224,7 @@ class World:
 
 
 def started(**options: Any) -> World:
-    """
-    Return a world whose client is connected.
-    """
+    """Return a world whose client is connected."""
     world = World(**options).start()
     assert world.client.status.state == "connected"
     return world
@@ -277,17 +245,13 @@ def started(**options: Any) -> World:
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(arguments, error, words):
-    """
-    When the client is made, by an exception that names it, and not at each try.
-    """
+    """When the client is made, by an exception that names it, and not at each try."""
     with pytest.raises(error, match=words):
         RemoteClient(**{"endpoint": "tcp:127.0.0.1:1", "reactor": Clock(), **arguments})
 
 
 def test_it_is_a_part_of_an_application():
-    """
-    It starts and stops with the service that it belongs to.
-    """
+    """It starts and stops with the service that it belongs to."""
     world = World()
     application = MultiService()
     world.client.setServiceParent(application)
@@ -303,9 +267,7 @@ def test_it_is_a_part_of_an_application():
 
 
 def test_its_status_tells_the_story():
-    """
-    What happened last, how many tries there were, when the next one is.
-    """
+    """What happened last, how many tries there were, when the next one is."""
     world = World(up=False)
     client = world.client
     assert str(client.status) == "stopped: not started yet"
@@ -345,9 +307,7 @@ def test_its_status_tells_the_story():
 
 
 def test_each_failure_doubles_the_wait_up_to_a_bound():
-    """
-    The waits are the policy's; a success starts them anew.
-    """
+    """The waits are the policy's; a success starts them anew."""
     world = World(up=False).start()
     world.advance(40)
     waits = [later - earlier for earlier, later in pairwise(world.dialled)]
@@ -361,9 +321,7 @@ def test_each_failure_doubles_the_wait_up_to_a_bound():
 
 
 def test_the_usual_policy_is_twisteds():
-    """
-    A second and a half, and up to one more at random, after the first failure.
-    """
+    """A second and a half, and up to one more at random, after the first failure."""
     waits = set()
     for _ in range(5):
         world = World(up=False, retry_policy=None).start()
@@ -374,9 +332,7 @@ def test_the_usual_policy_is_twisteds():
 
 
 def test_the_usual_waits_are_bounded_however_long_the_server_is_away():
-    """
-    Half as long again each time, up to a minute, and a second at random on top.
-    """
+    """Half as long again each time, up to a minute, and a second at random on top."""
     world = World(up=False, retry_policy=None).start()
     for failures in range(1, 40):
         least = min(1.5**failures, 60)
@@ -389,9 +345,7 @@ def test_the_usual_waits_are_bounded_however_long_the_server_is_away():
 
 @pytest.mark.parametrize("wrong", [lambda _failures: 1 / 0, lambda _failures: -1.0, lambda _: None])
 def test_a_policy_that_fails_is_not_the_end(wrong):
-    """
-    The usual one takes its place, and the log says so.
-    """
+    """The usual one takes its place, and the log says so."""
     with logged() as log:
         world = World(up=False, retry_policy=wrong).start()
     assert "the retry_policy of <RemoteClient of the world" in log.text()
@@ -403,9 +357,7 @@ def test_a_policy_that_fails_is_not_the_end(wrong):
 
 
 def test_a_server_that_drops_everybody_is_not_dialled_in_a_circle():
-    """
-    Between two connections there is always a wait.
-    """
+    """Between two connections there is always a wait."""
     world = started()
     for _ in range(10):
         world.lose()
@@ -416,9 +368,7 @@ def test_a_server_that_drops_everybody_is_not_dialled_in_a_circle():
 
 
 def test_a_server_that_never_answers_is_given_up_and_tried_again():
-    """
-    Each try has its time-out.
-    """
+    """Each try has its time-out."""
     world = World(timeout=5)
     world.silent = True
     world.start()
@@ -434,9 +384,7 @@ def test_a_server_that_never_answers_is_given_up_and_tried_again():
 
 
 def test_who_waits_for_a_connection_has_the_next_one():
-    """
-    Before the start, while trying, and at once when there is one.
-    """
+    """Before the start, while trying, and at once when there is one."""
     world = World(up=False)
     before = Outcome(world.client.whenConnected())
     world.start()
@@ -457,9 +405,7 @@ def test_who_waits_for_a_connection_has_the_next_one():
 
 
 def test_who_waits_may_give_up_after_some_failures():
-    """
-    With the error of the try, as from `ClientService`.
-    """
+    """With the error of the try, as from `ClientService`."""
     world = World(up=False)
     outcomes = [Outcome(world.client.whenConnected(failAfterFailures=n)) for n in (1, 2, 3)]
     world.start()
@@ -474,9 +420,7 @@ def test_who_waits_may_give_up_after_some_failures():
 
 
 def test_who_waits_may_change_his_mind():
-    """
-    Cancelled, it is forgotten; the client goes on, and others have the connection.
-    """
+    """Cancelled, it is forgotten; the client goes on, and others have the connection."""
     world = World(up=False).start()
     first, second = (world.client.whenConnected() for _ in range(2))
     outcomes = [Outcome(first), Outcome(second)]
@@ -494,9 +438,7 @@ def test_who_waits_may_change_his_mind():
 
 
 def test_paths_lead_to_whichever_connection_is_live():
-    """
-    The same path is called before and after; references of before are dead.
-    """
+    """The same path is called before and after; references of before are dead."""
     world = started()
     root, note, things = world.client.root, world.client.root.note, world.client.root.things
     count = root.till.count
@@ -525,9 +467,7 @@ async def _awaited(path: Any) -> Any:
 
 
 def test_a_call_in_flight_fails_once_and_is_not_repeated():
-    """
-    With ConnectionLost; the server has seen it once.
-    """
+    """With ConnectionLost; the server has seen it once."""
     world = started()
     flying = Outcome(world.client.root.wait("in flight"))
     world.settle()
@@ -542,9 +482,7 @@ def test_a_call_in_flight_fails_once_and_is_not_repeated():
 
 
 def test_a_call_waits_for_the_next_connection():
-    """
-    It is sent when there is one, once, and in the order of the calls.
-    """
+    """It is sent when there is one, once, and in the order of the calls."""
     world = World(up=False)
     root = world.client.root
     early = Outcome(root.note(1))  # before the start even
@@ -559,9 +497,7 @@ def test_a_call_waits_for_the_next_connection():
 
 @pytest.mark.parametrize("state", ["not started", "waiting", "connecting"])
 def test_a_call_does_not_wait_for_ever(state):
-    """
-    It fails with a sentence that says how things stand, and is never sent.
-    """
+    """It fails with a sentence that says how things stand, and is never sent."""
     world = World(up=False, wait_timeout=2)
     world.silent = state == "connecting"
     if state != "not started":
@@ -588,9 +524,7 @@ def test_a_call_does_not_wait_for_ever(state):
 
 
 def test_a_call_may_wait_for_ever():
-    """
-    With wait_timeout=None; no timer runs for it.
-    """
+    """With wait_timeout=None; no timer runs for it."""
     world = World(up=False, wait_timeout=None, retry_policy=lambda _failures: 1000)
     world.start()
     calls = [Outcome(world.client.root.note(number)) for number in range(3)]
@@ -604,9 +538,7 @@ def test_a_call_may_wait_for_ever():
 
 
 def test_a_call_that_waits_can_be_cancelled():
-    """
-    It is never sent, and nothing is kept of it.
-    """
+    """It is never sent, and nothing is kept of it."""
     world = World(up=False).start()
     timers = len(world.clock.getDelayedCalls())
     for _ in range(100):
@@ -623,9 +555,7 @@ def test_a_call_that_waits_can_be_cancelled():
 
 
 def test_a_call_that_was_sent_can_be_cancelled():
-    """
-    Whether it has waited or not, the peer's side of it is cancelled too.
-    """
+    """Whether it has waited or not, the peer's side of it is cancelled too."""
     world = World(up=False).start()
     first = world.client.root.wait("waited")
     world.up = True
@@ -670,9 +600,7 @@ def test_time_outs_hold_on_each_connection():
 
 
 def test_the_time_that_a_call_has_waited_counts():
-    """
-    The server is told what is left of it; a call whose time is over is not sent.
-    """
+    """The server is told what is left of it; a call whose time is over is not sent."""
     world = World(up=False).start()
     soon = timed(world.client.root.left, 7.5)()
     late = timed(world.client.root.note, 2)("late")
@@ -685,9 +613,7 @@ def test_the_time_that_a_call_has_waited_counts():
 
 
 def test_a_call_after_the_goodbye_waits():
-    """
-    A connection that is being closed is none any more, though its end is to come.
-    """
+    """A connection that is being closed is none any more, though its end is to come."""
     world = started()
     world.client.whenConnected().addCallback(lambda connection: connection.close())
     call = Outcome(world.client.root.note(1))
@@ -702,9 +628,7 @@ def test_a_call_after_the_goodbye_waits():
 
 
 def test_a_call_made_when_the_loss_is_told_waits():
-    """
-    Whoever is told of the loss may call at once; it is the next connection's.
-    """
+    """Whoever is told of the loss may call at once; it is the next connection's."""
     world = started()
     calls = []
     connection = world.result(world.client.whenConnected())
@@ -723,9 +647,7 @@ def test_a_call_made_when_the_loss_is_told_waits():
 
 @pytest.mark.parametrize("up", [False, True])
 def test_a_path_is_no_endless_list(up):
-    """
-    dict() and the like of a path end in a TypeError, connected or not.
-    """
+    """dict() and the like of a path end in a TypeError, connected or not."""
     world = World(up=up).start()
     for wrong in (dict, list, tuple):
         with pytest.raises(TypeError):
@@ -740,9 +662,7 @@ STATES = ["not started", "dialling", "waiting", "preparing", "connected", "refus
 
 
 def brought_into(state: str) -> World:
-    """
-    Return a world whose client is in a state.
-    """
+    """Return a world whose client is in a state."""
 
     def hook(_connection: Any) -> Any:
         return {"preparing": lambda: Deferred(), "refused": lambda: fail(UnauthorizedLogin("no"))}[
@@ -793,9 +713,7 @@ def test_it_can_be_stopped_in_any_state(state):
 
 @pytest.mark.parametrize("state", STATES)
 def test_it_can_be_started_again_before_it_has_stopped(state):
-    """
-    It connects anew when the old connection is gone.
-    """
+    """It connects anew when the old connection is gone."""
     world = brought_into(state)
     stopping = Outcome(world.client.stopService())
     world.up, world.silent, world.client._on_connect = True, False, None
@@ -817,9 +735,7 @@ def test_it_can_be_started_again_before_it_has_stopped(state):
     ],
 )
 def test_it_can_be_stopped_from_anywhere(where):
-    """
-    In a callback of its own, whatever it is about to do.
-    """
+    """In a callback of its own, whatever it is about to do."""
     stopping: list[Outcome] = []
 
     def stop(_result: object = None) -> None:
@@ -860,9 +776,7 @@ def test_it_can_be_stopped_from_anywhere(where):
 
 
 def test_it_logs_in_on_each_connection():
-    """
-    And what the login gives is the root, of the client and of its connection.
-    """
+    """And what the login gives is the root, of the client and of its connection."""
     seen = []
     world = started(login=("ann", "s3cret"), on_connect=lambda conn: seen.append(conn.root))
     for _ in range(3):
@@ -911,9 +825,7 @@ def test_refused_credentials_are_not_tried_again():
 
 
 def test_credentials_may_be_refused_later():
-    """
-    When the password was changed while the client was away.
-    """
+    """When the password was changed while the client was away."""
     world = started(login=("ann", "s3cret"))
     world.shop.refusal = UnauthorizedLogin("wrong password")
     world.lose()
@@ -926,9 +838,7 @@ def test_credentials_may_be_refused_later():
 
 
 def test_a_login_that_fails_otherwise_is_tried_again():
-    """
-    A server whose user database is away is a server that is away.
-    """
+    """A server whose user database is away is a server that is away."""
     world = World(login=("ann", "s3cret"))
     world.shop.refusal = ValueError("no database")
     world.start()
@@ -945,9 +855,7 @@ def test_a_login_that_fails_otherwise_is_tried_again():
 
 @pytest.mark.parametrize("kind", ["function", "coroutine", "Deferred"])
 def test_subscriptions_are_made_anew_on_each_connection(kind):
-    """
-    Before anybody else has the connection; each event comes once.
-    """
+    """Before anybody else has the connection; each event comes once."""
     events: list[Any] = []
     order: list[str] = []
 
@@ -977,9 +885,7 @@ def test_subscriptions_are_made_anew_on_each_connection(kind):
 
 
 def test_a_call_waits_until_on_connect_is_done():
-    """
-    So that it finds what that has set up.
-    """
+    """So that it finds what that has set up."""
     gate: Deferred[None] = Deferred()
     world = World(on_connect=lambda _connection: gate).start()
     call = Outcome(world.client.root.note(1))
@@ -1015,9 +921,7 @@ def test_an_on_connect_that_fails_is_tried_again():
 
 
 def test_an_on_connect_that_takes_too_long_is_given_up():
-    """
-    It is cancelled after the time-out, and the connection closed.
-    """
+    """It is cancelled after the time-out, and the connection closed."""
     cancelled: list[Any] = []
     world = World(timeout=5, on_connect=lambda _connection: Deferred(cancelled.append)).start()
     world.advance(5)
@@ -1031,9 +935,7 @@ def test_an_on_connect_that_takes_too_long_is_given_up():
 
 @pytest.mark.parametrize("then", ["stays", "waits for that", "succeeds", "closes it"])
 def test_a_connection_that_is_lost_during_on_connect(then):
-    """
-    Is a failed try, whatever the hook goes on to do.
-    """
+    """Is a failed try, whatever the hook goes on to do."""
     gates: list[Deferred[None]] = []
 
     async def hook(connection: Connection) -> None:
@@ -1084,9 +986,7 @@ STEPS = st.lists(
 @settings(max_examples=100, deadline=None)
 @given(STEPS)
 def test_every_call_ends_once_and_runs_at_most_once(steps):
-    """
-    Whatever comes in whatever order.
-    """
+    """Whatever comes in whatever order."""
     world = World()
     world.client.startService()
     calls: list[Deferred[Any]] = []
@@ -1129,9 +1029,7 @@ SOON = backoffPolicy(initialDelay=0.02, factor=1.5, maxDelay=0.1, jitter=lambda:
 
 @pytest_twisted.ensureDeferred
 async def test_its_calls_are_for_the_reactors_thread():
-    """
-    WrongThread elsewhere, connected or not; async_ may be used anywhere.
-    """
+    """WrongThread elsewhere, connected or not; async_ may be used anywhere."""
     async with served(Desk) as port:
         client = RemoteClient(endpoint_of(port))
         with pytest.raises(WrongThread, match="async_"):
@@ -1174,9 +1072,7 @@ async def test_it_leaves_nothing_in_the_reactor():
 
 @contextmanager
 def ended_at_last(programs: list[Any]) -> Iterator[None]:
-    """
-    Kill whatever was started, however the test ends.
-    """
+    """Kill whatever was started, however the test ends."""
     try:
         yield
     finally:
@@ -1269,9 +1165,7 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path):
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 @pytest_twisted.ensureDeferred
 async def test_a_certificate_that_is_refused_is_not_tried_again(tmp_path, which):
-    """
-    It is as with a wrong password: all who wait are told why, and a new start tries again.
-    """
+    """It is as with a wrong password: all who wait are told why, and a new start tries again."""
     (tmp_path / "other").mkdir()
     authority = Authority(tmp_path)
     cert = {

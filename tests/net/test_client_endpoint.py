@@ -20,9 +20,7 @@ def factory() -> Factory:
 
 
 def test_a_connection_is_given_as_a_transport():
-    """
-    The protocol is the factory's, empty; its transport leads to the connection.
-    """
+    """The protocol is the factory's, empty; its transport leads to the connection."""
     pair = connected_pair()
     endpoint = DialledEndpoint(lambda: succeed(pair.client), "tcp:somewhere")
     protocol = Outcome(endpoint.connect(factory())).value
@@ -32,9 +30,7 @@ def test_a_connection_is_given_as_a_transport():
 
 
 def test_closing_the_transport_is_a_goodbye():
-    """
-    Both ends of the connection are closed, as by `Connection.close`.
-    """
+    """Both ends of the connection are closed, as by `Connection.close`."""
     pair = connected_pair()
     Link(pair.client).loseConnection()
     pair.pump()
@@ -44,17 +40,13 @@ def test_closing_the_transport_is_a_goodbye():
 
 
 def test_a_failure_to_connect_is_passed_on():
-    """
-    As the endpoint's own.
-    """
+    """As the endpoint's own."""
     endpoint = DialledEndpoint(lambda: fail(ConnectionRefusedError()), "tcp:nowhere")
     assert isinstance(Outcome(endpoint.connect(factory())).error, ConnectionRefusedError)
 
 
 def test_giving_up_reaches_whoever_dials():
-    """
-    Cancelling the Deferred cancels the dialling.
-    """
+    """Cancelling the Deferred cancels the dialling."""
     given_up = []
     endpoint = DialledEndpoint(lambda: Deferred(given_up.append), "tcp:nowhere")
     connecting = endpoint.connect(factory())
@@ -66,9 +58,7 @@ def test_giving_up_reaches_whoever_dials():
 
 class TestWithinLife:
     def test_what_work_comes_to(self):
-        """
-        Its result or its failure, while the connection lives.
-        """
+        """Its result or its failure, while the connection lives."""
         pair = connected_pair()
         assert Outcome(within_life(succeed(5), pair.client)).value == 5
         with pytest.raises(ValueError, match="no"):
@@ -76,9 +66,7 @@ class TestWithinLife:
         pair.lose()
 
     def test_the_loss_ends_it(self):
-        """
-        The work is cancelled, and the outcome says why the connection has ended.
-        """
+        """The work is cancelled, and the outcome says why the connection has ended."""
         pair = connected_pair()
         cancelled = []
         outcome = Outcome(within_life(Deferred(cancelled.append), pair.client))
@@ -88,9 +76,7 @@ class TestWithinLife:
 
     @pytest.mark.parametrize("way", ["lost", "cancelled"])
     def test_work_that_goes_on_is_not_waited_for(self, way):
-        """
-        A coroutine that catches everything, CancelledError too, holds nobody up.
-        """
+        """A coroutine that catches everything, CancelledError too, holds nobody up."""
         pair = connected_pair()
         seen = []
 

@@ -17,9 +17,7 @@ from txremote.testing import connected_pair
 
 
 class Mine(txremote.Service):
-    """
-    What a user has after the login.
-    """
+    """What a user has after the login."""
 
     @exposed
     def whose(self) -> str:
@@ -27,9 +25,7 @@ class Mine(txremote.Service):
 
 
 class Gate(txremote.Service):
-    """
-    A root that can only log in; ``answer`` decides how that ends.
-    """
+    """A root that can only log in; ``answer`` decides how that ends."""
 
     answer: Any = None
 
@@ -45,15 +41,11 @@ class Gate(txremote.Service):
 
 
 class AuthenticationError(Exception):
-    """
-    Called as RPyC's is.
-    """
+    """Called as RPyC's is."""
 
 
 def logged_in(answer: Any, **config: Any) -> Any:
-    """
-    Log in at a server that gives a certain answer; return the pair.
-    """
+    """Log in at a server that gives a certain answer; return the pair."""
     gate = Gate()
     gate.answer = answer
     pair = connected_pair(server_root=gate, client_config=config)
@@ -63,18 +55,14 @@ def logged_in(answer: Any, **config: Any) -> Any:
 
 
 def test_the_users_own_root_takes_the_place_of_the_servers():
-    """
-    What login() returned is the connection's root from then on.
-    """
+    """What login() returned is the connection's root from then on."""
     pair = logged_in(Mine())
     assert pair.result(pair.client.root.whose()) == "yours"
 
 
 @pytest.mark.parametrize("answer", [None, True, 7])
 def test_a_login_that_gives_nothing_leaves_the_root(answer):
-    """
-    Some servers only note who it is.
-    """
+    """Some servers only note who it is."""
     pair = logged_in(answer)
     with pytest.raises(AttributeError):
         pair.result(pair.client.root.whose())
@@ -119,26 +107,20 @@ def test_a_refusal_is_told_by_its_class(answer, known):
     ids=repr,
 )
 def test_another_error_is_no_refusal(answer):
-    """
-    It is raised as it came, and a `RemoteClient` tries again.
-    """
+    """It is raised as it came, and a `RemoteClient` tries again."""
     with pytest.raises(type(answer)):
         logged_in(answer)
 
 
 def test_a_server_without_login_is_no_refusal():
-    """
-    But an AttributeError that names what is missing.
-    """
+    """But an AttributeError that names what is missing."""
     pair = connected_pair(server_root=Mine())
     with pytest.raises(AttributeError, match="login"):
         pair.result(Deferred.fromCoroutine(log_in(pair.client, "ann", "s3cret")))
 
 
 def test_errors_in_words():
-    """
-    A line of class and text, whatever the peer appended.
-    """
+    """A line of class and text, whatever the peer appended."""
     assert in_words(ValueError("one\ntwo")) == "ValueError: one"
     assert in_words(ValueError()) == "ValueError"
     assert in_words(type("a.b.C", (GenericException,), {})("no")) == "C: no"

@@ -45,9 +45,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 class Scripted(Protocol):
-    """
-    A server that does one thing with its first bytes; its factory notes them.
-    """
+    """A server that does one thing with its first bytes; its factory notes them."""
 
     def connectionMade(self) -> None:
         self.factory.made.append(self)
@@ -64,9 +62,7 @@ class Scripted(Protocol):
 
 
 def scripted(answer=None, at_once=None) -> Factory:
-    """
-    Return a factory of such servers.
-    """
+    """Return a factory of such servers."""
     factory = Factory.forProtocol(Scripted)
     factory.noisy = False
     factory.answer, factory.at_once = answer, at_once
@@ -77,9 +73,7 @@ def scripted(answer=None, at_once=None) -> Factory:
 @pytest.mark.parametrize("kind", ["string", "object", "unix string", "unix object"])
 @pytest_twisted.ensureDeferred
 async def test_every_kind_of_endpoint(kind, tmp_path):
-    """
-    Endpoint strings and endpoint objects, TCP and UNIX, do the same.
-    """
+    """Endpoint strings and endpoint objects, TCP and UNIX, do the same."""
     from twisted.internet import reactor
 
     path = str(tmp_path / "desk.sock")
@@ -101,9 +95,7 @@ async def test_every_kind_of_endpoint(kind, tmp_path):
 @pytest.mark.parametrize("bound", [False, True])
 @pytest_twisted.ensureDeferred
 async def test_every_dialect_is_understood_on_one_port(dialect, bound):
-    """
-    A txremote server answers in whatever it is asked in.
-    """
+    """A txremote server answers in whatever it is asked in."""
     async with served(Desk) as port:
         conn = await connect(
             endpoint_of(port), dialect=dialect, config={"bind_threads": bound}, timeout=DEADLINE
@@ -123,9 +115,7 @@ async def test_every_dialect_is_understood_on_one_port(dialect, bound):
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(arguments, error, words):
-    """
-    By an exception that names it, before anything is dialled.
-    """
+    """By an exception that names it, before anything is dialled."""
     with pytest.raises(error, match=words):
         connect(**{"endpoint": "tcp:127.0.0.1:1", **arguments})
 
@@ -135,9 +125,7 @@ def test_what_makes_no_sense_is_refused_at_once(arguments, error, words):
 
 @pytest_twisted.ensureDeferred
 async def test_nobody_there_is_the_endpoints_own_error():
-    """
-    ConnectionRefusedError, as from any Twisted client.
-    """
+    """ConnectionRefusedError, as from any Twisted client."""
     with socket.socket() as reserved:  # bound and not listening: refused for sure
         reserved.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
@@ -146,9 +134,7 @@ async def test_nobody_there_is_the_endpoints_own_error():
 
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_says_nothing_is_a_timeout():
-    """
-    TimeoutError when the given time is over, and the connection is closed.
-    """
+    """TimeoutError when the given time is over, and the connection is closed."""
     from twisted.internet import reactor
 
     factory = scripted()
@@ -162,9 +148,7 @@ async def test_a_server_that_says_nothing_is_a_timeout():
 
 @pytest_twisted.ensureDeferred
 async def test_a_machine_that_does_not_answer_is_a_timeout():
-    """
-    TimeoutError too where not even TCP gets through.
-    """
+    """TimeoutError too where not even TCP gets through."""
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)  # room for one, which the kernel rounds up a little
@@ -177,9 +161,7 @@ async def test_a_machine_that_does_not_answer_is_a_timeout():
 
 @pytest_twisted.ensureDeferred
 async def test_giving_up_closes_what_was_opened():
-    """
-    Cancelling the Deferred of connect() leaves no connection behind.
-    """
+    """Cancelling the Deferred of connect() leaves no connection behind."""
     factory = scripted()
     async with listening(factory) as port:
         connecting = connect(endpoint_of(port))
@@ -193,9 +175,7 @@ async def test_giving_up_closes_what_was_opened():
 @pytest.mark.parametrize("how", ["loseConnection", "abortConnection"])
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_hangs_up_on_us(how):
-    """
-    ConnectionLost at once; "auto" does not dial again for that.
-    """
+    """ConnectionLost at once; "auto" does not dial again for that."""
     factory = scripted(lambda server: getattr(server.transport, how)())
     async with listening(factory) as port:
         with pytest.raises(ConnectionLost):
@@ -212,9 +192,7 @@ async def test_a_server_that_hangs_up_on_us(how):
 )
 @pytest_twisted.ensureDeferred
 async def test_a_server_of_another_protocol_is_told_from_rpyc(says, shown):
-    """
-    The error says that what came is no RPyC, and shows how it starts.
-    """
+    """The error says that what came is no RPyC, and shows how it starts."""
     factory = scripted(lambda server: server.transport.write(says))
     async with listening(factory) as port:
         with pytest.raises(ConnectionLost, match="no RPyC") as caught:
@@ -228,9 +206,7 @@ async def test_a_server_of_another_protocol_is_told_from_rpyc(says, shown):
 )
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_speaks_first_is_told_from_rpyc(banner):
-    """
-    Mail and SSH servers greet; no RPyC server does.
-    """
+    """Mail and SSH servers greet; no RPyC server does."""
     async with listening(scripted(at_once=banner)) as port:
         with pytest.raises(ConnectionLost, match="no RPyC"):
             await connect(endpoint_of(port), timeout=DEADLINE)
@@ -238,9 +214,7 @@ async def test_a_server_that_speaks_first_is_told_from_rpyc(banner):
 
 @pytest_twisted.ensureDeferred
 async def test_an_untrusted_certificate_is_an_error(certificate):
-    """
-    A tls: endpoint without our CA refuses the server, and says so.
-    """
+    """A tls: endpoint without our CA refuses the server, and says so."""
     where = "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(**certificate)
     async with logged(), served(Desk, where) as port:
         with pytest.raises(Exception, match=r"certificate|SSL|verify") as caught:
@@ -297,9 +271,7 @@ def _frames(data: bytes) -> int:
 
 @pytest_twisted.ensureDeferred
 async def test_a_server_over_tls_sends_a_stock_client_one_frame_a_record(certificate, monkeypatch):
-    """
-    A client that has not said HELLO may be RPyC, which would not see the second.
-    """
+    """A client that has not said HELLO may be RPyC, which would not see the second."""
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
     records: list[tuple[object, bytes]] = []
@@ -327,9 +299,7 @@ async def test_a_server_over_tls_sends_a_stock_client_one_frame_a_record(certifi
 
 @pytest_twisted.ensureDeferred
 async def test_the_client_certificate_is_known_to_the_service(certificate):
-    """
-    current_call().peer_certificate, where the server asks for one.
-    """
+    """current_call().peer_certificate, where the server asks for one."""
     from twisted.internet import reactor
     from twisted.internet.endpoints import SSL4ClientEndpoint, SSL4ServerEndpoint
 
@@ -352,9 +322,7 @@ async def test_the_client_certificate_is_known_to_the_service(certificate):
 
 @pytest_twisted.ensureDeferred
 async def test_a_call_from_another_thread_is_refused():
-    """
-    WrongThread, at once, with a sentence that says what to do; nothing is sent.
-    """
+    """WrongThread, at once, with a sentence that says what to do; nothing is sent."""
     async with joined(Desk) as conn:
         with pytest.raises(WrongThread, match="async_"):
             await deferToThread(lambda: conn.root.same(1))
@@ -365,9 +333,7 @@ async def test_a_call_from_another_thread_is_refused():
 
 @pytest_twisted.ensureDeferred
 async def test_async_may_be_called_from_any_thread():
-    """
-    And its result waited for there, with or without a time-out.
-    """
+    """And its result waited for there, with or without a time-out."""
 
     def work() -> list[object]:
         assert threading.current_thread() is not threading.main_thread()
@@ -386,9 +352,7 @@ async def test_async_may_be_called_from_any_thread():
 
 @pytest_twisted.ensureDeferred
 async def test_waiting_in_the_reactors_thread_is_refused():
-    """
-    It would stop the reactor that has to fetch the result.
-    """
+    """It would stop the reactor that has to fetch the result."""
     async with joined(Desk) as conn:
         result = async_(conn.root.same)(1)
         with pytest.raises(WouldBlockReactor, match="await"):
@@ -402,9 +366,7 @@ async def test_waiting_in_the_reactors_thread_is_refused():
 
 @pytest_twisted.ensureDeferred
 async def test_closing_is_a_clean_end_on_both_sides():
-    """
-    close() fires when the connection has ended; calls after it fail at once.
-    """
+    """close() fires when the connection has ended; calls after it fail at once."""
     desk = Desk()
     async with served(desk) as port:
         conn = await connect(endpoint_of(port))
@@ -421,9 +383,7 @@ async def test_closing_is_a_clean_end_on_both_sides():
 
 @pytest_twisted.ensureDeferred
 async def test_a_call_in_flight_ends_with_the_connection():
-    """
-    With ConnectionLost, whoever closes.
-    """
+    """With ConnectionLost, whoever closes."""
     desk = Desk()
     async with served(desk) as port:
         for closes in ("client", "server"):
@@ -439,9 +399,7 @@ async def test_a_call_in_flight_ends_with_the_connection():
 
 @pytest_twisted.ensureDeferred
 async def test_references_die_with_their_connection():
-    """
-    Each later use fails; none is sent on some other connection.
-    """
+    """Each later use fails; none is sent on some other connection."""
     async with served(Desk) as port:
         conn = await connect(endpoint_of(port))
         root, method = conn.root, await conn.root.same
@@ -455,9 +413,7 @@ async def test_references_die_with_their_connection():
 
 @pytest_twisted.ensureDeferred
 async def test_many_connections_that_hold_references_share_a_timer():
-    """
-    Ten thousand that do nothing keep no processor busy; what is dropped is given back.
-    """
+    """Ten thousand that do nothing keep no processor busy; what is dropped is given back."""
     from twisted.internet import reactor
 
     def sweepers():

@@ -13,9 +13,7 @@ from txremote.net.connection_waiters import ConnectionWaiters
 
 
 def test_all_have_a_result_of_their_own():
-    """
-    Each waits once, and gets what was made for it.
-    """
+    """Each waits once, and gets what was made for it."""
     waiters = ConnectionWaiters()
     outcomes = [Outcome(waiters.add(None)) for _ in range(3)]
     numbers = iter(range(10))
@@ -26,9 +24,7 @@ def test_all_have_a_result_of_their_own():
 
 
 def test_each_waits_through_as_many_failures_as_it_said():
-    """
-    One fails with the first, one with the second, one with none.
-    """
+    """One fails with the first, one with the second, one with none."""
     waiters = ConnectionWaiters()
     first, second, patient = (Outcome(waiters.add(number)) for number in (1, 2, None))
     waiters.failed(Failure(ValueError("one")))
@@ -42,9 +38,7 @@ def test_each_waits_through_as_many_failures_as_it_said():
 
 
 def test_who_waits_no_more_is_forgotten_at_once():
-    """
-    A cancelled one takes no memory, and gets nothing more.
-    """
+    """A cancelled one takes no memory, and gets nothing more."""
     waiters = ConnectionWaiters()
     waiting = waiters.add(None)
     outcome = Outcome(waiting)
@@ -56,9 +50,7 @@ def test_who_waits_no_more_is_forgotten_at_once():
 
 @pytest.mark.parametrize("way", ["fire", "failed"])
 def test_one_may_cancel_another(way):
-    """
-    In its callback, while all are told; and whoever comes then waits for the next.
-    """
+    """In its callback, while all are told; and whoever comes then waits for the next."""
     waiters = ConnectionWaiters()
     first, second = waiters.add(1), waiters.add(1)
     late = []

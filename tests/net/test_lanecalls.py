@@ -30,16 +30,12 @@ from txremote.wire.consts import HANDLE_CANCEL
 
 @pytest.fixture(autouse=True)
 def short_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Threads of these tests do not linger for long.
-    """
+    """Threads of these tests do not linger for long."""
     monkeypatch.setattr(workers, "IDLE_TIMEOUT", 0.2)
 
 
 class Office(txremote.Service):
-    """
-    A service with a door that holds up whoever comes.
-    """
+    """A service with a door that holds up whoever comes."""
 
     threaded_service = True
 
@@ -61,9 +57,7 @@ class Office(txremote.Service):
 
     @exposed
     def hold(self, what: Any = "held") -> Any:
-        """
-        Wait until the door is open.
-        """
+        """Wait until the door is open."""
         self.ran.append(what)
         self.inside += 1
         assert self.door.wait(DEADLINE)
@@ -72,31 +66,23 @@ class Office(txremote.Service):
 
     @exposed
     def note(self, what: Any) -> Any:
-        """
-        Do next to nothing.
-        """
+        """Do next to nothing."""
         self.ran.append(what)
         return what
 
     @exposed
     def call(self, function: Any) -> Any:
-        """
-        Call the client.
-        """
+        """Call the client."""
         return function()
 
     @exposed
     def keep(self, function: Any) -> None:
-        """
-        Let others call a function of this client.
-        """
+        """Let others call a function of this client."""
         self.kept.append(function)
 
     @exposed
     def relay(self) -> Any:
-        """
-        Call a function that another client has left.
-        """
+        """Call a function that another client has left."""
         self.ran.append("relay")
         try:
             return self.kept[0]()
@@ -105,39 +91,29 @@ class Office(txremote.Service):
 
     @exposed
     def poll(self) -> Any:
-        """
-        Serve another request from within.
-        """
+        """Serve another request from within."""
         return self.conn.poll(DEADLINE)
 
     @exposed
     @threaded
     def hold_apart(self, what: Any) -> Any:
-        """
-        Do as `hold`, in a service that has no lanes.
-        """
+        """Do as `hold`, in a service that has no lanes."""
         return self.hold(what)
 
     @exposed
     async def later(self, what: Any) -> Any:
-        """
-        Answer from a coroutine, which never ends.
-        """
+        """Answer from a coroutine, which never ends."""
         self.ran.append(what)
         await Deferred()
 
     @exposed
     def time_left(self) -> Any:
-        """
-        How long there is.
-        """
+        """How long there is."""
         return current_call().time_left()
 
 
 class Visit:
-    """
-    A client, and the server's side of its connection.
-    """
+    """A client, and the server's side of its connection."""
 
     def __init__(self, conn: Any, server: Any) -> None:
         self.conn = conn
@@ -153,9 +129,7 @@ class Visit:
         return self.server.runner._lane
 
     def cancel(self, call: Any) -> None:
-        """
-        Say CANCEL, and wait for the answer all the same.
-        """
+        """Say CANCEL, and wait for the answer all the same."""
         self.conn.outbound.tell(HANDLE_CANCEL, call.number)
 
 
@@ -163,9 +137,7 @@ class Visit:
 async def visiting(
     office: Office, visits: int = 1, lanes: bool = True, **config: Any
 ) -> AsyncIterator[Any]:
-    """
-    Serve an office, and visit it.
-    """
+    """Serve an office, and visit it."""
     async with served(office, threaded_service=lanes, config=config) as port:
         factory = getattr(port.factory, "wrappedFactory", port.factory)
         there = []
@@ -183,9 +155,7 @@ async def visiting(
 
 
 async def failed(deferred: Any) -> BaseException:
-    """
-    Return what a call fails with.
-    """
+    """Return what a call fails with."""
     try:
         result = await deferred
     except BaseException as error:
@@ -194,9 +164,7 @@ async def failed(deferred: Any) -> BaseException:
 
 
 async def held(office: Office, visit: Visit, what: Any = "held") -> Any:
-    """
-    Return a call that is inside, at the door.
-    """
+    """Return a call that is inside, at the door."""
     inside = office.inside
     call = visit.root.hold(what)
     await until(lambda: office.inside > inside)
@@ -204,9 +172,7 @@ async def held(office: Office, visit: Visit, what: Any = "held") -> Any:
 
 
 def settled(visit: Visit) -> bool:
-    """
-    Tell whether nothing is left of a connection's requests.
-    """
+    """Tell whether nothing is left of a connection's requests."""
     admission = visit.inbound.admission
     return (len(visit.inbound), len(visit.lane), admission.abandoned, admission.size) == (
         0,
@@ -617,29 +583,21 @@ async def test_a_request_that_takes_longer_than_call_timeout_is_abandoned() -> N
 
 
 class Busy(Office):
-    """
-    A service whose methods take a little time, of all kinds.
-    """
+    """A service whose methods take a little time, of all kinds."""
 
     @exposed
     def work(self, count: int) -> int:
-        """
-        Compute.
-        """
+        """Compute."""
         return sum(range(count))
 
     @exposed
     def fail(self) -> None:
-        """
-        Raise.
-        """
+        """Raise."""
         raise LookupError("as asked")
 
     @exposed
     async def soon(self, what: Any) -> Any:
-        """
-        Answer from a coroutine.
-        """
+        """Answer from a coroutine."""
         return what
 
 
@@ -687,9 +645,7 @@ async def test_each_request_is_answered_once_whatever_ends_it(
 
 
 def ask(visit: Visit, chance: random.Random) -> Any:
-    """
-    Ask for something.
-    """
+    """Ask for something."""
     root = visit.root
     return chance.choice(
         [
@@ -704,9 +660,7 @@ def ask(visit: Visit, chance: random.Random) -> Any:
 
 
 def count_answers(visit: Visit, index: int, answered: Counter[tuple[int, int]]) -> None:
-    """
-    Count what the server's side sends in answer to each request.
-    """
+    """Count what the server's side sends in answer to each request."""
     outbox = visit.inbound.answers._outbox
 
     class Counting:

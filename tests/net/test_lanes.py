@@ -25,16 +25,12 @@ from txremote.net.workers import TooManyThreads, WorkerPool
 
 @pytest.fixture(autouse=True)
 def short_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Threads of these tests do not linger for long.
-    """
+    """Threads of these tests do not linger for long."""
     monkeypatch.setattr(workers, "IDLE_TIMEOUT", 0.2)
 
 
 def flushed(lane: Lane) -> None:
-    """
-    Wait until everything that is in a lane has run.
-    """
+    """Wait until everything that is in a lane has run."""
     done = threading.Event()
     lane.post(done.set)
     assert done.wait(DEADLINE)
@@ -212,9 +208,7 @@ def test_a_thread_that_is_not_the_pools_just_waits() -> None:
 
 
 class Pair:
-    """
-    A thread in lane ``own`` that waits on the connection of lane ``other``.
-    """
+    """A thread in lane ``own`` that waits on the connection of lane ``other``."""
 
     def __init__(self) -> None:
         self.pool = WorkerPool(slots=2)
@@ -235,9 +229,7 @@ class Pair:
         wait_until(lambda: self.other._outside)
 
     def end(self) -> None:
-        """
-        End the wait, and see that all is in order.
-        """
+        """End the wait, and see that all is in order."""
         self.wait.complete(None)
         assert self.ended.wait(DEADLINE)
         flushed(self.own)
@@ -249,9 +241,7 @@ class Pair:
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    """
-    See `Pair`.
-    """
+    """See `Pair`."""
     made = Pair()
     yield made
     made.end()

@@ -28,9 +28,7 @@ from txremote.testing import MemoryTransport
 @pytest.mark.parametrize("kind", ["string", "object", "unix string", "unix object"])
 @pytest_twisted.ensureDeferred
 async def test_every_kind_of_endpoint(kind, tmp_path):
-    """
-    Endpoint strings and endpoint objects, TCP and UNIX, do the same.
-    """
+    """Endpoint strings and endpoint objects, TCP and UNIX, do the same."""
     from twisted.internet import reactor
 
     path = str(tmp_path / "desk.sock")
@@ -50,9 +48,7 @@ async def test_every_kind_of_endpoint(kind, tmp_path):
 
 @pytest_twisted.ensureDeferred
 async def test_a_class_serves_each_client_an_instance_of_its_own():
-    """
-    What one client does is not seen by another.
-    """
+    """What one client does is not seen by another."""
     async with served(Desk) as port:
         one, two = await gatherResults([connect(endpoint_of(port)) for _ in range(2)])
         assert [await one.root.count() for _ in range(3)] == [1, 2, 3]
@@ -62,9 +58,7 @@ async def test_a_class_serves_each_client_an_instance_of_its_own():
 
 @pytest_twisted.ensureDeferred
 async def test_an_instance_is_shared_by_all_clients():
-    """
-    It is told of every connection.
-    """
+    """It is told of every connection."""
     desk = Desk()
     async with served(desk) as port:
         one, two = await gatherResults([connect(endpoint_of(port)) for _ in range(2)])
@@ -75,9 +69,7 @@ async def test_an_instance_is_shared_by_all_clients():
 
 @pytest_twisted.ensureDeferred
 async def test_the_service_hears_when_its_client_leaves():
-    """
-    on_disconnect is called with the connection, which is closed by then.
-    """
+    """on_disconnect is called with the connection, which is closed by then."""
     desk = Desk()
     async with joined(desk) as conn:
         [theirs] = desk.conns
@@ -89,9 +81,7 @@ async def test_the_service_hears_when_its_client_leaves():
 
 @pytest_twisted.ensureDeferred
 async def test_a_service_that_cannot_be_made_costs_its_client_only():
-    """
-    The client is dropped, the log says why, the next one is served.
-    """
+    """The client is dropped, the log says why, the next one is served."""
 
     class Moody(txremote.Service):
         made = 0
@@ -115,9 +105,7 @@ async def test_a_service_that_cannot_be_made_costs_its_client_only():
 
 @pytest_twisted.ensureDeferred
 async def test_on_connect_that_fails_drops_its_client_only():
-    """
-    As a constructor that fails does.
-    """
+    """As a constructor that fails does."""
 
     class Picky(txremote.Service):
         seen = 0
@@ -140,9 +128,7 @@ async def test_on_connect_that_fails_drops_its_client_only():
 
 @pytest_twisted.ensureDeferred
 async def test_a_taken_port_is_the_endpoints_own_error():
-    """
-    CannotListenError, as from any Twisted server.
-    """
+    """CannotListenError, as from any Twisted server."""
     async with served(Desk) as port:
         with pytest.raises(CannotListenError):
             await listen(f"tcp:{port.getHost().port}:interface=127.0.0.1", Desk)
@@ -159,9 +145,7 @@ async def test_a_taken_port_is_the_endpoints_own_error():
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(where, root, config, error, words):
-    """
-    By an exception that names it, before anything listens.
-    """
+    """By an exception that names it, before anything listens."""
     with pytest.raises(error, match=words):
         listen(where, root, config=config)
 
@@ -171,9 +155,7 @@ def test_what_makes_no_sense_is_refused_at_once(where, root, config, error, word
 )
 @pytest_twisted.ensureDeferred
 async def test_switches_are_a_mapping_or_a_config(config):
-    """
-    RPyC's names, in a dict as in RPyC or in a ConnectionConfig.
-    """
+    """RPyC's names, in a dict as in RPyC or in a ConnectionConfig."""
 
     class Open(txremote.Service):
         public = "for all"
@@ -187,9 +169,7 @@ async def test_switches_are_a_mapping_or_a_config(config):
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_vanishes_cancels_what_it_asked_for():
-    """
-    Nobody would get the answer, so nobody goes on working on it.
-    """
+    """Nobody would get the answer, so nobody goes on working on it."""
     desk = Desk()
     async with joined(desk) as conn:
         calls = [conn.root.wait() for _ in range(3)]
@@ -204,9 +184,7 @@ async def test_a_client_that_vanishes_cancels_what_it_asked_for():
 
 @pytest_twisted.ensureDeferred
 async def test_cancelling_a_call_cancels_it_at_the_server():
-    """
-    At once for the caller; the server's Deferred is cancelled too.
-    """
+    """At once for the caller; the server's Deferred is cancelled too."""
     from twisted.internet.defer import CancelledError
 
     desk = Desk()
@@ -222,9 +200,7 @@ async def test_cancelling_a_call_cancels_it_at_the_server():
 
 @pytest_twisted.ensureDeferred
 async def test_slow_calls_of_one_connection_run_side_by_side():
-    """
-    Ten of 0.2 s each end together after 0.2 s, and quick ones overtake them.
-    """
+    """Ten of 0.2 s each end together after 0.2 s, and quick ones overtake them."""
     from twisted.internet import reactor
 
     async with joined(Desk) as conn:
@@ -238,9 +214,7 @@ async def test_slow_calls_of_one_connection_run_side_by_side():
 
 @pytest_twisted.ensureDeferred
 async def test_the_server_may_call_its_client_first():
-    """
-    Through conn.root, what the client offers; asked for at its first use.
-    """
+    """Through conn.root, what the client offers; asked for at its first use."""
 
     class Offer(txremote.Service):
         exposed_name = "ann"
@@ -254,9 +228,7 @@ async def test_the_server_may_call_its_client_first():
 
 @pytest_twisted.ensureDeferred
 async def test_a_message_that_is_too_long_costs_its_call_only():
-    """
-    The error names the option; the connection goes on, and so do others.
-    """
+    """The error names the option; the connection goes on, and so do others."""
     async with joined(Desk, config={"max_frame": 10_000}) as conn:
         with pytest.raises(RemoteProtocolError, match="max_frame"):
             await conn.root.same(bytes(20_000))
@@ -264,9 +236,7 @@ async def test_a_message_that_is_too_long_costs_its_call_only():
 
 
 def _small_buffers(transport: object) -> None:
-    """
-    Make the kernel hold little, so that a peer that does not read is felt.
-    """
+    """Make the kernel hold little, so that a peer that does not read is felt."""
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         transport.getHandle().setsockopt(socket.SOL_SOCKET, option, 65536)
 
@@ -290,9 +260,7 @@ async def test_two_long_messages_that_cross_do_not_stick():
 
 @pytest_twisted.ensureDeferred
 async def test_a_peer_that_does_not_read_is_dropped_and_others_live():
-    """
-    Past max_unsent bytes it is disconnected; memory is not the server's risk.
-    """
+    """Past max_unsent bytes it is disconnected; memory is not the server's risk."""
     desk = Desk()
     async with served(desk, config={"max_unsent": 1 << 20}) as port:
         lazy, other = await gatherResults([connect(endpoint_of(port)) for _ in range(2)])
@@ -316,9 +284,7 @@ async def test_a_peer_that_does_not_read_is_dropped_and_others_live():
 
 @pytest_twisted.ensureDeferred
 async def test_a_peer_that_breaks_the_protocol_is_dropped_and_others_live():
-    """
-    The log says who it was and what was wrong.
-    """
+    """The log says who it was and what was wrong."""
     async with logged() as events, served(Desk) as port:
         bad, good = await gatherResults([connect(endpoint_of(port)) for _ in range(2)])
         bad.transport.write(b"\x00\x00\x00\x03\x00abc\n")
@@ -330,9 +296,7 @@ async def test_a_peer_that_breaks_the_protocol_is_dropped_and_others_live():
 
 @pytest_twisted.ensureDeferred
 async def test_a_thousand_that_break_the_protocol_are_a_few_lines_of_the_log():
-    """
-    One for the first, and a number for those of the next seconds.
-    """
+    """One for the first, and a number for those of the next seconds."""
     async with logged() as events, served(Desk) as port:
         good = await connect(endpoint_of(port))
         for _ in range(50):
@@ -347,9 +311,7 @@ async def test_a_thousand_that_break_the_protocol_are_a_few_lines_of_the_log():
 
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_says_nothing_holds_nobody_up():
-    """
-    Nothing is sent to it before it has shown what it speaks.
-    """
+    """Nothing is sent to it before it has shown what it speaks."""
     from twisted.internet.endpoints import clientFromString
     from twisted.internet.protocol import Factory, Protocol
 
@@ -373,9 +335,7 @@ async def test_a_client_that_says_nothing_holds_nobody_up():
 
 @pytest_twisted.ensureDeferred
 async def test_close_all_ends_every_connection():
-    """
-    What a server does at its end: all clients are told, none stays.
-    """
+    """What a server does at its end: all clients are told, none stays."""
     async with served(Desk) as port:
         conns = await gatherResults([connect(endpoint_of(port)) for _ in range(5)])
         assert len(port.factory.connections) == 5
@@ -386,9 +346,7 @@ async def test_close_all_ends_every_connection():
 
 @pytest_twisted.ensureDeferred
 async def test_each_connection_is_an_event_when_it_ends():
-    """
-    One, with who it was, for how long, how many requests it made, and why it ended.
-    """
+    """One, with who it was, for how long, how many requests it made, and why it ended."""
     async with logged() as events, served(Desk) as port:
         conn = await connect(endpoint_of(port))
         mine = conn.transport.getHost()
@@ -410,9 +368,7 @@ async def test_each_connection_is_an_event_when_it_ends():
 
 @pytest_twisted.ensureDeferred
 async def test_drop_all_ends_every_connection_at_once():
-    """
-    Even of clients that read nothing.
-    """
+    """Even of clients that read nothing."""
     async with served(Desk) as port:
         conns = await gatherResults([connect(endpoint_of(port)) for _ in range(3)])
         conns[0].transport.pauseProducing()
@@ -424,9 +380,7 @@ async def test_drop_all_ends_every_connection_at_once():
 
 @pytest_twisted.ensureDeferred
 async def test_a_service_that_opens_everything_is_not_listened_for_off_loopback():
-    """
-    Whether the config says so or the service does; and the error names the option.
-    """
+    """Whether the config says so or the service does; and the error names the option."""
 
     class Open(Desk):
         def connection_config(self, config):
@@ -440,9 +394,7 @@ async def test_a_service_that_opens_everything_is_not_listened_for_off_loopback(
 
 
 def test_addresses_are_counted_as_they_were_when_they_came():
-    """
-    Behind a proxy (haproxy:) the peer's address changes meanwhile; no count is left.
-    """
+    """Behind a proxy (haproxy:) the peer's address changes meanwhile; no count is left."""
     clock = Clock()
     factory = ServingFactory(clock, Desk, {"max_per_address": 2})
     for _ in range(5):
@@ -456,9 +408,7 @@ def test_addresses_are_counted_as_they_were_when_they_came():
 
 
 def test_the_addresses_of_one_ipv6_network_are_one():
-    """
-    Whoever has an IPv6 address has all that begin with the same 64 bits.
-    """
+    """Whoever has an IPv6 address has all that begin with the same 64 bits."""
     factory = ServingFactory(Clock(), Desk, {"max_per_address": 2})
     for number in range(1, 4):
         address = IPv6Address("TCP", f"2001:db8::{number}", 1)

@@ -25,9 +25,7 @@ def _runner() -> ReactorRunner:
 
 
 class Noted:
-    """
-    Work that notes that it ran.
-    """
+    """Work that notes that it ran."""
 
     ran = 0
     inbound = SimpleNamespace(variables=Variables())
@@ -37,18 +35,14 @@ class Noted:
 
 
 def test_requests_run_at_once():
-    """
-    No turn of the reactor lies between a request and its method.
-    """
+    """No turn of the reactor lies between a request and its method."""
     work = Noted()
     _runner().start(work)
     assert work.ran == 1
 
 
 def test_results_fire_at_once_and_once():
-    """
-    A Deferred that has fired meanwhile, because it was cancelled, is left alone.
-    """
+    """A Deferred that has fired meanwhile, because it was cancelled, is left alone."""
     runner, got = _runner(), []
     deferred: Deferred[int] = Deferred().addCallback(got.append)
     runner.fire(deferred, 1)
@@ -58,9 +52,7 @@ def test_results_fire_at_once_and_once():
 
 @pytest_twisted.ensureDeferred
 async def test_only_the_reactors_thread_may_call():
-    """
-    Any other is told what to use instead.
-    """
+    """Any other is told what to use instead."""
     runner = _runner()
     runner.check_thread()
     with pytest.raises(WrongThread, match="async_"):
@@ -69,9 +61,7 @@ async def test_only_the_reactors_thread_may_call():
 
 @pytest_twisted.ensureDeferred
 async def test_what_other_threads_submit_runs_in_the_reactors():
-    """
-    In its own thread a function runs at once, from any other at its next turn.
-    """
+    """In its own thread a function runs at once, from any other at its next turn."""
     runner, ran_in = _runner(), []
 
     def work() -> None:
@@ -86,9 +76,7 @@ async def test_what_other_threads_submit_runs_in_the_reactors():
 
 @pytest_twisted.ensureDeferred
 async def test_waiting_blocks_other_threads_and_is_refused_in_the_reactors():
-    """
-    The reactor's own thread could never get what it waits for.
-    """
+    """The reactor's own thread could never get what it waits for."""
     runner = _runner()
     deferred: Deferred[str] = Deferred()
     result = AsyncResult(deferred, runner)
@@ -101,9 +89,7 @@ async def test_waiting_blocks_other_threads_and_is_refused_in_the_reactors():
 
 @pytest_twisted.ensureDeferred
 async def test_an_expiry_set_in_another_thread_comes():
-    """
-    By the reactor's clock; taking it back works from there, too.
-    """
+    """By the reactor's clock; taking it back works from there, too."""
     runner = _runner()
     result = AsyncResult(Deferred(), runner)
     kept = AsyncResult(Deferred(), runner)

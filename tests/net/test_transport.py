@@ -44,9 +44,7 @@ server.start()
 
 
 class Bytes(Protocol):
-    """
-    Keeps what it is sent.
-    """
+    """Keeps what it is sent."""
 
     heard = b""
 
@@ -66,9 +64,7 @@ def _factory() -> Factory:
 
 @pytest_twisted.ensureDeferred
 async def test_small_messages_do_not_wait_for_nagle():
-    """
-    TCP_NODELAY is set on both sides.
-    """
+    """TCP_NODELAY is set on both sides."""
     desk = Desk()
     async with joined(desk) as conn:
         for end in (conn, desk.conns[0]):
@@ -103,9 +99,7 @@ async def test_a_peer_that_has_vanished_is_found_by_tcp():
 @pytest.mark.parametrize("side", ["client", "server"])
 @pytest_twisted.ensureDeferred
 async def test_so_is_a_stock_peer_which_is_never_asked_otherwise(side):
-    """
-    The sockets to RPyC's own clients and servers have the same options.
-    """
+    """The sockets to RPyC's own clients and servers have the same options."""
 
     def options(connection) -> list[int]:
         handle = connection.transport.getHandle()
@@ -137,9 +131,7 @@ async def test_so_is_a_stock_peer_which_is_never_asked_otherwise(side):
 @pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 @pytest_twisted.ensureDeferred
 async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
-    """
-    The options are those of the socket below; writes go around the aggregator.
-    """
+    """The options are those of the socket below; writes go around the aggregator."""
     from twisted.internet import reactor
 
     where = "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(**certificate)
@@ -164,9 +156,7 @@ async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 @pytest_twisted.ensureDeferred
 async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
-    """
-    What is written is in the socket when now() returns, behind what was before.
-    """
+    """What is written is in the socket when now() returns, behind what was before."""
     from twisted.internet import reactor
 
     where = LOOPBACK if kind == "tcp" else f"unix:{tmp_path / 'bytes.sock'}"
@@ -192,9 +182,7 @@ async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
 
 @pytest_twisted.ensureDeferred
 async def test_it_leaves_a_broken_connection_to_the_reactor():
-    """
-    It raises nothing; connectionLost comes as it always does.
-    """
+    """It raises nothing; connectionLost comes as it always does."""
     from twisted.internet import reactor
 
     factory = _factory()
@@ -212,9 +200,7 @@ async def test_it_leaves_a_broken_connection_to_the_reactor():
 
 
 def test_a_transport_that_is_no_socket_is_left_as_it_is():
-    """
-    One in memory has no options, sends nothing at once and merges as it likes.
-    """
+    """One in memory has no options, sends nothing at once and merges as it likes."""
     writing = prepare(MemoryTransport())
     assert writing.separate is None
     assert writing.now is None

@@ -35,9 +35,7 @@ from txremote.net.unixsockets import clear_stale, forget, left_by_umask, server_
 
 
 class Desk(Service):
-    """
-    A harmless service.
-    """
+    """A harmless service."""
 
     @exposed
     def add(self, a: int, b: int) -> int:
@@ -45,9 +43,7 @@ class Desk(Service):
 
 
 class Commands:
-    """
-    A container.
-    """
+    """A container."""
 
     commands = ("hello",)
 
@@ -240,9 +236,7 @@ async def test_one_that_is_taken_is_left_to_its_server(by: str, path: Path) -> N
 
 
 def killed(path: Path, lock: int | None) -> None:
-    """
-    Leave what a server leaves that was killed.
-    """
+    """Leave what a server leaves that was killed."""
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(path))
         gone.listen()
@@ -252,9 +246,7 @@ def killed(path: Path, lock: int | None) -> None:
 
 @pytest.fixture(scope="module")
 def dead() -> int:
-    """
-    The number of a process that is no more.
-    """
+    """The number of a process that is no more."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return ended.pid

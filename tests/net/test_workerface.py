@@ -38,9 +38,7 @@ from txremote.peer.answers import Answers
 
 @pytest.fixture(autouse=True)
 def short_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Threads of these tests do not linger for long.
-    """
+    """Threads of these tests do not linger for long."""
     monkeypatch.setattr(workers, "IDLE_TIMEOUT", 0.2)
 
 
@@ -48,9 +46,7 @@ def short_idleness(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Desk(rpyc.Service):
-    """
-    A bit of everything.
-    """
+    """A bit of everything."""
 
     def __init__(self) -> None:
         self.gate = Gate()
@@ -120,9 +116,7 @@ def local_client(port: Any, **options: Any) -> rpyc.BlockingConnection:
 
 
 def script_test(script: Callable[..., None], service: Any = Desk, **switches: Any) -> Any:
-    """
-    Run a blocking script against a listener of the tests' reactor.
-    """
+    """Run a blocking script against a listener of the tests' reactor."""
 
     async def test() -> None:
         root = service()
@@ -279,9 +273,7 @@ async def test_a_client_may_be_called_from_another_clients_request() -> None:
 
 
 class Relay(Desk):
-    """
-    Hands on to a second server what its client gives it.
-    """
+    """Hands on to a second server what its client gives it."""
 
     def __init__(self, port: int = 0) -> None:
         super().__init__()
@@ -569,9 +561,7 @@ async def test_one_thread_is_enough_for_one_client_however_deep_it_calls() -> No
 
 
 class Works(txremote.Service):
-    """
-    A service of the reactor facet with methods that run in threads.
-    """
+    """A service of the reactor facet with methods that run in threads."""
 
     def __init__(self) -> None:
         self.both = threading.Barrier(2)

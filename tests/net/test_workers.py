@@ -17,9 +17,7 @@ from txremote.net.workers import TooManyThreads, WorkerPool
 
 
 class Step:
-    """
-    A task that says when it has begun, and ends when it is told.
-    """
+    """A task that says when it has begun, and ends when it is told."""
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -34,18 +32,14 @@ class Step:
         self.ended.set()
 
     def finish(self) -> None:
-        """
-        Let it end, and wait until it has.
-        """
+        """Let it end, and wait until it has."""
         self.end.set()
         assert self.ended.wait(DEADLINE)
 
 
 @pytest.fixture(autouse=True)
 def short_idleness(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """
-    Threads of these tests do not linger for long.
-    """
+    """Threads of these tests do not linger for long."""
     monkeypatch.setattr(workers, "IDLE_TIMEOUT", 0.05)
     before = set(threading.enumerate())  # other tests' may linger
     yield
@@ -53,9 +47,7 @@ def short_idleness(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(pool: WorkerPool, function: Callable[[], Any]) -> Any:
-    """
-    Run a function in the pool and return its result.
-    """
+    """Run a function in the pool and return its result."""
     result: list[Any] = []
     done = threading.Event()
 

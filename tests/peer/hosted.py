@@ -67,23 +67,17 @@ def a_pair() -> Pair:
 
 
 def settle(pair: Pair) -> None:
-    """
-    Let go of what nobody holds, and let 50 ms pass.
-    """
+    """Let go of what nobody holds, and let 50 ms pass."""
     gc.collect()
     pair.advance(0.05)
 
 
 def exported(connection: Any) -> int:
-    """
-    Return how many objects the peer of a connection holds, the root aside.
-    """
+    """Return how many objects the peer of a connection holds, the root aside."""
     exports = connection._tables.exports
     return len(exports) - (exports.of(connection.service) is not None)
 
 
 def silent_pair(**options: Any) -> Pair:
-    """
-    Return a pair whose client is a stock one that serves nothing.
-    """
+    """Return a pair whose client is a stock one that serves nothing."""
     return pair_with_stock_client(Hosted, client_root=Hosted, **options)

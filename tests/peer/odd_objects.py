@@ -34,9 +34,7 @@ def _raising(error: type[BaseException]) -> Callable[..., Any]:
 
 
 def _classes(bases: tuple[type, ...]) -> Iterator[tuple[str, Callable[[], type]]]:
-    """
-    Give classes that make trouble, by what is wrong with them.
-    """
+    """Give classes that make trouble, by what is wrong with them."""
     names = (*_LOOKED_AT, *(_OF_ERRORS if issubclass(bases[0], BaseException) else ()))
     for error in RAISED:
         raising = _raising(error)
@@ -211,8 +209,6 @@ BY_TWISTED = [name for name in WAYS if "deferred" in name or "inline" in name]
 
 
 def is_tried(way: str, what: str, kind: str) -> bool:
-    """
-    Tell whether Twisted lets a thing of the zoo pass.
-    """
+    """Tell whether Twisted lets a thing of the zoo pass."""
     unhashable = "the class's hash" in what or "all of the class" in what
     return way not in BY_TWISTED or (kind == "object" and not unhashable)

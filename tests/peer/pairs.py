@@ -48,9 +48,7 @@ from txremote.wire.messages import open_envelope, open_request, sniff
 
 
 class Outcome:
-    """
-    Watches a Deferred and counts how often it fired.
-    """
+    """Watches a Deferred and counts how often it fired."""
 
     def __init__(self, deferred: Deferred[Any]) -> None:
         self.results: list[Any] = []
@@ -78,9 +76,7 @@ class Outcome:
 
 
 class Message(NamedTuple):
-    """
-    One message as it was sent; ``handler`` is None unless it is a request.
-    """
+    """One message as it was sent; ``handler`` is None unless it is a request."""
 
     kind: int
     number: int
@@ -88,9 +84,7 @@ class Message(NamedTuple):
 
 
 class Wire:
-    """
-    Notes what a connection writes from now on.
-    """
+    """Notes what a connection writes from now on."""
 
     def __init__(self, connection: Connection) -> None:
         self.writes: list[bytes] = []
@@ -120,9 +114,7 @@ class Wire:
 
     @property
     def requests(self) -> list[int]:
-        """
-        The handler numbers of the requests, in order.
-        """
+        """The handler numbers of the requests, in order."""
         return [message.handler for message in self.messages if message.handler is not None]
 
 
@@ -175,9 +167,7 @@ def pair_with_stock_server(server_root: Any = VoidService, **options: Any) -> Pa
 
 
 def pair_with_stock_client(server_root: Any = VoidService, **options: Any) -> Pair:
-    """
-    Return a txremote server that has met a client that is a stock RPyC.
-    """
+    """Return a txremote server that has met a client that is a stock RPyC."""
     pair: Any = connected_pair(server_root=server_root, introduce=False, **options)
     pair.asked = make_stock(pair.client)
     pair.result(pair.client.fetch_root())
@@ -188,25 +178,19 @@ def pair_with_stock_client(server_root: Any = VoidService, **options: Any) -> Pa
 
 
 class Local(NamedTuple):
-    """
-    In arguments: the receiver's object with this id pack.
-    """
+    """In arguments: the receiver's object with this id pack."""
 
     pack: Any
 
 
 class Remote(NamedTuple):
-    """
-    In arguments: an object of the sender's.
-    """
+    """In arguments: an object of the sender's."""
 
     pack: Any
 
 
 def boxed(value: Any) -> Any:
-    """
-    Return a value as the (label, payload) pair that brine carries.
-    """
+    """Return a value as the (label, payload) pair that brine carries."""
     if type(value) is Local:
         return (LABEL_LOCAL_REF, value.pack)
     if type(value) is Remote:
@@ -223,16 +207,12 @@ def _holds_reference(value: Any) -> bool:
 
 
 def request_payload(number: int, handler: int, *args: Any) -> bytes:
-    """
-    Return a request as RPyC 6 writes it, without its frame.
-    """
+    """Return a request as RPyC 6 writes it, without its frame."""
     return bytes([MSG_REQUEST]) + dump((number, (handler, boxed(args))))
 
 
 class RemoteError(NamedTuple):
-    """
-    An exception as it came back.
-    """
+    """An exception as it came back."""
 
     name: str
     text: str
@@ -265,21 +245,15 @@ class RawPeer:
         return self.transport.disconnecting
 
     def send(self, data: bytes) -> None:
-        """
-        Send bytes.
-        """
+        """Send bytes."""
         self.connection.dataReceived(data)
 
     def send_payload(self, payload: bytes) -> None:
-        """
-        Send a payload in a frame.
-        """
+        """Send a payload in a frame."""
         self.send(frame(payload))
 
     def received(self) -> list[tuple[int, int, Any]]:
-        """
-        Return what has come back since the last time: kind, number, arguments.
-        """
+        """Return what has come back since the last time: kind, number, arguments."""
         data = b"".join(self.transport.written)
         self.transport.written.clear()
         found = []
@@ -290,9 +264,7 @@ class RawPeer:
         return found
 
     def send_request(self, handler: int, *args: Any) -> int:
-        """
-        Send a request, and return its number.
-        """
+        """Send a request, and return its number."""
         self._numbers += 1
         self.send_payload(request_payload(self._numbers, handler, *args))
         return self._numbers
@@ -308,18 +280,14 @@ class RawPeer:
         return answer_of(*answers[0])
 
     def root(self) -> Local:
-        """
-        Return the root's reference.
-        """
+        """Return the root's reference."""
         found = self.ask(HANDLE_GETROOT)
         assert isinstance(found, Local)
         return found
 
 
 def answer_of(kind: int, _number: int, args: Any) -> Any:
-    """
-    Return what an answer says, as `RawPeer.ask` does.
-    """
+    """Return what an answer says, as `RawPeer.ask` does."""
     if kind == MSG_EXCEPTION:
         if args == 1:
             return RemoteError("StopIteration", "")
@@ -345,9 +313,7 @@ def _unboxed(pair: Any) -> Any:
 
 @contextmanager
 def logged() -> Any:
-    """
-    Give an object whose ``text()`` is what Twisted's log was told meanwhile.
-    """
+    """Give an object whose ``text()`` is what Twisted's log was told meanwhile."""
 
     class Log(io.StringIO):
         def text(self) -> str:

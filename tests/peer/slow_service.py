@@ -16,9 +16,7 @@ from txremote.testing import Pair, connected_pair
 
 
 class Slow(Service):
-    """
-    Methods whose results are still to come.
-    """
+    """Methods whose results are still to come."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

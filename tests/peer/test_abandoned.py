@@ -30,9 +30,7 @@ from txremote.wire.consts import HANDLE_BUFFITER
 
 
 class Feed(Service):
-    """
-    Gives generators, and notes how they end.
-    """
+    """Gives generators, and notes how they end."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -340,9 +338,7 @@ def test_a_plain_one_is_closed_at_the_end_whoever_keeps_the_connection(feed: Fee
 
 
 class Lane(Service):
-    """
-    Runs in worker threads, and calls its client back at the end of its generators.
-    """
+    """Runs in worker threads, and calls its client back at the end of its generators."""
 
     threaded_service = True
 

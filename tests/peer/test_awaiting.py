@@ -126,9 +126,7 @@ def test_a_frozen_exception_fails_the_call_too() -> None:
 
 
 class Baker(Service):
-    """
-    Has one result for all who ask.
-    """
+    """Has one result for all who ask."""
 
     def __init__(self) -> None:
         self.cancelled: list[Any] = []
@@ -145,9 +143,7 @@ class Baker(Service):
 
 
 class TestOneForSeveral:
-    """
-    A service gives the same Deferred to three callers.
-    """
+    """A service gives the same Deferred to three callers."""
 
     def setup_method(self) -> None:
         self.baker = Baker()
@@ -177,9 +173,7 @@ class TestOneForSeveral:
         assert (kept.value if give == "callback" else kept.error) is result
 
     def test_none_takes_it_from_the_others(self) -> None:
-        """
-        One cancels its call, one is cut off.
-        """
+        """One cancels its call, one is cut off."""
         self.calls[0].cancel()
         self.pairs[1].lose()
         self.pump()
@@ -206,9 +200,7 @@ class TestOneForSeveral:
 
 
 def test_one_greeting_for_several_is_waited_for_by_each() -> None:
-    """
-    None is let in by another's, if it fails.
-    """
+    """None is let in by another's, if it fails."""
     baker = Baker()
     baker.open = Deferred()
     pairs = [connected_pair(server_root=baker) for _ in range(2)]

@@ -473,9 +473,7 @@ def test_far_peers_get_compressed_frames_and_near_ones_do_not() -> None:
 
 
 class Exchange(Service):
-    """
-    Passes what one client gives to another.
-    """
+    """Passes what one client gives to another."""
 
     def __init__(self) -> None:
         self.exposed_thing: Any = None
@@ -537,9 +535,7 @@ class Given:
 
 
 class Between:
-    """
-    Two clients of one server, where all three can be looked at.
-    """
+    """Two clients of one server, where all three can be looked at."""
 
     def __init__(self, make: Any = connected_pair) -> None:
         service = Exchange()
@@ -563,9 +559,7 @@ class Between:
             self.pump()
 
     def pass_on(self, thing: Any) -> Any:
-        """
-        Have A give a thing to the server, and return what B takes from there.
-        """
+        """Have A give a thing to the server, and return what B takes from there."""
         self.result(self.a.client.root.put(thing))
         return self.result(self.b.client.root.take())
 

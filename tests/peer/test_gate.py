@@ -48,9 +48,7 @@ SECRET = "the-combination-of-the-safe"
 
 
 class Tripwire:
-    """
-    An attribute that nobody declared.
-    """
+    """An attribute that nobody declared."""
 
     def __init__(self, name: str, reached: list[str]) -> None:
         self._name = name
@@ -299,9 +297,7 @@ class World:
         }
 
     def check(self, exports: Any) -> None:
-        """
-        Check that nothing was handed out that must not be.
-        """
+        """Check that nothing was handed out that must not be."""
         for export in exports._by_key.values():
             target = export.target
             assert not any(target is it for it in self.forbidden.values()), target
@@ -324,9 +320,7 @@ def _raised() -> BaseException:
 
 
 class Prober:
-    """
-    A peer that holds an object of every kind.
-    """
+    """A peer that holds an object of every kind."""
 
     def __init__(self, **config: Any) -> None:
         self.world = World(bool(config.get("allow_public_attrs")))
@@ -341,9 +335,7 @@ class Prober:
         self.more: list[Local] = []
 
     def ask(self, handler: int, *args: Any) -> None:
-        """
-        Send a request, whatever comes of it, and look at what has.
-        """
+        """Send a request, whatever comes of it, and look at what has."""
         number = self.peer.send_request(handler, *args)
         sent = b"".join(self.peer.transport.written)
         for answer in self.peer.received():
@@ -361,9 +353,7 @@ class Prober:
                 self._keep(item)
 
     def end(self) -> None:
-        """
-        Look at what was handed out, and hang up.
-        """
+        """Look at what was handed out, and hang up."""
         self.world.check(self.peer.connection._tables.exports)
         self.peer.connection.connectionLost(Failure(ConnectionDone()))
 
@@ -376,9 +366,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def attempts(obj: Local, name: Any) -> Iterator[tuple[Any, ...]]:
-    """
-    Give every way there is to bring a name to an object.
-    """
+    """Give every way there is to bring a name to an object."""
     yield HANDLE_GETATTR, obj, name
     yield HANDLE_DELATTR, obj, name
     yield HANDLE_SETATTR, obj, name, 1
@@ -454,9 +442,7 @@ SOME_NAME = st.one_of(
 
 
 def values(prober: Prober) -> st.SearchStrategy[Any]:
-    """
-    Return anything that a peer can send.
-    """
+    """Return anything that a peer can send."""
     references = [*prober.held.values(), *prober.more[-20:]]
     leaves = st.one_of(
         st.sampled_from(references),
@@ -469,9 +455,7 @@ def values(prober: Prober) -> st.SearchStrategy[Any]:
 
 
 def arguments(prober: Prober, handler: int) -> st.SearchStrategy[tuple[Any, ...]]:
-    """
-    Return arguments that a handler may take, and others.
-    """
+    """Return arguments that a handler may take, and others."""
     references = [*prober.held.values(), *prober.more[-20:]]
     obj = st.sampled_from(references)
     anything = values(prober)

@@ -41,9 +41,7 @@ VALUES = [
 
 
 class Item:
-    """
-    Goes by reference.
-    """
+    """Goes by reference."""
 
     exposed_name = "item"
 
@@ -55,9 +53,7 @@ class Item:
 
 
 class Promises:
-    """
-    Attributes that are there later.
-    """
+    """Attributes that are there later."""
 
     def __init__(self) -> None:
         self.waiting: Deferred[Any] = Deferred()
@@ -81,9 +77,7 @@ class Promises:
 
 
 class Shop(Service):
-    """
-    Something of everything, one name deep and two.
-    """
+    """Something of everything, one name deep and two."""
 
     def __init__(self) -> None:
         self.exposed_item = item = Item()
@@ -109,9 +103,7 @@ class Shop(Service):
 
 
 class Guest:
-    """
-    An object of the client's, of which its server may use nothing.
-    """
+    """An object of the client's, of which its server may use nothing."""
 
     name = "guest"
 
@@ -123,9 +115,7 @@ class Guest:
 
 
 class Middle(Service):
-    """
-    Passes on what a third peer has.
-    """
+    """Passes on what a third peer has."""
 
     def __init__(self, shop: Any) -> None:
         self.exposed_shop = shop
@@ -138,9 +128,7 @@ def _without_halfway() -> Pair:
 
 
 class Chain:
-    """
-    A client, a server in the middle, and whose the objects are.
-    """
+    """A client, a server in the middle, and whose the objects are."""
 
     def __init__(self, far: Pair) -> None:
         self.far = far
@@ -159,9 +147,7 @@ KINDS = ["txremote", "stock", "no halfway", "a third txremote", "a third stock"]
 
 
 def read(path: Any) -> Deferred[Any]:
-    """
-    Await a path.
-    """
+    """Await a path."""
 
     async def awaited() -> Any:
         return await path
@@ -349,9 +335,7 @@ def test_a_path_that_is_lost_halfway_fails_once() -> None:
 
 
 class Threaded(Service):
-    """
-    A service that meets its clients' objects as netrefs.
-    """
+    """A service that meets its clients' objects as netrefs."""
 
     threaded_service = True
     exposed_title = "tea"

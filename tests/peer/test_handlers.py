@@ -157,9 +157,7 @@ class Hosted(Service):
 
 
 class Asker(RawPeer):
-    """
-    A peer with a name for each object it was given.
-    """
+    """A peer with a name for each object it was given."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(Hosted, **config)
@@ -773,9 +771,7 @@ class Doing(partial[str]):
 
 
 def ways_to_call(number: int, root: Local, held: Local) -> tuple[Any, ...]:
-    """
-    Return one of the requests that call an object.
-    """
+    """Return one of the requests that call an object."""
     return (
         (HANDLE_CALL, held, (), ()),
         (HANDLE_CALLATTR, held, "__call__", (), ()),

@@ -61,9 +61,7 @@ class Thing:
 
 
 class Target(Service):
-    """
-    What is attacked.
-    """
+    """What is attacked."""
 
     def __init__(self) -> None:
         self.exposed_thing = Thing()
@@ -93,9 +91,7 @@ class Target(Service):
 
 
 class Attack:
-    """
-    A hostile connection to a server that has another client, too.
-    """
+    """A hostile connection to a server that has another client, too."""
 
     def __init__(self, **config: Any) -> None:
         self.service = Target()
@@ -104,9 +100,7 @@ class Attack:
         self.root = self.peer.root()
 
     def payload(self, payload: bytes) -> list[Any]:
-        """
-        Send a payload in a good frame and return the answers.
-        """
+        """Send a payload in a good frame and return the answers."""
         self.peer.send_payload(payload)
         return self.peer.received()
 
@@ -116,15 +110,11 @@ class Attack:
         assert len(answers) == 1 or self.peer.ended
 
     def check_others(self) -> None:
-        """
-        Check that the server's other client is served as before.
-        """
+        """Check that the server's other client is served as before."""
         assert self.good.result(self.good.client.root.add(1, 2)) == 3
 
     def reconnect(self) -> None:
-        """
-        Connect again if that connection was ended.
-        """
+        """Connect again if that connection was ended."""
         if self.peer.ended:
             self.peer.connection.connectionLost(Failure(ConnectionDone()))
             self.peer = RawPeer(self.service)
@@ -132,9 +122,7 @@ class Attack:
 
 
 def valid_payloads(root: Local) -> dict[str, bytes]:
-    """
-    Return one request of each handler, and answers of each kind.
-    """
+    """Return one request of each handler, and answers of each kind."""
     thing = Remote(("a.B", 3, 4))
     arguments: dict[int, tuple[Any, ...]] = {
         1: ("x" * 40, (1, 2.5, b"bytes")),
@@ -537,9 +525,7 @@ def test_an_object_that_was_given_back_cannot_be_called_by_what_was_called_befor
 
 
 class Peak:
-    """
-    Measures how much more memory a block takes at its highest.
-    """
+    """Measures how much more memory a block takes at its highest."""
 
     def __enter__(self) -> Peak:
         gc.collect()
@@ -802,9 +788,7 @@ def test_a_peer_that_never_says_anything_holds_no_more_than_its_connection() -> 
 
 
 def client_that_waits() -> tuple[Pair, Outcome, int]:
-    """
-    Return a client with one call under way, and that call's number.
-    """
+    """Return a client with one call under way, and that call's number."""
     pair = connected_pair(server_root=Target)
     outcome = Outcome(pair.client.root.later())
     pair.pump()
@@ -1015,9 +999,7 @@ def test_an_iterator_that_answers_otherwise_than_it_should_ends_the_loop() -> No
 
 
 def stream(root: Local) -> bytes:
-    """
-    Return a stream of good frames of many kinds.
-    """
+    """Return a stream of good frames of many kinds."""
     return b"".join(map(frame, valid_payloads(root).values()))
 
 

@@ -20,9 +20,7 @@ from txremote.wire.boxing import key_of
 
 
 class Made:
-    """
-    What the table makes here, in place of a `RemoteReference`.
-    """
+    """What the table makes here, in place of a `RemoteReference`."""
 
     def __init__(self, key: bytes, pack: Any, hold: Any) -> None:
         self.pack = pack
@@ -167,9 +165,7 @@ def test_a_reference_in_a_cycle_is_given_back_too() -> None:
 
 
 def test_references_may_die_in_any_thread_while_they_are_received_again() -> None:
-    """
-    None is lost, none is given back twice, none is revived while it dies.
-    """
+    """None is lost, none is given back twice, none is revived while it dies."""
     it = Table()
     given, back = [0, 0, 0], [0, 0, 0]
     dropped: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -288,9 +288,7 @@ def test_a_message_over_a_limit_costs_only_its_own_call() -> None:
 
 
 class Hurried(Service):
-    """
-    Tells how long its caller will wait, and notes when it is told to stop.
-    """
+    """Tells how long its caller will wait, and notes when it is told to stop."""
 
     def __init__(self) -> None:
         self.stopped = 0

@@ -39,9 +39,7 @@ NAMES = [
 
 
 def function(text: str, mark: bool = False) -> Callable[..., str]:
-    """
-    Return a function that gives a text, perhaps one that is marked.
-    """
+    """Return a function that gives a text, perhaps one that is marked."""
 
     def give(*_args: Any) -> str:
         return text
@@ -50,9 +48,7 @@ def function(text: str, mark: bool = False) -> Callable[..., str]:
 
 
 class World:
-    """
-    Three classes with two objects each, and what may happen to them.
-    """
+    """Three classes with two objects each, and what may happen to them."""
 
     def __init__(self) -> None:
         self.interfaces = [
@@ -121,9 +117,7 @@ CHANGES = [
 
 
 def answer(policy: AccessPolicy, obj: Any, name: str) -> Any:
-    """
-    Return what a peer gets that calls a name with two arguments, or why it gets nothing.
-    """
+    """Return what a peer gets that calls a name with two arguments, or why it gets nothing."""
     try:
         found = policy.get(obj, name)
         return found(1, 2) if name != "__len__" else found()

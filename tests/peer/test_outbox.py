@@ -25,9 +25,7 @@ from txremote.wire.messages import DIALECT_5, DIALECT_6, DIALECT_6_BOUND
 
 
 class Transport(MemoryTransport):
-    """
-    Lets a producer be registered, as Twisted's own do.
-    """
+    """Lets a producer be registered, as Twisted's own do."""
 
     def __init__(self) -> None:
         super().__init__()

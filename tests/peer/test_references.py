@@ -26,9 +26,7 @@ class Thing:
 
 
 class Owner:
-    """
-    Stands for a connection.
-    """
+    """Stands for a connection."""
 
     def __init__(self, is_txremote: bool = True) -> None:
         self.is_txremote = is_txremote

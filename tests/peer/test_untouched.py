@@ -46,9 +46,7 @@ class Reference:
 
 
 def tripwire(wire: Wire, name: str, is_class: bool = False) -> Any:
-    """
-    Return a transparent reference to an object, or a class, of a name.
-    """
+    """Return a transparent reference to an object, or a class, of a name."""
     pack = (name, 1, 0 if is_class else 2)
     methods: Any = builtin_methods(pack)
     if methods is None:

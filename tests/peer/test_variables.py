@@ -19,9 +19,7 @@ NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
 
 def test_what_is_set_stays_for_the_next_and_is_seen_nowhere_else():
-    """
-    Neither outside nor with the variables of another.
-    """
+    """Neither outside nor with the variables of another."""
     ours, others = Variables(), Variables()
     ours.run(NAME.set, "ann")
     assert ours.run(NAME.get) == "ann"
@@ -29,9 +27,7 @@ def test_what_is_set_stays_for_the_next_and_is_seen_nowhere_else():
 
 
 def test_what_raises_leaves_them_usable():
-    """
-    The exception goes to the caller.
-    """
+    """The exception goes to the caller."""
     ours = Variables()
     with pytest.raises(ZeroDivisionError):
         ours.run(divmod, 1, 0)
@@ -62,9 +58,7 @@ def test_what_is_set_further_up_the_stack_is_found_by_the_next():
 
 
 def test_each_copy_has_decimals_of_its_own():
-    """
-    The object that `decimal` keeps in its variable can be changed in place.
-    """
+    """The object that `decimal` keeps in its variable can be changed in place."""
 
     def change() -> int:
         decimal.getcontext().prec = 5
@@ -83,9 +77,7 @@ def test_each_copy_has_decimals_of_its_own():
 
 
 def test_an_awaitable_can_have_one_context_for_all_its_steps():
-    """
-    It takes results and exceptions, and a token of one step is good in the next.
-    """
+    """It takes results and exceptions, and a token of one step is good in the next."""
     pauses: list[Deferred[Any]] = [Deferred(), Deferred()]
 
     async def steps() -> str:
@@ -109,9 +101,7 @@ def test_an_awaitable_can_have_one_context_for_all_its_steps():
 
 
 class Club(Service):
-    """
-    Sets and tells variables in every way that a reactor's service has.
-    """
+    """Sets and tells variables in every way that a reactor's service has."""
 
     def __init__(self, welcome: str = "") -> None:
         self.welcome = welcome
@@ -187,9 +177,7 @@ class Club(Service):
 
 
 class TestInAReactor:
-    """
-    Two clients of one service instance.
-    """
+    """Two clients of one service instance."""
 
     def setup_method(self) -> None:
         self.club = Club()
@@ -201,9 +189,7 @@ class TestInAReactor:
         return pair.result(getattr(pair.client.root, name)(*args))
 
     def test_what_a_method_sets_stays_with_its_client(self):
-        """
-        And with the next call, coroutine or not.
-        """
+        """And with the next call, coroutine or not."""
         self.ask(self.ann, "set", "ann")
         for name in ("get", "get_later"):
             assert self.ask(self.ann, name) == "ann"
@@ -211,9 +197,7 @@ class TestInAReactor:
         assert NAME.get() == "nobody"
 
     def test_a_coroutine_has_a_copy_whose_changes_are_found_after_its_end(self):
-        """
-        Others of the client that run meanwhile do not see them.
-        """
+        """Others of the client that run meanwhile do not see them."""
         self.ask(self.ann, "set", "ann")
         waiting = self.ann.client.root.set_later("later")
         assert self.ask(self.ann, "get") == "ann"
@@ -224,9 +208,7 @@ class TestInAReactor:
         assert NAME.get() == "nobody"
 
     def test_inline_callbacks_keep_theirs_to_themselves(self):
-        """
-        Twisted's copy cannot be reached from outside.
-        """
+        """Twisted's copy cannot be reached from outside."""
         waiting = self.ann.client.root.set_in_callbacks("ann")
         self.ann.pump()
         self.club.later[0].callback(None)
@@ -234,9 +216,7 @@ class TestInAReactor:
         assert self.ask(self.ann, "get") == self.ask(self.bob, "get") == "nobody"
 
     def test_a_plain_generator_runs_with_its_client_s(self):
-        """
-        As if the client's own thread ran it.
-        """
+        """As if the client's own thread ran it."""
 
         async def read() -> list[str]:
             return [name async for name in await self.ann.client.root.names()]
@@ -246,9 +226,7 @@ class TestInAReactor:
         assert self.ask(self.bob, "get") == "nobody"
 
     def test_an_asynchronous_generator_has_one_context_for_life(self):
-        """
-        What a step sets is there in the next, and goes when the generator takes it back.
-        """
+        """What a step sets is there in the next, and goes when the generator takes it back."""
         self.ask(self.ann, "set", "ann")
 
         async def read() -> list[Any]:
@@ -262,9 +240,7 @@ class TestInAReactor:
         assert decimal.getcontext().prec == 28
 
     def test_a_call_within_a_call_sets_them_for_what_follows(self):
-        """
-        Its context is entered already, in memory: what it sets comes a call later.
-        """
+        """Its context is entered already, in memory: what it sets comes a call later."""
 
         def back() -> Any:
             return self.ann.client.root.set("back")
@@ -274,9 +250,7 @@ class TestInAReactor:
         assert self.ask(self.bob, "get") == "nobody"
 
     def test_what_a_coroutine_that_greets_sets_is_there_for_all_calls(self):
-        """
-        And for the hook that says good-bye.
-        """
+        """And for the hook that says good-bye."""
         club = Club(welcome="guest")
         pair = connected_pair(server_root=club)
         assert self.ask(pair, "get") == "guest"
@@ -287,9 +261,7 @@ class TestInAReactor:
 
 
 def test_a_service_begins_with_its_program_s_variables():
-    """
-    Those of whoever has set it up, decimals included; and changes none of them.
-    """
+    """Those of whoever has set it up, decimals included; and changes none of them."""
 
     def play() -> tuple[str, str]:
         NAME.set("program")
@@ -302,9 +274,7 @@ def test_a_service_begins_with_its_program_s_variables():
 
 
 def test_what_is_set_up_in_a_client_s_call_does_not_begin_with_its_variables():
-    """
-    It may be for others.
-    """
+    """It may be for others."""
 
     class Opens(Service):
         @exposed

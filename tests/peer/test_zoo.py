@@ -54,9 +54,7 @@ CASES = pytest.mark.parametrize(
 
 
 class Keeper:
-    """
-    Asks one end of a pair from the other, and sees to it that each call ends once.
-    """
+    """Asks one end of a pair from the other, and sees to it that each call ends once."""
 
     def __init__(self, role: str, switches: str) -> None:
         roots = {f"{role}_root": Zoo}
@@ -70,9 +68,7 @@ class Keeper:
         self.asked = 0
 
     def ends(self, handler: int, *args: Any) -> Any:
-        """
-        Return the result of a request; None where it failed.
-        """
+        """Return the result of a request; None where it failed."""
         self.wire.writes.clear()
         asked: Any = self.asking.request(handler, *args)
         outcome = Outcome(asked)
@@ -100,9 +96,7 @@ class Keeper:
             return None
 
     def give(self, way: str, what: str, kind: str) -> Any:
-        """
-        Return what a way of the zoo gives, its generators begun.
-        """
+        """Return what a way of the zoo gives, its generators begun."""
         found = self.ends(HANDLE_CALLATTR, self.root, way, (what, kind), ())
         if way.endswith("generator"):
             for _ in range(3):

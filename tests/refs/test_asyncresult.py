@@ -23,9 +23,7 @@ from txremote.peer.runner import ImmediateRunner
 
 
 def pending(clock: Clock | None = None) -> tuple[Deferred[Any], AsyncResult]:
-    """
-    Return a result and the Deferred that brings it.
-    """
+    """Return a result and the Deferred that brings it."""
     deferred: Deferred[Any] = Deferred()
     return deferred, AsyncResult(deferred, ImmediateRunner(clock or Clock()))
 
@@ -151,9 +149,7 @@ def test_an_expiry_of_a_result_that_is_there_does_nothing() -> None:
 
 
 class ScriptDriver(ImmediateRunner):
-    """
-    Has a time and nothing that runs by itself, like a script's.
-    """
+    """Has a time and nothing that runs by itself, like a script's."""
 
     def __init__(self) -> None:
         super().__init__(None)

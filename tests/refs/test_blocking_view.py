@@ -33,9 +33,7 @@ class Thing:
 
 
 class Shop(rpyc.Service):
-    """
-    Hands out things.
-    """
+    """Hands out things."""
 
     def exposed_make(self, source: str) -> Any:
         return eval(source)
@@ -50,9 +48,7 @@ class Shop(rpyc.Service):
 
 
 class Deaf:
-    """
-    As much of a connection as asking takes; answers what it is told to.
-    """
+    """As much of a connection as asking takes; answers what it is told to."""
 
     closed = False
     _root = None
@@ -68,9 +64,7 @@ class Deaf:
 
 
 class Face(BlockingView):
-    """
-    One that waits for nothing.
-    """
+    """One that waits for nothing."""
 
     _timeout = None
 

@@ -15,9 +15,7 @@ from txremote.wire.consts import HANDLE_BUFFITER, HANDLE_CALLATTR
 
 
 class Shop(rpyc.Service):
-    """
-    Hands out things to iterate over.
-    """
+    """Hands out things to iterate over."""
 
     def exposed_list(self, count: int) -> list[int]:
         return list(range(count))

@@ -14,9 +14,7 @@ from txremote.refs.callsite import is_called_at_once
 
 
 class Asked:
-    """
-    Notes how each of its attributes is read.
-    """
+    """Notes how each of its attributes is read."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, bool]] = []

@@ -33,9 +33,7 @@ from txremote.work.threads import ThreadPool
 
 
 def in_child(function: Callable[[], Any]) -> str:
-    """
-    Fork, call a function in the child, and return what that came to, in words.
-    """
+    """Fork, call a function in the child, and return what that came to, in words."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
@@ -57,9 +55,7 @@ def in_child(function: Callable[[], Any]) -> str:
 
 
 def raised(function: Callable[[], Any]) -> str:
-    """
-    Return the name of what a function raises.
-    """
+    """Return the name of what a function raises."""
     try:
         function()
     except Exception as error:
@@ -68,9 +64,7 @@ def raised(function: Callable[[], Any]) -> str:
 
 
 class Forks(Service):
-    """
-    Forks in every way a method can, and returns in both processes.
-    """
+    """Forks in every way a method can, and returns in both processes."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -117,9 +111,7 @@ class Forks(Service):
 
 
 async def ended(pid: int) -> int:
-    """
-    Wait for a child's end, and return its status.
-    """
+    """Wait for a child's end, and return its status."""
     status: int = (await deferToThread(os.waitpid, pid, 0))[1]
     return os.waitstatus_to_exitcode(status)
 
@@ -130,9 +122,7 @@ async def ended(pid: int) -> int:
 async def test_a_method_that_forks_and_returns_leaves_no_second_server(
     name: str, threaded_service: bool, capfd: Any
 ) -> None:
-    """
-    The parent's answer is the only one; the child says why it ends.
-    """
+    """The parent's answer is the only one; the child says why it ends."""
     if threaded_service and name == "in_pool":
         return  # run_async is for the reactor's thread
 
@@ -154,9 +144,7 @@ async def test_a_method_that_forks_and_returns_leaves_no_second_server(
 
 @pytest_twisted.ensureDeferred
 async def test_a_child_of_the_reactor_s_thread_uses_and_ends_nothing(tmp_path: Path) -> None:
-    """
-    Connection, port, socket file, pools: each is the parent's, and goes on.
-    """
+    """Connection, port, socket file, pools: each is the parent's, and goes on."""
     from twisted.internet import reactor
 
     path = tmp_path / "socket"
@@ -201,9 +189,7 @@ async def test_a_child_of_the_reactor_s_thread_uses_and_ends_nothing(tmp_path: P
 
 @pytest_twisted.ensureDeferred
 async def test_a_child_may_connect_anew() -> None:
-    """
-    Also by a blocking call in what was the reactor's thread: no reactor runs there.
-    """
+    """Also by a blocking call in what was the reactor's thread: no reactor runs there."""
     async with served(Forks()) as port:
         number = port.getHost().port
 
@@ -230,9 +216,7 @@ async def test_a_child_may_connect_anew() -> None:
 
 
 def script(test: Callable[..., None]) -> Callable[..., None]:
-    """
-    Run a test in a thread, where it may block, with a server and a connection.
-    """
+    """Run a test in a thread, where it may block, with a server and a connection."""
 
     @wraps(test)
     def run(self: Any, **fixtures: Any) -> None:
@@ -254,18 +238,14 @@ def script(test: Callable[..., None]) -> Callable[..., None]:
 
 
 class TestInAScript:
-    """
-    A connection of `txremote.blocking`, and what serves it.
-    """
+    """A connection of `txremote.blocking`, and what serves it."""
 
     server: Any
     conn: Any
 
     @script
     def test_every_use_in_a_child_says_so(self) -> None:
-        """
-        A call, a result to come, serving, the background thread's end.
-        """
+        """A call, a result to come, serving, the background thread's end."""
         background = blocking.BgServingThread(self.conn)
         root, slow = self.conn.root, blocking.async_(self.conn.root.count)
         uses: list[Callable[[], Any]] = [
@@ -289,9 +269,7 @@ class TestInAScript:
 
     @script
     def test_a_result_that_has_come_is_the_child_s_too(self) -> None:
-        """
-        One that has not would never come.
-        """
+        """One that has not would never come."""
         come, pending = (blocking.async_(self.conn.root.count)() for _ in range(2))
         come.wait()
         assert in_child(lambda: [come.value, raised(lambda: pending.value)]) in (
@@ -302,9 +280,7 @@ class TestInAScript:
 
     @script
     def test_a_callback_that_forks_and_returns(self) -> None:
-        """
-        The call that it came in goes on in one process, and says so in the other.
-        """
+        """The call that it came in goes on in one process, and says so in the other."""
         reading, writing = os.pipe()
         parent = os.getpid()
         try:
@@ -322,9 +298,7 @@ class TestInAScript:
 
     @script
     def test_a_server_s_child_does_not_take_its_socket_away(self, tmp_path: Path) -> None:
-        """
-        Neither before the server is started nor after.
-        """
+        """Neither before the server is started nor after."""
         path = tmp_path / "socket"
         server = ThreadedServer(Forks, socket_path=str(path))
         assert in_child(server.close) == "None"
@@ -334,9 +308,7 @@ class TestInAScript:
 
 
 def test_here_is_another_in_each_child() -> None:
-    """
-    And the error names both processes.
-    """
+    """And the error names both processes."""
     home = forks.here
     text = in_child(lambda: (forks.here is home, str(forks.wrong_process(home))))
     assert text.startswith(f"(False, 'the connection belongs to process {os.getpid()},")

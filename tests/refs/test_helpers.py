@@ -183,9 +183,7 @@ def test_a_late_answer_to_an_expired_call_does_no_harm(pair: Pair) -> None:
 
 
 def pair_in_reactor() -> Pair:
-    """
-    Return a pair in memory whose client minds the reactor's thread.
-    """
+    """Return a pair in memory whose client minds the reactor's thread."""
     pair = connected_pair(server_root=Calculator)
     runner = ReactorRunner(reactor)
     pair.client.runner = runner

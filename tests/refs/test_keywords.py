@@ -52,16 +52,12 @@ OWN = inspect.signature(run_async).parameters.keys() - {"function", "args", "kwa
 
 
 def given(**names: int) -> tuple[str, ...]:
-    """
-    Return the names that came.
-    """
+    """Return the names that came."""
     return tuple(sorted(names))
 
 
 class Calls(Service):
-    """
-    Ways to a function that takes any name.
-    """
+    """Ways to a function that takes any name."""
 
     def __init__(self) -> None:
         self.exposed_inner = self
@@ -85,9 +81,7 @@ class Calls(Service):
 
 
 class _Callable:
-    """
-    An object that is called.
-    """
+    """An object that is called."""
 
     @exposed
     def __call__(self, /, **names: int) -> tuple[str, ...]:

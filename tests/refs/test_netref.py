@@ -45,9 +45,7 @@ OPEN = {
 
 
 class Number:
-    """
-    Something with every operator.
-    """
+    """Something with every operator."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -151,9 +149,7 @@ class Number:
 
 
 class Context:
-    """
-    A context manager.
-    """
+    """A context manager."""
 
     def __init__(self, swallows: bool = False) -> None:
         self.seen: list[Any] = []
@@ -169,9 +165,7 @@ class Context:
 
 
 class Bare:
-    """
-    Nothing but an attribute and some methods.
-    """
+    """Nothing but an attribute and some methods."""
 
     def __init__(self) -> None:
         self.exposed_open = 1
@@ -179,46 +173,32 @@ class Bare:
         self._private = 3
 
     def exposed_method(self, *args: Any, **kwargs: Any) -> Any:
-        """
-        Say what was given.
-        """
+        """Say what was given."""
         return args, tuple(kwargs.items())
 
     def hidden(self) -> None:
-        """
-        Not for the peer.
-        """
+        """Not for the peer."""
 
 
 class IBare(Interface):
-    """
-    What nothing provides.
-    """
+    """What nothing provides."""
 
 
 class ITimed(Interface):
-    """
-    What `Timed` provides.
-    """
+    """What `Timed` provides."""
 
 
 @implementer(ITimed)
 class Timed:
-    """
-    What provides an interface.
-    """
+    """What provides an interface."""
 
 
 class Sub(Bare):
-    """
-    A subclass.
-    """
+    """A subclass."""
 
 
 class Array:
-    """
-    What numpy would make an array of.
-    """
+    """What numpy would make an array of."""
 
     def __array__(self, *args: Any) -> Any:
         return [1, 2]
@@ -228,9 +208,7 @@ class Array:
 
 
 class Shop(rpyc.Service):
-    """
-    Hands out all of it.
-    """
+    """Hands out all of it."""
 
     exposed_Bare = Bare
     exposed_Sub = Sub
@@ -866,9 +844,7 @@ def test_of_a_stock_peer_a_name_that_python_does_not_call_is_asked_for() -> None
 
 
 class StockFace:
-    """
-    As much of a connection to a stock peer as a netref asks of it.
-    """
+    """As much of a connection to a stock peer as a netref asks of it."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []

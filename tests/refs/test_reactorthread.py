@@ -19,9 +19,7 @@ from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, ma
 
 
 class Beside:
-    """
-    A reactor that is run beside the program's, in a thread of its own.
-    """
+    """A reactor that is run beside the program's, in a thread of its own."""
 
     def __init__(self, thread: int) -> None:
         self.io_thread = thread

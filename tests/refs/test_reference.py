@@ -123,9 +123,7 @@ def pair() -> Pair:
 
 
 def in_coroutine(pair: Pair, function: Any) -> Any:
-    """
-    Run a coroutine function against the pair and return what it returns.
-    """
+    """Run a coroutine function against the pair and return what it returns."""
     return pair.result(Deferred.fromCoroutine(function()))
 
 

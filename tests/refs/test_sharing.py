@@ -21,9 +21,7 @@ from txremote.refs.sharing import follow, follow_future
 
 @pytest.fixture
 def unhandled() -> Iterator[list[Any]]:
-    """
-    Failures that Twisted finds nobody has handled.
-    """
+    """Failures that Twisted finds nobody has handled."""
     events: list[Any] = []
 
     def seen(event: Any) -> None:
@@ -37,9 +35,7 @@ def unhandled() -> Iterator[list[Any]]:
 
 
 def outcome(deferred: Deferred[Any]) -> list[Any]:
-    """
-    Return a list of what a Deferred fires with; of a Failure the exception.
-    """
+    """Return a list of what a Deferred fires with; of a Failure the exception."""
     found: list[Any] = []
     deferred.addBoth(
         lambda result: found.append(result.value if isinstance(result, Failure) else result)
@@ -48,9 +44,7 @@ def outcome(deferred: Deferred[Any]) -> list[Any]:
 
 
 def test_each_has_the_value_and_the_owner_keeps_it():
-    """
-    Before it has fired and after, and the owner's own callbacks in between.
-    """
+    """Before it has fired and after, and the owner's own callbacks in between."""
     owned: Deferred[Any] = Deferred()
     first = outcome(follow(owned))
     owned.addCallback(lambda value: value + 1)
@@ -61,9 +55,7 @@ def test_each_has_the_value_and_the_owner_keeps_it():
 
 
 def test_each_has_the_failure_and_it_is_not_logged(unhandled):
-    """
-    They were told. What the owner's callbacks raise is another.
-    """
+    """They were told. What the owner's callbacks raise is another."""
     error = ZeroDivisionError()
     owned: Deferred[Any] = fail(error)
     assert outcome(follow(owned)) == outcome(follow(owned)) == [error]
@@ -82,9 +74,7 @@ def test_each_has_the_failure_and_it_is_not_logged(unhandled):
 
 
 def test_one_that_gives_up_takes_it_from_nobody():
-    """
-    It is cancelled with the last.
-    """
+    """It is cancelled with the last."""
     cancelled: list[Any] = []
     owned: Deferred[Any] = Deferred(cancelled.append)
     first, second = follow(owned), follow(owned)
@@ -97,9 +87,7 @@ def test_one_that_gives_up_takes_it_from_nobody():
 
 
 def test_the_last_has_what_becomes_of_being_cancelled(unhandled):
-    """
-    A coroutine may clean up first, and may have something to say then.
-    """
+    """A coroutine may clean up first, and may have something to say then."""
     cleaning: Deferred[None] = Deferred()
 
     @inlineCallbacks
@@ -128,9 +116,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_whatever_the_order(steps):
-    """
-    A follower has what the owner's chain had come to where it was added.
-    """
+    """A follower has what the owner's chain had come to where it was added."""
     owned: Deferred[Any] = Deferred()
     current: Any = None
     fired = False
@@ -162,9 +148,7 @@ def test_whatever_the_order(steps):
 
 
 def test_a_task_is_cancelled_with_the_last_of_those_who_wait():
-    """
-    Each has its result, also who comes when it is done.
-    """
+    """Each has its result, also who comes when it is done."""
 
     async def scene() -> list[Any]:
         loop = asyncio.get_running_loop()
@@ -184,7 +168,5 @@ def test_a_task_is_cancelled_with_the_last_of_those_who_wait():
 
 
 def test_it_is_called_at_once_where_the_other_is():
-    """
-    No turn of any reactor lies between.
-    """
+    """No turn of any reactor lies between."""
     assert outcome(follow(succeed(3))) == [3]

@@ -122,15 +122,11 @@ class Prompt:
     # -- what stands for sys.stdout
 
     def write(self, text: str) -> None:
-        """
-        Take what is printed.
-        """
+        """Take what is printed."""
         self._printed.append(text)
 
     def flush(self) -> None:
-        """
-        Do nothing.
-        """
+        """Do nothing."""
 
     # --
 
@@ -223,9 +219,7 @@ class Prompt:
         raise AssertionError("the monitor does not look at the file")
 
     def _wait_for_bytes(self) -> None:
-        """
-        Wait until something is waiting in the socket.
-        """
+        """Wait until something is waiting in the socket."""
         if not select.select([self.names["conn"].fileno()], [], [], PATIENCE)[0]:
             raise AssertionError("no event comes")
 
@@ -241,9 +235,7 @@ def _is_look(source: str) -> bool:
 
 
 def main() -> None:
-    """
-    Type the transcripts that the command line names.
-    """
+    """Type the transcripts that the command line names."""
     faulthandler.dump_traceback_later(90, exit=True)  # a hang shall say where
     os.umask(0o022)  # as is usual: st_mode is among what is compared
     sessions: list[list[str]] = [[]]

@@ -48,9 +48,7 @@ STAGES: dict[str, list[str]] = {
 
 
 class Lesson(NamedTuple):
-    """
-    A check, of a library at a server.
-    """
+    """A check, of a library at a server."""
 
     server: str
     client: str
@@ -69,9 +67,7 @@ ALL = [
 
 
 def _ports(running: ExitStack) -> tuple[dict[str, dict[str, int]], list[Program]]:
-    """
-    Start all servers; return the ports of each kind by name, and what twistd runs.
-    """
+    """Start all servers; return the ports of each kind by name, and what twistd runs."""
 
     def start(*words: str) -> Program:
         program = Program([*words])
@@ -105,9 +101,7 @@ def _ports(running: ExitStack) -> tuple[dict[str, dict[str, int]], list[Program]
 
 
 class Played(NamedTuple):
-    """
-    What each lesson gave, and what twistd logged.
-    """
+    """What each lesson gave, and what twistd logged."""
 
     trouble: dict[Lesson, str]
     logs: list[str]
@@ -147,16 +141,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 @pytest.mark.parametrize("lesson", ALL, ids=str)
 def test_lesson(played: Played, lesson: Lesson) -> None:
-    """
-    Every statement gives what it gives with RPyC at both ends.
-    """
+    """Every statement gives what it gives with RPyC at both ends."""
     assert played.trouble[lesson] == ""
 
 
 def test_twistd_has_nothing_to_complain_about(played: Played) -> None:
-    """
-    No client of either library left a warning or an unhandled error behind.
-    """
+    """No client of either library left a warning or an unhandled error behind."""
     assert len(played.logs) == 1 + len(HOSTED)
     for log in played.logs:
         assert "#warn]" not in log and "#error]" not in log and "#critical]" not in log, log

@@ -26,23 +26,17 @@ COMING = ROOT / "docs" / "coming_from_rpyc.rst"
 
 
 def blocks(page: Path, kind: str) -> list[str]:
-    """
-    Return the code blocks of a page that are of a kind.
-    """
+    """Return the code blocks of a page that are of a kind."""
     found = doctree(page).findall(nodes.literal_block)
     return [block.astext() + "\n" for block in found if kind in block["classes"]]
 
 
 class TestPart5:
-    """
-    docs/tutorial_part5.rst.
-    """
+    """docs/tutorial_part5.rst."""
 
     @pytest.mark.parametrize("server", ["python", "twistd"])
     def test_what_is_typed_gives_what_the_page_says(self, server: str, tmp_path: Path) -> None:
-        """
-        From top to bottom, at one prompt, with either of the page's servers.
-        """
+        """From top to bottom, at one prompt, with either of the page's servers."""
         (monitor,) = blocks(PART5, "python")
         port = free_port()
         (tmp_path / "filemonitor.py").write_text(adapted(monitor, port=port))
@@ -78,9 +72,7 @@ class TestPart5:
         assert (status, err) == (0, "")
 
     def test_the_service_is_the_tutorial_s(self) -> None:
-        """
-        But for the import lines it is RPyC's text.
-        """
+        """But for the import lines it is RPyC's text."""
         (ours,) = blocks(PART5, "python")
         text = transcripts.NEWER_SERVER
         for old, new in IMPORTS.items():
@@ -103,23 +95,17 @@ class TestPart5:
 
 
 def typed_lines(text: str) -> list[str]:
-    """
-    Return what is typed, without comments and spaces.
-    """
+    """Return what is typed, without comments and spaces."""
     lines = re.findall(r"^ *(?:>>>|\.\.\.) (.*)", text, re.MULTILINE)
     return [re.sub(r" *(#.*)?$", "", line).replace(" ", "") for line in lines]
 
 
 class TestComing:
-    """
-    docs/coming_from_rpyc.rst.
-    """
+    """docs/coming_from_rpyc.rst."""
 
     @pytest_twisted.ensureDeferred
     async def test_the_steps_can_be_taken(self, tmp_path: Path) -> None:
-        """
-        The server, the clients and what they print.
-        """
+        """The server, the clients and what they print."""
         reader = Reader(COMING, tmp_path)
         await reader.follow()
         assert reader.ran == 7

@@ -86,9 +86,7 @@ SESSIONS = [
 
 
 class Session(NamedTuple):
-    """
-    A session to be typed.
-    """
+    """A session to be typed."""
 
     name: str
     parts: tuple[str, ...]
@@ -108,9 +106,7 @@ ALL = [
 
 
 def free_port() -> int:
-    """
-    Return a port that nobody listens on, and that nobody is given who asks for any.
-    """
+    """Return a port that nobody listens on, and that nobody is given who asks for any."""
     while True:
         port = random.randrange(20_000, 32_000)  # below those that systems hand out
         try:
@@ -121,9 +117,7 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, program: Program) -> None:
-    """
-    Wait until somebody listens on a port.
-    """
+    """Wait until somebody listens on a port."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -207,17 +201,13 @@ class Servers:
         self._talking.append((name, program, r"txremote serves on \S+:(\d+) "))
 
     def close(self) -> None:
-        """
-        End them all.
-        """
+        """End them all."""
         self._all.close()
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, rpyc5: Path) -> Any:
-    """
-    The servers, running.
-    """
+    """The servers, running."""
     running = Servers(tmp_path_factory.mktemp("served"), rpyc5)
     yield running
     running.close()
@@ -227,9 +217,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, rpyc5: Path) -> Any:
 def typed(
     servers: Servers, tmp_path_factory: pytest.TempPathFactory, rpyc5: Path
 ) -> dict[Session, str]:
-    """
-    What went wrong in each session. Some processes type them, all at once.
-    """
+    """What went wrong in each session. Some processes type them, all at once."""
     folder = tmp_path_factory.mktemp("typed")
 
     def files(session: Session) -> list[str]:
@@ -273,16 +261,12 @@ def typed(
 
 @pytest.mark.parametrize("session", ALL, ids=str)
 def test_session(typed: dict[Session, str], session: Session) -> None:
-    """
-    Every line gives what RPyC's document says, and nothing is logged or warned of.
-    """
+    """Every line gives what RPyC's document says, and nothing is logged or warned of."""
     assert typed[session] == ""
 
 
 def test_twistd_has_nothing_to_complain_about(typed: dict[Session, str], servers: Servers) -> None:
-    """
-    All those clients came and went, some without a good-bye, and no log has a warning.
-    """
+    """All those clients came and went, some without a good-bye, and no log has a warning."""
     assert len(servers.hosted) == 4
     for program in servers.hosted:
         assert "#warn]" not in program.output
@@ -292,9 +276,7 @@ def test_twistd_has_nothing_to_complain_about(typed: dict[Session, str], servers
 
 
 def test_only_imports_ports_paths_and_seconds_are_changed() -> None:
-    """
-    The server of the newer copy differs from what RPyC's tutorial has in four lines.
-    """
+    """The server of the newer copy differs from what RPyC's tutorial has in four lines."""
     before = transcripts.NEWER_SERVER.splitlines()
     after = adapted(transcripts.NEWER_SERVER, port=1234).splitlines()
     changed = [(a.strip(), b.strip()) for a, b in zip(before, after, strict=True) if a != b]

@@ -27,9 +27,7 @@ pytestmark = pytest.mark.usefixtures("clean_slate")
 
 
 class Printed(list[str]):
-    """
-    What was printed, line by line.
-    """
+    """What was printed, line by line."""
 
     def print(self, *values: Any) -> None:
         self.append(" ".join(map(str, values)))
@@ -49,9 +47,7 @@ def failing_function() -> None:
 
 
 class Character:
-    """
-    Somebody in the game: what is told to it is kept.
-    """
+    """Somebody in the game: what is told to it is kept."""
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
@@ -63,18 +59,14 @@ class Character:
 
 
 class Command:
-    """
-    Evennia's base of commands, as far as the page needs it.
-    """
+    """Evennia's base of commands, as far as the page needs it."""
 
     def __init__(self, caller: Character) -> None:
         self.caller = caller
 
 
 async def process_pool() -> None:
-    """
-    PROCPOOL_ENABLED: a process pool runs.
-    """
+    """PROCPOOL_ENABLED: a process pool runs."""
     await pool_from_string("processes:1").start()
 
 

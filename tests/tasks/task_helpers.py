@@ -21,34 +21,26 @@ DEADLINE = 20.0
 
 
 def arguments(function: Callable[..., Any], *args: Any, reactor: Any) -> tuple[Any, ...]:
-    """
-    Return what a task is made with: number 1, of a command and its arguments.
-    """
+    """Return what a task is made with: number 1, of a command and its arguments."""
     words = [getattr(function, "__name__", "command"), *map(str, args)]
     return (1, words, Call(function, args), reactor, OutputRing(100, 10_000))
 
 
 def states_of(task: Task) -> list[str]:
-    """
-    Return the list that the states go into that a task will have.
-    """
+    """Return the list that the states go into that a task will have."""
     states: list[str] = []
     task.listen(state=lambda _task, state: states.append(state))
     return states
 
 
 def turn(clock: Clock, times: int = 1) -> None:
-    """
-    Let the reactor have some turns.
-    """
+    """Let the reactor have some turns."""
     for _ in range(times):
         clock.advance(NEXT_TURN)
 
 
 def until_done(clock: Clock, *tasks: Task) -> None:
-    """
-    Let the reactor turn until some tasks have ended.
-    """
+    """Let the reactor turn until some tasks have ended."""
     for _ in range(1000):
         if all(task.done for task in tasks):
             return
@@ -57,16 +49,12 @@ def until_done(clock: Clock, *tasks: Task) -> None:
 
 
 def until_output(task: Task, *lines: str) -> Deferred[Task]:
-    """
-    Return a Deferred that fires when a task has put out some lines.
-    """
+    """Return a Deferred that fires when a task has put out some lines."""
     return _until(task, lambda: set(lines) <= set(task.outlist), lines)
 
 
 def until_state(task: Task, *states: str) -> Deferred[Task]:
-    """
-    Return a Deferred that fires when a task is in one of some states.
-    """
+    """Return a Deferred that fires when a task is in one of some states."""
     return _until(task, lambda: task.status in states, states)
 
 
@@ -94,7 +82,5 @@ def _until(task: Task, is_so: Callable[[], bool], what: Iterable[str]) -> Deferr
 
 
 def done(task: Task) -> Deferred[Task]:
-    """
-    Return a Deferred that fires when a task has ended.
-    """
+    """Return a Deferred that fires when a task has ended."""
     return _until(task, lambda: task.done, ("end",))

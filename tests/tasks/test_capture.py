@@ -28,9 +28,7 @@ from txremote.tasks.capture import (
 
 @contextmanager
 def printing_to(stream: io.StringIO) -> Iterator[None]:
-    """
-    Have that stream in the place of sys.stdout.
-    """
+    """Have that stream in the place of sys.stdout."""
     before, sys.stdout = sys.stdout, stream
     try:
         yield
@@ -39,9 +37,7 @@ def printing_to(stream: io.StringIO) -> Iterator[None]:
 
 
 def writer_into(lines: list[str]) -> LineWriter:
-    """
-    Return an active writer whose lines go there.
-    """
+    """Return an active writer whose lines go there."""
     writer = LineWriter(lines.append)
     writer.active = True
     return writer

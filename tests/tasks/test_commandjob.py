@@ -16,9 +16,7 @@ from txremote.tasks.stepping import Call, LeaveSession, Progress
 
 
 class Sink:
-    """
-    Writes down what it is told.
-    """
+    """Writes down what it is told."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -40,15 +38,11 @@ class Sink:
 
 
 class Terminated(BaseException):
-    """
-    What TERM raises.
-    """
+    """What TERM raises."""
 
 
 def run(function: Callable[..., Any], *args: Any) -> tuple[list[Any], Any]:
-    """
-    Run a command; return what the sink was told, and the job's result.
-    """
+    """Run a command; return what the sink was told, and the job's result."""
     sink = Sink()
     result = run_command(Call(function, args), sink)
     return sink.told, result

@@ -40,16 +40,12 @@ def clock() -> Clock:
 
 
 def run(keeper: TaskKeeper, kind: str, function: Callable[..., Any], **options: Any) -> Task:
-    """
-    Submit a command without arguments.
-    """
+    """Submit a command without arguments."""
     return keeper.add(kind, Call(function), [getattr(function, "__name__", "command")], **options)
 
 
 def endless() -> Iterator[Any]:
-    """
-    A command that goes on until it is killed.
-    """
+    """A command that goes on until it is killed."""
     try:
         while True:
             yield Deferred()

@@ -53,9 +53,7 @@ def cooperator(clock: Clock) -> Cooperator:
 
 @pytest.fixture
 def one_step(clock: Clock) -> Cooperator:
-    """
-    Gives one step a turn, however fast it is.
-    """
+    """Gives one step a turn, however fast it is."""
     return Cooperator(
         terminationPredicateFactory=lambda: lambda: True,
         scheduler=lambda call: clock.callLater(NEXT_TURN, call),
@@ -63,18 +61,14 @@ def one_step(clock: Clock) -> Cooperator:
 
 
 def asyn(command: Command, clock: Clock, cooperator: Cooperator) -> AsynTask:
-    """
-    Return a task that has been begun.
-    """
+    """Return a task that has been begun."""
     task = AsynTask(*arguments(command, reactor=clock), cooperator=cooperator)
     task.begin()
     return task
 
 
 def syn(command: Command, clock: Clock, cooperator: Cooperator) -> SynTask:
-    """
-    Return a foreground task that has been begun.
-    """
+    """Return a foreground task that has been begun."""
     task = SynTask(*arguments(command, reactor=clock), cooperator=cooperator)
     task.begin()
     return task
@@ -395,9 +389,7 @@ def test_a_listener_that_kills_at_the_beginning(
 
 
 def threaded(command: Command) -> ThreadedTask:
-    """
-    Return a task whose thread has been started.
-    """
+    """Return a task whose thread has been started."""
     from twisted.internet import reactor
 
     task = ThreadedTask(*arguments(command, reactor=reactor))
@@ -647,9 +639,7 @@ async def test_a_thread_that_is_given_up_may_end_later() -> None:
 
 
 class Errands(Clock):
-    """
-    A reactor that does what threads ask for when it is told.
-    """
+    """A reactor that does what threads ask for when it is told."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,9 +26,7 @@ from txremote.work.worker import Limits
 
 @pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
 async def pool() -> AsyncIterator[ProcessPool]:
-    """
-    A pool whose processes are given little time.
-    """
+    """A pool whose processes are given little time."""
     from twisted.internet import reactor
 
     pool = ProcessPool(reactor, 0, 2, limits=Limits(grace=0.5))
@@ -38,9 +36,7 @@ async def pool() -> AsyncIterator[ProcessPool]:
 
 
 def begun(pool: Any, function: Callable[..., Any], *args: Any) -> MPTask:
-    """
-    Return a task that has been begun.
-    """
+    """Return a task that has been begun."""
     from twisted.internet import reactor
 
     task = MPTask(*arguments(function, *args, reactor=reactor), pool=pool)
@@ -211,17 +207,13 @@ async def test_a_pool_that_does_not_run() -> None:
 
 
 class Threads(PoolService):
-    """
-    A pool whose jobs are not copied.
-    """
+    """A pool whose jobs are not copied."""
 
     by_value = False
 
 
 class Broken(PoolService):
-    """
-    A pool with a bug.
-    """
+    """A pool with a bug."""
 
     by_value = True
 
@@ -243,9 +235,7 @@ def test_a_pool_that_will_not_do(pool_kind: type[PoolService], sentence: str) ->
 
 
 class ByHand(PoolService):
-    """
-    A pool whose jobs a test answers.
-    """
+    """A pool whose jobs a test answers."""
 
     by_value = True
 

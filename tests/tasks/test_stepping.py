@@ -315,9 +315,7 @@ def test_an_exception_from_outside_runs_finally_as_well() -> None:
 
 
 def raised(error: BaseException) -> BaseException:
-    """
-    Return an exception with a traceback.
-    """
+    """Return an exception with a traceback."""
     try:
         raise error
     except BaseException as caught:
@@ -325,9 +323,7 @@ def raised(error: BaseException) -> BaseException:
 
 
 class Exit(Exception):
-    """
-    plac's Interpreter.Exit looks like this.
-    """
+    """plac's Interpreter.Exit looks like this."""
 
 
 Exit.__module__, Exit.__qualname__ = "plac_ext", "Interpreter.Exit"

@@ -32,9 +32,7 @@ from txremote.tasks.task import (
 
 
 class ByHand(Task):
-    """
-    A task that does what a test says.
-    """
+    """A task that does what a test says."""
 
     interrupted = 0
 
@@ -46,9 +44,7 @@ class ByHand(Task):
 
 
 def import_file(name: str) -> None:
-    """
-    A command that is never called here.
-    """
+    """A command that is never called here."""
 
 
 @pytest.fixture

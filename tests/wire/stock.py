@@ -54,26 +54,20 @@ class MemoryStream:
 
 
 def stock_frame(payload: bytes) -> bytes:
-    """
-    Return a payload as RPyC puts it on the wire, compressed where it does that.
-    """
+    """Return a payload as RPyC puts it on the wire, compressed where it does that."""
     stream = MemoryStream()
     Channel(stream).send(payload)
     return stream.written
 
 
 def stock_payload(frame: bytes) -> bytes:
-    """
-    Return what RPyC reads out of a frame.
-    """
+    """Return what RPyC reads out of a frame."""
     return Channel(MemoryStream(frame)).recv()
 
 
 @contextlib.contextmanager
 def stock_end(**config: Any) -> Iterator[Connection]:
-    """
-    Give a real RPyC connection that writes into memory.
-    """
+    """Give a real RPyC connection that writes into memory."""
     end = Connection(rpyc.VoidService(), Channel(MemoryStream()), config)
     try:
         yield end
@@ -82,9 +76,7 @@ def stock_end(**config: Any) -> Iterator[Connection]:
 
 
 def written_payload(end: Connection) -> bytes:
-    """
-    Return the payload of the one frame that an end has written, and forget it.
-    """
+    """Return the payload of the one frame that an end has written, and forget it."""
     stream = end._channel.stream
     data, stream.written = stream.written, b""
     return stock_payload(data)

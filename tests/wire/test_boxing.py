@@ -77,18 +77,14 @@ class Tables:
 
 
 def box(value: Any, tables: Tables | None = None) -> bytes:
-    """
-    Return a boxed value.
-    """
+    """Return a boxed value."""
     out: list[bytes] = []
     box_into(out, value, tables if tables is not None else Tables())
     return b"".join(out)
 
 
 def unbox_all(data: bytes, tables: Tables | None = None, limits: Limits = DEFAULT_LIMITS) -> Any:
-    """
-    Return what some bytes box, and check that they end where it does.
-    """
+    """Return what some bytes box, and check that they end where it does."""
     tables = tables if tables is not None else Tables()
     value, end = unbox(data, 0, limits.max_depth, Budget(limits, len(data)), tables)
     assert end == len(data), (end, len(data))
@@ -96,9 +92,7 @@ def unbox_all(data: bytes, tables: Tables | None = None, limits: Limits = DEFAUL
 
 
 def stock_box(value: Any) -> bytes:
-    """
-    Return what a real RPyC connection makes of a value.
-    """
+    """Return what a real RPyC connection makes of a value."""
     with stock_end() as end:
         return stock_brine.dump(end._box(value))
 

@@ -92,9 +92,7 @@ each_case = pytest.mark.parametrize(("value", "data"), CASES, ids=IDS)
 
 
 def nested(depth: int, core: bytes = b"\x00") -> bytes:
-    """
-    Return brine of so many tuples of one item, one within the other.
-    """
+    """Return brine of so many tuples of one item, one within the other."""
     return b"\x10" * depth + core
 
 

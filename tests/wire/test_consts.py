@@ -15,9 +15,7 @@ PREFIXES = ("MSG_", "LABEL_", "HANDLE_", "EXC_")
 
 
 def numbers(module: Any) -> dict[str, Any]:
-    """
-    Return the numbers of a module by name.
-    """
+    """Return the numbers of a module by name."""
     return {name: value for name, value in vars(module).items() if name.startswith(PREFIXES)}
 
 

@@ -78,9 +78,7 @@ class Unprintable(Exception):
 
 
 def raised(error: BaseException) -> BaseException:
-    """
-    Return an exception after it was raised, so that it has a traceback.
-    """
+    """Return an exception after it was raised, so that it has a traceback."""
     try:
         raise error
     except BaseException as caught:
@@ -88,24 +86,18 @@ def raised(error: BaseException) -> BaseException:
 
 
 def travelled(error: BaseException, *, shown: bool = False, **options: bool) -> Exception:
-    """
-    Return what the other end makes of an exception.
-    """
+    """Return what the other end makes of an exception."""
     return load_exception(load(dump(dump_exception(error, shown))), **options)
 
 
 def at_stock(error: BaseException, *, shown: bool = False, custom: bool = False) -> Any:
-    """
-    Return what a stock RPyC makes of an exception of ours.
-    """
+    """Return what a stock RPyC makes of an exception of ours."""
     value = stock_brine.load(dump(dump_exception(error, shown)))
     return vinegar.load(value, False, custom, False)
 
 
 def from_stock(error: BaseException, *, shown: bool = False, **options: bool) -> Exception:
-    """
-    Return what we make of an exception of a stock RPyC's.
-    """
+    """Return what we make of an exception of a stock RPyC's."""
     raised(error)
     sent = vinegar.dump(type(error), error, error.__traceback__, shown, True)
     return load_exception(load(stock_brine.dump(sent)), **options)
@@ -840,15 +832,11 @@ def test_errors_of_this_side_can_be_pickled() -> None:
 
 
 class OurGroup(ExceptionGroup):
-    """
-    Derived, as libraries derive theirs.
-    """
+    """Derived, as libraries derive theirs."""
 
 
 def arrived(error: BaseException, **options: Any) -> Any:
-    """
-    Return an exception as it arrives.
-    """
+    """Return an exception as it arrives."""
     return load_exception(load(dump(dump_exception(error, False))), **options)
 
 

@@ -31,31 +31,23 @@ MIB = 1 << 20
 
 
 def packed(payload: bytes, flag: int = 1) -> bytes:
-    """
-    Return a payload as a compressed frame.
-    """
+    """Return a payload as a compressed frame."""
     body = zlib.compress(payload, 1)
     return struct.pack("!LB", len(body), flag) + body + b"\n"
 
 
 def read_all(reader: FrameReader, reads: Iterable[bytes]) -> list[Any]:
-    """
-    Feed some reads and return the payloads they complete.
-    """
+    """Feed some reads and return the payloads they complete."""
     return [payload for data in reads for payload in reader.feed(data)]
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
-    """
-    Return data cut into pieces of a size.
-    """
+    """Return data cut into pieces of a size."""
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 def peak_of(function: Any) -> int:
-    """
-    Return the most memory that Python took while a function ran.
-    """
+    """Return the most memory that Python took while a function ran."""
     tracemalloc.start()
     try:
         function()

@@ -49,31 +49,23 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def six(kind: int, seq: Any, args: Any) -> bytes:
-    """
-    Return a message as RPyC 6 lays it out (protocol.py, `_send`).
-    """
+    """Return a message as RPyC 6 lays it out (protocol.py, `_send`)."""
     return bytes([kind]) + stock_brine.dump((seq, args))
 
 
 def five(kind: int, seq: Any, args: Any) -> bytes:
-    """
-    Return a message as RPyC 5 lays it out (5.3.1 protocol.py, `_send`).
-    """
+    """Return a message as RPyC 5 lays it out (5.3.1 protocol.py, `_send`)."""
     return stock_brine.dump((kind, seq, args))
 
 
 def message(dialect: Dialect, kind: int, seq: Any, args: Any, sender: int = 7) -> bytes:
-    """
-    Return a message in any dialect, made by RPyC's own brine.
-    """
+    """Return a message in any dialect, made by RPyC's own brine."""
     made = (six if dialect.name == "6" else five)(kind, seq, args)
     return struct.pack("!QQ", sender, 9) + made if dialect.bound else made
 
 
 def budget(size: int = 0) -> Budget:
-    """
-    Return an allowance of the default size.
-    """
+    """Return an allowance of the default size."""
     return Budget(DEFAULT_LIMITS, size)
 
 

@@ -19,9 +19,7 @@ COLLIDING = tuple(i * (2**61 - 1) for i in range(1, 20_001))
 
 
 def canon(value: Any) -> Any:
-    """
-    Return something that is equal for two values only if they are the same.
-    """
+    """Return something that is equal for two values only if they are the same."""
     kind = type(value)
     if kind is float:
         return ("float", struct.pack("!d", value))

@@ -30,9 +30,7 @@ QUICK = Limits(grace=0.3)
 async def crew(
     least: int = 1, most: int | None = None, **options: Any
 ) -> AsyncIterator[ProcessPool]:
-    """
-    A pool that has come up, and is stopped in the end.
-    """
+    """A pool that has come up, and is stopped in the end."""
     options.setdefault("limits", QUICK)
     pool = ProcessPool(reactor, least, most, **options)
     await pool.start()
@@ -43,9 +41,7 @@ async def crew(
 
 
 async def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
-    """
-    Wait until something is so, and return it.
-    """
+    """Wait until something is so, and return it."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
@@ -56,9 +52,7 @@ async def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
 
 
 async def told(deferred: Deferred[Any]) -> Any:
-    """
-    Wait for a Deferred; return its result, or the exception of its Failure.
-    """
+    """Wait for a Deferred; return its result, or the exception of its Failure."""
     deferred.addTimeout(DEADLINE, reactor)  # type: ignore[arg-type]
     try:
         return await deferred
@@ -67,9 +61,7 @@ async def told(deferred: Deferred[Any]) -> Any:
 
 
 async def all_told(deferreds: Iterable[Deferred[Any]]) -> list[Any]:
-    """
-    Wait for many; each may fire once.
-    """
+    """Wait for many; each may fire once."""
     found: list[Any] = []
     for number, deferred in enumerate(deferreds):
         found.append(None)
@@ -86,16 +78,12 @@ def _put(result: Any, found: list[Any], number: int) -> None:
 
 
 def pids(pool: ProcessPool) -> set[int]:
-    """
-    Return the numbers of a pool's processes.
-    """
+    """Return the numbers of a pool's processes."""
     return {worker.pid for worker in pool._staff.workers | pool._staff.ending}
 
 
 def lives(pid: int) -> bool:
-    """
-    Tell whether a process is there, and is no zombie.
-    """
+    """Tell whether a process is there, and is no zombie."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -103,9 +91,7 @@ def lives(pid: int) -> bool:
 
 
 def pid_in(path: os.PathLike[str]) -> int | None:
-    """
-    Return the process number that a job has written to a file, if it has.
-    """
+    """Return the process number that a job has written to a file, if it has."""
     try:
         with open(path) as file:
             return int(file.read())
@@ -114,16 +100,12 @@ def pid_in(path: os.PathLike[str]) -> int | None:
 
 
 def children() -> set[int]:
-    """
-    Return the children of this process.
-    """
+    """Return the children of this process."""
     return {child.pid for child in psutil.Process().children() if lives(child.pid)}
 
 
 def descriptors() -> int:
-    """
-    Return how many descriptors are open.
-    """
+    """Return how many descriptors are open."""
     return len(os.listdir("/proc/self/fd"))
 
 

@@ -43,9 +43,7 @@ class Cluster:
             raise
 
     def add_workers(self, count: int) -> None:
-        """
-        Start workers, and wait until they are there.
-        """
+        """Start workers, and wait until they are there."""
         options = ("--no-nanny", "--nthreads", "1", "--local-directory", self._folder)
         for worker in [self._start("worker", *options) for _ in range(count)]:
             address = str(worker.wait_for(r"Start worker at:\s+(\S+)")[1])
@@ -59,9 +57,7 @@ class Cluster:
         return program
 
     def kill_worker(self, address: str) -> None:
-        """
-        Kill a worker, as the kernel does when memory runs out.
-        """
+        """Kill a worker, as the kernel does when memory runs out."""
         worker = self.workers.pop(address)
         worker.signal(signal.SIGKILL)
         worker.finish()
@@ -73,8 +69,6 @@ class Cluster:
         self.end()
 
     def end(self) -> None:
-        """
-        End all of it.
-        """
+        """End all of it."""
         for program in reversed(self._programs):
             program.kill()

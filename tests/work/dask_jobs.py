@@ -17,18 +17,14 @@ PATIENCE = 30.0
 
 
 class Odd(Exception):
-    """
-    An exception that cannot be made of its args.
-    """
+    """An exception that cannot be made of its args."""
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first} and {second}")
 
 
 class Mute(Exception):
-    """
-    An exception that does not say what it is about.
-    """
+    """An exception that does not say what it is about."""
 
     def __init__(self, *_about: object) -> None:
         super().__init__(sys._getframe())
@@ -38,9 +34,7 @@ class Mute(Exception):
 
 
 class Trap:
-    """
-    A value that can be pickled, and not be made again but where it was.
-    """
+    """A value that can be pickled, and not be made again but where it was."""
 
     def __init__(self) -> None:
         self.home = os.getpid()
@@ -56,9 +50,7 @@ def _only_in(pid: int) -> Trap:
 
 
 def mark(marks: Path | str, name: str) -> str:
-    """
-    Leave a mark: a line in a file.
-    """
+    """Leave a mark: a line in a file."""
     descriptor = os.open(marks, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(descriptor, f"{name}\n".encode())
@@ -68,9 +60,7 @@ def mark(marks: Path | str, name: str) -> str:
 
 
 def mark_and_wait(marks: Path | str, name: str, until: Path | str) -> str:
-    """
-    Leave a mark, and wait until there is a file.
-    """
+    """Leave a mark, and wait until there is a file."""
     mark(marks, name)
     end = time.monotonic() + PATIENCE
     while not Path(until).exists():
@@ -81,57 +71,41 @@ def mark_and_wait(marks: Path | str, name: str, until: Path | str) -> str:
 
 
 def mark_and_die(marks: Path | str, name: str) -> None:
-    """
-    Leave a mark, and take the whole process away.
-    """
+    """Leave a mark, and take the whole process away."""
     mark(marks, name)
     os._exit(3)
 
 
 def lookup(table: dict[str, int], name: str, *, add: int = 0) -> int:
-    """
-    Look something up; KeyError if it is not there.
-    """
+    """Look something up; KeyError if it is not there."""
     return table[name] + add
 
 
 def odd() -> None:
-    """
-    Raise what cannot be made here.
-    """
+    """Raise what cannot be made here."""
     raise Odd("one", "two")
 
 
 def mute() -> None:
-    """
-    Raise what cannot even be printed.
-    """
+    """Raise what cannot even be printed."""
     raise Mute
 
 
 def modules_of(package: str) -> list[str]:
-    """
-    Return the modules of a package that are loaded.
-    """
+    """Return the modules of a package that are loaded."""
     return [name for name in sys.modules if name.split(".")[0] == package]
 
 
 def leave() -> None:
-    """
-    Leave the program.
-    """
+    """Leave the program."""
     sys.exit(3)
 
 
 def unpicklable() -> Any:
-    """
-    Return what cannot leave its process.
-    """
+    """Return what cannot leave its process."""
     return sys._getframe()
 
 
 def trap() -> Trap:
-    """
-    Return what can leave its process and arrive nowhere.
-    """
+    """Return what can leave its process and arrive nowhere."""
     return Trap()

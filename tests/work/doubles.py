@@ -27,9 +27,7 @@ DEADLINE = 20.0
 
 
 class Threads:
-    """
-    A thread pool whose tasks run when `run` is called.
-    """
+    """A thread pool whose tasks run when `run` is called."""
 
     def __init__(self, size: int) -> None:
         self.max = size
@@ -40,9 +38,7 @@ class Threads:
         self.tasks.append(task)
 
     def run(self) -> bool:
-        """
-        Run one of the tasks; tell whether there was one.
-        """
+        """Run one of the tasks; tell whether there was one."""
         if not self.tasks:
             return False
         assert self.running < self.max
@@ -53,9 +49,7 @@ class Threads:
 
 
 class Reactor(Clock):
-    """
-    A reactor that turns when `turn` is called, with `Threads` of that size.
-    """
+    """A reactor that turns when `turn` is called, with `Threads` of that size."""
 
     def __init__(self, size: int = 2) -> None:
         super().__init__()
@@ -77,27 +71,21 @@ class Reactor(Clock):
         self.triggers.remove(trigger)
 
     def turn(self) -> bool:
-        """
-        Do what was asked for from threads; tell whether there was anything.
-        """
+        """Do what was asked for from threads; tell whether there was anything."""
         calls, self.errands = self.errands, deque()
         for function, args in calls:
             function(*args)
         return bool(calls)
 
     def settle(self) -> None:
-        """
-        Run all that can be run.
-        """
+        """Run all that can be run."""
         while self.threads.run() or self.turn():
             pass
 
 
 @implementer(IPool)
 class CopyingPool(PoolService):
-    """
-    A pool whose jobs run here and at once, with copies of everything.
-    """
+    """A pool whose jobs run here and at once, with copies of everything."""
 
     kind = "processes"
     by_value = True
@@ -134,9 +122,7 @@ class CopyingPool(PoolService):
 
 
 class Step:
-    """
-    A job that says when it has begun, and ends when it is told.
-    """
+    """A job that says when it has begun, and ends when it is told."""
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -151,9 +137,7 @@ class Step:
 
 
 def outcome(deferred: Deferred[Any]) -> list[Any]:
-    """
-    Return the list that a Deferred's result goes into, a Failure as its exception.
-    """
+    """Return the list that a Deferred's result goes into, a Failure as its exception."""
     found: list[Any] = []
     deferred.addCallbacks(found.append, lambda failure: found.append(failure.value))
     return found
@@ -161,9 +145,7 @@ def outcome(deferred: Deferred[Any]) -> list[Any]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """
-    Collect what is logged, as text.
-    """
+    """Collect what is logged, as text."""
     lines: list[str] = []
 
     def observe(event: Any) -> None:
@@ -180,9 +162,7 @@ def logged() -> Iterator[list[str]]:
 
 @contextmanager
 def own_registry() -> Iterator[Any]:
-    """
-    Have a registry in which no pool runs.
-    """
+    """Have a registry in which no pool runs."""
     before = running_pools.default, running_pools.made, running_pools._pools
     running_pools.default, running_pools.made, running_pools._pools = None, {}, []
     try:
@@ -193,9 +173,7 @@ def own_registry() -> Iterator[Any]:
 
 @pytest_twisted.async_yield_fixture
 async def clean_slate() -> AsyncIterator[Any]:
-    """
-    No pool runs when the test begins, and none is left of it.
-    """
+    """No pool runs when the test begins, and none is left of it."""
     from twisted.internet import reactor
 
     with own_registry() as registry:

@@ -54,9 +54,7 @@ def nap(seconds: float, value: Any = None) -> Any:
 
 
 def mark(path: str, number: int, seconds: float = 0) -> int:
-    """
-    Write that a job was begun: one write, at the end of the file.
-    """
+    """Write that a job was begun: one write, at the end of the file."""
     log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(log, b"%d\n" % number)
     os.close(log)
@@ -66,9 +64,7 @@ def mark(path: str, number: int, seconds: float = 0) -> int:
 
 
 def marks(path: str) -> list[int]:
-    """
-    Return the numbers of the jobs that were begun, in order.
-    """
+    """Return the numbers of the jobs that were begun, in order."""
     try:
         with open(path) as file:
             return [int(line) for line in file]
@@ -77,18 +73,14 @@ def marks(path: str) -> list[int]:
 
 
 def report_pid(path: str) -> None:
-    """
-    Write this process's number where its parent finds it, whole.
-    """
+    """Write this process's number where its parent finds it, whole."""
     with open(f"{path}.part", "w") as file:
         file.write(str(os.getpid()))
     os.rename(f"{path}.part", path)
 
 
 def hang(path: str, how: str) -> None:
-    """
-    Report, and then do what takes for ever.
-    """
+    """Report, and then do what takes for ever."""
     report_pid(path)
     if how == "sleep":
         time.sleep(1000)
@@ -111,9 +103,7 @@ def hang(path: str, how: str) -> None:
 
 
 def tidy_hang(path: str, tidied: str) -> None:
-    """
-    Hang, with something to tidy up at the end.
-    """
+    """Hang, with something to tidy up at the end."""
     try:
         hang(path, "sleep")
     finally:
@@ -123,9 +113,7 @@ def tidy_hang(path: str, tidied: str) -> None:
 
 
 def start_program(path: str, hang_too: bool = True) -> int:
-    """
-    Start a program that does not end by itself.
-    """
+    """Start a program that does not end by itself."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
     with open(f"{path}.part", "w") as file:
         file.write(str(program.pid))
@@ -140,9 +128,7 @@ def throw(error: BaseException) -> None:
 
 
 class NeedsTwo(Exception):
-    """
-    Cannot be unpickled: its ``__init__`` wants more than its args have.
-    """
+    """Cannot be unpickled: its ``__init__`` wants more than its args have."""
 
     def __init__(self, reason: str, number: int) -> None:
         super().__init__(reason)
@@ -150,9 +136,7 @@ class NeedsTwo(Exception):
 
 
 class HasLock(Exception):
-    """
-    Cannot be pickled.
-    """
+    """Cannot be pickled."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -160,9 +144,7 @@ class HasLock(Exception):
 
 
 class Unprintable(Exception):
-    """
-    Cannot be looked at.
-    """
+    """Cannot be looked at."""
 
     @property
     def args(self) -> Any:  # type: ignore[override]
@@ -175,9 +157,7 @@ class Unprintable(Exception):
 
 
 class UnprintableExit(SystemExit):
-    """
-    Ends a program, and cannot be looked at.
-    """
+    """Ends a program, and cannot be looked at."""
 
     def __repr__(self) -> str:
         raise LookupError
@@ -200,9 +180,7 @@ def throw_unprintable_exit() -> None:
 
 
 def throw_stranger() -> None:
-    """
-    Raise what no other process can import or be sent.
-    """
+    """Raise what no other process can import or be sent."""
     body = {"__module__": "nowhere.at.all", "lock": threading.Lock()}
     raise type("Stranger", (Exception,), body)("who are you?")
 
@@ -232,9 +210,7 @@ def crash() -> None:
 
 
 def come_back_twice() -> int:
-    """
-    Fork, and return in both.
-    """
+    """Fork, and return in both."""
     return os.fork()
 
 
@@ -255,9 +231,7 @@ def lambda_of(number: int) -> Any:
 
 
 class Unmade:
-    """
-    Can be pickled, but not be made again.
-    """
+    """Can be pickled, but not be made again."""
 
     def __reduce__(self) -> Any:
         return (throw, (LookupError("not to be made"),))
@@ -282,9 +256,7 @@ def own_descriptors() -> list[str]:
 
 
 def descriptors_of_a_program() -> list[int]:
-    """
-    Return what a program has that a job starts: a folder that it lists included.
-    """
+    """Return what a program has that a job starts: a folder that it lists included."""
     words = ["/bin/sh", "-c", "ls /proc/self/fd"]
     done = subprocess.run(words, stdout=subprocess.PIPE, check=True, close_fds=False)
     return sorted(map(int, done.stdout.split()))
@@ -352,9 +324,7 @@ def call_all(cabinet: dict[str, list[Any]]) -> list[Any]:
 
 
 def use_player(player: Any) -> tuple[Any, ...]:
-    """
-    Read, call, set.
-    """
+    """Read, call, set."""
     player.score = player.score + 10
     return player.name, player.greet("hello"), player.score
 
@@ -370,9 +340,7 @@ def what_it_raises(function: Any) -> str:
 
 
 def lend(function: Any) -> tuple[Any, list[Any]]:
-    """
-    Give the parent a function of ours, to be called while it has it.
-    """
+    """Give the parent a function of ours, to be called while it has it."""
     seen: list[Any] = []
 
     def seen_here(value: Any) -> Any:
@@ -392,16 +360,12 @@ class Counter:
 
 
 def counter() -> Any:
-    """
-    Return an object by reference.
-    """
+    """Return an object by reference."""
     return live(Counter())
 
 
 def leave_thread(function: Any, times: int) -> None:
-    """
-    Leave a thread behind that goes on calling.
-    """
+    """Leave a thread behind that goes on calling."""
 
     def go_on() -> None:
         try:
@@ -414,9 +378,7 @@ def leave_thread(function: Any, times: int) -> None:
 
 
 def annotated() -> None:
-    """
-    Fail with notes and causes.
-    """
+    """Fail with notes and causes."""
     try:
         try:
             {}["k"]

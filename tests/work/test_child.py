@@ -45,9 +45,7 @@ print("the end")
 
 
 def gone(numbers: list[int], seconds: float) -> bool:
-    """
-    Tell whether all of some processes are gone in time.
-    """
+    """Tell whether all of some processes are gone in time."""
     deadline = time.monotonic() + seconds
     while any(lives(number) for number in numbers):
         if time.monotonic() > deadline:
@@ -57,9 +55,7 @@ def gone(numbers: list[int], seconds: float) -> bool:
 
 
 def begun(path: Path) -> int:
-    """
-    Wait until a job has written a number to a file.
-    """
+    """Wait until a job has written a number to a file."""
     deadline = time.monotonic() + 20
     while (number := pid_in(path)) is None:
         assert time.monotonic() < deadline
@@ -69,9 +65,7 @@ def begun(path: Path) -> int:
 
 @pytest.fixture
 def leftovers() -> Iterator[list[int]]:
-    """
-    Numbers of processes that are ended after the test, should they be left.
-    """
+    """Numbers of processes that are ended after the test, should they be left."""
     numbers: list[int] = []
     yield numbers
     for number in numbers:

@@ -48,27 +48,21 @@ PATIENCE = 20.0
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """
-    A scheduler and two workers, for the tests that leave them alone.
-    """
+    """A scheduler and two workers, for the tests that leave them alone."""
     with Cluster(tmp_path_factory.mktemp("dask")) as running:
         yield running
 
 
 @pytest.fixture
 def doomed(tmp_path):
-    """
-    The same, for a test that does not.
-    """
+    """The same, for a test that does not."""
     with Cluster(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def stopping():
-    """
-    What takes pools, and stops them when the test is over.
-    """
+    """What takes pools, and stops them when the test is over."""
     pools = []
     yield lambda pool: pools.append(pool) or pool
     pytest_twisted.blockon(gatherResults([pool.stop() for pool in pools]))
@@ -76,18 +70,14 @@ def stopping():
 
 @pytest.fixture
 def pool(cluster, stopping):
-    """
-    A pool on the cluster, ready.
-    """
+    """A pool on the cluster, ready."""
     pool = stopping(DaskPool(reactor, cluster.address))
     pytest_twisted.blockon(pool.start())
     return pool
 
 
 async def until(true):
-    """
-    Wait for a condition, within the deadline.
-    """
+    """Wait for a condition, within the deadline."""
     end = reactor.seconds() + PATIENCE
     while not true():
         assert reactor.seconds() < end
@@ -95,9 +85,7 @@ async def until(true):
 
 
 async def failure_of(deferred):
-    """
-    Return what a Deferred fails with.
-    """
+    """Return what a Deferred fails with."""
     try:
         result = await deferred
     except BaseException as error:
@@ -106,9 +94,7 @@ async def failure_of(deferred):
 
 
 def look(cluster, function):
-    """
-    Return what a function finds in the scheduler. Not for the reactor's thread.
-    """
+    """Return what a function finds in the scheduler. Not for the reactor's thread."""
     from distributed import Client
 
     with Client(cluster.address, set_as_default=False) as client:
@@ -116,24 +102,18 @@ def look(cluster, function):
 
 
 def of_tasks(dask_scheduler):
-    """
-    Find out how many tasks there are.
-    """
+    """Find out how many tasks there are."""
     return len(dask_scheduler.tasks)
 
 
 def of_plugin(dask_scheduler):
-    """
-    Find out how many claims and how many pools there are.
-    """
+    """Find out how many claims and how many pools there are."""
     plugin = dask_scheduler.plugins["txremote-1"]
     return len(plugin.claims), len(plugin.pools)
 
 
 class Marks:
-    """
-    A file that jobs leave marks in, and one that they wait for.
-    """
+    """A file that jobs leave marks in, and one that they wait for."""
 
     def __init__(self, folder):
         self.file = folder / "marks"
@@ -153,9 +133,7 @@ class Marks:
 
 @pytest.fixture
 def marks(tmp_path):
-    """
-    Marks; whoever waits at the gate is let through when the test is over.
-    """
+    """Marks; whoever waits at the gate is let through when the test is over."""
     found = Marks(tmp_path)
     yield found
     found.open_gate()

@@ -26,9 +26,7 @@ ABS = dump_job(abs, (-1,), {}, "abs")[0]
 
 
 class Owner:
-    """
-    Writes down what it is told, and in which thread.
-    """
+    """Writes down what it is told, and in which thread."""
 
     def __init__(self):
         self.told = []
@@ -54,26 +52,20 @@ class Owner:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """
-    A scheduler and a worker.
-    """
+    """A scheduler and a worker."""
     with Cluster(tmp_path_factory.mktemp("dask"), workers=1) as running:
         yield running
 
 
 @pytest.fixture
 def owner():
-    """
-    Who is told.
-    """
+    """Who is told."""
     return Owner()
 
 
 @pytest.fixture
 def link(cluster, owner):
-    """
-    A link that was started.
-    """
+    """A link that was started."""
     link = ClusterLink(reactor, cluster.address, PATIENCE, owner)
     link.start()
     yield link

@@ -31,9 +31,7 @@ pytest.importorskip("distributed")
 
 @contextmanager
 def connected(address):
-    """
-    Give Dask's own client, that has brought the scheduler its part and listens.
-    """
+    """Give Dask's own client, that has brought the scheduler its part and listens."""
     from distributed import Client
 
     with Client(address, set_as_default=False) as client:
@@ -45,9 +43,7 @@ def connected(address):
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    """
-    The client of a cluster that is left alone.
-    """
+    """The client of a cluster that is left alone."""
     folder = tmp_path_factory.mktemp("dask")
     with Cluster(folder, workers=1) as running, connected(running.address) as found:
         yield found
@@ -55,25 +51,19 @@ def client(tmp_path_factory):
 
 @pytest.fixture
 def doomed(tmp_path):
-    """
-    A cluster that is not, with two workers.
-    """
+    """A cluster that is not, with two workers."""
     with Cluster(tmp_path) as running:
         yield running
 
 
 def submit(client, function, *args, **options):
-    """
-    Send a call as a pool does.
-    """
+    """Send a call as a pool does."""
     payload, _references = dump_job(function, args, {}, "job")
     return client.submit(job_runner(), payload, pure=False, **options)
 
 
 def outcome(client, future):
-    """
-    Return how a job has fared: what was sent ahead, or else its task's result.
-    """
+    """Return how a job has fared: what was sent ahead, or else its task's result."""
     result = future.result()
     for what, *about in client.heard:
         if what == "ended" and about[0] == future.key:

@@ -120,9 +120,7 @@ class TestDecisions:
 
 
 def submit(pool: ProcessPool, count: int) -> list[Any]:
-    """
-    Submit jobs that are called 0, 1, 2.
-    """
+    """Submit jobs that are called 0, 1, 2."""
     made = [pool.submit(jobs.same, (number,), name=f"{number}") for number in range(count)]
     for job in made:
         job.addErrback(lambda _failure: None)
@@ -130,7 +128,5 @@ def submit(pool: ProcessPool, count: int) -> list[Any]:
 
 
 def names(worker: Any) -> list[str]:
-    """
-    Return what the jobs are called that a worker holds.
-    """
+    """Return what the jobs are called that a worker holds."""
     return [job.name for job in worker.held.jobs.values()]

@@ -24,9 +24,7 @@ from txremote.work.spec import pool_from_string
 
 
 def told(text: str) -> None:
-    """
-    Check that a text has all that `jobs.annotated` tells, in Python's order.
-    """
+    """Check that a text has all that `jobs.annotated` tells, in Python's order."""
     parts = [
         "KeyError: 'k'",
         "the inner note",

@@ -30,9 +30,7 @@ class Shop(txremote.Service):
 
 @pytest.fixture
 def root() -> Any:
-    """
-    A netref of a shop, which blocks; this is not the reactor's doing.
-    """
+    """A netref of a shop, which blocks; this is not the reactor's doing."""
     conn = txremote.blocking.connect_thread(remote_service=Shop)
     yield conn.root
     conn.close()
@@ -40,9 +38,7 @@ def root() -> Any:
 
 @pytest.fixture(autouse=True)
 def no_reactor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    These tests block, as a worker thread may.
-    """
+    """These tests block, as a worker thread may."""
     monkeypatch.setattr("twisted.python.threadable.ioThread", None)
 
 

@@ -33,9 +33,7 @@ pytestmark = pytest.mark.usefixtures("clean_slate")
 
 
 def noted(function: Any) -> Any:
-    """
-    A decorator as many are.
-    """
+    """A decorator as many are."""
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
@@ -45,9 +43,7 @@ def noted(function: Any) -> Any:
 
 
 class Counter(txremote.Service):
-    """
-    A service with a method of each shape.
-    """
+    """A service with a method of each shape."""
 
     def __init__(self) -> None:
         self.start = 5
@@ -119,17 +115,13 @@ class Counter(txremote.Service):
 
 
 class LaneCounter(Counter):
-    """
-    The same, whose methods are called in a lane.
-    """
+    """The same, whose methods are called in a lane."""
 
     threaded_service = True
 
 
 class Sticky(Counter):
-    """
-    A service that holds what cannot be pickled.
-    """
+    """A service that holds what cannot be pickled."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,9 +129,7 @@ class Sticky(Counter):
 
 
 class Careful(Sticky):
-    """
-    One that leaves it out.
-    """
+    """One that leaves it out."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {"start": self.start}
@@ -152,9 +142,7 @@ def plain_function(number: int) -> int:
 
 
 async def started(pool: Any) -> Any:
-    """
-    Start a pool and make it the default one.
-    """
+    """Start a pool and make it the default one."""
     await pool.start()
     set_default_pool(pool)
     return pool

@@ -31,9 +31,7 @@ Records = list[dict[str, str]]
 
 
 class Pipe:
-    """
-    Both sides in one process: a writer, and what a reader makes of it.
-    """
+    """Both sides in one process: a writer, and what a reader makes of it."""
 
     def __init__(self) -> None:
         self.reading, self.descriptor = os.pipe()
@@ -49,9 +47,7 @@ class Pipe:
         self.reader.end()
 
     def end(self) -> Records:
-        """
-        Return all records, now that nothing more is written.
-        """
+        """Return all records, now that nothing more is written."""
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None  # type: ignore[assignment]
@@ -263,9 +259,7 @@ class TestReading:
 
 
 class Log:
-    """
-    What a pool's children say in the parent's log.
-    """
+    """What a pool's children say in the parent's log."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -275,9 +269,7 @@ class Log:
             self.events.append(event)
 
     def of(self, job: str) -> list[str]:
-        """
-        Return what was logged of a job.
-        """
+        """Return what was logged of a job."""
         return [event["text"] for event in self.events if event["job"] == job]
 
 
@@ -290,9 +282,7 @@ def log() -> Iterator[Log]:
 
 
 async def said(pool: ProcessPool, log: Log, job: str, function: Any, *args: Any) -> list[str]:
-    """
-    Run a job, and another behind it; return what the first one said.
-    """
+    """Run a job, and another behind it; return what the first one said."""
     await pool.submit(function, args, name=job)
     mark = f"that was {job}"
     await pool.submit(jobs.speak, (mark,), name="mark")

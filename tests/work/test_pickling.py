@@ -37,17 +37,13 @@ from txremote.work.pickling import (
 
 
 def travelled(value: Any) -> Any:
-    """
-    Send a value there and back.
-    """
+    """Send a value there and back."""
     function, args, kwargs = load_job(*dump_job(jobs.same, (value,), {}, "same"), "same")
     return load_result(*dump_result(function(*args, **kwargs), "same"), "same")
 
 
 def failed(error: BaseException) -> Any:
-    """
-    Raise an exception there, and return the Failure here.
-    """
+    """Raise an exception there, and return the Failure here."""
     try:
         raise error
     except BaseException as raised:
@@ -432,9 +428,7 @@ async def work(pool):
 
 
 def ran(folder: Path, text: str, **environment: str) -> str:
-    """
-    Run a script, and return what it prints.
-    """
+    """Run a script, and return what it prints."""
     script = folder / "script.py"
     script.write_text(textwrap.dedent(text))
     status, output, errors = run(PYTHON, script, env={**os.environ, **environment})

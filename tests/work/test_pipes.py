@@ -34,9 +34,7 @@ class Listener(Protocol):
 
 
 class Child:
-    """
-    The other ends of the pipes.
-    """
+    """The other ends of the pipes."""
 
     def __init__(self) -> None:
         self.before = descriptors()

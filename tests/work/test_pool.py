@@ -22,17 +22,13 @@ from txremote.work.running import RunningPools
 
 @pytest.fixture(autouse=True)
 def registry() -> Iterator[RunningPools]:
-    """
-    The pools of a test are not stopped when it ends: here that would take for ever.
-    """
+    """The pools of a test are not stopped when it ends: here that would take for ever."""
     with own_registry() as pools:
         yield pools
 
 
 class Pool(PoolService):
-    """
-    A pool whose start and stop take their time.
-    """
+    """A pool whose start and stop take their time."""
 
     kind = "test"
 
@@ -142,9 +138,7 @@ def test_figures() -> None:
 
 
 class Thing:
-    """
-    Something with methods, that can be called itself.
-    """
+    """Something with methods, that can be called itself."""
 
     def method(self) -> None:
         pass

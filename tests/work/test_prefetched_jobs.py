@@ -22,9 +22,7 @@ from txremote.work.tickets import take_ticket
 
 
 class Hold:
-    """
-    Held jobs without a worker, with a clock and a process that takes tickets.
-    """
+    """Held jobs without a worker, with a clock and a process that takes tickets."""
 
     def __init__(self) -> None:
         self.clock = Clock()

@@ -430,9 +430,7 @@ class TestDecisions:
 
 
 class Play:
-    """
-    A pool with pretended processes, and what must hold whatever happens.
-    """
+    """A pool with pretended processes, and what must hold whatever happens."""
 
     EVENTS = (
         ["submit"] * 4
@@ -502,9 +500,7 @@ class Play:
         self.jobs[name].cancel()
 
     def check(self) -> None:
-        """
-        What holds at any time.
-        """
+        """What holds at any time."""
         assert all(count == 1 for count in self.kind.begun.values())
         assert all(len(end) <= 1 for end in self.ends.values())
         assert not self.cancelled_before & set(self.kind.begun)
@@ -521,9 +517,7 @@ class Play:
             assert self.recycle is None or worker.held.given <= self.recycle
 
     def settle(self) -> None:
-        """
-        Let everything run to its end.
-        """
+        """Let everything run to its end."""
         for _ in range(10_000):
             if all(self.ends.values()):
                 return
@@ -535,9 +529,7 @@ class Play:
         raise AssertionError("some jobs never end")
 
     def check_end(self) -> None:
-        """
-        What holds when nothing is left to do.
-        """
+        """What holds when nothing is left to do."""
         for worker in list(self.kind.made):
             worker.drain()
             worker.obey()

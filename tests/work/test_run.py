@@ -35,9 +35,7 @@ def broken(sentence: str = "it broke") -> None:
 
 @pytest.fixture
 def hand() -> Any:
-    """
-    A reactor that is turned by hand, with a pool of its threads: (reactor, pool).
-    """
+    """A reactor that is turned by hand, with a pool of its threads: (reactor, pool)."""
     reactor = Reactor()
     pool = ThreadPool(reactor)
     pool.start()
@@ -46,9 +44,7 @@ def hand() -> Any:
 
 
 def run(hand: Any, *args: Any, **kwargs: Any) -> Any:
-    """
-    Return what run_async's Deferred has in the end, a Failure as its exception.
-    """
+    """Return what run_async's Deferred has in the end, a Failure as its exception."""
     reactor, pool = hand
     found = outcome(run_async(*args, pool=pool, **kwargs))
     reactor.settle()

@@ -68,9 +68,7 @@ react(lambda reactor: Deferred.fromCoroutine(work(reactor)))
 
 
 def run(tmp_path: Any, text: str, *options: str) -> None:
-    """
-    Run the program, and see to it that it comes to its end.
-    """
+    """Run the program, and see to it that it comes to its end."""
     file = tmp_path / "a program.py"
     file.write_text(PROGRAM + text)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

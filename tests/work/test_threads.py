@@ -36,9 +36,7 @@ def fail(sentence: str) -> None:
 
 
 def started(size: int = 2, **options: Any) -> tuple[Reactor, ThreadPool]:
-    """
-    A running pool of the threads of a reactor that is turned by hand.
-    """
+    """A running pool of the threads of a reactor that is turned by hand."""
     reactor = Reactor(size)
     pool = ThreadPool(reactor, **options)
     pool.start()
@@ -561,9 +559,7 @@ ACTIONS = st.one_of(
 
 
 class Trial:
-    """
-    A pool of two threads whose jobs, when they run, let the rest of the world go on.
-    """
+    """A pool of two threads whose jobs, when they run, let the rest of the world go on."""
 
     def __init__(self, actions: list[Any]) -> None:
         self.reactor, self.pool = started(size=2, queue=4)

@@ -99,9 +99,7 @@ class TestThoseThatComeAndGo:
 
 
 class Helper:
-    """
-    As much of a worker as the staff looks at.
-    """
+    """As much of a worker as the staff looks at."""
 
     def __init__(self) -> None:
         self.ready = self.retired = False
@@ -113,9 +111,7 @@ class Helper:
 
 
 class Firm:
-    """
-    An owner of staff, with jobs that wait and helpers that can be hired, or not.
-    """
+    """An owner of staff, with jobs that wait and helpers that can be hired, or not."""
 
     def __init__(self, size: Size) -> None:
         self.clock = Clock()

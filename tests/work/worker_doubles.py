@@ -25,27 +25,21 @@ from txremote.work.worker import Worker
 
 
 class PretendReactor(Clock):
-    """
-    A clock that takes the triggers of a pool.
-    """
+    """A clock that takes the triggers of a pool."""
 
     def addSystemEventTrigger(self, *_args: Any) -> None:
         return None
 
 
 class PretendProcess(ChildProcess):
-    """
-    A process that hears no signals.
-    """
+    """A process that hears no signals."""
 
     def _signal(self, number: int) -> None:
         pass
 
 
 class PretendWorker(Worker):
-    """
-    A worker whose process is turned by hand.
-    """
+    """A worker whose process is turned by hand."""
 
     made: list[PretendWorker]
     begun: Counter[str]
@@ -78,9 +72,7 @@ class PretendWorker(Worker):
             self._owner.worker_ready(self)
 
     def begin(self) -> None:
-        """
-        Begin the next job, if there is a ticket and none runs.
-        """
+        """Begin the next job, if there is a ticket and none runs."""
         if self.alive and self.runs_now is None and self.came_up:
             number = take_ticket(self.held.tickets.reading_end)
             if number is not None:
@@ -91,25 +83,19 @@ class PretendWorker(Worker):
                 self.begun[job.name] += 1
 
     def finish(self) -> None:
-        """
-        End the job that runs, and say so.
-        """
+        """End the job that runs, and say so."""
         if self.alive and self.runs_now is not None:
             self.said.append(self.runs_now)
             self.runs_now = None
 
     def drain(self) -> None:
-        """
-        Have the parent read what was said.
-        """
+        """Have the parent read what was said."""
         while self.said:
             number, job = self.said.pop(0)
             self._answered((DONE, pickle.dumps(job.name)), job, number)
 
     def die(self) -> None:
-        """
-        End, by whatever it is, and have the parent hear of it.
-        """
+        """End, by whatever it is, and have the parent hear of it."""
         if self.alive:
             self.alive = False
             self.runs_now = None
@@ -117,17 +103,13 @@ class PretendWorker(Worker):
             self._exited("was killed by signal 9 (SIGKILL)")
 
     def obey(self) -> None:
-        """
-        End, if it was told to.
-        """
+        """End, if it was told to."""
         if self.ending:
             self.die()
 
 
 def pretend(monkeypatch: Any, *args: Any, **options: Any) -> tuple[ProcessPool, Any]:
-    """
-    Return a pool that has been started, and its class of workers.
-    """
+    """Return a pool that has been started, and its class of workers."""
 
     class Ours(PretendWorker):
         made: list[PretendWorker] = []

@@ -38,9 +38,7 @@ Authenticator = Callable[[socket.socket], tuple[socket.socket, Any]]
 
 
 class AuthenticationError(Exception):
-    """
-    Raised by an authenticator: the client is not let in.
-    """
+    """Raised by an authenticator: the client is not let in."""
 
 
 class SSLAuthenticator:
@@ -147,26 +145,18 @@ class AuthenticatingPort:
     # -- as a reader of the reactor's
 
     def fileno(self) -> int:
-        """
-        Return the listening socket's descriptor.
-        """
+        """Return the listening socket's descriptor."""
         return self._listener.fileno()
 
     def logPrefix(self) -> str:
-        """
-        Return what stands before the reactor's own messages of it.
-        """
+        """Return what stands before the reactor's own messages of it."""
         return "txremote authenticating port"
 
     def connectionLost(self, reason: Any) -> None:
-        """
-        Called by the reactor when it stops.
-        """
+        """Called by the reactor when it stops."""
 
     def doRead(self) -> None:
-        """
-        Accept those who have come.
-        """
+        """Accept those who have come."""
         for _ in range(_SOCKETS_A_TURN):
             try:
                 sock, address = self._listener.accept()
@@ -226,15 +216,11 @@ class AuthenticatingPort:
     # -- the end
 
     def stopListening(self) -> None:
-        """
-        Accept nobody any more.
-        """
+        """Accept nobody any more."""
         self._reactor.removeReader(self)
 
     def close_all(self) -> None:
-        """
-        Close every connection, and let nobody in who waits.
-        """
+        """Close every connection, and let nobody in who waits."""
         with self._lock:
             self._closing = True
             waiting, connections = list(self._waiting), list(self.connections)

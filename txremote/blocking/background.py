@@ -47,9 +47,7 @@ class BgServingThread:
 
     @property
     def active(self) -> bool:
-        """
-        Whether it serves: until `stop`, or the end of the connection.
-        """
+        """Whether it serves: until `stop`, or the end of the connection."""
         return self._thread.is_alive()
 
     @property

@@ -25,9 +25,7 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class _Polling:
-    """
-    Waiting on file descriptors, the same for all channels.
-    """
+    """Waiting on file descriptors, the same for all channels."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming = incoming
@@ -46,9 +44,7 @@ class _Polling:
         self._interrupting = threading.Lock()  # it may be closed meanwhile
 
     def interruptible(self) -> None:
-        """
-        Make `interrupt` work for waits for bytes that begin from now on.
-        """
+        """Make `interrupt` work for waits for bytes that begin from now on."""
         with self._interrupting:
             if self._interrupter is None:
                 self._interrupter = os.pipe()
@@ -58,9 +54,7 @@ class _Polling:
                     polling.register(self._interrupter[0], select.POLLIN)
 
     def interrupt(self) -> None:
-        """
-        End the wait for bytes of whatever thread is in it, or enters it next.
-        """
+        """End the wait for bytes of whatever thread is in it, or enters it next."""
         with self._interrupting:
             if self._interrupter is not None:
                 try:
@@ -91,21 +85,15 @@ class _Polling:
         return readable
 
     def wait_writable(self, timeout: float | None) -> None:
-        """
-        Sleep until bytes can be sent, or the time is over.
-        """
+        """Sleep until bytes can be sent, or the time is over."""
         self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
 
     def close(self) -> None:
-        """
-        Give the descriptors back.
-        """
+        """Give the descriptors back."""
         raise NotImplementedError
 
     def leave(self) -> None:
-        """
-        Give the descriptors back in a forked process, whose parent goes on with its own.
-        """
+        """Give the descriptors back in a forked process, whose parent goes on with its own."""
         self._interrupting = threading.Lock()  # a thread that is not here may have had it
         self.close()
 
@@ -133,24 +121,18 @@ class SocketChannel(_Polling):
         self.host = _address(sock, sock.getsockname)
 
     def fileno(self) -> int:
-        """
-        Return the descriptor to wait on for reading.
-        """
+        """Return the descriptor to wait on for reading."""
         return self._socket.fileno()
 
     def receive_now(self) -> bytes | None:
-        """
-        Return what has come, ``b""`` at the end, None if nothing has.
-        """
+        """Return what has come, ``b""`` at the end, None if nothing has."""
         try:
             return self._socket.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return None
 
     def acknowledge(self) -> None:
-        """
-        Have TCP acknowledge at once what was received, and not 40 ms later.
-        """
+        """Have TCP acknowledge at once what was received, and not 40 ms later."""
         quick = getattr(socket, "TCP_QUICKACK", None)  # Linux
         if quick is not None and self._socket.family != socket.AF_UNIX:
             try:
@@ -159,35 +141,27 @@ class SocketChannel(_Polling):
                 return
 
     def send(self, data: bytes | memoryview) -> int:
-        """
-        Send what can be sent now, and return how much that was.
-        """
+        """Send what can be sent now, and return how much that was."""
         try:
             return self._socket.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def shutdown(self) -> None:
-        """
-        End it; a thread that waits on it wakes up.
-        """
+        """End it; a thread that waits on it wakes up."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # not connected any more
             return
 
     def close(self) -> None:
-        """
-        Give the descriptors back.
-        """
+        """Give the descriptors back."""
         self._socket.close()
         self._close_interrupter()
 
 
 class TLSChannel(SocketChannel):
-    """
-    A socket with TLS, after the handshake.
-    """
+    """A socket with TLS, after the handshake."""
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         super().__init__(sock)
@@ -197,18 +171,14 @@ class TLSChannel(SocketChannel):
         self._exclusive = threading.Lock()
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """
-        Do as for any socket, but look into the TLS layer first.
-        """
+        """Do as for any socket, but look into the TLS layer first."""
         with self._exclusive:
             if self._tls.pending():
                 return True
         return super().wait(timeout, writable=writable)
 
     def receive_now(self) -> bytes | None:
-        """
-        Return what has come, ``b""`` at the end, None if nothing has.
-        """
+        """Return what has come, ``b""`` at the end, None if nothing has."""
         with self._exclusive:
             try:
                 return self._tls.recv(READ_SIZE)
@@ -218,9 +188,7 @@ class TLSChannel(SocketChannel):
                 raise ConnectionResetError("the TLS connection was cut off") from None
 
     def send(self, data: bytes | memoryview) -> int:
-        """
-        Send what can be sent now, and return how much that was.
-        """
+        """Send what can be sent now, and return how much that was."""
         with self._exclusive:
             try:
                 return self._tls.send(data)
@@ -248,15 +216,11 @@ class PipeChannel(_Polling):
         self._ended = False
 
     def fileno(self) -> int:
-        """
-        Return the descriptor to wait on for reading.
-        """
+        """Return the descriptor to wait on for reading."""
         return self._incoming
 
     def receive_now(self) -> bytes | None:
-        """
-        Return what has come, ``b""`` at the end, None if nothing has.
-        """
+        """Return what has come, ``b""`` at the end, None if nothing has."""
         if self._ended:
             return b""
         try:
@@ -265,31 +229,23 @@ class PipeChannel(_Polling):
             return None
 
     def send(self, data: bytes | memoryview) -> int:
-        """
-        Send what can be sent now, and return how much that was.
-        """
+        """Send what can be sent now, and return how much that was."""
         try:
             return os.write(self._outgoing, data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """
-        Do as for any channel; return at once when it has ended.
-        """
+        """Do as for any channel; return at once when it has ended."""
         return self._ended or super().wait(timeout, writable=writable) or self._ended
 
     def shutdown(self) -> None:
-        """
-        End it; a thread that waits on it wakes up.
-        """
+        """End it; a thread that waits on it wakes up."""
         self._ended = True
         self.interrupt()
 
     def close(self) -> None:
-        """
-        Give the descriptors back.
-        """
+        """Give the descriptors back."""
         while self._descriptors:
             os.close(self._descriptors.pop())
         self._close_interrupter()

@@ -49,40 +49,28 @@ class PumpTransport:
         self.ending: Exception | None = None
 
     def write(self, data: bytes) -> None:
-        """
-        Have bytes sent.
-        """
+        """Have bytes sent."""
         self.out.append(data)
 
     def writeSequence(self, data: Any) -> None:
-        """
-        Have bytes sent.
-        """
+        """Have bytes sent."""
         self.out.extend(data)
 
     def loseConnection(self) -> None:
-        """
-        Close when everything is sent.
-        """
+        """Close when everything is sent."""
         self.ending = self.ending or ConnectionDone()
 
     def abortConnection(self) -> None:
-        """
-        Close at once.
-        """
+        """Close at once."""
         self.out.clear()
         self.ending = ConnectionAborted()
 
     def getPeer(self) -> Any:
-        """
-        Return the peer's address.
-        """
+        """Return the peer's address."""
         return self._channel.peer
 
     def getHost(self) -> Any:
-        """
-        Return this end's address.
-        """
+        """Return this end's address."""
         return self._channel.host
 
 
@@ -114,9 +102,7 @@ class ChannelIO:
         self._closing = threading.Lock()
 
     def attach(self, connection: Any) -> None:
-        """
-        Start to carry for a connection.
-        """
+        """Start to carry for a connection."""
         self.connection = connection
         with self._lock:
             connection.makeConnection(self.transport)
@@ -138,9 +124,7 @@ class ChannelIO:
             self.take_in()
 
     def take_in(self) -> None:
-        """
-        Give the connection the bytes that have come. Only for the reader.
-        """
+        """Give the connection the bytes that have come. Only for the reader."""
         try:
             data = self.channel.receive_now()
         except OSError as error:
@@ -156,9 +140,7 @@ class ChannelIO:
             self.lost(ConnectionDone())
 
     def give_back(self, role: threading.Lock) -> None:
-        """
-        Give up being the reader, or the sender.
-        """
+        """Give up being the reader, or the sender."""
         role.release()
         if self.connection.closed:
             self._close_channel()
@@ -263,9 +245,7 @@ class ChannelIO:
     # -- ending
 
     def lost(self, reason: Exception) -> None:
-        """
-        End the connection, unless it has ended. Any thread, without the lock.
-        """
+        """End the connection, unless it has ended. Any thread, without the lock."""
         with self._lock:
             if self.connection.closed:
                 return
@@ -292,7 +272,5 @@ class ChannelIO:
 
 
 def _how_lost(error: OSError) -> Exception:
-    """
-    Return how a connection was lost, as a reactor tells it: TLS says why.
-    """
+    """Return how a connection was lost, as a reactor tells it: TLS says why."""
     return error if isinstance(error, ssl.SSLError) else TwistedConnectionLost(str(error))

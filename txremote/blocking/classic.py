@@ -78,18 +78,14 @@ def connect(
 def connect_channel(
     channel: Channel, service: Any = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over a channel; see `factory.connect_channel`.
-    """
+    """Connect to a classic server over a channel; see `factory.connect_channel`."""
     return factory.connect_channel(channel, service, config)
 
 
 def connect_stream(
     stream: Stream, service: Any = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over a stream.
-    """
+    """Connect to a classic server over a stream."""
     return factory.connect_stream(stream, service, config)
 
 
@@ -99,45 +95,35 @@ def connect_pipes(
     service: Any = MasterService,
     config: factory.Config = None,
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over two files or descriptors.
-    """
+    """Connect to a classic server over two files or descriptors."""
     return factory.connect_pipes(input, output, service, config)
 
 
 def connect_stdpipes(
     service: Any = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over the standard streams.
-    """
+    """Connect to a classic server over the standard streams."""
     return factory.connect_stdpipes(service, config)
 
 
 def unix_connect(
     path: str, service: Any = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over a UNIX socket.
-    """
+    """Connect to a classic server over a UNIX socket."""
     return factory.unix_connect(path, service, config)
 
 
 def ssl_connect(
     host: str, port: int = DEFAULT_SERVER_SSL_PORT, service: Any = MasterService, **options: Any
 ) -> BlockingConnection:
-    """
-    Connect to a classic server over TLS; options as of `factory.ssl_connect`.
-    """
+    """Connect to a classic server over TLS; options as of `factory.ssl_connect`."""
     return factory.ssl_connect(host, port, service=service, **options)
 
 
 def connect_thread(
     service: Any = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
-    """
-    Serve classic mode in a thread of this process, and connect to it.
-    """
+    """Serve classic mode in a thread of this process, and connect to it."""
     return factory.connect_thread(service, config, remote_service=SlaveService)
 
 

@@ -118,9 +118,7 @@ class BlockingConnection(BlockingView):
         return self._pump.serve(timeout)
 
     def poll(self, timeout: float | None = 0) -> bool:
-        """
-        Serve one request or answer if it comes in time. See `serve`.
-        """
+        """Serve one request or answer if it comes in time. See `serve`."""
         return self._pump.serve(timeout)
 
     def poll_all(self, timeout: float = 0) -> bool:
@@ -142,9 +140,7 @@ class BlockingConnection(BlockingView):
             return served
 
     def serve_all(self) -> None:
-        """
-        Serve until the connection ends.
-        """
+        """Serve until the connection ends."""
         try:
             while True:  # also what came before the end and has not run yet
                 self._pump.serve(None)

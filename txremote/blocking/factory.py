@@ -141,9 +141,7 @@ def _dial(host: str, port: int, ipv6: bool, keepalive: bool | int) -> socket.soc
 def unix_connect(
     path: str, service: Any = VoidService, config: Config = None
 ) -> BlockingConnection:
-    """
-    Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``).
-    """
+    """Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``)."""
 
     def dial() -> SocketChannel:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -308,21 +306,15 @@ connect_multiprocess = refused(
 
 
 class DiscoveryError(Exception):
-    """
-    RPyC's: no registry knows the service.
-    """
+    """RPyC's: no registry knows the service."""
 
 
 class ForbiddenError(Exception):
-    """
-    RPyC's: a registry does not list its services.
-    """
+    """RPyC's: a registry does not list its services."""
 
 
 def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnection:
-    """
-    Return the accepting side of a connection; its user calls ``serve_all()``.
-    """
+    """Return the accepting side of a connection; its user calls ``serve_all()``."""
     switches = config_of(check_service(service), config_of_script(config))
     return drive(channel, instantiate(service), switches, None)
 

@@ -48,9 +48,7 @@ class Waiter:
 
 
 class Answer:
-    """
-    An item that completes a waiter.
-    """
+    """An item that completes a waiter."""
 
     __slots__ = ("value", "waiter")
 
@@ -60,9 +58,7 @@ class Answer:
 
 
 def _delivered() -> None:
-    """
-    Stands for an item that needed no running.
-    """
+    """Stands for an item that needed no running."""
 
 
 class Inbox:
@@ -101,9 +97,7 @@ class Inbox:
         return item  # type: ignore[no-any-return]
 
     def complete(self, waiter: Waiter, value: Any) -> None:
-        """
-        Give a waiter what it waits for, and wake it if it sleeps.
-        """
+        """Give a waiter what it waits for, and wake it if it sleeps."""
         waiter.value = value
         waiter.done = True
         if not self.sleeping:
@@ -115,9 +109,7 @@ class Inbox:
         waiter.parked.release()
 
     def wake_one(self) -> None:
-        """
-        Wake a thread that sleeps, if one does.
-        """
+        """Wake a thread that sleeps, if one does."""
         try:
             waiter = self.sleeping.popleft()
         except IndexError:

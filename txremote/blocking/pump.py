@@ -80,9 +80,7 @@ class Pump:
         self.home = forks.here
 
     def attach(self, connection: Any) -> None:
-        """
-        Start to drive a connection.
-        """
+        """Start to drive a connection."""
         self.connection = connection
         self.carrier.attach(connection)
 
@@ -189,9 +187,7 @@ class Pump:
         return waiter.done
 
     def _nothing_left(self) -> bool:
-        """
-        Tell whether the queue is empty, and is not just being filled.
-        """
+        """Tell whether the queue is empty, and is not just being filled."""
         with self.lock:  # held while the end of the connection is told to all
             return not self.inbox.items
 
@@ -255,21 +251,15 @@ class Pump:
 
     @property
     def entered(self) -> bool:
-        """
-        Whether this thread has the lock.
-        """
+        """Whether this thread has the lock."""
         return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # as Condition does
 
     def interruptible(self) -> None:
-        """
-        Allow `interrupt` to end the wait of a reader.
-        """
+        """Allow `interrupt` to end the wait of a reader."""
         self.carrier.channel.interruptible()
 
     def interrupt(self, waiter: Waiter) -> None:
-        """
-        Complete a waiter from another thread.
-        """
+        """Complete a waiter from another thread."""
         if self.home is not forks.here:  # where that thread is not
             return
         waiter.interrupted = True
@@ -296,9 +286,7 @@ class Pump:
         self.drain()
 
     def drain(self) -> None:
-        """
-        Run what is left when the connection has ended.
-        """
+        """Run what is left when the connection has ended."""
         if self._draining.acquire(blocking=False):  # else it is being done
             try:
                 while self._run_one():  # what was waiting hears of the end

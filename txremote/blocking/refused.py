@@ -47,9 +47,7 @@ class RefusedInUse(Refused):
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """
-        Make one; what it is made with has no effect.
-        """
+        """Make one; what it is made with has no effect."""
         return type.__call__(cls)
 
 

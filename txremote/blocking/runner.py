@@ -74,20 +74,14 @@ class ScriptRunner:
     # -- what a connection asks of its runner
 
     def variables(self) -> None:
-        """
-        Return None: they are those of the thread that waits, as with RPyC.
-        """
+        """Return None: they are those of the thread that waits, as with RPyC."""
 
     def start(self, work: Work) -> None:
-        """
-        Queue a request of the peer.
-        """
+        """Queue a request of the peer."""
         self._inbox.items.append(partial(self._run, work))
 
     def _run(self, work: Work) -> None:
-        """
-        Run a request and send its answer.
-        """
+        """Run a request and send its answer."""
         pump = self.pump
         self._inbox.step_aside()
         # a coroutine's first step, too, is run outside of the lock
@@ -102,22 +96,16 @@ class ScriptRunner:
             raise interrupt  # the user's Ctrl-C, in whatever ran just then
 
     def busy(self) -> bool:
-        """
-        Tell whether there is something to run.
-        """
+        """Tell whether there is something to run."""
         return bool(self._inbox.items)
 
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
-        """
-        Fire a Deferred, under the lock: its callbacks queue what is to be seen.
-        """
+        """Fire a Deferred, under the lock: its callbacks queue what is to be seen."""
         if not deferred.called:
             deferred.callback(result)
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
-        """
-        Queue a hook of the service, before any request.
-        """
+        """Queue a hook of the service, before any request."""
 
         def call() -> None:
             self._inbox.step_aside()
@@ -150,9 +138,7 @@ class ScriptRunner:
         self._greeting = None
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
-        """
-        Run a threaded method in a thread of its own.
-        """
+        """Run a threaded method in a thread of its own."""
         outcome: Deferred[Any] = Deferred()
         context = own_context()
 
@@ -176,9 +162,7 @@ class ScriptRunner:
         return ask() if may_block else BlockingCall(ask)
 
     def make_face(self, connection: Any) -> Any:
-        """
-        Return the connection as its user sees it.
-        """
+        """Return the connection as its user sees it."""
         return self._make_face(self, connection)
 
     def check_thread(self) -> None:
@@ -194,22 +178,16 @@ class ScriptRunner:
             )
 
     def submit(self, function: Callable[[], Any]) -> None:
-        """
-        Call a function in the connection's context. Any thread, a reactor's too.
-        """
+        """Call a function in the connection's context. Any thread, a reactor's too."""
         self.pump.check_process()
         self.pump.submit(function)
 
     def soon(self, function: Callable[[], object]) -> None:
-        """
-        Queue a call in the connection's context.
-        """
+        """Queue a call in the connection's context."""
         self._inbox.items.append(partial(self.submit, function))
 
     def let_go(self, connection: Any, held: list[Any]) -> None:
-        """
-        Queue it: it may run the service's code, which is not to have the lock.
-        """
+        """Queue it: it may run the service's code, which is not to have the lock."""
 
         def empty() -> None:
             with self.pump.lock:  # behind the request that gave it back, and has it too
@@ -221,9 +199,7 @@ class ScriptRunner:
     # -- what an AsyncResult asks of its driver
 
     def wait(self, result: Waitable, timeout: float | None) -> None:
-        """
-        Serve until a result is there, or for some seconds.
-        """
+        """Serve until a result is there, or for some seconds."""
         if result.pending:
             self.pump.check_process()
             refuse_in_reactor()
@@ -249,9 +225,7 @@ class ScriptRunner:
         ).start()
 
     def look(self) -> None:
-        """
-        Serve what has come, without waiting.
-        """
+        """Serve what has come, without waiting."""
         try:
             while self.pump.serve(0):
                 continue
@@ -259,9 +233,7 @@ class ScriptRunner:
             return
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Queue a call, behind what arrived before.
-        """
+        """Queue a call, behind what arrived before."""
 
         def call() -> None:
             self._inbox.step_aside()
@@ -270,19 +242,13 @@ class ScriptRunner:
         self._inbox.items.append(call)
 
     def present(self, value: Any) -> Any:
-        """
-        Return a received value with netrefs.
-        """
+        """Return a received value with netrefs."""
         return self.pump.connection.face.present(value)
 
     def seconds(self) -> float:
-        """
-        Return the monotonic time.
-        """
+        """Return the monotonic time."""
         return monotonic()
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """
-        Arrange for a call by whatever thread waits or polls by then, or next.
-        """
+        """Arrange for a call by whatever thread waits or polls by then, or next."""
         return self.pump.timers.call_later(seconds, function)

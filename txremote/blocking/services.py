@@ -45,9 +45,7 @@ class Service(ReactorService):
 
 
 class VoidService(Service):
-    """
-    Offers nothing.
-    """
+    """Offers nothing."""
 
 
 def classpartial(cls: type, *args: Any, **kwargs: Any) -> type:

@@ -32,29 +32,21 @@ _FLUSHER = 1
 
 
 class Stream:
-    """
-    A stream of bytes, both ways (``rpyc.core.stream.Stream``).
-    """
+    """A stream of bytes, both ways (``rpyc.core.stream.Stream``)."""
 
     MAX_IO_CHUNK = CHUNK
 
     @property
     def closed(self) -> bool:
-        """
-        Whether it is closed.
-        """
+        """Whether it is closed."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """
-        Close it.
-        """
+        """Close it."""
         raise NotImplementedError
 
     def fileno(self) -> int:
-        """
-        Return the descriptor to wait on for reading.
-        """
+        """Return the descriptor to wait on for reading."""
         raise NotImplementedError
 
     def _receive(self, count: int) -> bytes:
@@ -64,9 +56,7 @@ class Stream:
         raise NotImplementedError
 
     def poll(self, timeout: float | None) -> bool:
-        """
-        Tell whether there is something to read within some seconds; None waits for ever.
-        """
+        """Tell whether there is something to read within some seconds; None waits for ever."""
         readable, _, _ = select.select([self.fileno()], [], [], timeout)
         return bool(readable)
 
@@ -218,15 +208,11 @@ class SocketStream(Stream):
 
     @property
     def closed(self) -> bool:
-        """
-        Whether it is closed.
-        """
+        """Whether it is closed."""
         return self.sock.fileno() < 0
 
     def close(self) -> None:
-        """
-        Close the socket.
-        """
+        """Close the socket."""
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:  # it was not connected any more
@@ -245,9 +231,7 @@ class SocketStream(Stream):
         return self.sock.fileno()
 
     def poll(self, timeout: float | None) -> bool:
-        """
-        Tell whether there is something to read within some seconds.
-        """
+        """Tell whether there is something to read within some seconds."""
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return True
         return super().poll(timeout)
@@ -275,9 +259,7 @@ class PipeStream(Stream):
 
     @classmethod
     def from_std(cls) -> Self:
-        """
-        Take the standard streams; what the program prints goes to standard error then.
-        """
+        """Take the standard streams; what the program prints goes to standard error then."""
         taken = cls(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
         quiet = os.open(os.devnull, os.O_RDONLY)
         os.dup2(quiet, 0)
@@ -288,9 +270,7 @@ class PipeStream(Stream):
 
     @classmethod
     def create_pair(cls) -> tuple[Self, Self]:
-        """
-        Return two streams that are connected to each other.
-        """
+        """Return two streams that are connected to each other."""
         (read_here, write_there), (read_there, write_here) = os.pipe(), os.pipe()
         return (
             cls(os.fdopen(read_here, "rb"), os.fdopen(write_here, "wb")),
@@ -299,22 +279,16 @@ class PipeStream(Stream):
 
     @property
     def closed(self) -> bool:
-        """
-        Whether it is closed.
-        """
+        """Whether it is closed."""
         return bool(self.incoming.closed)
 
     def close(self) -> None:
-        """
-        Close both files.
-        """
+        """Close both files."""
         self.incoming.close()
         self.outgoing.close()
 
     def fileno(self) -> int:
-        """
-        Return the descriptor that is read.
-        """
+        """Return the descriptor that is read."""
         return int(self.incoming.fileno())
 
     def _receive(self, count: int) -> bytes:
@@ -339,27 +313,19 @@ class Channel:
 
     @property
     def closed(self) -> bool:
-        """
-        Whether the stream is closed.
-        """
+        """Whether the stream is closed."""
         return self.stream.closed
 
     def close(self) -> None:
-        """
-        Close the stream.
-        """
+        """Close the stream."""
         self.stream.close()
 
     def fileno(self) -> int:
-        """
-        Return the descriptor to wait on for reading.
-        """
+        """Return the descriptor to wait on for reading."""
         return self.stream.fileno()
 
     def poll(self, timeout: float | None) -> bool:
-        """
-        Tell whether there is something to read within some seconds.
-        """
+        """Tell whether there is something to read within some seconds."""
         return self.stream.poll(timeout)
 
     def send(self, data: bytes) -> None:
@@ -397,14 +363,10 @@ class Channel:
 
 
 class Driven(Protocol):
-    """
-    A channel that a connection can be driven over; see `txremote.blocking.channel`.
-    """
+    """A channel that a connection can be driven over; see `txremote.blocking.channel`."""
 
     def send(self, data: bytes | memoryview) -> int:
-        """
-        Send what can be sent now, and return how much that was.
-        """
+        """Send what can be sent now, and return how much that was."""
 
 
 def driven(channel: Channel | Stream) -> Driven:
@@ -430,9 +392,7 @@ def driven(channel: Channel | Stream) -> Driven:
 
 
 def own_descriptor(file: Any) -> int:
-    """
-    Return a file's descriptor, as one that no other object will close.
-    """
+    """Return a file's descriptor, as one that no other object will close."""
     if isinstance(file, int):
         return file
     descriptor = os.dup(file.fileno())

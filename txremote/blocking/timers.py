@@ -71,9 +71,7 @@ class Timers:
         return None if deadline is None else deadline - monotonic()
 
     def call_due(self) -> None:
-        """
-        Call what has become due, each once, whichever threads do this.
-        """
+        """Call what has become due, each once, whichever threads do this."""
         heap = self.heap
         while heap and heap[0][0] <= monotonic():
             with self._lock:

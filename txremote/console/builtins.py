@@ -24,9 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def annotated(**annotations: Any) -> Callable[[F], F]:
-    """
-    Annotate the arguments of a command as plac does.
-    """
+    """Annotate the arguments of a command as plac does."""
     mark: Callable[[F], F] = plac_core.annotations(**annotations)
     return mark
 
@@ -43,9 +41,7 @@ class Builtins:
         self._keeper = keeper
 
     def by_name(self) -> dict[str, Callable[..., Any]]:
-        """
-        Return the commands by name.
-        """
+        """Return the commands by name."""
         names = ("list", "output", "kill", "last_tb", "quit")
         return {PREFIX + name: getattr(self, name) for name in names}
 
@@ -106,9 +102,7 @@ class Builtins:
 
 
 def follows(call: Call) -> bool:
-    """
-    Tell whether a call is one of ``.output -f``, which is meant to be stopped.
-    """
+    """Tell whether a call is one of ``.output -f``, which is meant to be stopped."""
     return getattr(call.function, "__func__", None) is Builtins.output and bool(call.args[1])
 
 
@@ -118,9 +112,7 @@ def _nothing(what: str, taskno: int) -> str:
 
 
 def _news_of(task: Task) -> Deferred[None]:
-    """
-    Return a Deferred that fires when a task has put something out, or ended.
-    """
+    """Return a Deferred that fires when a task has put something out, or ended."""
     news: Deferred[None] = Deferred(lambda _news: stop())
 
     def tell(*_what: Any) -> None:

@@ -92,9 +92,7 @@ class ConsoleClient(Protocol):
     # -- the transport's side
 
     def connectionMade(self) -> None:
-        """
-        Greet the client.
-        """
+        """Greet the client."""
         transport: Any = self.transport
         prepare(transport)
         _keep_urgent_in_line(transport)
@@ -102,9 +100,7 @@ class ConsoleClient(Protocol):
         self._dialogue.start()
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Take in what the client sends.
-        """
+        """Take in what the client sends."""
         events, answer = self._lines.receive(data)
         self._answer(answer)
         for event in events:
@@ -114,41 +110,31 @@ class ConsoleClient(Protocol):
         self._choose_whether_to_read()
 
     def readConnectionLost(self) -> None:
-        """
-        Answer what has come, and leave: the client will send nothing more.
-        """
+        """Answer what has come, and leave: the client will send nothing more."""
         self._may_read = False
         for event in self._lines.finish():
             self._take(event)
         self._dialogue.end_input()
 
     def writeConnectionLost(self) -> None:
-        """
-        Leave: the client reads nothing more.
-        """
+        """Leave: the client reads nothing more."""
         self.leave()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Let go of everything.
-        """
+        """Let go of everything."""
         self._leaving = True
         self._cancel_drop()
         self._dialogue.hang_up()
         self._ended(self)
 
     def pauseProducing(self) -> None:
-        """
-        Stop writing: the client does not read what it has.
-        """
+        """Stop writing: the client does not read what it has."""
         if self._full is None:
             self._full = self._clock.callLater(self._limits.patience, self._drop)
             self._dialogue.pause()
 
     def resumeProducing(self) -> None:
-        """
-        Go on: the client has read all.
-        """
+        """Go on: the client has read all."""
         if self._full is not None:
             self._cancel_drop()
             owed, self._owed = self._owed, b""
@@ -156,31 +142,23 @@ class ConsoleClient(Protocol):
             self._dialogue.resume()
 
     def stopProducing(self) -> None:
-        """
-        Do nothing: `connectionLost` comes as well.
-        """
+        """Do nothing: `connectionLost` comes as well."""
 
     # -- the dialogue's side
 
     def write(self, text: str) -> None:
-        """
-        Send some text.
-        """
+        """Send some text."""
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
         transport: Any = self.transport
         transport.write(text.encode("utf-8", "replace"))
         self._choose_whether_to_read()
 
     def prompt(self, text: str) -> None:
-        """
-        Send the prompt.
-        """
+        """Send the prompt."""
         self.write(text)
 
     def leave(self) -> None:
-        """
-        Close the connection, once all is sent. Who does not read it is dropped.
-        """
+        """Close the connection, once all is sent. Who does not read it is dropped."""
         if self._leaving:
             return
         self._leaving = True
@@ -193,16 +171,12 @@ class ConsoleClient(Protocol):
     # -- the factory's side
 
     def dismiss(self, sentence: str) -> None:
-        """
-        Tell the client why, and close the connection.
-        """
+        """Tell the client why, and close the connection."""
         self._dialogue.say(sentence)
         self.leave()
 
     def drop(self) -> None:
-        """
-        Close the connection at once.
-        """
+        """Close the connection at once."""
         transport: Any = self.transport
         transport.abortConnection()
 
@@ -227,9 +201,7 @@ class ConsoleClient(Protocol):
             self._first = False
 
     def _answer(self, data: bytes) -> None:
-        """
-        Send an answer of telnet's, when the client reads.
-        """
+        """Send an answer of telnet's, when the client reads."""
         if self._full is not None:
             self._owed = (self._owed + data)[:_MAX_OWED]
         elif data and not self._leaving:

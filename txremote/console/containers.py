@@ -121,15 +121,11 @@ class LiveContainer:
             enter()
 
     def hold(self) -> None:
-        """
-        See to it that it is not exited before `release` is called.
-        """
+        """See to it that it is not exited before `release` is called."""
         self._holders += 1
 
     def release(self) -> None:
-        """
-        Give up a hold. With the last one it is exited.
-        """
+        """Give up a hold. With the last one it is exited."""
         self._holders -= 1
         if self._holders:
             return
@@ -159,9 +155,7 @@ class LiveContainer:
         return SYNCHRONOUS, parse_call(self.obj, words, self.name)
 
     def is_builtin(self, words: Sequence[str]) -> bool:
-        """
-        Tell whether a command line is one of a built-in command, well formed or not.
-        """
+        """Tell whether a command line is one of a built-in command, well formed or not."""
         return bool(words) and self._builtin_name(words[0]) is not None
 
     def _builtin_name(self, word: str) -> str | None:

@@ -39,24 +39,16 @@ _PIECE: Final = 1 << 15
 
 
 class IScreen(Protocol):
-    """
-    Where a dialogue is shown.
-    """
+    """Where a dialogue is shown."""
 
     def write(self, text: str) -> None:
-        """
-        Show some text, of whole lines.
-        """
+        """Show some text, of whole lines."""
 
     def prompt(self, text: str) -> None:
-        """
-        Show that the next line may be typed.
-        """
+        """Show that the next line may be typed."""
 
     def leave(self) -> None:
-        """
-        Go away: the dialogue is over.
-        """
+        """Go away: the dialogue is over."""
 
 
 class Sessions:
@@ -79,16 +71,12 @@ class Sessions:
 
     @property
     def several(self) -> bool:
-        """
-        Whether there are more than one.
-        """
+        """Whether there are more than one."""
         return len(self._containers) > 1
 
     @property
     def prompt(self) -> str:
-        """
-        The prompt: it has the name where there are several.
-        """
+        """The prompt: it has the name where there are several."""
         return f"{self.name}> " if self.several else PROMPT
 
     def current(self) -> Any:
@@ -103,9 +91,7 @@ class Sessions:
         return self._open[self.name]
 
     def greeting(self) -> str:
-        """
-        Return what to say at the beginning.
-        """
+        """Return what to say at the beginning."""
         told = [self.current().greeting] + ([self._listing()] if self.several else [])
         return "\n".join(part for part in told if part)
 
@@ -144,9 +130,7 @@ class Sessions:
 
 
 def not_opened(name: str, problem: Exception) -> str:
-    """
-    Log why a session could not be opened, and return the sentence.
-    """
+    """Log why a session could not be opened, and return the sentence."""
     told = f"{type(problem).__name__}: {problem}"
     _log.warn("a session of {name} could not be opened: {told}", name=name, told=told)
     return f"{name} could not be opened: {told}"
@@ -181,9 +165,7 @@ class Dialogue:
     # -- what the user does
 
     def start(self) -> None:
-        """
-        Greet the user, and prompt.
-        """
+        """Greet the user, and prompt."""
         try:
             greeting = self._sessions.greeting()
         except Exception as problem:  # of a constructor, which is anybody's code
@@ -194,9 +176,7 @@ class Dialogue:
         self._prompt()
 
     def typed(self, line: str) -> None:
-        """
-        Take a line. It waits for those before it.
-        """
+        """Take a line. It waits for those before it."""
         task = self._task
         if task is not None and task.stops_on_line and not line.strip():
             task.kill()
@@ -221,9 +201,7 @@ class Dialogue:
             self._prompt()
 
     def end_input(self) -> None:
-        """
-        Leave when the lines that were typed are answered.
-        """
+        """Leave when the lines that were typed are answered."""
         self._at_end = True
         self._wake()
 
@@ -249,23 +227,17 @@ class Dialogue:
     # -- what the screen does
 
     def pause(self) -> None:
-        """
-        Write nothing more: the screen is full.
-        """
+        """Write nothing more: the screen is full."""
         self._full = True
 
     def resume(self) -> None:
-        """
-        Go on.
-        """
+        """Go on."""
         self._full = False
         self._show()
         self._wake()
 
     def say(self, sentence: str) -> None:
-        """
-        Tell the user something between two lines.
-        """
+        """Tell the user something between two lines."""
         if self._over or self._full:
             return
         if self._task is None:
@@ -276,17 +248,13 @@ class Dialogue:
 
     @property
     def waiting(self) -> int:
-        """
-        How many lines are typed ahead.
-        """
+        """How many lines are typed ahead."""
         return len(self._lines)
 
     # -- a line
 
     def _wake(self) -> None:
-        """
-        See to it that the next line is taken, if it can be.
-        """
+        """See to it that the next line is taken, if it can be."""
         idle = self._turn is None and self._task is None and not (self._full or self._over)
         if idle and (self._lines or self._at_end):
             self._turn = self._clock.callLater(0, self._take_turn)
@@ -332,9 +300,7 @@ class Dialogue:
             task.kill()
 
     def _show(self) -> None:
-        """
-        Write what is new of the foreground's output, and end it if it has ended.
-        """
+        """Write what is new of the foreground's output, and end it if it has ended."""
         task = self._task
         if task is None:
             return
@@ -370,16 +336,12 @@ class Dialogue:
     # -- the rest
 
     def _write(self, text: str) -> None:
-        """
-        Write some lines, if there are any.
-        """
+        """Write some lines, if there are any."""
         if text:
             self._screen.write(f"{text}\n")
 
     def _prompt(self) -> None:
-        """
-        Ask for the next line, unless there will be none.
-        """
+        """Ask for the next line, unless there will be none."""
         if not self._over and (self._lines or not self._at_end):
             self._screen.prompt(self._sessions.prompt)
 
@@ -390,6 +352,4 @@ class Dialogue:
 
 
 def _nothing() -> None:
-    """
-    Stop listening to nothing.
-    """
+    """Stop listening to nothing."""

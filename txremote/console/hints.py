@@ -291,9 +291,7 @@ def _of_class(kind: type) -> Converter | None:
 
 
 def _plain(hint: Any) -> Any:
-    """
-    Return the hint that aliases, `Annotated`, `NewType` and ``| None`` are put around.
-    """
+    """Return the hint that aliases, `Annotated`, `NewType` and ``| None`` are put around."""
     while True:
         if isinstance(hint, ForwardRef):  # whose names are for type checkers only
             return Any
@@ -313,9 +311,7 @@ def _plain(hint: Any) -> Any:
 
 
 def _called(function: Callable[[Any], Any], name: str) -> Converter:
-    """
-    Return a function as argparse wants it: with a name, and no error but ValueError.
-    """
+    """Return a function as argparse wants it: with a name, and no error but ValueError."""
 
     def convert(word: str) -> Any:
         try:
@@ -408,9 +404,7 @@ def _container(make: Callable[[list[Any]], Any], item: Converter | None) -> Conv
 
 
 def _letter(name: str, letters: set[str]) -> str | None:
-    """
-    Return a flag's short form, or None if others have it.
-    """
+    """Return a flag's short form, or None if others have it."""
     letter = name[0]
     if letter in letters:
         return None

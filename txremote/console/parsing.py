@@ -39,9 +39,7 @@ PREFIX = "."
 
 
 class HelpAsked(Exception):
-    """
-    A command line asks for help (``-h``). Its str is the help.
-    """
+    """A command line asks for help (``-h``). Its str is the help."""
 
 
 def split_line(line: str) -> list[str]:
@@ -104,27 +102,19 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
             self.error(f"argument {name}: invalid {what} value: {word!r}")
 
     def error(self, message: str) -> NoReturn:
-        """
-        Raise what argparse would print before it ends the program.
-        """
+        """Raise what argparse would print before it ends the program."""
         raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """
-        Raise what argparse would print before it ends the program.
-        """
+        """Raise what argparse would print before it ends the program."""
         raise UsageError(message or f"{self.prog}: exit status {status}")
 
     def print_help(self, file: Any = None) -> NoReturn:
-        """
-        Raise the help, where argparse would print it.
-        """
+        """Raise the help, where argparse would print it."""
         raise HelpAsked(self.format_help())
 
     def format_help(self) -> str:
-        """
-        Return argparse's help: importing plac replaces it for all its parsers.
-        """
+        """Return argparse's help: importing plac replaces it for all its parsers."""
         return argparse.ArgumentParser.format_help(self)
 
 
@@ -202,9 +192,7 @@ class CommandParser(CallParser):
         return Call(missing, (name,))
 
     def add_command(self, name: str, function: Any, add_help: bool = True) -> None:
-        """
-        Add a command, as plac's ``addsubcommands`` does it.
-        """
+        """Add a command, as plac's ``addsubcommands`` does it."""
         doc = textwrap.dedent(function.__doc__.rstrip()) if function.__doc__ else None
         # argparse takes a help for a format, plac's texts are none
         parser = self.subparsers.add_parser(
@@ -232,9 +220,7 @@ class CommandParser(CallParser):
         return self.kinds.get(name, "commands"), call
 
     def summary(self) -> str:
-        """
-        Return the names of all commands, as plac's ``help`` does.
-        """
+        """Return the names of all commands, as plac's ``help`` does."""
         text = io.StringIO("\n")
         text.seek(1)
         pages = cmd.Cmd(stdout=text)
@@ -248,9 +234,7 @@ class CommandParser(CallParser):
         return text.getvalue()
 
     def format_help(self) -> str:
-        """
-        Return the names of all commands (plac).
-        """
+        """Return the names of all commands (plac)."""
         return self.summary()
 
     def help_on(self, name: str) -> str:
@@ -275,9 +259,7 @@ class CommandParser(CallParser):
 
 
 def commands_of(obj: Any) -> dict[str, str]:
-    """
-    Return the kinds of a container's commands by name; empty if it has none.
-    """
+    """Return the kinds of a container's commands by name; empty if it has none."""
     kinds: dict[str, str] = {}
     for kind in KINDS:
         names = getattr(obj, kind, ())

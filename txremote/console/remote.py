@@ -63,9 +63,7 @@ class Bar:
         self._make = _bar_maker() if err.isatty() else None
 
     def show(self, lines: tuple[str, ...], progress: tuple[Any, ...] | None) -> None:
-        """
-        Print lines, and redraw the bar beneath them.
-        """
+        """Print lines, and redraw the bar beneath them."""
         if self._bar is not None and lines:
             self._bar.clear()
         for line in lines:
@@ -81,9 +79,7 @@ class Bar:
             self._bar.refresh()
 
     def close(self) -> None:
-        """
-        Leave the bar as it is, and go to the next line.
-        """
+        """Leave the bar as it is, and go to the next line."""
         if self._bar is not None:
             self._bar.close()
 
@@ -102,9 +98,7 @@ def _complain(sentence: str) -> None:
 
 
 async def _show(task: Any) -> None:
-    """
-    Print how a task stands.
-    """
+    """Print how a task stands."""
     sys.stdout.write(f"{await repr_remote(task)}\n")
     sys.stdout.flush()
 
@@ -179,9 +173,7 @@ async def _ask(root: Any, asked: Asked) -> Any:
 
 
 async def _follow(connection: Any, task: Any) -> int:
-    """
-    Print what a task puts out until it has ended.
-    """
+    """Print what a task puts out until it has ended."""
     bar = Bar(sys.stdout, sys.stderr)
     ended: Deferred[str] = Deferred()
 

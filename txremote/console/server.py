@@ -98,9 +98,7 @@ class ConsoleFactory(Factory):
         self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: Any) -> ConsoleClient:
-        """
-        Make one.
-        """
+        """Make one."""
         sessions = Sessions(self._manager, self._containers)
         client = ConsoleClient(sessions, steady(self._reactor), self._limits, self._client_ended)
         client.factory = self
@@ -115,9 +113,7 @@ class ConsoleFactory(Factory):
                 each.callback(None)
 
     async def close_all(self) -> None:
-        """
-        Say good-bye to all clients; who does not listen is dropped after a second.
-        """
+        """Say good-bye to all clients; who does not listen is dropped after a second."""
         if not self.clients:
             return
         for client in list(self.clients):
@@ -216,9 +212,7 @@ class ConsoleService(TwistedService):
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """
-        Take the ports, where nobody asked for that before.
-        """
+        """Take the ports, where nobody asked for that before."""
         super().startService()  # type: ignore[no-untyped-call]
         if not self._listening:
             self.privilegedStartService()

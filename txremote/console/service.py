@@ -79,18 +79,14 @@ class Subscription:
 
     @exposed
     def cancel(self) -> None:
-        """
-        Send nothing more.
-        """
+        """Send nothing more."""
         if not self._over:
             self._over = True
             self._stop_listening()
             self._ended(self)
 
     def _changed(self, *_what: Any) -> None:
-        """
-        Send what is new, unless an answer is waited for.
-        """
+        """Send what is new, unless an answer is waited for."""
         if self._over or self._sending:
             return
         task = self._task
@@ -157,79 +153,59 @@ class RemoteTask:
     @exposed
     @property
     def no(self) -> int:
-        """
-        Its number.
-        """
+        """Its number."""
         return self._task.no
 
     @exposed
     @property
     def words(self) -> tuple[str, ...]:
-        """
-        The words of its command line.
-        """
+        """The words of its command line."""
         return tuple(self._task.arglist)
 
     @exposed
     @property
     def foreground(self) -> bool:
-        """
-        Whether who submits it is meant to wait for it.
-        """
+        """Whether who submits it is meant to wait for it."""
         return self._task.foreground
 
     @exposed
     @property
     def status(self) -> str:
-        """
-        One of the six states.
-        """
+        """One of the six states."""
         return self._task.status
 
     @exposed
     @property
     def progress(self) -> tuple[Any, ...] | None:
-        """
-        Its last progress, as done, total and text, or None.
-        """
+        """Its last progress, as done, total and text, or None."""
         return _progress_of(self._task)
 
     @exposed
     @property
     def times(self) -> tuple[float | None, ...]:
-        """
-        When it was submitted, started and ended, in seconds since 1970, or None.
-        """
+        """When it was submitted, started and ended, in seconds since 1970, or None."""
         return self._task.submitted, self._task.started, self._task.ended
 
     @exposed
     @property
     def error(self) -> str:
-        """
-        What it raised, as a line, or "".
-        """
+        """What it raised, as a line, or ""."""
         return self._task.error
 
     @exposed
     @property
     def traceback(self) -> str:
-        """
-        The traceback of what it raised, or "".
-        """
+        """The traceback of what it raised, or ""."""
         return self._task.traceback
 
     @exposed
     def output(self, since: int = 0) -> tuple[str, ...]:
-        """
-        Return the lines of output that are kept, from a number on.
-        """
+        """Return the lines of output that are kept, from a number on."""
         return tuple(self._task.output.lines(since))
 
     @exposed
     def kill(self) -> bool:
-        """
-        Have it end. False if it has ended already.
-        """
+        """Have it end. False if it has ended already."""
         return self._task.kill()
 
     @exposed
@@ -301,9 +277,7 @@ class TaskService(Service):
 
     @exposed
     def containers(self) -> tuple[str, ...]:
-        """
-        Return the names of the containers.
-        """
+        """Return the names of the containers."""
         return tuple(self._containers)
 
     @exposed

@@ -69,9 +69,7 @@ class Session:
 
     @property
     def tasks(self) -> list[Task]:
-        """
-        Those of its tasks that have not ended.
-        """
+        """Those of its tasks that have not ended."""
         return list(self._tasks)
 
     def close(self) -> Deferred[None]:

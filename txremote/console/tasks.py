@@ -82,9 +82,7 @@ class TaskManager(TaskKeeper):
             live.release()
 
     def _enter(self, container: Any) -> LiveContainer:
-        """
-        Return a container that was entered, held for the caller.
-        """
+        """Return a container that was entered, held for the caller."""
         recipe = container_from(container)
         known = self._shared.get(id(recipe.source))
         if known is not None:
@@ -97,9 +95,7 @@ class TaskManager(TaskKeeper):
         return live
 
     def _submit(self, live: LiveContainer, line: str | Sequence[str]) -> Task | None:
-        """
-        Make a task of a command line, unless it is empty.
-        """
+        """Make a task of a command line, unless it is empty."""
         try:
             words = split_line(line) if isinstance(line, str) else list(line)
         except UsageError as problem:
@@ -107,9 +103,7 @@ class TaskManager(TaskKeeper):
         return self._run(live, words) if words else None
 
     def _run(self, live: LiveContainer, words: Sequence[str]) -> Task:
-        """
-        Make a task of the words of a command line.
-        """
+        """Make a task of the words of a command line."""
         try:
             kind, call = live.read(words)
         except HelpAsked as asked:
@@ -132,9 +126,7 @@ class TaskManager(TaskKeeper):
 
 
 def _refuse(problem: Exception) -> None:
-    """
-    Run, as a command, what cannot be run.
-    """
+    """Run, as a command, what cannot be run."""
     if isinstance(problem, UsageError):
         sys.stdout.write(f"{problem}\n")
         problem.with_traceback(None)  # of the parser, and of no interest

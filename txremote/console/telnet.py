@@ -56,9 +56,7 @@ _CONTROLS = re.compile(
 
 
 class Key(enum.Enum):
-    """
-    What comes out beside lines.
-    """
+    """What comes out beside lines."""
 
     INTERRUPT = "interrupt"
     END = "end"
@@ -111,9 +109,7 @@ class TelnetLines:
         return events, bytes(answer)
 
     def finish(self) -> list[Event]:
-        """
-        Return the line that the end of the input has cut off, if there is one.
-        """
+        """Return the line that the end of the input has cut off, if there is one."""
         events: list[Event] = []
         if self._line:
             self._end_line(events)

@@ -69,9 +69,7 @@ class Typist:
         threading.Thread(target=self._run, name="txremote console", daemon=True).start()
 
     def line(self, prompt: str = "") -> Deferred[str | None]:
-        """
-        Return a Deferred of the next line, or of None at the end.
-        """
+        """Return a Deferred of the next line, or of None at the end."""
         found: Deferred[str | None] = Deferred()
         self.reading = True
         self._asked.put((prompt, found))
@@ -117,22 +115,16 @@ class Terminal:
         self._asked = ""
 
     def start(self) -> None:
-        """
-        Greet, and prompt.
-        """
+        """Greet, and prompt."""
         self._dialogue.start()
 
     def write(self, text: str) -> None:
-        """
-        Show some text.
-        """
+        """Show some text."""
         self._out.write(text)
         self._out.flush()
 
     def prompt(self, text: str) -> None:
-        """
-        Have a line typed, unless one was typed ahead.
-        """
+        """Have a line typed, unless one was typed ahead."""
         self._ahead.stop()
         if self._dialogue.waiting:
             self.write(f"{text}\n")
@@ -141,23 +133,17 @@ class Terminal:
         self._typist.line(text).addCallback(self._typed)
 
     def leave(self) -> None:
-        """
-        Say that the user leaves.
-        """
+        """Say that the user leaves."""
         self._ahead.stop()
         if not self.left.called:
             self.left.callback(None)
 
     def interrupt(self) -> None:
-        """
-        End what runs in the foreground: Ctrl-C. Any thread, a signal's handler too.
-        """
+        """End what runs in the foreground: Ctrl-C. Any thread, a signal's handler too."""
         self._reactor.callFromThread(self._interrupt)
 
     def complete(self, text: str, number: int) -> str | None:
-        """
-        Return a completion of a word (readline's protocol). The thread that reads.
-        """
+        """Return a completion of a word (readline's protocol). The thread that reads."""
         names = self._sessions.current().commands
         if text.startswith("_"):  # the older spelling of what begins with a dot
             names = [f"_{name[1:]}" for name in names if name.startswith(".")]
@@ -198,27 +184,19 @@ class TypedAhead:
         self._dialogue = dialogue
 
     def start(self) -> None:
-        """
-        Begin to read.
-        """
+        """Begin to read."""
         self._reactor.addReader(self)
 
     def stop(self) -> None:
-        """
-        Leave what comes to readline.
-        """
+        """Leave what comes to readline."""
         self._reactor.removeReader(self)
 
     def fileno(self) -> int:
-        """
-        Return the terminal.
-        """
+        """Return the terminal."""
         return self._fd
 
     def doRead(self) -> None:
-        """
-        Take in what was typed: whole lines, for the terminal gathers them.
-        """
+        """Take in what was typed: whole lines, for the terminal gathers them."""
         data = os.read(self._fd, 4096)
         if not data:
             self.stop()
@@ -227,14 +205,10 @@ class TypedAhead:
             self._dialogue.typed(line)
 
     def connectionLost(self, _reason: Any) -> None:
-        """
-        Do nothing: who loses its terminal gets a SIGHUP.
-        """
+        """Do nothing: who loses its terminal gets a SIGHUP."""
 
     def logPrefix(self) -> str:
-        """
-        Return a name for the reactor's log.
-        """
+        """Return a name for the reactor's log."""
         return "txremote console"
 
 
@@ -254,9 +228,7 @@ def _kept_terminal(fd: int) -> Iterator[None]:
 
 
 async def interact(reactor: Any, sessions: Sessions, stdin: TextIO, stdout: TextIO) -> int:
-    """
-    Talk to the user of a terminal until that leaves.
-    """
+    """Talk to the user of a terminal until that leaves."""
     terminal = Terminal(reactor, sessions, stdin.fileno(), stdout)
     save = use_readline(terminal.complete, HISTORY, " \t\n")
     before = signal.signal(signal.SIGINT, lambda _number, _frame: terminal.interrupt())
@@ -318,9 +290,7 @@ async def run_lines(
 
 
 async def _shown(task: Task, out: TextIO) -> int:
-    """
-    Print a task's output until it ends, and its error.
-    """
+    """Print a task's output until it ends, and its error."""
 
     def show(_task: Any, lines: list[str]) -> None:
         out.writelines(f"{line}\n" for line in lines)
@@ -335,9 +305,7 @@ async def _shown(task: Task, out: TextIO) -> int:
 
 
 def _line_reader(fd: int) -> Callable[[str], str]:
-    """
-    Return what reads a pipe or a file, line by line.
-    """
+    """Return what reads a pipe or a file, line by line."""
     # not sys.stdin, whose lock a daemon thread would hold when Python ends
     stream = open(fd, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 

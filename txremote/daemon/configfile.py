@@ -86,9 +86,7 @@ def read_plan(path: str) -> Plan:
 
 
 def plan_of(text: str, path: str) -> Plan:
-    """
-    Return the plan that a file's text describes; see `read_plan`.
-    """
+    """Return the plan that a file's text describes; see `read_plan`."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
@@ -247,9 +245,7 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[str, int]]:
-    """
-    Give what begins each statement: its key, or its whole header, and the line.
-    """
+    """Give what begins each statement: its key, or its whole header, and the line."""
     line = 1
     key, begins = "", 1
     depth = 0
@@ -274,9 +270,7 @@ def _statements(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _names(key: str) -> Path:
-    """
-    Return the names in a key, which may be quoted: `tomllib` knows how.
-    """
+    """Return the names in a key, which may be quoted: `tomllib` knows how."""
     path: list[str | int] = []
     content: Any = tomllib.loads(f"{key} = 0")
     while isinstance(content, dict):
@@ -286,9 +280,7 @@ def _names(key: str) -> Path:
 
 
 def _table(header: str, counts: Counter[Path]) -> Path:
-    """
-    Return where a header leads. In a list of tables it is to the last one.
-    """
+    """Return where a header leads. In a list of tables it is to the last one."""
     several = header.startswith("[[")
     names = _names(header[2:-2] if several else header[1:-1])
     path: Path = ()

@@ -119,9 +119,7 @@ class ListeningService(TwistedService):
             refuse([self._refusal(self._failed)])
 
     def startService(self) -> None:
-        """
-        Take the port, where nobody asked for that before.
-        """
+        """Take the port, where nobody asked for that before."""
         super().startService()  # type: ignore[no-untyped-call]
         if self._starting is None:
             self.privilegedStartService()
@@ -134,9 +132,7 @@ class ListeningService(TwistedService):
 
     @property
     def ports(self) -> list[IListeningPort]:
-        """
-        Where it listens: one port, or none.
-        """
+        """Where it listens: one port, or none."""
         return [] if self._port is None else [self._port]
 
     def _refused(self, failure: Failure) -> None:
@@ -163,18 +159,14 @@ class ListeningService(TwistedService):
         await finishing
 
     def stopService(self) -> Deferred[None]:
-        """
-        Give the port back, let the calls in flight end, and close every connection.
-        """
+        """Give the port back, let the calls in flight end, and close every connection."""
         super().stopService()  # type: ignore[no-untyped-call]
         if self._starting is not None:
             self._starting.cancel()
         return Deferred.fromCoroutine(self._stop())
 
     def hurry(self) -> None:
-        """
-        Close every connection now: while it stops.
-        """
+        """Close every connection now: while it stops."""
         self._factory.close_all()
         steady(self._reactor).callLater(LAST_WORDS, self._factory.drop_all)
 
@@ -195,9 +187,7 @@ class ListeningConsole(MultiService):
 
     @property
     def ports(self) -> list[IListeningPort]:
-        """
-        Where it listens.
-        """
+        """Where it listens."""
         ports: list[IListeningPort] = self._console.ports
         return ports
 
@@ -260,9 +250,7 @@ class Hosting(MultiService):
             raise
 
     def startService(self) -> None:
-        """
-        Start the pools, then the rest.
-        """
+        """Start the pools, then the rest."""
         if IReactorThreads.providedBy(self._reactor):
             _let_go_of(self._reactor.getThreadPool())
         # before the pools do so, which stop with the reactor as well
@@ -314,9 +302,7 @@ class Hosting(MultiService):
             signal.signal(number, handler)
 
     def _listen_to_signals(self) -> None:
-        """
-        Hear of the signals that stop the reactor; the first is the reactor's own affair.
-        """
+        """Hear of the signals that stop the reactor; the first is the reactor's own affair."""
         if self._stopping is not None or threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -385,9 +371,7 @@ def _let_go_of(threads: Any) -> None:
 
 
 def _stop_all(services: list[Any]) -> Deferred[Any]:
-    """
-    Stop services side by side; one that fails is logged and keeps nobody.
-    """
+    """Stop services side by side; one that fails is logged and keeps nobody."""
 
     def failed(failure: Failure, service: Any) -> None:
         _log.failure("{service} did not stop well", failure, service=service)

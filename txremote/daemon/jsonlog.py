@@ -28,9 +28,7 @@ _LONGEST = 10_000  # characters of what is no text to begin with
 
 
 def observer() -> ILogObserver:
-    """
-    Return the observer that twistd asks for: to standard output.
-    """
+    """Return the observer that twistd asks for: to standard output."""
     return observer_to(sys.stdout)
 
 
@@ -45,9 +43,7 @@ def observer_to(file: Any) -> ILogObserver:
 
 
 def event_as_json(event: LogEvent) -> str:
-    """
-    Return an event as one line of JSON, with its line end.
-    """
+    """Return an event as one line of JSON, with its line end."""
     failure = event.get("log_failure")
     level = event.get("log_level")
     told = {
@@ -66,9 +62,7 @@ def event_as_json(event: LogEvent) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """
-    Return a field's value as JSON can have it.
-    """
+    """Return a field's value as JSON can have it."""
     if isinstance(value, float) and value - value != 0:  # no number of JSON's
         return str(value)
     if isinstance(value, _PLAIN):

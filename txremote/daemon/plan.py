@@ -54,16 +54,12 @@ class Setting:
 
     @property
     def field(self) -> str:
-        """
-        Its name as an attribute, and as a switch of `ConnectionConfig`.
-        """
+        """Its name as an attribute, and as a switch of `ConnectionConfig`."""
         return self.name.replace("-", "_")
 
     @property
     def shown_default(self) -> str:
-        """
-        Its default as it would be written.
-        """
+        """Its default as it would be written."""
         if self.default is None:
             return "0"
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
@@ -101,9 +97,7 @@ class Setting:
         return self._checked(value, value)
 
     def _checked(self, value: Any, written: Any) -> Any:
-        """
-        Return a value of the right type if it is one of a limit's, too.
-        """
+        """Return a value of the right type if it is one of a limit's, too."""
         if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"takes {self.kind}, not {written!r}")
         if self.kind == SECONDS_OR_NEVER and not value:
@@ -311,15 +305,11 @@ class Source:
         return f"{self.file}:{line}: "
 
     def of(self, name: str) -> str:
-        """
-        Return the beginning of a sentence whose subject is a setting.
-        """
+        """Return the beginning of a sentence whose subject is a setting."""
         return self.at(name) + self.spelled(name)
 
     def spelled(self, name: str, value: str | None = None) -> str:
-        """
-        Return how a setting is written here.
-        """
+        """Return how a setting is written here."""
         if self.file is None:
             option = f"--{self.options.get(name, name)}"
             return option if value in (None, "true") else f"{option} {shlex.quote(value)}"
@@ -330,9 +320,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerPlan:
-    """
-    Objects to be served; see `SERVER_SETTINGS`.
-    """
+    """Objects to be served; see `SERVER_SETTINGS`."""
 
     source: Source
     service: str | None = None
@@ -350,9 +338,7 @@ class ServerPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsolePlan:
-    """
-    A console to be opened; see `CONSOLE_SETTINGS`.
-    """
+    """A console to be opened; see `CONSOLE_SETTINGS`."""
 
     source: Source
     name: str = "console"
@@ -366,9 +352,7 @@ class ConsolePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """
-    All that one process is to do; see `PROCESS_SETTINGS`.
-    """
+    """All that one process is to do; see `PROCESS_SETTINGS`."""
 
     source: Source
     servers: tuple[ServerPlan, ...] = ()
@@ -394,9 +378,7 @@ def server_plan(source: Source, values: Mapping[str, Any]) -> ServerPlan:
 
 
 def console_plan(source: Source, values: Mapping[str, Any]) -> ConsolePlan:
-    """
-    Return the plan of a console; as `server_plan`.
-    """
+    """Return the plan of a console; as `server_plan`."""
     return ConsolePlan(source=source, **_fields(CONSOLE_SETTINGS, values))
 
 
@@ -406,9 +388,7 @@ def process_plan(
     servers: list[ServerPlan],
     consoles: list[ConsolePlan],
 ) -> Plan:
-    """
-    Return the plan of a process; as `server_plan`.
-    """
+    """Return the plan of a process; as `server_plan`."""
     known = _fields(PROCESS_SETTINGS, values)
     return Plan(source=source, servers=tuple(servers), consoles=tuple(consoles), **known)
 

@@ -65,9 +65,7 @@ class Place:
 
     @property
     def is_plain(self) -> bool:
-        """
-        Whether it is TCP, where TLS may still be put around it.
-        """
+        """Whether it is TCP, where TLS may still be put around it."""
         return self.description.startswith(("tcp:", "tcp6:"))
 
 
@@ -185,9 +183,7 @@ def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
 
 
 class _Resolving:
-    """
-    The resolving of one plan, and what was found wrong with it.
-    """
+    """The resolving of one plan, and what was found wrong with it."""
 
     def __init__(self, plan: Plan, reactor: Any, starting: bool) -> None:
         self.problems: list[str] = []
@@ -199,18 +195,14 @@ class _Resolving:
 
     @contextmanager
     def _noted(self, place: str = "") -> Iterator[None]:
-        """
-        Note a problem, and go on behind the block.
-        """
+        """Note a problem, and go on behind the block."""
         try:
             yield
         except (ValueError, ImportError) as problem:
             self.problems.append(f"{place}{problem}")
 
     def pools(self) -> tuple[Any, ...]:
-        """
-        Return the pools.
-        """
+        """Return the pools."""
         found = []
         for description in self._plan.pool:
             with self._noted(f"{self._plan.source.of('pool')} {description}: "):
@@ -218,9 +210,7 @@ class _Resolving:
         return tuple(found)
 
     def console(self, plan: ConsolePlan) -> Console | None:
-        """
-        Return a console, or None.
-        """
+        """Return a console, or None."""
         source = plan.source
         containers = []
         for description in plan.container:
@@ -257,9 +247,7 @@ class _Resolving:
         )
 
     def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:
-        """
-        Return a server, or None.
-        """
+        """Return a server, or None."""
         source = plan.source
         served = None
         with self._noted():
@@ -361,9 +349,7 @@ class _Resolving:
         return portal_for(served, checkers) if checkers and served is not None else served
 
     def _places(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[Place, ...]:
-        """
-        Return where to listen; nothing if there is something wrong with it.
-        """
+        """Return where to listen; nothing if there is something wrong with it."""
         before = len(self.problems)
         source = plan.source
         with self._noted():
@@ -464,9 +450,7 @@ def _check_certificates(plan: ServerPlan | ConsolePlan) -> None:
 
 
 def _named_in(text: str, plan: ServerPlan | ConsolePlan) -> str:
-    """
-    Return which of the settings of TLS a problem begins with.
-    """
+    """Return which of the settings of TLS a problem begins with."""
     _cert, key, ca = _files(plan)
     if key is not None and text.startswith(key):
         return "tls-key"

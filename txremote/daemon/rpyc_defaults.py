@@ -70,9 +70,7 @@ class DefaultsWatch:
         self._of_module: dict[str, dict[str, Any]] = {}
 
     def during(self, load: Callable[[], T]) -> T:
-        """
-        Return what a function returns that imports modules, and keep what they change.
-        """
+        """Return what a function returns that imports modules, and keep what they change."""
         before = {name: dict(live) for name, live in _live().items()}
         for name, live in _live().items():
             _set_to(live, _MAPPINGS[name])

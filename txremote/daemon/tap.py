@@ -78,9 +78,7 @@ _OF_CONSOLE = {setting.name: setting for setting in CONSOLE_SETTINGS}
 
 
 class Options(TwistedOptions, AuthOptionMixin):
-    """
-    The options of ``twistd txremote``.
-    """
+    """The options of ``twistd txremote``."""
 
     synopsis = "[options]"
     longdesc = (

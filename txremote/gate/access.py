@@ -192,9 +192,7 @@ class AccessPolicy:
         return self._read(obj, reachable)
 
     def _read(self, obj: Any, name: str) -> Any:
-        """
-        Read what may be read; from a class no function that takes any object.
-        """
+        """Read what may be read; from a class no function that takes any object."""
         found = getattr(obj, name)
         if issubclass(type(obj), type) and not self._trusting:
             return self._of_classes.given(obj, name, found)
@@ -221,9 +219,7 @@ class AccessPolicy:
                 return
 
     def set(self, obj: Any, name: Any, value: Any) -> None:
-        """
-        Set an attribute for the peer. Raises as `get` does.
-        """
+        """Set an attribute for the peer. Raises as `get` does."""
         name = self._asked(obj, name)
         override = getattr(type(obj), "_rpyc_setattr", None)
         if override is not None:
@@ -232,9 +228,7 @@ class AccessPolicy:
             setattr(obj, self._changeable(obj, name, self.config.allow_setattr, "setattr"), value)
 
     def delete(self, obj: Any, name: Any) -> None:
-        """
-        Delete an attribute for the peer. Raises as `get` does.
-        """
+        """Delete an attribute for the peer. Raises as `get` does."""
         name = self._asked(obj, name)
         override = getattr(type(obj), "_rpyc_delattr", None)
         if override is not None:
@@ -243,9 +237,7 @@ class AccessPolicy:
             delattr(obj, self._changeable(obj, name, self.config.allow_delattr, "delattr"))
 
     def _changeable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
-        """
-        Return the attribute that a name to be set or deleted stands for.
-        """
+        """Return the attribute that a name to be set or deleted stands for."""
         exposure = self._exposure(obj)
         if exposure is None:
             return self._reachable(obj, name, allowed, switch)
@@ -276,16 +268,12 @@ class AccessPolicy:
             raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
     def is_value(self, obj: Any) -> bool:
-        """
-        Tell whether an object travels by value, so that nobody holds a reference to it.
-        """
+        """Tell whether an object travels by value, so that nobody holds a reference to it."""
         kind = type(obj)
         return kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj))
 
     def _plain(self, obj: Any, name: str) -> bool:
-        """
-        Tell whether a name is reachable as it stands.
-        """
+        """Tell whether a name is reachable as it stands."""
         config = self.config
         if config.allow_all_attrs:
             return True
@@ -309,9 +297,7 @@ class AccessPolicy:
         return False
 
     def _is_public(self, obj: Any, name: str) -> bool:
-        """
-        Tell whether the switch for public names opens one of an object.
-        """
+        """Tell whether the switch for public names opens one of an object."""
         if self._trusting:
             return True
         kind = type(obj)
@@ -441,9 +427,7 @@ class AccessPolicy:
         return obj if method is None else checked(method, obj)
 
     def _exposed_call(self, obj: Any) -> Any:
-        """
-        Return what to call for an object, if the peer may read its ``__call__``.
-        """
+        """Return what to call for an object, if the peer may read its ``__call__``."""
         kind = type(obj)
         try:
             found = self.get(obj, "__call__")
@@ -506,9 +490,7 @@ class AccessPolicy:
         return without_addresses(render(obj))
 
     def format(self, obj: Any, number: int, spec: Any = "") -> str:
-        """
-        Return an object's ``format()``, without a memory address. See `repr`.
-        """
+        """Return an object's ``format()``, without a memory address. See `repr`."""
         default: Any = object
         if type(obj).__format__ is default.__format__ and spec == "":
             return self.repr(obj, number, str)
@@ -534,9 +516,7 @@ class AccessPolicy:
         return hash(obj)
 
     def names(self, obj: Any) -> tuple[str, ...]:
-        """
-        Return the names that `get` would find: what ``dir()`` shows the peer.
-        """
+        """Return the names that `get` would find: what ``dir()`` shows the peer."""
         self.check_reference(obj)
         if self.config.allow_all_attrs:
             return tuple(dir(obj))

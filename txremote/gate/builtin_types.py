@@ -40,9 +40,7 @@ MAYBE_BY_VALUE = frozenset({frozenset, slice})
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:
-    """
-    Return the names of a container's public methods, and the way through it backwards.
-    """
+    """Return the names of a container's public methods, and the way through it backwards."""
     return frozenset(
         name
         for name in dir(kind)

@@ -148,9 +148,7 @@ def _is_library(owner: type, method: Any) -> bool:
 
 
 def _found(kind: type, name: str) -> tuple[type, Any]:
-    """
-    Return which class defines a special method of a class, and what stands there.
-    """
+    """Return which class defines a special method of a class, and what stands there."""
     for base in kind.__mro__:
         if name in base.__dict__:
             return base, base.__dict__[name]
@@ -192,9 +190,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
 def _checked_named(
     obj: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """
-    Return the arguments to call a method with where some have names, as `_checked` does.
-    """
+    """Return the arguments to call a method with where some have names, as `_checked` does."""
     if name in _NAMES_ARE_KEYS:
         return _checked(obj, name, args), kwargs
     names = _NAMED.get(name)
@@ -251,9 +247,7 @@ def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _check_library(obj: Any, name: str, args: tuple[Any, ...]) -> None:
-    """
-    Check a call of a method that the standard library defines.
-    """
+    """Check a call of a method that the standard library defines."""
     if issubclass(type(obj), Fraction):
         _check_fraction(obj, name, args)
     elif issubclass(type(obj), Decimal):
@@ -270,9 +264,7 @@ def _check_library(obj: Any, name: str, args: tuple[Any, ...]) -> None:
 
 
 def _bits(number: Any) -> int:
-    """
-    Return about how long a rational number is.
-    """
+    """Return about how long a rational number is."""
     if issubclass(type(number), int):
         return int(number).bit_length()
     if issubclass(type(number), Fraction):
@@ -308,9 +300,7 @@ def _check_rounding(digits: int) -> None:
 
 
 def _check_cut(obj: Any, name: str, args: tuple[Any, ...]) -> None:
-    """
-    Check how many parts a text is cut into.
-    """
+    """Check how many parts a text is cut into."""
     size = len(obj)
     if size > MOST_MADE and name != "splitlines" and args and issubclass(type(args[0]), TEXTS):
         size = obj.count(args[0]) if args[0] else 0
@@ -321,9 +311,7 @@ def _check_cut(obj: Any, name: str, args: tuple[Any, ...]) -> None:
 
 
 def _check_from_right(obj: Any, part: Any) -> None:
-    """
-    Check a search from the right, which takes as long as both lengths multiplied.
-    """
+    """Check a search from the right, which takes as long as both lengths multiplied."""
     if issubclass(type(part), TEXTS) and len(obj) * len(part) > _MOST_COMPARED:
         raise ValueError(f"a search from the right of more than {_MOST_COMPARED} steps by one call")
 
@@ -360,9 +348,7 @@ def _check_time(until: float) -> None:
 
 
 def _drawn(items: Any) -> tuple[Any, ...]:
-    """
-    Return what an iterator gives, if that is no more than may be taken and there is time.
-    """
+    """Return what an iterator gives, if that is no more than may be taken and there is time."""
     found: list[Any] = []
     source = iter(items)
     limited = threadable.isInIOThread()
@@ -402,9 +388,7 @@ def _check_power(own: int, name: str, number: int, args: tuple[Any, ...]) -> Non
 
 
 def _check_growing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
-    """
-    Check how much longer a text gets.
-    """
+    """Check how much longer a text gets."""
     if name == "expandtabs":
         size = args[0] if args else 8
         if issubclass(type(size), int):
@@ -419,9 +403,7 @@ def _check_growing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
 
 
 def _taken(obj: Any, name: str, items: Any) -> Any:
-    """
-    Return items that a container is to take in, counted.
-    """
+    """Return items that a container is to take in, counted."""
     kind = type(items)
     plain = issubclass(kind, _COUNTED) and _is_library(*_found(kind, "__iter__"))
     if kind in CONTAINERS or plain:
@@ -442,9 +424,7 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
 
 
 def _drawn_of_any(obj: Any, name: str, items: Any) -> Any:
-    """
-    Return what an object gives that is to be taken in, as the container would ask it.
-    """
+    """Return what an object gives that is to be taken in, as the container would ask it."""
     kind = type(items)
     if issubclass(type(obj), Counter) and name in _IN_PLACE:
         return dict(_drawn(items.items())) if hasattr(kind, "items") else items
@@ -551,24 +531,18 @@ MAKERS = frozenset(_MADE_AS)
 
 
 def check_compared(obj: Any, other: Any) -> None:
-    """
-    Check that two objects may be compared. Raises as `weight` does.
-    """
+    """Check that two objects may be compared. Raises as `weight` does."""
     if issubclass(type(obj), NESTING):
         weight(other, MOST_PARTS, Costs.COMPARED)
 
 
 def check_shown(obj: Any) -> None:
-    """
-    Check that an object's repr is of some length. Raises as `weight` does.
-    """
+    """Check that an object's repr is of some length. Raises as `weight` does."""
     weight(obj, MOST_PARTS, Costs.SHOWN)
 
 
 def check_hashed(obj: Any) -> None:
-    """
-    Check that an object's hash is made of so many parts. Raises as `weight` does.
-    """
+    """Check that an object's hash is made of so many parts. Raises as `weight` does."""
     if issubclass(type(obj), tuple):
         weight(obj, MOST_PARTS, Costs.COMPARED)
 

@@ -101,31 +101,23 @@ def is_exposed(value: Any, prefix: str) -> bool:
 
 
 def is_class(obj: Any) -> bool:
-    """
-    Tell whether an object is a class, whatever it says of itself.
-    """
+    """Tell whether an object is a class, whatever it says of itself."""
     # isinstance() would read __class__, which a transparent proxy may fetch
     return issubclass(type(obj), type)
 
 
 def name_of(obj: Any) -> str:
-    """
-    Return the name of a class, or of an object's class.
-    """
+    """Return the name of a class, or of an object's class."""
     return class_name(obj if is_class(obj) else type(obj))
 
 
 def shown(name: str) -> str:
-    """
-    Return a peer's name for something as an error repeats it.
-    """
+    """Return a peer's name for something as an error repeats it."""
     return repr(name) if len(name) <= LONGEST_TOLD else f"a name of {len(name)} characters"
 
 
 def static(obj: Any, name: str) -> Any:
-    """
-    Return what a name is bound to in an object's class, without running code.
-    """
+    """Return what a name is bound to in an object's class, without running code."""
     if is_class(obj):
         for base in obj.__mro__:
             if name in base.__dict__:
@@ -206,9 +198,7 @@ def method_names(kind: type) -> frozenset[str]:
 
 
 def answers_for_itself(obj: Any) -> bool:
-    """
-    Tell whether code of an object's class decides what each of its names is.
-    """
+    """Tell whether code of an object's class decides what each of its names is."""
     return (
         static(obj, "_rpyc_getattr") is not None
         or type(static(obj, "__getattribute__")) is types.FunctionType
@@ -268,16 +258,12 @@ def is_function(obj: Any) -> bool:
 
 
 def is_service(obj: Any) -> bool:
-    """
-    Tell whether an object, or a class, has what every service has.
-    """
+    """Tell whether an object, or a class, has what every service has."""
     return static(obj, "on_connect") is not None and static(obj, "on_disconnect") is not None
 
 
 def is_hook(obj: Any, name: str) -> bool:
-    """
-    Tell whether a name is what a connection calls of its service.
-    """
+    """Tell whether a name is what a connection calls of its service."""
     return name in _HOOKS and is_service(obj)
 
 
@@ -297,9 +283,7 @@ def open_interface(interface: Any) -> None:
 
 
 class Exposure:
-    """
-    By which opened interfaces an object is exposed. Made by `exposure_of`.
-    """
+    """By which opened interfaces an object is exposed. Made by `exposure_of`."""
 
     __slots__ = ("_contracts", "_owner")
 
@@ -339,9 +323,7 @@ class Exposure:
             raise AttributeError(f"cannot change {name!r}: it is a method of {self}")
 
     def names(self) -> dict[str, MethodContract | None]:
-        """
-        Return all names, methods with how they are called.
-        """
+        """Return all names, methods with how they are called."""
         return {
             name: method for contract in self._contracts for name, method in contract.names.items()
         }

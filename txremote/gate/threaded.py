@@ -35,9 +35,7 @@ class ThreadedMethod:
         return self if bound is self.function else ThreadedMethod(bound)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """
-        Call it here and now: the program's own call, not a peer's.
-        """
+        """Call it here and now: the program's own call, not a peer's."""
         return self.function(*args, **kwargs)
 
 
@@ -61,9 +59,7 @@ class ThreadedCall:
         self.kwargs = kwargs
 
     def __call__(self) -> Any:
-        """
-        Run it here.
-        """
+        """Run it here."""
         return self.method.function(*self.args, **self.kwargs)
 
     def execute(self, face: Any) -> Any:
@@ -81,9 +77,7 @@ class ThreadedCall:
         return face.plain(self.method.function(*args, **kwargs))
 
     def outcome(self, face: Any) -> Outcome:
-        """
-        Run it in a thread that may block, and return how it ended.
-        """
+        """Run it in a thread that may block, and return how it ended."""
         try:
             return Outcome(True, self.execute(face))
         except BaseException as error:  # it is the peer's to see, whatever it is
@@ -105,13 +99,9 @@ class BlockingCall(ThreadedCall):
         self.function = function
 
     def __call__(self) -> Any:
-        """
-        Run it here.
-        """
+        """Run it here."""
         return self.function()
 
     def execute(self, face: Any) -> Any:
-        """
-        Run it in a thread that may block.
-        """
+        """Run it in a thread that may block."""
         return self.function()

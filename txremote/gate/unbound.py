@@ -49,9 +49,7 @@ def is_of_peer(value: Any) -> bool:
 
 
 def _takes_object(attribute: Any) -> bool:
-    """
-    Tell whether a class attribute becomes a method of each object.
-    """
+    """Tell whether a class attribute becomes a method of each object."""
     kind = type(attribute)
     if kind is ThreadedMethod:
         return _takes_object(attribute.function)
@@ -105,9 +103,7 @@ class ClassFunctions:
         return function
 
     def _guarded(self, kind: type, name: str, attribute: Any, found: Any) -> Callable[..., Any]:
-        """
-        Return a function that calls another one for the objects of a class only.
-        """
+        """Return a function that calls another one for the objects of a class only."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             # the object may be named, by whatever name it has in there

@@ -145,9 +145,7 @@ def _opener(kind: type) -> Callable[[Any], Iterator[Any]] | None:
 
 
 def _fields(record: Any) -> Iterator[Any]:
-    """
-    Give what a dataclass object holds in its fields.
-    """
+    """Give what a dataclass object holds in its fields."""
     for name in type(record).__dataclass_fields__:
         slot = getattr(type(record), name, None)
         try:

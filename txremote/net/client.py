@@ -93,9 +93,7 @@ class ClientStatus:
 
 
 class _Stopped(CancelledError):
-    """
-    Ends those who wait when the service is stopped, as `ClientService` does.
-    """
+    """Ends those who wait when the service is stopped, as `ClientService` does."""
 
 
 class RemoteClient(Service):
@@ -197,9 +195,7 @@ class RemoteClient(Service):
 
     @property
     def status(self) -> ClientStatus:
-        """
-        How it is doing now.
-        """
+        """How it is doing now."""
         if self._next_try is None:
             return self._status
         return replace(self._status, next_try=max(0.0, self._next_try - self._clock.seconds()))
@@ -269,9 +265,7 @@ class RemoteClient(Service):
     # -- calls
 
     def _usable(self) -> Connection | None:
-        """
-        Return the connection that a call can be sent on, if there is one.
-        """
+        """Return the connection that a call can be sent on, if there is one."""
         live = self._live
         return live if live is not None and _is_open(live) else None
 
@@ -396,9 +390,7 @@ class RemoteClient(Service):
         return failure
 
     def _give_up(self, failure: Failure) -> Any:
-        """
-        End the trying: the try lasts on until it is cancelled, by `stopService`.
-        """
+        """End the trying: the try lasts on until it is cancelled, by `stopService`."""
         error: Any = failure.value
         self._refused = error
         self._note("refused", str(error), error)
@@ -408,9 +400,7 @@ class RemoteClient(Service):
         return failure if self._stopping else Deferred()
 
     def _delay(self, failures: int) -> float:
-        """
-        Return the seconds until the next try (`ClientService`'s ``retryPolicy``).
-        """
+        """Return the seconds until the next try (`ClientService`'s ``retryPolicy``)."""
         try:
             delay = float(self._retry_policy(failures))
             if not 0 <= delay < inf:

@@ -32,9 +32,7 @@ class Link:
         self.connection = connection
 
     def loseConnection(self) -> None:
-        """
-        Close it, with a good-bye.
-        """
+        """Close it, with a good-bye."""
         self.connection.close()
 
 
@@ -53,9 +51,7 @@ class DialledEndpoint:
         self._name = name
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """
-        Dial, and give a protocol whose transport is the `Link`.
-        """
+        """Dial, and give a protocol whose transport is the `Link`."""
 
         def dialled(connection: Connection) -> IProtocol:
             transport: Any = connection.transport

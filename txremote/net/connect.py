@@ -34,9 +34,7 @@ from txremote.wire.messages import dialect_named
 
 
 class _DialingFactory(Factory):
-    """
-    Makes the one connection of a dialled call.
-    """
+    """Makes the one connection of a dialled call."""
 
     noisy = False
 
@@ -47,9 +45,7 @@ class _DialingFactory(Factory):
         self._dialect = dialect
 
     def buildProtocol(self, addr: Any) -> Connection:
-        """
-        Make it.
-        """
+        """Make it."""
         workers = WorkerPool(max_threads=self._config.max_threads)
         return Connection(
             instantiate(self._service),
@@ -83,9 +79,7 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True)
 class _Call:
-    """
-    What is dialled, and with what.
-    """
+    """What is dialled, and with what."""
 
     endpoint: IStreamClientEndpoint
     reactor: Any
@@ -93,25 +87,19 @@ class _Call:
     config: ConnectionConfig
 
     async def dial(self, dialect: str) -> Connection:
-        """
-        Connect, and speak one dialect.
-        """
+        """Connect, and speak one dialect."""
         connection = await self.open(dialect)
         return await _introduced(connection)
 
     async def open(self, dialect: str) -> Connection:
-        """
-        Connect, and say nothing yet.
-        """
+        """Connect, and say nothing yet."""
         factory = _DialingFactory(self.reactor, self.service, self.config, dialect)
         connection = await self.endpoint.connect(factory)
         assert isinstance(connection, Connection)
         return connection
 
     async def find(self) -> Connection:
-        """
-        Connect, and find out what the server speaks.
-        """
+        """Connect, and find out what the server speaks."""
         connection = await self.open("6")
         answer = Deferred.fromCoroutine(_introduced(connection))
         try:

@@ -16,9 +16,7 @@ from twisted.python.failure import Failure
 
 
 class ConnectionWaiters:
-    """
-    Deferreds that are waited with. Each fires once; a cancelled one is forgotten.
-    """
+    """Deferreds that are waited with. Each fires once; a cancelled one is forgotten."""
 
     def __init__(self) -> None:
         # -> how many more failures it waits through; None: any number
@@ -43,16 +41,12 @@ class ConnectionWaiters:
         self._left.pop(waiter, None)
 
     def fire(self, make_result: Callable[[], Any]) -> None:
-        """
-        End the waiting of all, each with a result of its own.
-        """
+        """End the waiting of all, each with a result of its own."""
         waiting, self._left = self._left, {}
         _fire(waiting, make_result)
 
     def failed(self, failure: Failure) -> None:
-        """
-        Count a failure, and end the waiting of those who wait for no more.
-        """
+        """Count a failure, and end the waiting of those who wait for no more."""
         due = [waiter for waiter, left in self._left.items() if left is not None and left <= 1]
         for waiter in due:
             del self._left[waiter]

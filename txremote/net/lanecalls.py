@@ -72,9 +72,7 @@ class LaneCall:
             self._limit(request.inbound.call_until(request.deadline, begun=False))
 
     def cancel(self) -> None:
-        """
-        Answer it now; stop it if it has not begun.
-        """
+        """Answer it now; stop it if it has not begun."""
         self._end(CancelledError(), "was cancelled")
 
     # -- in the reactor's thread
@@ -98,9 +96,7 @@ class LaneCall:
             timer.cancel()
 
     def _end(self, error: Exception, how: str) -> None:
-        """
-        Answer it with an error, before it has ended or even begun.
-        """
+        """Answer it with an error, before it has ended or even begun."""
         if self._over:
             return
         self._over = True
@@ -121,9 +117,7 @@ class LaneCall:
         self._look()
 
     def _finish(self, went_well: bool, result: Any) -> None:
-        """
-        Answer it with what it gave; its thread is done with it.
-        """
+        """Answer it with what it gave; its thread is done with it."""
         request = self._request
         inbound = request.inbound
         if self._over:
@@ -165,9 +159,7 @@ class LaneCall:
 
 
 def drop(result: Any) -> None:
-    """
-    Have nobody complain of a thread's result that nobody gets. In the reactor's thread.
-    """
+    """Have nobody complain of a thread's result that nobody gets. In the reactor's thread."""
     kind = type(result)
     if kind is CoroutineType:
         result.close()

@@ -43,16 +43,12 @@ Item = Callable[[], object]
 
 
 def lanes_here() -> list[Lane]:
-    """
-    Return the lanes whose items are on this thread's stack, the innermost last.
-    """
+    """Return the lanes whose items are on this thread's stack, the innermost last."""
     return here.lanes  # type: ignore[return-value]  # nothing else is put there
 
 
 class Wait:
-    """
-    A thread that waits.
-    """
+    """A thread that waits."""
 
     __slots__ = ("awake", "done", "value")
 
@@ -62,9 +58,7 @@ class Wait:
         self.awake = threading.Semaphore(0)
 
     def complete(self, value: Any) -> None:
-        """
-        End it, from any thread.
-        """
+        """End it, from any thread."""
         self.value = value
         self.done = True
         self.awake.release()
@@ -156,9 +150,7 @@ class Lane:
         self._workers.submit(self._run, patient=True)
 
     def _wake(self) -> bool:
-        """
-        Wake a waiting thread that may run the next item, if there is one.
-        """
+        """Wake a waiting thread that may run the next item, if there is one."""
         waiting = (self._inside if self._owned else self._outside)[-1:]
         if self._owned and self._away:
             waiting += (self._outside + self._strangers)[-1:]
@@ -193,9 +185,7 @@ class Lane:
             lanes.pop()
 
     def _stand_in_line(self) -> bool:
-        """
-        Let those go first that wait for a thread; the lane stays owned meanwhile.
-        """
+        """Let those go first that wait for a thread; the lane stays owned meanwhile."""
         try:
             self._workers.submit(self._run)
         except TooManyThreads:
@@ -213,9 +203,7 @@ class Lane:
                 self._wake()
 
     def come_back(self) -> None:
-        """
-        Note that this wait is over.
-        """
+        """Note that this wait is over."""
         with self._lock:
             self._away -= 1
 
@@ -239,9 +227,7 @@ class Lane:
                 self._wake()
 
     def leave(self, wait: Wait, inside: bool, stranger: bool = False) -> None:
-        """
-        Take the offer back; what has come meanwhile is for another thread.
-        """
+        """Take the offer back; what has come meanwhile is for another thread."""
         with self._lock:
             self._waits(inside, stranger).remove(wait)
             if not self._items or self._wake() or self._owned:
@@ -272,9 +258,7 @@ class Lane:
             return self._items.popitem(last=False)[1]
 
     def run_within(self, item: Item) -> None:
-        """
-        Run an item that `take` gave, within whatever this thread runs.
-        """
+        """Run an item that `take` gave, within whatever this thread runs."""
         here = lanes_here()
         if here and here[-1] is self:  # its variables are there
             item()

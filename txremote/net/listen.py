@@ -282,9 +282,7 @@ class ServingFactory(Factory):
         return closed.addCallback(lambda _none: result)
 
     def drop_all(self) -> None:
-        """
-        Close every connection at once, whatever is still unsent.
-        """
+        """Close every connection at once, whatever is still unsent."""
         for connection in [*self.connections, *self._turned_away]:
             transport: Any = connection.transport
             transport.abortConnection()

@@ -75,16 +75,12 @@ class Password:
         raise TypeError("a password is not copied")
 
     def checkPassword(self, password: Any) -> bool:
-        """
-        Compare in constant time (`twisted.cred.credentials.IUsernamePassword`).
-        """
+        """Compare in constant time (`twisted.cred.credentials.IUsernamePassword`)."""
         known = password.encode() if isinstance(password, str) else password
         return hmac.compare_digest(self.password, known)
 
     def left_out_of(self, text: str) -> str:
-        """
-        Return a text without the password, however it is spelled there.
-        """
+        """Return a text without the password, however it is spelled there."""
         word = self.password.decode("utf-8", "surrogatepass")
         for spelled in (word, repr(word)[1:-1], ascii(word)[1:-1], repr(self.password)[2:-1]):
             if spelled:
@@ -106,9 +102,7 @@ class ServiceRealm:
         self.service = service
 
     def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
-        """
-        Return the service (`twisted.cred.portal.IRealm`).
-        """
+        """Return the service (`twisted.cred.portal.IRealm`)."""
         if IRemoteService not in interfaces:
             raise NotImplementedError("this realm has services only")
         return IRemoteService, instantiate(self.service), lambda: None
@@ -143,9 +137,7 @@ class AnyOf:
         self._checkers = tuple(checkers)
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """
-        Return what the first says that knows (`twisted.cred.checkers.ICredentialsChecker`).
-        """
+        """Return what the first says that knows (`twisted.cred.checkers.ICredentialsChecker`)."""
         return Deferred.fromCoroutine(self._ask(credentials))
 
     async def _ask(self, credentials: Any) -> Any:
@@ -329,9 +321,7 @@ class LoginService(Service):
         raise told
 
     def on_disconnect(self, conn: Any) -> Any:
-        """
-        Leave: the portal's logout is called, and the avatar's ``on_disconnect``.
-        """
+        """Leave: the portal's logout is called, and the avatar's ``on_disconnect``."""
         if self._leave is None:
             return None
         leave, self._leave = self._leave, None
@@ -345,9 +335,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _bare(failure: Failure) -> Failure:
-    """
-    Return a refusal without where and of what it came: it is for strangers.
-    """
+    """Return a refusal without where and of what it came: it is for strangers."""
     if not failure.check(UnauthorizedLogin, ConnectionRefusedError, RuntimeError):
         return failure
     error: Any = failure.value
@@ -362,9 +350,7 @@ def _told(failure: Failure) -> str:
 
 
 def _let_go(leave: Callable[[], Any]) -> None:
-    """
-    Call a portal's logout; what it raises is logged.
-    """
+    """Call a portal's logout; what it raises is logged."""
     left = follow(maybeDeferred(leave))
     left.addErrback(lambda failure: _log.failure("a logout failed", failure))
 

@@ -85,9 +85,7 @@ class Line:
 
     @property
     def is_over(self) -> bool:
-        """
-        Whether what is known of it is to be forgotten.
-        """
+        """Whether what is known of it is to be forgotten."""
         unused = not self._waiting and not self._looked_at
         return unused and self._clock.seconds() - self._last > FORGOTTEN_AFTER
 
@@ -131,9 +129,7 @@ class Line:
         self._look()
 
     def succeeded(self) -> None:
-        """
-        End a turn well.
-        """
+        """End a turn well."""
         if self._own:
             self._failures = 0
         self._looked_at -= 1
@@ -176,15 +172,11 @@ class Turn:
         self._begun = begun
 
     def succeeded(self) -> None:
-        """
-        End it well.
-        """
+        """End it well."""
         self._line.succeeded()
 
     def failed(self) -> float:
-        """
-        End it badly; return how many seconds there are to wait until it is answered.
-        """
+        """End it badly; return how many seconds there are to wait until it is answered."""
         return self._line.failed(self._begun)
 
 
@@ -237,9 +229,7 @@ class LoginThrottle:
             )
 
     def logged_in(self, address: Any, user: str) -> None:
-        """
-        Note that a user has logged in from an address.
-        """
+        """Note that a user has logged in from an address."""
         key = (host_of(address), user)
         self._known[key] = None
         _remember(self._known, key)

@@ -61,15 +61,11 @@ class ReactorRunner(AtOnce, ReactorDriver):
         return program_context()
 
     def variables(self) -> Variables:
-        """
-        Return a copy of those of whoever made this: who has called `listen`, say.
-        """
+        """Return a copy of those of whoever made this: who has called `listen`, say."""
         return Variables(self._context)
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
-        """
-        Run a threaded method in a thread of the pool.
-        """
+        """Run a threaded method in a thread of the pool."""
 
         def take_back(_outcome: Deferred[Any]) -> None:
             if not self.workers.take_back(ticket):
@@ -95,9 +91,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
     def ask(
         self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
-        """
-        Pass a request on, from any thread.
-        """
+        """Pass a request on, from any thread."""
         if may_block:
             return connection.face.ask(handler, args)
         if may_call_here(self.reactor):
@@ -110,9 +104,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
         return answer
 
     def make_face(self, connection: Any) -> WorkerFace:
-        """
-        Return the connection as worker threads see it.
-        """
+        """Return the connection as worker threads see it."""
         return WorkerFace(connection, self.reactor, self.workers, None)
 
     def check_thread(self) -> None:
@@ -128,15 +120,11 @@ class ReactorRunner(AtOnce, ReactorDriver):
             )
 
     def submit(self, function: Callable[[], Any]) -> None:
-        """
-        Call a function in the reactor's thread: now, if this is it.
-        """
+        """Call a function in the reactor's thread: now, if this is it."""
         in_reactor(self.reactor, function)
 
     def soon(self, function: Callable[[], object]) -> None:
-        """
-        Call a function in the reactor's next turn.
-        """
+        """Call a function in the reactor's next turn."""
         self.reactor.callFromThread(function)
 
 
@@ -158,15 +146,11 @@ class LaneRunner(ReactorRunner):
         return None  # a lane's are empty
 
     def variables(self) -> Variables:
-        """
-        Return the lane's.
-        """
+        """Return the lane's."""
         return self._lane.variables
 
     def start(self, work: Any) -> None:
-        """
-        Put it into the lane.
-        """
+        """Put it into the lane."""
         try:
             LaneCall(work, self._lane, self.reactor).start()
         except TooManyThreads as problem:
@@ -203,9 +187,7 @@ class LaneRunner(ReactorRunner):
             running.errback(Failure())
 
     def let_go(self, connection: Any, held: list[Any]) -> None:
-        """
-        Empty it in the lane, between two requests.
-        """
+        """Empty it in the lane, between two requests."""
         # not yet: the request that gives it back has it, too
         self.reactor.callFromThread(self._let_go, held)
 
@@ -216,7 +198,5 @@ class LaneRunner(ReactorRunner):
             self.workers.submit(held.clear, patient=True)
 
     def make_face(self, connection: Any) -> WorkerFace:
-        """
-        Return the connection as its service sees it.
-        """
+        """Return the connection as its service sees it."""
         return WorkerFace(connection, self.reactor, self.workers, self._lane)

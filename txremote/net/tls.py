@@ -69,9 +69,7 @@ class Credentials:
         self._read()
 
     def context(self) -> Any:
-        """
-        Return the OpenSSL context of the files as they are now.
-        """
+        """Return the OpenSSL context of the files as they are now."""
         try:
             changed = self._stamp() != self._seen
         except OSError:  # it is just being replaced
@@ -155,9 +153,7 @@ def _parsed(path: str, what: str, parse: Callable[..., Any], data: bytes) -> Any
 
 @implementer(IStreamServerEndpoint)
 class _TLSServerEndpoint:
-    """
-    An endpoint whose connections speak TLS.
-    """
+    """An endpoint whose connections speak TLS."""
 
     def __init__(self, endpoint: Any, credentials: Credentials, description: str) -> None:
         self._endpoint = endpoint
@@ -175,9 +171,7 @@ class _TLSServerEndpoint:
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """
-    Gives each connection the context of the files as they are then.
-    """
+    """Gives each connection the context of the files as they are then."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -321,9 +315,7 @@ def client_from_string(reactor: Any, description: str) -> Any:
 
 @implementer(IStreamClientEndpoint)
 class _TLSClientEndpoint:
-    """
-    An endpoint that tells what it is, in the status of a client for example.
-    """
+    """An endpoint that tells what it is, in the status of a client for example."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, name: str) -> None:
         self._endpoint = endpoint
@@ -333,9 +325,7 @@ class _TLSClientEndpoint:
         return f"<{self._name}>"
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Connect (`twisted.internet.interfaces.IStreamClientEndpoint`).
-        """
+        """Connect (`twisted.internet.interfaces.IStreamClientEndpoint`)."""
         connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
         return connecting
 

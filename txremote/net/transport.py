@@ -40,9 +40,7 @@ _OPTIONS = (
 
 
 def is_tls(transport: Any) -> bool:
-    """
-    Tell whether a transport is TLS made by Twisted.
-    """
+    """Tell whether a transport is TLS made by Twisted."""
     return _tls_write(transport) is not None
 
 
@@ -90,9 +88,7 @@ def _write_now(transport: FileDescriptor, data: bytes) -> None:
 
 
 def _tune_tcp(transport: Any) -> Callable[[], None] | None:
-    """
-    Set the options, and return what has TCP acknowledge at once.
-    """
+    """Set the options, and return what has TCP acknowledge at once."""
     try:
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)

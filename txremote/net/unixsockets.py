@@ -46,9 +46,7 @@ _AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
 
 
 class _Said(int):
-    """
-    A mode that stands in a description.
-    """
+    """A mode that stands in a description."""
 
 
 def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
@@ -79,9 +77,7 @@ def _says_mode(description: str) -> bool:
 
 
 def _innermost(endpoint: Any) -> Any:
-    """
-    Return the endpoint that TLS, or the PROXY protocol, is put around.
-    """
+    """Return the endpoint that TLS, or the PROXY protocol, is put around."""
     while True:
         inner = getattr(endpoint, "_wrappedEndpoint", None) or getattr(endpoint, "_endpoint", None)
         if inner is None:
@@ -127,9 +123,7 @@ def take_port(endpoint: Any, factory: Any, private: bool) -> Deferred[IListening
 
 
 def left_by_umask() -> int:
-    """
-    Return the rights that the umask leaves to a new socket.
-    """
+    """Return the rights that the umask leaves to a new socket."""
     umask = os.umask(0o077)  # it is read by setting it, for this moment to what does no harm
     os.umask(umask)
     return 0o777 & ~umask
@@ -149,9 +143,7 @@ class _Adopting:
         self._private = private
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """
-        Adopt it, as `IReactorSocket` has it.
-        """
+        """Adopt it, as `IReactorSocket` has it."""
         return adopt(self._reactor, fileDescriptor, factory, self._private)
 
 
@@ -178,9 +170,7 @@ def adopt(reactor: Any, descriptor: int, factory: Any, private: bool = False) ->
 
 
 def forget(port: Any) -> None:
-    """
-    Take a port's files away at once: the process ends, and no reactor will.
-    """
+    """Take a port's files away at once: the process ends, and no reactor will."""
     from twisted.internet import unix  # not on every system
 
     if isinstance(port, unix.Port) and _is_file(path := _path_of(port)):
@@ -190,9 +180,7 @@ def forget(port: Any) -> None:
 
 
 def _path_of(port: Any) -> bytes:
-    """
-    Return where a port is; Twisted 24.11 has the path where TCP has a number.
-    """
+    """Return where a port is; Twisted 24.11 has the path where TCP has a number."""
     path: bytes = port._bindPath if hasattr(port, "_bindPath") else port.port
     return path
 
@@ -201,9 +189,7 @@ def _path_of(port: Any) -> bytes:
 
 
 def clear_stale(path: bytes) -> None:
-    """
-    Take away what a server has left that is gone: its socket's file, and a lock.
-    """
+    """Take away what a server has left that is gone: its socket's file, and a lock."""
     if not _is_file(path):
         return
     owner = _owner(path)
@@ -230,9 +216,7 @@ def _lock(path: bytes) -> bytes:
 
 
 def _owner(path: bytes) -> int | None:
-    """
-    Return which process has locked a path, as Twisted notes it, or None.
-    """
+    """Return which process has locked a path, as Twisted notes it, or None."""
     try:
         return int(os.readlink(_lock(path)))
     except (OSError, ValueError):
@@ -250,9 +234,7 @@ def _lives(pid: int) -> bool:
 
 
 def _is_dead(path: bytes) -> bool:
-    """
-    Tell whether surely nobody listens on a socket.
-    """
+    """Tell whether surely nobody listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
@@ -262,9 +244,7 @@ def _is_dead(path: bytes) -> bool:
 
 
 def remove(path: bytes) -> None:
-    """
-    Take a file away, if it can be.
-    """
+    """Take a file away, if it can be."""
     try:
         os.unlink(path)
     except OSError:  # it is gone, or another's: bind() tells

@@ -222,15 +222,11 @@ class WorkerFace(BlockingView):
             self.protocol.flow.peer_needed()
 
     def poll(self, timeout: float | None = 0) -> bool:
-        """
-        Do as `serve`.
-        """
+        """Do as `serve`."""
         return self.serve(timeout)
 
     def poll_all(self, timeout: float = 0) -> bool:
-        """
-        Run the requests of this connection's lane that come within some seconds.
-        """
+        """Run the requests of this connection's lane that come within some seconds."""
         deadline = monotonic() + timeout
         served = False
         while not self.closed and self.serve(max(0.0, deadline - monotonic())):
@@ -238,9 +234,7 @@ class WorkerFace(BlockingView):
         return served
 
     def close(self) -> None:
-        """
-        Call ``before_closed``, and close the connection without waiting for that.
-        """
+        """Call ``before_closed``, and close the connection without waiting for that."""
         if self.protocol.home is not forks.here:
             return
         if may_call_here(self._reactor):  # where nothing may block
@@ -278,9 +272,7 @@ class LaneDriver:
         self._context = copy_context()  # of who has made the call
 
     def wait(self, result: Waitable, timeout: float | None) -> None:
-        """
-        Wait in this thread, serving lanes.
-        """
+        """Wait in this thread, serving lanes."""
         face = self._face
         face.protocol.check_process()
         face._refuse_in_reactor()
@@ -297,19 +289,13 @@ class LaneDriver:
         face._wait_for(wait, timeout)
 
     def expect(self, result: Waitable) -> None:
-        """
-        Do nothing: the reactor brings it.
-        """
+        """Do nothing: the reactor brings it."""
 
     def look(self) -> None:
-        """
-        Do nothing: the reactor brings what comes.
-        """
+        """Do nothing: the reactor brings what comes."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Run callbacks in the connection's lane, or in a thread of the pool.
-        """
+        """Run callbacks in the connection's lane, or in a thread of the pool."""
         item = partial(function, *args)
         try:
             if self._face._lane is not None:
@@ -320,19 +306,13 @@ class LaneDriver:
             _log.error("callbacks were not run: {problem}", problem=problem)
 
     def present(self, value: Any) -> Any:
-        """
-        Return a received value with netrefs.
-        """
+        """Return a received value with netrefs."""
         return self._face.present(value)
 
     def seconds(self) -> float:
-        """
-        Return the reactor's time.
-        """
+        """Return the reactor's time."""
         return float(steady(self._face._reactor).seconds())
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """
-        Arrange for a call by the reactor.
-        """
+        """Arrange for a call by the reactor."""
         return later(self._face._reactor, seconds, function)

@@ -36,9 +36,7 @@ Task = Callable[[], object]
 
 
 class TooManyThreads(RuntimeError):
-    """
-    Every thread of a pool waits for an answer, and there may be no more.
-    """
+    """Every thread of a pool waits for an answer, and there may be no more."""
 
 
 class Leavable(Protocol):
@@ -48,14 +46,10 @@ class Leavable(Protocol):
     """
 
     def go_away(self) -> None:
-        """
-        Leave it to others.
-        """
+        """Leave it to others."""
 
     def come_back(self) -> None:
-        """
-        Do so no more.
-        """
+        """Do so no more."""
 
 
 class _Here(threading.local):
@@ -75,34 +69,26 @@ here = _Here()
 
 
 class _Away:
-    """
-    A thread of a pool that waits on a script's connection (an `Absence`).
-    """
+    """A thread of a pool that waits on a script's connection (an `Absence`)."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
 
     def begin(self) -> None:
-        """
-        Give the slot back, and leave the lanes to others.
-        """
+        """Give the slot back, and leave the lanes to others."""
         self._pool.begin_wait()
         for lane in here.lanes:
             lane.go_away()
 
     def end(self) -> None:
-        """
-        Take both again.
-        """
+        """Take both again."""
         for lane in here.lanes:
             lane.come_back()
         self._pool.end_wait()
 
 
 class _Worker:
-    """
-    One thread of a pool.
-    """
+    """One thread of a pool."""
 
     def __init__(self) -> None:
         self.task: Task | None = None
@@ -175,21 +161,15 @@ class WorkerPool:
 
     @property
     def crowded(self) -> bool:
-        """
-        Whether a task waits for a slot.
-        """
+        """Whether a task waits for a slot."""
         return bool(self._queue)
 
     def owns_this_thread(self) -> bool:
-        """
-        Tell whether this thread is one of the pool's.
-        """
+        """Tell whether this thread is one of the pool's."""
         return here.pool is self
 
     def begin_wait(self) -> None:
-        """
-        Give this thread's slot back: it is going to wait.
-        """
+        """Give this thread's slot back: it is going to wait."""
         with self._lock:
             self._running -= 1
             self._dispatch()

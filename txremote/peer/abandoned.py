@@ -73,9 +73,7 @@ class Closings:
         runner.soon(lambda: self._close(generator, context))
 
     def _close(self, generator: AsyncGenerator[Any, Any], context: Context) -> None:
-        """
-        Have its ``finally`` blocks run, however long they wait.
-        """
+        """Have its ``finally`` blocks run, however long they wait."""
 
         async def close() -> None:
             try:
@@ -99,9 +97,7 @@ class Closings:
                     watcher.callback(None)
 
     def ended(self) -> Deferred[None]:
-        """
-        Return a Deferred that fires when none is under way.
-        """
+        """Return a Deferred that fires when none is under way."""
         if not self._under_way:
             return succeed(None)
         watcher: Deferred[None] = Deferred()
@@ -110,9 +106,7 @@ class Closings:
 
 
 def is_generator(obj: object) -> bool:
-    """
-    Tell whether an object is a generator, of either kind.
-    """
+    """Tell whether an object is a generator, of either kind."""
     return type(obj) in _GENERATORS
 
 

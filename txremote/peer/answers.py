@@ -93,9 +93,7 @@ class Answers:
         return None
 
     def _send_halfway(self, number: int, sender: int, left: Halfway) -> None:
-        """
-        Answer a path that goes on at the peer.
-        """
+        """Answer a path that goes on at the peer."""
         if FEATURE_HALFWAY in self._connection.features:
             self._connection.outbound.tell(HANDLE_HALFWAY, number, left.position, left.value)
             return
@@ -118,9 +116,7 @@ class Answers:
         )
 
     def send_error(self, number: int, sender: int, error: BaseException | InWords) -> None:
-        """
-        Send an exception.
-        """
+        """Send an exception."""
         if self._connection.home is not forks.here:
             forks.end()
         if self.closed:

@@ -124,9 +124,7 @@ class _Steps(Coroutine[Any, Any, None]):
                 self.step(self._coroutine.send, told)
 
     def _fired(self, deferred: Deferred[Any]) -> Generator[Any, Any, None]:
-        """
-        Wait until a Deferred has fired, which keeps its result for who awaits it.
-        """
+        """Wait until a Deferred has fired, which keeps its result for who awaits it."""
         fired = self._loop.create_future()
 
         def note(result: Any) -> Any:
@@ -143,9 +141,7 @@ class _Steps(Coroutine[Any, Any, None]):
             raise
 
     def cancel(self, task: asyncio.Task[None]) -> None:
-        """
-        Cancel what is awaited: a Deferred as Twisted does, and else the task.
-        """
+        """Cancel what is awaited: a Deferred as Twisted does, and else the task."""
         if issubclass(type(self._awaited), Deferred):
             self._awaited.cancel()
         else:
@@ -154,24 +150,18 @@ class _Steps(Coroutine[Any, Any, None]):
     # -- what a task asks of a coroutine
 
     def send(self, value: Any) -> Any:
-        """
-        Go on.
-        """
+        """Go on."""
         self._begun = True
         return self._rest.send(value)
 
     def throw(self, error: Any, *rest: Any) -> Any:
-        """
-        Go on with an exception, that of a task that is cancelled.
-        """
+        """Go on with an exception, that of a task that is cancelled."""
         if not self._begun:
             self.send(None)
         return self._rest.throw(error)
 
     def close(self) -> None:
-        """
-        Give up, as the loop does when it is closed.
-        """
+        """Give up, as the loop does when it is closed."""
         self._rest.close()
         self._coroutine.close()
 

@@ -32,9 +32,7 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict,
 
 
 async def _finished(awaitable: Any) -> Any:
-    """
-    Wait for a coroutine, and return its result in a wrapping where it needs one.
-    """
+    """Wait for a coroutine, and return its result in a wrapping where it needs one."""
     try:
         result = await awaitable
     except BaseException as error:
@@ -110,9 +108,7 @@ def awaited(result: Any, connection: Any) -> Any:
 
 
 def _has_fired(deferred: Deferred[Any]) -> bool:
-    """
-    Tell whether a Deferred has its result, one that needs no look.
-    """
+    """Tell whether a Deferred has its result, one that needs no look."""
     return (
         deferred.called
         and not deferred.paused
@@ -130,9 +126,7 @@ def _halfway(found: Any, position: int) -> Any:
 
 
 def is_awaited(kind: type) -> bool:
-    """
-    Tell whether `awaited` makes a Deferred of an object of a type.
-    """
+    """Tell whether `awaited` makes a Deferred of an object of a type."""
     return (
         kind in _AWAITED
         or issubclass(kind, (Deferred, asyncio.Future))

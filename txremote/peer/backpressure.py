@@ -38,36 +38,26 @@ class Backpressure:
 
     @property
     def paused(self) -> bool:
-        """
-        Whether nothing is read from the peer, since it does not read itself.
-        """
+        """Whether nothing is read from the peer, since it does not read itself."""
         return self._outbox.pressing and not self._calls
 
     @property
     def sending(self) -> bool:
-        """
-        Whether much is on its way to the peer.
-        """
+        """Whether much is on its way to the peer."""
         return self._outbox.full
 
     @property
     def busy(self) -> bool:
-        """
-        Whether calls are unanswered, in either direction.
-        """
+        """Whether calls are unanswered, in either direction."""
         connection = self._connection
         return bool(self._calls or len(connection.inbound)) or connection.runner.busy()
 
     def needs_peer(self) -> bool:
-        """
-        Tell whether a call of ours waits for the peer, or a thread for its requests.
-        """
+        """Tell whether a call of ours waits for the peer, or a thread for its requests."""
         return bool(self._calls or self._connection.runner.polling)
 
     def press(self, pressed: bool) -> None:
-        """
-        Much waits to be sent, or nothing any more.
-        """
+        """Much waits to be sent, or nothing any more."""
         connection = self._connection
         inbound: InboundCalls = connection.inbound
         if pressed and not self._calls:
@@ -79,9 +69,7 @@ class Backpressure:
             inbound.look_if_all_answered()
 
     def peer_needed(self) -> None:
-        """
-        A call of ours waits for the peer now: it is read, and what it asks starts.
-        """
+        """A call of ours waits for the peer now: it is read, and what it asks starts."""
         if self._outbox.pressing:
             self._connection.transport.resumeProducing()
         if self._clock is not None:

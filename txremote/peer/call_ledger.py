@@ -91,18 +91,14 @@ class CallLedger:
         self.waiting: dict[int, Any] = {}
 
     def grow(self, size: int) -> None:
-        """
-        Count so many bytes more of those that wait or run, or fewer.
-        """
+        """Count so many bytes more of those that wait or run, or fewer."""
         self.size += size
         if self.share is not None:
             self.share.change(size)
 
     @property
     def room(self) -> bool:
-        """
-        Whether a request may start now.
-        """
+        """Whether a request may start now."""
         running = len(self._running) + self.abandoned
         if running < self._max_calls and not self._pressed and not self._held:
             return True
@@ -140,9 +136,7 @@ class CallLedger:
         self.look()
 
     def look(self) -> None:
-        """
-        Start what may start by now.
-        """
+        """Start what may start by now."""
         if self._looking:
             return  # what is started just now has ended; within it would be a frame each
         self._looking = True
@@ -155,51 +149,37 @@ class CallLedger:
             self._looking = False
 
     def take_back(self, number: int) -> Any:
-        """
-        Return a request that waits, which then does so no more, or None.
-        """
+        """Return a request that waits, which then does so no more, or None."""
         request = self.waiting.pop(number, None)
         if request is not None:
             self.grow(-request.size)
         return request
 
     def forget(self, size: int = 0) -> None:
-        """
-        Count an abandoned request no more: it has ended, and its bytes are free.
-        """
+        """Count an abandoned request no more: it has ended, and its bytes are free."""
         self.abandoned -= 1
         self.grow(-size)
         self.look()
 
     def hold(self) -> None:
-        """
-        Let everything wait until `release`: the service is not ready.
-        """
+        """Let everything wait until `release`: the service is not ready."""
         self._held = True
 
     def release(self) -> None:
-        """
-        Start what has waited for the service.
-        """
+        """Start what has waited for the service."""
         self._held = False
         self.look()
 
     def press(self, pressed: bool) -> None:
-        """
-        Let things wait, or not, because of what the peer has not read.
-        """
+        """Let things wait, or not, because of what the peer has not read."""
         self._pressed = pressed
         self.look()
 
     def refuse(self, why: Exception) -> None:
-        """
-        Let nothing new in.
-        """
+        """Let nothing new in."""
         self._refusal = why
 
     def drop(self) -> None:
-        """
-        Forget what waits: the connection has ended.
-        """
+        """Forget what waits: the connection has ended."""
         self.waiting.clear()
         self.size = 0

@@ -105,15 +105,11 @@ class Ending:
 
     @property
     def why(self) -> str:
-        """
-        Why it has ended, in words.
-        """
+        """Why it has ended, in words."""
         return self._farewell or self._lost_why
 
     def watch(self) -> Deferred[BaseException]:
-        """
-        Return a new Deferred that fires with the `reason` when it has ended.
-        """
+        """Return a new Deferred that fires with the `reason` when it has ended."""
         if self.reason is not None:
             return succeed(self.reason)
         watchers = self._watchers
@@ -129,9 +125,7 @@ class Ending:
     # -- this side's
 
     def hang_up(self, why: str) -> None:
-        """
-        End it in order, for a reason other than its user's wish.
-        """
+        """End it in order, for a reason other than its user's wish."""
         _events.debug("{peer}: {why}", peer=self._peer(), why=why)
         self.close(why)
 
@@ -156,18 +150,14 @@ class Ending:
             self._timer = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
 
     def give_up(self, why: str) -> None:
-        """
-        End it at once: nothing that is sent would arrive.
-        """
+        """End it at once: nothing that is sent would arrive."""
         if not self.begun:
             self._farewell, self.begun = why, True
             _events.debug("{peer}: {why}", peer=self._peer(), why=why)
             self._abort()
 
     def break_off(self, error: RemoteProtocolError) -> None:
-        """
-        End it because nothing that the peer sends could be understood any more.
-        """
+        """End it because nothing that the peer sends could be understood any more."""
         if self._connection.other_dialect is None:  # else it is dialled once more
             # as text: the error's frames hold all of this, and a log may keep events
             self.broken_off = True
@@ -243,9 +233,7 @@ class Ending:
         self._lost_why = self._farewell or _explain(reason)
 
     def tell(self) -> None:
-        """
-        Tell those who watch.
-        """
+        """Tell those who watch."""
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             if not watcher.called:  # an earlier one's callback may have cancelled it

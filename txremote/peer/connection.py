@@ -88,9 +88,7 @@ _seen: dict[frozenset[str], frozenset[str]] = {}
 
 
 def is_local(address: Any) -> bool:
-    """
-    Tell whether an address is on this machine.
-    """
+    """Tell whether an address is on this machine."""
     if isinstance(address, IPv4Address):
         return address.host.startswith("127.")
     if isinstance(address, IPv6Address):
@@ -267,9 +265,7 @@ class Connection(Protocol):
     # -- Twisted's side
 
     def connectionMade(self) -> None:
-        """
-        Called by the transport. Starts the conversation.
-        """
+        """Called by the transport. Starts the conversation."""
         self.opened = self.seconds()
         transport: Any = self.transport
         address = transport.getPeer()
@@ -309,9 +305,7 @@ class Connection(Protocol):
         self._greet()
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Called by the transport with what was read.
-        """
+        """Called by the transport with what was read."""
         if self.home is not forks.here:
             forks.end()
         if self._backlog is not None:
@@ -361,9 +355,7 @@ class Connection(Protocol):
     # -- what is long is read a slice at a time (txremote.peer.turns)
 
     def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
-        """
-        Read a message, and what has come behind it, in the turns to come.
-        """
+        """Read a message, and what has come behind it, in the turns to come."""
         turns = self.runner.turns
         assert turns is not None
         backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
@@ -401,9 +393,7 @@ class Connection(Protocol):
             payloads = iter(self._reader.feed(backlog.unread.popleft()))
 
     def _read_in_turn(self, backlog: Backlog) -> bool:
-        """
-        Take one step, and tell whether there is another.
-        """
+        """Take one step, and tell whether there is another."""
         more = False
         self._outbox.cork()
         try:
@@ -432,9 +422,7 @@ class Connection(Protocol):
         return more
 
     def _resume(self, backlog: Backlog) -> None:
-        """
-        Go on to read what comes: all is read that had come.
-        """
+        """Go on to read what comes: all is read that had come."""
         if self.inbound.vigil is not None:
             self.inbound.vigil.heard(True)
         if self._share is not None:
@@ -450,9 +438,7 @@ class Connection(Protocol):
         transport.pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Called by the transport when the connection has ended.
-        """
+        """Called by the transport when the connection has ended."""
         if self._backlog is not None and not self.ending.begun:
             self._backlog.lost = reason
             return
@@ -509,18 +495,14 @@ class Connection(Protocol):
         self.wait_for_hook(hook, running)
 
     def finish_hook(self, result: Any) -> Deferred[Any]:
-        """
-        Return a Deferred for what a hook has given: a coroutine, say, or a Failure.
-        """
+        """Return a Deferred for what a hook has given: a coroutine, say, or a Failure."""
         if type(result) is CoroutineType:
             variables = self.inbound.variables
             return deferred_of(result if variables is None else variables.kept(result))
         return follow(maybeDeferred(lambda: result))
 
     def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:
-        """
-        Let requests wait until a hook is done, a coroutine's say, and see how it ends.
-        """
+        """Let requests wait until a hook is done, a coroutine's say, and see how it ends."""
         if not running.called and not self.closed:
             self.inbound.admission.hold()
             running.addCallback(self._ready)
@@ -531,9 +513,7 @@ class Connection(Protocol):
         self.inbound.look_if_all_answered()
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
-        """
-        Log that a service's hook raised, and close the connection.
-        """
+        """Log that a service's hook raised, and close the connection."""
         _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
         self.ending.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
 
@@ -568,15 +548,11 @@ class Connection(Protocol):
 
     @property
     def is_txremote(self) -> bool:
-        """
-        Whether the peer has said that it is a txremote.
-        """
+        """Whether the peer has said that it is a txremote."""
         return bool(self.features)
 
     def fetch_root(self) -> Deferred[Any]:
-        """
-        Return a Deferred of the peer's service, asking for it if need be.
-        """
+        """Return a Deferred of the peer's service, asking for it if need be."""
         if self._root is not None:
             return answered(self._root)
 
@@ -643,9 +619,7 @@ class Connection(Protocol):
         return self.leave()
 
     def leave(self) -> Deferred[BaseException]:
-        """
-        Do as `close`, but for ``before_closed``.
-        """
+        """Do as `close`, but for ``before_closed``."""
         if not self.ending.begun and self.transport is not None:
             self.outbound.flush_released()
             self.ending.close("this side closed the connection")
@@ -703,16 +677,12 @@ class Connection(Protocol):
 
     @property
     def why_ended(self) -> str:
-        """
-        Why the connection has ended, in words.
-        """
+        """Why the connection has ended, in words."""
         return self.ending.why
 
     @property
     def received(self) -> int:
-        """
-        How many requests about an object the peer has sent.
-        """
+        """How many requests about an object the peer has sent."""
         return self.inbound.received
 
     def speak(self, dialect: Dialect) -> None:
@@ -734,9 +704,7 @@ class Connection(Protocol):
     # -- logging in
 
     def log_in(self, user: str, avatar: Any) -> None:
-        """
-        Note whose connection it is: the root is that user's from now on.
-        """
+        """Note whose connection it is: the root is that user's from now on."""
         self.user = user
         self.avatar = self.inbound.root = avatar
         self._allow(self.config.limits)
@@ -805,9 +773,7 @@ class Connection(Protocol):
         return RemoteReference(self, key, pack, hold)
 
     def hello_received(self, features: frozenset[str]) -> None:
-        """
-        The peer is a txremote, with these extensions.
-        """
+        """The peer is a txremote, with these extensions."""
         self.knows_peer = True
         known = features & _KNOWN
         self.features = _seen.setdefault(known, known)
@@ -816,7 +782,5 @@ class Connection(Protocol):
             self.inbound.vigil.peer_known()
 
     def seconds(self) -> float:
-        """
-        Return the time of the connection's clock, in seconds.
-        """
+        """Return the time of the connection's clock, in seconds."""
         return self._clock.seconds() if self._clock is not None else 0.0

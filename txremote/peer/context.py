@@ -46,17 +46,13 @@ class CurrentCall:
 
     @property
     def peer(self) -> Any:
-        """
-        The address of the peer: an `IAddress`, such as `IPv4Address`.
-        """
+        """The address of the peer: an `IAddress`, such as `IPv4Address`."""
         transport = self.connection.transport
         return None if transport is None else transport.getPeer()
 
     @property
     def peer_certificate(self) -> Any:
-        """
-        The peer's certificate on a TLS connection, else None.
-        """
+        """The peer's certificate on a TLS connection, else None."""
         fetch = getattr(self.connection.transport, "getPeerCertificate", None)
         return fetch() if fetch is not None else None
 
@@ -70,15 +66,11 @@ class CurrentCall:
 
     @property
     def user(self) -> str | None:
-        """
-        The name of whom the peer has logged in as, or None.
-        """
+        """The name of whom the peer has logged in as, or None."""
         return self.connection.user
 
     def time_left(self) -> float | None:
-        """
-        Return the seconds until the call is cancelled, or None if it never is.
-        """
+        """Return the seconds until the call is cancelled, or None if it never is."""
         if self.deadline is None:
             return None
         return max(0.0, self.deadline - self.connection.seconds())

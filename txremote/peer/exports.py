@@ -82,9 +82,7 @@ class Export:
 
     @property
     def number(self) -> int:
-        """
-        What stands in for the object's address in its repr and its hash.
-        """
+        """What stands in for the object's address in its repr and its hash."""
         return self.pack[2] or self.pack[1]
 
 
@@ -108,9 +106,7 @@ class _Known(weakref.ref[type]):
 
 
 class ClassNumbers:
-    """
-    One id per class.
-    """
+    """One id per class."""
 
     __slots__ = ("_known", "_numbers", "_remote")
 
@@ -128,9 +124,7 @@ class ClassNumbers:
         return len(self._known)
 
     def of(self, kind: type) -> tuple[str, int]:
-        """
-        Return a class's name, as id packs have it, and its id.
-        """
+        """Return a class's name, as id packs have it, and its id."""
         known = self._of(kind)
         return known.name, known.number
 
@@ -262,15 +256,11 @@ class ExportTable:
         return export.boxed
 
     def find(self, key: bytes) -> Export | None:
-        """
-        Return the export that a key stands for, or None.
-        """
+        """Return the export that a key stands for, or None."""
         return self._by_key.get(key)
 
     def of(self, target: Any) -> Export | None:
-        """
-        Return the export of an object, or None if the peer does not hold it.
-        """
+        """Return the export of an object, or None if the peer does not hold it."""
         return self._by_identity.get(id(target))
 
     def give_back(self, export: Export, count: Any) -> None:
@@ -291,9 +281,7 @@ class ExportTable:
             self._drop(export)
 
     def clear(self) -> None:
-        """
-        Drop everything: the connection has ended.
-        """
+        """Drop everything: the connection has ended."""
         dropped = list(self._by_key.values())
         self._by_key.clear()
         self._by_identity.clear()
@@ -328,9 +316,7 @@ class ExportTable:
 
 
 def _short(name: str) -> str:
-    """
-    Return a name that fits an id pack: 1 to 255 bytes of UTF-8.
-    """
+    """Return a name that fits an id pack: 1 to 255 bytes of UTF-8."""
     if name.isascii() and 0 < len(name) < 256:
         return name
     return name.encode("utf-8", "replace")[:255].decode("utf-8", "ignore") or "?"

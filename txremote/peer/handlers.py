@@ -87,9 +87,7 @@ _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_ME
 
 
 class Serving(Protocol):
-    """
-    What the handlers know of the connection that they serve.
-    """
+    """What the handlers know of the connection that they serve."""
 
     policy: AccessPolicy
     config: ConnectionConfig
@@ -99,19 +97,13 @@ class Serving(Protocol):
     connection: Any
 
     def cancel(self, number: int) -> None:
-        """
-        Cancel what runs for a request.
-        """
+        """Cancel what runs for a request."""
 
     def expect_deadline(self, number: int, seconds: float) -> None:
-        """
-        The request of that number, which comes next, has so much time.
-        """
+        """The request of that number, which comes next, has so much time."""
 
     def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
-        """
-        Pass a request on to the connection that an object came over.
-        """
+        """Pass a request on to the connection that an object came over."""
 
 
 def _export(serving: Serving, obj: Any) -> Export:
@@ -174,9 +166,7 @@ def _show(serving: Serving, obj: Any, name: str, args: tuple[Any, ...]) -> Any:
 
 
 def _granted(found: Any) -> Any:
-    """
-    Return what was read, as it may be sent: a class was declared by its name.
-    """
+    """Return what was read, as it may be sent: a class was declared by its name."""
     return Granted(found) if is_class(found) else found
 
 
@@ -285,9 +275,7 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
 
 
 def _is_elsewhere(serving: Serving, obj: Any) -> bool:
-    """
-    Tell whether a path goes on elsewhere from an object that it has met (`Halfway`).
-    """
+    """Tell whether a path goes on elsewhere from an object that it has met (`Halfway`)."""
     kind = type(obj)
     if issubclass(kind, BaseNetref):
         obj = obj.____ref__
@@ -351,9 +339,7 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
 
 
 def _size(item: Any) -> int:
-    """
-    Return about how many bytes an item takes in a message.
-    """
+    """Return about how many bytes an item takes in a message."""
     kind = type(item)
     if kind is str or kind is bytes:
         return len(item)
@@ -429,9 +415,7 @@ def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
 
 
 def _local_exception(error: Any) -> BaseException:
-    """
-    Return an exception of the class that a peer named, without asking it more.
-    """
+    """Return an exception of the class that a peer named, without asking it more."""
     if issubclass(type(error), BaseNetref):
         error = error.____ref__
     if type(error) is not RemoteReference:

@@ -51,17 +51,13 @@ class Share:
         self.unfinished = 0
 
     def change(self, size: int) -> None:
-        """
-        Count so many bytes more, or less.
-        """
+        """Count so many bytes more, or less."""
         if not self._ended:
             self.held += size
             self._holdings.changed(self, size, size)
 
     def begun(self, size: int) -> None:
-        """
-        Count what there is by now of a message that is not complete.
-        """
+        """Count what there is by now of a message that is not complete."""
         if not self._ended:
             before, self.unfinished = self.unfinished, size
             self._holdings.changed(self, size - before, 0)
@@ -74,18 +70,14 @@ class Share:
         return self._holdings.room(self)
 
     def end(self) -> None:
-        """
-        Hold nothing any more: the connection has ended.
-        """
+        """Hold nothing any more: the connection has ended."""
         held, unfinished = self.held, self.unfinished
         self.held = self.unfinished = 0
         self._ended = True
         self._holdings.changed(self, -held - unfinished, -held)
 
     def close(self, why: str) -> None:
-        """
-        Close the connection.
-        """
+        """Close the connection."""
         self.end()
         self._close(why)
 
@@ -107,9 +99,7 @@ class Holdings:
         self._shares: dict[Share, None] = {}  # those that hold anything
 
     def changed(self, share: Share, in_all: int, here: int) -> None:
-        """
-        Count what a share has changed by: in all, and for its address.
-        """
+        """Count what a share has changed by: in all, and for its address."""
         self._total += in_all
         held = self._by_host.get(share.host, 0) + here
         if held:
@@ -126,9 +116,7 @@ class Holdings:
             self._relieve()
 
     def room(self, share: Share) -> tuple[int, str] | None:
-        """
-        Return what `Share.room` does.
-        """
+        """Return what `Share.room` does."""
         held = self._by_host.get(share.host, 0)
         if held - share.held < LITTLE:
             return None

@@ -53,9 +53,7 @@ class Held(weakref.ref[Any]):
 
 
 class ReleaseQueue:
-    """
-    The references of one connection that have died and not been given back.
-    """
+    """The references of one connection that have died and not been given back."""
 
     __slots__ = ("_dead", "_dirty", "sweeper", "table")
 
@@ -69,9 +67,7 @@ class ReleaseQueue:
         return self._dirty
 
     def add(self, held: Held) -> None:
-        """
-        Note that a reference has died. Any thread, at any time: two appends.
-        """
+        """Note that a reference has died. Any thread, at any time: two appends."""
         self._dead.append(held)
         if not self._dirty:
             self._dirty = True
@@ -79,9 +75,7 @@ class ReleaseQueue:
                 self.sweeper.dirty.append(self)
 
     def take(self) -> list[Held]:
-        """
-        Return all that has died, and forget it.
-        """
+        """Return all that has died, and forget it."""
         self._dirty = False  # before the loop: what dies meanwhile sets it again
         found = []
         while self._dead:
@@ -106,17 +100,13 @@ class ReleaseSweeper:
         self.dirty: deque[ReleaseQueue] = deque()
 
     def watch(self, table: ImportTable) -> None:
-        """
-        Tick from now on for a table that has references.
-        """
+        """Tick from now on for a table that has references."""
         self._holders.add(table)
         if self._timer is None:
             self._timer = self._clock.callLater(SWEEP_INTERVAL, self._tick)
 
     def forget(self, table: ImportTable) -> None:
-        """
-        Stop ticking for a table whose connection has ended, or that is empty.
-        """
+        """Stop ticking for a table whose connection has ended, or that is empty."""
         self._holders.discard(table)
         if not self._holders and self._timer is not None:
             self._timer.cancel()
@@ -207,9 +197,7 @@ class ImportTable:
         return held
 
     def take_released(self) -> dict[bytes, tuple[IdPack, int]]:
-        """
-        Return what has died since the last time, as key -> (id pack, count).
-        """
+        """Return what has died since the last time, as key -> (id pack, count)."""
         found: dict[bytes, tuple[IdPack, int]] = {}
         for held in self.released.take():
             before = found.get(held.key)
@@ -221,9 +209,7 @@ class ImportTable:
         return found
 
     def clear(self) -> None:
-        """
-        Forget everything: the connection has ended.
-        """
+        """Forget everything: the connection has ended."""
         self._live.clear()
         self.released.take()
         self.released.sweeper = None

@@ -52,9 +52,7 @@ _GRACE = 1.0
 
 
 def features_of(runner: Runner) -> tuple[str, ...]:
-    """
-    Return what this side knows beyond RPyC's protocol.
-    """
+    """Return what this side knows beyond RPyC's protocol."""
     return (*FEATURES, FEATURE_KEEPALIVE) if runner.always_serves else FEATURES
 
 
@@ -150,9 +148,7 @@ class InboundCalls:
         return CurrentCall(self.connection, deadline, why, grace)
 
     def expect_deadline(self, number: int, seconds: float) -> None:
-        """
-        Note how much time the caller gives to the request that comes next.
-        """
+        """Note how much time the caller gives to the request that comes next."""
         if self._clock is not None:
             self._deadline = (number, self._clock.seconds() + seconds)
 
@@ -234,9 +230,7 @@ class InboundCalls:
     # -- answers
 
     def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
-        """
-        Answer a request when a Deferred fires, in whichever thread that is.
-        """
+        """Answer a request when a Deferred fires, in whichever thread that is."""
         if self.answers.closed:
             deferred.addErrback(lambda _failure: None)
             _cancel_at_the_end(deferred)
@@ -253,9 +247,7 @@ class InboundCalls:
         deferred.addBoth(waiting)
 
     def ended_here(self, number: int, size: int, deferred: Deferred[Any]) -> None:
-        """
-        Count a request no more whose Deferred has fired; it is just being answered.
-        """
+        """Count a request no more whose Deferred has fired; it is just being answered."""
         if self._running.get(number) is deferred:
             del self._running[number]
             self.admission.grow(-size)
@@ -263,9 +255,7 @@ class InboundCalls:
                 self.admission.look()
 
     def answered_here(self) -> None:
-        """
-        Note that a request whose Deferred has fired is answered.
-        """
+        """Note that a request whose Deferred has fired is answered."""
         if self.vigil is not None:
             self.vigil.used()
         if self._all_answered is not None:
@@ -274,24 +264,18 @@ class InboundCalls:
     # -- requests that run in a lane
 
     def run_elsewhere(self, request: Request, call: Any) -> None:
-        """
-        Count a request that runs elsewhere; ``call.cancel`` ends it.
-        """
+        """Count a request that runs elsewhere; ``call.cancel`` ends it."""
         self._running[request.number] = call
         self.admission.grow(request.size)
 
     def ended_elsewhere(self, request: Request, call: Any) -> None:
-        """
-        Count it no more; it is just being answered.
-        """
+        """Count it no more; it is just being answered."""
         if self._running.get(request.number) is call:
             del self._running[request.number]
             self.admission.grow(-request.size)
 
     def abandoned_elsewhere(self, request: Request, call: Any) -> None:
-        """
-        Count it as one that is answered and goes on, until `CallLedger.forget`.
-        """
+        """Count it as one that is answered and goes on, until `CallLedger.forget`."""
         if self._running.get(request.number) is call:
             del self._running[request.number]
         self.admission.abandoned += 1
@@ -299,9 +283,7 @@ class InboundCalls:
     # -- the end
 
     def cancel(self, number: int) -> None:
-        """
-        Cancel what runs for a request, if it still does.
-        """
+        """Cancel what runs for a request, if it still does."""
         deferred = self._running.get(number)
         if deferred is not None:
             deferred.cancel()
@@ -312,9 +294,7 @@ class InboundCalls:
             self.look_if_all_answered()
 
     def look(self) -> None:
-        """
-        Start what may start by now, and see whether that was all there was.
-        """
+        """Start what may start by now, and see whether that was all there was."""
         self.admission.look()
         self.look_if_all_answered()
 
@@ -331,9 +311,7 @@ class InboundCalls:
         self.look_if_all_answered()
 
     def look_if_all_answered(self) -> None:
-        """
-        Tell whoever waits for that.
-        """
+        """Tell whoever waits for that."""
         if self._all_answered is not None and not len(self) and not self._runner.busy():
             call = _current.get(None)
             if call is not None and call.connection is self.connection and self._clock is not None:
@@ -344,9 +322,7 @@ class InboundCalls:
             done()
 
     def stop(self) -> None:
-        """
-        Cancel everything: the connection has ended and nobody waits any more.
-        """
+        """Cancel everything: the connection has ended and nobody waits any more."""
         self.answers.closed = True
         self._all_answered = None
         self.admission.drop()

@@ -30,9 +30,7 @@ _levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.debug)
 
 
 def logger_for(name: str) -> Logger:
-    """
-    Return the logger of a part of this package: its namespace is below ``txremote``.
-    """
+    """Return the logger of a part of this package: its namespace is below ``txremote``."""
     return Logger(
         f"{_NAMESPACE}.{name}", observer=FilteringLogObserver(globalLogPublisher, [_levels])
     )
@@ -105,16 +103,12 @@ class Ration:
         return True
 
     def told(self) -> int:
-        """
-        Return how often something was left out, and count anew.
-        """
+        """Return how often something was left out, and count anew."""
         count, self.left_out = self.left_out, 0
         return count
 
 
 def set_verbose(verbose: bool) -> None:
-    """
-    Have events of level debug logged, as they are to begin with, or not.
-    """
+    """Have events of level debug logged, as they are to begin with, or not."""
     level = LogLevel.debug if verbose else LogLevel.info
     _levels.setLogLevelForNamespace(_NAMESPACE, level)

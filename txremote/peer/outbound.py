@@ -145,9 +145,7 @@ class OutboundCalls:
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
     ) -> Deferred[Any]:
-        """
-        Go a path as a stock peer knows it, a request for each name but the last.
-        """
+        """Go a path as a stock peer knows it, a request for each name but the last."""
         limit = self.limit
 
         def go(step: Any) -> Any:
@@ -164,9 +162,7 @@ class OutboundCalls:
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
     ) -> Deferred[Any]:
-        """
-        Do here what the peer leaves of a path.
-        """
+        """Do here what the peer leaves of a path."""
         limit = self.limit
 
         def go(result: Any) -> Any:
@@ -274,9 +270,7 @@ class OutboundCalls:
         return deferred
 
     def tell(self, handler: int, *args: Any) -> None:
-        """
-        Send a request whose answer is of no interest.
-        """
+        """Send a request whose answer is of no interest."""
         body = [b"\x11" + dump(handler)]
         self._tables.box(body, args)
         self._outbox.request(self.pending.skip(), body)
@@ -287,15 +281,11 @@ class OutboundCalls:
 
     @property
     def has_released(self) -> bool:
-        """
-        Whether references have died that the peer has not been told of.
-        """
+        """Whether references have died that the peer has not been told of."""
         return bool(self._tables.imports.released)
 
     def flush_released(self) -> None:
-        """
-        Tell the peer which of its objects are not held here any more.
-        """
+        """Tell the peer which of its objects are not held here any more."""
         dead = self._tables.imports.take_released()
         if not dead or self._connection.ending.begun:
             return
@@ -333,9 +323,7 @@ def _first(result: Any, _held: Any) -> Any:
 
 
 def _call_head(reference: RemoteReference, names: tuple[str, ...]) -> bytes:
-    """
-    Return the part of a call that is the same each time: what is called.
-    """
+    """Return the part of a call that is the same each time: what is called."""
     target = boxing.LOCAL_REF_HEAD + reference._key
     if not names:
         return b"\x11" + dump(HANDLE_CALL) + boxing.TUPLE_HEAD + b"\x12" + target

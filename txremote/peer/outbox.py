@@ -133,18 +133,14 @@ class Outbox:
     # -- the transport's side
 
     def attach(self, transport: Any) -> None:
-        """
-        Start to write to a transport.
-        """
+        """Start to write to a transport."""
         self._transport = transport
         register = getattr(transport, "registerProducer", None)
         if register is not None:
             register(self, True)
 
     def detach(self) -> None:
-        """
-        Drop what was not written: the connection has ended.
-        """
+        """Drop what was not written: the connection has ended."""
         self._transport = None
         self._held = []
         self._frames = []
@@ -171,9 +167,7 @@ class Outbox:
             self._unsent = 0
 
     def resumeProducing(self) -> None:
-        """
-        Stop to count: the transport has written everything.
-        """
+        """Stop to count: the transport has written everything."""
         self.full = False
         if self._shared and self.share is not None:
             shared, self._shared = self._shared, 0
@@ -183,16 +177,12 @@ class Outbox:
             self.pressed(False)
 
     def stopProducing(self) -> None:
-        """
-        Do nothing: connectionLost follows.
-        """
+        """Do nothing: connectionLost follows."""
 
     # -- the connection's side
 
     def know(self, dialect: Dialect) -> None:
-        """
-        Learn the peer's dialect, and write what was held for it.
-        """
+        """Learn the peer's dialect, and write what was held for it."""
         self.dialect = dialect
         held, self._held = self._held, []
         for number, body in held:
@@ -259,15 +249,11 @@ class Outbox:
             self._count(size)
 
     def cork(self) -> None:
-        """
-        Gather frames from now on.
-        """
+        """Gather frames from now on."""
         self._corked = True
 
     def uncork(self) -> None:
-        """
-        Write the gathered frames.
-        """
+        """Write the gathered frames."""
         self._corked = False
         frames = self._frames
         if frames and self._transport is not None:
@@ -283,9 +269,7 @@ class Outbox:
                 self._count(len(data))
 
     def write(self, frame: bytes) -> None:
-        """
-        Write a frame, or gather it.
-        """
+        """Write a frame, or gather it."""
         transport = self._transport
         if transport is None:
             return
@@ -308,9 +292,7 @@ class Outbox:
                 self._count(len(frame))
 
     def _room_for(self, size: int) -> bool:
-        """
-        Count a frame for a peer that does not read; tell whether it may wait for it.
-        """
+        """Count a frame for a peer that does not read; tell whether it may wait for it."""
         self._count(size)
         self._unsent += size
         if self._unsent > self._max_unsent:
@@ -326,9 +308,7 @@ class Outbox:
         return True
 
     def _count(self, size: int) -> None:
-        """
-        Count what waits for the peer, with what waits for others.
-        """
+        """Count what waits for the peer, with what waits for others."""
         if self.share is not None:
             self._shared += size
             self.share.change(size)

@@ -24,19 +24,13 @@ from txremote.peer.halfway import Halfway
 
 
 class Clock(Protocol):
-    """
-    The part of `IReactorTime` that is used.
-    """
+    """The part of `IReactorTime` that is used."""
 
     def seconds(self) -> float:
-        """
-        Return the time in seconds.
-        """
+        """Return the time in seconds."""
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> Any:  # noqa: A002
-        """
-        Call a function some seconds from now.
-        """
+        """Call a function some seconds from now."""
 
 
 class _Call(Deferred[Any]):
@@ -55,9 +49,7 @@ class _Call(Deferred[Any]):
 
 
 def answered(result: Any) -> Deferred[Any]:
-    """
-    Return the Deferred of a call that needed no request.
-    """
+    """Return the Deferred of a call that needed no request."""
     deferred = _Call()
     deferred.callback(result)
     return deferred
@@ -152,9 +144,7 @@ class PendingCalls:
         self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._expire)
 
     def pop(self, number: int) -> Deferred[Any] | None:
-        """
-        Return the Deferred of a call that is answered, or None if nobody waits.
-        """
+        """Return the Deferred of a call that is answered, or None if nobody waits."""
         return self._waiting.pop(number, None)
 
     def left_halfway(self, number: int, left: Halfway) -> None:
@@ -174,9 +164,7 @@ class PendingCalls:
         self._fire(deferred, left)
 
     def fail_all(self, make_error: Callable[[], BaseException]) -> None:
-        """
-        End every call, each with an exception of its own.
-        """
+        """End every call, each with an exception of its own."""
         self._expiries.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -102,9 +102,7 @@ class MessageReader:
         self.other_dialect: str | None = None
 
     def allow(self, limits: Limits) -> None:
-        """
-        Read by these limits from the next message on.
-        """
+        """Read by these limits from the next message on."""
         self._limits = limits
         self._budget = Budget(limits, 0)
 
@@ -157,9 +155,7 @@ class MessageReader:
             self._answer_received(data, kind, number, start, budget, decoded)
 
     def _opened(self, data: bytes, budget: Budget) -> tuple[int, int, int, int]:
-        """
-        Return what `open_envelope` does, in whichever dialect the peer speaks.
-        """
+        """Return what `open_envelope` does, in whichever dialect the peer speaks."""
         dialect = self._outbox.dialect
         if dialect is None:
             dialect = sniff(data)

@@ -91,9 +91,7 @@ class ReferenceTables:
             ) from problem
 
     def take_back(self) -> None:
-        """
-        Undo the counting of the last `box`: its message is not sent.
-        """
+        """Undo the counting of the last `box`: its message is not sent."""
         boxed, self._boxed = self._boxed, []
         for key in boxed:
             export = self.exports.find(key)
@@ -140,9 +138,7 @@ class ReferenceTables:
         return export.target
 
     def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
-        """
-        Return the reference to the peer's object, and count it as taken in.
-        """
+        """Return the reference to the peer's object, and count it as taken in."""
         return self.imports.receive(key, data, pos)
 
     def check_missing(self) -> None:

@@ -27,9 +27,7 @@ PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, 
 
 
 class Request:
-    """
-    One request of the peer, decoded and not yet answered.
-    """
+    """One request of the peer, decoded and not yet answered."""
 
     __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender", "size")
 
@@ -54,9 +52,7 @@ class Request:
         self.forwarded = forwarded
 
     def run(self) -> None:
-        """
-        Run it and answer it, in the connection's own context.
-        """
+        """Run it and answer it, in the connection's own context."""
         inbound = self.inbound
         call = inbound.call_until(self.deadline)
         token = _current.set(call)

@@ -34,21 +34,15 @@ from txremote.refs.driver import Driver, Waitable
 
 
 class Work(Protocol):
-    """
-    A request of the peer, decoded and not yet run.
-    """
+    """A request of the peer, decoded and not yet run."""
 
     inbound: Any
 
     def run(self) -> None:
-        """
-        Run it and answer it, in the connection's own context.
-        """
+        """Run it and answer it, in the connection's own context."""
 
     def execute(self, face: Any) -> tuple[bool, Any]:
-        """
-        Run it in a thread that may block; return what `finish` takes.
-        """
+        """Run it in a thread that may block; return what `finish` takes."""
 
     def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
         """
@@ -63,9 +57,7 @@ class Work(Protocol):
         """
 
     def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
-        """
-        Do both, in the connection's own context.
-        """
+        """Do both, in the connection's own context."""
 
 
 class Runner(Driver, Protocol):
@@ -93,14 +85,10 @@ class Runner(Driver, Protocol):
         """
 
     def start(self, work: Work) -> None:
-        """
-        See to it that a request is run, now or later.
-        """
+        """See to it that a request is run, now or later."""
 
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
-        """
-        See to it that a Deferred gets its result, which may be a Failure.
-        """
+        """See to it that a Deferred gets its result, which may be a Failure."""
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
         """
@@ -109,9 +97,7 @@ class Runner(Driver, Protocol):
         """
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
-        """
-        Run a `threaded` method in a thread of its own.
-        """
+        """Run a `threaded` method in a thread of its own."""
 
     def busy(self) -> bool:
         """
@@ -138,19 +124,13 @@ class Runner(Driver, Protocol):
         """
 
     def make_face(self, connection: Any) -> Any:
-        """
-        Return the connection as code that may block sees it.
-        """
+        """Return the connection as code that may block sees it."""
 
     def check_thread(self) -> None:
-        """
-        Raise `WrongThread` where a request may not be made from here.
-        """
+        """Raise `WrongThread` where a request may not be made from here."""
 
     def submit(self, function: Callable[[], Any]) -> None:
-        """
-        Call a function in the connection's context, from any thread.
-        """
+        """Call a function in the connection's context, from any thread."""
 
     def soon(self, function: Callable[[], object]) -> None:
         """
@@ -176,34 +156,24 @@ class AtOnce:
     turns: Turns | None = None
 
     def start(self, work: Work) -> None:
-        """
-        Run it now.
-        """
+        """Run it now."""
         work.inbound.variables.run(work.run)
 
     def busy(self) -> bool:
-        """
-        Say no: they are answered as they come.
-        """
+        """Say no: they are answered as they come."""
         return False
 
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
-        """
-        Fire it now. A Failure as the result starts the errbacks.
-        """
+        """Fire it now. A Failure as the result starts the errbacks."""
         if not deferred.called:  # an earlier one's callback may have cancelled it
             deferred.callback(result)
 
     def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
-        """
-        Call it now.
-        """
+        """Call it now."""
         connection.inbound.variables.run(connection.run_hook, hook, connection)
 
     def let_go(self, connection: Any, held: list[Any]) -> None:
-        """
-        Empty it now.
-        """
+        """Empty it now."""
         connection.inbound.variables.run(held.clear)
 
 
@@ -224,9 +194,7 @@ class ImmediateRunner(AtOnce):
         self.closings = Closings()
 
     def variables(self) -> Variables:
-        """
-        Return a copy of those of whoever made this.
-        """
+        """Return a copy of those of whoever made this."""
         return Variables(self._context)
 
     def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
@@ -239,75 +207,51 @@ class ImmediateRunner(AtOnce):
     def ask(
         self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
-        """
-        Send it now.
-        """
+        """Send it now."""
         return connection.outbound.ask(handler, args)
 
     def make_face(self, connection: Any) -> Any:
-        """
-        Refuse: nothing here can be waited for.
-        """
+        """Refuse: nothing here can be waited for."""
         raise WouldBlockReactor("a connection in memory has no blocking side")
 
     def check_thread(self) -> None:
-        """
-        Allow any thread.
-        """
+        """Allow any thread."""
 
     def submit(self, function: Callable[[], Any]) -> None:
-        """
-        Call it now.
-        """
+        """Call it now."""
         function()
 
     def soon(self, function: Callable[[], object]) -> None:
-        """
-        Call it now: in memory nothing else is under way.
-        """
+        """Call it now: in memory nothing else is under way."""
         function()
 
     def wait(self, result: Waitable, timeout: float | None) -> None:
-        """
-        Refuse: nothing here could make the result come.
-        """
+        """Refuse: nothing here could make the result come."""
         raise WouldBlockReactor(
             "nothing drives this connection while it is waited for: await the result, "
             "or pump the pair"
         )
 
     def expect(self, result: Waitable) -> None:
-        """
-        Do nothing: whoever feeds the connection brings it.
-        """
+        """Do nothing: whoever feeds the connection brings it."""
 
     def look(self) -> None:
-        """
-        Do nothing: what has come has been served.
-        """
+        """Do nothing: what has come has been served."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Call it now.
-        """
+        """Call it now."""
         function(*args)
 
     def present(self, value: Any) -> Any:
-        """
-        Return the value.
-        """
+        """Return the value."""
         return value
 
     def seconds(self) -> float:
-        """
-        Return the clock's time.
-        """
+        """Return the clock's time."""
         return self._clock.seconds() if self._clock is not None else 0.0
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
-        """
-        Arrange for a call by the clock.
-        """
+        """Arrange for a call by the clock."""
         if self._clock is None:
             return None
         call = self._clock.callLater(seconds, function)

@@ -101,50 +101,36 @@ class ConnectionTimeouts:
                 self._ring_by(now + self._config.frame_timeout)
 
     def used(self) -> None:
-        """
-        A call has ended that took its time.
-        """
+        """A call has ended that took its time."""
         if self._config.idle_timeout is not None:
             self._used = self._clock.seconds()
 
     def expect_handshake(self) -> None:
-        """
-        Take TLS's handshake, which begins now, for the first message.
-        """
+        """Take TLS's handshake, which begins now, for the first message."""
         self._frame_since = self._clock.seconds()
         if self._config.frame_timeout is not None:
             self._ring_by(self._frame_since + self._config.frame_timeout)
 
     def handshake_done(self) -> None:
-        """
-        It was complete.
-        """
+        """It was complete."""
         self._frame_since = None
 
     def expect_login(self) -> None:
-        """
-        Give the peer ``login_timeout`` from now to log in.
-        """
+        """Give the peer ``login_timeout`` from now to log in."""
         if self._config.login_timeout is not None:
             self._login_due = self._clock.seconds() + self._config.login_timeout
             self._ring_by(self._login_due)
 
     def logged_in(self) -> None:
-        """
-        Wait for that no more.
-        """
+        """Wait for that no more."""
         self._login_due = None
 
     def peer_known(self) -> None:
-        """
-        Begin to look after a peer that has said that it answers.
-        """
+        """Begin to look after a peer that has said that it answers."""
         self._set_timer(self._clock.seconds())
 
     def end(self) -> None:
-        """
-        Stop: the connection has ended.
-        """
+        """Stop: the connection has ended."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

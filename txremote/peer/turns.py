@@ -42,9 +42,7 @@ class Turns:
 
     @property
     def idle(self) -> bool:
-        """
-        Whether there is no work.
-        """
+        """Whether there is no work."""
         return not self._works
 
     def add(self, step: Step) -> None:
@@ -73,9 +71,7 @@ class Turns:
 
 
 def turns_of(reactor: Any) -> Turns:
-    """
-    Return what takes steps in a reactor, which the reactor itself keeps.
-    """
+    """Return what takes steps in a reactor, which the reactor itself keeps."""
     found: Turns | None = getattr(reactor, "_txremote_turns", None)
     if found is None:
         found = reactor._txremote_turns = Turns(reactor)

@@ -83,15 +83,11 @@ class Within(Generator[Any, Any, Any]):
         return self
 
     def send(self, value: Any) -> Any:
-        """
-        Go on with what was waited for.
-        """
+        """Go on with what was waited for."""
         return self._context.run(self._steps.send, value)
 
     def throw(self, error: Any, *rest: Any) -> Any:
-        """
-        Go on with an exception.
-        """
+        """Go on with an exception."""
         return self._context.run(self._steps.throw, error, *rest)
 
 
@@ -112,9 +108,7 @@ class Variables:
         self._late: _Values | None = None  # what was set in copies
 
     def run(self, function: Callable[..., T], *args: Any) -> T:
-        """
-        Call a function with these variables.
-        """
+        """Call a function with these variables."""
         context = self._context
         if context is None:
             begin = self._begin
@@ -137,9 +131,7 @@ class Variables:
             self._entered = False
 
     def keep(self, before: Context, after: Context) -> None:
-        """
-        Have what was set between two copies of a context found by what runs next.
-        """
+        """Have what was set between two copies of a context found by what runs next."""
         if len(after) == 1 and _current in after:
             return
         # by identity: to compare a value may be a request to its owner
@@ -152,9 +144,7 @@ class Variables:
             self._late = {**(self._late or {}), **late}
 
     async def kept(self, awaitable: Awaitable[T]) -> T:
-        """
-        Await what runs in a copy, and have what it sets found by what runs after it.
-        """
+        """Await what runs in a copy, and have what it sets found by what runs after it."""
         before = copy_context()
         try:
             return await awaitable

@@ -51,9 +51,7 @@ class Waiting:
         self._over = False
 
     def __call__(self, result: Any) -> None:
-        """
-        Answer with a result, an `Outcome` or a Failure, whichever thread brings it.
-        """
+        """Answer with a result, an `Outcome` or a Failure, whichever thread brings it."""
         self._over = True
         self._inbound.connection.runner.submit(partial(self._answer, result))
 
@@ -81,9 +79,7 @@ class Waiting:
         return error
 
     def dropped(self) -> None:
-        """
-        Answer, soon, that the result was lost. For a finalizer.
-        """
+        """Answer, soon, that the result was lost. For a finalizer."""
         if not self._over and not self._inbound.answers.closed:
             self._inbound.connection.runner.call_later(0, self._dropped)
 

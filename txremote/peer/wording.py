@@ -118,9 +118,7 @@ def _for_the_log(told: InWords, logger: logging.Logger | None) -> None:
 
 
 def _called(error: BaseException) -> str:
-    """
-    Return the name of the function whose call ended with an exception.
-    """
+    """Return the name of the function whose call ended with an exception."""
     told = first = frames_beyond(error)
     if first is None:
         return "a request"
@@ -136,9 +134,7 @@ def _module(told: Any) -> str:
 
 
 def _shortened(text: str) -> str:
-    """
-    Return a text with its middle left out where it is long.
-    """
+    """Return a text with its middle left out where it is long."""
     left_out = len(text) - _LONGEST_TRACEBACK
     if left_out <= 0:
         return text

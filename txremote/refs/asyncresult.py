@@ -143,16 +143,12 @@ class AsyncResult:
 
     @property
     def error(self) -> bool:
-        """
-        Whether there is an exception. Looks at the connection as `ready` does.
-        """
+        """Whether there is an exception. Looks at the connection as `ready` does."""
         return self.ready and self._state == "error"
 
     @property
     def expired(self) -> bool:
-        """
-        Whether the expiry came before the result.
-        """
+        """Whether the expiry came before the result."""
         self._check_deadline()
         return self._state == "expired"
 
@@ -283,9 +279,7 @@ def value_of(result: Any) -> Any:
 
 
 def stop_iteration(error: BaseException) -> BaseException:
-    """
-    Return an exception as code that does not await meets it.
-    """
+    """Return an exception as code that does not await meets it."""
     if isinstance(error, RemoteStopIteration):
         return StopIteration(*error.args)
     return error

@@ -110,25 +110,19 @@ class BlockingView:
         raise NotImplementedError
 
     def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
-        """
-        Send a request and return its result to come.
-        """
+        """Send a request and return its result to come."""
         raise NotImplementedError
 
     # -- RPyC's names
 
     @property
     def closed(self) -> bool:
-        """
-        Whether the connection has ended.
-        """
+        """Whether the connection has ended."""
         return bool(self.protocol.closed)
 
     @property
     def root(self) -> Any:
-        """
-        The peer's service, as a netref. Asks for it the first time.
-        """
+        """The peer's service, as a netref. Asks for it the first time."""
         if self._root is None or self.protocol.closed:
             found = self.protocol._root
             if found is None:
@@ -169,9 +163,7 @@ class BlockingView:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """
-        Call a method and wait for the result. Raises as `sync_request`.
-        """
+        """Call a method and wait for the result. Raises as `sync_request`."""
         sent = self.plain(args)
         named = {name: self.plain(value) for name, value in kwargs.items()} if kwargs else kwargs
         result = self._ask(
@@ -230,9 +222,7 @@ class BlockingView:
     # -- netrefs
 
     def present(self, value: Any) -> Any:
-        """
-        Return a received value as this side's code sees it: with netrefs.
-        """
+        """Return a received value as this side's code sees it: with netrefs."""
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -284,9 +274,7 @@ class BlockingView:
         return kind
 
     def plain(self, value: Any) -> Any:
-        """
-        Return a value of this side's code as it can travel: without netrefs.
-        """
+        """Return a value of this side's code as it can travel: without netrefs."""
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -357,17 +345,13 @@ def _descend(frames: int) -> None:
 
 
 def refuse_in_reactor() -> None:
-    """
-    Raise `WouldBlockReactor` in the thread of a running reactor, a server's own too.
-    """
+    """Raise `WouldBlockReactor` in the thread of a running reactor, a server's own too."""
     if is_in_reactor():
         raise would_block()
 
 
 def would_block() -> WouldBlockReactor:
-    """
-    Return the exception for a blocking call in a reactor's thread.
-    """
+    """Return the exception for a blocking call in a reactor's thread."""
     return WouldBlockReactor(
         "a blocking call in the reactor's thread would stop the reactor: use "
         "txremote.connect() there, or reactor.callInThread()"
@@ -387,9 +371,7 @@ def _pair(address: Any) -> Any:
 
 
 def _pairs(methods: Any) -> list[tuple[str, str | None]]:
-    """
-    Return what INSPECT gave, as far as it makes sense.
-    """
+    """Return what INSPECT gave, as far as it makes sense."""
     found = []
     if type(methods) is tuple:
         for pair in methods:

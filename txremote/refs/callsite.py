@@ -63,9 +63,7 @@ def is_called_at_once(frame: FrameType, name: str) -> bool:
 
 
 class _Probe:
-    """
-    Notes how its attributes are read.
-    """
+    """Notes how its attributes are read."""
 
     def __init__(self) -> None:
         self.seen: list[bool] = []
@@ -79,9 +77,7 @@ class _Probe:
 
 
 def _is_known() -> bool:
-    """
-    Tell whether this interpreter's instructions are what they are taken for.
-    """
+    """Tell whether this interpreter's instructions are what they are taken for."""
     probe = _Probe()
     found = probe.called()
     found = probe.read

@@ -44,9 +44,7 @@ _clocks: WeakSet[SteadyClock] = WeakSet()
 
 @implementer(IDelayedCall)  # Twisted's `ClientService` takes nothing else
 class SteadyCall:
-    """
-    One call to come.
-    """
+    """One call to come."""
 
     __slots__ = ("_clock", "_due", "_function", "_timer")
 
@@ -57,15 +55,11 @@ class SteadyCall:
         self._timer: Any = None
 
     def getTime(self) -> float:
-        """
-        Return when it is due, on the clock that made it.
-        """
+        """Return when it is due, on the clock that made it."""
         return self._due
 
     def active(self) -> bool:
-        """
-        Tell whether it is still to come.
-        """
+        """Tell whether it is still to come."""
         active: bool = self._timer.active()
         return active
 
@@ -92,29 +86,21 @@ class SteadyCall:
         self._timer.reset(seconds)
 
     def delay(self, seconds: float) -> None:
-        """
-        Have it come some seconds later than it would. Raises as `reset` does.
-        """
+        """Have it come some seconds later than it would. Raises as `reset` does."""
         self.reset(self._due + seconds - self._clock.seconds())
 
     def put(self, left: float) -> None:
-        """
-        Put it to the reactor, to be made some seconds from now.
-        """
+        """Put it to the reactor, to be made some seconds from now."""
         self._timer = self._clock.reactor.callLater(left, self)
 
     def put_again(self) -> None:
-        """
-        Put it to the reactor anew: its time of day is no good any more.
-        """
+        """Put it to the reactor anew: its time of day is no good any more."""
         if self._timer.active():
             self._timer.cancel()
             self.put(max(0.0, self._due - self._clock.seconds()))
 
     def __call__(self) -> None:
-        """
-        Called by the reactor: it is due, or the machine's clock says so.
-        """
+        """Called by the reactor: it is due, or the machine's clock says so."""
         left = self._due - self._clock.seconds()
         if left > _EARLY:
             self.put(left)
@@ -148,9 +134,7 @@ class SteadyClock:
         _clocks.add(self)
 
     def seconds(self) -> float:
-        """
-        Return the time in seconds.
-        """
+        """Return the time in seconds."""
         return self._epoch + monotonic()
 
     def callLater(
@@ -160,9 +144,7 @@ class SteadyClock:
         *args: Any,
         **kw: Any,
     ) -> SteadyCall:
-        """
-        Call a function some seconds from now.
-        """
+        """Call a function some seconds from now."""
         function = partial(callable, *args, **kw) if args or kw else callable
         call = SteadyCall(self, self._epoch + monotonic() + delay, function)
         call.put(delay)
@@ -172,15 +154,11 @@ class SteadyClock:
         return call
 
     def getDelayedCalls(self) -> list[SteadyCall]:
-        """
-        Return the calls to come.
-        """
+        """Return the calls to come."""
         return list(self.calls)
 
     def after_fork(self) -> None:
-        """
-        Begin anew in a child process, which has none of its parent's threads.
-        """
+        """Begin anew in a child process, which has none of its parent's threads."""
         self._awake = threading.Event()
         self._thread = None
 

@@ -28,19 +28,13 @@ _ADVICE = (
 
 
 class Absence(Protocol):
-    """
-    What a thread puts aside while it waits for something else.
-    """
+    """What a thread puts aside while it waits for something else."""
 
     def begin(self) -> None:
-        """
-        Put it aside.
-        """
+        """Put it aside."""
 
     def end(self) -> None:
-        """
-        Take it up again.
-        """
+        """Take it up again."""
 
 
 class Here(threading.local):
@@ -57,26 +51,18 @@ here = Here()
 
 
 class Waitable(Protocol):
-    """
-    What a driver is told to wait for.
-    """
+    """What a driver is told to wait for."""
 
     @property
     def pending(self) -> bool:
-        """
-        Whether there is no result yet.
-        """
+        """Whether there is no result yet."""
 
     def when_ended(self, hook: Callable[[], object]) -> None:
-        """
-        Call a function the moment there is one, in whatever thread that is.
-        """
+        """Call a function the moment there is one, in whatever thread that is."""
 
 
 class Driver(Protocol):
-    """
-    What an `AsyncResult` leans on.
-    """
+    """What an `AsyncResult` leans on."""
 
     def wait(self, result: Waitable, timeout: float | None) -> None:
         """
@@ -87,14 +73,10 @@ class Driver(Protocol):
         """
 
     def expect(self, result: Waitable) -> None:
-        """
-        See to it that a result comes, for one who awaits it and so does not `wait`.
-        """
+        """See to it that a result comes, for one who awaits it and so does not `wait`."""
 
     def look(self) -> None:
-        """
-        Serve what has already come, without waiting.
-        """
+        """Serve what has already come, without waiting."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
         """
@@ -103,14 +85,10 @@ class Driver(Protocol):
         """
 
     def present(self, value: Any) -> Any:
-        """
-        Return a received value as the code of this facet sees it.
-        """
+        """Return a received value as the code of this facet sees it."""
 
     def seconds(self) -> float:
-        """
-        Return the time in seconds.
-        """
+        """Return the time in seconds."""
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
         """
@@ -158,38 +136,26 @@ class ReactorDriver:
         arrived.wait(timeout)
 
     def expect(self, result: Waitable) -> None:
-        """
-        Do nothing: the reactor brings it.
-        """
+        """Do nothing: the reactor brings it."""
 
     def look(self) -> None:
-        """
-        Do nothing: the reactor serves what comes by itself.
-        """
+        """Do nothing: the reactor serves what comes by itself."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Call it now.
-        """
+        """Call it now."""
         function(*args)
 
     def present(self, value: Any) -> Any:
-        """
-        Return the value: in a reactor, references are what they are.
-        """
+        """Return the value: in a reactor, references are what they are."""
         return value
 
     def seconds(self) -> float:
-        """
-        Return the time of the reactor's steady clock.
-        """
+        """Return the time of the reactor's steady clock."""
         reactor = self._reactor
         return float(steady(reactor).seconds()) if reactor is not None else 0.0
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
-        """
-        Arrange for a call by the reactor.
-        """
+        """Arrange for a call by the reactor."""
         reactor = self._reactor
         if reactor is None:
             return None

@@ -48,9 +48,7 @@ _reactors: WeakSet[Any] = WeakSet()
 
 
 def watch(reactor: Any) -> None:
-    """
-    Have a reactor cut off in children that are made while it runs.
-    """
+    """Have a reactor cut off in children that are made while it runs."""
     _reactors.add(reactor)
 
 
@@ -69,9 +67,7 @@ def wrong_process(home: Process, what: str = "connection") -> WrongProcess:
 
 
 def end() -> NoReturn:
-    """
-    End this process, which has come back to where its parent served from.
-    """
+    """End this process, which has come back to where its parent served from."""
     text = (
         f"txremote: os.fork() was called where a server runs, and process {here.pid} has come "
         "back there: it would be a second server, and is ended. End a child with os._exit(), "

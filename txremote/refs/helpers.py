@@ -98,9 +98,7 @@ class async_:  # RPyC's name, which a class may carry as a function may
         self.proxy = proxy
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> AsyncResult:
-        """
-        Start the call. Never raises what the call raises: the result has it.
-        """
+        """Start the call. Never raises what the call raises: the result has it."""
         return _begin(self.proxy, args, kwargs)
 
     def __repr__(self) -> str:
@@ -123,9 +121,7 @@ class timed:  # RPyC's name
         self.timeout = timeout
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> AsyncResult:
-        """
-        Start the call and the clock.
-        """
+        """Start the call and the clock."""
         result = _begin(self.proxy.proxy, args, kwargs, self.timeout)
         result.set_expiry(self.timeout)
         return result

@@ -154,18 +154,14 @@ def _known_methods(kind: type, is_class: bool) -> tuple[tuple[str, str | None], 
 
 
 class NetrefMetaclass(type):
-    """
-    Gives netref classes a repr that says what they are.
-    """
+    """Gives netref classes a repr that says what they are."""
 
     def __repr__(cls) -> str:
         return f"<netref class '{cls.__name__}'>"
 
 
 class BaseNetref(metaclass=NetrefMetaclass):
-    """
-    The base of all netrefs (``rpyc.BaseNetref``). Not to be made by hand.
-    """
+    """The base of all netrefs (``rpyc.BaseNetref``). Not to be made by hand."""
 
     __slots__ = ("____conn__", "____kind__", "____ref__", "__weakref__")
 
@@ -308,9 +304,7 @@ def _is_instance_elsewhere(other: BaseNetref, kind: BaseNetref) -> bool:
 
 
 def _read(netref: BaseNetref, name: str) -> Any:
-    """
-    Read an attribute from the peer.
-    """
+    """Read an attribute from the peer."""
     try:
         return netref.____conn__.sync_request(HANDLE_GETATTR, netref, name)
     except AttributeError as error:
@@ -458,9 +452,7 @@ def _doc_property() -> property:
 
 
 def _make_special(name: str, doc: str | None) -> Any:
-    """
-    Return the function that stands for a special method on a netref class.
-    """
+    """Return the function that stands for a special method on a netref class."""
     if name == "__call__":
 
         def method(self: BaseNetref, /, *args: Any, **kwargs: Any) -> Any:
@@ -508,9 +500,7 @@ class _Listed:
 
 
 class _AskedFor:
-    """
-    A name of `BaseNetref` that a netref class does not have: the peer is asked for it.
-    """
+    """A name of `BaseNetref` that a netref class does not have: the peer is asked for it."""
 
     def __get__(self, netref: BaseNetref | None, kind: type) -> NoReturn:
         raise AttributeError
@@ -531,9 +521,7 @@ class NetrefClass:
         self._kind = kind
 
     def made(self, conn: Any, reference: RemoteReference) -> BaseNetref:
-        """
-        Return a netref of the class.
-        """
+        """Return a netref of the class."""
         netref = self._kind(conn, reference)
         object.__setattr__(netref, "____kind__", self)
         return netref

@@ -33,9 +33,7 @@ class Outcome:
 
 
 def can_be_failure(error: BaseException) -> bool:
-    """
-    Tell whether Twisted can make a Failure of an exception.
-    """
+    """Tell whether Twisted can make a Failure of an exception."""
     try:
         Failure(error)
     except BaseException:  # its class's own code

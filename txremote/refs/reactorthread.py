@@ -81,9 +81,7 @@ _here = _Here()
 
 @contextmanager
 def running_reactor() -> Iterator[None]:
-    """
-    Note that this thread runs a reactor beside the program's own.
-    """
+    """Note that this thread runs a reactor beside the program's own."""
     _here.runs_reactor = True
     try:
         yield
@@ -92,9 +90,7 @@ def running_reactor() -> Iterator[None]:
 
 
 def may_call_here(reactor: Any) -> bool:
-    """
-    Tell whether this is the thread that a reactor runs in, or it has none yet.
-    """
+    """Tell whether this is the thread that a reactor runs in, or it has none yet."""
     thread = _thread_of(reactor)
     return thread is None or thread == threading.get_ident()
 
@@ -105,9 +101,7 @@ def _thread_of(reactor: Any) -> int | None:
 
 
 def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
-    """
-    Call a function in a reactor's thread: now, if this is it or none runs.
-    """
+    """Call a function in a reactor's thread: now, if this is it or none runs."""
     if may_call_here(reactor):
         function()
     else:

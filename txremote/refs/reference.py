@@ -45,16 +45,12 @@ T = TypeVar("T")
 
 
 class Connection(Protocol):
-    """
-    What a reference asks of the connection it came over.
-    """
+    """What a reference asks of the connection it came over."""
 
     runner: Any
 
     def request(self, handler: int, *args: Any) -> Deferred[Any]:
-        """
-        Send a request; the Deferred has its answer.
-        """
+        """Send a request; the Deferred has its answer."""
 
     def call(
         self,
@@ -63,20 +59,14 @@ class Connection(Protocol):
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
     ) -> Deferred[Any]:
-        """
-        Call what a path leads to, or with ``args`` None read it.
-        """
+        """Call what a path leads to, or with ``args`` None read it."""
 
     def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
-        """
-        Call a function, and have the peer know how long what it asks may take.
-        """
+        """Call a function, and have the peer know how long what it asks may take."""
 
 
 class Asked(Protocol):
-    """
-    What a path grows from: a reference, or one that is still to be fetched.
-    """
+    """What a path grows from: a reference, or one that is still to be fetched."""
 
     def _call(
         self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
@@ -98,16 +88,12 @@ _OF_DEFERREDS = frozenset(
 
 
 class _Remote:
-    """
-    What references and paths have in common.
-    """
+    """What references and paths have in common."""
 
     __slots__ = ()
 
     def __getitem__(self, key: Any) -> Deferred[Any]:
-        """
-        Ask for ``self[key]``; gives a Deferred.
-        """
+        """Ask for ``self[key]``; gives a Deferred."""
         raise NotImplementedError
 
     def __iter__(self) -> NoReturn:
@@ -197,9 +183,7 @@ class RemotePath(_Remote):
         return base._call(self._names, args, kwargs)
 
     def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """
-        Call a method of what the path leads to, by any name.
-        """
+        """Call a method of what the path leads to, by any name."""
         return self._base._call((*self._names, name), args, kwargs)
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -268,15 +252,11 @@ class RemoteReference(_Remote):
 
     @property
     def _count(self) -> int:
-        """
-        How many times it was received.
-        """
+        """How many times it was received."""
         return self._held.count
 
     def _start_heads(self) -> dict[tuple[str, ...], bytes]:
-        """
-        Return the encoded starts of the calls that were made through this.
-        """
+        """Return the encoded starts of the calls that were made through this."""
         heads = self._heads
         if heads is None:
             heads = {}
@@ -300,15 +280,11 @@ class RemoteReference(_Remote):
         return path
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """
-        Call the object itself. Returns and raises as `RemotePath.__call__`.
-        """
+        """Call the object itself. Returns and raises as `RemotePath.__call__`."""
         return self._connection.call(self, (), args, kwargs)
 
     def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """
-        Call a method by any name, as Perspective Broker's references do.
-        """
+        """Call a method by any name, as Perspective Broker's references do."""
         return self._connection.call(self, (name,), args, kwargs)
 
     def __await__(self) -> Generator[Any, Any, RemoteReference]:
@@ -438,37 +414,27 @@ def get_remote(target: Any, name: str) -> Deferred[Any]:
 
 
 def set_remote(target: Any, name: str, value: Any) -> Deferred[None]:
-    """
-    Set an attribute; the peer must allow it (``allow_setattr``). See `get_remote`.
-    """
+    """Set an attribute; the peer must allow it (``allow_setattr``). See `get_remote`."""
     return _ask(target, setattr, HANDLE_SETATTR, name, value)
 
 
 def del_remote(target: Any, name: str) -> Deferred[None]:
-    """
-    Delete an attribute; the peer must allow it (``allow_delattr``). See `get_remote`.
-    """
+    """Delete an attribute; the peer must allow it (``allow_delattr``). See `get_remote`."""
     return _ask(target, delattr, HANDLE_DELATTR, name)
 
 
 def repr_remote(target: Any) -> Deferred[str]:
-    """
-    Ask for ``repr()`` of a remote object. See `get_remote`.
-    """
+    """Ask for ``repr()`` of a remote object. See `get_remote`."""
     return _ask(target, repr, HANDLE_REPR)
 
 
 def str_remote(target: Any) -> Deferred[str]:
-    """
-    Ask for ``str()`` of a remote object. See `get_remote`.
-    """
+    """Ask for ``str()`` of a remote object. See `get_remote`."""
     return _ask(target, str, HANDLE_STR)
 
 
 def dir_remote(target: Any) -> Deferred[tuple[str, ...]]:
-    """
-    Ask for the names of a remote object that are reachable. See `get_remote`.
-    """
+    """Ask for the names of a remote object that are reachable. See `get_remote`."""
     return _ask(target, dir, HANDLE_DIR)
 
 
@@ -477,9 +443,7 @@ def _length(value: Any, *_args: Any) -> int:
 
 
 def len_remote(target: Any) -> Deferred[int]:
-    """
-    Ask for ``len()`` of a remote object. See `get_remote`.
-    """
+    """Ask for ``len()`` of a remote object. See `get_remote`."""
     return _ask(target, _length, HANDLE_CALLATTR, "__len__", (), ())
 
 

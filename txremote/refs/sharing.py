@@ -29,9 +29,7 @@ _deferreds: WeakKeyDictionary[asyncio.Future[Any], ref[Deferred[Any]]] = WeakKey
 
 
 class _Followed(DebugInfo):
-    """
-    What a Deferred has for a `DebugInfo` from when it is followed.
-    """
+    """What a Deferred has for a `DebugInfo` from when it is followed."""
 
     def __init__(self, before: DebugInfo | None) -> None:
         self.waiting = 0
@@ -77,9 +75,7 @@ class Follower(Deferred[Any]):
         followed.addBoth(_Teller(self))
 
     def tell(self, result: Any) -> Any:
-        """
-        Hear of the result, and leave it there.
-        """
+        """Hear of the result, and leave it there."""
         if isinstance(result, Failure):
             self._shared.told = result
         if not self.called:

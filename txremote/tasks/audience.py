@@ -20,9 +20,7 @@ Listener = Callable[[Any, Any], object]
 
 
 class Listeners:
-    """
-    Who wants to hear of something. One that raises is logged, and hears no more.
-    """
+    """Who wants to hear of something. One that raises is logged, and hears no more."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
@@ -42,9 +40,7 @@ class Listeners:
         self._listeners = [other for other in self._listeners if other is not listener]
 
     def tell(self, task: Any, news: Any) -> None:
-        """
-        Tell all of them.
-        """
+        """Tell all of them."""
         for listener in self._listeners:
             try:
                 listener(task, news)
@@ -54,9 +50,7 @@ class Listeners:
 
 
 class Audience:
-    """
-    The listeners of tasks, by what they want to hear.
-    """
+    """The listeners of tasks, by what they want to hear."""
 
     def __init__(self) -> None:
         self.output = Listeners()
@@ -69,9 +63,7 @@ class Audience:
         progress: Listener | None = None,
         state: Listener | None = None,
     ) -> Callable[[], None]:
-        """
-        Add listeners; see `Task.listen`.
-        """
+        """Add listeners; see `Task.listen`."""
         wanted = ((self.output, output), (self.progress, progress), (self.state, state))
         stops = [kind.add(listener) for kind, listener in wanted if listener is not None]
 

@@ -33,9 +33,7 @@ MOST_LINES_AT_ONCE = 10_000
 
 
 def shortened(text: str) -> str:
-    """
-    Return a text that was put out, without what is too much of it.
-    """
+    """Return a text that was put out, without what is too much of it."""
     return text if len(text) <= MOST_AT_ONCE else text[:MOST_AT_ONCE] + left_out(len(text))
 
 
@@ -78,15 +76,11 @@ class LineWriter:
 
     @property
     def is_meant(self) -> bool:
-        """
-        Whether what is printed here and now is its task's.
-        """
+        """Whether what is printed here and now is its task's."""
         return self.active and not (self._in_thread and threadable.isInIOThread())
 
     def write(self, text: str) -> int:
-        """
-        Take in some text.
-        """
+        """Take in some text."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self._lock:
@@ -107,36 +101,26 @@ class LineWriter:
         return len(text)
 
     def writelines(self, texts: Iterable[str]) -> None:
-        """
-        Take in some texts.
-        """
+        """Take in some texts."""
         for text in texts:
             self.write(text)
 
     def flush(self) -> None:
-        """
-        Do nothing: what has no end of line yet is no line.
-        """
+        """Do nothing: what has no end of line yet is no line."""
 
     def finish(self) -> None:
-        """
-        Take what was begun for a whole line.
-        """
+        """Take what was begun for a whole line."""
         with self._lock:
             rest, self._rest = self._rest, ""
             if rest:
                 self._line(rest)
 
     def isatty(self) -> bool:
-        """
-        Return False.
-        """
+        """Return False."""
         return False
 
     def writable(self) -> bool:
-        """
-        Return True.
-        """
+        """Return True."""
         return True
 
 
@@ -160,9 +144,7 @@ class Redirection:
         return getattr(self._target(), name)
 
     def write(self, text: str) -> int:
-        """
-        Write to the task whose command runs here, else to the original.
-        """
+        """Write to the task whose command runs here, else to the original."""
         return self._target().write(text)
 
     def _target(self) -> LineWriter | TextIO:

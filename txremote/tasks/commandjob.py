@@ -54,9 +54,7 @@ class _Reporter:
         self.writer = LineWriter(self._line)
 
     def show(self, value: Any) -> None:
-        """
-        Put out a value that the command yields.
-        """
+        """Put out a value that the command yields."""
         if isinstance(value, Progress):
             self._sent(self._tell_progress(value.done, value.total, value.text))
         elif value is not None:
@@ -73,9 +71,7 @@ class _Reporter:
             under_way.popleft().wait()
 
     def finish(self) -> None:
-        """
-        See to it that everything has arrived.
-        """
+        """See to it that everything has arrived."""
         self.writer.finish()
         while self._under_way:
             self._under_way.popleft().wait()

@@ -158,9 +158,7 @@ class TaskKeeper:
         raise ValueError(f"{kind!r} is no kind of command")
 
     def _process_pool(self) -> Any:
-        """
-        Return the pool for process commands, started if it is ours.
-        """
+        """Return the pool for process commands, started if it is ours."""
         if self._owns_pool and not self._pool.running:
             # if it does not come up, its jobs say why
             self._pool.start().addErrback(lambda _failure: None)
@@ -179,9 +177,7 @@ class TaskKeeper:
             task.give_up(PoolFull(f"{self._max_waiting} tasks wait already (option max_waiting=)"))
 
     def _fill(self) -> None:
-        """
-        Begin what waits, as far as it may.
-        """
+        """Begin what waits, as far as it may."""
         if self._filling:  # a task that ends at once comes back here
             return
         self._filling = True
@@ -195,9 +191,7 @@ class TaskKeeper:
             self._filling = False
 
     def _changed(self, remembered: bool, task: Task, status: str) -> None:
-        """
-        Called with each new state of a task.
-        """
+        """Called with each new state of a task."""
         if remembered:
             self.audience.state.tell(task, status)
         if status not in FINAL:
@@ -248,9 +242,7 @@ class TaskKeeper:
         return self.audience.listen(output, progress, state)
 
     def _forget(self) -> None:
-        """
-        Forget what has ended long ago, or too many tasks ago.
-        """
+        """Forget what has ended long ago, or too many tasks ago."""
         while len(self._ended) > self._max_remembered:
             self._forget_oldest()
         if self._keep is None:
@@ -328,6 +320,4 @@ class TaskKeeper:
             task.give_up(PoolStopped("the task manager has been stopped"))
 
     def _tasks_ended(self) -> None:
-        """
-        For subclasses: called by `stop` when no task is waited for any more.
-        """
+        """For subclasses: called by `stop` when no task is waited for any more."""

@@ -74,9 +74,7 @@ class AsynTask(Task):
         self._is_interrupted = False
 
     def begin(self) -> None:
-        """
-        Take part in the turns.
-        """
+        """Take part in the turns."""
         self._cooperator.cooperate(self._turns())
 
     def _turns(self) -> Iterator[Deferred[None] | None]:
@@ -169,16 +167,12 @@ class AsynTask(Task):
 
 
 class SynTask(AsynTask):
-    """
-    A task that is waited for: it takes its first step at once.
-    """
+    """A task that is waited for: it takes its first step at once."""
 
     foreground = True
 
     def begin(self) -> None:
-        """
-        Take the first step, and part in the turns if there are more.
-        """
+        """Take the first step, and part in the turns if there are more."""
         if self._take_turn():
             self._cooperator.cooperate(self._rest())
 
@@ -237,18 +231,14 @@ class Mailbox:
         self._received(items)
 
     def close(self) -> None:
-        """
-        Hear no more: a thread that posts does not wait any more.
-        """
+        """Hear no more: a thread that posts does not wait any more."""
         with self._changed:
             self._deaf = True
             self._changed.notify_all()
 
 
 class _Waiting:
-    """
-    A Deferred that a thread waits for.
-    """
+    """A Deferred that a thread waits for."""
 
     def __init__(self, wait: Wait, noticed: bool) -> None:
         self.wait = wait
@@ -262,9 +252,7 @@ class _Waiting:
 
 
 class ThreadedTask(Task):
-    """
-    A task whose command runs in a thread of its own. See `Task`.
-    """
+    """A task whose command runs in a thread of its own. See `Task`."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -275,9 +263,7 @@ class ThreadedTask(Task):
         self._noticed = False
 
     def begin(self) -> None:
-        """
-        Start the thread.
-        """
+        """Start the thread."""
         context = own_context()
         thread = threading.Thread(
             target=context.run,
@@ -294,9 +280,7 @@ class ThreadedTask(Task):
             self._finish(Ending("ABORTED", None, problem, f"{problem}\n"))
 
     def give_up(self, reason: Exception) -> None:
-        """
-        Leave the thread to itself.
-        """
+        """Leave the thread to itself."""
         self._mailbox.close()
         super().give_up(reason)
 

@@ -25,58 +25,44 @@ from txremote.work.live import live
 
 
 class Sink:
-    """
-    What a command in a process reaches of its task.
-    """
+    """What a command in a process reaches of its task."""
 
     def __init__(self, task: MPTask) -> None:
         self._task: MPTask | None = task
 
     @exposed
     def began(self) -> None:
-        """
-        The command begins.
-        """
+        """The command begins."""
         if self._task is None:
             raise RuntimeError("the task was killed")
         self._task.job_began(current_call().connection.when_disconnected())
 
     @exposed
     def line(self, text: str) -> None:
-        """
-        The command has put out a line.
-        """
+        """The command has put out a line."""
         if self._task is not None:
             self._task._put_out([text])
 
     @exposed
     def progressed(self, done: float, total: float | None, text: str) -> None:
-        """
-        The command has told how far it is.
-        """
+        """The command has told how far it is."""
         if self._task is not None:
             self._task._show(Progress(done, total, text))
 
     @exposed
     def failed(self, traceback: str) -> None:
-        """
-        The command has raised something; that itself is the job's.
-        """
+        """The command has raised something; that itself is the job's."""
         if self._task is not None:
             self._task.traceback = traceback
 
     @exposed
     def ended(self) -> None:
-        """
-        The command has ended by itself; its outcome comes next.
-        """
+        """The command has ended by itself; its outcome comes next."""
         if self._task is not None:
             self._task.job_ended()
 
     def close(self) -> None:
-        """
-        Hear no more.
-        """
+        """Hear no more."""
         self._task = None
 
 
@@ -97,9 +83,7 @@ class MPTask(Task):
         self._has_outcome = False
 
     def begin(self) -> None:
-        """
-        Submit the job. The state is SUBMITTED until a process takes it.
-        """
+        """Submit the job. The state is SUBMITTED until a process takes it."""
         call, self._call = self._call, None
         if not self._pool.by_value:
             self._fail(
@@ -125,9 +109,7 @@ class MPTask(Task):
         self._move(RUNNING)
 
     def job_ended(self) -> None:
-        """
-        Called by the sink when the command has ended by itself.
-        """
+        """Called by the sink when the command has ended by itself."""
         self._has_outcome = True
         if self.status == TOBEKILLED:  # too late for that, but the outcome is thrown away
             self._end(Ending(KILLED))

@@ -17,9 +17,7 @@ _MARKED_FROM = 1_000
 
 
 def size_of(text: str) -> int:
-    """
-    Return how many bytes a text has in UTF-8.
-    """
+    """Return how many bytes a text has in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -53,22 +51,16 @@ class OutputRing:
 
     @property
     def first(self) -> int:
-        """
-        The number of the oldest line that is kept.
-        """
+        """The number of the oldest line that is kept."""
         return self.dropped
 
     @property
     def next(self) -> int:
-        """
-        The number that the next line will have: how many there have been.
-        """
+        """The number that the next line will have: how many there have been."""
         return self.dropped + len(self._lines)
 
     def append(self, text: str) -> None:
-        """
-        Add a line. It may have line ends in it, and stays one.
-        """
+        """Add a line. It may have line ends in it, and stays one."""
         size = size_of(text)
         if size > self._max_bytes:
             mark = _MARK if self._max_bytes >= _MARKED_FROM else ""
@@ -88,16 +80,12 @@ class OutputRing:
             self.dropped_bytes += gone
 
     def lines(self, since: int = 0) -> list[str]:
-        """
-        Return the lines that are kept, from a number on.
-        """
+        """Return the lines that are kept, from a number on."""
         wanted = max(0, min(self.next - since, len(self._lines)))
         found = list(islice(reversed(self._lines), wanted))
         found.reverse()
         return found
 
     def text(self) -> str:
-        """
-        Return what is kept as one text.
-        """
+        """Return what is kept as one text."""
         return "\n".join(self.lines())

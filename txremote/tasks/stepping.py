@@ -50,9 +50,7 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """
-        What part is done, from 0.0 to 1.0, or None where nobody knows.
-        """
+        """What part is done, from 0.0 to 1.0, or None where nobody knows."""
         if not self.total:
             return None
         return min(1.0, max(0.0, self.done / self.total))
@@ -64,9 +62,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Call:
-    """
-    A command and what it is called with.
-    """
+    """A command and what it is called with."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
@@ -92,15 +88,11 @@ class Wait:
 
 
 class LeaveSession(Exception):
-    """
-    Raised by a command: who gave it wants to leave. plac's ``Interpreter.Exit``.
-    """
+    """Raised by a command: who gave it wants to leave. plac's ``Interpreter.Exit``."""
 
 
 class Killed(BaseException):
-    """
-    Thrown into a course that shall end.
-    """
+    """Thrown into a course that shall end."""
 
 
 Course = Generator[Wait | None, Any, Any]
@@ -154,9 +146,7 @@ def _put_out(value: Any, show: Show) -> Course:
 
 
 def _step(inner: Any, show: Show) -> Course:
-    """
-    Step a generator or a coroutine.
-    """
+    """Step a generator or a coroutine."""
     awaits = inspect.iscoroutine(inner)
     resume, argument = inner.send, None
     last = None
@@ -197,9 +187,7 @@ def _result(value: Any, last: Any) -> Any:
 
 
 class _Line:
-    """
-    What a course gets from an asynchronous generator: a value, and no Deferred.
-    """
+    """What a course gets from an asynchronous generator: a value, and no Deferred."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -274,9 +262,7 @@ def _is_exit(error: BaseException) -> bool:
 
 
 def traceback_of(error: BaseException) -> str:
-    """
-    Return an exception's traceback as text, without the frames of this module.
-    """
+    """Return an exception's traceback as text, without the frames of this module."""
     found: TracebackType | None = error.__traceback__
     while found is not None and found.tb_frame.f_globals.get("__package__") == __package__:
         found = found.tb_next

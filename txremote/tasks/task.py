@@ -53,9 +53,7 @@ FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if no
 
 
 def text_of(value: Any) -> str:
-    """
-    Return the line that a value is: plac's, so bytes are UTF-8.
-    """
+    """Return the line that a value is: plac's, so bytes are UTF-8."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
@@ -68,9 +66,7 @@ class Lines(list[str]):
 
 
 class PlacNames:
-    """
-    What programs that were written for plac ask a task for, under plac's names.
-    """
+    """What programs that were written for plac ask a task for, under plac's names."""
 
     exc: Exception | None
     traceback: str
@@ -78,35 +74,25 @@ class PlacNames:
 
     @property
     def etype(self) -> type[Exception] | None:
-        """
-        The class of what it raised, or None.
-        """
+        """The class of what it raised, or None."""
         return None if self.exc is None else type(self.exc)
 
     @property
     def tb(self) -> str:
-        """
-        The traceback as text.
-        """
+        """The traceback as text."""
         return self.traceback
 
     @property
     def outlist(self) -> list[str]:
-        """
-        The lines of output that are kept.
-        """
+        """The lines of output that are kept."""
         return self.output.lines()
 
     def run(self) -> None:
-        """
-        Do nothing: it has been started.
-        """
+        """Do nothing: it has been started."""
 
     @property
     def str(self) -> str:
-        """
-        The output that is kept as one text.
-        """
+        """The output that is kept as one text."""
         return self.output.text()
 
 
@@ -168,16 +154,12 @@ class Task(PlacNames):
 
     @property
     def done(self) -> bool:
-        """
-        Whether it has ended.
-        """
+        """Whether it has ended."""
         return self.status in FINAL
 
     @property
     def duration(self) -> float | None:
-        """
-        How long it has run, or ran, in seconds; None before it has begun.
-        """
+        """How long it has run, or ran, in seconds; None before it has begun."""
         if self.started is None:
             return None
         return (self._clock.seconds() if self.ended is None else self.ended) - self.started
@@ -265,9 +247,7 @@ class Task(PlacNames):
     # -- for its keeper
 
     def begin(self) -> None:
-        """
-        Start to run the command, wherever that is done.
-        """
+        """Start to run the command, wherever that is done."""
         raise NotImplementedError
 
     def give_up(self, reason: Exception) -> None:
@@ -285,19 +265,13 @@ class Task(PlacNames):
     # -- for subclasses
 
     def _withdraw(self) -> None:
-        """
-        See to it that it does not begin.
-        """
+        """See to it that it does not begin."""
 
     def _interrupt(self) -> None:
-        """
-        Have the command end: the state is TOBEKILLED.
-        """
+        """Have the command end: the state is TOBEKILLED."""
 
     def _move(self, status: Any) -> None:
-        """
-        Enter a state, and say so.
-        """
+        """Enter a state, and say so."""
         if status not in TRANSITIONS[self.status]:
             raise RuntimeError(f"{self!r} cannot become {status}")
         self.status = status
@@ -308,9 +282,7 @@ class Task(PlacNames):
         self.audience.state.tell(self, status)
 
     def _put_out(self, lines: Iterable[Any]) -> None:
-        """
-        Add lines of output, and say so. One that is very long is cut.
-        """
+        """Add lines of output, and say so. One that is very long is cut."""
         new = [shortened(line) for line in lines]
         for line in new:
             self.output.append(line)
@@ -318,9 +290,7 @@ class Task(PlacNames):
             self.audience.output.tell(self, new)
 
     def _show(self, value: Any) -> None:
-        """
-        Take in what the command yields.
-        """
+        """Take in what the command yields."""
         if isinstance(value, Progress):
             self.progress = value
             self.audience.progress.tell(self, value)
@@ -358,9 +328,7 @@ class Task(PlacNames):
         return give_up
 
     def _end(self, ending: Ending) -> None:
-        """
-        Take in the command's end.
-        """
+        """Take in the command's end."""
         self._call = None  # a task that is remembered does not hold its container
         self._result = ending.result
         self.exc = ending.error
@@ -377,9 +345,7 @@ class Task(PlacNames):
 
 
 def unwrap(result: Any) -> Any:
-    """
-    Return what a Deferred gave, or raise what it failed with.
-    """
+    """Return what a Deferred gave, or raise what it failed with."""
     if isinstance(result, Failure):
         result.raiseException()
     return result

@@ -52,14 +52,10 @@ EMPTY_TUPLE = VALUE_HEAD + b"\x02"
 
 
 class References(Protocol):
-    """
-    What boxing asks of a connection.
-    """
+    """What boxing asks of a connection."""
 
     def box_reference(self, value: Any) -> bytes:
-        """
-        Return the boxed reference to a value, and count it as handed out.
-        """
+        """Return the boxed reference to a value, and count it as handed out."""
 
     def unbox_local(self, key: bytes) -> Any:
         """
@@ -70,9 +66,7 @@ class References(Protocol):
         """
 
     def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
-        """
-        Return the reference to the peer's object, and count it as taken in.
-        """
+        """Return the reference to the peer's object, and count it as taken in."""
 
 
 # --- boxing -----------------------------------------------------------------
@@ -97,9 +91,7 @@ def box_into(out: list[bytes], value: Any, references: References) -> None:
 
 
 def box_mixed_into(out: list[bytes], value: Any, references: References) -> None:
-    """
-    Append a value that brine does not carry whole. Raises as `box_into` does.
-    """
+    """Append a value that brine does not carry whole. Raises as `box_into` does."""
     if type(value) is tuple:
         out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
     else:
@@ -141,9 +133,7 @@ def _box_tuple(
 
 
 def box_name(name: str) -> bytes:
-    """
-    Return a str as a boxed value.
-    """
+    """Return a str as a boxed value."""
     return VALUE_HEAD + dump_str(name)
 
 
@@ -163,9 +153,7 @@ def _int_end(data: bytes, pos: int) -> int:
 
 
 def _key_end(data: bytes, pos: int) -> int:
-    """
-    Return where the id pack at ``pos`` ends, without decoding it.
-    """
+    """Return where the id pack at ``pos`` ends, without decoding it."""
     if data[pos] != 0x12:
         raise _no_key(data, pos)
     if data[pos + 1] != 0x08:
@@ -346,7 +334,5 @@ def check_pack(pack: Any) -> IdPack:
 
 
 def key_of(pack: IdPack) -> bytes:
-    """
-    Return the key of an id pack: its encoding.
-    """
+    """Return the key of an id pack: its encoding."""
     return dump(pack)

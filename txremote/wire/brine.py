@@ -56,9 +56,7 @@ _MOST_COLLISIONS = 16
 
 
 class Undumpable(TypeError):
-    """
-    A value has a part that brine cannot carry, so it goes by reference.
-    """
+    """A value has a part that brine cannot carry, so it goes by reference."""
 
 
 class Budget:
@@ -118,9 +116,7 @@ def _bytes_head(length: int) -> bytes:
 
 
 def tuple_head(count: int) -> bytes:
-    """
-    Return the tag and count that open a tuple of ``count`` items.
-    """
+    """Return the tag and count that open a tuple of ``count`` items."""
     if count < 5:
         return _U1[0x0F + count] if count else b"\x02"
     return _length_head(b"\x14", b"\x15", count)
@@ -238,9 +234,7 @@ def dump(value: Any) -> bytes:
 
 
 def dumpable(value: Any) -> bool:
-    """
-    Tell whether `dump` would carry the value.
-    """
+    """Tell whether `dump` would carry the value."""
     try:
         dump_into([], value)
     except (Undumpable, NotSendable):
@@ -252,9 +246,7 @@ def dumpable(value: Any) -> bool:
 
 
 def _bytes_span(data: bytes, pos: int) -> tuple[int, int]:
-    """
-    Return where the contents of the bytes value at ``pos`` start and end.
-    """
+    """Return where the contents of the bytes value at ``pos`` start and end."""
     tag = data[pos]
     if tag == 0x0E:
         return pos + 2, pos + 2 + data[pos + 1]
@@ -372,9 +364,7 @@ def _not_utf8(start: int) -> RemoteProtocolError:
 
 
 def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
-    """
-    Return a tuple's count and where its items start, given its tag before ``pos``.
-    """
+    """Return a tuple's count and where its items start, given its tag before ``pos``."""
     if tag < 0x14:
         return tag - 0x0F, pos
     if tag == 0x14:
@@ -456,9 +446,7 @@ def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, 
 
 
 def truncated(data: bytes) -> RemoteProtocolError:
-    """
-    Return the error for a payload that ended within a value.
-    """
+    """Return the error for a payload that ended within a value."""
     return RemoteProtocolError(f"truncated: the payload ends within a value at byte {len(data)}")
 
 

@@ -76,16 +76,12 @@ _NOT_TOLD = frozenset({"obj", "path", "name_from"})
 
 
 def without_addresses(text: str) -> str:
-    """
-    Return a repr without the memory addresses in it.
-    """
+    """Return a repr without the memory addresses in it."""
     return _ADDRESS.sub(r"\1", text)
 
 
 def safe_repr(value: Any) -> str:
-    """
-    Return a value's repr without addresses, whatever its ``__repr__`` does.
-    """
+    """Return a value's repr without addresses, whatever its ``__repr__`` does."""
     text = text_of(value)
     if text is None:
         text = f"<unprintable {class_name(type(value))}>"
@@ -101,9 +97,7 @@ def _carried(value: Any) -> Any:
 
 
 def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
-    """
-    Give the public data attributes that can be set again at the other end.
-    """
+    """Give the public data attributes that can be set again at the other end."""
     seen = 0
     try:
         names = dir(error)
@@ -184,9 +178,7 @@ def _group_of(error: BaseException) -> tuple[BaseException, ...]:
 
 
 def traceback_of(error: BaseException) -> TracebackType | None:
-    """
-    Return an exception's traceback, whatever its class makes of ``__traceback__``.
-    """
+    """Return an exception's traceback, whatever its class makes of ``__traceback__``."""
     told: TracebackType | None = _traceback_of(error)
     return told
 
@@ -250,9 +242,7 @@ def _without_objects(error: BaseException) -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
-    """
-    Return a subclass of an exception class that shows its remote traceback.
-    """
+    """Return a subclass of an exception class that shows its remote traceback."""
 
     class Remote(base):  # type: ignore[valid-type,misc]
         _remote_tb: str
@@ -402,9 +392,7 @@ def _generic_group_class(full_name: str) -> type[Exception]:
 
 
 def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
-    """
-    Make an exception without calling its ``__init__``, as unpickling would.
-    """
+    """Make an exception without calling its ``__init__``, as unpickling would."""
     try:
         kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
         error = kind.__new__(kind)

@@ -112,15 +112,11 @@ class FrameReader:
 
     @property
     def at_boundary(self) -> bool:
-        """
-        Whether the stream stands between two frames.
-        """
+        """Whether the stream stands between two frames."""
         return not self.held and not self._skip
 
     def allow(self, limits: Limits) -> None:
-        """
-        Read by other limits from the next bytes on.
-        """
+        """Read by other limits from the next bytes on."""
         self._limits = limits
 
     def feed(self, data: bytes) -> Iterable[bytes | Oversize | Packed]:
@@ -162,9 +158,7 @@ class FrameReader:
         yield from self._split(data)
 
     def _take_long(self) -> bytes | Oversize | Packed:
-        """
-        Give the one long frame that the chunks make up exactly, copied once.
-        """
+        """Give the one long frame that the chunks make up exactly, copied once."""
         chunks: list[Any] = self._chunks
         self._chunks = []
         self.held = 0
@@ -324,9 +318,7 @@ def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
 
 
 def frame_pieces(head: bytes, chunks: list[bytes]) -> tuple[bytes, ...]:
-    """
-    Return what `frame_chunks` does in pieces, none of which is copied. Raises as that does.
-    """
+    """Return what `frame_chunks` does in pieces, none of which is copied. Raises as that does."""
     size = sum(map(len, chunks), len(head))
     if size > 0xFFFFFFFF:
         raise _too_long(size)

@@ -179,9 +179,7 @@ def open_request(data: bytes, pos: int, budget: Budget) -> tuple[int, int]:
 
 
 def reply_head(dialect: Dialect, kind: int, seq: int, sender: int = 0) -> bytes:
-    """
-    Return what stands before the arguments of a reply or an exception.
-    """
+    """Return what stands before the arguments of a reply or an exception."""
     head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(seq)
     return _IDS.pack(0, sender) + head if dialect.bound else head
 

@@ -32,16 +32,12 @@ _DICTIONARIES = frozenset({types.GetSetDescriptorType, types.MemberDescriptorTyp
 
 
 def class_name(kind: type) -> str:
-    """
-    Return a class's own name.
-    """
+    """Return a class's own name."""
     return _exact(_name_of(kind))
 
 
 def class_qualname(kind: type) -> str:
-    """
-    Return a class's name within its module.
-    """
+    """Return a class's name within its module."""
     return _exact(_qualname_of(kind))
 
 
@@ -57,23 +53,17 @@ def class_module(kind: type) -> str:
 
 
 def full_name(kind: type) -> str:
-    """
-    Return a class's module and name.
-    """
+    """Return a class's module and name."""
     return f"{class_module(kind)}.{class_name(kind)}"
 
 
 def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
-    """
-    Tell whether a value is of a class or a subclass, whatever it says of itself.
-    """
+    """Tell whether a value is of a class or a subclass, whatever it says of itself."""
     return issubclass(type(value), kind)
 
 
 def bases_of(kind: type) -> tuple[type, ...]:
-    """
-    Return a class and its bases, in the order in which they are searched.
-    """
+    """Return a class and its bases, in the order in which they are searched."""
     found: tuple[type, ...] = _mro_of(kind)
     return found
 
@@ -112,18 +102,14 @@ def text_of(value: Any, render: Callable[[Any], str] = repr) -> str | None:
 
 
 def sentence(problem: BaseException) -> str:
-    """
-    Return an exception's class and what it says, if it can say it.
-    """
+    """Return an exception's class and what it says, if it can say it."""
     text = text_of(problem, str)
     name = class_name(type(problem))
     return f"{name}: {text}" if text else name
 
 
 def _exact(text: Any) -> str:
-    """
-    Return a text as a plain str: a subclass may run code when it is sliced or joined.
-    """
+    """Return a text as a plain str: a subclass may run code when it is sliced or joined."""
     if type(text) is str:
         return text
     return str.__str__(text) if is_a(text, str) else UNNAMED

@@ -48,9 +48,7 @@ _TUPLE, _SLICE, _FROZENSET, _BOXED = range(4)
 
 
 def in_one_go(steps: Steps[T]) -> T:
-    """
-    Return what a generator gives in the end.
-    """
+    """Return what a generator gives in the end."""
     while True:
         try:
             next(steps)
@@ -60,18 +58,14 @@ def in_one_go(steps: Steps[T]) -> T:
 
 
 def value_in_slices(data: bytes, pos: int, depth: int, budget: Budget) -> Steps[tuple[Any, int]]:
-    """
-    Decode the value at a position; arguments, result and errors are `load_value`'s.
-    """
+    """Decode the value at a position; arguments, result and errors are `load_value`'s."""
     return _decoded(data, pos, depth, budget, None)
 
 
 def unboxed_in_slices(
     data: bytes, pos: int, depth: int, budget: Budget, references: References
 ) -> Steps[tuple[Any, int]]:
-    """
-    Decode the boxed value at a position; arguments, result and errors are `unbox`'s.
-    """
+    """Decode the boxed value at a position; arguments, result and errors are `unbox`'s."""
     return _decoded(data, pos, depth, budget, references)
 
 
@@ -245,9 +239,7 @@ def _plain_run(
 
 
 def _frozen(items: list[Any], pos: int) -> Steps[frozenset[Any]]:
-    """
-    Make a frozenset of items, in slices.
-    """
+    """Make a frozenset of items, in slices."""
     found: set[Any] = set()
     hashes: set[int] = set()
     try:

@@ -71,9 +71,7 @@ _OWN_THREADS = 2  # the main one, and the one that watches the parent
 
 
 class _Job:
-    """
-    A job that was left on the desk.
-    """
+    """A job that was left on the desk."""
 
     __slots__ = ("name", "number", "payload", "references", "reply")
 
@@ -86,9 +84,7 @@ class _Job:
 
 
 class Desk(Service):
-    """
-    Where the parent leaves jobs.
-    """
+    """Where the parent leaves jobs."""
 
     def __init__(self) -> None:
         self.part_size = PART
@@ -117,9 +113,7 @@ class Desk(Service):
         return os.getpid()
 
     def part(self, number: int, data: bytes) -> None:
-        """
-        Take a part of the payload of a job that is to come.
-        """
+        """Take a part of the payload of a job that is to come."""
         self._parts.setdefault(number, []).append(data)
 
     def submit(
@@ -169,9 +163,7 @@ WRITER = RecordWriter(1)
 
 
 class Child:
-    """
-    The main loop.
-    """
+    """The main loop."""
 
     def __init__(self, conn: BlockingConnection, desk: Desk, tickets: int) -> None:
         self._conn = conn
@@ -184,9 +176,7 @@ class Child:
         self._pid = os.getpid()
 
     def run(self) -> None:
-        """
-        Run jobs until the parent has gone.
-        """
+        """Run jobs until the parent has gone."""
         try:
             while True:
                 number = take_ticket(self._tickets)
@@ -247,9 +237,7 @@ class Child:
         self._reply(job, reply)
 
     def _send_parts(self, payload: bytes) -> bytes:
-        """
-        Send all but the last part of a payload, and return that.
-        """
+        """Send all but the last part of a payload, and return that."""
         size = self._desk.part_size
         start = 0
         while len(payload) - start > size:
@@ -273,9 +261,7 @@ class Child:
 
 
 def _die_with_parent(parent: int) -> None:
-    """
-    Have this process end when its parent does, whatever it is doing.
-    """
+    """Have this process end when its parent does, whatever it is doing."""
     if sys.platform == "linux":
         import ctypes
 

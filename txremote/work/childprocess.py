@@ -108,31 +108,23 @@ class ChildProcess(ProcessProtocol):
     # -- what the reactor tells of it
 
     def connectionMade(self) -> None:
-        """
-        Note its number: Twisted may find it dead before spawnProcess returns.
-        """
+        """Note its number: Twisted may find it dead before spawnProcess returns."""
         process: Any = self.transport
         self.pid = process.pid
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """
-        Hear what it prints.
-        """
+        """Hear what it prints."""
         self._readers[childFD].feed(data)
 
     def processExited(self, reason: Failure) -> None:
-        """
-        Note that it has been reaped, and tell of it in the next turn.
-        """
+        """Note that it has been reaped, and tell of it in the next turn."""
         self.reaped = True
         # The reactor may have more to tell in this turn of descriptors that are
         # then closed, and whose numbers are then somebody else's.
         steady(self._reactor).callLater(0, self._exited, how_it_ended(reason))
 
     def processEnded(self, reason: Failure) -> None:
-        """
-        Hear the line that it had begun, if any.
-        """
+        """Hear the line that it had begun, if any."""
         for reader in self._readers.values():
             reader.end()
 
@@ -140,22 +132,16 @@ class ChildProcess(ProcessProtocol):
 
     @property
     def doomed(self) -> bool:
-        """
-        Whether it is to be killed after a grace that runs.
-        """
+        """Whether it is to be killed after a grace that runs."""
         return self._killing is not None
 
     def terminate(self, grace: float) -> None:
-        """
-        End it: TERM, and KILL after the grace, in seconds.
-        """
+        """End it: TERM, and KILL after the grace, in seconds."""
         self._signal(signal.SIGTERM)
         self.kill_in(grace)
 
     def kill_in(self, seconds: float) -> None:
-        """
-        Kill it if it is still there then.
-        """
+        """Kill it if it is still there then."""
         self._killing = steady(self._reactor).callLater(seconds, self._kill)
 
     def _kill(self) -> None:
@@ -198,16 +184,12 @@ class ChildProcess(ProcessProtocol):
 
 
 def import_path() -> tuple[str, ...]:
-    """
-    Return where a process like this one finds modules.
-    """
+    """Return where a process like this one finds modules."""
     return tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
 
 
 def how_it_ended(reason: Failure) -> str:
-    """
-    Say how a process ended, from what Twisted tells: "was killed by signal 9 (SIGKILL)".
-    """
+    """Say how a process ended, from what Twisted tells: "was killed by signal 9 (SIGKILL)"."""
     error: Any = reason.value
     if isinstance(error, ProcessTerminated) and error.signal is not None:
         try:
@@ -238,9 +220,7 @@ def _options() -> list[str]:
 
 
 def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
-    """
-    Return a new pipe's reading and writing end, each to be closed by its owner.
-    """
+    """Return a new pipe's reading and writing end, each to be closed by its owner."""
     reading, writing = os.pipe()
     reads.callback(os.close, reading)
     writes.callback(os.close, writing)
@@ -248,9 +228,7 @@ def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
 
 
 def _widen(pipe: int) -> None:
-    """
-    Let a pipe hold more: large values then go with fewer turns.
-    """
+    """Let a pipe hold more: large values then go with fewer turns."""
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux
     if set_size is not None:
         try:

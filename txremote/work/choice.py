@@ -57,9 +57,7 @@ def _described(reactor: Any, text: str) -> Any:
 
 
 def _keep(reactor: Any, description: str) -> Any:
-    """
-    Make and start a pool, which ends with the reactor.
-    """
+    """Make and start a pool, which ends with the reactor."""
     pool = _make(reactor, description)
     key = reactor, description
     running_pools.made[key] = pool

@@ -129,9 +129,7 @@ class DaskPool(PoolService):
     # -- its life
 
     def open(self) -> Deferred[None]:
-        """
-        Connect to the scheduler. There need be no worker yet.
-        """
+        """Connect to the scheduler. There need be no worker yet."""
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         self._lost = ""
         up: Deferred[None] = Deferred()
@@ -141,9 +139,7 @@ class DaskPool(PoolService):
         return up
 
     def close(self) -> Deferred[None]:
-        """
-        Fail what waits and runs, and let go of the cluster.
-        """
+        """Fail what waits and runs, and let go of the cluster."""
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
@@ -163,15 +159,11 @@ class DaskPool(PoolService):
         return running_pools.after_use(self.stop)
 
     def link_up(self) -> None:
-        """
-        Called when the scheduler is there.
-        """
+        """Called when the scheduler is there."""
         self._tell_if_up(None)
 
     def link_down(self, why: str) -> None:
-        """
-        Called when there is no scheduler, or none any more.
-        """
+        """Called when there is no scheduler, or none any more."""
         self._threads = 0
         if self._up is not None:
             self._lost = f"there is no Dask scheduler at {self._address}: {why}"
@@ -184,9 +176,7 @@ class DaskPool(PoolService):
         self._fail_all(ConnectionLost, f"{self._lost}; it may have run, and is not run again")
 
     def cluster_has(self, threads: int) -> None:
-        """
-        Called with the number of threads that the cluster's workers have.
-        """
+        """Called with the number of threads that the cluster's workers have."""
         self._threads = threads
 
     def _tell_if_up(self, problem: Exception | None) -> None:
@@ -266,9 +256,7 @@ class DaskPool(PoolService):
         )
 
     def job_started(self, key: str, worker: str) -> None:
-        """
-        Called when a job begins.
-        """
+        """Called when a job begins."""
         job = self._jobs.get(key)
         if job is None:
             self._log_abandoned(key, "was cancelled as it began", worker)
@@ -278,17 +266,13 @@ class DaskPool(PoolService):
             job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
 
     def job_ended(self, key: str, outcome: Outcome) -> None:
-        """
-        Called when a job has come back.
-        """
+        """Called when a job has come back."""
         if key in self._jobs:
             job = self._jobs.pop(key)
             self._count_and_tell(job, _result(job.name, *outcome))
 
     def job_lost(self, key: str, why: str) -> None:
-        """
-        Called when a job will not come back.
-        """
+        """Called when a job will not come back."""
         if key in self._jobs:
             job = self._jobs.pop(key)
             sentence = f"{job.name}: {why}; it is not run again"

@@ -40,39 +40,25 @@ MOST_JOBS, MOST_BYTES = 500, 4 << 20
 
 
 class Owner(Protocol):
-    """
-    Who is told what a link hears, in the reactor's thread.
-    """
+    """Who is told what a link hears, in the reactor's thread."""
 
     def link_up(self) -> None:
-        """
-        The scheduler is there.
-        """
+        """The scheduler is there."""
 
     def link_down(self, why: str) -> None:
-        """
-        There is no scheduler, or none any more; nothing more will be heard.
-        """
+        """There is no scheduler, or none any more; nothing more will be heard."""
 
     def cluster_has(self, threads: int) -> None:
-        """
-        So many threads of workers are there.
-        """
+        """So many threads of workers are there."""
 
     def job_started(self, key: str, worker: str) -> None:
-        """
-        A job begins.
-        """
+        """A job begins."""
 
     def job_ended(self, key: str, outcome: Outcome) -> None:
-        """
-        A job has come back.
-        """
+        """A job has come back."""
 
     def job_lost(self, key: str, why: str) -> None:
-        """
-        A job will not come back.
-        """
+        """A job will not come back."""
 
 
 class ClusterLink:
@@ -114,9 +100,7 @@ class ClusterLink:
     # -- in the reactor's thread
 
     def start(self) -> None:
-        """
-        Connect.
-        """
+        """Connect."""
         self._thread.start()
 
     def submit(self, key: str, payload: bytes) -> None:
@@ -131,9 +115,7 @@ class ClusterLink:
         self._ask()
 
     def cancel(self, key: str) -> None:
-        """
-        Take a job back: if it has not begun it never will.
-        """
+        """Take a job back: if it has not begun it never will."""
         if self._jobs.pop(key, None) is None:  # it has been handed on
             self._cancelled.append(key)
             self._ask()
@@ -195,9 +177,7 @@ class ClusterLink:
             self._main.cancel()
 
     async def _connected(self) -> None:
-        """
-        Be connected, until that ends.
-        """
+        """Be connected, until that ends."""
         import distributed
 
         if self._stopped:
@@ -256,9 +236,7 @@ class ClusterLink:
         return watch
 
     def _obey(self) -> None:
-        """
-        Hand on what was asked for, if there is somebody to hand it to.
-        """
+        """Hand on what was asked for, if there is somebody to hand it to."""
         self._asked = False  # before looking, as in _hear
         if self._client is None:
             return
@@ -298,9 +276,7 @@ class ClusterLink:
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, future: Any) -> None:
-        """
-        Tell the owner how a job has fared.
-        """
+        """Tell the owner how a job has fared."""
         key = future.key
         try:
             outcome = await future
@@ -319,9 +295,7 @@ class ClusterLink:
             future.release()
 
     def _happened(self, event: tuple[float, tuple[Any, ...]]) -> None:
-        """
-        Take what the scheduler's part tells.
-        """
+        """Take what the scheduler's part tells."""
         _when, (what, *about) = event
         if what == "threads":
             self._tell(self._owner.cluster_has, *about)

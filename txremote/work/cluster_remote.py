@@ -45,9 +45,7 @@ Outcome = tuple[Any, ...]
 
 
 def job_registry() -> Any:
-    """
-    Return the scheduler's part: a `distributed.SchedulerPlugin`.
-    """
+    """Return the scheduler's part: a `distributed.SchedulerPlugin`."""
     from distributed import SchedulerPlugin
 
     plugin, topic = PLUGIN, TOPIC

@@ -45,31 +45,23 @@ class Dispatch:
     # -- what waits
 
     def put(self, job: Job) -> None:
-        """
-        Have a job done by the first that can.
-        """
+        """Have a job done by the first that can."""
         self._queue[job] = None
         if self._staff.hungry:
             self.share_out()
 
     def put_back(self, jobs: list[Job]) -> None:
-        """
-        Have jobs done that were taken back, before all others.
-        """
+        """Have jobs done that were taken back, before all others."""
         for job in reversed(jobs):
             self._queue[job] = None
             self._queue.move_to_end(job, last=False)
 
     def drop(self, job: Job) -> None:
-        """
-        Forget a job that no worker has.
-        """
+        """Forget a job that no worker has."""
         self._queue.pop(job, None)
 
     def clear(self) -> list[Job]:
-        """
-        Forget all of them, and return them.
-        """
+        """Forget all of them, and return them."""
         left = list(self._queue)
         self._queue.clear()
         return left
@@ -83,18 +75,14 @@ class Dispatch:
         return len(self._queue) + ahead
 
     def is_full(self, most: int) -> bool:
-        """
-        Tell whether so many jobs wait; quickly if they do not by far.
-        """
+        """Tell whether so many jobs wait; quickly if they do not by far."""
         nearly = most - AHEAD * len(self._staff.workers)
         return len(self._queue) >= nearly and self.waiting() >= most
 
     # -- who does it
 
     def share_out(self) -> None:
-        """
-        Give the jobs that wait to the workers that want some, a fair share each.
-        """
+        """Give the jobs that wait to the workers that want some, a fair share each."""
         queue, staff = self._queue, self._staff
         hungry = staff.hungry
         while queue and hungry:
@@ -118,9 +106,7 @@ class Dispatch:
                 staff.grow()  # its successor, in time
 
     def feed(self, worker: Worker) -> None:
-        """
-        Give a worker jobs, if there are any; else it may rest, or go.
-        """
+        """Give a worker jobs, if there are any; else it may rest, or go."""
         if worker in self._staff.workers and worker.ready:
             if self._room(worker) > 0:
                 self._staff.hungry.add(worker)

@@ -18,27 +18,21 @@ from txremote.wire.exceptions import format_traceback
 
 
 class JobFailure(Failure):
-    """
-    The Failure of a job. Made by `job_failure`.
-    """
+    """The Failure of a job. Made by `job_failure`."""
 
     _text: str | None = None
 
     def printTraceback(
         self, file: Any = None, elideFrameworkCode: bool = False, detail: str = "default"
     ) -> None:
-        """
-        Print the traceback as Python would, where the job has run.
-        """
+        """Print the traceback as Python would, where the job has run."""
         if detail == "brief":
             super().printTraceback(file, elideFrameworkCode, detail)  # type: ignore[no-untyped-call]
         else:
             (file if file is not None else log.logerr).write(self._whole())
 
     def cleanFailure(self) -> None:
-        """
-        Forget the frames, and keep what they would have told.
-        """
+        """Forget the frames, and keep what they would have told."""
         self._text = self._whole()
         super().cleanFailure()  # type: ignore[no-untyped-call]
 

@@ -28,9 +28,7 @@ IS_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict, set}
 
 
 def is_netref(value: Any) -> bool:
-    """
-    Tell whether something is a netref, without asking its peer.
-    """
+    """Tell whether something is a netref, without asking its peer."""
     kind = type(value)
     return issubclass(kind, BaseNetref) or kind is NetrefMethod
 
@@ -56,9 +54,7 @@ def blocking(value: Any) -> Any:
 
 
 def call_blocking(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """
-    Call a function with netrefs for references. In a worker thread.
-    """
+    """Call a function with netrefs for references. In a worker thread."""
     return blocking(function)(
         *[blocking(arg) for arg in args],
         **{name: blocking(value) for name, value in kwargs.items()},
@@ -79,9 +75,7 @@ def plain(value: Any) -> Any:
 
 
 def plain_result(result: Any) -> Any:
-    """
-    Return a thread's result as `plain` does, once it is `settled`.
-    """
+    """Return a thread's result as `plain` does, once it is `settled`."""
     return settled(plain(result), "thread")
 
 

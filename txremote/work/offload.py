@@ -106,9 +106,7 @@ _PROMISING = (
 
 
 class _Body:
-    """
-    One call of an offloaded function.
-    """
+    """One call of an offloaded function."""
 
     def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._function = function
@@ -118,9 +116,7 @@ class _Body:
         self._context = own_context()
 
     def start(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
-        """
-        Submit it. In the reactor's thread.
-        """
+        """Submit it. In the reactor's thread."""
         deferred: Deferred[Any]
         try:
             chosen = choose(reactor, pool)
@@ -136,9 +132,7 @@ class _Body:
         return deferred
 
     def start_from_thread(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
-        """
-        Submit it from another thread. The Deferred belongs to the reactor's.
-        """
+        """Submit it from another thread. The Deferred belongs to the reactor's."""
         self._args = plain(self._args)
         self._kwargs = {name: plain(value) for name, value in self._kwargs.items()}
         started: list[Deferred[Any]] = []
@@ -163,9 +157,7 @@ class _Body:
         return outcome
 
     def _explain(self, failure: Failure) -> Failure:
-        """
-        Say it, where it is ``self`` that cannot go to another process.
-        """
+        """Say it, where it is ``self`` that cannot go to another process."""
         if failure.check(NotPicklable) and self._args:
             owner = self._args[0]
             if hasattr(type(owner), self._function.__name__):
@@ -184,18 +176,14 @@ class _Body:
 
 
 class _ByName:
-    """
-    An offloaded function as it travels: the name of what stands in its place.
-    """
+    """An offloaded function as it travels: the name of what stands in its place."""
 
     def __init__(self, module: str, qualname: str) -> None:
         self.module = module
         self.qualname = qualname
 
     def find(self) -> Function:
-        """
-        Import it.
-        """
+        """Import it."""
         found: Any = import_module(self.module)
         for name in self.qualname.split("."):
             found = getattr(found, name)

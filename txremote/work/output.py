@@ -59,9 +59,7 @@ class RecordWriter:
         self._lock = threading.RLock()  # a signal's handler may print, too
 
     def send(self, record: dict[str, str]) -> None:
-        """
-        Write one record, with the job's name.
-        """
+        """Write one record, with the job's name."""
         text = record["text"]
         lines = []
         for start in range(0, len(text) or 1, LONGEST_LINE):
@@ -77,9 +75,7 @@ class RecordWriter:
 
 
 class _Lines(io.RawIOBase):
-    """
-    Makes records of the lines that are written to it.
-    """
+    """Makes records of the lines that are written to it."""
 
     def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
         self._writer = writer
@@ -149,9 +145,7 @@ class RecordStream(io.TextIOWrapper):
 
 
 class _RecordHandler(logging.Handler):
-    """
-    Sends what is logged with the standard library's `logging`.
-    """
+    """Sends what is logged with the standard library's `logging`."""
 
     def __init__(self, send: Send) -> None:
         super().__init__()
@@ -199,9 +193,7 @@ _STREAMS = {"stdout": LogLevel.info, "stderr": LogLevel.warn}
 
 
 def level_of(record: dict[str, str]) -> NamedConstant:
-    """
-    Return the `twisted.logger.LogLevel` of a record.
-    """
+    """Return the `twisted.logger.LogLevel` of a record."""
     name = record.get("level", "")
     found = _LEVELS.get(name) or _STREAMS.get(record.get("stream", ""))
     if found is not None:
@@ -227,9 +219,7 @@ class RecordReader:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """
-        Take in bytes.
-        """
+        """Take in bytes."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
@@ -239,9 +229,7 @@ class RecordReader:
             self._line(rest)
 
     def end(self) -> None:
-        """
-        Take the line that was begun for a whole one.
-        """
+        """Take the line that was begun for a whole one."""
         rest, self._rest = self._rest, b""
         self._line(rest)
 

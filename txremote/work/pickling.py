@@ -56,9 +56,7 @@ class Terminated(BaseException):
 
 
 class RemoteTraceback(Exception):
-    """
-    The traceback of a job's exception where it was raised, as its ``__cause__``.
-    """
+    """The traceback of a job's exception where it was raised, as its ``__cause__``."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -321,9 +319,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
 
 
 def load_error(payload: bytes | None, travelled: Any, text: str) -> Failure:
-    """
-    Return the Failure of an exception that `dump_error` has made travel.
-    """
+    """Return the Failure of an exception that `dump_error` has made travel."""
     error: BaseException | None = None
     if payload is not None:
         try:

@@ -42,22 +42,16 @@ class PipeTransport(FileDescriptor):
         self.connected = 1
 
     def open(self) -> None:
-        """
-        Connect the protocol, and begin to read.
-        """
+        """Connect the protocol, and begin to read."""
         self._protocol.makeConnection(self)
         self.reactor.addReader(self._incoming)
 
     def fileno(self) -> int:
-        """
-        Return the descriptor that is written to.
-        """
+        """Return the descriptor that is written to."""
         return self._outgoing
 
     def writeSomeData(self, data: bytes) -> int | BaseException:
-        """
-        Write what can be written now.
-        """
+        """Write what can be written now."""
         try:
             return os.write(self._outgoing, data)
         except BlockingIOError:
@@ -66,30 +60,22 @@ class PipeTransport(FileDescriptor):
             return CONNECTION_LOST
 
     def connectionLost(self, reason: Failure) -> None:
-        """
-        Close the writing side; what can still be read is read.
-        """
+        """Close the writing side; what can still be read is read."""
         if not self.disconnected:
             super().connectionLost(reason)  # type: ignore[no-untyped-call]
             os.close(self._outgoing)
 
     def pauseProducing(self) -> None:
-        """
-        Read nothing until `resumeProducing`.
-        """
+        """Read nothing until `resumeProducing`."""
         self.reactor.removeReader(self._incoming)
 
     def resumeProducing(self) -> None:
-        """
-        Go on to read.
-        """
+        """Go on to read."""
         if not self._incoming.ended:
             self.reactor.addReader(self._incoming)
 
     def abortConnection(self) -> None:
-        """
-        Close both sides now.
-        """
+        """Close both sides now."""
         self._incoming.connectionLost(Failure(CONNECTION_LOST))
 
     def drain(self) -> None:
@@ -103,9 +89,7 @@ class PipeTransport(FileDescriptor):
         incoming.connectionLost(Failure(CONNECTION_DONE))
 
     def getPeer(self) -> UNIXAddress:
-        """
-        Return an address that is of this machine.
-        """
+        """Return an address that is of this machine."""
         return UNIXAddress(b"pipe")
 
     getHost = getPeer
@@ -113,9 +97,7 @@ class PipeTransport(FileDescriptor):
 
 @implementer(IReadDescriptor)
 class _Incoming:
-    """
-    The reading side.
-    """
+    """The reading side."""
 
     def __init__(self, reactor: Any, outgoing: PipeTransport, protocol: Any, fd: int) -> None:
         self._reactor = reactor
@@ -132,9 +114,7 @@ class _Incoming:
         return "txremote"
 
     def read_some(self) -> bool:
-        """
-        Read once; tell whether there was anything.
-        """
+        """Read once; tell whether there was anything."""
         try:
             data = os.read(self._fd, READ_SIZE)
         except (BlockingIOError, InterruptedError):

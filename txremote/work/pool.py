@@ -73,21 +73,15 @@ class PoolService(Service):
         return f"<{type(self).__name__} {self.description} {state}>"
 
     def open(self) -> Any:
-        """
-        Begin to take jobs. Returns None, or a Deferred of being warm.
-        """
+        """Begin to take jobs. Returns None, or a Deferred of being warm."""
         raise NotImplementedError
 
     def close(self) -> Any:
-        """
-        End everything. Returns None, or a Deferred of having ended.
-        """
+        """End everything. Returns None, or a Deferred of having ended."""
         raise NotImplementedError
 
     def start(self) -> Deferred[None]:
-        """
-        Start it; see `txremote.interfaces.IPool`.
-        """
+        """Start it; see `txremote.interfaces.IPool`."""
         if not self.running:
             self.home = forks.here
             super().startService()  # type: ignore[no-untyped-call]
@@ -96,9 +90,7 @@ class PoolService(Service):
         return _fork(self._opening)
 
     def stop(self) -> Deferred[None]:
-        """
-        Stop it; see `txremote.interfaces.IPool`.
-        """
+        """Stop it; see `txremote.interfaces.IPool`."""
         if self.home is not forks.here:  # the parent goes on with it
             return succeed(None)
         if self.running:
@@ -108,9 +100,7 @@ class PoolService(Service):
         return _fork(self._closing)
 
     def startService(self) -> None:
-        """
-        Start it, as a service of an application.
-        """
+        """Start it, as a service of an application."""
 
         def failed(failure: Failure) -> None:
             if self.running:  # and was not stopped while it started
@@ -119,16 +109,12 @@ class PoolService(Service):
         self.start().addErrback(failed)
 
     def stopService(self) -> Deferred[None]:
-        """
-        Stop it, as a service of an application.
-        """
+        """Stop it, as a service of an application."""
         return self.stop()
 
 
 def name_of(function: Any) -> str:
-    """
-    Return what a callable is called in the log and in errors.
-    """
+    """Return what a callable is called in the log and in errors."""
     kind = type(function)
     if kind is partial:
         return name_of(function.func)
@@ -148,9 +134,7 @@ def _kept(function: Callable[[], Any]) -> Deferred[tuple[Any]]:
 
 
 def _fork(kept: Deferred[tuple[Any]] | None) -> Deferred[None]:
-    """
-    Return a new Deferred of what another is kept for, or of nothing.
-    """
+    """Return a new Deferred of what another is kept for, or of nothing."""
     if kept is None:
         return succeed(None)
     fork: Deferred[None] = Deferred()

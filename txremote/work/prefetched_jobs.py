@@ -64,9 +64,7 @@ class Job:
         self.deferred: Deferred[Any] = Deferred(partial(canceller, self))
 
     def fail(self, error: Exception) -> None:
-        """
-        Tell its caller, if it was not told anything yet.
-        """
+        """Tell its caller, if it was not told anything yet."""
         if not self.deferred.called:
             self.deferred.errback(error)
 
@@ -97,34 +95,26 @@ class PrefetchedJobs:
         self._timed: Job | None = None
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """
-        Hold jobs, with their numbers, behind the others. They may not begin yet.
-        """
+        """Hold jobs, with their numbers, behind the others. They may not begin yet."""
         worker, held = self._worker, self.jobs
         for job in jobs:
             job.worker = worker
             held[job.number] = job
 
     def allow(self, numbers: Sequence[int]) -> None:
-        """
-        Let jobs begin that were added.
-        """
+        """Let jobs begin that were added."""
         self.given += len(numbers)
         self.tickets.put(numbers)
         self._watch_first()
 
     def remove(self, number: int) -> None:
-        """
-        Let go of a job that has ended.
-        """
+        """Let go of a job that has ended."""
         del self.jobs[number]
         if self._timed is not None or self.jobs:
             self._watch_first()
 
     def take_back(self) -> list[Job]:
-        """
-        Take back the jobs that have not begun, in their order.
-        """
+        """Take back the jobs that have not begun, in their order."""
         back = []
         for number in sorted(self.tickets.take_back()):
             job = self.jobs.pop(number, None)
@@ -136,9 +126,7 @@ class PrefetchedJobs:
         return back
 
     def give_again(self, jobs: Sequence[Job]) -> None:
-        """
-        Let jobs begin that were just taken back, after all.
-        """
+        """Let jobs begin that were just taken back, after all."""
         self.add(jobs)
         self.allow([job.number for job in jobs])
 
@@ -150,15 +138,11 @@ class PrefetchedJobs:
         return bool(self.jobs) and next(reversed(self.jobs)) == job.number
 
     def first(self) -> Job | None:
-        """
-        Return the job that is about to run, or runs; None if none is held.
-        """
+        """Return the job that is about to run, or runs; None if none is held."""
         return next(iter(self.jobs.values())) if self.jobs else None
 
     def clear(self) -> list[Job]:
-        """
-        Let go of all, and return them.
-        """
+        """Let go of all, and return them."""
         left = list(self.jobs.values())
         for job in left:
             job.worker = None
@@ -167,9 +151,7 @@ class PrefetchedJobs:
         return left
 
     def close(self) -> None:
-        """
-        Give the descriptors back.
-        """
+        """Give the descriptors back."""
         self.tickets.close()
 
     def _watch_first(self) -> None:

@@ -110,9 +110,7 @@ class ProcessPool(PoolService):
         return super().start()
 
     def open(self) -> Deferred[None]:
-        """
-        Start the least number of processes.
-        """
+        """Start the least number of processes."""
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         warm: Deferred[None] = Deferred()
         self._warm = warm
@@ -121,9 +119,7 @@ class ProcessPool(PoolService):
         return warm
 
     def close(self) -> Deferred[None]:
-        """
-        Fail what waits and runs, and end every process.
-        """
+        """Fail what waits and runs, and end every process."""
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
@@ -210,9 +206,7 @@ class ProcessPool(PoolService):
         return job.deferred
 
     def statistics(self) -> PoolStatistics:
-        """
-        Return what the pool is doing.
-        """
+        """Return what the pool is doing."""
         staff = self._staff
         ended = sum(not worker.ready for worker in staff.ending)  # the others just go
         return PoolStatistics(
@@ -225,9 +219,7 @@ class ProcessPool(PoolService):
         )
 
     def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
-        """
-        Called by a worker with a job's result.
-        """
+        """Called by a worker with a job's result."""
         if issubclass(type(result), Failure):
             self._failed += 1
         else:
@@ -244,9 +236,7 @@ class ProcessPool(PoolService):
             self._killed += 1
 
     def job_timed_out(self, worker: Worker, job: Job) -> None:
-        """
-        Called by a worker when a job has had its time.
-        """
+        """Called by a worker when a job has had its time."""
         if self._end_job(worker, job, f"was ended when {job.name} was over its time", False):
             self._killed += 1
             problem = f"{job.name} took longer than {job.timeout:g} s and was ended"
@@ -279,17 +269,13 @@ class ProcessPool(PoolService):
     # -- workers
 
     def worker_ready(self, worker: Worker) -> None:
-        """
-        Called by a worker that has come up.
-        """
+        """Called by a worker that has come up."""
         if self._staff.came_up(worker):
             self._dispatch.feed(worker)
         self._tell_if_warm()
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
-        """
-        Called by a worker whose process has gone.
-        """
+        """Called by a worker whose process has gone."""
         expected = self._staff.gone(worker)
         self._dispatch.put_back(unbegun)
         for job in begun:
@@ -309,21 +295,15 @@ class ProcessPool(PoolService):
         self._staff.grow()
 
     def waiting(self) -> int:
-        """
-        Called by the staff: return how many jobs wait for a worker.
-        """
+        """Called by the staff: return how many jobs wait for a worker."""
         return self._dispatch.waiting()
 
     def worker_free(self, worker: Worker) -> None:
-        """
-        Called by the staff when a worker may take jobs that has come up before.
-        """
+        """Called by the staff when a worker may take jobs that has come up before."""
         self._dispatch.feed(worker)
 
     def none_comes_up(self, why: str) -> None:
-        """
-        Called by the staff when processes cannot be started: let nobody wait.
-        """
+        """Called by the staff when processes cannot be started: let nobody wait."""
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
         self._fail_warm(WorkerDied(problem))

@@ -37,9 +37,7 @@ def prepared(source: str) -> str:
 
 
 def title_of(source: str) -> str:
-    """
-    Return what a source is called in the log: its first line.
-    """
+    """Return what a source is called in the log: its first line."""
     lines = [line for line in map(str.strip, source.splitlines()) if line]
     first = lines[0] if lines else ""
     short = first if len(first) <= 40 else f"{first[:37]}..."
@@ -80,9 +78,7 @@ def run_source(source: str, /, **variables: Any) -> Any:
 
 
 def _remember(source: str) -> str:
-    """
-    Have tracebacks find a source's lines, and return the name of its file.
-    """
+    """Have tracebacks find a source's lines, and return the name of its file."""
     filename = f"<run_async {hash(source) & 0xFFFFFFFF:08x}>"
     _kept[filename] = None
     _kept.move_to_end(filename)

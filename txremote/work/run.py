@@ -197,9 +197,7 @@ def _check_pool(pool: Any) -> None:
 
 
 def _call_back(result: Any, callback: Any, kwargs: Mapping[str, Any], reactor: Any) -> Any:
-    """
-    Call ``at_return`` or ``at_err``.
-    """
+    """Call ``at_return`` or ``at_err``."""
     if is_netref(callback):  # it blocks
         return choose(reactor, use_thread=True).submit(callback, (result,), kwargs)
     answer = callback(result, **kwargs)

@@ -39,15 +39,11 @@ class RunningPools:
         self._waiting: list[Deferred[None]] = []
 
     def add(self, pool: Any) -> None:
-        """
-        Enter a pool that starts.
-        """
+        """Enter a pool that starts."""
         self._pools.append(pool)
 
     def discard(self, pool: Any) -> None:
-        """
-        Take one out that stops.
-        """
+        """Take one out that stops."""
         if pool in self._pools:
             self._pools.remove(pool)
 
@@ -84,9 +80,7 @@ class RunningPools:
         return unused.addCallback(lambda _none: stop())
 
     def described(self, description: str) -> Any:
-        """
-        Return the pool of a description that was started last, or None.
-        """
+        """Return the pool of a description that was started last, or None."""
         for pool in reversed(self._pools):
             if pool.description == description:
                 return pool

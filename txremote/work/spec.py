@@ -51,9 +51,7 @@ class PoolKind:
         self._parse_name = parse_name
 
     def parse(self, reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Any:
-        """
-        Make a pool; see `txremote.interfaces.IPoolKind`.
-        """
+        """Make a pool; see `txremote.interfaces.IPoolKind`."""
         return namedAny(self._parse_name)(reactor, words, options)
 
 
@@ -148,9 +146,7 @@ def pool_from_string(spec: str, reactor: Any = None) -> IPool:
 
 
 def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:
-    """
-    Write a description: the reverse of `split`. With backslashes only if it has to.
-    """
+    """Write a description: the reverse of `split`. With backslashes only if it has to."""
     parts = prefix, tuple(words), dict(options)
     plain = ":".join([prefix, *words, *(f"{name}={value}" for name, value in options.items())])
     try:

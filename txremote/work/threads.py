@@ -116,15 +116,11 @@ class _Job:
         return self.name or name_of(self.function)
 
     def cancel(self, deferred: Deferred[Any]) -> None:
-        """
-        Take it out of the queue, or leave it alone: the canceller.
-        """
+        """Take it out of the queue, or leave it alone: the canceller."""
         self.pool._cancel(self)
 
     def make_blocking(self) -> None:
-        """
-        See to it that it has netrefs for references.
-        """
+        """See to it that it has netrefs for references."""
         values = (self.function, *self.args, *self.kwargs.values())
         if any(type(value) in MAY_BE_REMOTE for value in values):
             self.name = str(self)
@@ -133,9 +129,7 @@ class _Job:
             self.kwargs = {}
 
     def run(self) -> None:
-        """
-        Run it, in a worker thread, and keep its result.
-        """
+        """Run it, in a worker thread, and keep its result."""
         # The Failure has this frame, so nothing of the result is to stay in it.
         try:
             run = self.variables.run
@@ -188,9 +182,7 @@ class ThreadPool(PoolService):
         self._threads: Any = None
 
     def open(self) -> None:
-        """
-        Make the threads ready.
-        """
+        """Make the threads ready."""
         if self._size is None:
             self._threads = self._reactor.getThreadPool()
         else:
@@ -210,9 +202,7 @@ class ThreadPool(PoolService):
         timeout: float | None = None,
         name: str | None = None,
     ) -> Deferred[Any]:
-        """
-        Run a callable in a thread; see `txremote.interfaces.IPool`.
-        """
+        """Run a callable in a thread; see `txremote.interfaces.IPool`."""
         if self.home is not forks.here:
             return fail(forks.wrong_process(self.home, "pool"))
         if not self.running:
@@ -244,9 +234,7 @@ class ThreadPool(PoolService):
         )
 
     def _send_errand(self) -> None:
-        """
-        Send another one, unless there are enough: each has a job, or looks for one.
-        """
+        """Send another one, unless there are enough: each has a job, or looks for one."""
         errands = self._errands
         if errands >= self._threads.max or errands >= len(self._jobs):
             return
@@ -269,9 +257,7 @@ class ThreadPool(PoolService):
             idle.callback(None)
 
     def _bring(self) -> None:
-        """
-        Tell those who wait for jobs that have ended.
-        """
+        """Tell those who wait for jobs that have ended."""
         self._woken = False  # before looking: what ends from now on wakes anew
         ended = self._ended
         for _ in range(_MOST_AT_ONCE):
@@ -308,9 +294,7 @@ class ThreadPool(PoolService):
             deferred.callback(result)
 
     def _cancel(self, job: _Job) -> None:
-        """
-        Forget a job that its Deferred's owner gives up.
-        """
+        """Forget a job that its Deferred's owner gives up."""
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
@@ -339,9 +323,7 @@ class ThreadPool(PoolService):
             )
 
     def _begun(self, job: _Job) -> None:
-        """
-        Start the clock of a job that has a time limit.
-        """
+        """Start the clock of a job that has a time limit."""
         if job.deferred is not None and job.timeout is not None:
             job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
 
@@ -355,9 +337,7 @@ class ThreadPool(PoolService):
         deferred.errback(JobTimeout(f"the job {job} took longer than {job.timeout:g} s"))
 
     def statistics(self) -> PoolStatistics:
-        """
-        Return the pool's figures; see `txremote.interfaces.IPool`.
-        """
+        """Return the pool's figures; see `txremote.interfaces.IPool`."""
         running = [job for job in self._jobs if job.state == _RUNS]
         return PoolStatistics(
             workers=self._threads.max if self._threads is not None else 0,
@@ -371,9 +351,7 @@ class ThreadPool(PoolService):
     # -- the end
 
     def close(self) -> Deferred[None]:
-        """
-        Fail what waits and what runs; wait a moment for what runs.
-        """
+        """Fail what waits and what runs; wait a moment for what runs."""
         unheard = [job for job in list(self._jobs) if self._take_back(job)]
         while self._ended:
             self._bring()  # these have their results
@@ -408,9 +386,7 @@ class ThreadPool(PoolService):
     # -- in worker threads
 
     def _run_jobs(self) -> None:
-        """
-        Run jobs until none waits: an errand.
-        """
+        """Run jobs until none waits: an errand."""
         waiting, ended = self._waiting, self._ended
         until = monotonic() + SLICE if self._size is None else None
         while True:
@@ -451,9 +427,7 @@ class _DaemonThread(threading.Thread):
 
 
 class _DaemonThreads(TwistedThreadPool):
-    """
-    Twisted's threads, which do not keep the program alive.
-    """
+    """Twisted's threads, which do not keep the program alive."""
 
     threadFactory = _DaemonThread  # type: ignore[assignment]
 

@@ -71,9 +71,7 @@ class TicketPipe:
         os.write(self._writing_end, b"".join([_TICKET.pack(number) for number in numbers]))
 
     def take_back(self) -> set[int]:
-        """
-        Take every ticket that the child has not taken: those jobs do not begin.
-        """
+        """Take every ticket that the child has not taken: those jobs do not begin."""
         try:
             data = os.read(self.reading_end, MOST_TICKETS * _TICKET.size)
         except BlockingIOError:
@@ -81,8 +79,6 @@ class TicketPipe:
         return {number for (number,) in _TICKET.iter_unpack(data)}
 
     def close(self) -> None:
-        """
-        Give the descriptors back.
-        """
+        """Give the descriptors back."""
         os.close(self.reading_end)
         os.close(self._writing_end)

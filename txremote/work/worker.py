@@ -53,49 +53,33 @@ LINE = 100
 
 
 class Owner(Protocol):
-    """
-    What a worker tells its pool.
-    """
+    """What a worker tells its pool."""
 
     def worker_ready(self, worker: Worker) -> None:
-        """
-        It has come up, and takes jobs.
-        """
+        """It has come up, and takes jobs."""
 
     def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
-        """
-        A job has a result, which may be a Failure.
-        """
+        """A job has a result, which may be a Failure."""
 
     def job_timed_out(self, worker: Worker, job: Job) -> None:
-        """
-        A job has had its time.
-        """
+        """A job has had its time."""
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
-        """
-        It is gone, with these jobs left.
-        """
+        """It is gone, with these jobs left."""
 
 
 class _Parent(Service):
-    """
-    What a worker process reaches of its parent without being given it.
-    """
+    """What a worker process reaches of its parent without being given it."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
 
     def part(self, data: bytes) -> None:
-        """
-        Take a part of the result that comes next.
-        """
+        """Take a part of the result that comes next."""
         self.parts.append(data)
 
     def whole(self, rest: bytes) -> bytes:
-        """
-        Return a result with the parts of it that came before.
-        """
+        """Return a result with the parts of it that came before."""
         parts, self.parts = self.parts, []
         return b"".join([*parts, rest]) if parts else rest
 
@@ -167,9 +151,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """
-        The process's number.
-        """
+        """The process's number."""
         return self._process.pid
 
     # -- starting
@@ -208,9 +190,7 @@ class Worker:
     # -- jobs
 
     def give(self, jobs: Sequence[Job]) -> None:
-        """
-        Give it jobs, with their numbers, behind those that it has.
-        """
+        """Give it jobs, with their numbers, behind those that it has."""
         held = self.held
         held.add(jobs)
         numbers = []
@@ -300,9 +280,7 @@ class Worker:
         )
 
     def _tell_left_out(self) -> None:
-        """
-        Log how many lines were not, if there were any.
-        """
+        """Log how many lines were not, if there were any."""
         count = self._ration.told()
         if count:
             _log.warn(
@@ -314,9 +292,7 @@ class Worker:
     # -- the end
 
     def retire(self) -> None:
-        """
-        Let it go, with nothing to do any more: it ends by itself.
-        """
+        """Let it go, with nothing to do any more: it ends by itself."""
         self.ending = True
         self._connection.close().addErrback(_ignored)
         self._process.kill_in(self._limits.grace)

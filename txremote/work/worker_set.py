@@ -74,9 +74,7 @@ class Size:
         return max(0, self.least - count, min(self.most - count, waiting - coming))
 
     def spent(self, given: int) -> bool:
-        """
-        Tell whether a process that was given so many jobs is to be replaced.
-        """
+        """Tell whether a process that was given so many jobs is to be replaced."""
         return self.recycle is not None and given >= self.recycle
 
     def room(self, held: int, given: int, ahead: int) -> int:
@@ -93,24 +91,16 @@ class Size:
 
 
 class WorkerSetOwner(Protocol):
-    """
-    What the staff asks of its pool, and tells it.
-    """
+    """What the staff asks of its pool, and tells it."""
 
     def waiting(self) -> int:
-        """
-        How many jobs wait for a process.
-        """
+        """How many jobs wait for a process."""
 
     def worker_free(self, worker: Worker) -> None:
-        """
-        A worker that had come up before it could be used may take jobs now.
-        """
+        """A worker that had come up before it could be used may take jobs now."""
 
     def none_comes_up(self, why: str) -> None:
-        """
-        Processes cannot be started, and no more are for a while.
-        """
+        """Processes cannot be started, and no more are for a while."""
 
 
 class WorkerSet:
@@ -150,17 +140,13 @@ class WorkerSet:
     # -- how many
 
     def open(self) -> None:
-        """
-        Start the least number.
-        """
+        """Start the least number."""
         self._open = True
         self._failed_starts = 0
         self.grow()
 
     def close(self) -> None:
-        """
-        Start none any more, and send none away: its owner ends them all.
-        """
+        """Start none any more, and send none away: its owner ends them all."""
         self._open = False
         for timer in (self._shrinking, self._resting):
             if timer is not None:
@@ -168,9 +154,7 @@ class WorkerSet:
         self._shrinking = self._resting = None
 
     def grow(self) -> None:
-        """
-        Start processes: the least number, and more where jobs wait.
-        """
+        """Start processes: the least number, and more where jobs wait."""
         if self._spare and self.ready() <= self.size.most:
             self._owner.worker_free(self._spare.pop())
         while self._open and self._resting is None and self._lacking():
@@ -187,9 +171,7 @@ class WorkerSet:
         return self.size.lacking(len(fresh), coming, self._owner.waiting())
 
     def ready(self) -> int:
-        """
-        Return how many have come up.
-        """
+        """Return how many have come up."""
         return sum(worker.ready for worker in self.workers)
 
     # -- those that come
@@ -230,16 +212,12 @@ class WorkerSet:
     # -- those that go
 
     def dismiss(self, worker: Worker) -> None:
-        """
-        Let one go that has nothing to do.
-        """
+        """Let one go that has nothing to do."""
         self.leave(worker)
         worker.retire()
 
     def leave(self, worker: Worker) -> None:
-        """
-        Note that one takes no more jobs, and ends.
-        """
+        """Note that one takes no more jobs, and ends."""
         self._forget(worker)
         self.ending.add(worker)
 
@@ -265,18 +243,14 @@ class WorkerSet:
     # -- those with nothing to do
 
     def idle(self, worker: Worker) -> None:
-        """
-        Note that one has nothing to do: it may go, if that lasts.
-        """
+        """Note that one has nothing to do: it may go, if that lasts."""
         if len(self.workers) > self.size.least:
             self._idle_since[worker] = self._clock.seconds()
             if self._shrinking is None:
                 self._shrinking = self._clock.callLater(self.size.idle, self._shrink)
 
     def busy(self, worker: Worker) -> None:
-        """
-        Note that one has something to do.
-        """
+        """Note that one has something to do."""
         self._idle_since.pop(worker, None)
 
     def _shrink(self) -> None:

@@ -11,9 +11,7 @@ from txremote.blocking.core.netref import asyncreq, syncreq
 
 
 class Shop(rpyc.Service):
-    """
-    Has a name, and adds.
-    """
+    """Has a name, and adds."""
 
     exposed_name = "shop"
 

@@ -38,9 +38,7 @@ from txremote.blocking.utils.server import ThreadedServer
 
 
 class Desk(rpyc.Service):
-    """
-    A bit of everything.
-    """
+    """A bit of everything."""
 
     def __init__(self) -> None:
         self.gone = threading.Event()
@@ -345,9 +343,7 @@ def test_a_classic_service_is_for_loopback_only() -> None:
 
 
 class Wide(Desk):
-    """
-    Opens all of itself.
-    """
+    """Opens all of itself."""
 
     def connection_config(self, config: Any) -> Any:
         return config.but(allow_all_attrs=True)

@@ -23,9 +23,7 @@ Server = HeadlessIdaServer(str(STANDINS / "idat64"))
 
 
 def serve() -> None:
-    """
-    Serve as the package's command does.
-    """
+    """Serve as the package's command does."""
     config = {"allow_all_attrs": True, "sync_request_timeout": 60}
     run(ThreadedServer(Server, hostname="127.0.0.1", port=0, protocol_config=config))
 
@@ -37,9 +35,7 @@ def twice_first(times):
 
 
 def use(port: int) -> None:
-    """
-    Analyse a file: modules of the disassembler, a function that is sent, and its prints.
-    """
+    """Analyse a file: modules of the disassembler, a function that is sent, and its prints."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\x7fELF binary")
         file.flush()

@@ -15,29 +15,21 @@ from tests.interop.published.play import serve as run
 
 
 class Importer(rpyc.Service):
-    """
-    The service as the package's page has it.
-    """
+    """The service as the package's page has it."""
 
     def exposed_import_module(self, module_name):
-        """
-        Import here.
-        """
+        """Import here."""
         return importlib.import_module(module_name)
 
 
 def serve() -> None:
-    """
-    Serve it with all attributes.
-    """
+    """Serve it with all attributes."""
     config = {"allow_all_attrs": True}
     run(ThreadedServer(Importer, hostname="127.0.0.1", port=0, protocol_config=config))
 
 
 def use(port: int) -> None:
-    """
-    Import functions, classes and a package of the server's.
-    """
+    """Import functions, classes and a package of the server's."""
     conn = rpyc.connect("127.0.0.1", port, config={"allow_all_attrs": True})
     sys.modules.pop("fractions", None)
     with ImportBridge(conn, "fractions", "colorsys", "xml") as bridge:

@@ -20,9 +20,7 @@ if rpyc.__name__ == "txremote.blocking":
 
 
 class Source:
-    """
-    In place of a signal generator.
-    """
+    """In place of a signal generator."""
 
     def __init__(self, channels, amplitude=0.5):
         self.channels = list(channels)
@@ -37,9 +35,7 @@ class Source:
         self.opened = False
 
     def sweep(self, steps):
-        """
-        Give the amplitudes of a sweep.
-        """
+        """Give the amplitudes of a sweep."""
         for step in range(steps):
             yield self.amplitude * step
 
@@ -48,18 +44,14 @@ server = InstrumentServer()
 
 
 def serve() -> None:
-    """
-    Serve with the switches of the server's own thread.
-    """
+    """Serve with the switches of the server's own thread."""
     switches = ("allow_pickle", "allow_all_attrs", "allow_setattr", "allow_delattr")
     config = dict.fromkeys(switches, True)
     run(ThreadedServer(server, hostname="127.0.0.1", port=0, protocol_config=config))
 
 
 def use(port: int) -> None:
-    """
-    Add a device, drive it, restart it, remove it.
-    """
+    """Add a device, drive it, restart it, remove it."""
     with InstrumentGateway("127.0.0.1", port, conn_timeout=5) as gateway:
         path = "tests.interop.published.instruments"
         gateway.add("sg", path, "Source", args=[[1, 2]], import_or_file="import")

@@ -13,17 +13,13 @@ from tests.interop.published.play import serve as run
 
 
 def serve() -> None:
-    """
-    Start a data service as its ``start_service`` does, on a free port.
-    """
+    """Start a data service as its ``start_service`` does, on a free port."""
     server = rpyc.utils.server.ThreadedServer
     run(server(services.RandomNumberService(), hostname="127.0.0.1", port=0))
 
 
 def use(port: int) -> None:
-    """
-    Pull once, and by the logger's process, whose queue takes the data to this one.
-    """
+    """Pull once, and by the logger's process, whose queue takes the data to this one."""
     data = services.pull_from_service(f"127.0.0.1:{port}")
     assert 0 <= data["fields"]["random_number"] < 1
     assert data["time"].endswith("Z")

@@ -20,24 +20,18 @@ CONFIG = dict.fromkeys(("allow_all_attrs", "allow_setattr", "allow_delattr", "al
 
 
 class Laser:
-    """
-    In place of a hardware module.
-    """
+    """In place of a hardware module."""
 
     power = 0.25
 
     def scan(self, positions):
-        """
-        Take a list or an array by value, and give an array.
-        """
+        """Take a list or an array by value, and give an array."""
         assert type(positions) in (list, numpy.ndarray), type(positions)
         return numpy.array(positions) * self.power
 
 
 class Module:
-    """
-    In place of what the module manager keeps.
-    """
+    """In place of what the module manager keeps."""
 
     name = "laser"
     is_active = True
@@ -46,9 +40,7 @@ class Module:
         self.instance = Laser()
 
     def activate(self):
-        """
-        It is active.
-        """
+        """It is active."""
         return True
 
 
@@ -56,9 +48,7 @@ MODULE = Module()
 
 
 class Modules(RemoteModulesService):
-    """
-    The service, with a module.
-    """
+    """The service, with a module."""
 
     def __init__(self):
         super().__init__(force_remote_calls_by_value=True)
@@ -66,16 +56,12 @@ class Modules(RemoteModulesService):
 
 
 def serve() -> None:
-    """
-    Serve with the switches of qudi's own servers.
-    """
+    """Serve with the switches of qudi's own servers."""
     run(ThreadedServer(Modules(), hostname="127.0.0.1", port=0, protocol_config=CONFIG))
 
 
 def use(port: int) -> None:
-    """
-    List the modules, and call one with lists and arrays.
-    """
+    """List the modules, and call one with lists and arrays."""
     conn = rpyc.connect("127.0.0.1", port, config=CONFIG)
     assert conn.root.get_available_module_names() == ("laser",)
     assert conn.root.get_active_module_names() == ("laser",)

@@ -21,9 +21,7 @@ if rpyc.__name__ == "txremote.blocking":
 
 
 def serve() -> None:
-    """
-    Run siliconmetatrader5's own server.
-    """
+    """Run siliconmetatrader5's own server."""
     from siliconmetatrader5.server import ClassicServer
 
     port = free_port()
@@ -32,9 +30,7 @@ def serve() -> None:
 
 
 def use(port: int) -> None:
-    """
-    Go through the bridge by its handle, and by ``import MetaTrader5``.
-    """
+    """Go through the bridge by its handle, and by ``import MetaTrader5``."""
     handle = mt5_mac_bridge.init("bridge", host="127.0.0.1", port=port)
     import MetaTrader5 as mt5
 

@@ -19,9 +19,7 @@ if rpyc.__name__ == "txremote.blocking":
 
 
 def serve() -> None:
-    """
-    Run the package's own server, a command.
-    """
+    """Run the package's own server, a command."""
     from mt5linux.__main__ import ClassicServer
 
     port = free_port()
@@ -30,9 +28,7 @@ def serve() -> None:
 
 
 def use(port: int) -> None:
-    """
-    Ask for the account, a tick and rates, and send an order.
-    """
+    """Ask for the account, a tick and rates, and send an order."""
     mt5 = mt5linux.MetaTrader5(host="127.0.0.1", port=port, timeout=20)
     assert mt5.initialize(login=25115284) is True
     assert mt5.version() == (500, 4150, "1 Jan 2024")

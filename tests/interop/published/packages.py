@@ -126,9 +126,7 @@ PACKAGES = [
 
 
 def install() -> None:
-    """
-    Install what is not there yet, for at most `PATIENCE` seconds; say what does not come.
-    """
+    """Install what is not there yet, for at most `PATIENCE` seconds; say what does not come."""
     end = time.monotonic() + PATIENCE
     for package in PACKAGES:
         if package.folder.exists():

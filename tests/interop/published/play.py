@@ -19,14 +19,10 @@ from types import ModuleType
 
 
 class Changed(MetaPathFinder, Loader):
-    """
-    The changed import.
-    """
+    """The changed import."""
 
     def find_spec(self, fullname, path=None, target=None):
-        """
-        Take RPyC's modules, and no others.
-        """
+        """Take RPyC's modules, and no others."""
         if fullname.partition(".")[0] != "rpyc":
             return None
         try:
@@ -36,22 +32,16 @@ class Changed(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, loader_state=(found, found.__spec__))
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """
-        Give txremote's module itself.
-        """
+        """Give txremote's module itself."""
         return spec.loader_state[0]
 
     def exec_module(self, module: ModuleType) -> None:
-        """
-        It has run already; let it know itself by its own name.
-        """
+        """It has run already; let it know itself by its own name."""
         module.__spec__ = module.__spec__.loader_state[1]
 
 
 def main(library: str, name: str, side: str, *port: str) -> None:
-    """
-    Serve until killed, or be a client to its end.
-    """
+    """Serve until killed, or be a client to its end."""
     if library == "txremote":
         sys.meta_path.insert(0, Changed())
     os.environ["PUBLISHED_LIBRARY"] = library  # for the programs that a driver starts
@@ -67,17 +57,13 @@ def main(library: str, name: str, side: str, *port: str) -> None:
 
 
 def serve(server) -> None:
-    """
-    Start a ``ThreadedServer``, and say its port once it can be connected to.
-    """
+    """Start a ``ThreadedServer``, and say its port once it can be connected to."""
     say_port(server.port)
     server.start()
 
 
 def say_port(port: int) -> None:
-    """
-    Tell the test where the server is, as soon as it can be connected to.
-    """
+    """Tell the test where the server is, as soon as it can be connected to."""
 
     def ask() -> None:
         while True:
@@ -94,9 +80,7 @@ def say_port(port: int) -> None:
 
 
 def free_port() -> int:
-    """
-    Return a port for programs that want to be told one.
-    """
+    """Return a port for programs that want to be told one."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]

@@ -35,17 +35,13 @@ class Client(rpyc.Service):
 
 
 def serve() -> None:
-    """
-    Serve the server for developers, which has random data in place of the board's.
-    """
+    """Serve the server for developers, which has random data in place of the board's."""
     control = FakeRedPitayaControlService()
     run(ThreadedServer(control, hostname="127.0.0.1", port=0, protocol_config=CONFIG))
 
 
 def use(port: int) -> None:
-    """
-    Set and reset parameters, and be told of changes and of data.
-    """
+    """Set and reset parameters, and be told of changes and of data."""
     conn = rpyc.connect("127.0.0.1", port, service=Client, config={"allow_pickle": True})
     assert conn.root.exposed_get_server_version() == "2.1.0"
     parameters = RemoteParameters(conn.root, "client", True)

@@ -18,14 +18,10 @@ from tests.interop.published.play import free_port, say_port  # noqa: E402
 
 
 class Orders(rpyc.Service):
-    """
-    An application's service.
-    """
+    """An application's service."""
 
     def exposed_total(self, prices):
-        """
-        Add what a client's list has.
-        """
+        """Add what a client's list has."""
         return sum(prices)
 
 
@@ -33,18 +29,14 @@ DjangoRpycService.add_service("orders", Orders)
 
 
 def serve() -> None:
-    """
-    Run the package's command.
-    """
+    """Run the package's command."""
     port = free_port()
     say_port(port)
     call_command("run_rpyc", port=port)
 
 
 def use(port: int) -> None:
-    """
-    Find a service by its name, and use it.
-    """
+    """Find a service by its name, and use it."""
     conn = rpyc.connect("127.0.0.1", port)
     assert list(conn.root.get_service_names()) == ["orders"]
     orders = conn.root.use("orders")

@@ -30,8 +30,6 @@ def syncreq(proxy: Any, handler: int, *args: Any) -> Any:
 
 
 def asyncreq(proxy: Any, handler: int, *args: Any) -> AsyncResult:
-    """
-    Send a request for a netref by its number; see `syncreq`.
-    """
+    """Send a request for a netref by its number; see `syncreq`."""
     result: AsyncResult = proxy.____conn__.async_request(handler, proxy, *args)
     return result

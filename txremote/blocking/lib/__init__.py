@@ -33,9 +33,7 @@ def setup_logger(
 
 
 def spawn(function: Callable[..., object], *args: Any, **kwargs: Any) -> threading.Thread:
-    """
-    Start a daemon thread, and return it (``rpyc.lib.spawn``).
-    """
+    """Start a daemon thread, and return it (``rpyc.lib.spawn``)."""
     thread = threading.Thread(target=function, args=args, kwargs=kwargs, daemon=True)
     thread.start()
     return thread

@@ -56,9 +56,7 @@ class PrivateReactor(_BaseReactor):
         super().__init__()  # type: ignore[no-untyped-call]
 
     def run_here(self) -> None:
-        """
-        Run until it is stopped, in this thread.
-        """
+        """Run until it is stopped, in this thread."""
         self.io_thread = threading.get_ident()
         try:
             in_main = threading.current_thread() is threading.main_thread()
@@ -69,17 +67,13 @@ class PrivateReactor(_BaseReactor):
             self.dispose()
 
     def wakeUp(self) -> None:
-        """
-        Called by Twisted from any thread; does nothing once it has ended.
-        """
+        """Called by Twisted from any thread; does nothing once it has ended."""
         with self._waking:
             if self._open:
                 super().wakeUp()
 
     def dispose(self) -> None:
-        """
-        Give the descriptors back, which Twisted leaves open. It runs no more.
-        """
+        """Give the descriptors back, which Twisted leaves open. It runs no more."""
         with self._waking:
             if self._open:
                 self._open = False
@@ -214,9 +208,7 @@ class ThreadedServer:
             raise
 
     def _give_up(self) -> None:
-        """
-        Close the socket, which no reactor has, and take its file away.
-        """
+        """Close the socket, which no reactor has, and take its file away."""
         mine = self._path if self._path and self._socket.getsockname() == self._path else None
         self._socket.close()
         if mine is not None:
@@ -299,9 +291,7 @@ class ThreadedServer:
         return logging.getLogger(f"{name}/{self.port}")
 
     def _start_in_thread(self) -> threading.Thread:
-        """
-        Start it in a new thread, and return that: RPyC's name, which programs call.
-        """
+        """Start it in a new thread, and return that: RPyC's name, which programs call."""
         thread = threading.Thread(target=self.start, name="txremote server", daemon=True)
         thread.start()
         return thread
@@ -341,31 +331,23 @@ class ThreadedServer:
             self._reactor.stop()
 
     def fileno(self) -> int:
-        """
-        Return the descriptor of the listening socket.
-        """
+        """Return the descriptor of the listening socket."""
         return self._socket.fileno()
 
     @property
     def clients(self) -> set[Any]:
-        """
-        The open connections.
-        """
+        """The open connections."""
         authenticated = self._gate.connections if self._gate is not None else ()
         return {*self._factory.connections, *authenticated}
 
     @property
     def listener(self) -> socket.socket:
-        """
-        The listening socket, as RPyC's programs look at it for its port.
-        """
+        """The listening socket, as RPyC's programs look at it for its port."""
         return self._socket
 
 
 class OneShotServer(ThreadedServer):
-    """
-    Serves one client, and ends when that has gone (``rpyc.OneShotServer``).
-    """
+    """Serves one client, and ends when that has gone (``rpyc.OneShotServer``)."""
 
     def _first(self) -> None:
         self._listening.stopListening()
@@ -405,9 +387,7 @@ GeventServer = refused("GeventServer", _ONE_PROCESS)
 
 
 class _Factory(ServingFactory):
-    """
-    Tells a server of the clients that come and go.
-    """
+    """Tells a server of the clients that come and go."""
 
     def __init__(
         self,

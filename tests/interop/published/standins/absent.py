@@ -9,9 +9,7 @@ from types import ModuleType
 
 
 class Kind(type):
-    """
-    Gives a class for every attribute of a class.
-    """
+    """Gives a class for every attribute of a class."""
 
     def __getattr__(cls, name):
         if name.startswith("__"):
@@ -20,9 +18,7 @@ class Kind(type):
 
 
 class Anything(metaclass=Kind):
-    """
-    Is made of anything, has every attribute; gives back a function that it decorates.
-    """
+    """Is made of anything, has every attribute; gives back a function that it decorates."""
 
     def __init__(self, *_args, **_options):
         pass
@@ -43,9 +39,7 @@ class Anything(metaclass=Kind):
 
 
 class Absent(ModuleType):
-    """
-    A module that has every name.
-    """
+    """A module that has every name."""
 
     __path__ = ()
 
@@ -56,9 +50,7 @@ class Absent(ModuleType):
 
 
 class Finder(MetaPathFinder, Loader):
-    """
-    Finds modules of some names.
-    """
+    """Finds modules of some names."""
 
     def __init__(self, roots):
         self.roots = roots
@@ -76,16 +68,12 @@ class Finder(MetaPathFinder, Loader):
 
 
 def stand_in(*roots):
-    """
-    Stand in for packages of these names.
-    """
+    """Stand in for packages of these names."""
     sys.meta_path.insert(0, Finder(roots))
 
 
 def without_its_face(name):
-    """
-    Let a package's modules be imported without what its ``__init__`` imports: its windows.
-    """
+    """Let a package's modules be imported without what its ``__init__`` imports: its windows."""
     from importlib.util import find_spec
 
     if name not in sys.modules:
