@@ -110,9 +110,7 @@ class Source:
 
 
 def sources(folder: Path) -> list[Source]:
-    """
-    Read all Python files below a folder.
-    """
+    """Read all Python files below a folder."""
     return [
         Source(path.relative_to(folder), path.read_text("utf-8"))
         for path in sorted(folder.rglob("*.py"))
@@ -123,9 +121,7 @@ def sources(folder: Path) -> list[Source]:
 
 
 def docstring_of(node: ast.AST) -> ast.Constant | None:
-    """
-    Return a module's, class's or function's docstring.
-    """
+    """Return a module's, class's or function's docstring."""
     body: list[ast.stmt] = getattr(node, "body", [])
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         return body[0].value if isinstance(body[0].value.value, str) else None
@@ -133,23 +129,17 @@ def docstring_of(node: ast.AST) -> ast.Constant | None:
 
 
 def lines_of(node: ast.expr | ast.stmt) -> range:
-    """
-    Return the numbers of the lines that a node is in.
-    """
+    """Return the numbers of the lines that a node is in."""
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def code_lines(files: Iterable[Source]) -> int:
-    """
-    Count lines of code.
-    """
+    """Count lines of code."""
     return sum(file.lines["code"] for file in files)
 
 
 def any_names(files: Iterable[Source]) -> int:
-    """
-    Count the uses of `typing.Any`, in annotations and elsewhere, imports aside.
-    """
+    """Count the uses of `typing.Any`, in annotations and elsewhere, imports aside."""
     return sum(
         (isinstance(node, ast.Name) and node.id == "Any")
         or (isinstance(node, ast.Attribute) and node.attr == "Any")
@@ -159,16 +149,12 @@ def any_names(files: Iterable[Source]) -> int:
 
 
 def any_per_hundred(files: Sequence[Source]) -> float:
-    """
-    Return how many uses of `Any` there are in 100 lines of code.
-    """
+    """Return how many uses of `Any` there are in 100 lines of code."""
     return 100 * any_names(files) / max(code_lines(files), 1)
 
 
 def type_ignores(files: Iterable[Source]) -> int:
-    """
-    Count the comments that silence the type checker.
-    """
+    """Count the comments that silence the type checker."""
     return sum(
         token.type == tokenize.COMMENT and "type: ignore" in token.string
         for file in files
@@ -177,9 +163,7 @@ def type_ignores(files: Iterable[Source]) -> int:
 
 
 def casts(files: Iterable[Source]) -> int:
-    """
-    Count the calls of `typing.cast`.
-    """
+    """Count the calls of `typing.cast`."""
     return sum(
         isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "cast"
         for file in files
@@ -188,9 +172,7 @@ def casts(files: Iterable[Source]) -> int:
 
 
 def functions(file: Source) -> Iterator[tuple[str, int]]:
-    """
-    Give a file's functions, methods and inner ones too, and how long they are.
-    """
+    """Give a file's functions, methods and inner ones too, and how long they are."""
     for node in ast.walk(file.tree):
         if isinstance(node, _FUNCTIONS):
             first = docstring_of(node)
@@ -199,25 +181,19 @@ def functions(file: Source) -> Iterator[tuple[str, int]]:
 
 
 def classes(file: Source) -> Iterator[tuple[str, int]]:
-    """
-    Give a file's classes, and how many methods they have.
-    """
+    """Give a file's classes, and how many methods they have."""
     for node in ast.walk(file.tree):
         if isinstance(node, ast.ClassDef):
             yield f"{file.path}:{node.name}", sum(isinstance(s, _FUNCTIONS) for s in node.body)
 
 
 def riddles(files: Iterable[Source]) -> int:
-    """
-    Count the sentences in docstrings that begin with Who, Whoever, What or Whose.
-    """
+    """Count the sentences in docstrings that begin with Who, Whoever, What or Whose."""
     return sum(len(_RIDDLE.findall(str(each.value))) for file in files for each in file.docstrings)
 
 
 def spread_sentences(files: Iterable[Source]) -> int:
-    """
-    Count the docstrings of one sentence on three lines.
-    """
+    """Count the docstrings of one sentence on three lines."""
     return sum(
         len(lines_of(each)) == 3
         and len(str(each.value).strip().splitlines()) == 1
@@ -231,9 +207,7 @@ def spread_sentences(files: Iterable[Source]) -> int:
 
 
 def imports(files: Sequence[Source], package: str = "txremote") -> dict[str, set[str]]:
-    """
-    Return which of the package's modules each one imports, wherever the import stands.
-    """
+    """Return which of the package's modules each one imports, wherever the import stands."""
     known = {file.module for file in files}
     graph: dict[str, set[str]] = {}
     for file in files:
@@ -269,9 +243,7 @@ def rooms(graph: dict[str, set[str]], files: Sequence[Source]) -> dict[str, set[
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """
-    Return the largest sets in which each module reaches all others of its set.
-    """
+    """Return the largest sets in which each module reaches all others of its set."""
     reached = {name: reach(graph, name) for name in graph}
     found = {
         tuple(sorted(other for other in reached[name] if name in reached[other])) for name in graph
@@ -280,9 +252,7 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def reach(graph: dict[str, set[str]], start: str) -> set[str]:
-    """
-    Return what can be reached from a module.
-    """
+    """Return what can be reached from a module."""
     seen: set[str] = set()
     ahead = [start]
     while ahead:
@@ -296,9 +266,7 @@ def reach(graph: dict[str, set[str]], start: str) -> set[str]:
 
 
 def source_report(tree: Path) -> Iterator[str]:
-    """
-    Give the lines that the source has to say.
-    """
+    """Give the lines that the source has to say."""
     package = sources(tree / "txremote")
     yield from table_of_lines(package)
     for folder in ("tests", "examples", "benchmarks"):
@@ -328,9 +296,7 @@ def source_report(tree: Path) -> Iterator[str]:
 
 
 def table_of_lines(package: Sequence[Source]) -> Iterator[str]:
-    """
-    Give the table of lines and of `Any`, by room.
-    """
+    """Give the table of lines and of `Any`, by room."""
     heads = ("files", *KINDS, "total", "Any", "per 100")
     yield f"{'txremote/':<12}" + "".join(f"{head:>10}" for head in heads)
     for room in [*sorted({file.room for file in package}), "all"]:
@@ -343,25 +309,19 @@ def table_of_lines(package: Sequence[Source]) -> Iterator[str]:
 def each(
     count: Callable[[Source], Iterable[tuple[str, int]]], files: Iterable[Source]
 ) -> list[tuple[str, int]]:
-    """
-    Return what a function counts in each of some files.
-    """
+    """Return what a function counts in each of some files."""
     return [found for file in files for found in count(file)]
 
 
 def longest(what: str, most: int, unit: str, found: Iterable[tuple[str, int]]) -> Iterator[str]:
-    """
-    Give how many exceed a length, and their names.
-    """
+    """Give how many exceed a length, and their names."""
     long = sorted((pair for pair in found if pair[1] > most), key=lambda pair: -pair[1])
     yield f"{what} over {most} {unit}: {len(long)}"
     yield from (f"    {size:>5}  {name}" for name, size in long)
 
 
 def told_circles(what: str, found: Sequence[Sequence[str]]) -> Iterator[str]:
-    """
-    Give how many circles there are, and what is in them.
-    """
+    """Give how many circles there are, and what is in them."""
     yield f"circles of {what}, imports for types counted: {len(found)}"
     yield from (f"    {len(circle):>5}  {', '.join(circle)}" for circle in found)
 
@@ -388,9 +348,7 @@ def trips_report(tree: Path, *, path: bool) -> Iterator[str]:
 
 
 def run_trips(tree: Path) -> dict[str, Any]:
-    """
-    Run `benchmarks.house_trips` on a copy of a checkout.
-    """
+    """Run `benchmarks.house_trips` on a copy of a checkout."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("txremote", "twisted"):
             shutil.copytree(
@@ -409,9 +367,7 @@ def run_trips(tree: Path) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """
-    Print all figures of a tree.
-    """
+    """Print all figures of a tree."""
     parser = argparse.ArgumentParser(
         prog="python benchmarks/house.py", description="The figures of a checkout of txremote."
     )

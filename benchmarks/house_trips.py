@@ -46,9 +46,7 @@ Trips = dict[str, Steps]
 
 @contextmanager
 def followed() -> Iterator[Steps]:
-    """
-    Note the calls of txremote's functions in this thread.
-    """
+    """Note the calls of txremote's functions in this thread."""
     steps: Steps = []
     inside = f"{PACKAGE}{os.sep}"
 
@@ -78,29 +76,21 @@ def figures(steps: Steps) -> dict[str, int]:
 
 
 class Calculator(txremote.Service):
-    """
-    What is called.
-    """
+    """What is called."""
 
     @txremote.exposed
     def add(self, a: int, b: int) -> int:
-        """
-        Return a sum.
-        """
+        """Return a sum."""
         return a + b
 
 
 class Commands:
-    """
-    A console's container.
-    """
+    """A console's container."""
 
     commands = ("hello",)
 
     def hello(self) -> str:
-        """
-        Greet.
-        """
+        """Greet."""
         return "hello"
 
 
@@ -108,9 +98,7 @@ class Commands:
 
 
 def in_memory() -> Iterator[Trips]:
-    """
-    A call between two ends in memory, and its answer.
-    """
+    """A call between two ends in memory, and its answer."""
     from txremote.testing import connected_pair
 
     pair = connected_pair(server_root=Calculator)
@@ -133,9 +121,7 @@ def in_memory() -> Iterator[Trips]:
 
 
 def carried(end: Any) -> bytes:
-    """
-    Take what one end has written.
-    """
+    """Take what one end has written."""
     written = end.transport.written
     data = b"".join(written)
     written.clear()
@@ -158,9 +144,7 @@ def in_a_script() -> Iterator[Trips]:
 
 
 async def in_a_pool(found: list[Trips]) -> None:
-    """
-    A job for a worker process, and its outcome.
-    """
+    """A job for a worker process, and its outcome."""
     from txremote import run_async
     from txremote.work import pool_from_string
 
@@ -180,24 +164,18 @@ async def in_a_pool(found: list[Trips]) -> None:
 
 
 class Client(Protocol):
-    """
-    A console's client: a socket, and nothing of txremote.
-    """
+    """A console's client: a socket, and nothing of txremote."""
 
     def __init__(self) -> None:
         self._shown = b""
         self._prompted: Deferred[bytes] = Deferred()
 
     def prompt(self) -> Deferred[bytes]:
-        """
-        Wait for the next prompt, and return what was shown before it.
-        """
+        """Wait for the next prompt, and return what was shown before it."""
         return self._prompted
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Look for the prompt.
-        """
+        """Look for the prompt."""
         self._shown += data
         if self._shown.endswith(b"i> "):
             shown, self._shown = self._shown, b""
@@ -205,17 +183,13 @@ class Client(Protocol):
             prompted.callback(shown)
 
     def type(self, line: bytes) -> Deferred[bytes]:
-        """
-        Send a line, and wait for its prompt.
-        """
+        """Send a line, and wait for its prompt."""
         self.transport.write(line + b"\r\n")  # type: ignore[union-attr]
         return self.prompt()
 
 
 async def in_a_console(found: list[Trips]) -> None:
-    """
-    A line from a console's client, and what it is shown.
-    """
+    """A line from a console's client, and what it is shown."""
     from twisted.internet import reactor
 
     from txremote import ConsoleService
@@ -273,9 +247,7 @@ def collect() -> dict[str, Any]:
 
 
 def report(found: list[Trips]) -> dict[str, Any]:
-    """
-    Return what is told of some trips that were made again and again.
-    """
+    """Return what is told of some trips that were made again and again."""
     counted = found[WARM_UP:]
     return {
         name: {"rounds": [figures(trips[name]) for trips in counted], "steps": steps}
@@ -284,9 +256,7 @@ def report(found: list[Trips]) -> dict[str, Any]:
 
 
 def why(problem: Exception) -> str:
-    """
-    Return a problem as one line.
-    """
+    """Return a problem as one line."""
     return "".join(traceback.format_exception_only(problem)).strip().replace("\n", " ")
 
 
