@@ -119,15 +119,15 @@ def test_a_call_keeps_what_it_was_given() -> None:
 
 
 def test_in_a_thread_arguments_are_presented_and_the_result_made_plain() -> None:
-    class Face:
-        def present(self, value: Any) -> Any:
+    class View:
+        def to_netrefs(self, value: Any) -> Any:
             if type(value) is tuple:
                 return tuple(f"netref of {item}" for item in value)
             return f"netref of {value}"
 
-        def plain(self, value: Any) -> Any:
+        def from_netrefs(self, value: Any) -> Any:
             return ("plain", value)
 
     method = ThreadedMethod(lambda *args, **kwargs: (args, kwargs))
     call = ThreadedCall(method, ("a",), {"b": "c"})
-    assert call.execute(Face()) == ("plain", (("netref of a",), {"b": "netref of c"}))
+    assert call.execute(View()) == ("plain", (("netref of a",), {"b": "netref of c"}))

@@ -183,7 +183,7 @@ class World:
         if kind == "reactor":
             linked = self.in_reactor(connect, f"tcp:127.0.0.1:{port}")
             self.stack.callback(self.in_reactor, linked.close)
-            return lambda name, *args: getattr(linked.face.root, name)(*args)
+            return lambda name, *args: getattr(linked.view.root, name)(*args)
         conn = blocking.connect("127.0.0.1", port)
         self.stack.callback(conn.close)
         if kind == "shared and served":

@@ -468,8 +468,8 @@ async def test_on_disconnect_waits_for_a_thread_where_there_is_none() -> None:
         answer.callback("answered")
         assert await waiting == "answered"
         await until(lambda: office.gone)
-        assert office.gone == [two.server.face]
-    assert Counter(map(id, office.gone)) == {id(one.server.face): 1, id(two.server.face): 1}
+        assert office.gone == [two.server.view]
+    assert Counter(map(id, office.gone)) == {id(one.server.view): 1, id(two.server.view): 1}
 
 
 @pytest_twisted.ensureDeferred

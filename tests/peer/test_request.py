@@ -59,13 +59,13 @@ class Noted:
         self.given.append((number, sender, type(error), str(error)))
 
 
-class Face:
+class View:
     """What a thread has of a connection; it changes nothing."""
 
-    def present(self, args: Any) -> Any:
+    def to_netrefs(self, args: Any) -> Any:
         return args
 
-    def plain(self, result: Any) -> Any:
+    def from_netrefs(self, result: Any) -> Any:
         return result
 
 
@@ -92,7 +92,7 @@ def world() -> World:
 def in_thread(request: Request) -> None:
     """Do as a lane does: run it in a thread, answer it here."""
     outcome: list[Any] = []
-    thread = threading.Thread(target=lambda: outcome.append(request.execute(Face())))
+    thread = threading.Thread(target=lambda: outcome.append(request.execute(View())))
     thread.start()
     thread.join(10)
     request.finish(*outcome[0])

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import collections
 import pickle
-import sys
 import threading
 from typing import Any
 
@@ -14,15 +13,11 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 import txremote.blocking as rpyc
-from tests.blocking.script_threads import Script, linked, scripted
-from txremote import RemoteReference, WouldBlockReactor
+from tests.blocking.script_threads import linked, scripted
+from txremote import RemoteReference
 from txremote.errors import RemoteStopIteration
 from txremote.refs.asyncresult import stop_iteration
-from txremote.refs.blocking_view import (
-    BlockingView,
-    check_stack,
-    refuse_in_reactor,
-)
+from txremote.refs.blocking_view import BlockingView
 from txremote.refs.netref import BaseNetref
 from txremote.wire.consts import HANDLE_GETATTR, HANDLE_PING
 
@@ -63,7 +58,7 @@ class Deaf:
         return succeed(self.answer)
 
 
-class Face(BlockingView):
+class View(BlockingView):
     """One that waits for nothing."""
 
     _timeout = None
@@ -89,10 +84,10 @@ def test_a_netref_travels_as_the_object_it_stands_for() -> None:
 
 def test_values_are_passed_on_as_they_are() -> None:
     """The same tuple too, if there is no netref in it."""
-    face = Face(Deaf(None))
+    view = View(Deaf(None))
     for value in (None, 5, "x", b"x", 1.5, 2j, True, (1, (2, "x")), (), [1], {1: 2}, Thing()):
-        assert face.plain(value) is value or face.plain(value) == value
-        assert face.present(value) is value or face.present(value) == value
+        assert view.from_netrefs(value) is value or view.from_netrefs(value) == value
+        assert view.to_netrefs(value) is value or view.to_netrefs(value) == value
 
 
 @scripted
@@ -104,15 +99,15 @@ def test_references_in_answers_are_netrefs_also_in_tuples() -> None:
         assert isinstance(four, BaseNetref)
         assert three == 3
         assert type(four.____ref__) is RemoteReference
-        assert conn.plain((one, (two,))) == (one.____ref__, (two.____ref__,))
-        assert conn.present(one.____ref__) is one
+        assert conn.from_netrefs((one, (two,))) == (one.____ref__, (two.____ref__,))
+        assert conn.to_netrefs(one.____ref__) is one
 
 
 @scripted
 def test_a_reference_of_another_connection_is_a_netref_of_that() -> None:
     with linked(Shop) as one, linked(Shop) as two:
         items = two.root.make("[5]")
-        assert one.present(items.____ref__).____conn__ is two
+        assert one.to_netrefs(items.____ref__).____conn__ is two
         assert one.root.types(items) == (("builtins.list",), ())
 
 
@@ -182,7 +177,7 @@ def test_paths_lead_through_a_peer_to_the_next() -> None:
                 return near._ask(lambda: near.protocol.outbound.call(root, names, args, {}), 20)
 
             assert ask(("friend", "make"), ("6 * 7",)) == 42
-            assert near.present(ask(("friend", "inner"), None)) is not None
+            assert near.to_netrefs(ask(("friend", "inner"), None)) is not None
             with pytest.raises(AttributeError):
                 ask(("friend", "____conn__"), None)
             with pytest.raises(AttributeError):
@@ -202,71 +197,71 @@ def test_a_call_waits_as_long_as_the_switch_says() -> None:
 
 
 def test_a_ping_that_brings_something_else_is_a_valueerror() -> None:
-    face = Face(Deaf("something else"))
+    view = View(Deaf("something else"))
     with pytest.raises(ValueError, match="is not what was sent"):
-        face.ping()
-    face.ping("something else")
-    assert [handler for handler, _args in face.protocol.asked] == [HANDLE_PING] * 2
-    face.sync_request(HANDLE_GETATTR, 5, "name")
-    assert face.protocol.asked[-1] == (HANDLE_GETATTR, (5, "name"))
+        view.ping()
+    view.ping("something else")
+    assert [handler for handler, _args in view.protocol.asked] == [HANDLE_PING] * 2
+    view.sync_request(HANDLE_GETATTR, 5, "name")
+    assert view.protocol.asked[-1] == (HANDLE_GETATTR, (5, "name"))
 
 
 # --- classes ------------------------------------------------------------------------
 
 
-def netref_of(face: BlockingView, *pack: Any) -> Any:
+def netref_of(view: BlockingView, *pack: Any) -> Any:
     hold: Any = lambda reference, key, pack: None  # noqa: E731
-    return face.present(RemoteReference(face.protocol, b"", pack, hold))  # type: ignore[arg-type]
+    return view.to_netrefs(RemoteReference(view.protocol, b"", pack, hold))  # type: ignore[arg-type]
 
 
-def face_of(*, is_txremote: bool) -> Any:
+def view_of(*, is_txremote: bool) -> Any:
     peer = Deaf((("__len__", None),))
     peer.is_txremote = is_txremote  # type: ignore[attr-defined]
-    face: Any = Face(peer)
-    peer.face = face  # type: ignore[attr-defined]
-    return face
+    view: Any = View(peer)
+    peer.view = view  # type: ignore[attr-defined]
+    return view
 
 
 def test_a_stock_peers_class_is_known_while_one_of_its_objects_is_here() -> None:
     """Its id is an address, where it may make another class when it has freed this."""
-    face = face_of(is_txremote=False)
-    first, second = netref_of(face, "m.Row", 7, 1), netref_of(face, "m.Row", 7, 2)
+    view = view_of(is_txremote=False)
+    first, second = netref_of(view, "m.Row", 7, 1), netref_of(view, "m.Row", 7, 2)
     assert type(first) is type(second)
-    assert len(face.protocol.asked) == 1
+    assert len(view.protocol.asked) == 1
     del first
-    assert type(netref_of(face, "m.Row", 7, 3)) is type(second)
-    assert type(netref_of(face, "m.Other", 7, 4)) is not type(second)
-    asked = len(face.protocol.asked)
+    assert type(netref_of(view, "m.Row", 7, 3)) is type(second)
+    assert type(netref_of(view, "m.Other", 7, 4)) is not type(second)
+    asked = len(view.protocol.asked)
     del second
-    face.protocol.answer = (("__getitem__", None),)
-    third = netref_of(face, "m.Row", 7, 4)
-    assert len(face.protocol.asked) == asked + 1
+    view.protocol.answer = (("__getitem__", None),)
+    third = netref_of(view, "m.Row", 7, 4)
+    assert len(view.protocol.asked) == asked + 1
     assert hasattr(type(third), "__getitem__")
     assert not hasattr(type(third), "__len__")
 
 
 def test_a_txremotes_class_is_asked_about_once() -> None:
-    face = face_of(is_txremote=True)
+    view = view_of(is_txremote=True)
     for number in range(1, 4):
-        netref_of(face, "m.Row", 7, number)
-    netref_of(face, "m.Row", 7, 0)  # the class itself
-    assert len(face.protocol.asked) == 2
+        netref_of(view, "m.Row", 7, number)
+    netref_of(view, "m.Row", 7, 0)  # the class itself
+    assert len(view.protocol.asked) == 2
 
 
 def test_builtin_types_are_asked_about_never() -> None:
-    face = face_of(is_txremote=False)
+    view = view_of(is_txremote=False)
     for number in range(1, 4):
-        netref_of(face, "builtins.list", number, 7)
-    assert face.protocol.asked == []
+        netref_of(view, "builtins.list", number, 7)
+    assert view.protocol.asked == []
 
 
 def test_classes_that_a_peer_makes_anew_do_not_pile_up(monkeypatch: Any) -> None:
     monkeypatch.setattr("txremote.refs.blocking_view._MOST_CLASSES", 5)
     for is_txremote in (True, False):
-        face = face_of(is_txremote=is_txremote)
+        view = view_of(is_txremote=is_txremote)
         for number in range(1, 20):
-            netref_of(face, "m.Row", number, 1)
-        assert len(face._classes) + len(face._passing) <= 5
+            netref_of(view, "m.Row", number, 1)
+        assert len(view._classes) + len(view._passing) <= 5
 
 
 # --- obtain -------------------------------------------------------------------------
@@ -341,34 +336,12 @@ def test_the_end_of_an_iteration_is_raised_as_pythons_own() -> None:
     assert stop_iteration(other) is other
 
 
-def test_blocking_is_refused_in_the_reactors_thread_alone() -> None:
-    with pytest.raises(WouldBlockReactor, match=r"txremote.connect\(\) there, or"):
-        refuse_in_reactor()
-    Script(refuse_in_reactor).result()
-
-
 @scripted
-def test_a_call_is_refused_where_the_stack_has_no_room_for_it() -> None:
-    """Rather than in the middle of a frame on its way."""
-
-    def at(frames: int) -> None:
-        if frames:
-            at(frames - 1)
-        else:
-            check_stack()
-
-    at(0)
-    at(sys.getrecursionlimit() // 2)
-    with pytest.raises(RecursionError):
-        at(sys.getrecursionlimit() - 50)
-
-
-@scripted
-def test_a_base_face_knows_neither_how_to_wait_nor_how_to_begin() -> None:
-    face = BlockingView(Deaf(None))
-    for method in (face._ask, face._begin):
+def test_a_base_view_knows_neither_how_to_wait_nor_how_to_begin() -> None:
+    view = BlockingView(Deaf(None))
+    for method in (view._ask, view._begin):
         with pytest.raises(NotImplementedError):
-            method(lambda: succeed(1), *([None] if method == face._ask else []))  # type: ignore
+            method(lambda: succeed(1), *([None] if method == view._ask else []))  # type: ignore
 
 
 @scripted

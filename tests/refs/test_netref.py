@@ -836,14 +836,14 @@ def test_of_a_stock_peer_a_name_that_python_does_not_call_is_asked_for() -> None
     """It may be a value, though it has underscores."""
     names = [("__price__", None), ("__len__", None)]
     made = netref_class(("m.T", 1, 2), names, listed_are_methods=False)
-    face = StockFace()
-    netref: Any = made(face, None)  # type: ignore[arg-type]
+    view = StockView()
+    netref: Any = made(view, None)  # type: ignore[arg-type]
     assert netref.__price__ == 3
     assert callable(type(netref).__price__)
-    assert face.asked == [HANDLE_GETATTR]
+    assert view.asked == [HANDLE_GETATTR]
 
 
-class StockFace:
+class StockView:
     """As much of a connection to a stock peer as a netref asks of it."""
 
     def __init__(self) -> None:
@@ -860,14 +860,14 @@ class StockFace:
 
 def test_of_a_stock_peer_a_method_is_called_by_name_only_where_it_is_called_at_once() -> None:
     """What it lists may be a value of this object."""
-    face = StockFace()
+    view = StockView()
     made = netref_class(("m.T", 1, 2), [("exposed_a", None)], listed_are_methods=False)
-    netref: Any = made(face, None)  # type: ignore[arg-type]
+    netref: Any = made(view, None)  # type: ignore[arg-type]
     assert netref.exposed_a == 3
     assert netref.a == 3
     called = netref.a(5), netref.exposed_a()  # an assert of pytest's reads first and calls later
     assert called == (4, 4)
-    assert face.asked == [HANDLE_GETATTR] * 2 + [(("a",), (5,)), (("exposed_a",), ())]
+    assert view.asked == [HANDLE_GETATTR] * 2 + [(("a",), (5,)), (("exposed_a",), ())]
 
 
 def test_what_a_netref_does_itself_cannot_be_replaced_by_a_peer() -> None:
@@ -880,13 +880,13 @@ def test_what_a_netref_does_itself_cannot_be_replaced_by_a_peer() -> None:
 def test_a_peer_that_lists_nonsense_is_no_trouble() -> None:
     """INSPECT's answer is the peer's to make up."""
     with linked(Shop) as conn:
-        face = conn.root.____conn__
-        ask = face._ask
-        face._ask = lambda send, timeout: 5
+        view = conn.root.____conn__
+        ask = view._ask
+        view._ask = lambda send, timeout: 5
         try:
-            kind = type(face._netref(conn.root.make.____owner__.____ref__))
+            kind = type(view._netref(conn.root.make.____owner__.____ref__))
         finally:
-            face._ask = ask
+            view._ask = ask
         assert issubclass(kind, BaseNetref)
 
 

@@ -195,13 +195,13 @@ def _start(
     channel: Any,
     service: Any,
     config: ConnectionConfig,
-    make_face: Callable[[ScriptRunner, Connection], BlockingConnection],
+    make_view: Callable[[ScriptRunner, Connection], BlockingConnection],
     *,
     connecting: bool,
     dialect: Dialect | None = None,
 ) -> None:
     pump = Pump(channel)
-    runner = ScriptRunner(pump, make_face, connecting)
+    runner = ScriptRunner(pump, make_view, connecting)
     writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
     protocol = Connection(
         service,
@@ -211,4 +211,4 @@ def _start(
         prepare=lambda _transport: writing,
     )
     pump.attach(protocol)
-    protocol.face  # noqa: B018  # made now, for whoever holds it already
+    protocol.view  # noqa: B018  # made now, for whoever holds it already

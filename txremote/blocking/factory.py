@@ -28,7 +28,7 @@ from txremote.blocking.streams import (
 )
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost
-from txremote.refs.blocking_view import refuse_in_reactor
+from txremote.refs.threadguard import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 

@@ -45,8 +45,8 @@ from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.refs import forks
 from txremote.refs.asyncresult import value_of
-from txremote.refs.blocking_view import check_stack, refuse_in_reactor
 from txremote.refs.driver import here
+from txremote.refs.threadguard import check_stack, refuse_in_reactor
 
 #: Seconds that closing gives the peer to take what is still unsent.
 CLOSE_TIMEOUT = 5.0

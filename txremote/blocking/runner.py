@@ -34,10 +34,10 @@ from txremote.peer.runner import Work
 from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
-from txremote.refs.blocking_view import refuse_in_reactor
 from txremote.refs.driver import Waitable
 from txremote.refs.outcome import failure_of
 from txremote.refs.reactorthread import is_in_reactor
+from txremote.refs.threadguard import refuse_in_reactor
 
 
 class ScriptRunner:
@@ -46,7 +46,7 @@ class ScriptRunner:
 
     Args:
         pump: The pump.
-        make_face: Called with the runner and the connection for its
+        make_view: Called with the runner and the connection for its
             `BlockingView`, once.
         connecting: Whether the service is to hear of the connection from
             `introduced`, and not at once.
@@ -62,11 +62,11 @@ class ScriptRunner:
     turns: Turns | None = None
 
     def __init__(
-        self, pump: Pump, make_face: Callable[[ScriptRunner, Any], Any], connecting: bool = False
+        self, pump: Pump, make_view: Callable[[ScriptRunner, Any], Any], connecting: bool = False
     ) -> None:
         self.pump = pump
         self.closings = Closings()
-        self._make_face = make_face
+        self._make_view = make_view
         self._inbox = pump.inbox
         # what to call once the peer is known, on the connecting side until it is
         self._greeting: list[Callable[[], None]] | None = [] if connecting else None
@@ -85,7 +85,7 @@ class ScriptRunner:
         pump = self.pump
         self._inbox.step_aside()
         # a coroutine's first step, too, is run outside of the lock
-        went_well, result = work.begin(*work.execute(pump.connection.face))
+        went_well, result = work.begin(*work.execute(pump.connection.view))
         pump.check_process()  # of a method that forks one process goes on
         with pump.lock:
             interrupt = work.answer(went_well, result)
@@ -110,7 +110,7 @@ class ScriptRunner:
         def call() -> None:
             self._inbox.step_aside()
             try:
-                hook(connection.face)
+                hook(connection.view)
             except Exception as error:
                 with self.pump.lock:
                     connection.hook_failed(hook, failure_of(error))
@@ -143,7 +143,7 @@ class ScriptRunner:
         context = own_context()
 
         def run() -> None:
-            result = context.run(call.outcome, connection.face)
+            result = context.run(call.outcome, connection.view)
             if self.pump.home is not forks.here:
                 forks.end()
             self.submit(lambda: self.fire(outcome, result))
@@ -158,12 +158,12 @@ class ScriptRunner:
         Pass a request on, and wait for its answer: here, or in another thread where
         this one may not.
         """
-        ask = partial(connection.face.ask, handler, args)
+        ask = partial(connection.view.ask, handler, args)
         return ask() if may_block else BlockingCall(ask)
 
-    def make_face(self, connection: Any) -> Any:
+    def make_view(self, connection: Any) -> Any:
         """Return the connection as its user sees it."""
-        return self._make_face(self, connection)
+        return self._make_view(self, connection)
 
     def check_thread(self) -> None:
         """
@@ -243,7 +243,7 @@ class ScriptRunner:
 
     def present(self, value: Any) -> Any:
         """Return a received value with netrefs."""
-        return self.pump.connection.face.present(value)
+        return self.pump.connection.view.to_netrefs(value)
 
     def seconds(self) -> float:
         """Return the monotonic time."""

@@ -62,26 +62,26 @@ class ThreadedCall:
         """Run it here."""
         return self.method.function(*self.args, **self.kwargs)
 
-    def execute(self, face: Any) -> Any:
+    def execute(self, view: Any) -> Any:
         """
         Run it in a thread that may block.
 
         Args:
-            face: The connection's `BlockingView`.
+            view: The connection's `BlockingView`.
 
         Returns:
             The result, as it can travel.
         """
-        args = face.present(self.args)
-        kwargs = {name: face.present(value) for name, value in self.kwargs.items()}
-        return face.plain(self.method.function(*args, **kwargs))
+        args = view.to_netrefs(self.args)
+        kwargs = {name: view.to_netrefs(value) for name, value in self.kwargs.items()}
+        return view.from_netrefs(self.method.function(*args, **kwargs))
 
-    def outcome(self, face: Any) -> Outcome:
+    def outcome(self, view: Any) -> Outcome:
         """Run it in a thread that may block, and return how it ended."""
         try:
-            return Outcome(True, self.execute(face))
+            return Outcome(True, self.execute(view))
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return Outcome(False, face.protocol.inbound.answers.word(error))
+            return Outcome(False, view.protocol.inbound.answers.word(error))
 
 
 class BlockingCall(ThreadedCall):
@@ -102,6 +102,6 @@ class BlockingCall(ThreadedCall):
         """Run it here."""
         return self.function()
 
-    def execute(self, face: Any) -> Any:
+    def execute(self, view: Any) -> Any:
         """Run it in a thread that may block."""
         return self.function()

@@ -155,7 +155,7 @@ class LaneCall:
                 return False, TimeoutError(call.why_over)
         if inbound.config.call_timeout is not None:
             self._reactor.callFromThread(self._begun)
-        return request.execute(inbound.connection.face)
+        return request.execute(inbound.connection.view)
 
 
 def drop(result: Any) -> None:

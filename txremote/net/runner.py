@@ -82,7 +82,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
                 drop(result.value)
 
         def run() -> None:
-            result = context.run(call.outcome, connection.face)
+            result = context.run(call.outcome, connection.view)
             self.reactor.callFromThread(finish, result)
 
         ticket = self.workers.submit(run)
@@ -93,7 +93,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
     ) -> Any:
         """Pass a request on, from any thread."""
         if may_block:
-            return connection.face.ask(handler, args)
+            return connection.view.ask(handler, args)
         if may_call_here(self.reactor):
             asked: Deferred[Any] = connection.outbound.ask(handler, args)
             return asked
@@ -103,7 +103,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
         )
         return answer
 
-    def make_face(self, connection: Any) -> WorkerFace:
+    def make_view(self, connection: Any) -> WorkerFace:
         """Return the connection as worker threads see it."""
         return WorkerFace(connection, self.reactor, self.workers, None)
 
@@ -165,7 +165,7 @@ class LaneRunner(ReactorRunner):
         running: Deferred[Any] = Deferred()
         ending = connection.closed
         connection.wait_for_hook(hook, running)
-        face = connection.face
+        face = connection.view
 
         def call() -> None:
             token = _current.set(CurrentCall(connection))
@@ -197,6 +197,6 @@ class LaneRunner(ReactorRunner):
         except TooManyThreads:
             self.workers.submit(held.clear, patient=True)
 
-    def make_face(self, connection: Any) -> WorkerFace:
+    def make_view(self, connection: Any) -> WorkerFace:
         """Return the connection as its service sees it."""
         return WorkerFace(connection, self.reactor, self.workers, self._lane)

@@ -25,10 +25,11 @@ from txremote.net.workers import here as thread
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
-from txremote.refs.blocking_view import BlockingView, check_stack, would_block
+from txremote.refs.blocking_view import BlockingView
 from txremote.refs.clock import steady
 from txremote.refs.driver import Waitable
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
+from txremote.refs.threadguard import check_stack, would_block
 
 _log = Logger("txremote")
 
@@ -307,7 +308,7 @@ class LaneDriver:
 
     def present(self, value: Any) -> Any:
         """Return a received value with netrefs."""
-        return self._face.present(value)
+        return self._face.to_netrefs(value)
 
     def seconds(self) -> float:
         """Return the reactor's time."""

@@ -147,7 +147,6 @@ class Connection(Protocol):
         "_calls",
         "_clock",
         "_connecting",
-        "_face",
         "_greeted",
         "_outbox",
         "_prepare",
@@ -156,6 +155,7 @@ class Connection(Protocol):
         "_root",
         "_share",
         "_tables",
+        "_view",
         "_when_ended",
         "avatar",
         "closed",
@@ -251,7 +251,7 @@ class Connection(Protocol):
         imports.flush = self.outbound.flush_released
         self._share: Share | None = None
         self._backlog: Backlog | None = None  # while something long is read
-        self._face: Any = None
+        self._view: Any = None
         self._root: RemoteReference | None = None
         self._greeted = False  # whether the service knows of the connection
 
@@ -518,15 +518,15 @@ class Connection(Protocol):
         self.ending.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
 
     @property
-    def face(self) -> Any:
+    def view(self) -> Any:
         """
         The connection as code that may block sees it: a `BlockingView`.
 
         For worker threads; in the reactor's thread waiting on it is refused.
         """
-        if self._face is None:
-            self._face = self.runner.make_face(self)
-        return self._face
+        if self._view is None:
+            self._view = self.runner.make_view(self)
+        return self._view
 
     # -- what a user does with a connection
 

@@ -17,7 +17,7 @@ from txremote.peer.awaiting import awaited
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
-from txremote.refs.blocking_view import check_stack
+from txremote.refs.threadguard import check_stack
 
 if TYPE_CHECKING:
     from txremote.peer.inbound import InboundCalls
@@ -67,12 +67,12 @@ class Request:
             _current.reset(token)
         self._answer(result, call)
 
-    def execute(self, face: Any) -> tuple[bool, Any]:
+    def execute(self, view: Any) -> tuple[bool, Any]:
         """
         Run it in a thread that may block, with netrefs for references.
 
         Args:
-            face: The connection's `BlockingView`.
+            view: The connection's `BlockingView`.
 
         Returns:
             Whether it went well, and the result or the exception in words: what
@@ -84,10 +84,10 @@ class Request:
             check_stack()  # of a chain of calls that call back enough must be left
             if self.forwarded:
                 return True, self.handler(inbound, *self.args)
-            result = self.handler(inbound, *face.present(self.args))
+            result = self.handler(inbound, *view.to_netrefs(self.args))
             if type(result) is Halfway:
-                return True, Halfway(result.position, face.plain(result.value))
-            return True, face.plain(result)
+                return True, Halfway(result.position, view.from_netrefs(result.value))
+            return True, view.from_netrefs(result)
         except BaseException as error:  # it is the peer's to see, whatever it is
             return False, inbound.answers.word(error)  # here, where netrefs can be asked
         finally:

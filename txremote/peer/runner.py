@@ -41,7 +41,7 @@ class Work(Protocol):
     def run(self) -> None:
         """Run it and answer it, in the connection's own context."""
 
-    def execute(self, face: Any) -> tuple[bool, Any]:
+    def execute(self, view: Any) -> tuple[bool, Any]:
         """Run it in a thread that may block; return what `finish` takes."""
 
     def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
@@ -123,7 +123,7 @@ class Runner(Driver, Protocol):
             The answer, or what `txremote.peer.awaiting.awaited` makes a Deferred of it.
         """
 
-    def make_face(self, connection: Any) -> Any:
+    def make_view(self, connection: Any) -> Any:
         """Return the connection as code that may block sees it."""
 
     def check_thread(self) -> None:
@@ -210,7 +210,7 @@ class ImmediateRunner(AtOnce):
         """Send it now."""
         return connection.outbound.ask(handler, args)
 
-    def make_face(self, connection: Any) -> Any:
+    def make_view(self, connection: Any) -> Any:
         """Refuse: nothing here can be waited for."""
         raise WouldBlockReactor("a connection in memory has no blocking side")
 

@@ -8,6 +8,7 @@ What a caller holds: references, and results that are still to come.
 ``asyncresult``  RPyC's `AsyncResult` over any Deferred
 ``driver``       how such a result is waited for and timed
 ``reactorthread``  which thread is the reactor's
+``threadguard``  what a blocking call checks before it blocks
 ``clock``        the one clock of all limits of time
 ``helpers``      `async_` and `timed`
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import builtins
 import collections
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable
@@ -21,7 +20,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from txremote.errors import PingError, WouldBlockReactor
+from txremote.errors import PingError
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.buffiter import buffiter
@@ -33,7 +32,6 @@ from txremote.refs.netref import (
     builtin_methods,
     netref_class,
 )
-from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_CALL,
@@ -127,7 +125,7 @@ class BlockingView:
             found = self.protocol._root
             if found is None:
                 found = self._ask(self.protocol.fetch_root, self._timeout)
-            self._root = self.present(found)
+            self._root = self.to_netrefs(found)
         return self._root
 
     @property
@@ -144,8 +142,8 @@ class BlockingView:
             EOFError: the connection has ended.
             Exception: what the peer raised.
         """
-        sent = self.plain(args)
-        return self.present(
+        sent = self.from_netrefs(args)
+        return self.to_netrefs(
             self._ask(lambda: self.protocol.outbound.ask(handler, sent), self._timeout)
         )
 
@@ -164,12 +162,14 @@ class BlockingView:
         kwargs: dict[str, Any],
     ) -> Any:
         """Call a method and wait for the result. Raises as `sync_request`."""
-        sent = self.plain(args)
-        named = {name: self.plain(value) for name, value in kwargs.items()} if kwargs else kwargs
+        sent = self.from_netrefs(args)
+        named = (
+            {name: self.from_netrefs(value) for name, value in kwargs.items()} if kwargs else kwargs
+        )
         result = self._ask(
             lambda: self.protocol.outbound.call(reference, names, sent, named), self._timeout
         )
-        return result if type(result) in _PLAIN else self.present(result)
+        return result if type(result) in _PLAIN else self.to_netrefs(result)
 
     def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
         """
@@ -181,7 +181,7 @@ class BlockingView:
             timeout: Seconds after which the result expires, or None; a txremote
                 peer is told.
         """
-        sent, protocol = self.plain(args), self.protocol
+        sent, protocol = self.from_netrefs(args), self.protocol
         result = self._begin(
             lambda: protocol.limited(timeout, protocol.outbound.ask, handler, sent)
         )
@@ -221,7 +221,7 @@ class BlockingView:
 
     # -- netrefs
 
-    def present(self, value: Any) -> Any:
+    def to_netrefs(self, value: Any) -> Any:
         """Return a received value as this side's code sees it: with netrefs."""
         kind = type(value)
         if kind in _PLAIN:
@@ -230,9 +230,9 @@ class BlockingView:
             owner: Any = value._connection
             if owner is self.protocol:
                 return self._netref(value)
-            return owner.face.present(value)
+            return owner.view.to_netrefs(value)
         if kind is tuple and value:
-            return tuple([x if type(x) in _PLAIN else self.present(x) for x in value])
+            return tuple([x if type(x) in _PLAIN else self.to_netrefs(x) for x in value])
         return value
 
     def _netref(self, reference: RemoteReference) -> BaseNetref:
@@ -273,7 +273,7 @@ class BlockingView:
         self._classes[key] = kind
         return kind
 
-    def plain(self, value: Any) -> Any:
+    def from_netrefs(self, value: Any) -> Any:
         """Return a value of this side's code as it can travel: without netrefs."""
         kind = type(value)
         if kind in _PLAIN:
@@ -281,12 +281,12 @@ class BlockingView:
         if kind is tuple:
             for item in value:
                 if type(item) not in _PLAIN:
-                    return tuple([self.plain(item) for item in value])
+                    return tuple([self.from_netrefs(item) for item in value])
             return value
         if issubclass(kind, BaseNetref):
             return value.____ref__
         if kind is NetrefMethod:
-            return self.plain(value.____fetch__())
+            return self.from_netrefs(value.____fetch__())
         return value
 
     def obtain(self, netref: Any, unpickle: bool | None = None) -> Any:
@@ -321,41 +321,6 @@ class BlockingView:
 
 # Reentrant, for garbage collection may run somebody's __del__ in the middle.
 _naming = threading.RLock()
-
-# A call further down the stack than this has a look at how much is left of it.
-_DEEP = 300
-_HEADROOM = 80
-
-
-def check_stack() -> None:
-    """
-    Raise RecursionError here, where it does no harm: further on, a frame may be
-    half way between the queue and the socket.
-    """
-    try:
-        sys._getframe(_DEEP)
-    except ValueError:  # the stack is not that deep
-        return
-    _descend(_HEADROOM)
-
-
-def _descend(frames: int) -> None:
-    if frames:
-        _descend(frames - 1)
-
-
-def refuse_in_reactor() -> None:
-    """Raise `WouldBlockReactor` in the thread of a running reactor, a server's own too."""
-    if is_in_reactor():
-        raise would_block()
-
-
-def would_block() -> WouldBlockReactor:
-    """Return the exception for a blocking call in a reactor's thread."""
-    return WouldBlockReactor(
-        "a blocking call in the reactor's thread would stop the reactor: use "
-        "txremote.connect() there, or reactor.callInThread()"
-    )
 
 
 def _endpoints(protocol: Any) -> tuple[Any, Any] | None:

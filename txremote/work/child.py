@@ -252,7 +252,7 @@ class Child:
         """
         pump = self._conn._pump
         with pump.lock:
-            job.reply.callback(self._conn.plain(reply))
+            job.reply.callback(self._conn.from_netrefs(reply))
         carrier = pump.carrier
         carrier.flush()
         while carrier.transport.out and not self._conn.closed:  # a thread of a job's is sending

@@ -40,7 +40,7 @@ def blocking(value: Any) -> Any:
     """
     kind = type(value)
     if kind is RemoteReference:
-        return value._connection.face.present(value)
+        return value._connection.view.to_netrefs(value)
     if kind is tuple:
         return tuple([blocking(item) for item in value])
     if kind is Live:
@@ -70,7 +70,7 @@ def plain(value: Any) -> Any:
     if kind is tuple:
         return tuple([plain(item) for item in value])
     if is_netref(value):
-        return value.____conn__.plain(value)
+        return value.____conn__.from_netrefs(value)
     return value
 
 
