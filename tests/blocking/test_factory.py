@@ -34,6 +34,7 @@ from tests.blocking.script_threads import (
 )
 from tests.net.servers import served
 from txremote.blocking import factory
+from txremote.peer import dialling
 
 MEBI = 1 << 20
 STDIO = [sys.executable, "-m", "txremote.blocking.utils.stdio"]
@@ -133,7 +134,7 @@ def test_a_server_of_another_protocol_is_an_eoferror_that_says_so() -> None:
 @scripted
 def test_a_server_that_says_nothing_is_a_timeout(monkeypatch: Any) -> None:
     monkeypatch.setattr(factory, "CONNECT_TIMEOUT", 0.1)
-    monkeypatch.setattr(factory, "PATIENCE", 0.05)
+    monkeypatch.setattr(dialling, "PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         began = time.monotonic()
         with pytest.raises(rpyc.AsyncResultTimeout):

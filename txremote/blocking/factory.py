@@ -27,82 +27,106 @@ from txremote.blocking.streams import (
     own_descriptor,
 )
 from txremote.config import ConnectionConfig
+<<<<<<< HEAD
 from txremote.errors import AsyncResultTimeout, ConnectionLost
 from txremote.refs.threadguard import refuse_in_reactor
+=======
+from txremote.errors import AsyncResultTimeout
+from txremote.peer.dialling import (
+    KEEP,
+    OPEN,
+    WAIT,
+    Outcome,
+    Step,
+    Steps,
+    dialling_steps,
+    outcome_of,
+)
+from txremote.refs.blocking_view import refuse_in_reactor
+>>>>>>> 46c1b3b (One search for a server's dialect, as steps that both drivers take)
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
 Config = ConnectionConfig | Mapping[str, Any] | None
 
-#: Seconds that a server has to answer in the dialect of RPyC 6, before it is
-#: asked in that of RPyC 5 as well, on a second connection.
-PATIENCE = 1.0
-
 
 def _establish(
-    dial: Callable[[], Any], service: Any, config: Config, *, once: bool = False
+    dial: Callable[[], Any], service: Any, config: Config, dialect: str = "auto"
 ) -> BlockingConnection:
     """
-    Connect, and find out what the peer speaks (see `txremote.net.connect`).
+    Connect, and find out what the peer speaks (see `txremote.peer.dialling`).
 
     Args:
         dial: Gives a connected channel.
         service: What this side offers.
         config: Its switches.
-        once: Whether ``dial`` cannot be called again.
+        dialect: The only one to try, where ``dial`` cannot be called again.
     """
     refuse_in_reactor()
     switches = config_of(check_service(service), config_of_script(config))
 
-    def speak(dialect: str) -> BlockingConnection:
-        tongue = dialect_named(dialect, switches.bind_threads)
-        return drive(dial(), instantiate(service), switches, tongue)
+    def open_connection(dialect: str) -> BlockingConnection:
+        chosen = dialect_named(dialect, switches.bind_threads)
+        return drive(dial(), instantiate(service), switches, chosen)
 
-    conn = speak("6")
-    other: BlockingConnection | None = None
-    try:
-        if once:
-            _introduce(conn, CONNECT_TIMEOUT)
-        elif not _introduced(conn, PATIENCE):
-            other = speak(conn.protocol.other_dialect or "5")
-            if conn.protocol.other_dialect is not None:  # it said so, and hung up
-                conn, other = other, None
-                _introduce(conn, CONNECT_TIMEOUT)
-            elif _introduced(other, PATIENCE):
-                # a thread pool of RPyC 5 logs what it cannot read, and waits for more
-                conn, other = other, conn
-            else:
-                _introduce(conn, CONNECT_TIMEOUT)
-        conn._runner.introduced()
-    except BaseException:
-        conn._pump.close()
-        raise
-    finally:
-        if other is not None:
-            other._pump.close()
-    return conn
+    return _Dialling(open_connection).run(dialling_steps(dialect))
 
 
-def _introduce(conn: BlockingConnection, timeout: float) -> None:
-    conn._ask(conn.protocol.introduce, timeout)
-
-
-def _introduced(conn: BlockingConnection, timeout: float) -> bool:
+class _Dialling:
     """
-    Tell whether the peer answers within some seconds.
+    Carries out the steps of `txremote.peer.dialling` in this thread.
 
-    Raises:
-        ConnectionLost: it hung up without a word that this side understands.
+    Args:
+        open_connection: Connects, and is ready to speak a dialect.
     """
-    try:
-        _introduce(conn, timeout)
-    except AsyncResultTimeout:
-        return False
-    except ConnectionLost:
-        if conn.protocol.other_dialect is None:
-            raise
-        return False
-    return True
+
+    def __init__(self, open_connection: Callable[[str], BlockingConnection]) -> None:
+        self._open_connection = open_connection
+        self._connections: dict[str, BlockingConnection] = {}
+        self._errors: dict[str, Exception] = {}
+
+    def run(self, steps: Steps) -> BlockingConnection:
+        """Take all steps, and return the connection that is kept."""
+        step = next(steps)
+        while True:
+            try:
+                outcome = self._take(step)
+            except BaseException as error:  # a time-out, or Ctrl-C: the steps close what is open
+                step = steps.throw(error)
+                continue
+            if step.action == KEEP:
+                steps.close()
+                return self._connections[step.dialect]
+            step = steps.send(outcome)
+
+    def _take(self, step: Step) -> Outcome | None:
+        dialect = step.dialect
+        if step.action == OPEN:
+            try:
+                self._connections[dialect] = self._open_connection(dialect)
+            except Exception as error:
+                self._errors[dialect] = error
+        elif step.action == WAIT:
+            return self._wait(dialect, step.seconds)
+        elif step.action == KEEP:
+            self._connections[dialect]._runner.introduced()
+        elif dialect in self._connections:
+            self._connections[dialect]._pump.close()
+        return None
+
+    def _wait(self, dialect: str, seconds: float | None) -> Outcome | None:
+        if dialect in self._errors:
+            return Outcome(dialect, self._errors[dialect])
+        conn = self._connections[dialect]
+        try:
+            conn._ask(conn.protocol.introduce, CONNECT_TIMEOUT if seconds is None else seconds)
+        except AsyncResultTimeout:
+            if seconds is None:
+                raise
+            return None
+        except Exception as error:
+            return outcome_of(dialect, error, conn.protocol.other_dialect)
+        return Outcome(dialect)
 
 
 def connect(
@@ -261,7 +285,7 @@ def connect_pipes(
         EOFError: the other side hung up, or speaks another protocol.
     """
     pipes = own_descriptor(input), own_descriptor(output)
-    return _establish(lambda: PipeChannel(*pipes), service, config, once=True)
+    return _establish(lambda: PipeChannel(*pipes), service, config, dialect="6")
 
 
 def connect_subproc(
@@ -337,4 +361,4 @@ def connect_thread(
     here, there = socket.socketpair()
     remote = accept(SocketChannel(there), remote_service, remote_config)
     threading.Thread(target=remote.serve_all, name="txremote server", daemon=True).start()
-    return _establish(lambda: SocketChannel(here), service, config, once=True)
+    return _establish(lambda: SocketChannel(here), service, config, dialect="6")

@@ -43,13 +43,11 @@ from txremote.blocking.channel_io import ChannelIO
 from txremote.blocking.inbox import Answer, Inbox, Waiter
 from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
+from txremote.peer.closing import CLOSE_TIMEOUT
 from txremote.refs import forks
 from txremote.refs.asyncresult import value_of
 from txremote.refs.driver import here
 from txremote.refs.threadguard import check_stack, refuse_in_reactor
-
-#: Seconds that closing gives the peer to take what is still unsent.
-CLOSE_TIMEOUT = 5.0
 
 
 class Pump:

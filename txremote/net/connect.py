@@ -1,21 +1,14 @@
 """
-Calling: `connect`.
-
-RPyC never negotiates its version, so a client has to find its server's. It asks
-for the root in the dialect of RPyC 6. A server of RPyC 5 answers that with a
-good-bye in its own dialect and hangs up; the client dials once more and speaks
-that. RPyC 5's thread pool server says nothing at all, so after a while a second
-connection asks in RPyC 5's dialect, and whoever answers first is kept. A txremote
-server answers in whatever it is asked in.
+Calling: `connect`. How it finds the dialect of a server: `txremote.peer.dialling`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -27,6 +20,7 @@ from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
+from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.clock import steady
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
@@ -72,59 +66,102 @@ def _sweeper_of(reactor: Any) -> ReleaseSweeper:
     return found
 
 
-#: Seconds that ``dialect="auto"`` gives a server to answer in the dialect of RPyC
-#: 6, before it asks in that of RPyC 5 as well, on a second connection.
-PATIENCE = 1.0
+class _Dialling:
+    """
+    Carries out the steps of `txremote.peer.dialling` with a reactor.
 
+    Args:
+        endpoint: What is dialled.
+        reactor: The reactor.
+        service: What this side offers.
+        config: The switches of the connection.
+    """
 
-@dataclass(frozen=True)
-class _Call:
-    """What is dialled, and with what."""
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        reactor: Any,
+        service: Any,
+        config: ConnectionConfig,
+    ) -> None:
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._service = service
+        self._config = config
+        self._attempts: dict[str, Deferred[None]] = {}
+        self._answered: dict[str, Connection] = {}
+        self._outcomes: deque[Outcome] = deque()
+        self._waiting: Deferred[None] | None = None
 
-    endpoint: IStreamClientEndpoint
-    reactor: Any
-    service: Any
-    config: ConnectionConfig
+    async def run(self, steps: Steps) -> Connection:
+        """Take all steps, and return the connection that is kept."""
+        step = next(steps)
+        while step.action != KEEP:
+            outcome = None
+            try:
+                if step.action == OPEN:
+                    self._open(step.dialect)
+                elif step.action == WAIT:
+                    outcome = await self._wait(step.seconds)
+                else:
+                    self._close(step.dialect)
+            except BaseException as error:  # a time-out or a cancellation: it closes the rest
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+        steps.close()
+        return self._answered[step.dialect]
 
-    async def dial(self, dialect: str) -> Connection:
-        """Connect, and speak one dialect."""
-        connection = await self.open(dialect)
-        return await _introduced(connection)
+    def _open(self, dialect: str) -> None:
+        self._attempts[dialect] = Deferred.fromCoroutine(self._try(dialect))
 
-    async def open(self, dialect: str) -> Connection:
-        """Connect, and say nothing yet."""
-        factory = _DialingFactory(self.reactor, self.service, self.config, dialect)
-        connection = await self.endpoint.connect(factory)
-        assert isinstance(connection, Connection)
-        return connection
-
-    async def find(self) -> Connection:
-        """Connect, and find out what the server speaks."""
-        connection = await self.open("6")
-        answer = Deferred.fromCoroutine(_introduced(connection))
+    async def _try(self, dialect: str) -> None:
+        factory = _DialingFactory(self._reactor, self._service, self._config, dialect)
+        other = None
         try:
-            soon = await _within(answer, self.reactor, PATIENCE)
-        except ConnectionLost:
-            if connection.other_dialect is None:
-                raise
-            return await self.dial(connection.other_dialect)
-        except CancelledError:
-            answer.addErrback(lambda _failure: None)
-            answer.cancel()
-            raise
-        if soon is not None:
-            return soon
-        # Not a word: a thread pool of RPyC 5 logs what it cannot read and waits
-        # for more. It may as well be a busy server of RPyC 6.
-        return await _first_of(answer, Deferred.fromCoroutine(self.dial("5")))
+            connection = await self._endpoint.connect(factory)
+            assert isinstance(connection, Connection)
+            try:
+                self._answered[dialect] = await _introduced(connection)
+            finally:
+                other = connection.other_dialect
+        except Exception as error:
+            self._outcomes.append(outcome_of(dialect, error, other))
+        else:
+            self._outcomes.append(Outcome(dialect))
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.callback(None)
+
+    async def _wait(self, seconds: float | None) -> Outcome | None:
+        if not self._outcomes:
+            waiting = self._waiting = Deferred()
+            timer = None
+            if seconds is not None:
+                timer = steady(self._reactor).callLater(seconds, waiting.callback, None)
+            try:
+                await waiting
+            finally:
+                if timer is not None and timer.active():
+                    timer.cancel()
+        return self._outcomes.popleft() if self._outcomes else None
+
+    def _close(self, dialect: str) -> None:
+        self._attempts[dialect].cancel()
+        connection = self._answered.get(dialect)
+        if connection is not None:
+            _abort(connection)
+
+
+def _abort(connection: Connection) -> None:
+    transport: Any = connection.transport
+    transport.abortConnection()
 
 
 async def _introduced(connection: Connection) -> Connection:
     try:
         return await connection.introduce(separately=is_tls(connection.transport))
-    except BaseException as error:  # a time-out or a cancellation included: leave nothing open
-        transport: Any = connection.transport
-        transport.abortConnection()
+    except BaseException as error:  # a cancellation included: leave nothing open
+        _abort(connection)
         if isinstance(error, ConnectionLost) and connection.closed:
             ended = await connection.when_disconnected()
             refused = refused_certificate(ended)
@@ -133,60 +170,6 @@ async def _introduced(connection: Connection) -> Connection:
                     f"the server refused this client's certificate: {refused}"
                 ) from ended
         raise
-
-
-def _within(
-    deferred: Deferred[Connection], reactor: Any, seconds: float
-) -> Deferred[Connection | None]:
-    """
-    Return a Deferred that takes another's result if it comes within some
-    seconds. If not it fires with None, and the other keeps its result.
-    """
-    timer: Any = None
-    soon: Deferred[Connection | None] = Deferred(lambda _soon: timer.cancel())
-
-    def fired(result: Any) -> Any:
-        if soon.called:
-            return result
-        timer.cancel()
-        soon.callback(result)
-        return None
-
-    timer = steady(reactor).callLater(seconds, soon.callback, None)
-    deferred.addBoth(fired)
-    return soon
-
-
-def _first_of(first: Deferred[Connection], second: Deferred[Connection]) -> Deferred[Connection]:
-    """
-    Return a Deferred of the first that succeeds; the other is cancelled. If none
-    does, it fails as the first did.
-    """
-    both = (first, second)
-    failures: dict[int, Failure] = {}
-
-    def cancelled(_found: Deferred[Connection]) -> None:
-        for one in both:
-            one.cancel()
-
-    found: Deferred[Connection] = Deferred(cancelled)
-
-    def succeeded(connection: Connection, index: int) -> None:
-        if found.called:
-            transport: Any = connection.transport
-            transport.abortConnection()
-        else:
-            found.callback(connection)
-            both[1 - index].cancel()
-
-    def failed(failure: Failure, index: int) -> None:
-        failures[index] = failure
-        if len(failures) == 2 and not found.called:
-            found.errback(failures[0])
-
-    for index, one in enumerate(both):
-        one.addCallbacks(succeeded, failed, (index,), {}, (index,))
-    return found
 
 
 def connect(
@@ -230,8 +213,9 @@ def connect(
     check_service(service)
     switches = config_of(service, make_config(config))
     where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    call = _Call(where, reactor, service, switches)
-    dialling = Deferred.fromCoroutine(call.find() if dialect == "auto" else call.dial(dialect))
+    dialling = Deferred.fromCoroutine(
+        _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
+    )
     if timeout is not None:
         given = timeout
 

@@ -1,0 +1,161 @@
+"""
+Finding the dialect of a server: which attempts to make, and which one to keep.
+
+RPyC never negotiates its version. A client asks for the root in the dialect of RPyC 6
+first. A txremote server answers in the dialect it is asked in. A server of RPyC 5
+answers with a good-bye in its own dialect and hangs up, so the client dials once more
+and speaks that. RPyC 5's thread pool server logs what it cannot read and says nothing;
+after `PATIENCE` seconds a second attempt asks in RPyC 5's dialect, and the first that
+answers is kept: the silent one may as well be a busy server of RPyC 6.
+
+`dialling_steps` decides and does no I/O. A driver (`txremote.net.connect`,
+`txremote.blocking.factory`) carries out its steps:
+
+========  ============================================================  ==============
+step      what the driver does                                          sends back
+========  ============================================================  ==============
+`OPEN`    begin an attempt: connect, and ask for the root in a dialect  None
+`WAIT`    wait for an attempt, or for any of those that are open        an `Outcome`, or
+          if it can; ``seconds`` at most                                None: no outcome
+`CLOSE`   close an attempt, whatever has become of it                   None
+`KEEP`    use this attempt's connection; it is the last step            None
+========  ============================================================  ==============
+
+An exception of the driver's own (a time-out, a cancellation, Ctrl-C) is thrown into the
+generator, which has every attempt closed and raises it again.
+
+=================  ======================  ========================  ==================
+outcome            of the first attempt    of a second one, as told  of one of two
+=================  ======================  ========================  ==================
+answered           keep it                 keep it                   keep it
+lost, and it told  open one in that        raise                     wait for the other
+its dialect        dialect
+lost               raise                   raise                     wait for the other;
+                                                                     both: raise what
+                                                                     the first has
+no outcome         open one in the         -                         wait for the first
+                   dialect of RPyC 5
+=================  ======================  ========================  ==================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final, Literal, NamedTuple
+
+from txremote.errors import ConnectionLost
+
+#: Seconds that a server has to answer in the dialect of RPyC 6, before it is asked in
+#: that of RPyC 5 as well, on a second connection.
+PATIENCE: Final = 1.0
+
+OPEN: Final = "open"
+WAIT: Final = "wait"
+CLOSE: Final = "close"
+KEEP: Final = "keep"
+
+
+class Step(NamedTuple):
+    """
+    What a driver is to do.
+
+    Attributes:
+        action: `OPEN`, `WAIT`, `CLOSE` or `KEEP`.
+        dialect: Which attempt: there is one for a dialect.
+        seconds: How long to wait at most; None: as long as the driver gives a server.
+    """
+
+    action: Literal["open", "wait", "close", "keep"]
+    dialect: str
+    seconds: float | None = None
+
+
+class Outcome(NamedTuple):
+    """
+    What has become of an attempt.
+
+    Attributes:
+        dialect: Which.
+        error: What it failed with; None: the server has answered.
+        other_dialect: The dialect that the server told before it hung up, if it did.
+    """
+
+    dialect: str
+    error: Exception | None = None
+    other_dialect: str | None = None
+
+
+Steps = Generator[Step, Outcome | None, None]
+
+
+def outcome_of(dialect: str, error: Exception, other_dialect: str | None) -> Outcome:
+    """
+    Return the outcome of an attempt that has failed.
+
+    Args:
+        dialect: Which.
+        error: What it failed with.
+        other_dialect: The connection's `Connection.other_dialect`, if there was one.
+    """
+    hung_up = isinstance(error, ConnectionLost)
+    return Outcome(dialect, error, other_dialect if hung_up else None)
+
+
+def dialling_steps(dialect: str = "auto") -> Steps:
+    """
+    Give the steps that lead to a connection in the server's dialect.
+
+    Args:
+        dialect: ``"6"`` or ``"5"``: the only one to try. ``"auto"``: find out.
+
+    Raises:
+        Exception: what the attempts failed with, after all of them were closed.
+    """
+    opened: list[str] = []
+    try:
+        kept = yield from (_search(opened) if dialect == "auto" else _try(dialect, opened))
+        for other in opened:
+            if other != kept:
+                yield Step(CLOSE, other)
+        opened[:] = [kept]
+        yield Step(KEEP, kept)
+    except GeneratorExit:  # the driver is gone, and nobody would take a step
+        raise
+    except BaseException:
+        for each in opened:
+            yield Step(CLOSE, each)
+        raise
+
+
+def _try(dialect: str, opened: list[str]) -> Generator[Step, Outcome | None, str]:
+    opened.append(dialect)
+    yield Step(OPEN, dialect)
+    outcome = None
+    while outcome is None:
+        outcome = yield Step(WAIT, dialect)
+    if outcome.error is not None:
+        raise outcome.error
+    return dialect
+
+
+def _search(opened: list[str]) -> Generator[Step, Outcome | None, str]:
+    opened.append("6")
+    yield Step(OPEN, "6")
+    outcome = yield Step(WAIT, "6", PATIENCE)
+    if outcome is not None:
+        if outcome.error is None:
+            return "6"
+        if outcome.other_dialect is None:
+            raise outcome.error
+        return (yield from _try(outcome.other_dialect, opened))
+    opened.append("5")
+    yield Step(OPEN, "5")
+    errors: dict[str, Exception] = {}
+    outcome = yield Step(WAIT, "5", PATIENCE)
+    while outcome is None or outcome.error is not None:
+        if outcome is not None and outcome.error is not None:
+            errors[outcome.dialect] = outcome.error
+            if len(errors) == len(opened):
+                raise errors["6"]
+        outcome = yield Step(WAIT, "5" if "6" in errors else "6")
+    return outcome.dialect
