@@ -27,10 +27,6 @@ from txremote.blocking.streams import (
     own_descriptor,
 )
 from txremote.config import ConnectionConfig
-<<<<<<< HEAD
-from txremote.errors import AsyncResultTimeout, ConnectionLost
-from txremote.refs.threadguard import refuse_in_reactor
-=======
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.dialling import (
     KEEP,
@@ -42,8 +38,7 @@ from txremote.peer.dialling import (
     dialling_steps,
     outcome_of,
 )
-from txremote.refs.blocking_view import refuse_in_reactor
->>>>>>> 46c1b3b (One search for a server's dialect, as steps that both drivers take)
+from txremote.refs.threadguard import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
