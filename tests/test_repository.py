@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import configparser
 import re
+import runpy
+import sys
 import tomllib
+from itertools import combinations, product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ import yaml
 
 from tests.document_runner import doctree
 from tests.processes import ROOT
+from tests.reactors import REACTORS
 
 GITHUB = ROOT / ".github"
 FRAGMENTS = ROOT / "docs" / "newsfragments"
@@ -32,12 +37,40 @@ def hooks() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_runs_commands_that_are_there(workflow: Path) -> None:
-    """The hosted CI has no script of its own: it runs .ci/run, which runs anywhere."""
+def test_a_workflow_runs_what_runs_anywhere(workflow: Path) -> None:
+    """The hosted CI has no script of its own: it calls .ci/run, or the matrix of noxfile.py."""
     commands = [step["run"] for step in steps(workflow) if "run" in step]
-    scripts = [word for line in commands for word in line.split() if "/" in word]
-    assert ".ci/run" in scripts
-    assert [name for name in scripts if not (ROOT / name).exists()] == []
+    known = [line for line in commands if re.match(r"\.ci/run$|pipx run nox -s tests\b", line)]
+    assert known
+    assert commands == known
+
+
+def matrix(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the names of noxfile.py, which is run without nox: the tests do not need it."""
+    same = lambda *_args, **_names: lambda function: function  # noqa: E731
+    nox = SimpleNamespace(options=SimpleNamespace(), session=same(), parametrize=same)
+    monkeypatch.setitem(sys.modules, "nox", nox)
+    nox.Session = object
+    return runpy.run_path(str(ROOT / "noxfile.py"))
+
+
+def test_every_two_of_the_matrix_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Python, each Twisted and each reactor is tried with each of the other two kinds."""
+    names = matrix(monkeypatch)
+    values = names["PYTHONS"], names["TWISTED"], names["REACTORS"]
+    for one, other in combinations(range(3), 2):
+        wanted = set(product(values[one], values[other]))
+        assert {(cell[one], cell[other]) for cell in names["CELLS"]} == wanted
+
+
+def test_the_matrix_has_what_the_package_says_it_supports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Pythons of the classifiers, the reactors of the plugin, the bounds of setup.cfg."""
+    names = matrix(monkeypatch)
+    setup = (ROOT / "setup.cfg").read_text()
+    assert re.findall(r"Python :: (3\.\d+)", setup) == [*names["PYTHONS"]]
+    assert set(names["REACTORS"]) == set(REACTORS)
+    assert "Twisted==24.11" in names["lowest"]("3.12")
+    assert set(names["lowest"]("3.11")) > set(names["lowest"]("3.12"))
 
 
 def test_what_runs_before_a_commit_is_what_ci_runs() -> None:

@@ -1,0 +1,71 @@
+"""
+The matrix: each Python with each reactor, and either with the oldest and the newest Twisted.
+
+``nox -l`` lists the cells. One of them, and one folder of tests in it::
+
+    nox -s "tests(3.12-newest-uvloop)" -- tests/wire
+
+Pythons that are not on the machine are skipped. ``.ci/run`` does one cell of this in an
+environment of its own: the Python it finds, the newest of all packages, the default reactor.
+"""
+
+import configparser
+import re
+from pathlib import Path
+
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+REACTORS = ("epoll", "asyncio", "select", "uvloop")
+TWISTED = ("oldest", "newest")
+
+# Every two of (Python, Twisted, reactor) meet in some cell; not every three.
+CELLS = [
+    (python, TWISTED[(row + column) % 2], reactor)
+    for row, python in enumerate(PYTHONS)
+    for column, reactor in enumerate(REACTORS)
+]
+
+nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = False
+# Without it twistd does not find the command txremote in an editable install.
+EDITABLE = ("--config-settings", "editable_mode=compat")
+
+
+def lowest(python: str) -> list[str]:
+    """Return constraints with the lowest versions that setup.cfg allows.
+
+    The lowest versions of some packages have no build for Pythons that came later. So all of
+    them are tried with the oldest Python, and the other ones get the oldest Twisted.
+    """
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).with_name("setup.cfg"))
+    extras = setup["options.extras_require"]
+    lines = "\n".join(
+        [setup["options"]["install_requires"]]
+        + [extras[name] for name in extras if name not in ("lint", "docs")]
+    )
+    found = re.findall(r"^([A-Za-z][\w.-]*)(?:\[[a-z,]+\])?>=([\d.]+)$", lines, re.MULTILINE)
+    return sorted(
+        {
+            f"{name}=={version}"
+            for name, version in found
+            if python == PYTHONS[0] or name == "Twisted"
+        }
+    )
+
+
+@nox.session
+@nox.parametrize("python,twisted,reactor", CELLS, ids=["-".join(cell) for cell in CELLS])
+def tests(session: nox.Session, twisted: str, reactor: str) -> None:
+    """Run the tests in one cell of the matrix; arguments go to pytest."""
+    constraints = Path(session.create_tmp()) / "constraints.txt"
+    constraints.write_text("\n".join(lowest(session.python) if twisted == "oldest" else []))
+    session.install("-c", str(constraints), "-e", ".[test]", *EDITABLE)
+    session.run("python", "-m", "pip", "list", "--format=freeze")
+    session.run(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider"),
+        *("-p", "tests.reactors", f"--reactor={reactor}"),
+        "--tb=native",  # others compile source, which Python 3.11 cannot in a greenlet
+        *session.posargs,
+    )

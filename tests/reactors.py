@@ -1,0 +1,39 @@
+"""
+A plugin of pytest that lets ``--reactor`` choose more than pytest-twisted knows.
+
+Not a test file::
+
+    python -m pytest -p tests.reactors --reactor=uvloop
+
+It has to be named with ``-p``: pytest then loads it before pytest-twisted reads which
+reactors there are, and before anything can have installed one.
+"""
+
+import asyncio
+from importlib import import_module
+
+import pytest_twisted
+
+#: Module and class of each reactor, and a function that makes its asyncio loop, if it has one.
+REACTORS = {
+    "epoll": ("epollreactor", "EPollReactor", None),
+    "select": ("selectreactor", "SelectReactor", None),
+    "asyncio": ("asyncioreactor", "AsyncioSelectorReactor", asyncio.new_event_loop),
+    "uvloop": (
+        "asyncioreactor",
+        "AsyncioSelectorReactor",
+        lambda: import_module("uvloop").new_event_loop(),
+    ),
+}
+
+
+def install(name):
+    """Install the reactor of this name for the whole run."""
+    module_name, class_name, new_loop = REACTORS[name]
+    module = import_module(f"twisted.internet.{module_name}")
+    loop = () if new_loop is None else (new_loop(),)
+    pytest_twisted._install_reactor(lambda: module.install(*loop), getattr(module, class_name))
+
+
+for _name in REACTORS:
+    pytest_twisted.reactor_installers[_name] = lambda name=_name: install(name)
