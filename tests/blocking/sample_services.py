@@ -66,16 +66,16 @@ class Later(rpyc.Service):
 def one_write(conn: Any) -> Iterator[None]:
     """Have everything that is written inside arrive at the peer at once."""
     pump = conn._pump
-    flush, pump.carrier.flush = pump.carrier.flush, lambda *args: None
+    flush, pump.io.flush = pump.io.flush, lambda *args: None
     try:
         yield
     finally:
-        pump.carrier.flush = flush
-        out = pump.carrier.transport.out
+        pump.io.flush = flush
+        out = pump.io.transport.out
         data = b"".join(out)
         out.clear()
         out.append(data)
-        pump.carrier.flush()
+        pump.io.flush()
 
 
 def keep(conn: Any, remote: Any, *functions: Callable[..., Any]) -> None:

@@ -219,7 +219,7 @@ class Tap:
     def __init__(self, conn: BlockingConnection) -> None:
         self.handlers: list[int] = []
         self._reader = FrameReader(DEFAULT_LIMITS)
-        transport: Any = conn._pump.carrier.transport
+        transport: Any = conn._pump.io.transport
         write = transport.write
 
         def tapped(data: bytes) -> None:

@@ -82,7 +82,7 @@ def test_stopping_an_idle_one_takes_no_time() -> None:
         best = 9.0
         for _ in range(3):
             thread = rpyc.BgServingThread(conn)
-            wait_until(conn._pump.carrier.reading.locked)
+            wait_until(conn._pump.io.reading.locked)
             began = time.monotonic()
             thread.stop()
             best = min(best, time.monotonic() - began)
@@ -95,13 +95,13 @@ def test_stopping_an_idle_one_takes_no_time() -> None:
 def test_stopping_one_that_another_thread_reads_for() -> None:
     with by_hand(Feed) as (conn, remote):
         reader = Script(conn.serve, 60)
-        wait_until(conn._pump.carrier.reading.locked)
+        wait_until(conn._pump.io.reading.locked)
         thread = rpyc.BgServingThread(conn)
         wait_until(lambda: conn._pump.inbox.sleeping)
         began = time.monotonic()
         thread.stop()
         assert time.monotonic() - began < 5
-        assert conn._pump.carrier.reading.locked()  # it reads on
+        assert conn._pump.io.reading.locked()  # it reads on
         remote.close()
         assert reader.result() is True
 
@@ -128,14 +128,14 @@ def test_it_stops_though_the_peer_takes_nothing() -> None:
         with pump.lock:
             root = conn.protocol._root
             conn.protocol.outbound.call(root, ("add",), (b"x" * (8 * MEBI), b""), {})
-        pump.carrier.flush(0)
-        assert pump.carrier.transport.out
+        pump.io.flush(0)
+        assert pump.io.transport.out
         thread = rpyc.BgServingThread(conn)
-        wait_until(pump.carrier.reading.locked)
+        wait_until(pump.io.reading.locked)
         began = time.monotonic()
         thread.stop()
         assert time.monotonic() - began < 2
-        remote._pump.carrier.channel.shutdown()  # else closing waits for it, too
+        remote._pump.io.channel.shutdown()  # else closing waits for it, too
 
 
 @scripted

@@ -88,7 +88,7 @@ def test_a_call_to_a_peer_that_reads_nothing_ends_with_its_time() -> None:
         assert 0.1 <= time.monotonic() - began < SOON
         assert not conn.closed
         assert root is conn.root
-        remote._pump.carrier.channel.shutdown()  # else closing waits for it, too
+        remote._pump.io.channel.shutdown()  # else closing waits for it, too
 
 
 # --- the end ----------------------------------------------------------------------
@@ -104,13 +104,13 @@ def test_what_is_unsent_goes_out_before_closing() -> None:
             seen.append(len(data))
 
     with by_hand(Log) as (conn, remote):
-        rest = conn._pump.carrier.channel.send
-        conn._pump.carrier.channel.send = lambda data: 0  # the socket is full
+        rest = conn._pump.io.channel.send
+        conn._pump.io.channel.send = lambda data: 0  # the socket is full
         pump = conn._pump
         with pump.lock:
             conn.protocol.outbound.call(conn.protocol._root, ("log",), (b"x" * (4 * MEBI),), {})
-        pump.carrier.flush(0)
-        pump.carrier.channel.send = rest
+        pump.io.flush(0)
+        pump.io.channel.send = rest
         serving = Script(remote.serve_all)
         conn.close()
         serving.result()
@@ -126,7 +126,7 @@ def test_every_waiting_thread_hears_of_the_end() -> None:
         waiting = [Script(root.later, str(number)) for number in range(20)]
         while len(service.due) < 20:
             remote.poll(0.01)
-        remote._pump.carrier.channel.shutdown()
+        remote._pump.io.channel.shutdown()
         for script in waiting:
             with pytest.raises(EOFError):
                 script.result(SOON)
@@ -140,11 +140,11 @@ def test_a_descriptor_is_given_back_when_nobody_waits_on_it_any_more() -> None:
     """Else its number could be another file's while a thread still polls it."""
     with by_hand(Later) as (conn, _remote):
         reader = Script(conn.serve_all)
-        wait_until(conn._pump.carrier.reading.locked)
+        wait_until(conn._pump.io.reading.locked)
         assert conn.fileno() >= 0
         conn.close()
         reader.result()
-        wait_until(lambda: conn._pump.carrier.channel.fileno() == -1)
+        wait_until(lambda: conn._pump.io.channel.fileno() == -1)
 
 
 @scripted
@@ -152,13 +152,13 @@ def test_a_descriptor_is_given_back_when_nobody_waits_on_it_any_more() -> None:
 def test_a_descriptor_is_kept_while_a_thread_may_be_about_to_use_it(role: str) -> None:
     with by_hand(Later) as (conn, _remote):
         pump = conn._pump
-        held = getattr(pump.carrier, role)
+        held = getattr(pump.io, role)
         assert held.acquire(blocking=False)
-        Script(pump.carrier.lost, ConnectionDone()).result()
+        Script(pump.io.lost, ConnectionDone()).result()
         assert conn.closed
         assert conn.fileno() >= 0
-        pump.carrier.give_back(held)
-        assert pump.carrier.channel.fileno() == -1
+        pump.io.release_role(held)
+        assert pump.io.channel.fileno() == -1
 
 
 @scripted
@@ -169,7 +169,7 @@ def test_sending_soon_waits_for_nobody_and_sends_it_all() -> None:
         conn._runner.submit(
             lambda: conn.protocol.root.same(b"x" * 8 * MEBI).addBoth(answers.append)
         )
-        wait_until(lambda: conn._pump.carrier.transport.out)  # nobody reads as yet
+        wait_until(lambda: conn._pump.io.transport.out)  # nobody reads as yet
         there, here = rpyc.BgServingThread(remote), rpyc.BgServingThread(conn)
         wait_until(lambda: answers)
         assert answers == [b"x" * 8 * MEBI]

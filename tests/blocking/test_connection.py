@@ -283,7 +283,7 @@ def test_a_result_that_another_thread_waits_for_may_be_given_an_expiry() -> None
     with linked(service) as conn:
         result = rpyc.async_(conn.root.wait)()
         waiting = Script(result.wait)
-        wait_until(conn._pump.carrier.reading.locked)
+        wait_until(conn._pump.io.reading.locked)
         service.go.set()
         waiting.result()
         assert result.value == "waited"
@@ -297,7 +297,7 @@ def test_a_lost_connection_ends_every_result() -> None:
         results = [rpyc.async_(conn.root.wait)() for _ in range(3)]
         for result in results:
             result.add_callback(seen.append)
-        remote._pump.carrier.channel.shutdown()
+        remote._pump.io.channel.shutdown()
         wait_until(lambda: results[0].ready)
         assert [result.error for result in results] == [True] * 3
         assert seen == results
@@ -547,7 +547,7 @@ def test_before_closed_may_not_keep_a_script_open() -> None:
 def test_before_closed_of_a_lost_connection_is_not_called() -> None:
     seen: list[Any] = []
     with linked(config={"before_closed": seen.append}) as conn:
-        conn._pump.carrier.channel.shutdown()
+        conn._pump.io.channel.shutdown()
         with pytest.raises(EOFError):
             conn.ping()
         conn.close()

@@ -82,15 +82,15 @@ def test_small_requests_do_not_wait_for_others() -> None:
     """TCP_NODELAY is set; keepalive where it is asked for."""
     with serving(Told) as server:
         with client(server) as conn:
-            sock = conn._pump.carrier.channel._socket
+            sock = conn._pump.io.channel._socket
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         with client(server, keepalive=33) as conn:
-            sock = conn._pump.carrier.channel._socket
+            sock = conn._pump.io.channel._socket
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 33
         with client(server, keepalive=True) as conn:
-            sock = conn._pump.carrier.channel._socket
+            sock = conn._pump.io.channel._socket
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
@@ -200,7 +200,7 @@ async def test_connecting_over_tls(certificate: dict[str, str]) -> None:
         def verified() -> Any:
             trusted = certificate["certificate"]
             with rpyc.ssl_connect("127.0.0.1", number, ca_certs=trusted) as conn:
-                return conn._pump.carrier.channel._tls.getpeercert() != {}
+                return conn._pump.io.channel._tls.getpeercert() != {}
 
         def distrusted() -> None:
             rpyc.ssl_connect("127.0.0.1", number, cert_reqs=ssl.CERT_REQUIRED)
@@ -342,7 +342,7 @@ def test_a_child_that_ends_by_itself_is_an_eoferror() -> None:
 def test_closing_a_pipe_in_one_thread_ends_the_wait_of_another() -> None:
     with child() as conn:
         waiting = Script(conn.root.sleep)
-        wait_until(lambda: conn._pump.carrier.reading.locked() and len(conn.protocol._calls) == 1)
+        wait_until(lambda: conn._pump.io.reading.locked() and len(conn.protocol._calls) == 1)
         conn.proc.send_signal(signal.SIGSTOP)  # it does nothing to help
         began = time.monotonic()
         conn.close()
@@ -414,5 +414,5 @@ def test_accepting_knows_whom_it_talks_to() -> None:
         remote = factory.accept(factory.SocketChannel(sock), Told)
         server = Script(remote.serve_all)
         with dialling.result():
-            assert remote._pump.carrier.transport.getPeer() == IPv4Address("TCP", *address)
+            assert remote._pump.io.transport.getPeer() == IPv4Address("TCP", *address)
         server.result()

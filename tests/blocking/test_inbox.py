@@ -11,7 +11,7 @@ from typing import Any
 import txremote.blocking as rpyc
 from tests.blocking.sample_services import Later, keep, one_write
 from tests.blocking.script_threads import DEADLINE, Script, by_hand, linked, scripted, wait_until
-from txremote.blocking.inbox import Answer, Inbox, Waiter
+from txremote.blocking.inbox import Answer, Inbox, PendingAnswer
 
 # --- items ------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def test_callbacks_that_came_before_an_answer_have_run_when_it_is_there() -> Non
 
 
 def test_an_answer_is_delivered_in_its_turn_by_whoever_takes_it() -> None:
-    inbox, waiter = Inbox(), Waiter()
+    inbox, waiter = Inbox(), PendingAnswer()
     seen: list[str] = []
     inbox.items.append(lambda: seen.append("request"))
     inbox.items.append(Answer(waiter, 5))
@@ -56,7 +56,7 @@ def test_a_waiter_sleeps_no_longer_than_it_said_beside_another_that_reads() -> N
     """Two threads poll one connection; each keeps to its own time."""
     with by_hand(Later) as (conn, _remote):
         reader = Script(conn.poll, 1)
-        wait_until(conn._pump.carrier.reading.locked)
+        wait_until(conn._pump.io.reading.locked)
         began = time.monotonic()
         assert conn.poll(0.05) is False
         assert 0.04 < time.monotonic() - began < 0.9
@@ -94,7 +94,7 @@ def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> N
     """Else it would sit in the poll with its answer there, and nothing to wake it."""
     with by_hand(Later) as (conn, _remote):
         pump = conn._pump
-        waiter = Waiter()
+        waiter = PendingAnswer()
         held, go = threading.Event(), threading.Event()
         complete, waits = pump.inbox.complete, []
 
@@ -104,7 +104,7 @@ def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> N
             complete(*args)
 
         pump.inbox.complete = slow
-        pump.carrier.channel.wait = lambda *args, **kwargs: waits.append(args) or False
+        pump.io.channel.wait = lambda *args, **kwargs: waits.append(args) or False
         pump.inbox.items.append(Answer(waiter, 5))
         taking = Script(pump.inbox.take)
         assert held.wait(DEADLINE)
@@ -114,12 +114,14 @@ def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> N
         assert reading.result() is True
         assert (waiter.done, waiter.value, waits) == (True, 5, [])
         taking.result()
-        del pump.carrier.channel.wait
+        del pump.io.channel.wait
 
 
-def asleep(inbox: Inbox, reading: threading.Lock, deadline: float | None) -> tuple[Waiter, Script]:
+def asleep(
+    inbox: Inbox, reading: threading.Lock, deadline: float | None
+) -> tuple[PendingAnswer, Script]:
     """Return a thread that sleeps beside a reader, and who it is."""
-    waiter = Waiter()
+    waiter = PendingAnswer()
     script = Script(inbox.sleep, waiter, deadline, reading)
     wait_until(lambda: waiter in inbox.sleeping)
     return waiter, script
@@ -146,13 +148,13 @@ def test_sleepers_are_woken_in_their_order_and_by_their_answers() -> None:
 def test_nobody_falls_asleep_with_something_to_do() -> None:
     """Items, an answer, or a reader's role that is free are seen first."""
     inbox, reading = Inbox(), threading.Lock()
-    inbox.sleep(Waiter(), None, reading)
+    inbox.sleep(PendingAnswer(), None, reading)
     with reading:
-        waiter = Waiter()
+        waiter = PendingAnswer()
         inbox.complete(waiter, 1)
         inbox.sleep(waiter, None, reading)
         inbox.items.append(print)
-        inbox.sleep(Waiter(), None, reading)
+        inbox.sleep(PendingAnswer(), None, reading)
     assert not inbox.sleeping
 
 
@@ -161,7 +163,7 @@ def test_a_sleeper_wakes_up_at_its_deadline() -> None:
     """And is then nobody whom a wake-up could be wasted on; it may sleep again."""
     inbox, reading = Inbox(), threading.Lock()
     with reading:
-        waiter = Waiter()
+        waiter = PendingAnswer()
         for _ in range(2):
             inbox.sleep(waiter, time.monotonic() + 0.01, reading)
             assert not inbox.sleeping

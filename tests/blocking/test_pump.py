@@ -29,7 +29,7 @@ from tests.blocking.script_threads import (
     serving,
     wait_until,
 )
-from txremote.blocking.inbox import Waiter
+from txremote.blocking.inbox import PendingAnswer
 
 # --- waiting ----------------------------------------------------------------------
 
@@ -109,16 +109,16 @@ def test_a_wake_up_that_comes_too_late_for_one_thread_is_passed_on(monkeypatch: 
     monkeypatch.setattr("txremote.blocking.pump.monotonic", lambda: time.monotonic() + late[0])
     with by_hand(Later) as (conn, _remote):
         pump = conn._pump
-        waiter = Waiter()
-        assert pump.carrier.reading.acquire(blocking=False)
+        waiter = PendingAnswer()
+        assert pump.io.reading.acquire(blocking=False)
         polling = Script(pump.serve, 1000)
         wait_until(lambda: len(pump.inbox.sleeping) == 1)
         waiting = Script(pump.run_until, waiter, None)
         wait_until(lambda: len(pump.inbox.sleeping) == 2)
         late[0] = 2000
-        pump.carrier.give_back(pump.carrier.reading)
+        pump.io.release_role(pump.io.reading)
         assert polling.result(SOON) is False
-        wait_until(pump.carrier.reading.locked)
+        wait_until(pump.io.reading.locked)
         conn.close()
         assert waiting.result(SOON) is False
 
@@ -329,7 +329,7 @@ def test_threads_that_sleep_beside_a_poller_hear_of_the_end() -> None:
             polling = [Script(conn.serve_all) for _ in range(3)]
             while len(service.due) < 3:
                 remote.poll(0.01)
-            remote._pump.carrier.channel.shutdown()
+            remote._pump.io.channel.shutdown()
             for script in waiting:
                 with pytest.raises(EOFError):
                     script.result(SOON)

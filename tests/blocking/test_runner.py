@@ -191,7 +191,7 @@ def test_the_service_hears_of_the_end_when_its_script_does() -> None:
         waiting = Script(conn.root.later, "x")
         while not service.due:
             remote.poll(0.01)
-        remote._pump.carrier.channel.shutdown()
+        remote._pump.io.channel.shutdown()
         with pytest.raises(EOFError):
             waiting.result()
         assert mine.gone == [conn]

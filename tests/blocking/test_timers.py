@@ -160,5 +160,5 @@ def test_an_expiry_that_was_taken_back_does_not_come() -> None:
         assert len(conn._pump.timers.heap) < 5
         remote.poll_all(0.1)
         service.due["x"].callback("in the end")
-        remote._pump.carrier.flush()
+        remote._pump.io.flush()
         assert result.value == "in the end"

@@ -19,7 +19,7 @@ import pytest
 from tests.blocking.script_threads import DEADLINE, wait_until
 from tests.net.lane_doubles import Gate, face_of
 from txremote.net import lanes, workers
-from txremote.net.lanes import Lane, Wait
+from txremote.net.lanes import Lane, ThreadParking
 from txremote.net.workers import TooManyThreads, WorkerPool
 
 
@@ -124,7 +124,7 @@ def test_a_thread_that_waits_goes_on_with_its_lane() -> None:
     lane = Lane(pool)
     face = face_of(pool, lane)
     seen: list[Any] = []
-    wait = Wait()
+    wait = ThreadParking()
 
     def outer() -> None:
         seen.append(("waits", threading.get_ident()))
@@ -149,7 +149,7 @@ def test_waits_nest_and_end_in_any_order() -> None:
     lane = Lane(pool)
     face = face_of(pool, lane)
     seen: list[str] = []
-    waits = [Wait(), Wait()]
+    waits = [ThreadParking(), ThreadParking()]
 
     def waiting(number: int) -> Callable[[], None]:
         def item() -> None:
@@ -174,7 +174,7 @@ def test_waits_nest_and_end_in_any_order() -> None:
 def test_a_wait_that_is_over_before_it_begins() -> None:
     pool = WorkerPool()
     face = face_of(pool, None)
-    wait = Wait()
+    wait = ThreadParking()
     wait.complete(5)
     assert face._wait_for(wait, None) is True
     assert wait.value == 5
@@ -185,7 +185,7 @@ def test_a_wait_ends_with_its_time() -> None:
     lane = Lane(pool)
     face = face_of(pool, lane)
     result: list[bool] = []
-    lane.post(lambda: result.append(face._wait_for(Wait(), 0.02)))
+    lane.post(lambda: result.append(face._wait_for(ThreadParking(), 0.02)))
     wait_until(lambda: result)
     assert result == [False]
     wait_until(lambda: pool._running == 0)
@@ -196,7 +196,7 @@ def test_a_thread_that_is_not_the_pools_just_waits() -> None:
     pool = WorkerPool()
     lane = Lane(pool)
     face = face_of(pool, lane)
-    wait = Wait()
+    wait = ThreadParking()
     ran: list[int] = []
     lane.post(lambda: ran.append(threading.get_ident()))
     lane.post(lambda: wait.complete(None))
@@ -213,7 +213,7 @@ class Pair:
     def __init__(self) -> None:
         self.pool = WorkerPool(slots=2)
         self.own, self.other = Lane(self.pool), Lane(self.pool)
-        self.wait = Wait()
+        self.wait = ThreadParking()
         self.ended = threading.Event()
         self.thread: Any = None
         waits = threading.Event()
@@ -306,7 +306,7 @@ def test_what_came_meanwhile_is_for_others_once_it_leaves(pair: Pair) -> None:
 def test_of_two_that_wait_one_steps_in_at_a_time() -> None:
     pool = WorkerPool(slots=2)
     other = Lane(pool)
-    waits = [Wait(), Wait()]
+    waits = [ThreadParking(), ThreadParking()]
     own = [Lane(pool), Lane(pool)]
     inside = threading.Lock()
     seen: list[int] = []
@@ -334,7 +334,7 @@ def test_of_two_that_wait_one_steps_in_at_a_time() -> None:
 def test_without_a_thread_a_post_fails_and_leaves_nothing_behind() -> None:
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
-    wait = Wait()
+    wait = ThreadParking()
     full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     with pytest.raises(TooManyThreads, match="option max_threads"):
@@ -352,7 +352,7 @@ def test_what_comes_while_another_post_fails_is_run_when_a_thread_is_free(
     """It has relied on the thread that the first one did not get."""
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
-    wait = Wait()
+    wait = ThreadParking()
     full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     ran: list[str] = []
@@ -378,7 +378,7 @@ def test_what_a_waiting_thread_leaves_behind_waits_for_a_free_thread() -> None:
     """Its answer comes with the item it was to run; all other threads wait, too."""
     pool = WorkerPool(slots=2, max_threads=2)
     other, own, full = Lane(pool), Lane(pool), Lane(pool)
-    wait, last = Wait(), Wait()
+    wait, last = ThreadParking(), ThreadParking()
     ran = threading.Event()
     go = Gate()
 
@@ -447,7 +447,7 @@ def test_an_idle_lane_is_ended_at_once() -> None:
 def test_an_end_is_not_run_within_an_item_that_waits() -> None:
     """Though a thread that waits runs all else that comes."""
     pool = WorkerPool()
-    lane, wait = Lane(pool), Wait()
+    lane, wait = Lane(pool), ThreadParking()
     seen: list[str] = []
     ended = threading.Event()
 
@@ -480,7 +480,7 @@ def test_an_end_is_not_run_by_a_thread_that_stepped_in(pair: Pair) -> None:
 def test_an_end_waits_for_a_thread_where_there_is_none() -> None:
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
-    wait, ended = Wait(), threading.Event()
+    wait, ended = ThreadParking(), threading.Event()
     full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     lane.end(ended.set)
@@ -521,7 +521,7 @@ def test_a_lane_whose_thread_is_away_has_one_guest_at_a_time() -> None:
 
 def test_no_stranger_steps_into_a_lane_that_nobody_has() -> None:
     """A thread of the pool runs what comes there."""
-    lane, wait, seen = Lane(WorkerPool()), Wait(), []
+    lane, wait, seen = Lane(WorkerPool()), ThreadParking(), []
     lane.enter(wait, False, stranger=True)
     assert lane.take(False, stranger=True) is None
     lane.post(partial(seen.append, threading.get_ident()))
@@ -531,7 +531,7 @@ def test_no_stranger_steps_into_a_lane_that_nobody_has() -> None:
 
 
 def test_a_guest_that_waits_is_woken_when_the_thread_goes_away() -> None:
-    lane, gate, wait = Lane(WorkerPool(slots=1)), Gate(), Wait()
+    lane, gate, wait = Lane(WorkerPool(slots=1)), Gate(), ThreadParking()
     lane.post(gate)
     assert gate.reached.wait(DEADLINE)
     lane.post(lambda: None)

@@ -650,7 +650,7 @@ async def test_a_threaded_method_that_waits_when_its_client_leaves_is_told() -> 
             raise SystemExit  # never answered: the connection goes first
 
         result = rpyc.async_(conn.root.wait)(hold)
-        wait_until(lambda: conn._pump.carrier.channel.wait(0))
+        wait_until(lambda: conn._pump.io.channel.wait(0))
         conn.close()
         assert told.wait(5)
         assert result.error

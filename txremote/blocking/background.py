@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from txremote.blocking.inbox import Waiter
+from txremote.blocking.inbox import PendingAnswer
 
 
 class BgServingThread:
@@ -38,7 +38,7 @@ class BgServingThread:
     ) -> None:
         self._pump = conn._pump
         self._callback = callback
-        self._waiter = Waiter()
+        self._waiter = PendingAnswer()
         self._pump.interruptible()
         self._thread = threading.Thread(
             target=self._serve, name="txremote BgServingThread", daemon=True

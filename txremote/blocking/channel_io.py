@@ -30,7 +30,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txremote.blocking.inbox import Inbox, Waiter
+from txremote.blocking.inbox import Inbox, PendingAnswer
 
 
 @implementer(ITransport)
@@ -121,9 +121,9 @@ class ChannelIO:
         except (OSError, ValueError):  # closed by another thread
             return
         if readable:
-            self.take_in()
+            self.read_available()
 
-    def take_in(self) -> None:
+    def read_available(self) -> None:
         """Give the connection the bytes that have come. Only for the reader."""
         try:
             data = self.channel.receive_now()
@@ -139,7 +139,7 @@ class ChannelIO:
         else:
             self.lost(ConnectionDone())
 
-    def give_back(self, role: threading.Lock) -> None:
+    def release_role(self, role: threading.Lock) -> None:
         """Give up being the reader, or the sender."""
         role.release()
         if self.connection.closed:
@@ -149,7 +149,7 @@ class ChannelIO:
 
     # -- sending
 
-    def flush(self, deadline: float | None = None, waiter: Waiter | None = None) -> None:
+    def flush(self, deadline: float | None = None, waiter: PendingAnswer | None = None) -> None:
         """
         Send what has been written. Any thread, without the lock.
 
@@ -168,7 +168,7 @@ class ChannelIO:
                 if not self._send(deadline, waiter):
                     return
             finally:
-                self.give_back(self.sending)
+                self.release_role(self.sending)
         if self.transport.ending is not None and not self.connection.closed:
             self.lost(self.transport.ending)
 
@@ -182,7 +182,7 @@ class ChannelIO:
             # nobody may come by for long, and this thread may be a reactor's
             threading.Thread(target=self.flush, name="txremote sender", daemon=True).start()
 
-    def _send(self, deadline: float | None, waiter: Waiter | None) -> bool:
+    def _send(self, deadline: float | None, waiter: PendingAnswer | None) -> bool:
         """
         Send until nothing is left. Only for the sender.
 
@@ -218,11 +218,11 @@ class ChannelIO:
             return  # whoever reads comes to the end
         try:
             while not self.connection.closed and self.channel.wait(0):
-                self.take_in()
+                self.read_available()
         except (OSError, ValueError):  # closed by another thread
             return
         finally:
-            self.give_back(self.reading)
+            self.release_role(self.reading)
         self.lost(_how_lost(error))
 
     def _wait_to_send(self, deadline: float | None) -> bool:
@@ -235,11 +235,11 @@ class ChannelIO:
             return True
         try:
             if self.channel.wait(left, writable=True):
-                self.take_in()
+                self.read_available()
         except (OSError, ValueError):  # closed by another thread
             return False
         finally:
-            self.give_back(self.reading)
+            self.release_role(self.reading)
         return not self.connection.closed
 
     # -- ending

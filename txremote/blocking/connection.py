@@ -84,7 +84,7 @@ class BlockingConnection(BlockingView):
             self._speak_first()
         with pump.lock:
             result = AsyncResult(send(), self._runner)
-        pump.carrier.flush()
+        pump.io.flush()
         return result
 
     def fileno(self) -> int:
@@ -95,7 +95,7 @@ class BlockingConnection(BlockingView):
             EOFError: the connection has ended, and its descriptor is given back. So a
                 ``select`` of a lost connection ends as RPyC's does.
         """
-        number = int(self._pump.carrier.channel.fileno())
+        number = int(self._pump.io.channel.fileno())
         if number < 0:
             raise EOFError(f"the connection has ended: {self._pump.connection.why_ended}")
         return number
@@ -167,7 +167,7 @@ class BlockingConnection(BlockingView):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"<BlockingConnection to {self._pump.carrier.transport.getPeer()} ({state})>"
+        return f"<BlockingConnection to {self._pump.io.transport.getPeer()} ({state})>"
 
 
 def drive(

@@ -3,7 +3,7 @@ The inbox: what has arrived and has not been run, and the threads that wait for 
 
 What the reader decodes becomes *items* of one queue, in the order of arrival: a
 request of the peer to run is a function, an answer of ours an `Answer`, which
-completes a `Waiter`. Any waiting thread takes the next item, so a request that
+completes a `PendingAnswer`. Any waiting thread takes the next item, so a request that
 takes long, or calls back, holds nobody else up; and a callback that the peer sent
 before its answer has run when the answer arrives.
 
@@ -27,7 +27,7 @@ from time import monotonic
 from typing import Any
 
 
-class Waiter:
+class PendingAnswer:
     """
     A thread that waits: for an answer, or just for things to happen.
 
@@ -52,7 +52,7 @@ class Answer:
 
     __slots__ = ("value", "waiter")
 
-    def __init__(self, waiter: Waiter, value: Any) -> None:
+    def __init__(self, waiter: PendingAnswer, value: Any) -> None:
         self.waiter = waiter
         self.value = value
 
@@ -76,7 +76,7 @@ class Inbox:
         self.items: deque[Any] = deque()
         # Reentrant, for garbage collection may run somebody's __del__ inside.
         self.taking = threading.RLock()
-        self.sleeping: deque[Waiter] = deque()
+        self.sleeping: deque[PendingAnswer] = deque()
 
     def take(self) -> Callable[[], object] | None:
         """
@@ -96,7 +96,7 @@ class Inbox:
                 return _delivered
         return item  # type: ignore[no-any-return]
 
-    def complete(self, waiter: Waiter, value: Any) -> None:
+    def complete(self, waiter: PendingAnswer, value: Any) -> None:
         """Give a waiter what it waits for, and wake it if it sleeps."""
         waiter.value = value
         waiter.done = True
@@ -124,7 +124,7 @@ class Inbox:
         if self.sleeping:
             self.wake_one()
 
-    def sleep(self, waiter: Waiter, deadline: float | None, reading: threading.Lock) -> None:
+    def sleep(self, waiter: PendingAnswer, deadline: float | None, reading: threading.Lock) -> None:
         """
         Sleep until there may be something to do for this thread.
 

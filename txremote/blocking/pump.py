@@ -11,10 +11,10 @@ The locks of all these parts, and what each guards:
 
 =====================  =========================================================
 ``lock``               the connection's state and the order of what is written
-``carrier.reading``    the role of the reader
-``carrier.sending``    the role of the sender
+``io.reading``    the role of the reader
+``io.sending``    the role of the sender
 ``inbox.taking``       that an item and the waiter it completes change as one
-``carrier._closing``   that one thread at a time looks whether to close the channel
+``io._closing``   that one thread at a time looks whether to close the channel
 ``timers._lock``       the heap of timed calls
 ``_draining``          the role of who runs what is left at the end
 =====================  =========================================================
@@ -40,7 +40,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 
 from txremote.blocking.channel_io import ChannelIO
-from txremote.blocking.inbox import Answer, Inbox, Waiter
+from txremote.blocking.inbox import Answer, Inbox, PendingAnswer
 from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.closing import CLOSE_TIMEOUT
@@ -62,7 +62,7 @@ class Pump:
     Attributes:
         lock: Held by whoever touches the connection.
         inbox: What has arrived, and who waits for it.
-        carrier: What sends and reads.
+        io: What sends and reads.
         timers: What is to be called at its time.
         connection: The connection that is driven, once there is one.
         home: The process that it belongs to.
@@ -71,7 +71,7 @@ class Pump:
     def __init__(self, channel: Any) -> None:
         self.lock = threading.RLock()
         self.inbox = Inbox()
-        self.carrier = ChannelIO(channel, self.lock, self.inbox)
+        self.io = ChannelIO(channel, self.lock, self.inbox)
         self.timers = Timers()
         self.connection: Any = None
         self._draining = threading.Lock()
@@ -80,7 +80,7 @@ class Pump:
     def attach(self, connection: Any) -> None:
         """Start to drive a connection."""
         self.connection = connection
-        self.carrier.attach(connection)
+        self.io.attach(connection)
 
     def check_process(self) -> None:
         """
@@ -111,7 +111,7 @@ class Pump:
         self.check_process()
         refuse_in_reactor()
         check_stack()
-        waiter = Waiter()
+        waiter = PendingAnswer()
         items = self.inbox.items
         deadline = None if timeout is None else monotonic() + timeout
 
@@ -122,11 +122,11 @@ class Pump:
         with self.lock:
             deferred = send()
             deferred.addBoth(arrived)
-        self.carrier.flush(deadline)
+        self.io.flush(deadline)
         if not self.run_until(waiter, deadline):
             with self.lock:
                 deferred.cancel()
-            self.carrier.flush(monotonic())
+            self.io.flush(monotonic())
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
         return value_of(waiter.value)
 
@@ -148,7 +148,7 @@ class Pump:
         self.check_process()
         refuse_in_reactor()
         deadline = None if timeout is None else monotonic() + timeout
-        waiter = Waiter()
+        waiter = PendingAnswer()
         try:
             while not self._run_one():
                 if not self._get_more(waiter, deadline) and self._nothing_left():
@@ -159,7 +159,7 @@ class Pump:
         finally:  # whoever woke this thread relied on it
             self.inbox.wake_one()
 
-    def run_until(self, waiter: Waiter, deadline: float | None) -> bool:
+    def run_until(self, waiter: PendingAnswer, deadline: float | None) -> bool:
         """
         Serve until a waiter is done.
 
@@ -196,38 +196,38 @@ class Pump:
         item()
         return True
 
-    def _get_more(self, waiter: Waiter, deadline: float | None) -> bool:
+    def _get_more(self, waiter: PendingAnswer, deadline: float | None) -> bool:
         """
         Read, or sleep while another thread does.
 
         Returns:
             Whether to go on; False if the deadline has come.
         """
-        inbox, carrier, timers = self.inbox, self.carrier, self.timers
+        inbox, io, timers = self.inbox, self.io, self.timers
         if timers.heap:
             timers.call_due()
         if self.connection.outbound.has_released:
             with self.lock:
                 self.connection.outbound.flush_released()
-            carrier.flush(deadline, waiter)
+            io.flush(deadline, waiter)
         absence = here.absence  # of a server's worker thread
         if absence is not None:
             absence.begin()
         try:
-            if carrier.reading.acquire(blocking=False):
+            if io.reading.acquire(blocking=False):
                 try:
                     with inbox.taking:
                         if inbox.items or waiter.done:
                             return True
                     if self.connection.closed:
                         return False
-                    carrier.read(timers.time_left(deadline))
+                    io.read(timers.time_left(deadline))
                 finally:
-                    carrier.give_back(carrier.reading)
-                if carrier.transport.out or carrier.transport.ending is not None:
-                    carrier.flush(deadline, waiter)
+                    io.release_role(io.reading)
+                if io.transport.out or io.transport.ending is not None:
+                    io.flush(deadline, waiter)
             else:
-                inbox.sleep(waiter, deadline, carrier.reading)
+                inbox.sleep(waiter, deadline, io.reading)
         finally:
             if absence is not None:
                 absence.end()
@@ -245,7 +245,7 @@ class Pump:
         with self.lock:
             function()
         if not within:  # else whoever has the lock sends when they have given it back
-            self.carrier.flush_soon()
+            self.io.flush_soon()
 
     @property
     def entered(self) -> bool:
@@ -254,15 +254,15 @@ class Pump:
 
     def interruptible(self) -> None:
         """Allow `interrupt` to end the wait of a reader."""
-        self.carrier.channel.interruptible()
+        self.io.channel.interruptible()
 
-    def interrupt(self, waiter: Waiter) -> None:
+    def interrupt(self, waiter: PendingAnswer) -> None:
         """Complete a waiter from another thread."""
         if self.home is not forks.here:  # where that thread is not
             return
         waiter.interrupted = True
         self.inbox.complete(waiter, None)
-        self.carrier.channel.interrupt()
+        self.io.channel.interrupt()
 
     # -- ending
 
@@ -273,14 +273,14 @@ class Pump:
         """
         if self.home is not forks.here:
             self.connection.closed = True
-            self.carrier.channel.leave()
+            self.io.channel.leave()
             return
         with self.lock:
             if not self.connection.closed:
                 # nobody hears it by this Deferred: there may be no thread to
                 self.connection.leave().addErrback(lambda _failure: None)
-        self.carrier.flush(monotonic() + CLOSE_TIMEOUT)
-        self.carrier.lost(ConnectionDone())
+        self.io.flush(monotonic() + CLOSE_TIMEOUT)
+        self.io.lost(ConnectionDone())
         self.drain()
 
     def drain(self) -> None:

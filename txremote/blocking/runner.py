@@ -24,7 +24,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from txremote.blocking.inbox import Answer, Waiter
+from txremote.blocking.inbox import Answer, PendingAnswer
 from txremote.blocking.pump import Pump
 from txremote.errors import WrongThread
 from txremote.gate.threaded import BlockingCall, ThreadedCall
@@ -34,7 +34,7 @@ from txremote.peer.runner import Work
 from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
-from txremote.refs.driver import Waitable
+from txremote.refs.driver import Pending
 from txremote.refs.outcome import failure_of
 from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.threadguard import refuse_in_reactor
@@ -89,7 +89,7 @@ class ScriptRunner:
         pump.check_process()  # of a method that forks one process goes on
         with pump.lock:
             interrupt = work.answer(went_well, result)
-        pump.carrier.flush()
+        pump.io.flush()
         if not went_well and type(result.error) is KeyboardInterrupt:
             interrupt = result.error
         if interrupt is not None:
@@ -114,7 +114,7 @@ class ScriptRunner:
             except Exception as error:
                 with self.pump.lock:
                     connection.hook_failed(hook, failure_of(error))
-                self.pump.carrier.flush()
+                self.pump.io.flush()
                 if self._greeting is not None:
                     raise  # to whoever connects
 
@@ -198,18 +198,18 @@ class ScriptRunner:
 
     # -- what an AsyncResult asks of its driver
 
-    def wait(self, result: Waitable, timeout: float | None) -> None:
+    def wait(self, result: Pending, timeout: float | None) -> None:
         """Serve until a result is there, or for some seconds."""
         if result.pending:
             self.pump.check_process()
             refuse_in_reactor()
-            waiter = Waiter()
+            waiter = PendingAnswer()
             items = self._inbox.items
             # behind the requests that came before the result
             result.when_ended(lambda: items.append(Answer(waiter, None)))
             self.pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
-    def expect(self, result: Waitable) -> None:
+    def expect(self, result: Pending) -> None:
         """
         Have a thread wait for a result where nobody else would: the one that asks
         for it is a reactor's, or serves another connection.

@@ -47,7 +47,7 @@ def lanes_here() -> list[Lane]:
     return here.lanes  # type: ignore[return-value]  # nothing else is put there
 
 
-class Wait:
+class ThreadParking:
     """A thread that waits."""
 
     __slots__ = ("awake", "done", "value")
@@ -85,9 +85,9 @@ class Lane:
         self._items: OrderedDict[object, Item] = OrderedDict()  # by their tickets
         self._last: Item | None = None  # see `end`
         self._owned = False
-        self._inside: list[Wait] = []  # waits of the owner, the innermost last
-        self._outside: list[Wait] = []  # of threads that would step in
-        self._strangers: list[Wait] = []  # of those that would be guests only
+        self._inside: list[ThreadParking] = []  # waits of the owner, the innermost last
+        self._outside: list[ThreadParking] = []  # of threads that would step in
+        self._strangers: list[ThreadParking] = []  # of those that would be guests only
         self._away = 0  # how many waits on scripts' connections its threads are in
         self._guest: int | None = None  # which thread is
         # with none to begin with, as a thread of RPyC's has it
@@ -207,12 +207,12 @@ class Lane:
         with self._lock:
             self._away -= 1
 
-    def _waits(self, inside: bool, stranger: bool) -> list[Wait]:
+    def _waits(self, inside: bool, stranger: bool) -> list[ThreadParking]:
         if stranger:
             return self._strangers
         return self._inside if inside else self._outside
 
-    def enter(self, wait: Wait, inside: bool, stranger: bool = False) -> None:
+    def enter(self, wait: ThreadParking, inside: bool, stranger: bool = False) -> None:
         """
         Offer a waiting thread to run what comes.
 
@@ -226,7 +226,7 @@ class Lane:
             if self._items and self._away:
                 self._wake()
 
-    def leave(self, wait: Wait, inside: bool, stranger: bool = False) -> None:
+    def leave(self, wait: ThreadParking, inside: bool, stranger: bool = False) -> None:
         """Take the offer back; what has come meanwhile is for another thread."""
         with self._lock:
             self._waits(inside, stranger).remove(wait)

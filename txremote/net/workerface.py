@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
-from txremote.net.lanes import Lane, Wait, lanes_here
+from txremote.net.lanes import Lane, ThreadParking, lanes_here
 from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.net.workers import here as thread
 from txremote.peer.variables import own_context
@@ -27,7 +27,7 @@ from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.blocking_view import BlockingView
 from txremote.refs.clock import steady
-from txremote.refs.driver import Waitable
+from txremote.refs.driver import Pending
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
 from txremote.refs.threadguard import check_stack, would_block
 
@@ -57,7 +57,7 @@ class WorkerFace(BlockingView):
         check_stack()
         if self.protocol.closed:  # its reactor may have ended, too
             raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
-        wait = Wait()
+        wait = ThreadParking()
         ordered = self._lane in lanes_here()
         sent: list[Deferred[Any]] = []
 
@@ -86,7 +86,7 @@ class WorkerFace(BlockingView):
         if is_reactor_thread(self._reactor):
             raise would_block()
 
-    def _wait_for(self, wait: Wait, timeout: float | None) -> bool:
+    def _wait_for(self, wait: ThreadParking, timeout: float | None) -> bool:
         """
         Wait, and run what comes in the lanes meanwhile.
 
@@ -196,7 +196,7 @@ class WorkerFace(BlockingView):
             return False
         item = lane.take(True)
         if item is None:
-            wait, pool = Wait(), thread.pool
+            wait, pool = ThreadParking(), thread.pool
             lane.enter(wait, True)
             if pool is not None:
                 pool.begin_wait()
@@ -252,7 +252,7 @@ def _cancel_all(deferreds: list[Deferred[Any]]) -> None:
         deferred.cancel()
 
 
-def _post_completion(lane: Lane | None, wait: Wait, result: Any) -> None:
+def _post_completion(lane: Lane | None, wait: ThreadParking, result: Any) -> None:
     assert lane is not None
     try:
         lane.post(partial(wait.complete, result))
@@ -272,13 +272,13 @@ class LaneDriver:
         self._face = face
         self._context = copy_context()  # of who has made the call
 
-    def wait(self, result: Waitable, timeout: float | None) -> None:
+    def wait(self, result: Pending, timeout: float | None) -> None:
         """Wait in this thread, serving lanes."""
         face = self._face
         face.protocol.check_process()
         face._refuse_in_reactor()
         ordered = face._lane in lanes_here()
-        wait = Wait()
+        wait = ThreadParking()
 
         def ended() -> None:
             if ordered:
@@ -289,7 +289,7 @@ class LaneDriver:
         result.when_ended(ended)
         face._wait_for(wait, timeout)
 
-    def expect(self, result: Waitable) -> None:
+    def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""
 
     def look(self) -> None:

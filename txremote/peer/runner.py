@@ -30,7 +30,7 @@ from txremote.peer.abandoned import Closings
 from txremote.peer.pending_calls import Clock
 from txremote.peer.turns import Turns
 from txremote.peer.variables import Variables, program_context
-from txremote.refs.driver import Driver, Waitable
+from txremote.refs.driver import Driver, Pending
 
 
 class Work(Protocol):
@@ -225,14 +225,14 @@ class ImmediateRunner(AtOnce):
         """Call it now: in memory nothing else is under way."""
         function()
 
-    def wait(self, result: Waitable, timeout: float | None) -> None:
+    def wait(self, result: Pending, timeout: float | None) -> None:
         """Refuse: nothing here could make the result come."""
         raise WouldBlockReactor(
             "nothing drives this connection while it is waited for: await the result, "
             "or pump the pair"
         )
 
-    def expect(self, result: Waitable) -> None:
+    def expect(self, result: Pending) -> None:
         """Do nothing: whoever feeds the connection brings it."""
 
     def look(self) -> None:

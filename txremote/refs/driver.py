@@ -7,7 +7,7 @@ nothing could then make the result come (`ReactorDriver`). A script's driver rea
 the socket meanwhile (`txremote.blocking.runner`), and a worker thread's runs what
 its connection has for it (`txremote.net.workerface`).
 
-All a driver knows of a result is `Waitable`.
+All a driver knows of a result is `Pending`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Here(threading.local):
 here = Here()
 
 
-class Waitable(Protocol):
+class Pending(Protocol):
     """What a driver is told to wait for."""
 
     @property
@@ -64,7 +64,7 @@ class Waitable(Protocol):
 class Driver(Protocol):
     """What an `AsyncResult` leans on."""
 
-    def wait(self, result: Waitable, timeout: float | None) -> None:
+    def wait(self, result: Pending, timeout: float | None) -> None:
         """
         Block until a result is not pending any more, or for some seconds.
 
@@ -72,7 +72,7 @@ class Driver(Protocol):
             WouldBlockReactor: that would block the thread that does the work.
         """
 
-    def expect(self, result: Waitable) -> None:
+    def expect(self, result: Pending) -> None:
         """See to it that a result comes, for one who awaits it and so does not `wait`."""
 
     def look(self) -> None:
@@ -116,7 +116,7 @@ class ReactorDriver:
     def _reactor(self) -> Any:
         return self._given or sys.modules.get("twisted.internet.reactor")
 
-    def wait(self, result: Waitable, timeout: float | None) -> None:
+    def wait(self, result: Pending, timeout: float | None) -> None:
         """
         Block this thread until the reactor has brought a result.
 
@@ -135,7 +135,7 @@ class ReactorDriver:
         result.when_ended(arrived.set)
         arrived.wait(timeout)
 
-    def expect(self, result: Waitable) -> None:
+    def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""
 
     def look(self) -> None:

@@ -31,7 +31,7 @@ from txremote.blocking.channel import PipeChannel
 from txremote.blocking.channel_io import ChannelIO
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
-from txremote.blocking.inbox import Inbox, Waiter
+from txremote.blocking.inbox import Inbox, PendingAnswer
 from txremote.config import ProgramConfig
 from txremote.peer import inbound
 from txremote.refs.sharing import Unshared
@@ -194,7 +194,7 @@ class Child:
     def _find(self, number: int) -> _Job:
         pump = self._conn._pump
         while True:
-            waiter = Waiter()
+            waiter = PendingAnswer()
             job, dropped = self._desk.take(number, partial(self._wake, waiter))
             for one in dropped:
                 self._reply(one, (DROPPED,))
@@ -203,7 +203,7 @@ class Child:
             if not pump.run_until(waiter, None):
                 raise EOFError
 
-    def _wake(self, waiter: Waiter) -> None:
+    def _wake(self, waiter: PendingAnswer) -> None:
         if threading.get_ident() == self._main:
             waiter.done = True
         else:
@@ -253,11 +253,11 @@ class Child:
         pump = self._conn._pump
         with pump.lock:
             job.reply.callback(self._conn.from_netrefs(reply))
-        carrier = pump.carrier
-        carrier.flush()
-        while carrier.transport.out and not self._conn.closed:  # a thread of a job's is sending
+        io = pump.io
+        io.flush()
+        while io.transport.out and not self._conn.closed:  # a thread of a job's is sending
             time.sleep(_RETRY)
-            carrier.flush()
+            io.flush()
 
 
 def _die_with_parent(parent: int) -> None:
@@ -301,7 +301,8 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 
 # What must not be left half done: nothing in it waits, but for a full pipe.
 _WHOLE = frozenset(
-    function.__code__ for function in (ChannelIO.flush, Inbox.take, ChannelIO.take_in, Child._reply)
+    function.__code__
+    for function in (ChannelIO.flush, Inbox.take, ChannelIO.read_available, Child._reply)
 )
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
 
