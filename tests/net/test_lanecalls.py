@@ -173,8 +173,8 @@ async def held(office: Office, visit: Visit, what: Any = "held") -> Any:
 
 def settled(visit: Visit) -> bool:
     """Tell whether nothing is left of a connection's requests."""
-    admission = visit.inbound.admission
-    return (len(visit.inbound), len(visit.lane), admission.abandoned, admission.size) == (
+    ledger = visit.inbound.ledger
+    return (len(visit.inbound), len(visit.lane), ledger.abandoned, ledger.size) == (
         0,
         0,
         0,
@@ -195,7 +195,7 @@ async def test_requests_in_a_lane_count_as_unanswered() -> None:
         for call in calls[4:]:
             assert "options max_calls, max_waiting" in str(await failed(call))
         assert len(visit.lane) == 2
-        assert list(visit.inbound.admission.waiting) == [call.number for call in calls[2:4]]
+        assert list(visit.inbound.ledger.waiting) == [call.number for call in calls[2:4]]
         office.door.set()
         assert await first == "held"
         assert [await call for call in calls[:4]] == [0, 1, 2, 3]
@@ -281,12 +281,12 @@ async def test_a_cancelled_request_that_runs_is_answered_and_abandoned() -> None
         first = await held(office, visit)
         visit.cancel(first)
         assert "Cancelled" in type(await failed(first)).__name__
-        admission = visit.inbound.admission
-        assert (len(visit.inbound), admission.abandoned) == (0, 1)
-        assert admission.size > 0
+        ledger = visit.inbound.ledger
+        assert (len(visit.inbound), ledger.abandoned) == (0, 1)
+        assert ledger.size > 0
         second = visit.root.note("second")
         await visit.conn.ping()
-        assert list(admission.waiting) == [second.number]
+        assert list(ledger.waiting) == [second.number]
         office.door.set()
         assert await second == "second"
         assert settled(visit)
@@ -371,10 +371,10 @@ async def test_a_cancelled_call_of_a_threaded_method_counts_until_its_thread_is_
         assert "Cancelled" in type(await failed(first)).__name__
         second = visit.root.hold_apart("second")
         await visit.conn.ping()
-        assert (visit.inbound.admission.abandoned, office.ran) == (1, ["first"])
+        assert (visit.inbound.ledger.abandoned, office.ran) == (1, ["first"])
         office.door.set()
         assert await second == "second"
-        assert visit.inbound.admission.abandoned == 0
+        assert visit.inbound.ledger.abandoned == 0
 
 
 # --- on_connect and on_disconnect ---------------------------------------------------
@@ -572,7 +572,7 @@ async def test_a_request_that_takes_longer_than_call_timeout_is_abandoned() -> N
         error = await failed(first)
         assert isinstance(error, TimeoutError)
         assert "option call_timeout" in str(error)
-        assert visit.inbound.admission.abandoned == 1
+        assert visit.inbound.ledger.abandoned == 1
         assert len(visit.lane) == 1
         office.door.set()
         assert await second == "second"

@@ -1,5 +1,5 @@
 """
-`CallLedger`: requests start, wait or are refused, and nobody waits for himself.
+`CallLedger`: calls start, wait or are refused, and all that is counted is struck out.
 """
 
 from __future__ import annotations
@@ -11,206 +11,319 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from tests.peer.pairs import Outcome
+from tests.peer.pairs import Outcome, logged
 from txremote import RemoteProtocolError, Service, exposed
 from txremote.peer.call_ledger import CallLedger
 from txremote.testing import Pair, connected_pair
 
 
-class Request:
-    """A request by its number and size only."""
+class Call:
+    """A call by its number and size only; it runs until the test says otherwise."""
 
     def __init__(self, number: int, size: int = 0) -> None:
         self.number = number
         self.size = size
+        self.cancelled = 0
+
+    def cancel(self) -> None:
+        self.cancelled += 1
 
 
-class Door:
-    """An admission, with what was started."""
+class Desk:
+    """A ledger, with the calls that it has started."""
 
     def __init__(self, max_calls: int = 2, max_waiting: int = 2) -> None:
-        self.running: dict[int, Any] = {}
         self.needed = False
         self.started: list[int] = []
-        self.admission = CallLedger(
-            max_calls, max_waiting, 100, self.running, self.start, lambda: self.needed
+        self.running: dict[int, Call] = {}
+        self.ledger: CallLedger[Call] = CallLedger(
+            max_calls, max_waiting, 100, self.start, lambda: self.needed
         )
 
-    def start(self, request: Request) -> None:
-        self.started.append(request.number)
-        self.running[request.number] = request
+    def start(self, call: Call) -> None:
+        self.started.append(call.number)
+        self.running[call.number] = call
+        self.ledger.begin(call)
 
-    def admit(self, *numbers: int) -> None:
+    def admit(self, *numbers: int, size: int = 0) -> None:
         for number in numbers:
-            self.admission.admit(Request(number))
+            self.ledger.admit(Call(number, size))
 
-    def end(self, number: int) -> None:
-        del self.running[number]
-        self.admission.look()
-
-
-def test_so_many_start_and_the_others_wait_in_their_order() -> None:
-    """What waits starts when something ends, first come first served."""
-    door = Door()
-    door.admit(1, 2, 3, 4)
-    assert door.started == [1, 2]
-    door.end(2)
-    assert door.started == [1, 2, 3]
-    door.end(1)
-    assert door.started == [1, 2, 3, 4]
+    def finish(self, number: int) -> None:
+        self.ledger.finish(self.running.pop(number))
 
 
-def test_who_waits_is_not_overtaken() -> None:
-    """A request that comes when there is room again starts behind those that wait."""
-    door = Door(max_calls=1)
-    door.admit(1, 2)
-    door.running.clear()
-    door.admit(3)
-    assert door.started == [1, 2]
-    assert list(door.admission.waiting) == [3]
+def test_max_calls_run_and_the_others_wait_in_their_order() -> None:
+    """A call that waits starts when another ends, first come first served."""
+    desk = Desk()
+    desk.admit(1, 2, 3, 4)
+    assert desk.started == [1, 2]
+    desk.finish(2)
+    assert desk.started == [1, 2, 3]
+    desk.finish(1)
+    assert desk.started == [1, 2, 3, 4]
 
 
-def test_more_than_may_wait_are_refused_with_the_options() -> None:
+def test_a_call_that_waits_is_not_overtaken() -> None:
+    """A call that comes when it could start at once starts behind those that wait."""
+    desk = Desk()
+    desk.ledger.hold()
+    desk.admit(1, 2)
+    desk.needed = True
+    desk.admit(3)
+    assert desk.started == [1, 2, 3]
+
+
+def test_a_call_too_many_is_refused_with_the_options() -> None:
     """The error says how many there are, and names both options."""
-    door = Door()
-    door.admit(1, 2, 3, 4)
+    desk = Desk()
+    desk.admit(1, 2, 3, 4)
     with pytest.raises(RemoteProtocolError, match="options max_calls, max_waiting") as caught:
-        door.admit(5)
+        desk.admit(5)
     assert caught.value.limit == "max_waiting"  # the call is lost, not the connection
-    assert list(door.admission.waiting) == [3, 4]
+    assert list(desk.ledger.waiting) == [3, 4]
 
 
-def test_nobody_waits_whom_we_wait_for() -> None:
+def test_a_number_that_is_unanswered_is_refused() -> None:
+    """Whether its call runs or waits; it is free again when that has ended."""
+    desk = Desk(max_calls=1)
+    desk.admit(1, 2)
+    for number in (1, 2):
+        assert number in desk.ledger
+        with pytest.raises(RemoteProtocolError, match=f"request {number} is still unanswered"):
+            desk.admit(number)
+    desk.finish(1)
+    assert 1 not in desk.ledger
+    desk.admit(1)
+    assert len(desk.ledger) == 2
+
+
+def test_no_call_waits_while_we_wait_for_the_peer() -> None:
     """
-    While a call of ours needs the peer its requests start, up to both bounds together;
+    While a call of ours needs the peer its calls start, up to both bounds together;
     past that they are refused, for to wait could be to wait for ever.
     """
-    door = Door()
-    door.needed = True
-    door.admit(1, 2, 3, 4)
-    assert door.started == [1, 2, 3, 4]
+    desk = Desk()
+    desk.needed = True
+    desk.admit(1, 2, 3, 4)
+    assert desk.started == [1, 2, 3, 4]
     with pytest.raises(RemoteProtocolError, match="options max_calls, max_waiting"):
-        door.admit(5)
-    assert not door.admission.waiting
+        desk.admit(5)
+    assert not desk.ledger.waiting
 
 
-def test_what_waits_starts_when_we_need_the_peer() -> None:
+def test_calls_that_wait_start_when_we_need_the_peer() -> None:
     """A call of ours that comes later lets them in, too."""
-    door = Door()
-    door.admit(1, 2, 3)
-    door.needed = True
-    door.admission.look()
-    assert door.started == [1, 2, 3]
+    desk = Desk()
+    desk.admit(1, 2, 3)
+    desk.needed = True
+    desk.ledger.start_waiting()
+    assert desk.started == [1, 2, 3]
 
 
 def test_all_wait_for_the_service_and_for_a_peer_that_does_not_read() -> None:
-    """Held and pressed are independent, and both end."""
-    door = Door()
-    door.admission.hold()
-    door.admit(1)
-    door.admission.press(True)
-    door.admission.release()
-    assert door.started == []
-    door.admission.press(False)
-    assert door.started == [1]
+    """`hold` and `pause` are independent, and both end."""
+    desk = Desk()
+    desk.ledger.hold()
+    desk.admit(1)
+    desk.ledger.pause()
+    desk.ledger.release()
+    assert desk.started == []
+    desk.ledger.resume()
+    assert desk.started == [1]
 
 
-def test_whom_the_service_waits_for_may_ask_first() -> None:
+def test_a_peer_that_the_service_waits_for_may_call_first() -> None:
     """An on_connect that calls the client is served what the client asks meanwhile."""
-    door = Door()
-    door.admission.hold()
-    door.admit(1)
-    assert door.started == []
-    door.needed = True
-    door.admit(2)
-    assert door.started == [1, 2]
+    desk = Desk()
+    desk.ledger.hold()
+    desk.admit(1)
+    assert desk.started == []
+    desk.needed = True
+    desk.admit(2)
+    assert desk.started == [1, 2]
 
 
-def test_so_many_bytes_may_be_unanswered() -> None:
-    """Whatever waits counts; one request alone may have any size."""
-    door = Door(max_calls=1, max_waiting=20)
-    door.admit(1)
-    door.admission.admit(Request(2, 200))
+def test_max_unanswered_bounds_the_bytes_that_run_and_wait() -> None:
+    """One call alone may have any size."""
+    desk = Desk(max_calls=1, max_waiting=20)
+    desk.admit(1, size=200)
     with pytest.raises(RemoteProtocolError, match="option max_unanswered") as caught:
-        door.admission.admit(Request(3, 1))
+        desk.admit(2, size=1)
     assert caught.value.limit == "max_unanswered"
-    door.admission.take_back(2)
-    assert door.admission.take_back(2) is None
-    door.admission.admit(Request(4, 60))
-    door.admission.admit(Request(5, 40))
+    desk.finish(1)
+    desk.admit(3, size=60)  # runs
+    desk.admit(4, size=40)  # waits
     with pytest.raises(RemoteProtocolError, match=r"100 bytes .* 1 more are too many"):
-        door.admission.admit(Request(6, 1))
-    door.end(1)
-    assert door.started == [1, 4]
-    door.admission.admit(Request(7, 1))
-    door.admission.drop()
-    assert door.admission.size == 0
+        desk.admit(5, size=1)
+    assert desk.ledger.cancel(4) is not None
+    assert desk.ledger.cancel(4) is None
+    assert desk.ledger.size == 60
 
 
-def test_a_connection_that_ends_lets_nobody_in_but_whom_it_needs() -> None:
-    """New requests get the reason; a callback of a call that runs still gets through."""
-    door = Door()
-    door.admission.refuse(RuntimeError("we close"))
+def test_a_connection_that_drains_admits_only_calls_that_it_needs() -> None:
+    """New calls get the reason; a callback of a call that runs still gets through."""
+    desk = Desk()
+    desk.ledger.refuse(RuntimeError("we close"))
     with pytest.raises(RuntimeError, match="we close"):
-        door.admit(1)
-    door.needed = True
-    door.admit(2)
-    assert door.started == [2]
+        desk.admit(1)
+    desk.needed = True
+    desk.admit(2)
+    assert desk.started == [2]
+
+
+def test_cancel_ends_a_call_that_runs_and_returns_one_that_waits() -> None:
+    """The call that waited never starts."""
+    desk = Desk(max_calls=1)
+    desk.admit(1, 2, size=10)
+    running = desk.running[1]
+    waiting = desk.ledger.cancel(2)
+    assert waiting is not None
+    assert (waiting.number, waiting.cancelled) == (2, 0)
+    assert desk.ledger.cancel(1) is None
+    assert running.cancelled == 1
+    assert desk.ledger.cancel(3) is None
+    desk.finish(1)
+    assert desk.started == [1]
+    assert desk.ledger.size == 0
 
 
 def test_nothing_starts_after_the_end() -> None:
-    """What waited when the connection ended is forgotten."""
-    door = Door(max_calls=1)
-    door.admit(1, 2)
-    door.admission.drop()
-    door.end(1)
-    assert door.started == [1]
+    """The calls that run are cancelled, those that wait are forgotten, all are struck out."""
+    desk = Desk(max_calls=1)
+    desk.admit(1, 2, size=10)
+    running = desk.running[1]
+    desk.ledger.stop()
+    assert (running.cancelled, len(desk.ledger), desk.ledger.size) == (1, 0, 0)
+    desk.finish(1)
+    assert desk.started == [1]
+    assert (running.cancelled, len(desk.ledger), desk.ledger.size) == (1, 0, 0)
 
 
-STEPS = st.lists(st.sampled_from(["admit", "end", "press", "unpress", "need", "alone"]))
+def test_a_canceller_that_raises_at_the_end_is_logged_and_stops_no_other() -> None:
+    desk = Desk()
+    desk.admit(1, 2)
+    desk.running[1].cancel = lambda: 1 / 0  # type: ignore[assignment, return-value]
+    with logged() as log:
+        desk.ledger.stop()
+    assert desk.running[2].cancelled == 1
+    assert log.text().count("a canceller failed") == 1
 
 
-@given(STEPS)
-def test_each_request_starts_at_most_once_in_order_and_within_the_bounds(steps: list[str]) -> None:
-    """Whatever happens in whatever order."""
-    door = Door(max_calls=3, max_waiting=2)
-    number = 0
-    refused = set()
-    for step in steps:
-        if step == "admit":
-            number += 1
-            try:
-                door.admit(number)
-            except RemoteProtocolError:
-                refused.add(number)
-        elif step == "end" and door.running:
-            door.end(next(iter(door.running)))
-        elif step in ("press", "unpress"):
-            door.admission.press(step == "press")
-        else:
-            door.needed = step == "need"
-            door.admission.look()
-        assert len(door.running) + len(door.admission.waiting) <= 5
-        seen = [*door.started, *door.admission.waiting]
-        assert seen == [n for n in range(1, number + 1) if n not in refused]
-
-
-def test_what_was_answered_and_still_runs_in_a_thread_counts_until_it_ends() -> None:
+def test_an_abandoned_call_counts_until_its_thread_ends() -> None:
     """With its bytes, and in what a refusal says."""
-    door = Door(max_calls=2, max_waiting=1)
-    door.admit(1)
-    del door.running[1]
-    door.admission.abandoned += 1
-    door.admission.size += 90
-    door.admit(2, 3)
-    assert door.started == [1, 2]
+    desk = Desk(max_calls=2, max_waiting=1)
+    desk.admit(1, size=90)
+    first = desk.running[1]
+    desk.ledger.abandon(first)
+    assert (len(desk.ledger), desk.ledger.abandoned, desk.ledger.size) == (0, 1, 90)
+    desk.admit(2, 3)
+    assert desk.started == [1, 2]
     with pytest.raises(RemoteProtocolError, match="2 calls of this connection are unanswered"):
-        door.admit(4)
+        desk.admit(4)
     with pytest.raises(RemoteProtocolError, match="option max_unanswered"):
-        door.admission.admit(Request(4, 11))
-    door.admission.forget(90)
-    assert door.started == [1, 2, 3]
-    assert (door.admission.abandoned, door.admission.size) == (0, 0)
+        desk.admit(4, size=11)
+    desk.ledger.forget(first)
+    assert desk.started == [1, 2, 3]
+    assert (desk.ledger.abandoned, desk.ledger.size) == (0, 0)
+
+
+def test_an_abandoned_thread_takes_the_place_of_a_call() -> None:
+    """That of a threaded method, whose call is counted, and ended, by itself."""
+    desk = Desk(max_calls=1)
+    desk.ledger.abandon_thread()
+    desk.admit(1)
+    assert desk.started == []
+    desk.ledger.forget_thread()
+    assert desk.started == [1]
+
+
+VERBS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            "admit admit admit finish abandon forget cancel hold release pause resume "
+            "need alone thread thread_ends".split()
+        ),
+        st.integers(0, 40),
+    ),
+    max_size=60,
+)
+
+
+@given(VERBS, st.booleans())
+def test_whatever_happens_all_counts_come_back_to_zero(
+    verbs: list[tuple[str, int]], lost: bool
+) -> None:
+    """
+    In any order of verbs, and whether the connection is lost at the end or drained:
+    calls start at most once, in their order and within the bounds, the bytes are those of
+    the calls, and each call that runs when the connection is lost is cancelled once.
+    """
+    desk = Desk(max_calls=3, max_waiting=2)
+    ledger = desk.ledger
+    calls: dict[int, Call] = {}
+    gone: set[int] = set()
+    abandoned: list[Call] = []
+    threads = 0
+    for verb, some in verbs:
+        running = list(desk.running.values())
+        if verb == "admit":
+            call = Call(len(calls) + 1, some)
+            calls[call.number] = call
+            try:
+                ledger.admit(call)
+            except RemoteProtocolError:
+                gone.add(call.number)
+        elif verb == "finish" and running:
+            desk.finish(running[some % len(running)].number)
+        elif verb == "abandon" and running:
+            call = desk.running.pop(running[some % len(running)].number)
+            ledger.abandon(call)
+            abandoned.append(call)
+        elif verb == "forget" and abandoned:
+            ledger.forget(abandoned.pop(some % len(abandoned)))
+        elif verb == "cancel":
+            waited = ledger.cancel(some)
+            if waited is not None:
+                gone.add(some)
+        elif verb in ("hold", "release", "pause", "resume"):
+            getattr(ledger, verb)()
+        elif verb in ("need", "alone"):
+            desk.needed = verb == "need"
+            ledger.start_waiting()
+        elif verb == "thread":
+            ledger.abandon_thread()
+            threads += 1
+        elif verb == "thread_ends" and threads:
+            threads -= 1
+            ledger.forget_thread()
+        held = [*desk.running.values(), *ledger.waiting.values(), *abandoned]
+        assert ledger.size == sum(call.size for call in held)
+        assert len(ledger) == len(desk.running) + len(ledger.waiting)
+        assert ledger.abandoned == len(abandoned) + threads
+        # an abandoned thread begins within a call that is counted: it may be one more
+        assert len(held) <= 5 + threads
+        assert [*desk.started, *ledger.waiting] == [n for n in calls if n not in gone]
+
+    cancelled = {number: call.cancelled for number, call in calls.items()}
+    if lost:
+        running = list(desk.running.values())
+        ledger.stop()
+        for call in running:
+            cancelled[call.number] += 1
+    for call in list(desk.running.values()) if lost else []:
+        ledger.finish(call)
+    for call in abandoned:
+        ledger.forget(call)
+    for _ in range(threads):
+        ledger.forget_thread()
+    desk.needed = False
+    ledger.release()
+    ledger.resume()
+    while not lost and desk.running:
+        desk.finish(next(iter(desk.running)))
+    assert cancelled == {number: call.cancelled for number, call in calls.items()}
+    assert (len(ledger), len(ledger.waiting), ledger.size, ledger.abandoned) == (0, 0, 0, 0)
 
 
 class Nested(Service):

@@ -161,7 +161,7 @@ def test_so_many_bytes_of_calls_may_be_unanswered() -> None:
     assert running.value == big
     assert behind.value == "xy"
     assert pair.result(pair.client.root.add(big, "")) == big
-    assert pair.server.inbound.admission.size == 0
+    assert pair.server.inbound.ledger.size == 0
 
 
 def test_an_on_connect_may_ask_a_client_that_asks_back() -> None:

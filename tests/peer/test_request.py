@@ -120,10 +120,10 @@ def test_a_coroutine_is_waited_for(world: World, run: Any) -> None:
     """In the connection's own context, whatever thread its method was called in."""
     run(world.request("later"))
     assert world.answers.given == []
-    assert world.pair.server.inbound.admission.size == 100
+    assert world.pair.server.inbound.ledger.size == 100
     world.desk.gate.callback("at last")
     assert world.answers.given == [(7, 3, "at last")]
-    assert world.pair.server.inbound.admission.size == 0
+    assert world.pair.server.inbound.ledger.size == 0
 
 
 @WAYS

@@ -38,7 +38,7 @@ def test_a_result_that_twisted_cannot_look_at_ends_the_call() -> None:
     assert isinstance(outcome.error, NotSendable)
     assert "what the Deferred gave cannot be sent" in str(outcome.error)
     assert len(inbound) == 0
-    assert inbound.admission.size == 0
+    assert inbound.ledger.size == 0
 
 
 def test_the_end_of_a_connection_leaves_nothing_to_be_answered() -> None:

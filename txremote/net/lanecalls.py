@@ -58,6 +58,16 @@ class LaneCall:
         self._timer: Any = None
         self._ticket: object = None
 
+    @property
+    def number(self) -> int:
+        """The request's."""
+        return self._request.number
+
+    @property
+    def size(self) -> int:
+        """The bytes of the request's message."""
+        return self._request.size
+
     def start(self) -> None:
         """
         Put it into the lane.
@@ -67,7 +77,7 @@ class LaneCall:
         """
         request = self._request
         self._ticket = self._lane.post(self._run)
-        request.inbound.run_elsewhere(request, self)
+        request.inbound.ledger.begin(self)
         if request.deadline is not None:
             self._limit(request.inbound.call_until(request.deadline, begun=False))
 
@@ -104,9 +114,9 @@ class LaneCall:
         request = self._request
         inbound = request.inbound
         if self._lane.take_back(self._ticket):
-            inbound.ended_elsewhere(request, self)
+            inbound.ledger.finish(self)
         else:
-            inbound.abandoned_elsewhere(request, self)
+            inbound.ledger.abandon(self)
             _log.debug(
                 "a call of {peer} {how}, and a thread cannot be stopped: it goes on, and its "
                 "lane waits for it",
@@ -114,28 +124,22 @@ class LaneCall:
                 how=how,
             )
         inbound.answers.send_error(request.number, request.sender, error)
-        self._look()
+        inbound.note_answered()
 
     def _finish(self, went_well: bool, result: Any) -> None:
         """Answer it with what it gave; its thread is done with it."""
         request = self._request
         inbound = request.inbound
         if self._over:
-            inbound.admission.forget(request.size)
+            inbound.ledger.forget(self)
             if went_well:
                 drop(result)
             return
         self._over = True
         self._stop_timer()
-        inbound.ended_elsewhere(request, self)
+        inbound.ledger.finish(self)
         request.finish(went_well, result)
-        self._look()
-
-    def _look(self) -> None:
-        inbound = self._request.inbound
-        if inbound.vigil is not None:
-            inbound.vigil.used()
-        inbound.look()
+        inbound.note_answered()
 
     # -- in a worker thread
 

@@ -69,7 +69,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
 
         def take_back(_outcome: Deferred[Any]) -> None:
             if not self.workers.take_back(ticket):
-                connection.inbound.admission.abandoned += 1
+                connection.inbound.ledger.abandon_thread()
 
         outcome: Deferred[Any] = Deferred(take_back)
         context = own_context()
@@ -78,7 +78,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
             if not outcome.called:
                 outcome.callback(result)
             else:  # it was cancelled meanwhile
-                connection.inbound.admission.forget()
+                connection.inbound.ledger.forget_thread()
                 drop(result.value)
 
         def run() -> None:

@@ -64,8 +64,10 @@ class Backpressure:
             connection.transport.pauseProducing()
         elif not pressed and not connection.closed:
             connection.transport.resumeProducing()
-        inbound.admission.press(pressed)
-        if not pressed:  # else an answer is just being written
+        if pressed:  # an answer is just being written
+            inbound.ledger.pause()
+        else:
+            inbound.ledger.resume()
             inbound.look_if_all_answered()
 
     def peer_needed(self) -> None:
@@ -74,7 +76,7 @@ class Backpressure:
             self._connection.transport.resumeProducing()
         if self._clock is not None:
             # not now: the caller's own code is still running
-            self._clock.callLater(0, self._connection.inbound.look)
+            self._clock.callLater(0, self._connection.inbound.start_waiting)
 
     def peer_answered(self) -> None:
         """

@@ -1,65 +1,100 @@
 """
-Which requests of the peer start now, which wait, and which are refused.
+The ledger of the peer's calls: which start now, which wait, and which are refused.
 
-A request waits while too many of its connection are unanswered (``max_calls``),
-while the peer does not read what it is sent (``pause_unsent``), and until the
-service's ``on_connect`` is done. So much may wait (``max_waiting``); past that a
-request is refused with an error that names the option.
+A call waits while too many of its connection are unanswered (``max_calls``), while the
+peer does not read what it is sent (``pause_unsent``), and until the service's
+``on_connect`` is done. At most ``max_waiting`` wait; past that a call is refused with an
+error that names the option. The calls that run and wait hold their arguments, which
+``max_unanswered`` bounds in bytes. One call alone may have any size that a message may.
 
-Requests that run and wait hold their arguments: so many bytes of them may
-(``max_unanswered``). One alone may have any size that a message may.
+While a call of ours waits for this peer its calls are never queued: its answer may depend
+on one of them, and queueing it would deadlock. They are then bounded by ``max_calls`` and
+``max_waiting`` together, and refused past that, for the same reason.
 
-None waits while a call of ours waits for that peer, an ``on_connect``'s too, for
-whoever answers it may have to ask us first: a chain of calls that call back would
-stop for ever. It is then bounded by ``max_calls`` and ``max_waiting`` together, and
-refused past that, for the same reason.
+A call is in one of these states, and the ledger alone counts them:
 
-What cannot be stopped, since it runs in a thread, and was answered before its end,
-is *abandoned*. It counts with what runs until it ends.
+=========  ===========================================================================
+waiting    admitted, and not started yet
+running    started, and not answered: from `begin` to `finish`. A call that is answered
+           while it is started is never entered
+abandoned  answered, but still running in a thread, which nothing can stop: from
+           `abandon` to `forget`. It counts with those that run
+=========  ===========================================================================
 
-When the connection is to end, what comes new is refused, but for that same need:
-calls that have begun may end.
+While a connection drains, new calls are refused, but for the same need: a call that has
+begun may need one to end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
 from txremote.peer.holdings import Share
+from txremote.peer.logging import logger_for
+
+_log = logger_for("call")
 
 
-class CallLedger:
+class Request(Protocol):
+    """A call of the peer that has not started."""
+
+    number: int
+    size: int
+
+
+class Cancellable(Protocol):
+    """It can be cancelled."""
+
+    def cancel(self) -> object:
+        """End it."""
+
+
+class Running(Cancellable, Protocol):
+    """A call of the peer that runs and is unanswered."""
+
+    @property
+    def number(self) -> int:
+        """Its sequence number."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of its message."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+class CallLedger(Generic[R]):
     """
-    The door of one connection's requests.
+    The calls of one connection's peer.
 
     Args:
         max_calls: How many may be unanswered.
         max_waiting: How many may wait.
         max_unanswered: How many bytes they may have in all.
-        running: Those that are unanswered, by number.
-        start: Starts a request.
-        needed: Gives something true while a call of ours waits for the peer.
+        start: Starts a call.
+        needed: Tells whether a call of ours waits for the peer: anything true.
 
     Attributes:
-        abandoned: How many were answered that still run in a thread.
-        size: How many bytes those have that wait, and those that run.
-        waiting: Those that wait, by number, in their order.
-        share: Where their bytes are counted, with other connections', or None.
+        abandoned: How many calls were answered and still run in a thread.
+        size: How many bytes the calls have that wait, run or are abandoned.
+        waiting: The calls that wait, by number, oldest first. For reading only.
+        share: Where these bytes are counted with other connections', or None.
     """
 
     __slots__ = (
         "_held",
-        "_looking",
         "_max_calls",
         "_max_unanswered",
         "_max_waiting",
         "_needed",
-        "_pressed",
+        "_paused",
         "_refusal",
         "_running",
         "_start",
+        "_starting",
         "abandoned",
         "share",
         "size",
@@ -71,46 +106,45 @@ class CallLedger:
         max_calls: int,
         max_waiting: int,
         max_unanswered: int,
-        running: dict[int, Any],
-        start: Callable[[Any], None],
+        start: Callable[[R], object],
         needed: Callable[[], object],
     ) -> None:
         self._max_calls = max_calls
         self._max_waiting = max_waiting
         self._max_unanswered = max_unanswered
-        self._running = running
         self._start = start
         self._needed = needed
         self._held = False
-        self._pressed = False
-        self._looking = False
+        self._paused = False
+        self._starting = False
         self._refusal: Exception | None = None
+        self._running: dict[int, Running] = {}
         self.abandoned = 0
         self.size = 0
         self.share: Share | None = None
-        self.waiting: dict[int, Any] = {}
+        self.waiting: dict[int, R] = {}
 
-    def grow(self, size: int) -> None:
-        """Count so many bytes more of those that wait or run, or fewer."""
-        self.size += size
-        if self.share is not None:
-            self.share.change(size)
+    def __len__(self) -> int:
+        """Return how many calls are unanswered."""
+        return len(self._running) + len(self.waiting)
 
-    @property
-    def room(self) -> bool:
-        """Whether a request may start now."""
-        running = len(self._running) + self.abandoned
-        if running < self._max_calls and not self._pressed and not self._held:
-            return True
-        return running < self._max_calls + self._max_waiting and bool(self._needed())
+    def __contains__(self, number: int) -> bool:
+        """Tell whether the call of a number is unanswered."""
+        return number in self._running or number in self.waiting
 
-    def admit(self, request: Any) -> None:
+    # -- a call begins
+
+    def admit(self, request: R) -> None:
         """
-        Start a request, or let it wait.
+        Start a call, or let it wait.
 
         Raises:
             Exception: it can do neither; what to answer.
         """
+        number = request.number
+        if number in self._running or number in self.waiting:
+            # it would hide the other from max_calls and CANCEL
+            raise RemoteProtocolError(f"request {number} is still unanswered")
         if self._refusal is not None and not self._needed():
             raise self._refusal
         if self.size and self.size + request.size > self._max_unanswered:
@@ -120,9 +154,9 @@ class CallLedger:
                 "max_unanswered",
             )
         running = len(self._running) + self.abandoned
-        # as in `room`, without another call for each request
-        free = running < self._max_calls and not self._pressed and not self._held
-        if not self.waiting and (free or self.room):
+        # as in `_has_room`, without another call for each request
+        free = running < self._max_calls and not self._paused and not self._held
+        if not self.waiting and (free or self._has_room()):
             self._start(request)
             return
         if running + len(self.waiting) >= self._max_calls + self._max_waiting:
@@ -131,55 +165,128 @@ class CallLedger:
                 f"{len(self.waiting)} wait (options max_calls, max_waiting)",
                 "max_waiting",
             )
-        self.waiting[request.number] = request
-        self.grow(request.size)
-        self.look()
+        self.waiting[number] = request
+        self._grow(request.size)
+        self.start_waiting()
 
-    def look(self) -> None:
-        """Start what may start by now."""
-        if self._looking:
-            return  # what is started just now has ended; within it would be a frame each
-        self._looking = True
+    def start_waiting(self) -> None:
+        """Start the waiting calls that may start by now."""
+        if self._starting:
+            return  # the loop below goes on: a call that starts within it costs no stack
+        self._starting = True
         try:
-            while self.waiting and self.room:
+            while self.waiting and self._has_room():
                 request = self.waiting.pop(next(iter(self.waiting)))
-                self.grow(-request.size)
+                self._grow(-request.size)
                 self._start(request)
         finally:
-            self._looking = False
+            self._starting = False
 
-    def take_back(self, number: int) -> Any:
-        """Return a request that waits, which then does so no more, or None."""
+    def _has_room(self) -> bool:
+        """Tell whether a call may start now."""
+        running = len(self._running) + self.abandoned
+        if running < self._max_calls and not self._paused and not self._held:
+            return True
+        return running < self._max_calls + self._max_waiting and bool(self._needed())
+
+    def begin(self, call: Running) -> None:
+        """Enter a call that was started and takes time."""
+        self._running[call.number] = call
+        self._grow(call.size)
+
+    # -- a call ends
+
+    def finish(self, call: Running) -> None:
+        """Strike out a call that is just being answered; nothing if it is not running."""
+        if self._running.get(call.number) is call:
+            del self._running[call.number]
+            self._grow(-call.size)
+            if self.waiting:
+                self.start_waiting()
+
+    def abandon(self, call: Running) -> None:
+        """Note that a call is answered, and that its thread goes on until `forget`."""
+        if self._running.get(call.number) is call:
+            del self._running[call.number]
+        else:  # `stop` has struck it out
+            self._grow(call.size)
+        self.abandoned += 1
+
+    def forget(self, call: Running) -> None:
+        """Strike out an abandoned call: its thread has ended, and its bytes are free."""
+        self._grow(-call.size)
+        self.forget_thread()
+
+    def abandon_thread(self) -> None:
+        """Note a thread that goes on until `forget_thread`, beside the call that began it."""
+        self.abandoned += 1
+
+    def forget_thread(self) -> None:
+        """Strike out an abandoned thread: it has ended."""
+        self.abandoned -= 1
+        self.start_waiting()
+
+    def cancel(self, number: int) -> R | None:
+        """
+        Cancel a call if it runs.
+
+        Returns:
+            The call if it waited: it waits no more, and is to be answered.
+        """
+        running = self._running.get(number)
+        if running is not None:
+            running.cancel()
+            return None
         request = self.waiting.pop(number, None)
         if request is not None:
-            self.grow(-request.size)
+            self._grow(-request.size)
         return request
 
-    def forget(self, size: int = 0) -> None:
-        """Count an abandoned request no more: it has ended, and its bytes are free."""
-        self.abandoned -= 1
-        self.grow(-size)
-        self.look()
+    def stop(self) -> None:
+        """Cancel all calls, and forget those that wait: the connection has ended."""
+        running = list(self._running.values())
+        freed = sum(call.size for call in running)
+        freed += sum(request.size for request in self.waiting.values())
+        self._running.clear()
+        self.waiting.clear()
+        self._grow(-freed)
+        for call in running:
+            cancel_at_end(call)
+
+    def _grow(self, size: int) -> None:
+        """Count bytes more, or fewer."""
+        self.size += size
+        if self.share is not None:
+            self.share.change(size)
+
+    # -- all calls
 
     def hold(self) -> None:
-        """Let everything wait until `release`: the service is not ready."""
+        """Let all calls wait until `release`: the service is not ready."""
         self._held = True
 
     def release(self) -> None:
-        """Start what has waited for the service."""
+        """Start the calls that have waited for the service."""
         self._held = False
-        self.look()
+        self.start_waiting()
 
-    def press(self, pressed: bool) -> None:
-        """Let things wait, or not, because of what the peer has not read."""
-        self._pressed = pressed
-        self.look()
+    def pause(self) -> None:
+        """Let all calls wait until `resume`: the peer does not read its answers."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Start the calls that have waited for the peer to read."""
+        self._paused = False
+        self.start_waiting()
 
     def refuse(self, why: Exception) -> None:
-        """Let nothing new in."""
+        """Refuse new calls from now on."""
         self._refusal = why
 
-    def drop(self) -> None:
-        """Forget what waits: the connection has ended."""
-        self.waiting.clear()
-        self.size = 0
+
+def cancel_at_end(call: Cancellable) -> None:
+    """Cancel a call whose connection has ended."""
+    try:
+        call.cancel()
+    except Exception:  # a canceller is the user's, and the rest has to end all the same
+        _log.failure("a canceller failed when the connection had ended")

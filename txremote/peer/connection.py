@@ -453,7 +453,7 @@ class Connection(Protocol):
             self._share.end()
             # it leads back here: what has ended is to be gone without the garbage collector
             self._share = self._reader.room = None
-            self._outbox.share = self.inbound.admission.share = None
+            self._outbox.share = self.inbound.ledger.share = None
         self._calls.fail_all(lambda: ConnectionLost(self.ending.why))
         self._tables.exports.clear()
         self._tables.imports.clear()
@@ -475,7 +475,7 @@ class Connection(Protocol):
             host: The peer's, or None.
         """
         share = self._share = Share(holdings, host, self.ending.give_up)
-        self._outbox.share = self.inbound.admission.share = share
+        self._outbox.share = self.inbound.ledger.share = share
         self._reader.room = share.room
 
     def run_hook(self, hook: Callable[[Any], Any], seen: Any) -> None:
@@ -504,12 +504,12 @@ class Connection(Protocol):
     def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:
         """Let requests wait until a hook is done, a coroutine's say, and see how it ends."""
         if not running.called and not self.closed:
-            self.inbound.admission.hold()
+            self.inbound.ledger.hold()
             running.addCallback(self._ready)
         running.addErrback(lambda failure: self.hook_failed(hook, failure))
 
     def _ready(self, _done: Any) -> None:
-        self.inbound.admission.release()
+        self.inbound.ledger.release()
         self.inbound.look_if_all_answered()
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:

@@ -22,10 +22,9 @@ from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
 from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
-from txremote.peer.call_ledger import CallLedger
+from txremote.peer.call_ledger import CallLedger, cancel_at_end
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
-from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import Clock
 from txremote.peer.references import ReferenceTables
@@ -42,9 +41,6 @@ from txremote.wire.consts import (
     FEATURES,
     HANDLE_INSPECT,
 )
-
-_log = logger_for("call")
-
 
 # A caller that waits no longer sends a CANCEL, which says more than an answer that
 # crosses it: what was told of its time is for the case that none comes, in seconds.
@@ -75,7 +71,7 @@ class InboundCalls:
     Attributes:
         variables: The context variables of the connection; see `Runner.variables`.
         answers: What they are answered with.
-        admission: Which requests start, wait, or are refused.
+        ledger: Which requests start, wait, or are refused, and which are unanswered.
         features: What this side knows beyond RPyC's protocol.
         received: How many requests have come that are about an object.
         vigil: Hears of each request that is about an object.
@@ -107,17 +103,14 @@ class InboundCalls:
         self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
         self._runner = runner
         self._clock = clock
-        # what cancels each: its Deferred, or its call in a lane
-        self._running: dict[int, Any] = {}
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
         self._steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
-        self.admission = CallLedger(
+        self.ledger: CallLedger[Request] = CallLedger(
             config.max_calls,
             config.max_waiting,
             config.max_unanswered,
-            self._running,
             runner.start,
             needed,
         )
@@ -127,7 +120,7 @@ class InboundCalls:
         self._all_answered: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._running) + len(self.admission.waiting)
+        return len(self.ledger)
 
     def call_until(self, deadline: float | None, begun: bool = True) -> CurrentCall:
         """
@@ -187,13 +180,16 @@ class InboundCalls:
             if told[0] == number:
                 deadline = told[1]
         request = Request(self, number, sender, function, args, forwarded, deadline, size)
-        if handler in IN_ORDER and not forwarded:
-            request.run()
-            return
         try:
-            self.admission.admit(request)
+            if handler not in IN_ORDER or forwarded:
+                self.ledger.admit(request)
+                return
+            if number in self.ledger:
+                raise RemoteProtocolError(f"request {number} is still unanswered")
         except Exception as error:
             self.answers.send_error(number, sender, error)
+            return
+        request.run()
 
     def _function(self, number: int, handler: int, args: Any) -> Handler:
         function = HANDLERS.get(handler)
@@ -201,9 +197,6 @@ class InboundCalls:
             raise KeyError(handler)  # what a stock peer says, too
         if type(args) is not tuple:
             raise TypeError("the arguments of a request are a tuple")
-        # it would hide the other from max_calls and CANCEL
-        if number in self._running or number in self.admission.waiting:
-            raise RemoteProtocolError(f"request {number} is still unanswered")
         if handler == HANDLE_INSPECT and args:
             target = self.tables.exports.find(key_of(check_pack(args[0])))
             if target is not None and type(target.target) is RemoteReference:
@@ -233,69 +226,37 @@ class InboundCalls:
         """Answer a request when a Deferred fires, in whichever thread that is."""
         if self.answers.closed:
             deferred.addErrback(lambda _failure: None)
-            _cancel_at_the_end(deferred)
+            cancel_at_end(deferred)
             return
         unfinished = not deferred.called or deferred.paused  # paused: it waits for another
         if unfinished and call.deadline is not None and self._clock is not None:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
-        self._running[request.number] = deferred
-        self.admission.grow(request.size)
         waiting = Waiting(self, request, deferred, call)
+        self.ledger.begin(waiting)
         if type(deferred) is Follower:
             deferred.when_dropped = waiting.dropped
         deferred.addBoth(waiting)
 
-    def ended_here(self, number: int, size: int, deferred: Deferred[Any]) -> None:
-        """Count a request no more whose Deferred has fired; it is just being answered."""
-        if self._running.get(number) is deferred:
-            del self._running[number]
-            self.admission.grow(-size)
-            if self.admission.waiting:
-                self.admission.look()
-
-    def answered_here(self) -> None:
-        """Note that a request whose Deferred has fired is answered."""
+    def note_answered(self) -> None:
+        """Note that a request is answered that took its time."""
         if self.vigil is not None:
             self.vigil.used()
         if self._all_answered is not None:
             self.look_if_all_answered()
 
-    # -- requests that run in a lane
-
-    def run_elsewhere(self, request: Request, call: Any) -> None:
-        """Count a request that runs elsewhere; ``call.cancel`` ends it."""
-        self._running[request.number] = call
-        self.admission.grow(request.size)
-
-    def ended_elsewhere(self, request: Request, call: Any) -> None:
-        """Count it no more; it is just being answered."""
-        if self._running.get(request.number) is call:
-            del self._running[request.number]
-            self.admission.grow(-request.size)
-
-    def abandoned_elsewhere(self, request: Request, call: Any) -> None:
-        """Count it as one that is answered and goes on, until `CallLedger.forget`."""
-        if self._running.get(request.number) is call:
-            del self._running[request.number]
-        self.admission.abandoned += 1
-
-    # -- the end
-
     def cancel(self, number: int) -> None:
         """Cancel what runs for a request, if it still does."""
-        deferred = self._running.get(number)
-        if deferred is not None:
-            deferred.cancel()
-            return
-        waiting = self.admission.take_back(number)
+        waiting = self.ledger.cancel(number)
         if waiting is not None:
             self.answers.send_error(number, waiting.sender, defer.CancelledError())
             self.look_if_all_answered()
 
-    def look(self) -> None:
+    # -- the end
+
+    def start_waiting(self) -> None:
         """Start what may start by now, and see whether that was all there was."""
-        self.admission.look()
+        self.ledger.start_waiting()
         self.look_if_all_answered()
 
     def finish_all(self, why: Exception, done: Callable[[], None]) -> None:
@@ -306,7 +267,7 @@ class InboundCalls:
             why: What new requests are answered with.
             done: Called when everything is answered.
         """
-        self.admission.refuse(why)
+        self.ledger.refuse(why)
         self._all_answered = done
         self.look_if_all_answered()
 
@@ -325,15 +286,4 @@ class InboundCalls:
         """Cancel everything: the connection has ended and nobody waits any more."""
         self.answers.closed = True
         self._all_answered = None
-        self.admission.drop()
-        running = list(self._running.values())
-        self._running.clear()
-        for deferred in running:
-            _cancel_at_the_end(deferred)
-
-
-def _cancel_at_the_end(deferred: Any) -> None:
-    try:
-        deferred.cancel()
-    except Exception:  # a canceller is the user's, and the rest has to end all the same
-        _log.failure("a canceller failed when the connection had ended")
+        self.ledger.stop()

@@ -254,7 +254,7 @@ class OutboundCalls:
         if inbound.vigil is not None:
             inbound.vigil.recent = True
         number, deferred = self.pending.add(timeout, option, steps)
-        if self._outbox.pressing or inbound.admission.waiting:
+        if self._outbox.pressing or inbound.ledger.waiting:
             connection.flow.peer_needed()
         given = self.limit
         if given is None and option == "request_timeout":

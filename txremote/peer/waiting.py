@@ -39,16 +39,20 @@ class Waiting:
         call: How much time it has.
     """
 
-    __slots__ = ("_call", "_deferred", "_inbound", "_number", "_over", "_sender", "_size")
+    __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "number", "size")
 
     def __init__(
         self, inbound: InboundCalls, request: Request, deferred: Deferred[Any], call: CurrentCall
     ) -> None:
         self._inbound = inbound
-        self._number, self._sender, self._size = request.number, request.sender, request.size
+        self.number, self._sender, self.size = request.number, request.sender, request.size
         self._deferred = deferred
         self._call = call
         self._over = False
+
+    def cancel(self) -> None:
+        """Cancel the Deferred."""
+        self._deferred.cancel()
 
     def __call__(self, result: Any) -> None:
         """Answer with a result, an `Outcome` or a Failure, whichever thread brings it."""
@@ -57,17 +61,17 @@ class Waiting:
 
     def _answer(self, result: Any) -> None:
         inbound = self._inbound
-        inbound.ended_here(self._number, self._size, self._deferred)
+        inbound.ledger.finish(self)
         went_well = True
         if type(result) is Outcome:
             went_well, result = result.went_well, result.value
         if issubclass(type(result), Failure):
             went_well, result = False, self._error(result)
         if went_well:
-            inbound.answers.send(self._number, self._sender, result)
+            inbound.answers.send(self.number, self._sender, result)
         else:
-            inbound.answers.send_error(self._number, self._sender, result)
-        inbound.answered_here()
+            inbound.answers.send_error(self.number, self._sender, result)
+        inbound.note_answered()
 
     def _error(self, failure: Failure) -> BaseException:
         error: BaseException = failure.value  # type: ignore[assignment]
