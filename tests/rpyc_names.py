@@ -18,7 +18,8 @@ from typing import Any
 import rpyc
 
 from txremote.blocking.refused import Refused
-from txremote.daemon.plan import FLAG, LIMITS, SWITCHES
+from txremote.config import FLAG
+from txremote.daemon.plan import LIMITS, SWITCHES
 
 PAGE = Path(__file__).parent.parent / "docs" / "coming_from_rpyc.rst"
 NAMES, SWITCHES_TOO = "names", "switches"

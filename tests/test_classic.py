@@ -31,7 +31,7 @@ def test_a_slave_opens_every_door_and_a_master_none() -> None:
         assert all(getattr(config, name) for name in OPEN)
         assert config.max_calls == 5
     mine = config_of(MasterService, given)
-    assert mine == given.but(instantiate_custom_exceptions=True)  # and never imports for them
+    assert mine == given.replace(instantiate_custom_exceptions=True)  # and never imports for them
     assert not given.allow_all_attrs
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from txremote import ConnectionConfig
-from txremote.config import DEFAULT_CONFIG, SAFE_ATTRS, ProgramConfig, make_config
+from txremote.config import (
+    BYTES,
+    COUNT,
+    DEFAULT_CONFIG,
+    SAFE_ATTRS,
+    ProgramConfig,
+    _count,
+    declaration_of,
+    make_config,
+)
+from txremote.daemon.plan import LIMITS, Setting, settings_of
 
 
 def test_the_defaults_open_nothing_but_what_is_exposed() -> None:
@@ -71,7 +81,7 @@ def test_a_name_that_nobody_knows_is_refused(name: Any, suggestion: str) -> None
         make_config({name: True})
     if isinstance(name, str):
         with pytest.raises(TypeError, match=suggestion):
-            DEFAULT_CONFIG.but(**{name: True})
+            DEFAULT_CONFIG.replace(**{name: True})
 
 
 @pytest.mark.parametrize("config", ["allow_all_attrs", [("max_calls", 1)], 3, ConnectionConfig])
@@ -94,9 +104,9 @@ def test_safe_attrs_is_copied_so_that_the_callers_set_may_change() -> None:
     assert config.safe_attrs == frozenset({"__len__"})
 
 
-def test_but_returns_a_copy_with_changes() -> None:
+def test_replace_returns_a_copy_with_changes() -> None:
     config = ConnectionConfig(max_calls=3)
-    changed = config.but(allow_pickle=True)
+    changed = config.replace(allow_pickle=True)
     assert (changed.max_calls, changed.allow_pickle) == (3, True)
     assert not config.allow_pickle
 
@@ -170,7 +180,9 @@ def test_a_preset_goes_first_and_switches_beside_it_count() -> None:
     for config in (
         ConnectionConfig.preset("public", allow_setattr=True, max_calls=3),
         make_config({"allow_setattr": True, "access": "public", "max_calls": 3}),
-        ConnectionConfig(max_calls=3, allow_pickle=True).but(access="public", allow_setattr=True),
+        ConnectionConfig(max_calls=3, allow_pickle=True).replace(
+            access="public", allow_setattr=True
+        ),
     ):
         assert config == ConnectionConfig(allow_public_attrs=True, allow_setattr=True, max_calls=3)
 
@@ -185,15 +197,60 @@ def test_a_preset_that_is_none_is_refused_and_the_three_are_named() -> None:
     assert make_config({"access": None}) == ConnectionConfig()
 
 
+# --- declarations -----------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneMore(ProgramConfig):
+    """A configuration that has a limit more."""
+
+    max_tries: int = _count(5, "Most tries of a peer.")
+
+
+def test_a_limit_is_declared_once() -> None:
+    """Its check and its absence come of that, as its option and its key do."""
+    assert OneMore().max_tries == 5
+    with pytest.raises(ValueError, match=r"^max_tries must be a positive int, not 0$"):
+        OneMore(max_tries=0)
+    lifted = OneMore.unbounded().max_tries
+    assert lifted == ProgramConfig.unbounded().max_calls
+    [setting] = set(settings_of(OneMore, limits=True)) - set(LIMITS)
+    assert (setting.name, setting.kind, setting.default) == ("max-tries", COUNT, 5)
+    assert setting.help == "Most tries of a peer."
+
+
+@pytest.mark.parametrize("switch", dataclasses.fields(ConnectionConfig), ids=lambda each: each.name)
+def test_each_switch_is_declared(switch: dataclasses.Field[Any]) -> None:
+    """With a sentence about it, which is in the documentation of the class."""
+    declared = declaration_of(switch)
+    assert declared.help.endswith(".")
+    assert f"{switch.name}: {declared.help}\n" in f"{ConnectionConfig.__doc__}\n"
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda each: each.field)
+def test_each_limit_is_checked(limit: Setting) -> None:
+    """A value that is none is refused, and the limit is named."""
+    with pytest.raises(ValueError, match=f"^{limit.field} "):
+        ConnectionConfig(**{limit.field: -1})
+
+
 def test_a_program_s_own_worker_has_no_limits() -> None:
-    """But those that keep the decoder from failing; a limit that is added is lifted, too."""
+    """But those that keep the decoder from failing, and those that refuse nothing."""
     unbounded = ProgramConfig.unbounded(allow_pickle=True)
     assert unbounded.allow_pickle
-    for field in dataclasses.fields(ConnectionConfig):
-        value = getattr(unbounded, field.name)
-        if field.name in ("max_depth", "max_int_digits", "keepalive_timeout"):
-            assert value == field.default
-        elif field.name.startswith("max_"):
-            assert value >= 0xFFFFFFFF, field.name
-        elif field.name.endswith(("timeout", "keepalive")):
-            assert value is None, field.name
+    kept = {"max_depth", "max_int_digits", "keepalive_timeout", "pause_unsent"}
+    for limit in LIMITS:
+        value = getattr(unbounded, limit.field)
+        if limit.field in kept:
+            assert value == limit.default
+        elif limit.kind in (COUNT, BYTES):
+            assert value >= 0xFFFFFFFF, limit.name
+        else:
+            assert value is None, limit.name
+
+
+def test_the_old_name_of_replace_still_works() -> None:
+    """With a warning."""
+    with pytest.warns(DeprecationWarning, match="please use txremote.ConnectionConfig.replace"):
+        changed = ConnectionConfig(max_calls=3).but(allow_pickle=True)
+    assert changed == ConnectionConfig(max_calls=3, allow_pickle=True)

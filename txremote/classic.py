@@ -71,7 +71,7 @@ class SlaveService(Service):
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
         """Return the switches of its connections: all doors open."""
-        return config.but(access="classic")
+        return config.replace(access="classic")
 
     def on_connect(self, conn: Any) -> None:
         """Keep the connection, for the peer to ask for."""
@@ -109,7 +109,7 @@ class MasterService(Service):
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
         """Return the switches of its connections."""
-        return config.but(instantiate_custom_exceptions=True)
+        return config.replace(instantiate_custom_exceptions=True)
 
     def on_connect(self, conn: Any) -> None:
         """Fetch what the peer offers."""

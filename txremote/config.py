@@ -15,95 +15,33 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
+from logging import Logger
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, Self, TypeVar
+
+from twisted.python.deprecate import deprecated
+from twisted.python.versions import Version
 
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 
+T = TypeVar("T")
+
+_MIB: Final = 1024 * 1024
+
 # rpyc 6.0.2 DEFAULT_CONFIG["safe_attrs"], less __new__, which is no operator
 SAFE_ATTRS = frozenset(
-    [
-        "__abs__",
-        "__add__",
-        "__and__",
-        "__bool__",
-        "__cmp__",
-        "__contains__",
-        "__delitem__",
-        "__delslice__",
-        "__div__",
-        "__divmod__",
-        "__doc__",
-        "__eq__",
-        "__float__",
-        "__floordiv__",
-        "__ge__",
-        "__getitem__",
-        "__getslice__",
-        "__gt__",
-        "__hash__",
-        "__hex__",
-        "__iadd__",
-        "__iand__",
-        "__idiv__",
-        "__ifloordiv__",
-        "__ilshift__",
-        "__imod__",
-        "__imul__",
-        "__index__",
-        "__int__",
-        "__invert__",
-        "__ior__",
-        "__ipow__",
-        "__irshift__",
-        "__isub__",
-        "__iter__",
-        "__itruediv__",
-        "__ixor__",
-        "__le__",
-        "__len__",
-        "__long__",
-        "__lshift__",
-        "__lt__",
-        "__mod__",
-        "__mul__",
-        "__ne__",
-        "__neg__",
-        "__nonzero__",
-        "__oct__",
-        "__or__",
-        "__pos__",
-        "__pow__",
-        "__radd__",
-        "__rand__",
-        "__rdiv__",
-        "__rdivmod__",
-        "__repr__",
-        "__rfloordiv__",
-        "__rlshift__",
-        "__rmod__",
-        "__rmul__",
-        "__ror__",
-        "__rpow__",
-        "__rrshift__",
-        "__rshift__",
-        "__rsub__",
-        "__rtruediv__",
-        "__rxor__",
-        "__setitem__",
-        "__setslice__",
-        "__str__",
-        "__sub__",
-        "__truediv__",
-        "__xor__",
-        "next",
-        "__length_hint__",
-        "__enter__",
-        "__exit__",
-        "__next__",
-        "__format__",
-    ]
+    """
+    __abs__ __add__ __and__ __bool__ __cmp__ __contains__ __delitem__ __delslice__ __div__
+    __divmod__ __doc__ __eq__ __float__ __floordiv__ __ge__ __getitem__ __getslice__ __gt__
+    __hash__ __hex__ __iadd__ __iand__ __idiv__ __ifloordiv__ __ilshift__ __imod__ __imul__
+    __index__ __int__ __invert__ __ior__ __ipow__ __irshift__ __isub__ __iter__ __itruediv__
+    __ixor__ __le__ __len__ __long__ __lshift__ __lt__ __mod__ __mul__ __ne__ __neg__
+    __nonzero__ __oct__ __or__ __pos__ __pow__ __radd__ __rand__ __rdiv__ __rdivmod__
+    __repr__ __rfloordiv__ __rlshift__ __rmod__ __rmul__ __ror__ __rpow__ __rrshift__
+    __rshift__ __rsub__ __rtruediv__ __rxor__ __setitem__ __setslice__ __str__ __sub__
+    __truediv__ __xor__ next __length_hint__ __enter__ __exit__ __next__ __format__
+    """.split()
 )
 
 #: Known to RPyC and without a meaning here: accepted, so that a mapping written
@@ -121,7 +59,7 @@ IGNORED = frozenset(
 )
 
 
-_EXPOSED_ONLY: dict[str, Any] = {
+_EXPOSED_ONLY: dict[str, bool] = {
     "allow_safe_attrs": True,
     "allow_exposed_attrs": True,
     "allow_public_attrs": False,
@@ -135,7 +73,7 @@ _EXPOSED_ONLY: dict[str, Any] = {
 }
 
 #: What ``access`` stands for. *exposed* is the default.
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, dict[str, bool]] = {
     "exposed": _EXPOSED_ONLY,
     "public": {**_EXPOSED_ONLY, "allow_public_attrs": True},
     # what rpyc 6.0.2 SlaveService.on_connect switches on
@@ -150,214 +88,319 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-_BOOLEANS = (
-    "allow_safe_attrs",
-    "allow_exposed_attrs",
-    "allow_public_attrs",
-    "allow_all_attrs",
-    "allow_getattr",
-    "allow_setattr",
-    "allow_delattr",
-    "allow_pickle",
-    "include_local_version",
-    "instantiate_custom_exceptions",
-    "import_custom_exceptions",
-    "log_exceptions",
-    "bind_threads",
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """
+    The values that a switch takes.
+
+    Attributes:
+        phrase: What one writes for it in a file or on a command line.
+        rule: What a program has to give it: the end of a sentence about the switch.
+        accepts: Tells whether a value keeps the rule.
+    """
+
+    phrase: str
+    rule: str = ""
+    accepts: Callable[[Any], bool] = lambda value: True
+
+
+FLAG: Final = Kind(
+    "true or false", "is True or False", lambda value: value is True or value is False
 )
+FLAG_OR_UNSET: Final = Kind(
+    "true or false", "is True, False or None", lambda value: value in (True, False, None)
+)
+FLAG_OR_AUTO: Final = Kind(
+    "true, false or auto", "is True, False or 'auto'", lambda value: value in (True, False, "auto")
+)
+TEXT: Final = Kind("a string")
+TEXTS: Final = Kind("a string, or a list of strings")
+OBJECT: Final = Kind("an object of the program's")
+
+
+def _is_positive_int(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_time(value: Any) -> bool:
+    return value is None or 0 < value < inf
+
+
+COUNT: Final = Kind("a whole number", "must be a positive int", _is_positive_int)
+BYTES: Final = Kind("a number of bytes", "must be a positive int", _is_positive_int)
+_TIME_RULE: Final = "is a positive number of seconds or None"
+SECONDS: Final = Kind("a number of seconds", _TIME_RULE, _is_time)
+SECONDS_OR_NEVER: Final = Kind("a number of seconds, 0 for no limit", _TIME_RULE, _is_time)
+
+#: The kinds of limits.
+LIMIT_KINDS: Final = (COUNT, BYTES, SECONDS, SECONDS_OR_NEVER)
+
+#: For `Declaration.unbounded`: the limit is not lifted.
+KEPT: Final = object()
+
+_NO_LIMIT: Final = 1 << 62
+_LONGEST_FRAME: Final = 0xFFFFFFFF  # a frame's length is 32 bits
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """
+    All that is known of a switch beside its name and its default.
+
+    The check of its value, the option and the key of ``twistd txremote``, the attribute's
+    documentation, the row of the reference and `ProgramConfig.unbounded` come from here.
+
+    Attributes:
+        kind: The values it takes.
+        help: Its effect, for whoever sets it.
+        option: Whether an operator may set it, and not a program alone.
+        unbounded: Its value where nothing is limited, or `KEPT`.
+    """
+
+    kind: Kind
+    help: str
+    option: bool = True
+    unbounded: object = KEPT
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether it limits what a peer may use, or how long something may take."""
+        return self.kind in LIMIT_KINDS
+
+
+_DECLARATION: Final = "declaration"
+
+
+def declaration_of(switch: dataclasses.Field[Any]) -> Declaration:
+    """Return what is declared of a field of `ConnectionConfig`."""
+    declared: Declaration = switch.metadata[_DECLARATION]
+    return declared
+
+
+def _switch(
+    default: T, kind: Kind, text: str, *, option: bool = True, unbounded: object = KEPT
+) -> T:
+    declared = Declaration(kind, text, option, unbounded)
+    return dataclasses.field(default=default, metadata={_DECLARATION: declared})
+
+
+def _flag(default: bool, text: str, *, option: bool = True) -> bool:
+    return _switch(default, FLAG, text, option=option)
+
+
+def _count(default: int, text: str, unbounded: object = _NO_LIMIT) -> int:
+    return _switch(default, COUNT, text, unbounded=unbounded)
+
+
+def _bytes(default: int, text: str, unbounded: object = _NO_LIMIT) -> int:
+    return _switch(default, BYTES, text, unbounded=unbounded)
+
+
+def _seconds(default: float | None, text: str) -> float | None:
+    return _switch(default, SECONDS_OR_NEVER, text, unbounded=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionConfig:
-    """
-    How a connection behaves. Times are in seconds, sizes in bytes.
-
-    Attributes:
-        allow_safe_attrs: Whether the operators in ``safe_attrs`` are reachable.
-        allow_exposed_attrs: Whether exposed names are reachable.
-        allow_public_attrs: Whether every name without a leading ``_`` is.
-        allow_all_attrs: Whether every name is. Gives the peer everything.
-        safe_attrs: The operators that need no exposing.
-        exposed_prefix: The prefix that exposes a name.
-        allow_getattr: Whether attributes can be read.
-        allow_setattr: Whether attributes can be set.
-        allow_delattr: Whether attributes can be deleted.
-        allow_pickle: Whether the peer may have an object pickled, or pickle
-            references itself. Gives whoever unpickles to the other side.
-        include_local_traceback: Whether exceptions carry their traceback to
-            the peer: True, False, or None for peers on this machine (loopback,
-            UNIX socket, in memory).
-        include_local_version: Has no effect: the version is never told.
-        instantiate_custom_exceptions: Whether a remote exception's class is
-            looked up in modules that are loaded here.
-        import_custom_exceptions: Whether its module is imported for that.
-        log_exceptions: Whether an exception in an exposed method is logged
-            here, at debug level.
-        logger: A `logging.Logger` that gets those instead of Twisted's log.
-        sync_request_timeout: How long a blocking call waits, and how long a
-            call into a client that may be a stock RPyC one does. None: for ever.
-        before_closed: Called with the remote root before `Connection.close`
-            says good-bye; by a `BlockingView` with a netref, in the thread that closes.
-        bind_threads: Connecting only: whether the server runs with
-            ``RPYC_BIND_THREADS=true``.
-        call_timeout: How long an exposed coroutine or Deferred may take before
-            it is cancelled and the caller gets a `TimeoutError`. What runs in a
-            thread goes on then, with nobody waiting for it. None: for ever.
-        compress: ``"auto"`` compresses what pays, to peers that are not on this
-            machine; True to all; False never. Compressed frames are always read.
-        max_frame: Longest payload of a frame that is read.
-        max_inflated: Longest payload after inflating.
-        max_depth: How deep tuples may nest.
-        max_int_digits: Most decimal digits of an int.
-        max_items: Most values in one frame.
-        request_timeout: How long a call of a reactor waits for its answer, where
-            nothing else is said. None: for ever.
-        frame_timeout: How long a message may take to arrive, from its first byte
-            to its last. None: for ever.
-        keepalive: After how much silence a txremote peer is asked for a sign of
-            life, and how long it may take to answer before it is given up
-            (``keepalive_timeout``). None: never.
-        keepalive_timeout: See ``keepalive``.
-        idle_timeout: After how long without a call, in either direction, a
-            connection is closed. None: never.
-        login_timeout: How long a peer that has to log in may take for it.
-        max_connections: Most connections of a listener.
-        max_per_address: Most of them from one address.
-        max_logins: Most of them that have not logged in, where they have to; half
-            as many of one address.
-        max_calls: Most requests of the peer that may be unanswered at once; more
-            of them wait.
-        max_waiting: Most requests of the peer that may wait; more are refused.
-        max_unanswered: Most bytes of the peer's requests that may be unanswered,
-            running and waiting; what is over it is refused. One alone may have
-            ``max_frame``.
-        max_exports: Most objects that the peer may hold references to.
-        max_imports: Most references to the peer's objects that are held at once.
-        max_threads: Most worker threads of a listener, those that wait for
-            answers of their own included.
-        pause_unsent: How many bytes may wait for a peer that does not read before
-            its own requests wait, and nothing more is read from it.
-        max_unsent: How many may, before it is disconnected.
-        max_held: Most bytes that all connections of a listener may hold together: what waits for
-            peers that do not read, calls that run or wait, messages that are not complete.
-        max_held_per_address: Most of them, but for messages that are not complete, for the
-            connections of one address.
-    """
+    """How a connection behaves. Times are in seconds, sizes in bytes."""
 
     #: Whether the peer is a part of the same program, for which nothing is declared.
     own_program: ClassVar[bool] = False
 
-    allow_safe_attrs: bool = True
-    allow_exposed_attrs: bool = True
-    allow_public_attrs: bool = False
-    allow_all_attrs: bool = False
-    safe_attrs: frozenset[str] = SAFE_ATTRS
-    exposed_prefix: str = "exposed_"
-    allow_getattr: bool = True
-    allow_setattr: bool = False
-    allow_delattr: bool = False
-    allow_pickle: bool = False
-    include_local_traceback: bool | None = None
-    include_local_version: bool = False
-    instantiate_custom_exceptions: bool = False
-    import_custom_exceptions: bool = False
-    log_exceptions: bool = True
-    logger: Any = None
-    sync_request_timeout: float | None = 30
-    before_closed: Callable[[Any], object] | None = None
-    bind_threads: bool = False
-    call_timeout: float | None = None
-    compress: bool | str = "auto"
-    max_frame: int = DEFAULT_LIMITS.max_frame
-    max_inflated: int = DEFAULT_LIMITS.max_inflated
-    max_depth: int = DEFAULT_LIMITS.max_depth
-    max_int_digits: int = DEFAULT_LIMITS.max_int_digits
-    max_items: int = DEFAULT_LIMITS.max_items
-    request_timeout: float | None = None
-    frame_timeout: float | None = 60.0
-    keepalive: float | None = 60.0
-    keepalive_timeout: float = 30.0
-    idle_timeout: float | None = None
-    login_timeout: float | None = 30.0
-    max_connections: int = 20_000
-    max_per_address: int = 2_000
-    max_logins: int = 1_000
-    max_calls: int = 1_000
-    max_waiting: int = 10_000
-    max_unanswered: int = 256 * 1024 * 1024
-    max_exports: int = 1_000_000
-    max_imports: int = 100_000
-    max_threads: int = 1000
-    pause_unsent: int = 4 * 1024 * 1024
-    max_unsent: int = 256 * 1024 * 1024
-    max_held: int = 1024 * 1024 * 1024
-    max_held_per_address: int = 192 * 1024 * 1024
+    # What the peer may reach.
+    allow_public_attrs: bool = _flag(
+        False, "Open every name that does not begin with ``_``, besides those that are exposed."
+    )
+    allow_all_attrs: bool = _flag(False, "Open every name: the peer can do anything.")
+    allow_exposed_attrs: bool = _flag(True, "Open names that are exposed.")
+    allow_safe_attrs: bool = _flag(True, "Open the operators, those in ``safe_attrs``.")
+    allow_getattr: bool = _flag(
+        True, "Let the peer read attributes that are open, and call methods."
+    )
+    allow_setattr: bool = _flag(False, "Let the peer set attributes that are open.")
+    allow_delattr: bool = _flag(False, "Let the peer delete attributes that are open.")
+    allow_pickle: bool = _flag(
+        False,
+        "Let the peer have objects pickled, and unpickle its pickles here (``obtain``, "
+        "``pickle``, ``numpy.array``). The side that unpickles trusts the other with everything.",
+    )
+    instantiate_custom_exceptions: bool = _flag(
+        False, "Make the peer's exceptions of classes in modules that are loaded here."
+    )
+    import_custom_exceptions: bool = _flag(
+        False, "Import the modules of the peer's exceptions for that."
+    )
+    include_local_traceback: bool | None = _switch(
+        None,
+        FLAG_OR_UNSET,
+        "Send tracebacks with exceptions. None: to peers on this machine (loopback, UNIX "
+        "sockets, in memory).",
+    )
+    include_local_version: bool = _flag(
+        False, "No effect: the version is never sent.", option=False
+    )
+    log_exceptions: bool = _flag(True, "Log exceptions of exposed methods, at debug level.")
+    logger: Logger | None = _switch(  # noqa: RUF009
+        None,
+        OBJECT,
+        "A ``logging.Logger`` that gets those instead of Twisted's log.",
+        option=False,
+    )
+    safe_attrs: frozenset[str] = _switch(
+        SAFE_ATTRS,
+        TEXTS,
+        "The operators that need no exposing, in place of RPyC's list without ``__new__``.",
+    )
+    exposed_prefix: str = _switch("exposed_", TEXT, "The prefix of names that are exposed.")
+
+    # How it speaks.
+    compress: bool | str = _switch(
+        "auto",
+        FLAG_OR_AUTO,
+        "Compress long messages: to all peers, to none, or (``auto``) to those that are not on "
+        "this machine. Compressed messages are always read.",
+    )
+    before_closed: Callable[[Any], object] | None = _switch(  # noqa: RUF009
+        None,
+        OBJECT,
+        "Called with the remote root before ``close()`` says good-bye: in a thread with a "
+        "netref, and its calls are waited for.",
+        option=False,
+    )
+    bind_threads: bool = _flag(
+        False,
+        "Connecting only: the server runs with ``RPYC_BIND_THREADS=true``.",
+        option=False,
+    )
+
+    # Its limits.
+    max_connections: int = _count(20_000, "Most connections of a listener.")
+    max_per_address: int = _count(
+        2_000,
+        "Most connections of a listener from one address. The addresses of an IPv6 network (/64) "
+        "are one.",
+    )
+    max_logins: int = _count(
+        1_000,
+        "Most connections of a listener that have yet to log in, where they have to. Half as "
+        "many of one address.",
+    )
+    login_timeout: float | None = _seconds(
+        30.0,
+        "How long a peer that has to log in may take for it, the wait for its turn included.",
+    )
+    frame_timeout: float | None = _seconds(
+        60.0,
+        "How long a message may take to arrive, from its first byte on, and TLS's handshake.",
+    )
+    keepalive: float | None = _seconds(
+        60.0, "After this much silence a txremote peer is asked for a sign of life."
+    )
+    keepalive_timeout: float = _switch(
+        30.0, SECONDS, "How long a peer that was asked for a sign of life may take to give one."
+    )
+    idle_timeout: float | None = _seconds(
+        None, "A connection is closed after this long without a call, either way."
+    )
+    call_timeout: float | None = _seconds(
+        None,
+        "How long an exposed coroutine, Deferred, ``@threaded`` method or method of a threaded "
+        "service may take, from when it begins. Then it is cancelled, or the thread's result "
+        "given up, and the caller gets a ``TimeoutError``.",
+    )
+    request_timeout: float | None = _seconds(
+        None, "How long a call of a reactor waits for its answer, where nothing else is said."
+    )
+    sync_request_timeout: float | None = _seconds(
+        30,
+        "How long a blocking call waits, and how long a call into a client may take that may be "
+        "a stock RPyC one.",
+    )
+    max_calls: int = _count(
+        1_000, "Most calls of a peer that may be unanswered at once; more of them wait."
+    )
+    max_waiting: int = _count(10_000, "Most calls of a peer that may wait; more are refused.")
+    max_unanswered: int = _bytes(
+        256 * _MIB,
+        "Most bytes of a peer's calls that run or wait; more are refused. One call alone may "
+        "have ``max_frame``.",
+    )
+    max_exports: int = _count(1_000_000, "Most objects that a peer may hold references to.")
+    max_imports: int = _count(100_000, "Most objects of the peer that references are held to here.")
+    max_threads: int = _count(
+        1_000,
+        "Most worker threads of a listener, those that wait for answers of their own included.",
+    )
+    pause_unsent: int = _bytes(
+        4 * _MIB,
+        "This many bytes may wait for a peer that does not read, before its own calls wait and "
+        "nothing more is read from it.",
+        unbounded=KEPT,  # it refuses nothing
+    )
+    max_unsent: int = _bytes(
+        256 * _MIB,
+        "Most bytes that may wait for a peer that does not read, before it is disconnected.",
+    )
+    max_held: int = _bytes(
+        1024 * _MIB,
+        "Most bytes that all connections of a listener may hold together: data for peers that "
+        "do not read, calls that run or wait, messages that are not complete. Over it, the "
+        "connection that holds most is closed.",
+    )
+    max_held_per_address: int = _bytes(
+        192 * _MIB,
+        "Most bytes that the connections of one address may hold, messages that are not complete "
+        "left out. Over it, the one that holds most is closed, and before that a compressed "
+        "message that could lead there is refused.",
+    )
+    max_frame: int = _bytes(
+        DEFAULT_LIMITS.max_frame,
+        "Longest message that is read, as it travels.",
+        unbounded=_LONGEST_FRAME,
+    )
+    max_inflated: int = _bytes(DEFAULT_LIMITS.max_inflated, "Longest message after inflating.")
+    max_depth: int = _count(
+        DEFAULT_LIMITS.max_depth,
+        "How deep tuples in a message may nest.",
+        unbounded=KEPT,  # the decoder recurses
+    )
+    max_int_digits: int = _count(
+        DEFAULT_LIMITS.max_int_digits,
+        "Most decimal digits of an int in a message.",
+        unbounded=KEPT,  # Python has a limit of its own
+    )
+    max_items: int = _count(DEFAULT_LIMITS.max_items, "Most values in one message.")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "safe_attrs", frozenset(self.safe_attrs))
-        if self.compress not in (True, False, "auto"):
-            raise ValueError(f"compress is True, False or 'auto', not {self.compress!r}")
-        for name in _BOOLEANS:
-            value = getattr(self, name)
-            if value is not True and value is not False:
-                raise ValueError(f"{name} is True or False, not {value!r}")
-        if self.include_local_traceback not in (True, False, None):
-            raise ValueError(
-                f"include_local_traceback is True, False or None, not "
-                f"{self.include_local_traceback!r}"
-            )
-        for name in (
-            "sync_request_timeout",
-            "call_timeout",
-            "request_timeout",
-            "frame_timeout",
-            "keepalive",
-            "keepalive_timeout",
-            "idle_timeout",
-            "login_timeout",
-        ):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < inf:
-                raise ValueError(f"{name} is a positive number of seconds or None, not {value!r}")
-        for name in (
-            "max_connections",
-            "max_per_address",
-            "max_logins",
-            "max_calls",
-            "max_waiting",
-            "max_unanswered",
-            "pause_unsent",
-            "max_exports",
-            "max_imports",
-            "max_threads",
-            "max_unsent",
-            "max_held",
-            "max_held_per_address",
-        ):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"{name} must be a positive int, not {value!r}")
+        own: type = type(self)
+        for name, kind in _checks(own):
+            if not kind.accepts(value := getattr(self, name)):
+                raise ValueError(f"{name} {kind.rule}, not {value!r}")
         self.limits  # noqa: B018  # checks the rest, now and not at the first frame
 
     @cached_property
     def limits(self) -> Limits:
         """The bounds on what is read, as the wire's own object."""
         return Limits(
-            max_frame=self.max_frame,
-            max_inflated=self.max_inflated,
-            max_depth=self.max_depth,
-            max_int_digits=self.max_int_digits,
-            max_items=self.max_items,
+            **{each.name: getattr(self, each.name) for each in dataclasses.fields(Limits)}
         )
 
-    def but(self, **changes: Any) -> ConnectionConfig:
+    def replace(self, **changes: object) -> ConnectionConfig:
         """
         Return a copy with some switches changed.
 
         Raises:
             TypeError: a name is not known.
+            ValueError: a value is out of range.
         """
         return make_config(changes, self)
+
+    @deprecated(Version("txremote", 0, 2, 0), "txremote.ConnectionConfig.replace")
+    def but(self, **changes: object) -> ConnectionConfig:
+        """Return a copy with some switches changed."""
+        return self.replace(**changes)
 
     @property
     def looser_than_exposed(self) -> tuple[str, ...]:
@@ -370,7 +413,7 @@ class ConnectionConfig:
         return tuple(loose)
 
     @classmethod
-    def preset(cls, access: str, **changes: Any) -> ConnectionConfig:
+    def preset(cls, access: str, **changes: object) -> ConnectionConfig:
         """
         Return a configuration by what peers may touch.
 
@@ -386,6 +429,18 @@ class ConnectionConfig:
         return make_config({"access": access, **changes})
 
 
+@cache  # services may make a configuration for each connection
+def _checks(config: type[Any]) -> list[tuple[str, Kind]]:
+    """Return the names and kinds of the switches whose values have to be checked."""
+    declared = [(each.name, declaration_of(each).kind) for each in dataclasses.fields(config)]
+    return [(name, kind) for name, kind in declared if kind.rule]
+
+
+ConnectionConfig.__doc__ = f"{ConnectionConfig.__doc__}\n\nAttributes:\n" + "\n".join(
+    f"    {each.name}: {declaration_of(each).help}" for each in dataclasses.fields(ConnectionConfig)
+)
+
+
 class ProgramConfig(ConnectionConfig):
     """
     The switches of a connection to a process of the same program, a worker of its pool.
@@ -397,37 +452,31 @@ class ProgramConfig(ConnectionConfig):
     own_program: ClassVar[bool] = True
 
     @classmethod
-    def unbounded(cls, **changes: Any) -> ProgramConfig:
+    def unbounded(cls, **changes: object) -> Self:
         """
-        Return switches with no limit of what the other half may ask or send, or how long
-        it may take; but how deep values may nest, and how many digits an int may have,
-        stays as the decoder can take it.
+        Return switches without limits: the other half may ask and send anything, at leisure.
+
+        How deep values may nest, and how many digits an int may have, stays as the
+        decoder can take it.
 
         Args:
             **changes: Switches that differ from that.
         """
-        lifted: dict[str, Any] = {}
-        for each in dataclasses.fields(cls):
-            if each.name in ("max_depth", "max_int_digits"):
-                continue
-            if each.name.startswith("max_"):
-                lifted[each.name] = _MOST_BYTES if each.name == "max_frame" else _NO_LIMIT
-            elif each.name.endswith(("_timeout", "keepalive")) and each.name not in _NEEDED:
-                lifted[each.name] = None
+        lifted: dict[str, Any] = {
+            each.name: declared.unbounded
+            for each in dataclasses.fields(cls)
+            if (declared := declaration_of(each)).unbounded is not KEPT
+        }
         return cls(**{**lifted, **changes})
 
 
-_MOST_BYTES = 0xFFFFFFFF  # a frame's length is 32 bits
-_NO_LIMIT = 1 << 62
-_NEEDED = frozenset({"keepalive_timeout"})  # it has no effect without keepalive
-
 DEFAULT_CONFIG = ConnectionConfig()
 #: What a mapping of switches may have in it, besides ``access``.
-SWITCH_NAMES = frozenset(field.name for field in dataclasses.fields(ConnectionConfig))
+SWITCH_NAMES = frozenset(each.name for each in dataclasses.fields(ConnectionConfig))
 
 
 def make_config(
-    config: ConnectionConfig | Mapping[str, Any] | None,
+    config: ConnectionConfig | Mapping[str, object] | None,
     base: ConnectionConfig = DEFAULT_CONFIG,
 ) -> ConnectionConfig:
     """
@@ -449,7 +498,7 @@ def make_config(
         return config
     if not isinstance(config, Mapping):
         raise TypeError(f"config is a ConnectionConfig or a mapping, not {type(config).__name__}")
-    changes = {name: value for name, value in config.items() if name not in IGNORED}
+    changes: dict[str, Any] = {name: value for name, value in config.items() if name not in IGNORED}
     access = changes.pop("access", None)
     if access is not None:
         if access not in PRESETS:

@@ -9,20 +9,23 @@ from typing import Any
 
 import pytest
 
-from txremote.config import ConnectionConfig
-from txremote.daemon.plan import (
+from txremote.config import (
     BYTES,
-    CONSOLE_SETTINGS,
     COUNT,
     FLAG,
-    LIMITS,
-    PROCESS_SETTINGS,
     SECONDS,
     SECONDS_OR_NEVER,
-    SERVER_SETTINGS,
-    SWITCHES,
     TEXT,
     TEXTS,
+    ConnectionConfig,
+    Kind,
+)
+from txremote.daemon.plan import (
+    CONSOLE_SETTINGS,
+    LIMITS,
+    PROCESS_SETTINGS,
+    SERVER_SETTINGS,
+    SWITCHES,
     ConsolePlan,
     Plan,
     PlanError,
@@ -37,7 +40,7 @@ from txremote.daemon.plan import (
 KNOWN = {setting.name: setting for setting in (*SERVER_SETTINGS, *PROCESS_SETTINGS)}
 
 # kind, what is written in a file, what it means
-GOOD: list[tuple[str, Any, Any]] = [
+GOOD: list[tuple[Kind, Any, Any]] = [
     (TEXT, "x", "x"),
     (TEXTS, "x", ("x",)),
     (TEXTS, ["x", "y"], ("x", "y")),
@@ -52,7 +55,7 @@ GOOD: list[tuple[str, Any, Any]] = [
 ]
 
 # kind, what is written in a file and means nothing
-BAD: list[tuple[str, Any]] = [
+BAD: list[tuple[Kind, Any]] = [
     (TEXT, 3),
     (TEXT, ["x"]),
     (TEXTS, []),
@@ -74,15 +77,15 @@ BAD: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "written", "meant"), GOOD)
-def test_a_value_of_the_right_kind(kind: str, written: Any, meant: Any) -> None:
+def test_a_value_of_the_right_kind(kind: Kind, written: Any, meant: Any) -> None:
     """It is taken; several strings may be one; no time is no limit."""
     assert Setting("x", kind, "").of_value(written) == meant
 
 
 @pytest.mark.parametrize(("kind", "written"), BAD)
-def test_a_value_of_a_wrong_kind(kind: str, written: Any) -> None:
+def test_a_value_of_a_wrong_kind(kind: Kind, written: Any) -> None:
     """It is refused, with what it should be and what it is."""
-    with pytest.raises(ValueError, match=f"^takes {kind}, not ") as caught:
+    with pytest.raises(ValueError, match=f"^takes {kind.phrase}, not ") as caught:
         Setting("x", kind, "").of_value(written)
     assert str(caught.value).endswith(repr(written))
 
@@ -91,7 +94,7 @@ def test_a_value_of_a_wrong_kind(kind: str, written: Any) -> None:
     ("kind", "typed", "meant"),
     [(COUNT, "12", 12), (SECONDS, "1.5", 1.5), (SECONDS_OR_NEVER, "0", None), (TEXT, "1", "1")],
 )
-def test_a_word_of_a_command_line(kind: str, typed: str, meant: Any) -> None:
+def test_a_word_of_a_command_line(kind: Kind, typed: str, meant: Any) -> None:
     """It means what it says."""
     assert Setting("x", kind, "").of_text(typed) == meant
 
@@ -99,9 +102,9 @@ def test_a_word_of_a_command_line(kind: str, typed: str, meant: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "typed"), [(COUNT, "1.5"), (BYTES, "64M"), (SECONDS, "nan"), (SECONDS, "soon")]
 )
-def test_a_word_that_means_nothing(kind: str, typed: str) -> None:
+def test_a_word_that_means_nothing(kind: Kind, typed: str) -> None:
     """It is refused as it was typed."""
-    with pytest.raises(ValueError, match=f"^takes {kind}, not '{typed}'$"):
+    with pytest.raises(ValueError, match=f"^takes {kind.phrase}, not '{typed}'$"):
         Setting("x", kind, "").of_text(typed)
 
 

@@ -30,7 +30,7 @@ class Wide(Service):
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
         """Return its connections' switches."""
-        return config.but(access="classic")
+        return config.replace(access="classic")
 
 
 def resolved(text: str, **options: Any) -> Resolved:

@@ -29,8 +29,9 @@ from tests.interop.peer_processes import DEADLINE, ROOT, TWISTD, Hosted, Program
 from tests.net.certificates import DAY, Authority
 from tests.work.child_processes import lives
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect
+from txremote.config import SECONDS_OR_NEVER
 from txremote.daemon import tap
-from txremote.daemon.plan import LIMITS, SECONDS_OR_NEVER, SWITCHES, PlanError
+from txremote.daemon.plan import LIMITS, SWITCHES, PlanError
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 

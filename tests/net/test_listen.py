@@ -384,7 +384,7 @@ async def test_a_service_that_opens_everything_is_not_listened_for_off_loopback(
 
     class Open(Desk):
         def connection_config(self, config):
-            return config.but(allow_all_attrs=True)
+            return config.replace(allow_all_attrs=True)
 
     for root, config in ((Desk, {"access": "classic"}), (Open(), None)):
         with pytest.raises(ValueError, match=r"option allow_all_attrs.*loopback"):

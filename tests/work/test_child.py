@@ -203,6 +203,7 @@ def test_the_two_ends_hold_nothing_back() -> None:
     assert CONFIG.max_frame == 0xFFFFFFFF
     assert CONFIG.sync_request_timeout is None
     assert min(CONFIG.max_calls, CONFIG.max_items, CONFIG.max_imports) >= 1 << 31
+    assert min(CONFIG.max_unanswered, CONFIG.max_waiting, CONFIG.max_inflated) >= 1 << 31
 
 
 class TestTheDesk:

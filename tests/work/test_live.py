@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.net.servers import endpoint_of, served
@@ -94,6 +94,20 @@ async def test_the_parent_takes_its_time(pool: ProcessPool) -> None:
 
     assert await pool.submit(jobs.call, (live(later), 1)) == 2
     assert await pool.submit(jobs.call, (live(much_later), 1)) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_large_jobs_may_stand_behind_one_that_calls_its_parent(pool: ProcessPool) -> None:
+    """They arrive while it waits for an answer; no limit of the connection is theirs."""
+
+    def later(value: int) -> Deferred[int]:
+        return deferLater(reactor, 1.0, lambda: value + 1)  # type: ignore[arg-type]
+
+    first = pool.submit(jobs.call, (live(later), 1))
+    size = 60 << 20
+    behind = [pool.submit(jobs.length, (bytes(size),)) for _ in range(5)]
+    assert await first == 2
+    assert await gatherResults(behind) == [size] * 5
 
 
 @pytest_twisted.ensureDeferred

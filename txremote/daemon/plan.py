@@ -19,17 +19,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from txremote.config import PRESETS, ConnectionConfig
+from txremote.config import (
+    BYTES,
+    COUNT,
+    FLAG,
+    FLAG_OR_AUTO,
+    FLAG_OR_UNSET,
+    PRESETS,
+    SECONDS,
+    SECONDS_OR_NEVER,
+    SWITCH_NAMES,
+    TEXT,
+    TEXTS,
+    ConnectionConfig,
+    Kind,
+    declaration_of,
+)
 
-TEXT: Final = "a string"
-TEXTS: Final = "a string, or a list of strings"
-FLAG: Final = "true or false"
-FLAG_OR_AUTO: Final = "true, false or auto"
-ACCESS: Final = f"one of {', '.join(PRESETS)}"
-COUNT: Final = "a whole number"
-BYTES: Final = "a number of bytes"
-SECONDS: Final = "a number of seconds"
-SECONDS_OR_NEVER: Final = "a number of seconds, 0 for no limit"
+ACCESS: Final = Kind(
+    f"one of {', '.join(PRESETS)}",
+    f"is one of {', '.join(PRESETS)}",
+    lambda value: value in PRESETS,
+)
 
 DEFAULT_DRAIN: Final = 5.0
 DEFAULT_MAX_LINE: Final = 16_384
@@ -42,13 +53,13 @@ class Setting:
 
     Attributes:
         name: Its name in a file, and as an option behind ``--``.
-        kind: What it takes: one of the constants of this module.
+        kind: What it takes.
         help: What it does, in a line.
         default: What holds where it is not set; None where there is nothing to say.
     """
 
     name: str
-    kind: str
+    kind: Kind
     help: str
     default: Any = None
 
@@ -80,7 +91,7 @@ class Setting:
             elif self.kind in (SECONDS, SECONDS_OR_NEVER):
                 value = float(text)
         except (ValueError, KeyError):
-            raise ValueError(f"takes {self.kind}, not {text!r}") from None
+            raise ValueError(f"takes {self.kind.phrase}, not {text!r}") from None
         return self._checked(value, text)
 
     def of_value(self, value: Any) -> Any:
@@ -91,26 +102,24 @@ class Setting:
             ValueError: it means none; the end of a sentence that begins with the name.
         """
         if not _MATCHES[self.kind](value):
-            raise ValueError(f"takes {self.kind}, not {value!r}")
+            raise ValueError(f"takes {self.kind.phrase}, not {value!r}")
         if self.kind == TEXTS:
             return (value,) if isinstance(value, str) else tuple(value)
         return self._checked(value, value)
 
     def _checked(self, value: Any, written: Any) -> Any:
-        """Return a value of the right type if it is one of a limit's, too."""
+        """Return a value of the right type if it is in the range, too."""
         if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"takes {self.kind}, not {written!r}")
+            raise ValueError(f"takes {self.kind.phrase}, not {written!r}")
         if self.kind == SECONDS_OR_NEVER and not value:
             value = None
-        if self.kind == ACCESS and value not in PRESETS:
-            raise ValueError(f"takes {self.kind}, not {written!r}")
-        if self in LIMITS:
+        if self.field in SWITCH_NAMES:
             try:
                 ConnectionConfig(**{self.field: value})
             except ValueError as problem:
-                raise ValueError(f"takes {self.kind}, not {written!r}: {problem}") from None
-        elif self.kind in (COUNT, BYTES) and value < 1:
-            raise ValueError(f"takes {self.kind}, not {written!r}")
+                raise ValueError(f"takes {self.kind.phrase}, not {written!r}: {problem}") from None
+        elif self.kind in (ACCESS, COUNT, BYTES) and not self.kind.accepts(value):
+            raise ValueError(f"takes {self.kind.phrase}, not {written!r}")
         return value
 
 
@@ -126,7 +135,7 @@ def _is_texts(value: Any) -> bool:
 
 _OF_WORD: Final = {"true": True, "false": False, "auto": "auto"}
 
-_MATCHES: Final[Mapping[str, Callable[[Any], bool]]] = {
+_MATCHES: Final[Mapping[Kind, Callable[[Any], bool]]] = {
     ACCESS: lambda value: isinstance(value, str),
     FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
     TEXT: lambda value: isinstance(value, str),
@@ -138,11 +147,24 @@ _MATCHES: Final[Mapping[str, Callable[[Any], bool]]] = {
     SECONDS_OR_NEVER: _is_number,
 }
 
-_DEFAULTS: Final = {each.name: each.default for each in dataclasses.fields(ConnectionConfig)}
 
+def settings_of(config: type[ConnectionConfig], *, limits: bool) -> tuple[Setting, ...]:
+    """
+    Return the switches of a configuration that an operator may set.
 
-def _field(name: str, kind: str, text: str) -> Setting:
-    return Setting(name, kind, text, _DEFAULTS[name.replace("-", "_")])
+    Args:
+        config: The class of the configuration.
+        limits: Whether its limits are meant, or the others.
+    """
+    found = []
+    for each in dataclasses.fields(config):
+        declared = declaration_of(each)
+        if declared.option and declared.is_limit == limits:
+            kind = FLAG if declared.kind is FLAG_OR_UNSET else declared.kind
+            text = declared.help.replace("``", "")
+            default = None if declared.kind is TEXTS else each.default
+            found.append(Setting(each.name.replace("_", "-"), kind, text, default))
+    return tuple(found)
 
 
 #: What clients may do and are told: each a switch of `ConnectionConfig`, or ``access``,
@@ -154,71 +176,14 @@ SWITCHES: Final = (
         "What clients may reach: what is exposed, public names too, or everything.",
         "exposed",
     ),
-    _field("allow-public-attrs", FLAG, "Open every name that does not begin with _."),
-    _field("allow-all-attrs", FLAG, "Open every name: clients can do anything."),
-    _field("allow-exposed-attrs", FLAG, "Open what is exposed."),
-    _field("allow-safe-attrs", FLAG, "Open the operators, those of safe-attrs."),
-    _field("allow-getattr", FLAG, "Let clients read attributes that are open."),
-    _field("allow-setattr", FLAG, "Let clients set attributes that are open."),
-    _field("allow-delattr", FLAG, "Let clients delete attributes that are open."),
-    _field("allow-pickle", FLAG, "Let clients have objects pickled (RPyC's obtain)."),
-    _field(
-        "instantiate-custom-exceptions",
-        FLAG,
-        "Make a client's exceptions of classes that are loaded here.",
-    ),
-    _field(
-        "import-custom-exceptions", FLAG, "Import the modules of a client's exceptions for that."
-    ),
-    _field(
-        "include-local-traceback",
-        FLAG,
-        "Send tracebacks with exceptions. Unset: to clients on this machine.",
-    ),
-    _field("log-exceptions", FLAG, "Log exceptions of exposed methods, at debug level."),
-    Setting("safe-attrs", TEXTS, "The operators that are open, in place of RPyC's list."),
-    _field("exposed-prefix", TEXT, "The prefix of names that are exposed."),
-    _field("compress", FLAG_OR_AUTO, "Compress long messages; auto: unless it is local."),
+    *settings_of(ConnectionConfig, limits=False),
 )
 
 #: Switches that are true where nothing is set, so that an option can only turn them off.
 TURNED_OFF: Final = tuple(each for each in SWITCHES if each.default is True)
 
-
 #: The limits of a server, each a switch of `ConnectionConfig`.
-LIMITS: Final = (
-    _field("max-connections", COUNT, "Most connections of an endpoint."),
-    _field("max-per-address", COUNT, "Most connections of it from one address."),
-    _field("max-logins", COUNT, "Most connections of it that have yet to log in, with auth."),
-    _field("login-timeout", SECONDS_OR_NEVER, "How long a client may take to log in, with auth."),
-    _field("frame-timeout", SECONDS_OR_NEVER, "How long a message may take to arrive."),
-    _field("keepalive", SECONDS_OR_NEVER, "Silence after which a txremote client is pinged."),
-    _field("keepalive-timeout", SECONDS, "How long a client that was pinged may take to answer."),
-    _field("idle-timeout", SECONDS_OR_NEVER, "How long a connection may go without a call."),
-    _field("call-timeout", SECONDS_OR_NEVER, "How long a call of a client may take."),
-    _field("request-timeout", SECONDS_OR_NEVER, "How long a call into a client may take."),
-    _field(
-        "sync-request-timeout",
-        SECONDS_OR_NEVER,
-        "How long a call into a client may take that blocks a thread, or where the "
-        "client may be RPyC's.",
-    ),
-    _field("max-calls", COUNT, "Most calls of a client that run at once; more of them wait."),
-    _field("max-waiting", COUNT, "Most calls of a client that wait; more are refused."),
-    _field("max-unanswered", BYTES, "Most bytes of a client's calls that run or wait."),
-    _field("max-exports", COUNT, "Most objects that a client may hold references to."),
-    _field("max-imports", COUNT, "Most objects of a client that are held at once."),
-    _field("max-threads", COUNT, "Most worker threads of an endpoint."),
-    _field("pause-unsent", BYTES, "Unread answers after which a client's calls wait."),
-    _field("max-unsent", BYTES, "Unread answers after which a client is dropped."),
-    _field("max-held", BYTES, "Most bytes that the connections of an endpoint hold together."),
-    _field("max-held-per-address", BYTES, "Most of them for one address."),
-    _field("max-frame", BYTES, "Longest message that is read from a client."),
-    _field("max-inflated", BYTES, "Longest message of a client, once it is inflated."),
-    _field("max-depth", COUNT, "How deep tuples in a message may nest."),
-    _field("max-int-digits", COUNT, "Most decimal digits of an int in a message."),
-    _field("max-items", COUNT, "Most values in one message."),
-)
+LIMITS: Final = settings_of(ConnectionConfig, limits=True)
 
 _LISTEN: Final = Setting("listen", TEXTS, "Where to listen, as a Twisted endpoint description.")
 _TLS: Final = (

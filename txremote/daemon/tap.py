@@ -18,19 +18,16 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options as TwistedOptions
 
+from txremote.config import FLAG, FLAG_OR_AUTO, TEXT, TEXTS
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.hosting import Hosting, refuse
 from txremote.daemon.plan import (
     ACCESS,
     CONSOLE_SETTINGS,
-    FLAG,
-    FLAG_OR_AUTO,
     LIMITS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
     SWITCHES,
-    TEXT,
-    TEXTS,
     TURNED_OFF,
     Plan,
     PlanError,
@@ -47,7 +44,7 @@ _CONSOLE_OPTIONS = {"listen": "console"}
 
 
 def _parameter(setting: Setting) -> list[Any]:
-    unit = setting.kind.removeprefix("a ").removeprefix("number of ").removeprefix("whole ")
+    unit = setting.kind.phrase.removeprefix("a ").removeprefix("number of ").removeprefix("whole ")
     unit = unit.removeprefix("one of ")
     return [
         setting.name,

@@ -76,7 +76,7 @@ class LiveConfig(Mapping[str, Any]):
                 del wanted[name]
         if set(wanted) - {SETTABLE}:
             self._refuse()
-        self._protocol.config = self._protocol.config.but(**wanted)
+        self._protocol.config = self._protocol.config.replace(**wanted)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(

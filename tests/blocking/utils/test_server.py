@@ -346,7 +346,7 @@ class Wide(Desk):
     """Opens all of itself."""
 
     def connection_config(self, config: Any) -> Any:
-        return config.but(allow_all_attrs=True)
+        return config.replace(allow_all_attrs=True)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ class ThreadedServer:
         self.protocol_config = {} if protocol_config is None else protocol_config
         config = config_of_script(protocol_config, depth=1)
         if logger is not None and config.logger is None:
-            config = config.but(logger=logger)
+            config = config.replace(logger=logger)
         self._reactor = PrivateReactor()
         self._factory = _Factory(
             self._reactor, service, config, slots=self._slots, first=self._first, last=self._last
