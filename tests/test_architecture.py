@@ -32,6 +32,7 @@ ROOMS = [
     {"gate"},
     {"peer"},
     {"service", "classic"},
+    {"eventloop"},
     {"blocking", "net"},
     {"work"},
     {"tasks"},

@@ -25,7 +25,7 @@ import txremote.blocking as rpyc
 from txremote.blocking.channel import SocketChannel
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import _establish, accept
-from txremote.net.workers import WorkerPool
+from txremote.eventloop.worker_pool import WorkerPool
 from txremote.wire.brine import Budget
 from txremote.wire.consts import MSG_REQUEST
 from txremote.wire.framing import FrameReader

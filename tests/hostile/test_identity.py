@@ -18,7 +18,7 @@ from tests.hostile.attacker import Attacker, request
 from tests.hostile.conftest import SWITCHES, Siege
 from tests.net.certificates import DAY, Authority
 from tests.peer.pairs import Local, Remote, RemoteError
-from txremote.net.login_throttle import FAILURE_DELAY
+from txremote.eventloop.login_throttle import FAILURE_DELAY
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_CALL,

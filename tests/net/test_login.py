@@ -34,9 +34,9 @@ from tests.processes import SERVES, Program, script
 from txremote import ConnectionConfig, Service, current_call, exposed
 from txremote.daemon.jsonlog import event_as_json
 from txremote.errors import RemoteProtocolError
+from txremote.eventloop.login_throttle import FAILURE_DELAY, MOST_WAITING
 from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
-from txremote.net.login_throttle import FAILURE_DELAY, MOST_WAITING
 from txremote.peer.connection import Connection
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.runner import ImmediateRunner

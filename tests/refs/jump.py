@@ -26,7 +26,7 @@ from twisted.internet.protocol import Factory, Protocol  # noqa: E402
 from twisted.internet.task import react  # noqa: E402
 
 import txremote  # noqa: E402
-from txremote.net.login_throttle import LoginThrottle  # noqa: E402
+from txremote.eventloop.login_throttle import LoginThrottle  # noqa: E402
 from txremote.refs.clock import steady  # noqa: E402
 from txremote.work.spec import pool_from_string  # noqa: E402
 

@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.peer.pairs import Wire
 from txremote import AsyncResult, AsyncResultTimeout, Service, async_, exposed, timed
-from txremote.net.runner import ReactorRunner
+from txremote.eventloop.executor import ReactorRunner
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_CALL, HANDLE_CALLATTR, HANDLE_CALLPATH
 

@@ -45,11 +45,11 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost, DeadReferenceError
+from txremote.eventloop.executor import ReactorRunner
 from txremote.net.client_endpoint import DialledEndpoint, within_life
 from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
-from txremote.net.runner import ReactorRunner
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.peer.connection import Connection
 from txremote.peer.pending_calls import answered

@@ -15,10 +15,10 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost
-from txremote.net.runner import LaneRunner, ReactorRunner
+from txremote.eventloop.executor import LaneRunner, ReactorRunner
+from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
-from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
 from txremote.peer.imports import ReleaseSweeper

@@ -16,14 +16,14 @@ from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
 from txremote.config import ConnectionConfig, make_config
+from txremote.eventloop.executor import LaneRunner, ReactorRunner
+from txremote.eventloop.login_throttle import LoginThrottle, host_of
+from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
 from txremote.net.login import LoginService
-from txremote.net.login_throttle import LoginThrottle, host_of
-from txremote.net.runner import LaneRunner, ReactorRunner
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
 from txremote.net.unixsockets import server_endpoint, take_port
-from txremote.net.workers import WorkerPool
 from txremote.peer.abandoned import Closings
 from txremote.peer.connection import Connection, is_local
 from txremote.peer.exports import ClassNumbers

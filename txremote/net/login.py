@@ -9,7 +9,7 @@ Where a `twisted.cred.portal.Portal` is served, a connection's root is a
 What that returns is the portal's avatar: the user's own root object. A stock RPyC
 client does the same. Until then nothing else can be reached.
 
-Guessing is slow, for an address as a whole (`txremote.net.login_throttle`): what waits there
+Guessing is slow, for an address as a whole (`txremote.eventloop.login_throttle`): what waits there
 for its turn waits within ``login_timeout``. A failure is answered no earlier than its
 delay, whether the user exists or not, and also where it was not the user's but the
 checker's or the realm's; of those the log tells, and the peer no more than a number to
@@ -36,8 +36,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txremote.eventloop.login_throttle import LoginThrottle, Turn
 from txremote.interfaces import IRemoteService
-from txremote.net.login_throttle import LoginThrottle, Turn
 from txremote.peer.context import current_call
 from txremote.refs.clock import steady
 from txremote.refs.reactorthread import in_reactor

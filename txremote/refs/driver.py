@@ -5,7 +5,7 @@ An `AsyncResult` leans on a `Driver`, and there is one per facet. In a reactor t
 expiry is a timed call, and waiting in the reactor's own thread is refused, for
 nothing could then make the result come (`ReactorDriver`). A script's driver reads
 the socket meanwhile (`txremote.blocking.runner`), and a worker thread's runs what
-its connection has for it (`txremote.net.workerface`).
+its connection has for it (`txremote.eventloop.worker_view`).
 
 All a driver knows of a result is `Pending`.
 """

@@ -27,9 +27,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
-from txremote.net.runner import ReactorRunner
+from txremote.eventloop.executor import ReactorRunner
+from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.transport import prepare
-from txremote.net.workers import WorkerPool
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import Ration

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.blocking.script_threads import DEADLINE, wait_until
-from txremote.net import workers
-from txremote.net.workers import TooManyThreads, WorkerPool
+from txremote.eventloop import worker_pool as workers
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
 
 
 class Step:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from txremote.net.lanes import Lane
+from txremote.eventloop.lanes import Lane
 from txremote.peer.context import CurrentCall
 from txremote.peer.logging import logger_for
 from txremote.peer.request import PLAIN

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.net.servers import until
 from txremote import AsyncResult, WouldBlockReactor, WrongThread
-from txremote.net.runner import ReactorRunner
+from txremote.eventloop.executor import ReactorRunner
 from txremote.peer.variables import Variables
 
 

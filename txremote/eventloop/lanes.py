@@ -34,7 +34,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from txremote.net.workers import TooManyThreads, WorkerPool, here
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool, here
 from txremote.peer.variables import Variables
 
 _log = Logger("txremote")

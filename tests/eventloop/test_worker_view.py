@@ -1,5 +1,5 @@
 """
-`WorkerFace`: services in worker threads, that call and wait as in RPyC.
+`WorkerView`: services in worker threads, that call and wait as in RPyC.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from tests.blocking.script_threads import (
     serving,
     wait_until,
 )
-from tests.net.lane_doubles import Gate, Peer, Reactor
+from tests.eventloop.lane_doubles import Gate, Peer, Reactor
 from tests.net.servers import LOOPBACK, endpoint_of, served
 from txremote import WouldBlockReactor, connect, current_call, exposed, threaded
-from txremote.net import workers
-from txremote.net.workerface import WorkerFace
-from txremote.net.workers import WorkerPool
+from txremote.eventloop import worker_pool as workers
+from txremote.eventloop.worker_pool import WorkerPool
+from txremote.eventloop.worker_view import WorkerView
 from txremote.peer.answers import Answers
 
 
@@ -666,6 +666,6 @@ def test_a_reactor_that_has_ended_leaves_nobody_waiting() -> None:
         closed = True
         why_ended = "it was closed"
 
-    face = WorkerFace(Closed(), Reactor(), WorkerPool(), None)
+    face = WorkerView(Closed(), Reactor(), WorkerPool(), None)
     with pytest.raises(EOFError, match="it was closed"):
         face.ping()

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, DeferredList
 import txremote
 from tests.net.servers import DEADLINE, endpoint_of, logged, served, until
 from txremote import connect, current_call, exposed, threaded
-from txremote.net import workers
+from txremote.eventloop import worker_pool as workers
 from txremote.peer import inbound as inbound_module
 from txremote.peer.request import Request
 from txremote.wire.consts import HANDLE_CANCEL

@@ -1,7 +1,7 @@
 """
-`WorkerFace`: a reactor's connection, for threads that may block.
+`WorkerView`: a reactor's connection, for threads that may block.
 
-A thread of a pool that waits on one serves lanes meanwhile (`txremote.net.lanes`);
+A thread of a pool that waits on one serves lanes meanwhile (`txremote.eventloop.lanes`);
 any other thread of the program waits, and serves as a lane's guest. The reactor's own
 is refused: it would wait for itself.
 """
@@ -19,9 +19,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
-from txremote.net.lanes import Lane, ThreadParking, lanes_here
-from txremote.net.workers import TooManyThreads, WorkerPool
-from txremote.net.workers import here as thread
+from txremote.eventloop.lanes import Lane, ThreadParking, lanes_here
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
+from txremote.eventloop.worker_pool import here as thread
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
@@ -34,7 +34,7 @@ from txremote.refs.threadguard import check_stack, would_block
 _log = Logger("txremote")
 
 
-class WorkerFace(BlockingView):
+class WorkerView(BlockingView):
     """
     A reactor's connection for worker threads (see `BlockingView`).
 
@@ -262,13 +262,13 @@ def _post_completion(lane: Lane | None, wait: ThreadParking, result: Any) -> Non
 
 class LaneDriver:
     """
-    How an `AsyncResult` of a `WorkerFace` waits (a `Driver`).
+    How an `AsyncResult` of a `WorkerView` waits (a `Driver`).
 
     Args:
         face: The face.
     """
 
-    def __init__(self, face: WorkerFace) -> None:
+    def __init__(self, face: WorkerView) -> None:
         self._face = face
         self._context = copy_context()  # of who has made the call
 

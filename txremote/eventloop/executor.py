@@ -19,11 +19,11 @@ from twisted.python import threadable
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.eventloop.lane_calls import LaneCall, drop
+from txremote.eventloop.lanes import Lane
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
+from txremote.eventloop.worker_view import WorkerView
 from txremote.gate.threaded import ThreadedCall
-from txremote.net.lanecalls import LaneCall, drop
-from txremote.net.lanes import Lane
-from txremote.net.workerface import WorkerFace
-from txremote.net.workers import TooManyThreads, WorkerPool
 from txremote.peer.abandoned import Closings
 from txremote.peer.awaiting import begun
 from txremote.peer.context import CurrentCall, _current
@@ -103,9 +103,9 @@ class ReactorRunner(AtOnce, ReactorDriver):
         )
         return answer
 
-    def make_view(self, connection: Any) -> WorkerFace:
+    def make_view(self, connection: Any) -> WorkerView:
         """Return the connection as worker threads see it."""
-        return WorkerFace(connection, self.reactor, self.workers, None)
+        return WorkerView(connection, self.reactor, self.workers, None)
 
     def check_thread(self) -> None:
         """
@@ -197,6 +197,6 @@ class LaneRunner(ReactorRunner):
         except TooManyThreads:
             self.workers.submit(held.clear, patient=True)
 
-    def make_view(self, connection: Any) -> WorkerFace:
+    def make_view(self, connection: Any) -> WorkerView:
         """Return the connection as its service sees it."""
-        return WorkerFace(connection, self.reactor, self.workers, self._lane)
+        return WorkerView(connection, self.reactor, self.workers, self._lane)

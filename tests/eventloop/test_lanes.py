@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from tests.blocking.script_threads import DEADLINE, wait_until
-from tests.net.lane_doubles import Gate, face_of
-from txremote.net import lanes, workers
-from txremote.net.lanes import Lane, ThreadParking
-from txremote.net.workers import TooManyThreads, WorkerPool
+from tests.eventloop.lane_doubles import Gate, face_of
+from txremote.eventloop import lanes
+from txremote.eventloop import worker_pool as workers
+from txremote.eventloop.lanes import Lane, ThreadParking
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 import threading
 
 from tests.blocking.script_threads import DEADLINE
-from txremote.net.lanes import Lane
-from txremote.net.workerface import WorkerFace
-from txremote.net.workers import WorkerPool
+from txremote.eventloop.lanes import Lane
+from txremote.eventloop.worker_pool import WorkerPool
+from txremote.eventloop.worker_view import WorkerView
 from txremote.refs import forks
 
 
@@ -30,8 +30,8 @@ class Peer:
         """It is this process's."""
 
 
-def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerFace:
-    return WorkerFace(Peer(), Reactor(), pool, lane)
+def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerView:
+    return WorkerView(Peer(), Reactor(), pool, lane)
 
 
 class Gate:

@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
 from tests.peer.pairs import Outcome, logged
-from txremote.net.login_throttle import (
+from txremote.eventloop.login_throttle import (
     AT_ONCE,
     FAILURE_DELAY,
     FORGOTTEN_AFTER,

@@ -1,0 +1,12 @@
+"""
+Connections whose work happens in the thread of an event loop.
+
+Twisted's reactor is such a loop. Every driver that has a loop uses these:
+
+``executor``        where the peer's requests run: in the loop's thread, or in a lane
+``lanes``           a threaded service's requests, in order, in a worker thread
+``lane_calls``      how each of those is answered once
+``worker_pool``     the threads
+``worker_view``     a connection as those threads see it
+``login_throttle``  how fast an address may guess passwords
+"""
