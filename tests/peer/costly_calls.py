@@ -230,7 +230,7 @@ def main() -> None:
     costs.MOST_SECONDS = 0.02
     policy = AccessPolicy(make_config({"access": "exposed"}))
     serving: Any = Serving(policy)
-    call = HANDLERS[HANDLE_CALLATTR]
+    call = HANDLERS[HANDLE_CALLATTR].function
     tried = 0
     for kind, make in MAKERS.items():
         first = make()

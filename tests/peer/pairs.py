@@ -133,11 +133,11 @@ def make_stock(connection: Connection) -> list[int]:
     class Stock(InboundCalls):
         __slots__ = ()
 
-        def _function(self, number: int, handler: int, args: Any) -> Any:
+        def _function(self, number: int, handler: int, kind: Any, args: Any) -> Any:
             if handler >= HANDLE_HELLO:
                 asked.append(handler)
                 raise KeyError(handler)
-            return super()._function(number, handler, args)
+            return super()._function(number, handler, kind, args)
 
         def request_received(
             self, number: int, sender: int, handler: int, args: Any, size: int

@@ -40,7 +40,7 @@ from txremote import (
     repr_remote,
 )
 from txremote.peer.connection import is_local
-from txremote.peer.handlers import HANDLERS
+from txremote.peer.handlers import HANDLERS, RequestKind
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
@@ -95,7 +95,8 @@ def test_a_stock_client_is_told_nothing_of_the_extensions() -> None:
 def test_a_server_of_txremote_0_1_which_sends_the_ping_back_is_greeted_by_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, data: data)
+    echo = RequestKind(lambda _serving, data: data, in_order=True)
+    monkeypatch.setitem(HANDLERS, HANDLE_PING, echo)
     pair = connected_pair(server_root=Hosted, introduce=False)
     tables: Any = pair.server._tables
     tables.exports._classes._numbers = itertools.count(1)

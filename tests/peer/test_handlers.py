@@ -19,11 +19,10 @@ from tests.peer.pairs import Local, RawPeer, Remote, RemoteError
 from txremote import Service, exposed, threaded
 from txremote.peer.handlers import (
     HANDLERS,
-    IN_ORDER,
     LARGEST_CHUNK,
     MOST_NAMED,
     MOST_RELEASED,
-    NOT_FORWARDED,
+    RequestKind,
 )
 from txremote.wire.consts import (
     FEATURES,
@@ -490,9 +489,26 @@ def test_a_handler_that_nobody_knows_is_a_key_error_and_the_connection_lives(
 
 
 def test_every_handler_of_the_protocol_is_there() -> None:
-    assert set(HANDLERS) == set(range(1, 21)) - {HANDLE_CLOSE} | {64, 65, 66, 67, 68, 69, 70}
-    assert IN_ORDER <= set(HANDLERS)
-    assert NOT_FORWARDED <= set(HANDLERS)
+    assert set(HANDLERS) == {*range(1, 21), *range(64, 71)}
+    assert [number for number, kind in HANDLERS.items() if not kind.answered] == [HANDLE_CLOSE]
+
+
+def test_a_request_whose_entry_says_nothing_is_counted_runs_as_calls_do_and_stays_here(
+    peer: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(HANDLERS, 100, RequestKind(lambda _serving, obj: repr(type(obj))))
+    before = peer.connection.received
+    mine = Remote(("builtins.str", 1, 2))
+    assert peer.ask(100, mine) == "<class 'txremote.refs.reference.RemoteReference'>"
+    assert peer.connection.received == before + 1
+
+
+@pytest.mark.parametrize("number", HANDLERS)
+def test_a_request_that_is_passed_on_or_not_answered_fits_its_other_flags(number: int) -> None:
+    kind = HANDLERS[number]
+    assert not (kind.forwarded and kind.in_order)
+    assert kind.in_order or kind.answered
+    assert kind.in_order or not kind.forwarded_by_pack
 
 
 # --- none goes around the gate ----------------------------------------------------
@@ -600,7 +616,7 @@ def test_no_handler_works_on_a_value_that_was_sent_along(ask: Any, switch: str) 
 
 def test_a_peers_own_object_is_not_worked_on_here(peer: Asker) -> None:
     mine = Remote(("builtins.str", 1, 2))
-    for handler in sorted(set(HANDLERS) - NOT_FORWARDED):
+    for handler in [number for number, kind in HANDLERS.items() if kind.forwarded]:
         answer = peer.ask(handler, mine, "x", "y", 1, 2, ())
         assert answer.name == "TypeError", handler
         assert "yours" in answer.text

@@ -81,7 +81,8 @@ class World:
     def request(self, name: str, *args: Any, deadline: float | None = None) -> Request:
         target = (self.desk, name, args, ())
         inbound = self.pair.server.inbound
-        return Request(inbound, 7, 3, HANDLERS[HANDLE_CALLATTR], target, False, deadline, 100)
+        function = HANDLERS[HANDLE_CALLATTR].function
+        return Request(inbound, 7, 3, function, target, False, deadline, 100)
 
 
 @pytest.fixture

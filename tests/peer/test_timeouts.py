@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from tests.peer.pairs import Outcome, RawPeer, pair_with_stock_client, request_payload
 from txremote import ConnectionLost, Service, exposed
-from txremote.peer.handlers import HANDLERS
+from txremote.peer.handlers import HANDLERS, RequestKind
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_PING
 from txremote.wire.framing import frame
@@ -137,7 +137,8 @@ def test_a_dead_peer_is_found_in_a_bounded_time() -> None:
 def test_a_peer_that_answers_strangely_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong answer is a sign of life; when there is none any more, it is found."""
     pair = pair_of(keepalive=10, keepalive_timeout=5)
-    monkeypatch.setitem(HANDLERS, HANDLE_PING, lambda _serving, _data: b"what?")
+    strange = RequestKind(lambda _serving, _data: b"what?", in_order=True)
+    monkeypatch.setitem(HANDLERS, HANDLE_PING, strange)
     talk(pair, 30)
     assert not pair.client.transport.aborted  # type: ignore[union-attr]
     silent(pair, 16)

@@ -234,7 +234,6 @@ class Connection(Protocol):
             variables=variables,
         )
         self._reading = MessageReader(
-            self,
             config=config,
             tables=self._tables,
             outbox=self._outbox,

@@ -1,7 +1,8 @@
 """
 What each request of the peer does: one function per handler number.
 
-A function gets the `Serving` context and the unboxed arguments, checks what it
+`HANDLERS` at the end is the table of them all, with how each is served
+(`RequestKind`). A function gets the `Serving` context and the unboxed arguments, checks what it
 was given, asks the access policy, and gives a result or raises; a Deferred or
 a coroutine as the result is answered when it fires. None of them may reach an
 object except through ``serving.policy``.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import builtins
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
@@ -42,6 +44,7 @@ from txremote.wire.consts import (
     HANDLE_CALLATTR,
     HANDLE_CALLPATH,
     HANDLE_CANCEL,
+    HANDLE_CLOSE,
     HANDLE_CMP,
     HANDLE_CTXEXIT,
     HANDLE_DEADLINE,
@@ -130,6 +133,10 @@ def _ping(serving: Serving, data: Any = None) -> Any:
     if type(data) is tuple and len(data) == 3 and data[0] == HELLO_MARK:
         return _hello(serving, data[1], data[2])
     return data
+
+
+def _close(serving: Serving) -> None:
+    serving.connection.ending.close("the peer closed the connection", say_goodbye=False)
 
 
 def _getroot(serving: Serving) -> Any:
@@ -484,53 +491,71 @@ def _cancel(serving: Serving, number: Any) -> None:
         serving.cancel(number)
 
 
+#: Serves one request: called with the `Serving` and the unboxed arguments.
 Handler = Callable[..., Any]
 
-HANDLERS: dict[int, Handler] = {
-    HANDLE_PING: _ping,
-    HANDLE_GETROOT: _getroot,
-    HANDLE_GETATTR: _getattr,
-    HANDLE_DELATTR: _delattr,
-    HANDLE_SETATTR: _setattr,
-    HANDLE_CALL: _call,
-    HANDLE_CALLATTR: _callattr,
-    HANDLE_REPR: _repr,
-    HANDLE_STR: _str,
-    HANDLE_CMP: _cmp,
-    HANDLE_HASH: _hash,
-    HANDLE_DIR: _dir,
-    HANDLE_PICKLE: _pickle,
-    HANDLE_DEL: _del,
-    HANDLE_INSPECT: _inspect,
-    HANDLE_BUFFITER: _buffiter,
-    HANDLE_OLDSLICING: _oldslicing,
-    HANDLE_CTXEXIT: _ctxexit,
-    HANDLE_INSTANCECHECK: _instancecheck,
-    HANDLE_HELLO: _hello,
-    HANDLE_CANCEL: _cancel,
-    HANDLE_CALLPATH: _callpath,
-    HANDLE_RELEASE: _release,
-    HANDLE_STOPPING: _stopping,
-    HANDLE_DEADLINE: _deadline,
-    HANDLE_HALFWAY: _halfway,
+
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """
+    How the requests of one handler number are served.
+
+    The defaults are the safe ones: a request is counted and may have to wait, runs
+    where calls run, stays here, and is answered.
+
+    Attributes:
+        function: Serves it.
+        in_order: Whether it is work on the connection itself, done as it arrives:
+            not counted as a call, and never put in a lane.
+        forwarded: Whether it is passed on as it is to the owner of its first argument,
+            where that is a third peer's object.
+        forwarded_by_pack: The same, where its first argument is an id pack.
+        answered: Whether it is answered. If not it is in order, and its arguments are
+            ignored.
+    """
+
+    function: Handler
+    in_order: bool = False
+    forwarded: bool = False
+    forwarded_by_pack: bool = False
+    answered: bool = True
+
+
+def _of_connection(function: Handler, **flags: bool) -> RequestKind:
+    return RequestKind(function, in_order=True, **flags)
+
+
+def _of_object(function: Handler) -> RequestKind:
+    return RequestKind(function, forwarded=True)
+
+
+#: Every request that is understood, by its handler number.
+HANDLERS: dict[int, RequestKind] = {
+    HANDLE_PING: _of_connection(_ping),
+    HANDLE_CLOSE: _of_connection(_close, answered=False),
+    HANDLE_GETROOT: _of_connection(_getroot),
+    HANDLE_GETATTR: _of_object(_getattr),
+    HANDLE_DELATTR: _of_object(_delattr),
+    HANDLE_SETATTR: _of_object(_setattr),
+    HANDLE_CALL: _of_object(_call),
+    HANDLE_CALLATTR: _of_object(_callattr),
+    HANDLE_REPR: _of_object(_repr),
+    HANDLE_STR: _of_object(_str),
+    HANDLE_CMP: _of_object(_cmp),
+    HANDLE_HASH: _of_object(_hash),
+    HANDLE_DIR: _of_object(_dir),
+    HANDLE_PICKLE: _of_object(_pickle),
+    HANDLE_DEL: _of_connection(_del),
+    HANDLE_INSPECT: _of_connection(_inspect, forwarded_by_pack=True),
+    HANDLE_BUFFITER: _of_object(_buffiter),
+    HANDLE_OLDSLICING: _of_object(_oldslicing),
+    HANDLE_CTXEXIT: _of_object(_ctxexit),
+    HANDLE_INSTANCECHECK: RequestKind(_instancecheck),  # sees to a third peer's object itself
+    HANDLE_HELLO: _of_connection(_hello),
+    HANDLE_CANCEL: _of_connection(_cancel),
+    HANDLE_CALLPATH: RequestKind(_callpath),  # likewise
+    HANDLE_RELEASE: _of_connection(_release),
+    HANDLE_STOPPING: _of_connection(_stopping),
+    HANDLE_DEADLINE: _of_connection(_deadline),
+    HANDLE_HALFWAY: _of_connection(_halfway),
 }
-
-#: Work on the connection itself: done as it arrives, never put in a lane.
-IN_ORDER = frozenset(
-    {
-        HANDLE_PING,
-        HANDLE_GETROOT,
-        HANDLE_DEL,
-        HANDLE_INSPECT,
-        HANDLE_HELLO,
-        HANDLE_CANCEL,
-        HANDLE_RELEASE,
-        HANDLE_STOPPING,
-        HANDLE_DEADLINE,
-        HANDLE_HALFWAY,
-    }
-)
-
-#: Not passed on as they are to the owner of their object: they are about no object,
-#: or see to it themselves.
-NOT_FORWARDED = IN_ORDER | {HANDLE_CALLPATH, HANDLE_INSTANCECHECK}

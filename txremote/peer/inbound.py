@@ -24,7 +24,7 @@ from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
 from txremote.peer.call_ledger import CallLedger, cancel_at_end
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.handlers import HANDLERS, IN_ORDER, NOT_FORWARDED, Handler
+from txremote.peer.handlers import HANDLERS, Handler, RequestKind
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import Clock
 from txremote.peer.references import ReferenceTables
@@ -36,11 +36,7 @@ from txremote.peer.waiting import Waiting
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
 from txremote.wire.boxing import check_pack, key_of
-from txremote.wire.consts import (
-    FEATURE_KEEPALIVE,
-    FEATURES,
-    HANDLE_INSPECT,
-)
+from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
 
 # A caller that waits no longer sends a CANCEL, which says more than an answer that
 # crosses it: what was told of its time is for the case that none comes, in seconds.
@@ -158,10 +154,14 @@ class InboundCalls:
             args: The unboxed arguments.
             size: How many bytes its message had.
         """
-        if handler not in IN_ORDER:
+        kind = HANDLERS.get(handler)
+        if kind is None or not kind.in_order:
             self.received += 1
             if self.vigil is not None:
                 self.vigil.recent = True
+        elif not kind.answered:
+            kind.function(self)
+            return
         if self.turned_away is not None:
             self.answers.send_error(number, sender, self.turned_away)
             self.connection.ending.hang_up(str(self.turned_away))
@@ -169,11 +169,13 @@ class InboundCalls:
         try:
             if self.tables.missing is not None:
                 self.tables.check_missing()
-            function = self._function(number, handler, args)
+            if kind is None:
+                raise KeyError(handler)  # what a stock peer says, too
+            function = self._function(number, handler, kind, args)
         except Exception as error:
             self.answers.send_error(number, sender, error)
             return
-        forwarded = function is not HANDLERS[handler]
+        forwarded = function is not kind.function
         deadline = None
         if self._deadline is not None:
             told, self._deadline = self._deadline, None
@@ -181,7 +183,7 @@ class InboundCalls:
                 deadline = told[1]
         request = Request(self, number, sender, function, args, forwarded, deadline, size)
         try:
-            if handler not in IN_ORDER or forwarded:
+            if forwarded or not kind.in_order:
                 self.ledger.admit(request)
                 return
             if number in self.ledger:
@@ -191,25 +193,21 @@ class InboundCalls:
             return
         request.run()
 
-    def _function(self, number: int, handler: int, args: Any) -> Handler:
-        function = HANDLERS.get(handler)
-        if function is None:
-            raise KeyError(handler)  # what a stock peer says, too
+    def _function(self, number: int, handler: int, kind: RequestKind, args: Any) -> Handler:
         if type(args) is not tuple:
             raise TypeError("the arguments of a request are a tuple")
-        if handler == HANDLE_INSPECT and args:
-            target = self.tables.exports.find(key_of(check_pack(args[0])))
-            if target is not None and type(target.target) is RemoteReference:
-                third = target.target  # the answer takes as long as its owner does
-                return lambda *_args: self.pass_on(
-                    third._connection, HANDLE_INSPECT, (third._pack,)
-                )
-        if args and type(args[0]) is RemoteReference and handler not in NOT_FORWARDED:
-            owner = args[0]._connection
-            if owner is self.connection:
-                raise TypeError("the object is yours, not mine")
-            return lambda _serving, *args: self.pass_on(owner, handler, args)
-        return function
+        if kind.forwarded:
+            if args and type(args[0]) is RemoteReference:
+                owner = args[0]._connection
+                if owner is self.connection:
+                    raise TypeError("the object is yours, not mine")
+                return lambda _serving, *args: self.pass_on(owner, handler, args)
+        elif kind.forwarded_by_pack and args:
+            export = self.tables.exports.find(key_of(check_pack(args[0])))
+            if export is not None and type(export.target) is RemoteReference:
+                third = export.target  # the answer takes as long as its owner does
+                return lambda *_args: self.pass_on(third._connection, handler, (third._pack,))
+        return kind.function
 
     def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
         """

@@ -26,7 +26,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.runner import Runner
 from txremote.wire import boxing
 from txremote.wire.brine import Budget, load_value, truncated
-from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_CLOSE, MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.consts import HANDLE_CALLATTR, MSG_EXCEPTION, MSG_REQUEST
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
@@ -52,7 +52,6 @@ class MessageReader:
     Reads the messages of one connection.
 
     Args:
-        connection: Whose; told when the peer says good-bye.
         config: The switches.
         tables: What both sides hold of each other.
         outbox: Learns the peer's dialect.
@@ -69,7 +68,6 @@ class MessageReader:
         "_budget",
         "_calls",
         "_config",
-        "_connection",
         "_inbound",
         "_limits",
         "_outbox",
@@ -81,7 +79,6 @@ class MessageReader:
 
     def __init__(
         self,
-        connection: Any,
         *,
         config: ConnectionConfig,
         tables: ReferenceTables,
@@ -90,7 +87,6 @@ class MessageReader:
         inbound: InboundCalls,
         runner: Runner,
     ) -> None:
-        self._connection = connection
         self._config = config
         self.allow(config.limits)
         self._tables = tables
@@ -199,10 +195,7 @@ class MessageReader:
         except RecursionError:
             error = _no_stack()
         else:
-            if handler == HANDLE_CLOSE:
-                self._connection.ending.close("the peer closed the connection", say_goodbye=False)
-            else:
-                self._inbound.request_received(number, sender, handler, args, len(data))
+            self._inbound.request_received(number, sender, handler, args, len(data))
             return
         self._tables.missing = None  # it was this message's, which is lost as a whole
         self._inbound.answers.send_error(number, sender, error)

@@ -28,7 +28,7 @@ from txremote.wire.naming import class_name, sentence, text_of
 
 _CARRIERS = (
     "twisted.internet.",
-    *(f"txremote.{room}." for room in ("gate", "peer", "net", "work")),
+    *(f"txremote.{room}." for room in ("peer", "gate", "net", "work", "tasks")),
 )
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback of its failed

@@ -61,8 +61,9 @@ _REBUILT = frozenset(
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]{4,}|(?<=<)([\w.]+) 0x[0-9A-Fa-f]{6,}")
+# Frames of these rooms stand between the reactor and the program's own code.
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, room, "") for room in ("gate", "peer"))
+_OURS = tuple(os.path.join(_PACKAGE, room, "") for room in ("peer", "gate"))
 _exceptions_of = BaseExceptionGroup.__dict__["exceptions"].__get__
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _MOST_ATTRIBUTES = 100
