@@ -46,8 +46,9 @@ from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
 from txremote.testing import MemoryTransport, connected_pair
-from txremote.work.cluster import DaskPool
+from txremote.work.dask.pool import DaskPool
 from txremote.work.pipes import _Incoming
+from txremote.work.pool import PoolService
 from txremote.work.processes import ProcessPool
 from txremote.work.spec import PoolKind
 from txremote.work.threads import ThreadPool
@@ -85,6 +86,7 @@ IMPLEMENTERS = [
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
     (IStreamClientEndpoint, DialledEndpoint, lambda: DialledEndpoint(Deferred, "nowhere")),
     (IService, RemoteClient, lambda: RemoteClient("tcp:127.0.0.1:1")),
+    (IPool, PoolService, lambda: PoolService(None, "a pool")),
     (IPool, ThreadPool, lambda: ThreadPool(None)),
     (IPool, ProcessPool, lambda: ProcessPool(None)),
     (IPool, DaskPool, lambda: DaskPool(None, "tcp://127.0.0.1:1")),

@@ -48,14 +48,20 @@ class IRemoteService(Interface):
 
 class IPool(IService):
     """
-    Somewhere else where a callable can run: threads, processes, a cluster.
+    A place where a callable can run: threads, processes, other machines.
 
-    All methods are for the reactor's thread.
+    All methods are for the reactor's thread. `txremote.work.pool.PoolService` implements
+    all of it but the running of a job. A pool that lacks `can_call_back` or `preferred`
+    counts as one whose `can_call_back` is its `by_value`, and that is not preferred.
     """
 
     kind = Attribute("What it is made of: its prefix in a description, such as 'processes'.")
     description = Attribute("The pool as `pool_from_string` takes it, for messages.")
-    by_value = Attribute("Whether arguments and results are copied: whether jobs run elsewhere.")
+    by_value = Attribute("Whether jobs run elsewhere: arguments and results are copied.")
+    can_call_back = Attribute(
+        "Whether a job can reach `live` arguments and other peers' objects while it runs."
+    )
+    preferred = Attribute("Whether `run_async` takes it for a job that names no pool.")
 
     def start():  # type: ignore[no-untyped-def]
         """
@@ -65,8 +71,8 @@ class IPool(IService):
 
     def stop():  # type: ignore[no-untyped-def]
         """
-        Stop it: what is queued or runs fails with PoolStopped, and what can be
-        ended is. A Deferred that fires when nothing is left.
+        Stop it: jobs that wait or run fail with PoolStopped, and those that can be
+        ended are. A Deferred that fires when nothing is left.
         """
 
     def submit(function, args=(), kwargs=None, timeout=None, name=None):  # type: ignore[no-untyped-def]
@@ -75,10 +81,10 @@ class IPool(IService):
 
         ``timeout`` is in seconds, from the job's start and not from its
         submission; ``name`` is for the log, the function's own if None. Always
-        returns a Deferred: of the result, or failing with what the function
-        raised, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
-        `JobTimeout`, `ConnectionLost` of a cluster. Cancelling it takes a queued
-        job out of the queue and ends one that runs, where the pool can.
+        returns a Deferred: of the result, or failing with the function's own
+        exception, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
+        `JobTimeout`, or with `ConnectionLost` to other machines. Cancelling it takes
+        a queued job out of the queue and ends one that runs, where the pool can.
         """
 
     def statistics():  # type: ignore[no-untyped-def]
@@ -88,7 +94,7 @@ class IPool(IService):
 class IPoolKind(Interface):
     """A kind of pool, found by Twisted's plugin system (`twisted.plugin.IPlugin`)."""
 
-    prefix = Attribute("What a description of this kind begins with, such as 'threads'.")
+    prefix = Attribute("The first word of its descriptions, such as 'threads'.")
 
     def parse(reactor, words, options):  # type: ignore[no-untyped-def]
         """

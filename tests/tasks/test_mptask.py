@@ -15,7 +15,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from tests.tasks.task_helpers import arguments, done, states_of, until_output, until_state
-from tests.work.doubles import logged
+from tests.work.doubles import Reactor, logged
 from txremote.tasks.mptask import MPTask, Sink
 from txremote.tasks.stepping import LeaveSession, Progress
 from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
@@ -212,10 +212,14 @@ class Threads(PoolService):
     by_value = False
 
 
+class CannotCallBack(PoolService):
+    """A pool whose jobs cannot reach what they are given by reference."""
+
+
 class Broken(PoolService):
     """A pool with a bug."""
 
-    by_value = True
+    can_call_back = True
 
     def submit(self, *_job: Any, **_name: Any) -> Deferred[Any]:
         raise KeyError("a bug of the pool's")
@@ -225,19 +229,24 @@ class Broken(PoolService):
     ("pool_kind", "sentence"),
     [
         (Threads, "ValueError: process commands need a pool of processes, not threads:4"),
+        (
+            CannotCallBack,
+            "ValueError: process commands need a pool whose jobs can call back, and those of "
+            "threads:4 cannot: use a pool of processes",
+        ),
         (Broken, 'KeyError: "a bug of the pool\'s"'),
     ],
 )
 def test_a_pool_that_will_not_do(pool_kind: type[PoolService], sentence: str) -> None:
     """The task is ABORTED, and nobody else is concerned."""
-    task = begun(pool_kind("threads:4"), importing, "f1")
+    task = begun(pool_kind(Reactor(), "threads:4"), importing, "f1")
     assert (task.status, task.error) == (ABORTED, sentence)
 
 
 class ByHand(PoolService):
     """A pool whose jobs a test answers."""
 
-    by_value = True
+    can_call_back = True
 
     def submit(self, *_job: Any, **_name: Any) -> Deferred[Any]:
         self.cancelled: list[Any] = []
@@ -247,7 +256,7 @@ class ByHand(PoolService):
 
 def test_a_kill_that_crosses_the_command_s_end() -> None:
     """The command has ended: its outcome is waited for, or thrown away, and nothing hangs."""
-    pool = ByHand("hand")
+    pool = ByHand(Reactor(), "hand")
     task = begun(pool, importing)
     task._move(RUNNING)
     task.job_ended()
@@ -266,7 +275,7 @@ def test_a_kill_that_crosses_the_command_s_end() -> None:
 
 def test_a_sink_outlives_its_task_in_peace() -> None:
     """What still comes from a process that is being ended is not heard any more."""
-    task = begun(ByHand("hand"), importing)
+    task = begun(ByHand(Reactor(), "hand"), importing)
     sink = Sink(task)
     sink.line("heard")
     sink.close()

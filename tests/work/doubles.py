@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest_twisted
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
-from zope.interface import implementer
 
-from txremote.interfaces import IPool
 from txremote.work.pickling import dump_job, dump_result, load_job, load_result
-from txremote.work.pool import PoolService, PoolStatistics, name_of
+from txremote.work.pool import PoolService
 from txremote.work.running import running_pools
 
 #: Seconds that anything in these tests may take.
@@ -83,42 +81,22 @@ class Reactor(Clock):
             pass
 
 
-@implementer(IPool)
 class CopyingPool(PoolService):
     """A pool whose jobs run here and at once, with copies of everything."""
 
-    kind = "processes"
-    by_value = True
+    kind = "copying"
+    can_call_back = preferred = True
 
-    def __init__(self, description: str = "copies") -> None:
-        super().__init__(description)
+    def __init__(self, description: str = "copies", reactor: Any = None) -> None:
+        super().__init__(reactor or Reactor(), description)
         self.submitted: list[tuple[Any, ...]] = []
 
-    def open(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    def statistics(self) -> PoolStatistics:
-        return PoolStatistics(done=len(self.submitted))
-
-    def submit(
-        self,
-        function: Any,
-        args: Any = (),
-        kwargs: Any = None,
-        timeout: Any = None,
-        name: Any = None,
+    def _submit(
+        self, function: Any, args: Any, kwargs: Any, timeout: Any, name: str
     ) -> Deferred[Any]:
-        name = name or name_of(function)
         self.submitted.append((function, args, kwargs, timeout, name))
-
-        def work() -> Any:
-            call = load_job(*dump_job(function, args, kwargs or {}, name), name)
-            return load_result(*dump_result(call[0](*call[1], **call[2]), name), name)
-
-        return maybeDeferred(work)
+        call = load_job(*dump_job(function, args, kwargs, name), name)
+        return succeed(load_result(*dump_result(call[0](*call[1], **call[2]), name), name))
 
 
 class Step:

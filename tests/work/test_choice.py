@@ -85,7 +85,7 @@ def test_a_pool_that_did_not_start(
             self.opening: Deferred[None] = Deferred()
             return self.opening
 
-    monkeypatch.setattr(choice, "pool_from_string", lambda spec, _reactor: Late(spec))
+    monkeypatch.setattr(choice, "pool_from_string", Late)
     reactor = Reactor()
     first = choose(reactor, "late:1")
     assert choose(reactor, "late:1") is first
@@ -125,7 +125,7 @@ def test_stopping_one_that_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> Non
         def close(self) -> None:
             self.opening.errback(ConnectionError("stopped"))
 
-    monkeypatch.setattr(choice, "pool_from_string", lambda spec, _reactor: Late(spec))
+    monkeypatch.setattr(choice, "pool_from_string", Late)
     reactor = Reactor()
     pool = choose(reactor, "late:1")
     with logged() as lines:

@@ -13,7 +13,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 
 import txremote
-from tests.work.doubles import logged, outcome, own_registry
+from tests.work.doubles import Reactor, logged, outcome, own_registry
 from txremote.errors import PoolStopped
 from txremote.testing import connected_pair
 from txremote.work.pool import PoolService, PoolStatistics, name_of
@@ -33,7 +33,7 @@ class Pool(PoolService):
     kind = "test"
 
     def __init__(self) -> None:
-        super().__init__("test:1")
+        super().__init__(Reactor(), "test:1")
         self.opening: list[Deferred[None]] = []
         self.closing: list[Deferred[None]] = []
 
@@ -130,6 +130,37 @@ def test_a_server_that_is_stopped_while_it_starts_has_nothing_to_complain_about(
     assert lines == []
     pool.closing[0].callback(None)
     assert stopped == [None]
+
+
+@pytest.mark.parametrize("ends_with_reactor", [True, False])
+def test_it_ends_with_the_reactor(ends_with_reactor: bool) -> None:
+    """At the latest, unless its kind says otherwise; one that was stopped before does nothing."""
+    reactor = Reactor()
+    pool, stopped = PoolService(reactor, "test:1"), PoolService(reactor, "test:2")
+    pool.ends_with_reactor = ends_with_reactor
+    pool.start()
+    stopped.start()
+    stopped.stop()
+    for trigger in list(reactor.triggers):
+        trigger()
+    assert bool(pool.running) is not ends_with_reactor
+    pool.stop()
+
+
+def test_a_job_that_crosses_the_end_has_one_outcome() -> None:
+    """A Deferred of a kind that fires by itself when the pool has stopped concerns nobody."""
+
+    class ByHand(PoolService):
+        def _submit(self, *_job: Any) -> Deferred[Any]:
+            self.job: Deferred[Any] = Deferred(lambda job: job.callback("all the same"))
+            return self.job
+
+    pool = ByHand(Reactor(), "test:1")
+    pool.start()
+    found = outcome(pool.submit(len, ("abc",)))
+    pool.stop()
+    assert [type(each) for each in found] == [PoolStopped]
+    assert (pool.statistics().done, pool.statistics().busy) == (1, 0)
 
 
 def test_figures() -> None:

@@ -65,6 +65,36 @@ def test_the_default_comes_first(clean_slate: RunningPools) -> None:
     assert clean_slate.default is None
 
 
+class OldPool:
+    """A pool that says nothing of what it can but `by_value`."""
+
+    description, by_value, running = "old", True, True
+
+
+def test_a_job_that_has_to_run_elsewhere(clean_slate: RunningPools) -> None:
+    """It goes to a preferred pool, else to any whose jobs do so, whatever its kind is."""
+    old: Any = OldPool()
+    clean_slate.add(old)
+    assert clean_slate.preferred() is None
+    assert clean_slate.preferred(by_value=True) is old
+    preferred = CopyingPool()
+    preferred.start()
+    clean_slate.add(old)
+    assert clean_slate.preferred(by_value=True) is preferred
+    assert clean_slate.preferred() is preferred
+    clean_slate.discard(old)
+    clean_slate.discard(old)
+
+
+def test_a_pool_that_is_not_shared_is_nobody_else_s(clean_slate: RunningPools) -> None:
+    """It runs, and is not found."""
+    pool = CopyingPool("own")
+    pool.shared = False
+    pool.start()
+    assert pool.running
+    assert (clean_slate.preferred(), clean_slate.described("own")) == (None, None)
+
+
 def test_who_still_uses_pools_is_waited_for(clean_slate: RunningPools) -> None:
     """A pool that would stop with the reactor stops when the last of them is done."""
     stopped: list[str] = []

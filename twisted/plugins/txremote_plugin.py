@@ -15,4 +15,4 @@ txremote = ServiceMaker(
 
 threads = PoolKind("threads", "txremote.work.threads.parse")
 processes = PoolKind("processes", "txremote.work.processes.parse")
-dask = PoolKind("dask", "txremote.work.cluster.parse")
+dask = PoolKind("dask", "txremote.work.dask.pool.parse")

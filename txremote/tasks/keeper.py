@@ -25,11 +25,11 @@ from txremote.interfaces import IPool
 from txremote.refs.clock import steady
 from txremote.tasks.audience import Audience, Listener
 from txremote.tasks.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
-from txremote.tasks.mptask import MPTask
+from txremote.tasks.mptask import MPTask, check_pool
 from txremote.tasks.ring import OutputRing
 from txremote.tasks.stepping import Call
 from txremote.tasks.task import FINAL, SUBMITTED, Task
-from txremote.work.running import running_pools
+from txremote.work.pool import PoolService
 from txremote.work.spec import pool_from_string
 
 _log = Logger("txremote")
@@ -58,6 +58,9 @@ class TaskKeeper:
         max_lines: How many lines of output are kept of each.
         max_bytes: How many bytes of output are kept of each.
         reactor: The reactor; None for the program's.
+
+    Raises:
+        ValueError: a number makes no sense, or the pool cannot run process commands.
 
     Attributes:
         audience: Who listens to all tasks.
@@ -90,6 +93,9 @@ class TaskKeeper:
             # as plac does it, a process a task: they may run for hours
             description = f"processes:min=0:max={max_running}" if pool is None else str(pool)
             pool = pool_from_string(description, reactor)
+            if isinstance(pool, PoolService):
+                pool.shared = False  # it is for tasks: run_async is not to take it
+        check_pool(pool)
         self._pool: Any = pool
         self._max_running = max_running
         self._max_waiting = max_waiting
@@ -162,7 +168,6 @@ class TaskKeeper:
         if self._owns_pool and not self._pool.running:
             # if it does not come up, its jobs say why
             self._pool.start().addErrback(lambda _failure: None)
-            running_pools.discard(self._pool)  # it is for tasks: run_async is not to take it
         return self._pool
 
     def _admit(self, task: Task) -> None:

@@ -66,6 +66,22 @@ class Sink:
         self._task = None
 
 
+def check_pool(pool: Any) -> None:
+    """
+    Check that a pool can run process commands.
+
+    Raises:
+        ValueError: its jobs do not run elsewhere, or cannot reach a `Sink` from there.
+    """
+    if not pool.by_value:
+        raise ValueError(f"process commands need a pool of processes, not {pool.description}")
+    if not getattr(pool, "can_call_back", True):
+        raise ValueError(
+            "process commands need a pool whose jobs can call back, and those of "
+            f"{pool.description} cannot: use a pool of processes"
+        )
+
+
 class MPTask(Task):
     """
     A task whose command runs in a process.
@@ -85,12 +101,10 @@ class MPTask(Task):
     def begin(self) -> None:
         """Submit the job. The state is SUBMITTED until a process takes it."""
         call, self._call = self._call, None
-        if not self._pool.by_value:
-            self._fail(
-                ValueError(
-                    f"process commands need a pool of processes, not {self._pool.description}"
-                )
-            )
+        try:
+            check_pool(self._pool)
+        except ValueError as problem:
+            self._fail(problem)
             return
         name = f"task {self.no} [{' '.join(self.arglist)}]"
         # the pool may be anybody's

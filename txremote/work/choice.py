@@ -1,9 +1,10 @@
 """
 Which pool a job goes to.
 
-Named by nobody: the default pool, else a process pool that runs, else the threads
-of the reactor. Named by a description: one that runs and is described so, else a
-new one, which is kept until the reactor shuts down. For the reactor's thread.
+Named by nobody: the default pool, else a preferred pool that runs, such as one of
+processes, else the threads of the reactor. Named by a description: one that runs
+and is described so, else a new one, which is kept until the reactor shuts down. For
+the reactor's thread.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from txremote.work.pool import log
+from txremote.work.pool import PoolService, log
 from txremote.work.running import running_pools
 from txremote.work.spec import join, pool_from_string, split
 from txremote.work.threads import ThreadPool
@@ -61,14 +62,16 @@ def _keep(reactor: Any, description: str) -> Any:
     pool = _make(reactor, description)
     key = reactor, description
     running_pools.made[key] = pool
-    stop = partial(running_pools.after_use, pool.stop)
-    trigger = reactor.addSystemEventTrigger("before", "shutdown", stop)
+    if isinstance(pool, PoolService):
+        pool.ends_with_reactor = True
+    else:
+        stop = partial(running_pools.after_use, pool.stop)
+        reactor.addSystemEventTrigger("before", "shutdown", stop)
 
     def failed(failure: Failure) -> None:
         if pool.running:  # and was not stopped while it started
             log.failure("{pool} did not start", failure, pool=pool)
             del running_pools.made[key]  # it may come up another time
-            reactor.removeSystemEventTrigger(trigger)
             pool.stop()
 
     pool.start().addErrback(failed)

@@ -1,25 +1,30 @@
 """
-What every pool shares: its life as a Twisted service, and its figures.
+What all pools share: their life as services, their refusals, their statistics.
 
 A pool is an `IService`, so it can be hung under an application, and has
-``start()`` and ``stop()`` for programs that want to wait for either.
+``start()`` and ``stop()`` for programs that want to wait for either. `PoolService`
+does that; a new kind of pool is one class that derives from it and says how a job is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped
+from txremote.interfaces import IPool
 from txremote.refs import forks
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.work.ports import IPoolReactor
 from txremote.work.running import running_pools
 
 log = Logger("txremote")
@@ -53,51 +58,116 @@ class PoolStatistics:
     abandoned: int = 0
 
 
+@implementer(IPool)
 class PoolService(Service):
     """
-    The life of a pool. What differs is what `open` and `close` do.
+    The part that all kinds of pools have in common.
+
+    A kind of pool is a class with a `kind`, and `_submit`, which runs one job. This class
+    gives it a life as a service that ends with the reactor, refuses jobs that come too
+    early, too late or in too great a number, ends those that are left when it stops, and
+    keeps the statistics. `open` and `close` are there for a kind that has something to set
+    up. One that accounts for its jobs itself overrides `_accept` in place of `_submit`, and
+    `statistics`.
+
+    Args:
+        reactor: The reactor.
+        description: The pool as `pool_from_string` takes it.
+        queue: How many jobs may wait.
+        workers: How many jobs run at once.
 
     Attributes:
         running: Whether it has been started, and not stopped.
+        shared: Whether `run_async` may find it among those that run.
+        ends_with_reactor: Whether it stops when the reactor does, at the latest.
         home: The process that has started it.
     """
 
-    def __init__(self, description: str) -> None:
+    kind = ""
+    by_value = True
+    can_call_back = False
+    preferred = False
+
+    def __init__(
+        self,
+        reactor: IPoolReactor,
+        description: str,
+        queue: int = DEFAULT_QUEUE,
+        workers: int = 1,
+    ) -> None:
         self.description = description
+        self.shared = self.ends_with_reactor = True
+        self.home = forks.here
+        self._reactor = reactor
+        self._most_queued = queue
+        self._workers = workers
+        self._done = self._failed = self._killed = 0
+        self._unfinished: dict[Deferred[Any], tuple[str, Deferred[Any]]] = {}
         self._opening: Deferred[tuple[Any]] | None = None
         self._closing: Deferred[tuple[Any]] | None = None
-        self.home = forks.here
+        self._trigger: object = None
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
         return f"<{type(self).__name__} {self.description} {state}>"
 
-    def open(self) -> Any:
-        """Begin to take jobs. Returns None, or a Deferred of being warm."""
+    # -- for a kind to supply
+
+    def open(self) -> Deferred[None] | None:
+        """Begin to take jobs. Returns None, or a Deferred that fires when workers are ready."""
+        return None
+
+    def close(self) -> Deferred[None] | None:
+        """End everything. Returns None, or a Deferred that fires when nothing is left."""
+        return None
+
+    def _submit(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str,
+    ) -> Deferred[Any]:
+        """Run a job. The Deferred may be cancelled at any time. Called while the pool runs."""
         raise NotImplementedError
 
-    def close(self) -> Any:
-        """End everything. Returns None, or a Deferred of having ended."""
-        raise NotImplementedError
+    # -- its life
 
     def start(self) -> Deferred[None]:
-        """Start it; see `txremote.interfaces.IPool`."""
+        """Start it."""
         if not self.running:
             self.home = forks.here
             super().startService()  # type: ignore[no-untyped-call]
-            running_pools.add(self)
+            if self.shared:
+                running_pools.add(self)
+            if self.ends_with_reactor:
+                self._trigger = self._reactor.addSystemEventTrigger(
+                    "before", "shutdown", self._shut_down
+                )
             self._opening = _kept(self.open)
         return _fork(self._opening)
 
     def stop(self) -> Deferred[None]:
-        """Stop it; see `txremote.interfaces.IPool`."""
+        """Stop it."""
         if self.home is not forks.here:  # the parent goes on with it
             return succeed(None)
         if self.running:
             super().stopService()  # type: ignore[no-untyped-call]
             running_pools.discard(self)
+            if self._trigger is not None:
+                self._reactor.removeSystemEventTrigger(self._trigger)
+                self._trigger = None
+            for outcome, (name, job) in list(self._unfinished.items()):
+                if not outcome.called:
+                    outcome.errback(PoolStopped(f"{name}: the pool {self.description} was stopped"))
+                    job.cancel()
             self._closing = _kept(self.close)
         return _fork(self._closing)
+
+    def _shut_down(self) -> Deferred[None]:
+        self._trigger = None  # it cannot be taken back any more
+        return running_pools.after_use(self.stop)
 
     def startService(self) -> None:
         """Start it, as a service of an application."""
@@ -111,6 +181,83 @@ class PoolService(Service):
     def stopService(self) -> Deferred[None]:
         """Stop it, as a service of an application."""
         return self.stop()
+
+    # -- jobs
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Deferred[Any]:
+        """Run a job."""
+        if self.home is not forks.here:
+            return fail(forks.wrong_process(self.home, "pool"))
+        if not self.running:
+            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
+        try:
+            return self._accept(function, args, kwargs or {}, timeout, name or name_of(function))
+        except (NotPicklable, PoolFull, PoolStopped) as refusal:
+            return fail(refusal)
+
+    def _accept(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str,
+    ) -> Deferred[Any]:
+        """
+        Take a job, keep account of it, and have `_submit` run it.
+
+        Raises:
+            PoolFull: as many jobs wait as may.
+        """
+        if len(self._unfinished) >= self._most_queued + self._workers:
+            raise self._full()
+        job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)
+        outcome: Deferred[Any] = Deferred(lambda _outcome: job.cancel())
+        self._unfinished[outcome] = name, job
+        job.addBoth(self._finished, outcome)
+        return outcome
+
+    def _finished(self, result: Any, outcome: Deferred[Any]) -> None:
+        del self._unfinished[outcome]
+        ended = issubclass(type(result), Failure) and result.check(CancelledError, JobTimeout)
+        if ended:
+            self._killed += 1
+        else:
+            self._count(result)
+        if not outcome.called:
+            outcome.callback(result)
+
+    def _count(self, result: object) -> bool:
+        """Count a job that has ended by itself, and tell whether it did well."""
+        if issubclass(type(result), Failure):  # its __class__ may be any code
+            self._failed += 1
+            return False
+        self._done += 1
+        return True
+
+    def _full(self) -> PoolFull:
+        return PoolFull(
+            f"{self._most_queued} jobs wait for the pool {self.description} already (option queue=)"
+        )
+
+    def statistics(self) -> PoolStatistics:
+        """Return what it is doing."""
+        unfinished = len(self._unfinished)
+        return PoolStatistics(
+            workers=self._workers,
+            busy=min(unfinished, self._workers),
+            queued=max(0, unfinished - self._workers),
+            done=self._done,
+            failed=self._failed,
+            killed=self._killed,
+        )
 
 
 def name_of(function: Any) -> str:

@@ -28,19 +28,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped, WorkerDied
-from txremote.interfaces import IPool
-from txremote.refs import forks
+from txremote.errors import JobTimeout, PoolStopped, WorkerDied
 from txremote.work.dispatch import AHEAD, Dispatch
 from txremote.work.pickling import dump_job
-from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, name_of
+from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
+from txremote.work.ports import IPoolReactor
 from txremote.work.prefetched_jobs import Job
-from txremote.work.running import refuse_in_import, running_pools
+from txremote.work.running import refuse_in_import
 from txremote.work.spec import Description
 from txremote.work.worker import Limits, Worker
 from txremote.work.worker_set import IDLE, Size, WorkerSet
@@ -48,7 +45,6 @@ from txremote.work.worker_set import IDLE, Size, WorkerSet
 _log = Logger("txremote")
 
 
-@implementer(IPool)
 class ProcessPool(PoolService):
     """
     Runs jobs in child processes. For the reactor's thread.
@@ -70,11 +66,11 @@ class ProcessPool(PoolService):
     """
 
     kind = "processes"
-    by_value = True
+    by_value = can_call_back = preferred = True
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IPoolReactor,
         least: int = 1,
         most: int | None = None,
         *,
@@ -86,16 +82,12 @@ class ProcessPool(PoolService):
     ) -> None:
         most = max(least, 1) if most is None else most
         size = Size(least, most, idle, recycle)
-        super().__init__(description or f"processes:min={least}:max={most}")
-        self._reactor = reactor
-        self._most_queued = queue
+        super().__init__(reactor, description or f"processes:min={least}:max={most}", queue)
         self._limits = limits or Limits()
         self._staff = WorkerSet(reactor, size, partial(Worker, reactor, self, self._limits), self)
         self._dispatch = Dispatch(self._staff)
-        self._done = self._failed = self._killed = 0
         self._warm: Deferred[None] | None = None
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
-        self._trigger: Any = None
 
     # -- its life
 
@@ -111,7 +103,6 @@ class ProcessPool(PoolService):
 
     def open(self) -> Deferred[None]:
         """Start the least number of processes."""
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         warm: Deferred[None] = Deferred()
         self._warm = warm
         self._staff.open()
@@ -120,9 +111,6 @@ class ProcessPool(PoolService):
 
     def close(self) -> Deferred[None]:
         """Fail what waits and runs, and end every process."""
-        if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            self._trigger = None
         self._staff.close()
         self._fail_warm(PoolStopped(f"{self.description} was stopped while it started"))
         left = self._dispatch.clear()
@@ -141,10 +129,6 @@ class ProcessPool(PoolService):
         else:
             gone.callback(None)
         return gone
-
-    def _shut_down(self) -> Deferred[None]:
-        self._trigger = None  # it cannot be taken back any more
-        return running_pools.after_use(self.stop)
 
     def _tell_if_warm(self) -> None:
         if self._warm is not None and self._staff.ready() >= self._staff.size.least:
@@ -166,39 +150,19 @@ class ProcessPool(PoolService):
 
     # -- jobs
 
-    def submit(
+    def _accept(
         self,
         function: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        name: str | None = None,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str,
     ) -> Deferred[Any]:
-        """
-        Run a call in one of the processes; see `txremote.interfaces.IPool`.
-
-        The function goes by reference where it can be imported, else by value,
-        and so do the arguments, as they are now; `live` ones and references to
-        other peers' objects go by reference.
-        """
-        if self.home is not forks.here:
-            return fail(forks.wrong_process(self.home, "pool"))
-        if not self.running:
-            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
         if self._dispatch.is_full(self._most_queued):
-            return fail(
-                PoolFull(
-                    f"{self._most_queued} jobs wait for the pool {self.description} already "
-                    "(option queue=)"
-                )
-            )
-        name = name or name_of(function)
+            raise self._full()
         if not name.isascii():  # it travels, and may have been a file's
             name = name.encode("utf-8", "replace").decode()
-        try:
-            payload, references = dump_job(function, tuple(args), dict(kwargs or {}), name)
-        except NotPicklable as problem:
-            return fail(problem)
+        payload, references = dump_job(function, tuple(args), dict(kwargs), name)
         job = Job(name, payload, references, timeout, self._cancelled)
         self._dispatch.put(job)
         if len(self._staff.workers) < self._staff.size.most:
@@ -220,10 +184,7 @@ class ProcessPool(PoolService):
 
     def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
         """Called by a worker with a job's result."""
-        if issubclass(type(result), Failure):
-            self._failed += 1
-        else:
-            self._done += 1
+        self._count(result)
         if len(worker.held.jobs) <= AHEAD // 2:
             self._dispatch.feed(worker)
         if not job.deferred.called:

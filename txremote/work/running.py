@@ -88,19 +88,23 @@ class RunningPools:
 
     def preferred(self, by_value: bool = False) -> Any:
         """
-        Return the pool for a job that names none: the default one, or the process
-        pool that was started last, or None.
+        Return the pool for a job that names none: the default one if it runs, else the
+        last that was started of those that are preferred, else None.
 
         Args:
-            by_value: Whether only one will do whose jobs run elsewhere.
+            by_value: Whether the job has to run elsewhere. Then any pool will do whose
+                jobs do so, where none is preferred.
         """
         default = self.default
         if default is not None and default.running and (default.by_value or not by_value):
             return default
+        elsewhere = None
         for pool in reversed(self._pools):
-            if pool.kind == "processes":
-                return pool
-        return None
+            if pool.by_value or not by_value:
+                if getattr(pool, "preferred", False):
+                    return pool
+                elsewhere = elsewhere or pool
+        return elsewhere if by_value else None
 
 
 #: The pools of this process.

@@ -32,20 +32,18 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.python import context
-from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
-from zope.interface import implementer
 
-from txremote.errors import JobTimeout, PoolFull, PoolStopped
-from txremote.interfaces import IPool
+from txremote.errors import JobTimeout, PoolStopped
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.clock import steady
 from txremote.work.failures import job_failure
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
-from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
+from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
+from txremote.work.ports import IPoolReactor
 from txremote.work.spec import Description
 
 #: Seconds after which an errand lets others have the reactor's thread.
@@ -96,7 +94,7 @@ class _Job:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         timeout: float | None,
-        name: str | None,
+        name: str,
     ) -> None:
         self.pool = pool
         self.function = function
@@ -113,7 +111,7 @@ class _Job:
         self.deferred: Deferred[Any] | None = Deferred(self.cancel)
 
     def __str__(self) -> str:
-        return self.name or name_of(self.function)
+        return self.name
 
     def cancel(self, deferred: Deferred[Any]) -> None:
         """Take it out of the queue, or leave it alone: the canceller."""
@@ -123,7 +121,6 @@ class _Job:
         """See to it that it has netrefs for references."""
         values = (self.function, *self.args, *self.kwargs.values())
         if any(type(value) in MAY_BE_REMOTE for value in values):
-            self.name = str(self)
             self.args = (self.function, self.args, self.kwargs)
             self.function = call_blocking
             self.kwargs = {}
@@ -144,7 +141,6 @@ class _Job:
             self.result = job_failure(error)
 
 
-@implementer(IPool)
 class ThreadPool(PoolService):
     """
     Threads (an `IPool`).
@@ -158,26 +154,25 @@ class ThreadPool(PoolService):
 
     kind = "threads"
     by_value = False
+    can_call_back = True
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IPoolReactor,
         size: int | None = None,
         queue: int = DEFAULT_QUEUE,
         description: str | None = None,
     ) -> None:
         if description is None:
             description = self.kind if size is None else f"{self.kind}:{size}"
-        super().__init__(description)
-        self._reactor = reactor
+        super().__init__(reactor, description, queue)
+        self.ends_with_reactor = False  # its threads keep no process alive
         self._size = size
-        self._most_waiting = queue
         self._jobs: set[_Job] = set()
         self._waiting: OrderedDict[_Job, None] = OrderedDict()
         self._ended: deque[_Job | None] = deque()  # None: an errand that ran none
         self._woken = False
         self._errands = 0
-        self._done = self._failed = 0
         self._idle: Deferred[None] | None = None
         self._threads: Any = None
 
@@ -194,25 +189,20 @@ class ThreadPool(PoolService):
 
     # -- in the reactor's thread
 
-    def submit(
+    def _accept(
         self,
-        function: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        name: str | None = None,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str,
     ) -> Deferred[Any]:
-        """Run a callable in a thread; see `txremote.interfaces.IPool`."""
-        if self.home is not forks.here:
-            return fail(forks.wrong_process(self.home, "pool"))
-        if not self.running:
-            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
         waiting = self._waiting
-        if len(waiting) >= self._most_waiting and (
-            len(self._jobs) >= self._most_waiting + self._threads.max
+        if len(waiting) >= self._most_queued and (
+            len(self._jobs) >= self._most_queued + self._threads.max
         ):
-            return fail(self._full())
-        job = _Job(self, function, args, kwargs or {}, timeout, name)
+            raise self._full()
+        job = _Job(self, function, args, kwargs, timeout, name)
         deferred = job.deferred
         assert deferred is not None
         for arg in args:
@@ -226,12 +216,6 @@ class ThreadPool(PoolService):
         waiting[job] = None
         self._send_errand()
         return deferred
-
-    def _full(self) -> PoolFull:
-        return PoolFull(
-            f"{self._most_waiting} jobs wait in the pool {self.description}, and all of its "
-            f"{self._threads.max} threads are busy: give it room for more (option queue=)"
-        )
 
     def _send_errand(self) -> None:
         """Send another one, unless there are enough: each has a job, or looks for one."""
@@ -274,13 +258,9 @@ class ThreadPool(PoolService):
 
     def _tell(self, job: _Job) -> None:
         result, job.result = job.result, None
-        failed = issubclass(type(result), Failure)
-        if failed:
-            self._failed += 1
-        else:
-            self._done += 1
+        did_well = self._count(result)
         if job.abandoned:
-            how = f" with {result.getErrorMessage()}" if failed else ""
+            how = "" if did_well else f" with {result.getErrorMessage()}"
             log.info("the abandoned job {job} has ended{how}", job=str(job), how=how)
         deferred, job.deferred = job.deferred, None
         if deferred is None:  # who waited for it was told something else
@@ -432,7 +412,7 @@ class _DaemonThreads(TwistedThreadPool):
     threadFactory = _DaemonThread  # type: ignore[assignment]
 
 
-def parse(reactor: Any, words: tuple[str, ...], options: dict[str, str]) -> ThreadPool:
+def parse(reactor: IPoolReactor, words: tuple[str, ...], options: dict[str, str]) -> ThreadPool:
     """
     Make a pool of a description's parts, such as ``threads:8:queue=100``.
 

@@ -23,8 +23,8 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
-from tests.work import dask_jobs as jobs
-from tests.work.dask_cluster import Cluster
+from tests.work.dask import jobs
+from tests.work.dask.cluster import Cluster
 from txremote.errors import (
     ConnectionLost,
     JobTimeout,
@@ -35,9 +35,10 @@ from txremote.errors import (
 )
 from txremote.interfaces import IPool
 from txremote.service import Service
+from txremote.tasks.keeper import TaskKeeper
 from txremote.testing import connected_pair
-from txremote.work.cluster import DaskPool, _result, parse
-from txremote.work.cluster_remote import REFUSED
+from txremote.work.dask.pool import DaskPool, _result, parse
+from txremote.work.dask.remote import REFUSED
 from txremote.work.live import live
 from txremote.work.pool import PoolStatistics
 
@@ -219,7 +220,7 @@ async def test_an_exception_arrives_with_its_traceback(pool):
     assert type(error) is KeyError
     assert error.args == ("nobody",)
     assert "return table[name] + add" in str(error.__cause__)
-    assert "cluster_remote" not in str(error.__cause__)
+    assert "dask/remote" not in str(error.__cause__)
     assert pool.statistics().failed == 1
 
 
@@ -652,7 +653,7 @@ async def test_a_program_that_ends_needs_no_stop(cluster):
     program = (
         "import sys\n"
         "from twisted.internet import reactor\n"
-        "from txremote.work.cluster import DaskPool\n"
+        "from txremote.work.dask.pool import DaskPool\n"
         "pool = DaskPool(reactor, sys.argv[1])\n"
         "pool.start().addCallback(lambda _: pool.submit(abs, (-1,))).addCallback(print)"
         ".addBoth(lambda _: reactor.stop())\n"
@@ -666,3 +667,9 @@ async def test_a_program_that_ends_needs_no_stop(cluster):
     )
     assert (status, output.splitlines()[0], errors) == (0, "1", "")
     assert "stopped" in output
+
+
+def test_process_commands_are_refused_before_there_are_any() -> None:
+    """A Dask worker cannot call back, which is said when the tasks are set up."""
+    with pytest.raises(ValueError, match=r"those of dask:\S+ cannot: use a pool of processes"):
+        TaskKeeper(pool="dask:tcp://127.0.0.1:1")

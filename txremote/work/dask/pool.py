@@ -6,7 +6,7 @@ pool starts and ends none of them. From that follow its rules:
 
 * A job goes to Dask at once, and Dask decides where and when it runs.
 * A job begins once or never, though Dask would begin it again
-  (`txremote.work.cluster_remote`).
+  (`txremote.work.dask.remote`).
 * One that has begun cannot be ended: its thread is one of a process that runs
   other jobs, and others' jobs. When it is cancelled or over its time it is
   *abandoned*, as in a pool of threads.
@@ -17,7 +17,7 @@ pool starts and ends none of them. From that follow its rules:
   it is started anew. It does not look for another scheduler: that one would know
   of none of the jobs.
 
-All of Dask is in another thread (`txremote.work.cluster_link`); this is the part
+All of Dask is in another thread (`txremote.work.dask.link`); this is the part
 that lives in the reactor's.
 """
 
@@ -30,26 +30,22 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txremote.errors import (
     ConnectionLost,
     JobTimeout,
     NotPicklable,
-    PoolFull,
     PoolStopped,
     WorkerDied,
 )
-from txremote.interfaces import IPool
-from txremote.refs import forks
 from txremote.refs.clock import steady
-from txremote.work.cluster_link import ClusterLink
-from txremote.work.cluster_remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
+from txremote.work.dask.link import ClusterLink
+from txremote.work.dask.remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
 from txremote.work.pickling import dump_job, load_error, load_result, with_remote_traceback
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
-from txremote.work.running import running_pools
+from txremote.work.ports import IPoolReactor
 from txremote.work.spec import Description
 
 #: Seconds in which the scheduler has to answer when the pool starts.
@@ -84,7 +80,6 @@ class _Job:
         self.timer: Any = None
 
 
-@implementer(IPool)
 class DaskPool(PoolService):
     """
     Runs jobs in a Dask cluster. For the reactor's thread.
@@ -101,11 +96,10 @@ class DaskPool(PoolService):
     """
 
     kind = "dask"
-    by_value = True
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IPoolReactor,
         address: str,
         *,
         queue: int = DEFAULT_QUEUE,
@@ -114,23 +108,19 @@ class DaskPool(PoolService):
     ) -> None:
         if importlib.util.find_spec("distributed") is None:
             raise ImportError("a pool of dask needs Dask: pip install 'txremote[dask]'")
-        super().__init__(description or f"{self.kind}:{address}")
-        self._reactor = reactor
+        super().__init__(reactor, description or f"{self.kind}:{address}", queue)
         self._address = address
-        self._most = queue
         self._timeout = timeout
         self._jobs: dict[str, _Job] = {}
         self._link: ClusterLink | None = None
         self._lost = ""
-        self._threads = self._done = self._failed = 0
+        self._threads = 0
         self._up: Deferred[None] | None = None
-        self._trigger: Any = None
 
     # -- its life
 
     def open(self) -> Deferred[None]:
         """Connect to the scheduler. There need be no worker yet."""
-        self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         self._lost = ""
         up: Deferred[None] = Deferred()
         self._up = up
@@ -140,9 +130,6 @@ class DaskPool(PoolService):
 
     def close(self) -> Deferred[None]:
         """Fail what waits and runs, and let go of the cluster."""
-        if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-            self._trigger = None
         sentence = f"the pool {self.description} was stopped"
         assert self._link is not None
         closed = self._link.stop()
@@ -153,10 +140,6 @@ class DaskPool(PoolService):
         self._fail_all(PoolStopped, sentence)
         self._tell_if_up(PoolStopped(f"{sentence} while it started"))
         return closed
-
-    def _shut_down(self) -> Deferred[None]:
-        self._trigger = None  # it cannot be taken back any more
-        return running_pools.after_use(self.stop)
 
     def link_up(self) -> None:
         """Called when the scheduler is there."""
@@ -195,45 +178,24 @@ class DaskPool(PoolService):
 
     # -- jobs
 
-    def submit(
+    def _accept(
         self,
         function: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        name: str | None = None,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        name: str,
     ) -> Deferred[Any]:
-        """
-        Run a call in the cluster; see `txremote.interfaces.IPool`.
-
-        The function goes by reference where it can be imported, else by value,
-        and so do the arguments, as they are now. Besides what the interface says
-        it can fail with `ConnectionLost`: the scheduler is gone, and with it
-        every job.
-        """
-        if self.home is not forks.here:
-            return fail(forks.wrong_process(self.home, "pool"))
-        if not self.running or self._link is None:
-            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
+        assert self._link is not None
         if self._lost:
-            return fail(PoolStopped(f"{self._lost}; stop() and start() it to connect anew"))
-        if len(self._jobs) >= self._most:
-            return fail(
-                PoolFull(
-                    f"{self._most} jobs are under way in the pool {self.description} already "
-                    "(option queue=)"
-                )
-            )
-        called = name_of(function)
-        name = name or called
-        try:
-            payload, references = dump_job(function, tuple(args), dict(kwargs or {}), name, "")
-        except NotPicklable as problem:
-            return fail(problem)
+            raise PoolStopped(f"{self._lost}; stop() and start() it to connect anew")
+        if len(self._jobs) >= self._most_queued:
+            raise self._full()
+        payload, references = dump_job(function, tuple(args), dict(kwargs), name, "")
         if references:
-            return fail(NotPicklable(_NO_PEER.format(name)))
+            raise NotPicklable(_NO_PEER.format(name))
         # Dask puts those into one group that are alike before the hyphen
-        key = f"{_NOT_IN_KEYS.sub('_', called)}-{uuid4().hex}"
+        key = f"{_NOT_IN_KEYS.sub('_', name_of(function))}-{uuid4().hex}"
         deferred: Deferred[Any] = Deferred(partial(self._cancelled, key))
         self._jobs[key] = _Job(name, timeout, deferred)
         self._link.submit(key, payload)
@@ -279,12 +241,7 @@ class DaskPool(PoolService):
             self._count_and_tell(job, Failure(WorkerDied(sentence)))
 
     def _count_and_tell(self, job: _Job, result: Any) -> None:
-        how = ""
-        if issubclass(type(result), Failure):
-            self._failed += 1
-            how = f" with {result.getErrorMessage()}"
-        else:
-            self._done += 1
+        how = "" if self._count(result) else f" with {result.getErrorMessage()}"
         if job.deferred is None:
             log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
         self._tell(job, result)
@@ -352,7 +309,7 @@ def _result(name: str, kind: str, *about: Any) -> Any:
     return Failure(WorkerDied(f"{name}: {about[0]}; it is not run again"))
 
 
-def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:
+def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:
     """
     Make a pool of a description (`txremote.interfaces.IPoolKind.parse`), such as
     ``dask:tcp://host:8786:timeout=5:queue=1000``.

@@ -13,10 +13,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from tests.work.dask_cluster import Cluster
-from txremote.work import cluster_link
-from txremote.work.cluster_link import ClusterLink, check_python
-from txremote.work.cluster_remote import DONE
+from tests.work.dask.cluster import Cluster
+from txremote.work.dask import link as dask_link
+from txremote.work.dask.link import ClusterLink, check_python
+from txremote.work.dask.remote import DONE
 from txremote.work.pickling import dump_job
 
 pytest.importorskip("distributed")
@@ -33,7 +33,7 @@ class Owner:
         self.threads = set()
 
     def __getattr__(self, name):
-        if name not in vars(cluster_link.Owner):
+        if name not in vars(dask_link.Owner):
             raise AttributeError(name)
         return lambda *about: self._take(name, *about)
 
@@ -90,8 +90,8 @@ async def test_all_is_told_in_the_reactors_thread_and_in_order(link, owner):
 @pytest_twisted.ensureDeferred
 async def test_more_jobs_than_go_into_one_graph(link, owner, monkeypatch):
     """They go in several, by number and by size."""
-    monkeypatch.setattr(cluster_link, "MOST_JOBS", 3)
-    monkeypatch.setattr(cluster_link, "MOST_BYTES", 2 * len(ABS))
+    monkeypatch.setattr(dask_link, "MOST_JOBS", 3)
+    monkeypatch.setattr(dask_link, "MOST_BYTES", 2 * len(ABS))
     keys = [f"many-{number}" for number in range(20)]
     for key in keys:
         link.submit(key, ABS)

@@ -28,7 +28,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
-from txremote.work.cluster_remote import TOPIC, WATCH, Outcome, job_registry, job_runner
+from txremote.work.dask.remote import TOPIC, WATCH, Outcome, job_registry, job_runner
 
 #: Seconds that the client has to take its leave of the scheduler; and to notice
 #: that it is lost.

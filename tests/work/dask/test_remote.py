@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.work import dask_jobs as jobs
-from tests.work.dask_cluster import Cluster
-from txremote.work.cluster_remote import (
+from tests.work.dask import jobs
+from tests.work.dask.cluster import Cluster
+from txremote.work.dask.remote import (
     DONE,
     NOT_MADE,
     NOT_SENT,

@@ -1,0 +1,110 @@
+"""
+Another distribution's kind of pool is one file, and all that pools do works with it.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import CancelledError
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+import twisted.plugins
+import txremote
+from tests.work import foreign_kind
+from tests.work.child_processes import all_told
+from tests.work.doubles import clean_slate
+from txremote.errors import PoolFull, PoolStopped
+from txremote.interfaces import IPool
+from txremote.tasks.keeper import TaskKeeper
+from txremote.work import pool_from_string
+
+__all__ = ["clean_slate"]
+
+pytestmark = pytest.mark.usefixtures("clean_slate", "installed")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kind's file lies in a folder where Twisted looks for plugins."""
+    shutil.copy(foreign_kind.__file__, tmp_path / "txremote_interpreter_pool.py")
+    monkeypatch.setattr(twisted.plugins, "__path__", [*twisted.plugins.__path__, str(tmp_path)])
+    yield
+
+
+def made() -> Any:
+    """Return a pool of the foreign kind, started."""
+    pool: Any = pool_from_string("interpreter")
+    pool.start()
+    return pool
+
+
+def test_it_is_one_file() -> None:
+    """Of less than sixty lines, its plugin included; and it is all of an `IPool`."""
+    assert len(Path(foreign_kind.__file__).read_text("utf-8").splitlines()) < 60
+    assert verifyObject(IPool, pool_from_string("interpreter"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_runs_functions() -> None:
+    """By the pool's name, or as an object, with callbacks and statistics."""
+    seen: list[Any] = []
+    pool = made()
+    assert await txremote.run_async(operator.add, 2, 3, pool="interpreter") == 5
+    await txremote.run_async(operator.mul, 2, 3, pool=pool, at_return=seen.append)
+    await txremote.run_async(operator.truediv, 2, 0, pool=pool, at_err=seen.append)
+    assert seen[0] == 6
+    assert isinstance(seen[1], Failure)
+    assert seen[1].check(ZeroDivisionError)
+    figures = pool.statistics()
+    assert (figures.workers, figures.busy, figures.queued) == (1, 0, 0)
+    assert (figures.done, figures.failed, figures.killed) == (2, 1, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_source_goes_to_it_without_being_asked() -> None:
+    """Its jobs run elsewhere, so it will do. A function goes where the kind is preferred."""
+    made()
+    assert await txremote.run_async("_return(a + 1)", a=4) == 5
+    assert await txremote.run_async(os.getpid) == os.getpid()
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_more_jobs_wait_than_may() -> None:
+    """Its queue has an end, though the kind does nothing about that."""
+    pool = made()
+    jobs = [pool.submit(operator.neg, (number,)) for number in range(5)]
+    figures = pool.statistics()
+    assert (figures.busy, figures.queued) == (1, 3)
+    told = await all_told(jobs)
+    assert told[:4] == [0, -1, -2, -3]
+    assert isinstance(told[4], PoolFull)
+    assert "queue=" in str(told[4])
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_ends_its_jobs() -> None:
+    """What runs fails, and so does what comes later; a job may be cancelled before."""
+    pool = made()
+    cancelled, running = pool.submit(operator.neg, (1,)), pool.submit(operator.neg, (2,))
+    cancelled.cancel()
+    await pool.stop()
+    late = pool.submit(operator.neg, (3,))
+    told = await all_told([cancelled, running, late])
+    assert [type(each) for each in told] == [CancelledError, PoolStopped, PoolStopped]
+    assert "neg: the pool interpreter was stopped" in str(told[1])
+    assert pool.statistics().killed == 2
+
+
+def test_process_commands_are_refused_before_there_are_any() -> None:
+    """Its jobs cannot call back, and says so when the tasks are set up."""
+    with pytest.raises(ValueError, match="those of interpreter cannot: use a pool of processes"):
+        TaskKeeper(pool="interpreter")
