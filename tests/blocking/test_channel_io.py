@@ -84,7 +84,9 @@ def test_a_call_to_a_peer_that_reads_nothing_ends_with_its_time() -> None:
         root = conn.root
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            conn._ask(lambda: conn.protocol.outbound.ask(HANDLE_PING, (b"x" * (16 * MEBI),)), 0.1)
+            conn._wait_for_answer(
+                0.1, conn.protocol.outbound.ask, HANDLE_PING, (b"x" * (16 * MEBI),)
+            )
         assert 0.1 <= time.monotonic() - began < SOON
         assert not conn.closed
         assert root is conn.root

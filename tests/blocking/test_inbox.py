@@ -11,7 +11,7 @@ from typing import Any
 import txremote.blocking as rpyc
 from tests.blocking.sample_services import Later, keep, one_write
 from tests.blocking.script_threads import DEADLINE, Script, by_hand, linked, scripted, wait_until
-from txremote.blocking.inbox import Answer, Inbox, PendingAnswer
+from txremote.blocking.inbox import Inbox, PendingAnswer
 
 # --- items ------------------------------------------------------------------------
 
@@ -36,7 +36,8 @@ def test_an_answer_is_delivered_in_its_turn_by_whoever_takes_it() -> None:
     inbox, waiter = Inbox(), PendingAnswer()
     seen: list[str] = []
     inbox.items.append(lambda: seen.append("request"))
-    inbox.items.append(Answer(waiter, 5))
+    waiter.value = 5
+    inbox.items.append(waiter)
     first = inbox.take()
     assert first is not None
     first()
@@ -105,7 +106,8 @@ def test_nobody_goes_to_read_while_its_answer_is_in_another_threads_hands() -> N
 
         pump.inbox.complete = slow
         pump.io.channel.wait = lambda *args, **kwargs: waits.append(args) or False
-        pump.inbox.items.append(Answer(waiter, 5))
+        waiter.value = 5
+        pump.inbox.items.append(waiter)
         taking = Script(pump.inbox.take)
         assert held.wait(DEADLINE)
         reading = Script(pump._get_more, waiter, time.monotonic() + DEADLINE)
@@ -133,12 +135,12 @@ def test_sleepers_are_woken_in_their_order_and_by_their_answers() -> None:
     inbox, reading = Inbox(), threading.Lock()
     with reading:
         threads = [asleep(inbox, reading, None) for _ in range(3)]
-        inbox.complete(threads[1][0], "answer")
+        inbox.complete(threads[1][0])
         threads[1][1].result()
         inbox.wake_one()
         threads[0][1].result()
         assert threads[2][1].runs
-        inbox.step_aside()
+        inbox.wake_one()
         threads[2][1].result()
         inbox.wake_one()  # nobody is left
         assert [waiter.done for waiter, _script in threads] == [False, True, False]
@@ -151,7 +153,7 @@ def test_nobody_falls_asleep_with_something_to_do() -> None:
     inbox.sleep(PendingAnswer(), None, reading)
     with reading:
         waiter = PendingAnswer()
-        inbox.complete(waiter, 1)
+        inbox.complete(waiter)
         inbox.sleep(waiter, None, reading)
         inbox.items.append(print)
         inbox.sleep(PendingAnswer(), None, reading)

@@ -17,7 +17,7 @@ import rpyc as stock
 import txremote.blocking as rpyc
 from tests.blocking.script_threads import DEADLINE, scripted, serving
 from txremote.blocking.factory import connect_channel, connect_stream
-from txremote.blocking.streams import Channel, PipeStream, SocketStream, driven
+from txremote.blocking.streams import Channel, PipeStream, SocketStream, byte_channel_of
 from txremote.errors import RemoteProtocolError
 
 
@@ -108,7 +108,7 @@ def test_a_packet_over_the_limit_is_refused() -> None:
 @scripted
 def test_what_is_no_stream_carries_no_connection() -> None:
     with pytest.raises(TypeError, match="hand in a SocketStream or a PipeStream"):
-        driven(Channel(object()))  # type: ignore[arg-type]
+        byte_channel_of(Channel(object()))  # type: ignore[arg-type]
     here, there = pair()
     there.close()
     here.close()

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -664,6 +665,7 @@ def test_a_reactor_that_has_ended_leaves_nobody_waiting() -> None:
 
     class Closed(Peer):
         closed = True
+        outbound = SimpleNamespace(ask=None)
         why_ended = "it was closed"
 
     face = WorkerView(Closed(), Reactor(), WorkerPool(), None)

@@ -60,11 +60,11 @@ def test_a_dead_reference_is_given_back_as_often_as_it_came() -> None:
     it = Table()
     reference = it.receive(5)
     it.receive(5)
-    assert not it.table.released
+    assert not it.table.released.dirty
     del reference
-    assert it.table.released
+    assert it.table.released.dirty
     assert list(it.table.take_released().values()) == [(("a.B", 1, 5), 2)]
-    assert not it.table.released
+    assert not it.table.released.dirty
     assert it.table.take_released() == {}
     assert len(it.table) == 0
 

@@ -63,9 +63,9 @@ class View(BlockingView):
 
     _timeout = None
 
-    def _ask(self, send: Any, timeout: float | None) -> Any:
+    def _wait_for_answer(self, timeout: float | None, send: Any, *args: Any, **kwargs: Any) -> Any:
         found: list[Any] = []
-        send().addBoth(found.append)
+        send(*args, **kwargs).addBoth(found.append)
         return found[0]
 
 
@@ -174,7 +174,7 @@ def test_paths_lead_through_a_peer_to_the_next() -> None:
             root = near.root.____ref__
 
             def ask(names: tuple[str, ...], args: Any) -> Any:
-                return near._ask(lambda: near.protocol.outbound.call(root, names, args, {}), 20)
+                return near._wait_for_answer(20, near.protocol.outbound.call, root, names, args, {})
 
             assert ask(("friend", "make"), ("6 * 7",)) == 42
             assert near.to_netrefs(ask(("friend", "inner"), None)) is not None
@@ -339,9 +339,9 @@ def test_the_end_of_an_iteration_is_raised_as_pythons_own() -> None:
 @scripted
 def test_a_base_view_knows_neither_how_to_wait_nor_how_to_begin() -> None:
     view = BlockingView(Deaf(None))
-    for method in (view._ask, view._begin):
+    for method in (view._wait_for_answer, view._start):
         with pytest.raises(NotImplementedError):
-            method(lambda: succeed(1), *([None] if method == view._ask else []))  # type: ignore
+            method(*([None] if method == view._wait_for_answer else []), lambda: succeed(1))  # type: ignore
 
 
 @scripted

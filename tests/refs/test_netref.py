@@ -881,12 +881,12 @@ def test_a_peer_that_lists_nonsense_is_no_trouble() -> None:
     """INSPECT's answer is the peer's to make up."""
     with linked(Shop) as conn:
         view = conn.root.____conn__
-        ask = view._ask
-        view._ask = lambda send, timeout: 5
+        ask = view._wait_for_answer
+        view._wait_for_answer = lambda *_args: 5
         try:
             kind = type(view._netref(conn.root.make.____owner__.____ref__))
         finally:
-            view._ask = ask
+            view._wait_for_answer = ask
         assert issubclass(kind, BaseNetref)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
-from txremote.blocking.streams import SocketStream, driven
+from txremote.blocking.streams import SocketStream, byte_channel_of
 from txremote.config import ConnectionConfig
 
 #: Seconds that a client has until it must be authenticated.
@@ -196,7 +196,7 @@ class AuthenticatingPort:
         try:
             secure, credentials = self._authenticator(sock)
             secure.settimeout(None)
-            channel = driven(SocketStream(secure))
+            channel = byte_channel_of(SocketStream(secure))
         except AuthenticationError as error:
             self._logger.info("%s was not let in: %s", address, error)
             return None

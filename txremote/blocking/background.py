@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
+from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.inbox import PendingAnswer
 
 
@@ -31,8 +31,8 @@ class BgServingThread:
 
     def __init__(
         self,
-        conn: Any,
-        callback: Callable[[], Any] | None = None,
+        conn: BlockingConnection,
+        callback: Callable[[], object] | None = None,
         serve_interval: float = SERVE_INTERVAL,
         sleep_interval: float = SLEEP_INTERVAL,
     ) -> None:

@@ -1,12 +1,12 @@
 """
 Byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes.
 
-A channel never blocks in `send` and `receive_now`; `wait` is where a thread
-sleeps, until bytes can be read, or written if that is asked, or somebody
-interrupts. One thread reads and one writes at a time, and the two may be
-different threads: the `ChannelIO` sees to that. Any thread may end it all by `shutdown`,
-which wakes the others up; `close`, which gives the descriptors back, is for when
-nobody is in it any more.
+`ByteChannel.send` and `ByteChannel.receive_now` never block. A thread blocks in
+`ByteChannel.wait` only, until bytes can be read, or written if that is asked, or until
+another thread interrupts. One thread reads and one writes at a time, perhaps two different
+ones: `ChannelIO` sees to that. Any thread may end the channel by `ByteChannel.shutdown`,
+which wakes the others; `ByteChannel.close`, which closes the descriptors, is for the time
+when no thread is in it any more.
 """
 
 from __future__ import annotations
@@ -16,16 +16,32 @@ import select
 import socket
 import ssl
 import threading
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
 
 READ_SIZE = 65536
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
-class _Polling:
-    """Waiting on file descriptors, the same for all channels."""
+class ByteChannel:
+    """
+    What a connection's bytes go through, and how to wait on its descriptors.
+
+    Args:
+        incoming: The descriptor that is read.
+        outgoing: The descriptor that is written.
+
+    Attributes:
+        peer: The peer's address.
+        host: This end's address.
+        acknowledge: Has TCP acknowledge what was received; None where there is no TCP.
+    """
+
+    peer: IAddress
+    host: IAddress
+    acknowledge: Callable[[], object] | None = None
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming = incoming
@@ -54,12 +70,12 @@ class _Polling:
                     polling.register(self._interrupter[0], select.POLLIN)
 
     def interrupt(self) -> None:
-        """End the wait for bytes of whatever thread is in it, or enters it next."""
+        """End the wait of the thread that waits for bytes, or else the next such wait."""
         with self._interrupting:
             if self._interrupter is not None:
                 try:
                     os.write(self._interrupter[1], b"!")
-                except BlockingIOError:  # it has been told often enough
+                except BlockingIOError:  # enough of these are waiting already
                     return
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
@@ -88,12 +104,28 @@ class _Polling:
         """Sleep until bytes can be sent, or the time is over."""
         self._writing.poll(None if timeout is None else max(0.0, timeout * 1000))
 
+    def fileno(self) -> int:
+        """Return the descriptor to wait on for reading."""
+        raise NotImplementedError
+
+    def receive_now(self) -> bytes | None:
+        """Return the bytes that are there, ``b""`` at the end, None if there are none."""
+        raise NotImplementedError
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send what can be sent now, and return how much that was."""
+        raise NotImplementedError
+
+    def shutdown(self) -> None:
+        """End the channel; a thread that waits on it wakes up."""
+        raise NotImplementedError
+
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         raise NotImplementedError
 
     def leave(self) -> None:
-        """Give the descriptors back in a forked process, whose parent goes on with its own."""
+        """Close the descriptors in a forked process, whose parent goes on with its own."""
         self._interrupting = threading.Lock()  # a thread that is not here may have had it
         self.close()
 
@@ -105,12 +137,12 @@ class _Polling:
                 self._interrupter = None
 
 
-class SocketChannel(_Polling):
+class SocketChannel(ByteChannel):
     """
     A connected socket.
 
     Args:
-        sock: The socket; from now on it is the channel's.
+        sock: The socket; the channel owns it from now on.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -121,11 +153,11 @@ class SocketChannel(_Polling):
         self.host = _address(sock, sock.getsockname)
 
     def fileno(self) -> int:
-        """Return the descriptor to wait on for reading."""
+        """Return the socket's descriptor."""
         return self._socket.fileno()
 
     def receive_now(self) -> bytes | None:
-        """Return what has come, ``b""`` at the end, None if nothing has."""
+        """Receive from the socket."""
         try:
             return self._socket.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -141,21 +173,21 @@ class SocketChannel(_Polling):
                 return
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send what can be sent now, and return how much that was."""
+        """Send over the socket."""
         try:
             return self._socket.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def shutdown(self) -> None:
-        """End it; a thread that waits on it wakes up."""
+        """Shut the socket down."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # not connected any more
             return
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the socket."""
         self._socket.close()
         self._close_interrupter()
 
@@ -171,24 +203,24 @@ class TLSChannel(SocketChannel):
         self._exclusive = threading.Lock()
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """Do as for any socket, but look into the TLS layer first."""
+        """Return at once if the TLS layer has decrypted bytes."""
         with self._exclusive:
             if self._tls.pending():
                 return True
         return super().wait(timeout, writable=writable)
 
     def receive_now(self) -> bytes | None:
-        """Return what has come, ``b""`` at the end, None if nothing has."""
+        """Receive from the TLS layer."""
         with self._exclusive:
             try:
                 return self._tls.recv(READ_SIZE)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return None
-            except ssl.SSLEOFError:  # without TLS's own end: anybody can have cut it off
+            except ssl.SSLEOFError:  # without TLS's own end: anyone on the way can have cut it
                 raise ConnectionResetError("the TLS connection was cut off") from None
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send what can be sent now, and return how much that was."""
+        """Send through the TLS layer."""
         with self._exclusive:
             try:
                 return self._tls.send(data)
@@ -196,7 +228,7 @@ class TLSChannel(SocketChannel):
                 return 0
 
 
-class PipeChannel(_Polling):
+class PipeChannel(ByteChannel):
     """
     Two pipes, such as the standard streams of a child process.
 
@@ -209,18 +241,17 @@ class PipeChannel(_Polling):
         super().__init__(incoming, outgoing)
         os.set_blocking(incoming, False)
         os.set_blocking(outgoing, False)
-        self.interruptible()  # a pipe has no other way to wake who waits on it
-        self.peer: Any = UNIXAddress("pipe")
-        self.host: Any = UNIXAddress("pipe")
+        self.interruptible()  # a pipe has no other way to wake a thread that waits on it
+        self.peer = self.host = UNIXAddress("pipe")
         self._descriptors = {incoming, outgoing}
         self._ended = False
 
     def fileno(self) -> int:
-        """Return the descriptor to wait on for reading."""
+        """Return the descriptor that is read."""
         return self._incoming
 
     def receive_now(self) -> bytes | None:
-        """Return what has come, ``b""`` at the end, None if nothing has."""
+        """Read from the pipe."""
         if self._ended:
             return b""
         try:
@@ -229,36 +260,35 @@ class PipeChannel(_Polling):
             return None
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send what can be sent now, and return how much that was."""
+        """Write to the pipe."""
         try:
             return os.write(self._outgoing, data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """Do as for any channel; return at once when it has ended."""
+        """Return at once after the end."""
         return self._ended or super().wait(timeout, writable=writable) or self._ended
 
     def shutdown(self) -> None:
-        """End it; a thread that waits on it wakes up."""
+        """Note the end, and interrupt the reader."""
         self._ended = True
         self.interrupt()
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close both descriptors."""
         while self._descriptors:
             os.close(self._descriptors.pop())
         self._close_interrupter()
 
 
-def _address(sock: socket.socket, read: Any) -> Any:
+def _address(sock: socket.socket, read: Callable[[], tuple[str, int] | str | bytes]) -> IAddress:
     try:
         name = read()
-    except OSError:  # the peer has hung up already; why, reading tells
+    except OSError:  # the peer has hung up already; reading will say why
         name = ("0.0.0.0", 0) if sock.family == socket.AF_INET else ("::", 0)
         name = "" if sock.family == getattr(socket, "AF_UNIX", None) else name
-    if sock.family == socket.AF_INET:
-        return IPv4Address("TCP", *name[:2])
-    if sock.family == socket.AF_INET6:
-        return IPv6Address("TCP", *name[:2])
-    return UNIXAddress(name)
+    if isinstance(name, str | bytes):  # bytes: an abstract name of Linux
+        return UNIXAddress(name)
+    kind = IPv4Address if sock.family == socket.AF_INET else IPv6Address
+    return kind("TCP", *name[:2])

@@ -1,19 +1,18 @@
 """
-The carrier: takes bytes from a connection to its channel and back.
+Bytes between a connection and its channel, in the threads of the program.
 
-It is no thread. Two *roles* say which thread may be in the channel: one reads and
-one sends at a time, and a role is only ever tried for, never waited for. Whoever
-finds the sender at work leaves its bytes in `PumpTransport.out`, and relies on
-this: a role that was given back is followed by a look at what came meanwhile.
+Two *roles* say which thread may use the channel: one thread reads and one sends at a time. A
+role is tried for and never waited for. A thread that finds another one sending leaves its
+bytes in `PumpTransport.out`: the sender checks for more after it has released its role.
 
-Sending never waits for ever. While the socket is full the sender also reads, if
-nobody else does: two peers that send each other much at once must both get on.
+Sending never blocks for ever. While the socket is full the sender also reads, if no thread
+does: two peers that send each other much at once must both get on.
 
-The end comes here too, from the channel, or from the connection by the transport's
-``ending``. The connection and every sleeper are told at once. The descriptors are
-closed when nobody is in the channel any more, by the last to leave.
+The end of the connection passes through here, from the channel, or from the connection by
+the transport's ``ending``. It fails what is pending and wakes every sleeper at once. The
+descriptors are closed by the last thread that leaves the channel.
 
-Which locks there are, and their order, is in `txremote.blocking.pump`.
+The locks and their order are described in `txremote.blocking.pump`.
 """
 
 from __future__ import annotations
@@ -21,29 +20,31 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import deque
+from collections.abc import Iterable
 from time import monotonic
-from typing import Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.error import ConnectionLost as TwistedConnectionLost
-from twisted.internet.interfaces import ITransport
+from twisted.internet.interfaces import IAddress, IProtocol, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txremote.blocking.channel import ByteChannel
 from txremote.blocking.inbox import Inbox, PendingAnswer
+from txremote.peer.connection import Connection
 
 
 @implementer(ITransport)
 class PumpTransport:
     """
-    What a `Connection` writes to: bytes gather here and the carrier sends them.
+    What a `Connection` writes to: bytes gather here and `ChannelIO` sends them.
 
     Attributes:
-        out: What is unsent.
-        ending: Why the connection is to end when all is sent, once it is.
+        out: The unsent bytes.
+        ending: Why the connection is to end when all is sent, or None.
     """
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: ByteChannel) -> None:
         self._channel = channel
         self.out: deque[bytes | memoryview] = deque()
         self.ending: Exception | None = None
@@ -52,7 +53,7 @@ class PumpTransport:
         """Have bytes sent."""
         self.out.append(data)
 
-    def writeSequence(self, data: Any) -> None:
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         """Have bytes sent."""
         self.out.extend(data)
 
@@ -65,53 +66,55 @@ class PumpTransport:
         self.out.clear()
         self.ending = ConnectionAborted()
 
-    def getPeer(self) -> Any:
+    def getPeer(self) -> IAddress:
         """Return the peer's address."""
         return self._channel.peer
 
-    def getHost(self) -> Any:
+    def getHost(self) -> IAddress:
         """Return this end's address."""
         return self._channel.host
 
 
 class ChannelIO:
     """
-    Carries the bytes of one connection, in whatever thread has the role for it.
+    Sends and reads the bytes of one connection, in any thread that has the role for it.
 
     Args:
         channel: Where the bytes go.
-        lock: Held by whoever touches the connection.
-        inbox: Who sleeps there is woken when a role is given back, and at the end.
+        lock: Held by a thread that touches the connection.
+        inbox: A sleeper of its is woken when a role is released, and all are at the end.
 
     Attributes:
         channel: The channel.
         transport: What the connection writes to.
-        connection: The connection, once there is one.
+        connection: The connection, from `attach` on.
         reading: The role of the reader.
         sending: The role of the sender.
     """
 
-    def __init__(self, channel: Any, lock: threading.RLock, inbox: Inbox) -> None:
+    connection: Connection
+
+    def __init__(self, channel: ByteChannel, lock: threading.RLock, inbox: Inbox) -> None:
         self.channel = channel
         self.transport = PumpTransport(channel)
-        self.connection: Any = None
         self.reading = threading.Lock()
         self.sending = threading.Lock()
         self._lock = lock
         self._inbox = inbox
         self._closing = threading.Lock()
 
-    def attach(self, connection: Any) -> None:
-        """Start to carry for a connection."""
+    def attach(self, connection: Connection) -> None:
+        """Start to send and read for a connection."""
         self.connection = connection
+        protocol: IProtocol = connection
         with self._lock:
-            connection.makeConnection(self.transport)
+            protocol.makeConnection(self.transport)
 
     # -- reading
 
     def read(self, timeout: float | None) -> None:
         """
-        Wait for bytes and take them in. Only for the reader.
+        Wait for bytes and give them to the connection. Only for the reader.
 
         Args:
             timeout: Seconds, or None for ever.
@@ -124,7 +127,7 @@ class ChannelIO:
             self.read_available()
 
     def read_available(self) -> None:
-        """Give the connection the bytes that have come. Only for the reader."""
+        """Give the connection the bytes that are there. Only for the reader."""
         try:
             data = self.channel.receive_now()
         except OSError as error:
@@ -140,11 +143,11 @@ class ChannelIO:
             self.lost(ConnectionDone())
 
     def release_role(self, role: threading.Lock) -> None:
-        """Give up being the reader, or the sender."""
+        """Stop being the reader, or the sender."""
         role.release()
         if self.connection.closed:
             self._close_channel()
-        if self._inbox.sleeping:
+        if self._inbox.sleeping:  # tested here: a call that nobody sleeps beside is spared one
             self._inbox.wake_one()
 
     # -- sending
@@ -156,11 +159,10 @@ class ChannelIO:
         Args:
             deadline: When to give up waiting for a full socket; what is left
                 then goes out with the next flush or read.
-            waiter: Gives up, too, when this is interrupted.
+            waiter: Stop waiting, too, when this is interrupted.
         """
         out = self.transport.out
-        # Looked at again each time the role has been given back: what another
-        # thread wrote meanwhile relied on us.
+        # checked again after each release: a thread that wrote meanwhile left its bytes to us
         while out:
             if not self.sending.acquire(blocking=False):
                 return
@@ -179,7 +181,7 @@ class ChannelIO:
         """
         self.flush(monotonic())
         if self.transport.out and not self.connection.closed:
-            # nobody may come by for long, and this thread may be a reactor's
+            # no thread may wait for long, and this one may be a reactor's
             threading.Thread(target=self.flush, name="txremote sender", daemon=True).start()
 
     def _send(self, deadline: float | None, waiter: PendingAnswer | None) -> bool:
@@ -211,11 +213,11 @@ class ChannelIO:
 
     def _broken(self, error: OSError) -> None:
         """
-        End the connection, for nothing can be sent any more. What the peer said
-        before may tell why: an RPyC 5 hangs up on what it does not understand.
+        End the connection, for nothing can be sent any more. First read what the peer
+        has sent, which may say why: an RPyC 5 hangs up on what it does not understand.
         """
         if not self.reading.acquire(blocking=False):
-            return  # whoever reads comes to the end
+            return  # the reader will come to the end
         try:
             while not self.connection.closed and self.channel.wait(0):
                 self.read_available()
@@ -230,7 +232,7 @@ class ChannelIO:
         if left is not None and left <= 0:
             return False
         if not self.reading.acquire(blocking=False):
-            # somebody else reads; look again soon, they may stop
+            # another thread reads; try again soon, it may stop
             self.channel.wait_writable(0.05 if left is None else min(left, 0.05))
             return True
         try:
@@ -258,8 +260,8 @@ class ChannelIO:
 
     def _close_channel(self) -> None:
         """
-        Close the channel when nobody is in it any more: its descriptors may be
-        another file's from then on. Who is in it calls this on leaving.
+        Close the channel unless a thread is in it: its descriptors may be another file's
+        from then on. A thread that is in it calls this on leaving.
         """
         with self._closing:
             if self.reading.acquire(blocking=False):
@@ -267,10 +269,10 @@ class ChannelIO:
                     self.channel.close()
                     self.sending.release()
                 self.reading.release()
-        if self._inbox.sleeping:  # it met the reader's role taken
-            self._inbox.wake_one()
+        # a thread may have gone to sleep because it found the reader's role taken by us
+        self._inbox.wake_one()
 
 
 def _how_lost(error: OSError) -> Exception:
-    """Return how a connection was lost, as a reactor tells it: TLS says why."""
+    """Return how a connection was lost, by the same exceptions as in a reactor."""
     return error if isinstance(error, ssl.SSLError) else TwistedConnectionLost(str(error))

@@ -6,21 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
 
+from txremote.blocking.channel import ByteChannel
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.pump import Pump
 from txremote.blocking.runner import ScriptRunner
-from txremote.blocking.streams import Channel, Stream, driven
+from txremote.blocking.streams import Channel, Stream, byte_channel_of
 from txremote.config import ConnectionConfig
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.blocking_view import BlockingView
-from txremote.service import check_service, config_of, instantiate
+from txremote.service import Service, check_service, config_of, instantiate
 from txremote.wire.messages import Dialect, dialect_named
+
+P = ParamSpec("P")
 
 
 class BlockingConnection(BlockingView):
@@ -52,8 +55,10 @@ class BlockingConnection(BlockingView):
     ) -> None:
         switches = config_of(check_service(root), config_of_script(config))
         self._dialect: Dialect | None = dialect_named("6", switches.bind_threads)
-        _start(driven(channel), instantiate(root), switches, self._driven_by, connecting=True)
-        self._ask = self._ask_first  # type: ignore[method-assign]
+        _start(
+            byte_channel_of(channel), instantiate(root), switches, self._driven_by, connecting=True
+        )
+        self._wait_for_answer = self._speak_and_wait  # type: ignore[method-assign]
 
     def _driven_by(self, runner: ScriptRunner, protocol: Connection) -> BlockingConnection:
         """Take what drives it, for either way in which it is made."""
@@ -61,12 +66,18 @@ class BlockingConnection(BlockingView):
         self._runner = runner
         self._pump = runner.pump
         # straight to the pump: a call within a call within a call uses the stack
-        self._ask = runner.pump.call  # type: ignore[method-assign]
+        self._wait_for_answer = runner.pump.call  # type: ignore[method-assign]
         return self
 
-    def _ask_first(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+    def _speak_and_wait(
+        self,
+        timeout: float | None,
+        send: Callable[P, Deferred[Any]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Any:
         self._speak_first()
-        return self._ask(send, timeout)
+        return self._pump.call(timeout, send, *args, **kwargs)
 
     def _speak_first(self) -> None:
         """Choose the dialect, unless the peer has done so."""
@@ -75,15 +86,17 @@ class BlockingConnection(BlockingView):
             if self._dialect is not None:
                 self.protocol.speak(self._dialect)
                 self._dialect = None
-        self._ask = self._pump.call  # type: ignore[method-assign]
+        self._wait_for_answer = self._pump.call  # type: ignore[method-assign]
 
-    def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+    def _start(
+        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncResult:
         pump = self._pump
         pump.check_process()
         if self._dialect is not None:
             self._speak_first()
         with pump.lock:
-            result = AsyncResult(send(), self._runner)
+            result = AsyncResult(send(*args, **kwargs), self._runner)
         pump.io.flush()
         return result
 
@@ -162,7 +175,7 @@ class BlockingConnection(BlockingView):
     def __enter__(self) -> BlockingConnection:
         return self
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -171,7 +184,7 @@ class BlockingConnection(BlockingView):
 
 
 def drive(
-    channel: Any, service: Any, config: ConnectionConfig, dialect: Dialect | None
+    channel: ByteChannel, service: Service, config: ConnectionConfig, dialect: Dialect | None
 ) -> BlockingConnection:
     """
     Start a connection over a channel.
@@ -192,8 +205,8 @@ def drive(
 
 
 def _start(
-    channel: Any,
-    service: Any,
+    channel: ByteChannel,
+    service: Service,
     config: ConnectionConfig,
     make_view: Callable[[ScriptRunner, Connection], BlockingConnection],
     *,
@@ -202,7 +215,7 @@ def _start(
 ) -> None:
     pump = Pump(channel)
     runner = ScriptRunner(pump, make_view, connecting)
-    writing = Writing(acknowledge=getattr(channel, "acknowledge", None))
+    writing = Writing(acknowledge=channel.acknowledge)
     protocol = Connection(
         service,
         runner=runner,

@@ -114,7 +114,9 @@ class _Dialling:
             return Outcome(dialect, self._errors[dialect])
         conn = self._connections[dialect]
         try:
-            conn._ask(conn.protocol.introduce, CONNECT_TIMEOUT if seconds is None else seconds)
+            conn._wait_for_answer(
+                CONNECT_TIMEOUT if seconds is None else seconds, conn.protocol.introduce
+            )
         except AsyncResultTimeout:
             if seconds is None:
                 raise

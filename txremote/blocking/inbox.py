@@ -1,21 +1,33 @@
 """
-The inbox: what has arrived and has not been run, and the threads that wait for it.
+The inbox: what has arrived and has not been run, and the threads that sleep beside it.
 
-What the reader decodes becomes *items* of one queue, in the order of arrival: a
-request of the peer to run is a function, an answer of ours an `Answer`, which
-completes a `PendingAnswer`. Any waiting thread takes the next item, so a request that
-takes long, or calls back, holds nobody else up; and a callback that the peer sent
-before its answer has run when the answer arrives.
+The reader decodes what arrives into *items* of one queue, in the order of arrival: a
+function for each request of the peer, a `PendingAnswer` for each answer to a call of ours.
+Any thread that waits takes the next item. So a request that takes long or calls back holds
+up nobody else, and a callback that the peer sent before its answer has run by the time the
+answer is there.
 
-A thread that finds nothing, while another one reads, sleeps here. It is woken by
-name when its answer is taken, and else to take its turn at reading: whoever gives
-the reader's role back, or is about to run somebody's code, wakes one. A wake-up is
-never lost. It is a lock of the sleeper's own that is released, once for each time
-that the sleeper was taken out of the queue; who was taken out and is not asleep
-any more waits for that release; and whoever stops to wait passes it on (`Pump`).
+A thread that finds no item while another thread reads goes to sleep here. The protocol
+between a sleeper and the thread that wakes it:
 
-Appending is all that other threads, and garbage collection, ever do here without
-`taking`: a deque's own methods are atomic.
+1. The sleeper appends its `PendingAnswer` to `sleeping`.
+2. It looks once more at the items, at its answer and at the role of the reader. Each of
+   these is changed *before* the changing thread looks at `sleeping`; so either the sleeper
+   sees the change now, or it is seen itself.
+3. It blocks on a lock of its own, ``parked``.
+4. A waker takes one sleeper out of `sleeping` and releases that lock, once. `complete`
+   wakes the thread whose answer it brings; `wake_one` wakes the first, to read or to run
+   items.
+5. A sleeper that stops by itself (deadline, Ctrl-C) takes its own entry out. If the entry
+   is gone, a waker has it in hand: the sleeper waits for that release (deadline) or wakes
+   another in its place (Ctrl-C).
+6. A thread that stops waiting calls `wake_one`, in case it was woken to read or to run
+   items and leaves without doing so (`Pump`).
+
+No wake-up is lost by these rules, and a thread may be woken for nothing.
+
+Other threads, and garbage collection, only ever append without holding `taking`: the
+methods of a deque are atomic.
 """
 
 from __future__ import annotations
@@ -24,37 +36,29 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 
 class PendingAnswer:
     """
-    A thread that waits: for an answer, or just for things to happen.
+    One thread's wait: for an answer, or until it is told to stop.
+
+    As an item of the `Inbox` it stands for the answer that has arrived.
 
     Attributes:
-        done: Whether what it waits for is there.
-        value: What that is.
-        interrupted: Whether it was told by another thread to stop.
-        parked: A lock that it sleeps on, from the first time that it does.
+        done: Whether the wait is over.
+        value: The answer.
+        interrupted: Whether another thread has ended the wait.
+        parked: The lock that the thread sleeps on, from the first time that it does.
     """
 
-    __slots__ = ("done", "interrupted", "parked", "value")
-
-    def __init__(self) -> None:
-        self.done = False
-        self.interrupted = False
-        self.value: Any = None
-        self.parked: Any = None
+    # defaults on the class: making one, for each call, runs no code
+    done = False
+    interrupted = False
+    value: object = None
+    parked: threading.Lock | None = None
 
 
-class Answer:
-    """An item that completes a waiter."""
-
-    __slots__ = ("value", "waiter")
-
-    def __init__(self, waiter: PendingAnswer, value: Any) -> None:
-        self.waiter = waiter
-        self.value = value
+Item = PendingAnswer | Callable[[], object]
 
 
 def _delivered() -> None:
@@ -63,17 +67,17 @@ def _delivered() -> None:
 
 class Inbox:
     """
-    The items of one connection, and who sleeps beside its reader.
+    The items of one connection, and the threads that sleep beside its reader.
 
     Attributes:
-        items: What has arrived, an `Answer` or a function; to be appended to.
-        taking: Held while an item is taken out. Who goes to read looks at `items`
-            and at its waiter under this.
+        items: What has arrived, to be appended to.
+        taking: Held while an item is taken out. A thread that goes to read looks at
+            `items` and at its own answer under this.
         sleeping: The threads that sleep, the next to be woken first.
     """
 
     def __init__(self) -> None:
-        self.items: deque[Any] = deque()
+        self.items: deque[Item] = deque()
         # Reentrant, for garbage collection may run somebody's __del__ inside.
         self.taking = threading.RLock()
         self.sleeping: deque[PendingAnswer] = deque()
@@ -82,47 +86,37 @@ class Inbox:
         """
         Return the next item to run, or None.
 
-        An answer is handed over in the same breath: who finds neither items nor
-        its own answer, and so goes to read, can be sure that no other thread has
-        that in its hands.
+        An answer is delivered under the same lock: a thread that finds neither items nor
+        its own answer can go to read, since no other thread has that answer in its hands.
         """
         with self.taking:
             try:
                 item = self.items.popleft()
             except IndexError:
                 return None
-            if type(item) is Answer:
-                self.complete(item.waiter, item.value)
+            if isinstance(item, PendingAnswer):
+                self.complete(item)
                 return _delivered
-        return item  # type: ignore[no-any-return]
+        return item
 
-    def complete(self, waiter: PendingAnswer, value: Any) -> None:
-        """Give a waiter what it waits for, and wake it if it sleeps."""
-        waiter.value = value
+    def complete(self, waiter: PendingAnswer) -> None:
+        """End a thread's wait, and wake the thread if it sleeps."""
         waiter.done = True
-        if not self.sleeping:
-            return
-        try:
-            self.sleeping.remove(waiter)
-        except ValueError:  # it does not sleep, or somebody is waking it
-            return
-        waiter.parked.release()
+        if self.sleeping:
+            try:
+                self.sleeping.remove(waiter)
+            except ValueError:  # it does not sleep, or is being woken
+                return
+            _release(waiter)
 
     def wake_one(self) -> None:
-        """Wake a thread that sleeps, if one does."""
-        try:
-            waiter = self.sleeping.popleft()
-        except IndexError:
-            return
-        waiter.parked.release()
-
-    def step_aside(self) -> None:
-        """
-        See to it that another thread looks at what comes: this one is about to
-        run somebody's code, for as long as that takes.
-        """
+        """Wake a thread that sleeps, if one does. Call it before code that may take long."""
         if self.sleeping:
-            self.wake_one()
+            try:
+                waiter = self.sleeping.popleft()
+            except IndexError:
+                return
+            _release(waiter)
 
     def sleep(self, waiter: PendingAnswer, deadline: float | None, reading: threading.Lock) -> None:
         """
@@ -131,7 +125,7 @@ class Inbox:
         Args:
             waiter: The thread's.
             deadline: On the monotonic clock, or None.
-            reading: The role of the reader. Returns at once if nobody has it.
+            reading: The role of the reader. Returns at once if no thread has it.
         """
         parked = waiter.parked
         if parked is None:
@@ -140,19 +134,22 @@ class Inbox:
         woken = False
         try:
             self.sleeping.append(waiter)
-            # Whoever gives the reader's role back, or completes this waiter, looks
-            # at the sleepers after it has done so: what is seen here is in time.
             if not (self.items or waiter.done) and reading.locked():
                 left = -1 if deadline is None else max(0.0, deadline - monotonic())
                 woken = parked.acquire(timeout=left)
-        except BaseException:  # Ctrl-C: this wait is over
+        except BaseException:  # Ctrl-C
             try:
                 self.sleeping.remove(waiter)
-            except ValueError:  # it was woken, and passes that on
+            except ValueError:
                 self.wake_one()
             raise
         if not woken:
             try:
                 self.sleeping.remove(waiter)
-            except ValueError:  # somebody took it out to wake it, and will
+            except ValueError:
                 parked.acquire()
+
+
+def _release(waiter: PendingAnswer) -> None:
+    assert waiter.parked is not None  # it was among the sleepers
+    waiter.parked.release()

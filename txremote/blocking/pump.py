@@ -1,32 +1,38 @@
 """
-The pump: drives a `Connection` with whatever threads happen to wait on it.
+The pump: drives a `Connection` with the threads that wait on it.
 
-There is no thread of its own and no reactor. A thread that waits, for an answer
-or for work, goes round: it runs an item of the `Inbox` if there is one; else it
-becomes the reader if nobody is, and has the `ChannelIO` fetch bytes, which the
-connection decodes into items; else it sleeps until there is something for it.
-What is due by its time (`Timers`) it calls as it comes by.
+A script has no thread of its own for a connection, and no reactor. A thread that waits, for
+an answer or for work, goes round in a loop:
 
-The locks of all these parts, and what each guards:
+1. It runs the next item of the `Inbox`, if there is one.
+2. It calls the timed functions that are due (`Timers`).
+3. It becomes the reader if no thread is. The `ChannelIO` then fetches bytes, and the
+   connection decodes them into items.
+4. Else it sleeps until it is woken, to run something, to read, or for its answer.
 
-=====================  =========================================================
-``lock``               the connection's state and the order of what is written
-``io.reading``    the role of the reader
-``io.sending``    the role of the sender
-``inbox.taking``       that an item and the waiter it completes change as one
-``io._closing``   that one thread at a time looks whether to close the channel
-``timers._lock``       the heap of timed calls
-``_draining``          the role of who runs what is left at the end
-=====================  =========================================================
+The answer to a blocking call takes the short way where it can: the thread that calls is the
+reader and nothing came before the answer. It is then not queued, and the loop ends.
 
-None but the last is held while a request, a callback or a hook runs. A role is
-only ever tried for: who does not get it sleeps, or leaves the work to who has it.
-So roles have no place in an order, and who has one may wait for any of the others.
-Within ``lock`` a thread may wait for ``timers._lock`` only, and within the small
-three, ``taking``, ``_closing`` and ``timers._lock``, for none.
+The locks of these parts, and what each guards:
 
-Garbage collection may run in the middle of any of this. All it does is to append
-to a queue (`txremote.peer.imports`).
+===============  ===============================================================
+``lock``         the connection's state and the order of what is written
+``io.reading``   the role of the reader
+``io.sending``   the role of the sender
+``inbox.taking``  that an item and the wait it ends change as one
+``io._closing``  that one thread at a time checks whether to close the channel
+``timers._lock``  the heap of timed calls
+``_draining``    the role of the thread that runs what is left at the end
+===============  ===============================================================
+
+None but the last is held while a request, a callback or a hook runs. A role is tried for and
+never waited for: a thread that does not get it sleeps, or leaves the work to the thread that
+has it. So roles have no place in an order, and a thread with a role may wait for any of the
+others. Within ``lock`` a thread may wait for ``timers._lock`` only, and within ``taking``,
+``_closing`` and ``timers._lock`` for none.
+
+Garbage collection may run in the middle of any of this. All it does is to append to a queue
+(`txremote.peer.imports`).
 """
 
 from __future__ import annotations
@@ -34,20 +40,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 
+from txremote.blocking.channel import ByteChannel
 from txremote.blocking.channel_io import ChannelIO
-from txremote.blocking.inbox import Answer, Inbox, PendingAnswer
+from txremote.blocking.inbox import Inbox, PendingAnswer
 from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.closing import CLOSE_TIMEOUT
+from txremote.peer.connection import Connection
 from txremote.refs import forks
-from txremote.refs.asyncresult import value_of
+from txremote.refs.asyncresult import stop_iteration
 from txremote.refs.driver import here
-from txremote.refs.threadguard import check_stack, refuse_in_reactor
+from txremote.refs.threadguard import check_blocking_call, refuse_in_reactor
+
+P = ParamSpec("P")
 
 
 class Pump:
@@ -60,26 +71,29 @@ class Pump:
         channel: Where the bytes go.
 
     Attributes:
-        lock: Held by whoever touches the connection.
-        inbox: What has arrived, and who waits for it.
-        io: What sends and reads.
-        timers: What is to be called at its time.
-        connection: The connection that is driven, once there is one.
+        lock: Held by a thread that touches the connection.
+        inbox: What has arrived, and the threads that sleep.
+        io: Sends and reads.
+        timers: The functions to be called at a time.
+        connection: The connection that is driven, from `attach` on.
         home: The process that it belongs to.
     """
 
-    def __init__(self, channel: Any) -> None:
+    connection: Connection
+
+    def __init__(self, channel: ByteChannel) -> None:
         self.lock = threading.RLock()
         self.inbox = Inbox()
         self.io = ChannelIO(channel, self.lock, self.inbox)
         self.timers = Timers()
-        self.connection: Any = None
         self._draining = threading.Lock()
+        self._reader: PendingAnswer | None = None  # of the thread that reads, if it waits
         self.home = forks.here
 
-    def attach(self, connection: Any) -> None:
+    def attach(self, connection: Connection) -> None:
         """Start to drive a connection."""
         self.connection = connection
+        self._released = connection.outbound.released
         self.io.attach(connection)
 
     def check_process(self) -> None:
@@ -92,13 +106,21 @@ class Pump:
 
     # -- calling
 
-    def call(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+    def call(
+        self,
+        timeout: float | None,
+        send: Callable[P, Deferred[Any]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Any:
         """
         Send a request, and serve until its answer is there.
 
         Args:
-            send: Sends it; called under the lock.
             timeout: Seconds, or None for ever.
+            send: Sends the request; called under the lock.
+            *args: Its arguments.
+            **kwargs: Its named arguments.
 
         Returns:
             The answer, with references.
@@ -108,19 +130,22 @@ class Pump:
             WouldBlockReactor: this is the thread of a running reactor.
             Exception: what the call raised.
         """
-        self.check_process()
-        refuse_in_reactor()
-        check_stack()
+        if self.home is not forks.here:  # as check_process(), at each call
+            self.check_process()
+        check_blocking_call()
         waiter = PendingAnswer()
         items = self.inbox.items
         deadline = None if timeout is None else monotonic() + timeout
 
-        def arrived(result: Any) -> None:
-            # behind the peer's requests that came before the answer
-            items.append(Answer(waiter, result))
+        def arrived(result: object) -> None:
+            waiter.value = result
+            if self._reader is waiter and not items:
+                waiter.done = True
+            else:  # behind the requests that came before the answer
+                items.append(waiter)
 
         with self.lock:
-            deferred = send()
+            deferred = send(*args, **kwargs)
             deferred.addBoth(arrived)
         self.io.flush(deadline)
         if not self.run_until(waiter, deadline):
@@ -128,7 +153,11 @@ class Pump:
                 deferred.cancel()
             self.io.flush(monotonic())
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
-        return value_of(waiter.value)
+        result = waiter.value
+        if type(result) is Failure:
+            assert result.value is not None
+            raise stop_iteration(result.value)
+        return result
 
     # -- serving
 
@@ -156,7 +185,7 @@ class Pump:
                         raise EOFError(f"the connection has ended: {self.connection.why_ended}")
                     return False
             return True
-        finally:  # whoever woke this thread relied on it
+        finally:  # this thread may have been woken to read
             self.inbox.wake_one()
 
     def run_until(self, waiter: PendingAnswer, deadline: float | None) -> bool:
@@ -164,7 +193,7 @@ class Pump:
         Serve until a waiter is done.
 
         Args:
-            waiter: What completes it is an item, or another thread.
+            waiter: Ended by an item, or by another thread.
             deadline: On the monotonic clock, or None.
 
         Returns:
@@ -172,21 +201,21 @@ class Pump:
         """
         inbox = self.inbox
         while not waiter.done:
-            item = inbox.take()
+            item = inbox.take() if inbox.items else None
             if item is not None:
                 item()
                 self.check_process()
             elif not self._get_more(waiter, deadline) and self._nothing_left():
                 break
         if self.connection.closed:
-            self.drain()  # so that the service hears of the end now
+            self.drain()  # the service hears of the end now
         if inbox.sleeping:
             inbox.wake_one()
         return waiter.done
 
     def _nothing_left(self) -> bool:
         """Tell whether the queue is empty, and is not just being filled."""
-        with self.lock:  # held while the end of the connection is told to all
+        with self.lock:  # held while the end of the connection fails all calls
             return not self.inbox.items
 
     def _run_one(self) -> bool:
@@ -206,7 +235,7 @@ class Pump:
         inbox, io, timers = self.inbox, self.io, self.timers
         if timers.heap:
             timers.call_due()
-        if self.connection.outbound.has_released:
+        if self._released.dirty:
             with self.lock:
                 self.connection.outbound.flush_released()
             io.flush(deadline, waiter)
@@ -221,8 +250,13 @@ class Pump:
                             return True
                     if self.connection.closed:
                         return False
-                    io.read(timers.time_left(deadline))
+                    self._reader = waiter
+                    if timers.heap:
+                        io.read(timers.time_left(deadline))
+                    else:
+                        io.read(None if deadline is None else deadline - monotonic())
                 finally:
+                    self._reader = None
                     io.release_role(io.reading)
                 if io.transport.out or io.transport.ending is not None:
                     io.flush(deadline, waiter)
@@ -235,7 +269,7 @@ class Pump:
 
     # -- from another thread
 
-    def submit(self, function: Callable[[], Any]) -> None:
+    def submit(self, function: Callable[[], object]) -> None:
         """
         Call a function that touches the connection, and send what it has written.
 
@@ -244,7 +278,7 @@ class Pump:
         within = self.entered
         with self.lock:
             function()
-        if not within:  # else whoever has the lock sends when they have given it back
+        if not within:  # else the code that took the lock sends after releasing it
             self.io.flush_soon()
 
     @property
@@ -257,11 +291,11 @@ class Pump:
         self.io.channel.interruptible()
 
     def interrupt(self, waiter: PendingAnswer) -> None:
-        """Complete a waiter from another thread."""
+        """End a thread's wait from another thread."""
         if self.home is not forks.here:  # where that thread is not
             return
         waiter.interrupted = True
-        self.inbox.complete(waiter, None)
+        self.inbox.complete(waiter)
         self.io.channel.interrupt()
 
     # -- ending
@@ -277,17 +311,17 @@ class Pump:
             return
         with self.lock:
             if not self.connection.closed:
-                # nobody hears it by this Deferred: there may be no thread to
+                # not waited for by this Deferred: there may be no thread to fire it
                 self.connection.leave().addErrback(lambda _failure: None)
         self.io.flush(monotonic() + CLOSE_TIMEOUT)
         self.io.lost(ConnectionDone())
         self.drain()
 
     def drain(self) -> None:
-        """Run what is left when the connection has ended."""
-        if self._draining.acquire(blocking=False):  # else it is being done
+        """Run what is left when the connection has ended: calls that wait fail now."""
+        if self._draining.acquire(blocking=False):  # else another thread does it
             try:
-                while self._run_one():  # what was waiting hears of the end
+                while self._run_one():
                     continue
             finally:
                 self._draining.release()

@@ -24,7 +24,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from txremote.blocking.inbox import Answer, PendingAnswer
+from txremote.blocking.inbox import PendingAnswer
 from txremote.blocking.pump import Pump
 from txremote.errors import WrongThread
 from txremote.gate.threaded import BlockingCall, ThreadedCall
@@ -83,7 +83,7 @@ class ScriptRunner:
     def _run(self, work: Work) -> None:
         """Run a request and send its answer."""
         pump = self.pump
-        self._inbox.step_aside()
+        self._inbox.wake_one()
         # a coroutine's first step, too, is run outside of the lock
         went_well, result = work.begin(*work.execute(pump.connection.view))
         pump.check_process()  # of a method that forks one process goes on
@@ -108,7 +108,7 @@ class ScriptRunner:
         """Queue a hook of the service, before any request."""
 
         def call() -> None:
-            self._inbox.step_aside()
+            self._inbox.wake_one()
             try:
                 hook(connection.view)
             except Exception as error:
@@ -158,7 +158,7 @@ class ScriptRunner:
         Pass a request on, and wait for its answer: here, or in another thread where
         this one may not.
         """
-        ask = partial(connection.view.ask, handler, args)
+        ask = partial(connection.view.sync_request_raw, handler, args)
         return ask() if may_block else BlockingCall(ask)
 
     def make_view(self, connection: Any) -> Any:
@@ -191,7 +191,7 @@ class ScriptRunner:
 
         def empty() -> None:
             with self.pump.lock:  # behind the request that gave it back, and has it too
-                self._inbox.step_aside()
+                self._inbox.wake_one()
             held.clear()
 
         self._inbox.items.append(empty)
@@ -206,7 +206,7 @@ class ScriptRunner:
             waiter = PendingAnswer()
             items = self._inbox.items
             # behind the requests that came before the result
-            result.when_ended(lambda: items.append(Answer(waiter, None)))
+            result.when_ended(lambda: items.append(waiter))
             self.pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
     def expect(self, result: Pending) -> None:
@@ -236,7 +236,7 @@ class ScriptRunner:
         """Queue a call, behind what arrived before."""
 
         def call() -> None:
-            self._inbox.step_aside()
+            self._inbox.wake_one()
             function(*args)
 
         self._inbox.items.append(call)

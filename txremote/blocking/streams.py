@@ -14,9 +14,9 @@ import select
 import socket
 import ssl
 import sys
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
+from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.errors import RemoteProtocolError
 from txremote.wire.framing import FrameReader, compress_frame, frame
 from txremote.wire.limits import DEFAULT_LIMITS
@@ -362,16 +362,9 @@ class Channel:
         return packet
 
 
-class Driven(Protocol):
-    """A channel that a connection can be driven over; see `txremote.blocking.channel`."""
-
-    def send(self, data: bytes | memoryview) -> int:
-        """Send what can be sent now, and return how much that was."""
-
-
-def driven(channel: Channel | Stream) -> Driven:
+def byte_channel_of(channel: Channel | Stream) -> ByteChannel:
     """
-    Return what drives a connection over a program's channel or stream.
+    Return what a connection's bytes go through, over a program's channel or stream.
 
     Raises:
         TypeError: it is neither a socket nor a pair of pipes.

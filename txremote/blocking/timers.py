@@ -1,13 +1,13 @@
 """
-Timed calls where no clock runs: made by whatever thread waits or polls by then.
+Timed calls without a reactor, made by the threads that wait or poll.
 
-A script has no reactor. What is to happen at a time, such as the expiry of an
-`AsyncResult`, is a heap here. A thread that goes to wait first calls what has
-become due, and then waits no longer than until the next is; where nobody waits or
-polls, nothing happens, and a result that expired is noticed at the next look.
+A script has no clock that runs. Its timed calls, such as the expiry of an `AsyncResult`, are
+a heap here. A thread that goes to wait first makes the calls that are due, and then waits no
+longer than until the next one. Where no thread waits or polls nothing is called, and an
+expired result is noticed the next time that it is asked about.
 
-A call that was taken back stays in the heap as an empty entry until its time, or
-until the next one comes and finds it in front: so they do not pile up.
+A cancelled call stays in the heap as an empty entry until its time, or until a new one finds
+it in front: so they do not pile up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,28 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
-from typing import Any
+
+
+class _TimedCall:
+    """
+    A function and when it is due.
+
+    The one that was made first comes first of those that are due at the same time.
+    """
+
+    __slots__ = ("due", "function", "number")
+
+    def __init__(self, due: float, number: int, function: Callable[[], None]) -> None:
+        self.due = due
+        self.number = number
+        self.function: Callable[[], None] | None = function  # None once it is cancelled
+
+    def __lt__(self, other: _TimedCall) -> bool:
+        return (self.due, self.number) < (other.due, other.number)
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        self.function = None
 
 
 class Timers:
@@ -25,11 +46,11 @@ class Timers:
     The timed calls of one connection. Any thread may use them.
 
     Attributes:
-        heap: What is due when; empty if nothing is. Only to be looked at.
+        heap: The calls, the next one first. Read only.
     """
 
     def __init__(self) -> None:
-        self.heap: list[list[Any]] = []  # of [when, number, function or None]
+        self.heap: list[_TimedCall] = []
         self._numbers = count()
         self._lock = threading.Lock()
 
@@ -39,20 +60,16 @@ class Timers:
         after that.
 
         Returns:
-            What takes it back.
+            A function that cancels the call.
         """
-        entry: list[Any] = [monotonic() + seconds, next(self._numbers), function]
+        call = _TimedCall(monotonic() + seconds, next(self._numbers), function)
         heap = self.heap
         with self._lock:
-            for _ in range(2):  # those that were taken back go as new ones come
-                if heap and heap[0][2] is None:
+            for _ in range(2):  # cancelled ones go as new ones come
+                if heap and heap[0].function is None:
                     heappop(heap)
-            heappush(heap, entry)
-
-        def take_back() -> None:
-            entry[2] = None
-
-        return take_back
+            heappush(heap, call)
+        return call.cancel
 
     def time_left(self, deadline: float | None) -> float | None:
         """
@@ -62,21 +79,21 @@ class Timers:
             deadline: Its own, on the monotonic clock; None if it has none.
 
         Returns:
-            None for ever. Not above zero if something is due.
+            None for ever. Zero or less if a call is due.
         """
         if self.heap:
             with self._lock:
-                if self.heap and (deadline is None or self.heap[0][0] < deadline):
-                    deadline = self.heap[0][0]
+                if self.heap and (deadline is None or self.heap[0].due < deadline):
+                    deadline = self.heap[0].due
         return None if deadline is None else deadline - monotonic()
 
     def call_due(self) -> None:
-        """Call what has become due, each once, whichever threads do this."""
+        """Make the calls that are due: each once, whichever threads do this."""
         heap = self.heap
-        while heap and heap[0][0] <= monotonic():
+        while heap and heap[0].due <= monotonic():
             with self._lock:
-                if not heap or heap[0][0] > monotonic():
+                if not heap or heap[0].due > monotonic():
                     return
-                function = heappop(heap)[2]
+                function = heappop(heap).function
             if function is not None:
                 function()

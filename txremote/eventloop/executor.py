@@ -93,7 +93,7 @@ class ReactorRunner(AtOnce, ReactorDriver):
     ) -> Any:
         """Pass a request on, from any thread."""
         if may_block:
-            return connection.view.ask(handler, args)
+            return connection.view.sync_request_raw(handler, args)
         if may_call_here(self.reactor):
             asked: Deferred[Any] = connection.outbound.ask(handler, args)
             return asked

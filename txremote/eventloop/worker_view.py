@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -33,6 +33,8 @@ from txremote.refs.threadguard import check_stack, would_block
 
 _log = Logger("txremote")
 
+P = ParamSpec("P")
+
 
 class WorkerView(BlockingView):
     """
@@ -51,7 +53,13 @@ class WorkerView(BlockingView):
         self._workers = workers
         self._lane = lane
 
-    def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+    def _wait_for_answer(
+        self,
+        timeout: float | None,
+        send: Callable[P, Deferred[Any]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Any:
         self.protocol.check_process()
         self._refuse_in_reactor()
         check_stack()
@@ -69,7 +77,7 @@ class WorkerView(BlockingView):
 
         def start() -> None:
             try:
-                deferred = send()
+                deferred = send(*args, **kwargs)
             except Exception:  # it must not be lost in the reactor
                 wait.complete(Failure())
                 return
@@ -157,14 +165,16 @@ class WorkerView(BlockingView):
                 lane.leave(wait, inside, stranger and not inside)
         return wait.done
 
-    def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+    def _start(
+        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncResult:
         self.protocol.check_process()
         waiting: Deferred[Any] = Deferred()
         result = AsyncResult(waiting, LaneDriver(self))
 
         def start() -> None:
             try:
-                send().addBoth(waiting.callback)
+                send(*args, **kwargs).addBoth(waiting.callback)
             except Exception:  # it must not be lost in the reactor
                 waiting.errback(Failure())
 

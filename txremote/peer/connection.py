@@ -336,7 +336,7 @@ class Connection(Protocol):
                     self._reading.oversize_received(payload)
         except RemoteProtocolError as error:
             self.ending.break_off(error)
-        if self._tables.imports.released:
+        if self._tables.imports.released.dirty:
             self.outbound.flush_released()
         outbox.uncork()
         if needed:
@@ -398,7 +398,7 @@ class Connection(Protocol):
         try:
             more = self._read_on(backlog)
         finally:
-            if self._tables.imports.released:
+            if self._tables.imports.released.dirty:
                 self.outbound.flush_released()
             self._outbox.uncork()
             if not more and not self.closed:

@@ -53,30 +53,34 @@ class Held(weakref.ref[Any]):
 
 
 class ReleaseQueue:
-    """The references of one connection that have died and not been given back."""
+    """
+    The references of one connection that have died and not been given back.
 
-    __slots__ = ("_dead", "_dirty", "sweeper", "table")
+    Attributes:
+        dirty: Whether there are any.
+        sweeper: Sees to it that they are given back, or None.
+        table: Their table.
+    """
+
+    __slots__ = ("_dead", "dirty", "sweeper", "table")
 
     def __init__(self, table: ImportTable, sweeper: ReleaseSweeper | None) -> None:
         self._dead: list[Held] = []  # an empty deque takes ten times the memory
-        self._dirty = False
+        self.dirty = False
         self.sweeper = sweeper
         self.table = table
-
-    def __bool__(self) -> bool:
-        return self._dirty
 
     def add(self, held: Held) -> None:
         """Note that a reference has died. Any thread, at any time: two appends."""
         self._dead.append(held)
-        if not self._dirty:
-            self._dirty = True
+        if not self.dirty:
+            self.dirty = True
             if self.sweeper is not None:
                 self.sweeper.dirty.append(self)
 
     def take(self) -> list[Held]:
         """Return all that has died, and forget it."""
-        self._dirty = False  # before the loop: what dies meanwhile sets it again
+        self.dirty = False  # before the loop: what dies meanwhile sets it again
         found = []
         while self._dead:
             found.append(self._dead.pop())

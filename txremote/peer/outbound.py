@@ -18,6 +18,7 @@ from txremote.config import ConnectionConfig
 from txremote.errors import DeadReferenceError, NotSendable
 from txremote.peer.awaiting import awaited
 from txremote.peer.halfway import Halfway, go_on
+from txremote.peer.imports import ReleaseQueue
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import Clock, PendingCalls
 from txremote.peer.references import ReferenceTables
@@ -248,7 +249,7 @@ class OutboundCalls:
         if connection.ending.begun:
             self._tables.take_back()
             return fail(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
-        if self._tables.imports.released:
+        if self._tables.imports.released.dirty:
             self.flush_released()
         inbound = connection.inbound
         if inbound.vigil is not None:
@@ -280,9 +281,9 @@ class OutboundCalls:
             self.tell(HANDLE_CANCEL, number)
 
     @property
-    def has_released(self) -> bool:
-        """Whether references have died that the peer has not been told of."""
-        return bool(self._tables.imports.released)
+    def released(self) -> ReleaseQueue:
+        """The references that have died and that the peer has not been told of."""
+        return self._tables.imports.released
 
     def flush_released(self) -> None:
         """Tell the peer which of its objects are not held here any more."""

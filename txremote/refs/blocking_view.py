@@ -15,7 +15,7 @@ import collections
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -43,6 +43,8 @@ from txremote.wire.consts import (
 )
 
 _log = Logger("txremote")
+
+P = ParamSpec("P")
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
@@ -97,9 +99,15 @@ class BlockingView:
 
     # -- what a subclass knows
 
-    def _ask(self, send: Callable[[], Deferred[Any]], timeout: float | None) -> Any:
+    def _wait_for_answer(
+        self,
+        timeout: float | None,
+        send: Callable[P, Deferred[Any]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Any:
         """
-        Send a request and wait for its answer, as it travels.
+        Send a request and wait for its answer, which has references.
 
         Raises:
             AsyncResultTimeout: there was none within ``timeout`` seconds.
@@ -107,7 +115,9 @@ class BlockingView:
         """
         raise NotImplementedError
 
-    def _begin(self, send: Callable[[], Deferred[Any]]) -> AsyncResult:
+    def _start(
+        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncResult:
         """Send a request and return its result to come."""
         raise NotImplementedError
 
@@ -124,7 +134,7 @@ class BlockingView:
         if self._root is None or self.protocol.closed:
             found = self.protocol._root
             if found is None:
-                found = self._ask(self.protocol.fetch_root, self._timeout)
+                found = self._wait_for_answer(self._timeout, self.protocol.fetch_root)
             self._root = self.to_netrefs(found)
         return self._root
 
@@ -144,15 +154,16 @@ class BlockingView:
         """
         sent = self.from_netrefs(args)
         return self.to_netrefs(
-            self._ask(lambda: self.protocol.outbound.ask(handler, sent), self._timeout)
+            self._wait_for_answer(self._timeout, self.protocol.outbound.ask, handler, sent)
         )
 
-    def ask(self, handler: int, args: tuple[Any, ...]) -> Any:
+    def sync_request_raw(self, handler: int, args: tuple[Any, ...]) -> Any:
         """
-        Send a request and wait for the answer, all as it travels: with references,
-        and of them those that came over other connections. Raises as `sync_request`.
+        Send a request and wait for the answer, without a conversion of either: they have
+        references, in the arguments those of other connections too. Raises as
+        `sync_request`.
         """
-        return self._ask(lambda: self.protocol.outbound.ask(handler, args), self._timeout)
+        return self._wait_for_answer(self._timeout, self.protocol.outbound.ask, handler, args)
 
     def sync_call(
         self,
@@ -166,9 +177,10 @@ class BlockingView:
         named = (
             {name: self.from_netrefs(value) for name, value in kwargs.items()} if kwargs else kwargs
         )
-        result = self._ask(
-            lambda: self.protocol.outbound.call(reference, names, sent, named), self._timeout
-        )
+        protocol = self.protocol
+        timeout = protocol.config.sync_request_timeout
+        call = protocol.outbound.call
+        result = self._wait_for_answer(timeout, call, reference, names, sent, named)
         return result if type(result) in _PLAIN else self.to_netrefs(result)
 
     def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
@@ -182,9 +194,7 @@ class BlockingView:
                 peer is told.
         """
         sent, protocol = self.from_netrefs(args), self.protocol
-        result = self._begin(
-            lambda: protocol.limited(timeout, protocol.outbound.ask, handler, sent)
-        )
+        result = self._start(protocol.limited, timeout, protocol.outbound.ask, handler, sent)
         if timeout is not None:
             result.set_expiry(timeout)
         return result
@@ -216,7 +226,8 @@ class BlockingView:
             PingError: something else came back.
         """
         sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
-        if self._ask(lambda: self.protocol.outbound.ask(HANDLE_PING, (sent,)), timeout) != sent:
+        ask = self.protocol.outbound.ask
+        if self._wait_for_answer(timeout, ask, HANDLE_PING, (sent,)) != sent:
             raise PingError("the answer to a ping is not what was sent")
 
     # -- netrefs
@@ -260,9 +271,8 @@ class BlockingView:
         methods: Any = builtin_methods(pack)
         is_known = methods is not None
         if methods is None:
-            methods = self._ask(
-                lambda: self.protocol.outbound.ask(HANDLE_INSPECT, (pack,)), self._timeout
-            )
+            ask = self.protocol.outbound.ask
+            methods = self._wait_for_answer(self._timeout, ask, HANDLE_INSPECT, (pack,))
         lasts = is_known or self.protocol.is_txremote
         kind = NetrefClass(netref_class(pack, _pairs(methods), listed_are_methods=lasts))
         if not lasts:

@@ -1,8 +1,8 @@
 """
-Checks before a thread blocks: that it runs no reactor, and that its stack has room.
+Checks before a thread blocks: that its stack has room, and that it runs no reactor.
 
-Both are made at the start of each blocking call, before anything is written: a call that
-fails half way would leave a frame between the queue and the socket.
+A blocking call makes both before it writes anything: a call that fails half way would leave
+a frame between the queue and the socket.
 """
 
 from __future__ import annotations
@@ -17,6 +17,17 @@ _DEEP = 300
 
 # Frames that a blocking call needs from here to the socket and back.
 _HEADROOM = 80
+
+
+def check_blocking_call() -> None:
+    """
+    Raises:
+        WouldBlockReactor: this is the thread of a running reactor.
+        RecursionError: the stack has no room for a blocking call.
+    """
+    if is_in_reactor():
+        raise would_block()
+    check_stack()
 
 
 def check_stack() -> None:
