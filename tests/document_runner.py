@@ -36,6 +36,7 @@ import traceback
 
 import docutils.core
 from docutils import nodes
+from docutils.parsers.rst import Directive, directives
 from twisted.internet.defer import Deferred
 
 from tests.console.clients import OnTerminal, TelnetSocket
@@ -47,6 +48,20 @@ PORT = re.compile(r"\b(?:188(?:6\d|12)|2199)\b")
 NOT_AHEAD = re.compile(r"--config|--tls|--auth|privateKey|unix:")  # these read other files
 CONSOLE = re.compile(r"txremote console on (\S+):(\d+) ")
 PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
+
+
+class Toctree(Directive):
+    """The site's list of pages: it means something to Sphinx only, and shows nothing here."""
+
+    has_content = True
+    option_spec = {"hidden": directives.flag, "caption": directives.unchanged}
+
+    def run(self):
+        """Give nothing to show."""
+        return []
+
+
+directives.register_directive("toctree", Toctree)
 
 
 def doctree(path):

@@ -54,10 +54,11 @@ class TestPages:
         """What a page links to within the project is there."""
         for target in links(page):
             ours = re.fullmatch(rf"{REPOSITORY}/(?:blob|tree)/main/(.+)", target)
-            if ours:
-                assert (ROOT / ours[1]).exists(), target
-            elif not target.startswith(("http:", "https:")):
-                assert (page.parent / target).exists(), target
+            if ours or "://" not in target:
+                name, _hash, section = (ours[1] if ours else target).partition("#")
+                found = (ROOT if ours else page.parent) / name
+                assert found.exists(), target
+                assert not section or section in doctree(found).ids, target
 
     def test_readme_has_no_relative_link(self):
         """The README is shown where the project's other files are not: in the package index."""
@@ -86,6 +87,13 @@ class TestFollowed:
         reader = Reader(ROOT / "README.rst", tmp_path)
         await reader.follow()
         assert reader.ran == 6
+
+    @pytest_twisted.ensureDeferred
+    async def test_choosing(self, tmp_path):
+        """One object, called in a reactor and from a script."""
+        reader = Reader(DOCS / "choosing.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran == 10
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial(self, tmp_path):
@@ -238,6 +246,20 @@ class TestReference:
         """The switches of RPyC's that do nothing here are told."""
         for name in IGNORED:
             assert f"``{name}``" in REFERENCE
+
+    def test_docstrings_of_all_public_names_are_on_the_site(self):
+        """What can be imported from the public modules stands in a page of docs/api."""
+        pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.rst"))
+        told = re.findall(r"^\.\. auto\w+:: txremote\.([\w.]+)$", pages, re.MULTILINE)
+        shown = {id(resolve(name)) for name in told}
+        for module in (txremote, blocking, blocking.classic, testing):
+            names = getattr(module, "__all__", ["connected_pair", "Pair"])
+            public = {name: getattr(module, name) for name in names}
+            assert [
+                name
+                for name, found in public.items()
+                if id(found) not in shown and (callable(found))
+            ] == []
 
     def test_options_of_twistd(self):
         """Every option of twistd txremote is there, with its short form."""

@@ -162,7 +162,7 @@ class ConsoleService(TwistedService):
     Attributes:
         manager: The `TaskManager`.
         containers: The containers by name.
-        ports: Where it listens: `IListeningPort`s.
+        ports: Where it listens: a list of `IListeningPort`.
 
     Raises:
         ContainerError: one of the containers is none.
