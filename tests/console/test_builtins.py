@@ -15,8 +15,9 @@ from tests.tasks.task_helpers import turn, until_done
 from txremote.console.builtins import Builtins, follows
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
+from txremote.tasks.states import RUNNING, TOBEKILLED
 from txremote.tasks.stepping import Call
-from txremote.tasks.task import RUNNING, TOBEKILLED, Task
+from txremote.tasks.task import Task
 
 
 class Worker:
@@ -197,13 +198,13 @@ def test_a_follower_keeps_up_with_many_lines(desk: Desk) -> None:
 def test_following_can_be_stopped(desk: Desk) -> None:
     """It is a task, and can be killed; what it follows goes on, and nobody listens any more."""
     task = desk.submit("work a")
-    listeners = len(task.audience.output._listeners)
+    listeners = len(task._listeners.output)
     following = desk.submit(".output --follow")
-    assert len(task.audience.output._listeners) == listeners + 1
+    assert len(task._listeners.output) == listeners + 1
     following.kill()
     until_done(desk.clock, following)
     assert task.status == RUNNING
-    assert len(task.audience.output._listeners) == listeners
+    assert len(task._listeners.output) == listeners
 
 
 def test_a_follower_that_is_slow_hears_what_it_missed(desk: Desk) -> None:

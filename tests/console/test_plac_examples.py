@@ -29,7 +29,8 @@ from tests.tasks.task_helpers import done, turn, until_done, until_output
 from txremote.console.containers import container_and_rest, container_from_string
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
-from txremote.tasks.task import ABORTED, FINISHED, KILLED, TOBEKILLED, Task
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, TOBEKILLED
+from txremote.tasks.task import Task
 from txremote.work.processes import ProcessPool
 
 Load = Callable[[str], ModuleType]

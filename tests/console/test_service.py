@@ -161,7 +161,7 @@ class TestTasks:
     def test_nothing_else_is_exposed(self, linked):
         """The manager, the containers and the tasks behind are out of reach."""
         task = linked.get(linked.root.submit("same"))
-        for target, name in ((linked.root, "manager"), (task, "_task"), (task, "audience")):
+        for target, name in ((linked.root, "manager"), (task, "_task"), (task, "listen")):
             with pytest.raises(AttributeError):
                 linked.get(get_remote(target, name))
 

@@ -16,7 +16,7 @@ from tests.tasks.task_helpers import turn, until_done
 from tests.work.doubles import outcome
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError, PoolStopped, UsageError
-from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING
 
 LOG: list[Any] = []
 

@@ -23,7 +23,7 @@ from tests.tasks.task_helpers import DEADLINE, done, turn, until_done, until_out
 from txremote.console.containers import container_from
 from txremote.console.tasks import TaskManager
 from txremote.errors import PoolStopped, UsageError
-from txremote.tasks.task import ABORTED, FINISHED, KILLED, TOBEKILLED
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, TOBEKILLED
 
 LOG: list[Any] = []
 

@@ -11,19 +11,31 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from txremote.refs.clock import steady
 from txremote.tasks.kinds import NEXT_TURN
+from txremote.tasks.listeners import TaskListeners
 from txremote.tasks.ring import OutputRing
 from txremote.tasks.stepping import Call
-from txremote.tasks.task import Task
+from txremote.tasks.task import Submission, Task
 
 #: Seconds that anything in these tests may take.
 DEADLINE = 20.0
 
 
-def arguments(function: Callable[..., Any], *args: Any, reactor: Any) -> tuple[Any, ...]:
-    """Return what a task is made with: number 1, of a command and its arguments."""
+def arguments(function: Callable[..., Any], *args: Any, reactor: Any) -> tuple[Submission]:
+    """Return the arguments of a task: number 1, of a command and its arguments."""
     words = [getattr(function, "__name__", "command"), *map(str, args)]
-    return (1, words, Call(function, args), reactor, OutputRing(100, 10_000))
+    submission = Submission(
+        1,
+        words,
+        Call(function, args),
+        reactor,
+        steady(reactor),
+        OutputRing(100, 10_000),
+        TaskListeners(),
+        lambda _task: None,
+    )
+    return (submission,)
 
 
 def states_of(task: Task) -> list[str]:

@@ -17,20 +17,13 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tests.tasks.task_helpers import DEADLINE, done, turn, until_done, until_output
+from tests.tasks.task_helpers import DEADLINE, arguments, done, turn, until_done, until_output
 from tests.work.doubles import CopyingPool, logged, outcome
 from txremote.errors import PoolFull, PoolStopped
 from txremote.tasks.keeper import TaskKeeper
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import Call
-from txremote.tasks.task import (
-    ABORTED,
-    FINISHED,
-    KILLED,
-    RUNNING,
-    SUBMITTED,
-    TOBEKILLED,
-    Task,
-)
+from txremote.tasks.task import Task
 from txremote.work.running import running_pools
 
 
@@ -85,7 +78,7 @@ def test_each_kind_has_its_class(clock: Clock) -> None:
     """Named as plac's are."""
     keeper = TaskKeeper(reactor=clock, pool=CopyingPool())
     names = [
-        type(keeper._make(kind, (1, [], Call(short), clock, None))).__name__
+        type(keeper._make(kind, *arguments(short, reactor=clock))).__name__
         for kind in ("commands", "thcommands", "mpcommands", "asyncommands")
     ]
     assert names == ["SynTask", "ThreadedTask", "MPTask", "AsynTask"]
@@ -190,10 +183,11 @@ def test_a_task_need_not_be_remembered(clock: Clock) -> None:
     keeper = TaskKeeper(reactor=clock)
     heard: list[Any] = []
     keeper.listen(state=lambda task, state: heard.append((task.no, state)))
+    keeper.listen(output=lambda task, lines: heard.append((task.no, lines)))
     run(keeper, "commands", short, remembered=False)
     assert run(keeper, "commands", short).no == 2
     assert [task.no for task in keeper.tasks()] == [2]
-    assert heard == [(2, SUBMITTED), (2, RUNNING), (2, FINISHED)]
+    assert heard == [(2, SUBMITTED), (2, RUNNING), (2, ["a line"]), (2, FINISHED)]
 
 
 def test_listeners_hear_of_all_tasks(clock: Clock) -> None:

@@ -35,8 +35,8 @@ from txremote.tasks.kinds import (
     SynTask,
     ThreadedTask,
 )
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import Progress
-from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 
 Command = Callable[..., Any]
 

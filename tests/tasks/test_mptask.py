@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 from tests.tasks.task_helpers import arguments, done, states_of, until_output, until_state
 from tests.work.doubles import Reactor, logged
 from txremote.tasks.mptask import MPTask, Sink
+from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import LeaveSession, Progress
-from txremote.tasks.task import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.work.pool import PoolService
 from txremote.work.processes import ProcessPool
 from txremote.work.worker import Limits

@@ -13,14 +13,14 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from txremote.tasks.stepping import (
+    AwaitDeferred,
     Call,
     Killed,
     LeaveSession,
     Progress,
-    Wait,
-    course,
-    drive,
-    ending_of,
+    outcome_of,
+    run_steps,
+    steps,
     traceback_of,
 )
 
@@ -43,8 +43,8 @@ class Run:
         self.error: BaseException | None = None
         self.result: Any = None
         try:
-            self.result = drive(
-                course(Call(function, args), self.shown.append), self._wait, self._interrupted
+            self.result = run_steps(
+                steps(Call(function, args), self.shown.append), self._wait, self._interrupted
             )
         except BaseException as error:
             self.error = error
@@ -53,7 +53,7 @@ class Run:
         self.places += 1
         return self.places == self._kill_at
 
-    def _wait(self, wait: Wait) -> Any:
+    def _wait(self, wait: AwaitDeferred) -> Any:
         found: list[Any] = []
 
         def keep(result: Any) -> Any:
@@ -143,7 +143,7 @@ def test_what_only_looks_as_if_it_could_be_iterated() -> None:
 def test_arguments_reach_the_command() -> None:
     """It is called with what the line says."""
     call = Call(lambda a, b=0: a + b, (1,), {"b": 2})
-    assert drive(course(call, lambda _value: None), lambda _wait: None, lambda: False) == 3
+    assert run_steps(steps(call, lambda _value: None), lambda _wait: None, lambda: False) == 3
 
 
 # -- Deferreds
@@ -307,7 +307,7 @@ def test_an_exception_from_outside_runs_finally_as_well() -> None:
         raise Terminated
 
     with pytest.raises(Terminated):
-        drive(course(Call(command), seen.append), lambda _wait: None, interrupted)
+        run_steps(steps(Call(command), seen.append), lambda _wait: None, interrupted)
     assert seen == ["one", "finally"]
 
 
@@ -348,14 +348,14 @@ def test_how_a_command_ends(
     error: BaseException, killed: bool, status: str, wants_exit: bool
 ) -> None:
     """plac's soft terminations are kills, its Exit is a wish to leave, the rest is an error."""
-    ending = ending_of(raised(error), killed)
+    ending = outcome_of(raised(error), killed)
     assert (ending.status, ending.wants_exit) == (status, wants_exit)
     assert (ending.error is not None) is (status == "ABORTED")
 
 
 def test_an_exit_of_the_program_is_no_end_of_ours() -> None:
     """sys.exit() in a command is an ordinary error of its task."""
-    ending = ending_of(raised(SystemExit("bye")), False)
+    ending = outcome_of(raised(SystemExit("bye")), False)
     assert isinstance(ending.error, RuntimeError)
     assert "SystemExit('bye')" in str(ending.error)
 
@@ -385,7 +385,7 @@ def test_what_an_aborted_command_held_is_let_go() -> None:
 
     run = Run(command)
     assert run.error is not None
-    ending_of(run.error, False)
+    outcome_of(run.error, False)
     frames = []
     found = run.error.__traceback__
     while found is not None:

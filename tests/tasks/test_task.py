@@ -14,10 +14,8 @@ from twisted.python.failure import Failure
 from tests.tasks.task_helpers import arguments, states_of
 from tests.work.doubles import outcome
 from txremote.errors import UsageError, WouldBlockReactor
-from txremote.tasks.stepping import Ending, Progress, Wait
-from txremote.tasks.task import (
+from txremote.tasks.states import (
     ABORTED,
-    FINAL,
     FINISHED,
     KILLED,
     RUNNING,
@@ -25,10 +23,9 @@ from txremote.tasks.task import (
     SUBMITTED,
     TOBEKILLED,
     TRANSITIONS,
-    Task,
-    text_of,
-    unwrap,
 )
+from txremote.tasks.stepping import AwaitDeferred, Progress, TaskOutcome
+from txremote.tasks.task import Task, text_of, unwrap
 
 
 class ByHand(Task):
@@ -57,12 +54,6 @@ def clock() -> Clock:
 @pytest.fixture
 def task(clock: Clock) -> ByHand:
     return ByHand(*arguments(import_file, "f1", reactor=clock))
-
-
-def test_the_states_are_plac_s() -> None:
-    """Six of them, in plac's order; three of them are ends."""
-    assert STATES == (SUBMITTED, RUNNING, TOBEKILLED, KILLED, FINISHED, ABORTED)
-    assert {KILLED, FINISHED, ABORTED} == FINAL
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -97,7 +88,7 @@ def test_its_times(task: ByHand, clock: Clock) -> None:
     task.begin()
     clock.advance(10)
     assert (task.started, task.duration) == (1005.0, 10.0)
-    task._end(Ending(FINISHED, 1))
+    task._end(TaskOutcome(FINISHED, 1))
     clock.advance(10)
     assert (task.ended, task.duration) == (1015.0, 10.0)
 
@@ -107,7 +98,7 @@ def test_its_result(task: ByHand) -> None:
     task.begin()
     with pytest.raises(WouldBlockReactor, match="when_done"):
         task.result
-    task._end(Ending(FINISHED, 42))
+    task._end(TaskOutcome(FINISHED, 42))
     assert task.done
     assert task.result == 42
     assert (task.exc, task.etype, task.error, task.traceback, task.tb) == (None, None, "", "", "")
@@ -117,7 +108,7 @@ def test_its_error(task: ByHand) -> None:
     """The result raises it; it is there as an exception, a line, and a traceback in text."""
     error = ValueError("no such file")
     task.begin()
-    task._end(Ending(ABORTED, None, error, "Traceback...\n"))
+    task._end(TaskOutcome(ABORTED, None, error, "Traceback...\n"))
     with pytest.raises(ValueError, match="no such file"):
         task.result
     assert (task.exc, task.etype) == (error, ValueError)
@@ -128,7 +119,7 @@ def test_its_error(task: ByHand) -> None:
 def test_a_usage_error_is_not_said_twice(task: ByHand) -> None:
     """Its text is in the output, so a console has nothing to add."""
     task.begin()
-    task._end(Ending(ABORTED, None, UsageError("usage: ..."), ""))
+    task._end(TaskOutcome(ABORTED, None, UsageError("usage: ..."), ""))
     assert task.error == ""
 
 
@@ -166,7 +157,7 @@ def test_listeners_hear_of_lines_and_states(task: ByHand) -> None:
     stop()
     stop()
     task._put_out(["c"])
-    task._end(Ending(FINISHED))
+    task._end(TaskOutcome(FINISHED))
     assert lines == [["a", "b"]]
     assert states == [RUNNING]
 
@@ -179,7 +170,7 @@ def test_each_gets_a_deferred_of_its_own(task: ByHand) -> None:
     first, second = outcome(task.when_done()), outcome(task.when_done())
     task.begin()
     assert (first, second) == ([], [])
-    task._end(Ending(ABORTED, None, ValueError("x"), ""))
+    task._end(TaskOutcome(ABORTED, None, ValueError("x"), ""))
     assert first == second == outcome(task.when_done()) == [task]
 
 
@@ -191,7 +182,7 @@ def test_to_stop_waiting_is_nothing_to_the_task(task: ByHand) -> None:
     waiting.cancel()
     assert isinstance(gone[0], CancelledError)
     assert task.status == RUNNING
-    task._end(Ending(FINISHED))
+    task._end(TaskOutcome(FINISHED))
     assert other == [task]
 
 
@@ -202,7 +193,7 @@ def test_one_who_waits_may_cancel_another(task: ByHand) -> None:
     ended = outcome(second)
     first.addCallback(lambda _task: second.cancel())
     task.begin()
-    task._end(Ending(FINISHED))
+    task._end(TaskOutcome(FINISHED))
     assert isinstance(ended[0], CancelledError)
 
 
@@ -224,7 +215,7 @@ def test_a_kill_while_it_runs(task: ByHand) -> None:
     assert task.kill() is True
     assert task.kill() is True
     assert task.interrupted == 1
-    task._end(Ending(KILLED))
+    task._end(TaskOutcome(KILLED))
     assert states == [RUNNING, TOBEKILLED, KILLED]
     assert task.kill() is False
 
@@ -234,7 +225,7 @@ def test_a_kill_that_comes_too_late(task: ByHand, status: str) -> None:
     """What ends by itself before it notices has ended so."""
     task.begin()
     task.kill()
-    task._end(Ending(status))
+    task._end(TaskOutcome(status))
     assert task.status == status
 
 
@@ -260,14 +251,14 @@ def test_what_is_given_up_while_it_runs_goes_on(task: ByHand) -> None:
     task.give_up(ValueError("stopping"))
     assert ended == [task]
     assert task.status == TOBEKILLED
-    task._end(Ending(KILLED))
+    task._end(TaskOutcome(KILLED))
     assert task.status == KILLED
 
 
 def test_an_ended_task_does_not_hold_its_command(task: ByHand) -> None:
     """Containers go when nobody else wants them."""
     task.begin()
-    task._end(Ending(FINISHED))
+    task._end(TaskOutcome(FINISHED))
     assert task._call is None
 
 
@@ -277,7 +268,7 @@ def test_an_ended_task_does_not_hold_its_command(task: ByHand) -> None:
 def test_the_result_of_a_yielded_deferred_is_taken(task: ByHand) -> None:
     """A failure of it is the command's business, and not logged as unhandled."""
     woken: list[Any] = []
-    task._wait_for(Wait(fail(KeyError("x")), True), woken.append)
+    task._wait_for(AwaitDeferred(fail(KeyError("x")), True), woken.append)
     assert isinstance(woken[0], Failure)
 
 
@@ -285,7 +276,7 @@ def test_the_result_of_an_awaited_deferred_stays_in_it(task: ByHand) -> None:
     """It is what the await gives."""
     woken: list[Any] = []
     deferred: Deferred[int] = Deferred()
-    task._wait_for(Wait(deferred, False), woken.append)
+    task._wait_for(AwaitDeferred(deferred, False), woken.append)
     assert woken == []
     deferred.callback(5)
     assert woken == [5]
@@ -296,7 +287,7 @@ def test_a_wait_can_be_given_up(task: ByHand) -> None:
     """The Deferred is cancelled, nobody is woken, and nothing is logged."""
     woken: list[Any] = []
     deferred: Deferred[int] = Deferred()
-    give_up = task._wait_for(Wait(deferred, True), woken.append)
+    give_up = task._wait_for(AwaitDeferred(deferred, True), woken.append)
     give_up()
     give_up()
     assert deferred.called

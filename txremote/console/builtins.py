@@ -17,8 +17,9 @@ from twisted.internet.defer import Deferred
 from txremote.console.extra import plac_core
 from txremote.console.parsing import PREFIX
 from txremote.tasks.keeper import TaskKeeper
+from txremote.tasks.states import FINAL, RUNNING, STATES
 from txremote.tasks.stepping import Call, LeaveSession
-from txremote.tasks.task import FINAL, RUNNING, STATES, Lines, Task
+from txremote.tasks.task import Lines, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -28,7 +28,8 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from txremote.tasks.task import TOBEKILLED, Task
+from txremote.tasks.states import TOBEKILLED
+from txremote.tasks.task import Task
 
 _log = Logger("txremote")
 

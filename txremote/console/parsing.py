@@ -154,7 +154,7 @@ def parse_first(function: Any, words: Sequence[str], name: str) -> tuple[Call, l
     parser.add_argument("rest of the line", nargs="*", default=[])
     call: Call = parser.consume(list(words))[1]
     count = len(spec.args)
-    return Call(function, call.args[:count]), list(call.args[count:])
+    return Call(function, call.args[:count]), [str(word) for word in call.args[count:]]
 
 
 def parse_call(function: Any, words: Sequence[str], name: str) -> Call:

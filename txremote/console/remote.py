@@ -20,7 +20,7 @@ from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
 from txremote.refs.clock import steady
 from txremote.refs.reference import repr_remote
-from txremote.tasks.task import ABORTED, FINAL, FINISHED
+from txremote.tasks.states import ABORTED, FINAL, FINISHED
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 

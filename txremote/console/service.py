@@ -29,7 +29,8 @@ from txremote.peer.context import current_call
 from txremote.peer.logging import logger_for
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
-from txremote.tasks.task import RUNNING, STATES, Task
+from txremote.tasks.states import RUNNING, STATES
+from txremote.tasks.task import Task
 
 _log = logger_for("console")
 

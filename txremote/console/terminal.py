@@ -39,7 +39,8 @@ from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
 from txremote.refs.clock import steady
-from txremote.tasks.task import FINISHED, Task
+from txremote.tasks.states import FINISHED
+from txremote.tasks.task import Task
 
 DONE, FAILED, NO_CONTAINER, INTERRUPTED = 0, 1, 2, 130
 

@@ -1,16 +1,16 @@
 """
-What a command prints: taken out of `sys.stdout` for the task that runs it.
+The prints of a command, taken out of `sys.stdout` for the task that runs it.
 
-There is one `sys.stdout` and there are many tasks, in threads and in turns on
-the reactor. So while there are tasks a stand-in is in its place, which looks up
-whose code is running: each task runs its command in a context of its own
-(`contextvars`), where `sink` is set. What is printed outside of all of them goes
-where it always went.
+There is one `sys.stdout` and there are many tasks, in threads and in turns of
+the reactor. While there are tasks a stand-in is in its place, which finds the task
+whose code is running: each one runs its command in a context of its own
+(`contextvars`), where `sink` is set. All other prints go where they always went.
 
-A thread that a command starts by itself has an empty context: what it prints is
-the program's, not the task's (`asyncio.to_thread` takes the context along). So is what
-is printed in the reactor's thread in the context of a task in another one: asyncio's
-reactor takes it along to what that thread hands over (``callFromThread``).
+A thread that a command starts by itself has an empty context: its prints are the
+program's and not the task's (`asyncio.to_thread` takes the context along). So are
+prints in the reactor's thread in the context of a task in another one: asyncio's
+reactor takes the context along with a function that a thread hands over
+(``callFromThread``).
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any, TextIO
 
 from twisted.python import threadable
 
-#: Longest line that is waited for, in characters; a longer one comes in pieces.
+#: Longest line in characters; a longer one comes in pieces.
 LONGEST_LINE = 64 * 1024
 
 #: Most characters, and most lines, that are taken at once, from one ``print`` say: more
-#: than a task keeps of its output. What is beyond is left out, which a sentence tells.
+#: than a task keeps of its output. The rest is left out, and a sentence says so.
 MOST_AT_ONCE = 1_000_000
 MOST_LINES_AT_ONCE = 10_000
 
 
 def shortened(text: str) -> str:
-    """Return a text that was put out, without what is too much of it."""
+    """Return a text that was put out, cut to `MOST_AT_ONCE`."""
     return text if len(text) <= MOST_AT_ONCE else text[:MOST_AT_ONCE] + left_out(len(text))
 
 
 def left_out(size: int, kept: int | None = None) -> str:
     """
-    Return the sentence that tells what is left out of a text.
+    Return the sentence about the part of a text that is left out.
 
     Args:
-        size: How many characters it has.
-        kept: How many are there still; None: `MOST_AT_ONCE`.
+        size: How many characters the text has.
+        kept: How many of them are kept; `MOST_AT_ONCE` if None.
     """
     left = size - (MOST_AT_ONCE if kept is None else kept)
     return f" ... {left} characters that were put out at once are left out"
@@ -51,16 +51,17 @@ def left_out(size: int, kept: int | None = None) -> str:
 
 class LineWriter:
     """
-    A text stream, as far as ``print`` needs one, that makes lines. Any thread.
+    A text stream, as far as ``print`` needs one, that makes lines. For any thread.
 
     Args:
         line: Called with each line, without its end.
         in_thread: Whether its task runs in a thread, which may wait here for the
-            reactor: then what the reactor's thread prints is not the task's.
+            reactor: then prints in the reactor's thread are not the task's.
 
     Attributes:
         active: Whether its task's code runs just now. A context outlives that:
             the timers of asyncio's reactor take it along, say.
+        begun: The text of a line that has no end yet.
     """
 
     encoding = "utf-8"
@@ -70,21 +71,21 @@ class LineWriter:
         self.active = False
         self._line = line
         self._in_thread = in_thread
-        self._rest = ""
+        self.begun = ""
         # a signal's handler may print in the middle of a write
         self._lock = threading.RLock()
 
     @property
-    def is_meant(self) -> bool:
-        """Whether what is printed here and now is its task's."""
+    def is_current(self) -> bool:
+        """Whether a print here and now is its task's."""
         return self.active and not (self._in_thread and threadable.isInIOThread())
 
     def write(self, text: str) -> int:
-        """Take in some text."""
+        """Write some text."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         with self._lock:
-            *lines, rest = (self._rest + text[:MOST_AT_ONCE]).split("\n", MOST_LINES_AT_ONCE)
+            *lines, rest = (self.begun + text[:MOST_AT_ONCE]).split("\n", MOST_LINES_AT_ONCE)
             beyond = 0
             if len(lines) == MOST_LINES_AT_ONCE and "\n" in rest:
                 rest, beyond = "", len(rest)
@@ -95,23 +96,23 @@ class LineWriter:
             rest = rest[start:]
             if beyond or len(text) > MOST_AT_ONCE:
                 rest += left_out(len(text), min(len(text), MOST_AT_ONCE) - beyond)
-            self._rest = rest
+            self.begun = rest
             for line in lines:
                 self._line(line)
         return len(text)
 
     def writelines(self, texts: Iterable[str]) -> None:
-        """Take in some texts."""
+        """Write some texts."""
         for text in texts:
             self.write(text)
 
     def flush(self) -> None:
-        """Do nothing: what has no end of line yet is no line."""
+        """Do nothing: a line without an end is none yet."""
 
     def finish(self) -> None:
-        """Take what was begun for a whole line."""
+        """End the line that was begun, if there is one."""
         with self._lock:
-            rest, self._rest = self._rest, ""
+            rest, self.begun = self.begun, ""
             if rest:
                 self._line(rest)
 
@@ -124,7 +125,7 @@ class LineWriter:
         return True
 
 
-#: Where the prints of the code that runs here go; None: they are nobody's.
+#: Where the prints of the code that runs here go; None if it is no task's.
 sink: ContextVar[LineWriter | None] = ContextVar("txremote.task_output", default=None)
 
 
@@ -133,29 +134,29 @@ class Redirection:
     The stand-in for `sys.stdout`.
 
     Args:
-        original: What it stands in for; all but the writing is still its.
+        original: The stream it stands in for, which still does all but the writing.
     """
 
     def __init__(self, original: TextIO) -> None:
         self._original = original
         self._users = 0
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._target(), name)
 
     def write(self, text: str) -> int:
-        """Write to the task whose command runs here, else to the original."""
+        """Write to the task whose command runs here, or else to the original."""
         return self._target().write(text)
 
     def _target(self) -> LineWriter | TextIO:
         writer = sink.get()
-        return self._original if writer is None or not writer.is_meant else writer
+        return self._original if writer is None or not writer.is_current else writer
 
     def release(self) -> None:
         """
-        Say that one user needs it no more. Reactor's thread.
+        End one use of it. Reactor's thread.
 
-        With the last one the original comes back, unless somebody has put
+        With the last one the original comes back, unless the program has put
         something else in its place meanwhile.
         """
         self._users -= 1
@@ -165,14 +166,34 @@ class Redirection:
 
 def redirect_prints() -> Redirection:
     """
-    Have prints go to `sink`, in the contexts where it is set. Reactor's thread.
+    Send prints to `sink`, in the contexts where it is set. Reactor's thread.
 
     Returns:
-        What is in the place of `sys.stdout` now; to be released.
+        The stand-in for `sys.stdout`, which is to be released.
     """
-    now: Any = sys.stdout
-    if not isinstance(now, Redirection):
-        now = sys.stdout = Redirection(now)
-    now._users += 1
-    found: Redirection = now
+    stream: Any = sys.stdout
+    if not isinstance(stream, Redirection):
+        stream = sys.stdout = Redirection(stream)
+    stream._users += 1
+    found: Redirection = stream
     return found
+
+
+class ContextPrints(LineWriter):
+    """
+    The prints in one context, from now until `close`. For the reactor's thread.
+
+    Args:
+        line: See `LineWriter`.
+        context: The context that a task's command runs in.
+    """
+
+    def __init__(self, line: Callable[[str], object], context: Context) -> None:
+        super().__init__(line)
+        context.run(sink.set, self)
+        self._redirection = redirect_prints()
+
+    def close(self) -> None:
+        """End the line that was begun, and the redirection."""
+        self.finish()
+        self._redirection.release()

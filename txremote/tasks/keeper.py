@@ -1,10 +1,10 @@
 """
 `TaskKeeper`: the tasks of a program: their numbers, how many run, which are kept.
 
-Background tasks run up to a cap, the rest wait in order; what would wait behind
-too many is refused. Foreground tasks, which somebody waits for, begin at once.
-What has ended is remembered for a time and up to a number, then forgotten: all
-the memory that tasks take is bounded, whatever is submitted.
+Background tasks run up to a cap and the rest wait in order; where too many wait
+already a new one is refused. Foreground tasks, which have a user waiting, begin at
+once. Tasks that have ended are remembered for a time and up to a number, then
+forgotten: the memory that tasks take is bounded, whatever is submitted.
 
 All is for the reactor's thread.
 """
@@ -14,33 +14,36 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.refs.clock import steady
-from txremote.tasks.audience import Audience, Listener
 from txremote.tasks.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
+from txremote.tasks.listeners import Listener, TaskListeners
 from txremote.tasks.mptask import MPTask, check_pool
 from txremote.tasks.ring import OutputRing
-from txremote.tasks.stepping import Call
-from txremote.tasks.task import FINAL, SUBMITTED, Task
+from txremote.tasks.states import SUBMITTED
+from txremote.tasks.stepping import Call, Progress
+from txremote.tasks.task import Submission, Task
 from txremote.work.pool import PoolService
 from txremote.work.spec import pool_from_string
 
 _log = Logger("txremote")
 
-#: The kinds of tasks, by how plac's containers name them.
-SYNCHRONOUS, THREADED, PROCESS, ASYNCHRONOUS = (
-    "commands",
-    "thcommands",
-    "mpcommands",
-    "asyncommands",
-)
+#: The kinds of tasks, by the attributes in which plac's containers name their commands.
+SYNCHRONOUS: Final = "commands"
+THREADED: Final = "thcommands"
+PROCESS: Final = "mpcommands"
+ASYNCHRONOUS: Final = "asyncommands"
+
+#: Seconds that tasks have to end in when their keeper stops, unless it is told another time.
+DRAIN: Final = 5.0
 
 
 class TaskKeeper:
@@ -52,18 +55,17 @@ class TaskKeeper:
             a description of one, or None for one process a task; the latter two
             are started when they are needed, and stopped with the keeper.
         max_running: How many background tasks run at once.
-        max_waiting: How many wait until they may.
+        max_waiting: How many wait for their turn to run.
         max_remembered: How many are remembered that have ended.
-        keep: For how many seconds they are; None for as long as there is room.
-        max_lines: How many lines of output are kept of each.
-        max_bytes: How many bytes of output are kept of each.
+        keep: Seconds for which they are; None for as long as there is room.
+        max_lines: How many lines of output are kept of each task.
+        max_bytes: How many bytes of output are kept of each task.
         reactor: The reactor; None for the program's.
 
     Raises:
         ValueError: a number makes no sense, or the pool cannot run process commands.
 
     Attributes:
-        audience: Who listens to all tasks.
         running: Whether it takes tasks.
     """
 
@@ -83,11 +85,12 @@ class TaskKeeper:
             raise ValueError("max_running= is at least 1, max_waiting= and max_remembered= 0")
         if reactor is None:
             from twisted.internet import reactor
-        OutputRing(max_lines, max_bytes)  # complains here and not at the first task
-        self.audience = Audience()
+        OutputRing(max_lines, max_bytes)  # raises here and not at the first task
         self.running = True
+        self._listeners = TaskListeners()
+        self._no_listeners = TaskListeners()  # of tasks that cannot be found
         self._reactor = reactor
-        self._clock = steady(reactor)
+        self._clock: IReactorTime = steady(reactor)
         self._owns_pool = pool is None or isinstance(pool, str)
         if self._owns_pool:
             # as plac does it, a process a task: they may run for hours
@@ -106,10 +109,10 @@ class TaskKeeper:
         self._tasks: dict[int, Task] = {}  # by number, in order
         self._live: set[Task] = set()  # those that have not ended, built-in commands included
         self._begun: set[Task] = set()  # background tasks among them that were begun
-        self._queue: dict[Task, None] = {}  # those that wait until they may
-        self._filling = False
+        self._queue: dict[Task, None] = {}  # background tasks that wait, in order
+        self._is_beginning = False
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
-        self._forgetting: Any = None
+        self._forgetting: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
         self._cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
 
@@ -126,7 +129,8 @@ class TaskKeeper:
                 ``asyncommands``.
             call: The command.
             arglist: The words it was written as.
-            remembered: Whether it can be found; it has a number anyway.
+            remembered: Whether the task can be found and is told of to listeners; it has
+                a number anyway.
 
         Returns:
             The task, which may have ended already. If too many wait it is ABORTED
@@ -137,30 +141,41 @@ class TaskKeeper:
         """
         self._check_running()
         self._no += 1
-        task = self._make(kind, (self._no, arglist, call, self._reactor, self._make_ring()))
-        task.audience.output.add(self.audience.output.tell)
-        task.audience.progress.add(self.audience.progress.tell)
-        task.audience.state.add(partial(self._changed, remembered))
+        listeners = self._listeners if remembered else self._no_listeners
+        task = self._make(
+            kind,
+            Submission(
+                self._no,
+                arglist,
+                call,
+                self._reactor,
+                self._clock,
+                self._make_ring(),
+                listeners,
+                self._task_ended,
+            ),
+        )
         self._live.add(task)
         if remembered:
             self._tasks[task.no] = task
-            self.audience.state.tell(task, SUBMITTED)
-        self._admit(task)
+            listeners.state.notify(task, SUBMITTED)
+        if not task.done:  # else a listener has killed it
+            self._admit(task)
         return task
 
     def _check_running(self) -> None:
         if not self.running:
             raise PoolStopped("the task manager has been stopped")
 
-    def _make(self, kind: str, arguments: tuple[Any, ...]) -> Task:
+    def _make(self, kind: str, submission: Submission) -> Task:
         if kind == SYNCHRONOUS:
-            return SynTask(*arguments, cooperator=self._cooperator)
+            return SynTask(submission, cooperator=self._cooperator)
         if kind == THREADED:
-            return ThreadedTask(*arguments)
+            return ThreadedTask(submission)
         if kind == PROCESS:
-            return MPTask(*arguments, pool=self._process_pool())
+            return MPTask(submission, pool=self._process_pool())
         if kind == ASYNCHRONOUS:
-            return AsynTask(*arguments, cooperator=self._cooperator)
+            return AsynTask(submission, cooperator=self._cooperator)
         raise ValueError(f"{kind!r} is no kind of command")
 
     def _process_pool(self) -> Any:
@@ -171,21 +186,19 @@ class TaskKeeper:
         return self._pool
 
     def _admit(self, task: Task) -> None:
-        if task.done:  # a listener has killed it
-            return
         if task.foreground:
             task.begin()
         elif len(self._begun) - self._max_running + len(self._queue) < self._max_waiting:
             self._queue[task] = None
-            self._fill()
+            self._begin_waiting()
         else:
             task.give_up(PoolFull(f"{self._max_waiting} tasks wait already (option max_waiting=)"))
 
-    def _fill(self) -> None:
-        """Begin what waits, as far as it may."""
-        if self._filling:  # a task that ends at once comes back here
+    def _begin_waiting(self) -> None:
+        """Begin tasks that wait, up to the cap."""
+        if self._is_beginning:  # a task that ends at once comes back here
             return
-        self._filling = True
+        self._is_beginning = True
         try:
             while self._queue and len(self._begun) < self._max_running:
                 task = next(iter(self._queue))
@@ -193,30 +206,24 @@ class TaskKeeper:
                 self._begun.add(task)
                 task.begin()
         finally:
-            self._filling = False
+            self._is_beginning = False
 
-    def _changed(self, remembered: bool, task: Task, status: str) -> None:
-        """Called with each new state of a task."""
-        if remembered:
-            self.audience.state.tell(task, status)
-        if status not in FINAL:
-            return
+    def _task_ended(self, task: Task) -> None:
         self._live.discard(task)
         self._queue.pop(task, None)
         self._begun.discard(task)
-        if remembered:
+        if task.no in self._tasks and task.ended is not None:
             self._ended[task.no] = task
-            self._forget()
-        self._fill()
-
-    # -- what there is to know
+            self._forget_old(task.ended)
+        if self._queue:
+            self._begin_waiting()
 
     def tasks(self, status: str | None = None) -> list[Task]:
         """
         Return the tasks that are remembered, by number.
 
         Args:
-            status: Only those in this state.
+            status: If not None, only those in this state.
         """
         return [task for task in self._tasks.values() if status in (None, task.status)]
 
@@ -227,7 +234,7 @@ class TaskKeeper:
         Args:
             no: Its number; or, negative, its place counted from the latest
                 (plac): -1 is the latest.
-            status: Which of them are counted.
+            status: If not None, only tasks in this state are counted.
         """
         if no >= 0:
             return self._tasks.get(no)
@@ -236,29 +243,28 @@ class TaskKeeper:
 
     def listen(
         self,
-        output: Listener | None = None,
-        progress: Listener | None = None,
-        state: Listener | None = None,
+        output: Listener[list[str]] | None = None,
+        progress: Listener[Progress] | None = None,
+        state: Listener[str] | None = None,
     ) -> Callable[[], None]:
         """
-        Hear of all tasks that can be found, the coming ones included; see
-        `Task.listen`. The first that is heard of a task is that it is SUBMITTED.
+        Add listeners to all tasks that can be found, the coming ones included; see
+        `Task.listen`. The first news of a task is that it is SUBMITTED.
         """
-        return self.audience.listen(output, progress, state)
+        return self._listeners.add(output, progress, state)
 
-    def _forget(self) -> None:
-        """Forget what has ended long ago, or too many tasks ago."""
+    def _forget_old(self, now: float) -> None:
+        """Forget tasks that have ended long ago, or too many tasks ago."""
         while len(self._ended) > self._max_remembered:
             self._forget_oldest()
-        if self._keep is None:
+        if self._keep is None or self._forgetting is not None:
             return
-        now = self._clock.seconds()
         while self._ended:
             ended = next(iter(self._ended.values())).ended
             assert ended is not None
             left = ended + self._keep - now
             if left > 0:
-                if self._forgetting is None and self.running:
+                if self.running:
                     self._forgetting = self._clock.callLater(left, self._time_to_forget)
                 return
             self._forget_oldest()
@@ -269,28 +275,26 @@ class TaskKeeper:
 
     def _time_to_forget(self) -> None:
         self._forgetting = None
-        self._forget()
+        self._forget_old(self._clock.seconds())
 
-    # -- the end
-
-    def stop(self, drain: float = 5.0) -> Deferred[None]:
+    def stop(self, drain: float = DRAIN) -> Deferred[None]:
         """
         Take no more tasks, kill those that there are, and wait for their ends.
 
-        What cannot be ended, a thread that does not yield, is left to itself: it
+        A task that cannot be ended, a thread that does not yield, is left to itself: it
         stays TOBEKILLED, and the program can end without it.
 
         Args:
             drain: For how many seconds it waits at most.
 
         Returns:
-            A Deferred that fires when nothing is waited for any more.
+            A Deferred that fires when no task is waited for any more.
         """
         if self.running:
             self.running = False
             self._stopping = Deferred.fromCoroutine(self._stop(drain))
             self._stopping.addErrback(
-                lambda failure: _log.failure("the task manager did not stop well", failure)
+                lambda failure: _log.failure("stopping the task manager failed", failure)
             )
         assert self._stopping is not None
         mine: Deferred[None] = Deferred()

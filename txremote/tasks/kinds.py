@@ -7,13 +7,13 @@ turn every 10 ms. A command that waits for a Deferred takes no part meanwhile.
 
 *In a thread*: each task has a daemon thread of its own. Tasks run for hours, so
 they must not use up the reactor's pool, which others need (the resolver, say);
-how many run at once is the manager's cap; and a thread that does not end must
-not keep the program from ending, as a pool's threads would. A Deferred that the
-command yields is waited for by its thread; its callbacks run in the reactor's.
+the manager's cap limits how many run at once; and a thread that does not end must
+not keep the program from ending, as a pool's threads would. When the command yields
+a Deferred the thread waits for it; its callbacks run in the reactor's thread.
 
-Whatever a thread has to say goes through a `Mailbox`, in order: a thread that
-puts out more than the reactor can take in waits for it, and many lines are
-brought over in one turn.
+All that a thread puts out goes through a `Mailbox`, in order: a thread that
+puts out more than the reactor can take waits for it, and one turn of the reactor
+brings over many lines.
 """
 
 from __future__ import annotations
@@ -21,28 +21,38 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import Context
-from typing import Any
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Cooperator
 from twisted.python.failure import Failure
 
 from txremote.peer.variables import own_context
-from txremote.tasks.capture import LineWriter, Redirection, redirect_prints, shortened, sink
+from txremote.tasks.capture import (
+    ContextPrints,
+    LineWriter,
+    Redirection,
+    redirect_prints,
+    shortened,
+    sink,
+)
+from txremote.tasks.states import ABORTED, FINISHED, RUNNING, TOBEKILLED
 from txremote.tasks.stepping import (
-    Course,
-    Ending,
+    AwaitDeferred,
+    Call,
     Killed,
     Progress,
-    Wait,
-    course,
-    drive,
-    ending_of,
+    Steps,
+    TaskOutcome,
+    outcome_of,
+    run_steps,
+    steps,
 )
-from txremote.tasks.task import RUNNING, TOBEKILLED, Task, text_of, unwrap
+from txremote.tasks.task import Submission, Task, text_of, unwrap
 
-#: How much a thread may have put out that the reactor has not taken in: so many things,
-#: and so many characters.
+#: The output of a thread that the reactor has not taken yet, at most: lines and other
+#: items, and characters.
 MOST_IN_MAILBOX = 1000
 MOST_CHARACTERS = 1_000_000
 
@@ -56,19 +66,18 @@ class AsynTask(Task):
     A task whose command runs in turns of the reactor.
 
     Args:
+        submission: See `Task`.
         cooperator: Gives the turns.
-        **rest: See `Task`.
     """
 
-    def __init__(self, *args: Any, cooperator: Cooperator) -> None:
-        super().__init__(*args)
+    def __init__(self, submission: Submission, cooperator: Cooperator) -> None:
+        super().__init__(submission)
         self._cooperator = cooperator
-        self._course: Course | None = None
+        self._steps: Steps | None = None
         self._context: Context | None = None
-        self._redirection: Redirection | None = None
-        self._writer = LineWriter(lambda line: self._put_out([line]))
-        self._resume: Callable[[Any], Any] | None = None
-        self._argument: Any = None
+        self._prints: ContextPrints | None = None
+        self._error: BaseException | None = None  # to be thrown at the next step
+        self._value: object = None  # else to be sent
         self._pause: Deferred[None] | None = None
         self._give_up_waiting: Callable[[], None] | None = None
         self._is_interrupted = False
@@ -90,24 +99,28 @@ class AsynTask(Task):
         """
         if self.done:
             return False
-        if self._course is None:
-            self._set_out()
+        if self._steps is None:
+            self._start()
             if self.status != RUNNING:  # a listener has killed it just now
                 self._finish(Killed())
                 return False
-        assert self._course is not None and self._context is not None
+        running, context, prints = self._steps, self._context, self._prints
+        assert running is not None and context is not None and prints is not None
         if self.status == TOBEKILLED and not self._is_interrupted:
             self._is_interrupted = True
-            self._resume, self._argument = self._course.throw, Killed()
-        resume, argument = self._resume or self._course.send, self._argument
-        self._resume = self._argument = None
+            self._error = Killed()
+        error, self._error = self._error, None
+        value, self._value = self._value, None
         wait = raised = None
-        self._writer.active = True
+        prints.active = True
         try:
-            wait = self._context.run(resume, argument)
-        except BaseException as error:  # of a command, which may raise anything
-            raised = error
-        self._writer.active = False
+            if error is None:
+                wait = context.run(running.send, value)
+            else:
+                wait = context.run(running.throw, error)
+        except BaseException as problem:  # of a command, which may raise anything
+            raised = problem
+        prints.active = False
         # not while it is handled: it would be the context of what listeners raise
         if raised is not None:
             self._finish(raised)
@@ -115,31 +128,31 @@ class AsynTask(Task):
             self._sleep(wait)
         return raised is None
 
-    def _set_out(self) -> None:
+    def _start(self) -> None:
         assert self._call is not None
-        self._course = course(self._call, self._show_in_order)
+        self._steps = steps(self._call, self._show_in_order)
         self._call = None
         self._context = own_context()
-        self._context.run(sink.set, self._writer)
-        self._redirection = redirect_prints()
+        self._prints = ContextPrints(self._put_out_line, self._context)
         self._move(RUNNING)
 
-    def _show_in_order(self, value: Any) -> None:
-        if value is not None and not isinstance(value, Progress):
-            self._writer.finish()  # what was printed before it, on a line begun
+    def _put_out_line(self, line: str) -> None:
+        self._put_out([line])
+
+    def _show_in_order(self, value: object) -> None:
+        assert self._prints is not None
+        if self._prints.begun and value is not None and not isinstance(value, Progress):
+            self._prints.finish()  # the line that was begun stands before this one
         self._show(value)
 
-    def _sleep(self, wait: Wait) -> None:
-        assert self._course is not None
-        pause: Deferred[None] = Deferred()
-        self._pause = pause
-        steps = self._course
+    def _sleep(self, wait: AwaitDeferred) -> None:
+        self._pause = Deferred()
 
-        def wake(result: Any) -> None:
-            if isinstance(result, Failure) and wait.consume:
-                self._resume, self._argument = steps.throw, result.value
-            else:
-                self._argument = None if isinstance(result, Failure) else result
+        def wake(result: object) -> None:
+            if not isinstance(result, Failure):
+                self._value = result
+            elif wait.consume:
+                self._error = result.value
             self._wake_up()
 
         give_up = self._wait_for(wait, wake)
@@ -159,11 +172,13 @@ class AsynTask(Task):
             self._wake_up()
 
     def _finish(self, error: BaseException) -> None:
-        self._writer.finish()
-        if self._redirection is not None:
-            self._redirection.release()
-        self._course = self._context = self._redirection = None
-        self._end(ending_of(error, self.status == TOBEKILLED))
+        assert self._prints is not None
+        self._prints.close()
+        self._steps = self._context = self._prints = None
+        if type(error) is StopIteration:
+            self._end(TaskOutcome(FINISHED, error.value))
+        else:
+            self._end(outcome_of(error, self.status == TOBEKILLED))
 
 
 class SynTask(AsynTask):
@@ -181,36 +196,56 @@ class SynTask(AsynTask):
         yield from self._turns()
 
 
+class _Waiting:
+    """A Deferred that a thread waits for."""
+
+    def __init__(self, wait: AwaitDeferred, noticed: bool) -> None:
+        self.wait = wait
+        self.noticed = noticed  # whether the command knows already that it shall end
+        self.over = threading.Event()
+        self.result: object = None
+
+    def wake(self, result: object) -> None:
+        self.result = result
+        self.over.set()
+
+
+# What a thread sends to the reactor: lines and progress, a wait, and at last its outcome.
+Mail: TypeAlias = str | Progress | _Waiting | TaskOutcome
+
+
 class Mailbox:
     """
-    What a thread has to tell the reactor, in order.
+    The items that a thread sends to the reactor, in order.
 
     Args:
         reactor: The reactor.
-        received: Called in its thread with a list of what was posted.
+        received: Called in its thread with a list of items.
     """
 
-    def __init__(self, reactor: Any, received: Callable[[list[Any]], None]) -> None:
+    def __init__(
+        self, reactor: IReactorFromThreads, received: Callable[[list[Mail]], object]
+    ) -> None:
         self._reactor = reactor
         self._received = received
-        self._items: list[Any] = []
+        self._items: list[Mail] = []
         self._size = 0  # how many characters they have
         self._changed = threading.Condition()
-        self._deaf = False
+        self._closed = False
 
-    def post(self, item: Any, last: bool = False) -> None:
+    def post(self, item: Mail, last: bool = False) -> None:
         """
-        Tell something. Waits while there is too much. The task's thread, or one
-        of those that it has started.
+        Send an item; wait while there is too much. For the task's thread, and those
+        that it has started.
 
         Args:
-            item: What to tell.
-            last: Whether it is told even if nobody wants to hear more.
+            item: The item.
+            last: Whether to send it although the mailbox was closed.
         """
         with self._changed:
-            while self._is_full and not self._deaf:
+            while self._is_full and not self._closed:
                 self._changed.wait()
-            if self._deaf and not last:
+            if self._closed and not last:
                 return
             self._items.append(item)
             if type(item) is str:
@@ -231,32 +266,18 @@ class Mailbox:
         self._received(items)
 
     def close(self) -> None:
-        """Hear no more: a thread that posts does not wait any more."""
+        """Take no more items, and wake the thread if it waits here."""
         with self._changed:
-            self._deaf = True
+            self._closed = True
             self._changed.notify_all()
-
-
-class _Waiting:
-    """A Deferred that a thread waits for."""
-
-    def __init__(self, wait: Wait, noticed: bool) -> None:
-        self.wait = wait
-        self.noticed = noticed  # whether the command knows already that it shall end
-        self.over = threading.Event()
-        self.result: Any = None
-
-    def wake(self, result: Any) -> None:
-        self.result = result
-        self.over.set()
 
 
 class ThreadedTask(Task):
     """A task whose command runs in a thread of its own. See `Task`."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._mailbox = Mailbox(self._reactor, self._receive)
+    def __init__(self, submission: Submission) -> None:
+        super().__init__(submission)
+        self._mailbox = Mailbox(submission.reactor, self._receive)
         self._redirection: Redirection | None = None
         self._waiting_for: _Waiting | None = None
         self._give_up_waiting: Callable[[], None] | None = None
@@ -277,7 +298,7 @@ class ThreadedTask(Task):
         try:
             thread.start()
         except RuntimeError as problem:  # the system has no more threads
-            self._finish(Ending("ABORTED", None, problem, f"{problem}\n"))
+            self._finish(TaskOutcome(ABORTED, None, problem, f"{problem}\n"))
 
     def give_up(self, reason: Exception) -> None:
         """Leave the thread to itself."""
@@ -286,12 +307,12 @@ class ThreadedTask(Task):
 
     # -- in the thread
 
-    def _run(self, call: Any) -> None:
+    def _run(self, call: Call) -> None:
         writer = LineWriter(self._mailbox.post, in_thread=True)
         writer.active = True
         sink.set(writer)
 
-        def show(value: Any) -> None:
+        def show(value: object) -> None:
             if isinstance(value, Progress):
                 self._mailbox.post(value)
             elif value is not None:
@@ -301,12 +322,13 @@ class ThreadedTask(Task):
         try:
             if self._interrupted():
                 raise Killed
-            ending = Ending("FINISHED", drive(course(call, show), self._block, self._interrupted))
+            result = run_steps(steps(call, show), self._block, self._interrupted)
+            outcome = TaskOutcome(FINISHED, result)
         except BaseException as error:  # of a command, which may raise anything
-            ending = ending_of(error, self.status == TOBEKILLED)
+            outcome = outcome_of(error, self.status == TOBEKILLED)
         writer.finish()
         writer.active = False
-        self._mailbox.post(ending, last=True)
+        self._mailbox.post(outcome, last=True)
 
     def _interrupted(self) -> bool:
         if self.status == TOBEKILLED and not self._noticed:
@@ -314,7 +336,7 @@ class ThreadedTask(Task):
             return True
         return False
 
-    def _block(self, wait: Wait) -> Any:
+    def _block(self, wait: AwaitDeferred) -> object:
         waiting = _Waiting(wait, self._noticed)
         self._mailbox.post(waiting)
         waiting.over.wait()
@@ -322,7 +344,7 @@ class ThreadedTask(Task):
 
     # -- in the reactor
 
-    def _receive(self, items: list[Any]) -> None:
+    def _receive(self, items: list[Mail]) -> None:
         lines: list[str] = []
         for item in items:
             if isinstance(item, str):
@@ -341,7 +363,7 @@ class ThreadedTask(Task):
     def _wait(self, waiting: _Waiting) -> None:
         self._waiting_for = waiting
 
-        def wake(result: Any) -> None:
+        def wake(result: object) -> None:
             self._waiting_for = self._give_up_waiting = None
             waiting.wake(result)
 
@@ -357,8 +379,8 @@ class ThreadedTask(Task):
             waiting, self._waiting_for, self._give_up_waiting = self._waiting_for, None, None
             waiting.wake(None)
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, outcome: TaskOutcome) -> None:
         if self._redirection is not None:
             self._redirection.release()
             self._redirection = None
-        self._end(ending)
+        self._end(outcome)

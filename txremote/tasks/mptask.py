@@ -2,11 +2,13 @@
 `MPTask`: a task whose command runs in a process of a pool.
 
 The job is `txremote.tasks.commandjob.run_command`, which gets the command, pickled
-with its container as that is at this moment, and a `Sink` by reference. The sink
-hears of the beginning, each line, each figure. It also learns over which
-connection: when a task is killed its job is cancelled, the pool ends the process
-by TERM and then by KILL, and the task is KILLED when the process has gone, which
-is when its connection ends, and not before.
+with its container as that is at this moment, and a `Sink` by reference. It reports
+its beginning, each line and each `Progress` to the sink, and with the first report
+the task learns which connection it has to the process.
+
+When a task is killed its job is cancelled, and the pool ends the process by TERM and
+then by KILL. The task is KILLED when the process has gone, which is when that
+connection ends, and not before.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from twisted.python.failure import Failure
 from txremote.peer.context import current_call
 from txremote.service import exposed
 from txremote.tasks.commandjob import run_command
-from txremote.tasks.stepping import Ending, Progress, traceback_of
-from txremote.tasks.task import KILLED, RUNNING, TOBEKILLED, Task
+from txremote.tasks.states import ABORTED, KILLED, RUNNING, TOBEKILLED
+from txremote.tasks.stepping import Progress, TaskOutcome, traceback_of
+from txremote.tasks.task import Submission, Task
 from txremote.work.live import live
 
 
 class Sink:
-    """What a command in a process reaches of its task."""
+    """The part of its task that a command in a process can reach."""
 
     def __init__(self, task: MPTask) -> None:
         self._task: MPTask | None = task
@@ -45,13 +48,13 @@ class Sink:
 
     @exposed
     def progressed(self, done: float, total: float | None, text: str) -> None:
-        """The command has told how far it is."""
+        """The command has yielded a `Progress`."""
         if self._task is not None:
             self._task._show(Progress(done, total, text))
 
     @exposed
     def failed(self, traceback: str) -> None:
-        """The command has raised something; that itself is the job's."""
+        """The command has raised an exception, which is the job's; this is its traceback."""
         if self._task is not None:
             self._task.traceback = traceback
 
@@ -62,7 +65,7 @@ class Sink:
             self._task.job_ended()
 
     def close(self) -> None:
-        """Hear no more."""
+        """Take no more reports."""
         self._task = None
 
 
@@ -87,12 +90,12 @@ class MPTask(Task):
     A task whose command runs in a process.
 
     Args:
+        submission: See `Task`.
         pool: The `IPool`. It has been started.
-        **rest: See `Task`.
     """
 
-    def __init__(self, *args: Any, pool: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, submission: Submission, pool: Any) -> None:
+        super().__init__(submission)
         self._pool = pool
         self._sink = Sink(self)
         self._job: Deferred[Any] | None = None
@@ -112,9 +115,9 @@ class MPTask(Task):
         self._job = job
         job.addCallbacks(self._returned, self._failed)
 
-    def job_began(self, gone: Deferred[Any]) -> None:
+    def job_began(self, gone: Deferred[BaseException]) -> None:
         """
-        Called by the sink when the command begins.
+        Note that the command begins.
 
         Args:
             gone: Fires when the connection to its process has ended.
@@ -123,10 +126,10 @@ class MPTask(Task):
         self._move(RUNNING)
 
     def job_ended(self) -> None:
-        """Called by the sink when the command has ended by itself."""
+        """Note that the command has ended by itself."""
         self._has_outcome = True
-        if self.status == TOBEKILLED:  # too late for that, but the outcome is thrown away
-            self._end(Ending(KILLED))
+        if self.status == TOBEKILLED:  # too late, but its result is dropped
+            self._end(TaskOutcome(KILLED))
 
     def _withdraw(self) -> None:
         job, self._job = self._job, None
@@ -137,28 +140,28 @@ class MPTask(Task):
         if self._job is not None and not self._has_outcome:
             self._job.cancel()
 
-    def _returned(self, outcome: tuple[str, Any, bool]) -> None:
+    def _returned(self, returned: tuple[str, object, bool]) -> None:
         if not self.done:
-            status, result, wants_exit = outcome
-            self._end(Ending(status, result, wants_exit=wants_exit))
+            status, result, wants_exit = returned
+            self._end(TaskOutcome(status, result, wants_exit=wants_exit))
 
     def _failed(self, failure: Failure) -> None:
         if self.done or self._job is None:
             return
         if self.status == TOBEKILLED and failure.check(CancelledError):
-            return  # of a process that is being ended `_is_gone` tells
+            return  # the process is being ended: `_is_gone` comes when it has
         assert isinstance(failure.value, Exception)  # a job gives nothing else
         self._fail(failure.value)
 
     def _fail(self, error: Exception) -> None:
         text = self.traceback or traceback_of(error)
-        self._end(Ending("ABORTED", None, error, text))
+        self._end(TaskOutcome(ABORTED, None, error, text))
 
-    def _is_gone(self, _reason: Any) -> None:
+    def _is_gone(self, _reason: object) -> None:
         if self.status == TOBEKILLED:
-            self._end(Ending(KILLED))
+            self._end(TaskOutcome(KILLED))
 
-    def _end(self, ending: Ending) -> None:
+    def _end(self, outcome: TaskOutcome) -> None:
         self._sink.close()
         self._job = None
-        super()._end(ending)
+        super()._end(outcome)

@@ -1,47 +1,48 @@
 """
-A command, step by step, whatever it is made of.
+A command as a generator of steps, whatever it is made of.
 
-`course` turns the call of a command into one generator that anybody can step: a
+`steps` turns the call of a command into one generator that anybody can step: a
 thread, the reactor, the main loop of a child process. The command may be
 
 * a function: its result is a line, or some lines if it can be iterated (plac);
-* a generator: what it yields are lines (plac);
+* a generator: it yields lines (plac);
 * a coroutine, which may await Deferreds: its result is a line;
-* an asynchronous generator: what it yields are lines.
+* an asynchronous generator: it yields lines.
 
 A yielded None is a place to stop and no more; a `Progress` is a figure; a
 Deferred is waited for and gives the ``yield`` its result, as in
 `twisted.internet.defer.inlineCallbacks`.
 
-A course yields None where it can be stopped, or a `Wait`. It is resumed with the
-Deferred's result (``send``), its exception (``throw``), or with `Killed`. Then a
-generator is closed, as plac does it: ``GeneratorExit`` where it stands; and a
-coroutine gets ``CancelledError`` where it stands, as Twisted does it, so that
-its ``finally`` may await something. Either way ``finally`` is run by whoever
-steps the course, before the course ends.
+The steps yield None where they can be stopped, or an `AwaitDeferred`. They are
+resumed with the Deferred's result (``send``), its exception (``throw``), or with
+`Killed`. Then a generator is closed, as plac does it: ``GeneratorExit`` where it
+stands; and a coroutine gets ``CancelledError`` where it stands, as Twisted does it,
+so that its ``finally`` may await something. In both cases ``finally`` has run
+before the steps end.
 """
 
 from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
+
+from txremote.tasks.states import ABORTED, FINISHED, KILLED
 
 
 @dataclass(frozen=True)
 class Progress:
     """
-    How far a command has come. A command yields it.
+    How far a command has come: a command yields it.
 
     Attributes:
         done: How much is done.
-        total: How much there is to do, or None where nobody knows.
-        text: What is being done.
+        total: How much there is to do, or None where that is unknown.
+        text: A few words on what is being done.
     """
 
     done: float
@@ -50,7 +51,7 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """What part is done, from 0.0 to 1.0, or None where nobody knows."""
+        """The part that is done, from 0.0 to 1.0, or None where the total is unknown."""
         if not self.total:
             return None
         return min(1.0, max(0.0, self.done / self.total))
@@ -62,24 +63,24 @@ class Progress:
 
 @dataclass(frozen=True)
 class Call:
-    """A command and what it is called with."""
+    """A command and its arguments."""
 
-    function: Callable[..., Any]
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    function: Callable[..., object]
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object] = field(default_factory=dict)
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
         return self.function(*self.args, **self.kwargs)
 
 
 @dataclass(frozen=True)
-class Wait:
+class AwaitDeferred:
     """
-    A Deferred that a course waits for.
+    A Deferred that the steps wait for.
 
     Attributes:
         deferred: The Deferred.
-        consume: Whether the course is resumed with its result. One that is awaited
+        consume: Whether the steps are resumed with its result. One that is awaited
             gives it out by itself.
     """
 
@@ -88,18 +89,19 @@ class Wait:
 
 
 class LeaveSession(Exception):
-    """Raised by a command: who gave it wants to leave. plac's ``Interpreter.Exit``."""
+    """Raised by a command to end the session that gave it. plac's ``Interpreter.Exit``."""
 
 
 class Killed(BaseException):
-    """Thrown into a course that shall end."""
+    """Thrown into steps that shall end."""
 
 
-Course = Generator[Wait | None, Any, Any]
-Show = Callable[[Any], object]
+# The values are the command's: sent, shown and returned, and never looked into.
+Steps: TypeAlias = Generator[AwaitDeferred | None, object, object]
+Show: TypeAlias = Callable[[object], object]
 
 
-def course(call: Call, show: Show) -> Course:
+def steps(call: Call, show: Show) -> Steps:
     """
     Run a command, a step at a time.
 
@@ -109,11 +111,11 @@ def course(call: Call, show: Show) -> Course:
 
     Returns:
         A generator as the module describes it; its value is the command's
-        result: what it returned, or what it yielded last (plac).
+        result: its return value, or the last one it yielded (plac).
     """
-    value = call()
+    value: Any = call()
     if isinstance(value, Deferred):
-        value = yield Wait(value, True)
+        value = yield AwaitDeferred(value, True)
     elif inspect.isasyncgen(value):
         return (yield from _step(_lines_of(value), show))
     elif inspect.iscoroutine(value):
@@ -123,12 +125,9 @@ def course(call: Call, show: Show) -> Course:
     return (yield from _put_out(value, show))
 
 
-def _put_out(value: Any, show: Show) -> Course:
-    """
-    Put out what a command returned, as plac does: one by one if it can be
-    iterated and is neither text nor a class.
-    """
-    iterator: Iterator[Any] | None = None
+def _put_out(value: Any, show: Show) -> Steps:
+    """Put out a result, as plac does: one by one if it can be iterated, but no text or class."""
+    iterator: Iterator[object] | None = None
     if hasattr(type(value), "__iter__") and not isinstance(value, (str, bytes, type)):
         try:
             iterator = iter(value)
@@ -137,7 +136,7 @@ def _put_out(value: Any, show: Show) -> Course:
     if iterator is None:
         show(value)
         return value
-    last = None
+    last: object = None
     for item in iterator:
         show(item)
         last = _result(item, last)
@@ -145,11 +144,14 @@ def _put_out(value: Any, show: Show) -> Course:
     return last
 
 
-def _step(inner: Any, show: Show) -> Course:
+def _step(
+    inner: Generator[object, Any, object] | Coroutine[object, Any, object], show: Show
+) -> Steps:
     """Step a generator or a coroutine."""
     awaits = inspect.iscoroutine(inner)
-    resume, argument = inner.send, None
-    last = None
+    resume: Callable[[Any], object] = inner.send
+    argument: object = None
+    last: object = None
     try:
         while True:
             try:
@@ -159,7 +161,7 @@ def _step(inner: Any, show: Show) -> Course:
             resume, argument = inner.send, None
             wait = _wait_of(value, awaits)
             if wait is None:
-                value = value.value if awaits else value
+                value = value.value if isinstance(value, _Line) else value
                 show(value)
                 last = _result(value, last)
             try:
@@ -174,29 +176,29 @@ def _step(inner: Any, show: Show) -> Course:
         inner.close()
 
 
-def _wait_of(value: Any, awaits: bool) -> Wait | None:
+def _wait_of(value: object, awaits: bool) -> AwaitDeferred | None:
     if isinstance(value, Deferred):
-        return Wait(value, consume=not awaits)
+        return AwaitDeferred(value, consume=not awaits)
     if awaits and not isinstance(value, _Line):
         raise TypeError(f"a command can await Deferreds and coroutines, not {value!r}")
     return None
 
 
-def _result(value: Any, last: Any) -> Any:
+def _result(value: object, last: object) -> object:
     return last if value is None or isinstance(value, Progress) else value
 
 
 class _Line:
-    """What a course gets from an asynchronous generator: a value, and no Deferred."""
+    """A value that an asynchronous generator yields: awaited, so that the steps see it."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self) -> Generator[_Line, None, None]:
         yield self
 
 
-async def _lines_of(lines: AsyncGenerator[Any, Any]) -> None:
+async def _lines_of(lines: AsyncGenerator[object, Any]) -> None:
     try:
         async for value in lines:
             if isinstance(value, Deferred):
@@ -207,50 +209,50 @@ async def _lines_of(lines: AsyncGenerator[Any, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Ending:
+class TaskOutcome:
     """
-    How a course ended.
+    How the steps ended.
 
     Attributes:
         status: FINISHED, KILLED or ABORTED.
-        result: What the command's result is.
-        error: What it raised, if it was aborted.
+        result: The command's result.
+        error: The exception it raised, if it was aborted.
         traceback: The traceback of that, as text.
         wants_exit: Whether it raised `LeaveSession`, or plac's ``Interpreter.Exit``.
     """
 
     status: str
-    result: Any = None
+    result: object = None
     error: Exception | None = None
     traceback: str = ""
     wants_exit: bool = False
 
 
-def ending_of(error: BaseException, to_be_killed: bool) -> Ending:
+def outcome_of(error: BaseException, to_be_killed: bool) -> TaskOutcome:
     """
-    Tell how a course ended that raised something.
+    Return the outcome of steps that raised something.
 
     Args:
-        error: What it raised; StopIteration is a result.
-        to_be_killed: Whether it was asked to end.
+        error: The exception; StopIteration is a result.
+        to_be_killed: Whether the command was asked to end.
     """
     if isinstance(error, StopIteration):
-        return Ending("FINISHED", error.value)
+        return TaskOutcome(FINISHED, error.value)
     # plac: these are soft terminations, also if a command raises them by itself
     if isinstance(error, (Killed, GeneratorExit, KeyboardInterrupt)):
-        return Ending("KILLED")
+        return TaskOutcome(KILLED)
     if to_be_killed and isinstance(error, CancelledError):
-        return Ending("KILLED")
+        return TaskOutcome(KILLED)
     if _is_exit(error):
-        return Ending("FINISHED", wants_exit=True)
+        return TaskOutcome(FINISHED, wants_exit=True)
     text = traceback_of(error)
     if not isinstance(error, Exception):  # sys.exit() in a command is no end of the program
         plain = RuntimeError(f"the command raised {error!r}")
         plain.__cause__ = error
         error = plain
     if error.__traceback__ is not None:
-        traceback.clear_frames(error.__traceback__)  # what the command held goes
-    return Ending("ABORTED", None, error, text)
+        traceback.clear_frames(error.__traceback__)  # let go of the command's objects
+    return TaskOutcome(ABORTED, None, error, text)
 
 
 def _is_exit(error: BaseException) -> bool:
@@ -262,43 +264,44 @@ def _is_exit(error: BaseException) -> bool:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return an exception's traceback as text, without the frames of this module."""
-    found: TracebackType | None = error.__traceback__
+    """Return an exception's traceback as text, without the frames of this room."""
+    found = error.__traceback__
     while found is not None and found.tb_frame.f_globals.get("__package__") == __package__:
         found = found.tb_next
     return "".join(traceback.format_exception(type(error), error, found))
 
 
-def drive(course: Course, wait: Callable[[Wait], Any], interrupted: Callable[[], bool]) -> Any:
+def run_steps(
+    running: Steps, wait: Callable[[AwaitDeferred], object], interrupted: Callable[[], bool]
+) -> object:
     """
-    Run a course to its end in a thread that may block.
+    Run steps to their end in a thread that may block.
 
     Args:
-        course: The course.
+        running: The steps.
         wait: Waits for a Deferred, and returns its result or raises.
-        interrupted: Asked at each place to stop whether the course shall end;
-            says so once.
+        interrupted: Asked at each place to stop whether the steps shall end; says so once.
 
     Returns:
-        The result.
+        The command's result.
 
     Raises:
-        BaseException: what the course raised.
+        BaseException: the command's exception.
     """
-    resume: Callable[[Any], Wait | None] = course.send
-    argument: Any = None
+    resume: Callable[[Any], AwaitDeferred | None] = running.send
+    argument: object = None
     try:
         while True:
             wanted = resume(argument)
-            resume, argument = course.send, None
+            resume, argument = running.send, None
             try:
                 if wanted is not None:
                     argument = wait(wanted)
             except Exception as problem:
-                resume, argument = course.throw, problem
+                resume, argument = running.throw, problem
             if interrupted():
-                resume, argument = course.throw, Killed()
+                resume, argument = running.throw, Killed()
     except StopIteration as end:
         return end.value
     finally:
-        course.close()
+        running.close()

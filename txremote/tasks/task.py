@@ -1,10 +1,10 @@
 """
 `Task`: a command that runs, or ran: its state, its output, its end.
 
-The states are plac's, and `TRANSITIONS` is all that may happen between them.
-What runs the command, and where, is a subclass's: `txremote.tasks.kinds` and
-`txremote.tasks.mptask`. All here is for the reactor's thread; a subclass brings
-there what comes from a thread or a process.
+`txremote.tasks.states` says which state may follow which. The subclasses in
+`txremote.tasks.kinds` and `txremote.tasks.mptask` run the command. All here is
+for the reactor's thread; a subclass brings there what comes from a thread or a
+process.
 
 The names that programs written for plac read (``outlist``, ``result``, ``exc``,
 ``tb``, ``no``, ``arglist``, ``str``) mean what they mean there, except that
@@ -14,59 +14,70 @@ nothing blocks: a result that is not there yet raises `WouldBlockReactor`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import WouldBlockReactor
-from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
-from txremote.tasks.audience import Audience, Listener
-from txremote.tasks.capture import shortened
+from txremote.tasks.capture import MOST_AT_ONCE, shortened
+from txremote.tasks.listeners import Listener, TaskListeners
 from txremote.tasks.ring import OutputRing
-from txremote.tasks.stepping import Call, Ending, Progress, Wait
-
-SUBMITTED: Final = "SUBMITTED"
-RUNNING: Final = "RUNNING"
-TOBEKILLED: Final = "TOBEKILLED"
-KILLED: Final = "KILLED"
-FINISHED: Final = "FINISHED"
-ABORTED: Final = "ABORTED"
-
-#: From each state, those that may come next. A task that is to be killed may
-#: still end by itself, well or badly, before it notices.
-TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    SUBMITTED: frozenset({RUNNING, KILLED, ABORTED}),
-    RUNNING: frozenset({TOBEKILLED, KILLED, FINISHED, ABORTED}),
-    TOBEKILLED: frozenset({KILLED, FINISHED, ABORTED}),
-    KILLED: frozenset(),
-    FINISHED: frozenset(),
-    ABORTED: frozenset(),
-}
-
-#: plac's six states, in its order.
-STATES: Final = tuple(TRANSITIONS)
-
-#: Those that a task does not leave.
-FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
+from txremote.tasks.states import (
+    ABORTED,
+    FINAL,
+    KILLED,
+    RUNNING,
+    SUBMITTED,
+    TOBEKILLED,
+    TRANSITIONS,
+)
+from txremote.tasks.stepping import AwaitDeferred, Call, Progress, TaskOutcome
 
 
-def text_of(value: Any) -> str:
-    """Return the line that a value is: plac's, so bytes are UTF-8."""
+def text_of(value: object) -> str:
+    """Return a value as a line, as plac has it: bytes are UTF-8."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 class Lines(list[str]):
     """
-    Some lines that a command puts out in one step. For those that are built in and
-    run in the reactor: who follows a talkative task could not keep up with a step
-    for each line.
+    Some lines that a command puts out in one step.
+
+    For built-in commands, which run in the reactor: with one line a step,
+    ``.output -f`` could not keep up with a talkative task.
     """
 
 
+class Submission(NamedTuple):
+    """
+    A command line to be run, as a keeper hands it to a new task.
+
+    Attributes:
+        no: The task's number.
+        arglist: The words of the command line.
+        call: The call they mean.
+        reactor: The reactor, for tasks that run elsewhere to come back to.
+        clock: Its clock.
+        ring: Where the task's output is kept.
+        listeners: The listeners to all tasks of the keeper, which come first.
+        on_end: Called with the task when it has ended, before its own listeners are.
+    """
+
+    no: int
+    arglist: Sequence[str]
+    call: Call
+    reactor: IReactorFromThreads
+    clock: IReactorTime
+    ring: OutputRing
+    listeners: TaskListeners
+    on_end: Callable[[Task], object]
+
+
 class PlacNames:
-    """What programs that were written for plac ask a task for, under plac's names."""
+    """The attributes that programs written for plac read, under plac's names."""
 
     exc: Exception | None
     traceback: str
@@ -74,7 +85,7 @@ class PlacNames:
 
     @property
     def etype(self) -> type[Exception] | None:
-        """The class of what it raised, or None."""
+        """The class of the exception it raised, or None."""
         return None if self.exc is None else type(self.exc)
 
     @property
@@ -101,61 +112,50 @@ class Task(PlacNames):
     A command that runs, or ran. Made by a `TaskManager`.
 
     Args:
-        no: Its number.
-        arglist: The words of the command line.
-        call: What the words mean.
-        reactor: The reactor, for its clock and to come back from elsewhere.
-        ring: Where its output is kept.
+        submission: The command.
 
     Attributes:
-        foreground: Whether who typed the command waits for its end.
-        stops_on_line: Whether an empty line ends it, that is typed meanwhile.
-        status: One of `STATES`.
+        no: Its number.
+        arglist: The words of the command line.
+        foreground: Whether its user waits for its end.
+        stops_on_line: Whether an empty line that is typed meanwhile ends it.
+        status: Its state, one of `STATES`.
+        done: Whether it has ended.
         submitted: When it was submitted, in the clock's seconds.
         started: When it began to run, or None.
         ended: When it ended, or None.
         output: The `OutputRing` with its last lines.
-        progress: The last `Progress` it told, or None.
-        exc: What it raised, or None.
+        progress: The last `Progress` it yielded, or None.
+        exc: The exception it raised, or None.
         traceback: The traceback of that, as text, or "".
         wants_exit: Whether it raised plac's ``Interpreter.Exit``.
-        audience: Who listens to it.
     """
 
     foreground = False
     stops_on_line = False
 
-    def __init__(
-        self, no: int, arglist: Sequence[str], call: Call, reactor: Any, ring: OutputRing
-    ) -> None:
-        self.no = no
+    def __init__(self, submission: Submission) -> None:
+        self.no, arglist, call, _, self._clock, self.output, self._all_listeners, self._on_end = (
+            submission
+        )
         self.arglist = list(arglist)
-        self.status = SUBMITTED
-        self._reactor = reactor
-        self._clock = steady(reactor)
+        self.status: str = SUBMITTED
+        self.done = False
         self.submitted: float = self._clock.seconds()
         self.started: float | None = None
         self.ended: float | None = None
-        self.output = ring
         self.progress: Progress | None = None
         self.exc: Exception | None = None
         self.traceback = ""
         self.wants_exit = False
-        self.audience = Audience()
+        self._listeners = TaskListeners()
         self._call: Call | None = call
-        self._result: Any = None
+        self._result: object = None
         self._waiting: list[Deferred[Task]] = []
 
     def __repr__(self) -> str:
         words = " ".join(self.arglist)
         return f"<{type(self).__name__} {self.no} [{words}] {self.status}>"
-
-    # -- what there is to know
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return self.status in FINAL
 
     @property
     def duration(self) -> float | None:
@@ -167,10 +167,10 @@ class Task(PlacNames):
     @property
     def result(self) -> Any:
         """
-        What the command returned, or yielded last (plac); None if it was killed.
+        The command's return value, or the last one it yielded (plac); None if it was killed.
 
         Raises:
-            Exception: what the command raised, if it was aborted.
+            Exception: the command's, if it was aborted.
             WouldBlockReactor: it has not ended.
         """
         if not self.done:
@@ -182,23 +182,22 @@ class Task(PlacNames):
     @property
     def error(self) -> str:
         """
-        What it raised as a line, ``ValueError: message``, or "". It is "" as well
-        where the output says it better: of a wrong command line.
+        The exception it raised as a line, ``ValueError: message``, or "".
+
+        It is "" as well where the output says it better: of a wrong command line.
         """
         if self.exc is None or getattr(self.exc, "is_shown", False):
             return ""
         return f"{type(self.exc).__name__}: {self.exc}"
 
-    # -- what can be asked
-
     def listen(
         self,
-        output: Listener | None = None,
-        progress: Listener | None = None,
-        state: Listener | None = None,
+        output: Listener[list[str]] | None = None,
+        progress: Listener[Progress] | None = None,
+        state: Listener[str] | None = None,
     ) -> Callable[[], None]:
         """
-        Hear what happens from now on. A listener that raises hears no more.
+        Add listeners to the news of this task. A listener that raises is dropped.
 
         Args:
             output: Called with the task and a list of new lines.
@@ -206,39 +205,39 @@ class Task(PlacNames):
             state: Called with the task and its new state.
 
         Returns:
-            What ends it.
+            A function that removes them.
         """
-        return self.audience.listen(output, progress, state)
+        return self._listeners.add(output, progress, state)
 
     def when_done(self) -> Deferred[Task]:
         """
         Return a new Deferred that fires with this task when it has ended.
 
-        It never fails. It fires as well when the task's manager stops and cannot
-        end it: then the state says that it goes on.
+        It never fails. It also fires when the task's manager stops and cannot end the
+        task: then the state says that it goes on.
         """
         if self.done:
             return succeed(self)
-        waiting: Deferred[Task] = Deferred(self._forget)
+        waiting: Deferred[Task] = Deferred(self._stop_waiting)
         self._waiting.append(waiting)
         return waiting
 
-    def _forget(self, waiting: Deferred[Task]) -> None:
+    def _stop_waiting(self, waiting: Deferred[Task]) -> None:
         self._waiting = [other for other in self._waiting if other is not waiting]
 
     def kill(self) -> bool:
         """
-        Have it end.
+        End it: at once if it has not begun, else when the command notices.
 
         Returns:
-            Whether there was anything left to end. It is KILLED at once if it
-            has not begun, and TOBEKILLED until it has noticed if it runs.
+            Whether there was anything left to end. It is KILLED if it had not begun,
+            and TOBEKILLED until the command has noticed.
         """
         if self.done or self.status == TOBEKILLED:
             return not self.done
         if self.status == SUBMITTED:
             self._withdraw()
-            self._end(Ending(KILLED))
+            self._end(TaskOutcome(KILLED))
         else:
             self._move(TOBEKILLED)
             self._interrupt()
@@ -247,59 +246,72 @@ class Task(PlacNames):
     # -- for its keeper
 
     def begin(self) -> None:
-        """Start to run the command, wherever that is done."""
+        """Start to run the command."""
         raise NotImplementedError
 
     def give_up(self, reason: Exception) -> None:
         """
-        End what has not begun, and tell who waits for what cannot be ended.
+        End it if it has not begun; else fire `when_done` although it cannot be ended.
 
         Args:
             reason: Why it does not begin.
         """
         if self.status == SUBMITTED:
-            self._end(Ending(ABORTED, None, reason))
+            self._end(TaskOutcome(ABORTED, None, reason))
         else:
-            self._tell_waiting()
+            self._fire_waiting()
 
     # -- for subclasses
 
     def _withdraw(self) -> None:
-        """See to it that it does not begin."""
+        """Keep it from beginning."""
 
     def _interrupt(self) -> None:
-        """Have the command end: the state is TOBEKILLED."""
+        """End the command: the state is TOBEKILLED."""
 
-    def _move(self, status: Any) -> None:
-        """Enter a state, and say so."""
+    def _move(self, status: str) -> None:
+        """Enter a state, and notify the listeners."""
         if status not in TRANSITIONS[self.status]:
             raise RuntimeError(f"{self!r} cannot become {status}")
         self.status = status
         if status == RUNNING:
             self.started = self._clock.seconds()
         elif status in FINAL:
+            self.done = True
             self.ended = self._clock.seconds()
-        self.audience.state.tell(self, status)
+        if self._all_listeners.state:
+            self._all_listeners.state.notify(self, status)
+        if self.done:
+            self._on_end(self)
+        if self._listeners.state:
+            self._listeners.state.notify(self, status)
 
-    def _put_out(self, lines: Iterable[Any]) -> None:
-        """Add lines of output, and say so. One that is very long is cut."""
-        new = [shortened(line) for line in lines]
+    def _put_out(self, lines: Iterable[str]) -> None:
+        """Add lines of output, and notify the listeners. A line that is very long is cut."""
+        # most are short, and a task may put out thousands in a second
+        new = [line if len(line) <= MOST_AT_ONCE else shortened(line) for line in lines]
         for line in new:
             self.output.append(line)
         if new:
-            self.audience.output.tell(self, new)
+            for listeners in (self._all_listeners, self._listeners):
+                if listeners.output:
+                    listeners.output.notify(self, new)
 
-    def _show(self, value: Any) -> None:
-        """Take in what the command yields."""
+    def _show(self, value: object) -> None:
+        """Put out a value that the command yields."""
         if isinstance(value, Progress):
             self.progress = value
-            self.audience.progress.tell(self, value)
+            for listeners in (self._all_listeners, self._listeners):
+                if listeners.progress:
+                    listeners.progress.notify(self, value)
         elif isinstance(value, Lines):
             self._put_out(value)
         elif value is not None:
             self._put_out([text_of(value)])
 
-    def _wait_for(self, wait: Wait, wake: Callable[[Any], object]) -> Callable[[], None]:
+    def _wait_for(
+        self, wait: AwaitDeferred, wake: Callable[[object], object]
+    ) -> Callable[[], None]:
         """
         Wait for a Deferred of the command's.
 
@@ -308,44 +320,46 @@ class Task(PlacNames):
             wake: Called with its result or Failure, once, unless it is given up.
 
         Returns:
-            What gives it up: the Deferred is cancelled.
+            A function that gives it up: the Deferred is cancelled.
         """
-        awake = [False]
-
         waiting = follow(wait.deferred)
+        is_over = False
 
-        def fired(result: Any) -> None:
-            if not awake[0]:  # else nobody wants to know any more, not even of errors
-                awake[0] = True
+        def fired(result: object) -> None:
+            nonlocal is_over
+            if not is_over:  # else it was given up, and not even an error is of interest
+                is_over = True
                 wake(result)
 
         def give_up() -> None:
-            if not awake[0]:
-                awake[0] = True
+            nonlocal is_over
+            if not is_over:
+                is_over = True
                 waiting.cancel()
 
         waiting.addBoth(fired)
         return give_up
 
-    def _end(self, ending: Ending) -> None:
-        """Take in the command's end."""
+    def _end(self, outcome: TaskOutcome) -> None:
+        """Enter the state that the command has ended with, and keep its result."""
         self._call = None  # a task that is remembered does not hold its container
-        self._result = ending.result
-        self.exc = ending.error
-        self.traceback = ending.traceback
-        self.wants_exit = ending.wants_exit
-        self._move(ending.status)
-        self._tell_waiting()
+        self._result = outcome.result
+        self.exc = outcome.error
+        self.traceback = outcome.traceback
+        self.wants_exit = outcome.wants_exit
+        self._move(outcome.status)
+        if self._waiting:
+            self._fire_waiting()
 
-    def _tell_waiting(self) -> None:
+    def _fire_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.called:  # else one before it has cancelled it
                 each.callback(self)
 
 
-def unwrap(result: Any) -> Any:
-    """Return what a Deferred gave, or raise what it failed with."""
+def unwrap(result: object) -> object:
+    """Return a Deferred's result, or raise its Failure."""
     if isinstance(result, Failure):
         result.raiseException()
     return result

@@ -7,23 +7,23 @@ from __future__ import annotations
 from typing import Any
 
 from tests.work.doubles import logged
-from txremote.tasks.audience import Audience, Listeners
+from txremote.tasks.listeners import Listeners, TaskListeners
 
 
 def test_each_hears_what_it_wants_to() -> None:
     """Output, figures, states; until it stops."""
-    audience = Audience()
+    listeners = TaskListeners()
     heard: list[Any] = []
-    stop = audience.listen(
+    stop = listeners.add(
         output=lambda *news: heard.append(("output", *news)),
         progress=lambda *news: heard.append(("progress", *news)),
     )
-    audience.output.tell("task", ["a"])
-    audience.state.tell("task", "RUNNING")
-    audience.progress.tell("task", 0.5)
+    listeners.output.notify("task", ["a"])
+    listeners.state.notify("task", "RUNNING")
+    listeners.progress.notify("task", 0.5)
     stop()
     stop()
-    audience.output.tell("task", ["b"])
+    listeners.output.notify("task", ["b"])
     assert heard == [("output", "task", ["a"]), ("progress", "task", 0.5)]
 
 
@@ -37,9 +37,9 @@ def test_one_may_listen_twice() -> None:
 
     stop = listeners.add(listener)
     listeners.add(listener)
-    listeners.tell("task", "a")
+    listeners.notify("task", "a")
     stop()
-    listeners.tell("task", "b")
+    listeners.notify("task", "b")
     assert heard == ["a", "a", "b"]
 
 
@@ -54,8 +54,8 @@ def test_one_that_crashes_is_dropped() -> None:
     listeners.add(crash)
     listeners.add(lambda _task, news: heard.append(news))
     with logged() as log:
-        listeners.tell("task", "a")
-        listeners.tell("task", "b")
+        listeners.notify("task", "a")
+        listeners.notify("task", "b")
     assert heard == ["a", "b"]
     assert len(log) == 1
     assert log[0].startswith("a listener of task failed, and is dropped")
@@ -68,8 +68,8 @@ def test_one_may_stop_while_it_is_told() -> None:
     stops: list[Any] = []
     stops.append(listeners.add(lambda *_news: stops[0]()))
     listeners.add(lambda _task, news: heard.append(news))
-    listeners.tell("task", "a")
-    listeners.tell("task", "b")
+    listeners.notify("task", "a")
+    listeners.notify("task", "b")
     assert heard == ["a", "b"]
 
 
@@ -82,7 +82,7 @@ def test_one_may_listen_while_others_are_told() -> None:
         listeners.add(lambda _task, news: heard.append(news))
 
     listeners.add(invite)
-    listeners.tell("task", "a")
+    listeners.notify("task", "a")
     assert heard == []
-    listeners.tell("task", "b")
+    listeners.notify("task", "b")
     assert heard == ["b"]
