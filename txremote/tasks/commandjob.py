@@ -41,11 +41,20 @@ WINDOW = 64
 class RemoteSink(Protocol):
     """The `txremote.tasks.mptask.Sink` in the parent, as the child reaches it."""
 
-    def began(self) -> None: ...
-    def line(self, text: str) -> None: ...
-    def progressed(self, done: float, total: float | None, text: str) -> None: ...
-    def failed(self, traceback: str) -> None: ...
-    def ended(self) -> None: ...
+    def began(self) -> None:
+        """The command begins."""
+
+    def line(self, text: str) -> None:
+        """The command has put out a line."""
+
+    def progressed(self, done: float, total: float | None, text: str) -> None:
+        """The command has yielded a `Progress`."""
+
+    def failed(self, traceback: str) -> None:
+        """The command has raised an exception."""
+
+    def ended(self) -> None:
+        """The command has ended by itself."""
 
 
 class _Reporter:
