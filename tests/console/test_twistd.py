@@ -39,13 +39,7 @@ def make(*words):
 
 def consoles(whole):
     """Return the consoles among the services."""
-    return [
-        each
-        for room in whole
-        if hasattr(room, "services")
-        for each in room
-        if isinstance(each, ConsoleService)
-    ]
+    return [each for each in whole if isinstance(each, ConsoleService)]
 
 
 def served(whole):

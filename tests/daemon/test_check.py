@@ -101,9 +101,10 @@ def test_a_bad_file(check: Any) -> None:
     status, out, err = check(text)
     assert (status, out) == (1, [])
     assert err == [
-        "site.toml:2: unknown key 'lisen' in [[server]]: did you mean 'listen'?",
-        "site.toml:4: service desk.Dask: 'desk' has no 'Dask': did you mean 'Desk'?",
-        "site.toml:5: auth fil: Twisted knows no such way to log in: did you mean 'file'?",
+        "site.toml: [[server]] 1: unknown key 'lisen': did you mean 'listen'?",
+        "site.toml: [[server]] 2: service desk.Dask: 'desk' has no 'Dask': did you mean 'Desk'?",
+        "site.toml: [[server]] 2: auth fil: Twisted knows no such way to log in: did you "
+        "mean 'file'?",
     ]
 
 
@@ -112,7 +113,7 @@ def test_no_file(check: Any) -> None:
     assert check("[[server]\n") == (
         1,
         [],
-        ["site.toml:1: expected ']]' at the end of an array declaration"],
+        ["site.toml: Expected ']]' at the end of an array declaration (at line 1, column 9)"],
     )
     status, out, err = run(script("txremote"), "check", "nosuch.toml")
     assert (status, out) == (1, "")

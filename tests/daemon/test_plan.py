@@ -26,12 +26,13 @@ from txremote.daemon.plan import (
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
     SWITCHES,
+    ConfigOrigin,
     ConsolePlan,
     Plan,
     PlanError,
+    Problem,
     ServerPlan,
     Setting,
-    Source,
     console_plan,
     process_plan,
     server_plan,
@@ -143,40 +144,62 @@ def test_each_setting_is_a_part_of_its_plan(settings: Any, plan: Any) -> None:
 
 def test_plans_are_made_of_values() -> None:
     """What is not there has its default; limits are switches."""
-    source = Source()
-    server = server_plan(source, {"service": "a.B", "tls-cert": "c", "max-calls": 3})
-    assert (server.service, server.tls_cert, server.limits) == ("a.B", "c", {"max_calls": 3})
-    open_server = server_plan(source, {"access": "public", "allow-pickle": False})
+    origin = ConfigOrigin()
+    server = server_plan(origin, {"service": "a.B", "tls-cert": "c", "max-calls": 3})
+    assert (server.service, server.tls_cert, server.switches) == ("a.B", "c", {"max_calls": 3})
+    open_server = server_plan(origin, {"access": "public", "allow-pickle": False})
     assert open_server.switches == {"access": "public", "allow_pickle": False}
-    console = console_plan(source, {"container": ("d.E",)})
+    console = console_plan(origin, {"container": ("d.E",)})
     assert (console.name, console.container, console.max_line) == ("console", ("d.E",), 16384)
-    plan = process_plan(source, {"drain": 2}, [server], [console])
+    plan = process_plan(origin, {"drain": 2}, [server], [console])
     assert (plan.drain, plan.servers, plan.consoles) == (2, (server,), (console,))
 
 
 def test_passwords_are_not_in_a_plan_s_repr() -> None:
     """Which may be logged."""
-    assert "sesame" not in repr(server_plan(Source(), {"auth": ("memory:ann:sesame",)}))
+    assert "sesame" not in repr(server_plan(ConfigOrigin(), {"auth": ("memory:ann:sesame",)}))
 
 
 def test_where_something_was_written() -> None:
-    """On a command line as options are, in a file with its line."""
-    typed = Source(options={"listen": "console"})
-    assert (typed.at("listen"), typed.of("listen")) == ("", "--console")
+    """On a command line as options are, in a file by its table and its key."""
+    typed = ConfigOrigin(options={"listen": "console"})
+    assert (typed.prefix, typed.spelled("listen")) == ("", "--console")
     assert typed.spelled("container", "a.B ARGS") == "--container 'a.B ARGS'"
     assert typed.spelled("classic", "true") == "--classic"
-    file = Source("site.toml", {"": 3, "listen": 7})
-    assert (file.at(), file.at("listen"), file.at("auth")) == (
-        "site.toml:3: ",
-        "site.toml:7: ",
-        "site.toml:3: ",
-    )
-    assert file.of("listen") == "site.toml:7: listen"
+    file = ConfigOrigin("site.toml", "[[server]] 2", 1, ("listen",))
+    assert (file.prefix, file.spelled("listen")) == ("site.toml: [[server]] 2: ", "listen")
     assert file.spelled("container", "a.B ARGS") == 'container = "a.B ARGS"'
     assert file.spelled("classic", "true") == "classic = true"
-    assert Source("site.toml").at() == "site.toml:1: "
+    assert ConfigOrigin("site.toml").prefix == "site.toml: "
 
 
-def test_all_that_is_wrong_is_in_the_error() -> None:
-    """A line each."""
-    assert str(PlanError(["one", "two"])) == "one\ntwo"
+def test_all_that_is_wrong_is_in_the_error_in_the_file_s_order() -> None:
+    """Table after table, key after key; what is not there comes last."""
+    top = ConfigOrigin("x.toml", keys=("drain", "pool"))
+    first = ConfigOrigin("x.toml", "[[server]] 1", 1, ("auth", "listen"))
+    second = ConfigOrigin("x.toml", "[[server]] 2", 2, ())
+    error = PlanError(
+        [
+            Problem(second, "", "six"),
+            Problem(first, "service", "five"),
+            Problem(first, "listen", "four"),
+            Problem(top, "pool", "two"),
+            Problem(first, "", "three"),
+            Problem(top, "drain", "one"),
+        ]
+    )
+    assert error.problems == [
+        "x.toml: one",
+        "x.toml: two",
+        "x.toml: [[server]] 1: three",
+        "x.toml: [[server]] 1: four",
+        "x.toml: [[server]] 1: five",
+        "x.toml: [[server]] 2: six",
+    ]
+    assert str(error) == "\n".join(error.problems)
+
+
+def test_problems_of_a_command_line_keep_their_order() -> None:
+    """Which is that of the checks."""
+    found = [Problem(ConfigOrigin(), key, key) for key in ("pool", "listen", "auth")]
+    assert PlanError(found).problems == ["pool", "listen", "auth"]

@@ -17,7 +17,7 @@ from tests.net.certificates import Authority
 from txremote import ConnectionConfig, Service, SlaveService, TaskService
 from txremote.daemon.configfile import plan_of
 from txremote.daemon.plan import PlanError
-from txremote.daemon.resolve import Resolved, resolve
+from txremote.daemon.resolve import Resolved, read_and_resolve, resolve
 from txremote.work.threads import ThreadPool
 
 DEPOT = 'service = "tests.services.Depot"\n'
@@ -51,9 +51,9 @@ def test_a_server() -> None:
     assert server.root is server.served
     assert server.served.__name__ == "Depot"
     assert server.config.max_calls == 3
-    [place] = server.places
-    assert place.description == "tcp:18861:interface=127.0.0.1"
-    assert (server.what, server.classic, place.exposed) == (
+    [address] = server.addresses
+    assert address.description == "tcp:18861:interface=127.0.0.1"
+    assert (server.what, server.classic, address.exposed) == (
         "tests.services.Depot",
         False,
         False,
@@ -64,7 +64,7 @@ def test_classic_mode() -> None:
     """On RPyC's port, with all doors open."""
     [server] = resolved("[[server]]\nclassic = true\n").servers
     assert (server.served, server.classic) == (SlaveService, True)
-    assert server.places[0].description == "tcp:18812:interface=127.0.0.1"
+    assert server.addresses[0].description == "tcp:18812:interface=127.0.0.1"
     text = '[[server]]\nservice = "txremote.blocking.ClassicService"\nclassic = true\n'
     assert resolved(text).servers[0].classic
 
@@ -178,7 +178,7 @@ def test_tls_is_around_each_endpoint(tmp_path: Path) -> None:
         f'tls-cert = "{authority.issue("server")}"\ntls-ca = "{authority.path}"\nlisten = "tcp:0"\n'
     )
     found = resolved(f"[[server]]\nclassic = true\n{tls}[[console]]\n{IMPORTER}{tls}")
-    assert repr(found.servers[0].places[0].endpoint) == "tcp:0 with TLS"
+    assert repr(found.servers[0].addresses[0].endpoint) == "tcp:0 with TLS"
     assert [label for label, _ in found.consoles[0].service._endpoints] == ["tcp:0 with TLS"]
 
 
@@ -186,107 +186,120 @@ def test_tls_is_around_each_endpoint(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[str, list[str]]] = {
     "no service": (
         "[[server]]\n",
-        ['x.toml:1: say what to serve: service = "package.module.Class"'],
+        ['[[server]] 1: say what to serve: service = "package.module.Class"'],
     ),
     "no container": (
         "\n[[console]]\n",
-        ['x.toml:2: say what a console\'s commands are: container = "package.module.Class ARGS"'],
+        [
+            "[[console]] 1: say what a console's commands are: container = "
+            '"package.module.Class ARGS"'
+        ],
     ),
     "no such service": (
         '[[server]]\nservice = "tests.services.Dopet"\n',
         [
-            "x.toml:2: service tests.services.Dopet: 'tests.services' has no 'Dopet': did you mean "
-            "'Depot'?"
+            "[[server]] 1: service tests.services.Dopet: 'tests.services' has no 'Dopet': did you "
+            "mean 'Depot'?"
         ],
     ),
     "a classic service by accident": (
         '[[server]]\nservice = "txremote.SlaveService"\n',
         [
-            "x.toml:2: service txremote.SlaveService: it is a classic service, which lets clients "
-            "do anything here: say classic = true if that is meant"
+            "[[server]] 1: service txremote.SlaveService: it is a classic service, which lets "
+            "clients do anything here: say classic = true if that is meant"
         ],
     ),
     "classic, of a service that is not": (
         f"[[server]]\n{DEPOT}classic = true\n",
         [
-            "x.toml:2: service tests.services.Depot: classic opens everything, and this is no "
+            "[[server]] 1: service tests.services.Depot: classic opens everything, and this is no "
             "classic service: leave one out"
         ],
     ),
     "classic, for everybody": (
         '[[server]]\nclassic = true\nlisten = ["tcp:0"]\n',
-        ["x.toml:3: listen: a classic service gives whoever connects this whole account"],
+        ["[[server]] 1: listen: a classic service gives whoever connects this whole account"],
     ),
     "everything, for everybody, by the service's own switches": (
         '[[server]]\nservice = "tests.daemon.test_resolve.Wide"\nlisten = ["tcp:0"]\n',
-        ["x.toml:3: listen: access='classic' (option allow_all_attrs) gives whoever connects"],
+        ["[[server]] 1: listen: access='classic' (option allow_all_attrs) gives whoever connects"],
     ),
     "a console for everybody": (
         f'[[console]]\n{IMPORTER}listen = "tcp:0"\n',
-        ["x.toml:3: listen: a console lets whoever connects run its commands"],
+        ["[[console]] 1: listen: a console lets whoever connects run its commands"],
     ),
     "TLS twice": (
         f'[[server]]\n{DEPOT}tls-cert = "CERT"\nlisten = "ssl:0:privateKey=CERT"\n',
-        ["x.toml:4: listen ssl:0:privateKey=CERT: it has TLS already: write tcp: with tls-cert"],
+        [
+            "[[server]] 1: listen ssl:0:privateKey=CERT: it has TLS already: write "
+            "tcp: with tls-cert"
+        ],
     ),
     "somebody else's key": (
         f'[[server]]\n{DEPOT}tls-cert = "CERT"\ntls-key = "OTHER"\n',
-        ["x.toml:4: tls-key: OTHER is not the key of CERT"],
+        ["[[server]] 1: tls-key: OTHER is not the key of CERT"],
     ),
     "an authority that is not there": (
         f'[[server]]\n{DEPOT}tls-cert = "CERT"\ntls-ca = "/nosuch/ca.pem"\n',
-        ["x.toml:4: tls-ca /nosuch/ca.pem: No such file or directory"],
+        ["[[server]] 1: tls-ca /nosuch/ca.pem: No such file or directory"],
     ),
     "an authority alone": (
         f'[[server]]\n{DEPOT}tls-ca = "CERT"\n',
-        ['x.toml:3: tls-ca is of use with tls-cert = "FILE" only'],
+        ['[[server]] 1: tls-ca is of use with tls-cert = "FILE" only'],
     ),
     "tasks of nobody": (
         '[[server]]\ntasks = "imports"\n',
-        ["x.toml:2: tasks: no console is called 'imports': there is none"],
+        ["[[server]] 1: tasks: no console is called 'imports': there is none"],
     ),
     "tasks of somebody else": (
         f'[[server]]\ntasks = "imports"\n[[console]]\n{IMPORTER}',
-        ["x.toml:2: tasks: no console is called 'imports': there is 'console'"],
+        ["[[server]] 1: tasks: no console is called 'imports': there is 'console'"],
     ),
     "tasks, of either": (
         '[[server]]\nservice = "txremote.TaskService"\n'
         f'[[console]]\nname="a"\n{IMPORTER}[[console]]\nname="b"\n{IMPORTER}listen="unix:b"\n',
         [
-            'x.toml:2: service txremote.TaskService serves tasks: say whose, tasks = "NAME" '
+            '[[server]] 1: service txremote.TaskService serves tasks: say whose, tasks = "NAME" '
             "with one of 'a', 'b'"
         ],
     ),
     "tasks of a service that has none": (
         f'[[server]]\n{DEPOT}tasks = "console"\n[[console]]\n{IMPORTER}',
-        ["x.toml:2: service tests.services.Depot: it serves no tasks: derive it from TaskService"],
+        [
+            "[[server]] 1: service tests.services.Depot: it serves no tasks: derive it from "
+            "TaskService"
+        ],
     ),
     "tasks in threads": (
         f'[[server]]\ntasks = "console"\nthreaded = true\n[[console]]\n{IMPORTER}',
-        ["x.toml:3: threaded is not for tasks, which are the reactor's: leave it out"],
+        ["[[server]] 1: threaded is not for tasks, which are the reactor's: leave it out"],
     ),
     "a socket of systemd's that is not there": (
         f'[[server]]\n{DEPOT}listen = "systemd:domain=INET:name=nosuch"\n',
-        ["x.toml:3: listen systemd:domain=INET:name=nosuch: systemd has not handed over that"],
+        ["[[server]] 1: listen systemd:domain=INET:name=nosuch: systemd has not handed over that"],
     ),
     "a systemd endpoint that is none": (
         f'[[server]]\n{DEPOT}listen = "systemd:domain=INET"\n',
-        ["x.toml:3: listen systemd:domain=INET: Specify exactly one of descriptor index or name"],
+        [
+            "[[server]] 1: listen systemd:domain=INET: Specify exactly one of "
+            "descriptor index or name"
+        ],
     ),
     "the same twice": (
         f"[[server]]\n{DEPOT}[[server]]\n{DEPOT}"
         'listen = ["unix:x", "tcp:port=18861:interface=127.0.0.1", "tcp:0", "tcp:0"]\n'
         f'[[console]]\n{IMPORTER}listen = "unix:./x"\n',
         [
-            "x.toml:5: listen unix:x: x.toml:8 listens there already",
-            "x.toml:5: listen tcp:port=18861:interface=127.0.0.1: x.toml:1 listens there already",
+            "[[server]] 2: listen unix:x: [[console]] 1 listens there already",
+            "[[server]] 2: listen tcp:port=18861:interface=127.0.0.1: [[server]] 1 listens there "
+            "already",
         ],
     ),
     "no port": (
         f'[[server]]\n{DEPOT}listen = ["tcp:65536", "tcp:-1"]\n',
         [
-            "x.toml:3: listen tcp:65536: 65536 is no port: it is 0 to 65535",
-            "x.toml:3: listen tcp:-1: -1 is no port: it is 0 to 65535",
+            "[[server]] 1: listen tcp:65536: 65536 is no port: it is 0 to 65535",
+            "[[server]] 1: listen tcp:-1: -1 is no port: it is 0 to 65535",
         ],
     ),
     "all of it": (
@@ -295,13 +308,13 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         'auth = ["fil:x", "memory:ann:sesame:eve"]\ntls-cert = "/nosuch/cert.pem"\n'
         '[[console]]\ncontainer = ["tests.services.Nobody", "tests.services.Importer"]\n',
         [
-            "x.toml:1: pool stars:3: ",
-            "x.toml:8: container tests.services.Nobody: ",
-            "x.toml:3: service tests.nosuch.Depot: 'tests' has no 'nosuch'",
-            "x.toml:6: tls-cert /nosuch/cert.pem: No such file or directory",
-            "x.toml:4: listen tcp:many: ",
-            "x.toml:5: auth fil: ",
-            "x.toml:5: auth memory: ",
+            "pool stars:3: ",
+            "[[server]] 1: service tests.nosuch.Depot: 'tests' has no 'nosuch'",
+            "[[server]] 1: listen tcp:many: ",
+            "[[server]] 1: auth fil: ",
+            "[[server]] 1: auth memory: ",
+            "[[server]] 1: tls-cert /nosuch/cert.pem: No such file or directory",
+            "[[console]] 1: container tests.services.Nobody: ",
         ],
     ),
 }
@@ -315,7 +328,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_told_with_its_line(name: str, certificates: dict[str, str]) -> None:
+def test_what_is_wrong_is_told_with_its_place(name: str, certificates: dict[str, str]) -> None:
     """All of it, each in a sentence that says what to do; never a password."""
     text, expected = WRONG[name]
     for word, path in certificates.items():
@@ -325,12 +338,46 @@ def test_what_is_wrong_is_told_with_its_line(name: str, certificates: dict[str, 
         told = [sentence.replace(path, word) for sentence in told]
     assert len(told) == len(expected), told
     for sentence, beginning in zip(told, expected, strict=True):
-        assert sentence.startswith(beginning)
+        assert sentence.startswith(f"x.toml: {beginning}")
         assert "sesame" not in sentence
+
+
+# What is in the file, and all that is told of it, by `read_and_resolve`.
+TYPOS: dict[str, tuple[str, list[str]]] = {
+    "what is wrong by itself is told as well": (
+        '[[server]]\nservise = "a.B"\nauth = "fil:x"\n'
+        '[[console]]\ncontainer = "tests.services.Nobody"\nmaxline = 3\n',
+        ["unknown key 'servise'", "auth fil: ", "container tests.services.Nobody", "key 'maxline'"],
+    ),
+    "what may be the typo's fault is not": (
+        '[[server]]\nservise = "a.B"\nlisten = "unix:a"\ntls-key = "CERT"\n'
+        '[[server]]\nclasic = true\nservice = "txremote.SlaveService"\nlisten = "unix:b"\n'
+        f'[[server]]\n{DEPOT}allow-public-attrs = true\nlisten = "tcp:0"\ntls_ca = "ca"\n'
+        '[[console]]\nnmae = "a"\n'
+        '[[server]]\ntasks = "a"\nlisten = "unix:d"\n',
+        ["unknown key 'servise'", "unknown key 'clasic'", "unknown key 'tls_ca'", "key 'nmae'"],
+    ),
+    "a default is not where something else may be meant": (
+        f'[[server]]\n{DEPOT}lisen = "tcp:0"\n[[server]]\n{DEPOT}',
+        ["unknown key 'lisen'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TYPOS)
+def test_a_typo_hides_nothing_and_makes_up_nothing(name: str) -> None:
+    """What else is wrong in its table is told, but nothing that it may have caused."""
+    text, expected = TYPOS[name]
+    with pytest.raises(PlanError) as caught:
+        read_and_resolve(lambda: plan_of(text, "x.toml"), reactor)
+    told = caught.value.problems
+    assert len(told) == len(expected), told
+    for sentence, words in zip(told, expected, strict=True):
+        assert words in sentence
 
 
 def test_what_only_systemd_knows_is_taken_for_good_where_nothing_is_started() -> None:
     """So that a file can be checked outside of it."""
     text = f'[[server]]\n{DEPOT}listen = "systemd:domain=INET:index=0"\n'
     [server] = resolved(text, starting=False).servers
-    assert server.places[0].endpoint is None
+    assert server.addresses[0].endpoint is None

@@ -492,7 +492,7 @@ def test_a_limit_that_is_typed_is_the_server_s(limit):
     assert getattr(server._factory.config, limit.field) == 77
     if limit.kind == SECONDS_OR_NEVER:
         [planned] = _plan("--service", "x.y", f"--{limit.name}=0").servers
-        assert planned.limits == {limit.field: None}
+        assert planned.switches == {limit.field: None}
 
 
 def test_every_switch_of_a_connection_can_be_set():
@@ -865,30 +865,30 @@ async def test_several_services_from_one_file(twistd, tmp_path):
     assert not list(tmp_path.glob("*.sock"))
 
 
-def test_a_file_that_is_wrong_ends_twistd_with_its_lines(twistd, tmp_path):
-    """One sentence for each thing, with file and line."""
+def test_a_file_that_is_wrong_ends_twistd_with_its_places(twistd, tmp_path):
+    """One sentence for each thing, with file and table."""
     (tmp_path / "site.toml").write_text(
         '[[server]]\nlisen = "tcp:0"\nmax-frame = true\n[[server]]\nservice = "nosuch.Thing"\n'
     )
     server = twistd("--config", "site.toml", cwd=tmp_path)
     assert server.wait() == 1
     assert server.output.splitlines() == [
-        "txremote: site.toml:2: unknown key 'lisen' in [[server]]: did you mean 'listen'?",
-        "txremote: site.toml:3: max-frame takes a number of bytes, not True",
-        "txremote: site.toml:5: service nosuch.Thing: no module 'nosuch', installed or in the "
-        "working directory: a service is named package.module.Class",
+        "txremote: site.toml: [[server]] 1: unknown key 'lisen': did you mean 'listen'?",
+        "txremote: site.toml: [[server]] 1: max-frame takes a number of bytes, not True",
+        "txremote: site.toml: [[server]] 2: service nosuch.Thing: no module 'nosuch', installed "
+        "or in the working directory: a service is named package.module.Class",
     ]
 
 
 def test_a_port_of_a_file_that_is_taken(twistd, tmp_path, taken):
-    """The sentence names the line, and what to change there."""
+    """The sentence names the table and the key, and what to change there."""
     listen = f'"tcp:{taken}:interface=127.0.0.1"'
     text = f'[[server]]\nservice = "tests.services.Depot"\nlisten = {listen}\n'
     (tmp_path / "site.toml").write_text(text)
     server = twistd("--config", tmp_path / "site.toml")
     assert server.wait() == 1
     server.wait_for(
-        r"site\.toml:3: cannot listen on tcp:.* in use\. Choose another port with listen"
+        r"site\.toml: \[\[server\]\] 1: listen: cannot listen on tcp:.* in use\. Choose another"
     )
 
 

@@ -1,23 +1,26 @@
 """
-``txremote check FILE``: what ``twistd txremote --config FILE`` would do, undone.
+``txremote check FILE``: what ``twistd txremote --config FILE`` would serve, or all that is wrong.
 
-Everything is done that can be done without opening a port or starting a pool:
-services and containers are imported, so their modules run; certificates are read.
-What is wrong is told, all of it; else what would be served is.
+Everything is done that can be done without opening a port or starting a pool: services
+and containers are imported, so their modules run, and certificates are read.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TextIO
+
+from twisted.internet.interfaces import IReactorCore
 
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ConsolePlan, PlanError, ServerPlan
-from txremote.daemon.resolve import Place, Resolved, read_and_resolve
+from txremote.daemon.resolve import ListenAddress, Resolved, read_and_resolve
 
 
-def run_check(path: str, reactor: Any, out: TextIO | None = None, err: TextIO | None = None) -> int:
+def run_check(
+    path: str, reactor: IReactorCore, out: TextIO | None = None, err: TextIO | None = None
+) -> int:
     """
     Check a file, and print what is wrong with it, or what it says.
 
@@ -43,25 +46,22 @@ def run_check(path: str, reactor: Any, out: TextIO | None = None, err: TextIO | 
 
 def _described(resolved: Resolved) -> Iterator[str]:
     for server in resolved.servers:
+        plan = server.plan
         yield f"server: {server.what}"
-        yield from _places(server.plan, server.places)
+        yield from _addresses(plan, server.addresses)
         if server.classic:
             yield "  clients can do anything"
-        if server.plan.auth:
-            ways = ", ".join(each.partition(":")[0] for each in server.plan.auth)
+        if plan.auth:
+            ways = ", ".join(each.partition(":")[0] for each in plan.auth)
             yield f"  login: {ways}"
         for note in server.notes:
             yield f"  {note}"
-        for switch in SWITCHES:
-            if switch.field in server.plan.switches:
-                yield f"  {switch.name}: {_shown(server.plan.switches[switch.field])}"
-        for limit in LIMITS:
-            if limit.field in server.plan.limits:
-                value = server.plan.limits[limit.field]
-                yield f"  {limit.name}: {'no limit' if value is None else format(value, 'g')}"
+        for setting in (*SWITCHES, *LIMITS):
+            if setting.field in plan.switches:
+                yield f"  {setting.name}: {_shown(plan.switches[setting.field])}"
     for console in resolved.consoles:
         yield f"console: {', '.join(console.service.containers)}"
-        yield from _places(console.plan, console.places)
+        yield from _addresses(console.plan, console.addresses)
     for description in resolved.plan.pool:
         yield f"pool: {description}"
     yield f"drain: {resolved.plan.drain:g} s"
@@ -69,14 +69,20 @@ def _described(resolved: Resolved) -> Iterator[str]:
 
 def _shown(value: object) -> str:
     """Return a switch's value as a file has it."""
+    if value is None:
+        return "no limit"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _places(plan: ServerPlan | ConsolePlan, places: tuple[Place, ...]) -> Iterator[str]:
+def _addresses(
+    plan: ServerPlan | ConsolePlan, addresses: tuple[ListenAddress, ...]
+) -> Iterator[str]:
     tls = ""
     if plan.tls_cert is not None:
         tls = " with TLS and client certificates" if plan.tls_ca is not None else " with TLS"
-    for place in places:
-        yield f"  on {place.description}{tls}"
+    for address in addresses:
+        yield f"  on {address.description}{tls}"

@@ -10,10 +10,10 @@ taken ends the process with a sentence. Stopping goes from the outside in:
 2. After ``drain`` seconds what has not ended is cancelled, and every connection is
    closed.
 3. The pools stop, which calls may have used until then.
-4. Threads of the reactor's that are still at work have another `LAST_WORDS`. They
+4. Threads of the reactor's that are still at work have another `FINAL_GRACE`. They
    are left behind then: nothing can stop a thread, and none keeps the process.
 
-A second SIGTERM or SIGINT is for whoever does not want to wait: it skips to the end.
+A second SIGTERM or SIGINT skips to the end.
 """
 
 from __future__ import annotations
@@ -22,37 +22,49 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Final, NoReturn
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from twisted.application.service import MultiService
+from twisted.application.service import IService, MultiService
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorThreads
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IListeningPort,
+    IReactorCore,
+    IReactorFromThreads,
+    IReactorThreads,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.daemon.plan import Source
-from txremote.daemon.resolve import Console, Place, Resolved, Server
+from txremote.daemon.plan import ConfigOrigin
+from txremote.daemon.resolve import ListenAddress, Resolved, Server
 from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
 from txremote.net.unixsockets import forget
 from txremote.peer.logging import set_verbose
 from txremote.refs.clock import steady
 from txremote.work.running import running_pools, set_default_pool
 
+if TYPE_CHECKING:  # the console needs plac
+    from txremote.console.server import ConsoleService
+
 _log = Logger("txremote")
 
-#: Seconds that clients have to hear of the end when nobody wants to wait for them,
-#: and threads to come to theirs.
-LAST_WORDS: Final = 1.0
+#: Seconds that clients have to read what was sent, after a second signal, and that
+#: threads have to end in.
+FINAL_GRACE: Final = 1.0
 
 _daemon_thread = partial(threading.Thread, daemon=True)
 
 
 class Refused(SystemExit, Exception):
     """
-    Ends the process with a sentence. An Exception too, for twistd as a daemon
-    tells its parent, which waits to hear, of nothing else.
+    Ends the process with a sentence.
+
+    It is an Exception, too: twistd as a daemon reports nothing else to its parent,
+    which waits for it.
     """
 
 
@@ -74,49 +86,53 @@ class ListeningService(TwistedService):
     One endpoint, served from start to stop.
 
     Args:
-        place: Where.
+        address: Where.
         factory: Makes the connections. If they give their clients more than what is
             exposed, an address that strangers can reach is refused.
         drain: Seconds that calls in flight have when it stops.
-        source: Where its plan was written.
         reactor: The reactor.
 
     Attributes:
         description: The endpoint, as it was written.
+        ports: Where it listens: one port, or none.
     """
 
     def __init__(
         self,
-        place: Place,
+        address: ListenAddress,
         factory: ServingFactory,
         *,
         drain: float,
-        source: Source,
-        reactor: Any,
+        reactor: IReactorCore,
     ) -> None:
-        self.description = place.description
-        self._endpoint: Any = place.endpoint
+        self.description = address.description
+        self.ports: list[IListeningPort] = []
+        self._endpoint = address.endpoint
         self._factory = factory
         self._drain = drain
-        self._source = source
         self._reactor = reactor
-        self._port: IListeningPort | None = None
-        self._failed: Failure | None = None
-        self._starting: Deferred[Any] | None = None
+        self._starting: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
         """
         Take the port, before twistd gives up its privileges.
 
         Raises:
-            SystemExit: it cannot be taken.
+            CannotListenError: it is taken.
+            Exception: what else an endpoint of that kind fails with.
         """
+        failed: list[Failure] = []
+
+        def not_taken(failure: Failure) -> None:
+            failed.append(failure)
+            if self.running:  # too late for an exception to reach anybody
+                _log.failure("txremote cannot listen", failure)
+
         why_not = refusal_of_hosted(self._factory.served, self._factory.config)
         listening = Deferred.fromCoroutine(listen_guarded(self._endpoint, self._factory, why_not))
-        self._starting = listening
-        listening.addCallbacks(self._listening, self._refused)
-        if self._failed is not None:
-            refuse([self._refusal(self._failed)])
+        self._starting = listening.addCallbacks(self._port_taken, not_taken)
+        if failed:
+            failed[0].raiseException()
 
     def startService(self) -> None:
         """Take the port, where nobody asked for that before."""
@@ -124,38 +140,18 @@ class ListeningService(TwistedService):
         if self._starting is None:
             self.privilegedStartService()
 
-    def _listening(self, port: IListeningPort) -> None:
-        self._port = port
+    def _port_taken(self, port: IListeningPort) -> None:
+        self.ports.append(port)
         host: Any = port.getHost()
         where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
         _log.info("txremote serves on {where} ({what})", where=where, what=self.description)
 
-    @property
-    def ports(self) -> list[IListeningPort]:
-        """Where it listens: one port, or none."""
-        return [] if self._port is None else [self._port]
-
-    def _refused(self, failure: Failure) -> None:
-        self._failed = failure
-        if self.running:  # too late to exit with a sentence
-            _log.failure("txremote cannot listen", failure)
-
-    def _refusal(self, failure: Failure) -> str:
-        error = failure.value
-        where = f"{self._source.at('listen')}cannot listen on {self.description}: "
-        if isinstance(error, CannotListenError):
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            other = self._source.spelled("listen")
-            return f"{where}{reason}. Choose another port with {other}, or stop what uses it"
-        # that of a path tells of the lock beside it, too
-        return f"{where}{getattr(error, 'strerror', None) or error}"
-
     async def _stop(self) -> None:
-        port, self._port = self._port, None
-        stopping = port.stopListening() if port is not None else None
+        ports, self.ports = self.ports, []
+        stopping = [maybeDeferred(port.stopListening) for port in ports]
         finishing = self._factory.finish_all(self._drain)
-        if stopping is not None:
-            await stopping
+        for each in stopping:
+            await each
         await finishing
 
     def stopService(self) -> Deferred[None]:
@@ -165,45 +161,10 @@ class ListeningService(TwistedService):
             self._starting.cancel()
         return Deferred.fromCoroutine(self._stop())
 
-    def hurry(self) -> None:
+    def close_now(self) -> None:
         """Close every connection now: while it stops."""
         self._factory.close_all()
-        steady(self._reactor).callLater(LAST_WORDS, self._factory.drop_all)
-
-
-class ListeningConsole(MultiService):
-    """
-    A console; what keeps it from listening ends twistd with a sentence.
-
-    Args:
-        console: Which.
-    """
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._source = console.plan.source
-        self._console: Any = console.service
-        console.service.setServiceParent(self)
-
-    @property
-    def ports(self) -> list[IListeningPort]:
-        """Where it listens."""
-        ports: list[IListeningPort] = self._console.ports
-        return ports
-
-    def privilegedStartService(self) -> None:
-        """
-        Take its ports.
-
-        Raises:
-            SystemExit: one cannot be taken.
-        """
-        try:
-            super().privilegedStartService()  # type: ignore[no-untyped-call]
-        except (CannotListenError, ValueError, OSError) as problem:
-            sentence = str(problem).rstrip(".")
-            other = self._source.spelled("listen", "tcp:PORT:interface=127.0.0.1")
-            refuse([f"{self._source.of('listen')}: {sentence}. Say where with {other}"])
+        steady(self._reactor).callLater(FINAL_GRACE, self._factory.drop_all)
 
 
 class Hosting(MultiService):
@@ -215,51 +176,65 @@ class Hosting(MultiService):
         reactor: The reactor.
     """
 
-    def __init__(self, resolved: Resolved, reactor: Any) -> None:
+    def __init__(self, resolved: Resolved, reactor: IReactorCore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
         self._verbose = resolved.plan.verbose
         self._pools = list(resolved.pools)
-        self._servers = [
-            each for server in resolved.servers for each in _listening(server, resolved, reactor)
-        ]
-        self._consoles = [ListeningConsole(each) for each in resolved.consoles]
-        self._no_patience: Deferred[None] = Deferred()
-        self._last_words: Any = None
+        self._servers: list[ListeningService] = []
+        # with where their plans were written
+        self._listening: list[tuple[ListeningService | ConsoleService, ConfigOrigin]] = []
+        self._waited_enough: Deferred[None] = Deferred()
+        self._final_call: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
-        self._trigger: Any = None
+        self._trigger: object = None
         self._handlers: dict[int, Any] = {}  # of signals, before ours
         self._told_to_stop = False
-        for each in (*self._pools, *self._consoles, *self._servers):
-            each.setServiceParent(self)
+        for pool in self._pools:
+            pool.setServiceParent(self)  # type: ignore[no-untyped-call]
+        for console in resolved.consoles:
+            self._add(console.service, console.plan.origin)
+        for server in resolved.servers:
+            for each in _listening(server, resolved.plan.drain, reactor):
+                self._servers.append(each)
+                self._add(each, server.plan.origin)
+
+    def _add(self, service: ListeningService | ConsoleService, origin: ConfigOrigin) -> None:
+        service.setServiceParent(self)  # type: ignore[no-untyped-call]
+        self._listening.append((service, origin))
 
     def privilegedStartService(self) -> None:
         """
-        Take all ports. What keeps one from being taken ends the process, and then the
-        files of those that are taken are not left behind.
+        Take all ports.
+
+        Where one cannot be taken the process ends, and the files of those that are
+        taken are not left behind.
 
         Raises:
             SystemExit: one cannot be taken.
         """
-        try:
-            super().privilegedStartService()  # type: ignore[no-untyped-call]
-        except SystemExit:
-            taken = [port for server in self._servers for port in server.ports]
-            for port in [*taken, *(port for each in self._consoles for port in each.ports)]:
-                forget(port)
-            raise
+        TwistedService.privilegedStartService(self)
+        for service, origin in self._listening:
+            try:
+                service.privilegedStartService()
+            except Exception as problem:  # each kind of endpoint fails in its own way
+                for other, _origin in self._listening:
+                    for port in other.ports:
+                        forget(port)
+                refuse([_cannot_listen(service, origin, problem)])
 
     def startService(self) -> None:
         """Start the pools, then the rest."""
-        if IReactorThreads.providedBy(self._reactor):
-            _let_go_of(self._reactor.getThreadPool())
+        threads = IReactorThreads(self._reactor, None)
+        if threads is not None:
+            _let_go_of(threads.getThreadPool())
         # before the pools do so, which stop with the reactor as well
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         set_verbose(self._verbose)
         if self._pools:
             set_default_pool(self._pools[0])
         super().startService()  # type: ignore[no-untyped-call]
-        self._reactor.callWhenRunning(self._listen_to_signals)
+        self._reactor.callWhenRunning(self._handle_signals)
 
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it cannot be taken back any more
@@ -289,10 +264,10 @@ class Hosting(MultiService):
             self._trigger = None
         unused: Deferred[None] = Deferred()
         running_pools.keep_for(unused)
-        ending = _stop_all([*self._servers, *self._consoles])
-        await DeferredList([ending, self._no_patience], fireOnOneCallback=True)
-        if self._last_words is not None and self._last_words.active():
-            self._last_words.cancel()
+        ending = _stop_all(service for service, _origin in self._listening)
+        await DeferredList([ending, self._waited_enough], fireOnOneCallback=True)
+        if self._final_call is not None and self._final_call.active():
+            self._final_call.cancel()
         unused.callback(None)
         await _stop_all(self._pools)
         if running_pools.default in self._pools:
@@ -301,8 +276,8 @@ class Hosting(MultiService):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
-    def _listen_to_signals(self) -> None:
-        """Hear of the signals that stop the reactor; the first is the reactor's own affair."""
+    def _handle_signals(self) -> None:
+        """Have a second signal that stops the reactor close everything at once."""
         if self._stopping is not None or threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -311,49 +286,65 @@ class Hosting(MultiService):
                 self._handlers[number] = handler
                 signal.signal(number, self._signalled)
 
-    def _signalled(self, number: int, frame: Any) -> None:
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
         again = self._told_to_stop or self._stopping is not None
         self._told_to_stop = True
         if again:
-            self._reactor.callFromThread(self._hurry)
+            IReactorFromThreads(self._reactor).callFromThread(self._close_now)
         else:
             self._handlers[number](number, frame)
 
-    def _hurry(self) -> None:
-        if self._last_words is None:
+    def _close_now(self) -> None:
+        if self._final_call is None:
             _log.info("told again to stop: it does not wait for what is in flight")
             for each in self._servers:
-                each.hurry()
+                each.close_now()
             # what has not ended then is left behind
-            self._last_words = steady(self._reactor).callLater(
-                2 * LAST_WORDS, self._no_patience.callback, None
+            self._final_call = steady(self._reactor).callLater(
+                2 * FINAL_GRACE, self._waited_enough.callback, None
             )
 
 
-def _listening(server: Server, resolved: Resolved, reactor: Any) -> Iterator[ListeningService]:
+def _cannot_listen(
+    service: ListeningService | ConsoleService, origin: ConfigOrigin, problem: Exception
+) -> str:
+    """Return the sentence about a port that could not be taken."""
+    where = getattr(service, "description", "")
+    # the text of an error of a path tells of the lock beside it, too
+    reason = getattr(problem, "strerror", None) or problem
+    if isinstance(problem, CannotListenError):
+        where = where or ":".join(str(part) for part in (problem.interface, problem.port) if part)
+        reason = getattr(problem.socketError, "strerror", None) or problem.socketError
+        reason = f"{reason}. Choose another port, or stop what uses it"
+    on = f" on {where}" if where else ""
+    return f"{origin.prefix}{origin.spelled('listen')}: cannot listen{on}: {reason}"
+
+
+def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[ListeningService]:
+    """Make the services of a server, one for each address."""
     plan = server.plan
     for note in server.notes:
         _log.info("{note}", note=note)
-    for place in server.places:
-        if plan.auth and place.exposed and not plan.tls_cert and place.is_plain:
+    for address in server.addresses:
+        if plan.auth and address.exposed and not plan.tls_cert and address.is_plain:
             _log.warn(
                 "passwords travel in the clear on {what}: {how} protects them",
-                what=place.description,
-                how=plan.source.spelled("tls-cert"),
+                what=address.description,
+                how=plan.origin.spelled("tls-cert"),
             )
         yield ListeningService(
-            place,
+            address,
             ServingFactory(reactor, server.root, server.config, plan.threaded or None),
-            drain=resolved.plan.drain,
-            source=plan.source,
+            drain=drain,
             reactor=reactor,
         )
 
 
 def _let_go_of(threads: Any) -> None:
     """
-    See to it that no thread of a pool of Twisted's keeps the process from ending: it
-    waits for each, and so does Python unless they are daemons.
+    Have no thread of a pool of Twisted's keep the process from ending.
+
+    The pool waits for each, and so does Python unless they are daemons.
     """
     if threads.threadFactory is _daemon_thread:
         return  # that is done
@@ -363,17 +354,17 @@ def _let_go_of(threads: Any) -> None:
     def stop_soon() -> None:
         stopping = threading.Thread(target=stop, name="txremote stop", daemon=True)
         stopping.start()
-        stopping.join(LAST_WORDS)
+        stopping.join(FINAL_GRACE)
         if stopping.is_alive():
             _log.warn("threads of the reactor are still at work, and are left behind")
 
     threads.stop = stop_soon
 
 
-def _stop_all(services: list[Any]) -> Deferred[Any]:
-    """Stop services side by side; one that fails is logged and keeps nobody."""
+def _stop_all(services: Iterable[IService]) -> Deferred[Any]:
+    """Stop services side by side; one that fails is logged, and the others go on."""
 
-    def failed(failure: Failure, service: Any) -> None:
+    def failed(failure: Failure, service: IService) -> None:
         _log.failure("{service} did not stop well", failure, service=service)
 
     return DeferredList(

@@ -1,13 +1,13 @@
 """
-What ``twistd txremote`` is asked to do, before anything of it is done.
+What ``twistd txremote`` is asked to do, as data.
 
-A command line (`txremote.daemon.tap`) and a file (`txremote.daemon.configfile`) say the same
-things, so both become the same frozen `Plan`; `txremote.daemon.resolve` makes objects of
-it. The tables here say which settings there are: both take what is in them, with
-the same checks, and there is no other list.
+A command line (`txremote.daemon.tap`) and a file (`txremote.daemon.configfile`) say the
+same things, so both become the same frozen `Plan`; `txremote.daemon.resolve` makes objects
+of it. The tables of settings here are the only list of what can be said, and hold the
+checks for both.
 
-Each part of a plan knows its `Source`, so that whoever finds something wrong with
-it later can say where it was written, and how to write it there.
+Each part of a plan knows its `ConfigOrigin`, so that a `Problem` that is found later can
+tell where a setting was written, and how to write it there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,8 +38,7 @@ from txremote.config import (
 
 ACCESS: Final = Kind(
     f"one of {', '.join(PRESETS)}",
-    f"is one of {', '.join(PRESETS)}",
-    lambda value: value in PRESETS,
+    accepts=lambda value: isinstance(value, str) and value in PRESETS,
 )
 
 DEFAULT_DRAIN: Final = 5.0
@@ -52,16 +51,24 @@ class Setting:
     Something that can be set.
 
     Attributes:
-        name: Its name in a file, and as an option behind ``--``.
-        kind: What it takes.
-        help: What it does, in a line.
-        default: What holds where it is not set; None where there is nothing to say.
+        name: Its key in a file.
+        kind: The values it takes.
+        help: Its effect.
+        default: The value where it is not set; None where there is nothing to say.
+        option: Its option behind ``--``; None where only a file can set it.
+        short: That of one letter.
     """
 
     name: str
     kind: Kind
     help: str
     default: Any = None
+    option: str | None = ""
+    short: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.option == "":
+            object.__setattr__(self, "option", self.name)
 
     @property
     def field(self) -> str:
@@ -82,16 +89,10 @@ class Setting:
         Raises:
             ValueError: it means none; the end of a sentence that begins with the name.
         """
-        value: Any = text
         try:
-            if self.kind == FLAG_OR_AUTO:
-                return _OF_WORD[text]
-            if self.kind in (COUNT, BYTES):
-                value = int(text)
-            elif self.kind in (SECONDS, SECONDS_OR_NEVER):
-                value = float(text)
+            value = _OF_TEXT.get(self.kind, str)(text)
         except (ValueError, KeyError):
-            raise ValueError(f"takes {self.kind.phrase}, not {text!r}") from None
+            raise self._meaningless(text) from None
         return self._checked(value, text)
 
     def of_value(self, value: Any) -> Any:
@@ -101,46 +102,59 @@ class Setting:
         Raises:
             ValueError: it means none; the end of a sentence that begins with the name.
         """
-        if not _MATCHES[self.kind](value):
-            raise ValueError(f"takes {self.kind.phrase}, not {value!r}")
-        if self.kind == TEXTS:
+        if not _IS_OF_KIND[self.kind](value):
+            raise self._meaningless(value)
+        if self.kind is TEXTS:
             return (value,) if isinstance(value, str) else tuple(value)
         return self._checked(value, value)
 
-    def _checked(self, value: Any, written: Any) -> Any:
+    def _checked(self, value: Any, written: object) -> Any:
         """Return a value of the right type if it is in the range, too."""
         if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"takes {self.kind.phrase}, not {written!r}")
-        if self.kind == SECONDS_OR_NEVER and not value:
+            raise self._meaningless(written)
+        if self.kind is SECONDS_OR_NEVER and not value:
             value = None
         if self.field in SWITCH_NAMES:
             try:
                 ConnectionConfig(**{self.field: value})
             except ValueError as problem:
-                raise ValueError(f"takes {self.kind.phrase}, not {written!r}: {problem}") from None
+                raise self._meaningless(written, f": {problem}") from None
         elif self.kind in (ACCESS, COUNT, BYTES) and not self.kind.accepts(value):
-            raise ValueError(f"takes {self.kind.phrase}, not {written!r}")
+            raise self._meaningless(written)
         return value
 
+    def _meaningless(self, written: object, why: str = "") -> ValueError:
+        return ValueError(f"takes {self.kind.phrase}, not {written!r}{why}")
 
-def _is_number(value: Any) -> bool:
+
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return _is_text(value) or (
+        isinstance(value, list) and value != [] and all(map(_is_text, value))
     )
 
 
-_OF_WORD: Final = {"true": True, "false": False, "auto": "auto"}
+_OF_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    FLAG_OR_AUTO: lambda text: {"true": True, "false": False, "auto": "auto"}[text],
+    COUNT: int,
+    BYTES: int,
+    SECONDS: float,
+    SECONDS_OR_NEVER: float,
+}
 
-_MATCHES: Final[Mapping[Kind, Callable[[Any], bool]]] = {
-    ACCESS: lambda value: isinstance(value, str),
-    FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
-    TEXT: lambda value: isinstance(value, str),
+_IS_OF_KIND: Final[Mapping[Kind, Callable[[object], bool]]] = {
+    ACCESS: _is_text,
+    TEXT: _is_text,
     TEXTS: _is_texts,
     FLAG: lambda value: isinstance(value, bool),
+    FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
     COUNT: lambda value: type(value) is int,
     BYTES: lambda value: type(value) is int,
     SECONDS: _is_number,
@@ -162,13 +176,13 @@ def settings_of(config: type[ConnectionConfig], *, limits: bool) -> tuple[Settin
         if declared.option and declared.is_limit == limits:
             kind = FLAG if declared.kind is FLAG_OR_UNSET else declared.kind
             text = declared.help.replace("``", "")
-            default = None if declared.kind is TEXTS else each.default
+            default = None if kind is TEXTS else each.default
             found.append(Setting(each.name.replace("_", "-"), kind, text, default))
     return tuple(found)
 
 
-#: What clients may do and are told: each a switch of `ConnectionConfig`, or ``access``,
-#: which stands for a set of them. Those of `TURNED_OFF` are on unless they are set.
+#: What clients may do, and get: switches of `ConnectionConfig`, and ``access``, which
+#: stands for a set of them.
 SWITCHES: Final = (
     Setting(
         "access",
@@ -179,37 +193,83 @@ SWITCHES: Final = (
     *settings_of(ConnectionConfig, limits=False),
 )
 
-#: Switches that are true where nothing is set, so that an option can only turn them off.
-TURNED_OFF: Final = tuple(each for each in SWITCHES if each.default is True)
-
 #: The limits of a server, each a switch of `ConnectionConfig`.
 LIMITS: Final = settings_of(ConnectionConfig, limits=True)
 
-_LISTEN: Final = Setting("listen", TEXTS, "Where to listen, as a Twisted endpoint description.")
 _TLS: Final = (
-    Setting("tls-cert", TEXT, "Speak TLS, with the certificate chain in this PEM file."),
-    Setting("tls-key", TEXT, "Its private key, if that is in another file."),
-    Setting("tls-ca", TEXT, "Let in clients only with a certificate that one of these signed."),
+    Setting(
+        "tls-cert",
+        TEXT,
+        "Speak TLS wherever it listens, with the certificate chain in this PEM file. It is read "
+        "again when it was renewed.",
+    ),
+    Setting("tls-key", TEXT, "The certificate's private key, if that is in another file."),
+    Setting(
+        "tls-ca",
+        TEXT,
+        "Let in clients only with a certificate that one of those in this PEM file signed.",
+    ),
 )
 
 #: What a ``[[server]]`` has.
 SERVER_SETTINGS: Final = (
-    Setting("service", TEXT, "What to serve: package.module.Class, or an instance's name."),
-    Setting("tasks", TEXT, "Serve the tasks of the console of this name."),
-    _LISTEN,
-    Setting("classic", FLAG, "Let clients import, evaluate and execute anything.", False),
-    Setting("threaded", FLAG, "Run each connection's calls in a worker thread.", False),
+    Setting(
+        "service",
+        TEXT,
+        "What to serve: package.module.Class (one instance a connection), or the name of an "
+        "instance (shared by all). Found from the working directory too.",
+        short="s",
+    ),
+    Setting("tasks", TEXT, "Serve the tasks of the console of this name.", option=None),
+    Setting(
+        "listen",
+        TEXTS,
+        "Where to listen, as a Twisted endpoint description; may be repeated. "
+        "[default: tcp:18861:interface=127.0.0.1]",
+        short="l",
+    ),
+    Setting(
+        "classic",
+        FLAG,
+        "Let clients import, evaluate and execute anything (RPyC's classic mode): on loopback, "
+        "or with --tls-ca. [default port: 18812]",
+        False,
+    ),
+    Setting(
+        "threaded",
+        FLAG,
+        "Run each connection's requests in a worker thread, where they may block. Services "
+        "written for RPyC are threaded anyway.",
+        False,
+    ),
     *_TLS,
-    Setting("auth", TEXTS, "Have clients log in, as Twisted's strcred describes it."),
+    Setting(
+        "auth",
+        TEXTS,
+        "Have clients log in with root.login(user, password), and how that is checked: "
+        "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
+    ),
     *SWITCHES,
     *LIMITS,
 )
 
 #: What a ``[[console]]`` has.
 CONSOLE_SETTINGS: Final = (
-    Setting("name", TEXT, "What servers call it.", "console"),
-    _LISTEN,
-    Setting("container", TEXTS, "Its commands: 'package.module.Class ARGS'."),
+    Setting("name", TEXT, "What servers call it.", "console", option=None),
+    Setting(
+        "listen",
+        TEXTS,
+        "Where the console listens, for telnet and the like; may be repeated. "
+        "[default: tcp:2199:interface=127.0.0.1]",
+        option="console",
+    ),
+    Setting(
+        "container",
+        TEXTS,
+        "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
+        "them; may be repeated. What --listen serves is their tasks then, unless there is a "
+        "--service.",
+    ),
     *_TLS,
     Setting(
         "max-line", BYTES, "Longest line that is read from a console's client.", DEFAULT_MAX_LINE
@@ -218,63 +278,56 @@ CONSOLE_SETTINGS: Final = (
 
 #: What holds for the whole process.
 PROCESS_SETTINGS: Final = (
-    Setting("pool", TEXTS, "Pools to start, such as processes:4. run_async uses the first."),
+    Setting(
+        "pool",
+        TEXTS,
+        "Start a pool with the server, such as processes:4, threads:8 or dask:tcp://HOST:8786; "
+        "may be repeated. run_async and @offloaded use the first.",
+    ),
     Setting(
         "drain",
         SECONDS,
         "How long calls in flight have when the server is told to stop.",
         DEFAULT_DRAIN,
     ),
-    Setting("verbose", FLAG, "Log each call that fails and each client that comes.", False),
+    Setting(
+        "verbose",
+        FLAG,
+        "Log each call that ends with an exception, and each client that comes.",
+        False,
+    ),
 )
 
 
-class PlanError(ValueError):
-    """
-    A plan cannot be carried out.
-
-    Attributes:
-        problems: All that is wrong with it, each a sentence with its place.
-        rest: What it would be without the parts that are wrong, or None.
-    """
-
-    def __init__(self, problems: list[str], rest: Plan | None = None) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-        self.rest = rest
-
-
 @dataclass(frozen=True)
-class Source:
+class ConfigOrigin:
     """
     Where a part of a plan was written.
 
     Attributes:
         file: The file, or None for a command line.
-        lines: In which line of the file each setting is; ``""`` is the part's own.
+        table: The table in it, ``[[server]] 2``; empty for what stands above the tables.
+        position: How many tables stand before it.
+        keys: The table's keys, in their order.
         options: Those settings whose option has another name.
+        faulty: Whether something in it means nothing and was left out. What seems to be
+            missing may be that.
     """
 
     file: str | None = None
-    lines: Mapping[str, int] = field(default_factory=dict)
+    table: str = ""
+    position: int = 0
+    keys: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    faulty: bool = False
 
-    def at(self, name: str = "") -> str:
-        """
-        Return the beginning of a sentence about a setting, or about the whole part
-        where it has no name: ``site.toml:7: ``, or nothing.
-        """
-        if self.file is None:
-            return ""
-        line = self.lines.get(name) or self.lines.get("") or 1
-        return f"{self.file}:{line}: "
-
-    def of(self, name: str) -> str:
-        """Return the beginning of a sentence whose subject is a setting."""
-        return self.at(name) + self.spelled(name)
+    @property
+    def prefix(self) -> str:
+        """The beginning of a sentence about it: ``site.toml: [[server]] 2: ``, or nothing."""
+        return "".join(f"{part}: " for part in (self.file, self.table) if part)
 
     def spelled(self, name: str, value: str | None = None) -> str:
-        """Return how a setting is written here."""
+        """Return how a setting is written here, alone or with a value."""
         if self.file is None:
             option = f"--{self.options.get(name, name)}"
             return option if value in (None, "true") else f"{option} {shlex.quote(value)}"
@@ -283,11 +336,56 @@ class Source:
         return f"{name} = {value}" if value == "true" else f'{name} = "{value}"'
 
 
+@dataclass(frozen=True)
+class Problem:
+    """
+    Something that is wrong with a plan.
+
+    Attributes:
+        origin: The part of the plan.
+        key: The setting; empty if it is none.
+        sentence: What is wrong, and what to do.
+    """
+
+    origin: ConfigOrigin
+    key: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.origin.prefix}{self.sentence}"
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place in the file's order: the table, the key."""
+        keys = ("", *self.origin.keys)
+        return self.origin.position, keys.index(self.key) if self.key in keys else len(keys)
+
+
+class PlanError(ValueError):
+    """
+    A plan cannot be carried out.
+
+    Attributes:
+        found: All that is wrong with it, in the file's order.
+        rest: The plan without what is wrong, or None.
+    """
+
+    def __init__(self, found: Iterable[Problem], rest: Plan | None = None) -> None:
+        self.found = sorted(found, key=lambda each: each.place)
+        self.rest = rest
+        super().__init__("\n".join(self.problems))
+
+    @property
+    def problems(self) -> list[str]:
+        """The problems, each a sentence that begins with where it was written."""
+        return [str(each) for each in self.found]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerPlan:
     """Objects to be served; see `SERVER_SETTINGS`."""
 
-    source: Source
+    origin: ConfigOrigin
     service: str | None = None
     tasks: str | None = None
     listen: tuple[str, ...] = ()
@@ -298,14 +396,13 @@ class ServerPlan:
     tls_ca: str | None = None
     auth: tuple[str, ...] = field(default=(), repr=False)  # may have passwords in it
     switches: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsolePlan:
     """A console to be opened; see `CONSOLE_SETTINGS`."""
 
-    source: Source
+    origin: ConfigOrigin
     name: str = "console"
     listen: tuple[str, ...] = ()
     container: tuple[str, ...] = ()
@@ -319,7 +416,7 @@ class ConsolePlan:
 class Plan:
     """All that one process is to do; see `PROCESS_SETTINGS`."""
 
-    source: Source
+    origin: ConfigOrigin
     servers: tuple[ServerPlan, ...] = ()
     consoles: tuple[ConsolePlan, ...] = ()
     pool: tuple[str, ...] = ()
@@ -327,42 +424,40 @@ class Plan:
     verbose: bool = False
 
 
-def server_plan(source: Source, values: Mapping[str, Any]) -> ServerPlan:
+def server_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ServerPlan:
     """
     Return the plan of a server.
 
     Args:
-        source: Where the values were written.
+        origin: Where the values were written.
         values: Checked values by the names of `SERVER_SETTINGS`; those that are not
             there have their defaults.
     """
-    switches = {each.field: values[each.name] for each in SWITCHES if each.name in values}
-    limits = {each.field: values[each.name] for each in LIMITS if each.name in values}
-    known = _fields(SERVER_SETTINGS, values, (*SWITCHES, *LIMITS))
-    return ServerPlan(source=source, switches=switches, limits=limits, **known)
+    switches = {each.field for each in (*SWITCHES, *LIMITS)}
+    given = _by_field(values)
+    return ServerPlan(
+        origin=origin,
+        switches={name: given.pop(name) for name in list(given) if name in switches},
+        **given,
+    )
 
 
-def console_plan(source: Source, values: Mapping[str, Any]) -> ConsolePlan:
+def console_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ConsolePlan:
     """Return the plan of a console; as `server_plan`."""
-    return ConsolePlan(source=source, **_fields(CONSOLE_SETTINGS, values))
+    return ConsolePlan(origin=origin, **_by_field(values))
 
 
 def process_plan(
-    source: Source,
+    origin: ConfigOrigin,
     values: Mapping[str, Any],
-    servers: list[ServerPlan],
-    consoles: list[ConsolePlan],
+    servers: Iterable[ServerPlan],
+    consoles: Iterable[ConsolePlan],
 ) -> Plan:
     """Return the plan of a process; as `server_plan`."""
-    known = _fields(PROCESS_SETTINGS, values)
-    return Plan(source=source, servers=tuple(servers), consoles=tuple(consoles), **known)
+    return Plan(
+        origin=origin, servers=tuple(servers), consoles=tuple(consoles), **_by_field(values)
+    )
 
 
-def _fields(
-    settings: tuple[Setting, ...], values: Mapping[str, Any], but: tuple[Setting, ...] = ()
-) -> dict[str, Any]:
-    return {
-        each.field: values[each.name]
-        for each in settings
-        if each.name in values and each not in but
-    }
+def _by_field(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("-", "_"): value for name, value in values.items()}

@@ -2,8 +2,8 @@
 From a `Plan` to objects: everything is found, read and checked, nothing is started.
 
 Services and containers are imported, endpoints and pools parsed, certificates and
-what ``--auth`` names are loaded. What is wrong is collected, so that all of it can
-be told at once; each problem is a sentence that begins with where it was written.
+what ``--auth`` names are loaded. Problems are collected, so that all of them can be
+told at once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 
 from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.classic import SlaveService, opens_everything
@@ -30,15 +30,27 @@ from txremote.daemon.lookup import (
     find_service,
     is_exposed,
 )
-from txremote.daemon.plan import ConsolePlan, Plan, PlanError, ServerPlan
+from txremote.daemon.plan import (
+    ConfigOrigin,
+    ConsolePlan,
+    Plan,
+    PlanError,
+    Problem,
+    ServerPlan,
+)
 from txremote.daemon.rpyc_defaults import DefaultsWatch
 from txremote.daemon.rpyc_netrefs import make_known
+from txremote.interfaces import IPool
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.net.tls import Credentials, tls_server
 from txremote.net.unixsockets import server_endpoint
 from txremote.service import config_of
 from txremote.work.spec import pool_from_string
+
+if TYPE_CHECKING:  # the console needs plac
+    from txremote.console.containers import Container
+    from txremote.console.server import ConsoleService
 
 DEFAULT_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
 CLASSIC_ENDPOINT: Final = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
@@ -49,7 +61,7 @@ _CONTAINERS: Final = "package.module.Class ARGS"
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """
     Somewhere to listen.
 
@@ -80,7 +92,7 @@ class Server:
         served: The service: a class or an instance.
         root: That, or a portal where one logs in.
         config: The switches.
-        places: Where it listens.
+        addresses: Where it listens.
         classic: Whether it gives its clients everything.
         notes: What an operator should know of it, each a sentence.
     """
@@ -90,46 +102,33 @@ class Server:
     served: Any
     root: Any
     config: ConnectionConfig
-    places: tuple[Place, ...]
+    addresses: tuple[ListenAddress, ...]
     classic: bool
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Console:
-    """
-    What a console is made of.
-
-    Attributes:
-        plan: Its plan.
-        service: A `ConsoleService`.
-        places: Where it listens.
-    """
+    """What a console is made of: its plan, its service, where it listens."""
 
     plan: ConsolePlan
-    service: Any
-    places: tuple[Place, ...]
+    service: ConsoleService
+    addresses: tuple[ListenAddress, ...]
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """
-    What a whole plan is made of.
-
-    Attributes:
-        plan: The plan.
-        servers: Its servers.
-        consoles: Its consoles.
-        pools: Its pools, not started.
-    """
+    """What a whole plan is made of. The pools are not started."""
 
     plan: Plan
     servers: tuple[Server, ...]
     consoles: tuple[Console, ...]
-    pools: tuple[Any, ...]
+    pools: tuple[IPool, ...]
 
 
-def read_and_resolve(read: Callable[[], Plan], reactor: Any, *, starting: bool = True) -> Resolved:
+def read_and_resolve(
+    read: Callable[[], Plan], reactor: IReactorCore, *, starting: bool = True
+) -> Resolved:
     """
     Read a plan, and return what it is made of; as `resolve`.
 
@@ -141,23 +140,23 @@ def read_and_resolve(read: Callable[[], Plan], reactor: Any, *, starting: bool =
     Raises:
         PlanError: all that is wrong, with what was read and with what it stands for.
     """
-    problems: list[str] = []
+    found: list[Problem] = []
     try:
         plan = read()
     except PlanError as error:
         if error.rest is None:
             raise
-        problems, plan = error.problems, error.rest
+        found, plan = error.found, error.rest
     try:
         resolved = resolve(plan, reactor, starting=starting)
     except PlanError as error:
-        raise PlanError([*problems, *error.problems]) from None
-    if problems:
-        raise PlanError(problems)
+        raise PlanError([*found, *error.found]) from None
+    if found:
+        raise PlanError(found)
     return resolved
 
 
-def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
+def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
     """
     Return what a plan is made of.
 
@@ -173,150 +172,169 @@ def resolve(plan: Plan, reactor: Any, *, starting: bool = True) -> Resolved:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
-    work = _Resolving(plan, reactor, starting)
-    pools = work.pools()
-    consoles = [found for each in plan.consoles if (found := work.console(each)) is not None]
-    servers = [made for each in plan.servers if (made := work.server(each, consoles)) is not None]
-    if work.problems:
-        raise PlanError(work.problems)
+    resolver = _Resolver(plan, reactor, starting)
+    pools = resolver.pools()
+    consoles = [found for each in plan.consoles if (found := resolver.console(each)) is not None]
+    servers = [
+        made for each in plan.servers if (made := resolver.server(each, consoles)) is not None
+    ]
+    if resolver.problems:
+        raise PlanError(resolver.problems)
     return Resolved(plan, tuple(servers), tuple(consoles), pools)
 
 
-class _Resolving:
-    """The resolving of one plan, and what was found wrong with it."""
+class _Resolver:
+    """Resolves one plan, and collects what is wrong with it."""
 
-    def __init__(self, plan: Plan, reactor: Any, starting: bool) -> None:
-        self.problems: list[str] = []
+    def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool) -> None:
+        self.problems: list[Problem] = []
         self._plan = plan
         self._reactor = reactor
         self._starting = starting
-        self._taken: dict[tuple[str, ...], str] = {}  # where it is written
+        self._taken: dict[tuple[str, ...], ConfigOrigin] = {}
         self._defaults = DefaultsWatch()
 
+    def _complain(self, origin: ConfigOrigin, key: str, words: str, value: str = "") -> None:
+        """Note a problem with a setting, or one of its values, or with the whole part."""
+        subject = f"{origin.spelled(key)} {value}".rstrip() if key else ""
+        self.problems.append(Problem(origin, key, f"{subject}{words}"))
+
+    def _complain_of_whole(
+        self, origin: ConfigOrigin, key: str, words: str, value: str = ""
+    ) -> None:
+        """Note that settings do not fit together, unless that may be a typo's fault."""
+        if not origin.faulty:
+            self._complain(origin, key, words, value)
+
     @contextmanager
-    def _noted(self, place: str = "") -> Iterator[None]:
-        """Note a problem, and go on behind the block."""
+    def _noting(self, origin: ConfigOrigin, key: str, value: str = "") -> Iterator[None]:
+        """Note what the block raises, and go on behind it."""
         try:
             yield
         except (ValueError, ImportError) as problem:
-            self.problems.append(f"{place}{problem}")
+            self._complain(origin, key, f": {problem}" if key else str(problem), value)
 
-    def pools(self) -> tuple[Any, ...]:
+    def pools(self) -> tuple[IPool, ...]:
         """Return the pools."""
         found = []
         for description in self._plan.pool:
-            with self._noted(f"{self._plan.source.of('pool')} {description}: "):
+            with self._noting(self._plan.origin, "pool", description):
                 found.append(pool_from_string(description, self._reactor))
         return tuple(found)
 
     def console(self, plan: ConsolePlan) -> Console | None:
         """Return a console, or None."""
-        source = plan.source
+        origin = plan.origin
         containers = []
         for description in plan.container:
-            with self._noted(f"{source.of('container')} {description}: "):
+            with self._noting(origin, "container", description):
                 containers.append(find_container(description))
         if not plan.container:
-            how = source.spelled("container", _CONTAINERS)
-            self.problems.append(f"{source.at()}say what a console's commands are: {how}")
-        places = self._places(plan, CONSOLE_ENDPOINT)
-        if not (containers and places):
+            how = origin.spelled("container", _CONTAINERS)
+            self._complain_of_whole(origin, "", f"say what a console's commands are: {how}")
+        addresses = self._addresses(plan, CONSOLE_ENDPOINT)
+        try:
+            # needs plac, as the containers do, which only consoles need
+            server: Any = import_module("txremote.console.server")
+        except ImportError:  # which was told of the containers
             return None
-        server: Any = import_module("txremote.console.server")
-        if not plan.tls_ca and any(each.exposed for each in places):
-            self.problems.append(f"{source.of('listen')}: {server.REFUSAL}")
-        with self._noted(source.at("container")):
-            return Console(plan, self._console_service(plan, containers, places), places)
+        if not plan.tls_ca and any(each.exposed for each in addresses):
+            self._complain_of_whole(origin, "listen", f": {server.REFUSAL}")
+        if not (containers and addresses):
+            return None
+        with self._noting(origin, ""):
+            service = self._console_service(server, plan, containers, addresses)
+            return Console(plan, service, addresses)
         return None
 
     def _console_service(
-        self, plan: ConsolePlan, containers: list[Any], places: tuple[Place, ...]
-    ) -> Any:
-        # needs plac, as the containers have done, which only consoles need
-        server: Any = import_module("txremote.console.server")
-        return server.ConsoleService(
+        self,
+        server: Any,
+        plan: ConsolePlan,
+        containers: list[Container],
+        addresses: tuple[ListenAddress, ...],
+    ) -> ConsoleService:
+        service: ConsoleService = server.ConsoleService(
             *containers,
             endpoints=[
                 each.description if plan.tls_cert is None else each.endpoint
-                for each in places
+                for each in addresses
                 if each.endpoint is not None
             ],
             limits=server.ConsoleLimits(max_line=plan.max_line),
             drain=self._plan.drain,
             reactor=self._reactor,
         )
+        return service
 
     def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:
         """Return a server, or None."""
-        source = plan.source
-        served = None
-        with self._noted():
-            served = self._served(plan, consoles)
+        origin = plan.origin
+        served = self._served(plan, consoles)
         set_by_module = self._defaults.changes_for(served)
         config = None
-        with self._noted(source.at()):
-            config = make_config({**plan.switches, **plan.limits}, make_config(set_by_module))
-        places = self._places(plan, CLASSIC_ENDPOINT if plan.classic else DEFAULT_ENDPOINT)
+        with self._noting(origin, ""):
+            config = make_config(plan.switches, make_config(set_by_module))
+        addresses = self._addresses(plan, CLASSIC_ENDPOINT if plan.classic else DEFAULT_ENDPOINT)
         root = self._with_login(plan, served)
-        if served is None or config is None or not places:
+        if served is None or config is None or not addresses:
             return None
         why_not = refusal_of_hosted(served, config_of(served, config))
-        if why_not is not None and not plan.tls_ca and any(each.exposed for each in places):
-            self.problems.append(f"{source.of('listen')}: {why_not}")
+        if why_not is not None and not plan.tls_ca and any(each.exposed for each in addresses):
+            self._complain_of_whole(origin, "listen", f": {why_not}")
         what = _in_words(plan)
         notes = _of_defaults(what, set_by_module)
-        return Server(plan, what, served, root, config, places, opens_everything(served), notes)
+        return Server(plan, what, served, root, config, addresses, opens_everything(served), notes)
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> Any:
-        source = plan.source
+        """Return what a plan serves, or None if there is a problem, which is noted."""
+        origin, name = plan.origin, plan.service
+        if name is None:
+            if plan.tasks is not None:
+                return self._tasks(plan, None, consoles)
+            if plan.classic:
+                return SlaveService
+            how = origin.spelled("service", SERVICE_NAME)
+            self._complain_of_whole(origin, "", f"say what to serve: {how}")
+            return None
         root: Any = None
-        if plan.service is not None:
-            try:
-                root = self._defaults.during(partial(find_service, plan.service))
-                make_known()
-            except ValueError as problem:
-                raise ValueError(f"{source.of('service')} {plan.service}: {problem}") from None
-        elif plan.tasks is None and plan.classic:
-            return SlaveService
-        elif plan.tasks is None:
-            how = source.spelled("service", SERVICE_NAME)
-            raise ValueError(f"{source.at()}say what to serve: {how}")
+        with self._noting(origin, "service", name):
+            root = self._defaults.during(partial(find_service, name))
+            make_known()
+        if root is None:
+            return None
         tasks: Any = sys.modules.get("txremote.console.service")
-        serves_tasks = tasks is not None and _is_kind_of(root, tasks.TaskService)
-        if plan.tasks is not None or serves_tasks:
-            return self._tasks(plan, root, serves_tasks, consoles)
-        where = f"{source.of('service')} {plan.service}: "
-        if opens_everything(root) and not plan.classic:
-            how = source.spelled("classic", "true")
-            raise ValueError(
-                f"{where}it is a classic service, which lets clients do anything here: "
-                f"say {how} if that is meant"
+        if tasks is not None and isinstance(root, type) and issubclass(root, tasks.TaskService):
+            return self._tasks(plan, root, consoles)
+        if plan.tasks is not None:
+            words = ": it serves no tasks: derive it from TaskService"
+        elif opens_everything(root) and not plan.classic:
+            words = (
+                ": it is a classic service, which lets clients do anything here: "
+                f"say {origin.spelled('classic', 'true')} if that is meant"
             )
-        if plan.classic and not opens_everything(root):
-            raise ValueError(
-                f"{where}{source.spelled('classic')} opens everything, and this is no classic "
+        elif plan.classic and not opens_everything(root):
+            words = (
+                f": {origin.spelled('classic')} opens everything, and this is no classic "
                 "service: leave one out"
             )
-        return root
+        else:
+            return root
+        self._complain_of_whole(origin, "service", words, name)
+        return None
 
-    def _tasks(
-        self, plan: ServerPlan, kind: Any, serves_tasks: bool, consoles: list[Console]
-    ) -> Any:
-        """
-        Return what serves the tasks of a console, or None if there is something wrong
-        with the console, which was told already.
-        """
-        source = plan.source
+    def _tasks(self, plan: ServerPlan, kind: Any, consoles: list[Console]) -> Any:
+        """Return what serves the tasks of a console; as `_served`."""
+        origin = plan.origin
         if plan.classic or plan.threaded:
             wrong = "classic" if plan.classic else "threaded"
-            where = source.of(wrong)
-            raise ValueError(f"{where} is not for tasks, which are the reactor's: leave it out")
-        if kind is not None and not serves_tasks:
-            where = f"{source.of('service')} {plan.service}"
-            raise ValueError(f"{where}: it serves no tasks: derive it from TaskService")
+            words = " is not for tasks, which are the reactor's: leave it out"
+            self._complain_of_whole(origin, wrong, words)
+            return None
         planned = [each for each in self._plan.consoles if plan.tasks in (None, each.name)]
         if len(planned) != 1:
-            raise ValueError(self._whose_tasks(plan))
+            self._complain_of_tasks(plan)
+            return None
         for console in consoles:
             if console.plan is planned[0]:
                 service = console.service
@@ -326,58 +344,71 @@ class _Resolving:
                 return kind(
                     *service.containers.values(), manager=service.manager, reactor=self._reactor
                 )
-        return None
+        return None  # the console has a problem of its own
 
-    def _whose_tasks(self, plan: ServerPlan) -> str:
+    def _complain_of_tasks(self, plan: ServerPlan) -> None:
+        if any(each.origin.faulty for each in self._plan.consoles):
+            return
         names = ", ".join(repr(each.name) for each in self._plan.consoles)
-        source = plan.source
+        origin = plan.origin
         if plan.tasks is not None:
             there = f"there is {names}" if names else "there is none"
-            return f"{source.of('tasks')}: no console is called {plan.tasks!r}: {there}"
-        where = f"{source.of('service')} {plan.service} serves tasks: say whose, "
-        if not names:
-            return where + plan.source.spelled("container", _CONTAINERS)
-        return f"{where}{source.spelled('tasks', 'NAME')} with one of {names}"
+            self._complain_of_whole(
+                origin, "tasks", f": no console is called {plan.tasks!r}: {there}"
+            )
+            return
+        how = (
+            f"{origin.spelled('tasks', 'NAME')} with one of {names}"
+            if names
+            else origin.spelled("container", _CONTAINERS)
+        )
+        self._complain_of_whole(
+            origin, "service", f" serves tasks: say whose, {how}", plan.service or ""
+        )
 
     def _with_login(self, plan: ServerPlan, served: Any) -> Any:
         checkers = []
         for description in plan.auth:
             # what is behind the colon may be passwords
-            kind = description.partition(":")[0]
-            with self._noted(f"{plan.source.of('auth')} {kind}: "):
+            with self._noting(plan.origin, "auth", description.partition(":")[0]):
                 checkers.append(find_checker(description))
         return portal_for(served, checkers) if checkers and served is not None else served
 
-    def _places(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[Place, ...]:
+    def _addresses(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[ListenAddress, ...]:
         """Return where to listen; nothing if there is something wrong with it."""
         before = len(self.problems)
-        source = plan.source
-        with self._noted():
-            _check_certificates(plan)
-        whole = len(self.problems) == before
+        origin = plan.origin
+        credentials_are_good = self._check_certificates(plan)
         found = []
-        for description in plan.listen or (default,):
-            with self._noted(f"{source.of('listen')} {description}: "):
+        for description in plan.listen or (() if origin.faulty else (default,)):
+            with self._noting(origin, "listen", description):
                 if plan.tls_cert is not None and description.startswith(("ssl:", "tls:")):
-                    how = source.spelled("tls-cert")
+                    how = origin.spelled("tls-cert")
                     raise ValueError(f"it has TLS already: write tcp: with {how}")
                 endpoint = self._endpoint(description)
-                self._take(description, source.at("listen").removesuffix(": "))
-                if plan.tls_cert is not None and endpoint is not None and whole:
+                self._take(description, origin)
+                if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
-                found.append(Place(description, endpoint, is_exposed(description)))
+                found.append(ListenAddress(description, endpoint, is_exposed(description)))
         return tuple(found) if len(self.problems) == before else ()
 
-    def _take(self, description: str, where: str) -> None:
+    def _take(self, description: str, origin: ConfigOrigin) -> None:
+        """
+        Note that an address is taken.
+
+        Raises:
+            ValueError: it is taken already.
+        """
         address = address_of(description)
         if address is None:
             return
-        if address in self._taken:
-            other = self._taken[address]
-            raise ValueError(f"{other} listens there already" if other else "it is there twice")
-        self._taken[address] = where
+        other = self._taken.get(address)
+        if other is not None:
+            already = other.table if other.table != origin.table else ""
+            raise ValueError(f"{already} listens there already" if already else "it is there twice")
+        self._taken[address] = origin
 
-    def _endpoint(self, description: str) -> Any:
+    def _endpoint(self, description: str) -> IStreamServerEndpoint | None:
         kind = description.partition(":")[0]
         try:
             return server_endpoint(self._reactor, description)
@@ -396,13 +427,31 @@ class _Resolving:
         except Exception as problem:  # each kind of endpoint parses in its own way
             raise _no_endpoint(problem) from None
 
+    def _check_certificates(self, plan: ServerPlan | ConsolePlan) -> bool:
+        """Tell whether a plan's certificates are good, if it has any; else note why not."""
+        origin = plan.origin
+        before = len(self.problems)
+        if plan.tls_cert is None:
+            for name, path in (("tls-key", plan.tls_key), ("tls-ca", plan.tls_ca)):
+                if path is not None:
+                    how = origin.spelled("tls-cert", "FILE")
+                    self._complain_of_whole(origin, name, f" is of use with {how} only")
+            return len(self.problems) == before
+        try:
+            Credentials(*_files(plan))
+        except OSError as problem:
+            name = _named_in(str(problem.filename), plan)
+            path = getattr(plan, name.replace("-", "_"))
+            self._complain(origin, name, f": {problem.strerror}", path)
+        except ValueError as problem:
+            self._complain(origin, _named_in(str(problem), plan), f": {problem}")
+        except ImportError as problem:
+            self._complain(origin, "tls-cert", f": {problem}")
+        return len(self.problems) == before
+
 
 def _no_endpoint(problem: Exception) -> ValueError:
     return ValueError(f"{problem} (write it as {_ENDPOINTS})")
-
-
-def _is_kind_of(root: Any, kind: type) -> bool:
-    return isinstance(root, type) and issubclass(root, kind)
 
 
 def _in_words(plan: ServerPlan) -> str:
@@ -427,26 +476,6 @@ def _files(plan: ServerPlan | ConsolePlan) -> tuple[str, str | None, str | None]
     )
     assert cert is not None
     return cert, key, ca
-
-
-def _check_certificates(plan: ServerPlan | ConsolePlan) -> None:
-    source = plan.source
-    if plan.tls_cert is None:
-        for name, path in (("tls-key", plan.tls_key), ("tls-ca", plan.tls_ca)):
-            if path is not None:
-                how = source.spelled("tls-cert", "FILE")
-                raise ValueError(f"{source.of(name)} is of use with {how} only")
-        return
-    try:
-        Credentials(*_files(plan))
-    except OSError as problem:
-        name = _named_in(str(problem.filename), plan)
-        path = getattr(plan, name.replace("-", "_"))
-        raise ValueError(f"{source.of(name)} {path}: {problem.strerror}") from None
-    except ValueError as problem:
-        raise ValueError(f"{source.of(_named_in(str(problem), plan))}: {problem}") from None
-    except ImportError as problem:
-        raise ValueError(f"{source.of('tls-cert')}: {problem}") from None
 
 
 def _named_in(text: str, plan: ServerPlan | ConsolePlan) -> str:

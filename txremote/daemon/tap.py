@@ -3,14 +3,14 @@
 
 What is typed, or stands in the file of ``--config``, becomes a `Plan`
 (`txremote.daemon.plan`), of which `txremote.daemon.resolve` makes objects and
-`txremote.daemon.hosting`
-services. What a user gets wrong ends in a sentence that says what to do, and an
-exit status that is not 0. Everything is checked before the reactor runs: services
-are imported, endpoints parsed, ports taken.
+`txremote.daemon.hosting` services. Everything is checked before the reactor runs:
+services are imported, endpoints parsed, ports taken. A mistake ends the process with a
+sentence that says what to do, and an exit status that is not 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -18,60 +18,58 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options as TwistedOptions
 
-from txremote.config import FLAG, FLAG_OR_AUTO, TEXT, TEXTS
+from txremote.config import FLAG, TEXT, TEXTS
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.hosting import Hosting, refuse
 from txremote.daemon.plan import (
-    ACCESS,
     CONSOLE_SETTINGS,
-    LIMITS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
-    SWITCHES,
-    TURNED_OFF,
+    ConfigOrigin,
     Plan,
     PlanError,
+    Problem,
     Setting,
-    Source,
     console_plan,
     process_plan,
     server_plan,
 )
 from txremote.daemon.resolve import read_and_resolve
 
-# How the settings of consoles are spelled here: --listen is where servers listen.
-_CONSOLE_OPTIONS = {"listen": "console"}
+#: All that can be typed, by option. Servers and consoles share those of TLS.
+_SETTINGS = {
+    setting.option: setting
+    for setting in (*SERVER_SETTINGS, *CONSOLE_SETTINGS, *PROCESS_SETTINGS)
+    if setting.option is not None
+}
 
 
-def _parameter(setting: Setting) -> list[Any]:
-    unit = setting.kind.phrase.removeprefix("a ").removeprefix("number of ").removeprefix("whole ")
-    unit = unit.removeprefix("one of ")
-    return [
-        setting.name,
-        None,
-        None,
-        f"{setting.help} [{unit}; default: {setting.shown_default}]",
-    ]
+def _parameter(setting: Setting) -> list[str | None]:
+    """Return the option of a setting that takes one value."""
+    text = setting.help
+    if setting.kind is not TEXT:
+        unit = setting.kind.phrase
+        for word in ("a ", "number of ", "whole ", "one of "):
+            unit = unit.removeprefix(word)
+        text = f"{text} [{unit}; default: {setting.shown_default}]"
+    return [setting.option, setting.short, None, text]
 
 
-def _flags(setting: Setting) -> list[list[Any]]:
+def _flags(setting: Setting) -> list[list[str | None]]:
     """
-    Return the options of a switch: one that turns it on, unless it is on; one that
-    turns it off, unless it is off.
+    Return the options of a switch.
+
+    One turns it on, unless it is on by default; one turns it off, unless it is off.
     """
     off = setting.help[:1].lower() + setting.help[1:]
     return [
-        *([] if setting in TURNED_OFF else [[setting.name, None, setting.help]]),
+        *([] if setting.default is True else [[setting.option, setting.short, setting.help]]),
         *([] if setting.default is False else [[_off(setting), None, f"Do not {off}"]]),
     ]
 
 
 def _off(setting: Setting) -> str:
-    return f"no-{setting.name}"
-
-
-_OF_PROCESS = {setting.name: setting for setting in PROCESS_SETTINGS}
-_OF_CONSOLE = {setting.name: setting for setting in CONSOLE_SETTINGS}
+    return f"no-{setting.option}"
 
 
 class Options(TwistedOptions, AuthOptionMixin):
@@ -85,110 +83,33 @@ class Options(TwistedOptions, AuthOptionMixin):
     supportedInterfaces = (IUsernamePassword,)
 
     optParameters = [
-        [
-            "service",
-            "s",
-            None,
-            "What to serve: package.module.Class (one instance a connection), or "
-            "the name of an instance (shared by all). Found from the working directory too.",
-        ],
         ["config", "c", None, "Do what this TOML file says; no other option goes with it."],
-        [
-            "tls-cert",
-            None,
-            None,
-            "Speak TLS wherever it listens, with the certificate chain in this PEM file. "
-            "It is read again when it was renewed.",
-        ],
-        ["tls-key", None, None, "The certificate's private key, if that is in another file."],
-        [
-            "tls-ca",
-            None,
-            None,
-            "Let in clients only with a certificate that one of those in this PEM file signed.",
-        ],
-        _parameter(_OF_PROCESS["drain"]),
-        *(_parameter(each) for each in SWITCHES if each.kind in (ACCESS, TEXT, FLAG_OR_AUTO)),
-        *(_parameter(setting) for setting in LIMITS),
-        _parameter(_OF_CONSOLE["max-line"]),
+        *(_parameter(each) for each in _SETTINGS.values() if each.kind not in (FLAG, TEXTS)),
     ]
-
-    optFlags = [
-        [
-            "threaded",
-            None,
-            "Run each connection's requests in a worker thread, where they may block. "
-            "Services written for RPyC are threaded anyway.",
-        ],
-        [
-            "classic",
-            None,
-            "Let clients import, evaluate and execute anything (RPyC's classic mode): on "
-            "loopback, or with --tls-ca. [default port: 18812]",
-        ],
-        [
-            "verbose",
-            None,
-            "Log each call that ends with an exception, and each client that comes.",
-        ],
-        *(flag for each in SWITCHES if each.kind == FLAG for flag in _flags(each)),
-    ]
-
+    optFlags = [flag for each in _SETTINGS.values() if each.kind is FLAG for flag in _flags(each)]
     compData = None
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self["listen"] = []
-        self["pool"] = []
-        self["console"] = []
-        self["container"] = []
-        self["auth"] = []
-        self["safe-attrs"] = []
+        for name, setting in _SETTINGS.items():
+            if setting.kind is TEXTS:
+                self[name] = []
 
-    def opt_listen(self, endpoint: str) -> None:
-        """
-        Where to listen, as a Twisted endpoint description; may be repeated.
-        [default: tcp:18861:interface=127.0.0.1]
-        """
-        self["listen"].append(endpoint)
 
-    opt_l = opt_listen
+def _repeatable(option: str, text: str) -> Callable[[Options, str], None]:
+    """Return the method of an option that may be given several times."""
 
-    def opt_pool(self, description: str) -> None:
-        """
-        Start a pool with the server, such as processes:4, threads:8 or
-        dask:tcp://HOST:8786; may be repeated. run_async and @offloaded use the first.
-        """
-        self["pool"].append(description)
+    def add(self: Options, value: str) -> None:
+        self[option].append(value)
 
-    def opt_container(self, description: str) -> None:
-        """
-        Commands for a console: 'package.module.Class ARGS', a command container as plac
-        has them; may be repeated. What --listen serves is their tasks then, unless
-        there is a --service.
-        """
-        self["container"].append(description)
+    add.__doc__ = text
+    return add
 
-    def opt_console(self, endpoint: str) -> None:
-        """
-        Where the console listens, for telnet and the like; may be repeated.
-        [default: tcp:2199:interface=127.0.0.1]
-        """
-        self["console"].append(endpoint)
 
-    def opt_auth(self, description: str) -> None:
-        """
-        Have clients log in with root.login(user, password), and how that is checked:
-        file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.
-        """
-        self["auth"].append(description)
-
-    def opt_safe_attrs(self, name: str) -> None:
-        """
-        An operator that is open, such as __len__; may be repeated. Those that are named
-        stand in place of RPyC's list.
-        """
-        self["safe-attrs"].append(name)
+for _option, _setting in _SETTINGS.items():
+    if _setting.kind is TEXTS:
+        for _name in filter(None, (_option, _setting.short)):
+            setattr(Options, f"opt_{_name.replace('-', '_')}", _repeatable(_option, _setting.help))
 
 
 def plan_of(options: Options) -> Plan:
@@ -199,57 +120,60 @@ def plan_of(options: Options) -> Plan:
         PlanError: it makes no sense.
     """
     given = {name: value for name, value in options.items() if value not in (None, [], 0)}
+    origin = ConfigOrigin()
     if "config" in given:
         others = sorted(f"--{name}" for name in given if name != "config")
         if others:
-            raise PlanError(
-                [f"--config says all there is to say: put {', '.join(others)} into the file"]
-            )
+            sentence = f"--config says all there is to say: put {', '.join(others)} into the file"
+            raise PlanError([Problem(origin, "", sentence)])
         return read_plan(given["config"])
-    problems: list[str] = []
-    source = Source()
-    has_consoles = "container" in given or "console" in given
+    problems: list[Problem] = []
     consoles = []
-    if has_consoles:
-        own = Source(options=_CONSOLE_OPTIONS)
-        values = _values(given, CONSOLE_SETTINGS, own, problems)
-        consoles.append(console_plan(own, values))
-    values = _values(given, SERVER_SETTINGS, source, problems)
+    if "container" in given or "console" in given:
+        own = ConfigOrigin(
+            options={each.name: each.option or each.name for each in CONSOLE_SETTINGS}
+        )
+        consoles.append(console_plan(own, _values(given, CONSOLE_SETTINGS, problems)))
+    values = _values(given, SERVER_SETTINGS, problems)
     servers = []
-    if not (has_consoles and values.keys().isdisjoint({"service", "classic", "listen"})):
-        if has_consoles and values.keys().isdisjoint({"service", "classic"}):
+    if not consoles or values.keys() & {"service", "classic", "listen"}:
+        if consoles and not values.keys() & {"service", "classic"}:
             values["tasks"] = consoles[0].name
-        servers.append(server_plan(source, values))
-    known = _values(given, PROCESS_SETTINGS, source, problems)
+        servers.append(server_plan(origin, values))
+    known = _values(given, PROCESS_SETTINGS, problems)
     if problems:
         raise PlanError(problems)
-    return process_plan(source, known, servers, consoles)
+    return process_plan(origin, known, servers, consoles)
 
 
 def _values(
-    given: dict[str, Any], settings: tuple[Setting, ...], source: Source, problems: list[str]
+    given: dict[str, Any], settings: Iterable[Setting], problems: list[Problem]
 ) -> dict[str, Any]:
+    """Return what was given for some settings, by their names."""
     values: dict[str, Any] = {}
+
+    def complain(sentence: str) -> None:
+        problems.append(Problem(ConfigOrigin(), "", sentence))
+
     for setting in settings:
-        option = source.options.get(setting.name, setting.name)
-        if setting.kind == FLAG and _off(setting) in given:
+        option = setting.option
+        if setting.kind is FLAG and _off(setting) in given:
             if option in given:
-                problems.append(f"--{option} and --{_off(setting)}: leave one out")
+                complain(f"--{option} and --{_off(setting)}: leave one out")
             values[setting.name] = False
-            continue
-        if option not in given:
-            continue
-        value = given[option]
-        if setting.kind == TEXTS:
-            values[setting.name] = tuple(value)
-        elif setting.kind == FLAG:
-            values[setting.name] = True
-        else:
+        elif option is not None and option in given:
+            value = given[option]
             try:
-                values[setting.name] = setting.of_text(value)
+                values[setting.name] = _value(setting, value)
             except ValueError as problem:
-                problems.append(f"--{option} {problem}")
+                complain(f"--{option} {problem}")
     return values
+
+
+def _value(setting: Setting, given: Any) -> Any:
+    if setting.kind is TEXTS:
+        return tuple(given)
+    return True if setting.kind is FLAG else setting.of_text(given)
 
 
 def makeService(options: Options) -> MultiService:
