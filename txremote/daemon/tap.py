@@ -47,7 +47,7 @@ _SETTINGS = {
 def _parameter(setting: Setting) -> list[str | None]:
     """Return the option of a setting that takes one value."""
     text = setting.help
-    if setting.kind is not TEXT:
+    if setting.default is not None or setting.kind is not TEXT:
         unit = setting.kind.phrase
         for word in ("a ", "number of ", "whole ", "one of "):
             unit = unit.removeprefix(word)
