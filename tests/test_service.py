@@ -497,11 +497,11 @@ def test_a_wrong_call_of_an_interface_is_refused_with_its_signature() -> None:
 
 
 def test_a_threaded_method_of_an_interface_runs_in_a_thread() -> None:
-    """Where the connection's runner has any: this one says so."""
+    """Where the connection's executor has any: this one says so."""
     pair = connected_pair(server_root=Calculator)
     seen = []
-    runner: Any = pair.server.runner
-    runner.in_thread = lambda _connection, call: seen.append(call) or call()
+    executor: Any = pair.server.executor
+    executor.in_thread = lambda _connection, call: seen.append(call) or call()
     assert pair.result(pair.client.root.crunch(4)) == 16
     assert len(seen) == 1
 

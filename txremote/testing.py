@@ -29,8 +29,8 @@ from zope.interface import implementer
 
 from txremote.config import ConnectionConfig, make_config
 from txremote.peer.connection import Connection
+from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
-from txremote.peer.runner import ImmediateRunner
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service, instantiate
 from txremote.wire.messages import dialect_named
@@ -210,7 +210,7 @@ def connected_pair(
     server_switches = make_config(server_config if server_config is not None else config)
     client = Connection(
         instantiate(check_service(client_root)),
-        runner=ImmediateRunner(clock),
+        executor=ImmediateExecutor(clock),
         config=client_switches,
         dialect=dialect_named(dialect, client_switches.bind_threads),
         clock=clock,
@@ -218,7 +218,7 @@ def connected_pair(
     )
     server = Connection(
         instantiate(check_service(server_root)),
-        runner=ImmediateRunner(clock),
+        executor=ImmediateExecutor(clock),
         config=server_switches,
         clock=clock,
         sweeper=ReleaseSweeper(clock),

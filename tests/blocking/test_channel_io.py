@@ -168,7 +168,7 @@ def test_sending_soon_waits_for_nobody_and_sends_it_all() -> None:
     """Another thread sends what a full socket does not take."""
     with by_hand(Desk, Desk) as (conn, remote):
         answers: list[Any] = []
-        conn._runner.submit(
+        conn._executor.submit(
             lambda: conn.protocol.root.same(b"x" * 8 * MEBI).addBoth(answers.append)
         )
         wait_until(lambda: conn._pump.io.transport.out)  # nobody reads as yet

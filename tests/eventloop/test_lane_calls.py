@@ -126,7 +126,7 @@ class Visit:
 
     @property
     def lane(self) -> Any:
-        return self.server.runner._lane
+        return self.server.executor._lane
 
     def cancel(self, call: Any) -> None:
         """Say CANCEL, and wait for the answer all the same."""
@@ -354,7 +354,7 @@ async def test_a_cancelled_call_of_a_threaded_method_that_waits_for_a_thread_nev
         for call in calls[:2]:
             visit.cancel(call)
             assert "Cancelled" in type(await failed(call)).__name__
-        assert len(visit.server.runner.workers._queue) == 1
+        assert len(visit.server.executor.workers._queue) == 1
         office.door.set()
         await DeferredList([first, calls[2]])
         assert office.ran == ["first", 2]

@@ -54,8 +54,8 @@ from txremote import (
 )
 from txremote.config import make_config
 from txremote.net.tls import tls_client, tls_server
+from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
-from txremote.peer.runner import ImmediateRunner
 from txremote.service import instantiate
 from txremote.testing import MemoryTransport, Pair
 
@@ -171,7 +171,7 @@ class World:
         client = protocolFactory.buildProtocol(UNIXAddress("memory"))
         server = Connection(
             instantiate(self.shop),
-            runner=ImmediateRunner(self.clock),
+            executor=ImmediateExecutor(self.clock),
             config=make_config(None),
             clock=self.clock,
             sweeper=ReleaseSweeper(self.clock),

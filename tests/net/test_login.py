@@ -39,7 +39,7 @@ from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
 from txremote.peer.connection import Connection
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.runner import ImmediateRunner
+from txremote.peer.immediate import ImmediateExecutor
 from txremote.testing import MemoryTransport, Pair
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_PING
 from txremote.wire.limits import LONGEST_OF_STRANGERS, MOST_ITEMS_OF_STRANGERS
@@ -111,10 +111,10 @@ class Club:
         """A client that has been connected, and not logged in."""
         server = self.factory.buildProtocol(address)
         assert server is not None
-        server.runner = server.inbound._runner = ImmediateRunner(self.clock)
+        server.executor = server.inbound._executor = ImmediateExecutor(self.clock)
         client = Connection(
             Service(),
-            runner=ImmediateRunner(self.clock),
+            executor=ImmediateExecutor(self.clock),
             dialect=dialect_named("6", False),
             clock=self.clock,
         )

@@ -21,9 +21,9 @@ from twisted.python.failure import Failure
 
 from txremote.config import make_config
 from txremote.peer.connection import Connection
+from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
-from txremote.peer.runner import ImmediateRunner
 from txremote.service import VoidService, instantiate
 from txremote.testing import MemoryTransport, Pair, connected_pair
 from txremote.wire.brine import Budget, dump, load
@@ -231,7 +231,7 @@ class RawPeer:
         self.clock = Clock()
         self.connection = Connection(
             instantiate(root),
-            runner=ImmediateRunner(self.clock),
+            executor=ImmediateExecutor(self.clock),
             config=make_config(config),
             clock=self.clock,
             sweeper=ReleaseSweeper(self.clock),

@@ -24,7 +24,7 @@ from tests.net.servers import endpoint_of, served, until
 from tests.peer.pairs import Outcome, logged, pair_with_stock_client
 from txremote import Service, connect, exposed
 from txremote.peer.abandoned import Closings, is_generator, step
-from txremote.peer.runner import ImmediateRunner
+from txremote.peer.immediate import ImmediateExecutor
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_BUFFITER
 
@@ -126,10 +126,10 @@ def test_one_whose_reader_breaks_off_is_closed(feed: Feed, pair: Pair) -> None:
     assert _read(pair, pair.client.root.ticks()) == [0, 1]
     pair.advance(1)
     assert feed.seen == ["opened", "closing"]
-    assert len(pair.server.runner.closings) == 1
+    assert len(pair.server.executor.closings) == 1
     feed.let_close()
     assert feed.seen == ["opened", "closing", "closed"]
-    assert len(pair.server.runner.closings) == 0
+    assert len(pair.server.executor.closings) == 0
     pair.advance(1)
     pair.lose()
     gc.collect()
@@ -220,7 +220,7 @@ def test_what_goes_wrong_in_closing_is_logged(feed: Feed, pair: Pair) -> None:
             feed.let_close()
         assert "Feed.ticks, which its reader has left, did not close well" in log.text()
         assert sentence in log.text()
-    assert len(pair.server.runner.closings) == 0
+    assert len(pair.server.executor.closings) == 0
 
 
 def test_one_that_another_peer_still_reads_goes_on(feed: Feed) -> None:
@@ -284,7 +284,7 @@ def test_it_ends_with_the_variables_that_it_has_set(feed: Feed, pair: Pair) -> N
 def test_the_hooks_of_the_thread_stay_as_they_are() -> None:
     before = sys.get_asyncgen_hooks()
     generator = Feed().ticks()
-    awaitable = step(ImmediateRunner(), generator.__anext__)
+    awaitable = step(ImmediateExecutor(), generator.__anext__)
     assert sys.get_asyncgen_hooks() == before
     awaitable.close()
     assert is_generator(generator)

@@ -363,8 +363,8 @@ def test_oldslicing_runs_a_threaded_method_where_it_belongs(peer: Asker) -> None
     where = []
     peer.connection.service.exposed_block = threaded(lambda *args: where.append(args))
     started = []
-    runner: Any = peer.connection.runner
-    runner.in_thread = lambda _connection, call: started.append(call) or Deferred()
+    executor: Any = peer.connection.executor
+    executor.in_thread = lambda _connection, call: started.append(call) or Deferred()
     peer.send_request(HANDLE_OLDSLICING, peer.service, "block", "block", 1, 2, ())
     assert (len(started), where) == (1, [])
 

@@ -74,7 +74,7 @@ class Slow(RawPeer):
             super().__init__(self.service, **config)
         self.clock = clock or self.clock
         self.turns = turns or Counted(self.clock)
-        self.connection.runner.turns = self.turns
+        self.connection.executor.turns = self.turns
         self.connection._reader.in_steps = True
         self.asked = 0
         self.target = self.root()

@@ -19,13 +19,13 @@ from zope.interface.verify import verifyObject
 from tests.peer.pairs import Outcome, logged
 from txremote import AsyncResult, AsyncResultTimeout, IAsyncResult, WouldBlockReactor
 from txremote.errors import RemoteStopIteration
-from txremote.peer.runner import ImmediateRunner
+from txremote.peer.immediate import ImmediateDriver
 
 
 def pending(clock: Clock | None = None) -> tuple[Deferred[Any], AsyncResult]:
     """Return a result and the Deferred that brings it."""
     deferred: Deferred[Any] = Deferred()
-    return deferred, AsyncResult(deferred, ImmediateRunner(clock or Clock()))
+    return deferred, AsyncResult(deferred, ImmediateDriver(clock or Clock()))
 
 
 # --- states -----------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_an_expiry_of_a_result_that_is_there_does_nothing() -> None:
     assert clock.getDelayedCalls() == []
 
 
-class ScriptDriver(ImmediateRunner):
+class ScriptDriver(ImmediateDriver):
     """Has a time and nothing that runs by itself, like a script's."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ class ScriptDriver(ImmediateRunner):
     def seconds(self) -> float:
         return self.now
 
-    def look(self) -> None:
+    def serve_arrived(self) -> None:
         self.looks += 1
 
     def wait(self, result: Any, timeout: float | None) -> None:

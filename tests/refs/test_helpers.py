@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.peer.pairs import Wire
 from txremote import AsyncResult, AsyncResultTimeout, Service, async_, exposed, timed
-from txremote.eventloop.executor import ReactorRunner
+from txremote.eventloop.executor import LoopExecutor
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_CALL, HANDLE_CALLATTR, HANDLE_CALLPATH
 
@@ -185,8 +185,9 @@ def test_a_late_answer_to_an_expired_call_does_no_harm(pair: Pair) -> None:
 def pair_in_reactor() -> Pair:
     """Return a pair in memory whose client minds the reactor's thread."""
     pair = connected_pair(server_root=Calculator)
-    runner = ReactorRunner(reactor)
-    pair.client.runner = runner
+    executor = LoopExecutor(reactor)
+    pair.client.executor = executor
+    pair.client._guard = executor.guard
     return pair
 
 

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 
 from txremote.blocking.channel import ByteChannel
 from txremote.blocking.defaults import config_of_script
+from txremote.blocking.executor import ScriptExecutor
 from txremote.blocking.pump import Pump
-from txremote.blocking.runner import ScriptRunner
 from txremote.blocking.streams import Channel, Stream, byte_channel_of
 from txremote.config import ConnectionConfig
 from txremote.peer.connection import Connection
@@ -60,13 +60,13 @@ class BlockingConnection(BlockingView):
         )
         self._wait_for_answer = self._speak_and_wait  # type: ignore[method-assign]
 
-    def _driven_by(self, runner: ScriptRunner, protocol: Connection) -> BlockingConnection:
+    def _driven_by(self, executor: ScriptExecutor, protocol: Connection) -> BlockingConnection:
         """Take what drives it, for either way in which it is made."""
         super().__init__(protocol)
-        self._runner = runner
-        self._pump = runner.pump
+        self._executor = executor
+        self._pump = executor.pump
         # straight to the pump: a call within a call within a call uses the stack
-        self._wait_for_answer = runner.pump.call  # type: ignore[method-assign]
+        self._wait_for_answer = executor.pump.call  # type: ignore[method-assign]
         return self
 
     def _speak_and_wait(
@@ -96,7 +96,7 @@ class BlockingConnection(BlockingView):
         if self._dialect is not None:
             self._speak_first()
         with pump.lock:
-            result = AsyncResult(send(*args, **kwargs), self._runner)
+            result = AsyncResult(send(*args, **kwargs), self._executor.driver)
         pump.io.flush()
         return result
 
@@ -194,7 +194,7 @@ def drive(
         service: What this side offers.
         config: The switches.
         dialect: What to speak; None for the accepting side. The connecting side
-            calls ``introduced()`` of the runner once it knows the peer.
+            calls ``introduced()`` of the executor once it knows the peer.
     """
     conn = BlockingConnection.__new__(BlockingConnection)
     conn._dialect = None
@@ -208,17 +208,17 @@ def _start(
     channel: ByteChannel,
     service: Service,
     config: ConnectionConfig,
-    make_view: Callable[[ScriptRunner, Connection], BlockingConnection],
+    make_view: Callable[[ScriptExecutor, Connection], BlockingConnection],
     *,
     connecting: bool,
     dialect: Dialect | None = None,
 ) -> None:
     pump = Pump(channel)
-    runner = ScriptRunner(pump, make_view, connecting)
+    executor = ScriptExecutor(pump, make_view, connecting)
     writing = Writing(acknowledge=channel.acknowledge)
     protocol = Connection(
         service,
-        runner=runner,
+        executor=executor,
         config=config,
         dialect=dialect,
         prepare=lambda _transport: writing,

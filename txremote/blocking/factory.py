@@ -104,7 +104,7 @@ class _Dialling:
         elif step.action == WAIT:
             return self._wait(dialect, step.seconds)
         elif step.action == KEEP:
-            self._connections[dialect]._runner.introduced()
+            self._connections[dialect]._executor.introduced()
         elif dialect in self._connections:
             self._connections[dialect]._pump.close()
         return None
@@ -243,7 +243,7 @@ def connect_channel(
     refuse_in_reactor()
     conn = BlockingConnection(service, channel, config)
     try:
-        conn._runner.introduced()
+        conn._executor.introduced()
     except BaseException:
         conn.close()
         raise

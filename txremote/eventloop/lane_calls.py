@@ -19,19 +19,17 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.eventloop.lanes import Lane
 from txremote.peer.context import CurrentCall
+from txremote.peer.executor import PeerRequest
 from txremote.peer.logging import logger_for
 from txremote.peer.request import PLAIN
 from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
-
-if TYPE_CHECKING:
-    from txremote.peer.request import Request
 
 _log = logger_for("call")
 
@@ -50,7 +48,7 @@ class LaneCall:
 
     __slots__ = ("_lane", "_over", "_reactor", "_request", "_ticket", "_timer")
 
-    def __init__(self, request: Request, lane: Lane, reactor: Any) -> None:
+    def __init__(self, request: PeerRequest, lane: Lane, reactor: Any) -> None:
         self._request = request
         self._lane = lane
         self._reactor = reactor

@@ -210,13 +210,13 @@ class WorkerView(BlockingView):
             lane.enter(wait, True)
             if pool is not None:
                 pool.begin_wait()
-            self.protocol.runner.polling += 1
+            self.protocol.executor.polling += 1
             self._reactor.callFromThread(self._let_in)
             try:
                 if not self.closed:  # else nobody may wake us any more
                     wait.awake.acquire(timeout=timeout)
             finally:
-                self.protocol.runner.polling -= 1
+                self.protocol.executor.polling -= 1
                 if pool is not None:
                     pool.end_wait()
                 lane.leave(wait, True)
@@ -302,7 +302,7 @@ class LaneDriver:
     def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""
 
-    def look(self) -> None:
+    def serve_arrived(self) -> None:
         """Do nothing: the reactor brings what comes."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
@@ -316,7 +316,7 @@ class LaneDriver:
         except TooManyThreads as problem:
             _log.error("callbacks were not run: {problem}", problem=problem)
 
-    def present(self, value: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """Return a received value with netrefs."""
         return self._face.to_netrefs(value)
 

@@ -2,7 +2,7 @@
 What `threaded` makes of a method: one that the peer's calls run in a thread.
 
 Called by the program itself it is an ordinary method. Only a handler looks for
-the type, and gives a `ThreadedCall` to the connection's runner in place of the
+the type, and gives a `ThreadedCall` to the connection's executor in place of the
 result.
 """
 

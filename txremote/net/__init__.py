@@ -1,7 +1,6 @@
 """
 Getting connected with a reactor.
 
-``runner``    where a connection's work happens when a reactor runs it
 ``transport`` what is done to a transport once it is there
 ``listen``    serving: `listen`, and the factory behind it
 ``connect``   calling: `connect`

@@ -45,7 +45,7 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost, DeadReferenceError
-from txremote.eventloop.executor import ReactorRunner
+from txremote.eventloop.executor import LoopExecutor
 from txremote.net.client_endpoint import DialledEndpoint, within_life
 from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
@@ -167,7 +167,7 @@ class RemoteClient(Service):
         self._retry_policy = _usual_policy if retry_policy is None else retry_policy
         self._reactor = reactor
         self._clock = steady(reactor)
-        self._runner = ReactorRunner(reactor)
+        self._executor = LoopExecutor(reactor)
         self._redialling = ClientService(
             DialledEndpoint(self._dial, self._name),
             Factory.forProtocol(Protocol),
@@ -185,7 +185,7 @@ class RemoteClient(Service):
         self._open: set[Connection] = set()  # those that are prepared or closed included
         self._waiters = ConnectionWaiters()
         self.root: Any = RemotePath(
-            LateReference(self._fetch_root, self._runner, f"the root of {self._name}"), ()
+            LateReference(self._fetch_root, self._executor, f"the root of {self._name}"), ()
         )
 
     def __repr__(self) -> str:
@@ -270,7 +270,7 @@ class RemoteClient(Service):
         return live if live is not None and _is_open(live) else None
 
     def _fetch_root(self) -> Deferred[Any]:
-        self._runner.check_thread()
+        self._executor.guard.check()
         live = self._usable()
         if live is not None:
             return answered(live.root)

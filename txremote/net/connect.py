@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost
-from txremote.eventloop.executor import LaneRunner, ReactorRunner
+from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
@@ -41,11 +41,10 @@ class _DialingFactory(Factory):
     def buildProtocol(self, addr: Any) -> Connection:
         """Make it."""
         workers = WorkerPool(max_threads=self._config.max_threads)
+        executor = LoopExecutor(self._reactor, workers)
         return Connection(
             instantiate(self._service),
-            runner=(LaneRunner if is_threaded(self._service) else ReactorRunner)(
-                self._reactor, workers
-            ),
+            executor=LaneExecutor(executor) if is_threaded(self._service) else executor,
             config=self._config,
             dialect=dialect_named(self._dialect, self._config.bind_threads),
             clock=steady(self._reactor),

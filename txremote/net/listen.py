@@ -16,7 +16,7 @@ from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
 from txremote.config import ConnectionConfig, make_config
-from txremote.eventloop.executor import LaneRunner, ReactorRunner
+from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.login_throttle import LoginThrottle, host_of
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
@@ -121,7 +121,7 @@ class ServingFactory(Factory):
         self._reactor = reactor
         self._workers = WorkerPool(slots, self.config.max_threads)
         self._closings = Closings()
-        self._runner = ReactorRunner(reactor, self._workers, self._closings)
+        self._executor = LoopExecutor(reactor, self._workers, self._closings)
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service
         self._policy = AccessPolicy(self.config)
         self._classes = ClassNumbers()
@@ -146,10 +146,8 @@ class ServingFactory(Factory):
         refusal = self._refusal(addr)
         if refusal is not None:
             return self._turn_away(addr, refusal)
-        runner = self._runner
-        if self._threaded:
-            runner = LaneRunner(self._reactor, self._workers, self._closings)
-        variables = runner.variables()
+        executor = LaneExecutor(self._executor) if self._threaded else self._executor
+        variables = executor.variables()
         try:
             if self._portal is not None:
                 service = self._login()
@@ -162,7 +160,7 @@ class ServingFactory(Factory):
             return None
         connection = Connection(
             service,
-            runner=runner,
+            executor=executor,
             config=self.config,
             policy=self._policy,
             classes=self._classes,
@@ -251,7 +249,7 @@ class ServingFactory(Factory):
             return None
         connection = Connection(
             VoidService(),
-            runner=self._runner,
+            executor=self._executor,
             config=self.config,
             policy=self._policy,
             clock=steady(self._reactor),

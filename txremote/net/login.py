@@ -239,7 +239,7 @@ class LoginService(Service):
         self._logged_in(connection)
         if is_service(avatar):
             # before the next request, and where the service's methods run
-            connection.runner.hook(connection, avatar.on_connect)
+            connection.executor.call_hook(connection, avatar.on_connect)
         return avatar
 
     async def _enter(self, connection: Any, user: str, credentials: Password) -> Any:

@@ -7,11 +7,11 @@ One live connection: what is exported over it, who may reach it, what is asked.
 ``outbox``      frames on their way out
 ``handlers``    what each request of the peer does
 ``inbound``     the peer's requests, run and answered
-``runner``      the seam: where requests run and results fire
+``executor``    the seam for drivers: where requests run and results fire
 ``context``     `current_call`
 ``connection``  the Twisted Protocol that joins them
 
 This room knows Twisted's Deferreds and Protocols. It imports no reactor, opens
-no socket and starts no thread: the clock, the runner and the transport are
+no socket and starts no thread: the clock, the executor and the transport are
 handed in.
 """

@@ -4,7 +4,7 @@ Generators that their reader leaves: its ``break``, its end, the end of the conn
 A peer gives back the last reference to a generator, and nobody else has it. A plain one
 is closed by Python the moment it is dropped, so it has to be dropped where its code
 ran: in the connection's lane, or in the script's thread without the lock
-(`Runner.let_go`). An asynchronous one has to be closed by whoever drives it:
+(`Executor.let_go`). An asynchronous one has to be closed by whoever drives it:
 ``aclose()`` may wait. Python tells him, if he has said so before the first step
 (`sys.set_asyncgen_hooks`). asyncio says so for its whole thread, Twisted does not at
 all; here it is said for each generator that a peer takes steps of.
@@ -30,9 +30,9 @@ _log = Logger("txremote")
 _GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
 
 
-class Runner(Protocol):
+class Executor(Protocol):
     """
-    The part of a connection's runner that is used.
+    The part of a connection's executor that is used.
 
     Attributes:
         closings: The generators that are being closed.
@@ -60,17 +60,19 @@ class Closings:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def begin(self, generator: AsyncGenerator[Any, Any], runner: Runner, context: Context) -> None:
+    def begin(
+        self, generator: AsyncGenerator[Any, Any], executor: Executor, context: Context
+    ) -> None:
         """
         Close a generator that nobody has any more. Any thread.
 
         Args:
             generator: The generator.
-            runner: Of the connection whose peer began it.
+            executor: Of the connection whose peer began it.
             context: Where it runs.
         """
         self._under_way.add(generator)
-        runner.soon(lambda: self._close(generator, context))
+        executor.soon(lambda: self._close(generator, context))
 
     def _close(self, generator: AsyncGenerator[Any, Any], context: Context) -> None:
         """Have its ``finally`` blocks run, however long they wait."""
@@ -111,14 +113,14 @@ def is_generator(obj: object) -> bool:
 
 
 def step(
-    runner: Runner, method: Callable[..., Any], *args: Any, context: Context | None = None
+    executor: Executor, method: Callable[..., Any], *args: Any, context: Context | None = None
 ) -> Any:
     """
     Call ``__anext__`` or another such method of an asynchronous generator, so that the
     generator is closed when nobody has it any more.
 
     Args:
-        runner: Of the connection whose peer takes the step: where it will be closed.
+        executor: Of the connection whose peer takes the step: where it will be closed.
         method: The bound method.
         *args: Its arguments.
         context: Where the generator runs; None for the context of its first step.
@@ -130,7 +132,7 @@ def step(
     within = copy_context() if context is None else context
 
     def left(generator: AsyncGenerator[Any, Any]) -> None:
-        runner.closings.begin(generator, runner, within)
+        executor.closings.begin(generator, executor, within)
 
     before = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(firstiter=None, finalizer=left)

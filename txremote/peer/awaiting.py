@@ -91,7 +91,7 @@ def awaited(result: Any, connection: Any) -> Any:
         variables = connection.inbound.variables
         return deferred_of(_finished(result if variables is None else variables.kept(result)))
     if kind is ThreadedCall or kind is BlockingCall:
-        return connection.runner.in_thread(connection, result)
+        return connection.executor.in_thread(connection, result)
     if issubclass(kind, asyncio.Future):
         return follow_future(result)
     if kind is AsyncResult:

@@ -50,11 +50,11 @@ class Backpressure:
     def busy(self) -> bool:
         """Whether calls are unanswered, in either direction."""
         connection = self._connection
-        return bool(self._calls or len(connection.inbound)) or connection.runner.busy()
+        return bool(self._calls or len(connection.inbound)) or connection.executor.busy()
 
     def needs_peer(self) -> bool:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
-        return bool(self._calls or self._connection.runner.polling)
+        return bool(self._calls or self._connection.executor.polling)
 
     def press(self, pressed: bool) -> None:
         """Much waits to be sent, or nothing any more."""

@@ -43,6 +43,7 @@ from txremote.peer.awaiting import begun
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Ending
 from txremote.peer.context import CurrentCall, _current
+from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
@@ -52,7 +53,6 @@ from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.pending_calls import Clock, answered
 from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
-from txremote.peer.runner import Runner
 from txremote.peer.timeouts import ConnectionTimeouts
 from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
@@ -106,7 +106,7 @@ class Connection(Protocol):
 
     Args:
         service: What this side offers; its ``on_connect`` is told.
-        runner: Where requests run and results fire.
+        executor: Where requests run and results fire.
         config: The switches.
         policy: The gate, where it is shared between connections.
         classes: The class ids, where they are.
@@ -122,7 +122,7 @@ class Connection(Protocol):
     Attributes:
         service: What this side offers.
         config: The switches.
-        runner: Where requests run and results fire.
+        executor: Where requests run and results fire.
         avatar: The root object of whom the peer has logged in as, or None.
         user: That user's name, or None.
         inbound: What the peer asks.
@@ -148,6 +148,7 @@ class Connection(Protocol):
         "_clock",
         "_connecting",
         "_greeted",
+        "_guard",
         "_outbox",
         "_prepare",
         "_reader",
@@ -161,6 +162,7 @@ class Connection(Protocol):
         "closed",
         "config",
         "ending",
+        "executor",
         "features",
         "flow",
         "home",
@@ -169,7 +171,6 @@ class Connection(Protocol):
         "opened",
         "outbound",
         "peer_stopping",
-        "runner",
         "service",
         "user",
     )
@@ -178,7 +179,7 @@ class Connection(Protocol):
         self,
         service: Any,
         *,
-        runner: Runner,
+        executor: Executor,
         config: ConnectionConfig = DEFAULT_CONFIG,
         policy: AccessPolicy | None = None,
         classes: ClassNumbers | None = None,
@@ -191,7 +192,8 @@ class Connection(Protocol):
     ) -> None:
         self.service = service
         self.config = config
-        self.runner = runner
+        self.executor = executor
+        self._guard = executor.guard
         self.avatar: Any = None
         self.user: str | None = None
         self.features: frozenset[str] = frozenset()
@@ -202,7 +204,7 @@ class Connection(Protocol):
         self.knows_peer = self._connecting = dialect is not None
         self._clock = clock
         self._reader = FrameReader(config.limits)
-        self._reader.in_steps = runner.turns is not None
+        self._reader.in_steps = executor.turns is not None
         self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent)
         self._prepare = prepare
         self._acknowledge: Callable[[], object] | None = None
@@ -216,7 +218,7 @@ class Connection(Protocol):
             config=config,
             tables=self._tables,
             outbox=self._outbox,
-            runner=runner,
+            executor=executor,
             clock=clock,
         )
         self._calls = self.outbound.pending
@@ -228,7 +230,7 @@ class Connection(Protocol):
             policy=policy,
             tables=self._tables,
             outbox=self._outbox,
-            runner=runner,
+            executor=executor,
             clock=clock,
             needed=self.flow.needs_peer,
             variables=variables,
@@ -239,7 +241,7 @@ class Connection(Protocol):
             outbox=self._outbox,
             calls=self._calls,
             inbound=self.inbound,
-            runner=runner,
+            executor=executor,
         )
         if getattr(service, "expects_login", False):
             self._allow(config.limits.for_strangers())
@@ -292,7 +294,7 @@ class Connection(Protocol):
 
     def _greet(self) -> None:
         self._greeted = True
-        self.runner.hook(self, self.service.on_connect)
+        self.executor.call_hook(self, self.service.on_connect)
 
     def handshakeCompleted(self) -> None:
         """
@@ -324,7 +326,7 @@ class Connection(Protocol):
                 whole = True
                 if type(payload) is bytes:
                     size += len(payload)
-                    if size > LONG and self.runner.turns is not None:
+                    if size > LONG and self.executor.turns is not None:
                         self._read_later(payload, payloads)
                         break
                     self._reading.payload_received(payload)
@@ -355,7 +357,7 @@ class Connection(Protocol):
 
     def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
         """Read a message, and what has come behind it, in the turns to come."""
-        turns = self.runner.turns
+        turns = self.executor.turns
         assert turns is not None
         backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
         # most are done with the first slice
@@ -457,13 +459,13 @@ class Connection(Protocol):
         self._tables.exports.clear()
         self._tables.imports.clear()
         if self._greeted:
-            self.runner.hook(self, self.service.on_disconnect)
+            self.executor.call_hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
             self._when_ended(self)
         self.ending.tell()
 
     def _let_go(self, held: list[Any]) -> None:
-        self.runner.let_go(self, held)
+        self.executor.let_go(self, held)
 
     def share(self, holdings: Holdings, host: Any) -> None:
         """
@@ -524,7 +526,7 @@ class Connection(Protocol):
         For worker threads; in the reactor's thread waiting on it is refused.
         """
         if self._view is None:
-            self._view = self.runner.make_view(self)
+            self._view = self.executor.make_view(self)
         return self._view
 
     # -- what a user does with a connection
@@ -539,7 +541,7 @@ class Connection(Protocol):
         """
         if self._root is not None:
             return self._root
-        return RemotePath(LateReference(self.fetch_root, self.runner, "the peer's root"), ())
+        return RemotePath(LateReference(self.fetch_root, self.executor, "the peer's root"), ())
 
     @root.setter
     def root(self, reference: RemoteReference) -> None:
@@ -589,7 +591,7 @@ class Connection(Protocol):
             `RemoteProtocolError` if another came.
         """
         self.check_process()
-        self.runner.check_thread()
+        self._guard.check()
         sent = b"txremote" * 64 if data is None else data
 
         def compare(echo: Any) -> None:
@@ -639,7 +641,7 @@ class Connection(Protocol):
             WrongThread: this is not the connection's thread.
         """
         self.check_process()
-        self.runner.check_thread()
+        self._guard.check()
         return self.outbound.ask(handler, args)
 
     def call(
@@ -664,7 +666,7 @@ class Connection(Protocol):
         """
         if self.home is not forks.here:  # as check_process(), at each call
             self.check_process()
-        self.runner.check_thread()
+        self._guard.check()
         return self.outbound.call(reference, names, args, kwargs)
 
     def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:

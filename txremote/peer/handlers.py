@@ -152,7 +152,7 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
         if name == "__iter__":
             serving.policy.get(obj, "__aiter__")
             return lambda: obj  # BUFFITER knows how to go on
-        return partial(step, serving.connection.runner, serving.policy.get(obj, name))
+        return partial(step, serving.connection.executor, serving.policy.get(obj, name))
     found = serving.policy.get(obj, name)
     if name not in _SHOWING or getattr(type(obj), "_rpyc_getattr", None) is not None:
         return found if name not in COSTLY else serving.policy.measured(obj, name, found)
@@ -253,7 +253,7 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
         if kind is RemoteReference:
             # the rest of the path is at a third peer
             owner: Any = obj._connection
-            owner.runner.check_thread()
+            owner.executor.guard.check()
             rest = owner.outbound.call(obj, names[position:], args, _named(kwargs), False)
             return rest.addCallback(further, position)
         if issubclass(kind, BaseNetref):
@@ -365,7 +365,7 @@ async def _next_of(
         export.context = context
     context.run(_current.set, _current.get())
     try:
-        taken = step(serving.connection.runner, generator.__anext__, context=context)
+        taken = step(serving.connection.executor, generator.__anext__, context=context)
         return (await Within(taken.__await__(), context),)
     except StopAsyncIteration:
         return ()

@@ -1,5 +1,5 @@
 """
-The peer's requests: decoded in order, run where the runner says, answered once.
+The peer's requests: decoded in order, run where the executor says, answered once.
 
 A request is unboxed the moment it arrives, even if it runs later elsewhere: an
 id means what it meant when it was sent. An answer that is still to come, a
@@ -24,12 +24,12 @@ from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
 from txremote.peer.call_ledger import CallLedger, cancel_at_end
 from txremote.peer.context import CurrentCall, _current
+from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import Clock
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import Request
-from txremote.peer.runner import Runner
 from txremote.peer.timeouts import ConnectionTimeouts
 from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
@@ -43,9 +43,9 @@ from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
 _GRACE = 1.0
 
 
-def features_of(runner: Runner) -> tuple[str, ...]:
+def features_of(executor: Executor) -> tuple[str, ...]:
     """Return what this side knows beyond RPyC's protocol."""
-    return (*FEATURES, FEATURE_KEEPALIVE) if runner.always_serves else FEATURES
+    return (*FEATURES, FEATURE_KEEPALIVE) if executor.always_serves else FEATURES
 
 
 class InboundCalls:
@@ -59,13 +59,13 @@ class InboundCalls:
         policy: The gate.
         tables: What both sides hold of each other.
         outbox: Where answers go.
-        runner: Where requests run.
+        executor: Where requests run.
         clock: Where ``call_timeout`` comes from.
         needed: Gives something true while a call of ours waits for the peer.
         variables: The context variables to run it all with; None for new ones.
 
     Attributes:
-        variables: The context variables of the connection; see `Runner.variables`.
+        variables: The context variables of the connection; see `Executor.variables`.
         answers: What they are answered with.
         ledger: Which requests start, wait, or are refused, and which are unanswered.
         features: What this side knows beyond RPyC's protocol.
@@ -84,7 +84,7 @@ class InboundCalls:
         policy: AccessPolicy,
         tables: ReferenceTables,
         outbox: Outbox,
-        runner: Runner,
+        executor: Executor,
         clock: Clock | None,
         needed: Callable[[], object],
         variables: Variables | None = None,
@@ -93,11 +93,11 @@ class InboundCalls:
         self.config = config
         self.policy = policy
         self.tables = tables
-        self.features = features_of(runner)
+        self.features = features_of(executor)
         self.connection = connection
-        self.variables = runner.variables() if variables is None else variables
+        self.variables = executor.variables() if variables is None else variables
         self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
-        self._runner = runner
+        self._executor = executor
         self._clock = clock
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
@@ -107,7 +107,7 @@ class InboundCalls:
             config.max_calls,
             config.max_waiting,
             config.max_unanswered,
-            runner.start,
+            executor.start,
             needed,
         )
         self.vigil: ConnectionTimeouts | None = None
@@ -216,7 +216,7 @@ class InboundCalls:
         Returns:
             The answer, or what `awaited` makes a Deferred of it.
         """
-        return owner.runner.ask(owner, handler, args, not self._runner.always_serves)
+        return owner.executor.forward(owner, handler, args, not self._executor.always_serves)
 
     # -- answers
 
@@ -271,7 +271,7 @@ class InboundCalls:
 
     def look_if_all_answered(self) -> None:
         """Tell whoever waits for that."""
-        if self._all_answered is not None and not len(self) and not self._runner.busy():
+        if self._all_answered is not None and not len(self) and not self._executor.busy():
             call = _current.get(None)
             if call is not None and call.connection is self.connection and self._clock is not None:
                 # told so by a request that is just running, and has its answer coming

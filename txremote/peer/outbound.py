@@ -17,12 +17,12 @@ from twisted.internet.defer import Deferred, fail
 from txremote.config import ConnectionConfig
 from txremote.errors import DeadReferenceError, NotSendable
 from txremote.peer.awaiting import awaited
+from txremote.peer.executor import Executor
 from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import Clock, PendingCalls
 from txremote.peer.references import ReferenceTables
-from txremote.peer.runner import Runner
 from txremote.refs.reference import RemoteReference
 from txremote.wire import boxing
 from txremote.wire.brine import dump
@@ -61,7 +61,7 @@ class OutboundCalls:
         config: The switches.
         tables: What both sides hold of each other.
         outbox: Where requests go.
-        runner: Where results fire.
+        executor: Where results fire.
         clock: Where time-outs come from.
 
     Attributes:
@@ -79,7 +79,7 @@ class OutboundCalls:
         config: ConnectionConfig,
         tables: ReferenceTables,
         outbox: Outbox,
-        runner: Runner,
+        executor: Executor,
         clock: Clock | None,
     ) -> None:
         self._connection = connection
@@ -87,7 +87,7 @@ class OutboundCalls:
         self._tables = tables
         self._outbox = outbox
         self.limit: float | None = None
-        self.pending = PendingCalls(clock, runner.fire, self._abandoned)
+        self.pending = PendingCalls(clock, executor.fire, self._abandoned)
 
     def call(
         self,

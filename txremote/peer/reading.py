@@ -18,12 +18,12 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
+from txremote.peer.executor import Executor
 from txremote.peer.exports import Export
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
-from txremote.peer.runner import Runner
 from txremote.wire import boxing
 from txremote.wire.brine import Budget, load_value, truncated
 from txremote.wire.consts import HANDLE_CALLATTR, MSG_EXCEPTION, MSG_REQUEST
@@ -57,7 +57,7 @@ class MessageReader:
         outbox: Learns the peer's dialect.
         calls: Our calls that wait for an answer.
         inbound: Where requests go.
-        runner: Where results fire.
+        executor: Where results fire.
 
     Attributes:
         other_dialect: The dialect that the peer turned out to speak, where it is
@@ -68,10 +68,10 @@ class MessageReader:
         "_budget",
         "_calls",
         "_config",
+        "_executor",
         "_inbound",
         "_limits",
         "_outbox",
-        "_runner",
         "_sites",
         "_tables",
         "other_dialect",
@@ -85,7 +85,7 @@ class MessageReader:
         outbox: Outbox,
         calls: PendingCalls,
         inbound: InboundCalls,
-        runner: Runner,
+        executor: Executor,
     ) -> None:
         self._config = config
         self.allow(config.limits)
@@ -93,7 +93,7 @@ class MessageReader:
         self._outbox = outbox
         self._calls = calls
         self._inbound = inbound
-        self._runner = runner
+        self._executor = executor
         self._sites: dict[bytes, tuple[Export, str]] = {}
         self.other_dialect: str | None = None
 
@@ -269,11 +269,11 @@ class MessageReader:
             if deferred is not None:
                 if self._inbound.vigil is not None:
                     self._inbound.vigil.recent = True
-                self._runner.fire(deferred, result)
+                self._executor.fire(deferred, result)
             return
         self._tables.missing = None
         if deferred is not None:
-            self._runner.fire(deferred, Failure(error))
+            self._executor.fire(deferred, Failure(error))
         if isinstance(error, RemoteProtocolError) and error.limit is None:
             raise error
 
@@ -301,7 +301,7 @@ class MessageReader:
             return
         deferred = self._calls.pop(number)
         if deferred is not None:
-            self._runner.fire(deferred, Failure(message.error))
+            self._executor.fire(deferred, Failure(message.error))
 
 
 def _same(found: tuple[Any, int]) -> tuple[Any, int]:

@@ -57,7 +57,7 @@ class Waiting:
     def __call__(self, result: Any) -> None:
         """Answer with a result, an `Outcome` or a Failure, whichever thread brings it."""
         self._over = True
-        self._inbound.connection.runner.submit(partial(self._answer, result))
+        self._inbound.connection.executor.submit(partial(self._answer, result))
 
     def _answer(self, result: Any) -> None:
         inbound = self._inbound
@@ -85,7 +85,7 @@ class Waiting:
     def dropped(self) -> None:
         """Answer, soon, that the result was lost. For a finalizer."""
         if not self._over and not self._inbound.answers.closed:
-            self._inbound.connection.runner.call_later(0, self._dropped)
+            self._inbound.connection.executor.driver.call_later(0, self._dropped)
 
     def _dropped(self) -> None:
         if not self._over:

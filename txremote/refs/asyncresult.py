@@ -125,7 +125,7 @@ class AsyncResult:
         ):
             self._expire()
             if look:
-                self._driver.look()  # in a script the callbacks wait there
+                self._driver.serve_arrived()  # in a script the callbacks wait there
 
     # -- what RPyC's has
 
@@ -138,7 +138,7 @@ class AsyncResult:
         """
         self._check_deadline()
         if self._state == "pending" or self._undelivered:
-            self._driver.look()
+            self._driver.serve_arrived()
         return self._state in ("ready", "error")
 
     @property
@@ -166,7 +166,7 @@ class AsyncResult:
         self.wait()
         if self._state == "error":
             raise stop_iteration(self._result.value)
-        return self._driver.present(self._result)
+        return self._driver.convert(self._result)
 
     def wait(self) -> None:
         """
@@ -182,9 +182,9 @@ class AsyncResult:
             self._check_deadline()
             if self._state == "pending" and self._deadline is not None:
                 self._expire()
-                self._driver.look()
+                self._driver.serve_arrived()
         elif self._undelivered:  # it came with another that was waited for
-            self._driver.look()
+            self._driver.serve_arrived()
         if self._state == "expired":
             raise AsyncResultTimeout("result expired")
 

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from weakref import WeakSet
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -40,6 +40,27 @@ FALL: Final = 0.25
 _EARLY = 0.001
 
 _clocks: WeakSet[SteadyClock] = WeakSet()
+
+
+class Clock(Protocol):
+    """The part of `IReactorTime` that is used."""
+
+    def seconds(self) -> float:
+        """Return the time in seconds."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> IDelayedCall:  # noqa: A002
+        """Call a function some seconds from now."""
+
+
+class EventLoop(Clock, Protocol):
+    """
+    What connections ask of the event loop that they live in: of Twisted's reactor, say.
+
+    A loop that is not the program's reactor says in ``io_thread`` which thread it runs in.
+    """
+
+    def callFromThread(self, callable: Callable[..., object], *args: Any) -> None:  # noqa: A002
+        """Call a function in the loop's thread, from any thread."""
 
 
 @implementer(IDelayedCall)  # Twisted's `ClientService` takes nothing else

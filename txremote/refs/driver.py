@@ -4,7 +4,7 @@ How a result that is still to come is waited for and timed.
 An `AsyncResult` leans on a `Driver`, and there is one per facet. In a reactor the
 expiry is a timed call, and waiting in the reactor's own thread is refused, for
 nothing could then make the result come (`ReactorDriver`). A script's driver reads
-the socket meanwhile (`txremote.blocking.runner`), and a worker thread's runs what
+the socket meanwhile (`txremote.blocking.driver`), and a worker thread's runs what
 its connection has for it (`txremote.eventloop.worker_view`).
 
 All a driver knows of a result is `Pending`.
@@ -75,7 +75,7 @@ class Driver(Protocol):
     def expect(self, result: Pending) -> None:
         """See to it that a result comes, for one who awaits it and so does not `wait`."""
 
-    def look(self) -> None:
+    def serve_arrived(self) -> None:
         """Serve what has already come, without waiting."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
@@ -84,7 +84,7 @@ class Driver(Protocol):
         which the results arrived.
         """
 
-    def present(self, value: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """Return a received value as the code of this facet sees it."""
 
     def seconds(self) -> float:
@@ -138,14 +138,14 @@ class ReactorDriver:
     def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""
 
-    def look(self) -> None:
+    def serve_arrived(self) -> None:
         """Do nothing: the reactor serves what comes by itself."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
         """Call it now."""
         function(*args)
 
-    def present(self, value: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """Return the value: in a reactor, references are what they are."""
         return value
 

@@ -22,14 +22,14 @@ from txremote.refs.sharing import follow
 
 def _home_of(target: Any) -> tuple[Any, Any]:
     """
-    Return the runner of the connection that a remote callable belongs to, and what
+    Return the executor of the connection that a remote callable belongs to, and what
     is told how long a call may take: the connection, or what will know it.
     """
     base = target._base if isinstance(target, RemotePath) else target
     if isinstance(base, LateReference):
-        return base.runner, base
+        return base.executor, base
     if isinstance(base, RemoteReference):
-        return base._connection.runner, base._connection
+        return base._connection.executor, base._connection
     return None, None
 
 
@@ -53,8 +53,8 @@ def _begin(
     def call() -> Any:  # not by maybeDeferred's keywords, one of which is f
         return proxy(*args, **kwargs)
 
-    runner, home = _home_of(proxy)
-    if runner is None:
+    executor, home = _home_of(proxy)
+    if executor is None:
         return AsyncResult(follow(maybeDeferred(call)))
     waiting: Deferred[Any] = Deferred()
     started: list[Deferred[Any]] = []
@@ -65,11 +65,11 @@ def _begin(
 
     def ended() -> None:
         if result.expired:  # nobody waits any more, so the peer need not go on
-            runner.submit(started[0].cancel)
+            executor.submit(started[0].cancel)
 
-    result = AsyncResult(waiting, runner)
+    result = AsyncResult(waiting, executor.driver)
     result.when_ended(ended)
-    runner.submit(start)
+    executor.submit(start)
     return result
 
 

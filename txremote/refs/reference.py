@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Connection(Protocol):
     """What a reference asks of the connection it came over."""
 
-    runner: Any
+    executor: Any
 
     def request(self, handler: int, *args: Any) -> Deferred[Any]:
         """Send a request; the Deferred has its answer."""
@@ -326,22 +326,22 @@ class LateReference:
 
     Args:
         fetch: Gives a Deferred of the reference.
-        runner: The runner of the connection it will come over.
+        executor: The executor of the connection it will come over.
         name: For the repr.
 
     Attributes:
-        runner: That runner.
+        executor: The same.
         limit: Seconds that whoever calls just now will wait for the answer, the
             fetching included; see `txremote.refs.helpers.timed`.
     """
 
-    __slots__ = ("_fetch", "_name", "limit", "runner")
+    __slots__ = ("_fetch", "_name", "executor", "limit")
 
     def __init__(
-        self, fetch: Callable[[], Deferred[RemoteReference]], runner: Any, name: str
+        self, fetch: Callable[[], Deferred[RemoteReference]], executor: Any, name: str
     ) -> None:
         self._fetch = fetch
-        self.runner = runner
+        self.executor = executor
         self.limit: float | None = None
         self._name = name
 
@@ -360,14 +360,14 @@ class LateReference:
         self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
     ) -> Deferred[Any]:
         limit = self.limit
-        until = None if limit is None else self.runner.seconds() + limit
+        until = None if limit is None else self.executor.driver.seconds() + limit
 
         def go(reference: RemoteReference) -> Any:
             if args is None and not names:
                 return reference
             if until is None:
                 return reference._call(names, args, kwargs)
-            left = max(0.0, until - self.runner.seconds())
+            left = max(0.0, until - self.executor.driver.seconds())
             return reference._connection.limited(left, reference._call, names, args, kwargs)
 
         return self._fetch().addCallback(go)

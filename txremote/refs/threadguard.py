@@ -1,16 +1,22 @@
 """
-Checks before a thread blocks: that its stack has room, and that it runs no reactor.
+Which thread may do what: send a request, or block for an answer.
 
-A blocking call makes both before it writes anything: a call that fails half way would leave
-a frame between the queue and the socket.
+A connection asks its `ThreadGuard` before it sends a request. A blocking call checks, before
+anything is written, that its thread runs no reactor and that its stack has room: a call that
+fails half way would leave a frame between the queue and the socket.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
+from typing import Protocol
 
-from txremote.errors import WouldBlockReactor
-from txremote.refs.reactorthread import is_in_reactor
+from twisted.python import threadable
+
+from txremote.errors import WouldBlockReactor, WrongThread
+from txremote.refs.clock import EventLoop
+from txremote.refs.reactorthread import is_in_reactor, is_reactor_thread, may_call_here
 
 # Only a call deeper than this many frames pays for the check of what is left.
 _DEEP = 300
@@ -28,6 +34,51 @@ def check_blocking_call() -> None:
     if is_in_reactor():
         raise would_block()
     check_stack()
+
+
+class ThreadGuard(Protocol):
+    """Says from which thread requests may be sent on a connection."""
+
+    def check(self) -> None:
+        """
+        Check this thread.
+
+        Raises:
+            WrongThread: a request may not be sent from it.
+        """
+
+
+class LoopGuard:
+    """
+    A `ThreadGuard` of connections that live in an event loop.
+
+    Args:
+        loop: The loop.
+    """
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+
+    def check(self) -> None:
+        """Allow the loop's thread; any thread while the loop has none yet."""
+        # the first of the two is nearly always enough, and takes less time
+        if threadable.ioThread != threading.get_ident() and not may_call_here(self._loop):
+            raise WrongThread(
+                "a remote reference is called in the reactor's thread: use "
+                "txremote.async_(reference)(...), or reactor.callFromThread"
+            )
+
+    def check_blocking(self) -> None:
+        """
+        Check that this thread may wait for what the loop brings.
+
+        Raises:
+            WouldBlockReactor: it is the loop's own.
+        """
+        if is_reactor_thread(self._loop):
+            raise would_block()
 
 
 def check_stack() -> None:

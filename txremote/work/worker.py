@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
-from txremote.eventloop.executor import ReactorRunner
+from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.transport import prepare
 from txremote.peer.connection import Connection
@@ -136,7 +136,7 @@ class Worker:
         self._parent = _Parent()
         self._connection = Connection(
             self._parent,
-            runner=ReactorRunner(reactor, WorkerPool()),
+            executor=LoopExecutor(reactor, WorkerPool()),
             config=CONFIG,
             dialect=dialect_named("6", False),
             clock=steady(reactor),

@@ -13,24 +13,10 @@ from twisted.internet.defer import Deferred
 import txremote.blocking as rpyc
 from tests.blocking.sample_services import Desk, Later, one_write
 from tests.blocking.script_threads import DEADLINE, Script, by_hand, linked, scripted
-from txremote.errors import WrongThread
 from txremote.peer.answers import Answers
 from txremote.peer.context import current_call
 
 # --- requests ---------------------------------------------------------------------
-
-
-@scripted
-def test_ctrl_c_in_a_callback_reaches_the_waiting_script() -> None:
-    """KeyboardInterrupt is the user's; the peer gets it too, and both go on."""
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with linked(Desk) as conn:
-        with pytest.raises(KeyboardInterrupt):
-            conn.root.call(interrupted)
-        assert conn.root.add(1, 1) == 2
 
 
 @scripted
@@ -81,17 +67,6 @@ def test_a_method_may_return_a_deferred_a_coroutine_or_an_asyncresult() -> None:
         assert conn.root.deferred() == 1
         assert conn.root.coroutine() == 2
         assert conn.root.begin(lambda number: number + 1) == 21
-
-
-@scripted
-def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> None:
-    """The result's callbacks run in one thread while another is in the poll."""
-    with by_hand(Desk, Desk) as (conn, remote):
-        there = [rpyc.BgServingThread(remote) for _ in range(2)]
-        for number in range(20):
-            assert conn.root.begin(lambda twenty, n=number: twenty + n) == 20 + number
-        for thread in there:
-            thread.stop()
 
 
 class Elsewhere(Desk):
@@ -148,15 +123,6 @@ def test_a_coroutine_may_block_in_a_script() -> None:
 
 
 @scripted
-def test_a_reference_without_its_netref_is_refused_with_a_sentence() -> None:
-    """What it wrote would stay where it is."""
-    with linked(Desk) as conn:
-        with pytest.raises(WrongThread, match="async_"):
-            conn.root.____ref__.add(1, 2)
-        assert rpyc.async_(conn.root.____ref__.add)(1, 2).value == 3
-
-
-@scripted
 def test_answers_are_written_under_the_lock(monkeypatch: Any) -> None:
     """Those of an AsyncResult too, whose callbacks run anywhere."""
     with by_hand(Desk, Desk) as (conn, remote):
@@ -164,7 +130,7 @@ def test_answers_are_written_under_the_lock(monkeypatch: Any) -> None:
         answer = Answers.send
 
         def noted(self: Any, *args: Any) -> None:
-            owned.append(self._connection.runner.pump.lock._is_owned())
+            owned.append(self._connection.executor.pump.lock._is_owned())
             answer(self, *args)
 
         monkeypatch.setattr(Answers, "send", noted)

@@ -1,14 +1,11 @@
 """
-`ScriptRunner`: a connection's `Runner`, and its results' `Driver`, in a script.
+`ScriptExecutor`: where the peer's requests run in a script.
 
-A connection is entered under the pump's lock, and what it wants done must not be
-done there: a request of the peer's may take long, or call back. So everything
-becomes an item of the `Inbox`, in the order in which it came, and is run after the
-lock is released, by whichever thread waits (`Pump`). Before an item runs the
-service's code, a sleeping thread is woken to look at what comes meanwhile.
-
-Results wait the same way: a callback of an `AsyncResult` is an item, and waiting
-for one is serving until it is there.
+A connection is entered under the pump's lock, and nothing that may take long or call back
+may run under it. So every request and hook becomes an item of the `Inbox`, in the order in
+which it came, and is run after the lock is released, by whichever thread waits (`Pump`).
+Before an item runs the service's code, a sleeping thread is woken to serve what comes
+meanwhile.
 
 On the connecting side ``on_connect`` is kept back until the peer is known and runs
 in the thread that connects, which gets what it raises.
@@ -19,34 +16,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from txremote.blocking.inbox import PendingAnswer
+from txremote.blocking.driver import ScriptDriver, ScriptGuard
 from txremote.blocking.pump import Pump
-from txremote.errors import WrongThread
 from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.abandoned import Closings
-from txremote.peer.context import _current
-from txremote.peer.runner import Work
+from txremote.peer.executor import PeerRequest
 from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
-from txremote.refs.driver import Pending
 from txremote.refs.outcome import failure_of
-from txremote.refs.reactorthread import is_in_reactor
-from txremote.refs.threadguard import refuse_in_reactor
 
 
-class ScriptRunner:
+class ScriptExecutor:
     """
-    A `Runner` and a `Driver` for a connection that a pump drives.
+    An `Executor` for a connection that a pump drives.
 
     Args:
         pump: The pump.
-        make_view: Called with the runner and the connection for its
+        make_view: Called with the executor and the connection for its
             `BlockingView`, once.
         connecting: Whether the service is to hear of the connection from
             `introduced`, and not at once.
@@ -62,33 +53,33 @@ class ScriptRunner:
     turns: Turns | None = None
 
     def __init__(
-        self, pump: Pump, make_view: Callable[[ScriptRunner, Any], Any], connecting: bool = False
+        self, pump: Pump, make_view: Callable[[ScriptExecutor, Any], Any], connecting: bool = False
     ) -> None:
         self.pump = pump
+        self.driver = ScriptDriver(pump)
+        self.guard = ScriptGuard(pump)
         self.closings = Closings()
         self._make_view = make_view
         self._inbox = pump.inbox
         # what to call once the peer is known, on the connecting side until it is
         self._greeting: list[Callable[[], None]] | None = [] if connecting else None
 
-    # -- what a connection asks of its runner
-
     def variables(self) -> None:
         """Return None: they are those of the thread that waits, as with RPyC."""
 
-    def start(self, work: Work) -> None:
+    def start(self, request: PeerRequest) -> None:
         """Queue a request of the peer."""
-        self._inbox.items.append(partial(self._run, work))
+        self._inbox.items.append(partial(self._run, request))
 
-    def _run(self, work: Work) -> None:
+    def _run(self, request: PeerRequest) -> None:
         """Run a request and send its answer."""
         pump = self.pump
         self._inbox.wake_one()
         # a coroutine's first step, too, is run outside of the lock
-        went_well, result = work.begin(*work.execute(pump.connection.view))
+        went_well, result = request.begin(*request.execute(pump.connection.view))
         pump.check_process()  # of a method that forks one process goes on
         with pump.lock:
-            interrupt = work.answer(went_well, result)
+            interrupt = request.answer(went_well, result)
         pump.io.flush()
         if not went_well and type(result.error) is KeyboardInterrupt:
             interrupt = result.error
@@ -104,7 +95,7 @@ class ScriptRunner:
         if not deferred.called:
             deferred.callback(result)
 
-    def hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+    def call_hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
         """Queue a hook of the service, before any request."""
 
         def call() -> None:
@@ -151,7 +142,7 @@ class ScriptRunner:
         threading.Thread(target=run, name="txremote threaded call", daemon=True).start()
         return outcome
 
-    def ask(
+    def forward(
         self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """
@@ -165,19 +156,7 @@ class ScriptRunner:
         """Return the connection as its user sees it."""
         return self._make_view(self, connection)
 
-    def check_thread(self) -> None:
-        """
-        Raises:
-            WrongThread: this is not the connection's context, and what is written
-                would stay there.
-        """
-        if not self.pump.entered:
-            raise WrongThread(
-                "this reference belongs to a script's connection: call it with "
-                "txremote.async_(reference)(...), whose result can be awaited"
-            )
-
-    def submit(self, function: Callable[[], Any]) -> None:
+    def submit(self, function: Callable[[], object]) -> None:
         """Call a function in the connection's context. Any thread, a reactor's too."""
         self.pump.check_process()
         self.pump.submit(function)
@@ -195,60 +174,3 @@ class ScriptRunner:
             held.clear()
 
         self._inbox.items.append(empty)
-
-    # -- what an AsyncResult asks of its driver
-
-    def wait(self, result: Pending, timeout: float | None) -> None:
-        """Serve until a result is there, or for some seconds."""
-        if result.pending:
-            self.pump.check_process()
-            refuse_in_reactor()
-            waiter = PendingAnswer()
-            items = self._inbox.items
-            # behind the requests that came before the result
-            result.when_ended(lambda: items.append(waiter))
-            self.pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
-
-    def expect(self, result: Pending) -> None:
-        """
-        Have a thread wait for a result where nobody else would: the one that asks
-        for it is a reactor's, or serves another connection.
-        """
-        call = _current.get(None)
-        if call is None:
-            if not is_in_reactor():
-                return  # the script itself will wait
-        elif call.connection is self.pump.connection:
-            return  # who serves that will wait again
-        threading.Thread(
-            target=self.wait, args=(result, None), name="txremote awaited result", daemon=True
-        ).start()
-
-    def look(self) -> None:
-        """Serve what has come, without waiting."""
-        try:
-            while self.pump.serve(0):
-                continue
-        except EOFError:  # every result has been told of that
-            return
-
-    def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """Queue a call, behind what arrived before."""
-
-        def call() -> None:
-            self._inbox.wake_one()
-            function(*args)
-
-        self._inbox.items.append(call)
-
-    def present(self, value: Any) -> Any:
-        """Return a received value with netrefs."""
-        return self.pump.connection.view.to_netrefs(value)
-
-    def seconds(self) -> float:
-        """Return the monotonic time."""
-        return monotonic()
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """Arrange for a call by whatever thread waits or polls by then, or next."""
-        return self.pump.timers.call_later(seconds, function)

@@ -1,0 +1,112 @@
+"""
+`ScriptDriver` and `ScriptGuard`: how a script waits for results, and who may send requests.
+
+To wait for a result is to serve until it is there. A callback of an `AsyncResult` becomes an
+item of the `Inbox`, as a request does: it runs outside the pump's lock, in its order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from txremote.blocking.inbox import PendingAnswer
+from txremote.blocking.pump import Pump
+from txremote.errors import WrongThread
+from txremote.peer.context import _current
+from txremote.refs.driver import Pending
+from txremote.refs.reactorthread import is_in_reactor
+from txremote.refs.threadguard import refuse_in_reactor
+
+
+class ScriptGuard:
+    """
+    A `ThreadGuard`: requests are sent by the thread that has entered the connection.
+
+    Args:
+        pump: What drives the connection.
+    """
+
+    def __init__(self, pump: Pump) -> None:
+        self._pump = pump
+
+    def check(self) -> None:
+        """
+        Raises:
+            WrongThread: this is not the connection's context, and what is written
+                would stay there.
+        """
+        if not self._pump.entered:
+            raise WrongThread(
+                "this reference belongs to a script's connection: call it with "
+                "txremote.async_(reference)(...), whose result can be awaited"
+            )
+
+
+class ScriptDriver:
+    """
+    A `Driver` for a connection that a pump drives.
+
+    Args:
+        pump: The pump.
+    """
+
+    def __init__(self, pump: Pump) -> None:
+        self._pump = pump
+
+    def wait(self, result: Pending, timeout: float | None) -> None:
+        """Serve until a result is there, or for some seconds."""
+        if result.pending:
+            self._pump.check_process()
+            refuse_in_reactor()
+            waiter = PendingAnswer()
+            items = self._pump.inbox.items
+            # behind the requests that came before the result
+            result.when_ended(lambda: items.append(waiter))
+            self._pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
+
+    def expect(self, result: Pending) -> None:
+        """
+        Have a thread wait for a result where nobody else would: the one that asks
+        for it is a reactor's, or serves another connection.
+        """
+        call = _current.get(None)
+        if call is None:
+            if not is_in_reactor():
+                return  # the script itself will wait
+        elif call.connection is self._pump.connection:
+            return  # who serves that will wait again
+        threading.Thread(
+            target=self.wait, args=(result, None), name="txremote awaited result", daemon=True
+        ).start()
+
+    def serve_arrived(self) -> None:
+        """Serve what has come, without waiting."""
+        try:
+            while self._pump.serve(0):
+                continue
+        except EOFError:  # every result has been told of that
+            return
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """Queue a call, behind what arrived before."""
+
+        def call() -> None:
+            self._pump.inbox.wake_one()
+            function(*args)
+
+        self._pump.inbox.items.append(call)
+
+    def convert(self, value: Any) -> Any:
+        """Return a received value with netrefs."""
+        return self._pump.connection.view.to_netrefs(value)
+
+    def seconds(self) -> float:
+        """Return the monotonic time."""
+        return monotonic()
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+        """Arrange for a call by whatever thread waits or polls by then, or next."""
+        return self._pump.timers.call_later(seconds, function)

@@ -1,0 +1,122 @@
+"""
+The executor, the driver and the guard of a connection in memory: everything at once.
+
+Nothing can be waited for here: the one who feeds the connection brings its results. These
+are the simplest implementations of the three, and the ones that tests use
+(`txremote.testing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from txremote.errors import WouldBlockReactor
+from txremote.gate.threaded import ThreadedCall
+from txremote.peer.abandoned import Closings
+from txremote.peer.executor import RunsAtOnce
+from txremote.peer.pending_calls import Clock
+from txremote.peer.variables import Variables, program_context
+from txremote.refs.driver import Pending
+
+
+class AnyThread:
+    """A `ThreadGuard` that allows every thread."""
+
+    def check(self) -> None:
+        """Do nothing."""
+
+
+class ImmediateDriver:
+    """
+    A `Driver` that cannot wait.
+
+    Args:
+        clock: Where results get their expiry from, or None.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock
+
+    def wait(self, result: Pending, timeout: float | None) -> NoReturn:
+        """Refuse: nothing here could make the result come."""
+        raise WouldBlockReactor(
+            "nothing drives this connection while it is waited for: await the result, "
+            "or pump the pair"
+        )
+
+    def expect(self, result: Pending) -> None:
+        """Do nothing: the one who feeds the connection brings it."""
+
+    def serve_arrived(self) -> None:
+        """Do nothing: it has been served as it came."""
+
+    def deliver(self, function: Callable[..., None], *args: Any) -> None:
+        """Call it now."""
+        function(*args)
+
+    def convert(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def seconds(self) -> float:
+        """Return the clock's time."""
+        return self._clock.seconds() if self._clock is not None else 0.0
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
+        """Arrange for a call by the clock."""
+        if self._clock is None:
+            return None
+        call = self._clock.callLater(seconds, function)
+
+        def take_back() -> None:
+            if call.active():
+                call.cancel()
+
+        return take_back
+
+
+class ImmediateExecutor(RunsAtOnce):
+    """
+    An `Executor` that runs and fires at once, in whatever thread feeds the connection.
+
+    Args:
+        clock: Where results get their expiry from, or None.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.driver = ImmediateDriver(clock)
+        self.guard = AnyThread()
+        self.closings = Closings()
+        self._context = program_context()
+
+    def variables(self) -> Variables:
+        """Return a copy of those that this was made with."""
+        return Variables(self._context)
+
+    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+        """
+        Run it now, in this thread, with references as they are: in memory there
+        is nothing that could answer a blocking call.
+        """
+        return maybeDeferred(call)
+
+    def forward(
+        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+    ) -> Any:
+        """Send it now."""
+        return connection.outbound.ask(handler, args)
+
+    def make_view(self, connection: Any) -> NoReturn:
+        """Refuse: nothing here can be waited for."""
+        raise WouldBlockReactor("a connection in memory has no blocking side")
+
+    def submit(self, function: Callable[[], object]) -> None:
+        """Call it now."""
+        function()
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Call it now: in memory nothing else is under way."""
+        function()
