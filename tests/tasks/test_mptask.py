@@ -21,7 +21,7 @@ from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED,
 from txremote.tasks.stepping import LeaveSession, Progress
 from txremote.work.pool import PoolService
 from txremote.work.processes import ProcessPool
-from txremote.work.worker import Limits
+from txremote.work.worker import WorkerLimits
 
 
 @pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]
@@ -29,7 +29,7 @@ async def pool() -> AsyncIterator[ProcessPool]:
     """A pool whose processes are given little time."""
     from twisted.internet import reactor
 
-    pool = ProcessPool(reactor, 0, 2, limits=Limits(grace=0.5))
+    pool = ProcessPool(reactor, 0, 2, limits=WorkerLimits(grace=0.5))
     await pool.start()
     yield pool
     await pool.stop()

@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 
 from tests.work.doubles import DEADLINE
 from txremote.work.processes import ProcessPool
-from txremote.work.worker import Limits
+from txremote.work.worker import WorkerLimits
 
 #: So that what has to be killed is killed soon.
-QUICK = Limits(grace=0.3)
+QUICK = WorkerLimits(grace=0.3)
 
 
 @asynccontextmanager
@@ -79,7 +79,7 @@ def _put(result: Any, found: list[Any], number: int) -> None:
 
 def pids(pool: ProcessPool) -> set[int]:
     """Return the numbers of a pool's processes."""
-    return {worker.pid for worker in pool._staff.workers | pool._staff.ending}
+    return {worker.pid for worker in pool._workers.active | pool._workers.ending}
 
 
 def lives(pid: int) -> bool:

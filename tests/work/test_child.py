@@ -18,8 +18,9 @@ from tests.processes import Program
 from tests.work import jobs
 from tests.work.child_processes import PYTHON, all_told, crew, lives, pid_in, told, until
 from txremote.errors import WorkerDied
-from txremote.work.child import CONFIG, Desk
+from txremote.work.child import JobReceiver
 from txremote.work.processes import ProcessPool
+from txremote.work.worker_protocol import CONFIG
 
 #: Seconds in which nothing may be left of a pool whose parent has died.
 SOON = 1.0
@@ -36,7 +37,7 @@ pool = ProcessPool(reactor, len(ways) + 1)  # one has nothing to do
 def begin(_result):
     for way in ways:
         pool.submit(jobs.hang, (f"{folder}/{way}", way)).addErrback(lambda failure: None)
-    print("pids", *(worker.pid for worker in pool._staff.workers), flush=True)
+    print("pids", *(worker.pid for worker in pool._workers.active), flush=True)
 
 pool.start().addCallback(begin)
 reactor.run()
@@ -180,7 +181,7 @@ class TestWhatAJobHasStarted:
     async def test_killed(self, tmp_path: Path, leftovers: list[int]) -> None:
         """The child is killed."""
         async with crew() as pool:
-            (child,) = {worker.pid for worker in pool._staff.workers}
+            (child,) = {worker.pid for worker in pool._workers.active}
             program = await self._program(pool, tmp_path / "pid", leftovers)
             os.kill(child, signal.SIGKILL)
             await until(lambda: not lives(program))
@@ -206,10 +207,10 @@ def test_the_two_ends_hold_nothing_back() -> None:
     assert min(CONFIG.max_unanswered, CONFIG.max_waiting, CONFIG.max_inflated) >= 1 << 31
 
 
-class TestTheDesk:
+class TestTheJobReceiver:
     def test_a_job_is_taken_when_it_is_there(self) -> None:
         """In whatever order jobs arrive, and those that were taken back are dropped."""
-        desk = Desk()
+        desk = JobReceiver()
         arrived: list[str] = []
         assert desk.take(3, lambda: arrived.append("3")) == (None, [])
         desk.submit(1, "one", b"1")
@@ -225,7 +226,7 @@ class TestTheDesk:
 
     def test_parts(self) -> None:
         """A large payload is put together, and parts of a job that never came go."""
-        desk = Desk()
+        desk = JobReceiver()
         desk.part(1, b"never ")
         desk.part(2, b"one ")
         desk.part(2, b"two ")

@@ -33,7 +33,7 @@ from txremote.errors import PoolStopped
 from txremote.work import childprocess
 from txremote.work.childprocess import ChildProcess, how_it_ended
 from txremote.work.tickets import TicketPipe
-from txremote.work.worker import Limits
+from txremote.work.worker import WorkerLimits
 
 
 class TestTheStart:
@@ -66,7 +66,7 @@ class TestTheEnd:
     @pytest_twisted.ensureDeferred
     async def test_a_job_tidies_up(self, tmp_path: Path) -> None:
         """TERM is an exception in the job: its finally runs, and what it prints is logged."""
-        async with crew(limits=Limits(grace=10)) as pool:
+        async with crew(limits=WorkerLimits(grace=10)) as pool:
             job = pool.submit(jobs.tidy_hang, (tmp_path / "pid", tmp_path / "tidied"))
             child = await until(lambda: pid_in(tmp_path / "pid"))
             with logged() as lines:
@@ -80,7 +80,7 @@ class TestTheEnd:
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_does_not_hear(self, tmp_path: Path, how: str) -> None:
         """After the grace it is killed; the job has failed long before."""
-        async with crew(limits=Limits(grace=0.1)) as pool:
+        async with crew(limits=WorkerLimits(grace=0.1)) as pool:
             job = pool.submit(jobs.hang, (tmp_path / "pid", how))
             child = await until(lambda: pid_in(tmp_path / "pid"))
             job.cancel()
@@ -93,7 +93,7 @@ class TestTheEnd:
     async def test_all_at_the_end_of_the_pool(self, tmp_path: Path) -> None:
         """stop() ends what does not hear as well, and waits for it."""
         ways = ["sleep", "C code", "stopped"]
-        async with crew(len(ways), limits=Limits(grace=0.1)) as pool:
+        async with crew(len(ways), limits=WorkerLimits(grace=0.1)) as pool:
             hanging = [pool.submit(jobs.hang, (tmp_path / way, way)) for way in ways]
             found = [await until(lambda w=way: pid_in(tmp_path / w)) for way in ways]
             stopping = pool.stop()

@@ -40,9 +40,8 @@ from tests.work.doubles import outcome
 from tests.work.worker_doubles import PretendReactor, pretend
 from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
-from txremote.work.dispatch import AHEAD
-from txremote.work.processes import ProcessPool, parse
-from txremote.work.worker import Limits
+from txremote.work.processes import AHEAD, ProcessPool, parse
+from txremote.work.worker import WorkerLimits
 from txremote.work.worker_set import Size
 
 
@@ -236,7 +235,7 @@ class TestDeath:
             running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(200)]
             for after in range(20, 100, 20):
                 await until(lambda count=after: len(jobs.marks(path)) >= count)
-                ready = [worker.pid for worker in pool._staff.workers if worker.ready]
+                ready = [worker.pid for worker in pool._workers.active if worker.ready]
                 if ready:
                     os.kill(random.choice(ready), signal.SIGKILL)
             found = await all_told(running)
@@ -296,7 +295,7 @@ class TestCancelling:
             assert await all_told(others) == list(range(50))
             assert sorted(jobs.marks(path)) == list(range(50))
             await until(lambda: not lives(child))
-            await until(lambda: not pool._staff.ending and pool.statistics().workers == 2)
+            await until(lambda: not pool._workers.ending and pool.statistics().workers == 2)
             assert child not in pids(pool)
             statistics = pool.statistics()
             assert (statistics.done, statistics.failed, statistics.killed) == (50, 0, 1)
@@ -326,7 +325,7 @@ class TestCancelling:
             marks = Counter(jobs.marks(path))
             assert set(marks.values()) == {1}
             assert {n for n in range(600) if found[n] == n} <= set(marks)
-            await until(lambda: not pool._staff.ending and pool.statistics().workers == 2)
+            await until(lambda: not pool._workers.ending and pool.statistics().workers == 2)
             statistics = pool.statistics()
             assert (statistics.busy, statistics.queued, statistics.failed) == (0, 0, 0)
 
@@ -351,9 +350,9 @@ class TestDescriptions:
         pool = parse(reactor, words, options)
         assert pool.description.startswith("processes")
         recycle = int(options["recycle"]) if "recycle" in options else None
-        assert pool._staff.size == Size(least, most, float(options.get("idle", 20)), recycle)
+        assert pool._workers.size == Size(least, most, float(options.get("idle", 20)), recycle)
         assert pool._most_queued == int(options.get("queue", 10_000))
-        assert pool._limits == Limits(grace=float(options.get("grace", 2)))
+        assert pool._workers._spawn.args[-1] == WorkerLimits(grace=float(options.get("grace", 2)))
 
     @pytest.mark.parametrize(
         ("words", "options", "said"),
@@ -505,14 +504,14 @@ class Play:
         assert all(len(end) <= 1 for end in self.ends.values())
         assert not self.cancelled_before & set(self.kind.begun)
         pool = self.pool
-        assert sum(bool(w.held.jobs) for w in pool._staff.workers) <= self.most
-        idle = [w for w in pool._staff.workers if w.ready and w.alive and not w.held.jobs]
-        if set(idle) - set(pool._staff._spare):
-            assert not pool._dispatch._queue
-            for worker in pool._staff.workers:
+        assert sum(bool(w.held.jobs) for w in pool._workers.active) <= self.most
+        idle = [w for w in pool._workers.active if w.ready and w.alive and not w.held.jobs]
+        if set(idle) - set(pool._workers._spare):
+            assert not pool._queue._queue
+            for worker in pool._workers.active:
                 behind = [job for job in worker.held.jobs.values() if not self.kind.begun[job.name]]
                 assert not behind or len(worker.held.jobs) == 1
-        for worker in pool._staff.workers | pool._staff.ending:
+        for worker in pool._workers.active | pool._workers.ending:
             assert len(worker.held.jobs) <= AHEAD
             assert self.recycle is None or worker.held.given <= self.recycle
 
@@ -579,3 +578,117 @@ async def test_a_module_that_starts_a_pool_when_it_is_imported_is_no_nest(
     finally:
         await module.pool.stop()
         del sys.modules[name]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_short_job_does_not_wait_behind_a_long_one() -> None:
+    """While any process is idle, none that can run waits."""
+    async with crew(2) as pool:
+        long = pool.submit(jobs.nap, (1000,))
+        for _ in range(5):
+            short = [pool.submit(jobs.pid, (n,)) for n in range(3 * AHEAD)]
+            (used,) = set(await all_told(short))
+        more = pool.submit(jobs.nap, (0.3,))
+        short = [pool.submit(jobs.pid, (n,)) for n in range(AHEAD)]
+        assert set(await all_told(short)) == {used}
+        await more
+        assert not long.called
+        long.cancel()
+        assert isinstance(await told(long), CancelledError)
+
+
+class TestTheQueue:
+    """With processes that are only pretended."""
+
+    def test_jobs_are_shared_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What waits is shared by those that are ready, not taken by the first."""
+        pool, kind = pretend(monkeypatch, 2)
+        for number in range(10):
+            pool.submit(jobs.same, (number,))
+        for worker in kind.made:
+            worker.come_up()
+        assert sorted(len(worker.held.jobs) for worker in kind.made) == [5, 5]
+
+    def test_what_is_behind_a_long_job_is_not_sent_to_and_fro(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that is at a long job is not given more until it has ended it."""
+        pool, kind = pretend(monkeypatch, 2)
+        for worker in kind.made:
+            worker.come_up()
+        one, two = kind.made
+        ends = [outcome(pool.submit(jobs.same, (0,)))]
+        first, other = (one, two) if one.held.jobs else (two, one)
+        first.begin()
+        for _ in range(100):
+            ends += [outcome(pool.submit(jobs.same, (number,))) for number in range(10)]
+            for _ in range(10):
+                other.begin()
+                other.finish()
+                other.drain()
+        assert len(first.held.jobs) == 1
+        assert [bool(end) for end in ends] == [False] + [True] * 1000
+        assert first.sendings < AHEAD
+
+    def test_the_one_with_the_least_is_given_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One job after the other goes round."""
+        pool, kind = pretend(monkeypatch, 3)
+        for worker in kind.made:
+            worker.come_up()
+        for number in range(9):
+            pool.submit(jobs.same, (number,))
+        assert [len(worker.held.jobs) for worker in kind.made] == [3, 3, 3]
+
+    def test_an_idle_one_takes_half(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of what another has not begun, and those that came last: the others keep their turn."""
+        pool, kind = pretend(monkeypatch, 2)
+        one, two = kind.made
+        one.come_up()
+        submit(pool, 9)
+        one.begin()
+        two.come_up()
+        assert names(one) == ["0", "1", "2", "3", "4"]
+        assert names(two) == ["5", "6", "7", "8"]
+        assert pool.statistics().queued == 7
+
+    def test_what_is_taken_back_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When a process dies what it had not begun goes before what came later."""
+        pool, kind = pretend(monkeypatch, 1)
+        kind.made[0].come_up()
+        submit(pool, AHEAD + 3)
+        kind.made[0].die()
+        kind.made[1].come_up()
+        assert names(kind.made[1]) == [f"{number}" for number in range(AHEAD)]
+
+    def test_one_that_is_cancelled_in_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is in nobody's way."""
+        pool, kind = pretend(monkeypatch, 1)
+        waiting = submit(pool, 3)
+        waiting[1].cancel()
+        kind.made[0].come_up()
+        assert names(kind.made[0]) == ["0", "2"]
+
+    def test_numbers_grow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those of a job that was taken back as well: each attempt has its own."""
+        pool, kind = pretend(monkeypatch, 1)
+        kind.made[0].come_up()
+        submit(pool, 3)
+        first = list(kind.made[0].held.jobs)
+        kind.made[0].die()
+        kind.made[1].come_up()
+        again = list(kind.made[1].held.jobs)
+        assert first == [1, 2, 3]
+        assert again == [4, 5, 6]
+
+
+def submit(pool: ProcessPool, count: int) -> list[Any]:
+    """Submit jobs that are called 0, 1, 2."""
+    made = [pool.submit(jobs.same, (number,), name=f"{number}") for number in range(count)]
+    for job in made:
+        job.addErrback(lambda _failure: None)
+    return made
+
+
+def names(worker: Any) -> list[str]:
+    """Return what the jobs are called that a worker holds."""
+    return [job.name for job in worker.held.jobs.values()]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txremote.work.dispatch import AHEAD
+from txremote.work.processes import AHEAD
 from txremote.work.tickets import MOST_TICKETS, TicketPipe, take_ticket
 
 

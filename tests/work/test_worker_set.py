@@ -94,12 +94,12 @@ class TestThoseThatComeAndGo:
             assert not first & pids(pool)
             used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(30)]))
             assert max(used.values()) <= 20
-            await until(lambda: pool.statistics().workers == 2 and not pool._staff.ending)
+            await until(lambda: pool.statistics().workers == 2 and not pool._workers.ending)
             assert pool.statistics().failed == 0
 
 
-class Helper:
-    """As much of a worker as the staff looks at."""
+class FakeWorker:
+    """As much of a worker as the set looks at."""
 
     def __init__(self) -> None:
         self.ready = self.retired = False
@@ -110,28 +110,28 @@ class Helper:
         self.retired = True
 
 
-class Firm:
-    """An owner of staff, with jobs that wait and helpers that can be hired, or not."""
+class FakePool:
+    """A pool with jobs that wait, whose workers can be spawned, or not."""
 
     def __init__(self, size: Size) -> None:
         self.clock = Clock()
         self.jobs = 0
-        self.hired: list[Helper] = []
+        self.spawned: list[FakeWorker] = []
         self.problem: OSError | None = None
         self.attempts = 0
         self.told: list[Any] = []
-        self.staff = WorkerSet(self.clock, size, self.hire, self)  # type: ignore[arg-type]
+        self.workers = WorkerSet(self.clock, size, self.spawn, self)  # type: ignore[arg-type]
 
-    def hire(self) -> Helper:
+    def spawn(self) -> FakeWorker:
         self.attempts += 1
         if self.problem is not None:
             raise self.problem
-        self.hired.append(Helper())
-        return self.hired[-1]
+        self.spawned.append(FakeWorker())
+        return self.spawned[-1]
 
     def come_up(self, number: int) -> Any:
-        self.hired[number].ready = True
-        return self.staff.came_up(self.hired[number])  # type: ignore[arg-type]
+        self.spawned[number].ready = True
+        return self.workers.came_up(self.spawned[number])  # type: ignore[arg-type]
 
     def waiting(self) -> int:
         return self.jobs
@@ -144,87 +144,87 @@ class Firm:
 
 
 class TestDecisions:
-    """With helpers that are no processes, by the clock."""
+    """With workers that are no processes, by the clock."""
 
     def test_the_idle_ones_go(self) -> None:
         """Down to the least, when each has had nothing to do for as long as idle= says."""
-        firm = Firm(Size(1, 3, idle=10))
-        firm.jobs = 3
-        firm.staff.open()
-        one, two, three = firm.hired
+        pool = FakePool(Size(1, 3, idle=10))
+        pool.jobs = 3
+        pool.workers.open()
+        one, two, three = pool.spawned
         for number in range(3):
-            assert firm.come_up(number)
-        firm.jobs = 0
-        for helper in firm.hired:
-            firm.staff.idle(helper)  # type: ignore[arg-type]
-            firm.clock.advance(1)
-        firm.staff.busy(two)  # type: ignore[arg-type]
-        firm.clock.advance(7)
-        assert [helper.retired for helper in firm.hired] == [True, False, False]
-        firm.clock.advance(2)
-        assert [helper.retired for helper in firm.hired] == [True, False, True]
-        firm.staff.idle(two)  # type: ignore[arg-type]
-        firm.clock.advance(1000)
+            assert pool.come_up(number)
+        pool.jobs = 0
+        for worker in pool.spawned:
+            pool.workers.mark_idle(worker)  # type: ignore[arg-type]
+            pool.clock.advance(1)
+        del pool.workers.idle_since[two]  # type: ignore[arg-type]
+        pool.clock.advance(7)
+        assert [worker.retired for worker in pool.spawned] == [True, False, False]
+        pool.clock.advance(2)
+        assert [worker.retired for worker in pool.spawned] == [True, False, True]
+        pool.workers.mark_idle(two)  # type: ignore[arg-type]
+        pool.clock.advance(1000)
         assert not two.retired
-        assert firm.staff.ending == {one, three}  # type: ignore[comparison-overlap]
-        assert firm.staff.gone(one)  # type: ignore[arg-type]
-        assert not firm.staff.gone(two)  # type: ignore[arg-type]
-        assert not firm.clock.getDelayedCalls()
+        assert pool.workers.ending == {one, three}  # type: ignore[comparison-overlap]
+        assert pool.workers.remove(one)  # type: ignore[arg-type]
+        assert not pool.workers.remove(two)  # type: ignore[arg-type]
+        assert not pool.clock.getDelayedCalls()
 
     def test_a_successor_waits_for_its_turn(self) -> None:
         """It comes up while the one before is at its last jobs, and begins when that has gone."""
-        firm = Firm(Size(1, 1, recycle=5))
-        firm.staff.open()
-        assert firm.come_up(0)
-        old = firm.hired[0]
+        pool = FakePool(Size(1, 1, recycle=5))
+        pool.workers.open()
+        assert pool.come_up(0)
+        old = pool.spawned[0]
         old.given = 5
-        firm.staff.grow()
-        assert len(firm.hired) == 2
-        assert not firm.come_up(1)
-        firm.staff.grow()
-        assert not firm.told
-        firm.staff.dismiss(old)  # type: ignore[arg-type]
-        firm.staff.grow()
-        assert firm.told == firm.hired[1:]
+        pool.workers.grow()
+        assert len(pool.spawned) == 2
+        assert not pool.come_up(1)
+        pool.workers.grow()
+        assert not pool.told
+        pool.workers.dismiss(old)  # type: ignore[arg-type]
+        pool.workers.grow()
+        assert pool.told == pool.spawned[1:]
         assert old.retired
 
     def test_nothing_can_be_started(self) -> None:
-        """After some attempts the owner is told, once, and it is tried again later."""
-        firm = Firm(Size(2, 2))
-        firm.problem = OSError(24, "Too many open files")
-        firm.staff.open()
-        assert firm.attempts == MOST_FAILED_STARTS
-        assert firm.told == ["cannot start: [Errno 24] Too many open files"]
-        firm.staff.grow()
-        assert firm.attempts == MOST_FAILED_STARTS
-        firm.problem = None
-        firm.clock.advance(REST)
-        assert len(firm.hired) == 2
+        """After some attempts the pool is told, once, and it is tried again later."""
+        pool = FakePool(Size(2, 2))
+        pool.problem = OSError(24, "Too many open files")
+        pool.workers.open()
+        assert pool.attempts == MOST_FAILED_STARTS
+        assert pool.told == ["cannot start: [Errno 24] Too many open files"]
+        pool.workers.grow()
+        assert pool.attempts == MOST_FAILED_STARTS
+        pool.problem = None
+        pool.clock.advance(REST)
+        assert len(pool.spawned) == 2
 
     def test_it_is_closed_when_that_is_told(self) -> None:
         """Who stops the pool because nothing can be started has no process afterwards."""
-        firm = Firm(Size(2, 2))
-        firm.problem = OSError(24, "Too many open files")
+        pool = FakePool(Size(2, 2))
+        pool.problem = OSError(24, "Too many open files")
 
         def close(_why: str) -> None:
-            firm.problem = None
-            firm.staff.close()
+            pool.problem = None
+            pool.workers.close()
 
-        firm.none_comes_up = close  # type: ignore[method-assign]
-        firm.staff.open()
-        assert not firm.hired
-        assert not firm.clock.getDelayedCalls()
+        pool.none_comes_up = close  # type: ignore[method-assign]
+        pool.workers.open()
+        assert not pool.spawned
+        assert not pool.clock.getDelayedCalls()
 
     def test_now_and_then_one_fails(self) -> None:
         """Failures count only one after the other."""
-        firm = Firm(Size(1, 1))
-        firm.staff.open()
+        pool = FakePool(Size(1, 1))
+        pool.workers.open()
         for _ in range(MOST_FAILED_STARTS - 1):
-            firm.staff.start_failed("once")
-        firm.come_up(0)
+            pool.workers.start_failed("once")
+        pool.come_up(0)
         for _ in range(MOST_FAILED_STARTS - 1):
-            firm.staff.start_failed("again")
-        assert not firm.told
-        firm.staff.start_failed("too often")
-        assert firm.told == ["too often"]
-        firm.staff.close()
+            pool.workers.start_failed("again")
+        assert not pool.told
+        pool.workers.start_failed("too often")
+        assert pool.told == ["too often"]
+        pool.workers.close()

@@ -15,13 +15,12 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from txremote.work import childprocess, processes
-from txremote.work.child import DONE
 from txremote.work.childprocess import ChildProcess
-from txremote.work.prefetched_jobs import Job
 from txremote.work.processes import ProcessPool
 from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
-from txremote.work.worker import Worker
+from txremote.work.worker import Job, Worker
+from txremote.work.worker_protocol import DONE
 
 
 class PretendReactor(Clock):
@@ -69,7 +68,7 @@ class PretendWorker(Worker):
     def come_up(self) -> None:
         if self.alive and not self.came_up and not self.ending:
             self.ready = self.came_up = True
-            self._owner.worker_ready(self)
+            self._events.worker_ready(self)
 
     def begin(self) -> None:
         """Begin the next job, if there is a ticket and none runs."""

@@ -2,7 +2,7 @@
 A worker process of a process pool; `txremote.work.childprocess` starts it.
 
 It is a txremote peer over two pipes that it inherits, and offers one object, the
-`Desk`, where its parent leaves jobs. Jobs run one after the other in the main
+`JobReceiver`, where its parent leaves jobs. Jobs run one after the other in the main
 thread, each after its ticket was taken (`txremote.work.tickets`); while one runs
 it may call its parent's objects, and what arrives meanwhile is kept.
 
@@ -32,7 +32,6 @@ from txremote.blocking.channel_io import ChannelIO
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.inbox import Inbox, PendingAnswer
-from txremote.config import ProgramConfig
 from txremote.peer import inbound
 from txremote.refs.sharing import Unshared
 from txremote.service import Service
@@ -42,27 +41,15 @@ from txremote.work.output import RecordStream, RecordWriter, send_logs
 from txremote.work.pickling import Terminated, dump_error, dump_result, load_job
 from txremote.work.running import running_pools
 from txremote.work.tickets import take_ticket
-
-#: The descriptors that a child inherits, beside the standard ones.
-REQUESTS, ANSWERS, TICKETS = 3, 4, 5
-
-#: What a reply begins with.
-DONE, FAILED, DROPPED = 1, 0, -1
-
-#: A result larger than this travels in parts of this size, in bytes: a frame of
-#: the wire has a 32-bit length.
-PART = 1 << 30
-
-#: Switches of both ends: each is the other half of one program. Nothing is too
-#: large, and nobody waits for a time-out.
-CONFIG = ProgramConfig.unbounded(
-    allow_public_attrs=True,
-    allow_setattr=True,
-    allow_delattr=True,
-    compress=False,
-    log_exceptions=False,
-    instantiate_custom_exceptions=True,
-    import_custom_exceptions=True,
+from txremote.work.worker_protocol import (
+    ANSWERS,
+    CONFIG,
+    DONE,
+    DROPPED,
+    FAILED,
+    PART,
+    REQUESTS,
+    TICKETS,
 )
 
 _RETRY = 0.005  # seconds
@@ -70,8 +57,8 @@ _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
 
 
-class _Job:
-    """A job that was left on the desk."""
+class ReceivedJob:
+    """A job that was left on the receiver."""
 
     __slots__ = ("name", "number", "payload", "references", "reply")
 
@@ -83,12 +70,12 @@ class _Job:
         self.reply: Deferred[Any] = Unshared()
 
 
-class Desk(Service):
+class JobReceiver(Service):
     """Where the parent leaves jobs."""
 
     def __init__(self) -> None:
         self.part_size = PART
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, ReceivedJob] = {}
         self._parts: dict[int, list[bytes]] = {}
         # A thread that a job has left serves the connection, too, while it waits
         # for a call of its own.
@@ -128,7 +115,7 @@ class Desk(Service):
         """
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
-        job = _Job(number, name, payload, references)
+        job = ReceivedJob(number, name, payload, references)
         with self._lock:
             self._jobs[number] = job
             wanted = self._wanted
@@ -136,7 +123,9 @@ class Desk(Service):
             wanted[1]()
         return job.reply
 
-    def take(self, number: int, arrived: Callable[[], None]) -> tuple[_Job | None, list[_Job]]:
+    def take(
+        self, number: int, arrived: Callable[[], None]
+    ) -> tuple[ReceivedJob | None, list[ReceivedJob]]:
         """
         Return a job, if it is there, and those before it, which are dropped: the
         parent has taken them back.
@@ -165,9 +154,9 @@ WRITER = RecordWriter(1)
 class Child:
     """The main loop."""
 
-    def __init__(self, conn: BlockingConnection, desk: Desk, tickets: int) -> None:
+    def __init__(self, conn: BlockingConnection, receiver: JobReceiver, tickets: int) -> None:
         self._conn = conn
-        self._desk = desk
+        self._receiver = receiver
         self._tickets = tickets
         self._poll = select.poll()
         self._poll.register(conn.fileno(), select.POLLIN)
@@ -191,11 +180,11 @@ class Child:
         except EOFError:
             return
 
-    def _find(self, number: int) -> _Job:
+    def _find(self, number: int) -> ReceivedJob:
         pump = self._conn._pump
         while True:
             waiter = PendingAnswer()
-            job, dropped = self._desk.take(number, partial(self._wake, waiter))
+            job, dropped = self._receiver.take(number, partial(self._wake, waiter))
             for one in dropped:
                 self._reply(one, (DROPPED,))
             if job is not None:
@@ -209,7 +198,7 @@ class Child:
         else:
             self._conn._pump.interrupt(waiter)
 
-    def _run(self, job: _Job) -> None:
+    def _run(self, job: ReceivedJob) -> None:
         WRITER.job = job.name
         try:
             function, args, kwargs = load_job(job.payload, job.references, job.name)
@@ -238,14 +227,14 @@ class Child:
 
     def _send_parts(self, payload: bytes) -> bytes:
         """Send all but the last part of a payload, and return that."""
-        size = self._desk.part_size
+        size = self._receiver.part_size
         start = 0
         while len(payload) - start > size:
             self._conn.root.part(payload[start : start + size])
             start += size
         return payload[start:] if start else payload
 
-    def _reply(self, job: _Job, reply: tuple[Any, ...]) -> None:
+    def _reply(self, job: ReceivedJob, reply: tuple[Any, ...]) -> None:
         """
         Answer, and see to it that the answer has left: only then may the next
         ticket be taken.
@@ -327,10 +316,10 @@ def main() -> int:
     for descriptor in (REQUESTS, ANSWERS, TICKETS):
         os.set_inheritable(descriptor, False)  # not for what the jobs start
     _open_streams()
-    desk = Desk()
-    conn = accept(PipeChannel(REQUESTS, ANSWERS), desk, CONFIG)
+    receiver = JobReceiver()
+    conn = accept(PipeChannel(REQUESTS, ANSWERS), receiver, CONFIG)
     try:
-        Child(conn, desk, TICKETS).run()
+        Child(conn, receiver, TICKETS).run()
     except Terminated:
         return 128 + signal.SIGTERM
     return 0

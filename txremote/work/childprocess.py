@@ -29,11 +29,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from txremote.refs.clock import steady
-from txremote.work.child import ANSWERS, REQUESTS, TICKETS
 from txremote.work.output import RecordReader
-
-#: The environment variable that tells a child its parent's `sys.path`.
-PATH_VARIABLE = "TXREMOTE_PATH"
+from txremote.work.worker_protocol import ANSWERS, PATH_VARIABLE, REQUESTS, TICKETS
 
 _PIPE_SIZE = 256 * 1024  # bytes
 _LOOK_AGAIN = 0.05  # seconds

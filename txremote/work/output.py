@@ -25,19 +25,31 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from constantly import NamedConstant  # type: ignore[import-untyped]
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     ILogObserver,
     InvalidLogLevelError,
+    Logger,
     LogLevel,
     formatEvent,
     globalLogBeginner,
 )
+
+from txremote.peer.logging import Ration
 
 _MARK = "\x1e"
 _MARK_BYTES = b"\x1e"
 
 #: Longest line that is logged as one, in bytes; a longer one is cut in pieces.
 LONGEST_LINE = 16 * 1024
+
+#: How much of a process's output is logged: this many characters in this many seconds, a
+#: line being `LINE` more than its text.
+MOST_LOGGED = 2_000_000
+LOGGED_IN = 10.0
+LINE = 100
+
+log = Logger("txremote.job")
 
 Send = Callable[[dict[str, str]], None]
 
@@ -248,3 +260,51 @@ class RecordReader:
             if type(found) is not dict or not all(type(x) is str for x in found.values()):
                 found = {"stream": self._stream}
             self._received({"text": record.decode("utf-8", "replace"), **found})
+
+
+class OutputLog:
+    """
+    Logs the records of one worker process, up to a rate. The rest is counted.
+
+    Args:
+        clock: The clock of the rate.
+
+    Attributes:
+        ration: Lets records through, and counts the others.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self.ration = Ration(MOST_LOGGED, LOGGED_IN)
+
+    def write(self, record: dict[str, str], job: str, pid: int) -> None:
+        """
+        Log a record.
+
+        Args:
+            record: The record.
+            job: The name of the job that runs, or "": for a raw line.
+            pid: The number of the process.
+        """
+        text = record["text"]
+        if not self.ration.allows(LINE + len(text), self._clock.seconds()):
+            return
+        self.tell_left_out(pid)
+        log.emit(
+            level_of(record),
+            "{job} [{pid}]: {text}",
+            job=record.get("job", job) or "a worker process",
+            pid=pid,
+            text=text,
+            logger=record.get("logger", record.get("stream")),
+        )
+
+    def tell_left_out(self, pid: int) -> None:
+        """Log how many records were left out, if there were any."""
+        count = self.ration.told()
+        if count:
+            log.warn(
+                "a worker process [{pid}]: {count} lines of output were left out",
+                pid=pid,
+                count=count,
+            )

@@ -100,7 +100,7 @@ class PoolService(Service):
         self.home = forks.here
         self._reactor = reactor
         self._most_queued = queue
-        self._workers = workers
+        self._most_running = workers
         self._done = self._failed = self._killed = 0
         self._unfinished: dict[Deferred[Any], tuple[str, Deferred[Any]]] = {}
         self._opening: Deferred[tuple[Any]] | None = None
@@ -216,7 +216,7 @@ class PoolService(Service):
         Raises:
             PoolFull: as many jobs wait as may.
         """
-        if len(self._unfinished) >= self._most_queued + self._workers:
+        if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()
         job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)
         outcome: Deferred[Any] = Deferred(lambda _outcome: job.cancel())
@@ -251,9 +251,9 @@ class PoolService(Service):
         """Return what it is doing."""
         unfinished = len(self._unfinished)
         return PoolStatistics(
-            workers=self._workers,
-            busy=min(unfinished, self._workers),
-            queued=max(0, unfinished - self._workers),
+            workers=self._most_running,
+            busy=min(unfinished, self._most_running),
+            queued=max(0, unfinished - self._most_running),
             done=self._done,
             failed=self._failed,
             killed=self._killed,

@@ -1,29 +1,32 @@
 """
 `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes.
 
-Children are started by ``reactor.spawnProcess`` from a clean interpreter, ahead
-of the work. A child holds the job that it runs and a few more, so that it need
-not wait for its parent between two short ones; what it has not begun can be
-taken back at any time, with certainty (`txremote.work.tickets`). From that
-follow the pool's rules:
+Children are started by ``reactor.spawnProcess`` from a clean interpreter, ahead of the
+work. A child holds the job that it runs and a few more, so that it need not wait for its
+parent between two short ones; those that it has not begun can be taken back at any time,
+with certainty (`txremote.work.tickets`). From that follow the pool's rules:
 
-* a job is begun once, or never;
-* a job that is cancelled before it has begun never runs; one that runs is ended
-  with its process;
-* when a process dies the job that it ran fails, and no other;
-* no job waits behind another while a worker is idle.
+* A job is begun once, or never.
+* A job that is cancelled before it has begun never runs. One that runs, or is over its
+  time, is ended with its process: by TERM, and by KILL after a grace. A successor of the
+  process is started at once.
+* When a process dies the job that it ran fails, and no other.
+* No job waits behind another while a worker is idle: a worker with nothing to do gets half
+  of the jobs that the one with the most has not begun. That one is given no more until it
+  has ended a job, for it may be busy for long.
 
-A job that is over its time is ended as a cancelled one is. A process is ended by
-TERM, and by KILL after a grace; its successor is started at once.
+Jobs wait in a `JobQueue` in the order in which they came, and are shared by the workers
+that are *hungry*, the one with the least first. Jobs that are taken back go to the head of
+the queue, in their old order. Each attempt has a number of its own, and numbers grow.
 
-This is where a job begins and ends for its caller. How many processes there are is
-`txremote.work.worker_set`'s, and which job goes to which `txremote.work.dispatch`'s; one
-of them, with the jobs that it holds, is a `txremote.work.worker`.
+`txremote.work.worker_set` decides how many processes there are, and `txremote.work.worker`
+is one of them, with the jobs that it holds.
 """
 
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -32,22 +35,151 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
-from txremote.work.dispatch import AHEAD, Dispatch
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
 from txremote.work.ports import IPoolReactor
-from txremote.work.prefetched_jobs import Job
 from txremote.work.running import refuse_in_import
 from txremote.work.spec import Description
-from txremote.work.worker import Limits, Worker
+from txremote.work.worker import Job, Worker, WorkerLimits
 from txremote.work.worker_set import IDLE, Size, WorkerSet
 
 _log = Logger("txremote")
+
+#: How many jobs a worker holds, the one that it runs included.
+AHEAD = 32
+
+
+class JobQueue:
+    """
+    The jobs of one pool that wait, and their way to its workers. For the reactor's thread.
+
+    Args:
+        workers: The workers.
+    """
+
+    def __init__(self, workers: WorkerSet) -> None:
+        self._workers = workers
+        self._queue: OrderedDict[Job, None] = OrderedDict()
+        self._number = 0
+
+    def put(self, job: Job) -> None:
+        """Have a job done by the first worker that can."""
+        self._queue[job] = None
+        if self._workers.hungry:
+            self.share_out()
+
+    def put_back(self, jobs: list[Job]) -> None:
+        """Have jobs done that were taken back, before all others."""
+        for job in reversed(jobs):
+            self._queue[job] = None
+            self._queue.move_to_end(job, last=False)
+
+    def drop(self, job: Job) -> None:
+        """Forget a job that no worker has."""
+        self._queue.pop(job, None)
+
+    def clear(self) -> list[Job]:
+        """Forget all jobs, and return them."""
+        left = list(self._queue)
+        self._queue.clear()
+        return left
+
+    def waiting(self) -> int:
+        """
+        Return how many jobs have not begun, as far as is known: those in the queue,
+        and all but the first that each worker holds.
+        """
+        ahead = sum(max(0, len(worker.held.jobs) - 1) for worker in self._workers.active)
+        return len(self._queue) + ahead
+
+    def is_full(self, most: int) -> bool:
+        """Tell whether `most` jobs wait; quickly if they do not by far."""
+        nearly = most - AHEAD * len(self._workers.active)
+        return len(self._queue) >= nearly and self.waiting() >= most
+
+    def share_out(self) -> None:
+        """Give the jobs that wait to the hungry workers, a fair share each."""
+        queue, workers = self._queue, self._workers
+        hungry, size = workers.hungry, workers.size
+        while queue and hungry:
+            worker = min(hungry, key=_load) if len(hungry) > 1 else next(iter(hungry))
+            if not worker.ready:  # it is just being found dead
+                hungry.discard(worker)
+                continue
+            room = self._room(worker)
+            share = min(room, -(-len(queue) // len(hungry)))
+            jobs = []
+            for _ in range(share):
+                job = queue.popitem(last=False)[0]
+                self._number += 1
+                job.number = self._number
+                jobs.append(job)
+            if share == room:
+                hungry.discard(worker)
+            workers.idle_since.pop(worker, None)
+            worker.give(jobs)
+            if size.recycle is not None and size.spent(worker.held.given):
+                workers.grow()  # its successor, in time
+
+    def feed(self, worker: Worker) -> None:
+        """Give a worker jobs, if there are any; else it may rest, or go."""
+        workers = self._workers
+        if worker in workers.active and worker.ready:
+            if self._room(worker) > 0:
+                workers.hungry.add(worker)
+                if self._queue:
+                    self.share_out()
+            if not worker.held.jobs:
+                self._rest(worker)
+
+    def _room(self, worker: Worker) -> int:
+        """Return how many jobs more a worker may be given."""
+        held, size = worker.held, self._workers.size
+        if size.recycle is None:
+            return AHEAD - len(held.jobs)
+        return size.room(len(held.jobs), held.given, AHEAD)
+
+    def _rest(self, worker: Worker) -> None:
+        workers = self._workers
+        if workers.size.recycle is not None and workers.size.spent(worker.held.given):
+            workers.dismiss(worker)
+            workers.grow()
+            return
+        if len(workers.active) > 1:
+            self._steal()
+        if not worker.held.jobs:
+            workers.mark_idle(worker)
+
+    def _steal(self) -> None:
+        """
+        Have jobs that wait behind others run by a worker that is idle.
+
+        Half of them, so that they are not all sent to and fro.
+        """
+        for busy in sorted(self._workers.active, key=_load, reverse=True):
+            if len(busy.held.jobs) < 2:
+                return
+            back = busy.held.take_back()
+            if back:  # else all that it holds have begun, and their outcomes are on the way
+                kept = len(back) // 2
+                busy.held.give_again(back[:kept])
+                self.put_back(back[kept:])
+                self._workers.hungry.discard(busy)
+                self.share_out()
+                return
+
+
+def _load(worker: Worker) -> int:
+    return len(worker.held.jobs)
 
 
 class ProcessPool(PoolService):
     """
     Runs jobs in child processes. For the reactor's thread.
+
+    A function goes to its process by name if it can be imported, else by value, and so do
+    the arguments, as they are now; `live` ones and references to other peers' objects go
+    by reference.
 
     Args:
         reactor: The reactor.
@@ -59,7 +191,7 @@ class ProcessPool(PoolService):
             never.
         queue: How many jobs may wait.
         limits: How a process is treated.
-        description: What `pool_from_string` made it of.
+        description: The pool as `pool_from_string` takes it; made up if None.
 
     Raises:
         ValueError: the numbers make no sense.
@@ -77,15 +209,15 @@ class ProcessPool(PoolService):
         idle: float = IDLE,
         recycle: int | None = None,
         queue: int = DEFAULT_QUEUE,
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
         description: str | None = None,
     ) -> None:
         most = max(least, 1) if most is None else most
         size = Size(least, most, idle, recycle)
         super().__init__(reactor, description or f"processes:min={least}:max={most}", queue)
-        self._limits = limits or Limits()
-        self._staff = WorkerSet(reactor, size, partial(Worker, reactor, self, self._limits), self)
-        self._dispatch = Dispatch(self._staff)
+        spawn = partial(Worker, reactor, self, limits or WorkerLimits())
+        self._workers = WorkerSet(reactor, size, spawn, self)
+        self._queue = JobQueue(self._workers)
         self._warm: Deferred[None] | None = None
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
 
@@ -93,7 +225,7 @@ class ProcessPool(PoolService):
 
     def start(self) -> Deferred[None]:
         """
-        Start it; see `txremote.interfaces.IPool`.
+        Start it.
 
         Raises:
             RuntimeError: a worker process imports a module that does this.
@@ -105,33 +237,33 @@ class ProcessPool(PoolService):
         """Start the least number of processes."""
         warm: Deferred[None] = Deferred()
         self._warm = warm
-        self._staff.open()
-        self._tell_if_warm()
+        self._workers.open()
+        self._fire_if_warm()
         return warm
 
     def close(self) -> Deferred[None]:
-        """Fail what waits and runs, and end every process."""
-        self._staff.close()
+        """Fail the jobs that wait and run, and end every process."""
+        self._workers.close()
         self._fail_warm(PoolStopped(f"{self.description} was stopped while it started"))
-        left = self._dispatch.clear()
-        for worker in list(self._staff.workers):
+        left = self._queue.clear()
+        for worker in list(self._workers.active):
             if worker.ready and not worker.held.jobs:
-                self._staff.dismiss(worker)
+                self._workers.dismiss(worker)
             else:
                 left += worker.held.clear()
                 worker.end("was stopped with its pool")
-                self._staff.leave(worker)
+                self._workers.mark_ending(worker)
         for job in left:
             job.fail(PoolStopped(f"{job.name}: the pool {self.description} was stopped"))
         gone: Deferred[None] = Deferred()
-        if self._staff.ending:  # it may be started again before they are gone
-            self._closings.append((set(self._staff.ending), gone))
+        if self._workers.ending:  # it may be started again before they are gone
+            self._closings.append((set(self._workers.ending), gone))
         else:
             gone.callback(None)
         return gone
 
-    def _tell_if_warm(self) -> None:
-        if self._warm is not None and self._staff.ready() >= self._staff.size.least:
+    def _fire_if_warm(self) -> None:
+        if self._warm is not None and self._workers.ready() >= self._workers.size.least:
             warm, self._warm = self._warm, None
             warm.callback(None)
 
@@ -140,7 +272,7 @@ class ProcessPool(PoolService):
             warm, self._warm = self._warm, None
             warm.errback(error)
 
-    def _tell_if_gone(self, worker: Worker) -> None:
+    def _fire_if_gone(self, worker: Worker) -> None:
         for closing in list(self._closings):
             left, gone = closing
             left.discard(worker)
@@ -158,46 +290,46 @@ class ProcessPool(PoolService):
         timeout: float | None,
         name: str,
     ) -> Deferred[Any]:
-        if self._dispatch.is_full(self._most_queued):
+        if self._queue.is_full(self._most_queued):
             raise self._full()
         if not name.isascii():  # it travels, and may have been a file's
             name = name.encode("utf-8", "replace").decode()
         payload, references = dump_job(function, tuple(args), dict(kwargs), name)
         job = Job(name, payload, references, timeout, self._cancelled)
-        self._dispatch.put(job)
-        if len(self._staff.workers) < self._staff.size.most:
-            self._staff.grow()
+        self._queue.put(job)
+        if len(self._workers.active) < self._workers.size.most:
+            self._workers.grow()
         return job.deferred
 
     def statistics(self) -> PoolStatistics:
-        """Return what the pool is doing."""
-        staff = self._staff
-        ended = sum(not worker.ready for worker in staff.ending)  # the others just go
+        """Return what it is doing."""
+        workers = self._workers
+        ended = sum(not worker.ready for worker in workers.ending)  # the others just go
         return PoolStatistics(
-            workers=staff.ready() + len(staff.ending),
-            busy=sum(bool(worker.held.jobs) for worker in staff.workers) + ended,
-            queued=self._dispatch.waiting(),
+            workers=workers.ready() + len(workers.ending),
+            busy=sum(bool(worker.held.jobs) for worker in workers.active) + ended,
+            queued=self._queue.waiting(),
             done=self._done,
             failed=self._failed,
             killed=self._killed,
         )
 
-    def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
+    def job_ended(self, worker: Worker, job: Job, result: object) -> None:
         """Called by a worker with a job's result."""
         self._count(result)
         if len(worker.held.jobs) <= AHEAD // 2:
-            self._dispatch.feed(worker)
+            self._queue.feed(worker)
         if not job.deferred.called:
             job.deferred.callback(result)
 
     def _cancelled(self, job: Job, _deferred: Deferred[Any]) -> None:
         if job.worker is None:
-            self._dispatch.drop(job)
+            self._queue.drop(job)
         elif self._end_job(job.worker, job, f"was ended when {job.name} was cancelled", True):
             self._killed += 1
 
     def job_timed_out(self, worker: Worker, job: Job) -> None:
-        """Called by a worker when a job has had its time."""
+        """Called by a worker when a job's time is up."""
         if self._end_job(worker, job, f"was ended when {job.name} was over its time", False):
             self._killed += 1
             problem = f"{job.name} took longer than {job.timeout:g} s and was ended"
@@ -215,67 +347,67 @@ class ProcessPool(PoolService):
         held = worker.held
         back = held.take_back()
         if held.runs(job):
-            self._dispatch.put_back(back)
+            self._queue.put_back(back)
             held.remove(job.number)
-            self._staff.leave(worker)
+            self._workers.mark_ending(worker)
             worker.end(why)
-            self._staff.grow()
-            self._dispatch.share_out()
+            self._workers.grow()
+            self._queue.share_out()
             return True
         held.give_again([one for one in back if not (cancelled and one is job)])
         if not held.jobs:
-            self._dispatch.feed(worker)
+            self._queue.feed(worker)
         return False
 
     # -- workers
 
     def worker_ready(self, worker: Worker) -> None:
         """Called by a worker that has come up."""
-        if self._staff.came_up(worker):
-            self._dispatch.feed(worker)
-        self._tell_if_warm()
+        if self._workers.came_up(worker):
+            self._queue.feed(worker)
+        self._fire_if_warm()
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
         """Called by a worker whose process has gone."""
-        expected = self._staff.gone(worker)
-        self._dispatch.put_back(unbegun)
+        expected = self._workers.remove(worker)
+        self._queue.put_back(unbegun)
         for job in begun:
             self._failed += 1
             problem = f"{job.name}: process {worker.pid} {worker.why} while it ran the job"
             job.fail(WorkerDied(f"{problem}, which is not run again"))
         if not expected and not begun:
             _log.warn("process {pid} of {pool} {why}", pid=worker.pid, pool=self, why=worker.why)
-        self._tell_if_gone(worker)
+        self._fire_if_gone(worker)
         if not self.running:
             return
         if not expected and not worker.came_up:
             why = "\n".join([f"process {worker.pid} {worker.why}", *worker.tail])
-            self._staff.start_failed(why)
+            self._workers.start_failed(why)
         else:
-            self._dispatch.share_out()
-        self._staff.grow()
+            self._queue.share_out()
+        self._workers.grow()
 
     def waiting(self) -> int:
-        """Called by the staff: return how many jobs wait for a worker."""
-        return self._dispatch.waiting()
+        """Return how many jobs wait for a worker. Called by the worker set."""
+        return self._queue.waiting()
 
     def worker_free(self, worker: Worker) -> None:
-        """Called by the staff when a worker may take jobs that has come up before."""
-        self._dispatch.feed(worker)
+        """Called by the worker set when a spare worker takes the place of another."""
+        self._queue.feed(worker)
 
     def none_comes_up(self, why: str) -> None:
-        """Called by the staff when processes cannot be started: let nobody wait."""
+        """Called by the worker set when processes cannot be started: fail the jobs that wait."""
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
         self._fail_warm(WorkerDied(problem))
-        if any(worker.came_up for worker in self._staff.workers):
+        if any(worker.came_up for worker in self._workers.active):
             return  # those that are there will do the jobs
-        for job in self._dispatch.clear():
+        for job in self._queue.clear():
             self._failed += 1
             job.fail(WorkerDied(f"{job.name}: {problem}"))
 
 
-def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:
+def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:
     """
     Make a pool of a description (`txremote.interfaces.IPoolKind.parse`):
     ``processes``, ``processes:4``, ``processes:min=2:max=8:idle=20:recycle=500``.
@@ -296,6 +428,6 @@ def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Pro
         idle=IDLE if idle is None else idle,
         recycle=told.number("recycle", 1),
         queue=DEFAULT_QUEUE if queue is None else queue,
-        limits=Limits() if grace is None else Limits(grace=grace),
+        limits=WorkerLimits() if grace is None else WorkerLimits(grace=grace),
         description=str(told),
     )

@@ -1,29 +1,37 @@
 """
-One worker, as its pool sees it: a process that jobs are given to.
+One worker of a process pool: its process, the connection to it, the jobs that it holds.
 
-A worker is started, told what its parent looks like, and is then *ready*. It ends
-for one of two reasons: it was told to, or something happened to it; either way its
-pool hears of it once, when the process has been reaped and all that it had said has
-been read.
+A worker is started, told about its parent, and is then *ready*. It ends because it was
+told to or because something happened to it. Either way its pool hears of it once, when
+the process has been reaped and all that it had sent has been read.
 
-Here is what the two say to each other: over a txremote connection of their own a
-job goes there, with what is large in parts, and its outcome comes back. The process
-itself is `txremote.work.childprocess`'s, and which of its jobs have begun is
-`txremote.work.prefetched_jobs`'s.
+A worker is given jobs ahead of its work, and runs them in the order of their numbers.
+A job travels over a txremote connection of the worker's own, with large values in parts,
+and its outcome comes back as the answer. The process says nothing when it begins a job;
+the tickets (`txremote.work.tickets`) tell its pool all that it has to know:
+
+* A job that is taken back has not begun, and never will unless it is given again.
+* When all that can be has been taken back, the jobs that are left have begun. Only the
+  last of them can be running; the outcomes of the others are on their way.
+* Outcomes come in order, so the first job is the one that runs, as far as is known here,
+  or is about to. So time is counted for the first alone: a job that waits behind others
+  has its whole time. When the time is up, the job may have ended without anybody here
+  knowing, or may not have begun; `PrefetchedJobs.runs` tells.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.logger import Logger
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost, DeadReferenceError, NotSendable
@@ -32,44 +40,179 @@ from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.transport import prepare
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
-from txremote.peer.logging import Ration
 from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
-from txremote.work.child import CONFIG, DONE, FAILED, PART
 from txremote.work.childprocess import ChildProcess, import_path
-from txremote.work.output import level_of
+from txremote.work.output import OutputLog
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
-from txremote.work.prefetched_jobs import Job, PrefetchedJobs
-
-_log = Logger("txremote.job")
-
-#: How much of what a process prints is logged: so many characters in so many seconds, a
-#: line being `LINE` more than its text. What is beyond is counted.
-MOST_LOGGED = 2_000_000
-LOGGED_IN = 10.0
-LINE = 100
+from txremote.work.ports import IPoolReactor
+from txremote.work.tickets import TicketPipe
+from txremote.work.worker_protocol import CONFIG, DONE, FAILED, PART
 
 
-class Owner(Protocol):
-    """What a worker tells its pool."""
+class Job:
+    """
+    A call that a process is to make, once.
+
+    Attributes:
+        number: Of the attempt to run it; each attempt has a greater one.
+        name: For the log and for errors.
+        payload: The call, pickled.
+        references: The objects that go with it by reference.
+        timeout: Seconds that it may take, or None.
+        deferred: The caller's.
+        worker: The worker that holds it, or None while it is queued.
+    """
+
+    __slots__ = ("deferred", "name", "number", "payload", "references", "timeout", "worker")
+
+    def __init__(
+        self,
+        name: str,
+        payload: bytes,
+        references: list[object],
+        timeout: float | None,
+        canceller: Callable[[Job, Deferred[Any]], None],
+    ) -> None:
+        self.number = 0
+        self.name = name
+        self.payload = payload
+        self.references = references
+        self.timeout = timeout
+        self.worker: Worker | None = None
+        # a fired Deferred forgets its canceller, and so the job
+        self.deferred: Deferred[Any] = Deferred(partial(canceller, self))
+
+    def fail(self, error: Exception) -> None:
+        """Fail its Deferred, unless that has fired."""
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+
+class PrefetchedJobs:
+    """
+    The jobs that one worker holds. For the reactor's thread. To be closed.
+
+    Args:
+        worker: The worker.
+        clock: The clock of time limits.
+        timed_out: Called with a job whose time is up.
+
+    Attributes:
+        jobs: The jobs by number, oldest first.
+        given: How many the worker has begun, or holds.
+        tickets: Says which have begun.
+    """
+
+    def __init__(
+        self, worker: Worker, clock: IReactorTime, timed_out: Callable[[Job], None]
+    ) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.given = 0
+        self.tickets = TicketPipe()
+        self._worker = worker
+        self._clock = clock
+        self._timed_out = timed_out
+        self._timer: IDelayedCall | None = None
+        self._timed: Job | None = None
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Hold numbered jobs, behind the others. They may not begin yet."""
+        worker, held = self._worker, self.jobs
+        for job in jobs:
+            job.worker = worker
+            held[job.number] = job
+
+    def allow(self, numbers: Sequence[int]) -> None:
+        """Let added jobs begin."""
+        self.given += len(numbers)
+        self.tickets.put(numbers)
+        self._time_first()
+
+    def remove(self, number: int) -> None:
+        """Forget a job that has ended."""
+        del self.jobs[number]
+        if self._timed is not None or self.jobs:
+            self._time_first()
+
+    def take_back(self) -> list[Job]:
+        """Take back the jobs that have not begun, in their order."""
+        back = []
+        for number in sorted(self.tickets.take_back()):
+            job = self.jobs.pop(number, None)
+            if job is not None:
+                job.worker = None
+                back.append(job)
+        self.given -= len(back)
+        self._time_first()
+        return back
+
+    def give_again(self, jobs: Sequence[Job]) -> None:
+        """Let jobs begin that were just taken back, after all."""
+        self.add(jobs)
+        self.allow([job.number for job in jobs])
+
+    def runs(self, job: Job) -> bool:
+        """
+        Tell whether a job is the one that runs, when all that had not begun have
+        been taken back. If it is not, its outcome is on its way.
+        """
+        return bool(self.jobs) and next(reversed(self.jobs)) == job.number
+
+    def first(self) -> Job | None:
+        """Return the job that is about to run, or runs; None if none is held."""
+        return next(iter(self.jobs.values())) if self.jobs else None
+
+    def clear(self) -> list[Job]:
+        """Forget all jobs, and return them."""
+        left = list(self.jobs.values())
+        for job in left:
+            job.worker = None
+        self.jobs.clear()
+        self._time_first()
+        return left
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        self.tickets.close()
+
+    def _time_first(self) -> None:
+        first = next(iter(self.jobs.values())) if self.jobs else None
+        if first is self._timed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._timed = None
+        if first is not None and first.timeout is not None:
+            self._timed = first
+            seconds = max(0.0, first.timeout)
+            self._timer = self._clock.callLater(seconds, self._time_is_up, first)
+
+    def _time_is_up(self, job: Job) -> None:
+        self._timer = self._timed = None
+        self._timed_out(job)
+
+
+class WorkerEvents(Protocol):
+    """The events of a worker, for its pool."""
 
     def worker_ready(self, worker: Worker) -> None:
         """It has come up, and takes jobs."""
 
-    def job_ended(self, worker: Worker, job: Job, result: Any) -> None:
+    def job_ended(self, worker: Worker, job: Job, result: object) -> None:
         """A job has a result, which may be a Failure."""
 
     def job_timed_out(self, worker: Worker, job: Job) -> None:
-        """A job has had its time."""
+        """A job's time is up."""
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
-        """It is gone, with these jobs left."""
+        """Its process has gone, and left these jobs."""
 
 
 class _Parent(Service):
-    """What a worker process reaches of its parent without being given it."""
+    """The root of the connection on the parent's side: takes results in parts."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -85,7 +228,7 @@ class _Parent(Service):
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """
     How a worker is treated.
 
@@ -106,32 +249,31 @@ class Worker:
 
     Args:
         reactor: The reactor.
-        owner: Who hears of it.
+        events: Called when something happens.
         limits: How it is treated.
 
     Attributes:
         held: The jobs that it holds.
         ready: Whether it takes jobs.
-        came_up: Whether it ever did.
+        came_up: Whether it was ever ready.
         ending: Whether it has been told to end.
         why: How it ended, or why it was told to, in words.
-        tail: The last lines that it printed; of one that did not come up they
-            say why.
+        tail: The last lines that it printed: why it did not come up.
 
     Raises:
         OSError: no descriptor or no process is left.
     """
 
-    def __init__(self, reactor: Any, owner: Owner, limits: Limits) -> None:
+    def __init__(self, reactor: IPoolReactor, events: WorkerEvents, limits: WorkerLimits) -> None:
         self._reactor = reactor
-        self._owner = owner
+        self._events = events
         self._limits = limits
         self.ready = self.came_up = self.ending = False
         self.tail: deque[str] = deque(maxlen=10)
         self.why = ""
-        self._clock = steady(reactor)
-        self._ration = Ration(MOST_LOGGED, LOGGED_IN)
-        self.held = PrefetchedJobs(self, self._clock, self._time_is_up)
+        clock = steady(reactor)
+        self._output = OutputLog(clock)
+        self.held = PrefetchedJobs(self, clock, self._time_is_up)
         self._process = ChildProcess(reactor, self._printed, self._exited)
         self._parent = _Parent()
         self._connection = Connection(
@@ -139,8 +281,8 @@ class Worker:
             executor=LoopExecutor(reactor, WorkerPool()),
             config=CONFIG,
             dialect=dialect_named("6", False),
-            clock=steady(reactor),
-            sweeper=ReleaseSweeper(steady(reactor)),
+            clock=clock,
+            sweeper=ReleaseSweeper(clock),
             prepare=prepare,
         )
         self._start()
@@ -177,20 +319,20 @@ class Worker:
         )
         if not self.ending:
             self.ready = self.came_up = True
-            self._owner.worker_ready(self)
+            self._events.worker_ready(self)
 
     def _did_not_come_up(self, failure: Failure) -> None:
         if failure.check(DeferredTimeout):
             self.end(f"did not come up within {self._limits.start:g} s")
         else:
-            if not failure.check(ConnectionLost):  # it has ended; how, `_exited` tells
+            if not failure.check(ConnectionLost):  # then `_exited` says how it has ended
                 self.tail.append(str(failure.value))
             self.end("")
 
     # -- jobs
 
     def give(self, jobs: Sequence[Job]) -> None:
-        """Give it jobs, with their numbers, behind those that it has."""
+        """Give it numbered jobs, behind those that it has."""
         held = self.held
         held.add(jobs)
         numbers = []
@@ -202,10 +344,10 @@ class Worker:
             else:
                 unsent.append((job, problem))
         held.allow(numbers)
-        for job, problem in unsent:  # at last, for it is told to anybody
+        for job, problem in unsent:  # last, for it calls any code
             if held.jobs.get(job.number) is job:
                 held.remove(job.number)
-                self._owner.job_ended(self, job, problem)
+                self._events.job_ended(self, job, problem)
 
     def _send(self, job: Job) -> Failure | None:
         connection = self._connection
@@ -221,12 +363,12 @@ class Worker:
         arguments = (job.number, job.name, payload, *job.references)
         answer = connection.outbound.call(root, ("submit",), arguments, {})
         if not answer.called:
-            told = (job, job.number)
-            answer.addCallbacks(self._answered, self._unanswered, told, {}, told)
+            about = (job, job.number)
+            answer.addCallbacks(self._answered, self._unanswered, about, {}, about)
             return None
         problem = answer.result
         answer.addErrback(_ignored)
-        # where the connection is lost it is all for `_exited` to tell
+        # of a lost connection `_exited` tells
         return problem if isinstance(problem, Failure) and problem.check(NotSendable) else None
 
     def _answered(self, reply: Any, job: Job, number: int) -> None:
@@ -245,8 +387,9 @@ class Worker:
         else:
             return
         held.remove(number)
-        self._tell_left_out()
-        self._owner.job_ended(self, job, result)
+        if self._output.ration.left_out:
+            self._output.tell_left_out(self.pid)
+        self._events.job_ended(self, job, result)
 
     def _unanswered(self, failure: Failure, job: Job, number: int) -> None:
         # a result that cannot be sent; of a lost connection `_exited` tells
@@ -254,52 +397,27 @@ class Worker:
         lost = failure.check(ConnectionLost, DeadReferenceError, CancelledError)
         if not lost and self.held.jobs.get(number) is job:
             self.held.remove(number)
-            self._owner.job_ended(self, job, failure)
+            self._events.job_ended(self, job, failure)
 
     def _time_is_up(self, job: Job) -> None:
-        self._owner.job_timed_out(self, job)
-
-    # -- what it prints
+        self._events.job_timed_out(self, job)
 
     def _printed(self, record: dict[str, str]) -> None:
-        text = record["text"]
-        name = record.get("job")
-        if name is None and (job := self.held.first()) is not None:
-            name = job.name
-        self.tail.append(text)
-        if not self._ration.allows(LINE + len(text), self._clock.seconds()):
-            return
-        self._tell_left_out()
-        _log.emit(
-            level_of(record),
-            "{job} [{pid}]: {text}",
-            job=name or "a worker process",
-            pid=self.pid,
-            text=text,
-            logger=record.get("logger", record.get("stream")),
-        )
-
-    def _tell_left_out(self) -> None:
-        """Log how many lines were not, if there were any."""
-        count = self._ration.told()
-        if count:
-            _log.warn(
-                "a worker process [{pid}]: {count} lines of output were left out",
-                pid=self.pid,
-                count=count,
-            )
+        self.tail.append(record["text"])
+        first = self.held.first()
+        self._output.write(record, first.name if first is not None else "", self.pid)
 
     # -- the end
 
     def retire(self) -> None:
-        """Let it go, with nothing to do any more: it ends by itself."""
+        """Close its connection when it has nothing to do any more: it ends by itself."""
         self.ending = True
         self._connection.close().addErrback(_ignored)
         self._process.kill_in(self._limits.grace)
 
     def end(self, why: str) -> None:
         """
-        End it, with what it runs: TERM, and KILL after the grace.
+        End it, with the job that it runs: TERM, and KILL after the grace.
 
         Args:
             why: For errors.
@@ -316,12 +434,12 @@ class Worker:
         self.ready = False
         self._pipes.drain()
         self._process.bury()
-        self._tell_left_out()
+        self._output.tell_left_out(self.pid)
         unbegun = self.held.take_back()
         begun = self.held.clear()
         self.held.close()
         self.why = self.why or how
-        self._owner.worker_ended(self, unbegun, begun)
+        self._events.worker_ended(self, unbegun, begun)
 
 
 def _ignored(failure: Failure) -> None:

@@ -4,22 +4,24 @@
 How many there ought to be is arithmetic, and `Size` does it: never fewer than the
 least, more where jobs wait that no process is being started for, never more than
 the most. A process that has nothing to do for long is let go while there are more
-than the least; one that has been given its share of jobs (*recycle*) counts as
+than the least. One that has been given its share of jobs (*recycle*) counts as
 gone, so that its successor comes up while it does the last of them.
 
 Processes may not come up at all: the interpreter is broken, or there is no
-descriptor left. After some failures in a row nothing is tried for a while, and the
-pool is told, so that nobody waits for what does not come.
+descriptor left. After some failures in a row the set rests for a while, and the
+pool fails the jobs that wait.
 
-A worker is here for as long as it may take jobs, and then among those that end
-until its process has gone. Which job goes to which is `txremote.work.dispatch`'s.
+A worker is *active* for as long as it may take jobs, and then *ending* until its
+process has gone. `txremote.work.processes.JobQueue` gives jobs to active workers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.refs.clock import steady
 from txremote.work.worker import Worker
@@ -90,14 +92,14 @@ class Size:
         return room if self.recycle is None else min(room, self.recycle - given)
 
 
-class WorkerSetOwner(Protocol):
-    """What the staff asks of its pool, and tells it."""
+class WorkerSetEvents(Protocol):
+    """The pool, as its worker set needs it."""
 
     def waiting(self) -> int:
-        """How many jobs wait for a process."""
+        """Return how many jobs wait for a process."""
 
     def worker_free(self, worker: Worker) -> None:
-        """A worker that had come up before it could be used may take jobs now."""
+        """A worker that was ready before there was a place for it may take jobs now."""
 
     def none_comes_up(self, why: str) -> None:
         """Processes cannot be started, and no more are for a while."""
@@ -110,31 +112,36 @@ class WorkerSet:
     Args:
         reactor: The reactor.
         size: How many there are to be.
-        hire: Starts one, which may raise OSError.
-        owner: Who hears of it.
+        spawn: Starts one, and may raise OSError.
+        events: Called when something happens.
 
     Attributes:
         size: As given.
-        workers: Those that take jobs, or will.
+        active: The workers that take jobs, or will.
         hungry: Those of them that want some now.
-        ending: Those whose processes are to end.
+        ending: The workers whose processes are to end.
+        idle_since: When workers that may go began to have nothing to do.
     """
 
     def __init__(
-        self, reactor: Any, size: Size, hire: Callable[[], Worker], owner: WorkerSetOwner
+        self,
+        reactor: IReactorTime,
+        size: Size,
+        spawn: Callable[[], Worker],
+        events: WorkerSetEvents,
     ) -> None:
         self.size = size
-        self.workers: set[Worker] = set()
+        self.active: set[Worker] = set()
         self.hungry: set[Worker] = set()
         self.ending: set[Worker] = set()
+        self.idle_since: dict[Worker, float] = {}
         self._clock = steady(reactor)
-        self._hire = hire
-        self._owner = owner
+        self._spawn = spawn
+        self._events = events
         self._open = False
         self._spare: list[Worker] = []  # until those that they are to replace have gone
-        self._idle_since: dict[Worker, float] = {}
-        self._shrinking: Any = None
-        self._resting: Any = None
+        self._shrinking: IDelayedCall | None = None
+        self._resting: IDelayedCall | None = None
         self._failed_starts = 0
 
     # -- how many
@@ -146,7 +153,7 @@ class WorkerSet:
         self.grow()
 
     def close(self) -> None:
-        """Start none any more, and send none away: its owner ends them all."""
+        """Start none any more, and send none away: the pool ends them all."""
         self._open = False
         for timer in (self._shrinking, self._resting):
             if timer is not None:
@@ -156,33 +163,33 @@ class WorkerSet:
     def grow(self) -> None:
         """Start processes: the least number, and more where jobs wait."""
         if self._spare and self.ready() <= self.size.most:
-            self._owner.worker_free(self._spare.pop())
+            self._events.worker_free(self._spare.pop())
         while self._open and self._resting is None and self._lacking():
             try:
-                worker = self._hire()
+                worker = self._spawn()
             except OSError as problem:  # no descriptor or no process left
                 self.start_failed(f"cannot start: {problem}")
             else:
-                self.workers.add(worker)
+                self.active.add(worker)
 
     def _lacking(self) -> int:
-        fresh = [worker for worker in self.workers if not self.size.spent(worker.held.given)]
+        fresh = [worker for worker in self.active if not self.size.spent(worker.held.given)]
         coming = sum(not worker.ready for worker in fresh)
-        return self.size.lacking(len(fresh), coming, self._owner.waiting())
+        return self.size.lacking(len(fresh), coming, self._events.waiting())
 
     def ready(self) -> int:
         """Return how many have come up."""
-        return sum(worker.ready for worker in self.workers)
+        return sum(worker.ready for worker in self.active)
 
     # -- those that come
 
     def came_up(self, worker: Worker) -> bool:
         """
-        Note that one has come up.
+        Note that a worker is ready.
 
         Returns:
-            Whether it may take jobs. If not there are the most without it: the one
-            that it is to replace has not gone yet.
+            Whether it may take jobs. If not, there are as many as may be without it: the
+            one that it is to replace has not gone yet.
         """
         self._failed_starts = 0
         if self.ready() > self.size.most:
@@ -192,10 +199,10 @@ class WorkerSet:
 
     def start_failed(self, why: str) -> None:
         """
-        Note that one has not come up. After some in a row rest for a while.
+        Note that a worker has not come up. After some in a row rest for a while.
 
         Args:
-            why: For the owner.
+            why: For the pool.
         """
         self._failed_starts += 1
         if self._failed_starts < MOST_FAILED_STARTS:
@@ -203,7 +210,7 @@ class WorkerSet:
         self._failed_starts = 0
         if self._resting is None:
             self._resting = self._clock.callLater(REST, self._rested)
-        self._owner.none_comes_up(why)
+        self._events.none_comes_up(why)
 
     def _rested(self) -> None:
         self._resting = None
@@ -212,55 +219,44 @@ class WorkerSet:
     # -- those that go
 
     def dismiss(self, worker: Worker) -> None:
-        """Let one go that has nothing to do."""
-        self.leave(worker)
+        """Let a worker go that has nothing to do."""
+        self.mark_ending(worker)
         worker.retire()
 
-    def leave(self, worker: Worker) -> None:
-        """Note that one takes no more jobs, and ends."""
+    def mark_ending(self, worker: Worker) -> None:
+        """Note that a worker takes no more jobs, and ends."""
         self._forget(worker)
         self.ending.add(worker)
 
-    def gone(self, worker: Worker) -> bool:
-        """
-        Note that one's process has gone.
-
-        Returns:
-            Whether it was to end.
-        """
+    def remove(self, worker: Worker) -> bool:
+        """Forget a worker whose process has gone, and tell whether it was to end."""
         self._forget(worker)
         expected = worker in self.ending
         self.ending.discard(worker)
         return expected
 
     def _forget(self, worker: Worker) -> None:
-        self.workers.discard(worker)
+        self.active.discard(worker)
         self.hungry.discard(worker)
         if worker in self._spare:
             self._spare.remove(worker)
-        self._idle_since.pop(worker, None)
+        self.idle_since.pop(worker, None)
 
-    # -- those with nothing to do
-
-    def idle(self, worker: Worker) -> None:
-        """Note that one has nothing to do: it may go, if that lasts."""
-        if len(self.workers) > self.size.least:
-            self._idle_since[worker] = self._clock.seconds()
+    def mark_idle(self, worker: Worker) -> None:
+        """Note that a worker has nothing to do: it may go, if that lasts."""
+        if len(self.active) > self.size.least:
+            self.idle_since[worker] = self._clock.seconds()
             if self._shrinking is None:
                 self._shrinking = self._clock.callLater(self.size.idle, self._shrink)
-
-    def busy(self, worker: Worker) -> None:
-        """Note that one has something to do."""
-        self._idle_since.pop(worker, None)
 
     def _shrink(self) -> None:
         self._shrinking = None
         now = self._clock.seconds()
-        for worker, since in list(self._idle_since.items()):
-            if len(self.workers) <= self.size.least:
-                self._idle_since.clear()
+        for worker, since in list(self.idle_since.items()):
+            if len(self.active) <= self.size.least:
+                self.idle_since.clear()
             elif now - since >= self.size.idle:
                 self.dismiss(worker)
-        if self._idle_since:
-            left = min(self._idle_since.values()) + self.size.idle - now
+        if self.idle_since:
+            left = min(self.idle_since.values()) + self.size.idle - now
             self._shrinking = self._clock.callLater(max(0.0, left), self._shrink)

@@ -1,0 +1,33 @@
+"""
+The numbers and switches that a pool and its worker processes agree on.
+
+Each is the other's half of one program, so no compatibility is needed between versions.
+"""
+
+from __future__ import annotations
+
+from txremote.config import ProgramConfig
+
+#: The descriptors that a worker inherits, beside the standard ones.
+REQUESTS, ANSWERS, TICKETS = 3, 4, 5
+
+#: The environment variable that tells a worker its parent's `sys.path`.
+PATH_VARIABLE = "TXREMOTE_PATH"
+
+#: The first item of a reply to a job.
+DONE, FAILED, DROPPED = 1, 0, -1
+
+#: A value larger than this travels in parts of this size, in bytes: a frame of the
+#: wire has a 32-bit length.
+PART = 1 << 30
+
+#: The configuration of both ends: nothing is too large, and nothing times out.
+CONFIG = ProgramConfig.unbounded(
+    allow_public_attrs=True,
+    allow_setattr=True,
+    allow_delattr=True,
+    compress=False,
+    log_exceptions=False,
+    instantiate_custom_exceptions=True,
+    import_custom_exceptions=True,
+)
