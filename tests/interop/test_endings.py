@@ -117,8 +117,8 @@ async def test_a_server_that_closes_in_order_is_told_alike_in_a_reactor(
             if way == "close":
                 theirs.close()
             else:
-                theirs.ending.finish("the server is stopping")
-                theirs.ending.hang_up("the server is stopping")  # the patience is over
+                theirs.closing.drain("the server is stopping")
+                theirs.closing.hang_up("the server is stopping")  # the patience is over
             seen.add(told(conn, await both[0]))
             seen.add((type(await both[1]), "the other side"))
             seen.update([await end_of(call) for call in calls])
@@ -143,7 +143,7 @@ async def test_a_server_that_closes_in_order_is_told_alike_in_a_script(place: Pl
                 result.wait()
                 result.value
             found.add((type(caught.value), str(caught.value)))
-        return found | {told(conn.protocol, conn.protocol.ending.reason)}
+        return found | {told(conn.protocol, conn.protocol.closing.reason)}
 
     async with place.serving():
         seen = set()
@@ -184,7 +184,7 @@ async def test_giving_up_is_told_alike_and_so_is_what_was_lost(place: Place) -> 
             conn = await place.reach()
             theirs = await place.newest()
             calls = [end_of(conn.root.wait()) for _ in range(UNREAD)]
-            theirs.ending.give_up("enough")
+            theirs.closing.abort("enough")
             seen.add((*told(theirs, await theirs.when_disconnected()), "theirs"))
             await conn.when_disconnected()
             for call in calls:

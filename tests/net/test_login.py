@@ -314,9 +314,9 @@ def test_each_wrong_call_counts_as_a_failure() -> None:
     for _ in range(MOST_FAILURES):
         pair.client.root.login(1, 2).addErrback(lambda _failure: None)
     pair.pump()
-    assert not pair.server.ending.begun  # each is answered
+    assert not pair.server.is_closing  # each is answered
     pair.advance(0)
-    assert pair.server.ending.begun
+    assert pair.server.is_closing
 
 
 def test_a_stranger_is_read_no_long_message() -> None:

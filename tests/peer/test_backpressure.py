@@ -20,7 +20,7 @@ def test_a_peer_is_read_only_as_long_as_it_is_needed() -> None:
     transport.resumeProducing = lambda: reading.append("resumed")
     call = pair.server.root.add(1, 2)
     pair.server._outbox.pressing = True
-    pair.server.flow.press(True)
+    pair.server.backpressure.high_water(True)
     assert reading == []
     assert pair.result(call) == 3
     assert reading[-1] == "paused"
@@ -29,21 +29,21 @@ def test_a_peer_is_read_only_as_long_as_it_is_needed() -> None:
 def test_who_does_not_read_is_read_again_for_a_call() -> None:
     """Not before: his own requests wait until he has read."""
     pair = connected_pair(client_root=Hosted, server_root=Hosted)
-    flow = pair.server.flow
+    backpressure = pair.server.backpressure
     reading: list[str] = []
     transport: Any = pair.server.transport
     transport.pauseProducing = lambda: reading.append("paused")
     transport.resumeProducing = lambda: reading.append("resumed")
     pair.server._outbox.pressing = True
-    flow.press(True)
+    backpressure.high_water(True)
     assert reading == ["paused"]
-    assert flow.paused
+    assert backpressure.paused
     asked = Outcome(pair.client.root.add(1, 2))
     pair.pump()
     assert not asked.fired
     pair.server.root.later()
     assert reading[-1] == "resumed"
-    assert not flow.paused
+    assert not backpressure.paused
     pair.advance(0)
     assert asked.value == 3
 
@@ -51,13 +51,13 @@ def test_who_does_not_read_is_read_again_for_a_call() -> None:
 def test_busy_is_who_has_calls_in_either_direction() -> None:
     """It does not idle then, however long they take."""
     pair = connected_pair(client_root=Hosted, server_root=Hosted)
-    assert not pair.server.flow.busy
+    assert not pair.server.backpressure.busy
     call = pair.client.root.later()
     pair.pump()
-    assert pair.client.flow.busy
-    assert pair.server.flow.busy
+    assert pair.client.backpressure.busy
+    assert pair.server.backpressure.busy
     call.addErrback(lambda _failure: None)
     call.cancel()
     pair.pump()
-    assert not pair.client.flow.busy
-    assert not pair.server.flow.busy
+    assert not pair.client.backpressure.busy
+    assert not pair.server.backpressure.busy

@@ -1,5 +1,5 @@
 """
-`Ending`: a connection ends once, for a reason that can be told, and in a bounded time.
+`Closing`: a connection ends once, for a reason that can be told, and in a bounded time.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_before_closed_is_called_with_the_root_and_may_not_keep_us_open() -> Non
 def test_no_timer_is_left_of_who_was_turned_away_and_gave_up() -> None:
     """The time that he had is over with the connection."""
     peer = RawPeer(Hosted, frame_timeout=1)
-    peer.connection.ending.turn_away(ConnectionRefusedError("full"), 5)
+    peer.connection.closing.turn_away(ConnectionRefusedError("full"), 5)
     peer.send(b"\0")
     peer.clock.advance(1)
     assert peer.transport.aborted
@@ -133,25 +133,25 @@ def test_no_timer_is_left_of_who_was_turned_away_and_gave_up() -> None:
 
 def test_the_first_reason_is_the_one_that_is_told(pair: Pair) -> None:
     """Whatever comes to its end after that, in whatever way, changes nothing."""
-    ending = pair.server.ending
-    assert not ending.begun
-    ending.hang_up("nobody is home")
-    ending.give_up("something else")
-    ending.close("and another thing")
-    assert ending.begun
+    closing = pair.server.closing
+    assert not pair.server.is_closing
+    closing.hang_up("nobody is home")
+    closing.abort("something else")
+    closing.close("and another thing")
+    assert pair.server.is_closing
     assert not pair.server.closed
-    assert ending.why == "nobody is home"
+    assert closing.why == "nobody is home"
     pair.pump()
     assert pair.server.closed
     assert pair.server.why_ended == "nobody is home"
-    assert isinstance(ending.reason, ConnectionDone)
+    assert isinstance(closing.reason, ConnectionDone)
 
 
 def test_who_is_given_up_is_not_waited_for(pair: Pair) -> None:
     """What is unsent is dropped with the transport."""
     transport: Any = pair.server.transport
     outcome = Outcome(pair.server.root.later())
-    pair.server.ending.give_up("the peer is gone")
+    pair.server.closing.abort("the peer is gone")
     assert transport.aborted
     pair.pump()
     assert str(outcome.error) == "the peer is gone"
@@ -166,10 +166,10 @@ def test_of_many_connections_that_break_the_protocol_the_log_tells_a_number() ->
         for _ in range(100):
             peer = RawPeer()
             peer.connection._clock = clock
-            peer.connection.ending.sparing = sparing
+            peer.connection.closing.log_limit = sparing
             peer.send_payload(b"no message")
             assert peer.ended
-            assert peer.connection.ending.broken_off
+            assert peer.connection.closing.protocol_broken
             clock.advance(0.105)
     told = [line for line in log.text().splitlines() if "broke the protocol" in line]
     assert len(told) == 2

@@ -401,7 +401,7 @@ def test_a_call_may_end_its_own_connection_in_order(name: str) -> None:
 
     class Last(Service):
         def finish(self) -> None:
-            current_call().connection.ending.finish("we close")
+            current_call().connection.closing.drain("we close")
 
         @exposed
         def at_once(self) -> str:
@@ -436,15 +436,15 @@ def test_a_connection_that_is_to_end_does_so_when_the_last_that_waits_is_answere
     pair = connected_pair(server_root=Hosted)
     transport: Any = pair.server.transport
     transport.pauseProducing = transport.resumeProducing = lambda: None
-    pair.server.flow.press(True)
+    pair.server.backpressure.high_water(True)
     call = pair.client.root.add(1, 2)
     outcome = Outcome(call)
     pair.pump()
-    pair.server.ending.finish("we close")
+    pair.server.closing.drain("we close")
     pair.pump()
     assert not outcome.fired
     if how == "read":
-        pair.server.flow.press(False)
+        pair.server.backpressure.high_water(False)
     else:
         call.cancel()
     pair.pump()

@@ -187,7 +187,7 @@ def test_an_end_that_comes_meanwhile_is_told_behind_the_message() -> None:
 def test_a_connection_that_this_side_gives_up_reads_no_further() -> None:
     peer = Slow()
     peer.send(peer.message(MILLION))
-    peer.connection.ending.give_up("enough")
+    peer.connection.closing.abort("enough")
     peer.connection.connectionLost(Failure(ConnectionDone()))
     assert peer.service.gone
     peer.clock.advance(0)

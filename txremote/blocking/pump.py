@@ -306,7 +306,7 @@ class Pump:
         and close. In a forked process only its own descriptors are closed.
         """
         if self.home is not forks.here:
-            self.connection.closed = True
+            self.connection.leave_to_parent()
             self.io.channel.leave()
             return
         with self.lock:

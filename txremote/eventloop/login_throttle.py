@@ -27,10 +27,10 @@ from collections import OrderedDict, deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txremote.peer.logging import RateLimitedCount
-from txremote.peer.pending_calls import Clock
 
 _log = Logger("txremote")
 
@@ -73,7 +73,7 @@ class Line:
         "_waiting",
     )
 
-    def __init__(self, clock: Clock, own: bool) -> None:
+    def __init__(self, clock: IReactorTime, own: bool) -> None:
         self._clock = clock
         self._own = own
         self._failures = 0
@@ -188,7 +188,7 @@ class LoginThrottle:
         clock: Where time comes from.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._lines: OrderedDict[Any, Line] = OrderedDict()
         self._known: OrderedDict[tuple[Any, str], None] = OrderedDict()

@@ -230,7 +230,7 @@ class WorkerView(BlockingView):
 
     def _let_in(self) -> None:
         if not self.closed:  # what is over max_calls waits before the lane
-            self.protocol.flow.peer_needed()
+            self.protocol.backpressure.peer_needed()
 
     def poll(self, timeout: float | None = 0) -> bool:
         """Do as `serve`."""

@@ -52,7 +52,7 @@ from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.peer.connection import Connection
-from txremote.peer.pending_calls import answered
+from txremote.peer.pending_calls import succeeded
 from txremote.refs.clock import steady
 from txremote.refs.reference import LateReference, RemotePath
 from txremote.refs.sharing import follow
@@ -273,9 +273,9 @@ class RemoteClient(Service):
         self._executor.guard.check()
         live = self._usable()
         if live is not None:
-            return answered(live.root)
+            return succeeded(live.root)
         # a plain Deferred can be iterated, for ever: dict(client.root)
-        return answered(None).addCallback(lambda _nothing: self._wait_for_root())
+        return succeeded(None).addCallback(lambda _nothing: self._wait_for_root())
 
     def _wait_for_root(self) -> Deferred[Any]:
         def waited(_result: Any, timeout: float) -> Any:

@@ -171,7 +171,7 @@ class ServingFactory(Factory):
             variables=variables,
         )
         connection.factory = self
-        connection.ending.sparing = self._broken
+        connection.closing.log_limit = self._broken
         _events.debug("{peer} has come", peer=addr)
         host = self.connections[connection] = host_of(addr)
         connection.share(self._holdings, host)
@@ -194,7 +194,7 @@ class ServingFactory(Factory):
         peer = transport.getPeer()
         # of who speaks no RPyC there may be thousands a second, and they have been told of
         _events.emit(
-            LogLevel.debug if connection.ending.broken_off else LogLevel.info,
+            LogLevel.debug if connection.closing.protocol_broken else LogLevel.info,
             "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
             peer=peer,
             user=connection.user,
@@ -256,8 +256,8 @@ class ServingFactory(Factory):
             prepare=prepare,
             ended=self._turned_away.discard,
         )
-        connection.ending.sparing = self._broken
-        connection.ending.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
+        connection.closing.log_limit = self._broken
+        connection.closing.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
         self._turned_away.add(connection)
         return connection
 
@@ -298,7 +298,7 @@ class ServingFactory(Factory):
         self._stopping = True
         if drain <= 0:
             return self.close_all()
-        ending = [one.ending.finish("the server is stopping") for one in list(self.connections)]
+        ending = [one.closing.drain("the server is stopping") for one in list(self.connections)]
         timer = steady(self._reactor).callLater(drain, self.close_all)
         for connection in list(self._turned_away):
             connection.close()

@@ -224,7 +224,7 @@ class LoginService(Service):
             avatar, leave = await self._enter(connection, user, credentials)
         except CancelledError:
             if not connection.closed:
-                connection.ending.hang_up("a login was cancelled")
+                connection.closing.hang_up("a login was cancelled")
             raise
         finally:
             self._busy = False
@@ -288,7 +288,7 @@ class LoginService(Service):
         if self._failures == MOST_FAILURES:
             # not now: the answer to this one comes first
             steady(self._reactor).callLater(
-                0, connection.ending.hang_up, f"{MOST_FAILURES} logins failed"
+                0, connection.closing.hang_up, f"{MOST_FAILURES} logins failed"
             )
 
     async def _failed(

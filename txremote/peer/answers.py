@@ -16,8 +16,8 @@ from typing import Any
 
 from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
-from txremote.peer.context import CurrentCall
 from txremote.peer.halfway import Halfway
+from txremote.peer.lifecycle import CLOSED
 from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
 from txremote.peer.references import ReferenceTables
@@ -40,11 +40,10 @@ class Answers:
         outbox: Where they go.
 
     Attributes:
-        closed: Whether the connection has ended: then nothing is sent or logged.
         show_tracebacks: Whether the peer is shown tracebacks.
     """
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "closed", "show_tracebacks")
+    __slots__ = ("_config", "_connection", "_outbox", "_tables", "show_tracebacks")
 
     def __init__(
         self,
@@ -58,7 +57,6 @@ class Answers:
         self._config = config
         self._tables = tables
         self._outbox = outbox
-        self.closed = False
         self.show_tracebacks = bool(config.include_local_traceback)
 
     def send(self, number: int, sender: int, result: Any) -> KeyboardInterrupt | None:
@@ -69,9 +67,10 @@ class Answers:
             The Ctrl-C that came while the result was looked at, if one did: the call
             is answered with it, and the rest is for whoever runs in a main thread.
         """
-        if self._connection.home is not forks.here:  # of a method that forks one process goes on
+        connection = self._connection
+        if connection.home is not forks.here:  # of a method that forks one process goes on
             forks.end()
-        if self.closed:
+        if connection.state is CLOSED:
             return None
         body: list[bytes] = []
         try:
@@ -111,15 +110,16 @@ class Answers:
         return in_words(
             error,
             show_traceback=self.show_tracebacks,
-            log=config.log_exceptions and not self.closed,
+            log=config.log_exceptions and self._connection.state is not CLOSED,
             logger=config.logger,
         )
 
     def send_error(self, number: int, sender: int, error: BaseException | InWords) -> None:
         """Send an exception."""
-        if self._connection.home is not forks.here:
+        connection = self._connection
+        if connection.home is not forks.here:
             forks.end()
-        if self.closed:
+        if connection.state is CLOSED:
             return
         told = error if type(error) is InWords else self.word(error)  # type: ignore[arg-type]
         if told.text is not None:
@@ -137,7 +137,7 @@ class Answers:
         """
         about = {
             "call": told.called,
-            "peer": CurrentCall(self._connection).peer,
+            "peer": self._connection.peer,
             "user": self._connection.user,
         }
         if told.reference is None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import Clock, PendingCalls
+from txremote.peer.pending_calls import PendingCalls
 
 
 class Backpressure:
@@ -29,7 +31,7 @@ class Backpressure:
     __slots__ = ("_calls", "_clock", "_connection", "_outbox")
 
     def __init__(
-        self, connection: Any, calls: PendingCalls, outbox: Outbox, clock: Clock | None
+        self, connection: Any, calls: PendingCalls, outbox: Outbox, clock: IReactorTime | None
     ) -> None:
         self._connection = connection
         self._calls = calls
@@ -56,19 +58,24 @@ class Backpressure:
         """Tell whether a call of ours waits for the peer, or a thread for its requests."""
         return bool(self._calls or self._connection.executor.polling)
 
-    def press(self, pressed: bool) -> None:
-        """Much waits to be sent, or nothing any more."""
+    def high_water(self, over: bool) -> None:
+        """
+        Stop or go on to serve the peer, by how much it has not read.
+
+        Args:
+            over: Whether more than ``pause_unsent`` waits for it; False: nothing does.
+        """
         connection = self._connection
         inbound: InboundCalls = connection.inbound
-        if pressed and not self._calls:
+        if over and not self._calls:
             connection.transport.pauseProducing()
-        elif not pressed and not connection.closed:
+        elif not over and not connection.closed:
             connection.transport.resumeProducing()
-        if pressed:  # an answer is just being written
+        if over:  # an answer is just being written
             inbound.ledger.pause()
         else:
             inbound.ledger.resume()
-            inbound.look_if_all_answered()
+            inbound.close_if_drained()
 
     def peer_needed(self) -> None:
         """A call of ours waits for the peer now: it is read, and what it asks starts."""

@@ -7,8 +7,8 @@ It joins the parts of this room and keeps the order between them:
   message either a request of the peer's (`InboundCalls`) or the answer to one of
   ours (`OutboundCalls`);
 * answers and requests go out through one `Outbox`;
-* `Backpressure` has one direction wait for the other, what time does to it all is the
-  `ConnectionTimeouts`'s, and how it ends the `Ending`'s.
+* `Backpressure` has one direction wait for the other, `ConnectionTimeouts` bounds all in
+  time, and `Closing` ends it. Its states are in `txremote.peer.lifecycle`.
 
 The accepting side learns the dialect from the first frame and says nothing
 before; the connecting side asks for the root and introduces itself with HELLO
@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,19 +41,28 @@ from txremote.gate.access import AccessPolicy
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.awaiting import begun
 from txremote.peer.backpressure import Backpressure
-from txremote.peer.closing import Ending
+from txremote.peer.closing import Closing
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
+from txremote.peer.lifecycle import (
+    CLOSED,
+    CLOSING,
+    CONNECTING,
+    HANDSHAKING,
+    OPEN,
+    State,
+    following,
+)
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
-from txremote.peer.pending_calls import Clock, answered
+from txremote.peer.pending_calls import succeeded
 from txremote.peer.reading import MessageReader
 from txremote.peer.references import ReferenceTables
-from txremote.peer.timeouts import ConnectionTimeouts
+from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
 from txremote.refs import forks
@@ -85,6 +94,10 @@ _KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
+
+
+def _ignore() -> None:
+    pass
 
 
 def is_local(address: Any) -> bool:
@@ -128,16 +141,16 @@ class Connection(Protocol):
         inbound: What the peer asks.
         outbound: What the peer is asked: how the rest of the package, which is in
             the connection's context already, calls it.
-        flow: Lets bytes flow, or not.
+        backpressure: Stops and resumes reading.
         home: The process that it belongs to.
-        ending: How it ends.
+        closing: How it ends.
         features: The extensions that the peer has said it knows.
         knows_peer: Whether the peer is what this side has dialled, or has said
             that it is a txremote.
-        closed: Whether the connection has ended.
+        state: Where it is in its life.
         opened: When it was made, on its clock.
-        peer_stopping: Whether the peer has said that it will stop: it begins
-            nothing new.
+        peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
+        on_peer_stopping: Called when the peer says so.
     """
 
     # a listener may have very many of these
@@ -146,7 +159,6 @@ class Connection(Protocol):
         "_backlog",
         "_calls",
         "_clock",
-        "_connecting",
         "_greeted",
         "_guard",
         "_outbox",
@@ -159,19 +171,20 @@ class Connection(Protocol):
         "_view",
         "_when_ended",
         "avatar",
-        "closed",
+        "backpressure",
+        "closing",
         "config",
-        "ending",
         "executor",
         "features",
-        "flow",
         "home",
         "inbound",
         "knows_peer",
+        "on_peer_stopping",
         "opened",
         "outbound",
         "peer_stopping",
         "service",
+        "state",
         "user",
     )
 
@@ -184,7 +197,7 @@ class Connection(Protocol):
         policy: AccessPolicy | None = None,
         classes: ClassNumbers | None = None,
         dialect: Dialect | None = None,
-        clock: Clock | None = None,
+        clock: IReactorTime | None = None,
         sweeper: ReleaseSweeper | None = None,
         prepare: Callable[[Any], Writing] = lambda _transport: Writing(),
         ended: Callable[[Connection], object] | None = None,
@@ -197,11 +210,12 @@ class Connection(Protocol):
         self.avatar: Any = None
         self.user: str | None = None
         self.features: frozenset[str] = frozenset()
-        self.closed = False
+        self.state: State = CONNECTING
         self.home = forks.here
         self.opened = 0.0
         self.peer_stopping = False
-        self.knows_peer = self._connecting = dialect is not None
+        self.on_peer_stopping: Callable[[], object] = _ignore
+        self.knows_peer = dialect is not None
         self._clock = clock
         self._reader = FrameReader(config.limits)
         self._reader.in_steps = executor.turns is not None
@@ -222,7 +236,7 @@ class Connection(Protocol):
             clock=clock,
         )
         self._calls = self.outbound.pending
-        self.flow = Backpressure(self, self._calls, self._outbox, clock)
+        self.backpressure = Backpressure(self, self._calls, self._outbox, clock)
         self.inbound = InboundCalls(
             self,
             root=service,
@@ -232,7 +246,7 @@ class Connection(Protocol):
             outbox=self._outbox,
             executor=executor,
             clock=clock,
-            needed=self.flow.needs_peer,
+            needed=self.backpressure.needs_peer,
             variables=variables,
         )
         self._reading = MessageReader(
@@ -245,10 +259,11 @@ class Connection(Protocol):
         )
         if getattr(service, "expects_login", False):
             self._allow(config.limits.for_strangers())
-        self.ending = Ending(
+        self.closing = Closing(
             self, outbox=self._outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
         )
-        self._outbox.pressed, self._outbox.overflowed = self.flow.press, self.ending.give_up
+        self._outbox.pressed = self.backpressure.high_water
+        self._outbox.overflowed = self.closing.abort
         imports.flush = self.outbound.flush_released
         self._share: Share | None = None
         self._backlog: Backlog | None = None  # while something long is read
@@ -257,11 +272,41 @@ class Connection(Protocol):
         self._greeted = False  # whether the service knows of the connection
 
     def __repr__(self) -> str:
-        transport: Any = self.transport
-        peer = transport.getPeer() if transport is not None else "nobody"
+        peer = "nobody" if self.transport is None else self.peer
         speaks = "txremote" if self.features else "RPyC"
-        state = "closed" if self.closed else "open"
-        return f"<Connection to {peer} ({speaks}, {state})>"
+        return f"<Connection to {peer} ({speaks}, {self.state.name.lower()})>"
+
+    # -- its state
+
+    def enter(self, state: State) -> None:
+        """Enter the next state."""
+        self.state = following(self.state, state)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.state is CLOSED
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection has ended, or is about to: nothing can be asked."""
+        return self.state >= CLOSING
+
+    @property
+    def peer(self) -> Any:
+        """The peer's address, an `IAddress`; None before it is connected."""
+        transport: Any = self.transport
+        return None if transport is None else transport.getPeer()
+
+    def note_peer_stopping(self) -> None:
+        """Note that the peer will stop: it refuses new calls, and closes after the last."""
+        self.peer_stopping = True
+        self.on_peer_stopping()
+
+    def leave_to_parent(self) -> None:
+        """End it here, in a forked process, without a word: it is the parent's."""
+        if self.state is not CLOSED:
+            self.enter(CLOSED)
 
     # -- Twisted's side
 
@@ -279,20 +324,24 @@ class Connection(Protocol):
         )
         writing = self._prepare(transport)
         self._outbox.separate, self._outbox.now = writing.separate, writing.now
-        if self._connecting:
+        dialled = self.knows_peer
+        if dialled:
             self._acknowledge = writing.acknowledge
+        timeouts = NO_TIMEOUTS
         if self._clock is not None:
-            vigil = self.inbound.vigil = ConnectionTimeouts(
-                self, self._clock, self.config, self._reader
-            )
-            if writing.separate is not None and not self._connecting:
-                vigil.expect_handshake()
-            if getattr(self.service, "expects_login", False):
-                vigil.expect_login()
+            timeouts = ConnectionTimeouts(self, self._clock, self.config, self._reader)
+        self.inbound.timeouts = timeouts
+        if getattr(self.service, "expects_login", False):
+            timeouts.expect_login()
         if writing.separate is None:
-            self._greet()
+            self._open()
+            return
+        self.enter(HANDSHAKING)
+        if not dialled:
+            timeouts.expect_handshake()
 
-    def _greet(self) -> None:
+    def _open(self) -> None:
+        self.enter(OPEN)
         self._greeted = True
         self.executor.call_hook(self, self.service.on_connect)
 
@@ -301,9 +350,9 @@ class Connection(Protocol):
         Called by TLS (`twisted.internet.interfaces.IHandshakeListener`): now it is
         known who the peer is, and the service is told of the connection.
         """
-        if self.inbound.vigil is not None:
-            self.inbound.vigil.handshake_done()
-        self._greet()
+        self.inbound.timeouts.handshake_done()
+        if self.state is HANDSHAKING:
+            self._open()
 
     def dataReceived(self, data: bytes) -> None:
         """Called by the transport with what was read."""
@@ -314,14 +363,14 @@ class Connection(Protocol):
             self._pause()
             return
         outbox = self._outbox
-        needed = outbox.pressing  # then it is read since a call of ours waits for it
+        needed = outbox.pressing  # then it is read because a call of ours waits for it
         outbox.cork()
         whole = False
         size = 0
         try:
             payloads = self._reader.feed(data)
             for payload in payloads:
-                if self.ending.begun:
+                if self.state >= CLOSING:
                     break
                 whole = True
                 if type(payload) is bytes:
@@ -337,14 +386,14 @@ class Connection(Protocol):
                     assert isinstance(payload, Oversize)
                     self._reading.oversize_received(payload)
         except RemoteProtocolError as error:
-            self.ending.break_off(error)
+            self.closing.fail(error)
         if self._tables.imports.released.dirty:
             self.outbound.flush_released()
         outbox.uncork()
         if needed:
-            self.flow.peer_answered()
-        if self.inbound.vigil is not None and not self.closed:
-            self.inbound.vigil.heard(whole)
+            self.backpressure.peer_answered()
+        if self.state is not CLOSED:
+            self.inbound.timeouts.data_received(whole)
         share = self._share
         if share is not None and share.unfinished != self._reader.held and self._backlog is None:
             share.begun(self._reader.held)
@@ -371,7 +420,7 @@ class Connection(Protocol):
         while True:
             size = 0
             for payload in payloads:
-                if self.ending.begun:
+                if self.state >= CLOSING:
                     return
                 if type(payload) is Packed:
                     payload = yield from payload.steps  # noqa: PLW2901
@@ -403,20 +452,20 @@ class Connection(Protocol):
             if self._tables.imports.released.dirty:
                 self.outbound.flush_released()
             self._outbox.uncork()
-            if not more and not self.closed:
+            if not more and self.state is not CLOSED:
                 self._resume(backlog)
         return more
 
     def _read_on(self, backlog: Backlog) -> bool:
         more = False
         try:
-            if not self.ending.begun:
+            if self.state < CLOSING:
                 next(backlog.steps)
-                more = not self.ending.begun
+                more = self.state < CLOSING
         except StopIteration:
             pass
         except RemoteProtocolError as error:
-            self.ending.break_off(error)
+            self.closing.fail(error)
         finally:
             if not more:
                 self._backlog = None
@@ -424,14 +473,13 @@ class Connection(Protocol):
 
     def _resume(self, backlog: Backlog) -> None:
         """Go on to read what comes: all is read that had come."""
-        if self.inbound.vigil is not None:
-            self.inbound.vigil.heard(True)
+        self.inbound.timeouts.data_received(True)
         if self._share is not None:
             self._share.begun(self._reader.held)
         transport: Any = self.transport
         if backlog.lost is not None:
             self.connectionLost(backlog.lost)
-        elif not self.flow.paused:
+        elif not self.backpressure.paused:
             transport.resumeProducing()
 
     def _pause(self) -> None:
@@ -440,14 +488,12 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Called by the transport when the connection has ended."""
-        if self._backlog is not None and not self.ending.begun:
+        if self._backlog is not None and self.state < CLOSING:
             self._backlog.lost = reason
             return
-        self.closed = True
         error: Any = reason.value
-        self.ending.lost(error, self._reader.at_boundary)
-        if self.inbound.vigil is not None:
-            self.inbound.vigil.end()
+        self.closing.lost(error, self._reader.at_boundary)
+        self.inbound.timeouts.stop()
         self._outbox.detach()
         self.inbound.stop()
         if self._share is not None:
@@ -455,14 +501,14 @@ class Connection(Protocol):
             # it leads back here: what has ended is to be gone without the garbage collector
             self._share = self._reader.room = None
             self._outbox.share = self.inbound.ledger.share = None
-        self._calls.fail_all(lambda: ConnectionLost(self.ending.why))
+        self._calls.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
         self._tables.imports.clear()
         if self._greeted:
             self.executor.call_hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
             self._when_ended(self)
-        self.ending.tell()
+        self.closing.notify()
 
     def _let_go(self, held: list[Any]) -> None:
         self.executor.let_go(self, held)
@@ -475,7 +521,7 @@ class Connection(Protocol):
             holdings: Where.
             host: The peer's, or None.
         """
-        share = self._share = Share(holdings, host, self.ending.give_up)
+        share = self._share = Share(holdings, host, self.closing.abort)
         self._outbox.share = self.inbound.ledger.share = share
         self._reader.room = share.room
 
@@ -511,12 +557,12 @@ class Connection(Protocol):
 
     def _ready(self, _done: Any) -> None:
         self.inbound.ledger.release()
-        self.inbound.look_if_all_answered()
+        self.inbound.close_if_drained()
 
     def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
         """Log that a service's hook raised, and close the connection."""
         _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
-        self.ending.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
+        self.closing.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
 
     @property
     def view(self) -> Any:
@@ -555,7 +601,7 @@ class Connection(Protocol):
     def fetch_root(self) -> Deferred[Any]:
         """Return a Deferred of the peer's service, asking for it if need be."""
         if self._root is not None:
-            return answered(self._root)
+            return succeeded(self._root)
 
         def fetched(root: Any) -> Any:
             self._root = root
@@ -568,7 +614,7 @@ class Connection(Protocol):
         Return a new Deferred that fires when the connection has ended, with the
         exception that says how: `ConnectionDone` where it ended well.
         """
-        return self.ending.watch()
+        return self.closing.watch()
 
     def check_process(self) -> None:
         """
@@ -612,7 +658,7 @@ class Connection(Protocol):
         if self.home is not forks.here:
             return succeed(forks.wrong_process(self.home))
         hook = self.config.before_closed
-        if hook is not None and not self.ending.begun and self.transport is not None:
+        if hook is not None and self.state < CLOSING and self.transport is not None:
             try:
                 hook(self.root)
             except Exception:  # it is the user's, and must not keep us open
@@ -621,10 +667,10 @@ class Connection(Protocol):
 
     def leave(self) -> Deferred[BaseException]:
         """Do as `close`, but for ``before_closed``."""
-        if not self.ending.begun and self.transport is not None:
+        if self.state < CLOSING and self.transport is not None:
             self.outbound.flush_released()
-            self.ending.close("this side closed the connection")
-        return self.ending.watch()
+            self.closing.close("this side closed the connection")
+        return self.closing.watch()
 
     def request(self, handler: int, *args: Any) -> Deferred[Any]:
         """
@@ -679,7 +725,7 @@ class Connection(Protocol):
     @property
     def why_ended(self) -> str:
         """Why the connection has ended, in words."""
-        return self.ending.why
+        return self.closing.why
 
     @property
     def received(self) -> int:
@@ -709,8 +755,7 @@ class Connection(Protocol):
         self.user = user
         self.avatar = self.inbound.root = avatar
         self._allow(self.config.limits)
-        if self.inbound.vigil is not None:
-            self.inbound.vigil.logged_in()
+        self.inbound.timeouts.logged_in()
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = True
 
@@ -779,8 +824,7 @@ class Connection(Protocol):
         known = features & _KNOWN
         self.features = _seen.setdefault(known, known)
         self._outbox.separate = None
-        if self.inbound.vigil is not None:
-            self.inbound.vigil.peer_known()
+        self.inbound.timeouts.peer_known()
 
     def seconds(self) -> float:
         """Return the time of the connection's clock, in seconds."""

@@ -136,7 +136,7 @@ def _ping(serving: Serving, data: Any = None) -> Any:
 
 
 def _close(serving: Serving) -> None:
-    serving.connection.ending.close("the peer closed the connection", say_goodbye=False)
+    serving.connection.closing.close("the peer closed the connection", say_goodbye=False)
 
 
 def _getroot(serving: Serving) -> Any:
@@ -477,7 +477,7 @@ def _deadline(serving: Serving, number: Any, milliseconds: Any) -> None:
 
 
 def _stopping(serving: Serving) -> None:
-    serving.connection.peer_stopping = True
+    serving.connection.note_peer_stopping()
 
 
 def _halfway(serving: Serving, number: Any, position: Any, value: Any) -> None:

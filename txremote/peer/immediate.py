@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
 
 from txremote.errors import WouldBlockReactor
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer.abandoned import Closings
 from txremote.peer.executor import RunsAtOnce
-from txremote.peer.pending_calls import Clock
 from txremote.peer.variables import Variables, program_context
 from txremote.refs.driver import Pending
 
@@ -37,7 +37,7 @@ class ImmediateDriver:
         clock: Where results get their expiry from, or None.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: IReactorTime | None = None) -> None:
         self._clock = clock
 
     def wait(self, result: Pending, timeout: float | None) -> NoReturn:
@@ -86,7 +86,7 @@ class ImmediateExecutor(RunsAtOnce):
         clock: Where results get their expiry from, or None.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: IReactorTime | None = None) -> None:
         self.driver = ImmediateDriver(clock)
         self.guard = AnyThread()
         self.closings = Closings()

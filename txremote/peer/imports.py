@@ -24,8 +24,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from txremote.errors import RemoteProtocolError
-from txremote.peer.pending_calls import Clock
 from txremote.wire.boxing import load_key
 from txremote.wire.brine import Budget
 from txremote.wire.consts import IdPack
@@ -97,7 +98,7 @@ class ReleaseSweeper:
         clock: The reactor, or a fake.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._holders: set[ImportTable] = set()
         self._timer: Any = None

@@ -17,6 +17,7 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
@@ -26,11 +27,11 @@ from txremote.peer.call_ledger import CallLedger, cancel_at_end
 from txremote.peer.context import CurrentCall, _current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
+from txremote.peer.lifecycle import DRAINING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import Clock
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import Request
-from txremote.peer.timeouts import ConnectionTimeouts
+from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
 from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
 from txremote.refs.reference import RemoteReference
@@ -70,9 +71,9 @@ class InboundCalls:
         ledger: Which requests start, wait, or are refused, and which are unanswered.
         features: What this side knows beyond RPyC's protocol.
         received: How many requests have come that are about an object.
-        vigil: Hears of each request that is about an object.
-        turned_away: What the first request is answered with, and the last, where
-            the peer is not wanted.
+        timeouts: The connection's; they note each request that is about an object.
+        refusal: The answer to the first request, which is the last, of a peer that is
+            turned away; None for others.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class InboundCalls:
         tables: ReferenceTables,
         outbox: Outbox,
         executor: Executor,
-        clock: Clock | None,
+        clock: IReactorTime | None,
         needed: Callable[[], object],
         variables: Variables | None = None,
     ) -> None:
@@ -110,10 +111,9 @@ class InboundCalls:
             executor.start,
             needed,
         )
-        self.vigil: ConnectionTimeouts | None = None
+        self.timeouts: Timeouts = NO_TIMEOUTS
         self.received = 0
-        self.turned_away: Exception | None = None
-        self._all_answered: Callable[[], None] | None = None
+        self.refusal: Exception | None = None
 
     def __len__(self) -> int:
         return len(self.ledger)
@@ -157,14 +157,13 @@ class InboundCalls:
         kind = HANDLERS.get(handler)
         if kind is None or not kind.in_order:
             self.received += 1
-            if self.vigil is not None:
-                self.vigil.recent = True
+            self.timeouts.active = True
         elif not kind.answered:
             kind.function(self)
             return
-        if self.turned_away is not None:
-            self.answers.send_error(number, sender, self.turned_away)
-            self.connection.ending.hang_up(str(self.turned_away))
+        if self.refusal is not None:
+            self.answers.send_error(number, sender, self.refusal)
+            self.connection.closing.hang_up(str(self.refusal))
             return
         try:
             if self.tables.missing is not None:
@@ -222,14 +221,14 @@ class InboundCalls:
 
     def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
         """Answer a request when a Deferred fires, in whichever thread that is."""
-        if self.answers.closed:
+        if self.connection.closed:
             deferred.addErrback(lambda _failure: None)
             cancel_at_end(deferred)
             return
         unfinished = not deferred.called or deferred.paused  # paused: it waits for another
         if unfinished and call.deadline is not None and self._clock is not None:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
-            deferred.addTimeout(left, self._clock)  # type: ignore[arg-type]
+            deferred.addTimeout(left, self._clock)
         waiting = Waiting(self, request, deferred, call)
         self.ledger.begin(waiting)
         if type(deferred) is Follower:
@@ -238,50 +237,35 @@ class InboundCalls:
 
     def note_answered(self) -> None:
         """Note that a request is answered that took its time."""
-        if self.vigil is not None:
-            self.vigil.used()
-        if self._all_answered is not None:
-            self.look_if_all_answered()
+        self.timeouts.note_activity()
+        self.close_if_drained()
 
     def cancel(self, number: int) -> None:
         """Cancel what runs for a request, if it still does."""
         waiting = self.ledger.cancel(number)
         if waiting is not None:
             self.answers.send_error(number, waiting.sender, defer.CancelledError())
-            self.look_if_all_answered()
+            self.close_if_drained()
+
+    def start_waiting(self) -> None:
+        """Start the requests that may start by now, and close if those were the last."""
+        self.ledger.start_waiting()
+        self.close_if_drained()
 
     # -- the end
 
-    def start_waiting(self) -> None:
-        """Start what may start by now, and see whether that was all there was."""
-        self.ledger.start_waiting()
-        self.look_if_all_answered()
-
-    def finish_all(self, why: Exception, done: Callable[[], None]) -> None:
-        """
-        Let what was asked come to its end, and begin nothing new.
-
-        Args:
-            why: What new requests are answered with.
-            done: Called when everything is answered.
-        """
-        self.ledger.refuse(why)
-        self._all_answered = done
-        self.look_if_all_answered()
-
-    def look_if_all_answered(self) -> None:
-        """Tell whoever waits for that."""
-        if self._all_answered is not None and not len(self) and not self._executor.busy():
-            call = _current.get(None)
-            if call is not None and call.connection is self.connection and self._clock is not None:
-                # told so by a request that is just running, and has its answer coming
-                self._clock.callLater(0, self.look_if_all_answered)
-                return
-            done, self._all_answered = self._all_answered, None
-            done()
+    def close_if_drained(self) -> None:
+        """Close the connection if it drains and all its requests are answered."""
+        connection = self.connection
+        if connection.state is not DRAINING or len(self.ledger) or self._executor.busy():
+            return
+        call = _current.get(None)
+        if call is not None and call.connection is connection and self._clock is not None:
+            # within a request, whose answer is still to come
+            self._clock.callLater(0, self.close_if_drained)
+            return
+        connection.closing.hang_up(connection.closing.why)
 
     def stop(self) -> None:
-        """Cancel everything: the connection has ended and nobody waits any more."""
-        self.answers.closed = True
-        self._all_answered = None
+        """Cancel all requests: the connection has ended and nobody waits any more."""
         self.ledger.stop()

@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorTime
 
 from txremote.config import ConnectionConfig
 from txremote.errors import DeadReferenceError, NotSendable
@@ -20,8 +21,9 @@ from txremote.peer.awaiting import awaited
 from txremote.peer.executor import Executor
 from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
+from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import Clock, PendingCalls
+from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
 from txremote.refs.reference import RemoteReference
 from txremote.wire import boxing
@@ -80,7 +82,7 @@ class OutboundCalls:
         tables: ReferenceTables,
         outbox: Outbox,
         executor: Executor,
-        clock: Clock | None,
+        clock: IReactorTime | None,
     ) -> None:
         self._connection = connection
         self._config = config
@@ -246,17 +248,16 @@ class OutboundCalls:
         option: str | None = "sync_request_timeout",
     ) -> Deferred[Any]:
         connection = self._connection
-        if connection.ending.begun:
+        if connection.state >= CLOSING:
             self._tables.take_back()
             return fail(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
         if self._tables.imports.released.dirty:
             self.flush_released()
         inbound = connection.inbound
-        if inbound.vigil is not None:
-            inbound.vigil.recent = True
+        inbound.timeouts.active = True
         number, deferred = self.pending.add(timeout, option, steps)
         if self._outbox.pressing or inbound.ledger.waiting:
-            connection.flow.peer_needed()
+            connection.backpressure.peer_needed()
         given = self.limit
         if given is None and option == "request_timeout":
             given = timeout
@@ -288,7 +289,7 @@ class OutboundCalls:
     def flush_released(self) -> None:
         """Tell the peer which of its objects are not held here any more."""
         dead = self._tables.imports.take_released()
-        if not dead or self._connection.ending.begun:
+        if not dead or self._connection.state >= CLOSING:
             return
         if FEATURE_RELEASE in self._connection.features:
             pairs = tuple(dead.values())

@@ -14,23 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
-
-
-class Clock(Protocol):
-    """The part of `IReactorTime` that is used."""
-
-    def seconds(self) -> float:
-        """Return the time in seconds."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> Any:  # noqa: A002
-        """Call a function some seconds from now."""
 
 
 class _Call(Deferred[Any]):
@@ -48,7 +39,7 @@ class _Call(Deferred[Any]):
     __iter__ = None  # type: ignore[assignment]
 
 
-def answered(result: Any) -> Deferred[Any]:
+def succeeded(result: Any) -> Deferred[Any]:
     """Return the Deferred of a call that needed no request."""
     deferred = _Call()
     deferred.callback(result)
@@ -78,7 +69,7 @@ class PendingCalls:
 
     def __init__(
         self,
-        clock: Clock | None,
+        clock: IReactorTime | None,
         fire: Callable[[Deferred[Any], Any], None],
         abandoned: Callable[[int], None],
     ) -> None:
@@ -88,7 +79,7 @@ class PendingCalls:
         self._numbers = count()
         self._waiting: dict[int, Deferred[Any]] = {}
         self._expiries: list[tuple[float, int, str]] = []  # a heap
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
 
     def __len__(self) -> int:

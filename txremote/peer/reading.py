@@ -267,8 +267,7 @@ class MessageReader:
             error = _no_stack()
         else:
             if deferred is not None:
-                if self._inbound.vigil is not None:
-                    self._inbound.vigil.recent = True
+                self._inbound.timeouts.active = True
                 self._executor.fire(deferred, result)
             return
         self._tables.missing = None

@@ -1,98 +1,137 @@
 """
-`ConnectionTimeouts`: what time does to a connection.
+`ConnectionTimeouts`: the time limits of a connection.
 
-A peer that has gone without a word, or that holds a connection without using it,
-costs memory and says nothing. Each connection of a reactor has one of these and,
-while any of its times is set, one timer, which is moved only when it rings:
+A peer that has gone without a word, or that holds a connection without using it, costs
+memory. Each connection of a reactor has one of these and, while any of its limits is set,
+one timer, which is moved only when it rings:
 
-``frame_timeout``      a message that was begun has to be complete by then, and
-                       TLS's handshake
-``keepalive``          a txremote peer that was silent for that long is asked for a
-                       sign of life, and has ``keepalive_timeout`` to give it
-``idle_timeout``       a connection on which nobody asks anything is closed
+``frame_timeout``      a message that has begun, or TLS's handshake, has to be complete
+                       by then
+``keepalive``          a txremote peer that was silent for that long is sent a ping, and
+                       has ``keepalive_timeout`` to answer it
+``idle_timeout``       a connection without calls in either direction is closed
 ``login_timeout``      a peer that has to log in has to do it by then
 
-A stock RPyC peer answers nothing while it is idle, so it is never asked; TCP's
-own keepalive looks after those (`txremote.net.transport`). Nor is a script on
-txremote's blocking facet, which serves only while it waits.
+A stock RPyC peer answers nothing while it is idle, so it is sent no ping; TCP's own
+keepalive looks after those (`txremote.net.transport`). So it is with a script on txremote's
+blocking facet, which serves only while it waits. A connection without a clock has
+`NO_TIMEOUTS`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError
-from txremote.peer.pending_calls import Clock
 from txremote.wire.consts import FEATURE_KEEPALIVE
 from txremote.wire.framing import FrameReader
 
 
-class ConnectionTimeouts:
+class Timeouts:
     """
-    The times of one connection.
-
-    Args:
-        connection: Whose `Connection`.
-        clock: Where time comes from.
-        config: How long things may take.
-        reader: Cuts the stream into messages.
+    Time limits that are none: of a connection without a clock.
 
     Attributes:
-        recent: Set to True by whoever asks something, in either direction, or is
-            answered.
+        active: Set to True when a call is made or answered, in either direction. An
+            attribute and no method, for each call sets it.
+    """
+
+    __slots__ = ("active",)
+
+    def __init__(self) -> None:
+        self.active = False
+
+    def data_received(self, whole_message: bool) -> None:
+        """
+        Note that bytes have come.
+
+        Args:
+            whole_message: Whether a message was complete with them.
+        """
+
+    def note_activity(self) -> None:
+        """Note that a call has ended that took its time."""
+
+    def expect_handshake(self) -> None:
+        """Apply ``frame_timeout`` to the TLS handshake, which begins now."""
+
+    def handshake_done(self) -> None:
+        """Note that the TLS handshake is complete."""
+
+    def expect_login(self) -> None:
+        """Give the peer ``login_timeout`` from now to log in."""
+
+    def logged_in(self) -> None:
+        """Note that the peer has logged in."""
+
+    def peer_known(self) -> None:
+        """Begin the keepalive of a peer that has said that it answers pings."""
+
+    def stop(self) -> None:
+        """Stop: the connection has ended."""
+
+
+#: Shared by all connections without a clock.
+NO_TIMEOUTS = Timeouts()
+
+
+class ConnectionTimeouts(Timeouts):
+    """
+    The time limits of one connection.
+
+    Args:
+        connection: The `Connection`.
+        clock: The reactor's.
+        config: How long things may take.
+        reader: Cuts the stream into messages.
     """
 
     __slots__ = (
-        "_asked",
-        "_asking",
         "_clock",
         "_config",
         "_connection",
         "_frame_since",
-        "_heard",
+        "_last_data",
+        "_last_use",
         "_login_due",
+        "_pinged",
+        "_pinging",
         "_reader",
         "_timer",
-        "_used",
-        "recent",
     )
 
     def __init__(
         self,
         connection: Any,
-        clock: Clock,
+        clock: IReactorTime,
         config: ConnectionConfig,
         reader: FrameReader,
     ) -> None:
+        super().__init__()
         self._connection = connection
         self._clock = clock
         self._config = config
         self._reader = reader
         now = clock.seconds()
-        self._heard = now
-        self._used = now
-        self.recent = False
+        self._last_data = now
+        self._last_use = now
         self._frame_since: float | None = None
         self._login_due: float | None = None
-        self._asking = False
-        self._asked = now
-        self._timer: Any = None
+        self._pinging = False
+        self._pinged = now
+        self._timer: IDelayedCall | None = None
         self._set_timer(now)
 
-    def heard(self, whole_message: bool) -> None:
-        """
-        Bytes have come.
-
-        Args:
-            whole_message: Whether a message was complete with them.
-        """
-        now = self._heard = self._clock.seconds()
-        if self.recent:
-            self.recent = False
-            self._used = now
+    def data_received(self, whole_message: bool) -> None:
+        """See `Timeouts`."""
+        now = self._last_data = self._clock.seconds()
+        if self.active:
+            self.active = False
+            self._last_use = now
         if self._reader.at_boundary:
             self._frame_since = None
         elif whole_message or self._frame_since is None:
@@ -100,37 +139,37 @@ class ConnectionTimeouts:
             if self._config.frame_timeout is not None:
                 self._ring_by(now + self._config.frame_timeout)
 
-    def used(self) -> None:
-        """A call has ended that took its time."""
+    def note_activity(self) -> None:
+        """See `Timeouts`."""
         if self._config.idle_timeout is not None:
-            self._used = self._clock.seconds()
+            self._last_use = self._clock.seconds()
 
     def expect_handshake(self) -> None:
-        """Take TLS's handshake, which begins now, for the first message."""
+        """See `Timeouts`."""
         self._frame_since = self._clock.seconds()
         if self._config.frame_timeout is not None:
             self._ring_by(self._frame_since + self._config.frame_timeout)
 
     def handshake_done(self) -> None:
-        """It was complete."""
+        """See `Timeouts`."""
         self._frame_since = None
 
     def expect_login(self) -> None:
-        """Give the peer ``login_timeout`` from now to log in."""
+        """See `Timeouts`."""
         if self._config.login_timeout is not None:
             self._login_due = self._clock.seconds() + self._config.login_timeout
             self._ring_by(self._login_due)
 
     def logged_in(self) -> None:
-        """Wait for that no more."""
+        """See `Timeouts`."""
         self._login_due = None
 
     def peer_known(self) -> None:
-        """Begin to look after a peer that has said that it answers."""
+        """See `Timeouts`."""
         self._set_timer(self._clock.seconds())
 
-    def end(self) -> None:
-        """Stop: the connection has ended."""
+    def stop(self) -> None:
+        """See `Timeouts`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -141,7 +180,7 @@ class ConnectionTimeouts:
 
     def _ring_by(self, when: float) -> None:
         if self._timer is None or self._timer.getTime() > when:
-            self.end()
+            self.stop()
             left = max(0.0, when - self._clock.seconds())
             self._timer = self._clock.callLater(left, self._ring)
 
@@ -150,10 +189,10 @@ class ConnectionTimeouts:
         due = []
         if self._frame_since is not None and config.frame_timeout is not None:
             due.append(self._frame_since + config.frame_timeout)
-        if config.keepalive is not None and self._answers_pings and not self._asking:
-            due.append(self._heard + config.keepalive)
+        if config.keepalive is not None and self._answers_pings and not self._pinging:
+            due.append(self._last_data + config.keepalive)
         if config.idle_timeout is not None:
-            due.append(self._used + config.idle_timeout)
+            due.append(self._last_use + config.idle_timeout)
         if self._login_due is not None:
             due.append(self._login_due)
         if due:
@@ -163,60 +202,62 @@ class ConnectionTimeouts:
         self._timer = None
         now = self._clock.seconds()
         config, connection = self._config, self._connection
-        if self.recent or connection.flow.busy:
-            self.recent = False
-            self._used = now
-        if self._frame_since is not None and connection.flow.paused:
+        if self.active or connection.backpressure.busy:
+            self.active = False
+            self._last_use = now
+        if self._frame_since is not None and connection.backpressure.paused:
             self._frame_since = now  # the rest of the message may have long come
-        if connection.flow.sending:
+        if connection.backpressure.sending:
             # a ping would stand behind it, and TCP itself sees whether it is taken
-            self._heard = now
+            self._last_data = now
         if _over(self._frame_since, config.frame_timeout, now):
-            connection.ending.give_up(
+            connection.closing.abort(
                 "a message, or TLS's handshake, was not complete within "
                 f"{config.frame_timeout:g} s (option frame_timeout)"
             )
         elif self._login_due is not None and now >= self._login_due:
-            connection.ending.hang_up(
+            connection.closing.hang_up(
                 f"no login within {config.login_timeout:g} s (option login_timeout)"
             )
-        elif _over(self._used, config.idle_timeout, now):
-            connection.ending.hang_up(f"unused for {config.idle_timeout:g} s (option idle_timeout)")
+        elif _over(self._last_use, config.idle_timeout, now):
+            connection.closing.hang_up(
+                f"unused for {config.idle_timeout:g} s (option idle_timeout)"
+            )
         else:
-            if self._answers_pings and _over(self._heard, config.keepalive, now):
-                self._ask()
+            if self._answers_pings and _over(self._last_data, config.keepalive, now):
+                self._ping()
             self._set_timer(now)
 
-    def _ask(self) -> None:
-        if self._asking:
+    def _ping(self) -> None:
+        if self._pinging:
             return
-        self._asking = True
-        self._asked = self._clock.seconds()
-        asked = self._connection.ping(b"", self._config.keepalive_timeout)
-        self.recent = False  # that was no use
-        asked.addCallbacks(self._alive, self._dead)
+        self._pinging = True
+        self._pinged = self._clock.seconds()
+        pinging = self._connection.ping(b"", self._config.keepalive_timeout)
+        self.active = False  # a ping is no use
+        pinging.addCallbacks(self._alive, self._dead)
 
-    def _alive(self, _answer: Any) -> None:
-        self._asking = False
-        self.recent = False
+    def _alive(self, _answer: object) -> None:
+        self._pinging = False
+        self.active = False
         self._set_timer(self._clock.seconds())
 
     def _dead(self, failure: Failure) -> None:
         if failure.check(AsyncResultTimeout):
             # A reactor that was busy runs its timers first, and then reads what
             # has long come.
-            self.end()
+            self.stop()
             self._timer = self._clock.callLater(0, self._give_up_if_silent)
         elif not failure.check(ConnectionLost, DeadReferenceError):
             self._alive(failure)  # a wrong answer is a sign of life, too
 
     def _give_up_if_silent(self) -> None:
         self._timer = None
-        self._asking = False
-        if self._heard >= self._asked or self._connection.flow.sending:
+        self._pinging = False
+        if self._last_data >= self._pinged or self._connection.backpressure.sending:
             self._ring()  # the answer stands behind something long, in either direction
         else:
-            self._connection.ending.give_up(
+            self._connection.closing.abort(
                 f"the peer gave no sign of life for {self._config.keepalive_timeout:g} s after "
                 f"{self._config.keepalive:g} s of silence (options keepalive, keepalive_timeout)"
             )

@@ -17,9 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-
-from txremote.peer.pending_calls import Clock
 
 _log = Logger("txremote")
 
@@ -36,7 +35,7 @@ class Turns:
 
     __slots__ = ("_clock", "_works")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._works: deque[Step] = deque()
 

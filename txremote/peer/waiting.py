@@ -84,7 +84,7 @@ class Waiting:
 
     def dropped(self) -> None:
         """Answer, soon, that the result was lost. For a finalizer."""
-        if not self._over and not self._inbound.answers.closed:
+        if not self._over and not self._inbound.connection.closed:
             self._inbound.connection.executor.driver.call_later(0, self._dropped)
 
     def _dropped(self) -> None:

@@ -84,7 +84,7 @@ class BlockingView:
         """
         protocol = self.protocol
         hook = protocol.config.before_closed
-        if hook is None or protocol.ending.begun or protocol.home is not forks.here:
+        if hook is None or protocol.is_closing or protocol.home is not forks.here:
             return
         try:
             self._open.pop()
