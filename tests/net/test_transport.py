@@ -17,14 +17,8 @@ from twisted.internet.threads import deferToThread
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
 from tests.processes import Program as Command
 from txremote import connect
-from txremote.net.transport import (
-    KEEPALIVE_COUNT,
-    KEEPALIVE_IDLE,
-    KEEPALIVE_INTERVAL,
-    USER_TIMEOUT,
-    is_tls,
-    prepare,
-)
+from txremote.eventloop.tcp import KEEPALIVE_IDLE, USER_TIMEOUT
+from txremote.net.transport import is_tls, prepare
 from txremote.testing import MemoryTransport
 
 needs_linux = pytest.mark.skipif(
@@ -70,29 +64,6 @@ async def test_small_messages_do_not_wait_for_nagle():
         for end in (conn, desk.conns[0]):
             handle = end.transport.getHandle()
             assert handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
-@needs_linux
-@pytest_twisted.ensureDeferred
-async def test_a_peer_that_has_vanished_is_found_by_tcp():
-    """
-    Keepalive asks a silent peer, and what it does not acknowledge ends the
-    connection: on both sides.
-    """
-    desk = Desk()
-    async with joined(desk) as conn:
-        for end in (conn, desk.conns[0]):
-            handle = end.transport.getHandle()
-            assert handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            assert {
-                name: handle.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
-                for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
-            } == {
-                "TCP_KEEPIDLE": KEEPALIVE_IDLE,
-                "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
-                "TCP_KEEPCNT": KEEPALIVE_COUNT,
-                "TCP_USER_TIMEOUT": USER_TIMEOUT,
-            }
 
 
 @needs_linux

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
+from txremote.eventloop import tcp
+
 READ_SIZE = 65536
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
@@ -165,12 +167,8 @@ class SocketChannel(ByteChannel):
 
     def acknowledge(self) -> None:
         """Have TCP acknowledge at once what was received, and not 40 ms later."""
-        quick = getattr(socket, "TCP_QUICKACK", None)  # Linux
-        if quick is not None and self._socket.family != socket.AF_UNIX:
-            try:
-                self._socket.setsockopt(socket.IPPROTO_TCP, quick, 1)
-            except OSError:  # closed meanwhile
-                return
+        if self._socket.family != socket.AF_UNIX:
+            tcp.acknowledge(self._socket.setsockopt)
 
     def send(self, data: bytes | memoryview) -> int:
         """Send over the socket."""

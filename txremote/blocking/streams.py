@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.errors import RemoteProtocolError
+from txremote.eventloop.tcp import KEEPALIVE_IDLE
 from txremote.wire.framing import FrameReader, compress_frame, frame
 from txremote.wire.limits import DEFAULT_LIMITS
 
@@ -437,7 +438,7 @@ def open_socket(
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if keepalive:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            idle = 60 if keepalive is True else int(keepalive)
+            idle = KEEPALIVE_IDLE if keepalive is True else int(keepalive)
             for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
                 if hasattr(socket, name):
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)

@@ -1,11 +1,4 @@
-"""
-What is done to a transport once it is connected.
-
-Small requests must not wait for Nagle's algorithm, and a peer that has vanished
-without a word must be found: a stock RPyC client answers nothing while it is
-idle, so a ping would say nothing about it and TCP's own keepalive is what
-tells. See ``docs/wire.rst`` for what TLS needs.
-"""
+"""What is done to a transport once it is connected: TCP's options, and how to write to it."""
 
 from __future__ import annotations
 
@@ -17,26 +10,11 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import ITCPTransport
 
+from txremote.eventloop.tcp import acknowledge, tune_keepalive
 from txremote.peer.outbox import Writing
-
-#: Seconds of silence after which TCP asks whether the peer is still there,
-#: seconds between two such questions, and how many may stay unanswered.
-KEEPALIVE_IDLE = 60
-KEEPALIVE_INTERVAL = 15
-KEEPALIVE_COUNT = 4
-
-#: Milliseconds that sent data may stay unacknowledged.
-USER_TIMEOUT = 120_000
 
 # Of a longer message the reactor sends part after part anyway.
 _SEND_AT_ONCE = 65536
-
-_OPTIONS = (
-    ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
-    ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
-    ("TCP_KEEPCNT", KEEPALIVE_COUNT),
-    ("TCP_USER_TIMEOUT", USER_TIMEOUT),
-)
 
 
 def is_tls(transport: Any) -> bool:
@@ -95,26 +73,11 @@ def _tune_tcp(transport: Any) -> Callable[[], None] | None:
         handle = transport.getHandle()
     except (AttributeError, OSError):  # TLS over something that is no socket
         return None
-    setsockopt = getattr(handle, "setsockopt", None)
-    if setsockopt is None or getattr(handle, "family", None) == socket.AF_UNIX:
+    set_option = getattr(handle, "setsockopt", None)
+    if set_option is None or getattr(handle, "family", None) == socket.AF_UNIX:
         return None
-    for name, value in _OPTIONS:
-        option = getattr(socket, name, None)
-        if option is None:
-            continue
-        try:
-            setsockopt(socket.IPPROTO_TCP, option, value)
-        except OSError:  # not every system knows every option
-            continue
-    quick = getattr(socket, "TCP_QUICKACK", None)  # Linux
-    return partial(_acknowledge, setsockopt, quick) if quick is not None else None
-
-
-def _acknowledge(setsockopt: Callable[[int, int, int], None], quick: int) -> None:
-    try:
-        setsockopt(socket.IPPROTO_TCP, quick, 1)
-    except OSError:  # closed meanwhile
-        return
+    tune_keepalive(set_option)
+    return partial(acknowledge, set_option)
 
 
 def _tls_write(transport: Any) -> Callable[[bytes], None] | None:
