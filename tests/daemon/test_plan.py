@@ -33,8 +33,7 @@ from txremote.daemon.plan import (
     Problem,
     ServerPlan,
     Setting,
-    console_plan,
-    process_plan,
+    by_field,
     server_plan,
 )
 
@@ -149,10 +148,9 @@ def test_plans_are_made_of_values() -> None:
     assert (server.service, server.tls_cert, server.switches) == ("a.B", "c", {"max_calls": 3})
     open_server = server_plan(origin, {"access": "public", "allow-pickle": False})
     assert open_server.switches == {"access": "public", "allow_pickle": False}
-    console = console_plan(origin, {"container": ("d.E",)})
+    console = ConsolePlan(origin=origin, **by_field({"container": ("d.E",)}))
     assert (console.name, console.container, console.max_line) == ("console", ("d.E",), 16384)
-    plan = process_plan(origin, {"drain": 2}, [server], [console])
-    assert (plan.drain, plan.servers, plan.consoles) == (2, (server,), (console,))
+    assert by_field({"tls-cert": "c"}) == {"tls_cert": "c"}
 
 
 def test_passwords_are_not_in_a_plan_s_repr() -> None:

@@ -14,7 +14,7 @@ from typing import TextIO
 from twisted.internet.interfaces import IReactorCore
 
 from txremote.daemon.configfile import read_plan
-from txremote.daemon.plan import LIMITS, SWITCHES, ConsolePlan, PlanError, ServerPlan
+from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan, PlanError
 from txremote.daemon.resolve import ListenAddress, Resolved, read_and_resolve
 
 
@@ -78,9 +78,7 @@ def _shown(value: object) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _addresses(
-    plan: ServerPlan | ConsolePlan, addresses: tuple[ListenAddress, ...]
-) -> Iterator[str]:
+def _addresses(plan: ListenerPlan, addresses: tuple[ListenAddress, ...]) -> Iterator[str]:
     tls = ""
     if plan.tls_cert is not None:
         tls = " with TLS and client certificates" if plan.tls_ca is not None else " with TLS"

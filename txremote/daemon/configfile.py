@@ -31,12 +31,12 @@ from txremote.daemon.plan import (
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
     ConfigOrigin,
+    ConsolePlan,
     Plan,
     PlanError,
     Problem,
     Setting,
-    console_plan,
-    process_plan,
+    by_field,
     server_plan,
 )
 
@@ -100,7 +100,10 @@ class _Reader:
         top = {name: value for name, value in self._content.items() if name not in _TABLES}
         known = self._values(self._origin, top, PROCESS_SETTINGS)
         servers = [server_plan(*each) for each in self._tables("server")]
-        consoles = [console_plan(*each) for each in self._tables("console")]
+        consoles = [
+            ConsolePlan(origin=origin, **by_field(values))
+            for origin, values in self._tables("console")
+        ]
         names: set[str] = set()
         for each in consoles:
             if each.name in names:
@@ -112,12 +115,17 @@ class _Reader:
             self._complain(
                 self._origin, "", "there is neither a [[server]] nor a [[console]] in it"
             )
-        plan = process_plan(self._origin, known, servers, consoles)
+        plan = Plan(
+            origin=self._origin,
+            servers=tuple(servers),
+            consoles=tuple(consoles),
+            **by_field(known),
+        )
         if self._problems:
             raise PlanError(self._problems, plan)
         return plan
 
-    def _tables(self, name: str) -> Iterator[tuple[ConfigOrigin, dict[str, Any]]]:
+    def _tables(self, name: str) -> Iterator[tuple[ConfigOrigin, dict[str, object]]]:
         """Give the tables of a name, each with those of its values that mean something."""
         found = self._content.get(name, [])
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
@@ -142,10 +150,10 @@ class _Reader:
         return sum(len(each) for each in lists if isinstance(each, list))
 
     def _values(
-        self, origin: ConfigOrigin, table: Mapping[str, Any], settings: Iterable[Setting]
-    ) -> dict[str, Any]:
+        self, origin: ConfigOrigin, table: Mapping[str, object], settings: Iterable[Setting]
+    ) -> dict[str, object]:
         known = {setting.name: setting for setting in settings}
-        values = {}
+        values: dict[str, object] = {}
         for name, value in table.items():
             if name not in known:
                 where = "" if origin.table else " at the top of the file"

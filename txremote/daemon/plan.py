@@ -17,7 +17,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from txremote.config import (
     BYTES,
@@ -62,7 +62,7 @@ class Setting:
     name: str
     kind: Kind
     help: str
-    default: Any = None
+    default: object = None
     option: str | None = ""
     short: str | None = None
 
@@ -82,7 +82,7 @@ class Setting:
             return "0"
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
-    def of_text(self, text: str) -> Any:
+    def of_text(self, text: str) -> object:
         """
         Return the value that a word of a command line means.
 
@@ -95,7 +95,7 @@ class Setting:
             raise self._meaningless(text) from None
         return self._checked(value, text)
 
-    def of_value(self, value: Any) -> Any:
+    def of_value(self, value: Any) -> object:
         """
         Return the value that one of a file means.
 
@@ -108,7 +108,7 @@ class Setting:
             return (value,) if isinstance(value, str) else tuple(value)
         return self._checked(value, value)
 
-    def _checked(self, value: Any, written: object) -> Any:
+    def _checked(self, value: Any, written: object) -> object:
         """Return a value of the right type if it is in the range, too."""
         if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
             raise self._meaningless(written)
@@ -141,7 +141,7 @@ def _is_texts(value: object) -> bool:
     )
 
 
-_OF_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
+_OF_TEXT: Final[Mapping[Kind, Callable[[str], object]]] = {
     FLAG_OR_AUTO: lambda text: {"true": True, "false": False, "auto": "auto"}[text],
     COUNT: int,
     BYTES: int,
@@ -195,108 +195,6 @@ SWITCHES: Final = (
 
 #: The limits of a server, each a switch of `ConnectionConfig`.
 LIMITS: Final = settings_of(ConnectionConfig, limits=True)
-
-_TLS: Final = (
-    Setting(
-        "tls-cert",
-        TEXT,
-        "Speak TLS wherever it listens, with the certificate chain in this PEM file. It is read "
-        "again when it was renewed.",
-    ),
-    Setting("tls-key", TEXT, "The certificate's private key, if that is in another file."),
-    Setting(
-        "tls-ca",
-        TEXT,
-        "Let in clients only with a certificate that one of those in this PEM file signed.",
-    ),
-)
-
-#: What a ``[[server]]`` has.
-SERVER_SETTINGS: Final = (
-    Setting(
-        "service",
-        TEXT,
-        "What to serve: package.module.Class (one instance a connection), or the name of an "
-        "instance (shared by all). Found from the working directory too.",
-        short="s",
-    ),
-    Setting("tasks", TEXT, "Serve the tasks of the console of this name.", option=None),
-    Setting(
-        "listen",
-        TEXTS,
-        "Where to listen, as a Twisted endpoint description; may be repeated. "
-        "[default: tcp:18861:interface=127.0.0.1]",
-        short="l",
-    ),
-    Setting(
-        "classic",
-        FLAG,
-        "Let clients import, evaluate and execute anything (RPyC's classic mode): on loopback, "
-        "or with --tls-ca. [default port: 18812]",
-        False,
-    ),
-    Setting(
-        "threaded",
-        FLAG,
-        "Run each connection's requests in a worker thread, where they may block. Services "
-        "written for RPyC are threaded anyway.",
-        False,
-    ),
-    *_TLS,
-    Setting(
-        "auth",
-        TEXTS,
-        "Have clients log in with root.login(user, password), and how that is checked: "
-        "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
-    ),
-    *SWITCHES,
-    *LIMITS,
-)
-
-#: What a ``[[console]]`` has.
-CONSOLE_SETTINGS: Final = (
-    Setting("name", TEXT, "What servers call it.", "console", option=None),
-    Setting(
-        "listen",
-        TEXTS,
-        "Where the console listens, for telnet and the like; may be repeated. "
-        "[default: tcp:2199:interface=127.0.0.1]",
-        option="console",
-    ),
-    Setting(
-        "container",
-        TEXTS,
-        "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
-        "them; may be repeated. What --listen serves is their tasks then, unless there is a "
-        "--service.",
-    ),
-    *_TLS,
-    Setting(
-        "max-line", BYTES, "Longest line that is read from a console's client.", DEFAULT_MAX_LINE
-    ),
-)
-
-#: What holds for the whole process.
-PROCESS_SETTINGS: Final = (
-    Setting(
-        "pool",
-        TEXTS,
-        "Start a pool with the server, such as processes:4, threads:8 or dask:tcp://HOST:8786; "
-        "may be repeated. run_async and @offloaded use the first.",
-    ),
-    Setting(
-        "drain",
-        SECONDS,
-        "How long calls in flight have when the server is told to stop.",
-        DEFAULT_DRAIN,
-    ),
-    Setting(
-        "verbose",
-        FLAG,
-        "Log each call that ends with an exception, and each client that comes.",
-        False,
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -381,50 +279,156 @@ class PlanError(ValueError):
         return [str(each) for each in self.found]
 
 
+_T = TypeVar("_T")
+
+
+def _setting(
+    default: _T,
+    kind: Kind,
+    text: str,
+    *,
+    option: str | None = "",
+    short: str | None = None,
+    secret: bool = False,
+) -> _T:
+    """Declare a field of a plan that can be set, as a `Setting` is."""
+    return field(
+        default=default,
+        repr=not secret,
+        metadata={"kind": kind, "help": text, "option": option, "short": short},
+    )
+
+
+def _settings(plan: type[ListenerPlan | Plan]) -> tuple[Setting, ...]:
+    """Return the settings that a plan declares."""
+    return tuple(
+        Setting(
+            each.name.replace("_", "-"),
+            default=None if each.default == () else each.default,
+            **each.metadata,
+        )
+        for each in dataclasses.fields(plan)
+        if each.metadata
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class ServerPlan:
-    """Objects to be served; see `SERVER_SETTINGS`."""
+class ListenerPlan:
+    """What servers and consoles have in common."""
 
     origin: ConfigOrigin
-    service: str | None = None
-    tasks: str | None = None
     listen: tuple[str, ...] = ()
-    classic: bool = False
-    threaded: bool = False
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    tls_ca: str | None = None
-    auth: tuple[str, ...] = field(default=(), repr=False)  # may have passwords in it
-    switches: Mapping[str, Any] = field(default_factory=dict)
+    tls_cert: str | None = _setting(
+        None,
+        TEXT,
+        "Speak TLS wherever it listens, with the certificate chain in this PEM file. It is read "
+        "again when it was renewed.",
+    )
+    tls_key: str | None = _setting(
+        None, TEXT, "The certificate's private key, if that is in another file."
+    )
+    tls_ca: str | None = _setting(
+        None,
+        TEXT,
+        "Let in clients only with a certificate that one of those in this PEM file signed.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsolePlan:
-    """A console to be opened; see `CONSOLE_SETTINGS`."""
+class ServerPlan(ListenerPlan):
+    """Objects to be served."""
 
-    origin: ConfigOrigin
-    name: str = "console"
-    listen: tuple[str, ...] = ()
-    container: tuple[str, ...] = ()
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    tls_ca: str | None = None
-    max_line: int = DEFAULT_MAX_LINE
+    service: str | None = _setting(
+        None,
+        TEXT,
+        "What to serve: package.module.Class (one instance a connection), or the name of an "
+        "instance (shared by all). Found from the working directory too.",
+        short="s",
+    )
+    tasks: str | None = _setting(
+        None, TEXT, "Serve the tasks of the console of this name.", option=None
+    )
+    listen: tuple[str, ...] = _setting(
+        (),
+        TEXTS,
+        "Where to listen, as a Twisted endpoint description; may be repeated. "
+        "[default: tcp:18861:interface=127.0.0.1]",
+        short="l",
+    )
+    classic: bool = _setting(
+        False,
+        FLAG,
+        "Let clients import, evaluate and execute anything (RPyC's classic mode): on loopback, "
+        "or with --tls-ca. [default port: 18812]",
+    )
+    threaded: bool = _setting(
+        False,
+        FLAG,
+        "Run each connection's requests in a worker thread, where they may block. Services "
+        "written for RPyC are threaded anyway.",
+    )
+    auth: tuple[str, ...] = _setting(
+        (),
+        TEXTS,
+        "Have clients log in with root.login(user, password), and how that is checked: "
+        "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
+        secret=True,
+    )
+    switches: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsolePlan(ListenerPlan):
+    """A console to be opened."""
+
+    name: str = _setting("console", TEXT, "What servers call it.", option=None)
+    listen: tuple[str, ...] = _setting(
+        (),
+        TEXTS,
+        "Where the console listens, for telnet and the like; may be repeated. "
+        "[default: tcp:2199:interface=127.0.0.1]",
+        option="console",
+    )
+    container: tuple[str, ...] = _setting(
+        (),
+        TEXTS,
+        "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
+        "them; may be repeated. What --listen serves is their tasks then, unless there is a "
+        "--service.",
+    )
+    max_line: int = _setting(
+        DEFAULT_MAX_LINE, BYTES, "Longest line that is read from a console's client."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that one process is to do; see `PROCESS_SETTINGS`."""
+    """All that one process is to do."""
 
     origin: ConfigOrigin
     servers: tuple[ServerPlan, ...] = ()
     consoles: tuple[ConsolePlan, ...] = ()
-    pool: tuple[str, ...] = ()
-    drain: float = DEFAULT_DRAIN
-    verbose: bool = False
+    pool: tuple[str, ...] = _setting(
+        (),
+        TEXTS,
+        "Start a pool with the server, such as processes:4, threads:8 or dask:tcp://HOST:8786; "
+        "may be repeated. run_async and @offloaded use the first.",
+    )
+    drain: float = _setting(
+        DEFAULT_DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."
+    )
+    verbose: bool = _setting(
+        False, FLAG, "Log each call that ends with an exception, and each client that comes."
+    )
 
 
-def server_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ServerPlan:
+#: What a ``[[server]]``, a ``[[console]]`` and the top of a file may have in it.
+SERVER_SETTINGS: Final = (*_settings(ServerPlan), *SWITCHES, *LIMITS)
+CONSOLE_SETTINGS: Final = _settings(ConsolePlan)
+PROCESS_SETTINGS: Final = _settings(Plan)
+
+
+def server_plan(origin: ConfigOrigin, values: Mapping[str, object]) -> ServerPlan:
     """
     Return the plan of a server.
 
@@ -433,31 +437,12 @@ def server_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ServerPlan:
         values: Checked values by the names of `SERVER_SETTINGS`; those that are not
             there have their defaults.
     """
-    switches = {each.field for each in (*SWITCHES, *LIMITS)}
-    given = _by_field(values)
-    return ServerPlan(
-        origin=origin,
-        switches={name: given.pop(name) for name in list(given) if name in switches},
-        **given,
-    )
+    names = {each.field for each in (*SWITCHES, *LIMITS)}
+    given = by_field(values)
+    switches = {name: given.pop(name) for name in names & given.keys()}
+    return ServerPlan(origin=origin, switches=switches, **given)
 
 
-def console_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ConsolePlan:
-    """Return the plan of a console; as `server_plan`."""
-    return ConsolePlan(origin=origin, **_by_field(values))
-
-
-def process_plan(
-    origin: ConfigOrigin,
-    values: Mapping[str, Any],
-    servers: Iterable[ServerPlan],
-    consoles: Iterable[ConsolePlan],
-) -> Plan:
-    """Return the plan of a process; as `server_plan`."""
-    return Plan(
-        origin=origin, servers=tuple(servers), consoles=tuple(consoles), **_by_field(values)
-    )
-
-
-def _by_field(values: Mapping[str, Any]) -> dict[str, Any]:
+def by_field(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return the values of settings by the names of the fields of their plan."""
     return {name.replace("-", "_"): value for name, value in values.items()}

@@ -33,6 +33,7 @@ from txremote.daemon.lookup import (
 from txremote.daemon.plan import (
     ConfigOrigin,
     ConsolePlan,
+    ListenerPlan,
     Plan,
     PlanError,
     Problem,
@@ -99,8 +100,8 @@ class Server:
 
     plan: ServerPlan
     what: str
-    served: Any
-    root: Any
+    served: object
+    root: object
     config: ConnectionConfig
     addresses: tuple[ListenAddress, ...]
     classic: bool
@@ -286,7 +287,7 @@ class _Resolver:
         notes = _of_defaults(what, set_by_module)
         return Server(plan, what, served, root, config, addresses, opens_everything(served), notes)
 
-    def _served(self, plan: ServerPlan, consoles: list[Console]) -> Any:
+    def _served(self, plan: ServerPlan, consoles: list[Console]) -> object:
         """Return what a plan serves, or None if there is a problem, which is noted."""
         origin, name = plan.origin, plan.service
         if name is None:
@@ -297,7 +298,7 @@ class _Resolver:
             how = origin.spelled("service", SERVICE_NAME)
             self._complain_of_whole(origin, "", f"say what to serve: {how}")
             return None
-        root: Any = None
+        root: object = None
         with self._noting(origin, "service", name):
             root = self._defaults.during(partial(find_service, name))
             make_known()
@@ -323,7 +324,7 @@ class _Resolver:
         self._complain_of_whole(origin, "service", words, name)
         return None
 
-    def _tasks(self, plan: ServerPlan, kind: Any, consoles: list[Console]) -> Any:
+    def _tasks(self, plan: ServerPlan, kind: Any, consoles: list[Console]) -> object:
         """Return what serves the tasks of a console; as `_served`."""
         origin = plan.origin
         if plan.classic or plan.threaded:
@@ -366,7 +367,7 @@ class _Resolver:
             origin, "service", f" serves tasks: say whose, {how}", plan.service or ""
         )
 
-    def _with_login(self, plan: ServerPlan, served: Any) -> Any:
+    def _with_login(self, plan: ServerPlan, served: object) -> object:
         checkers = []
         for description in plan.auth:
             # what is behind the colon may be passwords
@@ -374,7 +375,7 @@ class _Resolver:
                 checkers.append(find_checker(description))
         return portal_for(served, checkers) if checkers and served is not None else served
 
-    def _addresses(self, plan: ServerPlan | ConsolePlan, default: str) -> tuple[ListenAddress, ...]:
+    def _addresses(self, plan: ListenerPlan, default: str) -> tuple[ListenAddress, ...]:
         """Return where to listen; nothing if there is something wrong with it."""
         before = len(self.problems)
         origin = plan.origin
@@ -427,7 +428,7 @@ class _Resolver:
         except Exception as problem:  # each kind of endpoint parses in its own way
             raise _no_endpoint(problem) from None
 
-    def _check_certificates(self, plan: ServerPlan | ConsolePlan) -> bool:
+    def _check_certificates(self, plan: ListenerPlan) -> bool:
         """Tell whether a plan's certificates are good, if it has any; else note why not."""
         origin = plan.origin
         before = len(self.problems)
@@ -460,14 +461,14 @@ def _in_words(plan: ServerPlan) -> str:
     return f"the tasks of {plan.tasks!r}" if plan.tasks is not None else "classic mode"
 
 
-def _of_defaults(what: str, changes: dict[str, Any]) -> tuple[str, ...]:
+def _of_defaults(what: str, changes: dict[str, object]) -> tuple[str, ...]:
     if not changes:
         return ()
     names = ", ".join(sorted(changes))
     return (f"the module of {what} sets {names} in RPyC's DEFAULT_CONFIG, which holds for it",)
 
 
-def _files(plan: ServerPlan | ConsolePlan) -> tuple[str, str | None, str | None]:
+def _files(plan: ListenerPlan) -> tuple[str, str | None, str | None]:
     # they are read again when they have changed, and twistd may have left the
     # working directory by then
     cert, key, ca = (
@@ -478,7 +479,7 @@ def _files(plan: ServerPlan | ConsolePlan) -> tuple[str, str | None, str | None]
     return cert, key, ca
 
 
-def _named_in(text: str, plan: ServerPlan | ConsolePlan) -> str:
+def _named_in(text: str, plan: ListenerPlan) -> str:
     """Return which of the settings of TLS a problem begins with."""
     _cert, key, ca = _files(plan)
     if key is not None and text.startswith(key):

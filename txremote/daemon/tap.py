@@ -26,12 +26,12 @@ from txremote.daemon.plan import (
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
     ConfigOrigin,
+    ConsolePlan,
     Plan,
     PlanError,
     Problem,
     Setting,
-    console_plan,
-    process_plan,
+    by_field,
     server_plan,
 )
 from txremote.daemon.resolve import read_and_resolve
@@ -133,24 +133,25 @@ def plan_of(options: Options) -> Plan:
         own = ConfigOrigin(
             options={each.name: each.option or each.name for each in CONSOLE_SETTINGS}
         )
-        consoles.append(console_plan(own, _values(given, CONSOLE_SETTINGS, problems)))
+        known = by_field(_values(given, CONSOLE_SETTINGS, problems))
+        consoles.append(ConsolePlan(origin=own, **known))
     values = _values(given, SERVER_SETTINGS, problems)
     servers = []
     if not consoles or values.keys() & {"service", "classic", "listen"}:
         if consoles and not values.keys() & {"service", "classic"}:
             values["tasks"] = consoles[0].name
         servers.append(server_plan(origin, values))
-    known = _values(given, PROCESS_SETTINGS, problems)
+    known = by_field(_values(given, PROCESS_SETTINGS, problems))
     if problems:
         raise PlanError(problems)
-    return process_plan(origin, known, servers, consoles)
+    return Plan(origin=origin, servers=tuple(servers), consoles=tuple(consoles), **known)
 
 
 def _values(
     given: dict[str, Any], settings: Iterable[Setting], problems: list[Problem]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what was given for some settings, by their names."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
 
     def complain(sentence: str) -> None:
         problems.append(Problem(ConfigOrigin(), "", sentence))
@@ -170,7 +171,7 @@ def _values(
     return values
 
 
-def _value(setting: Setting, given: Any) -> Any:
+def _value(setting: Setting, given: Any) -> object:
     if setting.kind is TEXTS:
         return tuple(given)
     return True if setting.kind is FLAG else setting.of_text(given)
