@@ -25,7 +25,7 @@ from tests.interop.peer_processes import TWISTD, Program
 from tests.processes import PATIENCE
 from txremote.console.client import ConsoleLimits
 from txremote.console.containers import container_from
-from txremote.console.server import ConsoleService, named
+from txremote.console.server import ConsoleService, containers_by_name
 from txremote.errors import ContainerError
 
 CONSOLE = r"txremote console on (\S+) \((.*)\)$"
@@ -517,7 +517,7 @@ class TestService:
     def test_names(self):
         """Two containers of one class can be told apart."""
         first, second = container_from(Threaded, ["a"]), container_from(Threaded, ["b"])
-        assert list(named([first, Desk, second])) == ["Threaded", "Desk", "Threaded2"]
+        assert list(containers_by_name([first, Desk, second])) == ["Threaded", "Desk", "Threaded2"]
 
     def test_no_container(self):
         """Is a mistake that is told."""

@@ -177,7 +177,7 @@ def test_all_that_is_wrong_is_in_the_error_in_the_file_s_order() -> None:
     first = ConfigOrigin("x.toml", "[[server]] 1", 1, ("auth", "listen"))
     second = ConfigOrigin("x.toml", "[[server]] 2", 2, ())
     error = PlanError(
-        [
+        *[
             Problem(second, "", "six"),
             Problem(first, "service", "five"),
             Problem(first, "listen", "four"),
@@ -200,4 +200,4 @@ def test_all_that_is_wrong_is_in_the_error_in_the_file_s_order() -> None:
 def test_problems_of_a_command_line_keep_their_order() -> None:
     """Which is that of the checks."""
     found = [Problem(ConfigOrigin(), key, key) for key in ("pool", "listen", "auth")]
-    assert PlanError(found).problems == ["pool", "listen", "auth"]
+    assert PlanError(*found).problems == ["pool", "listen", "auth"]

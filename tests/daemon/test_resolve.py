@@ -17,7 +17,7 @@ from tests.net.certificates import Authority
 from txremote import ConnectionConfig, Service, SlaveService, TaskService
 from txremote.daemon.configfile import plan_of
 from txremote.daemon.plan import PlanError
-from txremote.daemon.resolve import Resolved, read_and_resolve, resolve
+from txremote.daemon.resolve import Resolved, resolve
 from txremote.work.threads import ThreadPool
 
 DEPOT = 'service = "tests.services.Depot"\n'
@@ -342,7 +342,7 @@ def test_what_is_wrong_is_told_with_its_place(name: str, certificates: dict[str,
         assert "sesame" not in sentence
 
 
-# What is in the file, and all that is told of it, by `read_and_resolve`.
+# What is in the file, and all that is told of it.
 TYPOS: dict[str, tuple[str, list[str]]] = {
     "what is wrong by itself is told as well": (
         '[[server]]\nservise = "a.B"\nauth = "fil:x"\n'
@@ -368,9 +368,7 @@ TYPOS: dict[str, tuple[str, list[str]]] = {
 def test_a_typo_hides_nothing_and_makes_up_nothing(name: str) -> None:
     """What else is wrong in its table is told, but nothing that it may have caused."""
     text, expected = TYPOS[name]
-    with pytest.raises(PlanError) as caught:
-        read_and_resolve(lambda: plan_of(text, "x.toml"), reactor)
-    told = caught.value.problems
+    told = problems(text)
     assert len(told) == len(expected), told
     for sentence, words in zip(told, expected, strict=True):
         assert words in sentence

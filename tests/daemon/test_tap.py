@@ -31,7 +31,7 @@ from tests.work.child_processes import lives
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect
 from txremote.config import SECONDS_OR_NEVER
 from txremote.daemon import tap
-from txremote.daemon.plan import LIMITS, SWITCHES, PlanError
+from txremote.daemon.plan import LIMITS, SWITCHES
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -531,9 +531,8 @@ def test_a_switch_that_is_typed_is_the_server_s(words, changed):
 def test_a_switch_that_is_typed_wrong_is_a_sentence():
     """For each of them, at once."""
     words = ["--access", "all", "--compress", "yes", "--include-local-traceback"]
-    with pytest.raises(PlanError) as caught:
-        _plan("--service", "a.B", *words, "--no-include-local-traceback")
-    assert sorted(caught.value.problems) == [
+    plan = _plan("--service", "a.B", *words, "--no-include-local-traceback")
+    assert sorted(map(str, plan.problems)) == [
         "--access takes one of exposed, public, classic, not 'all'",
         "--compress takes true, false or auto, not 'yes'",
         "--include-local-traceback and --no-include-local-traceback: leave one out",

@@ -30,6 +30,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txremote.console import DEFAULT_MAX_LINE
 from txremote.console.dialogue import Dialogue, Sessions
 from txremote.console.telnet import Key, TelnetLines
 from txremote.net.transport import prepare
@@ -53,7 +54,7 @@ class ConsoleLimits:
         patience: Seconds that a client may leave its output unread.
     """
 
-    max_line: int = 16_384
+    max_line: int = DEFAULT_MAX_LINE
     max_ahead: int = 1_000
     patience: float = 60.0
 

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.console import DEFAULT_ENDPOINT
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import Sessions
@@ -28,10 +29,9 @@ from txremote.net.tls import asks_for_certificates
 from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local
 from txremote.refs.clock import steady
+from txremote.tasks.keeper import DRAIN
 
 _log = Logger("txremote")
-
-DEFAULT_ENDPOINT: Final = "tcp:2199:interface=127.0.0.1"  # plac's port
 
 REFUSAL: Final = (
     "a console lets whoever connects run its commands: it listens on loopback "
@@ -43,7 +43,7 @@ REFUSAL: Final = (
 _LAST_WORDS: Final = 1.0
 
 
-def named(containers: Iterable[Any]) -> dict[str, Container]:
+def containers_by_name(containers: Iterable[Any]) -> dict[str, Container]:
     """
     Return containers by name. Where two have the same one, the second gets a number.
 
@@ -73,7 +73,7 @@ class ConsoleFactory(Factory):
 
     Args:
         manager: The `TaskManager`.
-        containers: Containers by name; see `named`.
+        containers: Containers by name; see `containers_by_name`.
         reactor: The reactor they live in.
         limits: What each client may use.
 
@@ -175,12 +175,12 @@ class ConsoleService(TwistedService):
         endpoints: Iterable[str | IStreamServerEndpoint] = (DEFAULT_ENDPOINT,),
         manager: TaskManager | None = None,
         limits: ConsoleLimits | None = None,
-        drain: float = 5.0,
+        drain: float = DRAIN,
         reactor: Any = None,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        self.containers = named(containers)
+        self.containers = containers_by_name(containers)
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self.ports: list[IListeningPort] = []
         self._endpoints: list[tuple[str, Any]] = [

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from txremote.console.server import named
+from txremote.console.server import containers_by_name
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import current_call
 from txremote.peer.logging import logger_for
@@ -271,7 +271,7 @@ class TaskService(Service):
         if reactor is None:
             from twisted.internet import reactor
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
-        self._containers = named(containers)
+        self._containers = containers_by_name(containers)
         self._reactor = reactor
         self._known: WeakValueDictionary[int, RemoteTask] = WeakValueDictionary()
         self._subscriptions: WeakKeyDictionary[Any, set[Subscription]] = WeakKeyDictionary()

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorCore
 
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan, PlanError
-from txremote.daemon.resolve import ListenAddress, Resolved, read_and_resolve
+from txremote.daemon.resolve import ListenAddress, Resolved, resolve
 
 
 def run_check(
@@ -34,7 +34,7 @@ def run_check(
         The exit status: 0, or 1 if there is a problem.
     """
     try:
-        resolved = read_and_resolve(lambda: read_plan(path), reactor, starting=False)
+        resolved = resolve(read_plan(path), reactor, starting=False)
     except PlanError as error:
         for problem in error.problems:
             print(problem, file=err or sys.stderr)

@@ -51,19 +51,16 @@ def read_plan(path: str) -> Plan:
         path: The file. It stands in front of every problem as it is given here.
 
     Raises:
-        PlanError: it cannot be read, is no TOML, or has in it what means nothing.
+        PlanError: it cannot be read, or is no TOML.
     """
     try:
         with open(path, "rb") as file:
             text = file.read().decode()
     except OSError as problem:
-        sentence = f"cannot read {path}: {problem.strerror}"
-        raise PlanError([Problem(ConfigOrigin(), "", sentence)]) from None
+        raise _unreadable("", f"cannot read {path}: {problem.strerror}") from None
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
-        raise PlanError(
-            [Problem(ConfigOrigin(path), "", f"the file is not UTF-8 (at line {line})")]
-        ) from None
+        raise _unreadable(path, f"the file is not UTF-8 (at line {line})") from None
     return plan_of(text, path)
 
 
@@ -72,8 +69,12 @@ def plan_of(text: str, path: str) -> Plan:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise PlanError([Problem(ConfigOrigin(path), "", str(problem))]) from None
+        raise _unreadable(path, str(problem)) from None
     return _Reader(content, path).plan()
+
+
+def _unreadable(path: str, sentence: str) -> PlanError:
+    return PlanError(Problem(ConfigOrigin(path or None), "", sentence))
 
 
 class _Reader:
@@ -91,12 +92,7 @@ class _Reader:
         self._problems: list[Problem] = []
 
     def plan(self) -> Plan:
-        """
-        Return the plan.
-
-        Raises:
-            PlanError: something means nothing.
-        """
+        """Return the plan."""
         top = {name: value for name, value in self._content.items() if name not in _TABLES}
         known = self._values(self._origin, top, PROCESS_SETTINGS)
         servers = [server_plan(*each) for each in self._tables("server")]
@@ -115,15 +111,13 @@ class _Reader:
             self._complain(
                 self._origin, "", "there is neither a [[server]] nor a [[console]] in it"
             )
-        plan = Plan(
+        return Plan(
             origin=self._origin,
             servers=tuple(servers),
             consoles=tuple(consoles),
+            problems=tuple(self._problems),
             **by_field(known),
         )
-        if self._problems:
-            raise PlanError(self._problems, plan)
-        return plan
 
     def _tables(self, name: str) -> Iterator[tuple[ConfigOrigin, dict[str, object]]]:
         """Give the tables of a name, each with those of its values that mean something."""

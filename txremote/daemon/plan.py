@@ -15,10 +15,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.config import (
     BYTES,
     COUNT,
@@ -35,14 +36,17 @@ from txremote.config import (
     Kind,
     declaration_of,
 )
+from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT
+from txremote.console import DEFAULT_MAX_LINE
+from txremote.tasks.keeper import DRAIN
 
 ACCESS: Final = Kind(
     f"one of {', '.join(PRESETS)}",
     accepts=lambda value: isinstance(value, str) and value in PRESETS,
 )
 
-DEFAULT_DRAIN: Final = 5.0
-DEFAULT_MAX_LINE: Final = 16_384
+SERVER_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
+CLASSIC_ENDPOINT: Final = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -264,19 +268,13 @@ class PlanError(ValueError):
     A plan cannot be carried out.
 
     Attributes:
-        found: All that is wrong with it, in the file's order.
-        rest: The plan without what is wrong, or None.
+        problems: All that is wrong with it, in the file's order: sentences that begin
+            with where it was written.
     """
 
-    def __init__(self, found: Iterable[Problem], rest: Plan | None = None) -> None:
-        self.found = sorted(found, key=lambda each: each.place)
-        self.rest = rest
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = [str(each) for each in sorted(problems, key=lambda each: each.place)]
         super().__init__("\n".join(self.problems))
-
-    @property
-    def problems(self) -> list[str]:
-        """The problems, each a sentence that begins with where it was written."""
-        return [str(each) for each in self.found]
 
 
 _T = TypeVar("_T")
@@ -352,14 +350,15 @@ class ServerPlan(ListenerPlan):
         (),
         TEXTS,
         "Where to listen, as a Twisted endpoint description; may be repeated. "
-        "[default: tcp:18861:interface=127.0.0.1]",
+        f"[default: {SERVER_ENDPOINT}]",
         short="l",
     )
     classic: bool = _setting(
         False,
         FLAG,
         "Let clients import, evaluate and execute anything (RPyC's classic mode): on loopback, "
-        "or with --tls-ca. [default port: 18812]",
+        "or with --tls-ca. "
+        f"[default port: {CLASSIC_PORT}]",
     )
     threaded: bool = _setting(
         False,
@@ -386,7 +385,7 @@ class ConsolePlan(ListenerPlan):
         (),
         TEXTS,
         "Where the console listens, for telnet and the like; may be repeated. "
-        "[default: tcp:2199:interface=127.0.0.1]",
+        f"[default: {CONSOLE_ENDPOINT}]",
         option="console",
     )
     container: tuple[str, ...] = _setting(
@@ -403,7 +402,11 @@ class ConsolePlan(ListenerPlan):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that one process is to do."""
+    """
+    All that one process is to do.
+
+    What means nothing is left out, and is among its ``problems``.
+    """
 
     origin: ConfigOrigin
     servers: tuple[ServerPlan, ...] = ()
@@ -415,11 +418,12 @@ class Plan:
         "may be repeated. run_async and @offloaded use the first.",
     )
     drain: float = _setting(
-        DEFAULT_DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."
+        DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."
     )
     verbose: bool = _setting(
         False, FLAG, "Log each call that ends with an exception, and each client that comes."
     )
+    problems: tuple[Problem, ...] = ()
 
 
 #: What a ``[[server]]``, a ``[[console]]`` and the top of a file may have in it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 
-from txremote.classic import DEFAULT_PORT as CLASSIC_PORT
 from txremote.classic import SlaveService, opens_everything
 from txremote.config import ConnectionConfig, make_config
+from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT
 from txremote.daemon.lookup import (
     SERVICE_NAME,
     address_of,
@@ -31,6 +31,8 @@ from txremote.daemon.lookup import (
     is_exposed,
 )
 from txremote.daemon.plan import (
+    CLASSIC_ENDPOINT,
+    SERVER_ENDPOINT,
     ConfigOrigin,
     ConsolePlan,
     ListenerPlan,
@@ -52,10 +54,6 @@ from txremote.work.spec import pool_from_string
 if TYPE_CHECKING:  # the console needs plac
     from txremote.console.containers import Container
     from txremote.console.server import ConsoleService
-
-DEFAULT_ENDPOINT: Final = "tcp:18861:interface=127.0.0.1"
-CLASSIC_ENDPOINT: Final = f"tcp:{CLASSIC_PORT}:interface=127.0.0.1"
-CONSOLE_ENDPOINT: Final = "tcp:2199:interface=127.0.0.1"  # plac's port
 
 _ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
 _CONTAINERS: Final = "package.module.Class ARGS"
@@ -127,36 +125,6 @@ class Resolved:
     pools: tuple[IPool, ...]
 
 
-def read_and_resolve(
-    read: Callable[[], Plan], reactor: IReactorCore, *, starting: bool = True
-) -> Resolved:
-    """
-    Read a plan, and return what it is made of; as `resolve`.
-
-    Args:
-        read: Gives the plan.
-        reactor: Where it is to run.
-        starting: Whether it is to be started now.
-
-    Raises:
-        PlanError: all that is wrong, with what was read and with what it stands for.
-    """
-    found: list[Problem] = []
-    try:
-        plan = read()
-    except PlanError as error:
-        if error.rest is None:
-            raise
-        found, plan = error.found, error.rest
-    try:
-        resolved = resolve(plan, reactor, starting=starting)
-    except PlanError as error:
-        raise PlanError([*found, *error.found]) from None
-    if found:
-        raise PlanError(found)
-    return resolved
-
-
 def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
     """
     Return what a plan is made of.
@@ -168,7 +136,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
             systemd can tell of is taken for good.
 
     Raises:
-        PlanError: it cannot be carried out.
+        PlanError: it cannot be carried out; all that is wrong with it.
     """
     here = os.getcwd()
     if here not in sys.path:
@@ -180,7 +148,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
         made for each in plan.servers if (made := resolver.server(each, consoles)) is not None
     ]
     if resolver.problems:
-        raise PlanError(resolver.problems)
+        raise PlanError(*resolver.problems)
     return Resolved(plan, tuple(servers), tuple(consoles), pools)
 
 
@@ -188,7 +156,7 @@ class _Resolver:
     """Resolves one plan, and collects what is wrong with it."""
 
     def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool) -> None:
-        self.problems: list[Problem] = []
+        self.problems = list(plan.problems)
         self._plan = plan
         self._reactor = reactor
         self._starting = starting
@@ -276,7 +244,7 @@ class _Resolver:
         config = None
         with self._noting(origin, ""):
             config = make_config(plan.switches, make_config(set_by_module))
-        addresses = self._addresses(plan, CLASSIC_ENDPOINT if plan.classic else DEFAULT_ENDPOINT)
+        addresses = self._addresses(plan, CLASSIC_ENDPOINT if plan.classic else SERVER_ENDPOINT)
         root = self._with_login(plan, served)
         if served is None or config is None or not addresses:
             return None

@@ -10,7 +10,7 @@ sentence that says what to do, and an exit status that is not 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -34,7 +34,7 @@ from txremote.daemon.plan import (
     by_field,
     server_plan,
 )
-from txremote.daemon.resolve import read_and_resolve
+from txremote.daemon.resolve import resolve
 
 #: All that can be typed, by option. Servers and consoles share those of TLS.
 _SETTINGS = {
@@ -117,57 +117,59 @@ def plan_of(options: Options) -> Plan:
     Return the plan that was typed.
 
     Raises:
-        PlanError: it makes no sense.
+        PlanError: it is in a file that cannot be read.
     """
     given = {name: value for name, value in options.items() if value not in (None, [], 0)}
-    origin = ConfigOrigin()
     if "config" in given:
         others = sorted(f"--{name}" for name in given if name != "config")
         if others:
             sentence = f"--config says all there is to say: put {', '.join(others)} into the file"
-            raise PlanError([Problem(origin, "", sentence)])
+            raise PlanError(Problem(ConfigOrigin(), "", sentence))
         return read_plan(given["config"])
     problems: list[Problem] = []
+    known = by_field(_values(given, PROCESS_SETTINGS, problems))
+    values = _values(given, SERVER_SETTINGS, problems)
     consoles = []
     if "container" in given or "console" in given:
-        own = ConfigOrigin(
-            options={each.name: each.option or each.name for each in CONSOLE_SETTINGS}
-        )
-        known = by_field(_values(given, CONSOLE_SETTINGS, problems))
-        consoles.append(ConsolePlan(origin=own, **known))
-    values = _values(given, SERVER_SETTINGS, problems)
+        own = by_field(_values(given, CONSOLE_SETTINGS, problems))
+        spelled = {each.name: each.option or each.name for each in CONSOLE_SETTINGS}
+        origin = ConfigOrigin(options=spelled, faulty=bool(problems))
+        consoles.append(ConsolePlan(origin=origin, **own))
     servers = []
     if not consoles or values.keys() & {"service", "classic", "listen"}:
         if consoles and not values.keys() & {"service", "classic"}:
             values["tasks"] = consoles[0].name
-        servers.append(server_plan(origin, values))
-    known = by_field(_values(given, PROCESS_SETTINGS, problems))
-    if problems:
-        raise PlanError(problems)
-    return Plan(origin=origin, servers=tuple(servers), consoles=tuple(consoles), **known)
+        servers.append(server_plan(ConfigOrigin(faulty=bool(problems)), values))
+    return Plan(
+        origin=ConfigOrigin(),
+        servers=tuple(servers),
+        consoles=tuple(consoles),
+        problems=tuple(problems),
+        **known,
+    )
 
 
 def _values(
-    given: dict[str, Any], settings: Iterable[Setting], problems: list[Problem]
+    given: Mapping[str, Any], settings: Iterable[Setting], problems: list[Problem]
 ) -> dict[str, object]:
-    """Return what was given for some settings, by their names."""
+    """Return what was given for some settings, by their names; note what means nothing."""
     values: dict[str, object] = {}
-
-    def complain(sentence: str) -> None:
-        problems.append(Problem(ConfigOrigin(), "", sentence))
-
     for setting in settings:
         option = setting.option
+        if option is None:
+            continue
+        wrong = None
         if setting.kind is FLAG and _off(setting) in given:
-            if option in given:
-                complain(f"--{option} and --{_off(setting)}: leave one out")
             values[setting.name] = False
-        elif option is not None and option in given:
-            value = given[option]
+            if option in given:
+                wrong = f"and --{_off(setting)}: leave one out"
+        elif option in given:
             try:
-                values[setting.name] = _value(setting, value)
+                values[setting.name] = _value(setting, given[option])
             except ValueError as problem:
-                complain(f"--{option} {problem}")
+                wrong = str(problem)
+        if wrong is not None:
+            problems.append(Problem(ConfigOrigin(), "", f"--{option} {wrong}"))
     return values
 
 
@@ -187,6 +189,6 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     try:
-        return Hosting(read_and_resolve(lambda: plan_of(options), reactor), reactor)
+        return Hosting(resolve(plan_of(options), reactor), reactor)
     except PlanError as error:
         refuse(error.problems)
