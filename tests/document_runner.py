@@ -116,13 +116,16 @@ class Reader:
         path: The document.
         folder: An empty folder to work in.
         only: The id of the section to follow, if not all of it.
+        shared: Given, each innermost section is followed as if it stood alone: without the names
+            and the servers of those before it, and of their files with these only.
 
     Attributes:
         ran: How many commands and lines of code were run.
     """
 
-    def __init__(self, path, folder, only=None):
+    def __init__(self, path, folder, only=None, shared=None):
         self.ran = 0
+        self._shared = shared
         self._folder = folder
         self._tree = doctree(path)
         if only is not None:
@@ -139,12 +142,15 @@ class Reader:
     async def follow(self):
         """Do what the document says."""
         steps = list(self._steps())
+        sys.path.insert(0, str(self._folder))
         try:
             for number, (kind, *what) in enumerate(steps):
                 if kind == "example":
                     await self._run_example(*what)
                 elif kind == "file":
                     self._files.update([what])
+                elif kind == "section":
+                    self._begin_anew()
                 else:
                     self._run_command(*what)
                     if what[0].startswith("twistd "):
@@ -152,13 +158,22 @@ class Reader:
         finally:
             self._programs.close()
             self._drop_ahead()
+            self._forget_modules()
+            sys.path.remove(str(self._folder))
 
     def _steps(self):
         """
-        Give what there is to do: (``"example"``, it), (``"file"``, its name, its text) and
-        (``"command"``, its line, what it prints).
+        Give what there is to do: (``"example"``, it), (``"file"``, its name, its text),
+        (``"command"``, its line, what it prints) and (``"section"``, its id) where they
+        stand alone.
         """
-        for node in self._tree.findall(self._is_block):
+        for node in self._tree.findall(self._is_step):
+            if isinstance(node, nodes.section):
+                if self._shared is not None and not any(
+                    node.findall(nodes.section, descend=True, include_self=False)
+                ):
+                    yield "section", node["ids"][0]
+                continue
             text = node.astext() + "\n"
             if isinstance(node, nodes.doctest_block):
                 for example in self._parser.get_examples(text):
@@ -171,12 +186,28 @@ class Reader:
                 yield "file", node["names"][0], text
 
     @staticmethod
-    def _is_block(node):
-        return isinstance(node, (nodes.literal_block, nodes.doctest_block))
+    def _is_step(node):
+        return isinstance(node, (nodes.literal_block, nodes.doctest_block, nodes.section))
+
+    def _begin_anew(self):
+        """Forget what the last section had, but for what is shared."""
+        self._names.clear()
+        self._programs.close()
+        self._ports = {}
+        self._forget_modules()
+        for name in self._files.keys() - self._shared:
+            del self._files[name]
+            (self._folder / name).unlink(missing_ok=True)
 
     def _real(self, text):
         """Put the ports that are really used into a text."""
         return PORT.sub(lambda found: str(self._ports.get(found[0], found[0])), text)
+
+    def _forget_modules(self):
+        """The document's own modules, which another may have by the same names."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self._folder)):
+                del sys.modules[name]
 
     # -- commands
 

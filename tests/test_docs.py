@@ -72,6 +72,11 @@ class TestPages:
             assert f"<{page.name}>`_" in (DOCS / "index.rst").read_text()
             assert f"{REPOSITORY}/blob/main/docs/{page.name}" in links(ROOT / "README.rst")
 
+    def test_installs_from_a_checkout(self):
+        """The package is in no index yet, so no page has pip look for it there."""
+        for page in PAGES:
+            assert not re.search(r"pip install [^`&]*txremote", page.read_text()), page
+
     def test_no_path_of_a_machine(self):
         """Neither documents nor examples name a folder of somebody's own."""
         for page in [*PAGES, *(ROOT / "examples").glob("*.py"), ROOT / ".ci" / "run"]:
@@ -119,8 +124,8 @@ class TestFollowed:
 
     @pytest_twisted.ensureDeferred
     async def test_howto(self, tmp_path):
-        """All recipes, one after the other."""
-        reader = Reader(DOCS / "howto.rst", tmp_path)
+        """All recipes, one after the other, and each as if it stood alone."""
+        reader = Reader(DOCS / "howto.rst", tmp_path, shared={"greeter.py", "kitchen.py"})
         await reader.follow()
         assert reader.ran > 150
 
