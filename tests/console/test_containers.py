@@ -155,12 +155,12 @@ def test_a_generator_function_is_a_command() -> None:
     """All the words of a line are its arguments (plac's main function)."""
     live = container_from(a_generator).enter({".list": lambda: "listed", "help": None})
     assert live.greeting == "A main function"
-    kind, call = live.read(["ann"])
-    assert (kind, list(call())) == ("commands", ["ann"])
+    command = live.read(["ann"])
+    assert (command.kind, list(command.call())) == ("commands", ["ann"])
     assert list(live.read([])[1]()) == ["nobody"]
     assert list(live.read(["help"])[1]()) == ["help"]
     assert live.read([".list"])[1]() == live.read(["_list"])[1]() == "listed"
-    assert [live.is_builtin(words) for words in ([".list"], ["_list"], ["help"], [])] == [
+    assert [live.read(words).is_builtin for words in ([".list"], ["_list"], ["help"], [])] == [
         *(True, True, False, False)
     ]
     assert "positional arguments" in live.help()
@@ -383,8 +383,8 @@ def test_its_commands_and_built_in_ones() -> None:
     assert live.commands == [".list", "help", "info"]
     assert live.read(["_li"])[1]() == "listed"
     assert live.read(["inf"])[1]() == "default"
-    assert live.is_builtin([".li"]) and live.is_builtin(["help"])
-    assert not live.is_builtin(["info"])
+    assert live.read([".li"]).is_builtin and live.read(["help"]).is_builtin
+    assert not live.read(["info"]).is_builtin
     assert live.read(["help"])[1]() == live.help()
     assert "list the tasks" in live.help("_list")
     assert "say what it is" in live.read(["help", "info"])[1]()

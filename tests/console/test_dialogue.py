@@ -95,7 +95,7 @@ class Talk:
         """Type lines; return what was shown since."""
         before = len(self.screen.text)
         for line in lines:
-            self.dialogue.typed(line)
+            self.dialogue.receive_line(line)
         self.turn(turns)
         return self.screen.text[before:]
 
@@ -156,14 +156,14 @@ class TestLines:
         """One line is taken in a turn of the reactor, not all of them."""
         talk = Talk()
         for _ in range(1000):
-            talk.dialogue.typed("")
+            talk.dialogue.receive_line("")
         talk.turn()
-        assert talk.dialogue.waiting >= 998
+        assert len(talk.dialogue.lines_ahead) >= 998
 
     def test_output_lost_from_the_ring_is_told_of(self):
         """A command that puts out more than is kept says how much is missing."""
         talk = Talk(max_lines=5)
-        talk.dialogue.typed("count 1000")
+        talk.dialogue.receive_line("count 1000")
         talk.turn(1)
         talk.dialogue.pause()
         talk.turn(300)
@@ -192,10 +192,10 @@ class TestEnds:
     def test_the_end_of_the_input_waits_for_the_answers(self):
         """printf 'count 2\\necho b' | nc -N gets both; the last without a prompt behind."""
         talk = Talk()
-        talk.dialogue.typed("count 2")
-        talk.dialogue.typed("echo b")
+        talk.dialogue.receive_line("count 2")
+        talk.dialogue.receive_line("echo b")
         talk.dialogue.end_input()
-        talk.dialogue.typed("echo too late")
+        talk.dialogue.receive_line("echo too late")
         talk.turn(20)
         assert talk.screen.text == "Answers at once\ni> 1 of 2\n2 of 2\ni> b\n"
         assert talk.screen.left
@@ -247,7 +247,7 @@ class TestInterrupt:
         """Ctrl-C: the command's finally runs, what it prints is shown, the prompt is back."""
         talk = Talk()
         assert talk.type("forever", turns=5) == ""
-        talk.dialogue.typed("echo never")
+        talk.dialogue.receive_line("echo never")
         talk.dialogue.interrupt()
         talk.turn(5)
         assert talk.screen.text.endswith("i> forever is over\ni> ")
@@ -339,7 +339,7 @@ class TestFullScreen:
         talk = Talk()
         talk.dialogue.pause()
         assert talk.type("echo a", "echo b") == ""
-        assert talk.dialogue.waiting == 2
+        assert len(talk.dialogue.lines_ahead) == 2
         talk.dialogue.resume()
         assert talk.type() == "a\ni> b\ni> "
 

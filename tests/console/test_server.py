@@ -442,7 +442,7 @@ class TestService:
         (server_side,) = console.service._factory.clients
         stuck = 0
         while stuck < 20:  # its socket's buffers take some megabytes first
-            stuck = 0 if server_side._full is None else stuck + 1
+            stuck = 0 if server_side._drop_timer is None else stuck + 1
             await deferLater(reactor, 0.01)
         began = time.monotonic()
         await console.service.stopService()

@@ -78,7 +78,7 @@ def test_each_kind_has_its_class(clock: Clock) -> None:
     """Named as plac's are."""
     keeper = TaskKeeper(reactor=clock, pool=CopyingPool())
     names = [
-        type(keeper._make(kind, *arguments(short, reactor=clock))).__name__
+        type(keeper._kinds[kind](*arguments(short, reactor=clock))).__name__
         for kind in ("commands", "thcommands", "mpcommands", "asyncommands")
     ]
     assert names == ["SynTask", "ThreadedTask", "MPTask", "AsynTask"]

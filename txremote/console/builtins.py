@@ -3,31 +3,22 @@ The commands that every session has: plac's special commands, for a live program
 
 They are a container's commands like any other, with plac's annotations, and run
 as foreground tasks. Their tasks have numbers, as in plac, but are not remembered,
-so ``-1`` is never one of them. None of them writes a file: plac's ``.output``
-does, where the client names it.
+so ``-1`` is never one of them. None of them writes a file, as plac's ``.output``
+does: a client would name the file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from txremote.console.extra import plac_core
+from txremote.console.extra import annotated
 from txremote.console.parsing import PREFIX
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.states import FINAL, RUNNING, STATES
 from txremote.tasks.stepping import Call, LeaveSession
 from txremote.tasks.task import Lines, Task
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def annotated(**annotations: Any) -> Callable[[F], F]:
-    """Annotate the arguments of a command as plac does."""
-    mark: Callable[[F], F] = plac_core.annotations(**annotations)
-    return mark
 
 
 class Builtins:
@@ -35,13 +26,13 @@ class Builtins:
     The built-in commands.
 
     Args:
-        keeper: Whose tasks they are about.
+        keeper: The keeper of the tasks they are about.
     """
 
     def __init__(self, keeper: TaskKeeper) -> None:
         self._keeper = keeper
 
-    def by_name(self) -> dict[str, Callable[..., Any]]:
+    def by_name(self) -> dict[str, Callable[..., object]]:
         """Return the commands by name."""
         names = ("list", "output", "kill", "last_tb", "quit")
         return {PREFIX + name: getattr(self, name) for name in names}
@@ -56,7 +47,7 @@ class Builtins:
         taskno=("number of the task", "positional", None, int),
         follow=("go on with what comes, until it ends or you do", "flag", "f"),
     )
-    def output(self, taskno: int = -1, follow: bool = False) -> Iterator[Any]:
+    def output(self, taskno: int = -1, follow: bool = False) -> Iterator[object]:
         """show the output of a given task (-1 is the latest)"""
         task = self._keeper.find(taskno)
         if task is None:
@@ -73,7 +64,7 @@ class Builtins:
             yield Lines(lines)
             if is_over:
                 break
-            # it may have put out more, or ended, while that was written
+            # more may have come while that was written
             if seen == task.output.next and not task.done:
                 yield _news_of(task)
         if follow:
@@ -103,23 +94,23 @@ class Builtins:
 
 
 def follows(call: Call) -> bool:
-    """Tell whether a call is one of ``.output -f``, which is meant to be stopped."""
+    """Return whether a call is ``.output -f``, which its user stops with an empty line."""
     return getattr(call.function, "__func__", None) is Builtins.output and bool(call.args[1])
 
 
-def _nothing(what: str, taskno: int) -> str:
+def _nothing(verb: str, taskno: int) -> str:
     # plac's sentences
-    return f"Nothing to {what}" if taskno < 0 else f"Unknown task {taskno}"
+    return f"Nothing to {verb}" if taskno < 0 else f"Unknown task {taskno}"
 
 
 def _news_of(task: Task) -> Deferred[None]:
     """Return a Deferred that fires when a task has put something out, or ended."""
     news: Deferred[None] = Deferred(lambda _news: stop())
 
-    def tell(*_what: Any) -> None:
+    def fire(*_task_and_news: object) -> None:
         stop()
         if not news.called:
             news.callback(None)
 
-    stop = task.listen(output=tell, state=tell)
+    stop = task.listen(output=fire, state=fire)
     return news

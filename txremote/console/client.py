@@ -1,19 +1,18 @@
 """
 `ConsoleClient`: the connection of one client of the line console.
 
-Bytes go through `TelnetLines` to a `Dialogue`, and what that writes goes back, with
-CR LF at the end of each line. Here is what a socket adds to it:
+Bytes go through `TelnetLines` to a `Dialogue`, whose output goes back with CR LF at
+the end of each line. The connection adds:
 
-* A client that does not read. The transport says when its buffer is full; then the
-  dialogue pauses. If that does not change within some time the client is dropped. Its
-  keys are still read: it may want to interrupt what it cannot follow. (And TLS has to
-  read in order to write.)
-* A client that sends faster than its commands run: past some lines it is not read
-  until they are fewer.
-* A client that closes its half of the connection (``nc -N``): what it has sent is
-  answered before the connection is closed.
-* A browser. Any web page can have one send a request to a port of its own machine,
-  commands in its body, so what looks like a request is hung up on.
+* Back-pressure. When the transport's buffer is full the dialogue pauses; a client
+  that reads nothing for some time is dropped. Its keys are still read, so it can
+  interrupt what it cannot follow. (And TLS has to read in order to write.)
+* A limit on lines typed ahead: a client that sends faster than its commands run is
+  not read until fewer lines wait.
+* Half-closed connections (``nc -N``): all that the client has sent is answered
+  before the connection is closed.
+* Protection against browsers. Any web page can have one send a request to a port of
+  its own machine, commands in its body, so a request of HTTP is hung up on.
 """
 
 from __future__ import annotations
@@ -21,10 +20,17 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -37,8 +43,11 @@ from txremote.net.transport import prepare
 
 _log = Logger("txremote")
 
+#: Most bytes of a line, unless a configuration says otherwise.
+DEFAULT_MAX_LINE: Final = 16_384
+
 # Most bytes of telnet's answers that wait for a client to read.
-_MAX_OWED = 4096
+_MAX_OWED: Final = 4096
 
 _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 
@@ -46,7 +55,7 @@ _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 @dataclass(frozen=True)
 class ConsoleLimits:
     """
-    What one client may use.
+    The limits of one client.
 
     Attributes:
         max_line: Most bytes of a line.
@@ -59,6 +68,16 @@ class ConsoleLimits:
     patience: float = 60.0
 
 
+class IConsoleTransport(ITCPTransport, IPushProducer):
+    """A transport as the console uses it: Twisted's streams have all of this."""
+
+    def registerProducer(producer: IPushProducer, streaming: bool) -> None:
+        """Have a producer paused while the buffer is full."""
+
+    def unregisterProducer() -> None:
+        """Stop that."""
+
+
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class ConsoleClient(Protocol):
     """
@@ -66,15 +85,17 @@ class ConsoleClient(Protocol):
 
     Args:
         sessions: Its sessions.
-        clock: The reactor, for turns and time.
+        clock: The reactor's clock.
         limits: See `ConsoleLimits`.
         ended: Called with this object when the connection has ended.
     """
 
+    transport: IConsoleTransport
+
     def __init__(
         self,
         sessions: Sessions,
-        clock: Any,
+        clock: IReactorTime,
         limits: ConsoleLimits,
         ended: Callable[[ConsoleClient], object],
     ) -> None:
@@ -83,35 +104,35 @@ class ConsoleClient(Protocol):
         self._ended = ended
         self._lines = TelnetLines(limits.max_line)
         self._dialogue = Dialogue(sessions, self, clock)
-        self._full: Any = None  # the call that drops the client, while it does not read
+        # drops the client, which does not read: there is one while the buffer is full
+        self._drop_timer: IDelayedCall | None = None
         self._owed = b""  # telnet's answers, until the client reads
         self._reading = True
         self._may_read = True  # until the client has closed its half
         self._first = True
         self._leaving = False
 
-    # -- the transport's side
+    # -- for the transport
 
     def connectionMade(self) -> None:
         """Greet the client."""
-        transport: Any = self.transport
-        prepare(transport)
-        _keep_urgent_in_line(transport)
-        transport.registerProducer(self, True)
+        prepare(self.transport)
+        _keep_urgent_in_line(self.transport)
+        self.transport.registerProducer(self, True)
         self._dialogue.start()
 
     def dataReceived(self, data: bytes) -> None:
-        """Take in what the client sends."""
+        """Take bytes from the client."""
         events, answer = self._lines.receive(data)
         self._answer(answer)
         for event in events:
             if self._leaving:
                 return
             self._take(event)
-        self._choose_whether_to_read()
+        self._read_or_pause()
 
     def readConnectionLost(self) -> None:
-        """Answer what has come, and leave: the client will send nothing more."""
+        """Answer all that has come, and leave: the client sends nothing more."""
         self._may_read = False
         for event in self._lines.finish():
             self._take(event)
@@ -122,21 +143,21 @@ class ConsoleClient(Protocol):
         self.leave()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Let go of everything."""
+        """End the dialogue."""
         self._leaving = True
         self._cancel_drop()
         self._dialogue.hang_up()
         self._ended(self)
 
     def pauseProducing(self) -> None:
-        """Stop writing: the client does not read what it has."""
-        if self._full is None:
-            self._full = self._clock.callLater(self._limits.patience, self._drop)
+        """Stop writing: the buffer is full."""
+        if self._drop_timer is None:
+            self._drop_timer = self._clock.callLater(self._limits.patience, self._drop)
             self._dialogue.pause()
 
     def resumeProducing(self) -> None:
-        """Go on: the client has read all."""
-        if self._full is not None:
+        """Go on: the buffer is empty."""
+        if self._drop_timer is not None:
             self._cancel_drop()
             owed, self._owed = self._owed, b""
             self._answer(owed)
@@ -145,43 +166,39 @@ class ConsoleClient(Protocol):
     def stopProducing(self) -> None:
         """Do nothing: `connectionLost` comes as well."""
 
-    # -- the dialogue's side
+    # -- for the dialogue
 
     def write(self, text: str) -> None:
         """Send some text."""
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-        transport: Any = self.transport
-        transport.write(text.encode("utf-8", "replace"))
-        self._choose_whether_to_read()
+        self.transport.write(text.encode("utf-8", "replace"))
+        if not self._reading:
+            self._read_or_pause()
 
     def prompt(self, text: str) -> None:
         """Send the prompt."""
         self.write(text)
 
     def leave(self) -> None:
-        """Close the connection, once all is sent. Who does not read it is dropped."""
+        """Close the connection once all is sent, or drop it if the client does not read."""
         if self._leaving:
             return
         self._leaving = True
-        transport: Any = self.transport
-        transport.unregisterProducer()
-        if self._full is None:
-            self._full = self._clock.callLater(self._limits.patience, self._drop)
-        transport.loseConnection()
+        self.transport.unregisterProducer()
+        if self._drop_timer is None:
+            self._drop_timer = self._clock.callLater(self._limits.patience, self._drop)
+        self.transport.loseConnection()
 
-    # -- the factory's side
+    # -- for the factory
 
     def dismiss(self, sentence: str) -> None:
-        """Tell the client why, and close the connection."""
-        self._dialogue.say(sentence)
+        """Show the client why, and close the connection."""
+        self._dialogue.show_notice(sentence)
         self.leave()
 
     def drop(self) -> None:
         """Close the connection at once."""
-        transport: Any = self.transport
-        transport.abortConnection()
-
-    # -- inside
+        self.transport.abortConnection()
 
     def _take(self, event: str | Key) -> None:
         if event is Key.INTERRUPT:
@@ -189,7 +206,7 @@ class ConsoleClient(Protocol):
         elif event is Key.END:
             self._dialogue.end_input()
         elif event is Key.TOO_LONG:
-            self._dialogue.say(
+            self._dialogue.show_notice(
                 f"a line of more than {self._limits.max_line} bytes is not taken (max_line)"
             )
         elif isinstance(event, str):
@@ -198,47 +215,47 @@ class ConsoleClient(Protocol):
                 self._leaving = True
                 self.drop()
             else:
-                self._dialogue.typed(event)
+                self._dialogue.receive_line(event)
             self._first = False
 
     def _answer(self, data: bytes) -> None:
         """Send an answer of telnet's, when the client reads."""
-        if self._full is not None:
+        if self._drop_timer is not None:
             self._owed = (self._owed + data)[:_MAX_OWED]
         elif data and not self._leaving:
-            transport: Any = self.transport
-            transport.write(data)
+            self.transport.write(data)
 
-    def _choose_whether_to_read(self) -> None:
-        wanted = self._dialogue.waiting < self._limits.max_ahead
+    def _read_or_pause(self) -> None:
+        wanted = len(self._dialogue.lines_ahead) < self._limits.max_ahead
         if wanted != self._reading and self._may_read and not self._leaving:
             self._reading = wanted
-            transport: Any = self.transport
-            transport.resumeProducing() if wanted else transport.pauseProducing()
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
 
     def _cancel_drop(self) -> None:
-        if self._full is not None and self._full.active():
-            self._full.cancel()
-        self._full = None
+        if self._drop_timer is not None and self._drop_timer.active():
+            self._drop_timer.cancel()
+        self._drop_timer = None
 
     def _drop(self) -> None:
-        peer = getattr(self.transport, "getPeer", lambda: None)()
         _log.warn(
             "the console drops {peer}, which has read nothing for {seconds:g} s",
-            peer=peer,
+            peer=self.transport.getPeer(),
             seconds=self._limits.patience,
         )
         self.drop()
 
 
-def _keep_urgent_in_line(transport: Any) -> None:
+def _keep_urgent_in_line(transport: object) -> None:
     """
-    Have urgent data stay where it is: telnet's DATA MARK comes as such, and without
-    it the bytes about it mean something else.
+    Keep urgent data in its place in the stream.
+
+    Telnet's DATA MARK comes as such, and without it the bytes about it mean
+    something else.
     """
-    try:
-        handle = transport.getHandle()
-        if handle.family != socket.AF_UNIX:
+    handle = getattr(transport, "getHandle", object)()
+    if isinstance(handle, socket.socket) and handle.family != socket.AF_UNIX:
+        with suppress(OSError):
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-    except (AttributeError, OSError):  # no socket, or one behind TLS
-        return

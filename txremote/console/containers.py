@@ -1,15 +1,15 @@
 """
-Containers of commands: what they are made of, and the life of one.
+Containers of commands: the kinds there are, and the life of one.
 
 A *container* is plac's: an object whose attributes ``commands``, ``thcommands``,
-``mpcommands`` and ``asyncommands`` name its commands. What stands for one:
+``mpcommands`` and ``asyncommands`` name its commands. It may be given as:
 
 ====================================  ==========================================
 a class                               one instance a session; it is entered when
                                       the session starts, and exited after the
                                       session's last task
 an instance, a module                 shared by all; entered once
-a callable that gives one             called once, with the words parsed as its
+a callable that returns one           called once, with the words parsed as its
                                       arguments; then as an instance
 a generator function, an ``async``    a command itself: all the words of a line
 function                              are its arguments (plac's "main function")
@@ -21,8 +21,9 @@ A `Container` is a recipe; `LiveContainer` is one that has been entered.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from twisted.logger import Logger
 
@@ -47,23 +48,43 @@ _log = Logger("txremote")
 
 _HAS = "has no commands: no commands, thcommands, mpcommands or asyncommands"
 
+#: Built-in commands, by name.
+Commands: TypeAlias = Mapping[str, Callable[..., object]]
+
+
+class Command(NamedTuple):
+    """
+    The meaning of a command line.
+
+    Attributes:
+        kind: How to run it: the attribute of the container that names the command.
+        call: The call it means. If the line is wrong, a call that raises the error.
+        words: The words of the line.
+        is_builtin: Whether it is a built-in command, well formed or not.
+    """
+
+    kind: str
+    call: Call
+    words: Sequence[str]
+    is_builtin: bool = False
+
 
 class Container:
     """
-    How to get a container of commands.
+    The recipe of a container of commands.
 
     Args:
-        name: What it is called, in prompts and messages.
+        name: Its name in prompts and messages.
         shared: Whether there is one for all sessions.
-        make: Gives the container.
-        source: What it was described by: recipes with the same give the same
-            shared container.
+        make: The call that returns the container.
+        source: The object that stands for it; recipes with the same source give the
+            same shared container.
 
     Attributes:
         name, shared, source: See above.
     """
 
-    def __init__(self, name: str, shared: bool, make: Call, source: Any = None) -> None:
+    def __init__(self, name: str, shared: bool, make: Call, source: object = None) -> None:
         self.name = name
         self.shared = shared
         self.source = self if source is None else source
@@ -72,7 +93,7 @@ class Container:
     def __repr__(self) -> str:
         return f"<Container {self.name}{' shared' if self.shared else ''}>"
 
-    def enter(self, builtins: Mapping[str, Any]) -> LiveContainer:
+    def enter(self, builtins: Commands) -> LiveContainer:
         """
         Make the container, and enter it.
 
@@ -80,8 +101,8 @@ class Container:
             builtins: Commands that it has besides its own and ``help``, by name.
 
         Raises:
-            ContainerError: what comes is none.
-            Exception: what its constructor or its ``__enter__`` raises.
+            ContainerError: the object that was made is no container.
+            Exception: of its constructor or its ``__enter__``.
         """
         obj = self._make()
         if not is_command(obj) and not commands_of(obj):
@@ -91,23 +112,24 @@ class Container:
 
 class LiveContainer:
     """
-    A container that was entered. It is exited when nobody holds it any more.
+    A container that was entered. It is exited with its last `release`.
 
-    Whoever makes one holds it. For the reactor's thread.
+    Making one is the first hold on it. For the reactor's thread.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         obj: The container itself.
         greeting: Its docstring.
         commands: The names of its commands, built-in ones included.
     """
 
-    def __init__(self, name: str, obj: Any, builtins: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, obj: object, builtins: Commands) -> None:
         self.name = name
         self.obj = obj
         self.greeting: str = getattr(obj, "__doc__", None) or ""
         self._holders = 1
         self._builtins = {"help": self.help, **builtins}
+        self._own = commands_of(obj)
         self._parser: CommandParser | None = None
         if not is_command(obj):
             try:
@@ -121,11 +143,11 @@ class LiveContainer:
             enter()
 
     def hold(self) -> None:
-        """See to it that it is not exited before `release` is called."""
+        """Keep it from being exited until `release` is called."""
         self._holders += 1
 
     def release(self) -> None:
-        """Give up a hold. With the last one it is exited."""
+        """Give up one hold; with the last one it is exited."""
         self._holders -= 1
         if self._holders:
             return
@@ -134,43 +156,48 @@ class LiveContainer:
             return
         try:
             leave(None, None, None)
-        except Exception:  # a container's own code; nobody waits for it
+        except Exception:  # the container's own code, and no caller to raise it to
             _log.failure("leaving the container {name} failed", name=self.name)
 
-    def read(self, words: Sequence[str]) -> tuple[str, Call]:
+    def read(self, line: str | Sequence[str]) -> Command:
         """
-        Return the kind of a command line's command, and the call it means.
+        Return the meaning of a command line.
 
-        Raises:
-            UsageError: there is no such command, or it does not take that.
-            NameError: it is short for more than one (plac).
-            HelpAsked: it asks for help.
+        Args:
+            line: The line, or its words.
         """
-        if self._parser is not None:
-            first = [known_as(word, self._parser.kinds) for word in words[:1]]
-            return self._parser.read([*first, *words[1:]])
-        name = self._builtin_name(words[0]) if words else None
-        if name is not None:
-            return SYNCHRONOUS, parse_call(self._builtins[name], words[1:], name)
-        return SYNCHRONOUS, parse_call(self.obj, words, self.name)
+        try:
+            words = split_line(line) if isinstance(line, str) else list(line)
+        except UsageError as problem:
+            return refusal(problem, [str(line)])
+        is_builtin = False
+        try:
+            if self._parser is None:
+                name = self._builtin_of_command(words)
+                is_builtin = name in self._builtins
+                if is_builtin:
+                    call = parse_call(self._builtins[name], words[1:], name)
+                else:
+                    call = parse_call(self.obj, words, self.name)
+                return Command(SYNCHRONOUS, call, words, is_builtin)
+            name = known_as(words[0], self._parser.kinds) if words else ""
+            is_builtin = (name.startswith(PREFIX) or name == "help") and name not in self._own
+            kind, call = self._parser.read([name, *words[1:]] if words else words)
+            return Command(kind, call, words, is_builtin)
+        except HelpAsked as asked:
+            return Command(SYNCHRONOUS, Call(str, (asked,)), words, is_builtin)
+        except Exception as problem:  # a converter of an argument: any code
+            return refusal(problem, words, is_builtin)
 
-    def is_builtin(self, words: Sequence[str]) -> bool:
-        """Tell whether a command line is one of a built-in command, well formed or not."""
-        return bool(words) and self._builtin_name(words[0]) is not None
-
-    def _builtin_name(self, word: str) -> str | None:
-        if self._parser is not None:
-            name = known_as(word, self._parser.kinds)
-            own = commands_of(self.obj)
-            mine = name.startswith(PREFIX) or name == "help"
-            return name if mine and name not in own else None
-        # All words are arguments; only the whole name of a built-in command is none,
-        # and not even that where a dot begins an option.
-        name = known_as(word, ())
-        if not name.startswith(PREFIX) or name not in self._builtins:
-            return None
+    def _builtin_of_command(self, words: Sequence[str]) -> str:
+        """Return the name of the built-in command that a command's words are, or ""."""
+        # Only the whole name of a built-in command is none of the arguments, and not
+        # even that where a dot begins an option.
+        name = known_as(words[0], ()) if words else ""
+        if not name.startswith(PREFIX):
+            return ""
         dotted = PREFIX in getattr(self.obj, "prefix_chars", "-")
-        return None if dotted and name == word else name
+        return "" if dotted and name == words[0] else name
 
     def help(self, cmd: str | None = None) -> str:
         """show the commands, or help on one of them"""
@@ -181,11 +208,20 @@ class LiveContainer:
         return self._parser.help_on(known_as(cmd, self._parser.kinds))
 
 
-def is_command(obj: Any) -> bool:
-    """
-    Tell whether something is a command itself: a generator function, an
-    ``async`` one.
-    """
+def refusal(problem: Exception, words: Sequence[str], is_builtin: bool = False) -> Command:
+    """Return the meaning of a line that cannot be run: a command that raises the error."""
+    return Command(SYNCHRONOUS, Call(_refuse, (problem,)), words, is_builtin)
+
+
+def _refuse(problem: Exception) -> None:
+    if isinstance(problem, UsageError):
+        sys.stdout.write(f"{problem}\n")
+        problem.with_traceback(None)  # of the parser, and of no interest
+    raise problem
+
+
+def is_command(obj: object) -> bool:
+    """Return whether an object is a command: a generator function, an ``async`` function."""
     return (
         inspect.isgeneratorfunction(obj)
         or inspect.iscoroutinefunction(obj)
@@ -193,14 +229,14 @@ def is_command(obj: Any) -> bool:
     )
 
 
-def container_from(obj: Any, words: Sequence[str] = (), name: str | None = None) -> Container:
+def container_from(obj: object, words: Sequence[str] = (), name: str | None = None) -> Container:
     """
     Return the `Container` that an object stands for.
 
     Args:
         obj: A class, an instance, a module, a callable; see the module.
         words: The arguments of a class's constructor, or of the callable.
-        name: What it is called; its own name if None.
+        name: The container's name; the object's own if None.
 
     Raises:
         ContainerError: it stands for none, or does not take these words.
@@ -221,7 +257,7 @@ def container_from(obj: Any, words: Sequence[str] = (), name: str | None = None)
     return Container(name, not inspect.isclass(obj), make, None if words else obj)
 
 
-def _name_of(obj: Any) -> str:
+def _name_of(obj: object) -> str:
     found = getattr(obj, "__name__", None) or type(obj).__name__
     return str(found).rpartition(".")[2]
 
@@ -247,8 +283,8 @@ def container_and_rest(text: str, words: Sequence[str]) -> tuple[Container, list
 
     Args:
         text: A dotted name, and arguments for it if they stand within.
-        words: What follows. If the text has no arguments, what the constructor
-            needs is taken from here, as plac's ``Interpreter.call`` does it.
+        words: The words behind it. If the text has no arguments, those that the constructor
+            needs is taken from them, as plac's ``Interpreter.call`` does it.
 
     Raises:
         ContainerError: see `container_from_string`.

@@ -1,33 +1,37 @@
 """
-`Dialogue`: what one user of a console types, and what is answered.
+`Dialogue`: one user of a console: lines in, output and prompts out.
 
-It knows of sessions and tasks, and of an `IScreen` to write to; whether that is a
-socket or a terminal is another's matter.
+It knows of sessions and tasks, and of an `IScreen` to write to, which may be a
+socket or a terminal.
 
 The rule it keeps: one thing at a time. A line is answered as a whole before the
-next one is looked at, so a prompt is never torn by output: what runs in the
-background says nothing of itself, and what a user follows (``.output -f``) is a
-command like any other, which ends before the next prompt. Lines that are typed
-ahead wait, and are taken one in a turn of the reactor, so that somebody who sends a
-thousand does not hold up the others.
+next one is taken, so output never tears a prompt: tasks in the background write
+nothing by themselves, and to follow one (``.output -f``) is a command like any
+other, which ends before the next prompt. Lines that are typed ahead wait, and are
+taken one in a turn of the reactor, so a user who sends a thousand does not hold up
+the others.
 
 A screen may be full. Then nothing is written and no line is taken; the running
-command's output is in its ring, and goes on from where it stopped. What has fallen
-out of the ring meanwhile is told of. So a user who does not read costs no memory.
+command's output stays in its ring and goes on from where it stopped, with a note
+about the lines that have fallen out of the ring meanwhile. So a user who does not
+read costs no memory.
 
 When the user is gone the command in the foreground is ended, as a terminal's
-hang-up does it. What runs in the background goes on.
+hang-up does it. Tasks in the background go on.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from txremote.console.containers import Container
+from txremote.console.session import Session
 from txremote.tasks.states import TOBEKILLED
 from txremote.tasks.task import Task
 
@@ -35,12 +39,12 @@ _log = Logger("txremote")
 
 PROMPT: Final = "i> "  # plac's
 
-# What is written at once of a long output, about, in characters.
+# Characters of a long output that are written at once, about.
 _PIECE: Final = 1 << 15
 
 
 class IScreen(Protocol):
-    """Where a dialogue is shown."""
+    """The place where a dialogue is shown."""
 
     def write(self, text: str) -> None:
         """Show some text, of whole lines."""
@@ -52,56 +56,60 @@ class IScreen(Protocol):
         """Go away: the dialogue is over."""
 
 
+class IOpener(Protocol):
+    """The part of a `TaskManager` that opens sessions."""
+
+    def open(self, container: Container) -> Session:
+        """Begin a session with a container."""
+
+
 class Sessions:
     """
-    One user's sessions, by the names of their containers. Opened when needed.
+    One user's sessions, one a container, each opened when it is needed first.
 
     Args:
         manager: The `TaskManager`.
         containers: The containers by name. The first is the one to begin with.
 
     Attributes:
-        name: Which is the current one.
+        name: The name of the current one.
+        has_several: Whether there are more than one.
     """
 
-    def __init__(self, manager: Any, containers: Mapping[str, Any]) -> None:
+    def __init__(self, manager: IOpener, containers: Mapping[str, Container]) -> None:
         self._manager = manager
         self._containers = containers
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, Session] = {}
         self.name = next(iter(containers))
-
-    @property
-    def several(self) -> bool:
-        """Whether there are more than one."""
-        return len(self._containers) > 1
+        self.has_several = len(containers) > 1
 
     @property
     def prompt(self) -> str:
-        """The prompt: it has the name where there are several."""
-        return f"{self.name}> " if self.several else PROMPT
+        """The prompt, with the container's name where there are several."""
+        return f"{self.name}> " if self.has_several else PROMPT
 
-    def current(self) -> Any:
+    def current(self) -> Session:
         """
         Return the current session.
 
         Raises:
-            Exception: what the container's constructor or its ``__enter__`` raises.
+            Exception: of the container's constructor or its ``__enter__``.
         """
         if self.name not in self._open:
             self._open[self.name] = self._manager.open(self._containers[self.name])
         return self._open[self.name]
 
     def greeting(self) -> str:
-        """Return what to say at the beginning."""
-        told = [self.current().greeting] + ([self._listing()] if self.several else [])
-        return "\n".join(part for part in told if part)
+        """Return the text to begin with."""
+        parts = [self.current().greeting, self._listing() if self.has_several else ""]
+        return "\n".join(filter(None, parts))
 
     def use(self, words: Sequence[str]) -> str:
         """
-        Change to another one (``.use NAME``).
+        Change to another container (``.use NAME``).
 
         Returns:
-            What to say: which there are, or why it cannot be.
+            The answer: the names of all, or why it cannot be; "" if it was done.
         """
         if not words:
             return self._listing()
@@ -116,15 +124,16 @@ class Sessions:
             return not_opened(wanted, problem)
         return ""
 
-    def close(self) -> Deferred[Any]:
+    def close(self) -> Deferred[None]:
         """
-        Close all of them.
+        Close all sessions.
 
         Returns:
             A Deferred that fires when all containers have been exited.
         """
         sessions, self._open = self._open, {}
-        return DeferredList([session.close() for session in sessions.values()])
+        closing = DeferredList([session.close() for session in sessions.values()])
+        return closing.addCallback(lambda _all: None)
 
     def _listing(self) -> str:
         return f"containers: {', '.join(self._containers)} (.use NAME changes)"
@@ -132,9 +141,9 @@ class Sessions:
 
 def not_opened(name: str, problem: Exception) -> str:
     """Log why a session could not be opened, and return the sentence."""
-    told = f"{type(problem).__name__}: {problem}"
-    _log.warn("a session of {name} could not be opened: {told}", name=name, told=told)
-    return f"{name} could not be opened: {told}"
+    error = f"{type(problem).__name__}: {problem}"
+    _log.warn("a session of {name} could not be opened: {error}", name=name, error=error)
+    return f"{name} could not be opened: {error}"
 
 
 class Dialogue:
@@ -142,28 +151,28 @@ class Dialogue:
     One user's dialogue. For the reactor's thread.
 
     Args:
-        sessions: The user's.
-        screen: Where it is shown.
-        clock: The reactor, or what gives its turns.
+        sessions: The user's sessions.
+        screen: The place where it is shown.
+        clock: The reactor's clock, for turns.
 
     Attributes:
-        waiting: How many lines are typed ahead.
+        lines_ahead: The lines that wait for those before them.
     """
 
-    def __init__(self, sessions: Sessions, screen: IScreen, clock: Any) -> None:
+    def __init__(self, sessions: Sessions, screen: IScreen, clock: IReactorTime) -> None:
         self._sessions = sessions
         self._screen = screen
         self._clock = clock
-        self._lines: deque[str] = deque()
-        self._turn: Any = None  # the call of the next line
+        self.lines_ahead: deque[str] = deque()
+        self._turn: IDelayedCall | None = None  # takes the next line
         self._task: Task | None = None  # the one in the foreground
-        self._stop_listening: Callable[[], None] = _nothing
+        self._stop_listening: Callable[[], None] | None = None
         self._seen = 0  # lines of its output that were written
         self._full = False
         self._at_end = False  # nothing more will be typed
         self._over = False
 
-    # -- what the user does
+    # -- for the user's side
 
     def start(self) -> None:
         """Greet the user, and prompt."""
@@ -176,21 +185,22 @@ class Dialogue:
         self._write(greeting)
         self._prompt()
 
-    def typed(self, line: str) -> None:
-        """Take a line. It waits for those before it."""
+    def receive_line(self, line: str) -> None:
+        """Take a line, which waits for those before it."""
         task = self._task
         if task is not None and task.stops_on_line and not line.strip():
             task.kill()
         elif not (self._over or self._at_end):
-            self._lines.append(line)
-            self._wake()
+            self.lines_ahead.append(line)
+            self._take_next()
 
     def interrupt(self) -> None:
         """
-        End what runs in the foreground, and forget what was typed ahead. Asked for
-        again, leave behind what does not end.
+        End the command in the foreground, and forget the lines that were typed ahead.
+
+        The second time, leave a command that does not end to itself.
         """
-        self._lines.clear()
+        self.lines_ahead.clear()
         task = self._task
         if task is not None and task.status == TOBEKILLED:
             self._write(f"{task!r} does not end: it is left to itself")
@@ -204,28 +214,28 @@ class Dialogue:
     def end_input(self) -> None:
         """Leave when the lines that were typed are answered."""
         self._at_end = True
-        self._wake()
+        self._take_next()
 
-    def hang_up(self) -> Deferred[Any]:
+    def hang_up(self) -> Deferred[None]:
         """
-        Take note that the user is gone.
+        End the dialogue: the user is gone.
 
         Returns:
             A Deferred that fires when the user's containers have been exited,
             which is after the last of their tasks.
         """
         self._over = True
-        self._lines.clear()
+        self.lines_ahead.clear()
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
-        self._stop_listening()
+        self._unfollow()
         if self._task is not None:
             self._task.kill()
             self._task = None
         return self._sessions.close()
 
-    # -- what the screen does
+    # -- for the screen's side
 
     def pause(self) -> None:
         """Write nothing more: the screen is full."""
@@ -235,10 +245,10 @@ class Dialogue:
         """Go on."""
         self._full = False
         self._show()
-        self._wake()
+        self._take_next()
 
-    def say(self, sentence: str) -> None:
-        """Tell the user something between two lines."""
+    def show_notice(self, sentence: str) -> None:
+        """Show a sentence between two lines."""
         if self._over or self._full:
             return
         if self._task is None:
@@ -247,35 +257,30 @@ class Dialogue:
         else:
             self._write(sentence)
 
-    @property
-    def waiting(self) -> int:
-        """How many lines are typed ahead."""
-        return len(self._lines)
-
-    # -- a line
-
-    def _wake(self) -> None:
-        """See to it that the next line is taken, if it can be."""
+    def _take_next(self) -> None:
+        """Take the next line in a turn of the reactor, if one can be taken."""
         idle = self._turn is None and self._task is None and not (self._full or self._over)
-        if idle and (self._lines or self._at_end):
+        if idle and (self.lines_ahead or self._at_end):
             self._turn = self._clock.callLater(0, self._take_turn)
 
     def _take_turn(self) -> None:
         self._turn = None
         if self._task is not None or self._full:
             return
-        if self._lines:
-            self._obey(self._lines.popleft())
-            self._wake()
+        if self.lines_ahead:
+            self._run_line(self.lines_ahead.popleft())
+            if self.lines_ahead or self._at_end:
+                self._take_next()
         elif self._at_end:
             self._leave()
 
-    def _obey(self, line: str) -> None:
-        words = line.split()
-        if self._sessions.several and words and words[0] in (".use", "_use"):
-            self._write(self._sessions.use(words[1:]))
-            self._prompt()
-            return
+    def _run_line(self, line: str) -> None:
+        if self._sessions.has_several:
+            words = line.split()
+            if words and words[0] in (".use", "_use"):
+                self._write(self._sessions.use(words[1:]))
+                self._prompt()
+                return
         try:
             task = self._sessions.current().submit(line)
         except RuntimeError as problem:  # the manager has been stopped
@@ -293,15 +298,23 @@ class Dialogue:
     def _follow(self, task: Task) -> None:
         self._task = task
         self._seen = 0
+        if task.done:  # most have ended by now: nothing to listen to
+            self._show()
+            return
         self._stop_listening = task.listen(output=lambda _task, _lines: self._show())
         self._show()
         task.when_done().addCallback(lambda _task: self._show())
-        if task.stops_on_line and "" in self._lines:  # typed ahead
-            self._lines.remove("")
+        if task.stops_on_line and "" in self.lines_ahead:
+            self.lines_ahead.remove("")
             task.kill()
 
+    def _unfollow(self) -> None:
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self._stop_listening = None
+
     def _show(self) -> None:
-        """Write what is new of the foreground's output, and end it if it has ended."""
+        """Write the new output of the foreground's task; prompt if that has ended."""
         task = self._task
         if task is None:
             return
@@ -311,7 +324,7 @@ class Dialogue:
             self._write(f"... {lost} lines are no longer there ...")
             self._seen = task.output.first
         at = 0
-        while at < len(lines) and not self._full:  # which writing may bring about
+        while at < len(lines) and not self._full:  # writing may fill it
             piece: list[str] = []
             size = 0
             while at < len(lines) and size < _PIECE:
@@ -324,17 +337,16 @@ class Dialogue:
             self._finish(task)
 
     def _finish(self, task: Task) -> None:
-        self._stop_listening()
-        self._stop_listening = _nothing
+        self._unfollow()
         self._task = None
-        self._write(task.error)
+        if task.exc is not None:
+            self._write(task.error)
         if task.wants_exit:
             self._leave()
-        else:
-            self._prompt()
-            self._wake()
-
-    # -- the rest
+            return
+        self._prompt()
+        if self.lines_ahead or self._at_end:
+            self._take_next()
 
     def _write(self, text: str) -> None:
         """Write some lines, if there are any."""
@@ -342,15 +354,11 @@ class Dialogue:
             self._screen.write(f"{text}\n")
 
     def _prompt(self) -> None:
-        """Ask for the next line, unless there will be none."""
-        if not self._over and (self._lines or not self._at_end):
+        """Show the prompt, unless no more line will come."""
+        if not self._over and (self.lines_ahead or not self._at_end):
             self._screen.prompt(self._sessions.prompt)
 
     def _leave(self) -> None:
         if not self._over:
             self.hang_up()
             self._screen.leave()
-
-
-def _nothing() -> None:
-    """Stop listening to nothing."""

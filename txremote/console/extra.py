@@ -1,8 +1,11 @@
 """
-plac's parser, or a sentence that says how to get it.
+plac's parser, or an error that says how to install it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 try:
     import plac_core  # type: ignore[import-untyped]
@@ -11,4 +14,12 @@ except ImportError as problem:
         "command containers are read by plac's parser: pip install 'txremote[console]'"
     ) from problem
 
-__all__ = ["plac_core"]
+__all__ = ["annotated", "plac_core"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def annotated(**annotations: object) -> Callable[[F], F]:
+    """Annotate the arguments of a command as plac does."""
+    mark: Callable[[F], F] = plac_core.annotations(**annotations)
+    return mark

@@ -1,8 +1,8 @@
 """
-`Session`: one client and one container: what plac calls an Interpreter.
+`Session`: one client and one container, plac's Interpreter.
 
-A session turns lines into tasks. It owns nothing but its hold on the container:
-its tasks are its manager's, and go on when it is closed.
+A session turns lines into tasks. All it owns is its hold on the container: its
+tasks are its manager's, and go on when it is closed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Submit = Callable[[LiveContainer, str | Sequence[str]], Task | None]
 
 class Session:
     """
-    Somebody who gives commands. Made by `TaskManager.open`. For the reactor's thread.
+    A user who gives commands. Made by `TaskManager.open`. For the reactor's thread.
 
     Args:
         live: The container, held for this session.

@@ -1,24 +1,20 @@
 """
 `TaskManager`: containers of commands, run as tasks.
 
-It is a `txremote.tasks.keeper.TaskKeeper` that reads command lines. Containers
-that are shared are entered when they are needed first, and exited when the
-manager stops; one that is a class is made anew for each session.
+It is a `txremote.tasks.keeper.TaskKeeper` that reads command lines. A container
+that is shared is entered when it is needed first, and exited when the manager stops;
+a class is instantiated for each session.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from txremote.console.builtins import Builtins, follows
-from txremote.console.containers import LiveContainer, container_from
-from txremote.console.parsing import HelpAsked, split_line
+from txremote.console.containers import Command, LiveContainer, container_from, refusal
 from txremote.console.session import Session
-from txremote.errors import UsageError
-from txremote.tasks.keeper import SYNCHRONOUS, TaskKeeper
-from txremote.tasks.stepping import Call
+from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.task import Task
 
 
@@ -32,11 +28,11 @@ class TaskManager(TaskKeeper):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # with what it was made of, so that no other object gets its id
         self._sessions: set[Session] = set()
-        self._shared: dict[int, tuple[Any, LiveContainer]] = {}
+        # by the id of their source, which is kept so that no other object gets that id
+        self._shared: dict[int, tuple[object, LiveContainer]] = {}
 
-    def open(self, container: Any) -> Session:
+    def open(self, container: object) -> Session:
         """
         Begin a session with a container.
 
@@ -47,14 +43,14 @@ class TaskManager(TaskKeeper):
         Raises:
             ContainerError: it is none.
             PoolStopped: the manager has been stopped.
-            Exception: what its constructor or its ``__enter__`` raises.
+            Exception: of its constructor or its ``__enter__``.
         """
         self._check_running()
         session = Session(self._enter(container), self._submit)
         self._sessions = {other for other in self._sessions if not other.closed} | {session}
         return session
 
-    def submit(self, container: Any, line: str | Sequence[str]) -> Task:
+    def submit(self, container: object, line: str | Sequence[str]) -> Task:
         """
         Run one command.
 
@@ -64,8 +60,8 @@ class TaskManager(TaskKeeper):
             line: The command line, or its words.
 
         Returns:
-            Its task. Whatever is wrong with the container or the line is the
-            exception of a task that is ABORTED.
+            Its task. If the container or the line is wrong it is ABORTED with the error
+            as its exception.
 
         Raises:
             PoolStopped: the manager has been stopped.
@@ -75,14 +71,14 @@ class TaskManager(TaskKeeper):
             live = self._enter(container)
         except Exception as problem:  # a container's constructor: any code
             words = line.split() if isinstance(line, str) else line
-            return self.add(SYNCHRONOUS, Call(_refuse, (problem,)), words)
+            return self._run(None, refusal(problem, words))
         try:
-            return self._submit(live, line) or self._run(live, [])
+            return self._run(live, live.read(line))
         finally:
             live.release()
 
-    def _enter(self, container: Any) -> LiveContainer:
-        """Return a container that was entered, held for the caller."""
+    def _enter(self, container: object) -> LiveContainer:
+        """Return a container that was entered; the caller releases it."""
         recipe = container_from(container)
         known = self._shared.get(id(recipe.source))
         if known is not None:
@@ -96,23 +92,16 @@ class TaskManager(TaskKeeper):
 
     def _submit(self, live: LiveContainer, line: str | Sequence[str]) -> Task | None:
         """Make a task of a command line, unless it is empty."""
-        try:
-            words = split_line(line) if isinstance(line, str) else list(line)
-        except UsageError as problem:
-            return self.add(SYNCHRONOUS, Call(_refuse, (problem,)), [str(line)])
-        return self._run(live, words) if words else None
+        command = live.read(line)
+        return self._run(live, command) if command.words else None
 
-    def _run(self, live: LiveContainer, words: Sequence[str]) -> Task:
-        """Make a task of the words of a command line."""
-        try:
-            kind, call = live.read(words)
-        except HelpAsked as asked:
-            kind, call = SYNCHRONOUS, Call(str, (asked,))
-        except Exception as problem:  # a converter of an argument: any code
-            kind, call = SYNCHRONOUS, Call(_refuse, (problem,))
-        task = self.add(kind, call, words, remembered=not live.is_builtin(words))
-        task.stops_on_line = follows(call)
-        if not task.done:
+    def _run(self, live: LiveContainer | None, command: Command) -> Task:
+        """Make a task of a command, which keeps its container from being exited."""
+        kind, call, words, is_builtin = command
+        task = self.add(kind, call, words, remembered=not is_builtin)
+        if is_builtin:
+            task.stops_on_line = follows(call)
+        if live is not None and not task.done:
             live.hold()
             task.when_done().addCallback(lambda _task: live.release())
         return task
@@ -123,11 +112,3 @@ class TaskManager(TaskKeeper):
         shared, self._shared = self._shared, {}
         for _source, live in shared.values():
             live.release()
-
-
-def _refuse(problem: Exception) -> None:
-    """Run, as a command, what cannot be run."""
-    if isinstance(problem, UsageError):
-        sys.stdout.write(f"{problem}\n")
-        problem.with_traceback(None)  # of the parser, and of no interest
-    raise problem

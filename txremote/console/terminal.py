@@ -127,7 +127,7 @@ class Terminal:
     def prompt(self, text: str) -> None:
         """Have a line typed, unless one was typed ahead."""
         self._ahead.stop()
-        if self._dialogue.waiting:
+        if self._dialogue.lines_ahead:
             self.write(f"{text}\n")
             return
         self._asked = text
@@ -157,7 +157,7 @@ class Terminal:
             self.write("\n")
             self._dialogue.end_input()
         else:
-            self._dialogue.typed(line)
+            self._dialogue.receive_line(line)
 
     def _interrupt(self) -> None:
         if not self._typist.reading:
@@ -203,7 +203,7 @@ class TypedAhead:
             self.stop()
             self._dialogue.end_input()
         for line in data.decode("utf-8", "replace").splitlines():
-            self._dialogue.typed(line)
+            self._dialogue.receive_line(line)
 
     def connectionLost(self, _reason: Any) -> None:
         """Do nothing: who loses its terminal gets a SIGHUP."""

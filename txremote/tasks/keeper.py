@@ -114,7 +114,13 @@ class TaskKeeper:
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
         self._forgetting: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
-        self._cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
+        cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
+        self._kinds: dict[str, Callable[[Submission], Task]] = {
+            SYNCHRONOUS: partial(SynTask, cooperator=cooperator),
+            THREADED: ThreadedTask,
+            PROCESS: self._process_task,
+            ASYNCHRONOUS: partial(AsynTask, cooperator=cooperator),
+        }
 
     # -- tasks
 
@@ -140,10 +146,11 @@ class TaskKeeper:
             PoolStopped: this has been stopped.
         """
         self._check_running()
+        if kind not in self._kinds:
+            raise ValueError(f"{kind!r} is no kind of command")
         self._no += 1
         listeners = self._listeners if remembered else self._no_listeners
-        task = self._make(
-            kind,
+        task = self._kinds[kind](
             Submission(
                 self._no,
                 arglist,
@@ -153,12 +160,13 @@ class TaskKeeper:
                 self._make_ring(),
                 listeners,
                 self._task_ended,
-            ),
+            )
         )
         self._live.add(task)
         if remembered:
             self._tasks[task.no] = task
-            listeners.state.notify(task, SUBMITTED)
+            if listeners.state:
+                listeners.state.notify(task, SUBMITTED)
         if not task.done:  # else a listener has killed it
             self._admit(task)
         return task
@@ -167,16 +175,8 @@ class TaskKeeper:
         if not self.running:
             raise PoolStopped("the task manager has been stopped")
 
-    def _make(self, kind: str, submission: Submission) -> Task:
-        if kind == SYNCHRONOUS:
-            return SynTask(submission, cooperator=self._cooperator)
-        if kind == THREADED:
-            return ThreadedTask(submission)
-        if kind == PROCESS:
-            return MPTask(submission, pool=self._process_pool())
-        if kind == ASYNCHRONOUS:
-            return AsynTask(submission, cooperator=self._cooperator)
-        raise ValueError(f"{kind!r} is no kind of command")
+    def _process_task(self, submission: Submission) -> Task:
+        return MPTask(submission, pool=self._process_pool())
 
     def _process_pool(self) -> Any:
         """Return the pool for process commands, started if it is ours."""
