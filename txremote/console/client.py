@@ -43,9 +43,6 @@ from txremote.net.transport import prepare
 
 _log = Logger("txremote")
 
-#: Most bytes of a line, unless a configuration says otherwise.
-DEFAULT_MAX_LINE: Final = 16_384
-
 # Most bytes of telnet's answers that wait for a client to read.
 _MAX_OWED: Final = 4096
 
