@@ -37,9 +37,7 @@ from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.helpers import async_, timed
-from txremote.refs.reference import (
-    RemotePath,
-    RemoteReference,
+from txremote.refs.operations import (
     del_remote,
     dir_remote,
     get_remote,
@@ -48,6 +46,7 @@ from txremote.refs.reference import (
     set_remote,
     str_remote,
 )
+from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.service import Service, VoidService, expose, exposed, restricted, threaded
 from txremote.work.live import live
 from txremote.work.offload import offloaded

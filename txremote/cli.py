@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
 from txremote.refs.clock import steady
-from txremote.refs.reference import RemotePath, RemoteReference, repr_remote
+from txremote.refs.operations import repr_remote
+from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.consts import HANDLE_INSPECT
 
 DONE, RAISED, NOT_MADE = 0, 1, 2

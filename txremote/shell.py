@@ -106,7 +106,7 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
         face: Any = conn
         names.update(modules=face.modules, builtins=face.builtins)
         scope += ", modules, builtins"
-    banner = f"Connected to {conn.protocol.transport.getPeer()}. In scope: {scope}."
+    banner = f"Connected to {conn.peer_address}. In scope: {scope}."
     serving = BgServingThread(conn)
     try:
         if not plain and find_spec("IPython") is not None:

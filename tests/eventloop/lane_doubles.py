@@ -22,6 +22,7 @@ class Reactor:
 class Peer:
     """As much of a connection."""
 
+    transport = None
     closed = False
     why_ended = ""
     home = forks.here

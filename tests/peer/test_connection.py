@@ -683,8 +683,8 @@ def test_made_up_paths_through_the_server_do_not_pile_up_there() -> None:
         ).addErrback(lambda _failure: None)
     between.pump()
     reference: Any = between.a.server.service.exposed_thing
-    assert len(reference._heads) <= 100
-    assert sum(map(len, reference._heads.values())) < 200_000
+    assert len(reference._call_prefixes) <= 100
+    assert sum(map(len, reference._call_prefixes.values())) < 200_000
 
 
 def test_a_stock_server_in_the_middle_needs_no_extension() -> None:

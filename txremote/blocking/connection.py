@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 
 from txremote.blocking.channel import ByteChannel
 from txremote.blocking.defaults import config_of_script
@@ -46,6 +47,8 @@ class BlockingConnection(BlockingView):
     Raises:
         TypeError: the root is no service, or the channel none.
     """
+
+    protocol: Connection
 
     def __init__(
         self,
@@ -180,7 +183,12 @@ class BlockingConnection(BlockingView):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"<BlockingConnection to {self._pump.io.transport.getPeer()} ({state})>"
+        return f"<BlockingConnection to {self.peer_address} ({state})>"
+
+    @property
+    def peer_address(self) -> IAddress:
+        """The peer's address."""
+        return self._pump.io.transport.getPeer()
 
 
 def drive(

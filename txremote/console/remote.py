@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
 from txremote.refs.clock import steady
-from txremote.refs.reference import repr_remote
+from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130

@@ -22,6 +22,7 @@ from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.eventloop.lanes import Lane, ThreadParking, lanes_here
 from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
 from txremote.eventloop.worker_pool import here as thread
+from txremote.peer.connection import Connection
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
@@ -47,7 +48,11 @@ class WorkerView(BlockingView):
         lane: The connection's lane, if its service is threaded.
     """
 
-    def __init__(self, protocol: Any, reactor: Any, workers: WorkerPool, lane: Lane | None) -> None:
+    protocol: Connection
+
+    def __init__(
+        self, protocol: Connection, reactor: Any, workers: WorkerPool, lane: Lane | None
+    ) -> None:
         super().__init__(protocol)
         self._reactor = reactor
         self._workers = workers

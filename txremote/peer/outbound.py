@@ -117,11 +117,11 @@ class OutboundCalls:
         if args is None and steps == 1:
             return self.request(HANDLE_GETATTR, (reference, names[0]), *self.patience())
         try:
-            heads = reference._heads
+            heads = reference._call_prefixes
             head = heads.get(names) if heads is not None else None
             if head is None:
                 head = _call_head(reference, names)
-                heads = reference._start_heads()
+                heads = reference._start_call_prefixes()
                 if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
                     heads[names] = head
             body = [head]

@@ -1,17 +1,36 @@
 """
 What a caller holds: references, and results that are still to come.
 
-``reference``    `RemoteReference` and the paths that grow from it
-``typed``        a reference by the names of a zope interface
-``contract``     what such an interface says of names and calls
-``iteration``    ``async for`` over a remote iterable, in growing chunks
-``asyncresult``  RPyC's `AsyncResult` over any Deferred
-``driver``       how such a result is waited for and timed
-``reactorthread``  which thread is the reactor's
-``threadguard``  what a blocking call checks before it blocks
-``clock``        the one clock of all limits of time
-``helpers``      `async_` and `timed`
+In a reactor:
 
-A connection is known here only as something that can be asked: `Connection`
-in ``reference`` lists what is used of it.
+``reference``      `RemoteReference` and the paths that grow from it
+``operations``     `get_remote` and its kin, for what has no awaitable syntax
+``typed``          a reference by the names of a zope interface
+``contract``       the names and calls that such an interface describes
+``iteration``      ``async for`` over a remote iterable, in growing chunks
+
+In code that may block:
+
+``blocking_view``  a connection as such code sees it
+``netref``         RPyC's transparent proxies
+``callsite``       whether an attribute that is read is called at once
+``buffiter``       a remote iterable read in growing chunks
+``live_config``    a connection's configuration as ``conn._config``
+``threadguard``    checks before a thread blocks
+
+In both:
+
+``asyncresult``    RPyC's `AsyncResult` over any Deferred
+``driver``         how such a result is waited for and timed
+``helpers``        `async_` and `timed`
+``sharing``        the result of a Deferred that has another owner
+``outcome``        how a call ended, safe to pass through Deferreds
+``signatures``     the signature of a callable, without its type hints
+``reactorthread``  which thread is the reactor's
+``clock``          the clock of all time limits
+``forks``          objects that a forked process inherits and must not use
+``ports``          what this room asks of its neighbours
+
+A connection is known here by Protocols only: `RequestSender` in ``reference``,
+`NetrefConnection` in ``netref``, `ViewedConnection` in ``blocking_view``.
 """

@@ -1,22 +1,22 @@
 """
 `AsyncResult`: RPyC's view of a result that is still to come, over any Deferred.
 
-It consumes the Deferred it is made from. A result *ends* once: with a value,
-an exception, or its expiry, which fires too (RPyC's never does): callbacks run
-and `deferred` fails with `AsyncResultTimeout`. What comes later is dropped.
+It consumes the Deferred it is made from. A result *ends* once: with a value, an exception, or
+its expiry, which fires too (RPyC's never does): callbacks run and `deferred` fails with
+`AsyncResultTimeout`. A value that comes later is dropped.
 
-How to wait is not known here: a `Driver` knows.
+A `Driver` knows how to wait for the result.
 
-An exception that nobody looks at is not logged, as in RPyC: a callback sent
-with `async_` is an event, and its result is nobody's. To have Twisted's
-"unhandled error" log, take `deferred`.
+An exception that is never read is not logged, as in RPyC: a callback that was called through
+`async_` is an event, and often no code reads its result. To have Twisted's "unhandled error"
+log, take `deferred`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -27,8 +27,11 @@ from zope.interface import implementer
 from txremote.errors import AsyncResultTimeout, RemoteStopIteration
 from txremote.interfaces import IAsyncResult
 from txremote.refs.driver import Driver, ReactorDriver
+from txremote.refs.ports import Answer
 
 _log = Logger("txremote")
+
+State: TypeAlias = Literal["pending", "ready", "error", "expired"]
 
 
 @implementer(IAsyncResult)
@@ -37,8 +40,8 @@ class AsyncResult:
     A result that is still to come (``rpyc.core.async_.AsyncResult``).
 
     Args:
-        deferred: What brings it; from now on it is this object's.
-        driver: How to wait for it and how to time it.
+        deferred: Brings the result; this object owns it from now on.
+        driver: How to wait for the result and how to time it.
 
     `add_callback`, `set_expiry` and the properties may be used from any thread;
     callbacks run where the result arrives.
@@ -47,7 +50,6 @@ class AsyncResult:
     __slots__ = (
         "__weakref__",
         "_callbacks",
-        "_chance",
         "_deadline",
         "_driver",
         "_hooks",
@@ -55,15 +57,16 @@ class AsyncResult:
         "_state",
         "_timer",
         "_undelivered",
+        "_unended",
     )
 
-    def __init__(self, deferred: Deferred[Any], driver: Driver | None = None) -> None:
+    def __init__(self, deferred: Answer, driver: Driver | None = None) -> None:
         self._driver: Driver = driver if driver is not None else ReactorDriver()
-        self._state = "pending"
-        self._result: Any = None
+        self._state: State = "pending"
+        self._result: object = None
         self._hooks: deque[Callable[[], object]] = deque()
-        self._chance = [True]  # popped by whoever ends it: atomic, where a flag is not
-        self._callbacks: deque[Callable[[AsyncResult], Any]] = deque()
+        self._unended = [True]  # the thread that pops it ends the result; a flag is not atomic
+        self._callbacks: deque[Callable[[AsyncResult], object]] = deque()
         self._undelivered = False  # whether the callbacks are due and have not begun
         self._deadline: float | None = None
         self._timer: Callable[[], None] | None = None
@@ -71,15 +74,15 @@ class AsyncResult:
 
     # -- how it ends
 
-    def _arrived(self, result: Any) -> None:
+    def _arrived(self, result: object) -> None:
         self._end("error" if isinstance(result, Failure) else "ready", result)
 
     def _expire(self) -> None:
         self._end("expired", Failure(AsyncResultTimeout("result expired")))
 
-    def _end(self, state: str, result: Any) -> None:
+    def _end(self, state: State, result: object) -> None:
         try:
-            self._chance.pop()
+            self._unended.pop()
         except IndexError:  # it has ended already, perhaps in another thread just now
             return
         self._result = result
@@ -104,8 +107,8 @@ class AsyncResult:
 
     def _run_callbacks(self) -> None:
         self._undelivered = False
-        # Taken out one by one, so that each runs once even if it is added in
-        # one thread while the result arrives in another.
+        # taken out one by one: each runs once, even if it is added in one thread while the
+        # result arrives in another
         while self._callbacks:
             try:
                 callback = self._callbacks.popleft()
@@ -127,7 +130,7 @@ class AsyncResult:
             if look:
                 self._driver.serve_arrived()  # in a script the callbacks wait there
 
-    # -- what RPyC's has
+    # -- RPyC's names
 
     @property
     def ready(self) -> bool:
@@ -161,17 +164,18 @@ class AsyncResult:
             AsyncResultTimeout: the result expired.
             WouldBlockReactor: it is not there yet and this is the thread that
                 would have to fetch it.
-            Exception: what the call raised.
+            Exception: the exception that the call raised.
         """
         self.wait()
         if self._state == "error":
+            assert isinstance(self._result, Failure) and self._result.value is not None
             raise stop_iteration(self._result.value)
         return self._driver.convert(self._result)
 
     def wait(self) -> None:
         """
-        Wait until the result is there. Raises as `value` does, but not the
-        call's own exception.
+        Wait until the result is there. Raises as `value` does, but for the call's own
+        exception.
         """
         self._check_deadline()
         if self._state == "pending":
@@ -188,7 +192,7 @@ class AsyncResult:
         if self._state == "expired":
             raise AsyncResultTimeout("result expired")
 
-    def add_callback(self, func: Callable[[AsyncResult], Any]) -> None:
+    def add_callback(self, func: Callable[[AsyncResult], object]) -> None:
         """
         Call ``func(result)`` when the result is there, at once if it is already.
 
@@ -204,8 +208,7 @@ class AsyncResult:
         Expire some seconds from now.
 
         Args:
-            timeout: Seconds; None for never, which also takes an earlier expiry
-                back, if it has not come.
+            timeout: Seconds; None for never, which also cancels an earlier expiry.
         """
         if self._timer is not None:
             self._timer()
@@ -217,36 +220,34 @@ class AsyncResult:
         if self._state == "pending":
             self._timer = self._driver.call_later(max(0.0, timeout), self._expire)
 
-    # -- what a Twisted program wants besides
+    # -- for Twisted programs
 
     @property
     def pending(self) -> bool:
         """
-        Whether it has neither a value, nor an exception, nor expired yet.
-
-        Looks at nothing and serves nothing.
+        Whether it has neither a value, nor an exception, nor expired yet. Serves nothing.
         """
         return self._state == "pending"
 
     def when_ended(self, hook: Callable[[], object]) -> None:
         """
-        Call a function the moment it is not pending any more, in whatever
-        thread that is; at once if that has been.
+        Call a function the moment the result ends, in the thread that ends it; at once if
+        it has ended.
 
-        For machinery: unlike a callback it is not the user's code, may not
-        block, and may run under a connection's lock.
+        For internal use: unlike a callback the function may not block, and may run under a
+        connection's lock.
         """
         self._hooks.append(hook)
         if self._state != "pending":
             self._run_hooks()
 
     @property
-    def deferred(self) -> Deferred[Any]:
+    def deferred(self) -> Answer:
         """
         A new Deferred that fires with the result, or fails with the exception
         or `AsyncResultTimeout`.
         """
-        waiting: Deferred[Any] = Deferred()
+        waiting: Answer = Deferred()
 
         def fire(result: AsyncResult) -> None:
             if not waiting.called:
@@ -265,27 +266,27 @@ class AsyncResult:
         return f"<AsyncResult object ({self._state}) at 0x{id(self):08x}>"
 
 
-def value_of(result: Any) -> Any:
+def value_of(result: object) -> Any:
     """
-    Return what a Deferred fired with, to code that does not await.
+    Return the result that a Deferred fired with, to code that does not await.
 
     Raises:
         Exception: it was a Failure.
     """
     if type(result) is Failure:
-        error: Any = result.value
-        raise stop_iteration(error)
+        assert result.value is not None
+        raise stop_iteration(result.value)
     return result
 
 
 def stop_iteration(error: BaseException) -> BaseException:
-    """Return an exception as code that does not await meets it."""
+    """Return an exception as code gets it that does not await."""
     if isinstance(error, RemoteStopIteration):
         return StopIteration(*error.args)
     return error
 
 
-def _adapt(deferred: Deferred[Any]) -> AsyncResult:
+def _adapt(deferred: Answer) -> AsyncResult:
     return AsyncResult(deferred)
 
 

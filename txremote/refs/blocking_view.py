@@ -1,43 +1,37 @@
 """
 `BlockingView`: a connection as code that may block sees it, RPyC's way.
 
-It is what ``____conn__`` of a netref is, what ``on_connect`` of a threaded
-service gets, and what `txremote.blocking.connect` returns. It turns arguments
-into what can travel and answers into netrefs, in the caller's own thread, and
-leaves two things to its subclasses: how a request gets into the connection's
-context, and how a thread waits.
+It is the ``____conn__`` of a netref, the argument of a threaded service's ``on_connect``, and
+the result of `txremote.blocking.connect`. In the caller's own thread it turns netrefs in
+arguments into references, which can travel, and references in answers into netrefs. Two
+things are left to its subclasses: how a request gets into the connection's context, and how a
+thread waits.
 """
 
 from __future__ import annotations
 
-import builtins
-import collections
 import threading
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress, ITransport
 from twisted.logger import Logger
 
 from txremote.errors import PingError
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.buffiter import buffiter
-from txremote.refs.live_config import LiveConfig
-from txremote.refs.netref import (
-    BaseNetref,
-    NetrefClass,
-    NetrefMethod,
-    builtin_methods,
-    netref_class,
-)
-from txremote.refs.reference import RemoteReference
+from txremote.refs.copying import copied, unpickled
+from txremote.refs.live_config import Endpoint, LiveConfig, LiveConnection
+from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_class
+from txremote.refs.ports import Answer
+from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
 from txremote.wire.consts import (
     HANDLE_CALL,
     HANDLE_CALLATTR,
     HANDLE_INSPECT,
-    HANDLE_PICKLE,
     HANDLE_PING,
     IdPack,
 )
@@ -55,6 +49,55 @@ _ClassKey = tuple[str, int, bool]
 _MOST_CLASSES = 10_000
 
 
+class Outbound(Protocol):
+    """Sends requests in the connection's context."""
+
+    def ask(self, handler: int, args: tuple[object, ...]) -> Answer:
+        """Send a request by its number."""
+
+    def call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Answer:
+        """Call a method."""
+
+
+class ViewedConnection(LiveConnection, RequestSender, Protocol):
+    """What a view asks of its `Connection`."""
+
+    transport: ITransport | None
+
+    @property
+    def outbound(self) -> Outbound:
+        """Sends requests."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is being closed, or has been."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    @property
+    def home(self) -> forks.Process:
+        """The process that it belongs to."""
+
+    @property
+    def is_txremote(self) -> bool:
+        """Whether the peer has said that it is a txremote."""
+
+    @property
+    def root(self) -> object:
+        """The peer's service, or a path that fetches it."""
+
+    def fetch_root(self) -> Answer:
+        """Ask for the peer's service."""
+
+
 class BlockingView:
     """
     A connection for code that may block. Any thread may use it.
@@ -66,16 +109,18 @@ class BlockingView:
         protocol: The `Connection`.
     """
 
-    def __init__(self, protocol: Any) -> None:
+    protocol: ViewedConnection
+
+    def __init__(self, protocol: ViewedConnection) -> None:
         self.protocol = protocol
         self._classes: dict[_ClassKey, NetrefClass] = {}
         self._passing: weakref.WeakValueDictionary[_ClassKey, NetrefClass] = (
             weakref.WeakValueDictionary()
         )
-        # now, for a socket that is closed tells its address no more
-        self._config = LiveConfig(protocol, _endpoints(protocol))
-        self._root: Any = None
-        self._open = [True]  # popped by whoever closes it
+        # read now: a closed socket has no address any more
+        self._config = LiveConfig(protocol, _endpoints(protocol.transport))
+        self._root: object = None
+        self._open = [True]  # the thread that pops it closes the connection
 
     def _before_closed(self) -> None:
         """
@@ -92,17 +137,17 @@ class BlockingView:
             return
         try:
             hook(self.root)
-        except (EOFError, TimeoutError):  # so is the connection
+        except (EOFError, TimeoutError):  # the connection was ending already
             return
         except Exception:  # it is the user's, and must not keep us open
             _log.failure("before_closed failed")
 
-    # -- what a subclass knows
+    # -- for subclasses
 
     def _wait_for_answer(
         self,
         timeout: float | None,
-        send: Callable[P, Deferred[Any]],
+        send: Callable[P, Answer],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Any:
@@ -111,13 +156,11 @@ class BlockingView:
 
         Raises:
             AsyncResultTimeout: there was none within ``timeout`` seconds.
-            Exception: what the call raised.
+            Exception: the exception that the call raised.
         """
         raise NotImplementedError
 
-    def _start(
-        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncResult:
+    def _start(self, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> AsyncResult:
         """Send a request and return its result to come."""
         raise NotImplementedError
 
@@ -126,38 +169,42 @@ class BlockingView:
     @property
     def closed(self) -> bool:
         """Whether the connection has ended."""
-        return bool(self.protocol.closed)
+        return self.protocol.closed
+
+    @property
+    def allow_pickle(self) -> bool:
+        """Whether pickles of the peer's may be loaded here."""
+        return self.protocol.config.allow_pickle
 
     @property
     def root(self) -> Any:
         """The peer's service, as a netref. Asks for it the first time."""
         if self._root is None or self.protocol.closed:
-            found = self.protocol._root
-            if found is None:
+            found = self.protocol.root
+            if type(found) is RemotePath:
                 found = self._wait_for_answer(self._timeout, self.protocol.fetch_root)
             self._root = self.to_netrefs(found)
         return self._root
 
     @property
     def _timeout(self) -> float | None:
-        timeout: float | None = self.protocol.config.sync_request_timeout
-        return timeout
+        return self.protocol.config.sync_request_timeout
 
-    def sync_request(self, handler: int, *args: Any) -> Any:
+    def sync_request(self, handler: int, *args: object) -> Any:
         """
         Send a request by its number and wait for the answer.
 
         Raises:
             AsyncResultTimeout: none came within ``sync_request_timeout``.
             EOFError: the connection has ended.
-            Exception: what the peer raised.
+            Exception: the exception that the peer raised.
         """
         sent = self.from_netrefs(args)
         return self.to_netrefs(
             self._wait_for_answer(self._timeout, self.protocol.outbound.ask, handler, sent)
         )
 
-    def sync_request_raw(self, handler: int, args: tuple[Any, ...]) -> Any:
+    def sync_request_raw(self, handler: int, args: tuple[object, ...]) -> Any:
         """
         Send a request and wait for the answer, without a conversion of either: they have
         references, in the arguments those of other connections too. Raises as
@@ -169,8 +216,8 @@ class BlockingView:
         self,
         reference: RemoteReference,
         names: tuple[str, ...],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
     ) -> Any:
         """Call a method and wait for the result. Raises as `sync_request`."""
         sent = self.from_netrefs(args)
@@ -183,7 +230,9 @@ class BlockingView:
         result = self._wait_for_answer(timeout, call, reference, names, sent, named)
         return result if type(result) in _PLAIN else self.to_netrefs(result)
 
-    def async_request(self, handler: int, *args: Any, timeout: float | None = None) -> AsyncResult:
+    def async_request(
+        self, handler: int, *args: object, timeout: float | None = None
+    ) -> AsyncResult:
         """
         Send a request by its number and return its `AsyncResult`.
 
@@ -201,14 +250,13 @@ class BlockingView:
 
     def async_call(
         self,
-        target: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        target: BaseNetref | NetrefMethod,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
         timeout: float | None = None,
     ) -> AsyncResult:
         """
-        Call a netref or a netref's method and return the `AsyncResult`; see
-        `async_request`.
+        Call a netref or its method and return the `AsyncResult`; see `async_request`.
         """
         pairs = tuple(kwargs.items())
         if type(target) is NetrefMethod:
@@ -216,14 +264,14 @@ class BlockingView:
             return self.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=timeout)
         return self.async_request(HANDLE_CALL, target, args, pairs, timeout=timeout)
 
-    def ping(self, data: Any = None, timeout: float = 3) -> None:
+    def ping(self, data: object = None, timeout: float = 3) -> None:
         """
         Ask the peer for a sign of life.
 
         Raises:
             AsyncResultTimeout: none came within ``timeout`` seconds.
             EOFError: the connection has ended.
-            PingError: something else came back.
+            PingError: the answer is another than was sent.
         """
         sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
         ask = self.protocol.outbound.ask
@@ -233,12 +281,12 @@ class BlockingView:
     # -- netrefs
 
     def to_netrefs(self, value: Any) -> Any:
-        """Return a received value as this side's code sees it: with netrefs."""
+        """Return a received value with netrefs, as this side's code sees it."""
         kind = type(value)
         if kind in _PLAIN:
             return value
         if kind is RemoteReference:
-            owner: Any = value._connection
+            owner = value._connection
             if owner is self.protocol:
                 return self._netref(value)
             return owner.view.to_netrefs(value)
@@ -248,27 +296,27 @@ class BlockingView:
 
     def _netref(self, reference: RemoteReference) -> BaseNetref:
         known = reference._netref
-        found = known() if known is not None else None
+        found: BaseNetref | None = known() if known is not None else None
         if found is not None:
-            return found  # type: ignore[no-any-return]
+            return found
         pack = reference._pack
         key = (pack[0], pack[1], pack[2] == 0)
         kind = self._classes.get(key) or self._passing.get(key)
         if kind is None:
-            kind = self._ask_class(key, pack)
-        made = kind.made(self, reference)
+            kind = self._make_class(key, pack)
+        made = kind.make(self, reference)
         with _naming:  # another thread may just be making one, too
             known = reference._netref
             found = known() if known is not None else None
-            return found if found is not None else reference._set_netref(made)  # type: ignore[no-any-return]
+            return found if found is not None else reference._set_netref(made)
 
-    def _ask_class(self, key: _ClassKey, pack: IdPack) -> NetrefClass:
+    def _make_class(self, key: _ClassKey, pack: IdPack) -> NetrefClass:
         """
         Make the netref class for a class of the peer's, and keep it for as long as the
-        key means that class. A txremote never uses an id again. A stock RPyC's are
-        addresses, which mean the class for as long as it has to keep one of its objects.
+        key means that class. A txremote never uses an id again. A stock RPyC's ids are
+        addresses, which mean the class for as long as RPyC has to keep one of its objects.
         """
-        methods: Any = builtin_methods(pack)
+        methods: object = builtin_methods(pack)
         is_known = methods is not None
         if methods is None:
             ask = self.protocol.outbound.ask
@@ -284,7 +332,7 @@ class BlockingView:
         return kind
 
     def from_netrefs(self, value: Any) -> Any:
-        """Return a value of this side's code as it can travel: without netrefs."""
+        """Return a value of this side's code without netrefs, as it can travel."""
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -299,13 +347,13 @@ class BlockingView:
             return self.from_netrefs(value.____fetch__())
         return value
 
-    def obtain(self, netref: Any, unpickle: bool | None = None) -> Any:
+    def obtain(self, netref: object, unpickle: bool | None = None) -> Any:
         """
         Return a copy of a remote value.
 
-        With ``unpickle`` it comes as a pickle, as with RPyC (rpyc 6.0.2
-        ``utils.classic.obtain``). Else builtin containers and what they hold are
-        copied item by item, and nothing that the peer sends is unpickled.
+        With ``unpickle`` the peer sends a pickle, as with RPyC (rpyc 6.0.2
+        ``utils.classic.obtain``). Else builtin containers and their items are copied item by
+        item, and nothing that the peer sends is unpickled.
 
         Args:
             netref: The value.
@@ -316,111 +364,37 @@ class BlockingView:
             TypeError: it is something else, and ``unpickle`` is off.
             ValueError: the peer sends no pickles.
         """
-        if unpickle or (unpickle is None and self.protocol.config.allow_pickle):
-            import pickle
-
+        if unpickle or (unpickle is None and self.allow_pickle):
             try:
-                sent = self.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL)
+                return unpickled(self, netref)
             except ValueError as problem:
                 if unpickle or not str(problem).startswith("pickling is disabled"):
                     raise
-                return _copied(netref, {}, problem)
-            return pickle.loads(sent)
-        return _copied(netref, {})
+                return copied(netref, problem)
+        return copied(netref)
 
 
 # Reentrant, for garbage collection may run somebody's __del__ in the middle.
 _naming = threading.RLock()
 
 
-def _endpoints(protocol: Any) -> tuple[Any, Any] | None:
-    transport = getattr(protocol, "transport", None)
+def _endpoints(transport: ITransport | None) -> tuple[Endpoint, Endpoint] | None:
     if transport is None:
         return None
-    return _pair(transport.getHost()), _pair(transport.getPeer())
+    return _endpoint(transport.getHost()), _endpoint(transport.getPeer())
 
 
-def _pair(address: Any) -> Any:
-    host = getattr(address, "host", None)
-    return (host, address.port) if host is not None else getattr(address, "name", None)
+def _endpoint(address: IAddress) -> Endpoint:
+    if isinstance(address, IPv4Address | IPv6Address):
+        return address.host, address.port
+    return address.name if isinstance(address, UNIXAddress) else None
 
 
-def _pairs(methods: Any) -> list[tuple[str, str | None]]:
-    """Return what INSPECT gave, as far as it makes sense."""
+def _pairs(methods: object) -> list[tuple[str, str | None]]:
+    """Return the pairs of name and docstring in an answer to INSPECT, and drop the rest."""
     found = []
-    if type(methods) is tuple:
+    if isinstance(methods, tuple):
         for pair in methods:
             if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str:
                 found.append((pair[0], pair[1] if type(pair[1]) is str else None))
     return found
-
-
-_SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {
-    "builtins.list": list,
-    "builtins.set": set,
-    "builtins.frozenset": frozenset,
-    "builtins.tuple": tuple,
-    "collections.deque": collections.deque,
-    "builtins.dict_keys": list,
-    "builtins.dict_values": list,
-    "builtins.dict_items": list,
-}
-_MAPPINGS: dict[str, Callable[[list[Any]], Any]] = {
-    "builtins.dict": dict,
-    "builtins.frozendict": getattr(builtins, "frozendict", dict),  # CPython 3.15
-    "builtins.mappingproxy": dict,
-    "collections.OrderedDict": collections.OrderedDict,
-    "collections.defaultdict": dict,
-}
-
-
-def _copied(value: Any, seen: dict[int, Any], refused: ValueError | None = None) -> Any:
-    kind = type(value)
-    if kind is tuple:
-        return tuple([_copied(item, seen, refused) for item in value])
-    if not issubclass(kind, BaseNetref):
-        return value
-    if id(value) in seen:
-        raise TypeError("a container that holds itself cannot be copied by value")
-    seen = {**seen, id(value): value}
-    name = value.____id_pack__[0]
-    if value.____id_pack__[2] != 0:
-        if name in _SEQUENCES:
-            return _SEQUENCES[name]([_copied(item, seen, refused) for item in buffiter(value)])
-        if name in _MAPPINGS:
-            return _MAPPINGS[name]([_copied(item, seen, refused) for item in _items(value)])
-        if name == "builtins.bytearray":
-            return bytearray(buffiter(value))
-        if name == "builtins.range":
-            return _range(value)
-    if refused is not None:
-        raise refused
-    raise TypeError(
-        f"a {name} cannot be copied by value without unpickling what the peer sends, which "
-        "can run any code here: obtain(proxy, unpickle=True) if you trust it"
-    )
-
-
-def _items(mapping: Any) -> Iterable[Any]:
-    """
-    Return the items of a remote mapping. A stock RPyC that opens no public names lets us
-    have iteration and ``[]`` all the same.
-    """
-    try:
-        return buffiter(mapping.items())
-    except AttributeError:
-        return [(key, mapping[key]) for key in buffiter(mapping)]
-
-
-def _range(numbers: Any) -> range:
-    """
-    Return a range that equals a remote one, by its first numbers where the peer tells no
-    ``start``.
-    """
-    try:
-        return range(numbers.start, numbers.stop, numbers.step)
-    except AttributeError:
-        count = len(numbers)
-        first = numbers[0] if count else 0
-        step = numbers[1] - first if count > 1 else 1
-        return range(first, first + count * step, step)

@@ -22,9 +22,9 @@ def buffiter(
 
     Args:
         obj: A netref of an iterable.
-        chunk: How many items the first round trip fetches.
-        max_chunk: Most that one fetches.
-        factor: By how much the chunk grows from one to the next.
+        chunk: The number of items that the first round trip fetches.
+        max_chunk: The most that one fetches.
+        factor: The growth of the chunk from one to the next.
 
     Raises:
         ValueError: the factor is below 1.

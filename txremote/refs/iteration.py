@@ -1,10 +1,9 @@
 """
 ``async for`` over a remote iterable, in growing chunks.
 
-A round trip for each item would make a loop as slow as the network, so items
-are fetched with BUFFITER in chunks of 10, 20, 40, up to 1,000 (the figures of
-RPyC's `buffiter`). Leaving the loop early drops the remote iterator with what
-it had left.
+A round trip for each item would make a loop as slow as the network, so items are fetched
+with BUFFITER in chunks of 10, 20, 40, up to 1,000 (the figures of RPyC's `buffiter`). Leaving
+the loop early drops the remote iterator and the items that it had left.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from txremote.errors import RemoteStopIteration
+from txremote.refs.ports import Answer
 from txremote.wire.consts import HANDLE_BUFFITER
 
 FIRST_CHUNK = 10
@@ -31,10 +29,10 @@ class RemoteIterator:
         iterator: A Deferred of the reference to the peer's iterator.
     """
 
-    def __init__(self, iterator: Deferred[Any]) -> None:
-        self._starting: Deferred[Any] | None = iterator
+    def __init__(self, iterator: Answer) -> None:
+        self._starting: Answer | None = iterator
         self._iterator: Any = None
-        self._items: deque[Any] = deque()
+        self._items: deque[object] = deque()
         self._chunk = FIRST_CHUNK
 
     def __aiter__(self) -> RemoteIterator:
@@ -51,19 +49,19 @@ class RemoteIterator:
             self._iterator = await starting
         if self._iterator is None:
             raise StopAsyncIteration
-        if hasattr(type(self._iterator), "__next__"):  # of a value, which is here
+        if hasattr(type(self._iterator), "__next__"):  # of a plain value
             items = tuple(islice(self._iterator, self._chunk))
         else:
-            items = await self._ask()
+            items = await self._request_chunk()
         self._chunk = min(self._chunk * GROWTH, LARGEST_CHUNK)
         if not items:
-            self._iterator = None  # gives the peer's iterator back
+            self._iterator = None  # the peer may drop its iterator
             raise StopAsyncIteration
         self._items.extend(items)
 
-    async def _ask(self) -> tuple[Any, ...]:
+    async def _request_chunk(self) -> tuple[object, ...]:
         try:
-            chunk: tuple[Any, ...] = await self._iterator._connection.request(
+            chunk: tuple[object, ...] = await self._iterator._connection.request(
                 HANDLE_BUFFITER, self._iterator, self._chunk
             )
         except RemoteStopIteration:

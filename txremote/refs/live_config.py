@@ -1,38 +1,51 @@
 """
-`LiveConfig`: a connection's switches as RPyC's ``conn._config`` shows them.
+`LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them.
 
-They are fixed before the connection is made, for what they open is decided then. One
-opens nothing and concerns this side alone, and published programs set it all the time:
-``conn._config["sync_request_timeout"] = 300``. That one works. Setting another to the value
-that it has changes nothing, and works too.
+Options are fixed before the connection is made: most of them decide what a peer may reach.
+``sync_request_timeout`` concerns this side alone, and published programs set it on live
+connections (``conn._config["sync_request_timeout"] = 300``), so that works. Setting another
+option to the value that it has changes nothing, and works too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, TypeAlias
 
-#: The switch that may be set on a live connection.
+from txremote.config import ConnectionConfig
+
+#: The option that may be set on a live connection.
 SETTABLE = "sync_request_timeout"
+
+#: An address: host and port, the path of a UNIX socket, or None where it has none.
+Endpoint: TypeAlias = tuple[str, int] | bytes | None
+
+
+class LiveConnection(Protocol):
+    """What `LiveConfig` asks of its connection."""
+
+    config: ConnectionConfig
+    avatar: Any  # the user's object
 
 
 class LiveConfig(Mapping[str, Any]):
     """
-    The switches of a connection, RPyC's ``credentials``, ``connid`` and ``endpoints``
+    The options of a connection, RPyC's ``credentials``, ``connid`` and ``endpoints``
     among them.
 
     Args:
         protocol: The `Connection`.
-        endpoints: Its own address and its peer's, as pairs of host and port, or the
-            paths of UNIX sockets; None where it has none.
+        endpoints: Its own address and its peer's, or None.
     """
 
-    def __init__(self, protocol: Any, endpoints: tuple[Any, Any] | None) -> None:
+    def __init__(
+        self, protocol: LiveConnection, endpoints: tuple[Endpoint, Endpoint] | None
+    ) -> None:
         self._protocol = protocol
         self._endpoints = endpoints
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self) -> dict[str, object]:
         protocol = self._protocol
         config = protocol.config
         return {
@@ -51,25 +64,27 @@ class LiveConfig(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values())
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         """
         Set ``sync_request_timeout``: how long calls that begin from now on wait.
 
         Args:
-            name: The switch.
+            name: The option.
             value: Seconds, or None for ever.
 
         Raises:
-            TypeError: it is another switch, and does not have this value.
+            TypeError: it is another option, and does not have this value.
             ValueError: the number of seconds is not positive.
         """
         self.update({name: value})
 
-    def update(self, *changes: Any, **named: Any) -> None:
+    def update(
+        self, changes: Mapping[str, object] | Iterable[tuple[str, object]] = (), /, **named: object
+    ) -> None:
         """
-        Set ``sync_request_timeout``, if nothing else is to become different; see `__setitem__`.
+        Set ``sync_request_timeout``, and no other option; see `__setitem__`.
         """
-        wanted = dict(*changes, **named)
+        wanted = {**dict(changes), **named}
         now = self._values()
         for name in set(wanted) & (set(now) - {SETTABLE}):
             if wanted[name] == now[name]:
@@ -78,7 +93,7 @@ class LiveConfig(Mapping[str, Any]):
             self._refuse()
         self._protocol.config = self._protocol.config.replace(**wanted)
 
-    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError(
             "the configuration of a live connection does not change, but for "
             f"{SETTABLE}: give it as config= to listen() or connect(), or as "

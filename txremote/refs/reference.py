@@ -1,79 +1,80 @@
 """
 `RemoteReference`: an object that lives at the peer.
 
-The one rule: looking at a reference never touches the network. Reading a name
-gives a path, a path can be extended, and nothing is sent until a path is
-*called* (one request, one Deferred) or *awaited* (one request for the
-attribute's value). ``repr``, ``==``, ``hash``, ``bool``, ``callable`` and
-``isinstance`` are all local, so a reference can go anywhere an object can:
-into a dict, through a Deferred's callbacks, into zope's adapters.
+The one rule: using a reference as a local object never touches the network. Reading a name
+gives a path, a path can be extended, and nothing is sent until a path is *called* (one
+request, one Deferred) or *awaited* (one request for the attribute's value). ``repr``, ``==``,
+``hash``, ``bool``, ``callable`` and ``isinstance`` are all local, so a reference can go
+anywhere an object can: into a dict, through a Deferred's callbacks, into zope's adapters.
 
-What needs the network and has no awaitable syntax is a function: `get_remote`,
-`set_remote`, `del_remote`, `repr_remote`, `str_remote`, `dir_remote`,
-`len_remote`.
+Operations that have no awaitable syntax are functions (`txremote.refs.operations`).
 
-Names that start with ``_`` raise AttributeError at once, so that ``__conform__``
-and the like never travel; ``callRemote("name", ...)`` reaches any name, as in
-Twisted's Perspective Broker.
+Names that start with ``_`` raise AttributeError at once, so that ``__conform__`` and the like
+never travel; ``callRemote("name", ...)`` reaches any name, as in Twisted's Perspective Broker.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
-
-from twisted.internet.defer import Deferred
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from txremote.refs.iteration import RemoteIterator
-from txremote.wire.consts import (
-    HANDLE_CALLATTR,
-    HANDLE_CTXEXIT,
-    HANDLE_DELATTR,
-    HANDLE_DIR,
-    HANDLE_GETATTR,
-    HANDLE_REPR,
-    HANDLE_SETATTR,
-    HANDLE_STR,
-    IdPack,
-)
-
-if TYPE_CHECKING:
-    from txremote.peer.imports import Held
+from txremote.refs.ports import Answer, RequestContext
+from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
 T = TypeVar("T")
 
 
-class Connection(Protocol):
+class NetrefMaker(Protocol):
+    """A connection's view for code that may block."""
+
+    def to_netrefs(self, value: object) -> Any:
+        """Return a received value with netrefs."""
+
+
+class RequestSender(Protocol):
     """What a reference asks of the connection it came over."""
 
-    executor: Any
+    @property
+    def view(self) -> NetrefMaker:
+        """The connection for code that may block."""
 
-    def request(self, handler: int, *args: Any) -> Deferred[Any]:
-        """Send a request; the Deferred has its answer."""
+    @property
+    def executor(self) -> RequestContext:
+        """Leads into the connection's context."""
+
+    def request(self, handler: int, *args: object) -> Answer:
+        """Send a request."""
 
     def call(
         self,
         reference: RemoteReference,
         names: tuple[str, ...],
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any],
-    ) -> Deferred[Any]:
-        """Call what a path leads to, or with ``args`` None read it."""
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+    ) -> Answer:
+        """Call the object that a path leads to, or with ``args`` None read it."""
 
-    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
-        """Call a function, and have the peer know how long what it asks may take."""
+    def limited(self, seconds: float | None, function: Callable[..., T], *args: object) -> T:
+        """Call a function, and give the requests that it sends a deadline."""
 
 
-class Asked(Protocol):
-    """What a path grows from: a reference, or one that is still to be fetched."""
+class PathBase(Protocol):
+    """Where a path starts: a reference, or one that is still to be fetched."""
 
     def _call(
-        self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
-    ) -> Deferred[Any]: ...
+        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+    ) -> Answer: ...
 
 
-def _private(owner: Any, name: str) -> AttributeError:
+class ReferenceNote(Protocol):
+    """The connection's note of a reference."""
+
+    count: int
+
+
+def _private(owner: object, name: str) -> AttributeError:
     return AttributeError(
         f"{type(owner).__name__} has no attribute {name!r}: names that start with _ "
         f"stay here; callRemote({name!r}, ...) or get_remote(ref, {name!r}) sends them",
@@ -81,25 +82,25 @@ def _private(owner: Any, name: str) -> AttributeError:
     )
 
 
-# Asking the peer for one of these would be a mistake nearly always.
+# On a path, one of these is nearly always a mistake and not a name of the peer's.
 _OF_DEFERREDS = frozenset(
     {"addCallback", "addCallbacks", "addErrback", "addBoth", "addTimeout", "chainDeferred"}
 )
 
 
 class _Remote:
-    """What references and paths have in common."""
+    """The common part of references and paths: syntax that cannot be awaited is refused."""
 
     __slots__ = ()
 
-    def __getitem__(self, key: Any) -> Deferred[Any]:
+    def __getitem__(self, key: object) -> Answer:
         """Ask for ``self[key]``; gives a Deferred."""
         raise NotImplementedError
 
     def __iter__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} is iterated with 'async for', not 'for'")
 
-    def __contains__(self, item: Any) -> NoReturn:
+    def __contains__(self, item: object) -> NoReturn:
         raise TypeError(
             "'in' cannot wait for an answer: await ref.callRemote('__contains__', item), "
             "or use 'async for'"
@@ -108,7 +109,7 @@ class _Remote:
     def __len__(self) -> NoReturn:
         raise TypeError("len() cannot wait for an answer: await len_remote(ref)")
 
-    def __array__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+    def __array__(self, *_args: object, **_kwargs: object) -> NoReturn:
         # without it numpy would make an array of the reference itself
         raise TypeError(
             "numpy cannot wait for an answer: make the array in code that may block "
@@ -118,15 +119,15 @@ class _Remote:
     def __bool__(self) -> bool:
         return True
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+    def __setitem__(self, key: object, value: object) -> NoReturn:
         raise TypeError(
             "an assignment cannot be awaited: await ref.callRemote('__setitem__', key, value)"
         )
 
-    def __delitem__(self, key: Any) -> NoReturn:
+    def __delitem__(self, key: object) -> NoReturn:
         raise TypeError("del cannot be awaited: await ref.callRemote('__delitem__', key)")
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(
             f"an assignment cannot be awaited: await set_remote(ref, {name!r}, value)"
         )
@@ -134,13 +135,13 @@ class _Remote:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} belongs to its connection: it is not pickled")
 
 
 class RemotePath(_Remote):
     """
-    A name at the peer, not fetched: what reading an attribute gives.
+    A name at the peer, not fetched: the result of reading an attribute.
 
     Call it to call the method (a Deferred), await it to have the value, read
     on to go deeper. Nothing is sent before that. Reactor thread only.
@@ -148,10 +149,10 @@ class RemotePath(_Remote):
 
     __slots__ = ("_base", "_names")
 
-    _base: Asked
+    _base: PathBase
     _names: tuple[str, ...]
 
-    def __init__(self, base: Asked, names: tuple[str, ...]) -> None:
+    def __init__(self, base: PathBase, names: tuple[str, ...]) -> None:
         _set_base(self, base)
         _set_names(self, names)
 
@@ -166,9 +167,9 @@ class RemotePath(_Remote):
             )
         return RemotePath(self._base, (*self._names, name))
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def __call__(self, /, *args: object, **kwargs: object) -> Answer:
         """
-        Call what the path leads to.
+        Call the object that the path leads to.
 
         Returns:
             A Deferred of the result. It fails with the remote exception, or
@@ -178,24 +179,24 @@ class RemotePath(_Remote):
             WrongThread: this is not the reactor's thread.
         """
         base = self._base
-        if type(base) is RemoteReference:
+        if type(base) is RemoteReference:  # the common case, with a call less
             return base._connection.call(base, self._names, args, kwargs)
         return base._call(self._names, args, kwargs)
 
-    def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Call a method of what the path leads to, by any name."""
+    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> Answer:
+        """Call a method of the object that the path leads to, by any name."""
         return self._base._call((*self._names, name), args, kwargs)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._read().__await__()
 
-    def __getitem__(self, key: Any) -> Deferred[Any]:
+    def __getitem__(self, key: object) -> Answer:
         return self._base._call((*self._names, "__getitem__"), (key,), {})
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return RemoteIterator(self._base._call((*self._names, "__iter__"), (), {}))
 
-    def _read(self) -> Deferred[Any]:
+    def _read(self) -> Answer:
         return self._base._call(self._names, None, {})
 
     def __repr__(self) -> str:
@@ -211,8 +212,8 @@ class RemoteReference(_Remote):
     """
     An object at the peer, held by reference.
 
-    One and the same for as long as somebody here holds it: receiving the object
-    again gives this reference again. When it dies, the peer is told.
+    There is one reference for an object for as long as this side holds it: receiving the
+    object again gives the same. When the reference dies, the peer is told.
 
     Awaiting it gives itself, so ``await`` may be written wherever a value might
     be a reference. Reactor thread only, but for `repr` and dropping it.
@@ -220,33 +221,33 @@ class RemoteReference(_Remote):
 
     __slots__ = (
         "__weakref__",
+        "_call_prefixes",
         "_connection",
-        "_heads",
         "_held",
         "_key",
         "_netref",
         "_pack",
     )
 
-    _connection: Connection
+    _connection: RequestSender
     _key: bytes
     _pack: IdPack
-    _heads: dict[tuple[str, ...], bytes] | None
-    _held: Held
+    _call_prefixes: dict[tuple[str, ...], bytes] | None
+    _held: ReferenceNote
     _netref: weakref.ref[Any] | None
 
     def __init__(
         self,
-        connection: Connection,
+        connection: RequestSender,
         key: bytes,
         pack: IdPack,
-        hold: Callable[[RemoteReference, bytes, IdPack], Held],
+        hold: Callable[[RemoteReference, bytes, IdPack], ReferenceNote],
     ) -> None:
         set_slot = object.__setattr__
         set_slot(self, "_connection", connection)
         set_slot(self, "_key", key)
         set_slot(self, "_pack", pack)
-        set_slot(self, "_heads", None)
+        set_slot(self, "_call_prefixes", None)
         set_slot(self, "_netref", None)
         set_slot(self, "_held", hold(self, key, pack))
 
@@ -255,19 +256,19 @@ class RemoteReference(_Remote):
         """How many times it was received."""
         return self._held.count
 
-    def _start_heads(self) -> dict[tuple[str, ...], bytes]:
-        """Return the encoded starts of the calls that were made through this."""
-        heads = self._heads
-        if heads is None:
-            heads = {}
-            object.__setattr__(self, "_heads", heads)
-        return heads
+    def _start_call_prefixes(self) -> dict[tuple[str, ...], bytes]:
+        """
+        Return the cache of encoded calls up to their arguments, by path. It is what
+        makes the second call of a method cheaper than the first (`OutboundCalls.call`).
+        """
+        prefixes = self._call_prefixes
+        if prefixes is None:
+            prefixes = {}
+            object.__setattr__(self, "_call_prefixes", prefixes)
+        return prefixes
 
-    def _set_netref(self, netref: Any) -> Any:
-        """
-        Note the transparent proxy that was made around this, so that there is
-        one as long as somebody has it.
-        """
+    def _set_netref(self, netref: T) -> T:
+        """Note the netref made around this: there is one for as long as it is in use."""
         object.__setattr__(self, "_netref", weakref.ref(netref))
         return netref
 
@@ -279,11 +280,11 @@ class RemoteReference(_Remote):
         _set_names(path, (name,))
         return path
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def __call__(self, /, *args: object, **kwargs: object) -> Answer:
         """Call the object itself. Returns and raises as `RemotePath.__call__`."""
         return self._connection.call(self, (), args, kwargs)
 
-    def callRemote(self, name: str, /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def callRemote(self, name: str, /, *args: object, **kwargs: object) -> Answer:
         """Call a method by any name, as Perspective Broker's references do."""
         return self._connection.call(self, (name,), args, kwargs)
 
@@ -291,7 +292,7 @@ class RemoteReference(_Remote):
         return self
         yield  # this makes it a generator
 
-    def __getitem__(self, key: Any) -> Deferred[Any]:
+    def __getitem__(self, key: object) -> Answer:
         return self._connection.call(self, ("__getitem__",), (key,), {})
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -300,14 +301,14 @@ class RemoteReference(_Remote):
     async def __aenter__(self) -> Any:
         return await self._connection.call(self, ("__enter__",), (), {})
 
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+    async def __aexit__(self, kind: object, error: object, traceback: object) -> bool:
         # The class goes by reference, as from a stock client: the peer hands
         # its __exit__ an exception of that name.
         return bool(await self._connection.request(HANDLE_CTXEXIT, self, kind))
 
     def _call(
-        self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
-    ) -> Deferred[Any]:
+        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+    ) -> Answer:
         return self._connection.call(self, names, args, kwargs)
 
     def __repr__(self) -> str:
@@ -319,10 +320,10 @@ class RemoteReference(_Remote):
 
 class LateReference:
     """
-    A reference that has to be fetched before it can be asked anything.
+    A reference that has to be fetched before anything can be asked of it.
 
-    Paths grow from it as from a reference; each call fetches anew what it is
-    about, so it suits the root of a connection that may be another by then.
+    Paths grow from it as from a reference. Each call fetches anew, so it suits the root of a
+    connection that may be another one by then.
 
     Args:
         fetch: Gives a Deferred of the reference.
@@ -331,38 +332,33 @@ class LateReference:
 
     Attributes:
         executor: The same.
-        limit: Seconds that whoever calls just now will wait for the answer, the
+        limit: The deadline of calls that are made just now, as seconds from now, the
             fetching included; see `txremote.refs.helpers.timed`.
     """
 
     __slots__ = ("_fetch", "_name", "executor", "limit")
 
-    def __init__(
-        self, fetch: Callable[[], Deferred[RemoteReference]], executor: Any, name: str
-    ) -> None:
+    def __init__(self, fetch: Callable[[], Answer], executor: RequestContext, name: str) -> None:
         self._fetch = fetch
         self.executor = executor
         self.limit: float | None = None
         self._name = name
 
-    def limited(self, seconds: float | None, function: Callable[[], T]) -> T:
-        """
-        Call a function, and have the peer know how long what it asks may take; as
-        `Connection.limited`.
-        """
+    def limited(self, seconds: float | None, function: Callable[..., T], *args: object) -> T:
+        """Do as `RequestSender.limited`."""
         self.limit = seconds
         try:
-            return function()
+            return function(*args)
         finally:
             self.limit = None
 
     def _call(
-        self, names: tuple[str, ...], args: tuple[Any, ...] | None, kwargs: dict[str, Any]
-    ) -> Deferred[Any]:
+        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+    ) -> Answer:
         limit = self.limit
         until = None if limit is None else self.executor.driver.seconds() + limit
 
-        def go(reference: RemoteReference) -> Any:
+        def go(reference: RemoteReference) -> RemoteReference | Answer:
             if args is None and not names:
                 return reference
             if until is None:
@@ -374,88 +370,3 @@ class LateReference:
 
     def __repr__(self) -> str:
         return self._name
-
-
-def _ask(target: Any, local: Callable[..., Any], handler: int, *args: Any) -> Deferred[Any]:
-    """
-    Send a request about what a reference or a path stands for.
-
-    A path may lead to a plain value; that is then asked here.
-    """
-    if isinstance(target, RemoteReference):
-        return target._connection.request(handler, target, *args)
-    if isinstance(target, RemotePath):
-
-        def go(value: Any) -> Any:
-            if isinstance(value, RemoteReference):
-                return value._connection.request(handler, value, *args)
-            return local(value, *args)
-
-        return target._read().addCallback(go)
-    raise TypeError(f"{type(target).__name__!r} is no remote reference")
-
-
-def get_remote(target: Any, name: str) -> Deferred[Any]:
-    """
-    Read an attribute of a remote object.
-
-    Args:
-        target: A `RemoteReference` or a path.
-        name: The attribute, of any spelling.
-
-    Returns:
-        A Deferred of its value; AttributeError if it is not exposed.
-
-    Raises:
-        TypeError: the target is neither.
-        WrongThread: this is not the reactor's thread.
-    """
-    return _ask(target, getattr, HANDLE_GETATTR, name)
-
-
-def set_remote(target: Any, name: str, value: Any) -> Deferred[None]:
-    """Set an attribute; the peer must allow it (``allow_setattr``). See `get_remote`."""
-    return _ask(target, setattr, HANDLE_SETATTR, name, value)
-
-
-def del_remote(target: Any, name: str) -> Deferred[None]:
-    """Delete an attribute; the peer must allow it (``allow_delattr``). See `get_remote`."""
-    return _ask(target, delattr, HANDLE_DELATTR, name)
-
-
-def repr_remote(target: Any) -> Deferred[str]:
-    """Ask for ``repr()`` of a remote object. See `get_remote`."""
-    return _ask(target, repr, HANDLE_REPR)
-
-
-def str_remote(target: Any) -> Deferred[str]:
-    """Ask for ``str()`` of a remote object. See `get_remote`."""
-    return _ask(target, str, HANDLE_STR)
-
-
-def dir_remote(target: Any) -> Deferred[tuple[str, ...]]:
-    """Ask for the names of a remote object that are reachable. See `get_remote`."""
-    return _ask(target, dir, HANDLE_DIR)
-
-
-def _length(value: Any, *_args: Any) -> int:
-    return len(value)
-
-
-def len_remote(target: Any) -> Deferred[int]:
-    """Ask for ``len()`` of a remote object. See `get_remote`."""
-    return _ask(target, _length, HANDLE_CALLATTR, "__len__", (), ())
-
-
-__all__ = [
-    "LateReference",
-    "RemotePath",
-    "RemoteReference",
-    "del_remote",
-    "dir_remote",
-    "get_remote",
-    "len_remote",
-    "repr_remote",
-    "set_remote",
-    "str_remote",
-]

@@ -33,10 +33,11 @@ from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.inbox import Inbox, PendingAnswer
 from txremote.peer import inbound
+from txremote.refs.netref import is_netref
 from txremote.refs.sharing import Unshared
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
-from txremote.work.netrefs import is_netref, settled
+from txremote.work.netrefs import settled
 from txremote.work.output import RecordStream, RecordWriter, send_logs
 from txremote.work.pickling import Terminated, dump_error, dump_result, load_job
 from txremote.work.running import running_pools

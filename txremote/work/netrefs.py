@@ -16,7 +16,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.netref import is_netref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.work.live import Live
 
@@ -25,12 +25,6 @@ MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple})
 
 #: What `plain` has nothing to do with.
 IS_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict, set})
-
-
-def is_netref(value: Any) -> bool:
-    """Tell whether something is a netref, without asking its peer."""
-    kind = type(value)
-    return issubclass(kind, BaseNetref) or kind is NetrefMethod
 
 
 def blocking(value: Any) -> Any:

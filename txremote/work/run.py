@@ -18,12 +18,12 @@ from twisted.internet.defer import DebugInfo, Deferred, fail
 from twisted.python import threadable
 
 from txremote.errors import WrongThread
+from txremote.refs.netref import is_netref
 from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.refs.signatures import signature_of
 from txremote.work.choice import choose
-from txremote.work.netrefs import is_netref
 from txremote.work.pool import log, name_of
 from txremote.work.python_source import RETURN, prepared, run_source, title_of
 

@@ -1,0 +1,104 @@
+"""
+Copies of remote values: `BlockingView.obtain`.
+
+Builtin containers are copied item by item, which runs none of the peer's code here. All else
+travels as a pickle only, and loading a pickle can run any code.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import pickle
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from txremote.refs.buffiter import buffiter
+from txremote.refs.netref import NetrefConnection, is_base_netref
+from txremote.wire.consts import HANDLE_PICKLE
+
+_SEQUENCES: dict[str, Callable[[list[Any]], object]] = {
+    "builtins.list": list,
+    "builtins.set": set,
+    "builtins.frozenset": frozenset,
+    "builtins.tuple": tuple,
+    "collections.deque": collections.deque,
+    "builtins.dict_keys": list,
+    "builtins.dict_values": list,
+    "builtins.dict_items": list,
+}
+_MAPPINGS: dict[str, Callable[[list[Any]], object]] = {
+    "builtins.dict": dict,
+    "builtins.frozendict": getattr(builtins, "frozendict", dict),  # CPython 3.15
+    "builtins.mappingproxy": dict,
+    "collections.OrderedDict": collections.OrderedDict,
+    "collections.defaultdict": dict,
+}
+
+
+def copied(netref: object, refused: ValueError | None = None) -> Any:
+    """
+    Return a copy of a remote builtin container, item by item, unpickling nothing.
+
+    Args:
+        netref: The container. Other values are returned as they are.
+        refused: Raised for a value that cannot be copied so; None for a TypeError that says
+            so.
+    """
+    return _copy(netref, {}, refused)
+
+
+def unpickled(conn: NetrefConnection, netref: object) -> Any:
+    """Return a remote value by loading the pickle that the peer makes of it."""
+    return pickle.loads(conn.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
+
+
+def _copy(value: object, seen: dict[int, object], refused: ValueError | None) -> Any:
+    if type(value) is tuple:
+        return tuple([_copy(item, seen, refused) for item in value])
+    if not is_base_netref(value):
+        return value
+    if id(value) in seen:
+        raise TypeError("a container that holds itself cannot be copied by value")
+    seen = {**seen, id(value): value}
+    name = value.____id_pack__[0]
+    if value.____id_pack__[2] != 0:
+        if name in _SEQUENCES:
+            return _SEQUENCES[name]([_copy(item, seen, refused) for item in buffiter(value)])
+        if name in _MAPPINGS:
+            return _MAPPINGS[name]([_copy(item, seen, refused) for item in _items(value)])
+        if name == "builtins.bytearray":
+            return bytearray(buffiter(value))
+        if name == "builtins.range":
+            return _range(value)
+    if refused is not None:
+        raise refused
+    raise TypeError(
+        f"a {name} cannot be copied by value without unpickling what the peer sends, which "
+        "can run any code here: obtain(proxy, unpickle=True) if you trust it"
+    )
+
+
+def _items(mapping: Any) -> Iterable[Any]:
+    """
+    Return the items of a remote mapping. A stock RPyC that opens no public names allows
+    iteration and ``[]`` all the same.
+    """
+    try:
+        return buffiter(mapping.items())
+    except AttributeError:
+        return [(key, mapping[key]) for key in buffiter(mapping)]
+
+
+def _range(numbers: Any) -> range:
+    """
+    Return a range that equals a remote one, by its first numbers where ``start`` is not
+    exposed.
+    """
+    try:
+        return range(numbers.start, numbers.stop, numbers.step)
+    except AttributeError:
+        count = len(numbers)
+        first = numbers[0] if count else 0
+        step = numbers[1] - first if count > 1 else 1
+        return range(first, first + count * step, step)

@@ -1,0 +1,31 @@
+"""
+What this room asks of its neighbours, where that is not said beside its one user.
+
+A reference, a netref and a result know a connection as something that sends requests
+(`txremote.refs.reference.RequestSender`) or that a thread can wait on
+(`txremote.refs.netref.NetrefConnection`). The rooms above provide both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from twisted.internet.defer import Deferred
+
+from txremote.refs.driver import Driver
+
+#: The answer to a request. A peer may answer with anything, and what it is, only the code
+#: that made the request knows.
+Answer: TypeAlias = Deferred[Any]
+
+
+class RequestContext(Protocol):
+    """The part of a connection's executor that sends requests and waits for their results."""
+
+    @property
+    def driver(self) -> Driver:
+        """Waits for results, and times them."""
+
+    def submit(self, function: Callable[[], object]) -> None:
+        """Call a function in the connection's context, from any thread."""
