@@ -1020,6 +1020,87 @@ def test_every_call_ends_once_and_runs_at_most_once(steps):
             assert number in world.shop.ran
 
 
+# -- a server that stops in order
+
+
+def test_it_leaves_a_server_that_stops():
+    """The call in flight ends on the old connection, the next is sent on the next one."""
+    world = World().start()
+    flying = Outcome(world.client.root.wait("old"))
+    world.settle()
+    world.pairs[0].server.closing.drain("the server is stopping")
+    world.settle()
+    assert "the server is stopping, next try in" in str(world.client.status)
+    new = Outcome(world.client.root.note("new"))
+    world.advance(2.25)
+    assert new.value == "new"
+    assert not flying.fired
+    assert not world.pairs[0].client.closed
+    world.shop.waiting[0].callback("answered")
+    world.settle()
+    assert flying.value == "answered"
+    assert world.pairs[0].client.closed
+    world.advance(60)
+    assert world.client.status.state == "connected"
+    assert (len(world.dialled), world.shop.ran) == (2, ["old", "new"])
+    world.end()
+
+
+def test_a_server_that_stops_during_on_connect_is_a_failed_try():
+    """Nobody has had the connection yet; it is closed, and dialled again."""
+    gates: list[Deferred[None]] = []
+
+    async def hook(connection: Connection) -> None:
+        if not gates:
+            Outcome(connection.root.wait("has the server drain"))
+        gates.append(Deferred())
+        await gates[-1]
+
+    world = World(on_connect=hook).start()
+    world.pairs[0].server.closing.drain("the server is stopping")
+    world.settle()
+    gates[0].callback(None)
+    world.settle()
+    assert "connected, but: ServerStopping" in str(world.client.status)
+    assert world.pairs[0].client.closed
+    world.advance(2.25)
+    gates[1].callback(None)
+    world.settle()
+    assert world.client.status.state == "connected"
+    world.end()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_drains_is_left_for_its_successor():
+    """Over TCP, on one port: each call is answered once, and runs once."""
+    from twisted.internet import reactor
+
+    shop = Shop()
+    port = await txremote.listen("tcp:0:interface=127.0.0.1", shop)
+    number = port.getHost().port
+    client = RemoteClient(f"tcp:127.0.0.1:{number}", retry_policy=SOON)
+    client.startService()
+    flying = client.root.wait("old")
+    while not shop.waiting:
+        await deferLater(reactor, 0.001)
+    stopping = port.stopListening()
+    factory = port.factory
+    drained = factory.finish_all(30)
+    await stopping
+    while client.status.state == "connected":
+        await deferLater(reactor, 0.001)
+    successor = await txremote.listen(f"tcp:{number}:interface=127.0.0.1", shop)
+    assert await client.root.note("new") == "new"
+    assert not drained.called
+    shop.waiting[0].callback("answered")
+    assert await flying == "answered"
+    await drained
+    assert await client.root.note("last") == "last"
+    assert shop.ran == ["old", "new", "last"]
+    await client.stopService()
+    await successor.stopListening()
+
+
 # -- with sockets
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -44,7 +45,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config
-from txremote.errors import ConnectionLost, DeadReferenceError
+from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.executor import LoopExecutor
 from txremote.net.client_endpoint import DialledEndpoint, within_life
 from txremote.net.client_login import in_words, log_in
@@ -61,6 +62,8 @@ from txremote.service import VoidService, check_service
 _log = Logger("txremote")
 
 _usual_policy = backoffPolicy()
+
+_STOPPING = "the server is stopping"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ class _Stopped(CancelledError):
 class RemoteClient(Service):
     """
     A connection that is made again whenever it is lost (an `IService`).
+
+    A txremote server that stops in order says so first. From then on new calls wait for
+    the next connection; those in flight end on the old one.
 
     All methods are for the reactor's thread. It is started as any service is: by
     ``setServiceParent``, or ``startService()``.
@@ -337,7 +343,10 @@ class RemoteClient(Service):
                 raise self._stopped_error()
             if not _is_open(connection):  # on_connect waited for that, or did it
                 raise ConnectionLost(connection.why_ended)
+            if connection.peer_stopping:
+                raise ServerStopping(_STOPPING)
             connection.when_disconnected().addCallback(self._lost, protocol, connection)
+            connection.on_peer_stopping = partial(self._leave, protocol, connection)
             self._going_live = self._clock.callLater(0, self._went_live, connection)
 
         def not_prepared(failure: Failure) -> Any:
@@ -375,11 +384,22 @@ class RemoteClient(Service):
             self._going_live = None
 
     def _lost(self, ended: BaseException, protocol: Any, connection: Connection) -> None:
+        if not connection.peer_stopping:  # else it was left then
+            self._dial_anew(f"lost: {connection.why_ended}", ended, protocol)
+
+    def _leave(self, protocol: Any, connection: Connection) -> None:
+        """
+        Move on to another connection: the server will stop. The calls in flight end on
+        this one, which the server closes after the last of them.
+        """
+        self._dial_anew(_STOPPING, ServerStopping(_STOPPING), protocol)
+
+    def _dial_anew(self, happened: str, error: BaseException, protocol: Any) -> None:
         self._end_live()
         if not self._stopping:
-            self._note("connecting", f"lost: {connection.why_ended}", ended, tries=0)
-            _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
-        protocol.connectionLost(Failure(ended))
+            self._note("connecting", happened, error, tries=0)
+            _log.warn("{client!r}: {happened}", client=self, happened=happened)
+        protocol.connectionLost(Failure(error))
 
     def _failed(self, failure: Failure, where: str) -> Failure:
         if not self._stopping:

@@ -150,7 +150,7 @@ class Connection(Protocol):
         state: Where it is in its life.
         opened: When it was made, on its clock.
         peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
-        on_peer_stopping: Called when the peer says so.
+        on_peer_stopping: Called when the peer says so, once.
     """
 
     # a listener may have very many of these
@@ -300,8 +300,9 @@ class Connection(Protocol):
 
     def note_peer_stopping(self) -> None:
         """Note that the peer will stop: it refuses new calls, and closes after the last."""
-        self.peer_stopping = True
-        self.on_peer_stopping()
+        if not self.peer_stopping:
+            self.peer_stopping = True
+            self.on_peer_stopping()
 
     def leave_to_parent(self) -> None:
         """End it here, in a forked process, without a word: it is the parent's."""
@@ -508,6 +509,7 @@ class Connection(Protocol):
             self.executor.call_hook(self, self.service.on_disconnect)
         if self._when_ended is not None:
             self._when_ended(self)
+        self.on_peer_stopping = _ignore
         self.closing.notify()
 
     def _let_go(self, held: list[Any]) -> None:
