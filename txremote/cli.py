@@ -11,18 +11,23 @@ import ast
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorCore
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
+from txremote.peer.connection import Connection
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.consts import HANDLE_INSPECT
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DONE, RAISED, NOT_MADE = 0, 1, 2
 
@@ -40,12 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Call a remote method, or read an attribute, and print the result.",
     )
     call.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
-    call.add_argument("name", help="what: a method or an attribute of the service; a.b goes deeper")
+    call.add_argument("name", help="a method or an attribute of the service; a.b goes deeper")
     call.add_argument(
         "args",
         nargs="*",
         default=[],
-        help="Python literals (2, 1.5, '[1, 2]'); what is none is a str",
+        help="Python literals (2, 1.5, '[1, 2]'); any other word is a str",
     )
     call.add_argument(
         "-k",
@@ -55,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a keyword argument; may be repeated",
     )
-    call.add_argument(
-        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
-    )
+    _add_timeout(call)
     call.add_argument(
         "--traceback", action="store_true", help="print the remote traceback of an error"
     )
@@ -78,18 +81,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_check(commands: Any) -> None:
+def _add_timeout(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
+    )
+
+
+def _add_check(commands: Commands) -> None:
     check = commands.add_parser(
         "check",
         help="check a file for twistd txremote --config, without starting anything",
-        description="Tell all that is wrong with a file for twistd txremote --config, or what "
+        description="Print all that is wrong with a file for twistd txremote --config, or what "
         "it would serve. The modules of its services are imported.",
     )
     check.add_argument("file", help="the TOML file")
     check.set_defaults(run=_check)
 
 
-def _add_console(commands: Any) -> None:
+def _add_console(commands: Commands) -> None:
     console = commands.add_parser(
         "console",
         help="a prompt with the commands of a container, as plac has them",
@@ -105,16 +114,14 @@ def _add_console(commands: Any) -> None:
     console.set_defaults(run=_console)
 
 
-def _add_tasks(commands: Any) -> None:
+def _add_tasks(commands: Commands) -> None:
     tasks = commands.add_parser(
         "tasks",
         help="the tasks of a server that has --container and --listen",
         description="Submit a command to a server, or look after its tasks.",
     )
     tasks.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
-    tasks.add_argument(
-        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
-    )
+    _add_timeout(tasks)
     tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
     actions = tasks.add_subparsers(dest="action", required=True, metavar="ACTION")
     submit = actions.add_parser("submit", help="run a command")
@@ -122,10 +129,10 @@ def _add_tasks(commands: Any) -> None:
     submit.add_argument(
         "-c", "--container", metavar="NAME", help="whose command it is [default: the first]"
     )
-    listing = actions.add_parser("list", help="tell how the tasks stand")
+    listing = actions.add_parser("list", help="list the tasks and their states")
     listing.add_argument("word", nargs="?", metavar="STATUS", help="only those with a status")
-    output = actions.add_parser("output", help="print what a task has put out")
-    kill = actions.add_parser("kill", help="have a task end")
+    output = actions.add_parser("output", help="print the output of a task")
+    kill = actions.add_parser("kill", help="end a task")
     for action in (output, kill):
         action.add_argument(
             "word", nargs="?", type=int, default=-1, metavar="N", help="[default: the latest]"
@@ -135,11 +142,11 @@ def _add_tasks(commands: Any) -> None:
             "-f",
             "--follow",
             action="store_true",
-            help="print what it puts out until it ends; Ctrl-C leaves the task alone",
+            help="print its output until it ends; Ctrl-C leaves the task alone",
         )
 
 
-def parse_literal(text: str) -> Any:
+def parse_literal(text: str) -> object:
     """Return what a word of the command line means: a Python literal, else itself."""
     try:
         return ast.literal_eval(text)
@@ -196,7 +203,7 @@ def _tasks(options: argparse.Namespace) -> int:
     return _run(lambda reactor: remote.run(reactor, options))
 
 
-def _run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
+def _run(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]]) -> int:
     """
     Run a coroutine in the reactor, which ends with it, and return its exit status.
 
@@ -204,10 +211,10 @@ def _run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
     """
     status = [NOT_MADE]
 
-    async def keep_status(reactor: Any) -> None:
+    async def keep_status(reactor: IReactorCore) -> None:
         status[0] = await main(reactor)
 
-    def start(reactor: Any) -> Deferred[None]:
+    def start(reactor: IReactorCore) -> Deferred[None]:
         running = Deferred.fromCoroutine(keep_status(reactor))
         ended: Deferred[None] = Deferred()
 
@@ -215,12 +222,12 @@ def _run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
             running.cancel()
             return ended
 
-        def over(result: Any) -> Any:
+        def fire_ended(result: Failure | None) -> Failure | None:
             ended.callback(None)
             return result
 
         reactor.addSystemEventTrigger("before", "shutdown", stop)
-        running.addBoth(over)
+        running.addBoth(fire_ended)
         return running
 
     try:
@@ -240,21 +247,14 @@ def _call(options: argparse.Namespace) -> int:
             return NOT_MADE
         keywords[name] = parse_literal(value)
     args = [parse_literal(word) for word in options.args]
-    status = [NOT_MADE]
-
-    async def main(reactor: Any) -> None:
-        status[0] = await _call_once(reactor, options, args, keywords)
-
-    try:
-        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
-    except SystemExit as ended:
-        if ended.code:
-            return NOT_MADE
-    return status[0]
+    return _run(lambda reactor: _call_once(reactor, options, args, keywords))
 
 
 async def _call_once(
-    reactor: Any, options: argparse.Namespace, args: list[Any], keywords: dict[str, Any]
+    reactor: IReactorCore,
+    options: argparse.Namespace,
+    args: list[object],
+    keywords: dict[str, object],
 ) -> int:
     try:
         connection = await connect(options.endpoint, timeout=options.timeout, reactor=reactor)
@@ -269,7 +269,9 @@ async def _call_once(
     except ConnectionLost as problem:
         _complain(str(problem))
         return NOT_MADE
-    except Exception as problem:  # whatever the remote method raises
+    except CancelledError:  # Ctrl-C
+        return NOT_MADE
+    except Exception as problem:  # the remote method may raise anything
         _print_error(problem, options)
         return RAISED
     finally:
@@ -278,12 +280,9 @@ async def _call_once(
 
 
 async def _outcome(
-    connection: Any, path: RemotePath, args: list[Any], keywords: dict[str, Any]
+    connection: Connection, path: RemotePath, args: list[object], keywords: dict[str, object]
 ) -> str:
-    """
-    Return how the result of a call prints; without arguments the name may be an
-    attribute.
-    """
+    """Return how the result prints: a call's, or without arguments perhaps an attribute's."""
     if args or keywords:
         result = await path(*args, **keywords)
     else:
@@ -302,9 +301,9 @@ def _no_answer(_result: str | Failure, seconds: float) -> Failure:
 
 
 def _print_error(problem: Exception, options: argparse.Namespace) -> None:
-    told = getattr(problem, "_remote_tb", None)
-    if options.traceback and told:
-        print(told.rstrip(), file=sys.stderr)
+    remote_traceback = getattr(problem, "_remote_tb", None)
+    if options.traceback and remote_traceback:
+        print(remote_traceback.rstrip(), file=sys.stderr)
         return
     kind = type(problem)
     text = str(problem).split("\n\n========= Remote Traceback", 1)[0]
