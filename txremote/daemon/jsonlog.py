@@ -1,9 +1,9 @@
 """
 ``twistd --logger txremote.daemon.jsonlog.observer``: the log as JSON, an object a line.
 
-Twisted's own JSON observer writes whole events, most of whose values JSON does not
-know: of an address it says that it cannot be written. Here each event has what it
-says as text, and its own fields as they would be printed::
+Twisted's own JSON observer writes whole events, and most of their values JSON does not
+know: an address becomes a note that it cannot be written. Here each event has its
+text, and its own fields as they would be printed::
 
     {"time": "2026-11-21T10:12:01.250312+00:00", "level": "info",
      "namespace": "txremote.connection",
@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TextIO
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import FileLogObserver, ILogObserver, LogEvent, formatEvent
 
 _PLAIN = (str, int, float, bool, type(None))
-_LONGEST = 10_000  # characters of what is no text to begin with
+_LONGEST = 10_000  # characters of a value that had to be made a text
 
 
 def observer() -> ILogObserver:
@@ -32,13 +32,8 @@ def observer() -> ILogObserver:
     return observer_to(sys.stdout)
 
 
-def observer_to(file: Any) -> ILogObserver:
-    """
-    Return an observer that writes to a file, flushed after each event.
-
-    Args:
-        file: Takes str.
-    """
+def observer_to(file: TextIO) -> ILogObserver:
+    """Return an observer that writes to a file, flushed after each event."""
     return FileLogObserver(file, event_as_json)
 
 
@@ -46,24 +41,24 @@ def event_as_json(event: LogEvent) -> str:
     """Return an event as one line of JSON, with its line end."""
     failure = event.get("log_failure")
     level = event.get("log_level")
-    told = {
+    fields: dict[str, object] = {
         "time": datetime.fromtimestamp(event.get("log_time", 0.0), UTC).isoformat(),
         "level": level.name if level is not None else None,
         "namespace": event.get("log_namespace"),
         "text": formatEvent(event),
     }
     if failure is not None:
-        told["traceback"] = failure.getTraceback()
-    if "isError" not in event:  # else it is of Twisted's older log, and has no own fields
+        fields["traceback"] = failure.getTraceback()
+    if "isError" not in event:  # else it is from Twisted's older log, without fields of its own
         for name, value in event.items():
-            if not name.startswith("log_") and name not in told:
-                told[name] = _shown(value)
-    return json.dumps(told) + "\n"
+            if not name.startswith("log_") and name not in fields:
+                fields[name] = _json_of(value)
+    return json.dumps(fields) + "\n"
 
 
-def _shown(value: Any) -> Any:
+def _json_of(value: object) -> object:
     """Return a field's value as JSON can have it."""
-    if isinstance(value, float) and value - value != 0:  # no number of JSON's
+    if isinstance(value, float) and value - value != 0:  # JSON has no such number
         return str(value)
     if isinstance(value, _PLAIN):
         return value

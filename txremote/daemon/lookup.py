@@ -1,8 +1,8 @@
 """
-What the words of a plan stand for: services, containers, who knows passwords.
+Services, containers and checkers of passwords by the names that a plan has for them.
 
-Everything here is found by its name: imported, or a plugin of Twisted's. What
-cannot be found is a ValueError with a sentence that says what might be meant.
+Each is imported, or a plugin of Twisted's. A name that stands for nothing is a
+ValueError with a sentence that says what might be meant.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.checkers import (
+    FilePasswordDB,
+    ICredentialsChecker,
+    InMemoryUsernamePasswordDatabaseDontUse,
+)
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 
 from txremote.service import check_service, is_service
 from txremote.work.spec import import_longest, split
 
-#: How a service is named.
+if TYPE_CHECKING:  # the console needs plac
+    from txremote.console.containers import Container
+
+#: How the name of a service is written.
 SERVICE_NAME: Final = "package.module.Class"
 
 _TCP: Final = ("tcp", "tcp6", "ssl", "tls")
@@ -30,8 +37,8 @@ def is_exposed(description: str) -> bool:
     Tell whether an endpoint's description says that other machines reach it.
 
     Args:
-        description: As Twisted's `serverFromString` takes it. Of kinds other than
-            TCP and TLS nothing is known until they listen.
+        description: As Twisted's `serverFromString` takes it. Nothing is known of
+            kinds other than TCP and TLS until they listen.
     """
     kind, words, options = split(description)
     if kind not in _TCP:
@@ -42,8 +49,9 @@ def is_exposed(description: str) -> bool:
 
 def address_of(description: str) -> tuple[str, ...] | None:
     """
-    Return what an endpoint takes for itself, as two that take the same cannot be
-    served; None where that is chosen when it listens, or where nothing is known of it.
+    Return the address that an endpoint takes for itself, and no other can have.
+
+    It is None where it is chosen when the endpoint listens, or is not known.
 
     Args:
         description: As Twisted's `serverFromString` takes it.
@@ -69,15 +77,12 @@ def _interface(words: tuple[str, ...], options: dict[str, str]) -> str:
     return options.get("interface", words[1] if len(words) > 1 else "")
 
 
-def find_checker(description: str) -> Any:
+def find_checker(description: str) -> ICredentialsChecker:
     """
-    Return what checks names and passwords.
+    Return the checker of names and passwords that a description stands for.
 
     Args:
         description: As `twisted.cred.strcred.makeChecker` takes it.
-
-    Returns:
-        An `ICredentialsChecker`.
 
     Raises:
         ValueError: there is no such thing; the sentence has no password in it.
@@ -86,7 +91,7 @@ def find_checker(description: str) -> Any:
     if kind == "file" and argument.strip() and not os.path.isfile(argument):
         raise ValueError(f"there is no file {argument}")
     try:
-        checker: Any = makeChecker(description)
+        checker: ICredentialsChecker = makeChecker(description)
     except InvalidAuthType:
         known = [
             each.authType
@@ -104,8 +109,8 @@ def find_checker(description: str) -> Any:
         # Twisted 26.10 memory: has them as str, which no name in bytes is equal to
         users: Any = checker.users
         checker.users = {name.encode(): word.encode() for name, word in users.items()}
-    path = getattr(checker, "filename", None)  # twisted.cred.checkers.FilePasswordDB
-    if isinstance(path, str):
+    if isinstance(checker, FilePasswordDB):
+        path = checker.filename
         checker.filename = os.path.abspath(path)  # it is read at each login
         try:
             with open(path, "rb"):
@@ -115,7 +120,7 @@ def find_checker(description: str) -> Any:
     return checker
 
 
-def find_container(description: str) -> Any:
+def find_container(description: str) -> Container:
     """
     Return the `Container` that a description stands for.
 
@@ -128,14 +133,15 @@ def find_container(description: str) -> Any:
     try:
         # needs plac, which only this needs
         containers: Any = import_module("txremote.console.containers")
-        return containers.container_from_string(description)
+        found: Container = containers.container_from_string(description)
     except (ImportError, TypeError) as problem:  # ContainerError is a TypeError
         raise ValueError(str(problem)) from None
+    return found
 
 
-def find_service(name: str) -> Any:
+def find_service(name: str) -> object:
     """
-    Import what a dotted name stands for, and check that it is a service.
+    Return the service, a class or an instance, that a dotted name stands for.
 
     Args:
         name: ``package.module.Class``, or deeper.
@@ -147,11 +153,12 @@ def find_service(name: str) -> Any:
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ValueError(f"a service is named {SERVICE_NAME}, not {name!r}")
     try:
-        found, rest = import_longest(parts, len(parts) - 1)
+        module, rest = import_longest(parts, len(parts) - 1)
     except LookupError as problem:
         raise ValueError(f"{problem}: a service is named {SERVICE_NAME}") from None
     except ImportError as problem:
         raise ValueError(str(problem)) from None
+    found: object = module
     for part in rest:
         try:
             found = getattr(found, part)
@@ -162,6 +169,7 @@ def find_service(name: str) -> Any:
             what = getattr(found, "__name__", found)
             raise ValueError(f"{what!r} has no {part!r}{hint}") from None
     try:
-        return check_service(found)
+        checked: object = check_service(found)
     except TypeError as problem:
         raise ValueError(str(problem)) from None
+    return checked

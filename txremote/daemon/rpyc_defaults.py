@@ -1,13 +1,13 @@
 """
-The switches that a hosted module sets for its whole program, as RPyC's programs do.
+Switches that a hosted module sets for its whole program, as RPyC's programs do.
 
-``rpyc.core.protocol.DEFAULT_CONFIG["allow_pickle"] = True`` at the top of a module is
-how many a program written for RPyC configures all its connections. Hosted by twistd,
-several such modules may share one process, so what a module sets holds for the
-services of that module only. The mapping, and that of ``txremote.blocking``, is watched while
-the module is imported: it is put back to its own values first, and what differs
-afterwards is the module's wish. When the import is done every module's changes are in
-it, as they would be in RPyC, for what the modules connect to themselves.
+Many programs written for RPyC configure all their connections at the top of a module:
+``rpyc.core.protocol.DEFAULT_CONFIG["allow_pickle"] = True``. Hosted by twistd, several
+such modules may share one process, so a module's settings hold for its own services
+only. RPyC's mapping, and that of ``txremote.blocking``, is put back to its own values
+before a module is imported; the differences afterwards are the module's settings. When
+the import is done every module's changes are in it, as they would be in RPyC, for
+connections that the modules make themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from txremote.config import IGNORED, SAFE_ATTRS, SWITCH_NAMES
 T = TypeVar("T")
 
 #: rpyc 6.0.2 rpyc.core.protocol.DEFAULT_CONFIG
-RPYC_DEFAULTS: Final[dict[str, Any]] = {
+RPYC_DEFAULTS: Final[dict[str, object]] = {
     "allow_safe_attrs": True,
     "allow_exposed_attrs": True,
     "allow_public_attrs": False,
@@ -62,15 +62,14 @@ class DefaultsWatch:
     """
     Finds out which modules change RPyC's defaults, and how.
 
-    It calls nothing of RPyC's and imports nothing of it: a program that does not use
-    RPyC sees no difference.
+    It neither calls nor imports RPyC: a program that does not use it sees no difference.
     """
 
     def __init__(self) -> None:
-        self._of_module: dict[str, dict[str, Any]] = {}
+        self._of_module: dict[str, dict[str, object]] = {}
 
     def during(self, load: Callable[[], T]) -> T:
-        """Return what a function returns that imports modules, and keep what they change."""
+        """Call a function that imports modules, keep what they change, return its result."""
         before = {name: dict(live) for name, live in _live().items()}
         for name, live in _live().items():
             _set_to(live, _MAPPINGS[name])
@@ -78,7 +77,7 @@ class DefaultsWatch:
         try:
             return load()
         finally:
-            all_changes: dict[str, Any] = {}
+            all_changes: dict[str, object] = {}
             for name, live in _live().items():
                 changes = _changes(live, _MAPPINGS[name])
                 _set_to(live, {**before.get(name, _MAPPINGS[name]), **changes})
@@ -86,7 +85,7 @@ class DefaultsWatch:
             for name in sys.modules.keys() - known:
                 self._of_module[name] = all_changes
 
-    def changes_for(self, service: Any) -> dict[str, Any]:
+    def changes_for(self, service: object) -> dict[str, object]:
         """
         Return the switches that the module of a service has set.
 
@@ -97,27 +96,27 @@ class DefaultsWatch:
         return self._of_module.get(kind.__module__, {})
 
 
-def _live() -> dict[str, dict[str, Any]]:
+def _live() -> dict[str, dict[str, object]]:
     """Return the mappings that are loaded."""
     found = {name: getattr(sys.modules.get(name), "DEFAULT_CONFIG", None) for name in _MAPPINGS}
     return {name: live for name, live in found.items() if isinstance(live, dict)}
 
 
-def _set_to(live: dict[str, Any], values: dict[str, Any]) -> None:
+def _set_to(live: dict[str, object], values: dict[str, object]) -> None:
     live.clear()
     live.update(values)
 
 
-def _changes(live: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def _changes(live: dict[str, object], defaults: dict[str, object]) -> dict[str, object]:
     # A program may keep things of its own there; they are no switches.
     return {
         name: value
         for name, value in live.items()
-        if name in SWITCH_NAMES - IGNORED and _differs(name, value, defaults.get(name))
+        if name in SWITCH_NAMES - IGNORED and _differs(value, defaults.get(name))
     }
 
 
-def _differs(name: str, value: Any, default: Any) -> bool:
-    if name == "safe_attrs":
-        return bool(frozenset(value) != default)
+def _differs(value: Any, default: object) -> bool:
+    if isinstance(default, frozenset):  # for which any collection will do
+        value = frozenset(value)
     return bool(value != default)
