@@ -49,6 +49,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {"top_of_page_buttons": []}
 
+# Pages that include a file of the top folder, by the place of that.
+INCLUDED = {
+    f"../{page.stem.upper()}": f"project/{page.stem}" for page in HERE.glob("project/*.rst")
+}
+
 logger = logging.getLogger(__name__)
 
 
@@ -76,7 +81,7 @@ def lead_links_to_pages(app: Sphinx, doctree: nodes.document, page: str) -> None
             logger.warning("a link leads nowhere: %s", name, location=link)
             continue
         inside = PurePosixPath(os.path.relpath(found, HERE)).with_suffix("").as_posix()
-        inside = {"../CHANGES": "project/changes"}.get(inside, inside)
+        inside = INCLUDED.get(inside, inside)
         if inside in app.env.found_docs:
             target = app.builder.get_relative_uri(page, inside)
             link["refuri"] = f"{target}#{fragment}" if fragment else target

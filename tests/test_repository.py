@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 import yaml
+from docutils import nodes
 
+from benchmarks.rows import ROWS
 from tests.document_runner import doctree
 from tests.processes import ROOT
 from tests.reactors import REACTORS
+from tests.test_architecture import ROOMS
 
 GITHUB = ROOT / ".github"
 FRAGMENTS = ROOT / "docs" / "newsfragments"
@@ -99,6 +102,46 @@ def test_editors_break_lines_where_ruff_does() -> None:
         f"line-length = {editors['*.py']['max_line_length']}\n"
         in (ROOT / "pyproject.toml").read_text()
     )
+
+
+def contributing() -> nodes.document:
+    """Return CONTRIBUTING.rst, parsed."""
+    return doctree(ROOT / "CONTRIBUTING.rst")
+
+
+def test_the_map_has_every_room() -> None:
+    """In the order of `ROOMS`, which is the order in which rooms may import each other."""
+    (table,) = contributing().findall(nodes.tbody)
+    shown = [{name.astext() for name in row[0].findall(nodes.literal)} for row in table]
+    assert shown == [{name or "__init__" for name in rooms} for rooms in ROOMS]
+
+
+def test_the_commands_for_contributors_name_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files, tests, rows of the benchmarks and cells of the matrix."""
+    commands = "".join(node.astext() + "\n" for node in contributing().findall(nodes.literal_block))
+    for path in re.findall(r"\b(?:tests|benchmarks)/[\w/.]+", commands):
+        assert (ROOT / path).exists(), path
+    for path, words in re.findall(r"(tests/\S+\.py) -k (\w+)", commands):
+        assert words in (ROOT / path).read_text()
+    rows = re.findall(r"--row (\w+)", commands)
+    assert rows and {*rows} <= {row.name for row in ROWS}
+    cells = re.findall(r'nox -s "tests\((.*)\)"', commands)
+    assert cells and {*cells} <= {"-".join(cell) for cell in matrix(monkeypatch)["CELLS"]}
+
+
+def test_files_that_are_named_for_contributors_are_there() -> None:
+    """What CONTRIBUTING.rst and SECURITY.rst call by a path, from the top or from the package."""
+    for page in (contributing(), doctree(ROOT / "SECURITY.rst")):
+        names = [name.astext() for name in page.findall(nodes.literal)]
+        paths = [name for name in names if re.fullmatch(r"[\w./]+/[\w./]+", name)]
+        missing = [
+            path
+            for path in paths
+            if "ROOM" not in path
+            and path != "build/site"
+            and not any((folder / path).exists() for folder in (ROOT, ROOT / "txremote"))
+        ]
+        assert missing == []
 
 
 def kinds_of_changes() -> list[str]:
