@@ -9,5 +9,6 @@ Twisted's reactor is such a loop. Every driver that has a loop uses these:
 ``worker_pool``     the threads
 ``worker_view``     a connection as those threads see it
 ``login_throttle``  how fast an address may guess passwords
+``reactor``         the reactor of a function whose argument may be left out
 ``tcp``             the options of TCP sockets; drivers without a loop use them, too
 """

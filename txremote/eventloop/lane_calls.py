@@ -22,13 +22,14 @@ from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from txremote.eventloop.lanes import Lane
 from txremote.peer.context import CurrentCall
 from txremote.peer.executor import PeerRequest
 from txremote.peer.logging import logger_for
 from txremote.peer.request import PLAIN
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, steady
 from txremote.refs.sharing import follow
 
 _log = logger_for("call")
@@ -48,12 +49,12 @@ class LaneCall:
 
     __slots__ = ("_lane", "_over", "_reactor", "_request", "_ticket", "_timer")
 
-    def __init__(self, request: PeerRequest, lane: Lane, reactor: Any) -> None:
+    def __init__(self, request: PeerRequest, lane: Lane, reactor: EventLoop) -> None:
         self._request = request
         self._lane = lane
         self._reactor = reactor
         self._over = False  # whether it is answered
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._ticket: object = None
 
     @property

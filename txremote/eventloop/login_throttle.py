@@ -27,7 +27,7 @@ from collections import OrderedDict, deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from txremote.peer.logging import RateLimitedCount
@@ -81,7 +81,7 @@ class Line:
         self._waiting: deque[Deferred[Turn]] = deque()
         self._looked_at = 0
         self._looking = False
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
     @property
     def is_over(self) -> bool:

@@ -27,7 +27,7 @@ from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.blocking_view import BlockingView
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, steady
 from txremote.refs.driver import Pending
 from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
 from txremote.refs.threadguard import check_stack, would_block
@@ -51,7 +51,7 @@ class WorkerView(BlockingView):
     protocol: Connection
 
     def __init__(
-        self, protocol: Connection, reactor: Any, workers: WorkerPool, lane: Lane | None
+        self, protocol: Connection, reactor: EventLoop, workers: WorkerPool, lane: Lane | None
     ) -> None:
         super().__init__(protocol)
         self._reactor = reactor
@@ -327,7 +327,7 @@ class LaneDriver:
 
     def seconds(self) -> float:
         """Return the reactor's time."""
-        return float(steady(self._face._reactor).seconds())
+        return steady(self._face._reactor).seconds()
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """Arrange for a call by the reactor."""

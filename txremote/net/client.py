@@ -47,6 +47,7 @@ from twisted.python.failure import Failure
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.executor import LoopExecutor
+from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.client_endpoint import DialledEndpoint, within_life
 from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
@@ -54,7 +55,7 @@ from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.peer.connection import Connection
 from txremote.peer.pending_calls import succeeded
-from txremote.refs.clock import steady
+from txremote.refs.clock import Reactor, steady
 from txremote.refs.reference import LateReference, RemotePath
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service
@@ -150,10 +151,9 @@ class RemoteClient(Service):
         login: tuple[str, str] | None = None,
         on_connect: Callable[[Connection], Any] | None = None,
         retry_policy: Callable[[int], float] | None = None,
-        reactor: Any = None,
+        reactor: Reactor | None = None,
     ) -> None:
-        if reactor is None:
-            from twisted.internet import reactor
+        reactor = chosen_reactor(reactor)
         if isinstance(endpoint, str):
             client_from_string(reactor, endpoint)  # to refuse it now and not at each try
         if dialect not in ("auto", "5", "6"):

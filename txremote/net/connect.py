@@ -16,13 +16,14 @@ from twisted.python.failure import Failure
 from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
+from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
 from txremote.peer.imports import ReleaseSweeper
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 from txremote.wire.messages import dialect_named
 
@@ -32,7 +33,9 @@ class _DialingFactory(Factory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, service: Any, config: ConnectionConfig, dialect: str) -> None:
+    def __init__(
+        self, reactor: EventLoop, service: Any, config: ConnectionConfig, dialect: str
+    ) -> None:
         self._reactor = reactor
         self._service = service
         self._config = config
@@ -79,7 +82,7 @@ class _Dialling:
     def __init__(
         self,
         endpoint: IStreamClientEndpoint,
-        reactor: Any,
+        reactor: EventLoop,
         service: Any,
         config: ConnectionConfig,
     ) -> None:
@@ -178,7 +181,7 @@ def connect(
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     dialect: str = "auto",
     timeout: float | None = 30,
-    reactor: Any = None,
+    reactor: Reactor | None = None,
 ) -> Deferred[Connection]:
     """
     Connect to a server. To be called in the reactor's thread.
@@ -204,8 +207,7 @@ def connect(
         TypeError: the service is none, or a switch is not known.
         ValueError: the description or the dialect is none.
     """
-    if reactor is None:
-        from twisted.internet import reactor
+    reactor = chosen_reactor(reactor)
     if dialect not in ("auto", "5", "6"):
         raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
     service = VoidService if service is None else service

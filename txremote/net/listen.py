@@ -18,6 +18,7 @@ from txremote.classic import opens_everything
 from txremote.config import ConnectionConfig, make_config
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.login_throttle import LoginThrottle, host_of
+from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
 from txremote.net.login import LoginService
@@ -30,7 +31,7 @@ from txremote.peer.exports import ClassNumbers
 from txremote.peer.holdings import Holdings
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import RateLimitedCount, logger_for
-from txremote.refs.clock import steady
+from txremote.refs.clock import Reactor, steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
 _log = Logger("txremote")
@@ -107,7 +108,7 @@ class ServingFactory(Factory):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         root: Any,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         threaded_service: bool | None = None,
@@ -118,7 +119,7 @@ class ServingFactory(Factory):
         served = getattr(root.realm, "service", VoidService) if self._portal else root
         self.served = check_service(served)
         self.config = config_of(served, make_config(config))
-        self._reactor = reactor
+        self._reactor = reactor = chosen_reactor(reactor)
         self._workers = WorkerPool(slots, self.config.max_threads)
         self._closings = Closings()
         self._executor = LoopExecutor(reactor, self._workers, self._closings)
@@ -340,7 +341,7 @@ def listen(
     *,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     threaded_service: bool | None = None,
-    reactor: Any = None,
+    reactor: Reactor | None = None,
 ) -> Deferred[IListeningPort]:
     """
     Serve objects on an endpoint. To be called in the reactor's thread.
@@ -372,8 +373,7 @@ def listen(
             Deferred has it too, for a classic service that strangers can reach, or
             another with ``access="classic"``.
     """
-    if reactor is None:
-        from twisted.internet import reactor
+    reactor = chosen_reactor(reactor)
     factory = ServingFactory(reactor, root, config, threaded_service)
     where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))

@@ -39,7 +39,7 @@ from zope.interface import implementer
 from txremote.eventloop.login_throttle import LoginThrottle, Turn
 from txremote.interfaces import IRemoteService
 from txremote.peer.context import current_call
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, steady
 from txremote.refs.reactorthread import in_reactor
 from txremote.refs.sharing import follow
 from txremote.service import Service, exposed, instantiate, is_service
@@ -166,7 +166,7 @@ class LoginService(Service):
     def __init__(
         self,
         portal: Portal,
-        reactor: Any,
+        reactor: EventLoop,
         guesses: LoginThrottle,
         logged_in: Callable[[Any], object],
     ) -> None:

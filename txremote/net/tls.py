@@ -29,7 +29,9 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.unixsockets import server_endpoint
+from txremote.refs.clock import EventLoop, Reactor
 
 _log = Logger("txremote")
 
@@ -201,7 +203,7 @@ def tls_server(
     key: str | None = None,
     ca: str | None = None,
     *,
-    reactor: Any = None,
+    reactor: Reactor | None = None,
 ) -> IStreamServerEndpoint:
     """
     Return a server endpoint that speaks TLS over another one, for `listen`.
@@ -220,8 +222,7 @@ def tls_server(
         ValueError: a file is not what it should be.
         ImportError: ``pip install 'txremote[tls]'``.
     """
-    if reactor is None:
-        from twisted.internet import reactor
+    reactor = chosen_reactor(reactor)
     where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
 
@@ -255,7 +256,7 @@ def tls_client(
     key: str | None = None,
     *,
     hostname: str | None = None,
-    reactor: Any = None,
+    reactor: Reactor | None = None,
 ) -> IStreamClientEndpoint:
     """
     Return a client endpoint that speaks TLS over another one, for `connect`.
@@ -277,8 +278,7 @@ def tls_client(
         ValueError: a file is not what it should be, or the host is not known.
         ImportError: ``pip install 'txremote[tls]'``.
     """
-    if reactor is None:
-        from twisted.internet import reactor
+    reactor = chosen_reactor(reactor)
     if hostname is None:
         hostname = _host_of(endpoint)
     where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
@@ -294,7 +294,7 @@ def tls_client(
     return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
 
 
-def client_from_string(reactor: Any, description: str) -> Any:
+def client_from_string(reactor: EventLoop, description: str) -> Any:
     """
     Return a client endpoint, as Twisted's `clientFromString` does.
 

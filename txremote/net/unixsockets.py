@@ -35,6 +35,8 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
+from txremote.refs.clock import EventLoop, Reactor
+
 #: The rights of a socket whose clients may do more than what is exposed.
 PRIVATE: Final = 0o600
 
@@ -49,7 +51,7 @@ class _Said(int):
     """A mode that stands in a description."""
 
 
-def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
     """
     Return the server endpoint that a description stands for, and have `take_port` know
     whether it says the mode of a UNIX socket.
@@ -138,7 +140,7 @@ class _Adopting:
         private: Whether rights for everybody, systemd's default, are too many.
     """
 
-    def __init__(self, reactor: Any, private: bool) -> None:
+    def __init__(self, reactor: EventLoop, private: bool) -> None:
         self._reactor = reactor
         self._private = private
 
@@ -147,7 +149,7 @@ class _Adopting:
         return adopt(self._reactor, fileDescriptor, factory, self._private)
 
 
-def adopt(reactor: Any, descriptor: int, factory: Any, private: bool = False) -> Any:
+def adopt(reactor: EventLoop, descriptor: int, factory: Any, private: bool = False) -> Any:
     """
     Have a reactor serve a listening UNIX socket whose rights are set.
 

@@ -26,7 +26,7 @@ from time import monotonic
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
 from zope.interface import implementer
 
 #: Seconds between two looks at the time of day.
@@ -42,25 +42,27 @@ _EARLY = 0.001
 _clocks: WeakSet[SteadyClock] = WeakSet()
 
 
-class Clock(Protocol):
-    """The part of `IReactorTime` that is used."""
-
-    def seconds(self) -> float:
-        """Return the time in seconds."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any) -> IDelayedCall:  # noqa: A002
-        """Call a function some seconds from now."""
-
-
-class EventLoop(Clock, Protocol):
+class EventLoop(Protocol):
     """
     What connections ask of the event loop that they live in: of Twisted's reactor, say.
 
     A loop that is not the program's reactor says in ``io_thread`` which thread it runs in.
     """
 
-    def callFromThread(self, callable: Callable[..., object], *args: Any) -> None:  # noqa: A002
+    def seconds(self) -> float:
+        """Return the time in seconds."""
+
+    def callLater(
+        self, delay: float, function: Callable[..., object], /, *args: object
+    ) -> IDelayedCall:
+        """Call a function some seconds from now."""
+
+    def callFromThread(self, function: Callable[..., object], /, *args: object) -> None:
         """Call a function in the loop's thread, from any thread."""
+
+
+#: A reactor as programs have it: Twisted's types say of it what a part of it provides.
+Reactor = EventLoop | IReactorCore
 
 
 @implementer(IDelayedCall)  # Twisted's `ClientService` takes nothing else
@@ -73,7 +75,7 @@ class SteadyCall:
         self._clock = clock
         self._due = due
         self._function = function
-        self._timer: Any = None
+        self._timer: IDelayedCall
 
     def getTime(self) -> float:
         """Return when it is due, on the clock that made it."""
@@ -145,7 +147,7 @@ class SteadyClock:
         calls: Those to come.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: EventLoop) -> None:
         self.reactor = reactor
         self.calls: set[SteadyCall] = set()
         # so that it begins with the reactor's time, which some have at hand
@@ -207,26 +209,27 @@ class SteadyClock:
             call.put_again()
 
 
-def steady(reactor: Any) -> Any:
+def steady(reactor: Reactor | IReactorTime) -> IReactorTime:
     """
     Return the clock that limits of time go by where a reactor runs.
 
     A reactor has one, which the reactor itself keeps.
 
     Args:
-        reactor: A reactor of Twisted's, or any other `IReactorTime`, such as a
+        reactor: A reactor of Twisted's, or any other clock, such as a
             `twisted.internet.task.Clock`.
 
     Returns:
         A `SteadyClock`; what was given where that is none of Twisted's reactors.
     """
-    found = getattr(reactor, "_txremote_clock", None)
+    keeper: Any = reactor
+    found: IReactorTime | None = getattr(reactor, "_txremote_clock", None)
     if found is None:
         base = sys.modules.get("twisted.internet.base")  # which scripts have no use for
         if base is None or not isinstance(reactor, base.ReactorBase):
-            return reactor
-        keeper: Any = reactor
-        found = keeper._txremote_clock = SteadyClock(reactor)
+            found = keeper
+        else:
+            found = keeper._txremote_clock = SteadyClock(keeper)
     return found
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from txremote.errors import WouldBlockReactor
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, steady
 from txremote.refs.reactorthread import is_reactor_thread, later
 
 _ADVICE = (
@@ -109,12 +109,13 @@ class ReactorDriver:
             by the time it matters. None is never a reason to install one.
     """
 
-    def __init__(self, reactor: Any = None) -> None:
+    def __init__(self, reactor: EventLoop | None = None) -> None:
         self._given = reactor
 
     @property
-    def _reactor(self) -> Any:
-        return self._given or sys.modules.get("twisted.internet.reactor")
+    def _reactor(self) -> EventLoop | None:
+        installed: Any = sys.modules.get("twisted.internet.reactor")
+        return self._given or installed
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """
@@ -152,7 +153,7 @@ class ReactorDriver:
     def seconds(self) -> float:
         """Return the time of the reactor's steady clock."""
         reactor = self._reactor
-        return float(steady(reactor).seconds()) if reactor is not None else 0.0
+        return steady(reactor).seconds() if reactor is not None else 0.0
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
         """Arrange for a call by the reactor."""

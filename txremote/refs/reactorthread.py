@@ -12,39 +12,41 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python import threadable
 
-from txremote.refs.clock import steady
+from txremote.refs.clock import EventLoop, steady
 
 
-def later(reactor: Any, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+def later(reactor: EventLoop, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
     """
     Call a function by the reactor, and return what takes that back.
 
     Both may be done in any thread.
     """
-    state: dict[str, Any] = {}
+    call: IDelayedCall | None = None
+    taken_back = False
 
     def start() -> None:
-        if not state.get("taken back"):
-            state["call"] = steady(reactor).callLater(seconds, function)
+        nonlocal call
+        if not taken_back:
+            call = steady(reactor).callLater(seconds, function)
 
     def stop() -> None:
-        call = state.get("call")
         if call is not None and call.active():
             call.cancel()
 
     def take_back() -> None:
-        state["taken back"] = True
+        nonlocal taken_back
+        taken_back = True
         in_reactor(reactor, stop)
 
     in_reactor(reactor, start)
     return take_back
 
 
-def is_reactor_thread(reactor: Any) -> bool:
+def is_reactor_thread(reactor: object) -> bool:
     """
     Tell whether this is the thread that a reactor runs in.
 
@@ -89,18 +91,18 @@ def running_reactor() -> Iterator[None]:
         _here.runs_reactor = False
 
 
-def may_call_here(reactor: Any) -> bool:
+def may_call_here(reactor: object) -> bool:
     """Tell whether this is the thread that a reactor runs in, or it has none yet."""
     thread = _thread_of(reactor)
     return thread is None or thread == threading.get_ident()
 
 
-def _thread_of(reactor: Any) -> int | None:
+def _thread_of(reactor: object) -> int | None:
     thread: int | None = getattr(reactor, "io_thread", None) or threadable.ioThread
     return thread
 
 
-def in_reactor(reactor: Any, function: Callable[[], Any]) -> None:
+def in_reactor(reactor: EventLoop, function: Callable[[], object]) -> None:
     """Call a function in a reactor's thread: now, if this is it or none runs."""
     if may_call_here(reactor):
         function()
