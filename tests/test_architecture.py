@@ -258,6 +258,39 @@ def test_a_room_keeps_out_what_it_must_not_know(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+#: Formats of their own, which are not the wire's: a ring of bytes, Telnet, names of sockets.
+OTHER_FORMATS = {"txremote.work.tickets", "txremote.console.telnet", "txremote.net.unixsockets"}
+TAGS = frozenset(range(0x1C)) - frozenset(b"\t\n\r")
+
+
+def wire_codecs(module: Module) -> list[str]:
+    """Tell where a module reads or writes the encoding of values by hand."""
+    at = f"txremote/{module.path.as_posix()}"
+    found = [
+        f"{at}:{node.lineno} has {node.value!r}"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant)
+        and type(node.value) is bytes
+        and not TAGS.isdisjoint(node.value)
+    ]
+    found += [
+        f"{at}:{each.line} imports struct"
+        for each in imports_of(module.tree, module.name)
+        if each.target.partition(".")[0] == "struct"
+    ]
+    return found
+
+
+def test_no_room_but_the_wire_knows_how_values_are_encoded() -> None:
+    """Else a change of the wire has to be made in places that do not look like it."""
+    wrong: list[str] = []
+    for module in modules().values():
+        if module.room != "wire" and module.name not in OTHER_FORMATS:
+            wrong += wire_codecs(module)
+    assert not wrong, "\n".join(wrong)
+    assert wire_codecs(modules()["txremote.wire.framing"])  # the check sees something
+
+
 def test_the_errors_know_only_twisteds_errors() -> None:
     """``txremote.errors`` and the interfaces need next to nothing to be imported."""
     allowed = {

@@ -42,7 +42,7 @@ class Table:
 
     def receive(self, number: int) -> Any:
         key = key_of(("a.B", 1, number))
-        return self.table.receive(key, b"??" + key, 2)
+        return self.table.receive(key)
 
 
 def test_the_same_id_gives_the_same_reference_counted_once_more() -> None:
@@ -90,7 +90,7 @@ def test_an_id_that_is_none_is_refused() -> None:
     it = Table()
     key = b"\x12\x08\x0a\x41\x08\x0a\x42\x50"
     with pytest.raises(RemoteProtocolError):
-        it.table.receive(key, key, 0)
+        it.table.receive(key)
 
 
 def test_a_quiet_connection_is_swept_within_50_ms() -> None:

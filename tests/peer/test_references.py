@@ -39,7 +39,7 @@ def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
 
 def received(tables: ReferenceTables, number: int = 5) -> Any:
     key = key_of(("a.B", 1, number))
-    return tables.unbox_remote(key, key, 0)
+    return tables.unbox_remote(key)
 
 
 def count_of(tables: ReferenceTables, target: Any) -> int:

@@ -68,10 +68,10 @@ class Tables:
         self.keys.append(key)
         return self.ours[key]
 
-    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
+    def unbox_remote(self, key: bytes) -> Any:
         """Make a proxy, and remember that it was received."""
         self.keys.append(key)
-        pack = load_key(data, pos, Budget(DEFAULT_LIMITS, 0))
+        pack = load_key(key)
         self.received.append(pack)
         return Proxy(pack)
 
@@ -408,7 +408,7 @@ def test_a_key_is_the_id_pack_as_it_is_encoded(name: str, ids: tuple[int, int]) 
         assert tables.keys == [key_of(pack)]
         assert behind == "behind"
         assert found == "mine" if label == 3 else found.pack == pack
-    assert load_key(b"??" + key_of(pack) + b"??", 2, Budget(DEFAULT_LIMITS, 0)) == pack
+    assert load_key(key_of(pack)) == pack
 
 
 def test_a_name_that_is_no_utf8_is_refused_when_it_is_read() -> None:
@@ -425,7 +425,7 @@ def test_id_packs_given_by_value_are_checked() -> None:
         with pytest.raises(RemoteProtocolError, match="an id pack is"):
             check_pack(wrong)
     with pytest.raises(RemoteProtocolError, match="an id pack is"):
-        load_key(dump((1, 2, 3)), 0, Budget(DEFAULT_LIMITS, 0))
+        load_key(dump((1, 2, 3)))
 
 
 def test_every_message_cut_at_every_offset_is_refused() -> None:

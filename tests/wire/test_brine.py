@@ -23,8 +23,16 @@ from rpyc.core import brine as stock_brine
 from tests.wire.values import COLLIDING, HASHABLE, VALUES, canon
 from txremote.errors import NotSendable, RemoteProtocolError, TxRemoteError
 from txremote.wire import brine
-from txremote.wire.brine import Undumpable, dump, dumpable, load
-from txremote.wire.limits import Limits
+from txremote.wire.brine import (
+    Undumpable,
+    check_end,
+    dump,
+    dumpable,
+    load,
+    load_value,
+    uncounted_budget,
+)
+from txremote.wire.limits import DEFAULT_LIMITS, Limits
 
 BRISK = settings(deadline=None, max_examples=100)
 
@@ -590,3 +598,21 @@ def test_damaged_bytes_raise_one_error_or_none(value: Any, draw: st.DataObject) 
         except RemoteProtocolError as error:
             assert str(error)
             assert error.limit is None or f"option {error.limit}" in str(error)
+
+
+def test_check_end_says_on_which_side() -> None:
+    """Exactly at the end is right; before and behind have their own words."""
+    check_end(b"abc", 3)
+    with pytest.raises(RemoteProtocolError, match="truncated"):
+        check_end(b"abc", 4)
+    with pytest.raises(RemoteProtocolError, match="2 bytes behind the message, from byte 1"):
+        check_end(b"abc", 1)
+
+
+def test_the_allowance_of_short_payloads_is_shared() -> None:
+    """It counts nothing, so all connections with the same limits have the same."""
+    assert uncounted_budget(Limits()) is uncounted_budget(DEFAULT_LIMITS)
+    few = uncounted_budget(Limits(max_items=1, max_int_digits=7))
+    assert load_value(dump(((1, 2), (3,))), 0, 9, few)[0] == ((1, 2), (3,))
+    assert few.items == 1
+    assert few.digits == 7

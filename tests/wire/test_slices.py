@@ -19,7 +19,7 @@ from txremote.wire import slices
 from txremote.wire.boxing import REMOTE_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, unbox
 from txremote.wire.brine import Budget, dump, load_value, tuple_head
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
-from txremote.wire.slices import SLICE, in_one_go, unboxed_in_slices, value_in_slices
+from txremote.wire.slices import SLICE, decoded_in_slices, in_one_go
 
 DEPTH = DEFAULT_LIMITS.max_depth
 REFUSED = (RemoteProtocolError, LookupError, struct.error)
@@ -34,8 +34,8 @@ class Tables:
     def unbox_local(self, key: bytes) -> Any:
         return ("local", key)
 
-    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
-        return ("remote", key, pos)
+    def unbox_remote(self, key: bytes) -> Any:
+        return ("remote", key)
 
 
 def outcome(decode: Callable[[], tuple[Any, int]], size: int) -> Any:
@@ -53,9 +53,7 @@ def agree(data: bytes, boxed: bool = False, limits: Limits = DEFAULT_LIMITS) -> 
 
     def steps() -> Any:
         budget = Budget(limits, size)
-        if boxed:
-            return unboxed_in_slices(data, 0, DEPTH, budget, Tables())
-        return value_in_slices(data, 0, DEPTH, budget)
+        return decoded_in_slices(data, 0, DEPTH, budget, Tables() if boxed else None)
 
     if boxed:
         at_once = outcome(lambda: unbox(data, 0, DEPTH, Budget(limits, size), Tables()), size)
@@ -139,7 +137,7 @@ def test_no_slice_has_more_work_than_it_may(name: str) -> None:
     """The greatest count of values between two steps, however they are nested."""
     data = SHAPES[name]
     counted = Counted(data)
-    steps = value_in_slices(counted, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)))
+    steps = decoded_in_slices(counted, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)), None)
     stretches = []
     for _ in steps:
         stretches.append(counted.looks)
@@ -152,7 +150,7 @@ def test_no_slice_has_more_work_than_it_may(name: str) -> None:
 def test_references_are_more_work_than_values() -> None:
     count = 10_000
     data = TUPLE_HEAD + tuple_head(count) + (REMOTE_REF_HEAD + dump(("a.b", 1, 2))) * count
-    steps = unboxed_in_slices(data, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)), Tables())
+    steps = decoded_in_slices(data, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)), Tables())
     assert sum(1 for _ in steps) >= 7
 
 

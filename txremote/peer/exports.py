@@ -29,7 +29,7 @@ from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
 from txremote.peer.abandoned import is_generator
 from txremote.refs.reference import RemoteReference
-from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
+from txremote.wire.boxing import REMOTE_REF_HEAD, key_of, key_of_boxed
 from txremote.wire.consts import IdPack
 from txremote.wire.naming import attributes_of, full_name
 
@@ -251,7 +251,7 @@ class ExportTable:
                 )
             export = Export(target, self._pack(target))
             self._by_identity[id(target)] = export
-            self._by_key[export.boxed[2:]] = export
+            self._by_key[key_of_boxed(export.boxed)] = export
         export.count += 1
         return export.boxed
 
@@ -276,7 +276,7 @@ class ExportTable:
             raise ValueError(f"a release of {count} references where {export.count} were given")
         export.count -= count
         if export.count == 0:
-            self._by_key.pop(export.boxed[2:], None)
+            self._by_key.pop(key_of_boxed(export.boxed), None)
             self._by_identity.pop(id(export.target), None)
             self._drop(export)
 

@@ -28,9 +28,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from txremote.errors import RemoteProtocolError
 from txremote.wire.boxing import load_key
-from txremote.wire.brine import Budget
 from txremote.wire.consts import IdPack
-from txremote.wire.limits import DEFAULT_LIMITS
 
 #: Seconds within which a quiet connection in a reactor gives references back.
 SWEEP_INTERVAL = 0.05
@@ -164,14 +162,9 @@ class ImportTable:
     def __len__(self) -> int:
         return len(self._live)
 
-    def receive(self, key: bytes, data: bytes, pos: int) -> Any:
+    def receive(self, key: bytes) -> Any:
         """
         Return the reference a key stands for, counted once more.
-
-        Args:
-            key: The encoded id pack.
-            data: The payload it stands in.
-            pos: Where.
 
         Raises:
             RemoteProtocolError: the id pack is none, or there are too many.
@@ -187,7 +180,7 @@ class ImportTable:
                 f"more than {self._most} references to the peer's objects (option max_imports)",
                 "max_imports",
             )
-        pack = load_key(data, pos, Budget(DEFAULT_LIMITS, 0))
+        pack = load_key(key)
         reference = self._make(key, pack, self._hold)
         if not self._live and self._sweeper is not None:
             self._sweeper.watch(self)

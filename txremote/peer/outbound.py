@@ -26,22 +26,18 @@ from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
 from txremote.refs.reference import RemoteReference
-from txremote.wire import boxing
-from txremote.wire.brine import dump
+from txremote.wire.boxing import EMPTY_TUPLE
 from txremote.wire.consts import (
     FEATURE_CANCEL,
     FEATURE_DEADLINE,
     FEATURE_HALFWAY,
     FEATURE_RELEASE,
-    HANDLE_CALL,
-    HANDLE_CALLATTR,
-    HANDLE_CALLPATH,
     HANDLE_CANCEL,
     HANDLE_DEADLINE,
-    HANDLE_DEL,
     HANDLE_GETATTR,
     HANDLE_RELEASE,
 )
+from txremote.wire.messages import call_head, del_request, request_head
 
 T = TypeVar("T")
 
@@ -120,8 +116,13 @@ class OutboundCalls:
             heads = reference._call_prefixes
             head = heads.get(names) if heads is not None else None
             if head is None:
+<<<<<<< HEAD
                 head = _call_head(reference, names)
                 heads = reference._start_call_prefixes()
+=======
+                head = call_head(reference._key, names)
+                heads = reference._start_call_prefixes()
+>>>>>>> 30e9fbc (The wire room is closed: tags have names, messages are decoded and calls encoded in it, and it raises RemoteProtocolError only)
                 if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
                     heads[names] = head
             body = [head]
@@ -131,7 +132,7 @@ class OutboundCalls:
                 self._tables.box(body, args, tuple(kwargs.items()))
             else:
                 self._tables.box(body, args)
-                body.append(boxing.EMPTY_TUPLE)
+                body.append(EMPTY_TUPLE)
         except NotSendable as error:
             return fail(error)
         asked = self._send(body, steps, *self.patience())
@@ -232,7 +233,7 @@ class OutboundCalls:
             timeout: Seconds, or None for ever.
             option: The switch that the time-out is from, for its error.
         """
-        body = [b"\x11" + dump(handler)]
+        body = [request_head(handler)]
         try:
             self._tables.box(body, args)
         except NotSendable as error:
@@ -273,7 +274,7 @@ class OutboundCalls:
 
     def tell(self, handler: int, *args: Any) -> None:
         """Send a request whose answer is of no interest."""
-        body = [b"\x11" + dump(handler)]
+        body = [request_head(handler)]
         self._tables.box(body, args)
         self._outbox.request(self.pending.skip(), body)
 
@@ -298,16 +299,7 @@ class OutboundCalls:
                 self.tell(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
             return
         for key, (_pack, count) in dead.items():
-            body = [
-                b"\x11"
-                + dump(HANDLE_DEL)
-                + boxing.TUPLE_HEAD
-                + b"\x11"
-                + boxing.LOCAL_REF_HEAD
-                + key
-                + boxing.VALUE_HEAD
-                + dump(count)
-            ]
+            body = [del_request(key, count)]
             self._outbox.request(self.pending.skip(), body)
 
 
@@ -322,15 +314,3 @@ def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
 
 def _first(result: Any, _held: Any) -> Any:
     return result
-
-
-def _call_head(reference: RemoteReference, names: tuple[str, ...]) -> bytes:
-    """Return the part of a call that is the same each time: what is called."""
-    target = boxing.LOCAL_REF_HEAD + reference._key
-    if not names:
-        return b"\x11" + dump(HANDLE_CALL) + boxing.TUPLE_HEAD + b"\x12" + target
-    if len(names) == 1:
-        name = boxing.box_name(names[0])
-        return b"\x11" + dump(HANDLE_CALLATTR) + boxing.TUPLE_HEAD + b"\x13" + target + name
-    path = boxing.VALUE_HEAD + dump(names)
-    return b"\x11" + dump(HANDLE_CALLPATH) + boxing.TUPLE_HEAD + b"\x13" + target + path

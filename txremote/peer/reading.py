@@ -9,42 +9,24 @@ leave the stream's meaning in doubt raise `RemoteProtocolError` out of here.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
 
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig
 from txremote.errors import RemoteProtocolError
 from txremote.peer.executor import Executor
-from txremote.peer.exports import Export
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
-from txremote.wire import boxing
-from txremote.wire.brine import Budget, load_value, truncated
-from txremote.wire.consts import HANDLE_CALLATTR, MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.brine import protocol_error
+from txremote.wire.consts import MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.decoder import MessageDecoder
 from txremote.wire.exceptions import load_exception
 from txremote.wire.framing import Oversize
 from txremote.wire.limits import Limits
-from txremote.wire.messages import (
-    check_end,
-    load_plain,
-    open_envelope,
-    open_request,
-    peek,
-    sniff,
-)
-from txremote.wire.slices import unboxed_in_slices, value_in_slices
-
-# Gives what was decoded before, or raises what that did.
-Decoded = Callable[[], tuple[Any, int]]
-
-# What was called how often is not known, so when there are many all are dropped.
-_MOST_SITES = 256
+from txremote.wire.messages import Dialect, open_envelope, peek, sniff
 
 
 class MessageReader:
@@ -65,14 +47,12 @@ class MessageReader:
     """
 
     __slots__ = (
-        "_budget",
         "_calls",
         "_config",
+        "_decoder",
         "_executor",
         "_inbound",
-        "_limits",
         "_outbox",
-        "_sites",
         "_tables",
         "other_dialect",
     )
@@ -88,19 +68,17 @@ class MessageReader:
         executor: Executor,
     ) -> None:
         self._config = config
-        self.allow(config.limits)
+        self._decoder = MessageDecoder(config.limits, tables)
         self._tables = tables
         self._outbox = outbox
         self._calls = calls
         self._inbound = inbound
         self._executor = executor
-        self._sites: dict[bytes, tuple[Export, str]] = {}
         self.other_dialect: str | None = None
 
     def allow(self, limits: Limits) -> None:
         """Read by these limits from the next message on."""
-        self._limits = limits
-        self._budget = Budget(limits, 0)
+        self._decoder.set_limits(limits)
 
     def payload_received(self, data: bytes) -> None:
         """
@@ -109,19 +87,22 @@ class MessageReader:
         Raises:
             RemoteProtocolError: nothing that follows could be understood.
         """
-        # what is too short to be counted needs no budget of its own
-        budget = self._budget if len(data) <= self._limits.max_items else None
-        if budget is None:
-            budget = Budget(self._limits, len(data))
-        try:  # as in _opened, which finds out what is wrong
-            dialect: Any = self._outbox.dialect  # None is wrong, too
-            kind, number, pos, sender = open_envelope(data, dialect, budget)
-        except (IndexError, struct.error, AttributeError, RemoteProtocolError):
-            kind, number, pos, sender = self._opened(data, budget)
-        if kind == MSG_REQUEST:
-            self._request_received(data, number, pos, sender, budget)
+        dialect = self._outbox.dialect or self._first_dialect(data)
+        try:
+            kind, number, pos, sender = open_envelope(data, dialect, self._decoder.uncounted)
+        except RemoteProtocolError as error:
+            raise self._in_another_dialect(data, dialect, error) from None
+        try:
+            handler, arguments = self._decoder.arguments(data, kind, pos)
+        except RemoteProtocolError as error:
+            lost = error
         else:
-            self._answer_received(data, kind, number, pos, budget)
+            if kind == MSG_REQUEST:
+                self._inbound.request_received(number, sender, handler, arguments, len(data))
+            else:
+                self._answer_received(kind, number, arguments)
+            return
+        self._call_lost(kind, number, sender, lost)
 
     def received_in_slices(self, data: bytes) -> Iterator[None]:
         """
@@ -130,190 +111,109 @@ class MessageReader:
         Raises:
             RemoteProtocolError: as `payload_received`.
         """
-        budget = Budget(self._limits, len(data))
-        kind, number, start, sender = self._opened(data, budget)
-        depth = self._limits.max_depth
-        pos = start
-        decoded: Decoded
+        dialect = self._outbox.dialect or self._first_dialect(data)
         try:
+            kind, number, pos, sender = open_envelope(data, dialect, self._decoder.uncounted)
+        except RemoteProtocolError as error:
+            raise self._in_another_dialect(data, dialect, error) from None
+        try:
+            handler, arguments = yield from self._decoder.arguments_in_slices(data, kind, pos)
+        except RemoteProtocolError as error:
+            lost = error
+        else:
             if kind == MSG_REQUEST:
-                pos = open_request(data, start, budget)[1]
-            if kind == MSG_EXCEPTION:
-                found = yield from value_in_slices(data, pos, depth, budget)
+                self._inbound.request_received(number, sender, handler, arguments, len(data))
             else:
-                found = yield from unboxed_in_slices(data, pos, depth, budget, self._tables)
-            decoded = partial(_same, found)
-        except (IndexError, struct.error, RemoteProtocolError, KeyError) as problem:
-            decoded = partial(_again, problem.with_traceback(None))
-        if kind == MSG_REQUEST:
-            self._request_received(data, number, start, sender, budget, decoded)
-        else:
-            self._answer_received(data, kind, number, start, budget, decoded)
-
-    def _opened(self, data: bytes, budget: Budget) -> tuple[int, int, int, int]:
-        """Return what `open_envelope` does, in whichever dialect the peer speaks."""
-        dialect = self._outbox.dialect
-        if dialect is None:
-            dialect = sniff(data)
-            self._outbox.know(dialect)
-        try:
-            return open_envelope(data, dialect, budget)
-        except (IndexError, struct.error):
-            raise truncated(data) from None
-        except RemoteProtocolError:
-            actual = sniff(data)
-            if actual.name == dialect.name:
-                raise
-            self.other_dialect = actual.name
-            raise RemoteProtocolError(
-                f"the peer speaks RPyC {actual.name}, and was spoken to in RPyC {dialect.name}"
-            ) from None
-
-    def _request_received(
-        self,
-        data: bytes,
-        number: int,
-        pos: int,
-        sender: int,
-        budget: Budget,
-        decoded: Decoded | None = None,
-    ) -> None:
-        try:
-            handler, pos = open_request(data, pos, budget)
-            if decoded is not None:
-                args, end = decoded()
-            elif handler == HANDLE_CALLATTR:
-                args, end = self._unbox_call(data, pos, budget)
-            else:
-                args, end = boxing.unbox(data, pos, self._limits.max_depth, budget, self._tables)
-            if end != len(data):
-                check_end(data, end)
-        except (IndexError, struct.error):
-            error = truncated(data)
-        except RemoteProtocolError as problem:
-            error = problem
-        except RecursionError:
-            error = _no_stack()
-        else:
-            self._inbound.request_received(number, sender, handler, args, len(data))
+                self._answer_received(kind, number, arguments)
             return
-        self._tables.missing = None  # it was this message's, which is lost as a whole
-        self._inbound.answers.send_error(number, sender, error)
+        self._call_lost(kind, number, sender, lost)
+
+    def _first_dialect(self, data: bytes) -> Dialect:
+        """Learn the dialect from the first message of the peer's."""
+        dialect = sniff(data)
+        self._outbox.know(dialect)
+        return dialect
+
+    def _in_another_dialect(
+        self, data: bytes, dialect: Dialect, error: RemoteProtocolError
+    ) -> RemoteProtocolError:
+        """Return the error for a message that cannot be opened, which may be in another dialect."""
+        try:
+            actual = sniff(data)
+        except RemoteProtocolError as unknown:
+            return unknown
+        if actual.name == dialect.name:
+            return error
+        self.other_dialect = actual.name
+        return RemoteProtocolError(
+            f"the peer speaks RPyC {actual.name}, and was spoken to in RPyC {dialect.name}"
+        )
+
+    def _call_lost(self, kind: int, number: int, sender: int, error: RemoteProtocolError) -> None:
+        """
+        Have a message that cannot be decoded cost its call.
+
+        Raises:
+            RemoteProtocolError: that error, where the stream's meaning is in doubt.
+        """
+        error = error.with_traceback(None)  # references in its frames would live as long as it
+        self._tables.missing = None
+        if kind == MSG_REQUEST:
+            self._inbound.answers.send_error(number, sender, error)
+        else:
+            self._answer_failed(number, error)
         if error.limit is None:
             raise error
 
-    def _unbox_call(self, data: bytes, pos: int, budget: Budget) -> tuple[Any, int]:
-        """
-        Unbox the arguments of a CALLATTR, object and name by a look into what
-        was called before.
-        """
-        depth = self._limits.max_depth
-        behind = boxing.call_site_end(data, pos)
-        if not behind or data[behind : behind + 2] != boxing.VALUE_HEAD:
-            return boxing.unbox(data, pos, depth, budget, self._tables)
-        site = data[pos:behind]
-        known = self._sites.get(site)
-        if known is None or known[0].count == 0:
-            whole, end = boxing.unbox(data, pos, depth, budget, self._tables)
-            export = self._tables.exports.of(whole[0])
-            if export is not None:
-                if len(self._sites) >= _MOST_SITES:
-                    self._sites.clear()
-                self._sites[site] = (export, whole[1])
-            return whole, end
-        args, end = load_value(data, behind + 2, depth - 1, budget)
-        if data[end:] == boxing.EMPTY_TUPLE:
-            return (known[0].target, known[1], args, ()), len(data)
-        kwargs, end = boxing.unbox(data, end, depth - 1, budget, self._tables)
-        return (known[0].target, known[1], args, kwargs), end
-
-    def _answer_received(
-        self,
-        data: bytes,
-        kind: int,
-        number: int,
-        pos: int,
-        budget: Budget,
-        decoded: Decoded | None = None,
-    ) -> None:
-        deferred = self._calls.pop(number)
-        result: Any
+    def _answer_received(self, kind: int, number: int, value: object) -> None:
+        result: object = value
         try:
             if kind == MSG_EXCEPTION:
                 result = Failure(
                     load_exception(
-                        self._plain(data, pos, budget, decoded),
+                        value,
                         instantiate_custom=self._config.instantiate_custom_exceptions,
                         import_custom=self._config.import_custom_exceptions,
                     )
                 )
-            else:
-                # even if nobody waits: the references in it must be given back
-                if decoded is not None:
-                    result, end = decoded()
-                else:
-                    depth = self._limits.max_depth
-                    result, end = boxing.unbox(data, pos, depth, budget, self._tables)
-                if end != len(data):
-                    check_end(data, end)
-                if self._tables.missing is not None:
-                    self._tables.check_missing()
-        except (IndexError, struct.error):
-            error: Exception = truncated(data)
-        except (RemoteProtocolError, KeyError) as problem:
-            # in its frames are references, which whoever keeps the error would keep
-            error = problem.with_traceback(None)
-        except RecursionError:
-            error = _no_stack()
+            elif self._tables.missing is not None:
+                self._tables.check_missing()
+        except (RemoteProtocolError, KeyError) as error:
+            lost: Exception = error
+        except RecursionError as error:
+            lost = protocol_error(error)
         else:
+            deferred = self._calls.pop(number)
             if deferred is not None:
                 self._inbound.timeouts.active = True
                 self._executor.fire(deferred, result)
             return
-        self._tables.missing = None
+        if isinstance(lost, RemoteProtocolError):
+            self._call_lost(kind, number, 0, lost)
+        else:
+            self._answer_failed(number, lost.with_traceback(None))
+
+    def _answer_failed(self, number: int, error: Exception) -> None:
+        deferred = self._calls.pop(number)
         if deferred is not None:
             self._executor.fire(deferred, Failure(error))
-        if isinstance(error, RemoteProtocolError) and error.limit is None:
-            raise error
-
-    def _plain(self, data: bytes, pos: int, budget: Budget, decoded: Decoded | None) -> Any:
-        if decoded is None:
-            return load_plain(data, pos, self._limits.max_depth, budget)
-        value, end = decoded()
-        check_end(data, end)
-        return value
 
     def oversize_received(self, message: Oversize) -> None:
         """
-        A message that was dropped for its length costs its call, if that can be
-        told, else the connection.
+        Have a message that was dropped for its length cost its call, or the connection
+        where its start does not tell whose it is.
+
+        Raises:
+            RemoteProtocolError: it does not.
         """
-        budget = Budget(self._limits, len(message.head))
-        envelope = peek(message.head, self._outbox.dialect, budget)
+        dialect = self._outbox.dialect
+        envelope = peek(message.head, dialect, self._decoder.uncounted)
         if envelope is None:
             raise message.error
-        if self._outbox.dialect is None:
-            self._outbox.know(sniff(message.head))
+        if dialect is None:
+            self._first_dialect(message.head)
         kind, number, _pos, sender = envelope
         if kind == MSG_REQUEST:
             self._inbound.answers.send_error(number, sender, message.error)
-            return
-        deferred = self._calls.pop(number)
-        if deferred is not None:
-            self._executor.fire(deferred, Failure(message.error))
-
-
-def _same(found: tuple[Any, int]) -> tuple[Any, int]:
-    return found
-
-
-def _again(problem: Exception) -> tuple[Any, int]:
-    raise problem
-
-
-def _no_stack() -> RemoteProtocolError:
-    return RemoteProtocolError(
-        "nested deeper than what calls within calls have left of this side's stack "
-        "(option max_depth)",
-        "max_depth",
-    )
+        else:
+            self._answer_failed(number, message.error)

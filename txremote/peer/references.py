@@ -27,11 +27,11 @@ from txremote.wire.boxing import (
     VALUE_HEAD,
     box_into,
     box_mixed_into,
+    key_of_boxed,
     load_key,
 )
-from txremote.wire.brine import Budget, Undumpable, dump_into
+from txremote.wire.brine import Undumpable, dump_into
 from txremote.wire.exceptions import without_addresses
-from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, sentence
 
 _NOT_VALUES: dict[type, str] = {
@@ -93,8 +93,8 @@ class ReferenceTables:
     def take_back(self) -> None:
         """Undo the counting of the last `box`: its message is not sent."""
         boxed, self._boxed = self._boxed, []
-        for key in boxed:
-            export = self.exports.find(key)
+        for each in boxed:
+            export = self.exports.find(key_of_boxed(each))
             if export is not None:
                 self.exports.give_back(export, 1)
 
@@ -123,7 +123,7 @@ class ReferenceTables:
         if issubclass(kind, Deferred):
             raise NotSendable("a Deferred is not its result: await it first")
         boxed = self.exports.box(value)
-        self._boxed.append(boxed[2:])
+        self._boxed.append(boxed)
         return boxed
 
     def unbox_local(self, key: bytes) -> Any:
@@ -137,9 +137,16 @@ class ReferenceTables:
             return None
         return export.target
 
-    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
-        """Return the reference to the peer's object, and count it as taken in."""
-        return self.imports.receive(key, data, pos)
+    def unbox_remote(self, key: bytes) -> object:
+        """
+        Return the reference to the peer's object, and count it as taken in. Raises as
+        `ImportTable.receive` does.
+        """
+        return self.imports.receive(key)
+
+    def held(self, key: bytes) -> Export | None:
+        """Return what the peer holds by a key, or None."""
+        return self.exports.find(key)
 
     def check_missing(self) -> None:
         """
@@ -150,7 +157,7 @@ class ReferenceTables:
         """
         if self.missing is not None:
             key, self.missing = self.missing, None
-            pack = load_key(key, 0, Budget(DEFAULT_LIMITS, 0))
+            pack = load_key(key)
             raise KeyError(f"no object here has the id {pack}: it was released, or never given")
 
     def find_pack(self, key: bytes) -> Export:

@@ -17,62 +17,87 @@ An id pack is ``(name, class id, instance id)``. Everything here treats it as
 its *encoding*, a short `bytes` called the reference's key: both ends encode a
 pack the same way, so a table by key finds an object without decoding its pack.
 
-What a key stands for is not known here. A `References` object, which belongs
-to a connection, says so; it counts what is handed out and taken in.
+A `References` object, which belongs to a connection, knows what a key stands for. It
+counts what is handed out and taken in.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import struct
+from typing import Final, Protocol
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.brine import (
     Budget,
     Undumpable,
     _count_items,
+    _too_deep,
     dump,
     dump_into,
     dump_str,
     load_value,
+    truncated,
     tuple_head,
+    uncounted_budget,
 )
-from txremote.wire.consts import IdPack
+from txremote.wire.consts import (
+    LABEL_LOCAL_REF,
+    LABEL_REMOTE_REF,
+    LABEL_TUPLE,
+    LABEL_VALUE,
+    IdPack,
+)
 from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.wire.tags import (
+    INT_FIRST,
+    INT_LAST,
+    INT_ZERO,
+    TAG_EMPTY_TUPLE,
+    TAG_INT_L1,
+    TAG_STR,
+    TAG_TUPLE_1,
+    TAG_TUPLE_2,
+    TAG_TUPLE_3,
+    TAG_TUPLE_4,
+    TAG_TUPLE_L4,
+)
 
-VALUE_HEAD = b"\x11\x51"
-TUPLE_HEAD = b"\x11\x52"
-LOCAL_REF_HEAD = b"\x11\x53"
-REMOTE_REF_HEAD = b"\x11\x54"
+#: What a boxed value of each label begins with: the pair's tag, and the label.
+VALUE_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_VALUE])
+TUPLE_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_TUPLE])
+LOCAL_REF_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_LOCAL_REF])
+REMOTE_REF_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_REMOTE_REF])
 
 #: What is sent nests less deep than what is read by default: the arguments of a
 #: call stand within a tuple of their own.
 SENDABLE_DEPTH = DEFAULT_LIMITS.max_depth - 1
 
-EMPTY_TUPLE = VALUE_HEAD + b"\x02"
+#: ``()``, boxed.
+EMPTY_TUPLE: Final = VALUE_HEAD + bytes([TAG_EMPTY_TUPLE])
 
 
 class References(Protocol):
     """What boxing asks of a connection."""
 
-    def box_reference(self, value: Any) -> bytes:
+    def box_reference(self, value: object) -> bytes:
         """Return the boxed reference to a value, and count it as handed out."""
 
-    def unbox_local(self, key: bytes) -> Any:
+    def unbox_local(self, key: bytes) -> object:
+        """Return the object of ours that a key stands for."""
+
+    def unbox_remote(self, key: bytes) -> object:
         """
-        Return the object of ours that a key stands for.
+        Return the reference to the peer's object, and count it as taken in.
 
         Raises:
-            LookupError: it stands for none.
+            RemoteProtocolError: the key is no id pack's, or there are too many.
         """
-
-    def unbox_remote(self, key: bytes, data: bytes, pos: int) -> Any:
-        """Return the reference to the peer's object, and count it as taken in."""
 
 
 # --- boxing -----------------------------------------------------------------
 
 
-def box_into(out: list[bytes], value: Any, references: References) -> None:
+def box_into(out: list[bytes], value: object, references: References) -> None:
     """
     Append a boxed value to a list of chunks.
 
@@ -90,7 +115,7 @@ def box_into(out: list[bytes], value: Any, references: References) -> None:
         box_mixed_into(out, value, references)
 
 
-def box_mixed_into(out: list[bytes], value: Any, references: References) -> None:
+def box_mixed_into(out: list[bytes], value: object, references: References) -> None:
     """Append a value that brine does not carry whole. Raises as `box_into` does."""
     if type(value) is tuple:
         out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
@@ -99,7 +124,7 @@ def box_mixed_into(out: list[bytes], value: Any, references: References) -> None
 
 
 def _box_tuple(
-    items: tuple[Any, ...], references: References, depth: int
+    items: tuple[object, ...], references: References, depth: int
 ) -> tuple[bool, list[bytes]]:
     """
     Box a tuple, looking at each part once however deep it nests.
@@ -140,40 +165,46 @@ def box_name(name: str) -> bytes:
 # --- unboxing ---------------------------------------------------------------
 
 
-_INT_TAGS = frozenset((0x16, *range(0x20, 0xF0)))
+def key_of_boxed(boxed: bytes) -> bytes:
+    """Return the key in a boxed reference."""
+    return boxed[len(REMOTE_REF_HEAD) :]
 
 
 def _int_end(data: bytes, pos: int) -> int:
     tag = data[pos]
-    if 0x20 <= tag <= 0xEF:
+    if INT_FIRST <= tag <= INT_LAST:
         return pos + 1
-    if tag == 0x16:
+    if tag == TAG_INT_L1:  # tag, length, text
         return pos + 2 + data[pos + 1]
     raise RemoteProtocolError(f"an id that is no plain int at byte {pos}")
 
 
 def _key_end(data: bytes, pos: int) -> int:
-    """Return where the id pack at ``pos`` ends, without decoding it."""
-    if data[pos] != 0x12:
+    """
+    Return where the id pack at ``pos`` ends, without decoding it.
+
+    Each reference of a message is measured by this, so what nearly all id packs are is
+    measured in place: a str of up to 255 bytes, the class's id as text of up to 255 digits
+    and the object's as one byte.
+    """
+    if data[pos] != 0x12:  # TAG_TUPLE_3
         raise _no_key(data, pos)
-    if data[pos + 1] != 0x08:
+    if data[pos + 1] != 0x08:  # TAG_STR
         raise _no_name(data, pos)
     tag = data[pos + 2]
-    if tag == 0x0E:
+    if tag == 0x0E:  # TAG_BYTES_L1: three tags and the length stand before the text
         end = pos + 4 + data[pos + 3]
-    elif 0x0A <= tag <= 0x0D:
-        end = pos + tag - 6
+    elif 0x0A <= tag <= 0x0D:  # TAG_BYTES_1, TAG_BYTES_4: three tags before it
+        end = pos + 3 + (tag - 0x09)  # BYTES_BEFORE
     else:  # rpyc names are module.Class: never empty, never 256 bytes long
         raise RemoteProtocolError(f"a name of a strange length in an id pack at byte {pos + 2}")
-    # both ids in place, as nearly all are: the class's has up to 255 digits, the object's is
-    # a short int
     tag = data[end]
-    if tag == 0x16:
+    if tag == 0x16:  # TAG_INT_L1: tag, length, text
         end += 2 + data[end + 1]
     else:
-        end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+        end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)  # INT_FIRST, INT_LAST
     tag = data[end]
-    return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)
+    return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)  # INT_FIRST, INT_LAST
 
 
 _OLD_RPYC = (
@@ -187,7 +218,9 @@ def _no_name(data: bytes, pos: int) -> RemoteProtocolError:
     Return the error for an id pack that does not begin with a name. Before RPyC 4.1 they
     were (id, class name, module name).
     """
-    if data[pos + 1] in _INT_TAGS and data[_int_end(data, pos + 1)] == 0x08:
+    tag = data[pos + 1]
+    is_int = tag == TAG_INT_L1 or INT_FIRST <= tag <= INT_LAST
+    if is_int and data[_int_end(data, pos + 1)] == TAG_STR:
         return RemoteProtocolError(_OLD_RPYC)
     return RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
 
@@ -198,17 +231,23 @@ def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
     the kind of object (1 a module, 2 a class, 3 an instance), rpyc-async whether it is a
     coroutine function (0 or 1).
     """
-    if data[pos] == 0x13:
-        end = pos + _key_end(b"\x12" + data[pos + 1 : pos + 600], 0)
-        kind = data[end : end + 1]
-        is_async = kind == b"\x50" or (kind == b"\x51" and b"builtins." in data[pos : pos + 14])
-        if is_async or kind in (b"\x51", b"\x52", b"\x53"):
+    if data[pos] == TAG_TUPLE_4:
+        first_three = bytes([TAG_TUPLE_3]) + data[pos + 1 : pos + 600]
+        fourth = data[pos + _key_end(first_three, 0)] - INT_ZERO
+        is_async = fourth == 0 or (fourth == 1 and b"builtins." in data[pos : pos + 14])
+        if is_async or fourth in (1, 2, 3):
             return RemoteProtocolError(
                 f"the peer is {'rpyc-async' if is_async else 'rpyc-ng'}, a fork of RPyC whose "
                 f"references RPyC itself does not understand (at byte {pos}): let both ends "
                 "have txremote or rpyc"
             )
     return RemoteProtocolError(f"an id pack that is no 3-tuple at byte {pos}")
+
+
+# The arguments of a CALLATTR: a boxed tuple of four, of which the first is an object of ours
+# and the second a str.
+_CALL_SITE: Final = TUPLE_HEAD + bytes([TAG_TUPLE_4]) + LOCAL_REF_HEAD
+_BOXED_STR: Final = VALUE_HEAD + bytes([TAG_STR])
 
 
 def call_site_end(data: bytes, pos: int) -> int:
@@ -224,26 +263,32 @@ def call_site_end(data: bytes, pos: int) -> int:
 
     Returns:
         0 where they are not a tuple of four that starts with one of our objects
-        and a short str.
+        and a str of 1 to 255 bytes.
     """
-    if data[pos : pos + 5] != _CALL_SITE:
+    key = pos + 5  # the length of _CALL_SITE
+    if data[pos:key] != _CALL_SITE:
         return 0
-    name = _key_end(data, pos + 5)
-    if data[name : name + 3] != _SHORT_STR:
+    name = _key_end(data, key)
+    text = name + 3  # the length of _BOXED_STR
+    if data[name:text] != _BOXED_STR:
         return 0
-    tag = data[name + 3]
-    if tag == 0x0E:
-        return name + 5 + data[name + 4]
-    return name + tag - 5 if 0x0A <= tag <= 0x0D else 0
+    tag = data[text]
+    if tag == 0x0E:  # TAG_BYTES_L1: tag, length, text
+        return text + 2 + data[text + 1]
+    if 0x0A <= tag <= 0x0D:  # TAG_BYTES_1, TAG_BYTES_4
+        return text + 1 + (tag - 0x09)  # BYTES_BEFORE
+    return 0
 
 
-_CALL_SITE = TUPLE_HEAD + b"\x13" + LOCAL_REF_HEAD
-_SHORT_STR = VALUE_HEAD + b"\x08"
+def call_site_key(site: bytes) -> bytes:
+    """Return the key of the object in the bytes that `call_site_end` has found."""
+    start = len(_CALL_SITE)
+    return site[start : _key_end(site, start)]
 
 
 def unbox(
     data: bytes, pos: int, depth: int, budget: Budget, references: References
-) -> tuple[Any, int]:
+) -> tuple[object, int]:
     """
     Decode the boxed value at a position, in the order in which it was sent.
 
@@ -259,42 +304,38 @@ def unbox(
 
     Raises:
         RemoteProtocolError: the bytes are no boxed value, or a limit was met.
-        LookupError: a key stands for no object of ours (IndexError included:
-            the payload ended within a tag).
+        IndexError, struct.error: the payload ended within a tag or a length.
     """
-    if data[pos] != 0x11:
+    if data[pos] != 0x11:  # TAG_TUPLE_2
         raise RemoteProtocolError(f"no boxed value at byte {pos}")
     label = data[pos + 1]
     pos += 2
-    if label == 0x51:
+    if label == 0x51:  # INT_ZERO + LABEL_VALUE
         return load_value(data, pos, depth, budget)
-    if label == 0x52:
+    if label == 0x52:  # INT_ZERO + LABEL_TUPLE
         return _unbox_tuple(data, pos, depth, budget, references)
-    if label == 0x53 or label == 0x54:
+    if label == 0x53 or label == 0x54:  # INT_ZERO + LABEL_LOCAL_REF, INT_ZERO + LABEL_REMOTE_REF
         end = _key_end(data, pos)
         key = data[pos:end]
-        if label == 0x53:
+        if label == 0x53:  # INT_ZERO + LABEL_LOCAL_REF
             return references.unbox_local(key), end
-        return references.unbox_remote(key, data, pos), end
+        return references.unbox_remote(key), end
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 
 def _unbox_tuple(
     data: bytes, pos: int, depth: int, budget: Budget, references: References
-) -> tuple[Any, int]:
+) -> tuple[tuple[object, ...], int]:
     tag = data[pos]
-    if tag == 0x02:
+    if tag == TAG_EMPTY_TUPLE:
         return (), pos + 1
-    if not 0x10 <= tag <= 0x15:
+    if not TAG_TUPLE_1 <= tag <= TAG_TUPLE_L4:
         raise RemoteProtocolError(f"label TUPLE without a tuple at byte {pos}")
     count, pos = _count_items(data, pos + 1, tag)
     if budget.counted:
         budget.take(count)
     if depth <= 0:
-        raise RemoteProtocolError(
-            f"nested deeper than {budget.limits.max_depth} at byte {pos} (option max_depth)",
-            "max_depth",
-        )
+        raise _too_deep(budget, pos)
     items = []
     for _ in range(count):
         item, pos = unbox(data, pos, depth - 1, budget, references)
@@ -302,25 +343,27 @@ def _unbox_tuple(
     return tuple(items), pos
 
 
-def load_key(data: bytes, pos: int, budget: Budget) -> IdPack:
+def load_key(key: bytes) -> IdPack:
     """
-    Decode the id pack whose key stands at ``pos``.
+    Decode a key.
 
     Raises:
-        RemoteProtocolError: it is not ``(str, int, int)``.
+        RemoteProtocolError: it is not the encoding of a ``(str, int, int)``.
     """
-    pack, _end = load_value(data, pos, 2, budget)
-    return check_pack(pack)
+    try:
+        return check_pack(load_value(key, 0, 2, uncounted_budget(DEFAULT_LIMITS))[0])
+    except (IndexError, struct.error):
+        raise truncated(key) from None
 
 
-def check_pack(pack: Any) -> IdPack:
+def check_pack(pack: object) -> IdPack:
     """
     Return the value if it is an id pack.
 
     Raises:
         RemoteProtocolError: it is not ``(str, int, int)``.
     """
-    if type(pack) is str:  # which such a peer takes for the id, and asks about
+    if type(pack) is str:  # an RPyC before 4.1 asks about what it takes for the id
         raise RemoteProtocolError(_OLD_RPYC)
     if (
         type(pack) is tuple

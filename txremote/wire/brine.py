@@ -1,42 +1,53 @@
 """
 Brine: immutable values to bytes and back.
 
-The layout is RPyC's. Dispatch is on the exact type of a value: a subclass of
-`int` or `str` is not carried, it goes by reference.
+The layout is RPyC's; `txremote.wire.tags` has it as a table. Dispatch is on the exact type
+of a value: a subclass of `int` or `str` is not carried, it goes by reference.
 
-====== ============================ ====== =====================================
-tag    value                        tag    value
-====== ============================ ====== =====================================
-00     None                         10-13  tuple of 1, 2, 3, 4 items
-01     ``b""``                      14     tuple, 1-byte count
-02     ``()``                       15     tuple, 4-byte count
-03 04  True, False                  16     int as decimal text, 1-byte length
-05     NotImplemented               17     int as decimal text, 4-byte length
-06     Ellipsis                     18     float, 8 bytes big-endian
-08     str: a bytes value, UTF-8    19     slice: a 3-tuple
-0a-0d  bytes of length 1, 2, 3, 4   1a     frozenset: a tuple
-0e     bytes, 1-byte length         1b     complex: two floats, 16 bytes
-0f     bytes, 4-byte length         20-ef  the int ``tag - 0x50``
-====== ============================ ====== =====================================
+Decoding goes by index over one `bytes`, without a stream object. A value may *run
+past* the end unnoticed, since Python's slices are forgiving; its end position is then
+past the end too, and `load` and `MessageDecoder` compare the two. So only the memory
+that the input really has is ever taken, and a cut payload is never silently short as
+in RPyC.
 
-Decoding goes by index over one `bytes`, without a stream object. The one rule:
-a value may *run past* the end unnoticed (Python's slices are forgiving), but
-then its end position is past the end too, and whoever decodes a whole payload
-compares the two. So only the memory that the input really has is ever taken,
-and a cut payload is never silently short as in RPyC.
-
-What is elsewhere: references (`txremote.wire.boxing`), and the message around
-a value (`txremote.wire.messages`).
+References are `txremote.wire.boxing`'s, and the message around a value is
+`txremote.wire.messages`'s.
 """
 
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.naming import class_name
+from txremote.wire.tags import (
+    BYTES_BEFORE,
+    INT_ZERO,
+    TAG_BYTES_1,
+    TAG_BYTES_4,
+    TAG_BYTES_L1,
+    TAG_BYTES_L4,
+    TAG_COMPLEX,
+    TAG_ELLIPSIS,
+    TAG_EMPTY_BYTES,
+    TAG_EMPTY_TUPLE,
+    TAG_FALSE,
+    TAG_FLOAT,
+    TAG_FROZENSET,
+    TAG_INT_L1,
+    TAG_INT_L4,
+    TAG_NONE,
+    TAG_NOT_IMPLEMENTED,
+    TAG_SLICE,
+    TAG_STR,
+    TAG_TRUE,
+    TAG_TUPLE_L1,
+    TAG_TUPLE_L4,
+    TUPLE_BEFORE,
+)
 
 _U4 = struct.Struct("!L")
 _F8 = struct.Struct("!d")
@@ -45,9 +56,13 @@ _unpack_u4 = _U4.unpack_from
 _unpack_f8 = _F8.unpack_from
 _unpack_c16 = _C16.unpack_from
 
-# rpyc 6.0.2 brine: ints outside -48..159 travel as decimal text
-IMMEDIATE_INTS: Final = {i: bytes([i + 0x50]) for i in range(-48, 160)}
+# Every byte there is; and ready-made, what the commonest values begin with or are.
 _U1: Final = [bytes([i]) for i in range(256)]
+_SHORT_STR: Final = bytes([TAG_STR, TAG_BYTES_L1])
+_NONE, _TRUE, _FALSE = _U1[TAG_NONE], _U1[TAG_TRUE], _U1[TAG_FALSE]
+
+#: Encoded ints of one byte each. rpyc 6.0.2 brine: those outside travel as decimal text.
+IMMEDIATE_INTS: Final = {i: _U1[i + INT_ZERO] for i in range(-48, 160)}
 
 # A frozenset of ints that all hash alike is built in quadratic time. A set that
 # was one at the sender has no equal items, so next to no hashes coincide; and a
@@ -96,30 +111,37 @@ class Budget:
             )
 
 
+@lru_cache(maxsize=32)
+def uncounted_budget(limits: Limits) -> Budget:
+    """
+    Return the allowance of every payload that is too short to be counted. It never
+    changes, so that all connections with the same limits may share it.
+    """
+    return Budget(limits, 0)
+
+
 # --- encoding ---------------------------------------------------------------
 
 
-def _length_head(tag1: bytes, tag4: bytes, length: int) -> bytes:
+def _length_head(tag1: int, tag4: int, length: int) -> bytes:
     if length < 256:
-        return tag1 + _U1[length]
+        return _U1[tag1] + _U1[length]
     if length > 0xFFFFFFFF:
         raise NotSendable(f"{length} bytes or items: the wire counts up to 4294967295")
-    return tag4 + _U4.pack(length)
+    return _U1[tag4] + _U4.pack(length)
 
 
 def _bytes_head(length: int) -> bytes:
-    if length == 0:
-        return b"\x01"
     if length < 5:
-        return _U1[9 + length]
-    return _length_head(b"\x0e", b"\x0f", length)
+        return _U1[BYTES_BEFORE + length] if length else _U1[TAG_EMPTY_BYTES]
+    return _length_head(TAG_BYTES_L1, TAG_BYTES_L4, length)
 
 
 def tuple_head(count: int) -> bytes:
     """Return the tag and count that open a tuple of ``count`` items."""
     if count < 5:
-        return _U1[0x0F + count] if count else b"\x02"
-    return _length_head(b"\x14", b"\x15", count)
+        return _U1[TUPLE_BEFORE + count] if count else _U1[TAG_EMPTY_TUPLE]
+    return _length_head(TAG_TUPLE_L1, TAG_TUPLE_L4, count)
 
 
 def dump_int(value: int) -> bytes:
@@ -138,10 +160,7 @@ def dump_int(value: int) -> bytes:
             f"an int of {value.bit_length()} bits: more decimal digits than "
             "sys.get_int_max_str_digits() allows"
         ) from None
-    size = len(text)
-    if size < 256:
-        return b"\x16" + _U1[size] + text
-    return _length_head(b"\x16", b"\x17", len(text)) + text
+    return _length_head(TAG_INT_L1, TAG_INT_L4, len(text)) + text
 
 
 def dump_str(value: str) -> bytes:
@@ -157,8 +176,8 @@ def dump_str(value: str) -> bytes:
         raise NotSendable(f"a str that UTF-8 cannot carry: {problem}") from None
     size = len(text)
     if 4 < size < 256:
-        return b"\x08\x0e" + _U1[size] + text
-    return b"\x08" + _bytes_head(size) + text
+        return _SHORT_STR + _U1[size] + text
+    return _U1[TAG_STR] + _bytes_head(size) + text
 
 
 def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_depth) -> None:
@@ -199,28 +218,28 @@ def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_dept
         out.append(_bytes_head(len(value)))
         out.append(value)
     elif kind is bool:
-        out.append(b"\x03" if value else b"\x04")
+        out.append(_TRUE if value else _FALSE)
     elif kind is float:
-        out.append(b"\x18" + _F8.pack(value))
+        out.append(_U1[TAG_FLOAT] + _F8.pack(value))
     elif value is None:
-        out.append(b"\x00")
+        out.append(_NONE)
     elif value is NotImplemented:
-        out.append(b"\x05")
+        out.append(_U1[TAG_NOT_IMPLEMENTED])
     elif value is Ellipsis:
-        out.append(b"\x06")
+        out.append(_U1[TAG_ELLIPSIS])
     elif kind is slice:
-        out.append(b"\x19")  # a level of its own, as for the decoder
+        out.append(_U1[TAG_SLICE])  # a level of its own, as for the decoder
         dump_into(out, (value.start, value.stop, value.step), depth - 1)
     elif kind is frozenset:
-        out.append(b"\x1a")
+        out.append(_U1[TAG_FROZENSET])
         dump_into(out, tuple(value), depth - 1)
     elif kind is complex:
-        out.append(b"\x1b" + _C16.pack(value.real, value.imag))
+        out.append(_U1[TAG_COMPLEX] + _C16.pack(value.real, value.imag))
     else:
         raise Undumpable(f"brine carries no {class_name(kind)}")
 
 
-def dump(value: Any) -> bytes:
+def dump(value: object) -> bytes:
     """
     Return the encoding of a value.
 
@@ -233,7 +252,7 @@ def dump(value: Any) -> bytes:
     return b"".join(out)
 
 
-def dumpable(value: Any) -> bool:
+def dumpable(value: object) -> bool:
     """Tell whether `dump` would carry the value."""
     try:
         dump_into([], value)
@@ -248,15 +267,16 @@ def dumpable(value: Any) -> bool:
 def _bytes_span(data: bytes, pos: int) -> tuple[int, int]:
     """Return where the contents of the bytes value at ``pos`` start and end."""
     tag = data[pos]
-    if tag == 0x0E:
-        return pos + 2, pos + 2 + data[pos + 1]
-    if 0x0A <= tag <= 0x0D:
-        return pos + 1, pos + tag - 8
-    if tag == 0x0F:
-        return pos + 5, pos + 5 + int(_unpack_u4(data, pos + 1)[0])
-    if tag == 0x01:
-        return pos + 1, pos + 1
-    raise RemoteProtocolError(f"a str with tag {tag:#04x} at byte {pos} where bytes belong")
+    pos += 1
+    if tag == TAG_BYTES_L1:
+        return pos + 1, pos + 1 + data[pos]
+    if TAG_BYTES_1 <= tag <= TAG_BYTES_4:
+        return pos, pos + tag - BYTES_BEFORE
+    if tag == TAG_BYTES_L4:
+        return pos + 4, pos + 4 + int(_unpack_u4(data, pos)[0])
+    if tag == TAG_EMPTY_BYTES:
+        return pos, pos
+    raise RemoteProtocolError(f"a str with tag {tag:#04x} at byte {pos - 1} where bytes belong")
 
 
 def _load_int(data: bytes, start: int, end: int, budget: Budget) -> int:
@@ -285,7 +305,7 @@ def _load_int(data: bytes, start: int, end: int, budget: Budget) -> int:
         ) from None
 
 
-def _load_frozenset(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+def _load_frozenset(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[object, int]:
     items, end = load_value(data, pos, depth, budget)
     if type(items) is not tuple:
         raise RemoteProtocolError(f"a frozenset without its tuple at byte {pos}")
@@ -297,7 +317,7 @@ def _load_frozenset(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[
         raise RemoteProtocolError(f"a frozenset with an unhashable item at byte {pos}") from None
 
 
-def _load_slice(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+def _load_slice(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[object, int]:
     items, end = load_value(data, pos, depth, budget)
     if type(items) is not tuple or len(items) != 3:
         raise RemoteProtocolError(f"a slice without its three parts at byte {pos}")
@@ -313,7 +333,7 @@ def _too_deep(budget: Budget, pos: int) -> RemoteProtocolError:
 
 def load_items(
     data: bytes, pos: int, count: int, depth: int, budget: Budget
-) -> tuple[tuple[Any, ...], int]:
+) -> tuple[tuple[object, ...], int]:
     """
     Decode ``count`` values that stand one behind the other, as a tuple's do.
 
@@ -328,21 +348,22 @@ def load_items(
     depth -= 1
     # ints shorter than that need no more than a look at their digits
     shortest = min(19, budget.digits + 1)
-    items: list[Any] = []
+    item: object
+    items: list[object] = []
     append = items.append
     for _ in range(count):
         tag = data[pos]
-        if 0x20 <= tag <= 0xEF:
-            append(tag - 0x50)
+        if 0x20 <= tag <= 0xEF:  # INT_FIRST, INT_LAST
+            append(tag - 0x50)  # INT_ZERO
             pos += 1
-        elif tag == 0x08 and data[pos + 1] == 0x0E:
+        elif tag == 0x08 and data[pos + 1] == 0x0E:  # TAG_STR of TAG_BYTES_L1: two tags, length
             start = pos + 3
             pos = start + data[pos + 2]
             try:
                 append(data[start:pos].decode())
             except UnicodeDecodeError:
                 raise _not_utf8(start) from None
-        elif tag == 0x16:
+        elif tag == 0x16:  # TAG_INT_L1: tag, length, text
             start = pos + 2
             pos = start + data[pos + 1]
             text = data[start:pos]
@@ -350,8 +371,8 @@ def load_items(
                 append(int(text))
             else:
                 append(_load_int(data, start, pos, budget))
-        elif 0x10 <= tag <= 0x13:
-            item, pos = load_items(data, pos + 1, tag - 0x0F, depth, budget)
+        elif 0x10 <= tag <= 0x13:  # TAG_TUPLE_1, TAG_TUPLE_4
+            item, pos = load_items(data, pos + 1, tag - 0x0F, depth, budget)  # TUPLE_BEFORE
             append(item)
         else:
             item, pos = load_value(data, pos, depth, budget)
@@ -365,9 +386,9 @@ def _not_utf8(start: int) -> RemoteProtocolError:
 
 def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
     """Return a tuple's count and where its items start, given its tag before ``pos``."""
-    if tag < 0x14:
-        return tag - 0x0F, pos
-    if tag == 0x14:
+    if tag < TAG_TUPLE_L1:
+        return tag - TUPLE_BEFORE, pos
+    if tag == TAG_TUPLE_L1:
         return data[pos], pos + 1
     count = int(_unpack_u4(data, pos)[0])
     if count > len(data) - pos:
@@ -377,7 +398,7 @@ def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
     return count, pos + 4
 
 
-def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, int]:
+def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[object, int]:
     """
     Decode the value at a position.
 
@@ -389,7 +410,7 @@ def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, 
 
     Returns:
         The value and the position behind it, which is past the end of ``data``
-        where the value was cut short: the caller compares.
+        where the value was cut short: the caller compares, by `check_end`.
 
     Raises:
         RemoteProtocolError: the bytes are no brine, or a limit was met.
@@ -397,57 +418,86 @@ def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[Any, 
     """
     tag = data[pos]
     pos += 1
-    if tag >= 0x20:
-        if tag > 0xEF:
+    if tag >= 0x20:  # INT_FIRST
+        if tag > 0xEF:  # INT_LAST
             raise RemoteProtocolError(f"unknown tag {tag:#04x} at byte {pos - 1}")
-        return tag - 0x50, pos
-    if 0x10 <= tag <= 0x15:
+        return tag - 0x50, pos  # INT_ZERO
+    if 0x10 <= tag <= 0x15:  # TAG_TUPLE_1, TAG_TUPLE_L4
         count, pos = _count_items(data, pos, tag)
         return load_items(data, pos, count, depth, budget)
-    if tag == 0x08:
+    if tag == 0x08:  # TAG_STR
         start, end = _bytes_span(data, pos)
         try:
             return data[start:end].decode(), end
         except UnicodeDecodeError:
             raise _not_utf8(start) from None
-    if tag == 0x02:
+    if tag == TAG_EMPTY_TUPLE:
         return (), pos
-    if 0x0A <= tag <= 0x0F or tag == 0x01:
+    if TAG_BYTES_1 <= tag <= TAG_BYTES_L4 or tag == TAG_EMPTY_BYTES:
         start, end = _bytes_span(data, pos - 1)
         return data[start:end], end
-    if tag == 0x00:
+    if tag == TAG_NONE:
         return None, pos
-    if tag == 0x03:
+    if tag == TAG_TRUE:
         return True, pos
-    if tag == 0x04:
+    if tag == TAG_FALSE:
         return False, pos
-    if tag == 0x16:
+    if tag == TAG_INT_L1:
         start = pos + 1
         end = start + data[pos]
         return _load_int(data, start, end, budget), end
-    if tag == 0x18:
+    if tag == TAG_FLOAT:
         return _unpack_f8(data, pos)[0], pos + 8
-    if tag == 0x17:
+    if tag == TAG_INT_L4:
         start = pos + 4
         end = start + _unpack_u4(data, pos)[0]
         return _load_int(data, start, end, budget), end
-    if tag == 0x1B:
+    if tag == TAG_COMPLEX:
         return complex(*_unpack_c16(data, pos)), pos + 16
-    if tag == 0x19 or tag == 0x1A:
+    if tag in (TAG_SLICE, TAG_FROZENSET):
         if depth <= 0:
             raise _too_deep(budget, pos)
-        loader = _load_slice if tag == 0x19 else _load_frozenset
+        loader = _load_slice if tag == TAG_SLICE else _load_frozenset
         return loader(data, pos, depth - 1, budget)
-    if tag == 0x05:
+    if tag == TAG_NOT_IMPLEMENTED:
         return NotImplemented, pos
-    if tag == 0x06:
+    if tag == TAG_ELLIPSIS:
         return Ellipsis, pos
     raise RemoteProtocolError(f"unknown tag {tag:#04x} at byte {pos - 1}")
+
+
+#: What decoding raises, beside `RemoteProtocolError`, for a payload that ends within a tag or
+#: a length, and for one that nests deeper than what is left of the stack.
+DECODING_FAILED: Final = (IndexError, struct.error, RecursionError)
+
+
+def protocol_error(problem: Exception, data: bytes = b"") -> RemoteProtocolError:
+    """Return the error for a payload whose decoding raised one of `DECODING_FAILED`."""
+    if isinstance(problem, RecursionError):
+        return RemoteProtocolError(
+            "nested deeper than what calls within calls have left of this side's stack "
+            "(option max_depth)",
+            "max_depth",
+        )
+    return truncated(data)
 
 
 def truncated(data: bytes) -> RemoteProtocolError:
     """Return the error for a payload that ended within a value."""
     return RemoteProtocolError(f"truncated: the payload ends within a value at byte {len(data)}")
+
+
+def check_end(data: bytes, end: int, of: str = "message") -> None:
+    """
+    Check that what was decoded ends where its payload does.
+
+    Raises:
+        RemoteProtocolError: it ends before or behind.
+    """
+    if end > len(data):
+        raise truncated(data)
+    if end < len(data):
+        raise RemoteProtocolError(f"{len(data) - end} bytes behind the {of}, from byte {end}")
 
 
 def load(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
@@ -469,8 +519,5 @@ def load(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
         value, end = load_value(data, 0, limits.max_depth, Budget(limits, len(data)))
     except (IndexError, struct.error):
         raise truncated(data) from None
-    if end > len(data):
-        raise truncated(data)
-    if end < len(data):
-        raise RemoteProtocolError(f"{len(data) - end} bytes behind the value, from byte {end}")
+    check_end(data, end, "value")
     return value

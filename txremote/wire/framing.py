@@ -40,6 +40,8 @@ _HEADER = struct.Struct("!LB")
 _pack_header = _HEADER.pack
 _unpack_header = _HEADER.unpack_from
 
+_NEWLINE = ord("\n")
+
 # Enough of a payload to hold the thread ids, the kind and the sequence number.
 HEAD_SIZE = 64
 
@@ -134,7 +136,8 @@ class FrameReader:
             # one whole frame, such as a call or its answer, in one go
             length, flag = _unpack_header(data)
             short_enough = length <= self._limits.max_frame
-            if length + 6 == size and not flag and data[-1] == 0x0A and short_enough:
+            whole = length + 6 == size and data[-1] == 0x0A  # _NEWLINE
+            if whole and not flag and short_enough:
                 return (data[5:-1],)
         return self._feed(data)
 
@@ -167,7 +170,7 @@ class FrameReader:
         chunks[0] = memoryview(chunks[0])[5:]
         chunks[-1] = memoryview(chunks[-1])[:-1]
         length, flag = _unpack_header(head)
-        if tail != 0x0A:
+        if tail != _NEWLINE:
             raise _no_newline(length)
         payload = b"".join(chunks)
         return self._inflate(payload) if flag else payload
@@ -206,7 +209,7 @@ class FrameReader:
                 continue
             if size <= end:
                 break
-            if data[end] != 0x0A:
+            if data[end] != _NEWLINE:
                 raise _no_newline(length)
             payload = data[pos + 5 : end]
             yield self._inflate(payload) if flag else payload

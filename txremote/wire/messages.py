@@ -18,17 +18,32 @@ and nowhere else: encoding looks them up, decoding steps over them. With
 ``bind_threads`` a reply is addressed to the thread that asked: it carries
 ``(0, the asking thread's id)``. Our own requests carry ``(0, 0)``, which a
 stock peer gives to any thread that is free.
+
+The arguments of a request are ``(handler number, boxed arguments)``, those of a reply a
+boxed value, those of an exception a plain one (`txremote.wire.exceptions`). Writing is
+here, and reading up to the arguments; `txremote.wire.decoder` reads those.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from txremote.errors import RemoteProtocolError
-from txremote.wire.brine import Budget, dump_int, load_value, truncated
-from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY, MSG_REQUEST
+from txremote.wire.boxing import LOCAL_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, box_name
+from txremote.wire.brine import Budget, dump, dump_int, load_value, truncated, tuple_head
+from txremote.wire.consts import (
+    HANDLE_CALL,
+    HANDLE_CALLATTR,
+    HANDLE_CALLPATH,
+    HANDLE_DEL,
+    MSG_EXCEPTION,
+    MSG_REPLY,
+    MSG_REQUEST,
+)
+from txremote.wire.tags import INT_ZERO, TAG_TUPLE_2, TAG_TUPLE_3
 
+_PAIR: Final = bytes([TAG_TUPLE_2])
 _IDS = struct.Struct("!QQ")
 _UNBOUND: Final = bytes(16)
 
@@ -56,7 +71,7 @@ def _dialect(name: str, bound: bool) -> Dialect:
     # version 6: the kind as a raw byte, then a 2-tuple; version 5: a 3-tuple
     # whose first item is the kind, an int that is one byte in brine
     heads = {
-        kind: bytes([kind, 0x11]) if name == "6" else bytes([0x12, 0x50 + kind])
+        kind: (bytes([kind, TAG_TUPLE_2]) if name == "6" else bytes([TAG_TUPLE_3, INT_ZERO + kind]))
         for kind in (MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION)
     }
     request = heads[MSG_REQUEST]
@@ -101,11 +116,11 @@ def sniff(payload: bytes) -> Dialect:
     Raises:
         RemoteProtocolError: no dialect starts like this.
     """
-    bound = payload[:1] == b"\x00" and len(payload) > 16
+    bound = len(payload) > 16 and payload[0] == 0  # a thread id's first byte is 0
     first = payload[16] if bound else payload[0] if payload else None
     if first in (MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION):
         return DIALECT_6_BOUND if bound else DIALECT_6
-    if first == 0x12:
+    if first == TAG_TUPLE_3:
         return DIALECT_5_BOUND if bound else DIALECT_5
     raise RemoteProtocolError(
         "the first bytes are no RPyC message "
@@ -124,29 +139,36 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
 
     Raises:
         RemoteProtocolError: it is none in this dialect.
-        IndexError, struct.error: the payload ended before its arguments.
     """
-    if dialect is DIALECT_6 and data[1] == 0x11 and data[2] == 0x16 and 0 < data[0] < 4:
-        end = 4 + data[3]  # the common case, in one go
-        digits = data[4:end]
-        if len(digits) < 19 and digits.isdigit():
-            return data[0], int(digits), end, 0
-    pos = 0
-    sender = 0
-    if dialect.bound:
-        sender = _IDS.unpack_from(data)[0]
-        pos = 16
-    if dialect.name == "6":
-        kind = data[pos]
-        if data[pos + 1] != 0x11:
-            raise RemoteProtocolError(f"no (seq, args) pair at byte {pos + 1}")
-    elif data[pos] == 0x12:
-        kind = data[pos + 1] - 0x50
-    else:
-        raise RemoteProtocolError(f"no (kind, seq, args) tuple at byte {pos}")
-    if not MSG_REQUEST <= kind <= MSG_EXCEPTION:
-        raise RemoteProtocolError(f"unknown message kind {kind}")
-    seq, end = load_value(data, pos + 2, 1, budget)
+    try:
+        if (  # nearly all messages, in one go
+            dialect is DIALECT_6
+            and data[1] == 0x11  # TAG_TUPLE_2
+            and data[2] == 0x16  # TAG_INT_L1: tag, length, text
+            and 0 < data[0] < 4
+        ):
+            end = 4 + data[3]
+            digits = data[4:end]
+            if len(digits) < 19 and digits.isdigit():
+                return data[0], int(digits), end, 0
+        pos = 0
+        sender = 0
+        if dialect.bound:
+            sender = _IDS.unpack_from(data)[0]
+            pos = _IDS.size
+        if dialect.name == "6":
+            kind = data[pos]
+            if data[pos + 1] != TAG_TUPLE_2:
+                raise RemoteProtocolError(f"no (seq, args) pair at byte {pos + 1}")
+        elif data[pos] == TAG_TUPLE_3:
+            kind = data[pos + 1] - INT_ZERO
+        else:
+            raise RemoteProtocolError(f"no (kind, seq, args) tuple at byte {pos}")
+        if not MSG_REQUEST <= kind <= MSG_EXCEPTION:
+            raise RemoteProtocolError(f"unknown message kind {kind}")
+        seq, end = load_value(data, pos + 2, 1, budget)
+    except (IndexError, struct.error):
+        raise truncated(data) from None
     if type(seq) is not int:
         raise RemoteProtocolError(f"a sequence number that is no int at byte {pos + 2}")
     return kind, seq, end, sender
@@ -166,16 +188,55 @@ def open_request(data: bytes, pos: int, budget: Budget) -> tuple[int, int]:
 
     Raises:
         RemoteProtocolError: there is none.
+        IndexError, struct.error: the payload ended before that.
     """
-    if data[pos] != 0x11:
+    if data[pos] != TAG_TUPLE_2:
         raise RemoteProtocolError(f"no (handler, args) pair at byte {pos}")
-    tag = data[pos + 1]
-    if 0x50 <= tag <= 0xEF:  # the common case: a small int, one byte
-        return tag - 0x50, pos + 2
     handler, end = load_value(data, pos + 1, 1, budget)
     if type(handler) is not int:
         raise RemoteProtocolError(f"a handler that is no int at byte {pos + 1}")
     return handler, end
+
+
+def request_head(handler: int) -> bytes:
+    """Return what stands before the boxed arguments of a request, behind its number."""
+    return _PAIR + dump_int(handler)
+
+
+def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
+    """
+    Return what stands before the arguments of a call, behind its number: the handler, the
+    object and what of it is called.
+
+    Args:
+        key: The key of the peer's object.
+        names: The path from there: nothing, a name, or names (CALL, CALLATTR, CALLPATH).
+
+    Raises:
+        NotSendable: a name cannot be encoded.
+    """
+    target = LOCAL_REF_HEAD + key
+    # each is followed by the arguments and the named ones
+    if not names:
+        return request_head(HANDLE_CALL) + TUPLE_HEAD + tuple_head(3) + target
+    if len(names) == 1:
+        name = box_name(names[0])
+        return request_head(HANDLE_CALLATTR) + TUPLE_HEAD + tuple_head(4) + target + name
+    path = VALUE_HEAD + dump(names)
+    return request_head(HANDLE_CALLPATH) + TUPLE_HEAD + tuple_head(4) + target + path
+
+
+def del_request(key: bytes, count: int) -> bytes:
+    """Return the DEL that gives back a reference to the peer's object, behind its number."""
+    return (
+        request_head(HANDLE_DEL)
+        + TUPLE_HEAD
+        + tuple_head(2)
+        + LOCAL_REF_HEAD
+        + key
+        + VALUE_HEAD
+        + dump(count)
+    )
 
 
 def reply_head(dialect: Dialect, kind: int, seq: int, sender: int = 0) -> bytes:
@@ -193,30 +254,5 @@ def peek(head: bytes, dialect: Dialect | None, budget: Budget) -> tuple[int, int
     """
     try:
         return open_envelope(head, dialect or sniff(head), budget)
-    except (RemoteProtocolError, IndexError, struct.error):
+    except RemoteProtocolError:
         return None
-
-
-def load_plain(data: bytes, pos: int, depth: int, budget: Budget) -> Any:
-    """
-    Decode the brined value that fills the rest of a payload.
-
-    Raises:
-        RemoteProtocolError: it does not.
-    """
-    value, end = load_value(data, pos, depth, budget)
-    check_end(data, end)
-    return value
-
-
-def check_end(data: bytes, end: int) -> None:
-    """
-    Check that a message ends where its payload does.
-
-    Raises:
-        RemoteProtocolError: it ends before or behind.
-    """
-    if end > len(data):
-        raise truncated(data)
-    if end < len(data):
-        raise RemoteProtocolError(f"{len(data) - end} bytes behind the message, from byte {end}")

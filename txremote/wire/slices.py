@@ -1,11 +1,12 @@
 """
 A long payload, decoded in slices, so that a reactor may do other things between them.
 
-A few KiB of zlib's are millions of values, and these take the fifth of a second. Here
-they are decoded as `load_value` and `unbox` do, with the same result and the same errors,
-by a generator that yields when it has done the work of `SLICE` values. What is nested
-stands on a stack of our own, so that it can stop within a tuple at any depth; `load_items`
-is for what is short, and for the small tuples in here.
+A few KiB of zlib's are millions of values, and decoding these takes a fifth of a second.
+`decoded_in_slices` decodes as `load_value` and `unbox` do, with the same result and the
+same errors. It is a generator that yields when it has done the work of `SLICE` values.
+Containers that it is inside of stand on a stack of its own, so that it can stop within a
+tuple at any depth. The plain loop, `load_items`, stays beside it: a generator costs short
+payloads more than they take to decode.
 
 Work is counted in small values: a reference and a long piece of bytes are as much work as
 several. A single value is never cut: a str of 64 MiB is decoded at once.
@@ -14,7 +15,7 @@ several. A single value is never cut: a str of 64 MiB is decoded at once.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from txremote.errors import RemoteProtocolError
 from txremote.wire.boxing import References, _key_end
@@ -28,6 +29,17 @@ from txremote.wire.brine import (
     load_items,
     load_value,
 )
+from txremote.wire.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
+from txremote.wire.tags import (
+    INT_ZERO,
+    TAG_EMPTY_TUPLE,
+    TAG_SLICE,
+    TAG_TUPLE_1,
+    TAG_TUPLE_2,
+    TAG_TUPLE_4,
+    TAG_TUPLE_L4,
+    TUPLE_BEFORE,
+)
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -38,7 +50,7 @@ SLICE: Final = 25_000
 #: Longest payload, in bytes, that is decoded in one go: each value takes a byte at least.
 LONG: Final = 65_536
 
-# After how many items at most it is looked at what they were made of.
+# After how many items at most the work that was done is counted.
 _FEW = 1_000
 # How much work a reference is, in values, and how many bytes of a long value are as much as one.
 _REFERENCE = 20
@@ -57,26 +69,26 @@ def in_one_go(steps: Steps[T]) -> T:
             return found
 
 
-def value_in_slices(data: bytes, pos: int, depth: int, budget: Budget) -> Steps[tuple[Any, int]]:
-    """Decode the value at a position; arguments, result and errors are `load_value`'s."""
-    return _decoded(data, pos, depth, budget, None)
-
-
-def unboxed_in_slices(
-    data: bytes, pos: int, depth: int, budget: Budget, references: References
-) -> Steps[tuple[Any, int]]:
-    """Decode the boxed value at a position; arguments, result and errors are `unbox`'s."""
-    return _decoded(data, pos, depth, budget, references)
-
-
-def _decoded(
+def decoded_in_slices(
     data: bytes, pos: int, depth: int, budget: Budget, references: References | None
-) -> Steps[tuple[Any, int]]:
-    items: list[Any] = []  # of what is being decoded
+) -> Steps[tuple[object, int]]:
+    """
+    Decode the value at a position.
+
+    Args:
+        data: As for `load_value` and `unbox`, and so are the next three, the result and
+            the errors.
+        pos: Likewise.
+        depth: Likewise.
+        budget: Likewise.
+        references: `unbox`'s, for a boxed value; None for one that is plain.
+    """
+    items: list[object] = []  # of the container that is being decoded
     kind = _TUPLE if references is None else _BOXED
-    left = 1  # how many are still to come: of the outermost, the value itself
-    outer: list[tuple[list[Any], int, int, int]] = []
+    left = 1  # how many items are still to come; of the outermost, the value itself
+    outer: list[tuple[list[object], int, int, int]] = []  # the containers around it
     room = SLICE
+    value: object
     while True:
         if room <= 0:
             yield
@@ -84,7 +96,6 @@ def _decoded(
         if not left:
             if not outer:
                 return items[0], pos
-            value: Any
             if kind == _FROZENSET:
                 value = yield from _frozen(items, pos)
             elif kind == _SLICE:
@@ -102,24 +113,24 @@ def _decoded(
             room -= done + extra
             if not left or not _is_container(data[pos]):
                 continue
-        elif data[pos] != 0x11:
+        elif data[pos] != TAG_TUPLE_2:
             raise RemoteProtocolError(f"no boxed value at byte {pos}")
         else:
-            label = data[pos + 1]
+            label = data[pos + 1] - INT_ZERO
             pos += 2
-            if label == 0x53 or label == 0x54:
+            if label in (LABEL_LOCAL_REF, LABEL_REMOTE_REF):
                 assert references is not None
                 end = _key_end(data, pos)
                 key = data[pos:end]
-                if label == 0x53:
+                if label == LABEL_LOCAL_REF:
                     items.append(references.unbox_local(key))
                 else:
-                    items.append(references.unbox_remote(key, data, pos))
+                    items.append(references.unbox_remote(key))
                 pos = end
                 left -= 1
                 room -= _REFERENCE
                 continue
-            if label == 0x51:
+            if label == LABEL_VALUE:
                 if not _is_container(data[pos]):
                     item, end = load_value(data, pos, depth, budget)
                     items.append(item)
@@ -127,17 +138,17 @@ def _decoded(
                     pos = end
                     left -= 1
                     continue
-            elif label != 0x52:
+            elif label != LABEL_TUPLE:
                 raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
-            elif data[pos] == 0x02:
+            elif data[pos] == TAG_EMPTY_TUPLE:
                 items.append(())
                 pos += 1
                 left -= 1
                 room -= 1
                 continue
-            elif not 0x10 <= data[pos] <= 0x15:
+            elif not TAG_TUPLE_1 <= data[pos] <= TAG_TUPLE_L4:
                 raise RemoteProtocolError(f"label TUPLE without a tuple at byte {pos}")
-        boxed = kind == _BOXED and label == 0x52
+        boxed = kind == _BOXED and label == LABEL_TUPLE
         outer.append((items, left - 1, kind, depth))
         kind, left, pos, depth = _opened(data, pos, depth, budget)
         items = []
@@ -147,7 +158,8 @@ def _decoded(
 
 
 def _is_container(tag: int) -> bool:
-    return 0x10 <= tag <= 0x15 or tag == 0x19 or tag == 0x1A
+    is_tuple = 0x10 <= tag <= 0x15  # TAG_TUPLE_1, TAG_TUPLE_L4
+    return is_tuple or tag == 0x19 or tag == 0x1A  # TAG_SLICE, TAG_FROZENSET
 
 
 def _opened(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[int, int, int, int]:
@@ -158,15 +170,15 @@ def _opened(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[int, int
     tag = data[pos]
     pos += 1
     kind = _TUPLE
-    if tag > 0x15:
-        kind = _SLICE if tag == 0x19 else _FROZENSET
+    if tag > TAG_TUPLE_L4:
+        kind = _SLICE if tag == TAG_SLICE else _FROZENSET
         if depth <= 0:
             raise _too_deep(budget, pos)
         depth -= 1
         tag = data[pos]
-        if tag == 0x02 and kind == _FROZENSET:
+        if tag == TAG_EMPTY_TUPLE and kind == _FROZENSET:
             return kind, 0, pos + 1, depth
-        if not 0x10 <= tag <= 0x15:
+        if not TAG_TUPLE_1 <= tag <= TAG_TUPLE_L4:
             what = (
                 "a slice without its three parts"
                 if kind == _SLICE
@@ -185,11 +197,11 @@ def _opened(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[int, int
 
 
 def _plain_run(
-    data: bytes, pos: int, most: int, depth: int, items: list[Any], budget: Budget
+    data: bytes, pos: int, most: int, depth: int, items: list[object], budget: Budget
 ) -> tuple[int, int]:
     """
-    Decode values that stand one behind the other, up to the first that has others in it,
-    but for small tuples, or to the end of what may be done.
+    Decode values that stand one behind the other: ``most`` of them, or up to the first
+    container that is no small tuple.
 
     Returns:
         The position behind them, and how much work it was beyond one for each.
@@ -197,19 +209,20 @@ def _plain_run(
     shortest = min(19, budget.digits + 1)
     append = items.append
     extra = 0
+    item: object
     for _ in range(most):
         tag = data[pos]
-        if 0x20 <= tag <= 0xEF:
-            append(tag - 0x50)
+        if 0x20 <= tag <= 0xEF:  # INT_FIRST, INT_LAST; here as in load_items
+            append(tag - 0x50)  # INT_ZERO
             pos += 1
-        elif tag == 0x08 and data[pos + 1] == 0x0E:
+        elif tag == 0x08 and data[pos + 1] == 0x0E:  # TAG_STR of TAG_BYTES_L1
             begin = pos + 3
             pos = begin + data[pos + 2]
             try:
                 append(data[begin:pos].decode())
             except UnicodeDecodeError:
                 raise _not_utf8(begin) from None
-        elif tag == 0x16:
+        elif tag == 0x16:  # TAG_INT_L1
             begin = pos + 2
             pos = begin + data[pos + 1]
             text = data[begin:pos]
@@ -221,16 +234,16 @@ def _plain_run(
             begin = pos
             if not _is_container(tag):
                 item, pos = load_value(data, pos, 1, budget)
-            elif tag > 0x13 or depth <= 0:
+            elif tag > TAG_TUPLE_4 or depth <= 0:
                 break
             else:  # most often its items are plain values; else this comes to nothing
                 allowed = budget.items
                 try:
-                    item, pos = load_items(data, pos + 1, tag - 0x0F, 1, budget)
+                    item, pos = load_items(data, pos + 1, tag - TUPLE_BEFORE, 1, budget)
                 except RemoteProtocolError:
                     budget.items = allowed
                     break
-                extra += tag - 0x0F
+                extra += tag - TUPLE_BEFORE
             append(item)
             if pos - begin > _FEW:
                 extra += (pos - begin) // _BYTES
@@ -238,9 +251,9 @@ def _plain_run(
     return pos, extra
 
 
-def _frozen(items: list[Any], pos: int) -> Steps[frozenset[Any]]:
+def _frozen(items: list[object], pos: int) -> Steps[frozenset[object]]:
     """Make a frozenset of items, in slices."""
-    found: set[Any] = set()
+    found: set[object] = set()
     hashes: set[int] = set()
     try:
         for start in range(0, len(items), SLICE):
