@@ -116,13 +116,8 @@ class OutboundCalls:
             heads = reference._call_prefixes
             head = heads.get(names) if heads is not None else None
             if head is None:
-<<<<<<< HEAD
-                head = _call_head(reference, names)
-                heads = reference._start_call_prefixes()
-=======
                 head = call_head(reference._key, names)
                 heads = reference._start_call_prefixes()
->>>>>>> 30e9fbc (The wire room is closed: tags have names, messages are decoded and calls encoded in it, and it raises RemoteProtocolError only)
                 if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
                     heads[names] = head
             body = [head]

@@ -59,6 +59,7 @@ _unpack_c16 = _C16.unpack_from
 # Every byte there is; and ready-made, what the commonest values begin with or are.
 _U1: Final = [bytes([i]) for i in range(256)]
 _SHORT_STR: Final = bytes([TAG_STR, TAG_BYTES_L1])
+_INT_L1: Final = _U1[TAG_INT_L1]
 _NONE, _TRUE, _FALSE = _U1[TAG_NONE], _U1[TAG_TRUE], _U1[TAG_FALSE]
 
 #: Encoded ints of one byte each. rpyc 6.0.2 brine: those outside travel as decimal text.
@@ -160,7 +161,10 @@ def dump_int(value: int) -> bytes:
             f"an int of {value.bit_length()} bits: more decimal digits than "
             "sys.get_int_max_str_digits() allows"
         ) from None
-    return _length_head(TAG_INT_L1, TAG_INT_L4, len(text)) + text
+    size = len(text)
+    if size < 256:
+        return _INT_L1 + _U1[size] + text
+    return _length_head(TAG_INT_L1, TAG_INT_L4, size) + text
 
 
 def dump_str(value: str) -> bytes:
