@@ -4,8 +4,15 @@ Every zope Interface of txremote.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from twisted.application.service import IService
 from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from twisted.internet.defer import Deferred
 
 
 class IAsyncResult(Interface):
@@ -63,19 +70,25 @@ class IPool(IService):
     )
     preferred = Attribute("Whether `run_async` takes it for a job that names no pool.")
 
-    def start():  # type: ignore[no-untyped-def]
+    def start() -> Deferred[None]:
         """
         Start it. A Deferred that fires when the first workers are ready; jobs
         may be submitted at once.
         """
 
-    def stop():  # type: ignore[no-untyped-def]
+    def stop() -> Deferred[None]:
         """
         Stop it: jobs that wait or run fail with PoolStopped, and those that can be
         ended are. A Deferred that fires when nothing is left.
         """
 
-    def submit(function, args=(), kwargs=None, timeout=None, name=None):  # type: ignore[no-untyped-def]
+    def submit(
+        function: Callable[..., Any],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> Deferred[Any]:
         """
         Run ``function(*args, **kwargs)`` in the pool, once.
 
@@ -87,7 +100,7 @@ class IPool(IService):
         a queued job out of the queue and ends one that runs, where the pool can.
         """
 
-    def statistics():  # type: ignore[no-untyped-def]
+    def statistics() -> Any:
         """Return the pool's `PoolStatistics` of this moment."""
 
 
@@ -96,7 +109,7 @@ class IPoolKind(Interface):
 
     prefix = Attribute("The first word of its descriptions, such as 'threads'.")
 
-    def parse(reactor, words, options):  # type: ignore[no-untyped-def]
+    def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> IPool:
         """
         Make a pool, not yet started, of a description's parts: of
         ``processes:4:recycle=500`` the words ``("4",)`` and the options

@@ -24,7 +24,7 @@ from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import Call
 from txremote.tasks.task import Task
-from txremote.work.running import running_pools
+from txremote.work.run import preferred_pool
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_its_own_pool_is_for_tasks_alone() -> None:
     keeper = TaskKeeper(pool="processes:min=0:max=1")
     try:
         await run(keeper, "mpcommands", short).when_done()
-        assert running_pools.preferred() is None
+        assert preferred_pool() is None
     finally:
         await keeper.stop()
 

@@ -141,12 +141,12 @@ def logged() -> Iterator[list[str]]:
 @contextmanager
 def own_registry() -> Iterator[Any]:
     """Have a registry in which no pool runs."""
-    before = running_pools.default, running_pools.made, running_pools._pools
-    running_pools.default, running_pools.made, running_pools._pools = None, {}, []
+    before = running_pools.default, running_pools.made, running_pools.pools
+    running_pools.default, running_pools.made, running_pools.pools = None, {}, []
     try:
         yield running_pools
     finally:
-        running_pools.default, running_pools.made, running_pools._pools = before
+        running_pools.default, running_pools.made, running_pools.pools = before
 
 
 @pytest_twisted.async_yield_fixture
@@ -156,5 +156,5 @@ async def clean_slate() -> AsyncIterator[Any]:
 
     with own_registry() as registry:
         yield registry
-        for pool in [*registry._pools]:
+        for pool in [*registry.pools]:
             await pool.stop().addTimeout(DEADLINE, reactor)

@@ -108,7 +108,7 @@ def test_it_is_a_service_of_an_application(registry: RunningPools) -> None:
     parent = MultiService()
     pool.setServiceParent(parent)
     parent.startService()
-    assert registry.described("test:1") is pool
+    assert registry.pools == [pool]
     with logged() as lines:
         pool.opening[0].errback(ConnectionError("nobody there"))
     assert lines == ["<Pool test:1 running> did not start nobody there"]
@@ -117,7 +117,7 @@ def test_it_is_a_service_of_an_application(registry: RunningPools) -> None:
     pool.closing[0].callback(None)
     assert len(stopped) == 1
     assert repr(pool) == "<Pool test:1 stopped>"
-    assert registry.described("test:1") is None
+    assert registry.pools == []
 
 
 def test_a_server_that_is_stopped_while_it_starts_has_nothing_to_complain_about() -> None:

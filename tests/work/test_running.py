@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from tests.work.doubles import CopyingPool, Reactor, clean_slate, outcome
+from txremote.work.run import preferred_pool
 from txremote.work.running import RunningPools, set_default_pool
 from txremote.work.threads import ThreadPool
 
@@ -21,12 +22,12 @@ pytestmark = pytest.mark.usefixtures("clean_slate")
 def test_a_pool_is_there_while_it_runs(clean_slate: RunningPools) -> None:
     """It enters itself when it starts, once, and leaves when it stops."""
     pool = CopyingPool("processes:2")
-    assert clean_slate.described("processes:2") is None
+    assert clean_slate.pools == []
     pool.start()
     pool.start()
-    assert clean_slate.described("processes:2") is pool
+    assert clean_slate.pools == [pool]
     pool.stop()
-    assert clean_slate.described("processes:2") is None
+    assert clean_slate.pools == []
     pool.stop()
 
 
@@ -34,9 +35,9 @@ def test_a_service_counts_as_well(clean_slate: RunningPools) -> None:
     """A pool that an application starts is one that runs."""
     pool = CopyingPool()
     pool.startService()
-    assert clean_slate.preferred() is pool
+    assert preferred_pool() is pool
     assert outcome(pool.stopService()) == [None]
-    assert clean_slate.preferred() is None
+    assert preferred_pool() is None
 
 
 def test_the_process_pool_that_was_started_last(clean_slate: RunningPools) -> None:
@@ -44,9 +45,9 @@ def test_the_process_pool_that_was_started_last(clean_slate: RunningPools) -> No
     first, second, threads = CopyingPool(), CopyingPool(), ThreadPool(Reactor())
     for pool in (first, second, threads):
         pool.start()
-    assert clean_slate.preferred() is second
+    assert preferred_pool() is second
     second.stop()
-    assert clean_slate.preferred() is first
+    assert preferred_pool() is first
 
 
 def test_the_default_comes_first(clean_slate: RunningPools) -> None:
@@ -55,12 +56,12 @@ def test_the_default_comes_first(clean_slate: RunningPools) -> None:
     processes = CopyingPool()
     processes.start()
     set_default_pool(default)
-    assert clean_slate.preferred() is processes
+    assert preferred_pool() is processes
     default.start()
-    assert clean_slate.preferred() is default
-    assert clean_slate.preferred(by_value=True) is processes
+    assert preferred_pool() is default
+    assert preferred_pool(by_value=True) is processes
     default.stop()
-    assert clean_slate.preferred() is processes
+    assert preferred_pool() is processes
     set_default_pool(None)
     assert clean_slate.default is None
 
@@ -75,13 +76,13 @@ def test_a_job_that_has_to_run_elsewhere(clean_slate: RunningPools) -> None:
     """It goes to a preferred pool, else to any whose jobs do so, whatever its kind is."""
     old: Any = OldPool()
     clean_slate.add(old)
-    assert clean_slate.preferred() is None
-    assert clean_slate.preferred(by_value=True) is old
+    assert preferred_pool() is None
+    assert preferred_pool(by_value=True) is old
     preferred = CopyingPool()
     preferred.start()
     clean_slate.add(old)
-    assert clean_slate.preferred(by_value=True) is preferred
-    assert clean_slate.preferred() is preferred
+    assert preferred_pool(by_value=True) is preferred
+    assert preferred_pool() is preferred
     clean_slate.discard(old)
     clean_slate.discard(old)
 
@@ -92,7 +93,7 @@ def test_a_pool_that_is_not_shared_is_nobody_else_s(clean_slate: RunningPools) -
     pool.shared = False
     pool.start()
     assert pool.running
-    assert (clean_slate.preferred(), clean_slate.described("own")) == (None, None)
+    assert (preferred_pool(), clean_slate.pools) == (None, [])
 
 
 def test_who_still_uses_pools_is_waited_for(clean_slate: RunningPools) -> None:

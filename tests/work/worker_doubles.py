@@ -115,7 +115,7 @@ def pretend(monkeypatch: Any, *args: Any, **options: Any) -> tuple[ProcessPool, 
         begun: Counter[str] = Counter()
 
     monkeypatch.setattr(processes, "Worker", Ours)
-    monkeypatch.setattr(running_pools, "_pools", [])  # nobody else is to find it
+    monkeypatch.setattr(running_pools, "pools", [])  # nobody else is to find it
     monkeypatch.setattr(childprocess.os, "killpg", lambda *_args: None)
     pool = ProcessPool(PretendReactor(), *args, **options)
     pool.start().addErrback(lambda _failure: None)

@@ -1,18 +1,18 @@
 """
 `offloaded`: a service's method whose body runs in a pool.
 
-For whoever calls it, a peer or the program, it is a method that gives a Deferred.
+For its callers, a peer or the program, it is a method that gives a Deferred.
 Cancelling that cancels the job, and so does a remote client that cancels its
 call.
 
-To a process pool the body goes by name: the child imports the module, finds what
-stands there in the function's place, and takes the function out of it. ``self``
-goes by value like any argument. What the method changes in it is changed there,
-and what it holds must be something that can be pickled: a connection cannot.
+To a process pool the body goes by name: the child imports the module, finds the
+object in the function's place, and takes the function out of it. ``self`` goes by
+value like any argument. Changes that the method makes to it are made there, and all
+that it holds must be something that can be pickled: a connection cannot.
 
 A threaded service's methods are called in worker threads. There the call is
-handed to the reactor, and the Deferred, which fires in the reactor's thread, is
-what the lane waits for.
+handed to the reactor, and the lane waits for the Deferred, which fires in the
+reactor's thread.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from txremote.errors import NotPicklable
+from txremote.interfaces import IPool
 from txremote.peer.variables import own_context
 from txremote.refs.reactorthread import may_call_here
-from txremote.work.choice import choose
 from txremote.work.netrefs import plain
 from txremote.work.pickling import dump_job
 from txremote.work.pool import name_of
-from txremote.work.run import name_unhandled
+from txremote.work.ports import IPoolReactor
+from txremote.work.run import choose, name_unhandled
 
 Function = Callable[..., Any]
 
-#: What a decorated function is found by in another process: the mark that
-#: `offloaded` leaves. It is the function itself, and is passed on by any decorator
-#: above that uses `functools.wraps`.
+#: The attribute under which `offloaded` leaves the function itself, by which another
+#: process finds it. Any decorator above that uses `functools.wraps` passes it on.
 OFFLOADED_MARK = "__offloaded__"
 
 
@@ -47,11 +47,17 @@ OFFLOADED_MARK = "__offloaded__"
 def offloaded(function: Function, /) -> Function: ...
 @overload
 def offloaded(
-    *, pool: Any = None, timeout: float | None = None
+    *, pool: IPool | str | None = None, timeout: float | None = None
 ) -> Callable[[Function], Function]: ...
 
 
-def offloaded(function: Any = None, /, *, pool: Any = None, timeout: float | None = None) -> Any:
+def offloaded(
+    function: Function | None = None,
+    /,
+    *,
+    pool: IPool | str | None = None,
+    timeout: float | None = None,
+) -> Any:
     """
     Have the body of a method, or of a function, run in a pool.
 
@@ -59,7 +65,7 @@ def offloaded(function: Any = None, /, *, pool: Any = None, timeout: float | Non
     ``@offloaded(pool="processes:2", timeout=60)``. A call gives a Deferred.
 
     Args:
-        function: What is decorated.
+        function: The decorated function.
         pool: An `IPool` or a description; None for the one that `run_async` would
             take.
         timeout: Seconds that the body may take, once it has begun.
@@ -72,7 +78,7 @@ def offloaded(function: Any = None, /, *, pool: Any = None, timeout: float | Non
     return _offload(function, pool, timeout)
 
 
-def _offload(function: Any, pool: Any, timeout: float | None) -> Any:
+def _offload(function: Any, pool: IPool | str | None, timeout: float | None) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         inner = type(function)(_offload(function.__func__, pool, timeout))
         vars(inner).update(vars(function))  # it may have the mark of @exposed
@@ -87,8 +93,9 @@ def _offload(function: Any, pool: Any, timeout: float | None) -> Any:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Deferred[Any]:
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
+        reactor: Any = installed
         body = _Body(function, args, kwargs)
         if may_call_here(reactor):
             return body.start(reactor, pool, timeout)
@@ -115,7 +122,9 @@ class _Body:
         self._name = name_of(function)
         self._context = own_context()
 
-    def start(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
+    def start(
+        self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
+    ) -> Deferred[Any]:
         """Submit it. In the reactor's thread."""
         deferred: Deferred[Any]
         try:
@@ -131,8 +140,10 @@ class _Body:
         name_unhandled(deferred, self._name)
         return deferred
 
-    def start_from_thread(self, reactor: Any, pool: Any, timeout: float | None) -> Deferred[Any]:
-        """Submit it from another thread. The Deferred belongs to the reactor's."""
+    def start_from_thread(
+        self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
+    ) -> Deferred[Any]:
+        """Submit it from another thread. The Deferred fires in the reactor's thread."""
         self._args = plain(self._args)
         self._kwargs = {name: plain(value) for name, value in self._kwargs.items()}
         started: list[Deferred[Any]] = []
@@ -157,7 +168,7 @@ class _Body:
         return outcome
 
     def _explain(self, failure: Failure) -> Failure:
-        """Say it, where it is ``self`` that cannot go to another process."""
+        """Explain a failure by ``self``, if that cannot go to another process."""
         if failure.check(NotPicklable) and self._args:
             owner = self._args[0]
             if hasattr(type(owner), self._function.__name__):

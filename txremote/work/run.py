@@ -1,31 +1,41 @@
 """
 `run_async`: a callable, or a source, somewhere else (Evennia's ``run_async``).
 
-It chooses a pool, leaves the job there, and puts the callbacks behind it. What
-can be known to be wrong is found before anything runs, and fails the Deferred as
-anything else does. What was never right in Evennia's is named where it is done
-otherwise here.
+It checks the call, chooses a pool, submits the job, and adds the callbacks. An error
+that can be known before anything runs is found then, and fails the Deferred as any
+other does. Comments name the places that differ from Evennia's function.
+
+A job that names no pool goes to the default pool if it runs, else to a preferred pool
+that runs, such as one of processes, else to the threads of the reactor.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import DebugInfo, Deferred, fail
 from twisted.python import threadable
+from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.interfaces import IPool
 from txremote.refs.netref import is_netref
 from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.refs.signatures import signature_of
-from txremote.work.choice import choose
-from txremote.work.pool import log, name_of
+from txremote.work.pool import PoolService, log, name_of
+from txremote.work.ports import IPoolReactor
 from txremote.work.python_source import RETURN, prepared, run_source, title_of
+from txremote.work.running import running_pools
+from txremote.work.spec import join, pool_from_string, split
+from txremote.work.threads import ThreadPool
+
+THREADS = ThreadPool.kind
 
 _BY_NAME = "callbacks are given by name: at_return=..., at_err=..."
 
@@ -40,26 +50,23 @@ def run_async(
     at_err_kwargs: Mapping[str, Any] | None = None,
     use_thread: bool = False,
     proc_timeout: float | None = None,
-    pool: Any = None,
+    pool: IPool | str | None = None,
     **kwargs: Any,
 ) -> Deferred[Any]:
     """
     Run a callable in a pool, so that the reactor is free meanwhile.
 
-    Without a pool of its own it is a thread of the reactor's. With a process pool
-    running, or a default one, it is that.
-
     Args:
-        function: What to call; or a source, which needs a process pool. It finds
-            the named arguments as variables, and what it gives to ``_return`` is
-            the result.
+        function: The callable; or a source, which needs a pool whose jobs run elsewhere.
+            It finds the named arguments as variables, and its result is the value that
+            it gives to ``_return``.
         *args: The callable's arguments.
         at_return: Called with the result. May give a Deferred or a coroutine; may
             be a remote reference or one of its methods.
         at_return_kwargs: Named arguments for that.
         at_err: Called with a Failure, that of ``at_return`` included.
         at_err_kwargs: Named arguments for that.
-        use_thread: Whether it is to be a thread of the reactor, in any case.
+        use_thread: Whether it runs in a thread of the reactor in any case.
         proc_timeout: Seconds that the job may take, once it has begun.
         pool: An `IPool`, or the description of one, such as ``"processes:4"``.
         **kwargs: The callable's named arguments, or the source's variables.
@@ -72,12 +79,15 @@ def run_async(
     Raises:
         WrongThread: this is not the reactor's thread.
     """
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
 
+    reactor: Any = installed  # its static type is the least that Twisted has anywhere
     check_thread(reactor, "run_async")
     name = title_of(function) if isinstance(function, str) else name_of(function)
     return _with_callbacks(
-        _begin(reactor, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool),
+        _begin(
+            reactor, name, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool
+        ),
         name,
         reactor,
         at_return,
@@ -88,30 +98,29 @@ def run_async(
 
 
 def _begin(
-    reactor: Any,
-    function: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    at_return: Any,
-    at_err: Any,
+    reactor: IPoolReactor,
+    name: str,
+    function: Callable[..., Any] | str,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+    at_return: object,
+    at_err: object,
     use_thread: bool,
     timeout: float | None,
-    pool: Any,
+    pool: IPool | str | None,
 ) -> Deferred[Any]:
-    # No frame that is on the stack here has the Deferred: a traceback would hold
-    # it, and a Failure that nobody handles would be logged who knows when.
+    # No frame on the stack here has the Deferred: a traceback would hold it, and a
+    # Failure that nobody handles would be logged late.
     try:
         _check(at_return, at_err, timeout)
         if isinstance(function, str):
             source = _checked_source(function, args, kwargs)
             chosen = choose(reactor, pool, use_thread, by_value=True)
             _check_pool(chosen)
-            return chosen.submit(  # type: ignore[no-any-return]
-                run_source, (source,), kwargs, timeout, title_of(function)
-            )
+            return chosen.submit(run_source, (source,), kwargs, timeout, name)
         _check_call(function, args, kwargs)
         chosen = choose(reactor, pool, use_thread)
-        return chosen.submit(function, args, kwargs, timeout)  # type: ignore[no-any-return]
+        return chosen.submit(function, args, kwargs, timeout, name)
     except Exception as error:  # a wrong argument, or any code of a kind of pool
         if error.__suppress_context__:
             error.__context__ = None  # the same goes for its frames
@@ -121,11 +130,11 @@ def _begin(
 def _with_callbacks(
     deferred: Deferred[Any],
     name: str,
-    reactor: Any,
-    at_return: Any,
-    at_return_kwargs: Mapping[str, Any] | None,
-    at_err: Any,
-    at_err_kwargs: Mapping[str, Any] | None,
+    reactor: IPoolReactor,
+    at_return: Callable[..., Any] | None,
+    at_return_kwargs: Mapping[str, object] | None,
+    at_err: Callable[..., Any] | None,
+    at_err_kwargs: Mapping[str, object] | None,
 ) -> Deferred[Any]:
     if at_return is not None:
         deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
@@ -135,7 +144,99 @@ def _with_callbacks(
     return deferred
 
 
-def check_thread(reactor: Any, name: str) -> None:
+# -- which pool a job goes to
+
+
+def choose(
+    reactor: IPoolReactor,
+    pool: IPool | str | None = None,
+    use_thread: bool = False,
+    by_value: bool = False,
+) -> IPool:
+    """
+    Return the pool for a job.
+
+    Args:
+        reactor: The reactor.
+        pool: The pool that the job names: an `IPool`, or a description. A description
+            finds a pool that runs, else makes one, which is kept until the reactor stops.
+        use_thread: Whether the job has to run in a thread of the reactor.
+        by_value: Whether a job that names no pool has to run elsewhere. The reactor's
+            threads are the answer if there is no such pool.
+
+    Raises:
+        ValueError: the description makes no sense.
+        TypeError: ``pool`` is neither, or ``use_thread`` contradicts it.
+    """
+    if pool is not None:
+        if use_thread:
+            raise TypeError("use_thread=True means a thread of the reactor, and pool= another")
+        if isinstance(pool, str):
+            return _described(reactor, pool)
+        if not hasattr(pool, "submit"):
+            raise TypeError(f"pool= is an IPool or a description such as 'threads:8', not {pool!r}")
+        return pool
+    if not use_thread:
+        pool = preferred_pool(by_value)
+    return pool or running_pools.made.get((reactor, THREADS)) or _keep(reactor, THREADS)
+
+
+def preferred_pool(by_value: bool = False) -> IPool | None:
+    """
+    Return the default pool if it runs, else the last that was started of those that are
+    preferred. A job that has to run elsewhere does with any pool, where none is preferred.
+    """
+    default = running_pools.default
+    if default is not None and default.running and (default.by_value or not by_value):
+        return default
+    elsewhere = None
+    for pool in reversed(running_pools.pools):
+        if pool.by_value or not by_value:
+            if getattr(pool, "preferred", False):
+                return pool
+            elsewhere = elsewhere or pool
+    return elsewhere if by_value else None
+
+
+def _described(reactor: IPoolReactor, text: str) -> IPool:
+    description = join(*split(text))
+    for pool in reversed(running_pools.pools):
+        if pool.description == description:
+            return pool
+    return running_pools.made.get((reactor, description)) or _keep(reactor, description)
+
+
+def _keep(reactor: IPoolReactor, description: str) -> IPool:
+    """Make and start a pool that ends with the reactor."""
+    pool = _make(reactor, description)
+    key = reactor, description
+    running_pools.made[key] = pool
+    if isinstance(pool, PoolService):
+        pool.ends_with_reactor = True
+    else:
+        stop = partial(running_pools.after_use, pool.stop)
+        reactor.addSystemEventTrigger("before", "shutdown", stop)
+
+    def failed(failure: Failure) -> None:
+        if pool.running:  # and was not stopped while it started
+            log.failure("{pool} did not start", failure, pool=pool)
+            del running_pools.made[key]  # it may come up another time
+            pool.stop()
+
+    pool.start().addErrback(failed)
+    return pool
+
+
+def _make(reactor: IPoolReactor, description: str) -> IPool:
+    if description == THREADS:  # no need to look for plugins on the disk
+        return ThreadPool(reactor)
+    return pool_from_string(description, reactor)
+
+
+# -- what can be known to be wrong
+
+
+def check_thread(reactor: IPoolReactor, name: str) -> None:
     """
     Check that something may be called here.
 
@@ -149,7 +250,7 @@ def check_thread(reactor: Any, name: str) -> None:
         )
 
 
-def _check(at_return: Any, at_err: Any, timeout: Any) -> None:
+def _check(at_return: object, at_err: object, timeout: object) -> None:
     for name, callback in (("at_return", at_return), ("at_err", at_err)):
         if callback is not None and not callable(callback):
             raise TypeError(f"{name}= takes a callable, not {callback!r}")
@@ -157,11 +258,14 @@ def _check(at_return: Any, at_err: Any, timeout: Any) -> None:
         raise ValueError(f"proc_timeout= takes seconds, more than 0, not {timeout!r}")
 
 
-def _check_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+def _check_call(
+    function: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
     """
-    Check a call before it is made, where it may have been given its callbacks by
-    position, as an example of Evennia's has them. There they were arguments of
-    the function too, and the error did not say so.
+    Check a call that may have been given its callbacks by position, before it is made.
+
+    An example of Evennia's gives them so. There they were arguments of the function too,
+    and the error did not say so.
     """
     if not callable(function):
         raise TypeError(f"run_async takes a callable or a source, not {function!r}")
@@ -180,7 +284,7 @@ def _check_call(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         raise TypeError(f"{name_of(function)}: {problem}; {_BY_NAME}") from None
 
 
-def _checked_source(source: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def _checked_source(source: str, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     if args:
         raise TypeError(f"a source's variables are given by name, too; {_BY_NAME}")
     if RETURN in kwargs:
@@ -188,7 +292,7 @@ def _checked_source(source: str, args: Sequence[Any], kwargs: Mapping[str, Any])
     return prepared(source)
 
 
-def _check_pool(pool: Any) -> None:
+def _check_pool(pool: IPool) -> None:
     if not pool.by_value:
         raise RuntimeError(
             f"a source needs a process pool, and {pool.description} is none: start one (twistd "
@@ -196,7 +300,9 @@ def _check_pool(pool: Any) -> None:
         )
 
 
-def _call_back(result: Any, callback: Any, kwargs: Mapping[str, Any], reactor: Any) -> Any:
+def _call_back(
+    result: object, callback: Callable[..., Any], kwargs: Mapping[str, Any], reactor: IPoolReactor
+) -> Any:
     """Call ``at_return`` or ``at_err``."""
     if is_netref(callback):  # it blocks
         return choose(reactor, use_thread=True).submit(callback, (result,), kwargs)
@@ -208,8 +314,8 @@ def _call_back(result: Any, callback: Any, kwargs: Mapping[str, Any], reactor: A
 
 class _Unhandled(DebugInfo):
     """
-    Logs the Failure that a Deferred is left with, as Twisted's does, and says
-    whose it is. It dies with the Deferred.
+    Logs the Failure that a Deferred is left with, as Twisted's does, with the job's
+    name. It dies with the Deferred.
     """
 
     def __init__(self, name: str) -> None:
@@ -223,11 +329,11 @@ class _Unhandled(DebugInfo):
 
 def name_unhandled(deferred: Deferred[Any], name: str) -> None:
     """
-    Have a Failure that nobody handles logged with a name.
+    Have a Failure that nobody handles logged with the job's name.
 
     Args:
-        deferred: Whose Failure. More callbacks may be added to it.
-        name: The name.
+        deferred: The job's Deferred. More callbacks may be added to it.
+        name: The job's name.
     """
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo

@@ -1,10 +1,10 @@
 """
-Which pools run: the one piece of state here that belongs to the whole process.
+The pools that run: the one piece of state here that belongs to the whole process.
 
 It is there for the reason that the reactor is: `run_async` in one module of a
-program makes use of the pool that another one has started, or that ``twistd``
-has, and nobody passes it along. A pool enters itself when it starts and leaves
-when it stops. For the reactor's thread.
+program uses the pool that another module has started, or ``twistd``, and nobody
+passes it along. A pool enters itself when it starts and leaves when it stops. For
+the reactor's thread.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.interfaces import IPool
+
 # The file of the frames that import a module, as Python names it.
 _IMPORTING = "<frozen importlib._bootstrap>"
 
@@ -24,6 +26,7 @@ class RunningPools:
     The pools of a process, in the order in which they were started.
 
     Attributes:
+        pools: The pools that run.
         default: The pool to be used where none is named, if it runs.
         made: Those that were made because somebody named them, by the reactor
             and the name. They stay here when they have stopped.
@@ -31,21 +34,21 @@ class RunningPools:
     """
 
     def __init__(self) -> None:
-        self.default: Any = None
+        self.default: IPool | None = None
         self.in_worker = False
-        self.made: dict[tuple[Hashable, str], Any] = {}
-        self._pools: list[Any] = []
+        self.made: dict[tuple[Hashable, str], IPool] = {}
+        self.pools: list[IPool] = []
         self._users = 0
         self._waiting: list[Deferred[None]] = []
 
-    def add(self, pool: Any) -> None:
+    def add(self, pool: IPool) -> None:
         """Enter a pool that starts."""
-        self._pools.append(pool)
+        self.pools.append(pool)
 
-    def discard(self, pool: Any) -> None:
+    def discard(self, pool: IPool) -> None:
         """Take one out that stops."""
-        if pool in self._pools:
-            self._pools.remove(pool)
+        if pool in self.pools:
+            self.pools.remove(pool)
 
     def keep_for(self, user: Deferred[Any]) -> None:
         """
@@ -79,33 +82,6 @@ class RunningPools:
         self._waiting.append(unused)
         return unused.addCallback(lambda _none: stop())
 
-    def described(self, description: str) -> Any:
-        """Return the pool of a description that was started last, or None."""
-        for pool in reversed(self._pools):
-            if pool.description == description:
-                return pool
-        return None
-
-    def preferred(self, by_value: bool = False) -> Any:
-        """
-        Return the pool for a job that names none: the default one if it runs, else the
-        last that was started of those that are preferred, else None.
-
-        Args:
-            by_value: Whether the job has to run elsewhere. Then any pool will do whose
-                jobs do so, where none is preferred.
-        """
-        default = self.default
-        if default is not None and default.running and (default.by_value or not by_value):
-            return default
-        elsewhere = None
-        for pool in reversed(self._pools):
-            if pool.by_value or not by_value:
-                if getattr(pool, "preferred", False):
-                    return pool
-                elsewhere = elsewhere or pool
-        return elsewhere if by_value else None
-
 
 #: The pools of this process.
 running_pools = RunningPools()
@@ -132,7 +108,7 @@ def refuse_in_import() -> None:
         frame = frame.f_back
 
 
-def set_default_pool(pool: Any) -> None:
+def set_default_pool(pool: IPool | None) -> None:
     """
     Have `run_async` use a pool where none is named, for as long as it runs.
 
