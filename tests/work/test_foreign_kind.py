@@ -20,7 +20,7 @@ from zope.interface.verify import verifyObject
 import twisted.plugins
 import txremote
 from tests.work import foreign_kind
-from tests.work.child_processes import all_told
+from tests.work.child_processes import all_told, children, until
 from tests.work.doubles import clean_slate
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
@@ -93,7 +93,7 @@ async def test_no_more_jobs_wait_than_may() -> None:
 @pytest_twisted.ensureDeferred
 async def test_stopping_ends_its_jobs() -> None:
     """What runs fails, and so does what comes later; a job may be cancelled before."""
-    pool = made()
+    before, pool = children(), made()
     cancelled, running = pool.submit(operator.neg, (1,)), pool.submit(operator.neg, (2,))
     cancelled.cancel()
     await pool.stop()
@@ -102,6 +102,7 @@ async def test_stopping_ends_its_jobs() -> None:
     assert [type(each) for each in told] == [CancelledError, PoolStopped, PoolStopped]
     assert "neg: the pool interpreter was stopped" in str(told[1])
     assert pool.statistics().killed == 2
+    await until(lambda: children() == before)  # the kind cannot end them, they end by themselves
 
 
 def test_process_commands_are_refused_before_there_are_any() -> None:
