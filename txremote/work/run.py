@@ -301,7 +301,7 @@ def _check_pool(pool: IPool) -> None:
 
 
 def _call_back(
-    result: object, callback: Callable[..., Any], kwargs: Mapping[str, Any], reactor: IPoolReactor
+    result: object, callback: Any, kwargs: Mapping[str, Any], reactor: IPoolReactor
 ) -> Any:
     """Call ``at_return`` or ``at_err``."""
     if is_netref(callback):  # it blocks
