@@ -301,12 +301,13 @@ def _check_pool(pool: IPool) -> None:
 
 
 def _call_back(
-    result: object, callback: Any, kwargs: Mapping[str, Any], reactor: IPoolReactor
+    result: object, callback: object, kwargs: Mapping[str, Any], reactor: IPoolReactor
 ) -> Any:
     """Call ``at_return`` or ``at_err``."""
+    function: Any = callback
     if is_netref(callback):  # it blocks
-        return choose(reactor, use_thread=True).submit(callback, (result,), kwargs)
-    answer = callback(result, **kwargs)
+        return choose(reactor, use_thread=True).submit(function, (result,), kwargs)
+    answer = function(result, **kwargs)
     if type(answer) is CoroutineType:
         return Deferred.fromCoroutine(answer)
     return follow(answer) if issubclass(type(answer), Deferred) else answer
