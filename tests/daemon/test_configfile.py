@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from txremote.daemon.configfile import plan_of, read_plan
-from txremote.daemon.plan import PlanError
+from txremote.daemon.problems import PlanError
 
 WHOLE = """\
 # everything there is

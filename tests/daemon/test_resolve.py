@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from tests.net.certificates import Authority
 from txremote import ConnectionConfig, Service, SlaveService, TaskService
 from txremote.daemon.configfile import plan_of
-from txremote.daemon.plan import PlanError
+from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
 from txremote.work.threads import ThreadPool
 
@@ -53,7 +53,7 @@ def test_a_server() -> None:
     assert server.config.max_calls == 3
     [address] = server.addresses
     assert address.description == "tcp:18861:interface=127.0.0.1"
-    assert (server.what, server.classic, address.exposed) == (
+    assert (server.plan.what, server.classic, address.exposed) == (
         "tests.services.Depot",
         False,
         False,

@@ -13,9 +13,12 @@ from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
+from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.configfile import read_plan
-from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan, PlanError
-from txremote.daemon.resolve import ListenAddress, Resolved, resolve
+from txremote.daemon.plan import ListenerPlan
+from txremote.daemon.problems import PlanError
+from txremote.daemon.resolve import Resolved, resolve
+from txremote.daemon.settings import LIMITS, SWITCHES
 
 
 def run_check(
@@ -47,7 +50,7 @@ def run_check(
 def _described(resolved: Resolved) -> Iterator[str]:
     for server in resolved.servers:
         plan = server.plan
-        yield f"server: {server.what}"
+        yield f"server: {plan.what}"
         yield from _addresses(plan, server.addresses)
         if server.classic:
             yield "  clients can do anything"

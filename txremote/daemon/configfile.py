@@ -30,15 +30,13 @@ from txremote.daemon.plan import (
     CONSOLE_SETTINGS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
-    ConfigOrigin,
     ConsolePlan,
     Plan,
-    PlanError,
-    Problem,
-    Setting,
     by_field,
     server_plan,
 )
+from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
+from txremote.daemon.settings import Setting
 
 _TABLES: Final = {"server": SERVER_SETTINGS, "console": CONSOLE_SETTINGS}
 

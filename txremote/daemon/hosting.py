@@ -39,8 +39,9 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.daemon.plan import ConfigOrigin
-from txremote.daemon.resolve import ListenAddress, Resolved, Server
+from txremote.daemon.addresses import ListenAddress
+from txremote.daemon.problems import ConfigOrigin
+from txremote.daemon.resolve import Resolved, Server
 from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
 from txremote.net.unixsockets import forget
 from txremote.peer.logging import set_verbose

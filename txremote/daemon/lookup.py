@@ -21,7 +21,7 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 
 from txremote.service import check_service, is_service
-from txremote.work.spec import import_longest, split
+from txremote.work.spec import import_longest
 
 if TYPE_CHECKING:  # the console needs plac
     from txremote.console.containers import Container
@@ -30,51 +30,6 @@ if TYPE_CHECKING:  # the console needs plac
 SERVICE_NAME: Final = "package.module.Class"
 
 _TCP: Final = ("tcp", "tcp6", "ssl", "tls")
-
-
-def is_exposed(description: str) -> bool:
-    """
-    Tell whether an endpoint's description says that other machines reach it.
-
-    Args:
-        description: As Twisted's `serverFromString` takes it. Nothing is known of
-            kinds other than TCP and TLS until they listen.
-    """
-    kind, words, options = split(description)
-    if kind not in _TCP:
-        return False
-    interface = _interface(words, options)
-    return not (interface.startswith("127.") or interface in ("::1", "localhost"))
-
-
-def address_of(description: str) -> tuple[str, ...] | None:
-    """
-    Return the address that an endpoint takes for itself, and no other can have.
-
-    It is None where it is chosen when the endpoint listens, or is not known.
-
-    Args:
-        description: As Twisted's `serverFromString` takes it.
-
-    Raises:
-        ValueError: there is no such port, or no path.
-    """
-    kind, words, options = split(description)
-    if kind == "unix":
-        path = options.get("address", "".join(words[:1]))
-        if not path:
-            raise ValueError("it has no path: unix:PATH")
-        return kind, os.path.abspath(path)
-    if kind not in _TCP:
-        return None
-    port = int(options.get("port", "".join(words[:1])))
-    if not 0 <= port <= 65_535:
-        raise ValueError(f"{port} is no port: it is 0 to 65535")
-    return ("tcp", str(port), _interface(words, options)) if port else None
-
-
-def _interface(words: tuple[str, ...], options: dict[str, str]) -> str:
-    return options.get("interface", words[1] if len(words) > 1 else "")
 
 
 def find_checker(description: str) -> ICredentialsChecker:

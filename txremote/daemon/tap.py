@@ -25,16 +25,14 @@ from txremote.daemon.plan import (
     CONSOLE_SETTINGS,
     PROCESS_SETTINGS,
     SERVER_SETTINGS,
-    ConfigOrigin,
     ConsolePlan,
     Plan,
-    PlanError,
-    Problem,
-    Setting,
     by_field,
     server_plan,
 )
+from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
 from txremote.daemon.resolve import resolve
+from txremote.daemon.settings import Setting
 
 #: All that can be typed, by option. Servers and consoles share those of TLS.
 _SETTINGS = {

@@ -1,0 +1,208 @@
+"""
+Where servers and consoles listen: endpoints of their descriptions, with TLS, each once.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
+
+from txremote.daemon.plan import ListenerPlan
+from txremote.daemon.problems import ConfigOrigin, Problems
+from txremote.net.tls import Credentials, tls_server
+from txremote.net.unixsockets import server_endpoint
+from txremote.work.spec import split
+
+_ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
+_TCP: Final = ("tcp", "tcp6", "ssl", "tls")
+
+
+@dataclass(frozen=True)
+class ListenAddress:
+    """
+    Somewhere to listen.
+
+    Attributes:
+        description: How it was written.
+        endpoint: What that means, TLS included; None where only systemd can tell.
+        exposed: Whether it is known that other machines reach it.
+    """
+
+    description: str
+    endpoint: IStreamServerEndpoint | None
+    exposed: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is TCP, where TLS may still be put around it."""
+        return self.description.startswith(("tcp:", "tcp6:"))
+
+
+class AddressResolver:
+    """
+    Makes endpoints of the addresses of all parts of a plan, no address of which is used twice.
+
+    Args:
+        reactor: Where they are to listen.
+        starting: Whether they are to be started now. If not, an endpoint that only
+            systemd can tell of is taken for good.
+        problems: Where problems are noted.
+    """
+
+    def __init__(self, reactor: IReactorCore, starting: bool, problems: Problems) -> None:
+        self._reactor = reactor
+        self._starting = starting
+        self._problems = problems
+        self._taken: dict[tuple[str, ...], ConfigOrigin] = {}
+
+    def of(self, plan: ListenerPlan, default: str) -> tuple[ListenAddress, ...]:
+        """
+        Return the addresses of a plan; none if there is something wrong with them.
+
+        Args:
+            plan: The plan.
+            default: The description of the address where the plan has none.
+        """
+        before = len(self._problems)
+        origin = plan.origin
+        credentials_are_good = self._check_certificates(plan)
+        found = []
+        for description in plan.listen or (() if origin.faulty else (default,)):
+            with self._problems.noting(origin, "listen", description):
+                if plan.tls_cert is not None and description.startswith(("ssl:", "tls:")):
+                    how = origin.spelled("tls-cert")
+                    raise ValueError(f"it has TLS already: write tcp: with {how}")
+                endpoint = self._endpoint(description)
+                self._take(description, origin)
+                if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
+                    endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
+                found.append(ListenAddress(description, endpoint, is_exposed(description)))
+        return tuple(found) if len(self._problems) == before else ()
+
+    def _take(self, description: str, origin: ConfigOrigin) -> None:
+        """
+        Note that an address is taken.
+
+        Raises:
+            ValueError: it is taken already.
+        """
+        address = address_of(description)
+        if address is None:
+            return
+        other = self._taken.get(address)
+        if other is not None:
+            already = other.table if other.table != origin.table else ""
+            raise ValueError(f"{already} listens there already" if already else "it is there twice")
+        self._taken[address] = origin
+
+    def _endpoint(self, description: str) -> IStreamServerEndpoint | None:
+        kind = description.partition(":")[0]
+        try:
+            return server_endpoint(self._reactor, description)
+        except (KeyError, IndexError) as problem:
+            if kind != "systemd":
+                raise _no_endpoint(problem) from None
+            if not self._starting:
+                return None
+            raise ValueError(
+                "systemd has not handed over that socket: start this by its .service, with "
+                "a .socket beside it"
+            ) from None
+        except ImportError as problem:
+            how = "pip install 'txremote[tls]'"
+            raise ValueError(f"{how} ({problem})" if kind == "ssl" else str(problem)) from None
+        except Exception as problem:  # each kind of endpoint parses in its own way
+            raise _no_endpoint(problem) from None
+
+    def _check_certificates(self, plan: ListenerPlan) -> bool:
+        """Tell whether a plan's certificates are good, if it has any; else note why not."""
+        origin = plan.origin
+        before = len(self._problems)
+        if plan.tls_cert is None:
+            for name, path in (("tls-key", plan.tls_key), ("tls-ca", plan.tls_ca)):
+                if path is not None:
+                    how = origin.spelled("tls-cert", "FILE")
+                    self._problems.note_mismatch(origin, name, f" is of use with {how} only")
+            return len(self._problems) == before
+        try:
+            Credentials(*_files(plan))
+        except OSError as problem:
+            name = _named_in(str(problem.filename), plan)
+            path = getattr(plan, name.replace("-", "_"))
+            self._problems.note(origin, name, f": {problem.strerror}", path)
+        except ValueError as problem:
+            self._problems.note(origin, _named_in(str(problem), plan), f": {problem}")
+        except ImportError as problem:
+            self._problems.note(origin, "tls-cert", f": {problem}")
+        return len(self._problems) == before
+
+
+def _no_endpoint(problem: Exception) -> ValueError:
+    return ValueError(f"{problem} (write it as {_ENDPOINTS})")
+
+
+def _files(plan: ListenerPlan) -> tuple[str, str | None, str | None]:
+    # they are read again when they have changed, and twistd may have left the
+    # working directory by then
+    cert, key, ca = (
+        path if path is None else os.path.abspath(path)
+        for path in (plan.tls_cert, plan.tls_key, plan.tls_ca)
+    )
+    assert cert is not None
+    return cert, key, ca
+
+
+def _named_in(text: str, plan: ListenerPlan) -> str:
+    """Return which of the settings of TLS a problem begins with."""
+    _cert, key, ca = _files(plan)
+    if key is not None and text.startswith(key):
+        return "tls-key"
+    return "tls-ca" if ca is not None and text.startswith(ca) else "tls-cert"
+
+
+def is_exposed(description: str) -> bool:
+    """
+    Tell whether an endpoint's description says that other machines reach it.
+
+    Args:
+        description: As Twisted's `serverFromString` takes it. Nothing is known of
+            kinds other than TCP and TLS until they listen.
+    """
+    kind, words, options = split(description)
+    if kind not in _TCP:
+        return False
+    interface = _interface(words, options)
+    return not (interface.startswith("127.") or interface in ("::1", "localhost"))
+
+
+def address_of(description: str) -> tuple[str, ...] | None:
+    """
+    Return the address that an endpoint takes for itself, and no other can have.
+
+    It is None where it is chosen when the endpoint listens, or is not known.
+
+    Args:
+        description: As Twisted's `serverFromString` takes it.
+
+    Raises:
+        ValueError: there is no such port, or no path.
+    """
+    kind, words, options = split(description)
+    if kind == "unix":
+        path = options.get("address", "".join(words[:1]))
+        if not path:
+            raise ValueError("it has no path: unix:PATH")
+        return kind, os.path.abspath(path)
+    if kind not in _TCP:
+        return None
+    port = int(options.get("port", "".join(words[:1])))
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"{port} is no port: it is 0 to 65535")
+    return ("tcp", str(port), _interface(words, options)) if port else None
+
+
+def _interface(words: tuple[str, ...], options: dict[str, str]) -> str:
+    return options.get("interface", words[1] if len(words) > 1 else "")

@@ -1,0 +1,188 @@
+"""
+A thing that can be set, as an option or as a key: its values, and how they are written.
+
+The switches and limits of connections are here; `txremote.daemon.plan` declares the rest
+with the fields of a plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from txremote.config import (
+    BYTES,
+    COUNT,
+    FLAG,
+    FLAG_OR_AUTO,
+    FLAG_OR_UNSET,
+    PRESETS,
+    SECONDS,
+    SECONDS_OR_NEVER,
+    SWITCH_NAMES,
+    TEXT,
+    TEXTS,
+    ConnectionConfig,
+    Kind,
+    declaration_of,
+)
+
+ACCESS: Final = Kind(
+    f"one of {', '.join(PRESETS)}",
+    accepts=lambda value: isinstance(value, str) and value in PRESETS,
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    Something that can be set.
+
+    Attributes:
+        name: Its key in a file.
+        kind: The values it takes.
+        help: Its effect.
+        default: The value where it is not set; None where there is nothing to say.
+        option: Its option behind ``--``; None where only a file can set it.
+        short: That of one letter.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: object = None
+    option: str | None = ""
+    short: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.option == "":
+            object.__setattr__(self, "option", self.name)
+
+    @property
+    def field(self) -> str:
+        """Its name as an attribute, and as a switch of `ConnectionConfig`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def shown_default(self) -> str:
+        """Its default as it would be written."""
+        if self.default is None:
+            return "0"
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+
+    def of_text(self, text: str) -> object:
+        """
+        Return the value that a word of a command line means.
+
+        Raises:
+            ValueError: it means none; the end of a sentence that begins with the name.
+        """
+        try:
+            value = _OF_TEXT.get(self.kind, str)(text)
+        except (ValueError, KeyError):
+            raise self._meaningless(text) from None
+        return self._checked(value, text)
+
+    def of_value(self, value: Any) -> object:
+        """
+        Return the value that one of a file means.
+
+        Raises:
+            ValueError: it means none; the end of a sentence that begins with the name.
+        """
+        if not _IS_OF_KIND[self.kind](value):
+            raise self._meaningless(value)
+        if self.kind is TEXTS:
+            return (value,) if isinstance(value, str) else tuple(value)
+        return self._checked(value, value)
+
+    def _checked(self, value: Any, written: object) -> object:
+        """Return a value of the right type if it is in the range, too."""
+        if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
+            raise self._meaningless(written)
+        if self.kind is SECONDS_OR_NEVER and not value:
+            value = None
+        if self.field in SWITCH_NAMES:
+            try:
+                ConnectionConfig(**{self.field: value})
+            except ValueError as problem:
+                raise self._meaningless(written, f": {problem}") from None
+        elif self.kind in (ACCESS, COUNT, BYTES) and not self.kind.accepts(value):
+            raise self._meaningless(written)
+        return value
+
+    def _meaningless(self, written: object, why: str = "") -> ValueError:
+        return ValueError(f"takes {self.kind.phrase}, not {written!r}{why}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return _is_text(value) or (
+        isinstance(value, list) and value != [] and all(map(_is_text, value))
+    )
+
+
+_OF_TEXT: Final[Mapping[Kind, Callable[[str], object]]] = {
+    FLAG_OR_AUTO: lambda text: {"true": True, "false": False, "auto": "auto"}[text],
+    COUNT: int,
+    BYTES: int,
+    SECONDS: float,
+    SECONDS_OR_NEVER: float,
+}
+
+_IS_OF_KIND: Final[Mapping[Kind, Callable[[object], bool]]] = {
+    ACCESS: _is_text,
+    TEXT: _is_text,
+    TEXTS: _is_texts,
+    FLAG: lambda value: isinstance(value, bool),
+    FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
+    COUNT: lambda value: type(value) is int,
+    BYTES: lambda value: type(value) is int,
+    SECONDS: _is_number,
+    SECONDS_OR_NEVER: _is_number,
+}
+
+
+def settings_of(config: type[ConnectionConfig], *, limits: bool) -> tuple[Setting, ...]:
+    """
+    Return the switches of a configuration that an operator may set.
+
+    Args:
+        config: The class of the configuration.
+        limits: Whether its limits are meant, or the others.
+    """
+    found = []
+    for each in dataclasses.fields(config):
+        declared = declaration_of(each)
+        if declared.option and declared.is_limit == limits:
+            kind = FLAG if declared.kind is FLAG_OR_UNSET else declared.kind
+            text = declared.help.replace("``", "")
+            default = None if kind is TEXTS else each.default
+            found.append(Setting(each.name.replace("_", "-"), kind, text, default))
+    return tuple(found)
+
+
+#: What clients may do, and get: switches of `ConnectionConfig`, and ``access``, which
+#: stands for a set of them.
+SWITCHES: Final = (
+    Setting(
+        "access",
+        ACCESS,
+        "What clients may reach: what is exposed, public names too, or everything.",
+        "exposed",
+    ),
+    *settings_of(ConnectionConfig, limits=False),
+)
+
+#: The limits of a server, each a switch of `ConnectionConfig`.
+LIMITS: Final = settings_of(ConnectionConfig, limits=True)
