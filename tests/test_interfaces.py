@@ -37,6 +37,7 @@ import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
 from txremote.blocking.channel_io import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
+from txremote.console.terminal import TypedAhead
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
 from txremote.net.client_endpoint import DialledEndpoint
@@ -102,6 +103,7 @@ IMPLEMENTERS = [
     (IOpenSSLServerConnectionCreator, _Creator, lambda: _Creator(None)),
     (IHalfCloseableProtocol, ConsoleClient, _console_client),
     (IPushProducer, ConsoleClient, _console_client),
+    (IReadDescriptor, TypedAhead, lambda: TypedAhead(None, 0, None)),
     (IReactorTime, SteadyClock, lambda: SteadyClock(Clock())),
     (IDelayedCall, SteadyCall, lambda: SteadyCall(SteadyClock(Clock()), 1.0, int)),
 ]

@@ -19,12 +19,12 @@ def use_readline(
     Set up history and completion.
 
     Args:
-        complete: Gives the completions of a word by number, or None.
+        complete: Returns the completions of a word by number, then None.
         path: The file of the history; ``~`` is the user's folder.
         delimiters: The characters that end a word.
 
     Returns:
-        What saves the history.
+        A function that saves the history.
     """
     if find_spec("readline") is None:
         return lambda: None

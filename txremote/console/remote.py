@@ -2,11 +2,11 @@
 ``txremote tasks``: the tasks of a server, from a command line.
 
 ``submit``, ``list``, ``output`` and ``kill`` are each a call of its `TaskService`. With
-``--follow`` the task's output is printed as it comes, with a bar beneath for what it
-tells of its progress. The task is the server's: Ctrl-C leaves it alone.
+``--follow`` the task's output is printed as it comes, with a bar beneath for its
+progress. The task is the server's: Ctrl-C leaves it alone.
 
-Exit status: 0 done, 1 the task was aborted or killed, or there is none, 2 it could not
-be asked, 130 detached by Ctrl-C.
+Exit status: 0 done, 1 the task was aborted or killed, or there is none, 2 the server
+could not be asked, 130 detached by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ import sys
 from typing import Any, Protocol, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
+from txremote.peer.connection import Connection
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
+from txremote.tasks.stepping import Figures
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 
 
-class Asked(Protocol):
+class Options(Protocol):
     """
-    What was typed.
+    The command line.
 
     Attributes:
-        endpoint: Where the tasks are.
+        endpoint: The endpoint of the server.
         action: ``submit``, ``list``, ``output`` or ``kill``.
-        word: What stands behind it: the words of a command, a status or None, the
-            number of a task.
-        follow: Whether to print what comes until the task has ended.
+        word: Its argument: the words of a command, a status or None, the number of a
+            task.
+        follow: Whether to print the output until the task has ended.
         container: The name of the container; the server's first if None.
         timeout: Seconds to wait for an answer.
     """
@@ -62,7 +65,7 @@ class Bar:
         self._bar: Any = None
         self._make = _bar_maker() if err.isatty() else None
 
-    def show(self, lines: tuple[str, ...], progress: tuple[Any, ...] | None) -> None:
+    def show(self, lines: tuple[str, ...], progress: Figures | None) -> None:
         """Print lines, and redraw the bar beneath them."""
         if self._bar is not None and lines:
             self._bar.clear()
@@ -98,86 +101,82 @@ def _complain(sentence: str) -> None:
 
 
 async def _show(task: Any) -> None:
-    """Print how a task stands."""
+    """Print a task's words and state."""
     sys.stdout.write(f"{await repr_remote(task)}\n")
     sys.stdout.flush()
 
 
-async def run(reactor: Any, asked: Asked) -> int:
+async def run(reactor: IReactorTime, options: Options) -> int:
     """
-    Do what was typed.
+    Do as the command line says.
 
     Args:
         reactor: The reactor that runs.
-        asked: What was typed.
+        options: The command line.
 
     Returns:
         The exit status.
     """
+    endpoint, timeout = options.endpoint, options.timeout
     try:
-        connection = await connect(asked.endpoint, timeout=asked.timeout, reactor=reactor)
+        connection = await connect(endpoint, timeout=timeout, reactor=reactor)
     except CancelledError:
         return DETACHED
     except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
-        _complain(f"cannot connect to {asked.endpoint}: {str(problem) or repr(problem)}")
+        _complain(f"cannot connect to {endpoint}: {str(problem) or repr(problem)}")
         return NOT_ASKED
     try:
-        asking = Deferred.fromCoroutine(_ask(connection.root, asked))
-        task = await asking.addTimeout(asked.timeout, steady(reactor))
+        asking = Deferred.fromCoroutine(_ask(connection.root, options))
+        task = await asking.addTimeout(timeout, steady(reactor))
         return DONE if task is None else await _follow(connection, task)
     except CancelledError:
         return DETACHED
     except (ConnectionLost, TimeoutError) as problem:
-        _complain(str(problem) or f"no answer within {asked.timeout:g} s")
+        _complain(str(problem) or f"no answer within {timeout:g} s")
         return NOT_ASKED
     except LookupError as problem:  # there is no such task, or container
         _complain(str(problem.args[0]))
         return FAILED
     except AttributeError:
-        _complain(f"what {asked.endpoint} serves is no TaskService: it has no {asked.action}")
+        _complain(f"what {endpoint} serves is no TaskService: it has no {options.action}")
         return NOT_ASKED
-    except Exception as problem:  # whatever the server raises
+    except Exception as problem:  # the server's, of any kind
         _complain(str(problem).split("\n\n========= Remote", 1)[0])
         return NOT_ASKED
     finally:
         await connection.close()
 
 
-async def _ask(root: Any, asked: Asked) -> Any:
-    """
-    Do what was asked, and print it.
-
-    Returns:
-        The task that is to be followed, or None.
-    """
-    word = asked.word
-    if asked.action == "list":
+async def _ask(root: Any, options: Options) -> Any:
+    """Make the call and print its result; return the task to be followed, or None."""
+    word = options.word
+    if options.action == "list":
         for task in await root.list(word and word.upper()):
             await _show(task)
         return None
-    if asked.action == "submit":
+    if options.action == "submit":
         line = word[0] if len(word) == 1 else tuple(word)
-        task = await root.submit(line, asked.container)
+        task = await root.submit(line, options.container)
         if await task.foreground:
             return task
-    elif asked.action == "kill":
+    elif options.action == "kill":
         task = await root.kill(word)
     else:
         task = await root.find(word)
     await _show(task)
-    if asked.follow:
+    if options.follow:
         return task
-    if asked.action == "output":
+    if options.action == "output":
         sys.stdout.writelines(f"{text}\n" for text in await task.output())
     return None
 
 
-async def _follow(connection: Any, task: Any) -> int:
-    """Print what a task puts out until it has ended."""
+async def _follow(connection: Connection, task: Any) -> int:
+    """Print a task's output until it has ended."""
     bar = Bar(sys.stdout, sys.stderr)
     ended: Deferred[str] = Deferred()
 
-    def on_news(lines: tuple[str, ...], status: str, progress: tuple[Any, ...] | None) -> None:
+    def on_news(lines: tuple[str, ...], status: str, progress: Figures | None) -> None:
         bar.show(lines, progress)
         if status in FINAL and not ended.called:
             ended.callback(status)

@@ -2,10 +2,10 @@
 The line console for many clients: `ConsoleService`, and the factory of its clients.
 
 Each client has sessions of its own over one `TaskManager`, so all see the same tasks.
-Whoever gets at a console may run its commands, and nobody is asked for a password;
-so it listens where only this machine's users come (loopback, or a UNIX socket, which
-only the account's own processes may use unless its ``mode=`` says otherwise) or where
-TLS asks each client for a certificate, and refuses to listen anywhere else.
+A console asks for no password, and every client may run its commands. So it listens
+where only this machine's users come (loopback, or a UNIX socket, which only the
+account's own processes may use unless its ``mode=`` says otherwise) or where TLS asks
+each client for a certificate, and refuses to listen anywhere else.
 """
 
 from __future__ import annotations
@@ -14,8 +14,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from twisted.application.service import Service as TwistedService
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -43,15 +49,15 @@ REFUSAL: Final = (
 _LAST_WORDS: Final = 1.0
 
 
-def containers_by_name(containers: Iterable[Any]) -> dict[str, Container]:
+def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
     """
     Return containers by name. Where two have the same one, the second gets a number.
 
     Args:
-        containers: What `container_from` takes.
+        containers: Objects that `container_from` takes.
 
     Raises:
-        ContainerError: one of them is none.
+        ContainerError: one of them is no container.
         ValueError: there are none at all.
     """
     found: dict[str, Container] = {}
@@ -74,8 +80,8 @@ class ConsoleFactory(Factory):
     Args:
         manager: The `TaskManager`.
         containers: Containers by name; see `containers_by_name`.
-        reactor: The reactor they live in.
-        limits: What each client may use.
+        reactor: The reactor.
+        limits: The limits of each client.
 
     Attributes:
         clients: Those that are connected.
@@ -87,20 +93,20 @@ class ConsoleFactory(Factory):
         self,
         manager: TaskManager,
         containers: Mapping[str, Container],
-        reactor: Any,
+        reactor: IReactorTime,
         limits: ConsoleLimits | None = None,
     ) -> None:
         self._manager = manager
         self._containers = containers
-        self._reactor = reactor
+        self._clock: IReactorTime = steady(reactor)
         self._limits = limits or ConsoleLimits()
         self.clients: set[ConsoleClient] = set()
-        self._empty: list[Deferred[None]] = []
+        self._waiting: list[Deferred[None]] = []  # until there are no clients
 
-    def buildProtocol(self, addr: Any) -> ConsoleClient:
-        """Make one."""
+    def buildProtocol(self, addr: IAddress | None) -> ConsoleClient:
+        """Make the protocol of a new client."""
         sessions = Sessions(self._manager, self._containers)
-        client = ConsoleClient(sessions, steady(self._reactor), self._limits, self._client_ended)
+        client = ConsoleClient(sessions, self._clock, self._limits, self._client_ended)
         client.factory = self
         self.clients.add(client)
         return client
@@ -108,19 +114,19 @@ class ConsoleFactory(Factory):
     def _client_ended(self, client: ConsoleClient) -> None:
         self.clients.discard(client)
         if not self.clients:
-            waiting, self._empty = self._empty, []
+            waiting, self._waiting = self._waiting, []
             for each in waiting:
                 each.callback(None)
 
     async def close_all(self) -> None:
-        """Say good-bye to all clients; who does not listen is dropped after a second."""
+        """Say good-bye to all clients, and drop after a second those that do not read it."""
         if not self.clients:
             return
         for client in list(self.clients):
             client.dismiss("the console stops")
         waiting: Deferred[None] = Deferred()
-        self._empty.append(waiting)
-        late = steady(self._reactor).callLater(_LAST_WORDS, self._drop_all)
+        self._waiting.append(waiting)
+        late = self._clock.callLater(_LAST_WORDS, self._drop_all)
         await waiting
         if late.active():
             late.cancel()
@@ -132,7 +138,7 @@ class ConsoleFactory(Factory):
 
 async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory) -> IListeningPort:
     """
-    Listen on an endpoint, unless anybody could come.
+    Listen on an endpoint, unless strangers could connect to it.
 
     Raises:
         CannotListenError: it is taken.
@@ -141,7 +147,7 @@ async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory
     port = await take_port(endpoint, factory, private=True)
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port
-    port.stopListening()  # at once: nobody has been accepted yet, and nobody will be
+    port.stopListening()  # at once: no client has been accepted yet, and none will be
     raise ValueError(REFUSAL)
 
 
@@ -150,12 +156,12 @@ class ConsoleService(TwistedService):
     A console, and its tasks, as a service of Twisted's.
 
     Args:
-        containers: What the commands are in: classes, instances, modules... A client
+        containers: Containers of commands: classes, instances, modules... A client
             begins with the first, and changes with ``.use NAME``.
-        endpoints: Where it listens: server endpoints, or their descriptions.
-        manager: The `TaskManager` whose tasks these are, shared with others; its own
-            if None. It is stopped with the console.
-        limits: What each client may use.
+        endpoints: Server endpoints, or their descriptions, to listen on.
+        manager: The `TaskManager`, perhaps shared with others; its own if None. It is
+            stopped with the console.
+        limits: The limits of each client.
         drain: Seconds that tasks have to end in when it stops.
         reactor: The reactor; the running one if None.
 
@@ -171,7 +177,7 @@ class ConsoleService(TwistedService):
 
     def __init__(
         self,
-        *containers: Any,
+        *containers: object,
         endpoints: Iterable[str | IStreamServerEndpoint] = (DEFAULT_ENDPOINT,),
         manager: TaskManager | None = None,
         limits: ConsoleLimits | None = None,
@@ -183,13 +189,13 @@ class ConsoleService(TwistedService):
         self.containers = containers_by_name(containers)
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self.ports: list[IListeningPort] = []
-        self._endpoints: list[tuple[str, Any]] = [
+        self._endpoints: list[tuple[str, IStreamServerEndpoint]] = [
             (each, server_endpoint(reactor, each)) if isinstance(each, str) else (repr(each), each)
             for each in endpoints
         ]
         self._factory = ConsoleFactory(self.manager, self.containers, reactor, limits)
         self._drain = drain
-        self._listening: list[Deferred[Any]] = []
+        self._listening: list[Deferred[None]] = []
         self._starting = False
 
     def privilegedStartService(self) -> None:
@@ -204,26 +210,24 @@ class ConsoleService(TwistedService):
         self._starting = True
         for what, endpoint in self._endpoints:
             taking = Deferred.fromCoroutine(listen_safely(endpoint, self._factory))
-            taking.addCallback(self._port_taken, what)
-            taking.addErrback(self._not_taken, what, failed)
-            self._listening.append(taking)
+            taken = taking.addCallback(self._port_taken, what)
+            self._listening.append(taken.addErrback(self._not_taken, what, failed))
         self._starting = False
         if failed:
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """Take the ports, where nobody asked for that before."""
+        """Take the ports, unless `privilegedStartService` has."""
         super().startService()  # type: ignore[no-untyped-call]
         if not self._listening:
             self.privilegedStartService()
 
     def stopService(self) -> Deferred[None]:
         """
-        Give the ports back, end the tasks, and part from the clients.
+        Give the ports back, end the tasks, and close the connections.
 
         Returns:
-            A Deferred that fires when that is done: a second after ``drain``, at the
-            latest.
+            A Deferred that fires when that is done, a second after ``drain`` at the latest.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())
@@ -239,8 +243,10 @@ class ConsoleService(TwistedService):
 
     def _port_taken(self, port: IListeningPort, what: str) -> None:
         self.ports.append(port)
-        host: Any = port.getHost()
-        where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
+        host = port.getHost()
+        where = str(host)
+        if isinstance(host, (IPv4Address, IPv6Address)):
+            where = f"{host.host}:{host.port}"
         _log.info("txremote console on {where} ({what})", where=where, what=what)
 
     def _not_taken(self, failure: Failure, what: str, failed: list[Failure]) -> None:

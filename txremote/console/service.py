@@ -1,14 +1,14 @@
 """
 `TaskService`: the tasks of a console, as remote objects.
 
-A reactor's client, a blocking script and a console see the same tasks, where one
-`TaskManager` is given to all. What a client gets of a task is a `RemoteTask`, by
-reference; what it asks of that (``status``, ``output()``) comes by value.
+Where one `TaskManager` is given to all, a reactor's client, a blocking script and a
+console see the same tasks. A client gets a task as a `RemoteTask`, by reference, and
+the attributes of that by value.
 
-A subscription sends one message at a time, and the next when that was answered, with
-all that has happened meanwhile. So somebody who is slow costs nothing: the output is
-in the task's ring anyway, and what has fallen out of it before it could be sent is
-told of. Who fails, or does not answer for a while, is sent nothing more; the task
+A subscription sends one message at a time, and the next one after the answer, with
+all the news since then. So a slow client costs nothing: the output is in the task's
+ring anyway, and a line says how many have fallen out before they could be sent. A
+client that fails, or does not answer for a while, is sent nothing more; the task
 notices none of it.
 """
 
@@ -17,19 +17,22 @@ notices none of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.console.server import containers_by_name
 from txremote.console.tasks import TaskManager
+from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.peer.logging import logger_for
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
 from txremote.tasks.states import RUNNING, STATES
+from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
 
 _log = logger_for("console")
@@ -40,31 +43,34 @@ PATIENCE: Final = 60.0
 #: How many subscriptions one connection may have at a time.
 MAX_SUBSCRIPTIONS: Final = 100
 
-# How much output is sent in one message, in lines and, about, in characters.
+# Output that is sent in one message, in lines and, about, in characters.
 _MOST_LINES: Final = 1000
 _MOST_TEXT: Final = 1 << 18
 
 
+#: A client's function, which is called with the new lines, the status and the progress.
+#: It may return a Deferred.
+OnNews: TypeAlias = Callable[[tuple[str, ...], str, Figures | None], object]
+
+
 class Subscription:
     """
-    Somebody who hears of a task. The client holds it by reference.
+    A client's subscription to the news of a task. The client holds it by reference.
 
     Args:
         task: The task.
-        on_news: Called with the new lines (a tuple of str), the task's status, and
-            its progress (a tuple of done, total and text, or None). May return a
-            Deferred.
+        on_news: Called with the news.
         since: The number of the first line to send.
-        clock: The reactor.
+        clock: The reactor's clock.
         ended: Called with this object when nothing more will be sent.
     """
 
     def __init__(
         self,
         task: Task,
-        on_news: Callable[..., Any],
+        on_news: OnNews,
         since: int,
-        clock: Any,
+        clock: IReactorTime,
         ended: Callable[[Subscription], object],
     ) -> None:
         self._task = task
@@ -72,11 +78,11 @@ class Subscription:
         self._next = max(0, since)
         self._clock = clock
         self._ended = ended
-        self._told: Any = None  # status and progress, as they were sent last
+        self._sent: tuple[str, Figures | None] | None = None  # status and progress, the last
         self._sending = False
         self._over = False
-        self._stop_listening = task.listen(*[self._changed] * 3)
-        self._clock.callLater(0, self._changed)  # its answer first, then what there is
+        self._stop_listening = task.listen(self._changed, self._changed, self._changed)
+        self._clock.callLater(0, self._changed)  # after the answer to subscribe()
 
     @exposed
     def cancel(self) -> None:
@@ -86,8 +92,8 @@ class Subscription:
             self._stop_listening()
             self._ended(self)
 
-    def _changed(self, *_what: Any) -> None:
-        """Send what is new, unless an answer is waited for."""
+    def _changed(self, *_task_and_news: object) -> None:
+        """Send the news, unless an answer is waited for."""
         if self._over or self._sending:
             return
         task = self._task
@@ -95,11 +101,11 @@ class Subscription:
         status = task.status
         if task.done and self._next < task.output.next:
             status = RUNNING  # as it was when it had put out no more than this
-        state = status, _progress_of(task)
-        if lines or state != self._told:
-            self._told = state
+        state = status, _figures_of(task)
+        if lines or state != self._sent:
+            self._sent = state
             self._sending = True
-            sending = maybeDeferred(self._on_news, tuple(lines), *state)
+            sending: Deferred[object] = maybeDeferred(self._on_news, tuple(lines), *state)
             sending.addTimeout(PATIENCE, self._clock)
             sending.addCallbacks(self._answered, self._failed)
         elif task.done:
@@ -120,7 +126,7 @@ class Subscription:
                 lines.insert(0, f"... {lost} lines were dropped")
         return lines
 
-    def _answered(self, _answer: Any) -> None:
+    def _answered(self, _answer: object) -> None:
         self._sending = False
         self._changed()
 
@@ -135,15 +141,20 @@ class Subscription:
 
 class RemoteTask:
     """
-    A task, as a client sees it. By reference; its attributes come by value.
+    A task as a client has it: by reference, with attributes by value.
 
     Args:
         task: The task.
         subscribe: Makes a subscription to it.
-        clock: The reactor.
+        clock: The reactor's clock.
     """
 
-    def __init__(self, task: Task, subscribe: Callable[..., Subscription], clock: Any) -> None:
+    def __init__(
+        self,
+        task: Task,
+        subscribe: Callable[[Task, OnNews, int], Subscription],
+        clock: IReactorTime,
+    ) -> None:
         self._task = task
         self._subscribe = subscribe
         self._clock = clock
@@ -166,7 +177,7 @@ class RemoteTask:
     @exposed
     @property
     def foreground(self) -> bool:
-        """Whether who submits it is meant to wait for it."""
+        """Whether its user waits for its end."""
         return self._task.foreground
 
     @exposed
@@ -177,9 +188,9 @@ class RemoteTask:
 
     @exposed
     @property
-    def progress(self) -> tuple[Any, ...] | None:
+    def progress(self) -> Figures | None:
         """Its last progress, as done, total and text, or None."""
-        return _progress_of(self._task)
+        return _figures_of(self._task)
 
     @exposed
     @property
@@ -190,13 +201,13 @@ class RemoteTask:
     @exposed
     @property
     def error(self) -> str:
-        """What it raised, as a line, or ""."""
+        """The exception it raised, as a line, or ""."""
         return self._task.error
 
     @exposed
     @property
     def traceback(self) -> str:
-        """The traceback of what it raised, or ""."""
+        """The traceback of that exception, or ""."""
         return self._task.traceback
 
     @exposed
@@ -206,18 +217,13 @@ class RemoteTask:
 
     @exposed
     def kill(self) -> bool:
-        """Have it end. False if it has ended already."""
+        """End it. False if it has ended already."""
         return self._task.kill()
 
     @exposed
     def wait(self, timeout: float | None = None) -> Deferred[str]:
-        """
-        Wait for its end, so many seconds at most.
-
-        Returns:
-            A Deferred of the status it has then.
-        """
-        waiting: Deferred[Any] = self._task.when_done()
+        """Wait for its end, at most some seconds; return the status it has then."""
+        waiting = self._task.when_done()
         if timeout is not None:
             waiting.addTimeout(timeout, self._clock, lambda result, _timeout: result)
         return waiting.addBoth(lambda _task: self._task.status)
@@ -225,27 +231,27 @@ class RemoteTask:
     @exposed
     async def result(self) -> Any:
         """
-        Wait for its end; return what the command returned or yielded last.
+        Wait for its end; return the command's return value, or the last one it yielded.
 
         Raises:
-            Exception: what the command raised.
+            Exception: the command's.
         """
         await self._task.when_done()
         return self._task.result
 
     @exposed
-    def subscribe(self, on_news: Callable[..., Any], since: int = 0) -> Subscription:
+    def subscribe(self, on_news: OnNews, since: int = 0) -> Subscription:
         """
-        Have a function called with what happens.
+        Call a function with the news of this task.
 
         Args:
             on_news: Called with the new lines (a tuple), the status, and the progress
-                (a tuple of done, total and text, or None); first with what there
-                is, last with the status it ended with and all of its lines.
+                (a tuple of done, total and text, or None): first with all there is by
+                now, last with the final status when all lines have been sent.
             since: The number of the first line to send.
 
         Returns:
-            What ``cancel()`` is called on, to hear no more.
+            The subscription; its ``cancel()`` ends it.
         """
         return self._subscribe(self._task, on_news, since)
 
@@ -255,9 +261,8 @@ class TaskService(Service):
     Submits commands, and shows their tasks. To be served as an instance.
 
     Args:
-        containers: What the commands are in: classes, instances, modules...
-        manager: The `TaskManager` whose tasks these are, shared with a console for
-            instance; its own if None.
+        containers: Containers of commands: classes, instances, modules...
+        manager: The `TaskManager`, shared with a console for instance; its own if None.
         reactor: The reactor; the running one if None.
 
     Raises:
@@ -266,7 +271,7 @@ class TaskService(Service):
     """
 
     def __init__(
-        self, *containers: Any, manager: TaskManager | None = None, reactor: Any = None
+        self, *containers: object, manager: TaskManager | None = None, reactor: Any = None
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
@@ -274,7 +279,7 @@ class TaskService(Service):
         self._containers = containers_by_name(containers)
         self._reactor = reactor
         self._known: WeakValueDictionary[int, RemoteTask] = WeakValueDictionary()
-        self._subscriptions: WeakKeyDictionary[Any, set[Subscription]] = WeakKeyDictionary()
+        self._subscriptions: WeakKeyDictionary[Connection, set[Subscription]] = WeakKeyDictionary()
 
     @exposed
     def containers(self) -> tuple[str, ...]:
@@ -284,14 +289,11 @@ class TaskService(Service):
     @exposed
     def submit(self, line: str | tuple[str, ...], container: str | None = None) -> RemoteTask:
         """
-        Run a command.
+        Run a command; return its task, which is ABORTED if the line is wrong.
 
         Args:
             line: The command line, or its words.
             container: The name of its container; the first if None.
-
-        Returns:
-            Its task, which is ABORTED where the line is wrong.
 
         Raises:
             LookupError: there is no such container.
@@ -348,9 +350,9 @@ class TaskService(Service):
         return self._shown(task)
 
     @exposed
-    def subscribe(self, on_news: Callable[..., Any], no: int = -1, since: int = 0) -> Subscription:
+    def subscribe(self, on_news: OnNews, no: int = -1, since: int = 0) -> Subscription:
         """
-        Have a function called with what happens to a task; see `RemoteTask.subscribe`.
+        Call a function with the news of a task; see `RemoteTask.subscribe`.
 
         Raises:
             LookupError: there is no such task.
@@ -369,7 +371,7 @@ class TaskService(Service):
             found = self._known[task.no] = RemoteTask(task, self._subscribe, self._reactor)
         return found
 
-    def _subscribe(self, task: Task, on_news: Callable[..., Any], since: int) -> Subscription:
+    def _subscribe(self, task: Task, on_news: OnNews, since: int) -> Subscription:
         if not callable(on_news):
             raise TypeError(f"subscribe takes a function, not {on_news!r}")
         connection = current_call().connection
@@ -383,11 +385,10 @@ class TaskService(Service):
         mine.add(subscription)
         return subscription
 
-    def _forget(self, _how: Any, connection: Any) -> None:
+    def _forget(self, _reason: object, connection: Connection) -> None:
         for subscription in list(self._subscriptions.pop(connection, ())):
             subscription.cancel()
 
 
-def _progress_of(task: Task) -> tuple[Any, ...] | None:
-    progress = task.progress
-    return None if progress is None else (progress.done, progress.total, progress.text)
+def _figures_of(task: Task) -> Figures | None:
+    return None if task.progress is None else task.progress.figures

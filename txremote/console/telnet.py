@@ -1,35 +1,35 @@
 """
-`TelnetLines`: what a client of the console types, as lines.
+`TelnetLines`: the bytes of a console's client, as lines and keys.
 
 The client may be ``telnet``, ``nc``, ``rlwrap nc`` or a program: bytes go in, lines
-and keys come out, and with them what has to be answered. Nothing here knows of a
-transport.
+and keys come out, and with them the answers to telnet's commands. Nothing here knows
+of a transport.
 
 Telnet (RFC 854) as far as a console needs it: every option is refused, so a client
 stays in the mode it begins in, which is whole lines with local echo. An option is
 refused once and a refusal is never answered, so that no two parties can keep each
 other busy. The one exception is the timing mark (RFC 860), which is answered each
-time it is asked for: after Ctrl-C ``telnet`` throws away what it reads until then.
+time it is asked for: after Ctrl-C ``telnet`` drops all it reads until then.
 
 ====================  ==================================================
 bytes                 what they are
 ====================  ==================================================
 LF, CR LF, CR NUL,    the end of a line; they may come in two packets
 CR
-0x03, IAC IP, BRK,    `Key.INTERRUPT`; what has been typed of a line is
-ABORT                 gone
+0x03, IAC IP, BRK,    `Key.INTERRUPT`; the line that was begun is dropped
+ABORT
 0x04, IAC EOF         `Key.END`, at the beginning of a line
 IAC WILL, DO          refused
 IAC SB ... IAC SE     skipped
 IAC AYT               answered with ``[yes]``
 IAC IAC               the byte 255, which is in no UTF-8
-other controls        dropped, arrow keys (ESC [ A) as a whole: what one
-                      client types is shown on the terminals of others
+other controls        dropped, arrow keys (ESC [ A) as a whole: the words of
+                      one client are shown on the terminals of others
 ====================  ==================================================
 
-A line is decoded as a whole, so it does not matter where packets end; what is no
-UTF-8 becomes U+FFFD. One that is too long is told of at once, as `Key.TOO_LONG`,
-and dropped up to its end.
+A line is decoded as a whole, so it does not matter where packets end; bytes that are
+no UTF-8 become U+FFFD. A line that is too long is reported at once, as
+`Key.TOO_LONG`, and dropped up to its end.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _INTERRUPTS: Final = frozenset({244, 243, 238})  # IP, BRK, ABORT
 _EOF: Final = 236
 _TIMING_MARK: Final = 6
 
-# What of a subnegotiation is skipped before it is taken for a stray byte 250.
+# Bytes of a subnegotiation that are skipped before it is taken for a stray byte 250.
 _MAX_SUBNEGOTIATION: Final = 4096
 
 _ENDS = re.compile(rb"\r[\n\0]?|[\n\x03\x04]")
@@ -56,7 +56,7 @@ _CONTROLS = re.compile(
 
 
 class Key(enum.Enum):
-    """What comes out beside lines."""
+    """The keys that are no part of a line."""
 
     INTERRUPT = "interrupt"
     END = "end"
@@ -85,10 +85,10 @@ class TelnetLines:
 
     def receive(self, data: bytes) -> tuple[list[Event], bytes]:
         """
-        Take in what has come.
+        Read some bytes.
 
         Returns:
-            The lines and keys in it, and what is to be sent back.
+            The lines and keys in them, and the bytes to be sent back.
         """
         events: list[Event] = []
         answer = bytearray()

@@ -3,17 +3,17 @@
 
 Three ways, as plac has them:
 
-* a command behind the container's arguments is run, and that was it; whatever its
-  kind, its output is shown and its end waited for;
+* a command behind the container's arguments is run, and no other; its output is shown
+  and its end waited for, whatever its kind;
 * on a terminal there is a prompt, with editing, history and completion by readline;
-* from a pipe or a file lines are run one after the other without a prompt. The first
-  that fails ends it, as in plac's ``execute``. Commands of the background go on
+* from a pipe or a file lines are run one after the other without a prompt, up to the
+  first that fails, as in plac's ``execute``. Commands of the background go on
   meanwhile, and are waited for at the end.
 
-The reactor has the main thread, where signals arrive and processes are reaped. What
-is typed is read in a thread of its own, a line when one is asked for: readline blocks.
-Ctrl-C ends the command in the foreground; Ctrl-D, or ``.quit``, leaves, which ends what
-runs in the background too.
+The reactor has the main thread, where signals arrive and processes are reaped. A
+thread of its own reads a line when one is asked for: readline blocks. Ctrl-C ends the
+command in the foreground; Ctrl-D, or ``.quit``, leaves, which also ends the tasks in
+the background.
 
 Exit status: 0 done, 1 a command failed or was killed, 2 there is no such container,
 130 ended by Ctrl-C.
@@ -28,9 +28,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IReactorFDSet,
+    IReactorFromThreads,
+    IReactorTime,
+    IReadDescriptor,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txremote.console.containers import container_and_rest
 from txremote.console.dialogue import Dialogue, Sessions, not_opened
@@ -46,8 +54,9 @@ DONE, FAILED, NO_CONTAINER, INTERRUPTED = 0, 1, 2, 130
 
 HISTORY: Final = "~/.txremote_console_history"
 
-# Seconds that tasks have to end in when the console is left.
-_DRAIN: Final = 5.0
+
+class IReactor(IReactorFDSet, IReactorFromThreads, IReactorTime):
+    """The reactor as a terminal uses it."""
 
 
 class Typist:
@@ -55,14 +64,14 @@ class Typist:
     Reads lines in a daemon thread, one when it is asked for.
 
     Args:
-        reactor: Where they are delivered.
+        reactor: The reactor, in whose thread they are delivered.
         read: Blocks for a line, given a prompt. EOFError: there are no more.
 
     Attributes:
         reading: Whether a line was asked for that has not come.
     """
 
-    def __init__(self, reactor: Any, read: Callable[[str], str]) -> None:
+    def __init__(self, reactor: IReactor, read: Callable[[str], str]) -> None:
         self._reactor = reactor
         self._read = read
         self._asked: queue.SimpleQueue[tuple[str, Deferred[str | None]]] = queue.SimpleQueue()
@@ -87,7 +96,7 @@ class Typist:
 
     def _deliver(self, found: Deferred[str | None], line: str | None) -> None:
         self.reading = False
-        if not found.called:  # else whoever asked has given up
+        if not found.called:  # else it was cancelled
             found.callback(line)
 
 
@@ -97,15 +106,15 @@ class Terminal:
 
     Args:
         reactor: The reactor.
-        sessions: The user's.
-        fd: The file descriptor of the terminal that is typed on.
-        out: Where it is shown.
+        sessions: The user's sessions.
+        fd: The terminal's file descriptor.
+        out: The stream to write to.
 
     Attributes:
         left: Fires when the user leaves.
     """
 
-    def __init__(self, reactor: Any, sessions: Sessions, fd: int, out: TextIO) -> None:
+    def __init__(self, reactor: IReactor, sessions: Sessions, fd: int, out: TextIO) -> None:
         self.left: Deferred[None] = Deferred()
         self._reactor = reactor
         self._out = out
@@ -125,7 +134,7 @@ class Terminal:
         self._out.flush()
 
     def prompt(self, text: str) -> None:
-        """Have a line typed, unless one was typed ahead."""
+        """Read a line, unless one was typed ahead."""
         self._ahead.stop()
         if self._dialogue.lines_ahead:
             self.write(f"{text}\n")
@@ -134,13 +143,13 @@ class Terminal:
         self._typist.line(text).addCallback(self._typed)
 
     def leave(self) -> None:
-        """Say that the user leaves."""
+        """Fire `left`."""
         self._ahead.stop()
         if not self.left.called:
             self.left.callback(None)
 
     def interrupt(self) -> None:
-        """End what runs in the foreground: Ctrl-C. Any thread, a signal's handler too."""
+        """End the command in the foreground: Ctrl-C. For any thread, and signal handlers."""
         self._reactor.callFromThread(self._interrupt)
 
     def complete(self, text: str, number: int) -> str | None:
@@ -169,17 +178,18 @@ class Terminal:
         self.write(f"\n(.quit or Ctrl-D leaves)\n{self._asked}{readline.get_line_buffer()}")
 
 
+@implementer(IReadDescriptor)
 class TypedAhead:
     """
-    Reads what is typed while a command runs in the foreground: a reader for the reactor.
+    Reads the lines that are typed while a command runs in the foreground.
 
     Args:
         reactor: The reactor.
         fd: The terminal.
-        dialogue: Where the lines go: an empty one stops ``.output -f``.
+        dialogue: The dialogue that gets the lines: an empty one stops ``.output -f``.
     """
 
-    def __init__(self, reactor: Any, fd: int, dialogue: Dialogue) -> None:
+    def __init__(self, reactor: IReactor, fd: int, dialogue: Dialogue) -> None:
         self._reactor = reactor
         self._fd = fd
         self._dialogue = dialogue
@@ -189,7 +199,7 @@ class TypedAhead:
         self._reactor.addReader(self)
 
     def stop(self) -> None:
-        """Leave what comes to readline."""
+        """Leave the terminal to readline."""
         self._reactor.removeReader(self)
 
     def fileno(self) -> int:
@@ -197,7 +207,7 @@ class TypedAhead:
         return self._fd
 
     def doRead(self) -> None:
-        """Take in what was typed: whole lines, for the terminal gathers them."""
+        """Read whole lines, which the terminal has gathered."""
         data = os.read(self._fd, 4096)
         if not data:
             self.stop()
@@ -205,8 +215,8 @@ class TypedAhead:
         for line in data.decode("utf-8", "replace").splitlines():
             self._dialogue.receive_line(line)
 
-    def connectionLost(self, _reason: Any) -> None:
-        """Do nothing: who loses its terminal gets a SIGHUP."""
+    def connectionLost(self, reason: Failure) -> None:
+        """Do nothing: SIGHUP tells that the terminal is lost."""
 
     def logPrefix(self) -> str:
         """Return a name for the reactor's log."""
@@ -215,10 +225,7 @@ class TypedAhead:
 
 @contextmanager
 def _kept_terminal(fd: int) -> Iterator[None]:
-    """
-    Put the terminal's settings back at the end: readline may be in the middle of a
-    line.
-    """
+    """Put the terminal's settings back at the end: readline may be amid a line."""
     import termios
 
     settings = termios.tcgetattr(fd)
@@ -228,8 +235,8 @@ def _kept_terminal(fd: int) -> Iterator[None]:
         termios.tcsetattr(fd, termios.TCSADRAIN, settings)
 
 
-async def interact(reactor: Any, sessions: Sessions, stdin: TextIO, stdout: TextIO) -> int:
-    """Talk to the user of a terminal until that leaves."""
+async def interact(reactor: IReactor, sessions: Sessions, stdin: TextIO, stdout: TextIO) -> int:
+    """Run a dialogue on a terminal until the user leaves."""
     terminal = Terminal(reactor, sessions, stdin.fileno(), stdout)
     save = use_readline(terminal.complete, HISTORY, " \t\n")
     before = signal.signal(signal.SIGINT, lambda _number, _frame: terminal.interrupt())
@@ -243,17 +250,6 @@ async def interact(reactor: Any, sessions: Sessions, stdin: TextIO, stdout: Text
     return DONE
 
 
-async def run_command(session: Session, words: Sequence[str], out: TextIO) -> int:
-    """
-    Run one command, whatever its kind, and show what it puts out.
-
-    Returns:
-        The exit status.
-    """
-    task = session.submit(words)
-    return DONE if task is None else await _shown(task, out)
-
-
 async def run_lines(
     session: Session, next_line: Callable[[], Deferred[str | None]], out: TextIO
 ) -> int:
@@ -261,9 +257,9 @@ async def run_lines(
     Run command lines up to the first that fails.
 
     Args:
-        session: Where they are commands.
-        next_line: Gives the next one, or None.
-        out: Where the output goes.
+        session: The session that runs them.
+        next_line: Returns the next one, or None.
+        out: The stream for their output.
 
     Returns:
         The exit status.
@@ -291,9 +287,9 @@ async def run_lines(
 
 
 async def _shown(task: Task, out: TextIO) -> int:
-    """Print a task's output until it ends, and its error."""
+    """Print a task's output until it ends, and its error; return the exit status."""
 
-    def show(_task: Any, lines: list[str]) -> None:
+    def show(_task: object, lines: list[str]) -> None:
         out.writelines(f"{line}\n" for line in lines)
         out.flush()
 
@@ -306,7 +302,7 @@ async def _shown(task: Task, out: TextIO) -> int:
 
 
 def _line_reader(fd: int) -> Callable[[str], str]:
-    """Return what reads a pipe or a file, line by line."""
+    """Return a function that reads a pipe or a file, line by line."""
     # not sys.stdin, whose lock a daemon thread would hold when Python ends
     stream = open(fd, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
 
@@ -323,14 +319,14 @@ def _complain(sentence: str) -> None:
     sys.stderr.write(f"txremote: {sentence}\n")
 
 
-async def run(reactor: Any, text: str, words: Sequence[str]) -> int:
+async def run(reactor: IReactor, text: str, words: Sequence[str]) -> int:
     """
     Run the commands of a container as they are given; see the module.
 
     Args:
         reactor: The reactor that runs.
         text: The container, as ``pkg.mod.Class`` or ``"pkg.mod.Class ARGS"``.
-        words: Its arguments, where the text has none, and behind them a command.
+        words: Its arguments, if the text has none, and behind them a command.
 
     Returns:
         The exit status.
@@ -349,7 +345,8 @@ async def run(reactor: Any, text: str, words: Sequence[str]) -> int:
         return NO_CONTAINER
     try:
         if rest:
-            return await run_command(session, rest, stdout)
+            task = session.submit(rest)
+            return DONE if task is None else await _shown(task, stdout)
         if stdin.isatty():
             return await interact(reactor, sessions, stdin, stdout)
         typist = Typist(reactor, _line_reader(stdin.fileno()))
@@ -357,4 +354,4 @@ async def run(reactor: Any, text: str, words: Sequence[str]) -> int:
     except CancelledError:
         return INTERRUPTED
     finally:
-        await manager.stop(_DRAIN)
+        await manager.stop()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import redirect_stdout
-from typing import Protocol, TextIO, cast
+from typing import Any, TextIO, cast
 
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.helpers import async_
@@ -38,25 +38,6 @@ from txremote.tasks.task import text_of, unwrap
 WINDOW = 64
 
 
-class RemoteSink(Protocol):
-    """The `txremote.tasks.mptask.Sink` in the parent, as the child reaches it."""
-
-    def began(self) -> None:
-        """The command begins."""
-
-    def line(self, text: str) -> None:
-        """The command has put out a line."""
-
-    def progressed(self, done: float, total: float | None, text: str) -> None:
-        """The command has yielded a `Progress`."""
-
-    def failed(self, traceback: str) -> None:
-        """The command has raised an exception."""
-
-    def ended(self) -> None:
-        """The command has ended by itself."""
-
-
 class _Reporter:
     """
     Sends the command's output to the parent's sink.
@@ -65,7 +46,7 @@ class _Reporter:
         sink: The sink, by reference.
     """
 
-    def __init__(self, sink: RemoteSink) -> None:
+    def __init__(self, sink: Any) -> None:
         self._send_line = async_(sink.line)
         self._send_progress = async_(sink.progressed)
         self._under_way: deque[AsyncResult] = deque()
@@ -74,7 +55,7 @@ class _Reporter:
     def show(self, value: object) -> None:
         """Put out a value that the command yields."""
         if isinstance(value, Progress):
-            self._sent(self._send_progress(value.done, value.total, value.text))
+            self._sent(self._send_progress(*value.figures))
         elif value is not None:
             self.writer.finish()
             self._line(text_of(value))
@@ -95,7 +76,7 @@ class _Reporter:
             self._under_way.popleft().wait()
 
 
-def run_command(call: Call, sink: RemoteSink) -> tuple[str, object, bool]:
+def run_command(call: Call, sink: Any) -> tuple[str, object, bool]:
     """
     Run a command, in a child process.
 

@@ -33,6 +33,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from txremote.tasks.states import ABORTED, FINISHED, KILLED
 
+#: A `Progress` by value: done, total and text.
+Figures: TypeAlias = tuple[float, float | None, str]
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -48,6 +51,11 @@ class Progress:
     done: float
     total: float | None = None
     text: str = ""
+
+    @property
+    def figures(self) -> Figures:
+        """All of it, to be sent by value."""
+        return self.done, self.total, self.text
 
     @property
     def fraction(self) -> float | None:
