@@ -15,7 +15,7 @@ import sys
 from typing import Any, Protocol, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorCore
 
 from txremote.errors import ConnectionLost
 from txremote.net.connect import connect
@@ -106,7 +106,7 @@ async def _show(task: Any) -> None:
     sys.stdout.flush()
 
 
-async def run(reactor: IReactorTime, options: Options) -> int:
+async def run(reactor: IReactorCore, options: Options) -> int:
     """
     Do as the command line says.
 

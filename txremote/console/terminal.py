@@ -32,9 +32,9 @@ from typing import Final, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
+    IReactorCore,
     IReactorFDSet,
     IReactorFromThreads,
-    IReactorTime,
     IReadDescriptor,
 )
 from twisted.python.failure import Failure
@@ -55,10 +55,6 @@ DONE, FAILED, NO_CONTAINER, INTERRUPTED = 0, 1, 2, 130
 HISTORY: Final = "~/.txremote_console_history"
 
 
-class IReactor(IReactorFDSet, IReactorFromThreads, IReactorTime):
-    """The reactor as a terminal uses it."""
-
-
 class Typist:
     """
     Reads lines in a daemon thread, one when it is asked for.
@@ -71,7 +67,7 @@ class Typist:
         reading: Whether a line was asked for that has not come.
     """
 
-    def __init__(self, reactor: IReactor, read: Callable[[str], str]) -> None:
+    def __init__(self, reactor: IReactorFromThreads, read: Callable[[str], str]) -> None:
         self._reactor = reactor
         self._read = read
         self._asked: queue.SimpleQueue[tuple[str, Deferred[str | None]]] = queue.SimpleQueue()
@@ -114,14 +110,14 @@ class Terminal:
         left: Fires when the user leaves.
     """
 
-    def __init__(self, reactor: IReactor, sessions: Sessions, fd: int, out: TextIO) -> None:
+    def __init__(self, reactor: IReactorCore, sessions: Sessions, fd: int, out: TextIO) -> None:
         self.left: Deferred[None] = Deferred()
-        self._reactor = reactor
+        self._reactor = IReactorFromThreads(reactor)
         self._out = out
         self._sessions = sessions
         self._dialogue = Dialogue(sessions, self, steady(reactor))
-        self._typist = Typist(reactor, input)
-        self._ahead = TypedAhead(reactor, fd, self._dialogue)
+        self._typist = Typist(self._reactor, input)
+        self._ahead = TypedAhead(IReactorFDSet(reactor), fd, self._dialogue)
         self._asked = ""
 
     def start(self) -> None:
@@ -189,7 +185,7 @@ class TypedAhead:
         dialogue: The dialogue that gets the lines: an empty one stops ``.output -f``.
     """
 
-    def __init__(self, reactor: IReactor, fd: int, dialogue: Dialogue) -> None:
+    def __init__(self, reactor: IReactorFDSet, fd: int, dialogue: Dialogue) -> None:
         self._reactor = reactor
         self._fd = fd
         self._dialogue = dialogue
@@ -235,7 +231,7 @@ def _kept_terminal(fd: int) -> Iterator[None]:
         termios.tcsetattr(fd, termios.TCSADRAIN, settings)
 
 
-async def interact(reactor: IReactor, sessions: Sessions, stdin: TextIO, stdout: TextIO) -> int:
+async def interact(reactor: IReactorCore, sessions: Sessions, stdin: TextIO, stdout: TextIO) -> int:
     """Run a dialogue on a terminal until the user leaves."""
     terminal = Terminal(reactor, sessions, stdin.fileno(), stdout)
     save = use_readline(terminal.complete, HISTORY, " \t\n")
@@ -319,7 +315,7 @@ def _complain(sentence: str) -> None:
     sys.stderr.write(f"txremote: {sentence}\n")
 
 
-async def run(reactor: IReactor, text: str, words: Sequence[str]) -> int:
+async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
     """
     Run the commands of a container as they are given; see the module.
 
@@ -349,7 +345,7 @@ async def run(reactor: IReactor, text: str, words: Sequence[str]) -> int:
             return DONE if task is None else await _shown(task, stdout)
         if stdin.isatty():
             return await interact(reactor, sessions, stdin, stdout)
-        typist = Typist(reactor, _line_reader(stdin.fileno()))
+        typist = Typist(IReactorFromThreads(reactor), _line_reader(stdin.fileno()))
         return await run_lines(session, typist.line, stdout)
     except CancelledError:
         return INTERRUPTED
