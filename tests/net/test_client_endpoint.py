@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from tests.peer.pairs import Outcome
 from txremote.errors import ConnectionLost
-from txremote.net.client_endpoint import DialledEndpoint, Link, within_life
+from txremote.net.client_endpoint import ClientEndpoint, ConnectionHandle, until_lost
 from txremote.testing import connected_pair
 
 
@@ -22,7 +22,7 @@ def factory() -> Factory:
 def test_a_connection_is_given_as_a_transport():
     """The protocol is the factory's, empty; its transport leads to the connection."""
     pair = connected_pair()
-    endpoint = DialledEndpoint(lambda: succeed(pair.client), "tcp:somewhere")
+    endpoint = ClientEndpoint(lambda: succeed(pair.client), "tcp:somewhere")
     protocol = Outcome(endpoint.connect(factory())).value
     assert type(protocol) is Protocol
     assert protocol.transport.connection is pair.client
@@ -32,7 +32,7 @@ def test_a_connection_is_given_as_a_transport():
 def test_closing_the_transport_is_a_goodbye():
     """Both ends of the connection are closed, as by `Connection.close`."""
     pair = connected_pair()
-    Link(pair.client).loseConnection()
+    ConnectionHandle(pair.client).loseConnection()
     pair.pump()
     assert pair.client.closed
     assert pair.server.closed
@@ -41,14 +41,14 @@ def test_closing_the_transport_is_a_goodbye():
 
 def test_a_failure_to_connect_is_passed_on():
     """As the endpoint's own."""
-    endpoint = DialledEndpoint(lambda: fail(ConnectionRefusedError()), "tcp:nowhere")
+    endpoint = ClientEndpoint(lambda: fail(ConnectionRefusedError()), "tcp:nowhere")
     assert isinstance(Outcome(endpoint.connect(factory())).error, ConnectionRefusedError)
 
 
 def test_giving_up_reaches_whoever_dials():
     """Cancelling the Deferred cancels the dialling."""
     given_up = []
-    endpoint = DialledEndpoint(lambda: Deferred(given_up.append), "tcp:nowhere")
+    endpoint = ClientEndpoint(lambda: Deferred(given_up.append), "tcp:nowhere")
     connecting = endpoint.connect(factory())
     outcome = Outcome(connecting)
     connecting.cancel()
@@ -60,16 +60,16 @@ class TestWithinLife:
     def test_what_work_comes_to(self):
         """Its result or its failure, while the connection lives."""
         pair = connected_pair()
-        assert Outcome(within_life(succeed(5), pair.client)).value == 5
+        assert Outcome(until_lost(succeed(5), pair.client)).value == 5
         with pytest.raises(ValueError, match="no"):
-            Outcome(within_life(fail(ValueError("no")), pair.client)).value
+            Outcome(until_lost(fail(ValueError("no")), pair.client)).value
         pair.lose()
 
     def test_the_loss_ends_it(self):
         """The work is cancelled, and the outcome says why the connection has ended."""
         pair = connected_pair()
         cancelled = []
-        outcome = Outcome(within_life(Deferred(cancelled.append), pair.client))
+        outcome = Outcome(until_lost(Deferred(cancelled.append), pair.client))
         pair.lose()
         assert isinstance(outcome.error, ConnectionLost)
         assert len(cancelled) == 1
@@ -90,7 +90,7 @@ class TestWithinLife:
                 except Exception:  # of the kind that users write
                     continue
 
-        work = within_life(Deferred.fromCoroutine(stubborn()), pair.client)
+        work = until_lost(Deferred.fromCoroutine(stubborn()), pair.client)
         outcome = Outcome(work)
         if way == "lost":
             pair.lose()

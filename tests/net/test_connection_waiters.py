@@ -27,10 +27,10 @@ def test_each_waits_through_as_many_failures_as_it_said():
     """One fails with the first, one with the second, one with none."""
     waiters = ConnectionWaiters()
     first, second, patient = (Outcome(waiters.add(number)) for number in (1, 2, None))
-    waiters.failed(Failure(ValueError("one")))
+    waiters.attempt_failed(Failure(ValueError("one")))
     assert isinstance(first.error, ValueError)
     assert not second.fired
-    waiters.failed(Failure(KeyError("two")))
+    waiters.attempt_failed(Failure(KeyError("two")))
     assert isinstance(second.error, KeyError)
     assert not patient.fired
     waiters.fire(lambda: 5)
@@ -64,7 +64,7 @@ def test_one_may_cancel_another(way):
     if way == "fire":
         waiters.fire(lambda: 5)
     else:
-        waiters.failed(Failure(ValueError()))
+        waiters.attempt_failed(Failure(ValueError()))
     assert isinstance(outcome.error, CancelledError)
     assert not late[0].fired
     assert len(waiters) == 1

@@ -1,22 +1,20 @@
 """
 `RemoteClient`: a connection that comes back.
 
-Dialling again, and when, is Twisted's `ClientService`; what there is to know about
-dialects, time-outs and hellos is `connect`'s. This module puts the one under the
-other, and adds logging in again and paths that are resolved on whichever
-connection is live. A try goes
+Twisted's `ClientService` decides when to dial again; `connect` finds the dialect. This module
+puts the one under the other, logs in again, and resolves paths on the connection that is live.
+An attempt goes
 
 ======================  =========================================================
 ``connect()``           the endpoint that `ClientService` dials
 login, ``on_connect``   its ``prepareConnection``
-the reactor's next turn the connection is live: those who wait have it
+the reactor's next turn the connection is live: the Deferreds that wait have it
 ======================  =========================================================
 
-The rules it keeps. Nothing is sent twice: what was in flight when a connection
-ended has failed with `ConnectionLost`; what waits for a connection has not been
-sent, and fails with `DeadReferenceError` if none comes in time. And no code of a
-user's runs while `ClientService` is in the midst of a transition, for it could not
-be stopped from there (Twisted 26.10: RuntimeError).
+Nothing is sent twice: what was in flight when a connection ended has failed with
+`ConnectionLost`; what waits for a connection has not been sent, and fails with
+`DeadReferenceError` if none comes in time. No code of a user's runs while `ClientService` is in
+the midst of a transition: it could not be stopped from there (Twisted 26.10: RuntimeError).
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
@@ -38,7 +36,7 @@ from twisted.internet.defer import (
     maybeDeferred,
     succeed,
 )
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IDelayedCall, IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -48,7 +46,7 @@ from txremote.config import ConnectionConfig, make_config
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
-from txremote.net.client_endpoint import DialledEndpoint, within_life
+from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import in_words, log_in
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
@@ -56,7 +54,7 @@ from txremote.net.tls import client_from_string, refused_certificate
 from txremote.peer.connection import Connection
 from txremote.peer.pending_calls import succeeded
 from txremote.refs.clock import Reactor, steady
-from txremote.refs.reference import LateReference, RemotePath
+from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service
 
@@ -97,7 +95,7 @@ class ClientStatus:
 
 
 class _Stopped(CancelledError):
-    """Ends those who wait when the service is stopped, as `ClientService` does."""
+    """What waiting Deferreds fail with when the service is stopped, as `ClientService` does."""
 
 
 class RemoteClient(Service):
@@ -123,7 +121,7 @@ class RemoteClient(Service):
             each connection, and the reference that it gives is the root from then
             on. If it is refused there are no more tries.
         on_connect: Called with each new connection, after the login and before
-            anybody else has it; may give a Deferred or be a coroutine. An
+            any call is sent on it; may give a Deferred or be a coroutine. An
             exception closes the connection and counts as a failed try;
             `twisted.cred.error.UnauthorizedLogin` ends the trying.
         retry_policy: How many failures in a row -> seconds until the next try;
@@ -143,13 +141,13 @@ class RemoteClient(Service):
         self,
         endpoint: str | IStreamClientEndpoint,
         *,
-        service: Any = None,
+        service: object = None,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         dialect: str = "auto",
         timeout: float | None = 30,
         wait_timeout: float | None = 30,
         login: tuple[str, str] | None = None,
-        on_connect: Callable[[Connection], Any] | None = None,
+        on_connect: Callable[[Connection], object] | None = None,
         retry_policy: Callable[[int], float] | None = None,
         reactor: Reactor | None = None,
     ) -> None:
@@ -175,7 +173,7 @@ class RemoteClient(Service):
         self._clock = steady(reactor)
         self._executor = LoopExecutor(reactor)
         self._redialling = ClientService(
-            DialledEndpoint(self._dial, self._name),
+            ClientEndpoint(self._dial, self._name),
             Factory.forProtocol(Protocol),
             retryPolicy=self._delay,
             clock=self._clock,
@@ -187,7 +185,7 @@ class RemoteClient(Service):
         self._stopped = False
         self._refused: UnauthorizedLogin | None = None
         self._live: Connection | None = None
-        self._going_live: Any = None  # a DelayedCall
+        self._going_live: IDelayedCall | None = None
         self._open: set[Connection] = set()  # those that are prepared or closed included
         self._waiters = ConnectionWaiters()
         self.root: Any = RemotePath(
@@ -211,8 +209,7 @@ class RemoteClient(Service):
         Return a Deferred of the live connection, or of the next one.
 
         Args:
-            failAfterFailures: Fail as the try does when so many have failed from
-                now on. None: wait on.
+            failAfterFailures: Give up after this many failed attempts; None: never.
 
         Returns:
             A Deferred of a `Connection`, logged in and with ``on_connect`` done.
@@ -260,7 +257,7 @@ class RemoteClient(Service):
         self._waiters.fire(lambda: Failure(self._stopped_error()))
         return gatherResults(endings).addCallback(self._has_stopped)
 
-    def _has_stopped(self, _ended: Any) -> None:
+    def _has_stopped(self, _ended: object) -> None:
         self._stopping -= 1
         if self.running and not self._stopping:  # started again meanwhile
             self._redialling.startService()
@@ -275,7 +272,7 @@ class RemoteClient(Service):
         live = self._live
         return live if live is not None and _is_open(live) else None
 
-    def _fetch_root(self) -> Deferred[Any]:
+    def _fetch_root(self) -> Deferred[RemoteReference]:
         self._executor.guard.check()
         live = self._usable()
         if live is not None:
@@ -283,8 +280,8 @@ class RemoteClient(Service):
         # a plain Deferred can be iterated, for ever: dict(client.root)
         return succeeded(None).addCallback(lambda _nothing: self._wait_for_root())
 
-    def _wait_for_root(self) -> Deferred[Any]:
-        def waited(_result: Any, timeout: float) -> Any:
+    def _wait_for_root(self) -> Deferred[RemoteReference]:
+        def waited(_result: object, timeout: float) -> NoReturn:
             status = self.status
             raise DeadReferenceError(
                 f"not sent: no connection to {self._name} within {timeout:g} s "
@@ -304,7 +301,7 @@ class RemoteClient(Service):
     # -- a try
 
     def _dial(self) -> Deferred[Connection]:
-        def dial(_nothing: Any) -> Deferred[Connection]:
+        def dial(_nothing: object) -> Deferred[Connection]:
             status = self._status
             self._note("connecting", status.happened, status.error, status.tries + 1)
             return connect(
@@ -317,11 +314,11 @@ class RemoteClient(Service):
             )
 
         # ClientService dials within a transition, and an endpoint may fail at once
-        later: Deferred[Any] = deferLater(self._clock, 0)
-        return later.addCallback(dial).addErrback(self._not_dialled)
+        return deferLater(self._clock, 0).addCallback(dial).addErrback(self._not_dialled)
 
     def _not_dialled(self, failure: Failure) -> Any:
-        error: Any = failure.value
+        error = failure.value
+        assert error is not None
         if refused_certificate(error.__cause__) and not self._stopping:
             return self._give_up(Failure(UnauthorizedLogin(str(error))))
         return self._failed(failure, "no connection")
@@ -330,15 +327,15 @@ class RemoteClient(Service):
         connection: Connection = protocol.transport.connection
         self._open.add(connection)
         connection.when_disconnected().addCallback(lambda _ended: self._open.discard(connection))
-        outcome = within_life(Deferred.fromCoroutine(self._introduce(connection)), connection)
+        outcome = until_lost(Deferred.fromCoroutine(self._introduce(connection)), connection)
         if self._timeout is not None:
 
-            def timed_out(_result: Any, timeout: float) -> Any:
+            def timed_out(_result: object, timeout: float) -> NoReturn:
                 raise TimeoutError(f"login and on_connect took longer than {timeout:g} s")
 
             outcome.addTimeout(self._timeout, self._clock, timed_out)
 
-        def prepared(_done: Any) -> None:
+        def prepared(_done: object) -> None:
             if self._stopping:  # by on_connect
                 raise self._stopped_error()
             if not _is_open(connection):  # on_connect waited for that, or did it
@@ -383,7 +380,7 @@ class RemoteClient(Service):
             self._going_live.cancel()
             self._going_live = None
 
-    def _lost(self, ended: BaseException, protocol: Any, connection: Connection) -> None:
+    def _lost(self, ended: BaseException, protocol: IProtocol, connection: Connection) -> None:
         if not connection.peer_stopping:  # else it was left then
             self._dial_anew(f"lost: {connection.why_ended}", ended, protocol)
 
@@ -403,13 +400,14 @@ class RemoteClient(Service):
 
     def _failed(self, failure: Failure, where: str) -> Failure:
         if not self._stopping:
-            error: Any = failure.value
+            error = failure.value
+            assert error is not None
             self._note("connecting", f"{where}: {in_words(error)}", error)
             _log.warn("{client!r}: {happened}", client=self, happened=self._status.happened)
-            self._waiters.failed(failure)
+            self._waiters.attempt_failed(failure)
         return failure
 
-    def _give_up(self, failure: Failure) -> Any:
+    def _give_up(self, failure: Failure) -> Failure | Deferred[Any]:
         """End the trying: the try lasts on until it is cancelled, by `stopService`."""
         error: Any = failure.value
         self._refused = error
@@ -447,6 +445,3 @@ class RemoteClient(Service):
 def _is_open(connection: Connection) -> bool:
     # one that is on its way out would only tell a call that it is dead
     return not (connection.closed or getattr(connection.transport, "disconnecting", False))
-
-
-__all__ = ["ClientStatus", "RemoteClient"]

@@ -1,16 +1,16 @@
 """
 `connect` in the shape that Twisted's `ClientService` wants.
 
-`ClientService` owns an endpoint and a factory, and dials once for each try.
-`connect` may dial twice to find out what a server speaks, and makes its own
-protocols. So it stands here as the endpoint, which gives what `ClientService`
-can handle: an empty protocol, whose transport is a `Link` to the connection.
+`ClientService` owns an endpoint and a factory, and connects once for each try. `connect` may
+dial twice to find out what a server speaks, and makes its own protocols. So it stands here as
+the endpoint, which gives what `ClientService` can handle: an empty protocol, whose transport
+is a `ConnectionHandle`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -19,14 +19,11 @@ from zope.interface import implementer
 from txremote.errors import ConnectionLost
 from txremote.peer.connection import Connection
 
+T = TypeVar("T")
 
-class Link:
-    """
-    A connection as `ClientService` sees it: a transport, which it may close.
 
-    Attributes:
-        connection: The connection.
-    """
+class ConnectionHandle:
+    """A connection as `ClientService` sees it: a transport, which it may close."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -37,13 +34,13 @@ class Link:
 
 
 @implementer(IStreamClientEndpoint)
-class DialledEndpoint:
+class ClientEndpoint:
     """
-    Something that gives connections, as an endpoint.
+    An endpoint that gives connections.
 
     Args:
         dial: Gives a Deferred of a connection.
-        name: Where it leads to, for the log.
+        name: Its repr, for the log.
     """
 
     def __init__(self, dial: Callable[[], Deferred[Connection]], name: str) -> None:
@@ -51,14 +48,14 @@ class DialledEndpoint:
         self._name = name
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Dial, and give a protocol whose transport is the `Link`."""
+        """Dial, and give a protocol whose transport is the `ConnectionHandle`."""
 
         def dialled(connection: Connection) -> IProtocol:
-            transport: Any = connection.transport
-            link: Any = Link(connection)
-            protocol = protocolFactory.buildProtocol(transport.getPeer())
+            handle: Any = ConnectionHandle(connection)
+            assert connection.transport is not None
+            protocol = protocolFactory.buildProtocol(connection.transport.getPeer())
             assert protocol is not None
-            protocol.makeConnection(link)
+            protocol.makeConnection(handle)
             return protocol
 
         return self._dial().addCallback(dialled)
@@ -67,20 +64,20 @@ class DialledEndpoint:
         return self._name
 
 
-def within_life(work: Deferred[Any], connection: Connection) -> Deferred[Any]:
+def until_lost(work: Deferred[T], connection: Connection) -> Deferred[T]:
     """
     Return a Deferred of what some work comes to, or of the connection's loss.
 
-    Work that goes on in spite of the loss, or of being cancelled, is not waited
-    for: it may well catch whatever there is and try again for ever.
+    Work that goes on although it is cancelled is not waited for: it may catch whatever
+    there is and try again for ever.
     """
-    outcome: Deferred[Any] = Deferred(lambda _outcome: work.cancel())
+    outcome: Deferred[T] = Deferred(lambda _outcome: work.cancel())
 
     def done(result: Any) -> None:
         if not outcome.called:
             outcome.callback(result)
 
-    def lost(_ended: Any) -> None:
+    def lost(_ended: BaseException) -> None:
         if not outcome.called:
             outcome.errback(ConnectionLost(connection.why_ended))
             work.cancel()
@@ -88,6 +85,3 @@ def within_life(work: Deferred[Any], connection: Connection) -> Deferred[Any]:
     work.addBoth(done)
     connection.when_disconnected().addCallback(lost)
     return outcome
-
-
-__all__ = ["DialledEndpoint", "Link", "within_life"]
