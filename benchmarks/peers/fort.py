@@ -273,9 +273,9 @@ def state(guests: str | None = None) -> dict[str, int]:
     away = [c for f in _factories.values() for c in f._turned_away]
     return {
         "connections": len(seen),
-        "strangers": sum(len(f._strangers) for f in _factories.values()),
+        "strangers": sum(len(f.limits.without_login) for f in _factories.values()),
         "turned away": len(away),
-        "addresses": sum(len(f._addresses) for f in _factories.values()),
+        "addresses": sum(len(f.limits.hosts) for f in _factories.values()),
         "exports": sum(len(c._tables.exports) for c in seen),
         "imports": sum(len(c._tables.imports) for c in seen),
         "pending": sum(len(c._calls) for c in seen),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 
 from tests.peer.pairs import Outcome, logged
@@ -21,7 +21,6 @@ from txremote.eventloop.login_throttle import (
     MOST_REMEMBERED,
     MOST_WAITING,
     LoginThrottle,
-    host_of,
 )
 
 HERE = IPv4Address("TCP", "198.51.100.7", 1000)
@@ -159,7 +158,7 @@ def test_memory_has_an_end() -> None:
     waiting = gate.ask(HERE)
     for number in range(MOST_REMEMBERED + 10):
         gate.ask(IPv4Address("TCP", f"host{number}", 1), right=True)
-    assert len(gate.guesses._lines) == len(gate.guesses._known) == MOST_REMEMBERED
+    assert len(gate.guesses._queues) == len(gate.guesses._known_users) == MOST_REMEMBERED
     gate.later(waiting)
 
 
@@ -210,31 +209,7 @@ def test_a_long_line_that_all_have_the_right_password_in() -> None:
     assert [outcome.value for outcome in asked] == [0] * MOST_WAITING
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
-        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
-        ("fe80::1%eth0", "fe80::2", True),
-        ("::ffff:192.0.2.1", "192.0.2.1", True),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
-        ("192.0.2.1", "192.0.2.2", False),
-        ("::1", "127.0.0.1", False),
-    ],
-)
-def test_an_address_of_ipv6_is_its_network(one: str, other: str, same: bool) -> None:
-    """One machine has 2**64 of those; an IPv4 address is one, however it is written."""
-    hosts = [
-        host_of((IPv6Address if ":" in text else IPv4Address)("TCP", text, 1))
-        for text in (one, other)
-    ]
-    assert (hosts[0] == hosts[1]) is same
-
-
-def test_peers_without_an_address_are_one() -> None:
-    """UNIX sockets; and what is no address of IP is itself."""
-    assert host_of(UNIXAddress(b"/some/where")) is host_of(None) is None
-    assert host_of(IPv4Address("TCP", "somewhere", 1)) == "somewhere"
+def test_peers_on_unix_sockets_are_one_address() -> None:
     gate = Gate()
     assert gate.ask(UNIXAddress(None)).value == 1
     waiting = gate.ask(UNIXAddress(None), right=True)

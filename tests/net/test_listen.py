@@ -8,7 +8,7 @@ import socket
 
 import pytest
 import pytest_twisted
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
@@ -402,18 +402,6 @@ def test_addresses_are_counted_as_they_were_when_they_came():
         conn.makeConnection(MemoryTransport(IPv4Address("TCP", "10.9.9.9", 1)))
         assert conn in factory.connections
         conn.connectionLost(Failure(ConnectionDone()))
-    assert not factory._addresses
+    assert not factory.limits.hosts
     assert not factory.connections
     assert clock.getDelayedCalls() == []
-
-
-def test_the_addresses_of_one_ipv6_network_are_one():
-    """Whoever has an IPv6 address has all that begin with the same 64 bits."""
-    factory = ServingFactory(Clock(), Desk, {"max_per_address": 2})
-    for number in range(1, 4):
-        address = IPv6Address("TCP", f"2001:db8::{number}", 1)
-        conn = factory.buildProtocol(address)
-        conn.makeConnection(MemoryTransport(address))
-        assert (conn in factory.connections) is (number < 3)
-    other = factory.buildProtocol(IPv6Address("TCP", "2001:db8:0:1::1", 1))
-    assert other in factory.connections

@@ -129,6 +129,7 @@ class ListeningService(TwistedService):
             if self.running:  # too late for an exception to reach anybody
                 _log.failure("txremote cannot listen", failure)
 
+        assert self._endpoint is not None  # it was made when the plan was resolved
         why_not = refusal_of_hosted(self._factory.served, self._factory.config)
         listening = Deferred.fromCoroutine(listen_guarded(self._endpoint, self._factory, why_not))
         self._starting = listening.addCallbacks(self._port_taken, not_taken)

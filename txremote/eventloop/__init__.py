@@ -8,6 +8,7 @@ Twisted's reactor is such a loop. Every driver that has a loop uses these:
 ``lane_calls``      how each of those is answered once
 ``worker_pool``     the threads
 ``worker_view``     a connection as those threads see it
+``connection_limits``  how many connections a listener takes, of one address too
 ``login_throttle``  how fast an address may guess passwords
 ``reactor``         the reactor of a function whose argument may be left out
 ``tcp``             the options of TCP sockets; drivers without a loop use them, too

@@ -4,20 +4,25 @@ Serving: `listen`, and the factory that makes a `Connection` for each client.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IStreamServerEndpoint,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
 from txremote.config import ConnectionConfig, make_config
+from txremote.eventloop.connection_limits import ConnectionLimits, host_of
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
-from txremote.eventloop.login_throttle import LoginThrottle, host_of
+from txremote.eventloop.login_throttle import LoginThrottle
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
@@ -34,6 +39,8 @@ from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.refs.clock import Reactor, steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
+T = TypeVar("T")
+
 _log = Logger("txremote")
 _events = logger_for("connection")
 
@@ -46,32 +53,29 @@ _CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
 _ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
 _LOOSE_REFUSAL = f"{{}} gives whoever connects more than what is exposed: {_WHERE}"
 
-#: How many clients at once are told that they cannot be served, and how many
-#: seconds they have to ask. What comes beyond that is just dropped.
+#: How many clients at once are told that they cannot be served, and how many seconds they
+#: have to ask. Further ones are dropped.
 MOST_TURNED_AWAY = 100
 TURNED_AWAY_FOR = 5.0
 
-#: Seconds that generators have to come to their end when the last connection has.
+#: Seconds that generators have to close when the last connection has ended.
 LAST_STEPS = 1.0
 
 
-def refusal(service: Any, config: ConnectionConfig) -> str | None:
+def refusal(service: object, config: ConnectionConfig) -> str | None:
     """
     Return why strangers must not be able to connect, as a sentence, or None if they may.
 
-    This is the one rule for whoever listens.
-
     Args:
         service: A service, class or instance.
-        config: The switches that its connections have, its own wishes included
-            (`txremote.service.config_of`).
+        config: The switches that its connections have, its own included (`config_of`).
     """
     if opens_everything(service):
         return _CLASSIC_REFUSAL
     return _ACCESS_REFUSAL if config.allow_all_attrs else None
 
 
-def refusal_of_hosted(service: Any, config: ConnectionConfig) -> str | None:
+def refusal_of_hosted(service: object, config: ConnectionConfig) -> str | None:
     """
     Return why strangers must not be able to connect to what twistd hosts; as `refusal`.
 
@@ -96,8 +100,8 @@ class ServingFactory(Factory):
         slots: How many of those may run at once; None for the usual number.
 
     Attributes:
-        connections: Those that are open, each with its client's host.
-        served: The service, or what whoever logs in sees.
+        limits: Counts them.
+        served: The service, or what users see who have logged in.
         config: The switches of its connections, the service's own wishes included.
 
     Raises:
@@ -109,14 +113,14 @@ class ServingFactory(Factory):
     def __init__(
         self,
         reactor: Reactor,
-        root: Any,
+        root: object,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         threaded_service: bool | None = None,
         slots: int | None = None,
     ) -> None:
         self._portal = root if isinstance(root, Portal) else None
         # what the users see, as far as that can be told
-        served = getattr(root.realm, "service", VoidService) if self._portal else root
+        served = getattr(root.realm, "service", VoidService) if isinstance(root, Portal) else root
         self.served = check_service(served)
         self.config = config_of(served, make_config(config))
         self._reactor = reactor = chosen_reactor(reactor)
@@ -127,31 +131,32 @@ class ServingFactory(Factory):
         self._policy = AccessPolicy(self.config)
         self._classes = ClassNumbers()
         self._sweeper = ReleaseSweeper(steady(reactor))
-        # each with the host it was counted under: behind a proxy getPeer changes
-        self.connections: dict[Connection, Any] = {}
-        self._addresses: Counter[Any] = Counter()
+        self.limits = ConnectionLimits(self.config)
         self._turned_away: set[Connection] = set()
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
         self._holdings = Holdings(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
-        self._guesses = LoginThrottle(steady(reactor))
-        self._strangers: dict[Connection, Any] = {}  # who has not logged in, with its host
+        self._throttle = LoginThrottle(steady(reactor))
         self._ended = self._gone  # one bound method for all
 
-    def buildProtocol(self, addr: Any) -> Connection | None:
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """
         Make a connection; None, which drops the client, if the service's
         constructor raises, or too many are there.
         """
-        refusal = self._refusal(addr)
+        host = host_of(addr)
+        refusal = "the server is stopping" if self._stopping else self.limits.refusal(host)
         if refusal is not None:
             return self._turn_away(addr, refusal)
         executor = LaneExecutor(self._executor) if self._threaded else self._executor
         variables = executor.variables()
         try:
+            service: object
             if self._portal is not None:
-                service = self._login()
+                service = LoginService(
+                    self._portal, self._reactor, self._throttle, self.limits.logged_in
+                )
             elif isinstance(self.served, type):
                 service = variables.run(self.served)
             else:
@@ -174,38 +179,27 @@ class ServingFactory(Factory):
         connection.factory = self
         connection.closing.log_limit = self._broken
         _events.debug("{peer} has come", peer=addr)
-        host = self.connections[connection] = host_of(addr)
         connection.share(self._holdings, host)
-        self._addresses[host] += 1
-        if self._portal is not None:
-            self._strangers[connection] = host
+        self.limits.add(connection, host, expects_login=self._portal is not None)
         return connection
 
-    def _login(self) -> LoginService:
-        assert self._portal is not None
-        return LoginService(self._portal, self._reactor, self._guesses, self._known)
-
-    def _known(self, connection: Connection) -> None:
-        self._strangers.pop(connection, None)
+    @property
+    def connections(self) -> Mapping[Connection, str | None]:
+        """Those that are open, each with its client's host."""
+        return self.limits.connections
 
     def _gone(self, connection: Connection) -> None:
-        host = self.connections.pop(connection)
-        self._known(connection)
-        transport: Any = connection.transport
-        peer = transport.getPeer()
-        # of who speaks no RPyC there may be thousands a second, and they have been told of
+        self.limits.remove(connection)
+        # peers that speak no RPyC may be thousands a second, and have been logged in numbers
         _events.emit(
             LogLevel.debug if connection.closing.protocol_broken else LogLevel.info,
             "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
-            peer=peer,
+            peer=_transport_of(connection).getPeer(),
             user=connection.user,
             seconds=steady(self._reactor).seconds() - connection.opened,
             requests=connection.received,
             why=connection.why_ended,
         )
-        self._addresses[host] -= 1
-        if self._addresses[host] <= 0:
-            del self._addresses[host]
 
     @property
     def refusal(self) -> str | None:
@@ -215,29 +209,7 @@ class ServingFactory(Factory):
         """
         return refusal(self.served, self.config)
 
-    # -- too many
-
-    def _refusal(self, addr: Any) -> str | None:
-        config = self.config
-        if self._stopping:
-            return "the server is stopping"
-        if len(self.connections) >= config.max_connections:
-            return f"{config.max_connections} connections are open (option max_connections)"
-        if len(self._strangers) >= config.max_logins:
-            return f"{config.max_logins} connections have not logged in (option max_logins)"
-        host = host_of(addr)
-        half = (config.max_logins + 1) // 2  # nobody takes all the places, over and over
-        here = [*self._strangers.values()].count(host) if len(self._strangers) >= half else 0
-        if host is not None and here >= half:
-            return f"{half} connections of this address have not logged in (option max_logins)"
-        if host is not None and self._addresses[host] >= config.max_per_address:
-            return (
-                f"{config.max_per_address} connections of this address are open "
-                "(option max_per_address)"
-            )
-        return None
-
-    def _turn_away(self, addr: Any, why: str) -> Connection | None:
+    def _turn_away(self, addr: IAddress | None, why: str) -> Connection | None:
         count = self._refused.one_more(steady(self._reactor).seconds())
         if count:
             _log.warn(
@@ -262,7 +234,7 @@ class ServingFactory(Factory):
         self._turned_away.add(connection)
         return connection
 
-    def close_all(self) -> Deferred[Any]:
+    def close_all(self) -> Deferred[object]:
         """
         Close every connection.
 
@@ -274,7 +246,7 @@ class ServingFactory(Factory):
         ending = DeferredList([connection.close() for connection in everybody])
         return ending.addCallback(self._generators_closed)
 
-    def _generators_closed(self, result: Any) -> Any:
+    def _generators_closed(self, result: object) -> Deferred[object]:
         closed = self._closings.ended()
         if not closed.called:
             closed.addTimeout(LAST_STEPS, steady(self._reactor), lambda *_too_long: None)
@@ -283,10 +255,9 @@ class ServingFactory(Factory):
     def drop_all(self) -> None:
         """Close every connection at once, whatever is still unsent."""
         for connection in [*self.connections, *self._turned_away]:
-            transport: Any = connection.transport
-            transport.abortConnection()
+            _transport_of(connection).abortConnection()
 
-    def finish_all(self, drain: float) -> Deferred[Any]:
+    def finish_all(self, drain: float) -> Deferred[object]:
         """
         Let the calls in flight end, refuse new ones, and close.
 
@@ -304,7 +275,7 @@ class ServingFactory(Factory):
         for connection in list(self._turned_away):
             connection.close()
 
-        def ended(result: Any) -> Any:
+        def ended(result: T) -> T:
             if timer.active():
                 timer.cancel()
             return result
@@ -312,8 +283,13 @@ class ServingFactory(Factory):
         return DeferredList(ending).addCallback(ended).addCallback(self._generators_closed)
 
 
+def _transport_of(connection: Connection) -> ITCPTransport:
+    transport: Any = connection.transport
+    return transport  # type: ignore[no-any-return]
+
+
 async def listen_guarded(
-    endpoint: Any, factory: ServingFactory, why_not: str | None
+    endpoint: IStreamServerEndpoint, factory: ServingFactory, why_not: str | None
 ) -> IListeningPort:
     """
     Listen on an endpoint; where there is a reason why strangers must not connect, only
@@ -337,7 +313,7 @@ async def listen_guarded(
 
 def listen(
     endpoint: str | IStreamServerEndpoint,
-    root: Any,
+    root: object,
     *,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     threaded_service: bool | None = None,
@@ -375,5 +351,5 @@ def listen(
     """
     reactor = chosen_reactor(reactor)
     factory = ServingFactory(reactor, root, config, threaded_service)
-    where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))
