@@ -1,19 +1,17 @@
 """
-Whether the code that reads an attribute calls it at once.
+`is_called_at_once`: whether the code that reads an attribute calls it at once.
 
-``conn.root.add(1, 2)`` reads ``add`` and calls what it has read, which RPyC does in
-two requests. Where it is certain that the attribute is called and nothing else is
-done with it, one request by name does both. It cannot be known from the class: an
-object may have a value, or None, where its class has a method, and what a stock peer
-lists as methods are all its descriptors.
+``conn.root.add(1, 2)`` reads ``add`` and calls the result, which RPyC does in two requests.
+Where it is certain that the attribute is called and not used otherwise, one request by name
+does both. The class does not say so: an object may have a value, or None, where its class has
+a method, and a stock peer lists all descriptors as methods.
 
-CPython's compiler knows. For ``owner.name(...)`` it makes an instruction that loads a
-method, whose result no other instruction can see than the call that follows; for
-``owner.name`` alone, for ``getattr``, and for ``owner.name(*args)`` it makes another.
-So the caller's current instruction is looked at, by the names and flags that `dis`
-documents. Wherever that tells nothing (another interpreter, compiled callers, an
-instruction set that is not known here) the answer is no, which is always right and
-costs one request more.
+CPython's compiler knows. For ``owner.name(...)`` it emits an instruction that loads a method,
+whose result only the call that follows can see; for ``owner.name`` alone, for ``getattr``, and
+for ``owner.name(*args)`` it emits another. So this module reads the caller's current
+instruction, by the names and flags that `dis` documents. Where that is inconclusive (another
+interpreter, compiled callers, an unknown instruction set) the answer is no, which is always
+right and costs one request more.
 """
 
 from __future__ import annotations
@@ -34,17 +32,7 @@ _LOAD, _SHIFT = (
 
 
 def is_called_at_once(frame: FrameType, name: str) -> bool:
-    """
-    Tell whether an attribute that is just being read is called, and nothing else is
-    done with it.
-
-    Args:
-        frame: The frame of the code that reads it.
-        name: The attribute's name.
-
-    Returns:
-        False where that cannot be told.
-    """
+    """Tell whether the code of a frame, which reads an attribute, only calls it; if unsure, no."""
     code = frame.f_code.co_code
     at = frame.f_lasti
     if not 0 <= at < len(code) - 1 or code[at] != _LOAD:
@@ -63,7 +51,7 @@ def is_called_at_once(frame: FrameType, name: str) -> bool:
 
 
 class _Probe:
-    """Notes how its attributes are read."""
+    """Records how its attributes are read."""
 
     def __init__(self) -> None:
         self.seen: list[bool] = []
@@ -77,7 +65,7 @@ class _Probe:
 
 
 def _is_known() -> bool:
-    """Tell whether this interpreter's instructions are what they are taken for."""
+    """Tell whether this interpreter's instructions are understood."""
     probe = _Probe()
     found = probe.called()
     found = probe.read

@@ -1,15 +1,12 @@
 """
-`Contract`: what a zope interface says of the names and calls of an object.
+`Contract`: the names and calls of an object, read from a zope interface.
 
-Both ends read the same contract from the same interface. The side that has the
-object lets a peer reach those names and no others (`txremote.gate.exposure`);
-the side that calls it checks its own calls before they are sent
-(`txremote.refs.typed`). A wrong call is refused with a sentence that shows how
-the method is called.
+Both ends read the same contract from the same interface. The owner of the object lets a peer
+reach those names and no others (`txremote.gate.exposure`); the caller checks its own calls
+before they are sent (`txremote.refs.typed`). The refusal of a wrong call shows the signature.
 
-zope.interface records positional parameters, their defaults, ``*args`` and
-``**kwargs``, and nothing of keyword-only parameters: an interface writes those
-as optional ones.
+zope.interface records positional parameters, their defaults, ``*args`` and ``**kwargs``, but
+no keyword-only parameters: an interface writes those as optional ones.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, Protocol
 
 from zope.interface.interface import InterfaceClass, Method
 
@@ -28,38 +25,34 @@ _TAG = "txremote.contract"
 _LONGEST_PROBLEM = 200  # characters, for the name of an argument is the caller's
 
 
+class DescribedMethod(Protocol):
+    """zope.interface's `Method`, which has no types."""
+
+    positional: tuple[str, ...]
+    required: tuple[str, ...]
+    varargs: str | None
+
+    def getName(self) -> str: ...
+    def getDoc(self) -> str: ...
+    def getSignatureInfo(self) -> Mapping[str, Any]: ...
+
+
 class MethodContract:
-    """
-    How one method of an interface is called.
-
-    Args:
-        interface: The interface.
-        method: The method, as zope.interface describes it.
-
-    Attributes:
-        name: Its name.
-        doc: Its docstring.
-        signature: Its parameters.
-    """
+    """How one method of an interface is called: its name, docstring and signature."""
 
     __slots__ = ("_fewest", "_most", "_shown", "doc", "name", "signature")
 
-    def __init__(self, interface: Any, method: Any) -> None:
-        self.name: str = method.getName()
-        self.doc: str = method.getDoc()
+    def __init__(self, interface_name: str, method: DescribedMethod) -> None:
+        self.name = method.getName()
+        self.doc = method.getDoc()
         self.signature = _signature(method.getSignatureInfo())
         shown = without_addresses(str(self.signature))  # a default may be any object
-        self._shown = f"{interface.getName()}.{self.name}{shown}"
+        self._shown = f"{interface_name}.{self.name}{shown}"
         self._fewest = len(method.required)
         self._most = sys.maxsize if method.varargs else len(method.positional)
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """
-        Check that a call fits.
-
-        Raises:
-            TypeError: it does not; a sentence that shows the signature.
-        """
+    def check(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Raise TypeError, with the signature, where a call does not fit."""
         if not kwargs and self._fewest <= len(args) <= self._most:
             return
         try:
@@ -69,10 +62,7 @@ class MethodContract:
             raise TypeError(f"{self._shown}: {why}") from None
 
     def describe(self, function: Any) -> Any:
-        """
-        Return a function that stands for the method, with its name, docstring
-        and signature.
-        """
+        """Give a function the method's name, docstring and signature, and return it."""
         function.__name__ = function.__qualname__ = self.name
         function.__doc__ = self.doc
         function.__signature__ = self.signature
@@ -101,25 +91,23 @@ class Contract:
     The names of an interface, inherited ones included. Made by `contract_of`.
 
     Attributes:
-        interface: The interface.
-        name: Its name.
         names: For each name its `MethodContract`, or None for an Attribute.
     """
 
     __slots__ = ("interface", "name", "names")
 
     def __init__(self, interface: Any) -> None:
-        self.interface = interface
+        self.interface: InterfaceClass = interface
         self.name: str = interface.getName()
         self.names: dict[str, MethodContract | None] = {
-            name: MethodContract(interface, element) if isinstance(element, Method) else None
+            name: MethodContract(self.name, element) if isinstance(element, Method) else None
             for name, element in interface.namesAndDescriptions(all=True)
         }
 
 
-def contract_of(interface: Any) -> Contract:
+def contract_of(interface: object) -> Contract:
     """
-    Return the contract of an interface, which keeps it.
+    Return the contract of an interface, which keeps it as a tagged value.
 
     Raises:
         TypeError: it is no zope interface.

@@ -1,16 +1,16 @@
 """
-Forks: what a process finds that `os.fork` has made belongs to its parent.
+Forks: a process that `os.fork` has made must not use its parent's connections.
 
-A connection is one stream of bytes, and two processes at one end of it take each other's
-answers; a listener's port, a socket's file and a pool's workers are there once. So in
-the child (``multiprocessing`` with "fork" makes one, too)
+A connection is one stream of bytes, and two processes at one end of it would take each
+other's answers; a listener's port, a socket's file and a pool's workers exist once. So in the
+child (``multiprocessing`` with "fork" makes one, too)
 
-* whatever would use a connection or a pool of the parent's raises `WrongProcess`;
-* to close one gives back the child's own descriptors, and does nothing else;
-* a reactor that was running is cut off: nothing that the child does to it reaches the
-  parent's, with which it shares what the system tells of descriptors;
-* who returns to where the parent served from, to the reactor or to a worker thread, is
-  ended: it would be a second server.
+* each use of a connection or a pool of the parent's raises `WrongProcess`;
+* closing one closes the child's own descriptors, and does nothing else;
+* a reactor that was running is cut off: it shares the system's state of its descriptors with
+  the parent's reactor, which must not notice;
+* a child that returns to where the parent served from, to the reactor or to a worker thread,
+  is ended: it would be a second server.
 
 `here` is compared by identity, which needs no system call.
 """
@@ -27,12 +27,7 @@ from txremote.errors import WrongProcess
 
 
 class Process:
-    """
-    One process.
-
-    Attributes:
-        pid: Its id.
-    """
+    """One process, by its id."""
 
     __slots__ = ("pid",)
 
@@ -53,13 +48,7 @@ def watch(reactor: Any) -> None:
 
 
 def wrong_process(home: Process, what: str = "connection") -> WrongProcess:
-    """
-    Return the error that says that something belongs to another process.
-
-    Args:
-        home: The process that it belongs to.
-        what: What it is.
-    """
+    """Return the error for an object that belongs to another process, ``home``."""
     return WrongProcess(
         f"the {what} belongs to process {home.pid}, and os.fork() has made this one, "
         f"{here.pid}, of it: make a {what} of its own in here"
@@ -79,11 +68,11 @@ def end() -> NoReturn:
         os._exit(1)
 
 
-def _nothing(*_args: Any) -> None:
+def _nothing(*_args: object) -> None:
     pass
 
 
-def _end_now(*_args: Any) -> NoReturn:
+def _end_now(*_args: object) -> NoReturn:
     end()
 
 
@@ -93,7 +82,7 @@ def _cut_off(reactor: Any) -> None:
     reactor.doIteration = _end_now
     reactor.callFromThread(_end_now)  # asyncio's have no iterations
     reactor.running = False
-    threadable.ioThread = reactor.io_thread = None  # who blocks here blocks no reactor
+    threadable.ioThread = reactor.io_thread = None  # blocking here blocks no reactor
 
 
 def _begin() -> None:

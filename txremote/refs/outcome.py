@@ -1,11 +1,11 @@
 """
-`Outcome`: how a call ended, in a wrapping that nobody looks into.
+`Outcome`: how a call ended, wrapped to pass safely through Deferreds.
 
-What a method gives may pass through Deferreds before it is answered, and Twisted
-looks at what passes: ``isinstance(result, Failure)`` reads the result's ``__class__``,
-and a `Failure` its exception's ``__traceback__``. Where a class makes code of these
-and the code raises, Twisted drops the callback that would have answered, and nobody
-hears of it. So what comes out of a thread or of a coroutine is wrapped.
+A result may pass through Deferreds before it is sent, and Twisted inspects it:
+``isinstance(result, Failure)`` reads the result's ``__class__``, and a `Failure` its
+exception's ``__traceback__``. Where a class defines these by code that raises, Twisted drops
+the callback that would have answered, silently. So the result of a thread or of a coroutine
+is wrapped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ class Outcome:
     How a call ended.
 
     Attributes:
-        went_well: Whether it did.
         value: The result; or the exception, which may be in words
             (`txremote.peer.wording.InWords`).
     """
@@ -43,8 +42,8 @@ def can_be_failure(error: BaseException) -> bool:
 
 def failure_of(error: BaseException) -> Failure:
     """
-    Return the Failure of an exception; of one that Twisted cannot look at, that of an
-    error which says so.
+    Return the Failure of an exception; of one that Twisted cannot inspect, the Failure of
+    an error that says so.
     """
     if can_be_failure(error):
         return Failure(error)

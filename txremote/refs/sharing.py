@@ -1,15 +1,15 @@
 """
-`follow`: the result of a Deferred that is not ours, for us, and still for its owner.
+`follow`: the result of a Deferred that has another owner, without taking it away.
 
-A callback takes the result out of a Deferred: the next finds what that one returns. A
-method may well give the same Deferred to several callers, a result that is being made,
-say, and go on using it. So whatever is given to us is followed and never taken:
+A callback takes the result out of a Deferred: the next one finds what that one returns. But a
+method may give the same Deferred to several callers and go on using it. So a Deferred that
+comes from user code is followed:
 
-* each follower has the value, or the Failure, and the owner's chain goes on with it as
-  if nobody had looked;
+* each follower gets the value, or the Failure, and the owner's chain goes on with it as if
+  there were no follower;
 * it is cancelled when the last of its followers is, not when one of several gives up;
-* a Failure that a follower was told of is handled: Twisted does not log it, unless what
-  the owner's own callbacks raise is another.
+* a Failure that a follower has got is handled: Twisted does not log it, unless the owner's
+  own callbacks raise another.
 
 An `asyncio.Future` keeps its result by itself; it is cancelled by the same rule.
 """
@@ -18,74 +18,84 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from twisted.internet.defer import CancelledError, DebugInfo, Deferred
 from twisted.python.failure import Failure
 
-# The one that is followed, for each future that somebody waits for: it has no room for it.
-_deferreds: WeakKeyDictionary[asyncio.Future[Any], ref[Deferred[Any]]] = WeakKeyDictionary()
+from txremote.refs.ports import Answer
+
+T = TypeVar("T")
+
+# The Deferred of each future that is waited for.
+_deferreds: WeakKeyDictionary[asyncio.Future[Any], ref[Answer]] = WeakKeyDictionary()
 
 
 class _Followed(DebugInfo):
-    """What a Deferred has for a `DebugInfo` from when it is followed."""
+    """
+    Replaces the `DebugInfo` of a Deferred that is followed.
+
+    Attributes:
+        waiting: The number of followers that have not given up.
+        handled: The Failure that a follower has got.
+    """
 
     def __init__(self, before: DebugInfo | None) -> None:
         self.waiting = 0
-        self.told: Any = None
+        self.handled: Failure | None = None
         self._before = before
         if before is not None:
             self.creator, self.invoker = before.creator, before.invoker
             self.failResult, before.failResult = before.failResult, None
 
     def __del__(self) -> None:
-        if self.failResult is None or self.failResult is self.told:
+        if self.failResult is None or self.failResult is self.handled:
             return
         if self._before is None:
             super().__del__()
-        else:  # its own words; it goes with this
+        else:  # it logs with its own words, and dies with this
             self._before.failResult = self.failResult
 
 
 class Unshared(Deferred[Any]):
     """
-    A Deferred that its maker gives to one call alone and does not look at again, so that
-    it need not be followed, which costs as much as the rest of a small job's answer.
+    A Deferred that its maker gives to one call and does not use again: it need not be
+    followed, which costs as much as the rest of a small job's answer.
     """
 
 
 class Follower(Deferred[Any]):
     """
-    What `follow` gives.
+    The Deferred that `follow` returns.
 
     Attributes:
-        when_dropped: Called if Twisted drops the result untold, which it does where
-            looking at the result raises. By a finalizer: in the middle of anything.
+        when_dropped: Called if Twisted drops the result, as it does with one whose class
+            raises in ``isinstance``. By a finalizer, so in the middle of anything.
     """
 
     when_dropped: Callable[[], object] | None = None
 
-    def __init__(self, followed: Deferred[Any], state: _Followed) -> None:
+    def __init__(self, followed: Answer, state: _Followed) -> None:
         super().__init__()
         self._followed = followed
         self._shared = state
         self._gave_up = False
         state.waiting += 1
-        followed.addBoth(_Teller(self))
+        followed.addBoth(_Relay(self))
 
-    def tell(self, result: Any) -> Any:
-        """Hear of the result, and leave it there."""
+    def receive(self, result: T) -> T:
+        """Fire with the result of the followed Deferred, and leave it there."""
         if isinstance(result, Failure):
-            self._shared.told = result
+            self._shared.handled = result
         if not self.called:
             self.callback(result)
         return result
 
     def cancel(self) -> None:
         """
-        Give up. The last one has what the other makes of being cancelled, when that
-        comes; those before it have a CancelledError at once.
+        Give up, with a CancelledError at once. The last follower cancels the followed
+        Deferred instead, and gets its result.
         """
         if self.called:
             super().cancel()
@@ -99,10 +109,10 @@ class Follower(Deferred[Any]):
             self._followed.cancel()
 
 
-class _Teller:
+class _Relay:
     """
-    The callback by which a follower hears. Twisted takes a callback off before it looks
-    at the result, and drops it if that look raises.
+    The callback that hands the result on. Twisted takes a callback off before it checks the
+    result's type, and drops the callback if that raises.
     """
 
     __slots__ = ("_follower",)
@@ -110,35 +120,25 @@ class _Teller:
     def __init__(self, follower: Follower) -> None:
         self._follower: Follower | None = follower
 
-    def __call__(self, result: Any) -> Any:
+    def __call__(self, result: T) -> T:
         follower, self._follower = self._follower, None
-        return follower.tell(result) if follower is not None else result
+        return follower.receive(result) if follower is not None else result
 
     def __del__(self) -> None:
         if self._follower is not None and self._follower.when_dropped is not None:
             self._follower.when_dropped()
 
 
-def follow(deferred: Deferred[Any]) -> Deferred[Any]:
-    """
-    Return a new Deferred of what another fires with.
-
-    Args:
-        deferred: The other. It keeps its result. In its own thread.
-    """
+def follow(deferred: Answer) -> Answer:
+    """Return a new Deferred with the result of another one, which keeps it. In its thread."""
     state = deferred._debugInfo
     if type(state) is not _Followed:
         state = deferred._debugInfo = _Followed(state)
     return Follower(deferred, state)
 
 
-def follow_future(future: asyncio.Future[Any]) -> Deferred[Any]:
-    """
-    Return a new Deferred of what a future comes to.
-
-    Args:
-        future: A future or a task, of the loop that runs here.
-    """
+def follow_future(future: asyncio.Future[Any]) -> Answer:
+    """Return a new Deferred with the result of a future or task of the loop that runs here."""
     known = _deferreds.get(future)
     deferred = known() if known is not None else None
     if deferred is None:

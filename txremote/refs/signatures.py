@@ -1,29 +1,24 @@
 """
-`signature_of`: what a callable takes, without a look at its type hints.
+`signature_of`: the parameters of a callable, without evaluating its type hints.
 
-From Python 3.14 on hints are evaluated when somebody asks for them, and asking for a
-signature asks for all of them. Names that are imported for type checkers only are then
-a NameError.
+From Python 3.14 on `inspect.signature` evaluates all hints. A name that is imported for type
+checkers only is then a NameError.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from collections.abc import Callable
 
 
-def signature_of(function: Any, follow_wrapped: bool = True) -> inspect.Signature:
+def signature_of(function: Callable[..., object], follow_wrapped: bool = True) -> inspect.Signature:
     """
     Return the signature of a callable, to bind arguments to.
 
-    Args:
-        function: The callable.
-        follow_wrapped: Whether a decorated function's is that of what it wraps.
-
     Raises:
         TypeError: it is not callable.
-        ValueError: it does not tell, as not every builtin does.
+        ValueError: it has none, as some builtins.
     """
     if sys.version_info >= (3, 14):
         from annotationlib import Format

@@ -1,15 +1,13 @@
 """
 `TypedReference`: a remote object by the names of a zope interface.
 
-``ICalculator(ref)`` adapts a `RemoteReference`, or a path such as a
-connection's root, to an interface. What comes out has the interface's names and
-no others, and checks each call against its signature before it is sent; the
-interface is provided by it. Nobody is asked: that the object at the other end
-keeps to the interface is taken on trust, and a name that it does not expose is
-refused there.
+``ICalculator(ref)`` adapts a `RemoteReference`, or a path such as a connection's root, to an
+interface. The result provides the interface, has its names and no others, and checks each
+call against its signature before it is sent. The peer is not asked whether its object keeps
+to the interface: a name that the object does not expose is refused there.
 
-References have no ``__conform__``, and names that start with ``_`` never
-travel, so this is one of zope's adapter hooks. A netref is not adapted.
+References have no ``__conform__``, and names that start with ``_`` never travel, so this is
+one of zope's adapter hooks. A netref is not adapted.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from zope.interface.declarations import Provides
 from zope.interface.interface import adapter_hooks
 
 from txremote.refs.contract import Contract, contract_of
+from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference
 
 
@@ -30,18 +29,14 @@ class TypedReference:
     Methods are called as a path is, and raise `TypeError` where the call does
     not fit; reading an attribute gives a path, to be awaited. Reactor thread
     only. As an argument of a remote call it is the reference it was made of.
-
-    Args:
-        target: The reference or path.
-        contract: What the interface says.
     """
 
     __slots__ = ("__dict__", "_contract", "_target")
 
     _contract: Contract
-    _target: Any
+    _target: RemoteReference | RemotePath
 
-    def __init__(self, target: Any, contract: Contract) -> None:
+    def __init__(self, target: RemoteReference | RemotePath, contract: Contract) -> None:
         set_slot = object.__setattr__
         set_slot(self, "_target", target)
         set_slot(self, "_contract", contract)
@@ -56,13 +51,13 @@ class TypedReference:
         if method is None:
             return path
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> Answer:
             method.check(args, kwargs)
             return path(*args, **kwargs)
 
         return method.describe(call)
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(
             f"an assignment cannot be awaited: await set_remote(ref, {name!r}, value)"
         )
@@ -70,7 +65,7 @@ class TypedReference:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a TypedReference belongs to its connection: it is not pickled")
 
     def __dir__(self) -> list[str]:
@@ -80,16 +75,15 @@ class TypedReference:
         return f"<{self._contract.name} of {self._target!r}>"
 
 
-def _step(target: Any, name: str) -> RemotePath:
+def _step(target: RemoteReference | RemotePath, name: str) -> RemotePath:
     if type(target) is RemotePath:
         return RemotePath(target._base, (*target._names, name))
     return RemotePath(target, (name,))
 
 
-def _adapt(interface: Any, obj: Any) -> TypedReference | None:
+def _adapt(interface: object, obj: object) -> TypedReference | None:
     # by the exact type: isinstance() of a netref may go to the network
-    kind = type(obj)
-    if kind is RemoteReference or kind is RemotePath:
+    if type(obj) is RemoteReference or type(obj) is RemotePath:
         return TypedReference(obj, contract_of(interface))
     return None
 
