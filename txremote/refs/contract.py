@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import Any, Protocol
+from typing import Any
 
 from zope.interface.interface import InterfaceClass, Method
 
@@ -25,26 +25,14 @@ _TAG = "txremote.contract"
 _LONGEST_PROBLEM = 200  # characters, for the name of an argument is the caller's
 
 
-class DescribedMethod(Protocol):
-    """zope.interface's `Method`, which has no types."""
-
-    positional: tuple[str, ...]
-    required: tuple[str, ...]
-    varargs: str | None
-
-    def getName(self) -> str: ...
-    def getDoc(self) -> str: ...
-    def getSignatureInfo(self) -> Mapping[str, Any]: ...
-
-
 class MethodContract:
     """How one method of an interface is called: its name, docstring and signature."""
 
     __slots__ = ("_fewest", "_most", "_shown", "doc", "name", "signature")
 
-    def __init__(self, interface_name: str, method: DescribedMethod) -> None:
-        self.name = method.getName()
-        self.doc = method.getDoc()
+    def __init__(self, interface_name: str, method: Any) -> None:  # zope's has no types
+        self.name: str = method.getName()
+        self.doc: str = method.getDoc()
         self.signature = _signature(method.getSignatureInfo())
         shown = without_addresses(str(self.signature))  # a default may be any object
         self._shown = f"{interface_name}.{self.name}{shown}"
