@@ -12,6 +12,7 @@ reactors there are, and before anything can have installed one.
 import asyncio
 from importlib import import_module
 
+import pytest
 import pytest_twisted
 
 #: Module and class of each reactor, and a function that makes its asyncio loop, if it has one.
@@ -37,3 +38,21 @@ def install(name):
 
 for _name in REACTORS:
     pytest_twisted.reactor_installers[_name] = lambda name=_name: install(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_loop_where_nothing_is_awaited(request):
+    """
+    Let a test that is no coroutine see no asyncio loop, as under every other reactor.
+
+    All tests run within a turn of the reactor. Under asyncio's and uvloop's a loop is running
+    then: coroutines would go on in its later turns, which such a test does not wait for, and no
+    other loop could be run.
+    """
+    loop = asyncio._get_running_loop()
+    if loop is None or pytest_twisted._get_mark(request.function):
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)

@@ -81,7 +81,7 @@ from txremote import ConnectionConfig
 from txremote.gate.access import AccessPolicy
 from txremote.gate.builtin_types import CONTAINERS
 from txremote.gate.weight import NESTING
-from txremote.refs.netref import builtin_methods
+from txremote.refs.netref_class import builtin_methods
 
 policy = AccessPolicy(ConnectionConfig())
 assert frozendict in CONTAINERS and frozendict in NESTING

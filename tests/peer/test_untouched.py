@@ -18,7 +18,8 @@ from txremote import Service, expose, exposed, threaded
 from txremote.config import ConnectionConfig
 from txremote.gate.access import AccessPolicy
 from txremote.peer.exports import ExportTable
-from txremote.refs.netref import BaseNetref, NetrefMethod, builtin_methods, netref_class
+from txremote.refs.netref import BaseNetref, NetrefMethod
+from txremote.refs.netref_class import builtin_methods, netref_class
 from txremote.testing import connected_pair
 from txremote.wire.consts import HANDLE_DIR, HANDLE_HASH, HANDLE_INSPECT, HANDLE_REPR
 
