@@ -22,14 +22,15 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
 from txremote.console.parsing import (
     PREFIX,
     CommandParser,
+    Commands,
     HelpAsked,
     commands_of,
     container_parser,
@@ -47,9 +48,6 @@ from txremote.work.spec import import_longest
 _log = Logger("txremote")
 
 _HAS = "has no commands: no commands, thcommands, mpcommands or asyncommands"
-
-#: Built-in commands, by name.
-Commands: TypeAlias = Mapping[str, Callable[..., object]]
 
 
 class Command(NamedTuple):

@@ -1,10 +1,10 @@
 """
-What plac's parser is told about an argument that has a type hint, or a default.
+Type hints and defaults of a command's arguments, translated for plac's parser.
 
 plac reads annotations as its own: a text is the help, a tuple is help, kind,
-abbreviation, type, choices, metavar. For Python's type hints it knows no better
-than to show them as help, and it converts a word by calling the type of the default.
-Here a hint says what a user expects of it:
+abbreviation, type, choices, metavar. Python's type hints it only shows as help, and it
+converts a word by calling the type of the default. Here a hint means what a user
+expects of it:
 
 =================================  ==========================================
 ``n: int``, ``path: Path``         the word is converted
@@ -21,11 +21,10 @@ Here a hint says what a user expects of it:
 ``n: Annotated[int, "lines"]``     the hint, with a help
 =================================  ==========================================
 
-Any other hint says nothing about the word, and is left out, and so is one whose names
-cannot be looked up, since they are there for type checkers only. plac's annotations are
-left as they are. Where nothing else says the type and plac would take that of the
-default, ``True``, a container or a member of an `Enum` is read as by a hint:
-``bool("False")`` is True, and ``tuple("12")`` is two letters.
+Any other hint is left out, and so is one with names that are there for type checkers
+only. plac's annotations are left as they are. Where nothing else gives the type and plac
+would call that of the default, ``True``, a container or a member of an `Enum` is read as
+by a hint: ``bool("False")`` is True, and ``tuple("12")`` is two letters.
 """
 
 from __future__ import annotations
@@ -46,18 +45,30 @@ from functools import reduce
 from ipaddress import IPv4Address, IPv6Address
 from operator import or_
 from pathlib import PurePath
-from typing import Annotated, Any, ForwardRef, Literal, NewType, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ForwardRef,
+    Literal,
+    NewType,
+    NoReturn,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 from txremote.console.extra import plac_core
 
-Converter = Callable[[str], Any]
+#: Makes a value of a word.
+Converter: TypeAlias = Callable[[str], object]
 
-# Classes that make of a word what it stands for.
+# Classes whose call with a word makes the value.
 _CONVERTERS = (int, float, complex, Decimal, Fraction, PurePath, UUID, IPv4Address, IPv6Address)
 
-#: What a word becomes an item of.
-_CONTAINERS: dict[Any, Callable[[list[Any]], Any]] = {
+# Containers that a word becomes the one item of.
+_CONTAINERS: dict[object, Callable[[list[object]], object]] = {
     **{kind: kind for kind in (list, tuple, set, frozenset, deque)},
     **dict.fromkeys((abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection), list),
     **dict.fromkeys((abc.Set, abc.MutableSet), set),
@@ -82,12 +93,7 @@ _NO = {"no", "n", "false", "off", "0"}
 
 
 def boolean(word: str) -> bool:
-    """
-    Return what a word means that is yes or no.
-
-    Raises:
-        ValueError: it is neither.
-    """
+    """Convert a word that is yes or no. ValueError if it is neither."""
     if word.lower() in _YES:
         return True
     if word.lower() in _NO:
@@ -95,10 +101,12 @@ def boolean(word: str) -> bool:
     raise ValueError(word)
 
 
-def argspec_of(function: Any) -> Any:
+def argspec_of(function: Any) -> inspect.FullArgSpec:
     """
-    Return a callable's signature as plac has it, an `inspect.FullArgSpec`. Python 3.14
-    evaluates hints when they are asked for; those that it cannot are `ForwardRef`.
+    Return a callable's signature as plac has it.
+
+    Python 3.14 evaluates hints when they are asked for; those that it cannot are
+    `ForwardRef`.
     """
     if sys.version_info >= (3, 14):
         from annotationlib import Format
@@ -114,14 +122,14 @@ def argspec_of(function: Any) -> Any:
             function, follow_wrapped=False, annotation_format=Format.FORWARDREF
         )
         return _argspec(list(signature.parameters.values())[skipped:])
-    return plac_core.getargspec(function)
+    spec: inspect.FullArgSpec = plac_core.getargspec(function)
+    return spec
 
 
 def _argspec(parameters: list[inspect.Parameter]) -> inspect.FullArgSpec:
-    kinds: dict[Any, list[inspect.Parameter]] = {kind: [] for kind in _KINDS}
-    for each in parameters:
-        kinds[each.kind].append(each)
-    before, plain, rest, only, named = (kinds[kind] for kind in _KINDS)
+    before, plain, rest, only, named = (
+        [each for each in parameters if each.kind == kind] for kind in _KINDS
+    )
     args = [*before, *plain]
     return inspect.FullArgSpec(
         args=[each.name for each in args],
@@ -136,36 +144,30 @@ def _argspec(parameters: list[inspect.Parameter]) -> inspect.FullArgSpec:
     )
 
 
-def annotations_for_plac(function: Any, argspec: Any) -> dict[str, Any]:
-    """
-    Return a command's annotations with the type hints among them translated.
-
-    Args:
-        function: What will be called.
-        argspec: Its signature, as `argspec_of` gives it.
-    """
-    names = [*argspec.args, argspec.varargs, argspec.varkw]
+def annotations_for_plac(function: object, argspec: inspect.FullArgSpec) -> dict[str, object]:
+    """Return a command's annotations with the type hints among them translated."""
     defaults = argspec.defaults or ()
     given = dict(zip(argspec.args[len(argspec.args) - len(defaults) :], defaults, strict=True))
     globals_ = _globals_of(function)
     letters = {"h"}
     found = {}
-    for name in names:
+    for name in filter(None, [*argspec.args, argspec.varargs, argspec.varkw]):
         default = given.get(name, _NOTHING)
-        told = None
+        annotation = None
         if name in argspec.annotations:
             hint = _evaluated(argspec.annotations[name], globals_)
-            told = _translated(hint, name, default, letters)
-        told = _with_default(told, default)
-        if told is not None:
-            found[name] = told
+            annotation = _translated(hint, name, default, letters)
+        annotation = _with_default(annotation, default)
+        if annotation is not None:
+            found[name] = annotation
     return found
 
 
-def _globals_of(function: Any) -> dict[str, Any] | None:
+def _globals_of(function: Any) -> dict[str, object] | None:
     """
-    Return where names in annotations are looked up, or None if they are no text:
-    with ``from __future__ import annotations`` Python keeps them as text.
+    Return the globals for the names in annotations, or None if annotations are no text.
+
+    With ``from __future__ import annotations`` Python keeps them as text.
     """
     owner = function
     if inspect.isclass(function):
@@ -182,18 +184,18 @@ def _globals_of(function: Any) -> dict[str, Any] | None:
     return None
 
 
-def _evaluated(annotation: Any, globals_: dict[str, Any] | None) -> Any:
+def _evaluated(annotation: object, globals_: dict[str, object] | None) -> object:
     if globals_ is None or not isinstance(annotation, str):
         return annotation
     try:
-        found = eval(annotation, globals_)  # as typing.get_type_hints does
+        found: object = eval(annotation, globals_)  # as typing.get_type_hints does
     except Exception:  # a text for plac, set by its decorator, or a name that is for types only
         return annotation
     # a help may happen to be an expression: "list", "help"
     return found if _is_hint(found) or isinstance(found, (str, tuple)) else annotation
 
 
-def _is_hint(found: Any) -> bool:
+def _is_hint(found: object) -> bool:
     return (
         isinstance(found, (type, NewType))
         or get_origin(found) is not None
@@ -201,7 +203,7 @@ def _is_hint(found: Any) -> bool:
     )
 
 
-def _translated(hint: Any, name: str, default: Any, letters: set[str]) -> Any:
+def _translated(hint: object, name: str, default: object, letters: set[str]) -> object:
     text = None
     if get_origin(hint) is Annotated:
         hint, *others = get_args(hint)
@@ -215,41 +217,41 @@ def _translated(hint: Any, name: str, default: Any, letters: set[str]) -> Any:
     return plac_core.Annotation(text, type=converter_of(hint), choices=choices)
 
 
-def _with_default(told: Any, default: Any) -> Any:
-    """
-    Return what plac is told, with a converter where it would call the type of a
-    default that does not read words.
-    """
+def _with_default(annotation: object, default: object) -> object:
+    """Add a converter where plac would call the type of a default that reads no words."""
     if default is _NOTHING:
-        return told
-    known = plac_core.Annotation() if told is None else plac_core.Annotation.from_(told)
+        return annotation
+    known = plac_core.Annotation()
+    if annotation is not None:
+        known = plac_core.Annotation.from_(annotation)
     if known.type is not None or known.kind == "flag":
-        return told
+        return annotation
     convert = _of_default(default)
     if convert is None:
-        return told
+        return annotation
     return plac_core.Annotation(
         known.help, known.kind, known.abbrev, convert, known.choices, known.metavar
     )
 
 
-def _of_default(default: Any) -> Converter | None:
+def _of_default(default: object) -> Converter | None:
     kind = type(default)
-    if kind in _CONTAINERS:
-        items = {type(item) for item in default}
-        (item,) = items if len(items) == 1 else (str,)
-        return _container(kind, _of_default(next(iter(default))) or item if default else None)
+    if kind in _CONTAINERS and isinstance(default, abc.Iterable):
+        items = list(default)
+        kinds = {type(item) for item in items}
+        item = kinds.pop() if len(kinds) == 1 else str
+        return _container(_CONTAINERS[kind], _of_default(items[0]) or item if items else None)
     if kind in (bool, bytes) or kind in _MAPPINGS or issubclass(kind, Enum):
         return converter_of(kind)
     return None
 
 
-def converter_of(hint: Any) -> Converter | None:
+def converter_of(hint: object) -> Converter | None:
     """
-    Return what makes of a word what a hint says, or None if the hint says nothing of it.
+    Return the converter that a hint asks for, or None if it asks for none.
 
-    It raises ValueError where the word is not that, and `argparse.ArgumentTypeError`
-    with a sentence where no word can be.
+    The converter raises ValueError for a word of another kind, and
+    `argparse.ArgumentTypeError` with a sentence where no word will do.
     """
     hint = _plain(hint)
     origin, args = get_origin(hint), get_args(hint)
@@ -290,17 +292,17 @@ def _of_class(kind: type) -> Converter | None:
     return None
 
 
-def _plain(hint: Any) -> Any:
-    """Return the hint that aliases, `Annotated`, `NewType` and ``| None`` are put around."""
+def _plain(hint: object) -> object:
+    """Return a hint without the aliases, `Annotated`, `NewType` and ``| None`` around it."""
     while True:
-        if isinstance(hint, ForwardRef):  # whose names are for type checkers only
-            return Any
+        if isinstance(hint, ForwardRef):  # its names are for type checkers only
+            return object
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]
         elif isinstance(hint, NewType):
             hint = hint.__supertype__
         elif type(hint).__name__ == "TypeAliasType":  # of Python 3.12 and later
-            hint = hint.__value__
+            hint = getattr(hint, "__value__", None)
         elif get_origin(hint) in (Union, types.UnionType):
             real = [each for each in get_args(hint) if each is not types.NoneType]
             if len(real) != 1:
@@ -310,10 +312,10 @@ def _plain(hint: Any) -> Any:
             return hint
 
 
-def _called(function: Callable[[Any], Any], name: str) -> Converter:
+def _called(function: Converter, name: str) -> Converter:
     """Return a function as argparse wants it: with a name, and no error but ValueError."""
 
-    def convert(word: str) -> Any:
+    def convert(word: str) -> object:
         try:
             return function(word)
         except (ArithmeticError, re.error, TypeError) as problem:  # Decimal("x"), Fraction("1/0")
@@ -323,14 +325,13 @@ def _called(function: Callable[[Any], Any], name: str) -> Converter:
     return convert
 
 
-def _refusal(hint: Any) -> Converter:
-    shown = (
-        hint.__name__
-        if get_origin(hint) is None
-        else re.sub(r"\b[a-z_.]+\.(?=[A-Z])", "", str(hint))
-    )
+def _refusal(hint: object) -> Converter:
+    shown = str(hint)
+    if isinstance(hint, type) and get_origin(hint) is None:
+        shown = hint.__name__
+    shown = re.sub(r"\b[a-z_.]+\.(?=[A-Z])", "", shown)
 
-    def refuse(word: str) -> Any:
+    def refuse(word: str) -> NoReturn:
         raise argparse.ArgumentTypeError(
             f"it takes a {shown}, and no word of a command line is one: leave it out, or call "
             "it from a program"
@@ -348,12 +349,11 @@ def _member_of(kind: type[Enum]) -> Converter:
                 return each
         raise ValueError(word)
 
-    def flags(word: str) -> Any:
-        return reduce(or_, map(member, word.split("|")))
-
-    def convert(word: str) -> Any:
+    def convert(word: str) -> object:
         try:
-            return flags(word) if issubclass(kind, Flag) else member(word)
+            if issubclass(kind, Flag):
+                return reduce(or_, map(member, word.split("|")))
+            return member(word)
         except ValueError:
             names = ", ".join(kind.__members__)
             raise argparse.ArgumentTypeError(
@@ -363,10 +363,10 @@ def _member_of(kind: type[Enum]) -> Converter:
     return convert
 
 
-def _one_of(choices: tuple[Any, ...]) -> Converter:
+def _one_of(choices: tuple[object, ...]) -> Converter:
     words = {str(choice.name if isinstance(choice, Enum) else choice): choice for choice in choices}
 
-    def convert(word: str) -> Any:
+    def convert(word: str) -> object:
         if word in words:
             return words[word]
         raise argparse.ArgumentTypeError(  # as argparse says it
@@ -376,17 +376,18 @@ def _one_of(choices: tuple[Any, ...]) -> Converter:
     return convert
 
 
-def _first_of(hints: list[Any]) -> Converter | None:
+def _first_of(hints: list[object]) -> Converter | None:
     if str in hints:
         return str
-    converters = [converter_of(each) for each in hints]
-    if None in converters:
+    found = [converter_of(each) for each in hints]
+    converters = [each for each in found if each is not None]
+    if len(converters) < len(found):
         return None
 
-    def convert(word: str) -> Any:
+    def convert(word: str) -> object:
         for each in converters:
             try:
-                return each(word)  # type: ignore[misc]
+                return each(word)
             except (ValueError, argparse.ArgumentTypeError):
                 continue
         raise ValueError(word)
@@ -395,8 +396,8 @@ def _first_of(hints: list[Any]) -> Converter | None:
     return convert
 
 
-def _container(make: Callable[[list[Any]], Any], item: Converter | None) -> Converter:
-    def convert(word: str) -> Any:
+def _container(make: Callable[[list[object]], object], item: Converter | None) -> Converter:
+    def convert(word: str) -> object:
         return make([word if item is None else item(word)])
 
     convert.__name__ = getattr(item, "__name__", "str")

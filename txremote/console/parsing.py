@@ -2,8 +2,8 @@
 Command lines of a container, read by plac's own parser.
 
 plac parses and calls in one go, prints usage errors, and ends the program. Here
-its parser (`plac_core.ArgumentParser`) gives back what it would have called, and
-raises what it would have printed. All else, annotations, abbreviations of
+its parser (`plac_core.ArgumentParser`) returns the call it would have made, and
+raises the texts it would have printed. All else, annotations, abbreviations of
 commands, ``name=value`` arguments, ``__missing__``, is plac's.
 
 plac keeps each parser it has ever made for the life of the program; a container
@@ -14,27 +14,32 @@ from __future__ import annotations
 
 import argparse
 import cmd
+import inspect
 import io
 import shlex
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 from txremote.console.extra import plac_core
 from txremote.console.hints import Converter, annotations_for_plac, argspec_of
 from txremote.errors import UsageError
+from txremote.tasks.keeper import ASYNCHRONOUS, PROCESS, SYNCHRONOUS, THREADED
 from txremote.tasks.stepping import Call
 
-#: How a container names its commands, and how the help does. The first that has
-#: a command says how it runs (plac).
+#: The attributes of a container that name its commands, and their titles in the help.
+#: The first that has a command says how it runs (plac).
 KINDS = {
-    "mpcommands": "commands run in external processes",
-    "thcommands": "threaded commands",
-    "asyncommands": "asynchronous commands",
-    "commands": "custom commands",
+    PROCESS: "commands run in external processes",
+    THREADED: "threaded commands",
+    ASYNCHRONOUS: "asynchronous commands",
+    SYNCHRONOUS: "custom commands",
 }
 
-#: What the names of built-in commands begin with.
+#: Built-in commands, by name.
+Commands: TypeAlias = Mapping[str, Callable[..., object]]
+
+#: The first character of the names of built-in commands.
 PREFIX = "."
 
 
@@ -44,8 +49,9 @@ class HelpAsked(Exception):
 
 def split_line(line: str) -> list[str]:
     """
-    Return the words of a command line, as a shell and plac have them: quotes
-    keep words together, ``#`` begins a comment.
+    Return the words of a command line, as a shell and plac have them.
+
+    Quotes keep words together, ``#`` begins a comment.
 
     Raises:
         UsageError: a quotation is not closed.
@@ -57,40 +63,40 @@ def split_line(line: str) -> list[str]:
 
 
 class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
-    """
-    plac's parser for one callable, that does not call it.
+    """plac's parser for one callable: its `consume` returns the command's name and a `Call`."""
 
-    `consume` gives the command's name and a `Call`.
-    """
+    argspec: inspect.FullArgSpec
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._late: dict[str, Converter | None] = {}
-        self.color = False  # a client's terminal is not ours (Python 3.14 looks at ours)
+        self.color = False  # our terminal is not the client's (Python 3.14 asks ours)
 
-    def _set_func_argspec(self, obj: Any) -> None:
+    def _set_func_argspec(self, obj: Callable[..., object]) -> None:
         # called by plac; its own puts the parser into the registry as well
         spec = argspec_of(obj)
         annotations = annotations_for_plac(obj, spec)
         self._late = {}
-        if spec.varkw:  # words such as name=value, which plac looks at first
-            for name in (spec.varargs, spec.varkw):
+        if spec.varkw:  # words such as name=value, which plac has to see as they are
+            for name in filter(None, (spec.varargs, spec.varkw)):
                 if name in annotations:
-                    told = plac_core.Annotation.from_(annotations[name])
-                    self._late[name], told.type = told.type, None
-                    annotations[name] = told
+                    late = plac_core.Annotation.from_(annotations[name])
+                    self._late[name], late.type = late.type, None
+                    annotations[name] = late
         self.argspec = spec._replace(annotations=annotations)
         self.func = lambda *args, **kwargs: self._call(obj, args, kwargs)
 
-    def _call(self, obj: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    def _call(
+        self, obj: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> Call:
         spec = self.argspec
         count = len(spec.args)
         rest = [self._converted(spec.varargs, word) for word in args[count:]]
         named = {name: self._converted(spec.varkw, word) for name, word in kwargs.items()}
         return Call(obj, (*args[:count], *rest), named)
 
-    def _converted(self, name: str, word: Any) -> Any:
-        convert = self._late.get(name)
+    def _converted(self, name: str | None, word: Any) -> object:
+        convert = self._late.get(name or "")
         if convert is None:
             return word
         try:
@@ -102,15 +108,15 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
             self.error(f"argument {name}: invalid {what} value: {word!r}")
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print before it ends the program."""
+        """Raise the error that argparse would print."""
         raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Raise what argparse would print before it ends the program."""
+        """Raise the message that argparse would end the program with."""
         raise UsageError(message or f"{self.prog}: exit status {status}")
 
-    def print_help(self, file: Any = None) -> NoReturn:
-        """Raise the help, where argparse would print it."""
+    def print_help(self, file: object = None) -> NoReturn:
+        """Raise the help that argparse would print."""
         raise HelpAsked(self.format_help())
 
     def format_help(self) -> str:
@@ -118,29 +124,25 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
         return argparse.ArgumentParser.format_help(self)
 
 
-def parser_of(function: Any, name: str) -> CallParser:
-    """
-    Make the parser of one callable: a function, or a class's constructor.
-
-    Args:
-        function: What will be called.
-        name: What it is called in usage errors.
-    """
+def parser_of(function: object, name: str) -> CallParser:
+    """Make the parser of a function, or a class's constructor; usage errors show the name."""
     parser = CallParser(**{**plac_core.pconf(function), "prog": name})
     parser.populate_from(function)
     return parser
 
 
-def parse_first(function: Any, words: Sequence[str], name: str) -> tuple[Call, list[str]]:
+def parse_first(
+    function: Callable[..., object], words: Sequence[str], name: str
+) -> tuple[Call, list[str]]:
     """
-    Return the call that the first words are the arguments of, and the rest.
+    Return the call that the first words are the arguments of, and the other words.
 
-    It does what plac's ``Interpreter.call`` does with a program's arguments:
-    options of the callable may stand anywhere.
+    It does as plac's ``Interpreter.call`` does with a program's arguments: options of
+    the callable may stand anywhere.
 
     Raises:
-        UsageError: they are not what it takes, or one cannot tell: it has
-            positional arguments that may be left out.
+        UsageError: it does not take these words, or has positional arguments that may
+            be left out, so that nothing shows where its own end.
         HelpAsked: they ask for help.
     """
     parser = parser_of(function, name)
@@ -157,12 +159,12 @@ def parse_first(function: Any, words: Sequence[str], name: str) -> tuple[Call, l
     return Call(function, call.args[:count]), [str(word) for word in call.args[count:]]
 
 
-def parse_call(function: Any, words: Sequence[str], name: str) -> Call:
+def parse_call(function: object, words: Sequence[str], name: str) -> Call:
     """
     Return the call that some words are the arguments of.
 
     Raises:
-        UsageError: they are not what it takes.
+        UsageError: the function does not take them.
         HelpAsked: they ask for help.
     """
     call: Call = parser_of(function, name).consume(list(words))[1]
@@ -178,20 +180,19 @@ class CommandParser(CallParser):
         kinds: The kind of each command, by its name.
     """
 
-    obj: Any
+    obj: object
     kinds: dict[str, str]
 
     def missing(self, name: str) -> Call:
-        """
-        Return what is called for a command that there is not: the container's
-        ``__missing__`` if it has one (plac).
-        """
+        """Return the call for an unknown command: of the container's ``__missing__`` (plac)."""
         missing = getattr(self.obj, "__missing__", None)
         if missing is None:
             raise UsageError(f"No command {name!r}")
         return Call(missing, (name,))
 
-    def add_command(self, name: str, function: Any, add_help: bool = True) -> None:
+    def add_command(
+        self, name: str, function: Callable[..., object], add_help: bool = True
+    ) -> None:
         """Add a command, as plac's ``addsubcommands`` does it."""
         doc = textwrap.dedent(function.__doc__.rstrip()) if function.__doc__ else None
         # argparse takes a help for a format, plac's texts are none
@@ -206,18 +207,18 @@ class CommandParser(CallParser):
 
     def read(self, words: Sequence[str]) -> tuple[str, Call]:
         """
-        Return what a command line means: the kind of its command, and the call.
+        Return the kind of a command line's command, and the call it means.
 
         Raises:
-            UsageError: there is no such command, or it does not take that.
-            NameError: it is short for more than one (plac).
+            UsageError: there is no such command, or it does not take these words.
+            NameError: its name is short for more than one (plac).
             HelpAsked: it asks for help.
         """
         try:
             name, call = self.consume(list(words))
         except SystemExit:  # plac's own way to say it
             raise UsageError("there is no command in it") from None
-        return self.kinds.get(name, "commands"), call
+        return self.kinds.get(name, SYNCHRONOUS), call
 
     def summary(self) -> str:
         """Return the names of all commands, as plac's ``help`` does."""
@@ -226,22 +227,17 @@ class CommandParser(CallParser):
         pages = cmd.Cmd(stdout=text)
         names = [name for name in self.kinds if name.startswith(PREFIX)]
         pages.print_topics("special commands", sorted(names), 15, 80)
-        for kind in ("commands", "mpcommands", "thcommands", "asyncommands"):
+        for kind in (SYNCHRONOUS, PROCESS, THREADED, ASYNCHRONOUS):
             names = [name for name, its in self.kinds.items() if its == kind]
             pages.print_topics(
                 KINDS[kind], sorted(n for n in names if not n.startswith(PREFIX)), 15, 80
             )
         return text.getvalue()
 
-    def format_help(self) -> str:
-        """Return the names of all commands (plac)."""
-        return self.summary()
+    format_help = summary  # plac
 
     def help_on(self, name: str) -> str:
-        """
-        Return the help of a command, without the options that only a shell has
-        (plac's `default_help` in an interpreter).
-        """
+        """Return a command's help without ``-h``, as plac's `default_help` in an interpreter."""
         found = self.subparsers._name_parser_map.get(name)
         if found is None:
             return f"Unknown command {name}"
@@ -258,7 +254,7 @@ class CommandParser(CallParser):
         return text
 
 
-def commands_of(obj: Any) -> dict[str, str]:
+def commands_of(obj: object) -> dict[str, str]:
     """Return the kinds of a container's commands by name; empty if it has none."""
     kinds: dict[str, str] = {}
     for kind in KINDS:
@@ -268,14 +264,9 @@ def commands_of(obj: Any) -> dict[str, str]:
     return kinds
 
 
-def container_parser(obj: Any, builtins: Mapping[str, Any]) -> CommandParser:
+def container_parser(obj: object, builtins: Commands) -> CommandParser:
     """
-    Make the parser of a container.
-
-    Args:
-        obj: The container: an instance, or a module.
-        builtins: Built-in commands by name: those that the container does not
-            have itself are added.
+    Make the parser of a container, with the built-in commands that it does not define.
 
     Raises:
         AttributeError: it names a command that it has not.
@@ -284,7 +275,7 @@ def container_parser(obj: Any, builtins: Mapping[str, Any]) -> CommandParser:
     functions = {name: getattr(obj, name) for name in kinds}
     for name, function in builtins.items():
         if name not in kinds:
-            kinds[name] = "commands"
+            kinds[name] = SYNCHRONOUS
             functions[name] = function
     parser = CommandParser(**{**plac_core.pconf(obj), "prog": ""})
     parser.obj = obj
@@ -297,10 +288,7 @@ def container_parser(obj: Any, builtins: Mapping[str, Any]) -> CommandParser:
 
 
 def known_as(name: str, names: Iterable[str]) -> str:
-    """
-    Return a command's name for a word: ``_list`` is an older spelling of
-    ``.list``, as in plac's documents.
-    """
+    """Return a command's name for a word: ``_list`` is an older spelling of ``.list`` (plac)."""
     if name.startswith("_") and not any(each.startswith(name) for each in names):
         return PREFIX + name[1:]
     return name
