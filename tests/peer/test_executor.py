@@ -1,46 +1,35 @@
-"""`RunsAtOnce`: requests run and results fire at once, in the thread that feeds the connection."""
+"""The seam for drivers: each has an executor, a driver and a guard with all that is asked."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import inspect
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
+import pytest
 
-from tests.peer.pairs import Outcome
-from txremote.peer.immediate import ImmediateExecutor
-from txremote.peer.variables import Variables
-
-
-class Work:
-    def __init__(self) -> None:
-        self.ran = 0
-        self.inbound = SimpleNamespace(variables=Variables())
-
-    def run(self) -> None:
-        self.ran += 1
+from txremote.blocking.driver import ScriptDriver, ScriptGuard
+from txremote.blocking.executor import ScriptExecutor
+from txremote.eventloop.executor import LaneExecutor, LoopExecutor
+from txremote.eventloop.worker_view import LaneDriver
+from txremote.peer.executor import Executor
+from txremote.peer.immediate import AnyThread, ImmediateDriver, ImmediateExecutor
+from txremote.refs.driver import Driver, ReactorDriver
+from txremote.refs.threadguard import LoopGuard, ThreadGuard
 
 
-def test_work_runs_at_once() -> None:
-    work = Work()
-    ImmediateExecutor().start(work)
-    assert work.ran == 1
-
-
-def test_a_deferred_fires_at_once_with_a_value_or_a_failure() -> None:
-    executor = ImmediateExecutor()
-    good: Deferred[Any] = Deferred()
-    bad: Deferred[Any] = Deferred()
-    executor.fire(good, 3)
-    executor.fire(bad, Failure(ValueError("x")))
-    assert Outcome(good).value == 3
-    assert isinstance(Outcome(bad).error, ValueError)
-
-
-def test_a_deferred_that_was_cancelled_is_not_fired_again() -> None:
-    deferred: Deferred[Any] = Deferred()
-    outcome = Outcome(deferred)
-    deferred.cancel()
-    ImmediateExecutor().fire(deferred, 3)
-    assert isinstance(outcome.error, CancelledError)
+@pytest.mark.parametrize(
+    ("seam", "implementer"),
+    [
+        *((Executor, each) for each in (ImmediateExecutor, LoopExecutor, LaneExecutor)),
+        (Executor, ScriptExecutor),
+        *((Driver, each) for each in (ImmediateDriver, ReactorDriver, LaneDriver, ScriptDriver)),
+        *((ThreadGuard, each) for each in (AnyThread, LoopGuard, ScriptGuard)),
+    ],
+)
+def test_what_is_asked_of_a_driver_is_there(seam: Any, implementer: Any) -> None:
+    """With the same parameters by the same names."""
+    asked = [name for name in vars(seam) if not name.startswith("_") and callable(vars(seam)[name])]
+    assert asked
+    for name in asked:
+        wanted, found = getattr(seam, name), getattr(implementer, name)
+        assert [*inspect.signature(found).parameters] == [*inspect.signature(wanted).parameters]

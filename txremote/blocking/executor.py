@@ -23,8 +23,10 @@ from twisted.internet.defer import Deferred
 from txremote.blocking.driver import ScriptDriver, ScriptGuard
 from txremote.blocking.pump import Pump
 from txremote.gate.threaded import BlockingCall, ThreadedCall
+from txremote.peer import hooks
 from txremote.peer.abandoned import Closings
-from txremote.peer.executor import PeerRequest
+from txremote.peer.connection import Connection
+from txremote.peer.executor import Hook, PeerRequest
 from txremote.peer.turns import Turns
 from txremote.peer.variables import own_context
 from txremote.refs import forks
@@ -95,7 +97,7 @@ class ScriptExecutor:
         if not deferred.called:
             deferred.callback(result)
 
-    def call_hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+    def call_hook(self, connection: Connection, hook: Hook) -> None:
         """Queue a hook of the service, before any request."""
 
         def call() -> None:
@@ -104,7 +106,7 @@ class ScriptExecutor:
                 hook(connection.view)
             except Exception as error:
                 with self.pump.lock:
-                    connection.hook_failed(hook, failure_of(error))
+                    hooks.failed(connection, hook, failure_of(error))
                 self.pump.io.flush()
                 if self._greeting is not None:
                     raise  # to whoever connects
@@ -128,7 +130,7 @@ class ScriptExecutor:
             call()
         self._greeting = None
 
-    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+    def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
         """Run a threaded method in a thread of its own."""
         outcome: Deferred[Any] = Deferred()
         context = own_context()
@@ -143,7 +145,7 @@ class ScriptExecutor:
         return outcome
 
     def forward(
-        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+        self, connection: Connection, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """
         Pass a request on, and wait for its answer: here, or in another thread where
@@ -152,7 +154,7 @@ class ScriptExecutor:
         ask = partial(connection.view.sync_request_raw, handler, args)
         return ask() if may_block else BlockingCall(ask)
 
-    def make_view(self, connection: Any) -> Any:
+    def make_view(self, connection: Connection) -> Any:
         """Return the connection as its user sees it."""
         return self._make_view(self, connection)
 
@@ -165,7 +167,7 @@ class ScriptExecutor:
         """Queue a call in the connection's context."""
         self._inbox.items.append(partial(self.submit, function))
 
-    def let_go(self, connection: Any, held: list[Any]) -> None:
+    def let_go(self, connection: Connection, held: list[Any]) -> None:
         """Queue it: it may run the service's code, which is not to have the lock."""
 
         def empty() -> None:

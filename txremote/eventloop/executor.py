@@ -20,10 +20,13 @@ from txremote.eventloop.lanes import Lane
 from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
 from txremote.eventloop.worker_view import WorkerView
 from txremote.gate.threaded import ThreadedCall
+from txremote.peer import hooks
 from txremote.peer.abandoned import Closings
 from txremote.peer.awaiting import begun
+from txremote.peer.connection import Connection
 from txremote.peer.context import CurrentCall, _current
-from txremote.peer.executor import PeerRequest, RunsAtOnce
+from txremote.peer.executor import Hook, PeerRequest
+from txremote.peer.immediate import RunsAtOnce
 from txremote.peer.turns import turns_of
 from txremote.peer.variables import Variables, own_context, program_context
 from txremote.refs import forks
@@ -60,7 +63,7 @@ class LoopExecutor(RunsAtOnce):
         """Return a copy of those that this was made with: of the caller of `listen`, say."""
         return Variables(self._context)
 
-    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+    def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
         """Run a threaded method in a thread of the pool."""
 
         def take_back(_outcome: Deferred[Any]) -> None:
@@ -85,7 +88,7 @@ class LoopExecutor(RunsAtOnce):
         return outcome
 
     def forward(
-        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+        self, connection: Connection, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """Pass a request on, from any thread."""
         if may_block:
@@ -99,7 +102,7 @@ class LoopExecutor(RunsAtOnce):
         )
         return answer
 
-    def make_view(self, connection: Any) -> WorkerView:
+    def make_view(self, connection: Connection) -> WorkerView:
         """Return the connection as worker threads see it."""
         return WorkerView(connection, self.loop, self.workers, None)
 
@@ -137,7 +140,7 @@ class LaneExecutor(LoopExecutor):
         except TooManyThreads as problem:
             request.finish(False, problem)
 
-    def call_hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+    def call_hook(self, connection: Connection, hook: Hook) -> None:
         """
         Put it into the lane: before the first request, or behind the last.
 
@@ -145,7 +148,7 @@ class LaneExecutor(LoopExecutor):
         """
         running: Deferred[Any] = Deferred()
         ending = connection.closed
-        connection.wait_for_hook(hook, running)
+        hooks.wait_for(connection, hook, running)
         view = connection.view
 
         def call() -> None:
@@ -157,7 +160,7 @@ class LaneExecutor(LoopExecutor):
             self.loop.callFromThread(context.run, finish, result)
 
         def finish(result: Any) -> None:
-            connection.finish_hook(result).chainDeferred(running)
+            hooks.outcome_of(connection, result).chainDeferred(running)
 
         if ending:
             self._lane.end(call)
@@ -167,7 +170,7 @@ class LaneExecutor(LoopExecutor):
         except TooManyThreads:
             running.errback(Failure())
 
-    def let_go(self, connection: Any, held: list[Any]) -> None:
+    def let_go(self, connection: Connection, held: list[Any]) -> None:
         """Empty it in the lane, between two requests."""
         # not yet: the request that gives it back has it, too
         self.loop.callFromThread(self._let_go, held)
@@ -178,6 +181,6 @@ class LaneExecutor(LoopExecutor):
         except TooManyThreads:
             self.workers.submit(held.clear, patient=True)
 
-    def make_view(self, connection: Any) -> WorkerView:
+    def make_view(self, connection: Connection) -> WorkerView:
         """Return the connection as its service sees it."""
         return WorkerView(connection, self.loop, self.workers, self._lane)

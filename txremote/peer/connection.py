@@ -24,11 +24,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from types import CoroutineType
 from typing import Any, TypeVar
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -38,11 +37,8 @@ from zope.interface import implementer
 from txremote.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.errors import ConnectionLost, RemoteProtocolError
 from txremote.gate.access import AccessPolicy
-from txremote.peer.asyncio_steps import deferred_of
-from txremote.peer.awaiting import begun
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
-from txremote.peer.context import CurrentCall, _current
 from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.holdings import Holdings, Share
@@ -67,7 +63,6 @@ from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
 from txremote.refs import forks
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.refs.sharing import follow
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
     FEATURES,
@@ -192,7 +187,7 @@ class Connection(Protocol):
         self,
         service: Any,
         *,
-        executor: Executor,
+        executor: Executor[Connection],
         config: ConnectionConfig = DEFAULT_CONFIG,
         policy: AccessPolicy | None = None,
         classes: ClassNumbers | None = None,
@@ -526,45 +521,6 @@ class Connection(Protocol):
         share = self._share = Share(holdings, host, self.closing.abort)
         self._outbox.share = self.inbound.ledger.share = share
         self._reader.room = share.room
-
-    def run_hook(self, hook: Callable[[Any], Any], seen: Any) -> None:
-        """
-        Call a service's hook, in the connection's context; `current_call` tells it
-        who the peer is.
-
-        Args:
-            hook: ``on_connect`` or ``on_disconnect``.
-            seen: The connection as the service is to see it.
-        """
-        token = _current.set(CurrentCall(self))
-        try:
-            running = self.finish_hook(begun(hook, seen))
-        finally:
-            _current.reset(token)
-        self.wait_for_hook(hook, running)
-
-    def finish_hook(self, result: Any) -> Deferred[Any]:
-        """Return a Deferred for what a hook has given: a coroutine, say, or a Failure."""
-        if type(result) is CoroutineType:
-            variables = self.inbound.variables
-            return deferred_of(result if variables is None else variables.kept(result))
-        return follow(maybeDeferred(lambda: result))
-
-    def wait_for_hook(self, hook: Callable[[Any], Any], running: Deferred[Any]) -> None:
-        """Let requests wait until a hook is done, a coroutine's say, and see how it ends."""
-        if not running.called and not self.closed:
-            self.inbound.ledger.hold()
-            running.addCallback(self._ready)
-        running.addErrback(lambda failure: self.hook_failed(hook, failure))
-
-    def _ready(self, _done: Any) -> None:
-        self.inbound.ledger.release()
-        self.inbound.close_if_drained()
-
-    def hook_failed(self, hook: Callable[[Any], Any], failure: Failure) -> None:
-        """Log that a service's hook raised, and close the connection."""
-        _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
-        self.closing.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
 
     @property
     def view(self) -> Any:

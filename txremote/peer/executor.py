@@ -22,7 +22,7 @@ driver supplies; `txremote.peer.immediate` has the simplest of each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -32,6 +32,11 @@ from txremote.peer.turns import Turns
 from txremote.peer.variables import Variables
 from txremote.refs.driver import Driver
 from txremote.refs.threadguard import ThreadGuard
+
+#: A service's ``on_connect`` or ``on_disconnect``; it gets the connection as the service sees it.
+Hook = Callable[[Any], object]
+
+C_contra = TypeVar("C_contra", contravariant=True)
 
 
 class PeerRequest(Protocol):
@@ -65,7 +70,7 @@ class PeerRequest(Protocol):
         """Do both, in the connection's own context."""
 
 
-class Executor(Protocol):
+class Executor(Protocol[C_contra]):
     """
     Runs what a connection has to run. One may be shared by connections.
 
@@ -103,13 +108,13 @@ class Executor(Protocol):
     def fire(self, deferred: Deferred[Any], result: Any) -> None:
         """Fire a Deferred with a result, which may be a Failure, unless it has fired."""
 
-    def call_hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
+    def call_hook(self, connection: C_contra, hook: Hook) -> None:
         """
         Call a service's ``on_connect`` or ``on_disconnect``, with the connection
         as the service is to see it. An exception closes the connection.
         """
 
-    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+    def in_thread(self, connection: C_contra, call: ThreadedCall) -> Deferred[Any]:
         """Run a `threaded` method in a thread of its own."""
 
     def busy(self) -> bool:
@@ -119,7 +124,7 @@ class Executor(Protocol):
         """
 
     def forward(
-        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+        self, connection: C_contra, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """
         Pass a request on to a connection of this executor; from any thread of the
@@ -136,7 +141,7 @@ class Executor(Protocol):
             The answer, or what `txremote.peer.awaiting.awaited` makes a Deferred of.
         """
 
-    def make_view(self, connection: Any) -> Any:
+    def make_view(self, connection: C_contra) -> Any:
         """Return the connection as code that may block sees it."""
 
     def submit(self, function: Callable[[], object]) -> None:
@@ -148,40 +153,8 @@ class Executor(Protocol):
         the garbage collection: it takes no lock, and runs nothing at once.
         """
 
-    def let_go(self, connection: Any, held: list[Any]) -> None:
+    def let_go(self, connection: C_contra, held: list[Any]) -> None:
         """
         Empty a list where the peer's requests run: dropping what is in it may run code
         of the service's.
         """
-
-
-class RunsAtOnce:
-    """
-    Runs and fires at once, in the thread that feeds the connection: what an executor in
-    memory and one of an event loop share.
-    """
-
-    always_serves = True
-    polling = 0
-    turns: Turns | None = None
-
-    def start(self, request: PeerRequest) -> None:
-        """Run it now."""
-        request.inbound.variables.run(request.run)
-
-    def busy(self) -> bool:
-        """Return False: requests are answered as they come."""
-        return False
-
-    def fire(self, deferred: Deferred[Any], result: Any) -> None:
-        """Fire it now."""
-        if not deferred.called:  # an earlier one's callback may have cancelled it
-            deferred.callback(result)
-
-    def call_hook(self, connection: Any, hook: Callable[[Any], Any]) -> None:
-        """Call it now."""
-        connection.inbound.variables.run(connection.run_hook, hook, connection)
-
-    def let_go(self, connection: Any, held: list[Any]) -> None:
-        """Empty it now."""
-        connection.inbound.variables.run(held.clear)

@@ -17,9 +17,50 @@ from twisted.internet.interfaces import IReactorTime
 from txremote.errors import WouldBlockReactor
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer.abandoned import Closings
-from txremote.peer.executor import RunsAtOnce
+from txremote.peer.connection import Connection
+from txremote.peer.executor import Hook, PeerRequest
+from txremote.peer.hooks import run_hook
+from txremote.peer.turns import Turns
 from txremote.peer.variables import Variables, program_context
 from txremote.refs.driver import Pending
+
+
+class RunsAtOnce:
+    """
+    Runs and fires at once, in the thread that feeds the connection: what an executor in
+    memory and one of an event loop share.
+    """
+
+    always_serves = True
+    polling = 0
+    turns: Turns | None = None
+
+    def start(self, request: PeerRequest) -> None:
+        """Run it now."""
+        request.inbound.variables.run(request.run)
+
+    def busy(self) -> bool:
+        """Return False: requests are answered as they come."""
+        return False
+
+    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+        """Fire it now."""
+        if not deferred.called:  # an earlier one's callback may have cancelled it
+            deferred.callback(result)
+
+    def call_hook(self, connection: Connection, hook: Hook) -> None:
+        """Call it now."""
+        _variables_of(connection).run(run_hook, connection, hook)
+
+    def let_go(self, connection: Connection, held: list[Any]) -> None:
+        """Empty it now."""
+        _variables_of(connection).run(held.clear)
+
+
+def _variables_of(connection: Connection) -> Variables:
+    variables = connection.inbound.variables
+    assert variables is not None  # these executors give some to each connection
+    return variables
 
 
 class AnyThread:
@@ -96,7 +137,7 @@ class ImmediateExecutor(RunsAtOnce):
         """Return a copy of those that this was made with."""
         return Variables(self._context)
 
-    def in_thread(self, connection: Any, call: ThreadedCall) -> Deferred[Any]:
+    def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
         """
         Run it now, in this thread, with references as they are: in memory there
         is nothing that could answer a blocking call.
@@ -104,12 +145,12 @@ class ImmediateExecutor(RunsAtOnce):
         return maybeDeferred(call)
 
     def forward(
-        self, connection: Any, handler: int, args: tuple[Any, ...], may_block: bool = False
+        self, connection: Connection, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """Send it now."""
         return connection.outbound.ask(handler, args)
 
-    def make_view(self, connection: Any) -> NoReturn:
+    def make_view(self, connection: Connection) -> NoReturn:
         """Refuse: nothing here can be waited for."""
         raise WouldBlockReactor("a connection in memory has no blocking side")
 

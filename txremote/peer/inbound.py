@@ -13,7 +13,7 @@ stream's meaning in doubt cost it the connection, and `Connection` sees to that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -44,7 +44,7 @@ from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
 _GRACE = 1.0
 
 
-def features_of(executor: Executor) -> tuple[str, ...]:
+def features_of(executor: Executor[Never]) -> tuple[str, ...]:
     """Return what this side knows beyond RPyC's protocol."""
     return (*FEATURES, FEATURE_KEEPALIVE) if executor.always_serves else FEATURES
 
@@ -85,7 +85,7 @@ class InboundCalls:
         policy: AccessPolicy,
         tables: ReferenceTables,
         outbox: Outbox,
-        executor: Executor,
+        executor: Executor[Never],
         clock: IReactorTime | None,
         needed: Callable[[], object],
         variables: Variables | None = None,

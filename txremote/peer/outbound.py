@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -77,7 +77,7 @@ class OutboundCalls:
         config: ConnectionConfig,
         tables: ReferenceTables,
         outbox: Outbox,
-        executor: Executor,
+        executor: Executor[Never],
         clock: IReactorTime | None,
     ) -> None:
         self._connection = connection

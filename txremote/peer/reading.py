@@ -10,6 +10,7 @@ leave the stream's meaning in doubt raise `RemoteProtocolError` out of here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Never
 
 from twisted.python.failure import Failure
 
@@ -65,7 +66,7 @@ class MessageReader:
         outbox: Outbox,
         calls: PendingCalls,
         inbound: InboundCalls,
-        executor: Executor,
+        executor: Executor[Never],
     ) -> None:
         self._config = config
         self._decoder = MessageDecoder(config.limits, tables)

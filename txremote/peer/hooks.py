@@ -1,0 +1,55 @@
+"""A service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged."""
+
+from __future__ import annotations
+
+from types import CoroutineType
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.peer.asyncio_steps import deferred_of
+from txremote.peer.awaiting import begun
+from txremote.peer.connection import Connection
+from txremote.peer.context import CurrentCall, _current
+from txremote.peer.executor import Hook
+from txremote.refs.sharing import follow
+
+_log = Logger("txremote")
+
+
+def run_hook(connection: Connection, hook: Hook) -> None:
+    """Call a hook now, with the connection; `current_call` tells it who the peer is."""
+    token = _current.set(CurrentCall(connection))
+    try:
+        running = outcome_of(connection, begun(hook, connection))
+    finally:
+        _current.reset(token)
+    wait_for(connection, hook, running)
+
+
+def outcome_of(connection: Connection, result: object) -> Deferred[object]:
+    """Return a Deferred for what a hook has given: a coroutine, say, or a Failure."""
+    if type(result) is CoroutineType:
+        variables = connection.inbound.variables
+        return deferred_of(result if variables is None else variables.kept(result))
+    return follow(maybeDeferred(lambda: result))
+
+
+def wait_for(connection: Connection, hook: Hook, running: Deferred[object]) -> None:
+    """Let requests wait until a hook is done, and see how it ends."""
+
+    def done(_result: object) -> None:
+        connection.inbound.ledger.release()
+        connection.inbound.close_if_drained()
+
+    if not running.called and not connection.closed:
+        connection.inbound.ledger.hold()
+        running.addCallback(done)
+    running.addErrback(lambda failure: failed(connection, hook, failure))
+
+
+def failed(connection: Connection, hook: Hook, failure: Failure) -> None:
+    """Log that a hook raised, and close the connection."""
+    _log.failure("{hook} failed", failure, hook=getattr(hook, "__qualname__", hook))
+    connection.closing.close(f"{getattr(hook, '__name__', 'a hook')} failed", say_goodbye=False)
