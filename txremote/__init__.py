@@ -64,10 +64,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-#: Names that are imported when they are used first, and from where. What those of
-#: the console need (plac) not everybody has: they are not in ``__all__``. Those of
-#: the network need half of Twisted, which no worker process and no script has to wait
-#: for.
+#: Names that are imported when they are used first, and from where. The console's need
+#: plac, an extra, so they are not in ``__all__``. The network's need half of Twisted,
+#: and no worker process and no script should have to wait for that.
 _LAZY = {
     "ClientStatus": "txremote.net.client",
     "ConsoleService": "txremote.console.server",

@@ -37,11 +37,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="txremote", description="Remote objects for Twisted that speak RPyC's wire."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="show what txremote does, on loopback, in a minute")
+    demo = commands.add_parser(
+        "demo", help="show the features of txremote, on loopback, in a minute"
+    )
     demo.set_defaults(run=_demo)
     call = commands.add_parser(
         "call",
-        help="call a remote method and print what it returns",
+        help="call a remote method and print its result",
         description="Call a remote method, or read an attribute, and print the result.",
     )
     call.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
@@ -109,7 +111,7 @@ def _add_console(commands: Commands) -> None:
     console.add_argument(
         "args",
         nargs=argparse.REMAINDER,
-        help="what the class needs to be made, and behind it a command to run",
+        help="the arguments of the class, and behind them a command to run",
     )
     console.set_defaults(run=_console)
 
@@ -147,7 +149,7 @@ def _add_tasks(commands: Commands) -> None:
 
 
 def parse_literal(text: str) -> object:
-    """Return what a word of the command line means: a Python literal, else itself."""
+    """Return the value of a word of the command line: a Python literal, else the word."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -3,8 +3,8 @@ The switches of a connection: frozen, made before it and never changed by it.
 
 The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that
 configures an RPyC program configures a txremote one; the limits and a few
-switches are ours. ``access`` names a set of them: what most programs want is
-one of three. Three defaults differ from RPyC's, each for safety:
+switches are ours. ``access`` names a set of them; most programs want one of its
+three values. Three defaults differ from RPyC's, each for safety:
 ``include_local_traceback`` is None (only to peers on this machine),
 ``include_local_version`` is False, ``safe_attrs`` is without ``__new__``.
 """
@@ -153,7 +153,7 @@ class Declaration:
 
     Attributes:
         kind: The values it takes.
-        help: Its effect, for whoever sets it.
+        help: Its effect, as its documentation and ``--help`` have it.
         option: Whether an operator may set it, and not a program alone.
         unbounded: Its value where nothing is limited, or `KEPT`.
     """
@@ -173,7 +173,7 @@ _DECLARATION: Final = "declaration"
 
 
 def declaration_of(switch: dataclasses.Field[Any]) -> Declaration:
-    """Return what is declared of a field of `ConnectionConfig`."""
+    """Return the declaration of a field of `ConnectionConfig`."""
     declared: Declaration = switch.metadata[_DECLARATION]
     return declared
 
@@ -208,7 +208,7 @@ class ConnectionConfig:
     #: Whether the peer is a part of the same program, for which nothing is declared.
     own_program: ClassVar[bool] = False
 
-    # What the peer may reach.
+    # The peer's reach.
     allow_public_attrs: bool = _flag(
         False, "Open every name that does not begin with ``_``, besides those that are exposed."
     )
@@ -382,7 +382,7 @@ class ConnectionConfig:
 
     @cached_property
     def limits(self) -> Limits:
-        """The bounds on what is read, as the wire's own object."""
+        """The bounds on messages that are read, as the wire's own object."""
         return Limits(
             **{each.name: getattr(self, each.name) for each in dataclasses.fields(Limits)}
         )
@@ -445,8 +445,8 @@ class ProgramConfig(ConnectionConfig):
     """
     The switches of a connection to a process of the same program, a worker of its pool.
 
-    What the program has declared for outsiders does not bind it: an opened interface
-    narrows nothing, and of public names none is held back.
+    Declarations for outsiders do not bind it: an opened interface narrows nothing, and
+    no public name is held back.
     """
 
     own_program: ClassVar[bool] = True

@@ -1,8 +1,7 @@
 """
-``txremote demo``: a real ``twistd txremote`` on loopback, and what it can do.
+``txremote demo``: a real ``twistd txremote`` on loopback, and clients that use it.
 
-Each step is a piece of source that is printed, then run as it was printed, so
-what is shown is what happened.
+Each step is a piece of source that is printed, then run as it was printed.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _SERVING = re.compile(r"txremote serves on 127\.0\.0\.1:(\d+)")
 
 
 class DemoService(txremote.Service):
-    """What the demo's server offers."""
+    """The service of the demo."""
 
     exposed_motto = "one await away"
 
@@ -53,19 +52,19 @@ class DemoService(txremote.Service):
         return self._players
 
     @exposed
-    async def count_down(self, start: int, tell: Callable[[int], Awaitable[object]]) -> str:
+    async def count_down(self, start: int, report: Callable[[int], Awaitable[object]]) -> str:
         """Call a function of the client's, now and then, while others are served."""
         from twisted.internet import reactor
 
         for number in range(start, 0, -1):
-            await tell(number)
+            await report(number)
             await deferLater(reactor, 0.05)
         return "lift-off"
 
     @exposed
     @offloaded
     def crunch(self, numbers: int, progress: Callable[[str], object]) -> int:
-        """Compute in a process of the pool, and tell the client how far it is."""
+        """Compute in a process of the pool, and report progress to the client."""
         total = 0
         for number in range(1, numbers + 1):
             total += number**2
@@ -167,7 +166,7 @@ class _Server(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        """Fire what is still waited for."""
+        """Fire both Deferreds, unless they have fired."""
         # before the port's failure: its handler asks whether the process is still there
         self.ended.callback(how_it_ended(reason))
         if not self.port.called:

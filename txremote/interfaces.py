@@ -25,7 +25,7 @@ class IAsyncResult(Interface):
     ready = Attribute("Whether there is a value or an exception. A bool.")
     error = Attribute("Whether there is an exception. A bool.")
     expired = Attribute("Whether the time set by set_expiry ran out first. A bool.")
-    value = Attribute("The value; waits for it, and raises what the call raised.")
+    value = Attribute("The value; waits for it, and raises the exception that the call raised.")
     deferred = Attribute("A new Deferred that fires with the result.")
 
     def wait() -> None:
@@ -40,9 +40,9 @@ class IAsyncResult(Interface):
 
 class IRemoteService(Interface):
     """
-    What can be hosted: RPyC's service shape.
+    A service that can be hosted: RPyC's shape of one.
 
-    Any object that has it will do, an unmodified ``rpyc.Service`` included. A
+    Any object with these methods will do, an unmodified ``rpyc.Service`` included. A
     class is instantiated for each connection, an instance is shared.
     """
 

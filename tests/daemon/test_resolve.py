@@ -357,6 +357,11 @@ TYPOS: dict[str, tuple[str, list[str]]] = {
         '[[server]]\ntasks = "a"\nlisten = "unix:d"\n',
         ["unknown key 'servise'", "unknown key 'clasic'", "unknown key 'tls_ca'", "key 'nmae'"],
     ),
+    "two consoles of one name hide whose tasks are meant": (
+        f'[[console]]\n{IMPORTER}[[console]]\n{IMPORTER}listen = "unix:b"\n'
+        '[[server]]\ntasks = "console"\n',
+        ["two consoles are called 'console'"],
+    ),
     "a default is not where something else may be meant": (
         f'[[server]]\n{DEPOT}lisen = "tcp:0"\n[[server]]\n{DEPOT}',
         ["unknown key 'lisen'"],

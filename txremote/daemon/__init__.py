@@ -3,12 +3,14 @@ What ``twistd txremote`` is made of, from the words of a command line to service
 
 ``tap``         the options of the command line
 ``configfile``  the TOML file of ``--config``
-``plan``        the whole plan, as data; ``settings`` what can be set, ``problems`` what is wrong
+``settings``    the values of options and keys
+``problems``    sentences about mistakes, and where those were made
+``plan``        the whole plan, as data
 ``lookup``      services, containers and checkers by name
 ``addresses``   endpoints, with TLS
-``resolve``     a plan made into objects, with every problem told
+``resolve``     a plan made into objects, with all problems
 ``hosting``     objects made into Twisted's services
 ``check``       ``txremote check``
 ``jsonlog``     the log as JSON
-``rpyc_defaults``, ``rpyc_netrefs``  what modules written for RPyC expect of their host
+``rpyc_defaults``, ``rpyc_netrefs``  RPyC's defaults and netrefs, for modules written for RPyC
 """

@@ -27,7 +27,7 @@ class ListenAddress:
 
     Attributes:
         description: How it was written.
-        endpoint: What that means, TLS included; None where only systemd can tell.
+        endpoint: The endpoint, TLS included; None where only systemd knows it.
         exposed: Whether it is known that other machines reach it.
     """
 
@@ -43,12 +43,12 @@ class ListenAddress:
 
 class AddressResolver:
     """
-    Makes endpoints of the addresses of all parts of a plan, no address of which is used twice.
+    Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
 
     Args:
         reactor: Where they are to listen.
         starting: Whether they are to be started now. If not, an endpoint that only
-            systemd can tell of is taken for good.
+            systemd knows is assumed to be good.
         problems: Where problems are noted.
     """
 
@@ -118,7 +118,7 @@ class AddressResolver:
             raise _no_endpoint(problem) from None
 
     def _check_certificates(self, plan: ListenerPlan) -> bool:
-        """Tell whether a plan's certificates are good, if it has any; else note why not."""
+        """Return whether a plan's certificates, if it has any, are good; note their problems."""
         origin = plan.origin
         before = len(self._problems)
         if plan.tls_cert is None:
@@ -165,7 +165,7 @@ def _named_in(text: str, plan: ListenerPlan) -> str:
 
 def is_exposed(description: str) -> bool:
     """
-    Tell whether an endpoint's description says that other machines reach it.
+    Return whether an endpoint's description says that other machines reach it.
 
     Args:
         description: As Twisted's `serverFromString` takes it. Nothing is known of

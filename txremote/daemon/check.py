@@ -1,8 +1,9 @@
 """
-``txremote check FILE``: what ``twistd txremote --config FILE`` would serve, or all that is wrong.
+``txremote check FILE``: print all problems of a file for ``twistd txremote --config``.
 
-Everything is done that can be done without opening a port or starting a pool: services
-and containers are imported, so their modules run, and certificates are read.
+A file without problems is described: its servers, consoles and pools. No port is opened
+and no pool started; but services and containers are imported, so their modules run, and
+certificates are read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def run_check(
     path: str, reactor: IReactorCore, out: TextIO | None = None, err: TextIO | None = None
 ) -> int:
     """
-    Check a file, and print what is wrong with it, or what it says.
+    Check a file, and print its problems, or else its contents.
 
     Args:
         path: The file.

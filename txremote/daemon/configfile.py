@@ -14,8 +14,8 @@
     [[console]]
     container = "shop.Importer"
 
-`txremote.daemon.plan` says which settings there are. All that is wrong with a file is
-told, and not just the first thing: in the file's order, each by its table and its key.
+`txremote.daemon.plan` declares the settings. All problems of a file are reported, not just
+the first: in the file's order, each with its table and its key.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ def _unreadable(path: str, sentence: str) -> PlanError:
 
 class _Reader:
     """
-    Makes a plan of what a file has in it.
+    Makes a plan of a file's content.
 
     Args:
-        content: What it has in it.
-        path: Its name.
+        content: The content, as `tomllib` gives it.
+        path: The file's name.
     """
 
     def __init__(self, content: Mapping[str, Any], path: str) -> None:
@@ -163,7 +163,7 @@ class _Reader:
 
 
 def _hint(name: str, known: Mapping[str, Setting], origin: ConfigOrigin) -> str:
-    """Return the end of a sentence about an unknown key: what may have been meant."""
+    """Return the end of a sentence about an unknown key: a guess at the right one."""
     meant = name.replace("_", "-").lower()
     close = [meant] if meant in known else get_close_matches(meant, known, 1)
     if close:

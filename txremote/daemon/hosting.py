@@ -1,14 +1,13 @@
 """
-What twistd starts and stops: the parts of a plan as Twisted services, and their order.
+The parts of a plan as Twisted services: how they start, and in which order they stop.
 
-Ports are taken before twistd gives up its privileges; what keeps one from being
-taken ends the process with a sentence. Stopping goes from the outside in:
+Ports are taken before twistd gives up its privileges. A port that cannot be taken ends
+the process with a sentence. Stopping goes from the outside in:
 
 1. No port listens any more. Calls that have begun may end, new ones are refused
-   (`ServerStopping`), and clients that are txremote are told so; the tasks of
-   consoles are killed.
-2. After ``drain`` seconds what has not ended is cancelled, and every connection is
-   closed.
+   (`ServerStopping`), and txremote clients get a message that the server stops; the
+   tasks of consoles are killed.
+2. After ``drain`` seconds the other calls are cancelled, and every connection is closed.
 3. The pools stop, which calls may have used until then.
 4. Threads of the reactor's that are still at work have another `FINAL_GRACE`. They
    are left behind then: nothing can stop a thread, and none keeps the process.
@@ -53,7 +52,7 @@ if TYPE_CHECKING:  # the console needs plac
 
 _log = Logger("txremote")
 
-#: Seconds that clients have to read what was sent, after a second signal, and that
+#: Seconds that clients have to read their answers after a second signal, and that
 #: threads have to end in.
 FINAL_GRACE: Final = 1.0
 
@@ -88,8 +87,8 @@ class ListeningService(TwistedService):
 
     Args:
         address: Where.
-        factory: Makes the connections. If they give their clients more than what is
-            exposed, an address that strangers can reach is refused.
+        factory: Makes the connections. If they give clients more than exposed names,
+            an address that strangers can reach is refused.
         drain: Seconds that calls in flight have when it stops.
         reactor: The reactor.
 
@@ -120,7 +119,7 @@ class ListeningService(TwistedService):
 
         Raises:
             CannotListenError: it is taken.
-            Exception: what else an endpoint of that kind fails with.
+            Exception: endpoints of other kinds have failures of their own.
         """
         failed: list[Failure] = []
 
@@ -137,7 +136,7 @@ class ListeningService(TwistedService):
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """Take the port, where nobody asked for that before."""
+        """Take the port, unless `privilegedStartService` has done so."""
         super().startService()  # type: ignore[no-untyped-call]
         if self._starting is None:
             self.privilegedStartService()
@@ -184,7 +183,7 @@ class Hosting(MultiService):
         self._verbose = resolved.plan.verbose
         self._pools = list(resolved.pools)
         self._servers: list[ListeningService] = []
-        # with where their plans were written
+        # each with the place where its plan was written
         self._listening: list[tuple[ListeningService | ConsoleService, ConfigOrigin]] = []
         self._waited_enough: Deferred[None] = Deferred()
         self._final_call: IDelayedCall | None = None
@@ -247,8 +246,8 @@ class Hosting(MultiService):
         Stop everything, in order.
 
         Returns:
-            A Deferred that fires when nothing is left: after ``drain``, if need be,
-            the seconds a client gets to read what was sent, and the grace of a pool.
+            A Deferred that fires when nothing is left: at the latest after ``drain``
+            seconds, those that a client has to read its answers, and a pool's grace.
         """
         if self._stopping is None:
             TwistedService.stopService(self)  # not yet the parts
@@ -301,7 +300,7 @@ class Hosting(MultiService):
             _log.info("told again to stop: it does not wait for what is in flight")
             for each in self._servers:
                 each.close_now()
-            # what has not ended then is left behind
+            # the rest is left behind then
             self._final_call = steady(self._reactor).callLater(
                 2 * FINAL_GRACE, self._waited_enough.callback, None
             )
@@ -312,7 +311,7 @@ def _cannot_listen(
 ) -> str:
     """Return the sentence about a port that could not be taken."""
     where = getattr(service, "description", "")
-    # the text of an error of a path tells of the lock beside it, too
+    # not its text: for a path that names the lock beside it, too
     reason = getattr(problem, "strerror", None) or problem
     if isinstance(problem, CannotListenError):
         where = where or ":".join(str(part) for part in (problem.interface, problem.port) if part)

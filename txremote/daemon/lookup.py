@@ -2,7 +2,7 @@
 Services, containers and checkers of passwords by the names that a plan has for them.
 
 Each is imported, or a plugin of Twisted's. A name that stands for nothing is a
-ValueError with a sentence that says what might be meant.
+ValueError with a sentence that guesses at the right one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def find_checker(description: str) -> ICredentialsChecker:
     except Exception as problem:  # each kind is a plugin, and parses in its own way
         raise ValueError(str(problem) or type(problem).__name__) from None
     if IUsernamePassword not in checker.credentialInterfaces:
-        raise ValueError("it takes no name and password, which is what clients send")
+        raise ValueError("it takes no name and password, as clients send them")
     if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
         # Twisted 26.10 memory: has them as str, which no name in bytes is equal to
         users: Any = checker.users

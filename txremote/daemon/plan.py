@@ -1,5 +1,5 @@
 """
-What ``twistd txremote`` is asked to do, as data.
+The work of one ``twistd txremote``, as data.
 
 A command line (`txremote.daemon.tap`) and a file (`txremote.daemon.configfile`) say the
 same things, so both become the same frozen `Plan`; `txremote.daemon.resolve` makes objects
@@ -62,7 +62,7 @@ def _settings(plan: type[ListenerPlan | Plan]) -> tuple[Setting, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ListenerPlan:
-    """What servers and consoles have in common."""
+    """The part that servers and consoles have in common."""
 
     origin: ConfigOrigin
     listen: tuple[str, ...] = ()
@@ -149,7 +149,7 @@ class ConsolePlan(ListenerPlan):
         (),
         TEXTS,
         "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
-        "them; may be repeated. What --listen serves is their tasks then, unless there is a "
+        "them; may be repeated. --listen serves their tasks then, unless there is a "
         "--service.",
     )
     max_line: int = _setting(
@@ -162,7 +162,7 @@ class Plan:
     """
     All that one process is to do.
 
-    What means nothing is left out, and is among its ``problems``.
+    Mistakes are left out, and are among its ``problems``.
     """
 
     origin: ConfigOrigin

@@ -1,7 +1,7 @@
 """
-What is wrong with a plan: where it was written, and the sentence about it.
+Problems of a plan: each a sentence, and the place where the mistake was written.
 
-Problems are collected, and told all at once in the file's order.
+Problems are collected, and reported all at once in the file's order.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class ConfigOrigin:
 
     Attributes:
         file: The file, or None for a command line.
-        table: The table in it, ``[[server]] 2``; empty for what stands above the tables.
+        table: The table in it, ``[[server]] 2``; empty for the top of the file.
         position: How many tables stand before it.
         keys: The table's keys, in their order.
         options: Those settings whose option has another name.
-        faulty: Whether something in it means nothing and was left out. What seems to be
-            missing may be that.
+        faulty: Whether something in it was left out as a mistake. A setting that seems
+            to be missing may be that.
     """
 
     file: str | None = None
@@ -52,12 +52,12 @@ class ConfigOrigin:
 @dataclass(frozen=True)
 class Problem:
     """
-    Something that is wrong with a plan.
+    A mistake in a plan.
 
     Attributes:
         origin: The part of the plan.
         key: The setting; empty if it is none.
-        sentence: What is wrong, and what to do.
+        sentence: The mistake, and what to do about it.
     """
 
     origin: ConfigOrigin
@@ -89,7 +89,7 @@ class PlanError(ValueError):
 
 
 class Problems(list[Problem]):
-    """Problems as they are found."""
+    """Collects problems as they are found."""
 
     def note(self, origin: ConfigOrigin, key: str, words: str, value: str = "") -> None:
         """
@@ -111,7 +111,7 @@ class Problems(list[Problem]):
 
     @contextmanager
     def noting(self, origin: ConfigOrigin, key: str, value: str = "") -> Iterator[None]:
-        """Note what the block raises, and go on behind it."""
+        """Note the exception that the block raises, if any, and go on behind it."""
         try:
             yield
         except (ValueError, ImportError) as problem:

@@ -2,8 +2,7 @@
 From a `Plan` to objects: everything is found, read and checked, nothing is started.
 
 Services and containers are imported, endpoints and pools parsed, certificates and
-what ``--auth`` names are loaded. Problems are collected, so that all of them can be
-told at once.
+checkers of passwords loaded. All problems are reported at once.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _CONTAINERS: Final = "package.module.Class ARGS"
 @dataclass(frozen=True)
 class Server:
     """
-    What a server is made of.
+    The parts of a server.
 
     Attributes:
         plan: Its plan.
@@ -67,7 +66,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Console:
-    """What a console is made of: its plan, its service, where it listens."""
+    """The parts of a console."""
 
     plan: ConsolePlan
     service: ConsoleService
@@ -76,7 +75,7 @@ class Console:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a whole plan is made of. The pools are not started."""
+    """The parts of a whole plan. The pools are not started."""
 
     plan: Plan
     servers: tuple[Server, ...]
@@ -86,13 +85,13 @@ class Resolved:
 
 def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
     """
-    Return what a plan is made of.
+    Return the parts of a plan.
 
     Args:
         plan: The plan.
         reactor: Where it is to run.
         starting: Whether it is to be started now. If not, an endpoint that only
-            systemd can tell of is taken for good.
+            systemd knows is assumed to be good.
 
     Raises:
         PlanError: it cannot be carried out; all that is wrong with it.
@@ -112,7 +111,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
 
 
 class _Resolver:
-    """Resolves one plan, and collects what is wrong with it."""
+    """Resolves one plan, and collects its problems."""
 
     def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool) -> None:
         self.problems = Problems(plan.problems)
@@ -143,7 +142,7 @@ class _Resolver:
         try:
             # needs plac, as the containers do, which only consoles need
             server: Any = import_module("txremote.console.server")
-        except ImportError:  # which was told of the containers
+        except ImportError:  # the containers have that problem already
             return None
         if not plan.tls_ca and any(each.exposed for each in addresses):
             self.problems.note_mismatch(origin, "listen", f": {server.REFUSAL}")
@@ -189,7 +188,7 @@ class _Resolver:
         return Server(plan, served, root, config, addresses, notes)
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> object:
-        """Return what a plan serves, or None if there is a problem, which is noted."""
+        """Return the service of a plan, or None where there is a problem, which is noted."""
         origin, name = plan.origin, plan.service
         if name is None:
             if plan.tasks is not None:
@@ -226,7 +225,7 @@ class _Resolver:
         return None
 
     def _tasks(self, plan: ServerPlan, kind: Any, consoles: list[Console]) -> object:
-        """Return what serves the tasks of a console; as `_served`."""
+        """Return the service of a console's tasks; as `_served`."""
         origin = plan.origin
         if plan.classic or plan.threaded:
             wrong = "classic" if plan.classic else "threaded"
@@ -235,7 +234,7 @@ class _Resolver:
             return None
         planned = [each for each in self._plan.consoles if plan.tasks in (None, each.name)]
         if len(planned) != 1:
-            self._complain_of_tasks(plan)
+            self._note_wrong_tasks(plan)
             return None
         for console in consoles:
             if console.plan is planned[0]:
@@ -246,12 +245,13 @@ class _Resolver:
                 return kind(
                     *service.containers.values(), manager=service.manager, reactor=self._reactor
                 )
-        return None  # the console has a problem of its own
+        return None  # that console has a problem of its own
 
-    def _complain_of_tasks(self, plan: ServerPlan) -> None:
-        if any(each.origin.faulty for each in self._plan.consoles):
-            return
-        names = ", ".join(repr(each.name) for each in self._plan.consoles)
+    def _note_wrong_tasks(self, plan: ServerPlan) -> None:
+        consoles = self._plan.consoles
+        if any(each.origin.faulty or each.name == plan.tasks for each in consoles):
+            return  # a console has a problem of its own
+        names = ", ".join(repr(each.name) for each in consoles)
         origin = plan.origin
         if plan.tasks is not None:
             words = f": no console is called {plan.tasks!r}: there is {names or 'none'}"
@@ -266,7 +266,7 @@ class _Resolver:
     def _with_login(self, plan: ServerPlan, served: object) -> object:
         checkers = []
         for description in plan.auth:
-            # what is behind the colon may be passwords
+            # behind the colon there may be passwords
             with self.problems.noting(plan.origin, "auth", description.partition(":")[0]):
                 checkers.append(find_checker(description))
         return portal_for(served, checkers) if checkers and served is not None else served

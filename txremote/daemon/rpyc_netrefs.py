@@ -1,8 +1,9 @@
 """
-Hosted services that ask ``isinstance(x, rpyc.BaseNetref)``, to copy what is not theirs.
+Hosted services that ask ``isinstance(x, rpyc.BaseNetref)``, to copy a client's objects.
 
-Hosted by twistd, such a service has RPyC's modules, and what its clients send are netrefs
-of ours. Without this they were none to it, and it kept references where it wants copies.
+Hosted by twistd, such a service has RPyC's modules but gets netrefs of ours. This module
+makes them instances of RPyC's class; else the service would keep references instead of
+making copies.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ def make_known() -> None:
 
     ``isinstance(x, BaseNetref)`` alone changes. RPyC's own check with a remote class
     (rpyc 6.0.2 rpyc.core.netref.BaseNetref.__instancecheck__) asks that question too, to
-    compare objects of one connection; ours are of another, and go on being compared as
-    what they are.
+    compare objects of one connection; ours are of another, and are compared as before.
     """
     module: Any = sys.modules.get("rpyc.core.netref")
     base = getattr(module, "BaseNetref", None)

@@ -178,7 +178,7 @@ SWITCHES: Final = (
     Setting(
         "access",
         ACCESS,
-        "What clients may reach: what is exposed, public names too, or everything.",
+        "Open exposed names to clients, public names too, or everything.",
         "exposed",
     ),
     *settings_of(ConnectionConfig, limits=False),

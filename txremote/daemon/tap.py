@@ -1,11 +1,11 @@
 """
 ``twistd txremote``: services hosted by Twisted's daemon.
 
-What is typed, or stands in the file of ``--config``, becomes a `Plan`
-(`txremote.daemon.plan`), of which `txremote.daemon.resolve` makes objects and
-`txremote.daemon.hosting` services. Everything is checked before the reactor runs:
-services are imported, endpoints parsed, ports taken. A mistake ends the process with a
-sentence that says what to do, and an exit status that is not 0.
+The options, or the file of ``--config``, become a `Plan` (`txremote.daemon.plan`), of
+which `txremote.daemon.resolve` makes objects and `txremote.daemon.hosting` services.
+Everything is checked before the reactor runs: services are imported, endpoints parsed,
+ports taken. A mistake ends the process with a sentence that says what to do, and an
+exit status that is not 0.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ class Options(TwistedOptions, AuthOptionMixin):
 
     synopsis = "[options]"
     longdesc = (
-        "Serve Python objects to txremote and RPyC clients. What it serves is told by options, "
-        "or by a file with --config."
+        "Serve Python objects to txremote and RPyC clients, as options or the file of --config say."
     )
     supportedInterfaces = (IUsernamePassword,)
 
@@ -150,7 +149,7 @@ def plan_of(options: Options) -> Plan:
 def _values(
     given: Mapping[str, Any], settings: Iterable[Setting], problems: list[Problem]
 ) -> dict[str, object]:
-    """Return what was given for some settings, by their names; note what means nothing."""
+    """Return the given values of some settings by name; note mistakes as problems."""
     values: dict[str, object] = {}
     for setting in settings:
         option = setting.option
