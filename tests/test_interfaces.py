@@ -40,7 +40,7 @@ from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.terminal import TypedAhead
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
-from txremote.net.client_endpoint import DialledEndpoint
+from txremote.net.client_endpoint import ClientEndpoint
 from txremote.net.login import AnyOf, Password, ServiceRealm
 from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
@@ -85,7 +85,7 @@ IMPLEMENTERS = [
     (IPushProducer, Outbox, lambda: Outbox(None, 1000)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
-    (IStreamClientEndpoint, DialledEndpoint, lambda: DialledEndpoint(Deferred, "nowhere")),
+    (IStreamClientEndpoint, ClientEndpoint, lambda: ClientEndpoint(Deferred, "nowhere")),
     (IService, RemoteClient, lambda: RemoteClient("tcp:127.0.0.1:1")),
     (IPool, PoolService, lambda: PoolService(None, "a pool")),
     (IPool, ThreadPool, lambda: ThreadPool(None)),
