@@ -6,6 +6,7 @@ Every exception txremote raises, in one tree.
     Exception
     ├── TxRemoteError
     │   ├── RemoteProtocolError        the peer sent what the protocol does not allow
+    │   │   └── PingError (ValueError)      the answer to a ping is not what was sent
     │   ├── NotSendable (ValueError)   a value this side cannot write
     │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
     │   ├── ServerStopping (RuntimeError)   a call of a server that is about to stop
@@ -21,7 +22,6 @@ Every exception txremote raises, in one tree.
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
     ├── AsyncResultTimeout (TimeoutError)
-    ├── PingError (ValueError)         the answer to a ping is not what was sent
     ├── RemoteStopIteration (StopAsyncIteration)
     └── GenericException               an exception class this side does not know
 
@@ -58,6 +58,10 @@ class RemoteProtocolError(TxRemoteError):
         self.limit = limit
 
 
+class PingError(RemoteProtocolError, ValueError):
+    """The answer to a ping is not what was sent (``rpyc.core.protocol.PingError``)."""
+
+
 class NotSendable(TxRemoteError, ValueError):
     """A value cannot be written: nested too deep, too long, not encodable."""
 
@@ -69,10 +73,6 @@ class DeadReferenceError(TxRemoteError, EOFError):
     The name is that of `twisted.spread.pb.DeadReferenceError`. It is an
     `EOFError` too, since that is what RPyC's programs catch.
     """
-
-
-class PingError(ValueError):
-    """The answer to a ping is not what was sent (``rpyc.core.protocol.PingError``)."""
 
 
 class ServerStopping(TxRemoteError, RuntimeError):

@@ -85,7 +85,10 @@ def test_a_call_to_a_peer_that_reads_nothing_ends_with_its_time() -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             conn._wait_for_answer(
-                0.1, conn.protocol.outbound.ask, HANDLE_PING, (b"x" * (16 * MEBI),)
+                0.1,
+                conn.protocol.outbound.request_with_default_timeout,
+                HANDLE_PING,
+                (b"x" * (16 * MEBI),),
             )
         assert 0.1 <= time.monotonic() - began < SOON
         assert not conn.closed

@@ -130,7 +130,7 @@ class Visit:
 
     def cancel(self, call: Any) -> None:
         """Say CANCEL, and wait for the answer all the same."""
-        self.conn.outbound.tell(HANDLE_CANCEL, call.number)
+        self.conn.outbound.send_oneway(HANDLE_CANCEL, call.number)
 
 
 @asynccontextmanager
@@ -531,8 +531,8 @@ async def test_a_request_whose_callers_time_is_over_is_not_begun() -> None:
     async with visiting(office) as visit:
         first = await held(office, visit)
         began = reactor.seconds()
-        late = visit.conn.limited(0.02, visit.root.note, "late")
-        soon = visit.conn.limited(60, visit.root.note, "in time")
+        late = visit.root._call(("note",), ("late",), {}, deadline=0.02)
+        soon = visit.root._call(("note",), ("in time",), {}, deadline=60)
         await until(lambda: len(visit.lane) == 2 and reactor.seconds() > began + 0.1)
         office.door.set()
         error = await failed(late)
@@ -552,7 +552,7 @@ async def test_a_request_is_taken_out_of_the_lane_when_its_callers_time_is_over(
     office = Office()
     async with visiting(office) as visit:
         first = await held(office, visit)
-        late = visit.conn.limited(0.02, visit.root.note, "late")
+        late = visit.root._call(("note",), ("late",), {}, deadline=0.02)
         assert isinstance(await failed(late), TimeoutError)
         assert len(visit.lane) == 0
         office.door.set()
@@ -622,7 +622,7 @@ async def test_each_request_is_answered_once_whatever_ends_it(
         calls: list[tuple[Visit, Any]] = []
         for _ in range(300):
             visit = chance.choice(visits)
-            call = visit.conn.limited(chance.choice([None, 60, 0.001, 0.005]), ask, visit, chance)
+            call = ask(visit, chance, chance.choice([None, 60, 0.001, 0.005]))
             call.addBoth(ended.append)
             calls.append((visit, call))
             if chance.random() < 0.3:
@@ -644,19 +644,21 @@ async def test_each_request_is_answered_once_whatever_ends_it(
     await until(lambda: all(len(v.lane) == 0 and not v.lane._owned for v in visits))
 
 
-def ask(visit: Visit, chance: random.Random) -> Any:
+def ask(visit: Visit, chance: random.Random, deadline: float | None) -> Any:
     """Ask for something."""
     root = visit.root
-    return chance.choice(
+    never = ("later", "never") if chance.random() < 0.05 else ("note", "now")
+    name, *args = chance.choice(
         [
-            lambda: root.work(chance.randrange(20_000)),
-            lambda: root.note(chance.random()),
-            lambda: root.fail(),
-            lambda: root.soon("soon"),
-            lambda: root.later("never") if chance.random() < 0.05 else root.note("now"),
-            lambda: root.call(lambda: root.note("within")),
+            ("work", chance.randrange(20_000)),
+            ("note", chance.random()),
+            ("fail",),
+            ("soon", "soon"),
+            never,
+            ("call", lambda: root.note("within")),
         ]
-    )()
+    )
+    return root._call((name,), tuple(args), {}, deadline)
 
 
 def count_answers(visit: Visit, index: int, answered: Counter[tuple[int, int]]) -> None:

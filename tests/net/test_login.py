@@ -416,9 +416,7 @@ def test_a_wrong_guess_cannot_be_cut_short(how: str) -> None:
     else:
         for _ in range(2):
             later(pair, Outcome(pair.client.root.login("ann", "wrong")))
-        outcome = Outcome(
-            pair.client.outbound.limited(0.001, pair.client.root.login, "ann", "wrong")
-        )
+        outcome = Outcome(pair.client.root._call(("login",), ("ann", "wrong"), {}, deadline=0.001))
         pair.pump()
         pair.advance(1.5)
     pair.pump()

@@ -183,5 +183,5 @@ def test_a_connections_calls_can_have_a_time_of_their_own() -> None:
 def test_a_time_without_end_is_not_told() -> None:
     """Whoever waits an infinite time just waits."""
     pair = connected_pair(server_root=Hosted)
-    call = pair.client.outbound.limited(float("inf"), pair.client.root.add, 1, 2)
+    call = pair.client.root._call(("add",), (1, 2), {}, deadline=float("inf"))
     assert pair.result(call) == 3

@@ -137,7 +137,7 @@ def test_nothing_is_said_before_the_dialect_is_known() -> None:
     box.request(7, [dump("x")])
     box.request(8, [dump("y")])
     assert not transport.written
-    box.know(DIALECT_5)
+    box.set_dialect(DIALECT_5)
     assert [payload[:3] for payload in payloads(transport)] == [b"\x12\x51\x57", b"\x12\x51\x58"]
 
 

@@ -52,7 +52,7 @@ class Deaf:
         self.asked: list[Any] = []
         self.outbound = self
 
-    def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
+    def request_with_default_timeout(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
         self.asked.append((handler, args))
         return succeed(self.answer)
 

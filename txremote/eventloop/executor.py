@@ -94,11 +94,13 @@ class LoopExecutor(RunsAtOnce):
         if may_block:
             return connection.view.sync_request_raw(handler, args)
         if may_call_here(self.loop):
-            asked: Deferred[Any] = connection.outbound.ask(handler, args)
+            asked: Deferred[Any] = connection.outbound.request_with_default_timeout(handler, args)
             return asked
         answer: Deferred[Any] = Deferred()
         self.loop.callFromThread(
-            lambda: connection.outbound.ask(handler, args).chainDeferred(answer)
+            lambda: connection.outbound.request_with_default_timeout(handler, args).chainDeferred(
+                answer
+            )
         )
         return answer
 

@@ -28,9 +28,9 @@ from txremote.eventloop.lanes import Lane
 from txremote.peer.context import CurrentCall
 from txremote.peer.executor import PeerRequest
 from txremote.peer.logging import logger_for
-from txremote.peer.request import PLAIN
 from txremote.refs.clock import EventLoop, steady
 from txremote.refs.sharing import follow
+from txremote.wire.plain import PLAIN
 
 _log = logger_for("call")
 

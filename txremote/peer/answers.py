@@ -94,7 +94,7 @@ class Answers:
     def _send_halfway(self, number: int, sender: int, left: Halfway) -> None:
         """Answer a path that goes on at the peer."""
         if FEATURE_HALFWAY in self._connection.features:
-            self._connection.outbound.tell(HANDLE_HALFWAY, number, left.position, left.value)
+            self._connection.outbound.send_oneway(HANDLE_HALFWAY, number, left.position, left.value)
             return
         kind = class_name(type(left.value))
         self.send_error(

@@ -22,13 +22,11 @@ from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.outcome import Outcome, can_be_failure, failure_of
 from txremote.refs.sharing import Unshared, follow, follow_future
 from txremote.wire.naming import class_module, class_name
+from txremote.wire.plain import PLAIN
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
 _AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResult})
-
-# Results that are nothing else than themselves.
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
 async def _finished(awaitable: Any) -> Any:
@@ -39,7 +37,7 @@ async def _finished(awaitable: Any) -> Any:
         if can_be_failure(error):
             raise
         return Outcome(False, error)
-    return result if type(result) in _PLAIN else Outcome(True, result)
+    return result if type(result) in PLAIN else Outcome(True, result)
 
 
 async def _ended(hook: Any) -> None:
@@ -113,7 +111,7 @@ def _has_fired(deferred: Deferred[Any]) -> bool:
         deferred.called
         and not deferred.paused
         and not deferred._runningCallbacks
-        and type(deferred.result) in _PLAIN
+        and type(deferred.result) in PLAIN
     )
 
 

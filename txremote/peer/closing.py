@@ -129,7 +129,7 @@ class Closing:
         if connection.state >= CLOSING:
             return
         if say_goodbye and self._outbox.dialect is not None:
-            self._outbound.tell(HANDLE_CLOSE)
+            self._outbound.send_oneway(HANDLE_CLOSE)
             if connection.state >= CLOSING:  # that was more than may be unsent
                 return
         self.why = why
@@ -184,7 +184,7 @@ class Closing:
             self.why = why
             connection.enter(DRAINING)
             if FEATURE_STOPPING in connection.features:
-                self._outbound.tell(HANDLE_STOPPING)
+                self._outbound.send_oneway(HANDLE_STOPPING)
             self._inbound.ledger.refuse(ServerStopping(why))
             self._inbound.close_if_drained()
         return self.watch()

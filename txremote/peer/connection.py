@@ -76,7 +76,7 @@ from txremote.wire.consts import (
 )
 from txremote.wire.framing import FrameReader, Oversize, Packed
 from txremote.wire.limits import Limits
-from txremote.wire.messages import Dialect
+from txremote.wire.messages import PING_DATA, Dialect, check_echo
 from txremote.wire.slices import LONG
 
 _log = Logger("txremote")
@@ -592,17 +592,13 @@ class Connection(Protocol):
 
         Returns:
             A Deferred; `AsyncResultTimeout` if no answer came in time,
-            `RemoteProtocolError` if another came.
+            `PingError` if another came.
         """
         self.check_process()
         self._guard.check()
-        sent = b"txremote" * 64 if data is None else data
-
-        def compare(echo: Any) -> None:
-            if echo != sent:
-                raise RemoteProtocolError("the answer to a ping is not what was sent")
-
-        return self.outbound.request(HANDLE_PING, (sent,), timeout, None).addCallback(compare)
+        sent = PING_DATA if data is None else data
+        asked = self.outbound.request(HANDLE_PING, (sent,), timeout, None)
+        return asked.addCallback(partial(check_echo, sent))
 
     def close(self) -> Deferred[BaseException]:
         """
@@ -646,7 +642,7 @@ class Connection(Protocol):
         """
         self.check_process()
         self._guard.check()
-        return self.outbound.ask(handler, args)
+        return self.outbound.request_with_default_timeout(handler, args)
 
     def call(
         self,
@@ -654,6 +650,7 @@ class Connection(Protocol):
         names: tuple[str, ...],
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
+        deadline: float | None = None,
     ) -> Deferred[Any]:
         """
         Call what a path of names leads to, or read it, in as few requests as
@@ -664,6 +661,8 @@ class Connection(Protocol):
             names: Its names.
             args: The arguments, or None to read.
             kwargs: The named arguments.
+            deadline: Seconds after which the caller gives up by itself, of which a txremote
+                peer is told; None for the time that calls have by the config.
 
         Raises:
             WrongThread: this is not the connection's thread.
@@ -671,14 +670,7 @@ class Connection(Protocol):
         if self.home is not forks.here:  # as check_process(), at each call
             self.check_process()
         self._guard.check()
-        return self.outbound.call(reference, names, args, kwargs)
-
-    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
-        """
-        Call a function, and have the peer know how long what it asks may take; see
-        `OutboundCalls.limited`.
-        """
-        return self.outbound.limited(seconds, function, *args)
+        return self.outbound.call(reference, names, args, kwargs, deadline)
 
     @property
     def why_ended(self) -> str:
@@ -696,7 +688,7 @@ class Connection(Protocol):
         spoken already.
         """
         if self._outbox.dialect is None:
-            self._outbox.know(dialect)
+            self._outbox.set_dialect(dialect)
 
     @property
     def other_dialect(self) -> str | None:

@@ -52,7 +52,7 @@ def go_on(
     names: tuple[str, ...],
     args: tuple[Any, ...] | None,
     kwargs: dict[str, Any],
-    limit: float | None,
+    deadline: float | None,
 ) -> Any:
     """
     Go a path to its end from where its owner has left it.
@@ -62,14 +62,14 @@ def go_on(
         names: The whole path.
         args: The arguments of the call at its end, or None to read.
         kwargs: The named ones.
-        limit: As in `OutboundCalls.limited`.
+        deadline: As in `OutboundCalls.call`.
 
     Returns:
         The result, or what is to be awaited for it.
     """
     rest, value = names[left.position :], left.value
     if type(value) is RemoteReference:
-        return value._connection.limited(limit, value._call, rest, args, kwargs)
+        return value._call(rest, args, kwargs, deadline)
     for name in rest:
         value = getattr(value, name)
     return value if args is None else value(*args, **kwargs)

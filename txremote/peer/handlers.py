@@ -254,7 +254,9 @@ def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = (
             # the rest of the path is at a third peer
             owner: Any = obj._connection
             owner.executor.guard.check()
-            rest = owner.outbound.call(obj, names[position:], args, _named(kwargs), False)
+            rest = owner.outbound.call(
+                obj, names[position:], args, _named(kwargs), to_the_end=False
+            )
             return rest.addCallback(further, position)
         if issubclass(kind, BaseNetref):
             # the same in a thread that may block; never by getattr, for a netref has

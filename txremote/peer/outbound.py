@@ -8,7 +8,6 @@ steps that it knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 from typing import Any, Never, TypeVar
 
@@ -46,8 +45,8 @@ RELEASED_AT_ONCE = 1000
 
 # A caller that makes up names (a peer may, through a forwarded CALLPATH) must
 # not fill the memory with encoded ones.
-_MOST_HEADS = 100
-_LONGEST_HEAD = 1000
+_MOST_PREFIXES = 100
+_LONGEST_PREFIX = 1000
 
 
 class OutboundCalls:
@@ -64,11 +63,9 @@ class OutboundCalls:
 
     Attributes:
         pending: Those that wait for an answer.
-        limit: Seconds that whoever calls just now will wait for its answer, where
-            the callee is to know; see `limited`.
     """
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "limit", "pending")
+    __slots__ = ("_config", "_connection", "_outbox", "_tables", "pending")
 
     def __init__(
         self,
@@ -84,7 +81,6 @@ class OutboundCalls:
         self._config = config
         self._tables = tables
         self._outbox = outbox
-        self.limit: float | None = None
         self.pending = PendingCalls(clock, executor.fire, self._abandoned)
 
     def call(
@@ -93,6 +89,7 @@ class OutboundCalls:
         names: tuple[str, ...],
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
+        deadline: float | None = None,
         to_the_end: bool = True,
     ) -> Deferred[Any]:
         """
@@ -103,23 +100,26 @@ class OutboundCalls:
             names: Its names.
             args: The arguments, or None to read.
             kwargs: The named arguments.
+            deadline: Seconds after which the caller gives up by itself, of which a txremote
+                peer is told; None for the time that calls have.
             to_the_end: Whether what the peer leaves of the path is done here. If
                 not, the result may be a `Halfway`.
         """
         steps = len(names)
         if steps > 1 and FEATURE_HALFWAY not in self._connection.features:
-            found = self._step_by_step(reference, names, args, kwargs)
-            return self._to_the_end(found, names, args, kwargs) if to_the_end else found
+            found = self._step_by_step(reference, names, args, kwargs, deadline)
+            return self._to_the_end(found, names, args, kwargs, deadline) if to_the_end else found
         if args is None and steps == 1:
-            return self.request(HANDLE_GETATTR, (reference, names[0]), *self.patience())
+            named = (reference, names[0])
+            return self.request_with_default_timeout(HANDLE_GETATTR, named, deadline)
         try:
-            heads = reference._call_prefixes
-            head = heads.get(names) if heads is not None else None
+            prefixes = reference._call_prefixes
+            head = prefixes.get(names) if prefixes is not None else None
             if head is None:
                 head = call_head(reference._key, names)
-                heads = reference._start_call_prefixes()
-                if len(heads) < _MOST_HEADS and len(head) < _LONGEST_HEAD:
-                    heads[names] = head
+                prefixes = reference._start_call_prefixes()
+                if len(prefixes) < _MOST_PREFIXES and len(head) < _LONGEST_PREFIX:
+                    prefixes[names] = head
             body = [head]
             if args is None:
                 self._tables.box(body, None, ())
@@ -130,11 +130,12 @@ class OutboundCalls:
                 body.append(EMPTY_TUPLE)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, steps, *self.patience())
+        timeout, option = self.default_timeout() if deadline is None else (None, None)
+        asked = self._send(body, steps, timeout, option, deadline)
         if not self._connection.features:
             return _kept(asked, reference, args, kwargs)
         if steps > 1 and to_the_end:
-            return self._to_the_end(asked, names, args, kwargs)
+            return self._to_the_end(asked, names, args, kwargs, deadline)
         return asked
 
     def _step_by_step(
@@ -143,16 +144,17 @@ class OutboundCalls:
         names: tuple[str, ...],
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
+        deadline: float | None,
     ) -> Deferred[Any]:
         """Go a path as a stock peer knows it, a request for each name but the last."""
-        limit = self.limit
 
         def go(step: Any) -> Any:
             if type(step) is RemoteReference:
-                return self._connection.limited(limit, step._call, names[-1:], args, kwargs)
+                return step._call(names[-1:], args, kwargs, deadline)
             return step if type(step) is Halfway else Halfway(len(names) - 1, step)
 
-        return self.call(reference, names[:-1], None, {}, to_the_end=False).addCallback(go)
+        leading = self.call(reference, names[:-1], None, {}, deadline, to_the_end=False)
+        return leading.addCallback(go)
 
     def _to_the_end(
         self,
@@ -160,14 +162,14 @@ class OutboundCalls:
         names: tuple[str, ...],
         args: tuple[Any, ...] | None,
         kwargs: dict[str, Any],
+        deadline: float | None,
     ) -> Deferred[Any]:
         """Do here what the peer leaves of a path."""
-        limit = self.limit
 
         def go(result: Any) -> Any:
             if type(result) is not Halfway:
                 return result
-            return awaited(go_on(result, names, args, kwargs, limit), self._connection)
+            return awaited(go_on(result, names, args, kwargs, deadline), self._connection)
 
         return found.addCallback(go)
 
@@ -178,36 +180,20 @@ class OutboundCalls:
         """
         self.pending.left_halfway(number, left)
 
-    def ask(self, handler: int, args: tuple[Any, ...]) -> Deferred[Any]:
-        """
-        Send a request by its number, which is answered or ends in the time that
-        calls have.
-        """
-        return self.request(handler, args, *self.patience())
+    def request_with_default_timeout(
+        self, handler: int, args: tuple[Any, ...], deadline: float | None = None
+    ) -> Deferred[Any]:
+        """Send a request by its number, which may take as long as calls may; see `call`."""
+        timeout, option = self.default_timeout() if deadline is None else (None, None)
+        return self.request(handler, args, timeout, option, deadline)
 
-    def limited(self, seconds: float | None, function: Callable[..., T], *args: Any) -> T:
+    def default_timeout(self) -> tuple[float | None, str]:
         """
-        Call a function, and have the peer know how long what it asks may take.
+        Return how many seconds a call may take, and the option that says so.
 
-        Args:
-            seconds: How long its answers are waited for, or None.
-            function: What to call.
-            *args: Its arguments.
+        A stock client's answer may never come, since it serves our calls only while it
+        waits for its own.
         """
-        self.limit = seconds
-        try:
-            return function(*args)
-        finally:
-            self.limit = None
-
-    def patience(self) -> tuple[float | None, str | None]:
-        """
-        Return how long a call may take, and the switch that says so: a stock
-        client's answer may never come, since it serves our calls only while it
-        waits for its own. Who calls with `limit` sees to that himself.
-        """
-        if self.limit is not None:
-            return None, None
         if self._connection.knows_peer:
             return self._config.request_timeout, "request_timeout"
         return self._config.sync_request_timeout, "sync_request_timeout"
@@ -218,6 +204,7 @@ class OutboundCalls:
         args: tuple[Any, ...],
         timeout: float | None = None,
         option: str | None = "sync_request_timeout",
+        deadline: float | None = None,
     ) -> Deferred[Any]:
         """
         Send a request by its number.
@@ -227,13 +214,14 @@ class OutboundCalls:
             args: Its arguments.
             timeout: Seconds, or None for ever.
             option: The switch that the time-out is from, for its error.
+            deadline: As for `call`.
         """
         body = [request_head(handler)]
         try:
             self._tables.box(body, args)
         except NotSendable as error:
             return fail(error)
-        asked = self._send(body, 0, timeout, option)
+        asked = self._send(body, 0, timeout, option, deadline)
         return asked if self._connection.features else _kept(asked, args)
 
     def _send(
@@ -241,7 +229,8 @@ class OutboundCalls:
         body: list[bytes],
         steps: int,
         timeout: float | None,
-        option: str | None = "sync_request_timeout",
+        option: str | None,
+        deadline: float | None,
     ) -> Deferred[Any]:
         connection = self._connection
         if connection.state >= CLOSING:
@@ -254,11 +243,10 @@ class OutboundCalls:
         number, deferred = self.pending.add(timeout, option, steps)
         if self._outbox.pressing or inbound.ledger.waiting:
             connection.backpressure.peer_needed()
-        given = self.limit
-        if given is None and option == "request_timeout":
-            given = timeout
-        if given is not None and given < inf and FEATURE_DEADLINE in connection.features:
-            self.tell(HANDLE_DEADLINE, number, int(given * 1000))
+        if deadline is None and option == "request_timeout":
+            deadline = timeout
+        if deadline is not None and deadline < inf and FEATURE_DEADLINE in connection.features:
+            self.send_oneway(HANDLE_DEADLINE, number, int(deadline * 1000))
         try:
             self._outbox.request(number, body)
         except NotSendable as error:
@@ -267,7 +255,7 @@ class OutboundCalls:
             return fail(error)
         return deferred
 
-    def tell(self, handler: int, *args: Any) -> None:
+    def send_oneway(self, handler: int, *args: Any) -> None:
         """Send a request whose answer is of no interest."""
         body = [request_head(handler)]
         self._tables.box(body, args)
@@ -275,7 +263,7 @@ class OutboundCalls:
 
     def _abandoned(self, number: int) -> None:
         if not self._connection.closed and FEATURE_CANCEL in self._connection.features:
-            self.tell(HANDLE_CANCEL, number)
+            self.send_oneway(HANDLE_CANCEL, number)
 
     @property
     def released(self) -> ReleaseQueue:
@@ -291,7 +279,7 @@ class OutboundCalls:
             pairs = tuple(dead.values())
             # in parts, else many would meet the peer's max_items and none be released
             for start in range(0, len(pairs), RELEASED_AT_ONCE):
-                self.tell(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
+                self.send_oneway(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
             return
         for key, (_pack, count) in dead.items():
             body = [del_request(key, count)]

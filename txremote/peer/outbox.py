@@ -181,8 +181,8 @@ class Outbox:
 
     # -- the connection's side
 
-    def know(self, dialect: Dialect) -> None:
-        """Learn the peer's dialect, and write what was held for it."""
+    def set_dialect(self, dialect: Dialect) -> None:
+        """Write in the peer's dialect from now on, what was held for it first."""
         self.dialect = dialect
         held, self._held = self._held, []
         for number, body in held:

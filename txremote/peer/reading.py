@@ -132,7 +132,7 @@ class MessageReader:
     def _first_dialect(self, data: bytes) -> Dialect:
         """Learn the dialect from the first message of the peer's."""
         dialect = sniff(data)
-        self._outbox.know(dialect)
+        self._outbox.set_dialect(dialect)
         return dialect
 
     def _in_another_dialect(

@@ -18,12 +18,10 @@ from txremote.peer.context import CurrentCall, _current
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
 from txremote.refs.threadguard import check_stack
+from txremote.wire.plain import PLAIN
 
 if TYPE_CHECKING:
     from txremote.peer.inbound import InboundCalls
-
-#: Results that are nothing else than themselves, and need no look.
-PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
 
 
 class Request:

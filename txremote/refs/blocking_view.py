@@ -19,7 +19,6 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, ITransport
 from twisted.logger import Logger
 
-from txremote.errors import PingError
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.copying import copied, unpickled
@@ -35,12 +34,12 @@ from txremote.wire.consts import (
     HANDLE_PING,
     IdPack,
 )
+from txremote.wire.messages import PING_DATA, check_echo
+from txremote.wire.plain import ATOMS
 
 _log = Logger("txremote")
 
 P = ParamSpec("P")
-
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 #: A class's name and id, and whether it is the class itself.
 _ClassKey = tuple[str, int, bool]
@@ -52,7 +51,9 @@ _MOST_CLASSES = 10_000
 class Outbound(Protocol):
     """Sends requests in the connection's context."""
 
-    def ask(self, handler: int, args: tuple[object, ...]) -> Answer:
+    def request_with_default_timeout(
+        self, handler: int, args: tuple[object, ...], deadline: float | None = None
+    ) -> Answer:
         """Send a request by its number."""
 
     def call(
@@ -201,7 +202,9 @@ class BlockingView:
         """
         sent = self.from_netrefs(args)
         return self.to_netrefs(
-            self._wait_for_answer(self._timeout, self.protocol.outbound.ask, handler, sent)
+            self._wait_for_answer(
+                self._timeout, self.protocol.outbound.request_with_default_timeout, handler, sent
+            )
         )
 
     def sync_request_raw(self, handler: int, args: tuple[object, ...]) -> Any:
@@ -210,7 +213,8 @@ class BlockingView:
         references, in the arguments those of other connections too. Raises as
         `sync_request`.
         """
-        return self._wait_for_answer(self._timeout, self.protocol.outbound.ask, handler, args)
+        request = self.protocol.outbound.request_with_default_timeout
+        return self._wait_for_answer(self._timeout, request, handler, args)
 
     def sync_call(
         self,
@@ -228,7 +232,7 @@ class BlockingView:
         timeout = protocol.config.sync_request_timeout
         call = protocol.outbound.call
         result = self._wait_for_answer(timeout, call, reference, names, sent, named)
-        return result if type(result) in _PLAIN else self.to_netrefs(result)
+        return result if type(result) in ATOMS else self.to_netrefs(result)
 
     def async_request(
         self, handler: int, *args: object, timeout: float | None = None
@@ -242,8 +246,8 @@ class BlockingView:
             timeout: Seconds after which the result expires, or None; a txremote
                 peer is told.
         """
-        sent, protocol = self.from_netrefs(args), self.protocol
-        result = self._start(protocol.limited, timeout, protocol.outbound.ask, handler, sent)
+        request = self.protocol.outbound.request_with_default_timeout
+        result = self._start(request, handler, self.from_netrefs(args), timeout)
         if timeout is not None:
             result.set_expiry(timeout)
         return result
@@ -273,17 +277,16 @@ class BlockingView:
             EOFError: the connection has ended.
             PingError: the answer is another than was sent.
         """
-        sent = "abcdefghijklmnopqrstuvwxyz" * 20 if data is None else data
-        ask = self.protocol.outbound.ask
-        if self._wait_for_answer(timeout, ask, HANDLE_PING, (sent,)) != sent:
-            raise PingError("the answer to a ping is not what was sent")
+        sent = PING_DATA if data is None else data
+        request = self.protocol.outbound.request_with_default_timeout
+        check_echo(sent, self._wait_for_answer(timeout, request, HANDLE_PING, (sent,)))
 
     # -- netrefs
 
     def to_netrefs(self, value: Any) -> Any:
         """Return a received value with netrefs, as this side's code sees it."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in ATOMS:
             return value
         if kind is RemoteReference:
             owner = value._connection
@@ -291,7 +294,7 @@ class BlockingView:
                 return self._netref(value)
             return owner.view.to_netrefs(value)
         if kind is tuple and value:
-            return tuple([x if type(x) in _PLAIN else self.to_netrefs(x) for x in value])
+            return tuple([x if type(x) in ATOMS else self.to_netrefs(x) for x in value])
         return value
 
     def _netref(self, reference: RemoteReference) -> BaseNetref:
@@ -319,8 +322,7 @@ class BlockingView:
         methods: object = builtin_methods(pack)
         is_known = methods is not None
         if methods is None:
-            ask = self.protocol.outbound.ask
-            methods = self._wait_for_answer(self._timeout, ask, HANDLE_INSPECT, (pack,))
+            methods = self.sync_request_raw(HANDLE_INSPECT, (pack,))
         lasts = is_known or self.protocol.is_txremote
         kind = NetrefClass(netref_class(pack, _pairs(methods), listed_are_methods=lasts))
         if not lasts:
@@ -334,11 +336,11 @@ class BlockingView:
     def from_netrefs(self, value: Any) -> Any:
         """Return a value of this side's code without netrefs, as it can travel."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in ATOMS:
             return value
         if kind is tuple:
             for item in value:
-                if type(item) not in _PLAIN:
+                if type(item) not in ATOMS:
                     return tuple([self.from_netrefs(item) for item in value])
             return value
         if issubclass(kind, BaseNetref):

@@ -16,25 +16,15 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.netref import is_netref
 from txremote.refs.ports import Answer
-from txremote.refs.reference import LateReference, RemotePath, RemoteReference, RequestSender
+from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
-
-
-def _home_of(target: object) -> RequestSender | LateReference | None:
-    """Return the connection of a remote callable, or what will lead to it; None for others."""
-    base = target._base if isinstance(target, RemotePath) else target
-    if isinstance(base, LateReference):
-        return base
-    if isinstance(base, RemoteReference):
-        return base._connection
-    return None
 
 
 def _start(
     proxy: Callable[..., object],
     args: tuple[object, ...],
     kwargs: dict[str, object],
-    limit: float | None = None,
+    deadline: float | None = None,
 ) -> AsyncResult:
     """
     Start a call.
@@ -43,23 +33,30 @@ def _start(
         proxy: The callable.
         args: Its arguments.
         kwargs: Its named arguments.
-        limit: The deadline in seconds that a txremote peer is told, or None.
+        deadline: In how many seconds it expires, which a txremote peer is told; or None.
     """
     if is_netref(proxy):
-        return proxy.____conn__.async_call(proxy, args, kwargs, limit)
+        return proxy.____conn__.async_call(proxy, args, kwargs, deadline)
 
     def call() -> object:  # not by maybeDeferred's keywords, one of which is f
         return proxy(*args, **kwargs)
 
-    home = _home_of(proxy)
-    if home is None:
+    base: object = proxy
+    names: tuple[str, ...] = ()
+    if isinstance(proxy, RemotePath):
+        base, names = proxy._base, proxy._names
+    if isinstance(base, RemoteReference):
+        executor = base._connection.executor
+    elif isinstance(base, LateReference):
+        executor = base.executor
+    else:
         return AsyncResult(follow(maybeDeferred(call)))
-    executor = home.executor
+    start_call = base._call
     waiting: Answer = Deferred()
     started: list[Answer] = []
 
     def start() -> None:
-        started.append(home.limited(limit, lambda: maybeDeferred(call)))
+        started.append(maybeDeferred(start_call, names, args, kwargs, deadline))
         started[0].chainDeferred(waiting)
 
     def ended() -> None:

@@ -53,18 +53,20 @@ class RequestSender(Protocol):
         names: tuple[str, ...],
         args: tuple[object, ...] | None,
         kwargs: dict[str, object],
+        deadline: float | None = None,
     ) -> Answer:
         """Call the object that a path leads to, or with ``args`` None read it."""
-
-    def limited(self, seconds: float | None, function: Callable[..., T], *args: object) -> T:
-        """Call a function, and give the requests that it sends a deadline."""
 
 
 class PathBase(Protocol):
     """Where a path starts: a reference, or one that is still to be fetched."""
 
     def _call(
-        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+        self,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
     ) -> Answer: ...
 
 
@@ -307,9 +309,13 @@ class RemoteReference(_Remote):
         return bool(await self._connection.request(HANDLE_CTXEXIT, self, kind))
 
     def _call(
-        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+        self,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
     ) -> Answer:
-        return self._connection.call(self, names, args, kwargs)
+        return self._connection.call(self, names, args, kwargs, deadline)
 
     def __repr__(self) -> str:
         name, class_id, instance_id = self._pack
@@ -329,42 +335,30 @@ class LateReference:
         fetch: Gives a Deferred of the reference.
         executor: The executor of the connection it will come over.
         name: For the repr.
-
-    Attributes:
-        executor: The same.
-        limit: The deadline of calls that are made just now, as seconds from now, the
-            fetching included; see `txremote.refs.helpers.timed`.
     """
 
-    __slots__ = ("_fetch", "_name", "executor", "limit")
+    __slots__ = ("_fetch", "_name", "executor")
 
     def __init__(self, fetch: Callable[[], Answer], executor: RequestContext, name: str) -> None:
         self._fetch = fetch
         self.executor = executor
-        self.limit: float | None = None
         self._name = name
 
-    def limited(self, seconds: float | None, function: Callable[..., T], *args: object) -> T:
-        """Do as `RequestSender.limited`."""
-        self.limit = seconds
-        try:
-            return function(*args)
-        finally:
-            self.limit = None
-
     def _call(
-        self, names: tuple[str, ...], args: tuple[object, ...] | None, kwargs: dict[str, object]
+        self,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
     ) -> Answer:
-        limit = self.limit
-        until = None if limit is None else self.executor.driver.seconds() + limit
+        seconds = self.executor.driver.seconds
+        until = None if deadline is None else seconds() + deadline
 
         def go(reference: RemoteReference) -> RemoteReference | Answer:
             if args is None and not names:
                 return reference
-            if until is None:
-                return reference._call(names, args, kwargs)
-            left = max(0.0, until - self.executor.driver.seconds())
-            return reference._connection.limited(left, reference._call, names, args, kwargs)
+            left = None if until is None else max(0.0, until - seconds())
+            return reference._call(names, args, kwargs, left)
 
         return self._fetch().addCallback(go)
 

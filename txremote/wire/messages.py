@@ -29,7 +29,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from txremote.errors import RemoteProtocolError
+from txremote.errors import PingError, RemoteProtocolError
 from txremote.wire.boxing import LOCAL_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, box_name
 from txremote.wire.brine import Budget, dump, dump_int, load_value, truncated, tuple_head
 from txremote.wire.consts import (
@@ -46,6 +46,21 @@ from txremote.wire.tags import INT_ZERO, TAG_TUPLE_2, TAG_TUPLE_3
 _PAIR: Final = bytes([TAG_TUPLE_2])
 _IDS = struct.Struct("!QQ")
 _UNBOUND: Final = bytes(16)
+
+
+#: What a PING carries that has nothing else to say (``rpyc.core.protocol.Connection.ping``).
+PING_DATA: Final = "abcdefghijklmnopqrstuvwxyz" * 20
+
+
+def check_echo(sent: object, echo: object) -> None:
+    """
+    Check the answer to a PING.
+
+    Raises:
+        PingError: it is not what was sent.
+    """
+    if echo != sent:
+        raise PingError("the answer to a ping is not what was sent")
 
 
 class Dialect(NamedTuple):

@@ -18,13 +18,14 @@ from twisted.internet.defer import Deferred
 
 from txremote.refs.netref import is_netref
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.wire.plain import PLAIN
 from txremote.work.live import Live
 
 #: What `blocking` may have to do with.
 MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple})
 
 #: What `plain` has nothing to do with.
-IS_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, dict, set})
+IS_PLAIN = PLAIN - {tuple}
 
 
 def blocking(value: Any) -> Any:
