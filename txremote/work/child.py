@@ -63,12 +63,14 @@ class ReceivedJob:
 
     __slots__ = ("name", "number", "payload", "references", "reply")
 
-    def __init__(self, number: int, name: str, payload: bytes, references: tuple[Any, ...]) -> None:
+    def __init__(
+        self, number: int, name: str, payload: bytes, references: tuple[object, ...]
+    ) -> None:
         self.number = number
         self.name = name
         self.payload = payload
         self.references = references
-        self.reply: Deferred[Any] = Unshared()
+        self.reply: Deferred[object] = Unshared()
 
 
 class JobReceiver(Service):
@@ -104,9 +106,7 @@ class JobReceiver(Service):
         """Take a part of the payload of a job that is to come."""
         self._parts.setdefault(number, []).append(data)
 
-    def submit(
-        self, number: int, name: str, payload: bytes, *references: Any
-    ) -> Deferred[tuple[Any, ...]]:
+    def submit(self, number: int, name: str, payload: bytes, *references: Any) -> Deferred[object]:
         """
         Take a job. It begins when its ticket is there.
 
@@ -235,7 +235,7 @@ class Child:
             start += size
         return payload[start:] if start else payload
 
-    def _reply(self, job: ReceivedJob, reply: tuple[Any, ...]) -> None:
+    def _reply(self, job: ReceivedJob, reply: tuple[object, ...]) -> None:
         """
         Answer, and see to it that the answer has left: only then may the next
         ticket be taken.

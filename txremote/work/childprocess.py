@@ -24,12 +24,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from txremote.refs.clock import steady
 from txremote.work.output import RecordReader
+from txremote.work.ports import IPoolReactor
 from txremote.work.worker_protocol import ANSWERS, PATH_VARIABLE, REQUESTS, TICKETS
 
 _PIPE_SIZE = 256 * 1024  # bytes
@@ -52,15 +54,15 @@ class ChildProcess(ProcessProtocol):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IPoolReactor,
         printed: Callable[[dict[str, str]], None],
         exited: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._exited = exited
         self._readers = {1: RecordReader("stdout", printed), 2: RecordReader("stderr", printed)}
-        self._killing: Any = None
-        self._looking: Any = None
+        self._killing: IDelayedCall | None = None
+        self._looking: IDelayedCall | None = None
         self.pid = 0
         self.reaped = False
 

@@ -10,7 +10,7 @@ have to be copied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any
 
@@ -48,7 +48,9 @@ def blocking(value: Any) -> Any:
     return value
 
 
-def call_blocking(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def call_blocking(
+    function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> Any:
     """Call a function with netrefs for references. In a worker thread."""
     return blocking(function)(
         *[blocking(arg) for arg in args],
@@ -69,12 +71,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def plain_result(result: Any) -> Any:
+def plain_result(result: object) -> Any:
     """Return a thread's result as `plain` does, once it is `settled`."""
     return settled(plain(result), "thread")
 
 
-def settled(result: Any, where: str) -> Any:
+def settled(result: object, where: str) -> Any:
     """
     Return a job's result, if it is none that is still to come.
 

@@ -78,7 +78,9 @@ def offloaded(
     return _offload(function, pool, timeout)
 
 
-def _offload(function: Any, pool: IPool | str | None, timeout: float | None) -> Any:
+def _offload(
+    function: Callable[..., object], pool: IPool | str | None, timeout: float | None
+) -> Any:
     if isinstance(function, (staticmethod, classmethod)):
         inner = type(function)(_offload(function.__func__, pool, timeout))
         vars(inner).update(vars(function))  # it may have the mark of @exposed
@@ -92,7 +94,7 @@ def _offload(function: Any, pool: IPool | str | None, timeout: float | None) -> 
         )
 
     @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Deferred[Any]:
+    def call(*args: object, **kwargs: object) -> Deferred[object]:
         from twisted.internet import reactor as installed
 
         reactor: Any = installed
@@ -115,7 +117,9 @@ _PROMISING = (
 class _Body:
     """One call of an offloaded function."""
 
-    def __init__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, function: Function, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
         self._function = function
         self._args = args
         self._kwargs = kwargs
@@ -124,9 +128,9 @@ class _Body:
 
     def start(
         self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """Submit it. In the reactor's thread."""
-        deferred: Deferred[Any]
+        deferred: Deferred[object]
         try:
             chosen = choose(reactor, pool)
             if chosen.by_value:
@@ -142,24 +146,24 @@ class _Body:
 
     def start_from_thread(
         self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """Submit it from another thread. The Deferred fires in the reactor's thread."""
         self._args = plain(self._args)
         self._kwargs = {name: plain(value) for name, value in self._kwargs.items()}
-        started: list[Deferred[Any]] = []
+        started: list[Deferred[object]] = []
 
-        def cancel(_outcome: Deferred[Any]) -> None:
+        def cancel(_outcome: Deferred[object]) -> None:
             for job in started:
                 job.cancel()
 
-        outcome: Deferred[Any] = Deferred(cancel)
+        outcome: Deferred[object] = Deferred(cancel)
 
         def start() -> None:
             if not outcome.called:
                 started.append(self.start(reactor, pool, timeout))
                 started[0].addBoth(ended)
 
-        def ended(result: Any) -> None:
+        def ended(result: object) -> None:
             if not outcome.called:
                 outcome.callback(result)
 
@@ -201,7 +205,7 @@ class _ByName:
         function: Function = getattr(found, OFFLOADED_MARK)
         return function
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: object, **kwargs: object) -> Any:
         return self.find()(*args, **kwargs)
 
 

@@ -45,7 +45,7 @@ _OF_A_FUNCTION = "; a function that can be imported goes by name, without what i
 
 _BY_VALUE = object()
 
-Pickled = tuple[bytes, list[Any]]
+Pickled = tuple[bytes, list[object]]
 
 
 class Terminated(BaseException):
@@ -93,12 +93,12 @@ def _thorough_pickler() -> Any:
         Pickler = pickle.Pickler
 
     class ByReference(Pickler):  # type: ignore[misc]
-        def __init__(self, file: Any, is_live: Callable[[Any], Any]) -> None:
+        def __init__(self, file: Any, is_live: Callable[[object], object]) -> None:
             super().__init__(file, PROTOCOL)
-            self.references: list[Any] = []
+            self.references: list[object] = []
             self._is_live = is_live
 
-        def persistent_id(self, found: Any) -> tuple[int, tuple[str, ...]] | None:
+        def persistent_id(self, found: object) -> tuple[int, tuple[str, ...]] | None:
             target = self._is_live(found)
             if target is _BY_VALUE:
                 return None
@@ -124,7 +124,7 @@ def _has_cloudpickle() -> bool:
     return _thorough_pickler().__base__ is not pickle.Pickler
 
 
-def _thorough(value: Any, is_live: Callable[[Any], Any]) -> Pickled:
+def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
     """
     Pickle what the plain pickler cannot.
 
@@ -151,8 +151,8 @@ def _dumps_error(error: BaseException, protocol: int) -> bytes:
 
 
 def _dump(
-    value: Any,
-    is_live: Callable[[Any], Any],
+    value: object,
+    is_live: Callable[[object], object],
     dumps: Callable[[Any, int], bytes] = pickle.dumps,
 ) -> Pickled:
     try:
@@ -164,7 +164,7 @@ def _dump(
     return _thorough(value, is_live)
 
 
-def _load(payload: bytes, references: Sequence[Any]) -> Any:
+def _load(payload: bytes, references: Sequence[object]) -> Any:
     if not references:
         return pickle.loads(payload)
 
@@ -172,11 +172,11 @@ def _load(payload: bytes, references: Sequence[Any]) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, payload: bytes, references: Sequence[Any]) -> None:
+    def __init__(self, payload: bytes, references: Sequence[object]) -> None:
         super().__init__(io.BytesIO(payload))
         self._references = references
 
-    def persistent_load(self, found: Any) -> Any:
+    def persistent_load(self, found: tuple[int, tuple[str, ...]]) -> object:
         index, names = found
         target = self._references[index]
         for name in names:
@@ -184,7 +184,7 @@ class _Unpickler(pickle.Unpickler):
         return target
 
 
-def _live_here(found: Any) -> Any:
+def _live_here(found: Any) -> object:
     kind = type(found)
     if kind is Live:
         return found.target
@@ -193,7 +193,7 @@ def _live_here(found: Any) -> Any:
     return _live_there(found)
 
 
-def _live_there(found: Any) -> Any:
+def _live_there(found: Any) -> object:
     # by type: isinstance() would ask a netref over the network
     kind = type(found)
     if kind is Live:
@@ -202,9 +202,9 @@ def _live_there(found: Any) -> Any:
 
 
 def dump_job(
-    function: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
     name: str,
     advice: str = "; live(it) sends a reference",
 ) -> Pickled:
@@ -234,8 +234,10 @@ def dump_job(
         ) from problem
 
 
-def _culprit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    parts = [("the function", function)]
+def _culprit(
+    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+) -> str:
+    parts: list[tuple[str, object]] = [("the function", function)]
     parts += [(f"argument {number}", arg) for number, arg in enumerate(args, 1)]
     parts += [(f"argument {key!r}", value) for key, value in kwargs.items()]
     for what, part in parts:
@@ -247,8 +249,8 @@ def _culprit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
 
 
 def load_job(
-    payload: bytes, references: Sequence[Any], name: str
-) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    payload: bytes, references: Sequence[object], name: str
+) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
     """
     Return the call that bytes stand for.
 
@@ -256,7 +258,7 @@ def load_job(
         NotPicklable: something of it cannot be imported or made here.
     """
     try:
-        call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]] = _load(
+        call: tuple[Callable[..., object], tuple[object, ...], dict[str, object]] = _load(
             payload, references
         )
         return call
@@ -267,7 +269,7 @@ def load_job(
         ) from problem
 
 
-def dump_result(value: Any, name: str) -> Pickled:
+def dump_result(value: object, name: str) -> Pickled:
     """
     Return a result as bytes, and the references that belong to it.
 
@@ -283,7 +285,7 @@ def dump_result(value: Any, name: str) -> Pickled:
         ) from problem
 
 
-def load_result(payload: bytes, references: Sequence[Any], name: str) -> Any:
+def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
     """
     Return the result that bytes stand for.
 

@@ -14,10 +14,12 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IProtocol, IReadDescriptor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from txremote.work.ports import IPoolReactor
 
 READ_SIZE = 65536
 
@@ -33,7 +35,9 @@ class PipeTransport(FileDescriptor):
         outgoing: Descriptor that is written.
     """
 
-    def __init__(self, reactor: Any, protocol: Any, incoming: int, outgoing: int) -> None:
+    def __init__(
+        self, reactor: IPoolReactor, protocol: IProtocol, incoming: int, outgoing: int
+    ) -> None:
         super().__init__(reactor)
         self._protocol = protocol
         self._outgoing = outgoing
@@ -99,7 +103,9 @@ class PipeTransport(FileDescriptor):
 class _Incoming:
     """The reading side."""
 
-    def __init__(self, reactor: Any, outgoing: PipeTransport, protocol: Any, fd: int) -> None:
+    def __init__(
+        self, reactor: IPoolReactor, outgoing: PipeTransport, protocol: IProtocol, fd: int
+    ) -> None:
         self._reactor = reactor
         self._outgoing = outgoing
         self._protocol = protocol

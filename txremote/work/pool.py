@@ -102,9 +102,9 @@ class PoolService(Service):
         self._most_queued = queue
         self._most_running = workers
         self._done = self._failed = self._killed = 0
-        self._unfinished: dict[Deferred[Any], tuple[str, Deferred[Any]]] = {}
-        self._opening: Deferred[tuple[Any]] | None = None
-        self._closing: Deferred[tuple[Any]] | None = None
+        self._unfinished: dict[Deferred[object], tuple[str, Deferred[object]]] = {}
+        self._opening: Deferred[tuple[Failure | None]] | None = None
+        self._closing: Deferred[tuple[Failure | None]] | None = None
         self._trigger: object = None
 
     def __repr__(self) -> str:
@@ -123,12 +123,12 @@ class PoolService(Service):
 
     def _submit(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """Run a job. The Deferred may be cancelled at any time. Called while the pool runs."""
         raise NotImplementedError
 
@@ -186,9 +186,9 @@ class PoolService(Service):
 
     def submit(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        function: Callable[..., object],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
         timeout: float | None = None,
         name: str | None = None,
     ) -> Deferred[Any]:
@@ -204,12 +204,12 @@ class PoolService(Service):
 
     def _accept(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """
         Take a job, keep account of it, and have `_submit` run it.
 
@@ -219,12 +219,12 @@ class PoolService(Service):
         if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()
         job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)
-        outcome: Deferred[Any] = Deferred(lambda _outcome: job.cancel())
+        outcome: Deferred[object] = Deferred(lambda _outcome: job.cancel())
         self._unfinished[outcome] = name, job
         job.addBoth(self._finished, outcome)
         return outcome
 
-    def _finished(self, result: Any, outcome: Deferred[Any]) -> None:
+    def _finished(self, result: Any, outcome: Deferred[object]) -> None:
         del self._unfinished[outcome]
         ended = issubclass(type(result), Failure) and result.check(CancelledError, JobTimeout)
         if ended:
@@ -234,13 +234,14 @@ class PoolService(Service):
         if not outcome.called:
             outcome.callback(result)
 
-    def _count(self, result: object) -> bool:
-        """Count a job that has ended by itself, and tell whether it did well."""
+    def _count(self, result: Any) -> Failure | None:
+        """Count a job that has ended by itself, and return its Failure, if it has one."""
         if issubclass(type(result), Failure):  # its __class__ may be any code
             self._failed += 1
-            return False
+            failure: Failure = result
+            return failure
         self._done += 1
-        return True
+        return None
 
     def _full(self) -> PoolFull:
         return PoolFull(
@@ -275,18 +276,19 @@ def name_of(function: Any) -> str:
     return name if type(name) is str else kind.__qualname__
 
 
-def _kept(function: Callable[[], Any]) -> Deferred[tuple[Any]]:
+def _kept(function: Callable[[], object]) -> Deferred[tuple[Failure | None]]:
     # in a tuple, a Failure can be kept for everybody who asks
-    return maybeDeferred(function).addBoth(lambda result: (result,))
+    kept: Deferred[Any] = maybeDeferred(function).addBoth(lambda result: (result,))
+    return kept
 
 
-def _fork(kept: Deferred[tuple[Any]] | None) -> Deferred[None]:
+def _fork(kept: Deferred[tuple[Failure | None]] | None) -> Deferred[None]:
     """Return a new Deferred of what another is kept for, or of nothing."""
     if kept is None:
         return succeed(None)
     fork: Deferred[None] = Deferred()
 
-    def tell(result: tuple[Any]) -> tuple[Any]:
+    def tell(result: tuple[Failure | None]) -> tuple[Failure | None]:
         if not fork.called:
             fork.callback(result[0])
         return result

@@ -29,7 +29,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -284,12 +283,12 @@ class ProcessPool(PoolService):
 
     def _accept(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         if self._queue.is_full(self._most_queued):
             raise self._full()
         if not name.isascii():  # it travels, and may have been a file's
@@ -322,7 +321,7 @@ class ProcessPool(PoolService):
         if not job.deferred.called:
             job.deferred.callback(result)
 
-    def _cancelled(self, job: Job, _deferred: Deferred[Any]) -> None:
+    def _cancelled(self, job: Job, _deferred: Deferred[object]) -> None:
         if job.worker is None:
             self._queue.drop(job)
         elif self._end_job(job.worker, job, f"was ended when {job.name} was cancelled", True):

@@ -64,7 +64,7 @@ def run_source(source: str, /, **variables: Any) -> Any:
         With no ``_return``: the value of the expression, or None. With one value
         returned, that; with more, a list of them.
     """
-    returned: list[Any] = []
+    returned: list[object] = []
 
     def _return(*values: Any) -> None:
         returned.extend(values)

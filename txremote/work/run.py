@@ -41,17 +41,17 @@ _BY_NAME = "callbacks are given by name: at_return=..., at_err=..."
 
 
 def run_async(
-    function: Callable[..., Any] | str,
+    function: Callable[..., object] | str,
     /,
-    *args: Any,
-    at_return: Callable[..., Any] | None = None,
-    at_return_kwargs: Mapping[str, Any] | None = None,
-    at_err: Callable[..., Any] | None = None,
-    at_err_kwargs: Mapping[str, Any] | None = None,
+    *args: object,
+    at_return: Callable[..., object] | None = None,
+    at_return_kwargs: Mapping[str, object] | None = None,
+    at_err: Callable[..., object] | None = None,
+    at_err_kwargs: Mapping[str, object] | None = None,
     use_thread: bool = False,
     proc_timeout: float | None = None,
     pool: IPool | str | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Deferred[Any]:
     """
     Run a callable in a pool, so that the reactor is free meanwhile.
@@ -100,7 +100,7 @@ def run_async(
 def _begin(
     reactor: IPoolReactor,
     name: str,
-    function: Callable[..., Any] | str,
+    function: Callable[..., object] | str,
     args: tuple[object, ...],
     kwargs: dict[str, object],
     at_return: object,
@@ -108,7 +108,7 @@ def _begin(
     use_thread: bool,
     timeout: float | None,
     pool: IPool | str | None,
-) -> Deferred[Any]:
+) -> Deferred[object]:
     # No frame on the stack here has the Deferred: a traceback would hold it, and a
     # Failure that nobody handles would be logged late.
     try:
@@ -128,14 +128,14 @@ def _begin(
 
 
 def _with_callbacks(
-    deferred: Deferred[Any],
+    deferred: Deferred[object],
     name: str,
     reactor: IPoolReactor,
-    at_return: Callable[..., Any] | None,
+    at_return: Callable[..., object] | None,
     at_return_kwargs: Mapping[str, object] | None,
-    at_err: Callable[..., Any] | None,
+    at_err: Callable[..., object] | None,
     at_err_kwargs: Mapping[str, object] | None,
-) -> Deferred[Any]:
+) -> Deferred[object]:
     if at_return is not None:
         deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
     if callable(at_err):
@@ -259,7 +259,7 @@ def _check(at_return: object, at_err: object, timeout: object) -> None:
 
 
 def _check_call(
-    function: Callable[..., Any], args: Sequence[object], kwargs: Mapping[str, object]
+    function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
     """
     Check a call that may have been given its callbacks by position, before it is made.
@@ -301,10 +301,10 @@ def _check_pool(pool: IPool) -> None:
 
 
 def _call_back(
-    result: object, callback: object, kwargs: Mapping[str, Any], reactor: IPoolReactor
+    result: object, callback: Any, kwargs: Mapping[str, object], reactor: IPoolReactor
 ) -> Any:
     """Call ``at_return`` or ``at_err``."""
-    function: Any = callback
+    function: Callable[..., Any] = callback
     if is_netref(callback):  # it blocks
         return choose(reactor, use_thread=True).submit(function, (result,), kwargs)
     answer = function(result, **kwargs)
@@ -328,7 +328,7 @@ class _Unhandled(DebugInfo):
             log.failure("{job} failed, and nobody handles it", failure, job=self._name)
 
 
-def name_unhandled(deferred: Deferred[Any], name: str) -> None:
+def name_unhandled(deferred: Deferred[object], name: str) -> None:
     """
     Have a Failure that nobody handles logged with the job's name.
 

@@ -59,7 +59,7 @@ class RunningPools:
         """
         self._users += 1
 
-        def done(result: Any) -> Any:
+        def done(result: object) -> Any:
             self._users -= 1
             if not self._users:
                 waiting, self._waiting = self._waiting, []

@@ -19,13 +19,15 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from math import inf
-from typing import Any
+from types import ModuleType
 
+from twisted.internet.interfaces import IReactorCore
 from twisted.plugin import IPlugin, getPlugins
 from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
 from txremote.interfaces import IPool, IPoolKind
+from txremote.work.ports import IPoolReactor
 
 # The parts of a description. A URL's host and port are one part with its scheme;
 # [...] is an IPv6 address.
@@ -50,12 +52,15 @@ class PoolKind:
         self.prefix = prefix
         self._parse_name = parse_name
 
-    def parse(self, reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> Any:
+    def parse(
+        self, reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]
+    ) -> IPool:
         """Make a pool; see `txremote.interfaces.IPoolKind`."""
-        return namedAny(self._parse_name)(reactor, words, options)
+        pool: IPool = namedAny(self._parse_name)(reactor, words, options)
+        return pool
 
 
-def import_longest(parts: Sequence[str], most: int) -> tuple[Any, Sequence[str]]:
+def import_longest(parts: Sequence[str], most: int) -> tuple[ModuleType, Sequence[str]]:
     """
     Import the longest beginning of a dotted name that is a module.
 
@@ -119,7 +124,7 @@ def split(spec: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
     return parts[0], tuple(words), options
 
 
-def pool_from_string(spec: str, reactor: Any = None) -> IPool:
+def pool_from_string(spec: str, reactor: IReactorCore | None = None) -> IPool:
     """
     Make a pool of its description.
 
@@ -136,13 +141,12 @@ def pool_from_string(spec: str, reactor: Any = None) -> IPool:
     if reactor is None:
         from twisted.internet import reactor
     prefix, words, options = split(spec)
-    kinds: dict[str, Any] = {kind.prefix: kind for kind in getPlugins(IPoolKind)}
+    kinds: dict[str, IPoolKind] = {kind.prefix: kind for kind in getPlugins(IPoolKind)}
     if prefix not in kinds:
         raise ValueError(
             f"{prefix!r} in {spec!r} is no kind of pool: there are {', '.join(sorted(kinds))}"
         )
-    pool: IPool = kinds[prefix].parse(reactor, words, options)
-    return pool
+    return kinds[prefix].parse(reactor, words, options)
 
 
 def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:

@@ -33,6 +33,7 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python import context
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
@@ -90,9 +91,9 @@ class _Job:
     def __init__(
         self,
         pool: ThreadPool,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
     ) -> None:
@@ -106,14 +107,14 @@ class _Job:
         self.context = context.theContextTracker.currentContext().contexts[-1]
         self.state = _WAITS
         self.abandoned = self.was_last = False
-        self.timer: Any = None
-        self.result: Any = None
-        self.deferred: Deferred[Any] | None = Deferred(self.cancel)
+        self.timer: IDelayedCall | None = None
+        self.result: object = None
+        self.deferred: Deferred[object] | None = Deferred(self.cancel)
 
     def __str__(self) -> str:
         return self.name
 
-    def cancel(self, deferred: Deferred[Any]) -> None:
+    def cancel(self, deferred: Deferred[object]) -> None:
         """Take it out of the queue, or leave it alone: the canceller."""
         self.pool._cancel(self)
 
@@ -191,12 +192,12 @@ class ThreadPool(PoolService):
 
     def _accept(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         waiting = self._waiting
         if len(waiting) >= self._most_queued and (
             len(self._jobs) >= self._most_queued + self._threads.max
@@ -258,9 +259,9 @@ class ThreadPool(PoolService):
 
     def _tell(self, job: _Job) -> None:
         result, job.result = job.result, None
-        did_well = self._count(result)
+        failure = self._count(result)
         if job.abandoned:
-            how = "" if did_well else f" with {result.getErrorMessage()}"
+            how = f" with {failure.getErrorMessage()}" if failure is not None else ""
             log.info("the abandoned job {job} has ended{how}", job=str(job), how=how)
         deferred, job.deferred = job.deferred, None
         if deferred is None:  # who waited for it was told something else
@@ -351,12 +352,12 @@ class ThreadPool(PoolService):
             idle.callback(None)
         return ended
 
-    def _leave_behind(self, _timed_out: Any, _grace: float) -> None:
+    def _leave_behind(self, _timed_out: object, _grace: float) -> None:
         self._idle = None
         names = ", ".join(sorted(str(job) for job in self._jobs))
         log.warn("{pool} has stopped, and leaves behind: {names}", pool=self, names=names)
 
-    def _end_threads(self, _ended: None, threads: Any) -> None:
+    def _end_threads(self, _ended: None, threads: TwistedThreadPool) -> None:
         # It waits for the threads: not here, where one of them never ends.
         if not self._errands:
             threads.stop()
@@ -401,15 +402,10 @@ class ThreadPool(PoolService):
         self._reactor.callFromThread(self._bring)
 
 
-class _DaemonThread(threading.Thread):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(daemon=True, **kwargs)
-
-
 class _DaemonThreads(TwistedThreadPool):
     """Twisted's threads, which do not keep the program alive."""
 
-    threadFactory = _DaemonThread  # type: ignore[assignment]
+    threadFactory = partial(threading.Thread, daemon=True)  # type: ignore[assignment]
 
 
 def parse(reactor: IPoolReactor, words: tuple[str, ...], options: dict[str, str]) -> ThreadPool:

@@ -74,7 +74,7 @@ class Job:
         payload: bytes,
         references: list[object],
         timeout: float | None,
-        canceller: Callable[[Job, Deferred[Any]], None],
+        canceller: Callable[[Job, Deferred[object]], None],
     ) -> None:
         self.number = 0
         self.name = name
@@ -83,7 +83,7 @@ class Job:
         self.timeout = timeout
         self.worker: Worker | None = None
         # a fired Deferred forgets its canceller, and so the job
-        self.deferred: Deferred[Any] = Deferred(partial(canceller, self))
+        self.deferred: Deferred[object] = Deferred(partial(canceller, self))
 
     def fail(self, error: Exception) -> None:
         """Fail its Deferred, unless that has fired."""

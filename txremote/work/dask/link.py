@@ -29,6 +29,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 
 from txremote.work.dask.remote import TOPIC, WATCH, Outcome, job_registry, job_runner
+from txremote.work.ports import IPoolReactor
 
 #: Seconds that the client has to take its leave of the scheduler; and to notice
 #: that it is lost.
@@ -72,7 +73,7 @@ class ClusterLink:
         owner: Who is told what happens.
     """
 
-    def __init__(self, reactor: Any, address: str, timeout: float, owner: Owner) -> None:
+    def __init__(self, reactor: IPoolReactor, address: str, timeout: float, owner: Owner) -> None:
         self._reactor = reactor
         self._address = address
         self._timeout = timeout
@@ -86,7 +87,7 @@ class ClusterLink:
         self._cancelled: deque[str] = deque()
         self._asked = False
         # said in the other
-        self._heard: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._heard: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._telling = False
         # the other's own
         self._client: Any = None
@@ -95,7 +96,7 @@ class ClusterLink:
         self._stopped = False
         self._knows = asyncio.Event()  # whether how many threads there are
         self._futures: dict[str, Any] = {}
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self._tasks: set[asyncio.Future[object]] = set()
 
     # -- in the reactor's thread
 
@@ -157,7 +158,7 @@ class ClusterLink:
 
     # -- in the thread
 
-    def _tell(self, tell: Callable[..., None], *args: Any) -> None:
+    def _tell(self, tell: Callable[..., None], *args: object) -> None:
         self._heard.append((tell, args))
         if not self._telling:
             self._telling = True
@@ -270,7 +271,7 @@ class ClusterLink:
     def _take_back(self, keys: Sequence[str]) -> None:
         self._start(self._client.cancel([self._futures.pop(key) for key in keys]))
 
-    def _start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def _start(self, coroutine: Coroutine[object, object, object]) -> None:
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)  # the loop itself holds no task
         task.add_done_callback(self._tasks.discard)

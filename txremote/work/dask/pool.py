@@ -31,6 +31,7 @@ from typing import Any
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from txremote.errors import (
@@ -72,12 +73,12 @@ class _Job:
 
     __slots__ = ("deferred", "name", "timeout", "timer", "worker")
 
-    def __init__(self, name: str, timeout: float | None, deferred: Deferred[Any]) -> None:
+    def __init__(self, name: str, timeout: float | None, deferred: Deferred[object]) -> None:
         self.name = name
         self.timeout = timeout
-        self.deferred: Deferred[Any] | None = deferred
+        self.deferred: Deferred[object] | None = deferred
         self.worker = ""
-        self.timer: Any = None
+        self.timer: IDelayedCall | None = None
 
 
 class DaskPool(PoolService):
@@ -180,12 +181,12 @@ class DaskPool(PoolService):
 
     def _accept(
         self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        function: Callable[..., object],
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
         timeout: float | None,
         name: str,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         assert self._link is not None
         if self._lost:
             raise PoolStopped(f"{self._lost}; stop() and start() it to connect anew")
@@ -196,7 +197,7 @@ class DaskPool(PoolService):
             raise NotPicklable(_NO_PEER.format(name))
         # Dask puts those into one group that are alike before the hyphen
         key = f"{_NOT_IN_KEYS.sub('_', name_of(function))}-{uuid4().hex}"
-        deferred: Deferred[Any] = Deferred(partial(self._cancelled, key))
+        deferred: Deferred[object] = Deferred(partial(self._cancelled, key))
         self._jobs[key] = _Job(name, timeout, deferred)
         self._link.submit(key, payload)
         return deferred
@@ -240,13 +241,14 @@ class DaskPool(PoolService):
             sentence = f"{job.name}: {why}; it is not run again"
             self._count_and_tell(job, Failure(WorkerDied(sentence)))
 
-    def _count_and_tell(self, job: _Job, result: Any) -> None:
-        how = "" if self._count(result) else f" with {result.getErrorMessage()}"
+    def _count_and_tell(self, job: _Job, result: object) -> None:
+        failure = self._count(result)
+        how = f" with {failure.getErrorMessage()}" if failure is not None else ""
         if job.deferred is None:
             log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
         self._tell(job, result)
 
-    def _tell(self, job: _Job, result: Any) -> None:
+    def _tell(self, job: _Job, result: object) -> None:
         deferred, job.deferred = job.deferred, None
         self._stop_timer(job)
         if deferred is None:
@@ -258,7 +260,7 @@ class DaskPool(PoolService):
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _cancelled(self, key: str, _deferred: Deferred[Any]) -> None:
+    def _cancelled(self, key: str, _deferred: Deferred[object]) -> None:
         job = self._jobs[key]
         job.deferred = None
         self._stop_timer(job)

@@ -89,7 +89,7 @@ def job_registry() -> Any:
             if where == worker:
                 self.tell(client, "ended", key, outcome)
 
-        def tell(self, client: str, *what: Any) -> None:
+        def tell(self, client: str, *what: object) -> None:
             self.scheduler.client_send(client, {"op": "event", "topic": topic, "event": (0, what)})
 
         def add_worker(self, scheduler: Any, worker: str) -> None:
