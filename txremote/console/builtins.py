@@ -22,12 +22,7 @@ from txremote.tasks.task import Lines, Task
 
 
 class Builtins:
-    """
-    The built-in commands.
-
-    Args:
-        keeper: The keeper of the tasks they are about.
-    """
+    """The built-in commands on the tasks of a keeper."""
 
     def __init__(self, keeper: TaskKeeper) -> None:
         self._keeper = keeper

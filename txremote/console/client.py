@@ -80,11 +80,7 @@ class ConsoleClient(Protocol):
     """
     One client. For the reactor's thread.
 
-    Args:
-        sessions: Its sessions.
-        clock: The reactor's clock.
-        limits: See `ConsoleLimits`.
-        ended: Called with this object when the connection has ended.
+    ``ended`` is called with this object when the connection has ended.
     """
 
     transport: IConsoleTransport
@@ -246,12 +242,7 @@ class ConsoleClient(Protocol):
 
 
 def _keep_urgent_in_line(transport: object) -> None:
-    """
-    Keep urgent data in its place in the stream.
-
-    Telnet's DATA MARK comes as such, and without it the bytes about it mean
-    something else.
-    """
+    """Keep urgent data in its place: telnet's DATA MARK belongs to the bytes about it."""
     handle = getattr(transport, "getHandle", object)()
     if isinstance(handle, socket.socket) and handle.family != socket.AF_UNIX:
         with suppress(OSError):

@@ -71,15 +71,11 @@ class Container:
     """
     The recipe of a container of commands.
 
-    Args:
+    Attributes:
         name: Its name in prompts and messages.
         shared: Whether there is one for all sessions.
-        make: The call that returns the container.
         source: The object that stands for it; recipes with the same source give the
             same shared container.
-
-    Attributes:
-        name, shared, source: See above.
     """
 
     def __init__(self, name: str, shared: bool, make: Call, source: object = None) -> None:
@@ -93,10 +89,7 @@ class Container:
 
     def enter(self, builtins: Commands) -> LiveContainer:
         """
-        Make the container, and enter it.
-
-        Args:
-            builtins: Commands that it has besides its own and ``help``, by name.
+        Make the container, and enter it. It gets built-in commands besides its own.
 
         Raises:
             ContainerError: the object that was made is no container.
@@ -158,12 +151,7 @@ class LiveContainer:
             _log.failure("leaving the container {name} failed", name=self.name)
 
     def read(self, line: str | Sequence[str]) -> Command:
-        """
-        Return the meaning of a command line.
-
-        Args:
-            line: The line, or its words.
-        """
+        """Return the meaning of a command line, or of its words."""
         try:
             words = split_line(line) if isinstance(line, str) else list(line)
         except UsageError as problem:
@@ -262,10 +250,7 @@ def _name_of(obj: object) -> str:
 
 def container_from_string(text: str) -> Container:
     """
-    Return the `Container` of a description: ``pkg.mod.Class ARGS``.
-
-    Args:
-        text: A dotted name, and behind it arguments as in a shell.
+    Return the `Container` of a description, ``pkg.mod.Class ARGS``, quoted as in a shell.
 
     Raises:
         ContainerError: it cannot be imported, is none, or does not take these

@@ -67,12 +67,8 @@ class Sessions:
     """
     One user's sessions, one a container, each opened when it is needed first.
 
-    Args:
-        manager: The `TaskManager`.
-        containers: The containers by name. The first is the one to begin with.
-
     Attributes:
-        name: The name of the current one.
+        name: The name of the current one; the first container to begin with.
         has_several: Whether there are more than one.
     """
 
@@ -89,12 +85,7 @@ class Sessions:
         return f"{self.name}> " if self.has_several else PROMPT
 
     def current(self) -> Session:
-        """
-        Return the current session.
-
-        Raises:
-            Exception: of the container's constructor or its ``__enter__``.
-        """
+        """Return the current session. Raises as the container's constructor does."""
         if self.name not in self._open:
             self._open[self.name] = self._manager.open(self._containers[self.name])
         return self._open[self.name]
@@ -108,8 +99,7 @@ class Sessions:
         """
         Change to another container (``.use NAME``).
 
-        Returns:
-            The answer: the names of all, or why it cannot be; "" if it was done.
+        Returns the answer: the names of all, or why it cannot be; "" if it was done.
         """
         if not words:
             return self._listing()
@@ -125,12 +115,7 @@ class Sessions:
         return ""
 
     def close(self) -> Deferred[None]:
-        """
-        Close all sessions.
-
-        Returns:
-            A Deferred that fires when all containers have been exited.
-        """
+        """Close all sessions; fires when all containers have been exited."""
         sessions, self._open = self._open, {}
         closing = DeferredList([session.close() for session in sessions.values()])
         return closing.addCallback(lambda _all: None)
@@ -149,11 +134,6 @@ def not_opened(name: str, problem: Exception) -> str:
 class Dialogue:
     """
     One user's dialogue. For the reactor's thread.
-
-    Args:
-        sessions: The user's sessions.
-        screen: The place where it is shown.
-        clock: The reactor's clock, for turns.
 
     Attributes:
         lines_ahead: The lines that wait for those before them.
@@ -220,9 +200,7 @@ class Dialogue:
         """
         End the dialogue: the user is gone.
 
-        Returns:
-            A Deferred that fires when the user's containers have been exited,
-            which is after the last of their tasks.
+        Fires when the user's containers have been exited, after the last of their tasks.
         """
         self._over = True
         self.lines_ahead.clear()

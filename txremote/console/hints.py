@@ -210,7 +210,9 @@ def _translated(hint: object, name: str, default: object, letters: set[str]) -> 
         text = next((other for other in others if isinstance(other, str)), None)
     hint = _plain(hint)
     if hint is bool and default is False:
-        return plac_core.Annotation(text, "flag", _letter(name, letters))
+        letter = None if name[0] in letters else name[0]  # its short form
+        letters.add(name[0])
+        return plac_core.Annotation(text, "flag", letter)
     if isinstance(hint, (str, tuple, list)) or plac_core.is_annotation(hint):
         return hint  # plac's own
     choices = get_args(hint) if get_origin(hint) is Literal else None
@@ -402,12 +404,3 @@ def _container(make: Callable[[list[object]], object], item: Converter | None) -
 
     convert.__name__ = getattr(item, "__name__", "str")
     return convert
-
-
-def _letter(name: str, letters: set[str]) -> str | None:
-    """Return a flag's short form, or None if others have it."""
-    letter = name[0]
-    if letter in letters:
-        return None
-    letters.add(letter)
-    return letter

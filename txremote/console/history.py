@@ -16,15 +16,12 @@ def use_readline(
     complete: Callable[[str, int], str | None], path: str, delimiters: str
 ) -> Callable[[], None]:
     """
-    Set up history and completion.
+    Set up history and completion, and return a function that saves the history.
 
     Args:
         complete: Returns the completions of a word by number, then None.
         path: The file of the history; ``~`` is the user's folder.
         delimiters: The characters that end a word.
-
-    Returns:
-        A function that saves the history.
     """
     if find_spec("readline") is None:
         return lambda: None

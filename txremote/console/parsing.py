@@ -160,25 +160,13 @@ def parse_first(
 
 
 def parse_call(function: object, words: Sequence[str], name: str) -> Call:
-    """
-    Return the call that some words are the arguments of.
-
-    Raises:
-        UsageError: the function does not take them.
-        HelpAsked: they ask for help.
-    """
+    """Return the call that some words are the arguments of. Raises UsageError, HelpAsked."""
     call: Call = parser_of(function, name).consume(list(words))[1]
     return call
 
 
 class CommandParser(CallParser):
-    """
-    plac's parser for a container of commands. Made by `container_parser`.
-
-    Attributes:
-        obj: The container.
-        kinds: The kind of each command, by its name.
-    """
+    """plac's parser for a container of commands. Made by `container_parser`."""
 
     obj: object
     kinds: dict[str, str]

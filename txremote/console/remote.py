@@ -33,7 +33,6 @@ class Options(Protocol):
     The command line.
 
     Attributes:
-        endpoint: The endpoint of the server.
         action: ``submit``, ``list``, ``output`` or ``kill``.
         word: Its argument: the words of a command, a status or None, the number of a
             task.
@@ -51,13 +50,7 @@ class Options(Protocol):
 
 
 class Bar:
-    """
-    A progress bar under the lines of a task, where there is a terminal for one.
-
-    Args:
-        out: Where the lines go.
-        err: Where the bar goes.
-    """
+    """A progress bar under the lines of a task, where there is a terminal for one."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out = out
@@ -107,16 +100,7 @@ async def _show(task: Any) -> None:
 
 
 async def run(reactor: IReactorCore, options: Options) -> int:
-    """
-    Do as the command line says.
-
-    Args:
-        reactor: The reactor that runs.
-        options: The command line.
-
-    Returns:
-        The exit status.
-    """
+    """Do as the command line says; return the exit status."""
     endpoint, timeout = options.endpoint, options.timeout
     try:
         connection = await connect(endpoint, timeout=timeout, reactor=reactor)

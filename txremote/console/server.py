@@ -75,13 +75,7 @@ def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
 
 class ConsoleFactory(Factory):
     """
-    Makes the connections of a console.
-
-    Args:
-        manager: The `TaskManager`.
-        containers: Containers by name; see `containers_by_name`.
-        reactor: The reactor.
-        limits: The limits of each client.
+    Makes the protocols of a console's clients.
 
     Attributes:
         clients: Those that are connected.
@@ -137,13 +131,7 @@ class ConsoleFactory(Factory):
 
 
 async def listen_safely(endpoint: IStreamServerEndpoint, factory: ConsoleFactory) -> IListeningPort:
-    """
-    Listen on an endpoint, unless strangers could connect to it.
-
-    Raises:
-        CannotListenError: it is taken.
-        ValueError: strangers could connect to it.
-    """
+    """Listen on an endpoint. ValueError if strangers could connect to it."""
     port = await take_port(endpoint, factory, private=True)
     if is_local(port.getHost()) or asks_for_certificates(endpoint):
         return port

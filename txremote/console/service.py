@@ -54,16 +54,7 @@ OnNews: TypeAlias = Callable[[tuple[str, ...], str, Figures | None], object]
 
 
 class Subscription:
-    """
-    A client's subscription to the news of a task. The client holds it by reference.
-
-    Args:
-        task: The task.
-        on_news: Called with the news.
-        since: The number of the first line to send.
-        clock: The reactor's clock.
-        ended: Called with this object when nothing more will be sent.
-    """
+    """A client's subscription to the news of a task. The client holds it by reference."""
 
     def __init__(
         self,
@@ -140,14 +131,7 @@ class Subscription:
 
 
 class RemoteTask:
-    """
-    A task as a client has it: by reference, with attributes by value.
-
-    Args:
-        task: The task.
-        subscribe: Makes a subscription to it.
-        clock: The reactor's clock.
-    """
+    """A task as a client has it: by reference, with attributes by value."""
 
     def __init__(
         self,

@@ -21,10 +21,6 @@ class Session:
     """
     A user who gives commands. Made by `TaskManager.open`. For the reactor's thread.
 
-    Args:
-        live: The container, held for this session.
-        submit: Makes a task of a command line, or None if it has no words.
-
     Attributes:
         name: The container's name.
         greeting: The container's docstring, as it is.

@@ -67,12 +67,7 @@ Event = str | Key
 
 
 class TelnetLines:
-    """
-    The bytes of one client. For one thread.
-
-    Args:
-        max_line: Most bytes of a line.
-    """
+    """The bytes of one client. For one thread."""
 
     def __init__(self, max_line: int) -> None:
         self._max_line = max_line
@@ -84,12 +79,7 @@ class TelnetLines:
         self._answered: set[bytes] = set()
 
     def receive(self, data: bytes) -> tuple[list[Event], bytes]:
-        """
-        Read some bytes.
-
-        Returns:
-            The lines and keys in them, and the bytes to be sent back.
-        """
+        """Read some bytes; return the lines and keys in them, and the bytes to be sent back."""
         events: list[Event] = []
         answer = bytearray()
         at = 0

@@ -59,9 +59,7 @@ class Typist:
     """
     Reads lines in a daemon thread, one when it is asked for.
 
-    Args:
-        reactor: The reactor, in whose thread they are delivered.
-        read: Blocks for a line, given a prompt. EOFError: there are no more.
+    ``read`` blocks for a line, given a prompt. EOFError: there are no more.
 
     Attributes:
         reading: Whether a line was asked for that has not come.
@@ -99,12 +97,6 @@ class Typist:
 class Terminal:
     """
     A dialogue on a terminal.
-
-    Args:
-        reactor: The reactor.
-        sessions: The user's sessions.
-        fd: The terminal's file descriptor.
-        out: The stream to write to.
 
     Attributes:
         left: Fires when the user leaves.
@@ -176,14 +168,7 @@ class Terminal:
 
 @implementer(IReadDescriptor)
 class TypedAhead:
-    """
-    Reads the lines that are typed while a command runs in the foreground.
-
-    Args:
-        reactor: The reactor.
-        fd: The terminal.
-        dialogue: The dialogue that gets the lines: an empty one stops ``.output -f``.
-    """
+    """Reads the lines that are typed while a command runs: an empty one stops ``.output -f``."""
 
     def __init__(self, reactor: IReactorFDSet, fd: int, dialogue: Dialogue) -> None:
         self._reactor = reactor
@@ -249,17 +234,7 @@ async def interact(reactor: IReactorCore, sessions: Sessions, stdin: TextIO, std
 async def run_lines(
     session: Session, next_line: Callable[[], Deferred[str | None]], out: TextIO
 ) -> int:
-    """
-    Run command lines up to the first that fails.
-
-    Args:
-        session: The session that runs them.
-        next_line: Returns the next one, or None.
-        out: The stream for their output.
-
-    Returns:
-        The exit status.
-    """
+    """Run command lines up to the first that fails; return the exit status."""
     status = DONE
     background: list[Task] = []
     while (line := await next_line()) is not None:
@@ -320,7 +295,6 @@ async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
     Run the commands of a container as they are given; see the module.
 
     Args:
-        reactor: The reactor that runs.
         text: The container, as ``pkg.mod.Class`` or ``"pkg.mod.Class ARGS"``.
         words: Its arguments, if the text has none, and behind them a command.
 

@@ -34,29 +34,21 @@ MOST_LINES_AT_ONCE = 10_000
 
 def shortened(text: str) -> str:
     """Return a text that was put out, cut to `MOST_AT_ONCE`."""
-    return text if len(text) <= MOST_AT_ONCE else text[:MOST_AT_ONCE] + left_out(len(text))
+    beyond = len(text) - MOST_AT_ONCE
+    return text if beyond <= 0 else text[:MOST_AT_ONCE] + left_out(beyond)
 
 
-def left_out(size: int, kept: int | None = None) -> str:
-    """
-    Return the sentence about the part of a text that is left out.
-
-    Args:
-        size: How many characters the text has.
-        kept: How many of them are kept; `MOST_AT_ONCE` if None.
-    """
-    left = size - (MOST_AT_ONCE if kept is None else kept)
-    return f" ... {left} characters that were put out at once are left out"
+def left_out(count: int) -> str:
+    """Return the sentence that stands in the place of some characters."""
+    return f" ... {count} characters that were put out at once are left out"
 
 
 class LineWriter:
     """
     A text stream, as far as ``print`` needs one, that makes lines. For any thread.
 
-    Args:
-        line: Called with each line, without its end.
-        in_thread: Whether its task runs in a thread, which may wait here for the
-            reactor: then prints in the reactor's thread are not the task's.
+    With ``in_thread`` its task runs in a thread, which may wait here for the reactor: then
+    prints in the reactor's thread are not the task's.
 
     Attributes:
         active: Whether its task's code runs just now. A context outlives that:
@@ -95,7 +87,7 @@ class LineWriter:
                 start += LONGEST_LINE
             rest = rest[start:]
             if beyond or len(text) > MOST_AT_ONCE:
-                rest += left_out(len(text), min(len(text), MOST_AT_ONCE) - beyond)
+                rest += left_out(max(0, len(text) - MOST_AT_ONCE) + beyond)
             self.begun = rest
             for line in lines:
                 self._line(line)
@@ -130,12 +122,7 @@ sink: ContextVar[LineWriter | None] = ContextVar("txremote.task_output", default
 
 
 class Redirection:
-    """
-    The stand-in for `sys.stdout`.
-
-    Args:
-        original: The stream it stands in for, which still does all but the writing.
-    """
+    """The stand-in for `sys.stdout`; the original still does all but the writing."""
 
     def __init__(self, original: TextIO) -> None:
         self._original = original
@@ -156,8 +143,8 @@ class Redirection:
         """
         End one use of it. Reactor's thread.
 
-        With the last one the original comes back, unless the program has put
-        something else in its place meanwhile.
+        With the last one the original comes back, unless the program has put something
+        else in its place meanwhile.
         """
         self._users -= 1
         if not self._users and sys.stdout is self:
@@ -168,8 +155,7 @@ def redirect_prints() -> Redirection:
     """
     Send prints to `sink`, in the contexts where it is set. Reactor's thread.
 
-    Returns:
-        The stand-in for `sys.stdout`, which is to be released.
+    Returns the stand-in for `sys.stdout`, which is to be released.
     """
     stream: Any = sys.stdout
     if not isinstance(stream, Redirection):
@@ -180,13 +166,7 @@ def redirect_prints() -> Redirection:
 
 
 class ContextPrints(LineWriter):
-    """
-    The prints in one context, from now until `close`. For the reactor's thread.
-
-    Args:
-        line: See `LineWriter`.
-        context: The context that a task's command runs in.
-    """
+    """The prints in one context, from now until `close`. For the reactor's thread."""
 
     def __init__(self, line: Callable[[str], object], context: Context) -> None:
         super().__init__(line)

@@ -39,12 +39,7 @@ WINDOW = 64
 
 
 class _Reporter:
-    """
-    Sends the command's output to the parent's sink.
-
-    Args:
-        sink: The sink, by reference.
-    """
+    """Sends the command's output to the parent's sink."""
 
     def __init__(self, sink: Any) -> None:
         self._send_line = async_(sink.line)
@@ -78,18 +73,10 @@ class _Reporter:
 
 def run_command(call: Call, sink: Any) -> tuple[str, object, bool]:
     """
-    Run a command, in a child process.
+    Run a command, in a child process, and report to the `Sink` in the parent.
 
-    Args:
-        call: The command, as it was carried over.
-        sink: The `txremote.tasks.mptask.Sink` in the parent, by reference.
-
-    Returns:
-        The status, FINISHED or KILLED, the result, and whether the command wants its
-        session to end.
-
-    Raises:
-        Exception: the command's. The sink has got the traceback.
+    Returns the status, FINISHED or KILLED, the result, and whether the command wants its
+    session to end. Raises the command's exception; the sink has got the traceback.
     """
     reporter = _Reporter(sink)
     sink.began()

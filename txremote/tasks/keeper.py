@@ -219,12 +219,7 @@ class TaskKeeper:
             self._begin_waiting()
 
     def tasks(self, status: str | None = None) -> list[Task]:
-        """
-        Return the tasks that are remembered, by number.
-
-        Args:
-            status: If not None, only those in this state.
-        """
+        """Return the tasks that are remembered, by number, or those of them in one state."""
         return [task for task in self._tasks.values() if status in (None, task.status)]
 
     def find(self, no: int = -1, status: str | None = None) -> Task | None:
@@ -251,7 +246,7 @@ class TaskKeeper:
         Add listeners to all tasks that can be found, the coming ones included; see
         `Task.listen`. The first news of a task is that it is SUBMITTED.
         """
-        return self._listeners.add(output, progress, state)
+        return self._listeners.add(output=output, progress=progress, state=state)
 
     def _forget_old(self, now: float) -> None:
         """Forget tasks that have ended long ago, or too many tasks ago."""

@@ -62,13 +62,7 @@ NEXT_TURN = 1e-8
 
 
 class AsynTask(Task):
-    """
-    A task whose command runs in turns of the reactor.
-
-    Args:
-        submission: See `Task`.
-        cooperator: Gives the turns.
-    """
+    """A task whose command runs in turns of the reactor, which a cooperator gives."""
 
     def __init__(self, submission: Submission, cooperator: Cooperator) -> None:
         super().__init__(submission)
@@ -91,12 +85,7 @@ class AsynTask(Task):
             yield self._pause
 
     def _take_turn(self) -> bool:
-        """
-        Take one step.
-
-        Returns:
-            Whether there is another.
-        """
+        """Take one step; return whether there is another."""
         if self.done:
             return False
         if self._steps is None:
@@ -215,13 +204,7 @@ Mail: TypeAlias = str | Progress | _Waiting | TaskOutcome
 
 
 class Mailbox:
-    """
-    The items that a thread sends to the reactor, in order.
-
-    Args:
-        reactor: The reactor.
-        received: Called in its thread with a list of items.
-    """
+    """The items that a thread sends to the reactor, which gets them as lists, in order."""
 
     def __init__(
         self, reactor: IReactorFromThreads, received: Callable[[list[Mail]], object]
@@ -235,12 +218,9 @@ class Mailbox:
 
     def post(self, item: Mail, last: bool = False) -> None:
         """
-        Send an item; wait while there is too much. For the task's thread, and those
-        that it has started.
+        Send an item; wait while there is too much. The last one goes to a closed mailbox too.
 
-        Args:
-            item: The item.
-            last: Whether to send it although the mailbox was closed.
+        For the task's thread, and those that it has started.
         """
         with self._changed:
             while self._is_full and not self._closed:

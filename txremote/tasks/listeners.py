@@ -28,12 +28,7 @@ class Listeners(list[Listener[News]]):
     """The listeners to one kind of news. It is a list, so that none at all cost no call."""
 
     def add(self, listener: Listener[News]) -> Callable[[], None]:
-        """
-        Add a listener.
-
-        Returns:
-            A function that removes it again; it may be called more than once.
-        """
+        """Add a listener; return a function that removes it again, and may be called twice."""
         mine = partial(listener)  # the same function may listen twice
         self.append(mine)
         return partial(self._discard, mine)
@@ -60,20 +55,13 @@ class TaskListeners:
     progress: Listeners[Progress] = field(default_factory=Listeners)
     state: Listeners[str] = field(default_factory=Listeners)
 
-    def add(
-        self,
-        output: Listener[list[str]] | None = None,
-        progress: Listener[Progress] | None = None,
-        state: Listener[str] | None = None,
-    ) -> Callable[[], None]:
-        """Add listeners; see `Task.listen`."""
-        stops: list[Callable[[], None]] = []
-        if output is not None:
-            stops.append(self.output.add(output))
-        if progress is not None:
-            stops.append(self.progress.add(progress))
-        if state is not None:
-            stops.append(self.state.add(state))
+    def add(self, **listeners: Listener[Any] | None) -> Callable[[], None]:
+        """Add listeners by the kind of news; return a function that removes them again."""
+        stops = [
+            getattr(self, kind).add(listener)
+            for kind, listener in listeners.items()
+            if listener is not None
+        ]
 
         def stop() -> None:
             for each in stops:

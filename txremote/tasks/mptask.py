@@ -86,13 +86,7 @@ def check_pool(pool: Any) -> None:
 
 
 class MPTask(Task):
-    """
-    A task whose command runs in a process.
-
-    Args:
-        submission: See `Task`.
-        pool: The `IPool`. It has been started.
-    """
+    """A task whose command runs in a process of a pool that has been started."""
 
     def __init__(self, submission: Submission, pool: Any) -> None:
         super().__init__(submission)
@@ -116,12 +110,7 @@ class MPTask(Task):
         job.addCallbacks(self._returned, self._failed)
 
     def job_began(self, gone: Deferred[BaseException]) -> None:
-        """
-        Note that the command begins.
-
-        Args:
-            gone: Fires when the connection to its process has ended.
-        """
+        """Note that the command begins; the Deferred fires when its process has disconnected."""
         gone.addBoth(self._is_gone)
         self._move(RUNNING)
 

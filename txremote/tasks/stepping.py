@@ -86,10 +86,8 @@ class AwaitDeferred:
     """
     A Deferred that the steps wait for.
 
-    Attributes:
-        deferred: The Deferred.
-        consume: Whether the steps are resumed with its result. One that is awaited
-            gives it out by itself.
+    They are resumed with its result if ``consume`` is true. One that is awaited gives its
+    result out by itself.
     """
 
     deferred: Deferred[Any]
@@ -111,15 +109,11 @@ Show: TypeAlias = Callable[[object], object]
 
 def steps(call: Call, show: Show) -> Steps:
     """
-    Run a command, a step at a time.
+    Run a command, a step at a time; ``show`` is called with each value that is put out.
 
-    Args:
-        call: The command. It is called at the first step.
-        show: Called with each value that is put out.
-
-    Returns:
-        A generator as the module describes it; its value is the command's
-        result: its return value, or the last one it yielded (plac).
+    Returns a generator as the module describes it, which calls the command at its first
+    step. Its value is the command's result: its return value, or the last one it yielded
+    (plac).
     """
     value: Any = call()
     if isinstance(value, Deferred):
@@ -238,11 +232,9 @@ class TaskOutcome:
 
 def outcome_of(error: BaseException, to_be_killed: bool) -> TaskOutcome:
     """
-    Return the outcome of steps that raised something.
+    Return the outcome of steps that raised something; a StopIteration is a result.
 
-    Args:
-        error: The exception; StopIteration is a result.
-        to_be_killed: Whether the command was asked to end.
+    ``to_be_killed`` says that the command was asked to end.
     """
     if isinstance(error, StopIteration):
         return TaskOutcome(FINISHED, error.value)
@@ -290,11 +282,7 @@ def run_steps(
         wait: Waits for a Deferred, and returns its result or raises.
         interrupted: Asked at each place to stop whether the steps shall end; says so once.
 
-    Returns:
-        The command's result.
-
-    Raises:
-        BaseException: the command's exception.
+    Returns the command's result, or raises its exception.
     """
     resume: Callable[[Any], AwaitDeferred | None] = running.send
     argument: object = None

@@ -184,7 +184,7 @@ class Task(PlacNames):
         """
         The exception it raised as a line, ``ValueError: message``, or "".
 
-        It is "" as well where the output says it better: of a wrong command line.
+        Also "" where the output says it better: of a wrong command line.
         """
         if self.exc is None or getattr(self.exc, "is_shown", False):
             return ""
@@ -207,7 +207,7 @@ class Task(PlacNames):
         Returns:
             A function that removes them.
         """
-        return self._listeners.add(output, progress, state)
+        return self._listeners.add(output=output, progress=progress, state=state)
 
     def when_done(self) -> Deferred[Task]:
         """
@@ -250,12 +250,7 @@ class Task(PlacNames):
         raise NotImplementedError
 
     def give_up(self, reason: Exception) -> None:
-        """
-        End it if it has not begun; else fire `when_done` although it cannot be ended.
-
-        Args:
-            reason: Why it does not begin.
-        """
+        """End it if it has not begun; else fire `when_done` although it cannot be ended."""
         if self.status == SUBMITTED:
             self._end(TaskOutcome(ABORTED, None, reason))
         else:
@@ -315,12 +310,8 @@ class Task(PlacNames):
         """
         Wait for a Deferred of the command's.
 
-        Args:
-            wait: The Deferred.
-            wake: Called with its result or Failure, once, unless it is given up.
-
-        Returns:
-            A function that gives it up: the Deferred is cancelled.
+        ``wake`` is called with its result or Failure, once. Returns a function that gives it
+        up: the Deferred is cancelled and ``wake`` is not called.
         """
         waiting = follow(wait.deferred)
         is_over = False
