@@ -41,6 +41,15 @@ def _parser() -> argparse.ArgumentParser:
         "demo", help="show the features of txremote, on loopback, in a minute"
     )
     demo.set_defaults(run=_demo)
+    _add_call(commands)
+    _add_shell(commands)
+    _add_check(commands)
+    _add_console(commands)
+    _add_tasks(commands)
+    return parser
+
+
+def _add_call(commands: Commands) -> None:
     call = commands.add_parser(
         "call",
         help="call a remote method and print its result",
@@ -67,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         "--traceback", action="store_true", help="print the remote traceback of an error"
     )
     call.set_defaults(run=_call)
+
+
+def _add_shell(commands: Commands) -> None:
     shell = commands.add_parser(
         "shell",
         help="a prompt with a connection in it",
@@ -77,10 +89,6 @@ def _parser() -> argparse.ArgumentParser:
         "--plain", action="store_true", help="the plain prompt, even if IPython is installed"
     )
     shell.set_defaults(run=_shell)
-    _add_check(commands)
-    _add_console(commands)
-    _add_tasks(commands)
-    return parser
 
 
 def _add_timeout(command: argparse.ArgumentParser) -> None:

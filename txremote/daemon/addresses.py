@@ -46,10 +46,8 @@ class AddressResolver:
     Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
 
     Args:
-        reactor: Where they are to listen.
         starting: Whether they are to be started now. If not, an endpoint that only
             systemd knows is assumed to be good.
-        problems: Where problems are noted.
     """
 
     def __init__(self, reactor: IReactorCore, starting: bool, problems: Problems) -> None:
@@ -59,13 +57,7 @@ class AddressResolver:
         self._taken: dict[tuple[str, ...], ConfigOrigin] = {}
 
     def of(self, plan: ListenerPlan, default: str) -> tuple[ListenAddress, ...]:
-        """
-        Return the addresses of a plan; none if there is something wrong with them.
-
-        Args:
-            plan: The plan.
-            default: The description of the address where the plan has none.
-        """
+        """Return the addresses of a plan; none if there is something wrong with them."""
         before = len(self._problems)
         origin = plan.origin
         credentials_are_good = self._check_certificates(plan)
@@ -83,12 +75,7 @@ class AddressResolver:
         return tuple(found) if len(self._problems) == before else ()
 
     def _take(self, description: str, origin: ConfigOrigin) -> None:
-        """
-        Note that an address is taken.
-
-        Raises:
-            ValueError: it is taken already.
-        """
+        """Note that an address is taken; raise ValueError if it is already."""
         address = address_of(description)
         if address is None:
             return
@@ -167,9 +154,7 @@ def is_exposed(description: str) -> bool:
     """
     Return whether an endpoint's description says that other machines reach it.
 
-    Args:
-        description: As Twisted's `serverFromString` takes it. Nothing is known of
-            kinds other than TCP and TLS until they listen.
+    Nothing is known of kinds other than TCP and TLS until they listen.
     """
     kind, words, options = split(description)
     if kind not in _TCP:
@@ -183,9 +168,6 @@ def address_of(description: str) -> tuple[str, ...] | None:
     Return the address that an endpoint takes for itself, and no other can have.
 
     It is None where it is chosen when the endpoint listens, or is not known.
-
-    Args:
-        description: As Twisted's `serverFromString` takes it.
 
     Raises:
         ValueError: there is no such port, or no path.

@@ -28,11 +28,7 @@ def run_check(
     """
     Check a file, and print its problems, or else its contents.
 
-    Args:
-        path: The file.
-        reactor: Of which endpoints and pools are made; it need not run.
-        out: Where to print; standard output if None.
-        err: Where to print problems; standard error if None.
+    The reactor need not run.
 
     Returns:
         The exit status: 0, or 1 if there is a problem.

@@ -76,13 +76,7 @@ def _unreadable(path: str, sentence: str) -> PlanError:
 
 
 class _Reader:
-    """
-    Makes a plan of a file's content.
-
-    Args:
-        content: The content, as `tomllib` gives it.
-        path: The file's name.
-    """
+    """Makes a plan of a file's content."""
 
     def __init__(self, content: Mapping[str, Any], path: str) -> None:
         self._content = content

@@ -69,15 +69,7 @@ class Refused(SystemExit, Exception):
 
 
 def refuse(problems: Iterable[str]) -> NoReturn:
-    """
-    End the process.
-
-    Args:
-        problems: Why, each a sentence.
-
-    Raises:
-        Refused: always.
-    """
+    """End the process with a sentence for each problem."""
     raise Refused("\n".join(f"txremote: {each}" for each in problems))
 
 
@@ -86,15 +78,9 @@ class ListeningService(TwistedService):
     One endpoint, served from start to stop.
 
     Args:
-        address: Where.
         factory: Makes the connections. If they give clients more than exposed names,
             an address that strangers can reach is refused.
         drain: Seconds that calls in flight have when it stops.
-        reactor: The reactor.
-
-    Attributes:
-        description: The endpoint, as it was written.
-        ports: Where it listens: one port, or none.
     """
 
     def __init__(
@@ -169,13 +155,7 @@ class ListeningService(TwistedService):
 
 
 class Hosting(MultiService):
-    """
-    All that one process hosts.
-
-    Args:
-        resolved: What its plan is made of.
-        reactor: The reactor.
-    """
+    """All that one process hosts."""
 
     def __init__(self, resolved: Resolved, reactor: IReactorCore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

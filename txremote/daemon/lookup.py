@@ -36,9 +36,6 @@ def find_checker(description: str) -> ICredentialsChecker:
     """
     Return the checker of names and passwords that a description stands for.
 
-    Args:
-        description: As `twisted.cred.strcred.makeChecker` takes it.
-
     Raises:
         ValueError: there is no such thing; the sentence has no password in it.
     """
@@ -77,10 +74,7 @@ def find_checker(description: str) -> ICredentialsChecker:
 
 def find_container(description: str) -> Container:
     """
-    Return the `Container` that a description stands for.
-
-    Args:
-        description: ``package.module.Class ARGS``.
+    Return the `Container` that ``package.module.Class ARGS`` stands for.
 
     Raises:
         ValueError: there is none, or it does not take these arguments.
@@ -97,9 +91,6 @@ def find_container(description: str) -> Container:
 def find_service(name: str) -> object:
     """
     Return the service, a class or an instance, that a dotted name stands for.
-
-    Args:
-        name: ``package.module.Class``, or deeper.
 
     Raises:
         ValueError: it cannot be imported, or is no service.

@@ -190,14 +190,7 @@ PROCESS_SETTINGS: Final = _settings(Plan)
 
 
 def server_plan(origin: ConfigOrigin, values: Mapping[str, object]) -> ServerPlan:
-    """
-    Return the plan of a server.
-
-    Args:
-        origin: Where the values were written.
-        values: Checked values by the names of `SERVER_SETTINGS`; those that are not
-            there have their defaults.
-    """
+    """Return the plan of a server, of checked values by the names of its settings."""
     names = {each.field for each in (*SWITCHES, *LIMITS)}
     given = by_field(values)
     switches = {name: given.pop(name) for name in names & given.keys()}

@@ -89,7 +89,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
 
     Args:
         plan: The plan.
-        reactor: Where it is to run.
+        reactor: The reactor of its endpoints and pools; it need not run.
         starting: Whether it is to be started now. If not, an endpoint that only
             systemd knows is assumed to be good.
 

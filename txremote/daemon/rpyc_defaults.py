@@ -86,12 +86,7 @@ class DefaultsWatch:
                 self._of_module[name] = all_changes
 
     def changes_for(self, service: object) -> dict[str, object]:
-        """
-        Return the switches that the module of a service has set.
-
-        Args:
-            service: A service, class or instance.
-        """
+        """Return the switches that the module of a service, class or instance, has set."""
         kind = service if isinstance(service, type) else type(service)
         return self._of_module.get(kind.__module__, {})
 
