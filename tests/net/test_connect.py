@@ -37,6 +37,7 @@ from txremote import (
     async_,
     connect,
 )
+from txremote.peer import introduction
 from txremote.peer.imports import ReleaseSweeper
 
 pytestmark = pytest.mark.filterwarnings(
@@ -285,8 +286,8 @@ async def test_a_server_over_tls_sends_a_stock_client_one_frame_a_record(certifi
         return succeed(conn)
 
     monkeypatch.setattr(TLSMemoryBIOProtocol, "write", noted)
-    monkeypatch.setattr(Connection, "_say_hello", no_hello)
-    monkeypatch.setattr(Connection, "_greet_older", lambda conn: conn)
+    monkeypatch.setattr(introduction, "_say_hello", no_hello)
+    monkeypatch.setattr(introduction, "_greet_older", lambda conn: conn)
     where = "ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}".format(**certificate)
     async with served(Desk, where) as port:
         conn = await connect(_tls_client(port, certificate), timeout=DEADLINE)

@@ -38,7 +38,7 @@ from txremote.eventloop.login_throttle import FAILURE_DELAY, MOST_WAITING
 from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
 from txremote.peer.connection import Connection
-from txremote.peer.context import CurrentCall, _current
+from txremote.peer.context import CurrentCall, current
 from txremote.peer.immediate import ImmediateExecutor
 from txremote.testing import MemoryTransport, Pair
 from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_PING
@@ -348,7 +348,7 @@ def test_a_threaded_service_logs_in_by_the_reactor() -> None:
     pair = club.client()
     with ThreadPoolExecutor(1) as pool:
         context = copy_context()
-        context.run(_current.set, CurrentCall(pair.server))
+        context.run(current.set, CurrentCall(pair.server))
         entering = pool.submit(context.run, pair.server.service.login, "ann", "secret").result()
     assert not asked_in
     assert not entering.called

@@ -497,10 +497,10 @@ def test_a_request_whose_entry_says_nothing_is_counted_runs_as_calls_do_and_stay
     peer: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(HANDLERS, 100, RequestKind(lambda _serving, obj: repr(type(obj))))
-    before = peer.connection.received
+    before = peer.connection.inbound.received
     mine = Remote(("builtins.str", 1, 2))
     assert peer.ask(100, mine) == "<class 'txremote.refs.reference.RemoteReference'>"
-    assert peer.connection.received == before + 1
+    assert peer.connection.inbound.received == before + 1
 
 
 @pytest.mark.parametrize("number", HANDLERS)

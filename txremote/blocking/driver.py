@@ -15,7 +15,7 @@ from typing import Any
 from txremote.blocking.inbox import PendingAnswer
 from txremote.blocking.pump import Pump
 from txremote.errors import WrongThread
-from txremote.peer.context import _current
+from txremote.peer.context import current
 from txremote.refs.driver import Pending
 from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.threadguard import refuse_in_reactor
@@ -72,7 +72,7 @@ class ScriptDriver:
         Have a thread wait for a result where nobody else would: the one that asks
         for it is a reactor's, or serves another connection.
         """
-        call = _current.get(None)
+        call = current.get(None)
         if call is None:
             if not is_in_reactor():
                 return  # the script itself will wait

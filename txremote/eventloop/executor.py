@@ -22,9 +22,8 @@ from txremote.eventloop.worker_view import WorkerView
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer import hooks
 from txremote.peer.abandoned import Closings
-from txremote.peer.awaiting import begun
 from txremote.peer.connection import Connection
-from txremote.peer.context import CurrentCall, _current
+from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Hook, PeerRequest
 from txremote.peer.immediate import RunsAtOnce
 from txremote.peer.turns import turns_of
@@ -154,11 +153,11 @@ class LaneExecutor(LoopExecutor):
         view = connection.view
 
         def call() -> None:
-            token = _current.set(CurrentCall(connection))
-            result = begun(hook, view)
+            token = current.set(CurrentCall(connection))
+            result = hooks.start(hook, view)
             # a coroutine is to begin with the variables that are set here
             context = copy_context()
-            _current.reset(token)
+            current.reset(token)
             self.loop.callFromThread(context.run, finish, result)
 
         def finish(result: Any) -> None:

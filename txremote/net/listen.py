@@ -197,7 +197,7 @@ class ServingFactory(Factory):
             peer=_transport_of(connection).getPeer(),
             user=connection.user,
             seconds=steady(self._reactor).seconds() - connection.opened,
-            requests=connection.received,
+            requests=connection.inbound.received,
             why=connection.why_ended,
         )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,7 +18,7 @@ from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.halfway import Halfway
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.outcome import Outcome, can_be_failure, failure_of
+from txremote.refs.outcome import Outcome, can_be_failure
 from txremote.refs.sharing import Unshared, follow, follow_future
 from txremote.wire.naming import class_module, class_name
 from txremote.wire.plain import PLAIN
@@ -38,37 +37,6 @@ async def _finished(awaitable: Any) -> Any:
             raise
         return Outcome(False, error)
     return result if type(result) in PLAIN else Outcome(True, result)
-
-
-async def _ended(hook: Any) -> None:
-    try:
-        await hook
-    except BaseException as error:
-        if can_be_failure(error):
-            raise
-        raise failure_of(error).value from None  # type: ignore[misc]  # an exception
-
-
-def begun(hook: Callable[[Any], Any], seen: Any) -> Any:
-    """
-    Call a service's hook.
-
-    Args:
-        hook: ``on_connect`` or ``on_disconnect``.
-        seen: The connection as the service is to see it.
-
-    Returns:
-        What is still to come of it, a Deferred or a coroutine; the Failure of what it
-        has raised, whatever that was, SystemExit too; or None.
-    """
-    try:
-        result = hook(seen)
-    except BaseException as error:
-        return failure_of(error)
-    kind = type(result)
-    if kind is types.CoroutineType:
-        return _ended(result)
-    return result if issubclass(kind, Deferred) else None
 
 
 def awaited(result: Any, connection: Any) -> Any:

@@ -21,21 +21,21 @@ nothing but `RemoteProtocolError` in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable
 from functools import partial
-from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.config import DEFAULT_CONFIG, ConnectionConfig
-from txremote.errors import ConnectionLost, RemoteProtocolError
+from txremote.errors import ConnectionLost
 from txremote.gate.access import AccessPolicy
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
@@ -44,6 +44,7 @@ from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
+from txremote.peer.introduction import introduce
 from txremote.peer.lifecycle import (
     CLOSED,
     CLOSING,
@@ -57,9 +58,9 @@ from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.pending_calls import succeeded
 from txremote.peer.reading import MessageReader
+from txremote.peer.receiving import Receiver
 from txremote.peer.references import ReferenceTables
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
-from txremote.peer.turns import Backlog
 from txremote.peer.variables import Variables
 from txremote.refs import forks
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
@@ -67,28 +68,27 @@ from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
     FEATURES,
     HANDLE_GETROOT,
-    HANDLE_HELLO,
     HANDLE_PING,
-    HELLO_MARK,
-    HELLO_VERSION,
-    LOWEST_ADDRESS,
     IdPack,
 )
-from txremote.wire.framing import FrameReader, Oversize, Packed
-from txremote.wire.limits import Limits
+from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
-from txremote.wire.slices import LONG
 
 _log = Logger("txremote")
 
 T = TypeVar("T")
 
-_Payload = bytes | Oversize | Packed
-
 _KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
+
+
+class TakesData(Protocol):
+    """The type of ``dataReceived``."""
+
+    def __call__(self, data: bytes) -> None:
+        """Take in what was read."""
 
 
 def _ignore() -> None:
@@ -105,7 +105,7 @@ def is_local(address: Any) -> bool:
 
 
 @implementer(IHandshakeListener)
-class Connection(Protocol):
+class Connection(protocol.Protocol):
     """
     One end of a connection. Made by `listen`, `connect` and `connected_pair`.
 
@@ -150,18 +150,16 @@ class Connection(Protocol):
 
     # a listener may have very many of these
     __slots__ = (
-        "_acknowledge",
-        "_backlog",
         "_calls",
         "_clock",
         "_greeted",
         "_guard",
+        "_messages",
         "_outbox",
         "_prepare",
         "_reader",
-        "_reading",
+        "_receiver",
         "_root",
-        "_share",
         "_tables",
         "_view",
         "_when_ended",
@@ -169,6 +167,7 @@ class Connection(Protocol):
         "backpressure",
         "closing",
         "config",
+        "dataReceived",
         "executor",
         "features",
         "home",
@@ -182,6 +181,10 @@ class Connection(Protocol):
         "state",
         "user",
     )
+
+    #: Called by the transport with what was read. The receiver's method itself: one that
+    #: called it would be one more call for each chunk.
+    dataReceived: TakesData
 
     def __init__(
         self,
@@ -216,7 +219,6 @@ class Connection(Protocol):
         self._reader.in_steps = executor.turns is not None
         self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent)
         self._prepare = prepare
-        self._acknowledge: Callable[[], object] | None = None
         self._when_ended = ended
         imports = ImportTable(self._make_reference, sweeper, config.max_imports)
         policy = policy or AccessPolicy(config)
@@ -244,7 +246,7 @@ class Connection(Protocol):
             needed=self.backpressure.needs_peer,
             variables=variables,
         )
-        self._reading = MessageReader(
+        self._messages = MessageReader(
             config=config,
             tables=self._tables,
             outbox=self._outbox,
@@ -252,16 +254,23 @@ class Connection(Protocol):
             inbound=self.inbound,
             executor=executor,
         )
+        self._receiver = Receiver(
+            self,
+            reader=self._reader,
+            messages=self._messages,
+            outbox=self._outbox,
+            calls=self._calls,
+            released=imports.released,
+        )
+        self.dataReceived = self._receiver.data_received
         if getattr(service, "expects_login", False):
-            self._allow(config.limits.for_strangers())
+            self._receiver.allow(config.limits.for_strangers())
         self.closing = Closing(
             self, outbox=self._outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
         )
         self._outbox.pressed = self.backpressure.high_water
         self._outbox.overflowed = self.closing.abort
         imports.flush = self.outbound.flush_released
-        self._share: Share | None = None
-        self._backlog: Backlog | None = None  # while something long is read
         self._view: Any = None
         self._root: RemoteReference | None = None
         self._greeted = False  # whether the service knows of the connection
@@ -290,8 +299,12 @@ class Connection(Protocol):
     @property
     def peer(self) -> Any:
         """The peer's address, an `IAddress`; None before it is connected."""
-        transport: Any = self.transport
-        return None if transport is None else transport.getPeer()
+        return None if self.transport is None else self.transport.getPeer()
+
+    @property
+    def stream(self) -> Any:
+        """The transport, once it is there: more than the `ITransport` that Twisted promises."""
+        return self.transport
 
     def note_peer_stopping(self) -> None:
         """Note that the peer will stop: it refuses new calls, and closes after the last."""
@@ -322,7 +335,7 @@ class Connection(Protocol):
         self._outbox.separate, self._outbox.now = writing.separate, writing.now
         dialled = self.knows_peer
         if dialled:
-            self._acknowledge = writing.acknowledge
+            self._receiver.acknowledge = writing.acknowledge
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
             timeouts = ConnectionTimeouts(self, self._clock, self.config, self._reader)
@@ -350,153 +363,17 @@ class Connection(Protocol):
         if self.state is HANDSHAKING:
             self._open()
 
-    def dataReceived(self, data: bytes) -> None:
-        """Called by the transport with what was read."""
-        if self.home is not forks.here:
-            forks.end()
-        if self._backlog is not None:
-            self._backlog.unread.append(data)
-            self._pause()
-            return
-        outbox = self._outbox
-        needed = outbox.pressing  # then it is read because a call of ours waits for it
-        outbox.cork()
-        whole = False
-        size = 0
-        try:
-            payloads = self._reader.feed(data)
-            for payload in payloads:
-                if self.state >= CLOSING:
-                    break
-                whole = True
-                if type(payload) is bytes:
-                    size += len(payload)
-                    if size > LONG and self.executor.turns is not None:
-                        self._read_later(payload, payloads)
-                        break
-                    self._reading.payload_received(payload)
-                elif type(payload) is Packed:
-                    self._read_later(payload, payloads)
-                    break
-                else:
-                    assert isinstance(payload, Oversize)
-                    self._reading.oversize_received(payload)
-        except RemoteProtocolError as error:
-            self.closing.fail(error)
-        if self._tables.imports.released.dirty:
-            self.outbound.flush_released()
-        outbox.uncork()
-        if needed:
-            self.backpressure.peer_answered()
-        if self.state is not CLOSED:
-            self.inbound.timeouts.data_received(whole)
-        share = self._share
-        if share is not None and share.unfinished != self._reader.held and self._backlog is None:
-            share.begun(self._reader.held)
-        # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
-        # waits until the first is acknowledged, which TCP puts off for 40 ms
-        if self._acknowledge is not None and self._calls and not self.features:
-            self._acknowledge()
-
-    # -- what is long is read a slice at a time (txremote.peer.turns)
-
-    def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
-        """Read a message, and what has come behind it, in the turns to come."""
-        turns = self.executor.turns
-        assert turns is not None
-        backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
-        # most are done with the first slice
-        if not turns.idle or self._read_on(backlog):
-            if self._share is not None and type(first) is bytes:
-                self._share.begun(len(first))
-            self._pause()
-            turns.add(partial(self._read_in_turn, backlog))
-
-    def _steps(self, payloads: Iterator[_Payload]) -> Iterator[None]:
-        while True:
-            size = 0
-            for payload in payloads:
-                if self.state >= CLOSING:
-                    return
-                if type(payload) is Packed:
-                    payload = yield from payload.steps  # noqa: PLW2901
-                if type(payload) is not bytes:
-                    assert isinstance(payload, Oversize)
-                    self._reading.oversize_received(payload)
-                    continue
-                size += len(payload)
-                if size > LONG and size > len(payload):
-                    yield
-                    size = len(payload)
-                if size > LONG:
-                    yield from self._reading.received_in_slices(payload)
-                else:
-                    self._reading.payload_received(payload)
-            backlog = self._backlog
-            if backlog is None or not backlog.unread:
-                return
-            yield
-            payloads = iter(self._reader.feed(backlog.unread.popleft()))
-
-    def _read_in_turn(self, backlog: Backlog) -> bool:
-        """Take one step, and tell whether there is another."""
-        more = False
-        self._outbox.cork()
-        try:
-            more = self._read_on(backlog)
-        finally:
-            if self._tables.imports.released.dirty:
-                self.outbound.flush_released()
-            self._outbox.uncork()
-            if not more and self.state is not CLOSED:
-                self._resume(backlog)
-        return more
-
-    def _read_on(self, backlog: Backlog) -> bool:
-        more = False
-        try:
-            if self.state < CLOSING:
-                next(backlog.steps)
-                more = self.state < CLOSING
-        except StopIteration:
-            pass
-        except RemoteProtocolError as error:
-            self.closing.fail(error)
-        finally:
-            if not more:
-                self._backlog = None
-        return more
-
-    def _resume(self, backlog: Backlog) -> None:
-        """Go on to read what comes: all is read that had come."""
-        self.inbound.timeouts.data_received(True)
-        if self._share is not None:
-            self._share.begun(self._reader.held)
-        transport: Any = self.transport
-        if backlog.lost is not None:
-            self.connectionLost(backlog.lost)
-        elif not self.backpressure.paused:
-            transport.resumeProducing()
-
-    def _pause(self) -> None:
-        transport: Any = self.transport
-        transport.pauseProducing()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Called by the transport when the connection has ended."""
-        if self._backlog is not None and self.state < CLOSING:
-            self._backlog.lost = reason
+        if self._receiver.postpone_loss(reason):
             return
         error: Any = reason.value
-        self.closing.lost(error, self._reader.at_boundary)
+        self.closing.lost(error, self._receiver.at_boundary)
         self.inbound.timeouts.stop()
         self._outbox.detach()
         self.inbound.stop()
-        if self._share is not None:
-            self._share.end()
-            # it leads back here: what has ended is to be gone without the garbage collector
-            self._share = self._reader.room = None
-            self._outbox.share = self.inbound.ledger.share = None
+        self._receiver.leave_share()
+        self._outbox.share = self.inbound.ledger.share = None
         self._calls.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
         self._tables.imports.clear()
@@ -510,7 +387,7 @@ class Connection(Protocol):
     def _let_go(self, held: list[Any]) -> None:
         self.executor.let_go(self, held)
 
-    def share(self, holdings: Holdings, host: Any) -> None:
+    def share(self, holdings: Holdings, host: Hashable) -> None:
         """
         Count what this connection holds with what others do.
 
@@ -518,9 +395,9 @@ class Connection(Protocol):
             holdings: Where.
             host: The peer's, or None.
         """
-        share = self._share = Share(holdings, host, self.closing.abort)
+        share = Share(holdings, host, self.closing.abort)
         self._outbox.share = self.inbound.ledger.share = share
-        self._reader.room = share.room
+        self._receiver.join(share)
 
     @property
     def view(self) -> Any:
@@ -677,11 +554,6 @@ class Connection(Protocol):
         """Why the connection has ended, in words."""
         return self.closing.why
 
-    @property
-    def received(self) -> int:
-        """How many requests about an object the peer has sent."""
-        return self.inbound.received
-
     def speak(self, dialect: Dialect) -> None:
         """
         Speak first, on the accepting side; no more than a choice where the peer has
@@ -696,7 +568,7 @@ class Connection(Protocol):
         Connecting only: the dialect that the peer turned out to speak, where it
         is not the one it was spoken to in.
         """
-        return self._reading.other_dialect
+        return self._messages.other_dialect
 
     # -- logging in
 
@@ -704,14 +576,10 @@ class Connection(Protocol):
         """Note whose connection it is: the root is that user's from now on."""
         self.user = user
         self.avatar = self.inbound.root = avatar
-        self._allow(self.config.limits)
+        self._receiver.allow(self.config.limits)
         self.inbound.timeouts.logged_in()
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = True
-
-    def _allow(self, limits: Limits) -> None:
-        self._reader.allow(limits)
-        self._reading.allow(limits)
 
     # -- introductions
 
@@ -725,43 +593,7 @@ class Connection(Protocol):
         Returns:
             A Deferred of this connection, its root fetched and its peer known.
         """
-        fetching = self.fetch_root()
-        if separately:
-            fetching.addCallback(lambda _root: self._say_hello())
-            return fetching.addCallback(lambda _nothing: self._greet_older())
-        saying = self._say_hello()
-
-        def root_failed(failure: Failure) -> Failure:
-            saying.addErrback(lambda _failure: None)
-            return failure
-
-        fetching.addErrback(root_failed).addCallback(lambda _root: saying)
-        return fetching.addCallback(lambda _nothing: self._greet_older())
-
-    def _say_hello(self) -> Deferred[None]:
-        said = (HELLO_MARK, HELLO_VERSION, self.inbound.features)
-        return self.outbound.request(HANDLE_PING, (said,)).addCallback(self._hello_answered)
-
-    def _hello_answered(self, answer: Any) -> None:
-        if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
-            self.hello_received(frozenset(x for x in answer[1] if type(x) is str))
-
-    def _greet_older(self) -> Any:
-        """
-        Say HELLO by its number to a txremote 0.1, which sends that PING back as RPyC
-        does: its ids are counters, RPyC's are addresses.
-        """
-        root = self._root
-        older = type(root) is RemoteReference and root._pack[1] < LOWEST_ADDRESS
-        if self.features or not older:
-            return self
-
-        def refused(failure: Failure) -> None:
-            failure.trap(KeyError)  # it is something else, which has no such handler
-
-        asking = self.outbound.request(HANDLE_HELLO, (HELLO_VERSION, self.inbound.features))
-        asking.addCallbacks(self._hello_answered, refused)
-        return asking.addCallback(lambda _nothing: self)
+        return introduce(self, separately)
 
     def _make_reference(
         self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from txremote.peer.connection import Connection
 
-_current: ContextVar[CurrentCall] = ContextVar("txremote.current_call")
+current: ContextVar[CurrentCall] = ContextVar("txremote.current_call")
 
 
 class CurrentCall:
@@ -88,6 +88,6 @@ def current_call() -> CurrentCall:
         RuntimeError: no exposed method is running here.
     """
     try:
-        return _current.get()
+        return current.get()
     except LookupError:
         raise RuntimeError("current_call() is for exposed methods while they run") from None

@@ -30,7 +30,7 @@ from txremote.gate.exposure import is_class
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
 from txremote.peer.awaiting import is_awaited
-from txremote.peer.context import _current
+from txremote.peer.context import current
 from txremote.peer.exports import Export, Granted
 from txremote.peer.halfway import Halfway, further
 from txremote.peer.references import ReferenceTables
@@ -365,7 +365,7 @@ async def _next_of(
     context = (export and export.context) or own_context()
     if export is not None:
         export.context = context
-    context.run(_current.set, _current.get())
+    context.run(current.set, current.get())
     try:
         taken = step(serving.connection.executor, generator.__anext__, context=context)
         return (await Within(taken.__await__(), context),)

@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 from types import CoroutineType
+from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.peer.asyncio_steps import deferred_of
-from txremote.peer.awaiting import begun
 from txremote.peer.connection import Connection
-from txremote.peer.context import CurrentCall, _current
+from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Hook
+from txremote.refs.outcome import can_be_failure, failure_of
 from txremote.refs.sharing import follow
 
 _log = Logger("txremote")
 
 
+async def _ended(hook: Any) -> None:
+    try:
+        await hook
+    except BaseException as error:
+        if can_be_failure(error):
+            raise
+        raise failure_of(error).value from None  # type: ignore[misc]  # an exception
+
+
+def start(hook: Hook, seen: object) -> object:
+    """
+    Call a hook with the connection as the service is to see it.
+
+    Returns:
+        The Deferred or coroutine that it has given; the Failure of what it has raised,
+        whatever that was, SystemExit too; or None.
+    """
+    try:
+        result = hook(seen)
+    except BaseException as error:
+        return failure_of(error)
+    kind = type(result)
+    if kind is CoroutineType:
+        return _ended(result)
+    return result if issubclass(kind, Deferred) else None
+
+
 def run_hook(connection: Connection, hook: Hook) -> None:
     """Call a hook now, with the connection; `current_call` tells it who the peer is."""
-    token = _current.set(CurrentCall(connection))
+    token = current.set(CurrentCall(connection))
     try:
-        running = outcome_of(connection, begun(hook, connection))
+        running = outcome_of(connection, start(hook, connection))
     finally:
-        _current.reset(token)
+        current.reset(token)
     wait_for(connection, hook, running)
 
 

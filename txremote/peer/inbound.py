@@ -24,7 +24,7 @@ from txremote.errors import RemoteProtocolError
 from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
 from txremote.peer.call_ledger import CallLedger, cancel_at_end
-from txremote.peer.context import CurrentCall, _current
+from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
 from txremote.peer.lifecycle import DRAINING
@@ -75,6 +75,25 @@ class InboundCalls:
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
     """
+
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_executor",
+        "_steady_call",
+        "answers",
+        "config",
+        "connection",
+        "features",
+        "ledger",
+        "policy",
+        "received",
+        "refusal",
+        "root",
+        "tables",
+        "timeouts",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -259,7 +278,7 @@ class InboundCalls:
         connection = self.connection
         if connection.state is not DRAINING or len(self.ledger) or self._executor.busy():
             return
-        call = _current.get(None)
+        call = current.get(None)
         if call is not None and call.connection is connection and self._clock is not None:
             # within a request, whose answer is still to come
             self._clock.callLater(0, self.close_if_drained)

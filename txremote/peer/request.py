@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from txremote.peer.awaiting import awaited
-from txremote.peer.context import CurrentCall, _current
+from txremote.peer.context import CurrentCall, current
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
 from txremote.refs.threadguard import check_stack
@@ -53,7 +53,7 @@ class Request:
         """Run it and answer it, in the connection's own context."""
         inbound = self.inbound
         call = inbound.call_until(self.deadline)
-        token = _current.set(call)
+        token = current.set(call)
         try:
             result = self.handler(inbound, *self.args)
             if type(result) not in PLAIN:
@@ -62,7 +62,7 @@ class Request:
             inbound.answers.send_error(self.number, self.sender, error)
             return
         finally:
-            _current.reset(token)
+            current.reset(token)
         self._answer(result, call)
 
     def execute(self, view: Any) -> tuple[bool, Any]:
@@ -77,7 +77,7 @@ class Request:
             `finish` takes, in the connection's own context.
         """
         inbound = self.inbound
-        current = _current.set(inbound.call_until(self.deadline))
+        token = current.set(inbound.call_until(self.deadline))
         try:
             check_stack()  # of a chain of calls that call back enough must be left
             if self.forwarded:
@@ -89,7 +89,7 @@ class Request:
         except BaseException as error:  # it is the peer's to see, whatever it is
             return False, inbound.answers.word(error)  # here, where netrefs can be asked
         finally:
-            _current.reset(current)
+            current.reset(token)
 
     def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
         """
@@ -109,13 +109,13 @@ class Request:
         token = None
         try:
             if type(result) not in PLAIN:
-                token = _current.set(inbound.call_until(self.deadline))
+                token = current.set(inbound.call_until(self.deadline))
                 result = awaited(result, inbound.connection)
         except BaseException as error:  # looking at a result runs its class's code
             return False, inbound.answers.word(error)
         finally:
             if token is not None:
-                _current.reset(token)
+                current.reset(token)
         return True, result
 
     def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:

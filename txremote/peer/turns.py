@@ -5,16 +5,12 @@ A message of a million values takes the fifth of a second to decode, and a few K
 zlib's are such a message. So what is long is decoded a slice at a time
 (`txremote.wire.slices`), and of all connections of a reactor one is served in a turn: a
 hundred that send such messages together hold it no longer than one does.
-
-Meanwhile a connection's transport is paused. What it delivers all the same, TLS and
-whoever resumes it, is kept (`Backlog`) and read behind the message, and an end of the
-connection that comes then is told behind it: all is as if it had been read at once.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -75,24 +71,3 @@ def turns_of(reactor: Any) -> Turns:
     if found is None:
         found = reactor._txremote_turns = Turns(reactor)
     return found
-
-
-class Backlog:
-    """
-    What a connection has still to read.
-
-    Args:
-        steps: Reads it, a slice at a time.
-
-    Attributes:
-        lost: How the connection has ended meanwhile, or None.
-        steps: The same.
-        unread: The bytes that have come since.
-    """
-
-    __slots__ = ("lost", "steps", "unread")
-
-    def __init__(self, steps: Iterator[None]) -> None:
-        self.lost: Any = None
-        self.steps = steps
-        self.unread: deque[bytes] = deque()

@@ -25,7 +25,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
-from txremote.peer.context import _current
+from txremote.peer.context import current
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def program_context() -> Context:
     Return a copy of the context that this is called in; an empty one where that is a
     client's, whose variables are nobody else's.
     """
-    return own_context() if _current.get(None) is None else Context()
+    return own_context() if current.get(None) is None else Context()
 
 
 def _set_all(values: _Values | None) -> None:
@@ -132,13 +132,13 @@ class Variables:
 
     def keep(self, before: Context, after: Context) -> None:
         """Have what was set between two copies of a context found by what runs next."""
-        if len(after) == 1 and _current in after:
+        if len(after) == 1 and current in after:
             return
         # by identity: to compare a value may be a request to its owner
         late = {
             variable: value
             for variable, value in after.items()
-            if before.get(variable, _MISSING) is not value and variable is not _current
+            if before.get(variable, _MISSING) is not value and variable is not current
         }
         if late:  # always a new dict: a thread may be reading the old
             self._late = {**(self._late or {}), **late}

@@ -1,0 +1,68 @@
+"""
+How the connecting side introduces itself.
+
+It asks for the root and sends HELLO right behind, as a PING, which a stock RPyC sends back
+as it came. It is sent nothing that RPyC does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txremote.refs.reference import RemoteReference
+from txremote.wire.consts import (
+    HANDLE_HELLO,
+    HANDLE_PING,
+    HELLO_MARK,
+    HELLO_VERSION,
+    LOWEST_ADDRESS,
+)
+
+
+def introduce(connection: Any, separately: bool) -> Deferred[Any]:
+    """Do as `Connection.introduce`."""
+    fetching: Deferred[Any] = connection.fetch_root()
+    if separately:
+        fetching.addCallback(lambda _root: _say_hello(connection))
+        return fetching.addCallback(lambda _nothing: _greet_older(connection))
+    saying = _say_hello(connection)
+
+    def root_failed(failure: Failure) -> Failure:
+        saying.addErrback(lambda _failure: None)
+        return failure
+
+    fetching.addErrback(root_failed).addCallback(lambda _root: saying)
+    return fetching.addCallback(lambda _nothing: _greet_older(connection))
+
+
+def _say_hello(connection: Any) -> Deferred[Any]:
+    said = (HELLO_MARK, HELLO_VERSION, connection.inbound.features)
+    asking: Deferred[Any] = connection.outbound.request(HANDLE_PING, (said,))
+    return asking.addCallback(lambda answer: _hello_answered(connection, answer))
+
+
+def _hello_answered(connection: Any, answer: object) -> None:
+    if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
+        connection.hello_received(frozenset(x for x in answer[1] if type(x) is str))
+
+
+def _greet_older(connection: Any) -> Any:
+    """
+    Say HELLO by its number to a txremote 0.1, which sends that PING back as RPyC does: its
+    ids are counters, RPyC's are addresses.
+    """
+    root = connection.root
+    older = type(root) is RemoteReference and root._pack[1] < LOWEST_ADDRESS
+    if connection.features or not older:
+        return connection
+
+    def refused(failure: Failure) -> None:
+        failure.trap(KeyError)  # it is something else, which has no such handler
+
+    said = (HELLO_VERSION, connection.inbound.features)
+    asking: Deferred[Any] = connection.outbound.request(HANDLE_HELLO, said)
+    asking.addCallbacks(lambda answer: _hello_answered(connection, answer), refused)
+    return asking.addCallback(lambda _nothing: connection)

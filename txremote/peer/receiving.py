@@ -1,0 +1,258 @@
+"""
+`Receiver`: what a connection reads, from bytes to messages.
+
+A chunk of bytes is cut into payloads, and most payloads are taken in at once. A long one,
+and all that has come behind it, is read a slice at a time (`txremote.peer.turns`).
+Meanwhile the transport is paused. What it delivers all the same, as TLS does, is kept and
+read behind the message, and an end of the connection that comes then is noted behind it:
+all is as if it had been read at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from txremote.errors import RemoteProtocolError
+from txremote.peer.holdings import Share
+from txremote.peer.imports import ReleaseQueue
+from txremote.peer.lifecycle import CLOSED, CLOSING
+from txremote.peer.outbox import Outbox
+from txremote.peer.pending_calls import PendingCalls
+from txremote.peer.reading import MessageReader
+from txremote.refs import forks
+from txremote.wire.framing import FrameReader, Oversize, Packed
+from txremote.wire.limits import Limits
+from txremote.wire.slices import LONG
+
+_Payload = bytes | Oversize | Packed
+
+
+class Backlog:
+    """
+    What a connection has still to read.
+
+    Attributes:
+        lost: How the connection has ended meanwhile, or None.
+        steps: Reads it, a slice at a time.
+        unread: The bytes that have come since.
+    """
+
+    __slots__ = ("lost", "steps", "unread")
+
+    def __init__(self, steps: Iterator[None]) -> None:
+        self.lost: Failure | None = None
+        self.steps = steps
+        self.unread: deque[bytes] = deque()
+
+
+class Receiver:
+    """
+    Reads for one connection.
+
+    Attributes:
+        acknowledge: Has TCP acknowledge at once what was read; None where that is not
+            needed, or cannot be done.
+        share: Where an incomplete message is counted, with other connections', or None.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_calls",
+        "_connection",
+        "_messages",
+        "_outbox",
+        "_reader",
+        "_released",
+        "acknowledge",
+        "share",
+    )
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        reader: FrameReader,
+        messages: MessageReader,
+        outbox: Outbox,
+        calls: PendingCalls,
+        released: ReleaseQueue,
+    ) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._messages = messages
+        self._outbox = outbox
+        self._calls = calls
+        self._released = released
+        self._backlog: Backlog | None = None  # while a long message is read
+        self.acknowledge: Callable[[], object] | None = None
+        self.share: Share | None = None
+
+    def allow(self, limits: Limits) -> None:
+        """Read by these limits from the next message on."""
+        self._reader.allow(limits)
+        self._messages.allow(limits)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether no message is incomplete."""
+        return self._reader.at_boundary
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the transport has read (`Connection.dataReceived`)."""
+        connection = self._connection
+        if connection.home is not forks.here:
+            forks.end()
+        if self._backlog is not None:
+            self._backlog.unread.append(data)
+            connection.stream.pauseProducing()
+            return
+        outbox = self._outbox
+        needed = outbox.pressing  # then it is read because a call of ours waits for it
+        outbox.cork()
+        whole = False
+        size = 0
+        try:
+            payloads = self._reader.feed(data)
+            for payload in payloads:
+                if connection.state >= CLOSING:
+                    break
+                whole = True
+                if type(payload) is bytes:
+                    size += len(payload)
+                    if size > LONG and connection.executor.turns is not None:
+                        self._read_later(payload, payloads)
+                        break
+                    self._messages.payload_received(payload)
+                elif type(payload) is Packed:
+                    self._read_later(payload, payloads)
+                    break
+                else:
+                    assert isinstance(payload, Oversize)
+                    self._messages.oversize_received(payload)
+        except RemoteProtocolError as error:
+            connection.closing.fail(error)
+        if self._released.dirty:
+            connection.outbound.flush_released()
+        outbox.uncork()
+        if needed:
+            connection.backpressure.peer_answered()
+        if connection.state is not CLOSED:
+            connection.inbound.timeouts.data_received(whole)
+        share = self.share
+        if share is not None and share.unfinished != self._reader.held and self._backlog is None:
+            share.begun(self._reader.held)
+        # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
+        # waits until the first is acknowledged, which TCP puts off for 40 ms
+        if self.acknowledge is not None and self._calls and not connection.features:
+            self.acknowledge()
+
+    # -- long messages
+
+    def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
+        """Read a message, and what has come behind it, in the turns to come."""
+        turns = self._connection.executor.turns
+        assert turns is not None
+        backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
+        # most are done with the first slice
+        if not turns.idle or self._read_on(backlog):
+            if self.share is not None and type(first) is bytes:
+                self.share.begun(len(first))
+            self._connection.stream.pauseProducing()
+            turns.add(partial(self._read_in_turn, backlog))
+
+    def _steps(self, payloads: Iterator[_Payload]) -> Iterator[None]:
+        while True:
+            size = 0
+            for payload in payloads:
+                if self._connection.state >= CLOSING:
+                    return
+                if type(payload) is Packed:
+                    payload = yield from payload.steps  # noqa: PLW2901
+                if type(payload) is not bytes:
+                    assert isinstance(payload, Oversize)
+                    self._messages.oversize_received(payload)
+                    continue
+                size += len(payload)
+                if size > LONG and size > len(payload):
+                    yield
+                    size = len(payload)
+                if size > LONG:
+                    yield from self._messages.received_in_slices(payload)
+                else:
+                    self._messages.payload_received(payload)
+            backlog = self._backlog
+            if backlog is None or not backlog.unread:
+                return
+            yield
+            payloads = iter(self._reader.feed(backlog.unread.popleft()))
+
+    def _read_in_turn(self, backlog: Backlog) -> bool:
+        """Take one step, and tell whether there is another."""
+        connection = self._connection
+        more = False
+        self._outbox.cork()
+        try:
+            more = self._read_on(backlog)
+        finally:
+            if self._released.dirty:
+                connection.outbound.flush_released()
+            self._outbox.uncork()
+            if not more and connection.state is not CLOSED:
+                self._resume(backlog)
+        return more
+
+    def _read_on(self, backlog: Backlog) -> bool:
+        connection = self._connection
+        more = False
+        try:
+            if connection.state < CLOSING:
+                next(backlog.steps)
+                more = connection.state < CLOSING
+        except StopIteration:
+            pass
+        except RemoteProtocolError as error:
+            connection.closing.fail(error)
+        finally:
+            if not more:
+                self._backlog = None
+        return more
+
+    def _resume(self, backlog: Backlog) -> None:
+        """Go on to read what comes: all is read that had come."""
+        connection = self._connection
+        connection.inbound.timeouts.data_received(True)
+        if self.share is not None:
+            self.share.begun(self._reader.held)
+        if backlog.lost is not None:
+            connection.connectionLost(backlog.lost)
+        elif not connection.backpressure.paused:
+            connection.stream.resumeProducing()
+
+    # -- the end
+
+    def postpone_loss(self, reason: Failure) -> bool:
+        """Keep the end of the connection until all is read; return whether there is more."""
+        if self._backlog is None or self._connection.state >= CLOSING:
+            return False
+        self._backlog.lost = reason
+        return True
+
+    def join(self, share: Share) -> None:
+        """Count what is incomplete in a listener's share."""
+        self.share = share
+        self._reader.room = share.room
+
+    def leave_share(self) -> None:
+        """
+        End the share, which leads back here: what has ended is to be gone without the
+        garbage collector.
+        """
+        if self.share is not None:
+            self.share.end()
+            self.share = self._reader.room = None
