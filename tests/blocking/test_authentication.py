@@ -102,7 +102,7 @@ def test_an_authenticator_that_fails(caplog: pytest.LogCaptureFixture) -> None:
 @scripted
 def test_a_client_that_says_nothing_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """And has so many seconds."""
-    monkeypatch.setattr(authentication, "PATIENCE", 0.2)
+    monkeypatch.setattr(authentication, "AUTHENTICATION_TIMEOUT", 0.2)
     with serving(Desk, authenticator=magic_word) as server:
         silent = socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)
         assert with_word(server.port).root.credentials() == "ann"

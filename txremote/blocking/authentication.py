@@ -1,15 +1,15 @@
 """
-Authenticators: whom a `ThreadedServer` lets in (``rpyc.utils.authenticators``).
+Authenticators: they decide which clients a `ThreadedServer` serves
+(``rpyc.utils.authenticators``).
 
-An authenticator is a callable. It gets a socket that was just accepted, blocking, and
-returns a socket, the same or one around it, and the client's credentials; or it raises
-`AuthenticationError`. It may take its time over that, so each client has a thread of its
-own, in which its requests are served as well: that is how RPyC does it, and it is the
-price of an authenticator. ``twistd txremote`` has ``--tls-ca`` and ``--auth`` instead, without a
-thread for each.
+An authenticator is a callable. It gets a blocking socket that was just accepted, and returns
+a socket, the same or one around it, and the client's credentials; or it raises
+`AuthenticationError`. It may block, so each client has a thread of its own, which serves its
+requests as well: RPyC does the same. ``twistd txremote`` has ``--tls-ca`` and ``--auth``
+instead, without a thread for each client.
 
-A client has `PATIENCE` seconds to be authenticated in, and `MOST_AT_ONCE` may be at it;
-more are turned away.
+Authentication has to succeed within `AUTHENTICATION_TIMEOUT` seconds. The server closes
+further sockets while `MOST_AT_ONCE` clients are being authenticated.
 """
 
 from __future__ import annotations
@@ -19,26 +19,32 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
 from txremote.blocking.streams import SocketStream, byte_channel_of
 from txremote.config import ConnectionConfig
+from txremote.service import Service
 
-#: Seconds that a client has until it must be authenticated.
-PATIENCE = 30.0
+#: Seconds that a client's authentication may take.
+AUTHENTICATION_TIMEOUT = 30.0
 
 #: Clients that are authenticated at the same time.
 MOST_AT_ONCE = 100
 
 _SOCKETS_A_TURN = 10
 
-Authenticator = Callable[[socket.socket], tuple[socket.socket, Any]]
+Authenticator = Callable[[socket.socket], tuple[socket.socket, object]]
 
 
 class AuthenticationError(Exception):
-    """Raised by an authenticator: the client is not let in."""
+    """Raised by an authenticator: the client is refused."""
 
 
 class SSLAuthenticator:
@@ -49,20 +55,20 @@ class SSLAuthenticator:
     Args:
         keyfile: The server's private key, a path.
         certfile: The server's certificate, a path.
-        ca_certs: Whose signature a client's certificate needs, a path.
-        cert_reqs: Whether clients need a certificate: `ssl.CERT_REQUIRED` where
-            ``ca_certs`` is given and nothing else is said, `ssl.CERT_NONE` elsewhere.
+        ca_certs: The certificate of the authority that signs clients' certificates, a path.
+        cert_reqs: Whether clients need a certificate; if None, `ssl.CERT_REQUIRED` with
+            ``ca_certs`` and `ssl.CERT_NONE` without.
         ssl_version: A protocol of `ssl`; the best that both ends know if None.
         ciphers: OpenSSL's list of ciphers, or None.
     """
 
     def __init__(
         self,
-        keyfile: Any,
-        certfile: Any,
-        ca_certs: Any = None,
+        keyfile: str | Path,
+        certfile: str | Path,
+        ca_certs: str | Path | None = None,
         cert_reqs: ssl.VerifyMode | None = None,
-        ssl_version: Any = None,
+        ssl_version: int | None = None,
         ciphers: str | None = None,
     ) -> None:
         self.keyfile = str(keyfile)
@@ -74,12 +80,12 @@ class SSLAuthenticator:
             cert_reqs = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
         self.cert_reqs = cert_reqs
 
-    def __call__(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+    def __call__(self, sock: socket.socket) -> tuple[socket.socket, object]:
         """
         Do the handshake.
 
         Raises:
-            AuthenticationError: it fails, or the certificate is not good.
+            AuthenticationError: it fails, or the certificate is invalid.
         """
         try:
             if self.ssl_version is None:
@@ -98,6 +104,7 @@ class SSLAuthenticator:
         return secure, secure.getpeercert()
 
 
+@implementer(IReadDescriptor)
 class AuthenticatingPort:
     """
     Accepts clients in a reactor, and serves each in a thread once it is authenticated.
@@ -105,23 +112,20 @@ class AuthenticatingPort:
     Args:
         reactor: Watches the listening socket.
         listener: The socket, which listens and does not block.
-        authenticator: Lets clients in.
+        authenticator: Accepts or refuses clients.
         make_service: Returns the service of a new connection.
-        config: The switches of connections.
-        logger: Is told of each client.
+        config: The options of connections.
+        logger: Logs each client.
         accepted: Called in the reactor when a client was accepted.
-        gone: Called in the reactor when a client has gone, let in or not.
-
-    Attributes:
-        connections: Those that are served.
+        gone: Called in the reactor when a client has gone, served or not.
     """
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: PosixReactorBase,
         listener: socket.socket,
         authenticator: Authenticator,
-        make_service: Callable[[], Any],
+        make_service: Callable[[], Service],
         config: ConnectionConfig,
         logger: logging.Logger,
         *,
@@ -149,18 +153,18 @@ class AuthenticatingPort:
         return self._listener.fileno()
 
     def logPrefix(self) -> str:
-        """Return what stands before the reactor's own messages of it."""
+        """Return the prefix of the reactor's own log messages."""
         return "txremote authenticating port"
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         """Called by the reactor when it stops."""
 
     def doRead(self) -> None:
-        """Accept those who have come."""
+        """Accept waiting clients, a few at a time."""
         for _ in range(_SOCKETS_A_TURN):
             try:
                 sock, address = self._listener.accept()
-            except OSError:  # nobody else, or it has gone meanwhile
+            except OSError:  # no more clients, or the client has gone meanwhile
                 return
             if len(self._waiting) >= MOST_AT_ONCE or self._is_full():
                 self._logger.warning("refused %s: too many clients", address)
@@ -177,10 +181,10 @@ class AuthenticatingPort:
 
     # -- in a client's thread
 
-    def _serve(self, sock: socket.socket, address: Any) -> None:
+    def _serve(self, sock: socket.socket, address: object) -> None:
         conn = None
         try:
-            conn = self._let_in(sock, address)
+            conn = self._authenticate(sock, address)
             if conn is not None:
                 conn.serve_all()
         finally:
@@ -191,8 +195,8 @@ class AuthenticatingPort:
             sock.close()
             self._reactor.callFromThread(self._gone)
 
-    def _let_in(self, sock: socket.socket, address: Any) -> BlockingConnection | None:
-        sock.settimeout(PATIENCE)
+    def _authenticate(self, sock: socket.socket, address: object) -> BlockingConnection | None:
+        sock.settimeout(AUTHENTICATION_TIMEOUT)
         try:
             secure, credentials = self._authenticator(sock)
             secure.settimeout(None)
@@ -200,7 +204,7 @@ class AuthenticatingPort:
         except AuthenticationError as error:
             self._logger.info("%s was not let in: %s", address, error)
             return None
-        except Exception:  # of somebody's authenticator; no client may end the server
+        except Exception:  # the authenticator's own; no client may end the server
             self._logger.exception("%s was not let in", address)
             return None
         with self._lock:
@@ -216,18 +220,18 @@ class AuthenticatingPort:
     # -- the end
 
     def stopListening(self) -> None:
-        """Accept nobody any more."""
+        """Accept no more clients."""
         self._reactor.removeReader(self)
 
     def close_all(self) -> None:
-        """Close every connection, and let nobody in who waits."""
+        """Close every connection, and the sockets of clients that are being authenticated."""
         with self._lock:
             self._closing = True
             waiting, connections = list(self._waiting), list(self.connections)
         for sock in waiting:
             try:
-                sock.shutdown(socket.SHUT_RDWR)  # its thread finds out
+                sock.shutdown(socket.SHUT_RDWR)  # its thread sees the end
             except OSError:
                 continue
-        for conn in connections:  # it may have to wait for a peer that does not read
+        for conn in connections:  # closing may have to wait for a peer that does not read
             threading.Thread(target=conn.close, name="txremote closing", daemon=True).start()

@@ -1,11 +1,10 @@
 """
-Classic mode from a script (``rpyc.classic``): a server that serves
-`SlaveService` or ``twistd txremote --classic`` lets the script use its modules.
+Classic mode from a script (``rpyc.classic``): a server of `SlaveService`, such as
+``twistd txremote --classic``, lets the script use its modules.
 
-The script itself offers nothing to the server. RPyC's own ``classic.connect``
-opens the client to the server as well; pass ``service=ClassicService`` for that.
-Nothing that the server sends is unpickled unless ``obtain(..., unpickle=True)``
-says so, or the connection was given ``allow_pickle``.
+The script itself offers nothing to the server. RPyC's own ``classic.connect`` opens the
+client to the server as well; pass ``service=ClassicService`` for that. Data of the server is
+unpickled only by ``obtain(..., unpickle=True)``, or on a connection with ``allow_pickle``.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
 
 from txremote.blocking import factory
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.refused import refused
-from txremote.blocking.streams import Channel, Stream
+from txremote.blocking.streams import Channel, File, Stream
 from txremote.classic import (
     DEFAULT_PORT,
     NO_TELEPORT,
@@ -31,13 +31,23 @@ from txremote.classic import (
     SlaveService,
     install,
 )
-from txremote.refs.netref import BaseNetref
+from txremote.refs.netref import is_base_netref
 from txremote.service import restricted
+
+
+class ClassicConnection(Protocol):
+    """A connection to a classic server, with the names that `install` gives it."""
+
+    modules: Any
+    builtins: Any
+    namespace: Any
+    execute: Any
+
 
 DEFAULT_SERVER_PORT = DEFAULT_PORT
 DEFAULT_SERVER_SSL_PORT = 18821
 
-#: Bytes that one round trip of an upload or a download carries.
+#: Bytes in each round trip of an upload or a download.
 CHUNK = 64000
 
 _STREAM_NAMES = frozenset(
@@ -53,7 +63,7 @@ def connect(
     port: int = DEFAULT_SERVER_PORT,
     ipv6: bool = False,
     keepalive: bool | int = False,
-    service: Any = MasterService,
+    service: object = MasterService,
     config: factory.Config = None,
 ) -> BlockingConnection:
     """
@@ -63,36 +73,36 @@ def connect(
         host: Its name or address.
         port: Its port.
         ipv6: Whether to connect by IPv6.
-        keepalive: Whether TCP shall look after an idle connection.
-        service: What this side offers; nothing, unless you say `ClassicService`.
-        config: Switches, such as ``{"sync_request_timeout": 300}``. RPyC's function
+        keepalive: Whether TCP's keepalive is on, or its seconds.
+        service: A service for the server to use, such as `ClassicService`; none by default.
+        config: Options, such as ``{"sync_request_timeout": 300}``. RPyC's function
             takes none.
 
     Raises:
-        OSError, EOFError: it cannot be reached, or is no RPyC.
+        OSError, EOFError: the server cannot be reached, or speaks no RPyC.
         AttributeError: it does not serve classic mode.
     """
     return factory.connect(host, port, service, config, ipv6=ipv6, keepalive=keepalive)
 
 
 def connect_channel(
-    channel: Channel, service: Any = MasterService, config: factory.Config = None
+    channel: Channel, service: object = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
     """Connect to a classic server over a channel; see `factory.connect_channel`."""
     return factory.connect_channel(channel, service, config)
 
 
 def connect_stream(
-    stream: Stream, service: Any = MasterService, config: factory.Config = None
+    stream: Stream, service: object = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
     """Connect to a classic server over a stream."""
     return factory.connect_stream(stream, service, config)
 
 
 def connect_pipes(
-    input: Any,  # noqa: A002
-    output: Any,
-    service: Any = MasterService,
+    input: File,  # noqa: A002
+    output: File,
+    service: object = MasterService,
     config: factory.Config = None,
 ) -> BlockingConnection:
     """Connect to a classic server over two files or descriptors."""
@@ -100,35 +110,35 @@ def connect_pipes(
 
 
 def connect_stdpipes(
-    service: Any = MasterService, config: factory.Config = None
+    service: object = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
     """Connect to a classic server over the standard streams."""
     return factory.connect_stdpipes(service, config)
 
 
 def unix_connect(
-    path: str, service: Any = MasterService, config: factory.Config = None
+    path: str, service: object = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
     """Connect to a classic server over a UNIX socket."""
     return factory.unix_connect(path, service, config)
 
 
 def ssl_connect(
-    host: str, port: int = DEFAULT_SERVER_SSL_PORT, service: Any = MasterService, **options: Any
+    host: str, port: int = DEFAULT_SERVER_SSL_PORT, service: object = MasterService, **options: Any
 ) -> BlockingConnection:
     """Connect to a classic server over TLS; options as of `factory.ssl_connect`."""
     return factory.ssl_connect(host, port, service=service, **options)
 
 
 def connect_thread(
-    service: Any = MasterService, config: factory.Config = None
+    service: object = MasterService, config: factory.Config = None
 ) -> BlockingConnection:
     """Serve classic mode in a thread of this process, and connect to it."""
     return factory.connect_thread(service, config, remote_service=SlaveService)
 
 
 def connect_subproc(
-    server_file: str | None = None, service: Any = None, config: factory.Config = None
+    server_file: str | None = None, service: object = None, config: factory.Config = None
 ) -> BlockingConnection:
     """
     Start a process that serves classic mode on its standard streams.
@@ -136,9 +146,9 @@ def connect_subproc(
     Args:
         server_file: The path of RPyC's ``rpyc_classic.py``, to run that. None
             runs txremote's own.
-        service: What this side offers. None is nothing, or, for RPyC's script,
-            everything: on its standard streams that serves nobody else.
-        config: Switches.
+        service: A service for the process to use. None is an empty one, or, for RPyC's
+            script, which needs it on its standard streams, `ClassicService`.
+        config: Options.
     """
     if service is None:
         service = MasterService if server_file is None else ClassicService
@@ -149,30 +159,30 @@ def connect_subproc(
     return factory.connect_subproc(args, service, config)
 
 
-def obtain(proxy: Any, unpickle: bool | None = None) -> Any:
+def obtain(proxy: object, unpickle: bool | None = None) -> Any:
     """
     Return a copy of a remote value, by value.
 
     Args:
-        proxy: A netref. Anything else is returned as it is.
+        proxy: A netref. Another value is returned as it is.
         unpickle: Whether the peer may send a pickle, which can run any code
-            here. Without, builtin containers are copied item by item. None for
-            what the connection was given as ``allow_pickle``.
+            here. Else builtin containers are copied item by item. None for the
+            connection's ``allow_pickle``.
 
     Raises:
         TypeError: it cannot be copied without unpickling.
-        ValueError: it can, and the peer was not given ``allow_pickle``.
+        ValueError: the peer does not allow pickles (its ``allow_pickle``).
     """
-    if not issubclass(type(proxy), BaseNetref):
+    if not is_base_netref(proxy):
         return proxy
     return proxy.____conn__.obtain(proxy, unpickle)
 
 
-def deliver(conn: Any, localobj: Any) -> Any:
+def deliver(conn: ClassicConnection, localobj: object) -> Any:
     """
     Recreate a local object at the peer, by value, and return the netref of that.
 
-    The *peer* unpickles what we send: it is at our mercy anyway.
+    The *peer* unpickles our data: in classic mode it runs our code anyway.
     """
     return conn.modules["pickle"].loads(pickle.dumps(localobj))
 
@@ -186,7 +196,7 @@ Filter = Callable[[str], object] | None
 
 
 def upload(
-    conn: Any,
+    conn: ClassicConnection,
     localpath: str,
     remotepath: str,
     filter: Filter = None,  # noqa: A002
@@ -194,15 +204,15 @@ def upload(
     chunk_size: int = CHUNK,
 ) -> None:
     """
-    Copy a file, or a folder with all in it, to the peer.
+    Copy a file, or a folder and its contents, to the peer.
 
     Args:
         conn: A classic connection.
-        localpath: What to copy.
-        remotepath: Its path there.
-        filter: Called with each name; a false answer leaves it out.
-        ignore_invalid: Whether to pass over what is neither.
-        chunk_size: Bytes a round trip.
+        localpath: The path of the file or folder.
+        remotepath: Its path at the peer.
+        filter: Called with each name; a false result leaves the file out.
+        ignore_invalid: Whether to skip a path that is neither file nor folder.
+        chunk_size: Bytes in each round trip.
 
     Raises:
         ValueError: it is neither a file nor a folder.
@@ -224,7 +234,7 @@ def upload(
 
 
 def download(
-    conn: Any,
+    conn: ClassicConnection,
     remotepath: str,
     localpath: str,
     filter: Filter = None,  # noqa: A002
@@ -232,7 +242,7 @@ def download(
     chunk_size: int = CHUNK,
 ) -> None:
     """
-    Copy a file, or a folder with all in it, from the peer. See `upload`.
+    Copy a file, or a folder and its contents, from the peer. See `upload`.
 
     A name that would leave ``localpath`` is refused with a ValueError.
     """
@@ -259,7 +269,10 @@ download_file = download_dir = download
 
 
 def upload_package(
-    conn: Any, module: Any, remotepath: str | None = None, chunk_size: int = CHUNK
+    conn: ClassicConnection,
+    module: ModuleType,
+    remotepath: str | None = None,
+    chunk_size: int = CHUNK,
 ) -> None:
     """
     Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``).
@@ -267,9 +280,9 @@ def upload_package(
     Args:
         conn: A classic connection.
         module: The module.
-        remotepath: The folder there; one of the module's name beside the peer's installed
-            packages if None.
-        chunk_size: Bytes a round trip.
+        remotepath: The folder at the peer; one of the module's name beside the peer's
+            installed packages if None.
+        chunk_size: Bytes in each round trip.
 
     Raises:
         TypeError: the module has no file.
@@ -288,18 +301,18 @@ def upload_package(
 upload_module = upload_package
 
 
-def interact(conn: Any, namespace: dict[str, Any] | None = None) -> None:
+def interact(conn: ClassicConnection, namespace: dict[str, object] | None = None) -> None:
     """
-    Run a prompt at the peer, whose input and output are this side's
+    Run a prompt at the peer, with this side's input and output
     (``rpyc.classic.interact``).
 
     Args:
         conn: A classic connection.
-        namespace: Names that are there, besides ``conn``.
+        namespace: Names at the prompt, besides ``conn``.
     """
     with redirected_stdio(conn):
         conn.execute(_PROMPT)
-        # the peer could use nothing of the connection, and is given nothing of it
+        # the peer may see that there is a connection, and use nothing of it
         shown = restricted(conn, ())
         conn.namespace["_txremote_prompt"]({**(namespace or {}), "conn": shown})
 
@@ -313,7 +326,7 @@ def _txremote_prompt(names):
 
 class MockClassicConnection:
     """
-    Stands for a classic connection, and does everything here
+    Looks like a classic connection, and runs everything in this process
     (``rpyc.classic.MockClassicConnection``).
     """
 
@@ -323,11 +336,11 @@ class MockClassicConnection:
 
 
 @contextmanager
-def redirected_stdio(conn: Any) -> Iterator[None]:
+def redirected_stdio(conn: ClassicConnection) -> Iterator[None]:
     """
-    Have what the peer prints and reads go to and come from this side.
+    Connect the peer's standard streams to this side's.
 
-    The peer gets a view of the three streams, not the streams themselves.
+    The peer gets a restricted view of the three streams, not the streams themselves.
     """
     remote = conn.modules.sys
     names = ("stdin", "stdout", "stderr")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, ParamSpec
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 
 from txremote.blocking.channel import ByteChannel
@@ -21,6 +20,7 @@ from txremote.peer.connection import Connection
 from txremote.peer.outbox import Writing
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.blocking_view import BlockingView
+from txremote.refs.ports import Answer
 from txremote.service import Service, check_service, config_of, instantiate
 from txremote.wire.messages import Dialect, dialect_named
 
@@ -40,9 +40,9 @@ class BlockingConnection(BlockingView):
     it is in RPyC, and not by the constructor.
 
     Args:
-        root: What this side offers: a service, class or instance.
-        channel: A `Channel`, or the stream in it; the connection's from now on.
-        config: Switches.
+        root: The service that this side offers, class or instance.
+        channel: A `Channel`, or the stream in it; owned by the connection from now on.
+        config: Options.
 
     Raises:
         TypeError: the root is no service, or the channel none.
@@ -52,9 +52,9 @@ class BlockingConnection(BlockingView):
 
     def __init__(
         self,
-        root: Any,
+        root: object,
         channel: Channel | Stream,
-        config: ConnectionConfig | Mapping[str, Any] | None = None,
+        config: ConnectionConfig | Mapping[str, object] | None = None,
     ) -> None:
         switches = config_of(check_service(root), config_of_script(config))
         self._dialect: Dialect | None = dialect_named("6", switches.bind_threads)
@@ -64,7 +64,7 @@ class BlockingConnection(BlockingView):
         self._wait_for_answer = self._speak_and_wait  # type: ignore[method-assign]
 
     def _driven_by(self, executor: ScriptExecutor, protocol: Connection) -> BlockingConnection:
-        """Take what drives it, for either way in which it is made."""
+        """Take the parts that drive the connection, for both ways to make it."""
         super().__init__(protocol)
         self._executor = executor
         self._pump = executor.pump
@@ -75,7 +75,7 @@ class BlockingConnection(BlockingView):
     def _speak_and_wait(
         self,
         timeout: float | None,
-        send: Callable[P, Deferred[Any]],
+        send: Callable[P, Answer],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Any:
@@ -91,9 +91,7 @@ class BlockingConnection(BlockingView):
                 self._dialect = None
         self._wait_for_answer = self._pump.call  # type: ignore[method-assign]
 
-    def _start(
-        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
-    ) -> AsyncResult:
+    def _start(self, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> AsyncResult:
         pump = self._pump
         pump.check_process()
         if self._dialect is not None:

@@ -1,17 +1,16 @@
 """
-`DEFAULT_CONFIG`: the switches of connections that say nothing else
-(``rpyc.core.protocol.DEFAULT_CONFIG``), and what a script's ``config=`` means.
+`DEFAULT_CONFIG`: the default options of a script's connections
+(``rpyc.core.protocol.DEFAULT_CONFIG``), and the meaning of its ``config=``.
 
-It is a dict, as RPyC's is, and what a program sets in it holds for the blocking
-connections and servers that it makes from then on. Nobody else looks at it: the
-reactor's `txremote.connect` and `txremote.listen` do not.
+It is a dict, as RPyC's is. A value that a program sets in it holds for the blocking
+connections and servers that it makes from then on. The reactor's `txremote.connect` and
+`txremote.listen` do not use it.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 from txremote.config import (
     DEFAULT_CONFIG as DEFAULTS,
@@ -24,27 +23,27 @@ from txremote.config import (
     unknown_switch,
 )
 
-#: Switches by name, RPyC's and txremote's. Three values differ from RPyC's, each for
+#: Options by name, RPyC's and txremote's. Three values differ from RPyC's, each for
 #: safety; see `txremote.config`.
-DEFAULT_CONFIG: dict[str, Any] = {
+DEFAULT_CONFIG: dict[str, object] = {
     **{name: getattr(DEFAULTS, name) for name in sorted(SWITCH_NAMES)},
     **dict.fromkeys(sorted(IGNORED)),
 }
 
 
 def config_of_script(
-    config: ConnectionConfig | Mapping[str, Any] | None, depth: int = 2
+    config: ConnectionConfig | Mapping[str, object] | None, depth: int = 2
 ) -> ConnectionConfig:
     """
-    Return the configuration that a script's argument means.
+    Return the configuration for a script's argument.
 
-    RPyC takes any mapping and looks only at the names it knows, so programs pass names
-    that never had an effect: here they are warned of, and ignored.
+    RPyC takes any mapping and reads only the names that it knows, so programs pass names
+    that never had an effect: here they cause a warning, and are ignored.
 
     Args:
-        config: A configuration, or a mapping of switches that differ from
+        config: A configuration, or a mapping of options that differ from
             `DEFAULT_CONFIG`, or None.
-        depth: How many functions stand between the program and this one; the warning
+        depth: The number of calls between the program and this function; the warning
             names the program's line.
 
     Raises:
@@ -59,7 +58,7 @@ def config_of_script(
     return make_config(_known(config, depth + 3), base)
 
 
-def _known(config: Mapping[str, Any], stacklevel: int) -> dict[str, Any]:
+def _known(config: Mapping[str, object], stacklevel: int) -> dict[str, object]:
     known = {}
     for name, value in config.items():
         if name in SWITCH_NAMES or name in IGNORED or name == "access":

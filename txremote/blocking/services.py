@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import Config, connect_channel
@@ -18,12 +18,12 @@ C = TypeVar("C", bound=type)
 
 
 class _hybrid:
-    """A method of a class and of its instances, whichever it is got from."""
+    """A method of a class and of its instances, called with either."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., BlockingConnection]) -> None:
         self._function = function
 
-    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
+    def __get__(self, instance: object, owner: type) -> Callable[..., BlockingConnection]:
         return partial(self._function, owner if instance is None else instance)
 
 
@@ -48,7 +48,7 @@ class VoidService(Service):
     """Offers nothing."""
 
 
-def classpartial(cls: type, *args: Any, **kwargs: Any) -> type:
+def classpartial(cls: type, *args: object, **kwargs: object) -> type:
     """
     Return a service class whose instances are made with these arguments
     (``rpyc.utils.helpers.classpartial``).
@@ -56,10 +56,10 @@ def classpartial(cls: type, *args: Any, **kwargs: Any) -> type:
     Args:
         cls: The class.
         *args: The arguments of its constructor.
-        **kwargs: Those with names.
+        **kwargs: Its named arguments.
     """
 
-    def make(_partial: type) -> Any:
+    def make(_partial: type) -> object:
         return cls(*args, **kwargs)
 
     return type(cls.__name__, (cls,), {"__doc__": cls.__doc__, "__new__": make})
@@ -67,8 +67,8 @@ def classpartial(cls: type, *args: Any, **kwargs: Any) -> type:
 
 def service(cls: C) -> C:
     """
-    Give everything in a class that is marked with `exposed` its prefixed name
-    too (``rpyc.service``), for code that calls it by that.
+    Give each member of a class that is marked with `exposed` its prefixed name too
+    (``rpyc.service``), for code that calls it by that name.
     """
     for name, value in list(vars(cls).items()):
         prefix = mark_of(value)

@@ -2,9 +2,9 @@
 Streams and channels as programs handle them: RPyC's ``SocketStream``, ``PipeStream``
 and ``Channel`` (``rpyc.core.stream``, ``rpyc.core.channel``).
 
-A program makes one to hand it over, to `connect_stream`, `connect_channel` or
-`Connection`; from then on what it stands for is the connection's. Until then it can be
-read and written, blockingly: a `Channel` in RPyC's frames.
+A program makes one and hands it to `connect_stream`, `connect_channel` or `Connection`, which
+owns the socket or pipe from then on. Until then the program can read and write it, in
+blocking calls: a `Channel` in RPyC's frames.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import select
 import socket
 import ssl
 import sys
-from typing import Any, Self
+from typing import IO, Any, Self, TypeAlias
 
 from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.errors import RemoteProtocolError
@@ -27,6 +27,9 @@ CONNECT_TIMEOUT = 30.0
 
 #: Most bytes of one read or write.
 CHUNK = 64_000
+
+#: An open file, or its descriptor.
+File: TypeAlias = IO[bytes] | int
 
 _HEAD = 5
 _FLUSHER = 1
@@ -63,7 +66,7 @@ class Stream:
 
     def read(self, count: int) -> bytes:
         """
-        Read so many bytes.
+        Read a number of bytes.
 
         Raises:
             EOFError: the stream ends before.
@@ -101,7 +104,7 @@ class Stream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 
@@ -253,14 +256,14 @@ class PipeStream(Stream):
         outgoing: A file that is written.
     """
 
-    def __init__(self, incoming: Any, outgoing: Any) -> None:
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         outgoing.flush()
         self.incoming = incoming
         self.outgoing = outgoing
 
     @classmethod
     def from_std(cls) -> Self:
-        """Take the standard streams; what the program prints goes to standard error then."""
+        """Take the standard streams; the program's prints go to standard error then."""
         taken = cls(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
         quiet = os.open(os.devnull, os.O_RDONLY)
         os.dup2(quiet, 0)
@@ -281,7 +284,7 @@ class PipeStream(Stream):
     @property
     def closed(self) -> bool:
         """Whether it is closed."""
-        return bool(self.incoming.closed)
+        return self.incoming.closed
 
     def close(self) -> None:
         """Close both files."""
@@ -290,7 +293,7 @@ class PipeStream(Stream):
 
     def fileno(self) -> int:
         """Return the descriptor that is read."""
-        return int(self.incoming.fileno())
+        return self.incoming.fileno()
 
     def _receive(self, count: int) -> bytes:
         return os.read(self.incoming.fileno(), count)
@@ -385,7 +388,7 @@ def byte_channel_of(channel: Channel | Stream) -> ByteChannel:
     )
 
 
-def own_descriptor(file: Any) -> int:
+def own_descriptor(file: File) -> int:
     """Return a file's descriptor, as one that no other object will close."""
     if isinstance(file, int):
         return file
@@ -406,8 +409,8 @@ def open_socket(
     keepalive: bool | int = False,
 ) -> socket.socket:
     """
-    Return a socket that is connected, to the first address that answers; its time-out
-    is still the given one.
+    Connect to the first address that answers, and return the socket, which keeps the
+    given time-out.
 
     Args:
         host: The name or address.
@@ -417,7 +420,7 @@ def open_socket(
         proto: Its protocol.
         timeout: Seconds that each address has to answer.
         nodelay: Whether small messages are sent at once.
-        keepalive: Whether TCP looks after an idle connection, or after how many seconds.
+        keepalive: Whether TCP's keepalive is on, or its seconds.
 
     Raises:
         OSError: none answers.

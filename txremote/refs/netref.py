@@ -93,6 +93,11 @@ class NetrefConnection(Protocol):
     ) -> Any:
         """Call a method and wait for the result."""
 
+    def async_request(
+        self, handler: int, *args: object, timeout: float | None = None
+    ) -> AsyncResult:
+        """Send a request by its number and return the result to come."""
+
     def async_call(
         self,
         target: BaseNetref | NetrefMethod,

@@ -12,7 +12,7 @@ from txremote.refs.netref import BaseNetref
 __all__ = ["BaseNetref", "asyncreq", "syncreq"]
 
 
-def syncreq(proxy: Any, handler: int, *args: Any) -> Any:
+def syncreq(proxy: BaseNetref, handler: int, *args: object) -> Any:
     """
     Send a request for a netref by its number, and wait for the answer.
 
@@ -29,7 +29,6 @@ def syncreq(proxy: Any, handler: int, *args: Any) -> Any:
     return proxy.____conn__.sync_request(handler, proxy, *args)
 
 
-def asyncreq(proxy: Any, handler: int, *args: Any) -> AsyncResult:
+def asyncreq(proxy: BaseNetref, handler: int, *args: object) -> AsyncResult:
     """Send a request for a netref by its number; see `syncreq`."""
-    result: AsyncResult = proxy.____conn__.async_request(handler, proxy, *args)
-    return result
+    return proxy.____conn__.async_request(handler, proxy, *args)

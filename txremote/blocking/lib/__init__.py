@@ -1,5 +1,5 @@
 """
-Of RPyC's ``rpyc.lib`` what programs use.
+The part of RPyC's ``rpyc.lib`` that programs use.
 """
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
 __all__ = ["setup_logger", "spawn"]
 
@@ -32,7 +31,7 @@ def setup_logger(
     return logging.getLogger("rpyc" if namespace is None else f"rpyc.{namespace}")
 
 
-def spawn(function: Callable[..., object], *args: Any, **kwargs: Any) -> threading.Thread:
+def spawn(function: Callable[..., object], *args: object, **kwargs: object) -> threading.Thread:
     """Start a daemon thread, and return it (``rpyc.lib.spawn``)."""
     thread = threading.Thread(target=function, args=args, kwargs=kwargs, daemon=True)
     thread.start()

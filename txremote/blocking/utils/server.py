@@ -2,8 +2,8 @@
 Servers for a program that has no reactor of its own (``rpyc.utils.server``):
 `ThreadedServer`, and RPyC's other ones that differ in a detail.
 
-A server runs a reactor while it runs, a private one, so a program may start it in any
-thread, start several, and start one again after another has ended.
+Each server runs a `PrivateReactor`, so a program may start it in any thread, start several,
+and start one again after another has ended.
 """
 
 from __future__ import annotations
@@ -19,69 +19,21 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.interfaces import IAddress, IListeningPort
 
-from txremote.blocking.authentication import AuthenticatingPort, SSLAuthenticator
+from txremote.blocking.authentication import AuthenticatingPort, Authenticator, SSLAuthenticator
+from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.defaults import config_of_script
+from txremote.blocking.private_reactor import PrivateReactor
 from txremote.blocking.refused import refused
 from txremote.config import ConnectionConfig
 from txremote.net.listen import ServingFactory
 from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.connection import Connection, is_local
 from txremote.refs import forks
-from txremote.refs.reactorthread import running_reactor
 from txremote.service import instantiate
 
-try:
-    from twisted.internet.epollreactor import EPollReactor as _BaseReactor
-except ImportError:  # not on this system
-    _BaseReactor = SelectReactor  # type: ignore[misc]
-
-
-class PrivateReactor(_BaseReactor):
-    """
-    A reactor beside the program's own, if that has one.
-
-    Attributes:
-        io_thread: The thread it runs in, or None.
-    """
-
-    # Twisted notes the thread of one reactor, which the program's own must stay
-    _registerAsIOThread = False
-
-    def __init__(self) -> None:
-        self.io_thread: int | None = None
-        self._open = True
-        self._waking = threading.Lock()
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    def run_here(self) -> None:
-        """Run until it is stopped, in this thread."""
-        self.io_thread = threading.get_ident()
-        try:
-            in_main = threading.current_thread() is threading.main_thread()
-            with running_reactor():
-                self.run(installSignalHandlers=in_main)
-        finally:
-            self.io_thread = None
-            self.dispose()
-
-    def wakeUp(self) -> None:
-        """Called by Twisted from any thread; does nothing once it has ended."""
-        with self._waking:
-            if self._open:
-                super().wakeUp()
-
-    def dispose(self) -> None:
-        """Give the descriptors back, which Twisted leaves open. It runs no more."""
-        with self._waking:
-            if self._open:
-                self._open = False
-                for reader in list(self._internalReaders):
-                    reader.connectionLost(None)
-                poller = getattr(self, "_poller", None)
-                if poller is not None:
-                    poller.close()
+Listening = IListeningPort | AuthenticatingPort
 
 
 class ThreadedServer:
@@ -97,16 +49,16 @@ class ThreadedServer:
             every address of the machine, which here is ``"0.0.0.0"``.
         ipv6: Whether to listen by IPv6.
         port: The port; 0 takes a free one.
-        backlog: How many may wait to be accepted.
-        reuse_addr: Whether a port that was just given up can be taken.
+        backlog: The number of clients that may wait to be accepted.
+        reuse_addr: Whether a port that was just closed can be taken.
         authenticator: Called with each client's socket before anything is read: returns
-            the socket to go on with, and credentials, or raises `AuthenticationError`.
+            the socket to use from then on, and credentials, or raises `AuthenticationError`.
             Each client has a thread of its own then (`txremote.blocking.authentication`).
         registrar: Has no effect with ``auto_register=False``, and is refused without.
         auto_register: Not supported: must not be true.
-        protocol_config: Switches.
+        protocol_config: Options.
         logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
-            of an authenticator; those are told to one of the service's name if None.
+            of an authenticator; if None, these go to a logger of the service's name.
         listener_timeout: RPyC's; has no effect.
         socket_path: The path of a UNIX socket, in place of host and port. Its rights
             are what the umask leaves, as RPyC's; 0600 for a classic service, or
@@ -122,8 +74,8 @@ class ThreadedServer:
 
     Raises:
         OSError: the port is taken.
-        TypeError: the service is none, or something is not supported, a method of
-            RPyC's server that a subclass overrides among it.
+        TypeError: the service is none, or an argument is not supported, or a method of
+            RPyC's server that a subclass overrides.
         ValueError: a classic service, or another with ``access="classic"``, would be
             open to the network.
     """
@@ -132,17 +84,17 @@ class ThreadedServer:
 
     def __init__(
         self,
-        service: Any,
+        service: object,
         hostname: str | None = None,
         ipv6: bool = False,
         port: int = 0,
         backlog: int = socket.SOMAXCONN,
         reuse_addr: bool = True,
-        authenticator: Any = None,
-        registrar: Any = None,
+        authenticator: Authenticator | None = None,
+        registrar: object = None,
         auto_register: bool | None = None,
-        protocol_config: ConnectionConfig | Mapping[str, Any] | None = None,
-        logger: Any = None,
+        protocol_config: ConnectionConfig | Mapping[str, object] | None = None,
+        logger: logging.Logger | None = None,
         listener_timeout: float | None = 0.5,
         socket_path: str | None = None,
     ) -> None:
@@ -160,7 +112,7 @@ class ThreadedServer:
         self._gate: AuthenticatingPort | None = None
         self.authenticator = authenticator
         self.backlog = backlog
-        self._listening: Any = None
+        self._listening: Listening | None = None
         self._problem: BaseException | None = None
         self._stopped = threading.Event()
         self._port_is_free = threading.Event()
@@ -169,16 +121,22 @@ class ThreadedServer:
         self.service = service
         self.active = False
         self._path: str | None = None  # of a UNIX socket
-        if socket_path is not None:
-            if hostname is not None or port != 0 or ipv6:
-                raise ValueError("socket_path is given in place of hostname, port and ipv6")
-            self._path = os.fspath(socket_path)
-            clear_stale(os.fsencode(self._path))
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._bind(self._path)
-            self.host, self.port = "", socket_path
-            self.logger = logger or self._logger()
-            return
+        if socket_path is None:
+            self._open_port(hostname, port, ipv6, reuse_addr)
+        elif hostname is not None or port != 0 or ipv6:
+            raise ValueError("socket_path is given in place of hostname, port and ipv6")
+        else:
+            self._open_path(socket_path)
+        self.logger = logger or self._logger()
+
+    def _open_path(self, path: str) -> None:
+        self._path = os.fspath(path)
+        clear_stale(os.fsencode(path))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._bind(self._path)
+        self.host, self.port = "", path
+
+    def _open_port(self, hostname: str | None, port: int, ipv6: bool, reuse_addr: bool) -> None:
         if hostname is None:
             hostname = "::1" if ipv6 else "127.0.0.1"
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
@@ -188,27 +146,26 @@ class ThreadedServer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bind(found[0][4])
         self.host, self.port = self._socket.getsockname()[:2]
-        self.logger = logger or self._logger()
         if self._factory.refusal is not None and not (
-            is_local(_address(self._socket)) or _asks_for_certificates(authenticator)
+            is_local(_address(self._socket)) or _asks_for_certificates(self.authenticator)
         ):
             self._socket.close()
             raise ValueError(self._factory.refusal)
 
-    def _bind(self, address: Any) -> None:
+    def _bind(self, address: tuple[object, ...] | str) -> None:
         try:
             self._socket.bind(address)
             if self._path is not None and self._factory.refusal is not None:
                 os.chmod(self._path, PRIVATE)
-            # now, for on some systems only this tells that the port is taken;
-            # who connects before start() waits for it
+            # not later: on some systems only this fails for a port that is taken. Clients
+            # that connect before start() wait for it
             self._socket.listen(self.backlog)
         except OSError:
             self._give_up()
             raise
 
     def _give_up(self) -> None:
-        """Close the socket, which no reactor has, and take its file away."""
+        """Close the socket, which no reactor has, and remove its file."""
         mine = self._path if self._path and self._socket.getsockname() == self._path else None
         self._socket.close()
         if mine is not None:
@@ -249,17 +206,20 @@ class ThreadedServer:
 
     def _listen(self) -> None:
         """
-        Do nothing: it has listened since it was made. RPyC's name, which programs call
-        before `start`, as that does, and which subclasses override.
+        Do nothing: the socket has listened since it was made. RPyC's name, which programs
+        call before `start`, as that does, and which subclasses override.
         """
 
-    def _accept_clients(self) -> Any:
+    def _accept_clients(self) -> Listening:
         if self.authenticator is None:
             descriptor = self._socket.fileno()
+            port: IListeningPort
             if self._socket.family == getattr(socket, "AF_UNIX", None):
-                return adopt(self._reactor, descriptor, self._factory)
-            serve: Any = self._reactor.adoptStreamPort
-            return serve(descriptor, self._socket.family, self._factory)
+                port = adopt(self._reactor, descriptor, self._factory)
+            else:
+                adopt_port: Callable[..., IListeningPort] = self._reactor.adoptStreamPort
+                port = adopt_port(descriptor, self._socket.family, self._factory)
+            return port
         self._gate = AuthenticatingPort(
             self._reactor,
             self._socket,
@@ -273,14 +233,14 @@ class ThreadedServer:
         return self._gate
 
     def _stop_accepting(self) -> None:
-        """Close the socket; a reactor's port takes its file away, and a gate does not."""
+        """Close the socket, and its file where no reactor's port has removed that."""
         if self._gate is not None and self._socket.fileno() >= 0:
             self._give_up()
         else:
             self._socket.close()
 
     def _first(self) -> None:
-        """Called in the reactor when a client has come."""
+        """Called in the reactor when a client has connected."""
 
     def _last(self) -> None:
         """Called in the reactor when a client has gone."""
@@ -291,7 +251,7 @@ class ThreadedServer:
         return logging.getLogger(f"{name}/{self.port}")
 
     def _start_in_thread(self) -> threading.Thread:
-        """Start it in a new thread, and return that: RPyC's name, which programs call."""
+        """Start in a new thread, and return it: RPyC's name, which programs call."""
         thread = threading.Thread(target=self.start, name="txremote server", daemon=True)
         thread.start()
         return thread
@@ -299,9 +259,9 @@ class ThreadedServer:
     def close(self) -> None:
         """
         Stop serving and close every connection. Any thread; its port is free, and a
-        UNIX socket's file gone, when this returns. It does not wait for the
-        connections, and in the server's own thread, a coroutine's, for nothing. In a forked
-        process only its own descriptor is closed.
+        UNIX socket's file gone, when this returns. It does not wait for the connections;
+        in the server's own thread, that of a coroutine, it waits for nothing. In a forked
+        process only the process's own descriptor is closed.
         """
         if self._home is not forks.here:
             self._socket.close()
@@ -335,23 +295,24 @@ class ThreadedServer:
         return self._socket.fileno()
 
     @property
-    def clients(self) -> set[Any]:
+    def clients(self) -> set[Connection | BlockingConnection]:
         """The open connections."""
         authenticated = self._gate.connections if self._gate is not None else ()
         return {*self._factory.connections, *authenticated}
 
     @property
     def listener(self) -> socket.socket:
-        """The listening socket, as RPyC's programs look at it for its port."""
+        """The listening socket: RPyC's programs read its port from it."""
         return self._socket
 
 
 class OneShotServer(ThreadedServer):
-    """Serves one client, and ends when that has gone (``rpyc.OneShotServer``)."""
+    """Serves one client, and ends with its connection (``rpyc.OneShotServer``)."""
 
     def _first(self) -> None:
+        assert self._listening is not None
         self._listening.stopListening()
-        self._stop_accepting()  # else others could connect, and would wait
+        self._stop_accepting()  # else other clients could connect, and would wait
 
     def _last(self) -> None:
         self.close()
@@ -359,12 +320,12 @@ class OneShotServer(ThreadedServer):
 
 class ThreadPoolServer(ThreadedServer):
     """
-    A `ThreadedServer` with so many threads at work at once (``rpyc.ThreadPoolServer``).
+    A `ThreadedServer` with a limited number of threads (``rpyc.ThreadPoolServer``).
 
     Args:
         *args: As of `ThreadedServer`.
-        nbThreads: How many requests run at the same time. A thread that waits for an
-            answer of its own does not count, so requests within requests find one.
+        nbThreads: The number of requests that run at the same time. A thread that waits for
+            an answer of its own does not count, so requests within requests find one.
         requestBatchSize: RPyC's; has no effect.
         **kwargs: As of `ThreadedServer`.
     """
@@ -387,12 +348,12 @@ GeventServer = refused("GeventServer", _ONE_PROCESS)
 
 
 class _Factory(ServingFactory):
-    """Tells a server of the clients that come and go."""
+    """Calls its server when clients come and go."""
 
     def __init__(
         self,
-        reactor: Any,
-        service: Any,
+        reactor: PrivateReactor,
+        service: object,
         config: ConnectionConfig,
         *,
         slots: int | None,
@@ -403,7 +364,7 @@ class _Factory(ServingFactory):
         self._first = first
         self._last = last
 
-    def buildProtocol(self, addr: Any) -> Connection | None:
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         connection = super().buildProtocol(addr)
         if connection in self.connections:
             self._first()
@@ -434,12 +395,12 @@ def _check_hooks(kind: type) -> None:
             )
 
 
-def _asks_for_certificates(authenticator: Any) -> bool:
+def _asks_for_certificates(authenticator: object) -> bool:
     return (
         isinstance(authenticator, SSLAuthenticator) and authenticator.cert_reqs == ssl.CERT_REQUIRED
     )
 
 
-def _address(sock: socket.socket) -> Any:
+def _address(sock: socket.socket) -> IPv4Address | IPv6Address:
     kind = IPv6Address if sock.family == socket.AF_INET6 else IPv4Address
     return kind("TCP", *sock.getsockname()[:2])
