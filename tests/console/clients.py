@@ -139,7 +139,7 @@ class TelnetSocket(Talker):
         return data.decode("utf-8", "replace") or self._receive(timeout)
 
     def interrupt(self):
-        """What telnet sends for Ctrl-C."""
+        """The bytes that telnet sends for Ctrl-C."""
         self.socket.sendall(bytes((IAC, 244)))
 
 

@@ -13,7 +13,7 @@ from examples import importer
 
 
 class Quick:
-    """What differs from the example."""
+    """The differences from the example."""
 
     pause = 0.0004
 

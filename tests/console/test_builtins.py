@@ -129,7 +129,7 @@ def test_output_says_what_is_lost(desk: Desk) -> None:
 
 
 def test_output_of_a_killed_task(desk: Desk) -> None:
-    """What its finally prints is there."""
+    """The prints of its finally are there."""
     desk.submit("work a")
     desk.submit(".kill")
     assert desk.ask(".output") == ["<AsynTask 1 [work a] KILLED>", "closing a"]
@@ -142,7 +142,7 @@ def test_no_output_is_written_to_a_file(desk: Desk) -> None:
 
 
 def test_output_followed(desk: Desk) -> None:
-    """What comes is shown as it comes, to the end, with the state that it ended in."""
+    """Output is shown as it comes, to the end, with the state that the task ended in."""
     task = desk.submit("work a")
     desk.worker.tell("one")
     turn(desk.clock, 3)
@@ -175,7 +175,7 @@ def test_output_followed_to_the_end_at_once(desk: Desk) -> None:
 
 
 def test_a_task_that_ends_while_its_output_is_written(desk: Desk) -> None:
-    """Who follows it is told of the end, though nothing is put out any more."""
+    """Its follower sees the end, though there is no more output."""
     desk.submit("rest")
     following = Builtins(desk.manager).output(follow=True)
     assert [next(following), next(following)] == ["<AsynTask 1 [rest] RUNNING>", ["one"]]

@@ -216,7 +216,7 @@ class TestEnd:
         assert line.ended == [line.client]
 
     def test_dismissed(self, line):
-        """Who is sent away is told why."""
+        """A client that is sent away sees why."""
         line.client.dismiss("the console stops")
         assert line.read() == b"\r\nthe console stops\r\ni> "
         assert line.transport.disconnecting
@@ -232,5 +232,5 @@ class TestBrowser:
         assert line.manager.tasks() == []
 
     def test_a_later_line_is_just_a_line(self, line):
-        """Who has typed something else before is no browser."""
+        """A client that has typed another line before is no browser."""
         assert line.send(b"echo a\necho GET / HTTP/1.1\n") == b"a\r\ni> GET / HTTP/1.1\r\ni> "

@@ -1,5 +1,5 @@
 """
-What a container of commands may be made of, and the life of one.
+The kinds of containers of commands, and the life of one.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def test_a_command_whose_options_begin_with_a_dot() -> None:
 
 @pytest.mark.parametrize("function", [a_generator, a_coroutine, an_asynchronous_generator])
 def test_what_a_command_itself_is(function: Callable[..., Any]) -> None:
-    """What generates, or is asynchronous: a plain function makes a container."""
+    """A function that generates, or is asynchronous; a plain function makes a container."""
     assert is_command(function)
     assert not is_command(Importer)
     assert not is_command(test_what_a_command_itself_is)

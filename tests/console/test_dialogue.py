@@ -1,5 +1,5 @@
 """
-What one user types and is answered, without any socket.
+The lines of one user and their answers, without any socket.
 """
 
 import contextlib
@@ -106,7 +106,7 @@ class TestLines:
         assert Talk().screen.text == "Answers at once\ni> "
 
     def test_a_command_is_answered_before_the_next_prompt(self):
-        """What it yields comes line by line, what it returns as a line."""
+        """Values that it yields come line by line, its result as a line."""
         talk = Talk()
         assert talk.type("count 2") == "1 of 2\n2 of 2\ni> "
         assert talk.type("echo a 'b c'") == "a b c\ni> "
@@ -346,7 +346,7 @@ class TestFullScreen:
 
 class TestSeveral:
     def test_the_prompt_has_the_name(self):
-        """Who sees several containers is told, and can change."""
+        """A user of several containers sees their names, and can change."""
         talk = Talk(Desk, Logged)
         assert talk.screen.text == (
             "Answers at once\ncontainers: Desk, Logged (.use NAME changes)\nDesk> "

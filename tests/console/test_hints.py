@@ -191,7 +191,7 @@ def test_a_word_that_cannot_become_that(parameters: str, word: str, sentence: st
 
 
 def test_a_help_in_a_hint() -> None:
-    """What is annotated as text is the help."""
+    """A text as annotation is the help."""
     call = now("n: Annotated[int, 'how many lines']")
     with pytest.raises(Exception, match="how many lines"):
         called(call, "-h")

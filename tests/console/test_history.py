@@ -25,7 +25,7 @@ def clean():
 @pytest.mark.usefixtures("clean")
 class TestReadline:
     def test_history_is_kept_in_a_file(self, tmp_path):
-        """What was typed last time is there next time."""
+        """The lines of last time are there next time."""
         path = str(tmp_path / "history")
         save = use_readline(lambda _text, _number: None, path, " ")
         readline.add_history("import_file file1")

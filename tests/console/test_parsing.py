@@ -99,7 +99,7 @@ def test_what_a_line_means(parser: CommandParser, words: list[str], kind: str, r
 
 
 def test_nothing_is_called_by_reading(parser: CommandParser, importer: Importer) -> None:
-    """What is called, and with what, is given back."""
+    """The parser returns the call, and does not make it."""
     kind, call = parser.read(["watch", "x"])
     assert kind == "asyncommands"
     assert (call.function, call.args, call.kwargs) == (importer.watch, ("x",), {})

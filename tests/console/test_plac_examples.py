@@ -1,6 +1,6 @@
 """
-plac's own published examples as containers, unmodified: what they give is what they
-give in plac's own interpreter, where that still runs them.
+plac's own published examples as containers, unmodified: their output is the same as
+in plac's own interpreter, where that still runs them.
 
 Two things differ, and are meant to. What a command prints is in its output. And a
 wrong command line is an ABORTED task, with the usage in its output; in plac it has
@@ -144,7 +144,7 @@ async def manager(load: Load) -> AsyncIterator[TaskManager]:
 
 
 def no_sleep(_seconds: float) -> None:
-    """What the importers do instead of sleeping."""
+    """Stands in for the importers' sleep."""
 
 
 def hurry(pause: float) -> None:

@@ -172,7 +172,7 @@ class TestDocument:
 
 
 class TestTelnet:
-    """What is not in the document."""
+    """The parts that are not in the document."""
 
     @pytest.mark.parametrize("importer", ["Threaded"], indirect=True)
     def test_ctrl_c_in_a_real_telnet(self, importer):
@@ -367,7 +367,7 @@ class TestMany:
 
     @pytest_twisted.ensureDeferred
     async def test_all_see_the_same_tasks(self):
-        """What one submits another lists, follows and kills."""
+        """One client's task can be listed, followed and killed by another."""
         async with Hosted() as console:
             one = await console.connect()
             other = await console.connect()
@@ -386,7 +386,7 @@ class TestMany:
 
     @pytest_twisted.ensureDeferred
     async def test_a_background_task_outlives_its_client(self):
-        """Whoever comes next finds it."""
+        """The next client finds it."""
         async with Hosted() as console:
             one = await console.connect()
             await one.ask("drip")
@@ -433,7 +433,7 @@ class TestService:
 
     @pytest_twisted.ensureDeferred
     async def test_a_deaf_client_does_not_hold_up_the_stop(self):
-        """Who does not even read the good-bye is dropped after a second."""
+        """A client that does not even read the good-bye is dropped after a second."""
         console = Hosted()
         await console.__aenter__()
         client = await console.connect()

@@ -109,7 +109,7 @@ class TestTasks:
             linked.get(linked.root.submit("echo a", "Disk"))
 
     def test_result(self, linked):
-        """What the command returned, or what it raised."""
+        """The command's return value, or its exception."""
         task = linked.get(linked.root.submit("same"))
         assert linked.get(task.result()) == 42
         task = linked.get(linked.root.submit("boom"))
@@ -174,7 +174,7 @@ class TestTasks:
 
 
 class News(list):
-    """What a subscriber was told."""
+    """The news that a subscriber got."""
 
     @exposed
     def __call__(self, *news):

@@ -395,7 +395,7 @@ reactor.run()
 
 
 def test_a_listener_that_prints() -> None:
-    """What it prints is the program's: it waits for no thread that waits for the reactor."""
+    """Its prints are the program's: it waits for no thread that waits for the reactor."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     words = [sys.executable, "-c", PRINTING_LISTENER]
     ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20, env=env)

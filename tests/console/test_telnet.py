@@ -1,5 +1,5 @@
 """
-What a client types arrives as lines, whatever it types with.
+A client's bytes arrive as lines, with any program to type them.
 """
 
 import random
@@ -88,8 +88,8 @@ def test_lines_and_keys(name, size):
 
 def test_too_long_is_told_before_the_end_of_the_line():
     """
-    Who sends a megabyte without a newline is told at once, and only once; nothing of
-    it is kept.
+    A client that sends a megabyte without a newline hears of it at once, and only once;
+    nothing of it is kept.
     """
     lines = TelnetLines(100)
     events = [event for _ in range(1000) for event in lines.receive(b"x" * 1024)[0]]

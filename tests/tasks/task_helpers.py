@@ -1,6 +1,6 @@
 """
-What the tests of tasks share: tasks made by hand on a reactor that turns when it is
-told, and a way to wait for a real one's output.
+Helpers for the tests of tasks: tasks made by hand on a reactor that turns when a test
+says so, and a way to wait for a real one's output.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What commands print: to their task's output, each to its own, and nobody else's.
+The prints of commands go to their task's output, each to its own, and no other.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_prints_become_lines() -> None:
 
 
 def test_a_line_without_end_does_not_grow() -> None:
-    """What has no end of line comes in pieces."""
+    """Text without an end of line comes in pieces."""
     lines: list[str] = []
     writer = LineWriter(lines.append)
     writer.write("x" * (2 * LONGEST_LINE + 5))

@@ -38,7 +38,7 @@ class Sink:
 
 
 class Terminated(BaseException):
-    """What TERM raises."""
+    """The exception that TERM raises."""
 
 
 def run(function: Callable[..., Any], *args: Any) -> tuple[list[Any], Any]:
@@ -114,7 +114,7 @@ def test_an_exit_of_the_program_is_an_error_of_the_command() -> None:
 
 
 def test_term_runs_finally_and_ends_the_process() -> None:
-    """What finally prints arrives; that the command has ended by itself is not told."""
+    """The prints of finally arrive; the command is not said to have ended by itself."""
 
     def command() -> Iterator[Any]:
         try:

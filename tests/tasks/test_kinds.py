@@ -127,7 +127,7 @@ def test_a_busy_command_lets_the_reactor_turn(clock: Clock, cooperator: Cooperat
 
 
 def test_a_foreground_command_is_run_at_once(clock: Clock, cooperator: Cooperator) -> None:
-    """What needs no second step has ended when it was submitted."""
+    """A command of one step has ended when it was submitted."""
     task = syn(lambda: "a line", clock, cooperator)
     assert task.foreground
     assert (task.status, task.outlist) == (FINISHED, ["a line"])
@@ -199,7 +199,7 @@ def test_a_deferred_may_be_waited_for_by_several(clock: Clock, cooperator: Coope
 
 
 def test_a_coroutine_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
-    """What it returns is its line."""
+    """Its result is its line."""
 
     async def command() -> str:
         await deferLater(clock, 5)  # type: ignore[arg-type]
@@ -213,7 +213,7 @@ def test_a_coroutine_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
 
 
 def test_an_asynchronous_generator_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
-    """What it yields are its lines."""
+    """The values it yields are its lines."""
 
     async def command() -> AsyncIterator[Any]:
         for number in range(3):
@@ -530,7 +530,7 @@ async def test_a_thread_waits_for_a_deferred() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_coroutine_in_a_thread() -> None:
-    """What it awaits is awaited by its thread."""
+    """Its thread waits for the Deferreds that it awaits."""
     threads: list[threading.Thread] = []
 
     async def command() -> str:
@@ -566,7 +566,7 @@ async def test_a_kill_ends_a_thread_s_wait() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_killed_coroutine_in_a_thread_may_clean_up_slowly() -> None:
-    """What its finally awaits is waited for."""
+    """Its finally may await something."""
     from twisted.internet import reactor
 
     async def command() -> None:
@@ -707,7 +707,7 @@ def test_a_mailbox_is_full_of_few_long_lines_as_well() -> None:
 
 
 def test_a_closed_mailbox_holds_nobody_up() -> None:
-    """What is posted is lost, but for the last word."""
+    """Items that are posted are lost, but for the last."""
     reactor = Errands()
     received: list[list[Any]] = []
     mailbox = Mailbox(reactor, received.append)

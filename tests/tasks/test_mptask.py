@@ -107,7 +107,7 @@ async def test_a_process_command_s_output_streams_back(pool: ProcessPool) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_the_container_is_carried_over_as_it_is_at_submission(pool: ProcessPool) -> None:
-    """What changes later is not seen there; a class of __main__ or of a function goes, too."""
+    """Later changes are not seen there; a class of __main__ or of a function works, too."""
 
     class Local(Container):
         pass
@@ -274,7 +274,7 @@ def test_a_kill_that_crosses_the_command_s_end() -> None:
 
 
 def test_a_sink_outlives_its_task_in_peace() -> None:
-    """What still comes from a process that is being ended is not heard any more."""
+    """Late reports of a process that is being ended are dropped."""
     task = begun(ByHand(Reactor(), "hand"), importing)
     sink = Sink(task)
     sink.line("heard")

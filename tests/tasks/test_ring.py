@@ -12,7 +12,7 @@ from txremote.tasks.ring import OutputRing, size_of
 
 
 def test_lines_are_kept_in_order() -> None:
-    """What comes in comes out, as lines or as one text."""
+    """It gives back its lines, one by one or as one text."""
     ring = OutputRing(10, 1000)
     for line in ("a", "b", "c"):
         ring.append(line)

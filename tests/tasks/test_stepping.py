@@ -361,7 +361,7 @@ def test_an_exit_of_the_program_is_no_end_of_ours() -> None:
 
 
 def test_a_traceback_begins_in_the_command() -> None:
-    """What steps it is of no interest."""
+    """The frames that step it are left out."""
 
     def command() -> Iterator[Any]:
         yield 1 / 0

@@ -222,7 +222,7 @@ def test_a_kill_while_it_runs(task: ByHand) -> None:
 
 @pytest.mark.parametrize("status", [FINISHED, ABORTED])
 def test_a_kill_that_comes_too_late(task: ByHand, status: str) -> None:
-    """What ends by itself before it notices has ended so."""
+    """A command that ends by itself before it notices has ended by itself."""
     task.begin()
     task.kill()
     task._end(TaskOutcome(status))

@@ -3,7 +3,7 @@
 
 Lines are numbered from 0 as they come, and keep their numbers, so a reader that
 has seen those below n asks for ``lines(n)`` and gets what is new, however many
-have fallen out meanwhile. What is kept has two bounds, lines and bytes.
+have fallen out meanwhile. The ring has two bounds, lines and bytes.
 """
 
 from __future__ import annotations
