@@ -52,14 +52,14 @@ class Reactor(Clock):
     def __init__(self, size: int = 2) -> None:
         super().__init__()
         self.threads = Threads(size)
-        self.errands: deque[Any] = deque()
+        self.from_threads: deque[Any] = deque()
         self.triggers: list[Any] = []
 
     def getThreadPool(self) -> Threads:
         return self.threads
 
     def callFromThread(self, function: Any, *args: Any) -> None:
-        self.errands.append((function, args))
+        self.from_threads.append((function, args))
 
     def addSystemEventTrigger(self, _phase: str, _event: str, function: Any) -> Any:
         self.triggers.append(function)
@@ -70,7 +70,7 @@ class Reactor(Clock):
 
     def turn(self) -> bool:
         """Do what was asked for from threads; tell whether there was anything."""
-        calls, self.errands = self.errands, deque()
+        calls, self.from_threads = self.from_threads, deque()
         for function, args in calls:
             function(*args)
         return bool(calls)

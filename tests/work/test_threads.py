@@ -627,5 +627,5 @@ def test_any_order_of_events(actions: list[Any]) -> None:
     statistics = trial.pool.statistics()
     assert statistics.done + statistics.failed == len(trial.runs)
     assert statistics.busy == statistics.queued == statistics.abandoned == 0
-    assert trial.pool._errands == 0
+    assert trial.pool._batches == 0
     assert not trial.reactor.getDelayedCalls()

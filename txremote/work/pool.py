@@ -8,7 +8,7 @@ does that; a new kind of pool is one class that derives from it and says how a j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from txremote.interfaces import IPool
 from txremote.refs import forks
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.work.ports import IPoolReactor
+from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import running_pools
 
 log = Logger("txremote")
@@ -122,12 +122,7 @@ class PoolService(Service):
         return None
 
     def _submit(
-        self,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        timeout: float | None,
-        name: str,
+        self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         """Run a job. The Deferred may be cancelled at any time. Called while the pool runs."""
         raise NotImplementedError
@@ -160,7 +155,7 @@ class PoolService(Service):
                 self._trigger = None
             for outcome, (name, job) in list(self._unfinished.items()):
                 if not outcome.called:
-                    outcome.errback(PoolStopped(f"{name}: the pool {self.description} was stopped"))
+                    outcome.errback(self._stopped(name))
                     job.cancel()
             self._closing = _kept(self.close)
         return _fork(self._closing)
@@ -186,9 +181,9 @@ class PoolService(Service):
 
     def submit(
         self,
-        function: Callable[..., object],
-        args: Sequence[object] = (),
-        kwargs: Mapping[str, object] | None = None,
+        function: Function,
+        args: Args = (),
+        kwargs: Kwargs | None = None,
         timeout: float | None = None,
         name: str | None = None,
     ) -> Deferred[Any]:
@@ -203,12 +198,7 @@ class PoolService(Service):
             return fail(refusal)
 
     def _accept(
-        self,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        timeout: float | None,
-        name: str,
+        self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         """
         Take a job, keep account of it, and have `_submit` run it.
@@ -242,6 +232,9 @@ class PoolService(Service):
             return failure
         self._done += 1
         return None
+
+    def _stopped(self, name: str) -> PoolStopped:
+        return PoolStopped(f"{name}: the pool {self.description} was stopped")
 
     def _full(self) -> PoolFull:
         return PoolFull(

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -36,7 +36,7 @@ from twisted.logger import Logger
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
-from txremote.work.ports import IPoolReactor
+from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import refuse_in_import
 from txremote.work.spec import Description
 from txremote.work.worker import Job, Worker, WorkerLimits
@@ -253,7 +253,7 @@ class ProcessPool(PoolService):
                 worker.end("was stopped with its pool")
                 self._workers.mark_ending(worker)
         for job in left:
-            job.fail(PoolStopped(f"{job.name}: the pool {self.description} was stopped"))
+            job.fail(self._stopped(job.name))
         gone: Deferred[None] = Deferred()
         if self._workers.ending:  # it may be started again before they are gone
             self._closings.append((set(self._workers.ending), gone))
@@ -282,12 +282,7 @@ class ProcessPool(PoolService):
     # -- jobs
 
     def _accept(
-        self,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        timeout: float | None,
-        name: str,
+        self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         if self._queue.is_full(self._most_queued):
             raise self._full()
@@ -416,17 +411,16 @@ def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str
     """
     names = ("min", "max", "idle", "recycle", "queue", "grace")
     told = Description(ProcessPool.kind, words, options, word="count", names=names)
-    count, least, most = told.number("count", 1), told.number("min", 0), told.number("max", 1)
-    if count is least is most is None:
+    count, given = told.number("count", 1, None), {"min", "max"} & options.keys()
+    if count is None and not given:
         count = os.cpu_count()
-    idle, grace, queue = told.seconds("idle"), told.seconds("grace"), told.number("queue", 1)
     return ProcessPool(
         reactor,
-        (count or 1) if least is None else least,
-        count if most is None else most,
-        idle=IDLE if idle is None else idle,
-        recycle=told.number("recycle", 1),
-        queue=DEFAULT_QUEUE if queue is None else queue,
-        limits=WorkerLimits() if grace is None else WorkerLimits(grace=grace),
+        told.number("min", 0, count or 1),
+        told.number("max", 1, count),
+        idle=told.seconds("idle", IDLE),
+        recycle=told.number("recycle", 1, None),
+        queue=told.number("queue", 1, DEFAULT_QUEUE),
+        limits=WorkerLimits(grace=told.seconds("grace", WorkerLimits.grace)),
         description=str(told),
     )

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from math import inf
 from types import ModuleType
+from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorCore
 from twisted.plugin import IPlugin, getPlugins
@@ -36,6 +37,9 @@ _NAME = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\:=/]")
 _ESCAPED = r"\\\g<0>"
+
+
+Default = TypeVar("Default")
 
 
 @implementer(IPlugin, IPoolKind)
@@ -204,39 +208,41 @@ class Description:
     def __str__(self) -> str:
         return self._text
 
-    def number(self, name: str, least: int) -> int | None:
+    def number(self, name: str, least: int, default: Default) -> int | Default:
         """
-        Return a whole number, or None where it is not given.
+        Return a whole number.
 
         Args:
-            name: The option, or what the word means.
+            name: The option, or the meaning of the word.
             least: The smallest that makes sense.
+            default: The number where none is given.
 
         Raises:
             ValueError: it is no number, or a smaller one.
         """
         text = self._given.get(name)
         if text is None:
-            return None
+            return default
         if text.isascii() and text.isdigit() and int(text) >= least:
             return int(text)
         raise ValueError(
             f"{text!r} in {self._text!r} is no {name}: it is a whole number, {least} or more"
         )
 
-    def seconds(self, name: str) -> float | None:
+    def seconds(self, name: str, default: float) -> float:
         """
-        Return a time in seconds, or None where it is not given.
+        Return a time in seconds.
 
         Args:
             name: The option.
+            default: The time where none is given.
 
         Raises:
             ValueError: it is no number, or not more than 0, or has no end.
         """
         text = self._given.get(name)
         if text is None:
-            return None
+            return default
         try:
             found = float(text)
         except ValueError:

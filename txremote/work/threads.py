@@ -1,33 +1,28 @@
 """
-A pool of threads: the reactor's own, or so many that nobody else uses.
+A pool of threads: the reactor's own, or a number of its own.
 
-It does what `twisted.internet.threads.deferToThreadPool` does, with a queue of
-its own in front of Twisted's. So a job that waits can be taken back, the queue
-has an end, and many short jobs cost one errand through Twisted's pool. Such an
-errand runs jobs from the queue until there are none. In the reactor's pool it
-goes back to the end of the line from time to time, since others wait there too:
-the resolver, say. Results are brought into the reactor together.
+It does what `twisted.internet.threads.deferToThreadPool` does, with a queue of its own in
+front of Twisted's. So a job that waits can be taken back, the queue has an end, and many
+short jobs cost one *batch* in Twisted's pool. A batch runs jobs from the queue until there
+are none. In the reactor's pool it goes back to the end of the line from time to time, since
+others wait there too: the resolver, say. Results are brought into the reactor together.
 
-What cannot be done is stopping a thread. A job that is cancelled or times out
-while it runs is *abandoned*: its Deferred fails at once, and it goes on.
+A thread cannot be stopped. A job that is cancelled or times out while it runs is
+*abandoned*: its Deferred fails at once, and it goes on.
 
-Arguments that are references of other peers arrive as blocking netrefs, as those
-of a `txremote.threaded` method do: an argument that is one, or a tuple with one
-in it. The same holds for `live`, which is nothing but its object here.
+References to other peers' objects arrive as blocking netrefs, as in a `txremote.threaded`
+method: an argument that is one, or a tuple with one in it. `live` gives the object itself.
+A job runs in a copy of the context that it was submitted in, as with `asyncio.to_thread`.
 
-A job runs in a copy of the context that it was submitted in: it finds the
-caller's `contextvars`, as with `asyncio.to_thread`, and leaves none of its own.
-
-Jobs are submitted, cancelled and counted in the reactor's thread. A worker
-thread only takes a job out of the queue, which is atomic, and puts it, when it
-has run, into the list of those that have ended.
+Jobs are submitted, cancelled and counted in the reactor's thread. A worker thread only
+takes a job out of the queue, which is atomic, and later adds it to those that have ended.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -37,17 +32,17 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python import context
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
-from txremote.errors import JobTimeout, PoolStopped
+from txremote.errors import JobTimeout
 from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.clock import steady
 from txremote.work.failures import job_failure
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
-from txremote.work.ports import IPoolReactor
+from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.spec import Description
 
-#: Seconds after which an errand lets others have the reactor's thread.
+#: Seconds after which a batch lets others have the reactor's threads.
 SLICE = 0.01
 
 #: Seconds that `ThreadPool.stop` waits for jobs that run.
@@ -59,41 +54,28 @@ _MOST_AT_ONCE = 200
 _WAITS, _RUNS, _HAS_RUN = range(3)
 
 
-class _Job:
+class ThreadJob:
     """
     A job, from `ThreadPool.submit` until its thread is free again.
 
     Attributes:
         state: Whether it waits, runs or has run: set by the thread.
-        deferred: Who waits for it, or None if it was told already.
+        deferred: The caller's, or None when that has fired.
         abandoned: Whether its thread could not be stopped.
-        result: What it gave, or the Failure of what it raised.
-        was_last: Whether the errand that ran it has ended with it.
+        was_last: Whether the batch that ran it has ended with it.
     """
 
     __slots__ = (
-        "abandoned",
-        "args",
-        "context",
-        "deferred",
-        "function",
-        "kwargs",
-        "name",
-        "pool",
-        "result",
-        "state",
-        "timeout",
-        "timer",
-        "variables",
-        "was_last",
+        *("abandoned", "args", "context", "deferred", "function", "kwargs", "name"),
+        *("pool", "result", "state", "timeout", "timer", "variables", "was_last"),
     )
 
     def __init__(
         self,
         pool: ThreadPool,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
+        function: Function,
+        args: Args,
+        kwargs: Kwargs,
         timeout: float | None,
         name: str,
     ) -> None:
@@ -111,15 +93,12 @@ class _Job:
         self.result: object = None
         self.deferred: Deferred[object] | None = Deferred(self.cancel)
 
-    def __str__(self) -> str:
-        return self.name
-
-    def cancel(self, deferred: Deferred[object]) -> None:
-        """Take it out of the queue, or leave it alone: the canceller."""
+    def cancel(self, _deferred: Deferred[object]) -> None:
+        """Cancel it: the canceller of its Deferred."""
         self.pool._cancel(self)
 
     def make_blocking(self) -> None:
-        """See to it that it has netrefs for references."""
+        """Have netrefs made of the references among its arguments, in its thread."""
         values = (self.function, *self.args, *self.kwargs.values())
         if any(type(value) in MAY_BE_REMOTE for value in values):
             self.args = (self.function, self.args, self.kwargs)
@@ -144,10 +123,10 @@ class _Job:
 
 class ThreadPool(PoolService):
     """
-    Threads (an `IPool`).
+    Runs jobs in threads.
 
     Args:
-        reactor: Whose thread jobs are submitted in.
+        reactor: The reactor.
         size: How many threads; None for the reactor's own pool.
         queue: How many jobs may wait.
         description: As `pool_from_string` takes it; made up if None.
@@ -169,11 +148,11 @@ class ThreadPool(PoolService):
         super().__init__(reactor, description, queue)
         self.ends_with_reactor = False  # its threads keep no process alive
         self._size = size
-        self._jobs: set[_Job] = set()
-        self._waiting: OrderedDict[_Job, None] = OrderedDict()
-        self._ended: deque[_Job | None] = deque()  # None: an errand that ran none
+        self._jobs: set[ThreadJob] = set()
+        self._waiting: OrderedDict[ThreadJob, None] = OrderedDict()
+        self._ended: deque[ThreadJob | None] = deque()  # None: a batch that ran none
         self._woken = False
-        self._errands = 0
+        self._batches = 0
         self._idle: Deferred[None] | None = None
         self._threads: Any = None
 
@@ -182,28 +161,23 @@ class ThreadPool(PoolService):
         if self._size is None:
             self._threads = self._reactor.getThreadPool()
         else:
-            if self._idle is None:  # what was left behind by stop() holds none of these
+            if self._idle is None:  # jobs that stop() left behind hold none of these
                 self._jobs, self._waiting, self._ended = set(), OrderedDict(), deque()
-                self._errands = 0
+                self._batches = 0
             self._threads = _DaemonThreads(0, self._size, self.description)
             self._threads.start()
 
     # -- in the reactor's thread
 
     def _accept(
-        self,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        timeout: float | None,
-        name: str,
+        self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         waiting = self._waiting
         if len(waiting) >= self._most_queued and (
             len(self._jobs) >= self._most_queued + self._threads.max
         ):
             raise self._full()
-        job = _Job(self, function, args, kwargs, timeout, name)
+        job = ThreadJob(self, function, args, kwargs, timeout, name)
         deferred = job.deferred
         assert deferred is not None
         for arg in args:
@@ -215,16 +189,16 @@ class ThreadPool(PoolService):
                 job.make_blocking()
         self._jobs.add(job)
         waiting[job] = None
-        self._send_errand()
+        self._send_batch()
         return deferred
 
-    def _send_errand(self) -> None:
-        """Send another one, unless there are enough: each has a job, or looks for one."""
-        errands = self._errands
-        if errands >= self._threads.max or errands >= len(self._jobs):
+    def _send_batch(self) -> None:
+        """Send another batch, unless there are enough: each has a job, or looks for one."""
+        batches = self._batches
+        if batches >= self._threads.max or batches >= len(self._jobs):
             return
-        self._errands = errands + 1
-        # Each job brings the context it was submitted in: the errand's own is
+        self._batches = batches + 1
+        # Each job brings the context it was submitted in: the batch's own is
         # not to be that of the first.
         contexts = context.theContextTracker.currentContext().contexts
         contexts.append(context.defaultContextDict)
@@ -233,17 +207,17 @@ class ThreadPool(PoolService):
         finally:
             contexts.pop()
 
-    def _errand_over(self) -> None:
-        self._errands -= 1
+    def _batch_over(self) -> None:
+        self._batches -= 1
         if self.running:
-            self._send_errand()
-        if not self._errands and self._idle is not None:
+            self._send_batch()
+        if not self._batches and self._idle is not None:
             idle, self._idle = self._idle, None
             idle.callback(None)
 
     def _bring(self) -> None:
-        """Tell those who wait for jobs that have ended."""
-        self._woken = False  # before looking: what ends from now on wakes anew
+        """Fire the Deferreds of jobs that have ended."""
+        self._woken = False  # first, so that a job that ends from now on wakes anew
         ended = self._ended
         for _ in range(_MOST_AT_ONCE):
             if not ended:
@@ -252,35 +226,34 @@ class ThreadPool(PoolService):
             if job is not None:
                 self._jobs.remove(job)
             if job is None or job.was_last:
-                self._errand_over()  # before telling: who is told may submit the next
+                self._batch_over()  # first, for a callback may submit the next job
             if job is not None:
-                self._tell(job)
+                self._fire(job)
         self._wake()
 
-    def _tell(self, job: _Job) -> None:
+    def _fire(self, job: ThreadJob) -> None:
         result, job.result = job.result, None
         failure = self._count(result)
         if job.abandoned:
             how = f" with {failure.getErrorMessage()}" if failure is not None else ""
-            log.info("the abandoned job {job} has ended{how}", job=str(job), how=how)
+            log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
         deferred, job.deferred = job.deferred, None
-        if deferred is None:  # who waited for it was told something else
+        if deferred is None:  # it has failed before
             return
         if job.timer is not None:
             job.timer.cancel()
             job.timer = None
         if deferred.called:
-            log.warn("the Deferred of the job {job} was fired by somebody else", job=str(job))
+            log.warn("the Deferred of the job {job} was fired by somebody else", job=job.name)
         else:
             deferred.callback(result)
 
-    def _cancel(self, job: _Job) -> None:
-        """Forget a job that its Deferred's owner gives up."""
+    def _cancel(self, job: ThreadJob) -> None:
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
 
-    def _take_back(self, job: _Job) -> bool:
+    def _take_back(self, job: ThreadJob) -> bool:
         try:
             del self._waiting[job]
         except KeyError:  # a thread has it
@@ -288,7 +261,7 @@ class ThreadPool(PoolService):
         self._jobs.remove(job)
         return True
 
-    def _abandon(self, job: _Job, why: str) -> None:
+    def _abandon(self, job: ThreadJob, why: str) -> None:
         if job.timer is not None:
             if job.timer.active():
                 job.timer.cancel()
@@ -298,27 +271,27 @@ class ThreadPool(PoolService):
             log.warn(
                 "the job {job} {why}, and a thread cannot be stopped: it goes on in {pool}, and "
                 "holds its thread until it ends",
-                job=str(job),
+                job=job.name,
                 why=why,
                 pool=self.description,
             )
 
-    def _begun(self, job: _Job) -> None:
+    def _begun(self, job: ThreadJob) -> None:
         """Start the clock of a job that has a time limit."""
         if job.deferred is not None and job.timeout is not None:
             job.timer = steady(self._reactor).callLater(max(0.0, job.timeout), self._expire, job)
 
-    def _expire(self, job: _Job) -> None:
+    def _expire(self, job: ThreadJob) -> None:
         job.timer = None
         deferred = job.deferred
         if deferred is None or job.state == _HAS_RUN:  # its result is on its way
             return
         job.deferred = None
         self._abandon(job, f"took longer than {job.timeout:g} s")
-        deferred.errback(JobTimeout(f"the job {job} took longer than {job.timeout:g} s"))
+        deferred.errback(JobTimeout(f"the job {job.name} took longer than {job.timeout:g} s"))
 
     def statistics(self) -> PoolStatistics:
-        """Return the pool's figures; see `txremote.interfaces.IPool`."""
+        """Return what it is doing."""
         running = [job for job in self._jobs if job.state == _RUNS]
         return PoolStatistics(
             workers=self._threads.max if self._threads is not None else 0,
@@ -332,34 +305,34 @@ class ThreadPool(PoolService):
     # -- the end
 
     def close(self) -> Deferred[None]:
-        """Fail what waits and what runs; wait a moment for what runs."""
-        unheard = [job for job in list(self._jobs) if self._take_back(job)]
+        """Fail the jobs that wait and run; wait a moment for those that run."""
+        left = [job for job in list(self._jobs) if self._take_back(job)]
         while self._ended:
             self._bring()  # these have their results
         for job in self._jobs:
             self._abandon(job, "is in a pool that was stopped")
-            unheard.append(job)
-        for job in unheard:
+            left.append(job)
+        for job in left:
             deferred, job.deferred = job.deferred, None
             if deferred is not None:
-                deferred.errback(PoolStopped(f"{job}: the pool {self.description} was stopped"))
+                deferred.errback(self._stopped(job.name))
         idle = self._idle = Deferred(lambda _idle: None)
         ended = idle.addTimeout(GRACE, steady(self._reactor), self._leave_behind)
         if self._size is not None:
             ended.addCallback(self._end_threads, self._threads)
-        if not self._errands:
+        if not self._batches:
             self._idle = None
             idle.callback(None)
         return ended
 
     def _leave_behind(self, _timed_out: object, _grace: float) -> None:
         self._idle = None
-        names = ", ".join(sorted(str(job) for job in self._jobs))
+        names = ", ".join(sorted(job.name for job in self._jobs))
         log.warn("{pool} has stopped, and leaves behind: {names}", pool=self, names=names)
 
     def _end_threads(self, _ended: None, threads: TwistedThreadPool) -> None:
-        # It waits for the threads: not here, where one of them never ends.
-        if not self._errands:
+        # It waits for the threads: elsewhere, if one of them may never end.
+        if not self._batches:
             threads.stop()
         else:
             threading.Thread(target=threads.stop, name="txremote stop", daemon=True).start()
@@ -367,7 +340,7 @@ class ThreadPool(PoolService):
     # -- in worker threads
 
     def _run_jobs(self) -> None:
-        """Run jobs until none waits: an errand."""
+        """Run jobs until none waits: a batch."""
         waiting, ended = self._waiting, self._ended
         until = monotonic() + SLICE if self._size is None else None
         while True:
@@ -408,18 +381,8 @@ class _DaemonThreads(TwistedThreadPool):
     threadFactory = partial(threading.Thread, daemon=True)  # type: ignore[assignment]
 
 
-def parse(reactor: IPoolReactor, words: tuple[str, ...], options: dict[str, str]) -> ThreadPool:
-    """
-    Make a pool of a description's parts, such as ``threads:8:queue=100``.
-
-    Raises:
-        ValueError: they make no sense.
-    """
+def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ThreadPool:
+    """Make a pool of a description's parts, such as ``threads:8:queue=100``."""
     told = Description(ThreadPool.kind, words, options, word="size", names=("queue",))
-    queue = told.number("queue", 0)
-    return ThreadPool(
-        reactor,
-        told.number("size", 1),
-        DEFAULT_QUEUE if queue is None else queue,
-        str(told),
-    )
+    size, queue = told.number("size", 1, None), told.number("queue", 0, DEFAULT_QUEUE)
+    return ThreadPool(reactor, size, queue, str(told))

@@ -46,7 +46,7 @@ from txremote.work.dask.link import ClusterLink
 from txremote.work.dask.remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
 from txremote.work.pickling import dump_job, load_error, load_result, with_remote_traceback
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log, name_of
-from txremote.work.ports import IPoolReactor
+from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.spec import Description
 
 #: Seconds in which the scheduler has to answer when the pool starts.
@@ -180,12 +180,7 @@ class DaskPool(PoolService):
     # -- jobs
 
     def _accept(
-        self,
-        function: Callable[..., object],
-        args: Sequence[object],
-        kwargs: Mapping[str, object],
-        timeout: float | None,
-        name: str,
+        self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         assert self._link is not None
         if self._lost:
@@ -313,8 +308,7 @@ def _result(name: str, kind: str, *about: Any) -> Any:
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:
     """
-    Make a pool of a description (`txremote.interfaces.IPoolKind.parse`), such as
-    ``dask:tcp://host:8786:timeout=5:queue=1000``.
+    Make a pool of a description's parts: ``dask:tcp://host:8786:timeout=5:queue=1000``.
 
     Raises:
         ValueError: it makes no sense, or Dask is not installed.
@@ -322,15 +316,8 @@ def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str
     told = Description(DaskPool.kind, words, options, word="address", names=("queue", "timeout"))
     if not words:
         raise ValueError(f"{str(told)!r} says no scheduler: dask:tcp://HOST:8786")
-    queue = told.number("queue", 1)
-    timeout = told.number("timeout", 1)
+    queue, timeout = told.number("queue", 1, DEFAULT_QUEUE), told.number("timeout", 1, TIMEOUT)
     try:
-        return DaskPool(
-            reactor,
-            words[0],
-            queue=DEFAULT_QUEUE if queue is None else queue,
-            timeout=TIMEOUT if timeout is None else timeout,
-            description=str(told),
-        )
+        return DaskPool(reactor, words[0], queue=queue, timeout=timeout, description=str(told))
     except ImportError as problem:
         raise ValueError(str(problem)) from problem
