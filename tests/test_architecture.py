@@ -27,7 +27,7 @@ TESTS = Path(__file__).parent
 ROOMS = [
     {"errors", "interfaces"},
     {"wire"},
-    {"config"},
+    {"config", "importing"},
     {"refs"},
     {"gate"},
     {"peer"},

@@ -20,42 +20,11 @@ from txremote.work.processes import ProcessPool
 from txremote.work.spec import (
     Description,
     PoolKind,
-    import_longest,
     join,
     pool_from_string,
     split,
 )
 from txremote.work.threads import ThreadPool
-
-
-class TestImportLongest:
-    def test_what_is_no_module_is_left(self) -> None:
-        """What it is within the module is for whoever asked."""
-        parts = ["os", "path", "join", "nothing"]
-        assert import_longest(parts, 4) == (os.path, ["join", "nothing"])
-        assert import_longest(parts, 1) == (os, ["path", "join", "nothing"])
-
-    def test_no_module(self) -> None:
-        """It is told by its first name, which is what was not found."""
-        with pytest.raises(LookupError, match="no module 'nosuch', installed or in the working"):
-            import_longest(["nosuch", "thing"], 2)
-
-    @pytest.mark.parametrize(
-        ("code", "sentence"),
-        [
-            ("1 / 0", "importing 'spoilt' failed: ZeroDivisionError: division by zero"),
-            ("import nosuch.thing", "importing 'spoilt' failed: it needs 'nosuch', which is not"),
-            ("raise SystemExit(3)", "importing 'spoilt' failed: SystemExit: 3"),
-        ],
-    )
-    def test_a_module_that_fails(
-        self, code: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Whatever is in it; one that is missing within it is not mistaken for itself."""
-        (tmp_path / "spoilt.py").write_text(code)
-        monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(ImportError, match=sentence):
-            import_longest(["spoilt", "Thing"], 1)
 
 
 class TestSplit:
@@ -211,9 +180,10 @@ class TestPools:
 
 class TestDescription:
     def test_numbers(self) -> None:
-        """A word and an option are read by name; what is not given is None."""
+        """A word and an option are read by name; a default takes the place of what is not given."""
         told = Description("stars", ("4",), {"b": "0"}, word="a", names=("b", "c"))
-        assert (told.number("a", 1), told.number("b", 0), told.number("c", 0)) == (4, 0, None)
+        assert (told.number("a", 1, 7), told.number("b", 0, 7)) == (4, 0)
+        assert (told.number("c", 0, 7), told.number("c", 0, None)) == (7, None)
         assert str(told) == "stars:4:b=0"
 
     @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "²", "1_0", " 1"])
@@ -221,16 +191,16 @@ class TestDescription:
         """It is refused, with the option, what was given, and what there may be."""
         told = Description("stars", (), {"b": text}, word="a", names=("b",))
         with pytest.raises(ValueError, match="is no b: it is a whole number, 0 or more"):
-            told.number("b", 0)
+            told.number("b", 0, None)
 
     def test_seconds(self) -> None:
         """They may be part of one."""
         told = Description("stars", (), {"b": "0.5"}, word="a", names=("b", "c"))
-        assert (told.seconds("b"), told.seconds("c")) == (0.5, None)
+        assert (told.seconds("b", 2), told.seconds("c", 2)) == (0.5, 2)
 
     @pytest.mark.parametrize("text", ["", "soon", "0", "-1", "nan", "inf"])
     def test_what_is_no_time(self, text: str) -> None:
         """It is refused, with the option, and what was given."""
         told = Description("stars", (), {"b": text}, word="a", names=("b",))
         with pytest.raises(ValueError, match=f"'{text}' in .* is no b: it is a number of seconds"):
-            told.seconds("b")
+            told.seconds("b", 2)

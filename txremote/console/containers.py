@@ -41,9 +41,9 @@ from txremote.console.parsing import (
     split_line,
 )
 from txremote.errors import ContainerError, UsageError
+from txremote.importing import import_longest
 from txremote.tasks.keeper import SYNCHRONOUS
 from txremote.tasks.stepping import Call
-from txremote.work.spec import import_longest
 
 _log = Logger("txremote")
 

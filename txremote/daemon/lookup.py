@@ -20,8 +20,8 @@ from twisted.cred.checkers import (
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import InvalidAuthType, findCheckerFactories, makeChecker
 
+from txremote.importing import import_longest
 from txremote.service import check_service, is_service
-from txremote.work.spec import import_longest
 
 if TYPE_CHECKING:  # the console needs plac
     from txremote.console.containers import Container

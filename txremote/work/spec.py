@@ -8,18 +8,13 @@ backslash as it is; the address in a URL needs none.
 Kinds are plugins (`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``,
 so another package can bring its own. Ours are there as a prefix and a name that
 is imported when a pool of that kind is made: not everybody has dask.
-
-Other descriptions begin with a dotted name, of a service or a container, which is
-imported as far as it goes (`import_longest`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from math import inf
-from types import ModuleType
 from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorCore
@@ -62,38 +57,6 @@ class PoolKind:
         """Make a pool; see `txremote.interfaces.IPoolKind`."""
         pool: IPool = namedAny(self._parse_name)(reactor, words, options)
         return pool
-
-
-def import_longest(parts: Sequence[str], most: int) -> tuple[ModuleType, Sequence[str]]:
-    """
-    Import the longest beginning of a dotted name that is a module.
-
-    Args:
-        parts: The name's parts.
-        most: How many of them the module may have.
-
-    Returns:
-        The module, and the parts that are left.
-
-    Raises:
-        LookupError: there is no such module.
-        ImportError: importing one has failed.
-    """
-    for size in range(most, 0, -1):
-        module = ".".join(parts[:size])
-        try:
-            return import_module(module), parts[size:]
-        except ModuleNotFoundError as problem:
-            missing = problem.name or ""
-            if module != missing and not module.startswith(missing + "."):
-                raise ImportError(
-                    f"importing {module!r} failed: it needs {missing!r}, which is not installed"
-                ) from problem
-        except (Exception, SystemExit) as problem:  # any code can be in a module
-            raise ImportError(
-                f"importing {module!r} failed: {type(problem).__name__}: {problem}"
-            ) from problem
-    raise LookupError(f"no module {parts[0]!r}, installed or in the working directory")
 
 
 def split(spec: str) -> tuple[str, tuple[str, ...], dict[str, str]]:

@@ -1,0 +1,39 @@
+"""Modules by dotted names that users write: of a service, or of a container of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+
+def import_longest(parts: Sequence[str], most: int) -> tuple[ModuleType, Sequence[str]]:
+    """
+    Import the longest beginning of a dotted name that is a module.
+
+    Args:
+        parts: The name's parts.
+        most: How many of them the module may have.
+
+    Returns:
+        The module, and the parts that are left.
+
+    Raises:
+        LookupError: there is no such module.
+        ImportError: importing one has failed.
+    """
+    for size in range(most, 0, -1):
+        module = ".".join(parts[:size])
+        try:
+            return import_module(module), parts[size:]
+        except ModuleNotFoundError as problem:
+            missing = problem.name or ""
+            if module != missing and not module.startswith(missing + "."):
+                raise ImportError(
+                    f"importing {module!r} failed: it needs {missing!r}, which is not installed"
+                ) from problem
+        except (Exception, SystemExit) as problem:  # any code can be in a module
+            raise ImportError(
+                f"importing {module!r} failed: {type(problem).__name__}: {problem}"
+            ) from problem
+    raise LookupError(f"no module {parts[0]!r}, installed or in the working directory")
