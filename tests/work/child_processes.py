@@ -27,7 +27,7 @@ QUICK = WorkerLimits(grace=0.3)
 
 
 @asynccontextmanager
-async def crew(
+async def running_pool(
     least: int = 1, most: int | None = None, **options: Any
 ) -> AsyncIterator[ProcessPool]:
     """A pool that has come up, and is stopped in the end."""
@@ -51,7 +51,7 @@ async def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
         await deferLater(reactor, 0.005)  # type: ignore[arg-type]
 
 
-async def told(deferred: Deferred[Any]) -> Any:
+async def outcome_of(deferred: Deferred[Any]) -> Any:
     """Wait for a Deferred; return its result, or the exception of its Failure."""
     deferred.addTimeout(DEADLINE, reactor)  # type: ignore[arg-type]
     try:
@@ -60,7 +60,7 @@ async def told(deferred: Deferred[Any]) -> Any:
         return error
 
 
-async def all_told(deferreds: Iterable[Deferred[Any]]) -> list[Any]:
+async def outcomes_of(deferreds: Iterable[Deferred[Any]]) -> list[Any]:
     """Wait for many; each may fire once."""
     found: list[Any] = []
     for number, deferred in enumerate(deferreds):

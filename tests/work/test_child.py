@@ -16,7 +16,15 @@ import pytest_twisted
 
 from tests.processes import Program
 from tests.work import jobs
-from tests.work.child_processes import PYTHON, all_told, crew, lives, pid_in, told, until
+from tests.work.child_processes import (
+    PYTHON,
+    lives,
+    outcome_of,
+    outcomes_of,
+    pid_in,
+    running_pool,
+    until,
+)
 from txremote.errors import WorkerDied
 from txremote.work.child import JobReceiver
 from txremote.work.processes import ProcessPool
@@ -103,14 +111,14 @@ class TestEndsOfItsOwn:
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_ends_its_process(self) -> None:
         """It fails with what became of the process, and the next job finds another."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             for job, args, how in [
                 (jobs.leave_at_once, (3,), "ended with exit status 3"),
                 (jobs.leave_at_once, (0,), "ended with exit status 0"),
                 (jobs.crash, (), "was killed by signal 11 (SIGSEGV)"),
             ]:
                 child = await pool.submit(jobs.pid)
-                found = await told(pool.submit(job, args))
+                found = await outcome_of(pool.submit(job, args))
                 assert isinstance(found, WorkerDied)
                 assert str(found) == (
                     f"{job.__name__}: process {child} {how} while it ran the job, "
@@ -122,37 +130,37 @@ class TestEndsOfItsOwn:
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_closes_everything(self) -> None:
         """Its process cannot be reached any more: another takes the next job."""
-        async with crew() as pool:
-            assert isinstance(await told(pool.submit(jobs.close_everything)), WorkerDied)
-            assert await told(pool.submit(jobs.add, (1, 2))) == 3
+        async with running_pool() as pool:
+            assert isinstance(await outcome_of(pool.submit(jobs.close_everything)), WorkerDied)
+            assert await outcome_of(pool.submit(jobs.add, (1, 2))) == 3
 
     @pytest_twisted.ensureDeferred
     @pytest.mark.parametrize("how", ["a Deferred", "a coroutine"])
     async def test_a_job_that_only_promises(self, how: str) -> None:
         """Nobody would ever keep it: it is told at once, and what to do instead."""
-        async with crew() as pool:
-            found = await told(pool.submit(jobs.promise, (how,)))
+        async with running_pool() as pool:
+            found = await outcome_of(pool.submit(jobs.promise, (how,)))
             assert isinstance(found, TypeError)
             assert str(found).startswith(f"a job in a process gave {how}: it is to give its result")
 
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_forks(self) -> None:
         """One answer comes, of the process that was given the job; the other ends."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             child = await pool.submit(jobs.pid)
-            forked = await told(pool.submit(jobs.come_back_twice))
+            forked = await outcome_of(pool.submit(jobs.come_back_twice))
             await until(lambda: not lives(forked))
-            assert await all_told([pool.submit(jobs.pid) for _ in range(50)]) == [child] * 50
+            assert await outcomes_of([pool.submit(jobs.pid) for _ in range(50)]) == [child] * 50
 
     @pytest_twisted.ensureDeferred
     async def test_an_outsider_ends_an_idle_child(self) -> None:
         """No job is hurt, and another process comes."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 child = await pool.submit(jobs.pid)
                 os.kill(child, number)
                 await until(lambda: not lives(child))  # noqa: B023
-                other = await told(pool.submit(jobs.pid))
+                other = await outcome_of(pool.submit(jobs.pid))
                 assert other not in (child, None)
             assert pool.statistics().failed == 0
 
@@ -172,7 +180,7 @@ class TestWhatAJobHasStarted:
     @pytest_twisted.ensureDeferred
     async def test_cancelled(self, tmp_path: Path, leftovers: list[int]) -> None:
         """The job is cancelled."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             program = await self._program(pool, tmp_path / "pid", leftovers)
             self.job.cancel()
             await until(lambda: not lives(program))
@@ -180,7 +188,7 @@ class TestWhatAJobHasStarted:
     @pytest_twisted.ensureDeferred
     async def test_killed(self, tmp_path: Path, leftovers: list[int]) -> None:
         """The child is killed."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             (child,) = {worker.pid for worker in pool._workers.active}
             program = await self._program(pool, tmp_path / "pid", leftovers)
             os.kill(child, signal.SIGKILL)
@@ -189,7 +197,7 @@ class TestWhatAJobHasStarted:
     @pytest_twisted.ensureDeferred
     async def test_stopped(self, tmp_path: Path, leftovers: list[int]) -> None:
         """The pool is stopped, while the job runs or when it is long over."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             program = await pool.submit(jobs.start_program, (tmp_path / "first", False))
             leftovers.append(program)
             assert await pool.submit(jobs.add, (1, 2)) == 3

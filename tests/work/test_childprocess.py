@@ -19,13 +19,13 @@ from twisted.python.failure import Failure
 
 from tests.work import jobs
 from tests.work.child_processes import (
-    all_told,
     children,
-    crew,
     descriptors,
     lives,
+    outcome_of,
+    outcomes_of,
     pid_in,
-    told,
+    running_pool,
     until,
 )
 from tests.work.doubles import logged
@@ -43,7 +43,7 @@ class TestTheStart:
         monkeypatch.setattr(sys, "path", [*sys.path, "/nowhere/at/all", Path("/no/str")])
         monkeypatch.setenv("TXREMOTE_TEST", "here")
         monkeypatch.delenv("PYTHONPATH", raising=False)
-        async with crew() as pool:
+        async with running_pool() as pool:
             assert await pool.submit(lambda: sys.path) == sys.path[:-1]
             assert await pool.submit(os.getenv, ("TXREMOTE_TEST",)) == "here"
             assert await pool.submit(os.getenv, ("PYTHONPATH",)) is None
@@ -56,7 +56,7 @@ class TestTheStart:
         """It has its pipes and no others; what its jobs start has none of them."""
         with open(os.devnull) as open_here:
             os.set_inheritable(open_here.fileno(), True)
-            async with crew() as pool:
+            async with running_pool() as pool:
                 mine = await pool.submit(jobs.own_descriptors)
                 assert len(mine) == 3 + 3 + 2, "\n".join(mine)  # two to be woken up
                 assert await pool.submit(jobs.descriptors_of_a_program) == [0, 1, 2, 3]
@@ -66,12 +66,12 @@ class TestTheEnd:
     @pytest_twisted.ensureDeferred
     async def test_a_job_tidies_up(self, tmp_path: Path) -> None:
         """TERM is an exception in the job: its finally runs, and what it prints is logged."""
-        async with crew(limits=WorkerLimits(grace=10)) as pool:
+        async with running_pool(limits=WorkerLimits(grace=10)) as pool:
             job = pool.submit(jobs.tidy_hang, (tmp_path / "pid", tmp_path / "tidied"))
             child = await until(lambda: pid_in(tmp_path / "pid"))
             with logged() as lines:
                 job.cancel()
-                assert isinstance(await told(job), CancelledError)
+                assert isinstance(await outcome_of(job), CancelledError)
                 await until(lambda: not lives(child))
                 await until(lambda: any("tidying up" in line for line in lines))
             assert (tmp_path / "tidied").read_text() == "tidied"
@@ -80,12 +80,12 @@ class TestTheEnd:
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_does_not_hear(self, tmp_path: Path, how: str) -> None:
         """After the grace it is killed; the job has failed long before."""
-        async with crew(limits=WorkerLimits(grace=0.1)) as pool:
+        async with running_pool(limits=WorkerLimits(grace=0.1)) as pool:
             job = pool.submit(jobs.hang, (tmp_path / "pid", how))
             child = await until(lambda: pid_in(tmp_path / "pid"))
             job.cancel()
-            assert isinstance(await told(job), CancelledError)
-            assert await told(pool.submit(jobs.add, (1, 2))) == 3
+            assert isinstance(await outcome_of(job), CancelledError)
+            assert await outcome_of(pool.submit(jobs.add, (1, 2))) == 3
             await until(lambda: not lives(child))
             assert pool.statistics().killed == 1
 
@@ -93,11 +93,11 @@ class TestTheEnd:
     async def test_all_at_the_end_of_the_pool(self, tmp_path: Path) -> None:
         """stop() ends what does not hear as well, and waits for it."""
         ways = ["sleep", "C code", "stopped"]
-        async with crew(len(ways), limits=WorkerLimits(grace=0.1)) as pool:
+        async with running_pool(len(ways), limits=WorkerLimits(grace=0.1)) as pool:
             hanging = [pool.submit(jobs.hang, (tmp_path / way, way)) for way in ways]
             found = [await until(lambda w=way: pid_in(tmp_path / w)) for way in ways]
             stopping = pool.stop()
-            for problem in await all_told(hanging):
+            for problem in await outcomes_of(hanging):
                 assert isinstance(problem, PoolStopped)
                 assert str(problem) == "hang: the pool processes:min=3:max=3 was stopped"
             await stopping
@@ -120,7 +120,7 @@ class TestTheEnd:
         process.kill_in(1000)
         assert process.doomed
         process.look()
-        assert await told(gone) == "ended with exit status 3"
+        assert await outcome_of(gone) == "ended with exit status 3"
         assert process.reaped
         process.bury()
         assert not process.doomed

@@ -20,7 +20,7 @@ from zope.interface.verify import verifyObject
 import twisted.plugins
 import txremote
 from tests.work import foreign_kind
-from tests.work.child_processes import all_told, children, until
+from tests.work.child_processes import children, outcomes_of, until
 from tests.work.doubles import clean_slate
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
@@ -84,7 +84,7 @@ async def test_no_more_jobs_wait_than_may() -> None:
     jobs = [pool.submit(operator.neg, (number,)) for number in range(5)]
     figures = pool.statistics()
     assert (figures.busy, figures.queued) == (1, 3)
-    told = await all_told(jobs)
+    told = await outcomes_of(jobs)
     assert told[:4] == [0, -1, -2, -3]
     assert isinstance(told[4], PoolFull)
     assert "queue=" in str(told[4])
@@ -98,7 +98,7 @@ async def test_stopping_ends_its_jobs() -> None:
     cancelled.cancel()
     await pool.stop()
     late = pool.submit(operator.neg, (3,))
-    told = await all_told([cancelled, running, late])
+    told = await outcomes_of([cancelled, running, late])
     assert [type(each) for each in told] == [CancelledError, PoolStopped, PoolStopped]
     assert "neg: the pool interpreter was stopped" in str(told[1])
     assert pool.statistics().killed == 2

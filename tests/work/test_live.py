@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 
 from tests.net.servers import endpoint_of, served
 from tests.work import jobs
-from tests.work.child_processes import crew, told, until
+from tests.work.child_processes import outcome_of, running_pool, until
 from txremote import Service, connect, exposed, get_remote, live
 from txremote.errors import DeadReferenceError
 from txremote.refs.reference import RemoteReference
@@ -55,7 +55,7 @@ def test_it_is_only_for_jobs() -> None:
 
 @pytest_twisted.async_yield_fixture(scope="module")
 async def pool() -> AsyncIterator[ProcessPool]:
-    async with crew() as found:
+    async with running_pool() as found:
         yield found
 
 
@@ -145,7 +145,7 @@ async def test_what_a_callback_raises(pool: ProcessPool) -> None:
     def fail() -> None:
         raise jobs.NeedsTwo("not today", 2)
 
-    found = await told(pool.submit(jobs.call, (live(divide),)))
+    found = await outcome_of(pool.submit(jobs.call, (live(divide),)))
     assert isinstance(found, ZeroDivisionError)
     found = await pool.submit(jobs.what_it_raises, (live(fail),))
     assert found == "NeedsTwo: not today"
@@ -189,7 +189,7 @@ async def test_nothing_is_kept(pool: ProcessPool) -> None:
     player = Player()
     gone = weakref.ref(player)
     await pool.submit(jobs.use_player, (live(player),))
-    await told(pool.submit(jobs.call, (live(player),)))  # which is not callable
+    await outcome_of(pool.submit(jobs.call, (live(player),)))  # which is not callable
     del player
 
     def collected() -> bool:
@@ -205,7 +205,7 @@ async def test_what_cannot_be_sent(pool: ProcessPool) -> None:
     around = [pool.submit(jobs.same, (number,)) for number in range(3)]
     bad = pool.submit(jobs.same, (live("\ud800"),))
     around += [pool.submit(jobs.same, (number,)) for number in range(3, 6)]
-    assert isinstance(await told(bad), ValueError)
+    assert isinstance(await outcome_of(bad), ValueError)
     assert [await each for each in around] == list(range(6))
     assert await pool.submit(jobs.same, ("\ud800",)) == "\ud800"
 
@@ -245,7 +245,7 @@ async def test_references_of_other_peers(pool: ProcessPool) -> None:
         found = await pool.submit(jobs.what_it_raises, (conn.root.refuse,))
         assert found == "LookupError: sold out"
         await conn.close()
-        found = await told(pool.submit(jobs.call, (shelf.label,)))
+        found = await outcome_of(pool.submit(jobs.call, (shelf.label,)))
         assert isinstance(found, DeadReferenceError)
 
 
@@ -255,12 +255,12 @@ async def test_a_thread_that_a_job_left(pool: ProcessPool) -> None:
     never: Deferred[None] = Deferred()
     await pool.submit(jobs.leave_thread, (live(lambda _number: never), 1))
     for number in range(5):
-        assert await told(pool.submit(jobs.same, (number,))) == number
+        assert await outcome_of(pool.submit(jobs.same, (number,))) == number
     never.callback(None)
     calls: list[int] = []
     await pool.submit(jobs.leave_thread, (live(calls.append), 500))
     answers = [pool.submit(jobs.same, (number,)) for number in range(500)]
     for number, answer in enumerate(answers):
-        assert await told(answer) == number
+        assert await outcome_of(answer) == number
     await until(lambda: len(calls) == 500)
     assert calls == list(range(500))

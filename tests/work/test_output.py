@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.work import jobs
-from tests.work.child_processes import crew, told, until
+from tests.work.child_processes import outcome_of, running_pool, until
 from txremote.work.output import (
     LONGEST_LINE,
     RecordReader,
@@ -295,7 +295,7 @@ async def said(pool: ProcessPool, log: Log, job: str, function: Any, *args: Any)
 @pytest_twisted.ensureDeferred
 async def test_what_a_job_says_is_in_the_parent_s_log(log: Log) -> None:
     """print and both loggings, each with the job's name, its level and its process."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         child = await pool.submit(jobs.pid)
         assert await said(pool, log, "a", jobs.speak, "hello {braces}") == ["hello {braces}"]
         assert log.events[0]["log_level"] is LogLevel.info
@@ -317,7 +317,7 @@ async def test_what_a_job_says_is_in_the_parent_s_log(log: Log) -> None:
 @pytest_twisted.ensureDeferred
 async def test_what_a_job_s_c_code_and_programs_say(log: Log) -> None:
     """It is in the log as well, and has the name of a job where one runs."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         await said(pool, log, "a", jobs.write_raw, b"\x1e[1]\nfrom C\n\x1e{}\n")
         await said(pool, log, "b", jobs.run_program, "from a program")
         everything = [event["text"] for event in log.events]
@@ -328,7 +328,7 @@ async def test_what_a_job_s_c_code_and_programs_say(log: Log) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_job_that_says_very_much(log: Log) -> None:
     """Huge lines, and lines from many threads, arrive whole; nothing is lost."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         line = "-" + "é☃" * (1 << 19)
         assert "".join(await said(pool, log, "a", jobs.speak, line)) == line
         pieces = await said(pool, log, "b", jobs.log, "y" * 500_000)
@@ -341,11 +341,11 @@ async def test_a_job_that_says_very_much(log: Log) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_job_that_spoils_its_output(log: Log) -> None:
     """Closing sys.stdout, or logging what cannot be formatted, harms no other job."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         child = await pool.submit(jobs.pid)
-        assert await told(pool.submit(jobs.close_output)) is None
+        assert await outcome_of(pool.submit(jobs.close_output)) is None
         assert await said(pool, log, "a", jobs.speak, "still here") == ["still here"]
-        assert await told(pool.submit(jobs.log, ("%d", logging.ERROR, "no number"))) is None
+        assert await outcome_of(pool.submit(jobs.log, ("%d", logging.ERROR, "no number"))) is None
         logging.addLevelName(45, "NOTICE")
         assert await said(pool, log, "b", jobs.log, "noticed", 45)
         assert await pool.submit(jobs.pid) == child
@@ -354,13 +354,13 @@ async def test_a_job_that_spoils_its_output(log: Log) -> None:
 @pytest_twisted.ensureDeferred
 async def test_only_what_the_parent_would_log_is_sent(log: Log) -> None:
     """The level of the parent's `logging` is the child's."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         assert await said(pool, log, "a", jobs.log, "too much detail", logging.DEBUG) == []
     logger = logging.getLogger()
     before = logger.level
     logger.setLevel(logging.DEBUG)
     try:
-        async with crew() as pool:
+        async with running_pool() as pool:
             (text,) = await said(pool, log, "b", jobs.log, "detail", logging.DEBUG)
             assert "detail" in text
     finally:

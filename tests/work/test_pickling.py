@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from tests.processes import run
 from tests.work import jobs
-from tests.work.child_processes import PYTHON, crew, told
+from tests.work.child_processes import PYTHON, outcome_of, running_pool
 from txremote import live
 from txremote.errors import GenericException, NotPicklable
 from txremote.work.pickling import (
@@ -292,7 +292,7 @@ def test_an_exception_whose_pickling_exits_is_told_in_words(error: Any) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_odd_results_of_a_real_process_end_their_job_and_nothing_else() -> None:
-    async with crew() as team:
+    async with running_pool() as team:
         for function in (give_exits, give_lying):
             with pytest.raises((NotPicklable, RuntimeError)):
                 await team.submit(function, (), {})
@@ -318,7 +318,7 @@ def raise_exiting() -> None:
 @pytest_twisted.ensureDeferred
 async def test_failures_of_a_real_process() -> None:
     """Each is named, and the process takes the next job."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         child = await pool.submit(jobs.pid)
         for function, kind, said in [
             (jobs.throw_needs_two, jobs.NeedsTwo, "no"),
@@ -333,13 +333,13 @@ async def test_failures_of_a_real_process() -> None:
             (functools.partial(jobs.leave, 3), RuntimeError, "job leave raised SystemExit(3)"),
             (jobs.throw_unprintable_exit, RuntimeError, "raised <unprintable UnprintableExit>"),
         ]:
-            found = await told(pool.submit(function))
+            found = await outcome_of(pool.submit(function))
             assert isinstance(found, kind), found
             assert said is None or said in str(found)
-        found = await told(pool.submit(jobs.same, (jobs.Unmade(),)))
+        found = await outcome_of(pool.submit(jobs.same, (jobs.Unmade(),)))
         assert isinstance(found, NotPicklable)
         assert "the job same cannot be made in its process: LookupError: not to be" in str(found)
-        found = await told(pool.submit(jobs.throw, (ValueError("a file named \udcff"),)))
+        found = await outcome_of(pool.submit(jobs.throw, (ValueError("a file named \udcff"),)))
         assert type(found) is ValueError
         assert found.args == ("a file named \udcff",)
         assert await pool.submit(jobs.pid) == child
@@ -352,17 +352,17 @@ async def test_a_module_that_the_child_cannot_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure names the job and the module."""
-    async with crew() as pool:
+    async with running_pool() as pool:
         (tmp_path / "later.py").write_text("def work(): return 42\n")
         monkeypatch.syspath_prepend(str(tmp_path))
         import later  # type: ignore[import-not-found]
 
-        found = await told(pool.submit(later.work))
+        found = await outcome_of(pool.submit(later.work))
         assert isinstance(found, NotPicklable)
         assert "the job work cannot be made in its process" in str(found)
         assert "No module named 'later'" in str(found)
-    async with crew() as pool:  # its processes know of the folder
-        assert await told(pool.submit(later.work)) == 42
+    async with running_pool() as pool:  # its processes know of the folder
+        assert await outcome_of(pool.submit(later.work)) == 42
 
 
 SCRIPT = """

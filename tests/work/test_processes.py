@@ -26,18 +26,18 @@ from zope.interface.verify import verifyObject
 from tests.work import jobs
 from tests.work.child_processes import (
     QUICK,
-    all_told,
     children,
-    crew,
     descriptors,
     lives,
+    outcome_of,
+    outcomes_of,
     pid_in,
     pids,
-    told,
+    running_pool,
     until,
 )
 from tests.work.doubles import outcome
-from tests.work.worker_doubles import PretendReactor, pretend
+from tests.work.worker_doubles import FakeReactor, pool_of_fakes
 from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
 from txremote.work.processes import AHEAD, ProcessPool, parse
@@ -67,16 +67,16 @@ class TestItsLife:
             assert pool.statistics().workers == 0
             await until(lambda: (children(), descriptors()) == before)
         await pool.stop()
-        assert isinstance(await told(pool.submit(jobs.add, (1, 2))), PoolStopped)
+        assert isinstance(await outcome_of(pool.submit(jobs.add, (1, 2))), PoolStopped)
 
     @pytest_twisted.ensureDeferred
     async def test_twice_at_once(self) -> None:
         """Each start() and each stop() is told, and they are one."""
         pool = ProcessPool(reactor, limits=QUICK)
         starting = [pool.start(), pool.start()]
-        assert await all_told(starting) == [None, None]
+        assert await outcomes_of(starting) == [None, None]
         stopping = [pool.stop(), pool.stop()]
-        assert await all_told(stopping) == [None, None]
+        assert await outcomes_of(stopping) == [None, None]
         assert not pids(pool)
 
     @pytest_twisted.ensureDeferred
@@ -87,33 +87,33 @@ class TestItsLife:
         starting = pool.start()
         waiting = pool.submit(jobs.add, (1, 2))
         stopping = pool.stop()
-        assert isinstance(await told(starting), PoolStopped)
-        assert isinstance(await told(waiting), PoolStopped)
+        assert isinstance(await outcome_of(starting), PoolStopped)
+        assert isinstance(await outcome_of(waiting), PoolStopped)
         await stopping
         assert children() == before
 
     @pytest_twisted.ensureDeferred
     async def test_started_before_it_has_stopped(self) -> None:
         """The old processes end, stop() is told of that, and the new ones work."""
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             old = pids(pool)
             hanging = pool.submit(jobs.nap, (1000,))
             stopping = pool.stop()
             starting = pool.start()
-            assert isinstance(await told(hanging), PoolStopped)
-            assert await told(starting) is None
-            assert await told(stopping) is None
+            assert isinstance(await outcome_of(hanging), PoolStopped)
+            assert await outcome_of(starting) is None
+            assert await outcome_of(stopping) is None
             assert not any(map(lives, old))
             assert await pool.submit(jobs.add, (1, 2)) == 3
-            await all_told([pool.stop(), pool.start(), pool.stop(), pool.start()][:3:2])
+            await outcomes_of([pool.stop(), pool.start(), pool.stop(), pool.start()][:3:2])
 
     @pytest_twisted.ensureDeferred
     async def test_stopped_with_jobs(self) -> None:
         """Those that run and those that wait fail at once, each with its name."""
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             waiting = [pool.submit(jobs.nap, (1000,), name=f"job {n}") for n in range(100)]
             stopping = pool.stop()
-            for number, problem in enumerate(await all_told(waiting)):
+            for number, problem in enumerate(await outcomes_of(waiting)):
                 assert isinstance(problem, PoolStopped)
                 assert str(problem).startswith(f"job {number}: the pool")
             await stopping
@@ -123,16 +123,16 @@ class TestJobs:
     @pytest_twisted.ensureDeferred
     async def test_many_on_few(self, tmp_path: Path) -> None:
         """All are run, each once, by all processes, and counted."""
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             path = str(tmp_path / "marks")
-            found = await all_told(
+            found = await outcomes_of(
                 [pool.submit(jobs.mark, (path,), {"number": n}) for n in range(500)]
             )
             assert found == list(range(500))
             assert sorted(jobs.marks(path)) == found
-            used = await all_told([pool.submit(jobs.nap, (0.02, n)) for n in range(4)])
+            used = await outcomes_of([pool.submit(jobs.nap, (0.02, n)) for n in range(4)])
             assert used == list(range(4))
-            used = await all_told([pool.submit(jobs.pid, (n,)) for n in range(200)])
+            used = await outcomes_of([pool.submit(jobs.pid, (n,)) for n in range(200)])
             assert set(used) == pids(pool)
             statistics = pool.statistics()
             assert (statistics.workers, statistics.busy, statistics.queued) == (2, 0, 0)
@@ -141,23 +141,23 @@ class TestJobs:
     @pytest_twisted.ensureDeferred
     async def test_the_queue_has_an_end(self) -> None:
         """One too many is refused, with the option that says how many; later it may come."""
-        async with crew(1, queue=3) as pool:
+        async with running_pool(1, queue=3) as pool:
             first = pool.submit(jobs.nap, (0.2,))
             waiting = [pool.submit(jobs.same, (n,)) for n in range(3)]
             assert pool.statistics().queued == 3
             for _ in range(3):
-                refused = await told(pool.submit(jobs.same, (4,)))
+                refused = await outcome_of(pool.submit(jobs.same, (4,)))
                 assert isinstance(refused, PoolFull)
                 assert "3 jobs wait" in str(refused)
                 assert "queue=" in str(refused)
-            assert await all_told([first, *waiting]) == [None, 0, 1, 2]
+            assert await outcomes_of([first, *waiting]) == [None, 0, 1, 2]
             assert await pool.submit(jobs.same, (4,)) == 4
             assert pool.statistics().failed == 0
 
     @pytest_twisted.ensureDeferred
     async def test_ten_thousand_jobs(self) -> None:
         """Leave no descriptor, no process and no memory behind, here or there."""
-        async with crew(2, queue=20_000) as pool:
+        async with running_pool(2, queue=20_000) as pool:
 
             def size() -> tuple[int, int, set[int]]:
                 memory = sum(psutil.Process(pid).memory_info().rss for pid in pids(pool))
@@ -165,7 +165,7 @@ class TestJobs:
 
             async def many(count: int) -> None:
                 for _ in range(count // 2000):
-                    await all_told([pool.submit(jobs.same, (f"{n}",)) for n in range(2000)])
+                    await outcomes_of([pool.submit(jobs.same, (f"{n}",)) for n in range(2000)])
 
             await many(6000)  # so that all that grows once has grown
             memory, opened, living = size()
@@ -183,14 +183,14 @@ class TestDeath:
     async def test_a_child_is_killed(self, tmp_path: Path, seconds: float) -> None:
         """In the middle of 100 jobs: its own fails and says so, the other 99 are run once."""
         path = str(tmp_path / "marks")
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             running = [
                 pool.submit(jobs.mark, (path, n, seconds), name=f"job {n}") for n in range(100)
             ]
             await until(lambda: len(jobs.marks(path)) >= random.randrange(5, 40))
             victim = random.choice([*pids(pool)])
             os.kill(victim, signal.SIGKILL)
-            found = await all_told(running)
+            found = await outcomes_of(running)
             lost = [n for n, result in enumerate(found) if result != n]
             for number in lost:
                 assert isinstance(found[number], WorkerDied)
@@ -208,19 +208,19 @@ class TestDeath:
             statistics = pool.statistics()
             assert (statistics.busy, statistics.queued) == (0, 0)
             assert (statistics.done, statistics.failed) == (100 - len(lost), len(lost))
-            assert set(await all_told([pool.submit(jobs.pid) for _ in range(100)])) <= pids(pool)
+            assert set(await outcomes_of([pool.submit(jobs.pid) for _ in range(100)])) <= pids(pool)
 
     @pytest_twisted.ensureDeferred
     async def test_a_child_is_killed_at_work(self, tmp_path: Path) -> None:
         """That job is lost, and none of the 99 that are done meanwhile, or after."""
         path, place = str(tmp_path / "marks"), str(tmp_path / "pid")
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             running = [pool.submit(jobs.mark, (path, n)) for n in range(40)]
             running.append(pool.submit(jobs.hang, (place, "sleep"), name="the long one"))
             running += [pool.submit(jobs.mark, (path, n)) for n in range(41, 100)]
             await until(lambda: os.path.exists(place))
             os.kill(int(Path(place).read_text()), signal.SIGKILL)
-            found = await all_told(running)
+            found = await outcomes_of(running)
             assert isinstance(found[40], WorkerDied)
             assert "while it ran the job, which is not run again" in str(found[40])
             rest = [n for n in range(100) if n != 40]
@@ -231,14 +231,14 @@ class TestDeath:
     async def test_children_are_killed_again_and_again(self, tmp_path: Path) -> None:
         """As many jobs fail as children were killed at work, and all others are run once."""
         path = str(tmp_path / "marks")
-        async with crew(3) as pool:
+        async with running_pool(3) as pool:
             running = [pool.submit(jobs.mark, (path, n, 0.002)) for n in range(200)]
             for after in range(20, 100, 20):
                 await until(lambda count=after: len(jobs.marks(path)) >= count)
                 ready = [worker.pid for worker in pool._workers.active if worker.ready]
                 if ready:
                     os.kill(random.choice(ready), signal.SIGKILL)
-            found = await all_told(running)
+            found = await outcomes_of(running)
             lost = {n for n, result in enumerate(found) if isinstance(result, WorkerDied)}
             assert len(lost) <= 4
             assert [n for n in range(200) if found[n] != n] == sorted(lost)
@@ -253,14 +253,14 @@ class TestCancelling:
     async def test_one_that_waits(self, tmp_path: Path) -> None:
         """It never runs, wherever it waits: in the queue or in a process already."""
         path = str(tmp_path / "marks")
-        async with crew() as pool:
+        async with running_pool() as pool:
             first = pool.submit(jobs.nap, (0.2,))
             waiting = [pool.submit(jobs.mark, (path, n)) for n in range(2 * AHEAD)]
             cancelled = [0, 5, AHEAD - 2, AHEAD, AHEAD + 5, 2 * AHEAD - 1]
             for number in cancelled:
                 waiting[number].cancel()
             assert pool.statistics().queued == 2 * AHEAD - len(cancelled)
-            found = await all_told([first, *waiting])
+            found = await outcomes_of([first, *waiting])
             kept = [n for n in range(2 * AHEAD) if n not in cancelled]
             assert [type(found[n + 1]) for n in cancelled] == [CancelledError] * len(cancelled)
             assert [found[n + 1] for n in kept] == kept
@@ -271,14 +271,14 @@ class TestCancelling:
     async def test_all_that_a_process_holds(self, tmp_path: Path) -> None:
         """Before it has begun any of them: it takes the next ones."""
         path = str(tmp_path / "marks")
-        async with crew() as pool:
+        async with running_pool() as pool:
             (child,) = pids(pool)
             os.kill(child, signal.SIGSTOP)
             waiting = [pool.submit(jobs.mark, (path, n)) for n in range(AHEAD + 5)]
             for job in waiting[:AHEAD]:
                 job.cancel()
             os.kill(child, signal.SIGCONT)
-            found = await all_told(waiting)
+            found = await outcomes_of(waiting)
             assert found[AHEAD:] == jobs.marks(path) == list(range(AHEAD, AHEAD + 5))
             assert await pool.submit(jobs.pid) == child
 
@@ -286,13 +286,13 @@ class TestCancelling:
     async def test_one_that_runs(self, tmp_path: Path) -> None:
         """It is ended with its process, another takes its place, no other job is touched."""
         path = str(tmp_path / "marks")
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             running = pool.submit(jobs.hang, (tmp_path / "pid", "sleep"))
             others = [pool.submit(jobs.mark, (path, n, 0.005)) for n in range(50)]
             child = await until(lambda: pid_in(tmp_path / "pid"))
             running.cancel()
-            assert isinstance(await told(running), CancelledError)
-            assert await all_told(others) == list(range(50))
+            assert isinstance(await outcome_of(running), CancelledError)
+            assert await outcomes_of(others) == list(range(50))
             assert sorted(jobs.marks(path)) == list(range(50))
             await until(lambda: not lives(child))
             await until(lambda: not pool._workers.ending and pool.statistics().workers == 2)
@@ -304,7 +304,7 @@ class TestCancelling:
     async def test_at_any_moment(self, tmp_path: Path) -> None:
         """Of many tiny jobs some are cancelled: each ends once, and none is run twice."""
         path = str(tmp_path / "marks")
-        async with crew(2) as pool:
+        async with running_pool(2) as pool:
             waiting: list[Deferred[Any]] = []
             fired: Counter[int] = Counter()
 
@@ -319,7 +319,7 @@ class TestCancelling:
                     random.choice(waiting).cancel()
                 if number % 60 == 59:
                     await until(lambda job=waiting[number - 30]: job.called)
-            found = await all_told(waiting)
+            found = await outcomes_of(waiting)
             assert fired == Counter(range(600))
             assert {type(result) for result in found} <= {int, CancelledError}
             marks = Counter(jobs.marks(path))
@@ -385,7 +385,7 @@ class TestDecisions:
 
     def test_a_callback_that_interferes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What hears of a result may cancel, submit and stop."""
-        pool, kind = pretend(monkeypatch, 1)
+        pool, kind = pool_of_fakes(monkeypatch, 1)
         (worker,) = kind.made
         worker.come_up()
         pool.submit(jobs.same, (5,), timeout=9).cancel()
@@ -445,11 +445,11 @@ class Play:
         recycle: int | None,
         chance: random.Random,
     ) -> None:
-        self.pool, self.kind = pretend(monkeypatch, *size, recycle=recycle, idle=5)
+        self.pool, self.kind = pool_of_fakes(monkeypatch, *size, recycle=recycle, idle=5)
         self.least, self.most = size
         self.recycle = recycle
         self.chance = chance
-        self.clock: PretendReactor = self.pool._reactor
+        self.clock: FakeReactor = self.pool._reactor
         self.jobs: dict[str, Deferred[Any]] = {}
         self.ends: dict[str, list[Any]] = {}
         self.cancelled_before: set[str] = set()
@@ -570,8 +570,8 @@ async def test_a_module_that_starts_a_pool_when_it_is_imported_is_no_nest(
     monkeypatch.syspath_prepend(tmp_path)
     module: Any = import_module(name)
     try:
-        async with crew() as pool:
-            error = await told(pool.submit(module.work))
+        async with running_pool() as pool:
+            error = await outcome_of(pool.submit(module.work))
             assert "starts a process pool" in str(error)
             assert 'if __name__ == "__main__":' in str(error)
             assert await pool.submit(jobs.same, (7,)) == 7
@@ -583,18 +583,18 @@ async def test_a_module_that_starts_a_pool_when_it_is_imported_is_no_nest(
 @pytest_twisted.ensureDeferred
 async def test_a_short_job_does_not_wait_behind_a_long_one() -> None:
     """While any process is idle, none that can run waits."""
-    async with crew(2) as pool:
+    async with running_pool(2) as pool:
         long = pool.submit(jobs.nap, (1000,))
         for _ in range(5):
             short = [pool.submit(jobs.pid, (n,)) for n in range(3 * AHEAD)]
-            (used,) = set(await all_told(short))
+            (used,) = set(await outcomes_of(short))
         more = pool.submit(jobs.nap, (0.3,))
         short = [pool.submit(jobs.pid, (n,)) for n in range(AHEAD)]
-        assert set(await all_told(short)) == {used}
+        assert set(await outcomes_of(short)) == {used}
         await more
         assert not long.called
         long.cancel()
-        assert isinstance(await told(long), CancelledError)
+        assert isinstance(await outcome_of(long), CancelledError)
 
 
 class TestTheQueue:
@@ -602,7 +602,7 @@ class TestTheQueue:
 
     def test_jobs_are_shared_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What waits is shared by those that are ready, not taken by the first."""
-        pool, kind = pretend(monkeypatch, 2)
+        pool, kind = pool_of_fakes(monkeypatch, 2)
         for number in range(10):
             pool.submit(jobs.same, (number,))
         for worker in kind.made:
@@ -613,7 +613,7 @@ class TestTheQueue:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One that is at a long job is not given more until it has ended it."""
-        pool, kind = pretend(monkeypatch, 2)
+        pool, kind = pool_of_fakes(monkeypatch, 2)
         for worker in kind.made:
             worker.come_up()
         one, two = kind.made
@@ -632,7 +632,7 @@ class TestTheQueue:
 
     def test_the_one_with_the_least_is_given_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One job after the other goes round."""
-        pool, kind = pretend(monkeypatch, 3)
+        pool, kind = pool_of_fakes(monkeypatch, 3)
         for worker in kind.made:
             worker.come_up()
         for number in range(9):
@@ -641,7 +641,7 @@ class TestTheQueue:
 
     def test_an_idle_one_takes_half(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of what another has not begun, and those that came last: the others keep their turn."""
-        pool, kind = pretend(monkeypatch, 2)
+        pool, kind = pool_of_fakes(monkeypatch, 2)
         one, two = kind.made
         one.come_up()
         submit(pool, 9)
@@ -653,7 +653,7 @@ class TestTheQueue:
 
     def test_what_is_taken_back_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """When a process dies what it had not begun goes before what came later."""
-        pool, kind = pretend(monkeypatch, 1)
+        pool, kind = pool_of_fakes(monkeypatch, 1)
         kind.made[0].come_up()
         submit(pool, AHEAD + 3)
         kind.made[0].die()
@@ -662,7 +662,7 @@ class TestTheQueue:
 
     def test_one_that_is_cancelled_in_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is in nobody's way."""
-        pool, kind = pretend(monkeypatch, 1)
+        pool, kind = pool_of_fakes(monkeypatch, 1)
         waiting = submit(pool, 3)
         waiting[1].cancel()
         kind.made[0].come_up()
@@ -670,7 +670,7 @@ class TestTheQueue:
 
     def test_numbers_grow(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Those of a job that was taken back as well: each attempt has its own."""
-        pool, kind = pretend(monkeypatch, 1)
+        pool, kind = pool_of_fakes(monkeypatch, 1)
         kind.made[0].come_up()
         submit(pool, 3)
         first = list(kind.made[0].held.jobs)

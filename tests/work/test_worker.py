@@ -21,11 +21,11 @@ from twisted.internet.task import Clock
 from tests.work import jobs
 from tests.work.child_processes import (
     QUICK,
-    all_told,
     children,
-    crew,
     descriptors,
-    told,
+    outcome_of,
+    outcomes_of,
+    running_pool,
     until,
 )
 from tests.work.doubles import logged, outcome
@@ -49,7 +49,7 @@ class TestValues:
             nonlocal call
             call = reactor.callLater(0.01, turn)  # type: ignore[attr-defined]
 
-        async with crew() as pool:
+        async with running_pool() as pool:
             call = reactor.callLater(0, turn)  # type: ignore[attr-defined]
             back = await pool.submit(jobs.same, (value,))
             call.cancel()
@@ -69,10 +69,10 @@ class TestValues:
     async def test_many_values_in_parts(self, parts: ProcessPool) -> None:
         """They are not mixed up, and what is live comes with its own."""
         values = [os.urandom(size) for size in range(0, 2000, 50)]
-        got = await all_told([parts.submit(jobs.same, (value,)) for value in values])
+        got = await outcomes_of([parts.submit(jobs.same, (value,)) for value in values])
         assert got == values
         half = live(lambda value: value[: len(value) // 2])
-        got = await all_told([parts.submit(jobs.call, (half, value)) for value in values])
+        got = await outcomes_of([parts.submit(jobs.call, (half, value)) for value in values])
         assert got == [value[: len(value) // 2] for value in values]
 
     @pytest_twisted.ensureDeferred
@@ -83,20 +83,22 @@ class TestValues:
             parts.submit(jobs.same, ([value, live("\ud800")],)),
             parts.submit(jobs.call, (lambda: [value, live("\ud800")],)),
         ):
-            assert isinstance(await told(job), ValueError)
+            assert isinstance(await outcome_of(job), ValueError)
             assert await parts.submit(jobs.same, (value,)) == value
 
     @pytest_twisted.ensureDeferred
     async def test_both_ways_at_once(self) -> None:
         """Neither side waits for the other to read."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             values = [os.urandom(1 << 21) for _ in range(8)]
-            assert await all_told([pool.submit(jobs.same, (value,)) for value in values]) == values
+            assert (
+                await outcomes_of([pool.submit(jobs.same, (value,)) for value in values]) == values
+            )
 
 
 @pytest_twisted.async_yield_fixture(scope="module")
 async def parts() -> Any:
-    async with crew(limits=WorkerLimits(grace=0.3, part=100)) as pool:
+    async with running_pool(limits=WorkerLimits(grace=0.3, part=100)) as pool:
         yield pool
 
 
@@ -143,11 +145,11 @@ class TestComingUp:
         with logged() as lines:
             starting = pool.start()
             waiting = pool.submit(jobs.add, (1, 2))
-            found = await told(starting)
+            found = await outcome_of(starting)
             assert isinstance(found, WorkerDied)
             assert any(str(found) in line for line in lines)
             if executable != "/not/there":  # there it waits until that is tried again
-                found = await told(waiting)
+                found = await outcome_of(waiting)
                 assert isinstance(found, WorkerDied)
                 assert str(found).startswith("add: the processes of")
             assert len(started) <= 6
@@ -188,12 +190,12 @@ class TestTheEnd:
     @pytest_twisted.ensureDeferred
     async def test_what_was_said_before_the_end(self) -> None:
         """The results of a process that is killed at once are not lost."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             child = await pool.submit(jobs.pid)
             for _ in range(4):
                 done = [pool.submit(jobs.same, (os.urandom(3000),)) for _ in range(20)]
                 done.append(pool.submit(os.kill, (child, signal.SIGKILL)))
-                found = await all_told(done)
+                found = await outcomes_of(done)
                 assert {type(value) for value in found[:-1]} == {bytes}
                 assert isinstance(found[-1], WorkerDied)
                 child = await pool.submit(jobs.pid)
@@ -207,7 +209,7 @@ async def test_of_a_job_that_floods_the_log_the_rest_is_a_number(
     monkeypatch.setattr(output, "MOST_LOGGED", 5_000)
     monkeypatch.setattr(output, "LOGGED_IN", 3600.0)
     with logged() as lines:
-        async with crew() as pool:
+        async with running_pool() as pool:
             await pool.submit(jobs.speak, ("a line\n" * 1_000,))
     said = [line for line in lines if line.endswith(": a line")]
     counts = [line.split("]: ")[1] for line in lines if "were left out" in line]
@@ -320,23 +322,23 @@ class TestItsTime:
     @pytest_twisted.ensureDeferred
     async def test_time_is_counted_from_the_start(self) -> None:
         """A job that waits behind others has its whole time."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             waiting = [pool.submit(jobs.nap, (0.1, n), timeout=0.5) for n in range(8)]
-            assert await all_told(waiting) == list(range(8))
+            assert await outcomes_of(waiting) == list(range(8))
 
     @pytest_twisted.ensureDeferred
     async def test_out_of_time(self, tmp_path: Path) -> None:
         """Only that job fails; the others are run by the next process, and once."""
-        async with crew() as pool:
+        async with running_pool() as pool:
             path = str(tmp_path / "marks")
             before = [pool.submit(jobs.mark, (path, n)) for n in range(3)]
             late = pool.submit(jobs.nap, (1000,), timeout=0.2)
             after = [pool.submit(jobs.mark, (path, n), timeout=10) for n in range(3, 6)]
-            found = await told(late)
+            found = await outcome_of(late)
             assert isinstance(found, JobTimeout)
             assert isinstance(found, TimeoutError)
             assert str(found) == "nap took longer than 0.2 s and was ended"
-            assert await all_told([*before, *after]) == list(range(6))
+            assert await outcomes_of([*before, *after]) == list(range(6))
             assert sorted(jobs.marks(path)) == list(range(6))
             statistics = pool.statistics()
             assert (statistics.done, statistics.failed, statistics.killed) == (6, 0, 1)
@@ -345,8 +347,8 @@ class TestItsTime:
     @pytest_twisted.ensureDeferred
     async def test_no_time_at_all(self, seconds: float) -> None:
         """A job that may take none is ended as soon as it has begun."""
-        async with crew() as pool:
-            found = await told(pool.submit(jobs.nap, (1000,), timeout=seconds))
+        async with running_pool() as pool:
+            found = await outcome_of(pool.submit(jobs.nap, (1000,), timeout=seconds))
             assert isinstance(found, JobTimeout)
             assert await pool.submit(jobs.add, (1, 2), timeout=10) == 3
 

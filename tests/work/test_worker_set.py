@@ -13,7 +13,7 @@ import pytest_twisted
 from twisted.internet.task import Clock
 
 from tests.work import jobs
-from tests.work.child_processes import all_told, crew, pids, until
+from tests.work.child_processes import outcomes_of, pids, running_pool, until
 from txremote.work.worker_set import MOST_FAILED_STARTS, REST, Size, WorkerSet
 
 
@@ -58,7 +58,7 @@ class TestThoseThatComeAndGo:
     @pytest_twisted.ensureDeferred
     async def test_it_grows_and_shrinks(self) -> None:
         """Up to max under load, and back to min when there is nothing to do."""
-        async with crew(1, 3, idle=0.1) as pool:
+        async with running_pool(1, 3, idle=0.1) as pool:
             assert pool.statistics().workers == 1
             running = []
 
@@ -67,7 +67,7 @@ class TestThoseThatComeAndGo:
                 return pool.statistics().busy == 3
 
             await until(load)
-            await all_told(running)
+            await outcomes_of(running)
             assert pool.statistics().workers == 3
             await until(lambda: pool.statistics().workers == 1)
             assert await pool.submit(jobs.add, (1, 2)) == 3
@@ -76,7 +76,7 @@ class TestThoseThatComeAndGo:
     @pytest_twisted.ensureDeferred
     async def test_from_nothing_to_nothing(self) -> None:
         """With min=0 there is a process while there is work."""
-        async with crew(0, 1, idle=0.05) as pool:
+        async with running_pool(0, 1, idle=0.05) as pool:
             assert not pids(pool)
             assert await pool.submit(jobs.add, (1, 2)) == 3
             await until(lambda: not pids(pool))
@@ -86,13 +86,13 @@ class TestThoseThatComeAndGo:
     async def test_recycling(self, tmp_path: Path) -> None:
         """After so many jobs another process comes; no job is lost, none run twice."""
         path = str(tmp_path / "marks")
-        async with crew(2, recycle=20) as pool:
+        async with running_pool(2, recycle=20) as pool:
             first = pids(pool)
-            found = await all_told([pool.submit(jobs.mark, (path, n)) for n in range(80)])
+            found = await outcomes_of([pool.submit(jobs.mark, (path, n)) for n in range(80)])
             assert found == list(range(80))
             assert sorted(jobs.marks(path)) == found
             assert not first & pids(pool)
-            used = Counter(await all_told([pool.submit(jobs.pid) for _ in range(30)]))
+            used = Counter(await outcomes_of([pool.submit(jobs.pid) for _ in range(30)]))
             assert max(used.values()) <= 20
             await until(lambda: pool.statistics().workers == 2 and not pool._workers.ending)
             assert pool.statistics().failed == 0

@@ -23,28 +23,28 @@ from txremote.work.worker import Job, Worker
 from txremote.work.worker_protocol import DONE
 
 
-class PretendReactor(Clock):
+class FakeReactor(Clock):
     """A clock that takes the triggers of a pool."""
 
     def addSystemEventTrigger(self, *_args: Any) -> None:
         return None
 
 
-class PretendProcess(ChildProcess):
+class FakeProcess(ChildProcess):
     """A process that hears no signals."""
 
     def _signal(self, number: int) -> None:
         pass
 
 
-class PretendWorker(Worker):
+class FakeWorker(Worker):
     """A worker whose process is turned by hand."""
 
-    made: list[PretendWorker]
+    made: list[FakeWorker]
     begun: Counter[str]
 
     def _start(self) -> None:
-        self._process = PretendProcess(self._reactor, self._printed, self._exited)
+        self._process = FakeProcess(self._reactor, self._printed, self._exited)
         self._process.pid = len(self.made) + 1
         self.sent: dict[int, Job] = {}
         self.sendings = 0
@@ -107,16 +107,16 @@ class PretendWorker(Worker):
             self.die()
 
 
-def pretend(monkeypatch: Any, *args: Any, **options: Any) -> tuple[ProcessPool, Any]:
+def pool_of_fakes(monkeypatch: Any, *args: Any, **options: Any) -> tuple[ProcessPool, Any]:
     """Return a pool that has been started, and its class of workers."""
 
-    class Ours(PretendWorker):
-        made: list[PretendWorker] = []
+    class Ours(FakeWorker):
+        made: list[FakeWorker] = []
         begun: Counter[str] = Counter()
 
     monkeypatch.setattr(processes, "Worker", Ours)
     monkeypatch.setattr(running_pools, "pools", [])  # nobody else is to find it
     monkeypatch.setattr(childprocess.os, "killpg", lambda *_args: None)
-    pool = ProcessPool(PretendReactor(), *args, **options)
+    pool = ProcessPool(FakeReactor(), *args, **options)
     pool.start().addErrback(lambda _failure: None)
     return pool, Ours

@@ -2,14 +2,14 @@
 A worker process of a process pool; `txremote.work.childprocess` starts it.
 
 It is a txremote peer over two pipes that it inherits, and offers one object, the
-`JobReceiver`, where its parent leaves jobs. Jobs run one after the other in the main
-thread, each after its ticket was taken (`txremote.work.tickets`); while one runs
-it may call its parent's objects, and what arrives meanwhile is kept.
+`JobReceiver`, to its parent. Jobs run one after the other in the main thread, each after
+its ticket was taken (`txremote.work.tickets`). While one runs it may call its parent's
+objects, and the jobs that arrive meanwhile are kept.
 
-How it ends: when its parent closes the pipe, and is gone, however that came
-about; and by TERM, which raises `Terminated` in the job, so that its ``finally``
-runs. It is the leader of a process group, so what its jobs start ends with it; but
-when its parent is killed outright the kernel ends the child alone, at once.
+It ends when its parent closes the pipe or is gone, and by TERM, which raises `Terminated`
+in the job, so that its ``finally`` runs. It leads a process group, so processes that its
+jobs start end with it; but when its parent is killed outright the kernel ends the child
+alone, at once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _OWN_THREADS = 2  # the main one, and the one that watches the parent
 
 
 class ReceivedJob:
-    """A job that was left on the receiver."""
+    """A job that has not run yet."""
 
     __slots__ = ("name", "number", "payload", "references", "reply")
 
@@ -74,14 +74,14 @@ class ReceivedJob:
 
 
 class JobReceiver(Service):
-    """Where the parent leaves jobs."""
+    """The object that the parent gives jobs to."""
 
     def __init__(self) -> None:
         self.part_size = PART
         self._jobs: dict[int, ReceivedJob] = {}
         self._parts: dict[int, list[bytes]] = {}
-        # A thread that a job has left serves the connection, too, while it waits
-        # for a call of its own.
+        # A thread that a job has left running serves the connection, too, while it
+        # waits for a call of its own.
         self._lock = threading.Lock()
         self._wanted: tuple[int, Callable[[], None]] | None = None
 
@@ -91,7 +91,7 @@ class JobReceiver(Service):
 
         Args:
             path: The parent's `sys.path`.
-            level: What of `logging` it wants to hear.
+            level: The least level of `logging` that it logs.
             part: The size of the parts of a large result, in bytes.
 
         Returns:
@@ -144,7 +144,7 @@ class JobReceiver(Service):
                 if first > number:
                     break
                 dropped.append(self._jobs.pop(first))
-        if job is not None and self._parts:  # of what could not be sent in the end
+        if job is not None and self._parts:  # of jobs that could not be sent in the end
             self._parts = {n: parts for n, parts in self._parts.items() if n > number}
         return job, dropped
 
@@ -175,7 +175,7 @@ class Child:
                     continue
                 while self._conn.serve(0):
                     continue
-                # a thread that a job has left might have taken in what is for us
+                # a thread that a job has left might have read our message
                 alone = threading.active_count() <= _OWN_THREADS
                 self._poll.poll(None if alone else _LOOK_AGAIN)
         except EOFError:
@@ -205,7 +205,7 @@ class Child:
             function, args, kwargs = load_job(job.payload, job.references, job.name)
             job.payload, job.references = b"", ()
             result = function(*args, **kwargs)
-            function = args = kwargs = None  # type: ignore[assignment]  # what they hold goes
+            function = args = kwargs = None  # type: ignore[assignment]  # free what they hold
             if not is_netref(result):
                 settled(result, "process")
             payload, references = dump_result(result, job.name)
@@ -289,7 +289,7 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
-# What must not be left half done: nothing in it waits, but for a full pipe.
+# The functions that must not be left half done. They wait for nothing but a full pipe.
 _WHOLE = frozenset(
     function.__code__
     for function in (ChannelIO.flush, Inbox.take, ChannelIO.read_available, Child._reply)

@@ -2,14 +2,13 @@
 `ChildProcess`: a worker's process, as the operating system has it.
 
 It is started with a clean interpreter, which gets this one's options and, in the
-environment, where it finds modules. Beside its standard descriptors it has three:
-what it is asked, what it answers, and its tickets. Who speaks to it through them,
-and about what, is not known here (`txremote.work.worker`).
+environment, the places where it finds modules. Beside the standard descriptors it has
+three: requests, answers and tickets. `txremote.work.worker` uses them.
 
-What it prints is heard line by line. It is ended by TERM, and by KILL after a
-grace; it leads a process group, and both go to all of it. It is gone when it has
-been reaped, and not before: its number may be another's from then on. That is told
-once, after what the reactor still has to do with its descriptors.
+Its output is read line by line. It is ended by TERM, and by KILL after a grace; it leads a
+process group, and both go to all of it. It is gone when it has been reaped, and not before:
+its number may be another's from then on. `exited` is called once, after the reactor has
+finished with its descriptors.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class ChildProcess(ProcessProtocol):
 
     Args:
         reactor: The reactor.
-        printed: Called with each record that it puts out (`RecordReader`).
+        printed: Called with each record of its output (`RecordReader`).
         exited: Called once when it is gone, with how it ended, in words.
 
     Attributes:
@@ -74,8 +73,8 @@ class ChildProcess(ProcessProtocol):
             tickets: A descriptor that it gets as well (`txremote.work.tickets`).
 
         Returns:
-            Two descriptors, the caller's from now on: where its answers are read,
-            and where requests are written.
+            Two descriptors, the caller's from now on: to read answers from, and to
+            write requests to.
 
         Raises:
             OSError: no descriptor or no process is left. Nothing remains then.
@@ -104,7 +103,7 @@ class ChildProcess(ProcessProtocol):
             ours.pop_all()  # they stay open
         return parent_reads, parent_writes
 
-    # -- what the reactor tells of it
+    # -- called by the reactor
 
     def connectionMade(self) -> None:
         """Note its number: Twisted may find it dead before spawnProcess returns."""
@@ -112,18 +111,18 @@ class ChildProcess(ProcessProtocol):
         self.pid = process.pid
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Hear what it prints."""
+        """Read its output."""
         self._readers[childFD].feed(data)
 
     def processExited(self, reason: Failure) -> None:
-        """Note that it has been reaped, and tell of it in the next turn."""
+        """Note that it has been reaped, and call `exited` in the next turn."""
         self.reaped = True
-        # The reactor may have more to tell in this turn of descriptors that are
-        # then closed, and whose numbers are then somebody else's.
+        # The reactor may have events in this turn for descriptors that are then
+        # closed, and whose numbers are then somebody else's.
         steady(self._reactor).callLater(0, self._exited, how_it_ended(reason))
 
     def processEnded(self, reason: Failure) -> None:
-        """Hear the line that it had begun, if any."""
+        """Read the line that it had begun, if any."""
         for reader in self._readers.values():
             reader.end()
 
@@ -159,8 +158,8 @@ class ChildProcess(ProcessProtocol):
 
     def look(self) -> None:
         """
-        Look whether it has gone, until it has. SIGCHLD tells that, too, but not
-        where uvloop has the signals, and not to a reactor in a thread.
+        Look whether it has gone, until it has. SIGCHLD would tell, but not where
+        uvloop has the signals, and not to a reactor in a thread.
         """
         self._looking = None
         reapAllProcesses()
@@ -169,8 +168,8 @@ class ChildProcess(ProcessProtocol):
 
     def bury(self) -> None:
         """
-        Clear up after it, when it is gone: what a job has started does not outlive
-        its process.
+        Clear up after it, when it is gone: processes that a job has started do not
+        outlive it.
         """
         for timer in (self._killing, self._looking):
             if timer is not None:
@@ -183,7 +182,7 @@ class ChildProcess(ProcessProtocol):
 
 
 def import_path() -> tuple[str, ...]:
-    """Return where a process like this one finds modules."""
+    """Return the path by which a process like this one finds modules."""
     return tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
 
 
@@ -201,8 +200,8 @@ def how_it_ended(reason: Failure) -> str:
     return f"ended with exit status {getattr(error, 'exitCode', None)}"
 
 
-# What the child runs. Where its parent finds modules comes last until all that it
-# needs itself is there: a file in the working directory may be called random.py.
+# The child's program. Its parent's path comes last until all that it needs itself is
+# imported: a file in the working directory may be called random.py.
 _START = (
     f"import os, sys; sys.path += os.environ.pop({PATH_VARIABLE!r}).split(os.pathsep); "
     "from txremote.work.child import main; sys.exit(main())"

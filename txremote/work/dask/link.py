@@ -1,17 +1,16 @@
 """
 `ClusterLink`: a Dask client in a thread of its own, and the way there and back.
 
-Dask's client lives in an asyncio loop. Used from another thread it blocks there,
-until it is connected and for each result; so it has a thread, its loop and its
-coroutines to itself, and the reactor's thread never waits for either. What is
-said across is said in batches: one waking for all jobs of a turn of the reactor,
-which are then one graph to Dask, and one for all that the loop has to tell.
+Dask's client lives in an asyncio loop, and blocks any other thread that uses it. So it has
+a thread and a loop to itself, and the reactor's thread never waits for either. Messages
+cross in batches: the loop is woken once for all jobs of a turn of the reactor, which are
+then one graph to Dask, and the reactor once for all events of a turn of the loop.
 
-A client whose scheduler is lost tries for a while to find it again, and would
-then go on with a scheduler that knows of nothing. This one does not, and the end
-of the watch, a call that the scheduler never answers, is the end of the link.
+A client that has lost its scheduler tries for a while to find it again, and would then go
+on with one that knows of no job. This client does not; the end of the watch, a call that
+the scheduler never answers, is the end of the link.
 
-`distributed` is imported in the thread: it takes a good part of a second.
+`distributed` is imported in the thread, since that takes a good part of a second.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ from twisted.internet.defer import Deferred, succeed
 from txremote.work.dask.remote import TOPIC, WATCH, Outcome, job_registry, job_runner
 from txremote.work.ports import IPoolReactor
 
-#: Seconds that the client has to take its leave of the scheduler; and to notice
-#: that it is lost.
+#: Seconds in which the client closes the connection; and notices that it is lost.
 LEAVE, HASTE = 2.0, 0.1
 
 #: How many jobs, and about how many bytes of them, go into one graph: while it
@@ -40,17 +38,17 @@ LEAVE, HASTE = 2.0, 0.1
 MOST_JOBS, MOST_BYTES = 500, 4 << 20
 
 
-class Owner(Protocol):
-    """Who is told what a link hears, in the reactor's thread."""
+class LinkEvents(Protocol):
+    """The events of a link, in the reactor's thread."""
 
     def link_up(self) -> None:
         """The scheduler is there."""
 
     def link_down(self, why: str) -> None:
-        """There is no scheduler, or none any more; nothing more will be heard."""
+        """There is no scheduler, or none any more. No event follows."""
 
     def cluster_has(self, threads: int) -> None:
-        """So many threads of workers are there."""
+        """The cluster's workers have this many threads."""
 
     def job_started(self, key: str, worker: str) -> None:
         """A job begins."""
@@ -64,37 +62,39 @@ class Owner(Protocol):
 
 class ClusterLink:
     """
-    The connection to a cluster. It is good for one.
+    A connection to a cluster. It is not used again when it has ended.
 
     Args:
-        reactor: Whose thread the owner lives in.
+        reactor: The reactor.
         address: The scheduler's, as Dask has it.
         timeout: Seconds in which the scheduler has to answer first.
-        owner: Who is told what happens.
+        events: Called when something happens.
     """
 
-    def __init__(self, reactor: IPoolReactor, address: str, timeout: float, owner: Owner) -> None:
+    def __init__(
+        self, reactor: IPoolReactor, address: str, timeout: float, events: LinkEvents
+    ) -> None:
         self._reactor = reactor
         self._address = address
         self._timeout = timeout
-        self._owner = owner
+        self._events = events
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._live, name=f"dask {address}", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name=f"dask {address}", daemon=True)
         self._muted = self._over = False
-        self._gone: Deferred[None] | None = None
-        # said in the reactor's thread, for the other
+        self._closed: Deferred[None] | None = None
+        # written in the reactor's thread, read in the other
         self._jobs: OrderedDict[str, bytes] = OrderedDict()
         self._cancelled: deque[str] = deque()
-        self._asked = False
-        # said in the other
-        self._heard: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
-        self._telling = False
+        self._loop_is_woken = False
+        # written in the other
+        self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._waking = False
         # the other's own
         self._client: Any = None
         self._run: Any = None
         self._main: asyncio.Task[None] | None = None
         self._stopped = False
-        self._knows = asyncio.Event()  # whether how many threads there are
+        self._threads_known = asyncio.Event()  # whether how many threads there are
         self._futures: dict[str, Any] = {}
         self._tasks: set[asyncio.Future[object]] = set()
 
@@ -109,68 +109,68 @@ class ClusterLink:
         Send a job, as soon as there is a scheduler.
 
         Args:
-            key: Its name for Dask, which nothing else ever had.
+            key: Its name for Dask, which no other job ever had.
             payload: The call, pickled.
         """
         self._jobs[key] = payload
-        self._ask()
+        self._wake_loop()
 
     def cancel(self, key: str) -> None:
         """Take a job back: if it has not begun it never will."""
         if self._jobs.pop(key, None) is None:  # it has been handed on
             self._cancelled.append(key)
-            self._ask()
+            self._wake_loop()
 
     def stop(self) -> Deferred[None]:
         """
-        Close the connection, if there is one. The owner hears nothing more.
+        Close the connection, if there is one. No event follows.
 
         Returns:
-            A Deferred of nothing being left.
+            A Deferred that fires when nothing is left.
         """
         self._muted = True
         if self._over:
             return succeed(None)
-        self._gone = Deferred()
+        self._closed = Deferred()
         with suppress(RuntimeError):  # the loop is closed: it has ended just now
             self._loop.call_soon_threadsafe(self._stop)
-        return self._gone
+        return self._closed
 
-    def _ask(self) -> None:
-        if not self._asked:
-            self._asked = True
+    def _wake_loop(self) -> None:
+        if not self._loop_is_woken:
+            self._loop_is_woken = True
             with suppress(RuntimeError):  # as above
-                self._loop.call_soon_threadsafe(self._obey)
+                self._loop.call_soon_threadsafe(self._send_requests)
 
-    def _hear(self) -> None:
-        self._telling = False  # before looking: what is told from now on wakes anew
-        heard = self._heard
-        for _ in range(len(heard)):
-            tell, args = heard.popleft()
+    def _deliver(self) -> None:
+        self._waking = False  # first, so that an event from now on wakes anew
+        posted = self._posted
+        for _ in range(len(posted)):
+            tell, args = posted.popleft()
             if tell == self._ended or not self._muted:
                 tell(*args)
 
     def _ended(self) -> None:
         self._over = True
         self._thread.join()  # it has nothing left to do
-        if self._gone is not None:
-            self._gone.callback(None)
+        if self._closed is not None:
+            self._closed.callback(None)
 
     # -- in the thread
 
-    def _tell(self, tell: Callable[..., None], *args: object) -> None:
-        self._heard.append((tell, args))
-        if not self._telling:
-            self._telling = True
-            self._reactor.callFromThread(self._hear)
+    def _post(self, tell: Callable[..., None], *args: object) -> None:
+        self._posted.append((tell, args))
+        if not self._waking:
+            self._waking = True
+            self._reactor.callFromThread(self._deliver)
 
-    def _live(self) -> None:
+    def _run_loop(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._connected())
-        except BaseException as problem:  # no such protocol, say; the owner has to hear of any
-            self._tell(self._owner.link_down, str(problem) or type(problem).__name__)
-        self._tell(self._ended)
+        except BaseException as problem:  # no such protocol, say
+            self._post(self._events.link_down, str(problem) or type(problem).__name__)
+        self._post(self._ended)
 
     def _stop(self) -> None:
         self._stopped = True
@@ -187,7 +187,7 @@ class ClusterLink:
         lost = asyncio.Event()
 
         async def give_up(client: Any) -> None:
-            client.scheduler_comm = None  # which ends the loop that would go on looking
+            client.scheduler_comm = None  # which ends the client's attempts to reconnect
             lost.set()
 
         make_client: Any = type("Client", (distributed.Client,), {"_reconnect": give_up})
@@ -201,19 +201,19 @@ class ClusterLink:
         try:
             watch = await asyncio.wait_for(self._introduce(client), self._timeout)
             self._client = client
-            self._tell(self._owner.link_up)
-            self._obey()
+            self._post(self._events.link_up)
+            self._send_requests()
             with suppress(OSError):
                 await watch
-            self._tell(self._owner.link_down, "the connection has ended")
-            # or it says good-bye to nobody, and logs that nobody is there
+            self._post(self._events.link_down, "the connection has ended")
+            # or closing logs that nobody is there
             await asyncio.wait_for(lost.wait(), HASTE)
         except asyncio.CancelledError:
             pass
         except TimeoutError:
             if self._client is None:
                 why = f"it did not answer within {self._timeout:g} s"
-                self._tell(self._owner.link_down, why)
+                self._post(self._events.link_down, why)
         finally:
             self._client = self._main = None
             with suppress(Exception):  # the other side may be gone, or hang
@@ -230,15 +230,15 @@ class ClusterLink:
         versions = await client.scheduler.versions()
         check_python(versions["host"]["python"])
         self._run = job_runner()
-        client.subscribe_topic(TOPIC, self._happened)
+        client.subscribe_topic(TOPIC, self._event_received)
         await client.register_plugin(job_registry())
         watch = asyncio.ensure_future(getattr(client.scheduler, WATCH)(client=client.id))
-        await self._knows.wait()
+        await self._threads_known.wait()
         return watch
 
-    def _obey(self) -> None:
-        """Hand on what was asked for, if there is somebody to hand it to."""
-        self._asked = False  # before looking, as in _hear
+    def _send_requests(self) -> None:
+        """Send the jobs and cancellations that have come, if there is a scheduler."""
+        self._loop_is_woken = False  # first, as in _deliver
         if self._client is None:
             return
         batch: dict[str, bytes] = {}
@@ -251,7 +251,7 @@ class ClusterLink:
         if batch:
             self._send(batch)
         if self._jobs:
-            self._loop.call_soon(self._obey)
+            self._loop.call_soon(self._send_requests)
         if self._cancelled:
             cancelled = [self._cancelled.popleft() for _ in range(len(self._cancelled))]
             self._take_back([key for key in cancelled if key in self._futures])
@@ -259,7 +259,7 @@ class ClusterLink:
     def _send(self, batch: Mapping[str, bytes]) -> None:
         import dask
 
-        # what Dask advises for large arguments is nothing that the pool's user could do
+        # Dask's advice on large arguments is nothing that the pool's user could follow
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
             futures = self._client.map(
                 self._run, list(batch.values()), key=list(batch), pure=False, retries=0
@@ -277,55 +277,52 @@ class ClusterLink:
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, future: Any) -> None:
-        """Tell the owner how a job has fared."""
+        """Wait for a job's outcome."""
         key = future.key
         try:
             outcome = await future
         except concurrent.futures.CancelledError as problem:
-            # We did it, and the owner knows; or the scheduler is lost, and the
-            # owner will know; or somebody has restarted the cluster.
+            # We cancelled it; or the scheduler is lost, which another event tells; or
+            # somebody has restarted the cluster.
             client = self._client
             if key in self._futures and client is not None and client.status == "running":
-                self._tell(self._owner.job_lost, key, str(problem))
+                self._post(self._events.job_lost, key, str(problem))
         except Exception as problem:  # Dask's own: a job brings its exception back
-            self._tell(self._owner.job_lost, key, f"{type(problem).__name__}: {problem}")
+            self._post(self._events.job_lost, key, f"{type(problem).__name__}: {problem}")
         else:
-            self._tell(self._owner.job_ended, key, outcome)
+            self._post(self._events.job_ended, key, outcome)
         finally:
             self._futures.pop(key, None)
             future.release()
 
-    def _happened(self, event: tuple[float, tuple[Any, ...]]) -> None:
-        """Take what the scheduler's part tells."""
+    def _event_received(self, event: tuple[float, tuple[Any, ...]]) -> None:
+        """Take an event of the scheduler's part."""
         _when, (what, *about) = event
         if what == "threads":
-            self._tell(self._owner.cluster_has, *about)
-            self._knows.set()
+            self._post(self._events.cluster_has, *about)
+            self._threads_known.set()
         elif what == "started":
-            self._tell(self._owner.job_started, *about)
-        elif about[0] not in self._futures:  # it was told of before, or nobody waits for it
+            self._post(self._events.job_started, *about)
+        elif about[0] not in self._futures:  # known before, or cancelled
             return
         elif what == "ended":
             key, outcome = about
-            self._tell(self._owner.job_ended, key, pickle.loads(outcome))
+            self._post(self._events.job_ended, key, pickle.loads(outcome))
             self._futures.pop(key).release()
         elif what == "lost":
             key, worker = about
-            self._tell(
-                self._owner.job_lost, key, f"the worker {worker} was lost while it had the job"
+            self._post(
+                self._events.job_lost, key, f"the worker {worker} was lost while it had the job"
             )
             self._take_back([key])  # Dask is about to run it again, and would be refused
 
 
 def check_python(theirs: str) -> None:
     """
-    Refuse a scheduler of another Python: what goes there as code would not do.
-
-    Args:
-        theirs: Its version, such as ``3.11.7.final.0``.
+    Refuse a scheduler of another Python, such as ``3.11.7.final.0``: code goes there by value.
 
     Raises:
-        RuntimeError: it is another one.
+        RuntimeError: its version differs from this one's.
     """
     ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if theirs.split(".")[:2] != ours.split("."):

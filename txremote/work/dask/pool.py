@@ -1,24 +1,21 @@
 """
 `DaskPool`: jobs in the workers of a Dask cluster.
 
-The cluster is somebody else's: it has other users, workers come and go, and this
-pool starts and ends none of them. From that follow its rules:
+The cluster has other users, its workers come and go, and this pool starts and ends none
+of them. From that follow its rules:
 
 * A job goes to Dask at once, and Dask decides where and when it runs.
 * A job begins once or never, though Dask would begin it again
   (`txremote.work.dask.remote`).
-* One that has begun cannot be ended: its thread is one of a process that runs
-  other jobs, and others' jobs. When it is cancelled or over its time it is
-  *abandoned*, as in a pool of threads.
-* One that waits is taken back when it is cancelled, and never begins. But the
-  queue is in the scheduler, some milliseconds from here: what begins just then
-  goes on, and the log says so.
-* When the scheduler is lost every job is, and the pool is of no more use until
-  it is started anew. It does not look for another scheduler: that one would know
-  of none of the jobs.
+* A job that has begun cannot be ended, since its worker's process runs other jobs. When it
+  is cancelled or over its time it is *abandoned*, as in a pool of threads.
+* A job that waits is taken back when it is cancelled, and never begins. But the queue is in
+  the scheduler, some milliseconds from here: a job that begins just then goes on, and the
+  log says so.
+* When the scheduler is lost every job is, and the pool has to be started anew. It does not
+  look for another scheduler, which would know of none of the jobs.
 
-All of Dask is in another thread (`txremote.work.dask.link`); this is the part
-that lives in the reactor's.
+`txremote.work.dask.link` runs all of Dask in another thread.
 """
 
 from __future__ import annotations
@@ -59,16 +56,13 @@ _NO_PEER = (
 )
 
 
-class _Job:
+class DaskJob:
     """
     A job, from `DaskPool.submit` until it has ended.
 
     Attributes:
-        name: For the log and for errors.
-        timeout: Seconds that it may take, or None.
-        deferred: Who waits for it, or None if it was told already.
+        deferred: The caller's, or None when that has fired.
         worker: Where it runs, or "" if it waits.
-        timer: What ends its time, or None.
     """
 
     __slots__ = ("deferred", "name", "timeout", "timer", "worker")
@@ -85,12 +79,15 @@ class DaskPool(PoolService):
     """
     Runs jobs in a Dask cluster. For the reactor's thread.
 
+    Functions and arguments go as to a `txremote.work.processes.ProcessPool`, but nothing goes
+    by reference. When the scheduler is lost, jobs fail with `ConnectionLost`.
+
     Args:
         reactor: The reactor.
         address: The scheduler's, as Dask has it: ``tcp://host:8786``.
         queue: How many jobs may be under way, running ones included.
         timeout: Seconds in which the scheduler has to answer when it starts.
-        description: What `pool_from_string` made it of.
+        description: The pool as `pool_from_string` takes it; made up if None.
 
     Raises:
         ImportError: Dask is not installed.
@@ -112,7 +109,7 @@ class DaskPool(PoolService):
         super().__init__(reactor, description or f"{self.kind}:{address}", queue)
         self._address = address
         self._timeout = timeout
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, DaskJob] = {}
         self._link: ClusterLink | None = None
         self._lost = ""
         self._threads = 0
@@ -130,7 +127,7 @@ class DaskPool(PoolService):
         return up
 
     def close(self) -> Deferred[None]:
-        """Fail what waits and runs, and let go of the cluster."""
+        """Fail the jobs that wait and run, and close the connection."""
         sentence = f"the pool {self.description} was stopped"
         assert self._link is not None
         closed = self._link.stop()
@@ -139,12 +136,12 @@ class DaskPool(PoolService):
             if job.worker and job.deferred is not None:
                 self._log_abandoned(job.name, "is in a pool that was stopped", job.worker)
         self._fail_all(PoolStopped, sentence)
-        self._tell_if_up(PoolStopped(f"{sentence} while it started"))
+        self._fire_if_up(PoolStopped(f"{sentence} while it started"))
         return closed
 
     def link_up(self) -> None:
         """Called when the scheduler is there."""
-        self._tell_if_up(None)
+        self._fire_if_up(None)
 
     def link_down(self, why: str) -> None:
         """Called when there is no scheduler, or none any more."""
@@ -152,7 +149,7 @@ class DaskPool(PoolService):
         if self._up is not None:
             self._lost = f"there is no Dask scheduler at {self._address}: {why}"
             self._fail_all(PoolStopped, self._lost)
-            self._tell_if_up(PoolStopped(self._lost))
+            self._fire_if_up(PoolStopped(self._lost))
             return
         self._lost = f"the Dask scheduler at {self._address} was lost: {why}"
         log.error("{pool}: {lost}", pool=self, lost=self._lost)
@@ -163,7 +160,7 @@ class DaskPool(PoolService):
         """Called with the number of threads that the cluster's workers have."""
         self._threads = threads
 
-    def _tell_if_up(self, problem: Exception | None) -> None:
+    def _fire_if_up(self, problem: Exception | None) -> None:
         up, self._up = self._up, None
         if up is None:
             return
@@ -175,7 +172,7 @@ class DaskPool(PoolService):
     def _fail_all(self, kind: Callable[[str], Exception], sentence: str) -> None:
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
-            self._tell(job, Failure(kind(f"{job.name}: {sentence}")))
+            self._fire(job, Failure(kind(f"{job.name}: {sentence}")))
 
     # -- jobs
 
@@ -193,16 +190,12 @@ class DaskPool(PoolService):
         # Dask puts those into one group that are alike before the hyphen
         key = f"{_NOT_IN_KEYS.sub('_', name_of(function))}-{uuid4().hex}"
         deferred: Deferred[object] = Deferred(partial(self._cancelled, key))
-        self._jobs[key] = _Job(name, timeout, deferred)
+        self._jobs[key] = DaskJob(name, timeout, deferred)
         self._link.submit(key, payload)
         return deferred
 
     def statistics(self) -> PoolStatistics:
-        """
-        Return the pool's figures; see `txremote.interfaces.IPool`.
-
-        Its workers are the threads of the cluster's, which others may use too.
-        """
+        """Return what it is doing. Its workers are the threads of the cluster's workers."""
         running = [job for job in self._jobs.values() if job.worker]
         return PoolStatistics(
             workers=self._threads,
@@ -227,30 +220,30 @@ class DaskPool(PoolService):
         """Called when a job has come back."""
         if key in self._jobs:
             job = self._jobs.pop(key)
-            self._count_and_tell(job, _result(job.name, *outcome))
+            self._count_and_fire(job, _result(job.name, *outcome))
 
     def job_lost(self, key: str, why: str) -> None:
         """Called when a job will not come back."""
         if key in self._jobs:
             job = self._jobs.pop(key)
             sentence = f"{job.name}: {why}; it is not run again"
-            self._count_and_tell(job, Failure(WorkerDied(sentence)))
+            self._count_and_fire(job, Failure(WorkerDied(sentence)))
 
-    def _count_and_tell(self, job: _Job, result: object) -> None:
+    def _count_and_fire(self, job: DaskJob, result: object) -> None:
         failure = self._count(result)
         how = f" with {failure.getErrorMessage()}" if failure is not None else ""
         if job.deferred is None:
             log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
-        self._tell(job, result)
+        self._fire(job, result)
 
-    def _tell(self, job: _Job, result: object) -> None:
+    def _fire(self, job: DaskJob, result: object) -> None:
         deferred, job.deferred = job.deferred, None
         self._stop_timer(job)
         if deferred is None:
             return
         deferred.callback(result)
 
-    def _stop_timer(self, job: _Job) -> None:
+    def _stop_timer(self, job: DaskJob) -> None:
         timer, job.timer = job.timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -266,10 +259,10 @@ class DaskPool(PoolService):
             assert self._link is not None
             self._link.cancel(key)
 
-    def _expire(self, job: _Job) -> None:
+    def _expire(self, job: DaskJob) -> None:
         why = f"took longer than {job.timeout:g} s"
         self._log_abandoned(job.name, why, job.worker)
-        self._tell(job, Failure(JobTimeout(f"the job {job.name} {why}")))
+        self._fire(job, Failure(JobTimeout(f"the job {job.name} {why}")))
 
     def _log_abandoned(self, job: str, why: str, worker: str) -> None:
         log.warn(
@@ -282,14 +275,7 @@ class DaskPool(PoolService):
 
 
 def _result(name: str, kind: str, *about: Any) -> Any:
-    """
-    Return what a job has given, or the Failure of what it raised.
-
-    Args:
-        name: The job's.
-        kind: The first part of its outcome.
-        *about: The others.
-    """
+    """Return a job's result, or its Failure, of the parts of its outcome."""
     if kind == DONE:
         try:
             return load_result(about[0], (), name)

@@ -1,22 +1,21 @@
 """
 What a pool sends to a Dask cluster: its part of the scheduler, and of each job.
 
-Dask takes any task for pure. It runs one again when the worker that had it is
-lost, up to `allowed-failures` times, and when a result was lost before somebody
-fetched it. A job is not pure, so it is *claimed* before it begins: its worker
-asks the scheduler, which knows of every claim there ever was, and waits for the
-answer. There is one claim for a job. What Dask starts a second time is refused,
-and so is what was cancelled, however late that comes. That costs a job one round
-trip between worker and scheduler, and is also how the pool hears that it began.
+Dask takes any task for pure: it runs one again when its worker is lost, up to
+`allowed-failures` times, and when a result was lost before somebody fetched it. A job is
+not pure, so it is *claimed* before it begins: its worker asks the scheduler, which knows
+of every claim there ever was, and waits for the answer. A second claim is refused, and so
+is that of a job that was cancelled. A claim costs a job one round trip between worker and
+scheduler, and tells the pool that it has begun.
 
-Dask keeps a result where it was made until somebody comes for it. A short one is
-sent ahead, along with the worker's other messages: that saves each of two
-processes two messages, and a job's last round trip.
+Dask keeps a result where it was made until somebody fetches it. A short one is sent ahead,
+along with the worker's other messages: that saves each of two processes two messages, and
+a job's last round trip.
 
-Both parts go by value, as cloudpickle takes a function or a class that stands in
-a function: so the cluster needs nothing of txremote, and these must use nothing
-of it either. The names of the operations have a number in them, which is to
-change when what they do changes, for a scheduler serves pools of any version.
+Both parts go by value, as cloudpickle takes a function or a class that stands in a
+function. So the cluster needs nothing of txremote, and these must use nothing of it. The
+names of the operations have a number in them, which changes with their meaning, for a
+scheduler serves pools of any version.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ TOPIC = PLUGIN
 #: The plugin's operations. `WATCH` has no answer as long as both sides are there.
 WATCH, CLAIM, TELL = "txremote_1_watch", "txremote_1_claim", "txremote_1_tell"
 
-#: Up to how many bytes an outcome is sent ahead.
+#: The largest outcome that is sent ahead, in bytes.
 SHORT = 16 << 10
 
-#: How a job that came back has fared: the first part of its outcome.
+#: The first part of an outcome: how the job has ended.
 DONE, RAISED, NOT_MADE, NOT_SENT, REFUSED = "done", "raised", "not made", "not sent", "refused"
 
 Outcome = tuple[Any, ...]
@@ -117,7 +116,7 @@ def job_registry() -> Any:
 
 def job_runner() -> Callable[[bytes], Outcome]:
     """
-    Return the worker's part: what runs a job, in one of its threads.
+    Return the worker's part: a function that runs a job, in one of its threads.
 
     It takes the pickled call, as `txremote.work.pickling.dump_job` makes it, and
     returns an outcome: `DONE` and the pickled result; `RAISED` and the arguments
