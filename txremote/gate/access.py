@@ -93,7 +93,7 @@ def _marking(prefix: str) -> str:
     return "@exposed" if prefix == DEFAULT_CONFIG.exposed_prefix else f"@exposed({prefix!r})"
 
 
-def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
+def _refusal(obj: object, name: str, prefix: str) -> AttributeError:
     kind = name_of(obj)
     if name in FALLBACKS:
         return AttributeError(
@@ -120,7 +120,7 @@ def _refusal(obj: Any, name: str, prefix: str) -> AttributeError:
 # What is known of a name of a class: the name it is reached by, and the function and the
 # interfaces it was judged by: it holds for an object of the class as long as both are the
 # same. A plain tuple, which is unpacked at each call.
-_Verdict = tuple[str, types.FunctionType, Any]
+_Verdict = tuple[str, types.FunctionType, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class AccessPolicy:
     config: ConnectionConfig
     _prefix: str = field(init=False, repr=False, compare=False)
     _safe: frozenset[str] = field(init=False, repr=False, compare=False)
-    _exposure: Callable[[Any], Exposure | None] = field(init=False, repr=False, compare=False)
+    _exposure: Callable[[object], Exposure | None] = field(init=False, repr=False, compare=False)
     _methods: dict[type, dict[str, _Verdict]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -156,7 +156,7 @@ class AccessPolicy:
 
     # -- attributes
 
-    def get(self, obj: Any, name: Any) -> Any:
+    def get(self, obj: object, name: object) -> Any:
         """
         Read an attribute for the peer.
 
@@ -191,14 +191,14 @@ class AccessPolicy:
         self._remember(obj, name, reachable, declared)
         return self._read(obj, reachable)
 
-    def _read(self, obj: Any, name: str) -> Any:
+    def _read(self, obj: Any, name: str) -> object:
         """Read what may be read; from a class no function that takes any object."""
         found = getattr(obj, name)
         if issubclass(type(obj), type) and not self._trusting:
             return self._of_classes.given(obj, name, found)
         return found
 
-    def _remember(self, obj: Any, name: str, reachable: str, declared: Any) -> None:
+    def _remember(self, obj: object, name: str, reachable: str, declared: object) -> None:
         """
         Keep the verdict on a method that a class defines, if it is the same for each
         object of the class, whatever attributes of its own that has. Names that a
@@ -218,7 +218,7 @@ class AccessPolicy:
                     self._methods.setdefault(kind, {})[name] = reachable, function, declared
                 return
 
-    def set(self, obj: Any, name: Any, value: Any) -> None:
+    def set(self, obj: object, name: object, value: object) -> None:
         """Set an attribute for the peer. Raises as `get` does."""
         name = self._asked(obj, name)
         override = getattr(type(obj), "_rpyc_setattr", None)
@@ -227,7 +227,7 @@ class AccessPolicy:
         else:
             setattr(obj, self._changeable(obj, name, self.config.allow_setattr, "setattr"), value)
 
-    def delete(self, obj: Any, name: Any) -> None:
+    def delete(self, obj: object, name: object) -> None:
         """Delete an attribute for the peer. Raises as `get` does."""
         name = self._asked(obj, name)
         override = getattr(type(obj), "_rpyc_delattr", None)
@@ -236,7 +236,7 @@ class AccessPolicy:
         else:
             delattr(obj, self._changeable(obj, name, self.config.allow_delattr, "delattr"))
 
-    def _changeable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
+    def _changeable(self, obj: object, name: str, allowed: bool, switch: str) -> str:
         """Return the attribute that a name to be set or deleted stands for."""
         exposure = self._exposure(obj)
         if exposure is None:
@@ -246,7 +246,7 @@ class AccessPolicy:
         exposure.check_attribute(name)
         return name
 
-    def _asked(self, obj: Any, name: Any) -> str:
+    def _asked(self, obj: object, name: object) -> str:
         self.check_reference(obj)
         if type(name) is str:
             return name
@@ -257,7 +257,7 @@ class AccessPolicy:
                 raise AttributeError(f"a name that is no UTF-8: {name!r}") from None
         raise TypeError(f"an attribute's name is a str, not {type(name).__name__}")
 
-    def check_reference(self, obj: Any) -> None:
+    def check_reference(self, obj: object) -> None:
         """
         Check that the object is one of ours, not a value that was sent along.
 
@@ -267,12 +267,12 @@ class AccessPolicy:
         if self.is_value(obj):
             raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
-    def is_value(self, obj: Any) -> bool:
+    def is_value(self, obj: object) -> bool:
         """Tell whether an object travels by value, so that nobody holds a reference to it."""
         kind = type(obj)
         return kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj))
 
-    def _plain(self, obj: Any, name: str) -> bool:
+    def _plain(self, obj: object, name: str) -> bool:
         """Tell whether a name is reachable as it stands."""
         config = self.config
         if config.allow_all_attrs:
@@ -296,7 +296,7 @@ class AccessPolicy:
             return name.startswith(self._prefix) or is_exposed(static(obj, name), self._prefix)
         return False
 
-    def _is_public(self, obj: Any, name: str) -> bool:
+    def _is_public(self, obj: object, name: str) -> bool:
         """Tell whether the switch for public names opens one of an object."""
         if self._trusting:
             return True
@@ -307,7 +307,7 @@ class AccessPolicy:
             or (name in LIFECYCLE and static(obj, "startService") is not None)
         )
 
-    def _check_no_hook(self, obj: Any, name: str) -> None:
+    def _check_no_hook(self, obj: object, name: str) -> None:
         """
         Check that a name is not what a connection itself calls of its service.
 
@@ -320,7 +320,7 @@ class AccessPolicy:
         if own is None or own is static(obj, name.removeprefix(self._prefix)):
             raise AttributeError(f"cannot access {name!r}: a connection calls it, and no peer")
 
-    def _reachable(self, obj: Any, name: str, allowed: bool, switch: str) -> str:
+    def _reachable(self, obj: object, name: str, allowed: bool, switch: str) -> str:
         """
         Return the attribute that a name asked for stands for (rpyc 6.0.2
         ``Connection._check_attr``).
@@ -346,7 +346,7 @@ class AccessPolicy:
             return name if plain and hasattr(obj, name) else prefixed
         raise _refusal(obj, name, prefix)
 
-    def measured(self, obj: Any, name: Any, method: Any) -> Any:
+    def measured(self, obj: object, name: object, method: object) -> object:
         """
         Return a builtin type's method so that one call of a peer costs no more than
         it may (`txremote.gate.costs.measured`).
@@ -385,7 +385,7 @@ class AccessPolicy:
                 "what is needed of it"
             )
 
-    def _declares(self, obj: Any) -> bool:
+    def _declares(self, obj: object) -> bool:
         """
         Tell whether a class of an object that is a part of a connection was made for
         peers: whether anything of it is exposed.
@@ -426,7 +426,7 @@ class AccessPolicy:
         method = exposure.method("__call__")
         return obj if method is None else checked(method, obj)
 
-    def _exposed_call(self, obj: Any) -> Any:
+    def _exposed_call(self, obj: object) -> object:
         """Return what to call for an object, if the peer may read its ``__call__``."""
         kind = type(obj)
         try:
@@ -441,7 +441,7 @@ class AccessPolicy:
             ) from None
         return found if type(found) is ThreadedMethod else obj
 
-    def comparison(self, obj: Any, operator: Any) -> Any:
+    def comparison(self, obj: object, operator: object) -> Any:
         """
         Return the comparison function of an object's type.
 
@@ -463,13 +463,13 @@ class AccessPolicy:
             exposure.method(operator, self._safe)
         compare = getattr(type(obj), operator)
 
-        def checked_compare(own: Any, other: Any) -> Any:
+        def checked_compare(own: object, other: object) -> object:
             costs.check_compared(own, other)
             return compare(own, other)
 
         return compare if self.config.allow_all_attrs else checked_compare
 
-    def repr(self, obj: Any, number: int, render: Any = repr) -> str:
+    def repr(self, obj: object, number: int, render: Any = repr) -> str:
         """
         Return an object's repr, or its str, without a memory address.
 
@@ -489,7 +489,7 @@ class AccessPolicy:
             costs.check_shown(obj)
         return without_addresses(render(obj))
 
-    def format(self, obj: Any, number: int, spec: Any = "") -> str:
+    def format(self, obj: object, number: int, spec: Any = "") -> str:
         """Return an object's ``format()``, without a memory address. See `repr`."""
         default: Any = object
         if type(obj).__format__ is default.__format__ and spec == "":
@@ -515,7 +515,7 @@ class AccessPolicy:
             costs.check_hashed(obj)
         return hash(obj)
 
-    def names(self, obj: Any) -> tuple[str, ...]:
+    def names(self, obj: object) -> tuple[str, ...]:
         """Return the names that `get` would find: what ``dir()`` shows the peer."""
         self.check_reference(obj)
         if self.config.allow_all_attrs:
@@ -532,7 +532,7 @@ class AccessPolicy:
                     found.add(name[len(prefix) :])
         return tuple(sorted(found))
 
-    def methods(self, obj: Any) -> tuple[tuple[str, str | None], ...]:
+    def methods(self, obj: object) -> tuple[tuple[str, str | None], ...]:
         """
         Return the methods of an object with their docstrings.
 
@@ -572,7 +572,7 @@ class AccessPolicy:
         return tuple(found.items())
 
     def _means_another(
-        self, obj: Any, name: str, attributes: dict[str, Any], own: Container[str]
+        self, obj: object, name: str, attributes: dict[str, object], own: Container[str]
     ) -> bool:
         """
         Tell whether ``add``, where ``exposed_add`` is a method, is something else that

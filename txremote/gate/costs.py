@@ -147,7 +147,7 @@ def _is_library(owner: type, method: Any) -> bool:
     return type(module) is str and module.partition(".")[0] in sys.stdlib_module_names
 
 
-def _found(kind: type, name: str) -> tuple[type, Any]:
+def _found(kind: type, name: str) -> tuple[type, object]:
     """Return which class defines a special method of a class, and what stands there."""
     for base in kind.__mro__:
         if name in base.__dict__:
@@ -174,7 +174,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
         return method
     seen = obj.data if issubclass(type(obj), _WRAPPERS) else obj
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: object) -> object:
         if library:
             _check_library(obj, asked, (*args, *kwargs.values()))
         if "key" in kwargs and asked == "sort":
@@ -188,8 +188,8 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
 
 
 def _checked_named(
-    obj: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    obj: object, name: str, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Return the arguments to call a method with where some have names, as `_checked` does."""
     if name in _NAMES_ARE_KEYS:
         return _checked(obj, name, args), kwargs
@@ -201,7 +201,7 @@ def _checked_named(
     return args, kwargs
 
 
-def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[object, ...]:
     """
     Return the arguments to call a method with.
 
@@ -287,7 +287,7 @@ def _check_fraction(own: Fraction, name: str, args: tuple[Any, ...]) -> None:
         raise ValueError(f"a fraction of more than {_MOST_BITS} bits by one call")
 
 
-def _check_decimal(own: Decimal, name: str, args: tuple[Any, ...]) -> None:
+def _check_decimal(own: Decimal, name: str, args: tuple[object, ...]) -> None:
     if name in _INTEGRAL and own.is_finite() and own.adjusted() > _MOST_DIGITS:
         raise ValueError(f"an int of more than {_MOST_DIGITS} digits by one call")
     if name in _POWERS and any(_bits(arg) > _MOST_DIGITS for arg in args):
@@ -316,7 +316,7 @@ def _check_from_right(obj: Any, part: Any) -> None:
         raise ValueError(f"a search from the right of more than {_MOST_COMPARED} steps by one call")
 
 
-def _check_codec(obj: Any, args: tuple[Any, ...]) -> None:
+def _check_codec(obj: Any, args: tuple[object, ...]) -> None:
     if args and type(args[0]) is str and len(obj) > MOST_FORMAT:
         try:
             known = codecs.lookup(args[0][:MOST_FORMAT]).name
@@ -326,7 +326,7 @@ def _check_codec(obj: Any, args: tuple[Any, ...]) -> None:
             raise ValueError(f"more than {MOST_FORMAT} bytes decoded as {known}")
 
 
-def _in_time(function: Any) -> Any:
+def _in_time(function: Any) -> object:
     """
     Return a function that is called for each item, so that all calls together take no
     longer than they may.
@@ -335,7 +335,7 @@ def _in_time(function: Any) -> Any:
         return function
     until = thread_time() + MOST_SECONDS
 
-    def call(item: Any) -> Any:
+    def call(item: object) -> object:
         _check_time(until)
         return function(item)
 
@@ -349,7 +349,7 @@ def _check_time(until: float) -> None:
 
 def _drawn(items: Any) -> tuple[Any, ...]:
     """Return what an iterator gives, if that is no more than may be taken and there is time."""
-    found: list[Any] = []
+    found: list[object] = []
     source = iter(items)
     limited = threadable.isInIOThread()
     begun = thread_time()
@@ -372,7 +372,7 @@ def _check_made(items: int) -> None:
         raise ValueError(f"more than {MOST_MADE} items by one call")
 
 
-def _check_power(own: int, name: str, number: int, args: tuple[Any, ...]) -> None:
+def _check_power(own: int, name: str, number: int, args: tuple[object, ...]) -> None:
     left, right = (number, own) if name.startswith("__r") else (own, number)
     if len(args) > 1 and args[1] is not None:
         steps = number.bit_length() * _bits(args[1]) ** 2
@@ -402,7 +402,7 @@ def _check_growing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
         _check_made(sum(len(item) for item in held if issubclass(type(item), TEXTS)))
 
 
-def _taken(obj: Any, name: str, items: Any) -> Any:
+def _taken(obj: object, name: str, items: Any) -> Any:
     """Return items that a container is to take in, counted."""
     kind = type(items)
     plain = issubclass(kind, _COUNTED) and _is_library(*_found(kind, "__iter__"))
@@ -423,7 +423,7 @@ def _taken(obj: Any, name: str, items: Any) -> Any:
     return items
 
 
-def _drawn_of_any(obj: Any, name: str, items: Any) -> Any:
+def _drawn_of_any(obj: object, name: str, items: Any) -> object:
     """Return what an object gives that is to be taken in, as the container would ask it."""
     kind = type(items)
     if issubclass(type(obj), Counter) and name in _IN_PLACE:
@@ -452,7 +452,7 @@ def _drawn_of_any(obj: Any, name: str, items: Any) -> Any:
 
 
 def _check_hashes(items: Any, pairs: bool) -> None:
-    first: dict[int, Any] = {}
+    first: dict[int, object] = {}
     collisions = 0
     for item in items:
         key = item[0] if pairs and type(item) in _IN_ORDER and item else item
@@ -466,7 +466,7 @@ def _check_hashes(items: Any, pairs: bool) -> None:
                 raise ValueError("items of the same hash")
 
 
-def _check_comparing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
+def _check_comparing(obj: Any, name: str, args: tuple[object, ...]) -> None:
     if type(obj) is range:
         # of anything but an int, a range of any length is searched
         if name in _SEARCHES and args and type(args[0]) is not int:
@@ -479,14 +479,14 @@ def _check_comparing(obj: Any, name: str, args: tuple[Any, ...]) -> None:
             weight(obj, _MOST_COMPARED, Costs.COMPARED)
 
 
-def maker(kind: type) -> Any:
+def maker(kind: type) -> object:
     """
     Return a class that is one of `MAKERS` so that a peer that calls it has it make no more
     than it may.
     """
     name, example = _MADE_AS[kind]
 
-    def make(*args: Any, **kwargs: Any) -> Any:
+    def make(*args: Any, **kwargs: Any) -> object:
         if kind is Fraction:
             _check_made_fraction(args)
         elif args and issubclass(type(args[0]), int) and kind in (bytes, bytearray):
@@ -516,7 +516,7 @@ def _check_made_fraction(args: tuple[Any, ...]) -> None:
 
 
 # How the arguments of a class are taken in: as by which method of what.
-_MADE_AS: dict[type, tuple[str, Any]] = {
+_MADE_AS: dict[type, tuple[str, object]] = {
     **{kind: ("extend", []) for kind in (list, tuple, deque, UserList)},
     **{kind: ("extend", bytearray()) for kind in (bytes, bytearray)},
     **{kind: ("update", set()) for kind in (set, frozenset)},
@@ -530,24 +530,24 @@ _EXPONENT = re.compile(r"[eE][-+]?([0-9_]+)")
 MAKERS = frozenset(_MADE_AS)
 
 
-def check_compared(obj: Any, other: Any) -> None:
+def check_compared(obj: object, other: object) -> None:
     """Check that two objects may be compared. Raises as `weight` does."""
     if issubclass(type(obj), NESTING):
         weight(other, MOST_PARTS, Costs.COMPARED)
 
 
-def check_shown(obj: Any) -> None:
+def check_shown(obj: object) -> None:
     """Check that an object's repr is of some length. Raises as `weight` does."""
     weight(obj, MOST_PARTS, Costs.SHOWN)
 
 
-def check_hashed(obj: Any) -> None:
+def check_hashed(obj: object) -> None:
     """Check that an object's hash is made of so many parts. Raises as `weight` does."""
     if issubclass(type(obj), tuple):
         weight(obj, MOST_PARTS, Costs.COMPARED)
 
 
-def check_format(obj: Any, spec: Any) -> None:
+def check_format(obj: object, spec: object) -> None:
     """
     Check a format: ``format(1, "1000000000")`` makes so many blanks.
 
@@ -559,7 +559,7 @@ def check_format(obj: Any, spec: Any) -> None:
         _check_spec(spec)
 
 
-def _check_spec(spec: Any) -> None:
+def _check_spec(spec: object) -> None:
     if type(spec) is not str:
         return
     if len(spec) > MOST_FORMAT:

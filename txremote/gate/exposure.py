@@ -88,7 +88,7 @@ def mark_of(value: Any) -> str | None:
     return None
 
 
-def is_exposed(value: Any, prefix: str) -> bool:
+def is_exposed(value: object, prefix: str) -> bool:
     """
     Tell whether a class attribute, as it stands in ``__dict__``, is marked for a
     prefix (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
@@ -100,7 +100,7 @@ def is_exposed(value: Any, prefix: str) -> bool:
     return mark_of(value) == prefix
 
 
-def is_class(obj: Any) -> bool:
+def is_class(obj: object) -> bool:
     """Tell whether an object is a class, whatever it says of itself."""
     # isinstance() would read __class__, which a transparent proxy may fetch
     return issubclass(type(obj), type)
@@ -116,7 +116,7 @@ def shown(name: str) -> str:
     return repr(name) if len(name) <= LONGEST_TOLD else f"a name of {len(name)} characters"
 
 
-def static(obj: Any, name: str) -> Any:
+def static(obj: Any, name: str) -> object:
     """Return what a name is bound to in an object's class, without running code."""
     if is_class(obj):
         for base in obj.__mro__:
@@ -128,7 +128,7 @@ def static(obj: Any, name: str) -> Any:
     return None
 
 
-def class_attributes(obj: Any) -> dict[str, Any]:
+def class_attributes(obj: Any) -> dict[str, object]:
     """
     Return what an object's class and, for a class, the metaclass and the class itself
     define, as it stands in their ``__dict__``.
@@ -136,7 +136,7 @@ def class_attributes(obj: Any) -> dict[str, Any]:
     bases = list(reversed(type(obj).__mro__))
     if is_class(obj):
         bases += reversed(obj.__mro__)
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, object] = {}
     for base in bases:
         attributes.update(base.__dict__)
     return attributes
@@ -197,7 +197,7 @@ def method_names(kind: type) -> frozenset[str]:
     return frozenset(found | {name.removeprefix("exposed_") for name in found})
 
 
-def answers_for_itself(obj: Any) -> bool:
+def answers_for_itself(obj: object) -> bool:
     """Tell whether code of an object's class decides what each of its names is."""
     return (
         static(obj, "_rpyc_getattr") is not None
@@ -216,7 +216,7 @@ def has_attributes(kind: type) -> bool:
     return type(found) is types.GetSetDescriptorType
 
 
-def own_attributes(obj: Any) -> dict[str, Any]:
+def own_attributes(obj: object) -> dict[str, object]:
     """
     Return the attributes that an object has by itself, and that hide its class's
     methods; of a class, none.
@@ -240,7 +240,7 @@ def is_declared_class(kind: type, prefix: str) -> bool:
     )
 
 
-def is_function(obj: Any) -> bool:
+def is_function(obj: object) -> bool:
     """
     Tell whether a callable object is a function, a method, a class, a partial or the
     like, or a reference to another side's object, the stock library's too: anything but
@@ -257,12 +257,12 @@ def is_function(obj: Any) -> bool:
     return False
 
 
-def is_service(obj: Any) -> bool:
+def is_service(obj: object) -> bool:
     """Tell whether an object, or a class, has what every service has."""
     return static(obj, "on_connect") is not None and static(obj, "on_disconnect") is not None
 
 
-def is_hook(obj: Any, name: str) -> bool:
+def is_hook(obj: object, name: str) -> bool:
     """Tell whether a name is what a connection calls of its service."""
     return name in _HOOKS and is_service(obj)
 
@@ -287,7 +287,7 @@ class Exposure:
 
     __slots__ = ("_contracts", "_owner")
 
-    def __init__(self, obj: Any, contracts: list[Contract]) -> None:
+    def __init__(self, obj: object, contracts: list[Contract]) -> None:
         self._owner = obj
         self._contracts = contracts
 
@@ -329,7 +329,7 @@ class Exposure:
         }
 
 
-def declared_by(obj: Any) -> Any:
+def declared_by(obj: object) -> object:
     """
     Return the interfaces that an object provides, in order; None if neither it nor
     its class declares any.
@@ -342,7 +342,7 @@ def declared_by(obj: Any) -> Any:
     return None if getattr(type(obj), "__providedBy__", None) is None else providedBy(obj).__iro__
 
 
-def exposure_of(obj: Any) -> Exposure | None:
+def exposure_of(obj: object) -> Exposure | None:
     """
     Return by which interfaces an object is exposed; None: not by any.
 
@@ -359,7 +359,7 @@ def exposure_of(obj: Any) -> Exposure | None:
     return Exposure(obj, contracts) if contracts else None
 
 
-def checked(method: MethodContract, function: Any) -> Any:
+def checked(method: MethodContract, function: Any) -> object:
     """
     Return a function that refuses a call that does not fit, and makes any other.
 
@@ -368,7 +368,7 @@ def checked(method: MethodContract, function: Any) -> Any:
         function: The object's own method.
     """
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         method.check(args, kwargs)
         if type(function) is ThreadedMethod:
             return ThreadedCall(function, args, kwargs)

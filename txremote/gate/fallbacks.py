@@ -15,8 +15,6 @@ the object is not callable, say, or no context manager.
 
 from __future__ import annotations
 
-from typing import Any
-
 _ARITHMETIC = "add sub mul matmul truediv floordiv mod pow lshift rshift and or xor".split()
 
 #: Their names.
@@ -32,7 +30,7 @@ _NOTHING = object()
 _OF_ALL = object.__dict__
 
 
-def falls_back(name: str, value: Any) -> bool:
+def falls_back(name: str, value: object) -> bool:
     """
     Tell whether Python does something else where a special method is hidden.
 

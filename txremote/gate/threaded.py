@@ -23,18 +23,18 @@ class ThreadedMethod:
         function: What is called, a function or a bound method.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         update_wrapper(self, function)
         self.function = function
 
-    def __get__(self, instance: Any, owner: Any) -> ThreadedMethod:
+    def __get__(self, instance: object, owner: object) -> ThreadedMethod:
         bind = getattr(self.function, "__get__", None)
         if bind is None:  # a callable object, which Python does not bind either
             return self
         bound = bind(instance, owner)
         return self if bound is self.function else ThreadedMethod(bound)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: object, **kwargs: object) -> object:
         """Call it here and now: the program's own call, not a peer's."""
         return self.function(*args, **kwargs)
 
@@ -52,17 +52,17 @@ class ThreadedCall:
     __slots__ = ("args", "kwargs", "method")
 
     def __init__(
-        self, method: ThreadedMethod, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, method: ThreadedMethod, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
         self.method = method
         self.args = args
         self.kwargs = kwargs
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
         """Run it here."""
         return self.method.function(*self.args, **self.kwargs)
 
-    def execute(self, view: Any) -> Any:
+    def execute(self, view: Any) -> object:
         """
         Run it in a thread that may block.
 
@@ -95,13 +95,13 @@ class BlockingCall(ThreadedCall):
 
     __slots__ = ("function",)
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function: Callable[[], object]) -> None:
         self.function = function
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
         """Run it here."""
         return self.function()
 
-    def execute(self, view: Any) -> Any:
+    def execute(self, view: object) -> object:
         """Run it in a thread that may block."""
         return self.function()

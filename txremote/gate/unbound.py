@@ -72,9 +72,9 @@ class ClassFunctions:
     def __init__(self, read: Callable[[Any, str], object]) -> None:
         self._read = read
         # so that a function which is read twice is the same object for the peer
-        self._known: dict[tuple[type, str], tuple[Any, Callable[..., Any]]] = {}
+        self._known: dict[tuple[type, str], tuple[object, Callable[..., object]]] = {}
 
-    def given(self, kind: type, name: str, found: Any) -> Any:
+    def given(self, kind: type, name: str, found: object) -> object:
         """
         Return what the peer gets for an attribute that was read from a class.
 
@@ -102,10 +102,12 @@ class ClassFunctions:
         self._known[kind, name] = attribute, function
         return function
 
-    def _guarded(self, kind: type, name: str, attribute: Any, found: Any) -> Callable[..., Any]:
+    def _guarded(
+        self, kind: type, name: str, attribute: object, found: Any
+    ) -> Callable[..., object]:
         """Return a function that calls another one for the objects of a class only."""
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> object:
             # the object may be named, by whatever name it has in there
             for first in args[:1] or kwargs.values():
                 if not is_of_peer(first):
@@ -123,7 +125,7 @@ class ClassFunctions:
         call.__module__ = kind.__module__
         return call
 
-    def _check(self, kind: type, name: str, attribute: Any, first: Any) -> None:
+    def _check(self, kind: type, name: str, attribute: object, first: object) -> None:
         """
         Check that an object of ours may be what a function of a class works on.
 

@@ -22,7 +22,7 @@ from txremote.gate.builtin_types import FROZENDICT
 
 TEXTS = (str, bytes, bytearray)
 
-VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+VIEWS: tuple[object, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 #: Types that hold others.
 NESTING: tuple[Any, ...] = (
@@ -54,10 +54,10 @@ class Costs(Enum):
         self.unit = unit
         self.asked = asked
         self.methods = methods
-        self.known: dict[type, tuple[int, Callable[[Any], Iterator[Any]] | None]] = {}
+        self.known: dict[type, tuple[int, Callable[[Any], Iterator[object]] | None]] = {}
 
 
-def weight(value: Any, most: int, costs: Costs = Costs.COMPARED) -> int:
+def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
     """
     Return of how many parts a value is, one that is held twice counted twice. A
     container is five parts by itself.
@@ -98,7 +98,7 @@ def weight(value: Any, most: int, costs: Costs = Costs.COMPARED) -> int:
     return total
 
 
-def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[Any], Iterator[Any]] | None]:
+def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[Any], Iterator[object]] | None]:
     """
     Return how many parts an object of a class is, 0 if its length says so, and what
     gives what it holds, or None.
@@ -116,7 +116,7 @@ def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[Any], Iterator[Any]
     return found
 
 
-def _opener(kind: type) -> Callable[[Any], Iterator[Any]] | None:
+def _opener(kind: type) -> Callable[[Any], Iterator[object]] | None:
     """
     Return what gives what an object of a class holds, without asking a subclass of the
     container for it.
@@ -137,7 +137,7 @@ def _opener(kind: type) -> Callable[[Any], Iterator[Any]] | None:
         return lambda held: iter(vars(held).values())
     for base in NESTING:
         if issubclass(kind, base):
-            walk: Callable[[Any], Iterator[Any]] = base.__iter__
+            walk: Callable[[object], Iterator[object]] = base.__iter__
             return walk
     if dataclasses.is_dataclass(kind):
         return _fields

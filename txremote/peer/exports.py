@@ -53,7 +53,7 @@ class Granted:
 
     __slots__ = ("target",)
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: object) -> None:
         self.target = target
 
 
@@ -72,7 +72,7 @@ class Export:
 
     __slots__ = ("boxed", "context", "count", "pack", "target", "trouble")
 
-    def __init__(self, target: Any, pack: IdPack) -> None:
+    def __init__(self, target: object, pack: IdPack) -> None:
         self.target = target
         self.pack = pack
         self.boxed = REMOTE_REF_HEAD + key_of(pack)
@@ -115,7 +115,7 @@ class ClassNumbers:
         # connections it came over (rpyc.core.netref.BaseNetref.__instancecheck__); all of
         # them take as many bytes
         self._numbers = count(randrange(10**9, 2 * 10**9))
-        self._remote: weakref.WeakKeyDictionary[Any, dict[int, int]] | None = None
+        self._remote: weakref.WeakKeyDictionary[object, dict[int, int]] | None = None
         # by identity, for a metaclass may forbid hashing, and weak, for a class
         # may be made anew for every call
         self._known: dict[int, _Known] = {}
@@ -128,7 +128,7 @@ class ClassNumbers:
         known = self._of(kind)
         return known.name, known.number
 
-    def of_object(self, obj: Any) -> tuple[str, int]:
+    def of_object(self, obj: object) -> tuple[str, int]:
         """
         Return the name of an object's class and the id that the object goes by: the
         class's, or another where the object hides a method.
@@ -216,8 +216,8 @@ class ExportTable:
         self,
         most: int,
         classes: ClassNumbers | None = None,
-        check: Callable[[Any], None] = lambda _target: None,
-        let_go: Callable[[list[Any]], None] = list.clear,
+        check: Callable[[object], None] = lambda _target: None,
+        let_go: Callable[[list[object]], None] = list.clear,
     ) -> None:
         self._most = most
         self._check = check
@@ -259,11 +259,11 @@ class ExportTable:
         """Return the export that a key stands for, or None."""
         return self._by_key.get(key)
 
-    def of(self, target: Any) -> Export | None:
+    def of(self, target: object) -> Export | None:
         """Return the export of an object, or None if the peer does not hold it."""
         return self._by_identity.get(id(target))
 
-    def give_back(self, export: Export, count: Any) -> None:
+    def give_back(self, export: Export, count: object) -> None:
         """
         Take back references that the peer has dropped.
 

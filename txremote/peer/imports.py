@@ -34,7 +34,7 @@ from txremote.wire.consts import IdPack
 SWEEP_INTERVAL = 0.05
 
 
-class Held(weakref.ref[Any]):
+class Held(weakref.ref[object]):
     """
     The table's note of a reference that is held here.
 
@@ -148,7 +148,7 @@ class ImportTable:
 
     def __init__(
         self,
-        make: Callable[[bytes, IdPack, Callable[[Any, bytes, IdPack], Held]], Any],
+        make: Callable[[bytes, IdPack, Callable[[object, bytes, IdPack], Held]], Any],
         sweeper: ReleaseSweeper | None,
         most: int = 1_000_000,
     ) -> None:
@@ -162,7 +162,7 @@ class ImportTable:
     def __len__(self) -> int:
         return len(self._live)
 
-    def receive(self, key: bytes) -> Any:
+    def receive(self, key: bytes) -> object:
         """
         Return the reference a key stands for, counted once more.
 
@@ -187,7 +187,7 @@ class ImportTable:
         self._live[key] = reference._held
         return reference
 
-    def _hold(self, reference: Any, key: bytes, pack: IdPack) -> Held:
+    def _hold(self, reference: object, key: bytes, pack: IdPack) -> Held:
         held = Held(reference, self.released.add)
         held.key = key
         held.pack = pack

@@ -52,14 +52,14 @@ class ReferenceTables:
 
     __slots__ = ("_boxed", "_owner", "exports", "imports", "missing")
 
-    def __init__(self, owner: Any, exports: ExportTable, imports: ImportTable) -> None:
+    def __init__(self, owner: object, exports: ExportTable, imports: ImportTable) -> None:
         self._owner = owner
         self._boxed: list[bytes] = []
         self.exports = exports
         self.imports = imports
         self.missing: bytes | None = None
 
-    def box(self, out: list[bytes], value: Any, *more: Any) -> None:
+    def box(self, out: list[bytes], value: object, *more: object) -> None:
         """
         Append boxed values to a list of chunks, or leave no trace.
 

@@ -12,7 +12,7 @@ looked up (`call_site_end`).
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from txremote.wire.boxing import (
     EMPTY_TUPLE,
@@ -43,7 +43,7 @@ class HeldObject(Protocol):
     """An object of ours that the peer holds."""
 
     @property
-    def target(self) -> Any:
+    def target(self) -> object:
         """The object."""
 
     @property

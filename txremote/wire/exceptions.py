@@ -82,7 +82,7 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub(r"\1", text)
 
 
-def safe_repr(value: Any) -> str:
+def safe_repr(value: object) -> str:
     """Return a value's repr without addresses, whatever its ``__repr__`` does."""
     text = text_of(value)
     if text is None:
@@ -91,14 +91,14 @@ def safe_repr(value: Any) -> str:
     return without_addresses(text[:_LONGEST_REPR]).encode("utf-8", "replace").decode()
 
 
-def _carried(value: Any) -> Any:
+def _carried(value: object) -> object:
     if not dumpable(value):
         return safe_repr(value)
     # a message is often made of some object's repr
     return without_addresses(value) if type(value) is str else value
 
 
-def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
+def _attributes(error: BaseException) -> Iterable[tuple[str, object]]:
     """Give the public data attributes that can be set again at the other end."""
     seen = 0
     try:
@@ -124,7 +124,7 @@ def _attributes(error: BaseException) -> Iterable[tuple[str, Any]]:
         yield name, _carried(value)
 
 
-def _args(error: BaseException) -> tuple[Any, ...]:
+def _args(error: BaseException) -> tuple[object, ...]:
     try:
         args = error.args
     except BaseException:  # a subclass may have made a property of it
@@ -134,7 +134,7 @@ def _args(error: BaseException) -> tuple[Any, ...]:
 
 def dump_exception(
     error: BaseException, include_traceback: bool, denied: str = TRACEBACK_DENIED
-) -> Any:
+) -> object:
     """
     Return an exception as the value that travels.
 
@@ -156,7 +156,7 @@ def dump_exception(
 
 def _dumped(
     error: BaseException, include_traceback: bool, denied: str, left: list[int], depth: int
-) -> Any:
+) -> object:
     kind = type(error)
     module = class_module(kind)
     name = class_name(kind)
@@ -221,7 +221,7 @@ def _without_objects(error: BaseException) -> Iterator[None]:
     Take the objects off an exception and those that led to it for a while: Python looks
     on them for names like one that is missing, private ones too, and prints what it finds.
     """
-    taken: list[tuple[AttributeError, Any]] = []
+    taken: list[tuple[AttributeError, object]] = []
     left: list[BaseException | None] = [error]
     seen: set[int] = set()
     while left:
@@ -355,7 +355,7 @@ def _loaded_group(
     name: str,
     base: type[Exception],
     args: tuple[Any, ...],
-    pairs: list[tuple[Any, Any]],
+    pairs: list[tuple[object, object]],
     instantiate_custom: bool,
     import_custom: bool,
 ) -> Exception | None:
@@ -393,7 +393,7 @@ def _generic_group_class(full_name: str) -> type[Exception]:
     return type(full_name, (ExceptionGroup, GenericException), {"__module__": "txremote.remote"})
 
 
-def _bare(base: type[Exception], args: tuple[Any, ...]) -> Exception | None:
+def _bare(base: type[Exception], args: tuple[object, ...]) -> Exception | None:
     """Make an exception without calling its ``__init__``, as unpickling would."""
     try:
         kind = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable

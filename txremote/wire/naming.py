@@ -26,7 +26,7 @@ _module_of = type.__dict__["__module__"].__get__
 _mro_of = type.__dict__["__mro__"].__get__
 _attributes_of = type.__dict__["__dict__"].__get__
 
-_NO_ATTRIBUTES: Mapping[str, Any] = {}
+_NO_ATTRIBUTES: Mapping[str, object] = {}
 # What CPython makes for an object's dictionary; anything else is a program's code.
 _DICTIONARIES = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
 
@@ -68,7 +68,7 @@ def bases_of(kind: type) -> tuple[type, ...]:
     return found
 
 
-def attributes_of(value: Any) -> Mapping[str, Any]:
+def attributes_of(value: object) -> Mapping[str, object]:
     """
     Return an object's own attributes, as they stand in its ``__dict__``; none where it
     has no such dictionary, or gives one by code of its own.
@@ -83,7 +83,7 @@ def attributes_of(value: Any) -> Mapping[str, Any]:
     return _NO_ATTRIBUTES
 
 
-def text_of(value: Any, render: Callable[[Any], str] = repr) -> str | None:
+def text_of(value: object, render: Callable[[Any], str] = repr) -> str | None:
     """
     Return an object's repr, or what else puts it into words.
 
