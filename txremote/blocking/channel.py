@@ -28,22 +28,11 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class ByteChannel:
-    """
-    What a connection's bytes go through, and how to wait on its descriptors.
-
-    Args:
-        incoming: The descriptor that is read.
-        outgoing: The descriptor that is written.
-
-    Attributes:
-        peer: The peer's address.
-        host: This end's address.
-        acknowledge: Has TCP acknowledge what was received; None where there is no TCP.
-    """
+    """What a connection's bytes go through, and how to wait on its descriptors."""
 
     peer: IAddress
-    host: IAddress
-    acknowledge: Callable[[], object] | None = None
+    host: IAddress  # of this end
+    acknowledge: Callable[[], object] | None = None  # of TCP: see `SocketChannel`
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming = incoming
@@ -82,14 +71,8 @@ class ByteChannel:
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
         """
-        Sleep until bytes have come, or the time is over.
-
-        Args:
-            timeout: Seconds, or None for ever.
-            writable: Whether to wake up as well when bytes can be sent.
-
-        Returns:
-            Whether there may be bytes to read.
+        Sleep until there may be bytes to read, for some seconds at most, and tell whether
+        there are; with ``writable`` wake up as well when bytes can be sent.
         """
         polling = self._both if writable else self._reading
         milliseconds = None if timeout is None else max(0.0, timeout * 1000)
@@ -140,12 +123,7 @@ class ByteChannel:
 
 
 class SocketChannel(ByteChannel):
-    """
-    A connected socket.
-
-    Args:
-        sock: The socket; the channel owns it from now on.
-    """
+    """A connected socket, which the channel owns from now on."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -227,13 +205,7 @@ class TLSChannel(SocketChannel):
 
 
 class PipeChannel(ByteChannel):
-    """
-    Two pipes, such as the standard streams of a child process.
-
-    Args:
-        incoming: Descriptor that is read.
-        outgoing: Descriptor that is written.
-    """
+    """Two pipes, such as the standard streams of a child process, by their descriptors."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         super().__init__(incoming, outgoing)

@@ -37,11 +37,9 @@ from txremote.peer.connection import Connection
 @implementer(ITransport)
 class PumpTransport:
     """
-    What a `Connection` writes to: bytes gather here and `ChannelIO` sends them.
+    What a `Connection` writes to: bytes gather in ``out`` and `ChannelIO` sends them.
 
-    Attributes:
-        out: The unsent bytes.
-        ending: Why the connection is to end when all is sent, or None.
+    ``ending`` is why the connection is to end when all is sent, or None.
     """
 
     def __init__(self, channel: ByteChannel) -> None:
@@ -79,20 +77,10 @@ class ChannelIO:
     """
     Sends and reads the bytes of one connection, in any thread that has the role for it.
 
-    Args:
-        channel: Where the bytes go.
-        lock: Held by a thread that touches the connection.
-        inbox: A sleeper of its is woken when a role is released, and all are at the end.
-
-    Attributes:
-        channel: The channel.
-        transport: What the connection writes to.
-        connection: The connection, from `attach` on.
-        reading: The role of the reader.
-        sending: The role of the sender.
+    Releasing a role wakes a sleeper of the inbox, and the end of the connection wakes all.
     """
 
-    connection: Connection
+    connection: Connection  # from `attach` on
 
     def __init__(self, channel: ByteChannel, lock: threading.RLock, inbox: Inbox) -> None:
         self.channel = channel
@@ -113,12 +101,7 @@ class ChannelIO:
     # -- reading
 
     def read(self, timeout: float | None) -> None:
-        """
-        Wait for bytes and give them to the connection. Only for the reader.
-
-        Args:
-            timeout: Seconds, or None for ever.
-        """
+        """Wait some seconds for bytes and give them to the connection. Only for the reader."""
         try:
             readable = self.channel.wait(timeout, writable=bool(self.transport.out))
         except (OSError, ValueError):  # closed by another thread
@@ -154,12 +137,10 @@ class ChannelIO:
 
     def flush(self, deadline: float | None = None, waiter: PendingAnswer | None = None) -> None:
         """
-        Send what has been written. Any thread, without the lock.
+        Send the unsent bytes. Any thread, without the lock.
 
-        Args:
-            deadline: When to give up waiting for a full socket; what is left
-                then goes out with the next flush or read.
-            waiter: Stop waiting, too, when this is interrupted.
+        Waiting for a full socket ends at the deadline, or when the waiter is interrupted;
+        the rest goes out with the next flush or read.
         """
         out = self.transport.out
         # checked again after each release: a thread that wrote meanwhile left its bytes to us
@@ -175,22 +156,14 @@ class ChannelIO:
             self.lost(self.transport.ending)
 
     def flush_soon(self) -> None:
-        """
-        Send what has been written, without waiting for the peer to read. Any
-        thread, without the lock.
-        """
+        """Send without waiting for the peer to read. Any thread, without the lock."""
         self.flush(monotonic())
         if self.transport.out and not self.connection.closed:
             # no thread may wait for long, and this one may be a reactor's
             threading.Thread(target=self.flush, name="txremote sender", daemon=True).start()
 
     def _send(self, deadline: float | None, waiter: PendingAnswer | None) -> bool:
-        """
-        Send until nothing is left. Only for the sender.
-
-        Returns:
-            Whether to go on; False if the deadline came, or the end.
-        """
+        """Send all. Only for the sender. Returns False if the deadline came, or the end."""
         out = self.transport.out
         while out:
             try:

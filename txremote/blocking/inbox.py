@@ -43,19 +43,13 @@ class PendingAnswer:
     One thread's wait: for an answer, or until it is told to stop.
 
     As an item of the `Inbox` it stands for the answer that has arrived.
-
-    Attributes:
-        done: Whether the wait is over.
-        value: The answer.
-        interrupted: Whether another thread has ended the wait.
-        parked: The lock that the thread sleeps on, from the first time that it does.
     """
 
     # defaults on the class: making one, for each call, runs no code
     done = False
-    interrupted = False
-    value: object = None
-    parked: threading.Lock | None = None
+    interrupted = False  # whether another thread has ended the wait
+    value: object = None  # the answer
+    parked: threading.Lock | None = None  # slept on
 
 
 Item = PendingAnswer | Callable[[], object]
@@ -69,18 +63,14 @@ class Inbox:
     """
     The items of one connection, and the threads that sleep beside its reader.
 
-    Attributes:
-        items: What has arrived, to be appended to.
-        taking: Held while an item is taken out. A thread that goes to read looks at
-            `items` and at its own answer under this.
-        sleeping: The threads that sleep, the next to be woken first.
+    ``taking`` is held while an item is taken out. A thread that goes to read looks at the
+    items and at its own answer under this.
     """
 
     def __init__(self) -> None:
         self.items: deque[Item] = deque()
-        # Reentrant, for garbage collection may run somebody's __del__ inside.
-        self.taking = threading.RLock()
-        self.sleeping: deque[PendingAnswer] = deque()
+        self.taking = threading.RLock()  # reentrant: garbage collection may run a __del__ inside
+        self.sleeping: deque[PendingAnswer] = deque()  # the next to be woken first
 
     def take(self) -> Callable[[], object] | None:
         """
@@ -120,12 +110,8 @@ class Inbox:
 
     def sleep(self, waiter: PendingAnswer, deadline: float | None, reading: threading.Lock) -> None:
         """
-        Sleep until there may be something to do for this thread.
-
-        Args:
-            waiter: The thread's.
-            deadline: On the monotonic clock, or None.
-            reading: The role of the reader. Returns at once if no thread has it.
+        Sleep until there may be something to do for this thread, or until the deadline, on
+        the monotonic clock. Returns at once if no thread has the role of the reader.
         """
         parked = waiter.parked
         if parked is None:

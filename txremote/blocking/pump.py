@@ -66,20 +66,9 @@ class Pump:
     Makes calls on one connection and serves it, without a reactor.
 
     Any thread may use it, but the one of a running reactor.
-
-    Args:
-        channel: Where the bytes go.
-
-    Attributes:
-        lock: Held by a thread that touches the connection.
-        inbox: What has arrived, and the threads that sleep.
-        io: Sends and reads.
-        timers: The functions to be called at a time.
-        connection: The connection that is driven, from `attach` on.
-        home: The process that it belongs to.
     """
 
-    connection: Connection
+    connection: Connection  # from `attach` on
 
     def __init__(self, channel: ByteChannel) -> None:
         self.lock = threading.RLock()
@@ -97,10 +86,7 @@ class Pump:
         self.io.attach(connection)
 
     def check_process(self) -> None:
-        """
-        Raises:
-            WrongProcess: this one was forked of the connection's.
-        """
+        """Raise `WrongProcess` in a process that was forked of the connection's."""
         if self.home is not forks.here:
             raise forks.wrong_process(self.home)
 
@@ -114,21 +100,14 @@ class Pump:
         **kwargs: P.kwargs,
     ) -> Any:
         """
-        Send a request, and serve until its answer is there.
-
-        Args:
-            timeout: Seconds, or None for ever.
-            send: Sends the request; called under the lock.
-            *args: Its arguments.
-            **kwargs: Its named arguments.
-
-        Returns:
-            The answer, with references.
+        Send a request under the lock, serve until its answer is there, and return that, with
+        references.
 
         Raises:
-            AsyncResultTimeout: there was none in time. The call is given up.
+            AsyncResultTimeout: there was none within ``timeout`` seconds. The call is
+                cancelled.
             WouldBlockReactor: this is the thread of a running reactor.
-            Exception: what the call raised.
+            Exception: the exception that the call raised.
         """
         if self.home is not forks.here:  # as check_process(), at each call
             self.check_process()
@@ -163,13 +142,8 @@ class Pump:
 
     def serve(self, timeout: float | None) -> bool:
         """
-        Run one item: a request of the peer's, or an answer of ours.
-
-        Args:
-            timeout: How many seconds to wait for one; None for ever.
-
-        Returns:
-            Whether there was one.
+        Run one item, a request of the peer's or an answer of ours, and tell whether one came
+        within ``timeout`` seconds.
 
         Raises:
             EOFError: the connection has ended.
@@ -190,14 +164,8 @@ class Pump:
 
     def run_until(self, waiter: PendingAnswer, deadline: float | None) -> bool:
         """
-        Serve until a waiter is done.
-
-        Args:
-            waiter: Ended by an item, or by another thread.
-            deadline: On the monotonic clock, or None.
-
-        Returns:
-            Whether it is done; False if the deadline came first.
+        Serve until an item or another thread ends a wait, and tell whether that was before
+        the deadline, on the monotonic clock.
         """
         inbox = self.inbox
         while not waiter.done:
@@ -226,12 +194,7 @@ class Pump:
         return True
 
     def _get_more(self, waiter: PendingAnswer, deadline: float | None) -> bool:
-        """
-        Read, or sleep while another thread does.
-
-        Returns:
-            Whether to go on; False if the deadline has come.
-        """
+        """Read, or sleep while another thread does. Returns False once the deadline has come."""
         inbox, io, timers = self.inbox, self.io, self.timers
         if timers.heap:
             timers.call_due()

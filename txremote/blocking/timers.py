@@ -20,11 +20,7 @@ from time import monotonic
 
 
 class _TimedCall:
-    """
-    A function and when it is due.
-
-    The one that was made first comes first of those that are due at the same time.
-    """
+    """A function and when it is due. Of calls due at the same time the older comes first."""
 
     __slots__ = ("due", "function", "number")
 
@@ -42,12 +38,7 @@ class _TimedCall:
 
 
 class Timers:
-    """
-    The timed calls of one connection. Any thread may use them.
-
-    Attributes:
-        heap: The calls, the next one first. Read only.
-    """
+    """The timed calls of one connection. Any thread may use them."""
 
     def __init__(self) -> None:
         self.heap: list[_TimedCall] = []
@@ -56,11 +47,8 @@ class Timers:
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """
-        Have a function called some seconds from now, or as soon as a thread waits
-        after that.
-
-        Returns:
-            A function that cancels the call.
+        Have a function called some seconds from now, or as soon as a thread waits after
+        that. Returns a function that cancels the call.
         """
         call = _TimedCall(monotonic() + seconds, next(self._numbers), function)
         heap = self.heap
@@ -73,13 +61,8 @@ class Timers:
 
     def time_left(self, deadline: float | None) -> float | None:
         """
-        Return for how many seconds a thread may wait.
-
-        Args:
-            deadline: Its own, on the monotonic clock; None if it has none.
-
-        Returns:
-            None for ever. Zero or less if a call is due.
+        Return for how many seconds a thread with a deadline, on the monotonic clock, may wait:
+        None for ever, zero or less if a call is due.
         """
         if self.heap:
             with self._lock:

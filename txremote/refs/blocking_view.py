@@ -73,7 +73,7 @@ class ViewedConnection(LiveConnection, RequestSender, Protocol):
 
     @property
     def outbound(self) -> Outbound:
-        """Sends requests."""
+        """Sends requests in the connection's context."""
 
     @property
     def is_closing(self) -> bool:
@@ -100,17 +100,9 @@ class ViewedConnection(LiveConnection, RequestSender, Protocol):
 
 
 class BlockingView:
-    """
-    A connection for code that may block. Any thread may use it.
+    """A connection for code that may block. Any thread may use it."""
 
-    Args:
-        protocol: The `Connection`.
-
-    Attributes:
-        protocol: The `Connection`.
-    """
-
-    protocol: ViewedConnection
+    protocol: ViewedConnection  # RPyC's name for the connection without a view
 
     def __init__(self, protocol: ViewedConnection) -> None:
         self.protocol = protocol

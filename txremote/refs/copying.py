@@ -40,10 +40,7 @@ def copied(netref: object, refused: ValueError | None = None) -> Any:
     """
     Return a copy of a remote builtin container, item by item, unpickling nothing.
 
-    Args:
-        netref: The container. Other values are returned as they are.
-        refused: Raised for a value that cannot be copied so; None for a TypeError that says
-            so.
+    For a netref of another kind it raises ``refused``, or a TypeError if that is None.
     """
     return _copy(netref, {}, refused)
 

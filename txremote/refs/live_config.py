@@ -30,14 +30,7 @@ class LiveConnection(Protocol):
 
 
 class LiveConfig(Mapping[str, Any]):
-    """
-    The options of a connection, RPyC's ``credentials``, ``connid`` and ``endpoints``
-    among them.
-
-    Args:
-        protocol: The `Connection`.
-        endpoints: Its own address and its peer's, or None.
-    """
+    """The options of a connection, with RPyC's ``credentials``, ``connid`` and ``endpoints``."""
 
     def __init__(
         self, protocol: LiveConnection, endpoints: tuple[Endpoint, Endpoint] | None

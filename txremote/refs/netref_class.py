@@ -210,9 +210,6 @@ class NetrefClass:
     """
     Holds a netref class, and is held by each of its netrefs: it goes with the last of them,
     as the class itself does not, being part of cycles.
-
-    Args:
-        kind: The class.
     """
 
     __slots__ = ("__weakref__", "_kind")
@@ -228,12 +225,7 @@ class NetrefClass:
 
 
 def builtin_methods(pack: IdPack) -> tuple[tuple[str, str | None], ...] | None:
-    """
-    Return the methods of a builtin type's instance, or of the type itself.
-
-    Returns:
-        None where the name is no builtin type's: the peer must be asked.
-    """
+    """Return the methods of a builtin type's instance, or of the type; None for other types."""
     kind = _BUILTINS.get(pack[0])
     return None if kind is None else _known_methods(kind, pack[2] == 0)
 
@@ -242,15 +234,11 @@ def netref_class(
     pack: IdPack, methods: Iterable[tuple[str, str | None]], *, listed_are_methods: bool
 ) -> type[BaseNetref]:
     """
-    Return a netref class.
+    Return a netref class, of names and docstrings as INSPECT gives them.
 
-    Args:
-        pack: The id pack of an instance, or of the class itself.
-        methods: Names and docstrings, as INSPECT gives them.
-        listed_are_methods: Whether every listed name is a method that the peer
-            lets us call. A stock RPyC lists private ones too, and all descriptors;
-            of those only ``exposed_`` ones are called by name, where they are
-            called at once.
+    ``listed_are_methods`` says whether every listed name is a method that may be called. A
+    stock RPyC lists private ones too, and all descriptors; of those only ``exposed_`` ones are
+    called by name, where they are called at once.
     """
     local = _local_class(pack)
     namespace: dict[str, object] = {
