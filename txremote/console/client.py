@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from twisted.internet.interfaces import (
+    IConsumer,
     IDelayedCall,
     IHalfCloseableProtocol,
     IPushProducer,
@@ -65,14 +66,8 @@ class ConsoleLimits:
     patience: float = 60.0
 
 
-class IConsoleTransport(ITCPTransport, IPushProducer):
+class IConsoleTransport(ITCPTransport, IPushProducer, IConsumer):
     """A transport as the console uses it: Twisted's streams have all of this."""
-
-    def registerProducer(producer: IPushProducer, streaming: bool) -> None:
-        """Have a producer paused while the buffer is full."""
-
-    def unregisterProducer() -> None:
-        """Stop that."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)

@@ -108,8 +108,6 @@ class LiveContainer:
     Making one is the first hold on it. For the reactor's thread.
 
     Attributes:
-        name: Its name.
-        obj: The container itself.
         greeting: Its docstring.
         commands: The names of its commands, built-in ones included.
     """
@@ -217,12 +215,9 @@ def is_command(obj: object) -> bool:
 
 def container_from(obj: object, words: Sequence[str] = (), name: str | None = None) -> Container:
     """
-    Return the `Container` that an object stands for.
+    Return the `Container` that an object stands for; see the module.
 
-    Args:
-        obj: A class, an instance, a module, a callable; see the module.
-        words: The arguments of a class's constructor, or of the callable.
-        name: The container's name; the object's own if None.
+    The words are the arguments of a class's constructor, or of the callable.
 
     Raises:
         ContainerError: it stands for none, or does not take these words.
@@ -262,15 +257,10 @@ def container_from_string(text: str) -> Container:
 
 def container_and_rest(text: str, words: Sequence[str]) -> tuple[Container, list[str]]:
     """
-    Return the `Container` of a description, and the words that are a command.
+    Return the `Container` of a description, and the words behind it that are a command.
 
-    Args:
-        text: A dotted name, and arguments for it if they stand within.
-        words: The words behind it. If the text has no arguments, those that the constructor
-            needs is taken from them, as plac's ``Interpreter.call`` does it.
-
-    Raises:
-        ContainerError: see `container_from_string`.
+    If the text has no arguments, those that the constructor needs are taken from the words,
+    as plac's ``Interpreter.call`` does it. Raises as `container_from_string` does.
     """
     name, *own = _words_of(text)
     obj = _import(name)

@@ -32,6 +32,7 @@ from twisted.logger import Logger
 
 from txremote.console.containers import Container
 from txremote.console.session import Session
+from txremote.console.tasks import TaskManager
 from txremote.tasks.states import TOBEKILLED
 from txremote.tasks.task import Task
 
@@ -56,13 +57,6 @@ class IScreen(Protocol):
         """Go away: the dialogue is over."""
 
 
-class IOpener(Protocol):
-    """The part of a `TaskManager` that opens sessions."""
-
-    def open(self, container: Container) -> Session:
-        """Begin a session with a container."""
-
-
 class Sessions:
     """
     One user's sessions, one a container, each opened when it is needed first.
@@ -72,7 +66,7 @@ class Sessions:
         has_several: Whether there are more than one.
     """
 
-    def __init__(self, manager: IOpener, containers: Mapping[str, Container]) -> None:
+    def __init__(self, manager: TaskManager, containers: Mapping[str, Container]) -> None:
         self._manager = manager
         self._containers = containers
         self._open: dict[str, Session] = {}

@@ -48,14 +48,7 @@ class HelpAsked(Exception):
 
 
 def split_line(line: str) -> list[str]:
-    """
-    Return the words of a command line, as a shell and plac have them.
-
-    Quotes keep words together, ``#`` begins a comment.
-
-    Raises:
-        UsageError: a quotation is not closed.
-    """
+    """Return the words of a command line as a shell and plac have them; UsageError: open quotes."""
     try:
         return shlex.split(line, comments=True)
     except ValueError as problem:
@@ -253,12 +246,7 @@ def commands_of(obj: object) -> dict[str, str]:
 
 
 def container_parser(obj: object, builtins: Commands) -> CommandParser:
-    """
-    Make the parser of a container, with the built-in commands that it does not define.
-
-    Raises:
-        AttributeError: it names a command that it has not.
-    """
+    """Make a container's parser. AttributeError: it names a command that it does not have."""
     kinds = commands_of(obj)
     functions = {name: getattr(obj, name) for name in kinds}
     for name, function in builtins.items():

@@ -12,7 +12,8 @@ could not be asked, 130 detached by Ctrl-C.
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol, TextIO
+from argparse import Namespace
+from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore
@@ -26,27 +27,6 @@ from txremote.tasks.states import ABORTED, FINAL, FINISHED
 from txremote.tasks.stepping import Figures
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
-
-
-class Options(Protocol):
-    """
-    The command line.
-
-    Attributes:
-        action: ``submit``, ``list``, ``output`` or ``kill``.
-        word: Its argument: the words of a command, a status or None, the number of a
-            task.
-        follow: Whether to print the output until the task has ended.
-        container: The name of the container; the server's first if None.
-        timeout: Seconds to wait for an answer.
-    """
-
-    endpoint: str
-    action: str
-    word: Any
-    follow: bool
-    container: str | None
-    timeout: float
 
 
 class Bar:
@@ -99,8 +79,16 @@ async def _show(task: Any) -> None:
     sys.stdout.flush()
 
 
-async def run(reactor: IReactorCore, options: Options) -> int:
-    """Do as the command line says; return the exit status."""
+async def run(reactor: IReactorCore, options: Namespace) -> int:
+    """
+    Do as the command line says; return the exit status.
+
+    Args:
+        reactor: The reactor that runs.
+        options: The ``endpoint`` and ``timeout``; the ``action`` and its ``word``: the words
+            of a command, a status or None, or the number of a task; ``follow``, whether to
+            print output until the task has ended; the name of the ``container``, or None.
+    """
     endpoint, timeout = options.endpoint, options.timeout
     try:
         connection = await connect(endpoint, timeout=timeout, reactor=reactor)
@@ -131,7 +119,7 @@ async def run(reactor: IReactorCore, options: Options) -> int:
         await connection.close()
 
 
-async def _ask(root: Any, options: Options) -> Any:
+async def _ask(root: Any, options: Namespace) -> Any:
     """Make the call and print its result; return the task to be followed, or None."""
     word = options.word
     if options.action == "list":

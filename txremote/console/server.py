@@ -53,9 +53,6 @@ def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
     """
     Return containers by name. Where two have the same one, the second gets a number.
 
-    Args:
-        containers: Objects that `container_from` takes.
-
     Raises:
         ContainerError: one of them is no container.
         ValueError: there are none at all.
@@ -190,9 +187,7 @@ class ConsoleService(TwistedService):
         """
         Take the ports, before twistd gives up its privileges.
 
-        Raises:
-            CannotListenError: one is taken.
-            ValueError: strangers could connect to one.
+        CannotListenError: one is taken. ValueError: strangers could connect to one.
         """
         failed: list[Failure] = []
         self._starting = True
@@ -214,8 +209,7 @@ class ConsoleService(TwistedService):
         """
         Give the ports back, end the tasks, and close the connections.
 
-        Returns:
-            A Deferred that fires when that is done, a second after ``drain`` at the latest.
+        Fires when that is done, a second after ``drain`` at the latest.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         return Deferred.fromCoroutine(self._stop())

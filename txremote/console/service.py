@@ -214,12 +214,7 @@ class RemoteTask:
 
     @exposed
     async def result(self) -> Any:
-        """
-        Wait for its end; return the command's return value, or the last one it yielded.
-
-        Raises:
-            Exception: the command's.
-        """
+        """Wait for its end; return the command's result (`Task.result`), or raise its exception."""
         await self._task.when_done()
         return self._task.result
 
@@ -291,56 +286,31 @@ class TaskService(Service):
 
     @exposed
     def list(self, status: str | None = None) -> tuple[RemoteTask, ...]:
-        """
-        Return the tasks that are remembered, or those with a status, by number.
-
-        Raises:
-            ValueError: there is no such status.
-        """
+        """Return the tasks that are remembered, by number, or those with a status."""
         if status is not None and status not in STATES:
             raise ValueError(f"no status {status!r}: there is {', '.join(STATES)}")
         return tuple(self._shown(task) for task in self.manager.tasks(status))
 
     @exposed
     def find(self, no: int = -1) -> RemoteTask:
-        """
-        Return a task by its number; -1 is the latest, -2 the one before it.
-
-        Raises:
-            LookupError: there is none, or none any more.
-        """
+        """Return a task by its number; -1 is the latest, -2 the one before it. Else LookupError."""
         return self._shown(self._find(no))
 
     @exposed
     def output(self, no: int = -1, since: int = 0) -> tuple[str, ...]:
-        """
-        Return the lines of a task's output that are kept, from a number on.
-
-        Raises:
-            LookupError: there is no such task.
-        """
+        """Return the kept lines of a task's output, from a number on. LookupError: no such task."""
         return tuple(self._find(no).output.lines(since))
 
     @exposed
     def kill(self, no: int = -1) -> RemoteTask:
-        """
-        Kill a task, and return it; -1 is the latest that runs.
-
-        Raises:
-            LookupError: there is no such task.
-        """
+        """Kill a task, and return it; -1 is the latest that runs. LookupError: no such task."""
         task = self._find(no, RUNNING)
         task.kill()
         return self._shown(task)
 
     @exposed
     def subscribe(self, on_news: OnNews, no: int = -1, since: int = 0) -> Subscription:
-        """
-        Call a function with the news of a task; see `RemoteTask.subscribe`.
-
-        Raises:
-            LookupError: there is no such task.
-        """
+        """Call a function with the news of a task; see `RemoteTask.subscribe`, and `find`."""
         return self._subscribe(self._find(no), on_news, since)
 
     def _find(self, no: int, status: str | None = None) -> Task:

@@ -42,14 +42,10 @@ class Session:
 
     def submit(self, line: str | Sequence[str]) -> Task | None:
         """
-        Run a command line.
+        Run a command line, or its words.
 
-        Args:
-            line: The line, or its words.
-
-        Returns:
-            Its task, also if the line is wrong: then it is ABORTED, and its
-            output says how. None for a line without a word.
+        Returns its task, None for a line without a word. If the line is wrong the task is
+        ABORTED, and its output says how.
 
         Raises:
             RuntimeError: the session is closed.
@@ -72,9 +68,8 @@ class Session:
         """
         Take no more commands. Tasks go on.
 
-        Returns:
-            A Deferred that fires when the last of its tasks has ended, and the
-            container has been exited, unless that is shared.
+        Fires when the last of them has ended, and the container has been exited, unless
+        that is shared.
         """
         ends = DeferredList([task.when_done() for task in self._tasks])
         if not self.closed:

@@ -34,11 +34,7 @@ class TaskManager(TaskKeeper):
 
     def open(self, container: object) -> Session:
         """
-        Begin a session with a container.
-
-        Args:
-            container: A `Container`, or anything that
-                `txremote.console.containers.container_from` takes.
+        Begin a session with a `Container`, or an object that stands for one.
 
         Raises:
             ContainerError: it is none.

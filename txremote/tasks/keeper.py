@@ -128,19 +128,10 @@ class TaskKeeper:
         self, kind: str, call: Call, arglist: Sequence[str], *, remembered: bool = True
     ) -> Task:
         """
-        Run a command as a task.
+        Run a command as a task, which may have ended when this returns.
 
-        Args:
-            kind: How: ``commands``, ``thcommands``, ``mpcommands`` or
-                ``asyncommands``.
-            call: The command.
-            arglist: The words it was written as.
-            remembered: Whether the task can be found and is told of to listeners; it has
-                a number anyway.
-
-        Returns:
-            The task, which may have ended already. If too many wait it is ABORTED
-            with `PoolFull`.
+        If too many wait it is ABORTED with `PoolFull`. One that is not remembered has a number,
+        but cannot be found, and its news reach only its own listeners.
 
         Raises:
             PoolStopped: this has been stopped.
@@ -226,10 +217,8 @@ class TaskKeeper:
         """
         Return a task, or None if there is none (any more).
 
-        Args:
-            no: Its number; or, negative, its place counted from the latest
-                (plac): -1 is the latest.
-            status: If not None, only tasks in this state are counted.
+        A negative number counts from the latest task, which is -1 (plac), or from the latest
+        of those in one state.
         """
         if no >= 0:
             return self._tasks.get(no)
@@ -274,16 +263,10 @@ class TaskKeeper:
 
     def stop(self, drain: float = DRAIN) -> Deferred[None]:
         """
-        Take no more tasks, kill those that there are, and wait for their ends.
+        Take no more tasks, kill those that there are, and wait some seconds for their ends.
 
         A task that cannot be ended, a thread that does not yield, is left to itself: it
         stays TOBEKILLED, and the program can end without it.
-
-        Args:
-            drain: For how many seconds it waits at most.
-
-        Returns:
-            A Deferred that fires when no task is waited for any more.
         """
         if self.running:
             self.running = False

@@ -275,14 +275,12 @@ def run_steps(
     running: Steps, wait: Callable[[AwaitDeferred], object], interrupted: Callable[[], bool]
 ) -> object:
     """
-    Run steps to their end in a thread that may block.
+    Run steps to their end in a thread that may block; return the command's result.
 
     Args:
         running: The steps.
         wait: Waits for a Deferred, and returns its result or raises.
         interrupted: Asked at each place to stop whether the steps shall end; says so once.
-
-    Returns the command's result, or raises its exception.
     """
     resume: Callable[[Any], AwaitDeferred | None] = running.send
     argument: object = None
