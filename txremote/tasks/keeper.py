@@ -91,15 +91,11 @@ class TaskKeeper:
         self._no_listeners = TaskListeners()  # of tasks that cannot be found
         self._reactor = reactor
         self._clock: IReactorTime = steady(reactor)
-        self._owns_pool = pool is None or isinstance(pool, str)
-        if self._owns_pool:
-            # as plac does it, a process a task: they may run for hours
-            description = f"processes:min=0:max={max_running}" if pool is None else str(pool)
-            pool = pool_from_string(description, reactor)
-            if isinstance(pool, PoolService):
-                pool.shared = False  # it is for tasks: run_async is not to take it
-        check_pool(pool)
-        self._pool: Any = pool
+        # by default as plac does it, a process a task: they may run for hours
+        pool = f"processes:min=0:max={max_running}" if pool is None else pool
+        self._owns_pool = isinstance(pool, str)
+        self._pool: Any = _pool_for_tasks(pool, reactor) if isinstance(pool, str) else pool
+        check_pool(self._pool)
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._max_remembered = max_remembered
@@ -114,15 +110,16 @@ class TaskKeeper:
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
         self._forgetting: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
+        self._kinds = self._makers()
+
+    def _makers(self) -> dict[str, Callable[[Submission], Task]]:
         cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
-        self._kinds: dict[str, Callable[[Submission], Task]] = {
+        return {
             SYNCHRONOUS: partial(SynTask, cooperator=cooperator),
             THREADED: ThreadedTask,
             PROCESS: self._process_task,
             ASYNCHRONOUS: partial(AsynTask, cooperator=cooperator),
         }
-
-    # -- tasks
 
     def add(
         self, kind: str, call: Call, arglist: Sequence[str], *, remembered: bool = True
@@ -263,7 +260,7 @@ class TaskKeeper:
 
     def stop(self, drain: float = DRAIN) -> Deferred[None]:
         """
-        Take no more tasks, kill those that there are, and wait some seconds for their ends.
+        Take no more tasks, kill those that there are, and wait ``drain`` seconds at most.
 
         A task that cannot be ended, a thread that does not yield, is left to itself: it
         stays TOBEKILLED, and the program can end without it.
@@ -308,3 +305,10 @@ class TaskKeeper:
 
     def _tasks_ended(self) -> None:
         """For subclasses: called by `stop` when no task is waited for any more."""
+
+
+def _pool_for_tasks(description: str, reactor: Any) -> IPool:
+    pool = pool_from_string(description, reactor)
+    if isinstance(pool, PoolService):
+        pool.shared = False  # run_async is not to take it
+    return pool

@@ -135,10 +135,13 @@ class Task(PlacNames):
     stops_on_line = False
 
     def __init__(self, submission: Submission) -> None:
-        self.no, arglist, call, _, self._clock, self.output, self._all_listeners, self._on_end = (
-            submission
-        )
-        self.arglist = list(arglist)
+        self.no = submission.no
+        self.arglist = list(submission.arglist)
+        self.output = submission.ring
+        self._call: Call | None = submission.call
+        self._clock = submission.clock
+        self._all_listeners = submission.listeners
+        self._on_end = submission.on_end
         self.status: str = SUBMITTED
         self.done = False
         self.submitted: float = self._clock.seconds()
@@ -149,7 +152,6 @@ class Task(PlacNames):
         self.traceback = ""
         self.wants_exit = False
         self._listeners = TaskListeners()
-        self._call: Call | None = call
         self._result: object = None
         self._waiting: list[Deferred[Task]] = []
 
