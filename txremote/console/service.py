@@ -26,8 +26,7 @@ from twisted.python.failure import Failure
 
 from txremote.console.server import containers_by_name
 from txremote.console.tasks import TaskManager
-from txremote.peer.connection import Connection
-from txremote.peer.context import current_call
+from txremote.peer.context import CalledConnection, current_call
 from txremote.peer.logging import logger_for
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
@@ -258,7 +257,9 @@ class TaskService(Service):
         self._containers = containers_by_name(containers)
         self._reactor = reactor
         self._known: WeakValueDictionary[int, RemoteTask] = WeakValueDictionary()
-        self._subscriptions: WeakKeyDictionary[Connection, set[Subscription]] = WeakKeyDictionary()
+        self._subscriptions: WeakKeyDictionary[CalledConnection, set[Subscription]] = (
+            WeakKeyDictionary()
+        )
 
     @exposed
     def containers(self) -> tuple[str, ...]:
@@ -339,7 +340,7 @@ class TaskService(Service):
         mine.add(subscription)
         return subscription
 
-    def _forget(self, _reason: object, connection: Connection) -> None:
+    def _forget(self, _reason: object, connection: CalledConnection) -> None:
         for subscription in list(self._subscriptions.pop(connection, ())):
             subscription.cancel()
 

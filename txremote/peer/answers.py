@@ -20,6 +20,7 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.lifecycle import CLOSED
 from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
+from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
 from txremote.peer.wording import InWords, encoded_plainly, in_words
 from txremote.refs import forks
@@ -47,7 +48,7 @@ class Answers:
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         *,
         config: ConnectionConfig,
         tables: ReferenceTables,

@@ -8,13 +8,11 @@ to be read, and what it asks has to run, since its answer may need it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IReactorTime
 
-from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
+from txremote.peer.ports import ConnectionPort
 
 
 class Backpressure:
@@ -31,7 +29,11 @@ class Backpressure:
     __slots__ = ("_calls", "_clock", "_connection", "_outbox")
 
     def __init__(
-        self, connection: Any, calls: PendingCalls, outbox: Outbox, clock: IReactorTime | None
+        self,
+        connection: ConnectionPort,
+        calls: PendingCalls,
+        outbox: Outbox,
+        clock: IReactorTime | None,
     ) -> None:
         self._connection = connection
         self._calls = calls
@@ -66,11 +68,11 @@ class Backpressure:
             over: Whether more than ``pause_unsent`` waits for it; False: nothing does.
         """
         connection = self._connection
-        inbound: InboundCalls = connection.inbound
+        inbound = connection.inbound
         if over and not self._calls:
-            connection.transport.pauseProducing()
+            connection.stream.pauseProducing()
         elif not over and not connection.closed:
-            connection.transport.resumeProducing()
+            connection.stream.resumeProducing()
         if over:  # an answer is just being written
             inbound.ledger.pause()
         else:
@@ -80,7 +82,7 @@ class Backpressure:
     def peer_needed(self) -> None:
         """A call of ours waits for the peer now: it is read, and what it asks starts."""
         if self._outbox.pressing:
-            self._connection.transport.resumeProducing()
+            self._connection.stream.resumeProducing()
         if self._clock is not None:
             # not now: the caller's own code is still running
             self._clock.callLater(0, self._connection.inbound.start_waiting)
@@ -91,4 +93,4 @@ class Backpressure:
         any more.
         """
         if self.paused and not self._connection.closed:
-            self._connection.transport.pauseProducing()
+            self._connection.stream.pauseProducing()

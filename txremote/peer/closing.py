@@ -17,8 +17,6 @@ even if the peer reads nothing; then, and not before, its watchers are told.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.error import ConnectionLost as TwistedConnectionLost
@@ -30,6 +28,7 @@ from txremote.peer.lifecycle import ABORTING, CLOSED, CLOSING, DRAINING
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
+from txremote.peer.ports import ConnectionPort
 from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
 
 _events = logger_for("connection")
@@ -77,7 +76,7 @@ class Closing:
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         *,
         outbox: Outbox,
         inbound: InboundCalls,
@@ -135,7 +134,7 @@ class Closing:
         self.why = why
         connection.enter(CLOSING)
         self._outbox.finish()
-        connection.transport.loseConnection()
+        connection.stream.loseConnection()
         if self._clock is not None and self.reason is None:
             self._stop_timer()
             self._timer = self._clock.callLater(CLOSE_TIMEOUT, self._abort)
@@ -205,7 +204,7 @@ class Closing:
     def _abort(self) -> None:
         self._stop_timer()
         self._connection.enter(ABORTING)
-        self._connection.transport.abortConnection()
+        self._connection.stream.abortConnection()
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None

@@ -28,7 +28,7 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -37,6 +37,7 @@ from zope.interface import implementer
 from txremote.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.errors import ConnectionLost
 from txremote.gate.access import AccessPolicy
+from txremote.gate.threaded import ThreadedCall
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
 from txremote.peer.executor import Executor
@@ -57,6 +58,7 @@ from txremote.peer.lifecycle import (
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.pending_calls import succeeded
+from txremote.peer.ports import Stream
 from txremote.peer.reading import MessageReader
 from txremote.peer.receiving import Receiver
 from txremote.peer.references import ReferenceTables
@@ -297,20 +299,36 @@ class Connection(protocol.Protocol):
         return self.state >= CLOSING
 
     @property
-    def peer(self) -> Any:
-        """The peer's address, an `IAddress`; None before it is connected."""
+    def peer(self) -> IAddress | None:
+        """The peer's address; None before it is connected."""
         return None if self.transport is None else self.transport.getPeer()
 
     @property
-    def stream(self) -> Any:
+    def peer_certificate(self) -> Any:
+        """The peer's certificate on a TLS connection, else None."""
+        fetch = getattr(self.transport, "getPeerCertificate", None)
+        return fetch() if fetch is not None else None
+
+    @property
+    def stream(self) -> Stream:
         """The transport, once it is there: more than the `ITransport` that Twisted promises."""
-        return self.transport
+        transport: Any = self.transport
+        return transport  # type: ignore[no-any-return]
 
     def note_peer_stopping(self) -> None:
         """Note that the peer will stop: it refuses new calls, and closes after the last."""
         if not self.peer_stopping:
             self.peer_stopping = True
             self.on_peer_stopping()
+
+    @property
+    def variables(self) -> Variables | None:
+        """The context variables that the peer's requests run with."""
+        return self.inbound.variables
+
+    def run_in_thread(self, call: ThreadedCall) -> Deferred[Any]:
+        """Run a `threaded` method in a thread of its own."""
+        return self.executor.in_thread(self, call)
 
     def leave_to_parent(self) -> None:
         """End it here, in a forked process, without a word: it is the parent's."""

@@ -9,12 +9,49 @@ and in the pool thread of a threaded method.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from txremote.peer.connection import Connection
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 
 current: ContextVar[CurrentCall] = ContextVar("txremote.current_call")
+
+
+class CalledConnection(Protocol):
+    """The connection of a call, as the method knows it that answers: a `Connection`."""
+
+    @property
+    def peer(self) -> IAddress | None:
+        """The peer's address."""
+
+    @property
+    def peer_certificate(self) -> Any:
+        """The peer's certificate on a TLS connection, else None."""
+
+    @property
+    def avatar(self) -> Any:
+        """The root object of the user that has logged in, or None."""
+
+    @property
+    def user(self) -> str | None:
+        """The name of the user that has logged in, or None."""
+
+    @property
+    def root(self) -> Any:
+        """The peer's service, as a reference."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    def close(self) -> Deferred[BaseException]:
+        """Say good-bye, and close."""
+
+    def when_disconnected(self) -> Deferred[BaseException]:
+        """Return a new Deferred that fires when it has ended."""
+
+    def seconds(self) -> float:
+        """Return the time of its clock."""
 
 
 class CurrentCall:
@@ -34,7 +71,7 @@ class CurrentCall:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: CalledConnection,
         deadline: float | None = None,
         why_over: str = "",
         grace: float = 0.0,
@@ -45,16 +82,14 @@ class CurrentCall:
         self.grace = grace
 
     @property
-    def peer(self) -> Any:
-        """The address of the peer: an `IAddress`, such as `IPv4Address`."""
-        transport = self.connection.transport
-        return None if transport is None else transport.getPeer()
+    def peer(self) -> IAddress | None:
+        """The address of the peer, such as an `IPv4Address`."""
+        return self.connection.peer
 
     @property
     def peer_certificate(self) -> Any:
         """The peer's certificate on a TLS connection, else None."""
-        fetch = getattr(self.connection.transport, "getPeerCertificate", None)
-        return fetch() if fetch is not None else None
+        return self.connection.peer_certificate
 
     @property
     def avatar(self) -> Any:

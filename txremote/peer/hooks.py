@@ -59,7 +59,7 @@ def run_hook(connection: Connection, hook: Hook) -> None:
 def outcome_of(connection: Connection, result: object) -> Deferred[object]:
     """Return a Deferred for what a hook has given: a coroutine, say, or a Failure."""
     if type(result) is CoroutineType:
-        variables = connection.inbound.variables
+        variables = connection.variables
         return deferred_of(result if variables is None else variables.kept(result))
     return follow(maybeDeferred(lambda: result))
 

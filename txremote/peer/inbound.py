@@ -29,6 +29,7 @@ from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
 from txremote.peer.lifecycle import DRAINING
 from txremote.peer.outbox import Outbox
+from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
 from txremote.peer.request import Request
 from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
@@ -97,7 +98,7 @@ class InboundCalls:
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         *,
         root: Any,
         config: ConnectionConfig,
@@ -217,7 +218,8 @@ class InboundCalls:
         if kind.forwarded:
             if args and type(args[0]) is RemoteReference:
                 owner = args[0]._connection
-                if owner is self.connection:
+                ours: object = self.connection
+                if owner is ours:
                     raise TypeError("the object is yours, not mine")
                 return lambda _serving, *args: self.pass_on(owner, handler, args)
         elif kind.forwarded_by_pack and args:

@@ -7,11 +7,12 @@ as it came. It is sent nothing that RPyC does not know.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from txremote.peer.ports import ConnectionPort
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_HELLO,
@@ -22,7 +23,20 @@ from txremote.wire.consts import (
 )
 
 
-def introduce(connection: Any, separately: bool) -> Deferred[Any]:
+class Introduced(ConnectionPort, Protocol):
+    """A connection that introduces itself."""
+
+    def fetch_root(self) -> Deferred[Any]:
+        """Return a Deferred of the peer's service."""
+
+    def hello_received(self, features: frozenset[str]) -> None:
+        """Note the extensions that the peer knows."""
+
+
+C = TypeVar("C", bound=Introduced)
+
+
+def introduce(connection: C, separately: bool) -> Deferred[C]:
     """Do as `Connection.introduce`."""
     fetching: Deferred[Any] = connection.fetch_root()
     if separately:
@@ -38,18 +52,18 @@ def introduce(connection: Any, separately: bool) -> Deferred[Any]:
     return fetching.addCallback(lambda _nothing: _greet_older(connection))
 
 
-def _say_hello(connection: Any) -> Deferred[Any]:
+def _say_hello(connection: Introduced) -> Deferred[Any]:
     said = (HELLO_MARK, HELLO_VERSION, connection.inbound.features)
     asking: Deferred[Any] = connection.outbound.request(HANDLE_PING, (said,))
     return asking.addCallback(lambda answer: _hello_answered(connection, answer))
 
 
-def _hello_answered(connection: Any, answer: object) -> None:
+def _hello_answered(connection: Introduced, answer: object) -> None:
     if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
         connection.hello_received(frozenset(x for x in answer[1] if type(x) is str))
 
 
-def _greet_older(connection: Any) -> Any:
+def _greet_older(connection: C) -> C | Deferred[C]:
     """
     Say HELLO by its number to a txremote 0.1, which sends that PING back as RPyC does: its
     ids are counters, RPyC's are addresses.

@@ -23,6 +23,7 @@ from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
+from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
 from txremote.refs.reference import RemoteReference
 from txremote.wire.boxing import EMPTY_TUPLE
@@ -69,7 +70,7 @@ class OutboundCalls:
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         *,
         config: ConnectionConfig,
         tables: ReferenceTables,

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from twisted.python.failure import Failure
 
@@ -24,6 +23,7 @@ from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSED, CLOSING
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
+from txremote.peer.ports import ConnectionPort
 from txremote.peer.reading import MessageReader
 from txremote.refs import forks
 from txremote.wire.framing import FrameReader, Oversize, Packed
@@ -75,7 +75,7 @@ class Receiver:
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         *,
         reader: FrameReader,
         messages: MessageReader,

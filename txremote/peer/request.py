@@ -9,19 +9,34 @@ a coroutine, is waited for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from txremote.peer.answers import Answers
 from txremote.peer.awaiting import awaited
 from txremote.peer.context import CurrentCall, current
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
+from txremote.peer.ports import ConnectionPort
 from txremote.refs.threadguard import check_stack
 from txremote.wire.plain import PLAIN
 
-if TYPE_CHECKING:
-    from txremote.peer.inbound import InboundCalls
+
+class RequestOwner(Protocol):
+    """The peer's calls (`txremote.peer.inbound.InboundCalls`), as one of them knows them."""
+
+    answers: Answers
+
+    @property
+    def connection(self) -> ConnectionPort:
+        """Whose they are."""
+
+    def call_until(self, deadline: float | None) -> CurrentCall:
+        """Return what `current_call` gives to a request that starts now."""
+
+    def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
+        """Answer a request when a Deferred fires."""
 
 
 class Request:
@@ -31,7 +46,7 @@ class Request:
 
     def __init__(
         self,
-        inbound: InboundCalls,
+        inbound: RequestOwner,
         number: int,
         sender: int,
         handler: Handler,

@@ -20,13 +20,12 @@ blocking facet, which serves only while it waits. A connection without a clock h
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError
+from txremote.peer.ports import ConnectionPort
 from txremote.wire.consts import FEATURE_KEEPALIVE
 from txremote.wire.framing import FrameReader
 
@@ -106,7 +105,7 @@ class ConnectionTimeouts(Timeouts):
 
     def __init__(
         self,
-        connection: Any,
+        connection: ConnectionPort,
         clock: IReactorTime,
         config: ConnectionConfig,
         reader: FrameReader,

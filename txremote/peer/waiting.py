@@ -12,20 +12,29 @@ collection. Coroutines and threads are not in need of that (`txremote.refs.outco
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable
+from txremote.peer.call_ledger import CallLedger
 from txremote.peer.context import CurrentCall
+from txremote.peer.request import Request, RequestOwner
 from txremote.refs.outcome import Outcome
 from txremote.wire.exceptions import traceback_of
 
-if TYPE_CHECKING:
-    from txremote.peer.inbound import InboundCalls
-    from txremote.peer.request import Request
+
+class WaitingOwner(RequestOwner, Protocol):
+    """The peer's calls, as one knows them that waits for a Deferred."""
+
+    @property
+    def ledger(self) -> CallLedger[Request]:
+        """Where it is entered."""
+
+    def note_answered(self) -> None:
+        """Note that it is answered."""
 
 
 class Waiting:
@@ -42,7 +51,7 @@ class Waiting:
     __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "number", "size")
 
     def __init__(
-        self, inbound: InboundCalls, request: Request, deferred: Deferred[Any], call: CurrentCall
+        self, inbound: WaitingOwner, request: Request, deferred: Deferred[Any], call: CurrentCall
     ) -> None:
         self._inbound = inbound
         self.number, self._sender, self.size = request.number, request.sender, request.size

@@ -1,0 +1,216 @@
+"""
+What the parts of a connection ask of it and of each other, as Protocols.
+
+A `Connection` is made of parts that lead back to it. They know it as a `ConnectionPort`, and
+each other as far as it is said here, so none of their modules imports the connection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Never, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+
+from txremote.errors import RemoteProtocolError
+from txremote.gate.threaded import ThreadedCall
+from txremote.peer.context import CalledConnection
+from txremote.peer.executor import Executor
+from txremote.peer.lifecycle import State
+from txremote.peer.variables import Variables
+from txremote.refs.forks import Process
+
+
+class Stream(Protocol):
+    """The transport of a connection: what TCP's, TLS's, a pipe's and a script's have."""
+
+    def getPeer(self) -> IAddress:
+        """Return the peer's address."""
+
+    def loseConnection(self) -> object:
+        """Close, with what is unsent going out first."""
+
+    def abortConnection(self) -> object:
+        """Close at once."""
+
+    def pauseProducing(self) -> object:
+        """Read no more for now."""
+
+    def resumeProducing(self) -> object:
+        """Read on."""
+
+
+class CallsPort(Protocol):
+    """What is asked of the ledger of the peer's calls."""
+
+    @property
+    def waiting(self) -> Mapping[int, object]:
+        """The calls that wait, by number."""
+
+    def pause(self) -> None:
+        """Let all calls wait until `resume`."""
+
+    def resume(self) -> None:
+        """Start the calls that have waited for the peer to read."""
+
+    def refuse(self, why: Exception) -> None:
+        """Refuse new calls from now on."""
+
+
+class TimeoutsPort(Protocol):
+    """What is told to the time limits."""
+
+    active: bool
+
+    def data_received(self, whole_message: bool) -> None:
+        """Note that bytes have come."""
+
+
+class InboundPort(Protocol):
+    """What is asked of the peer's calls."""
+
+    refusal: Exception | None
+
+    @property
+    def ledger(self) -> CallsPort:
+        """The calls that run and wait."""
+
+    @property
+    def timeouts(self) -> TimeoutsPort:
+        """The connection's."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The extensions that this side knows."""
+
+    def __len__(self) -> int: ...
+
+    def start_waiting(self) -> None:
+        """Start the calls that may start by now, and close if those were the last."""
+
+    def close_if_drained(self) -> None:
+        """Close the connection if it drains and all its calls are answered."""
+
+
+class OutboundPort(Protocol):
+    """What is asked of this side's requests."""
+
+    def send_oneway(self, handler: int, *args: object) -> None:
+        """Send a request whose answer is of no interest."""
+
+    def request(
+        self, handler: int, args: tuple[object, ...], timeout: float | None = None
+    ) -> Deferred[Any]:
+        """Send a request."""
+
+    def flush_released(self) -> None:
+        """Tell the peer which of its objects are not held here any more."""
+
+
+class ClosingPort(Protocol):
+    """How the parts of a connection end it."""
+
+    @property
+    def why(self) -> str:
+        """Why it ends or drains."""
+
+    def hang_up(self, why: str) -> None:
+        """Close in order, and log why."""
+
+    def abort(self, why: str) -> None:
+        """End it at once."""
+
+    def fail(self, error: RemoteProtocolError) -> None:
+        """Close because the peer broke the protocol."""
+
+
+class BackpressurePort(Protocol):
+    """What each direction of a connection asks of the other."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether calls are unanswered, in either direction."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the peer is not read."""
+
+    @property
+    def sending(self) -> bool:
+        """Whether much is on its way to the peer."""
+
+    def peer_needed(self) -> None:
+        """Read the peer, and start its calls: a call of ours waits for it."""
+
+    def peer_answered(self) -> None:
+        """Stop reading again if the peer is needed no more."""
+
+
+class ConnectionPort(CalledConnection, Protocol):
+    """A connection, as its parts know it."""
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life."""
+
+    @property
+    def home(self) -> Process:
+        """The process that it belongs to."""
+
+    @property
+    def features(self) -> frozenset[str]:
+        """The extensions that the peer knows."""
+
+    @property
+    def knows_peer(self) -> bool:
+        """Whether the peer is dialled, or known to be a txremote."""
+
+    @property
+    def why_ended(self) -> str:
+        """Why it has ended, as a sentence."""
+
+    @property
+    def stream(self) -> Stream:
+        """The transport."""
+
+    @property
+    def executor(self) -> Executor[Never]:
+        """Where requests run and results fire."""
+
+    @property
+    def variables(self) -> Variables | None:
+        """Its context variables."""
+
+    @property
+    def inbound(self) -> InboundPort:
+        """The peer's calls."""
+
+    @property
+    def outbound(self) -> OutboundPort:
+        """This side's requests."""
+
+    @property
+    def closing(self) -> ClosingPort:
+        """How it ends."""
+
+    @property
+    def backpressure(self) -> BackpressurePort:
+        """Stops and resumes reading."""
+
+    @property
+    def other_dialect(self) -> str | None:
+        """The dialect that the peer turned out to speak, where it is another."""
+
+    def enter(self, state: State) -> None:
+        """Enter the next state."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Note the end of the transport."""
+
+    def ping(self, data: object, timeout: float) -> Deferred[None]:
+        """Ask the peer for a sign of life."""
+
+    def run_in_thread(self, call: ThreadedCall) -> Deferred[Any]:
+        """Run a `threaded` method in a thread of its own."""
