@@ -1,5 +1,5 @@
 """
-Work somewhere else: pools, `run_async`, and what both need.
+Work somewhere else: pools, and `run_async`.
 """
 
 from txremote.work.running import set_default_pool

@@ -86,17 +86,7 @@ class JobReceiver(Service):
         self._wanted: tuple[int, Callable[[], None]] | None = None
 
     def prepare(self, path: tuple[str, ...], level: int, part: int) -> int:
-        """
-        Make this process like its parent.
-
-        Args:
-            path: The parent's `sys.path`.
-            level: The least level of `logging` that it logs.
-            part: The size of the parts of a large result, in bytes.
-
-        Returns:
-            The number of this process.
-        """
+        """Take over the parent's `sys.path`, level of `logging` and size of parts, in bytes."""
         sys.path[:] = path
         send_logs(WRITER.send, level)
         self.part_size = part
@@ -110,9 +100,8 @@ class JobReceiver(Service):
         """
         Take a job. It begins when its ticket is there.
 
-        Returns:
-            A Deferred of a tuple: `DONE`, the pickled result, its references; or
-            `FAILED` and what `dump_error` gives; or `DROPPED`.
+        The answer is a tuple: `DONE`, the pickled result, its references; or `FAILED` and
+        the items of `dump_error`; or `DROPPED`.
         """
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
@@ -128,12 +117,9 @@ class JobReceiver(Service):
         self, number: int, arrived: Callable[[], None]
     ) -> tuple[ReceivedJob | None, list[ReceivedJob]]:
         """
-        Return a job, if it is there, and those before it, which are dropped: the
-        parent has taken them back.
+        Return a job, if it is there, and those before it, which the parent has taken back.
 
-        Args:
-            number: The job's.
-            arrived: Called when the job is there, if it is not now; by any thread.
+        If it is not there, `arrived` is called when it is, by any thread.
         """
         with self._lock:
             job = self._jobs.pop(number, None)
@@ -303,12 +289,7 @@ def _open_streams() -> None:
 
 
 def main() -> int:
-    """
-    Work for the parent whose number is the only argument.
-
-    Returns:
-        The exit status.
-    """
+    """Work for the parent whose number is the only argument, and return the exit status."""
     running_pools.in_worker = True
     parent = int(sys.argv[1])
     os.setpgid(0, 0)

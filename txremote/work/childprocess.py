@@ -67,14 +67,8 @@ class ChildProcess(ProcessProtocol):
 
     def start(self, tickets: int) -> tuple[int, int]:
         """
-        Start it.
-
-        Args:
-            tickets: A descriptor that it gets as well (`txremote.work.tickets`).
-
-        Returns:
-            Two descriptors, the caller's from now on: to read answers from, and to
-            write requests to.
+        Start it, and return two descriptors, the caller's from now on: to read answers from,
+        and to write requests to.
 
         Raises:
             OSError: no descriptor or no process is left. Nothing remains then.
@@ -210,9 +204,8 @@ _START = (
 
 def _options() -> list[str]:
     """
-    Return the options of this interpreter, such as ``-O`` and ``-X utf8``, for another
-    one: as `multiprocessing` hands them on. And ``-P``: no file of the working directory
-    is to be imported before the parent's path is known.
+    Return the options of this interpreter, such as ``-O``, as `multiprocessing` hands them
+    on. And ``-P``: nothing in the working directory is imported before the path is known.
     """
     return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 

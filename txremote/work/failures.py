@@ -1,9 +1,9 @@
 """
-`JobFailure`: how a job ended that raised, shown as Python shows it.
+`JobFailure`: the exception of a job, shown as Python shows it.
 
-Twisted's `Failure` prints the frames and the error. The notes of an exception, what caused
-it and what it was raised in the midst of are left out, and these often say why a job has
-failed. Here they are in the log, and in what ``at_err`` sees, wherever the job has run.
+Twisted's `Failure` prints the frames and the error, without the exception's notes, cause and
+context, which often say why a job has failed. These are in the log here, and in the Failure
+that ``at_err`` gets, wherever the job has run.
 """
 
 from __future__ import annotations
@@ -43,13 +43,7 @@ class JobFailure(Failure):
 
 
 def job_failure(error: BaseException, text: str | None = None) -> JobFailure:
-    """
-    Return the Failure of a job's exception.
-
-    Args:
-        error: What it raised.
-        text: Its traceback, as it was formatted where the job ran; None if it is here.
-    """
+    """Return the Failure of a job's exception, with its traceback as text if it ran elsewhere."""
     failure = JobFailure(failure_of(error).value)  # type: ignore[no-untyped-call]
     failure._text = text
     return failure

@@ -8,12 +8,7 @@ from typing import Any, NoReturn
 
 
 class Live:
-    """
-    An object that a job shall reach and not get a copy of.
-
-    Attributes:
-        target: The object.
-    """
+    """An object that a job shall reach and not get a copy of."""
 
     __slots__ = ("target",)
 

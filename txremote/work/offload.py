@@ -30,7 +30,7 @@ from txremote.errors import NotPicklable
 from txremote.interfaces import IPool
 from txremote.peer.variables import own_context
 from txremote.refs.reactorthread import may_call_here
-from txremote.work.netrefs import plain
+from txremote.work.netrefs import from_netrefs
 from txremote.work.pickling import dump_job
 from txremote.work.pool import name_of
 from txremote.work.ports import IPoolReactor
@@ -148,8 +148,8 @@ class _Body:
         self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
     ) -> Deferred[object]:
         """Submit it from another thread. The Deferred fires in the reactor's thread."""
-        self._args = plain(self._args)
-        self._kwargs = {name: plain(value) for name, value in self._kwargs.items()}
+        self._args = from_netrefs(self._args)
+        self._kwargs = {name: from_netrefs(value) for name, value in self._kwargs.items()}
         started: list[Deferred[object]] = []
 
         def cancel(_outcome: Deferred[object]) -> None:

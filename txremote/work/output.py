@@ -1,14 +1,13 @@
 """
-What a worker process prints and logs, on its way into the parent's log.
+The output and the log of a worker process, on their way into the parent's log.
 
 A child's standard output and error are pipes to its parent. Python's ``print``
 and both ``logging``s write *records* into the first of them, a line each::
 
     0x1E  {"job": ..., "stream": ..., "text": ...}  LF
 
-Anything else in either pipe is raw: of C code, of a program that the job
-started. It is logged line by line as well, with the name of the job that runs
-as far as the parent knows.
+Anything else in either pipe is raw: of C code, of a program that the job started. It is
+logged line by line as well, with the name of the job that runs as far as the parent knows.
 
 Writing waits while the pipe is full, so a job that prints a lot is slowed down
 and nothing grows.
@@ -58,12 +57,7 @@ Send = Callable[[dict[str, str]], None]
 
 
 class RecordWriter:
-    """
-    Writes records to a descriptor. Any thread.
-
-    Attributes:
-        job: The name of the job that runs.
-    """
+    """Writes records to a descriptor, with the name of the `job` that runs. Any thread."""
 
     def __init__(self, descriptor: int) -> None:
         self.job = ""
@@ -129,10 +123,7 @@ class RecordStream(io.TextIOWrapper):
     """
     A `sys.stdout` or `sys.stderr` whose lines become records.
 
-    Args:
-        writer: Where they go.
-        stream: What they say they are: ``stdout`` or ``stderr``.
-        descriptor: What it is for those who ask for a file descriptor.
+    Its file descriptor is for programs that a job starts.
     """
 
     def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
@@ -142,12 +133,7 @@ class RecordStream(io.TextIOWrapper):
         )
 
     def finish(self) -> bool:
-        """
-        Send the line that was begun: the job has ended.
-
-        Returns:
-            Whether it is still of use: a job may have closed or detached it.
-        """
+        """Send the line that was begun. False if a job has closed or detached the stream."""
         try:
             self.flush()
         except ValueError:
@@ -173,13 +159,7 @@ class _RecordHandler(logging.Handler):
 
 
 def send_logs(send: Send, level: int) -> None:
-    """
-    Have everything that is logged in this process become records.
-
-    Args:
-        send: Sends a record.
-        level: The least level of `logging` that is sent.
-    """
+    """Have everything that is logged in this process from a level on become records."""
     logging.basicConfig(handlers=[_RecordHandler(send)], level=level)
 
     def observe(event: dict[str, Any]) -> None:
@@ -218,11 +198,9 @@ def level_of(record: dict[str, str]) -> NamedConstant:
 
 class RecordReader:
     """
-    Cuts what comes out of a child's pipe into records.
+    Cuts the bytes of a child's pipe, ``stdout`` or ``stderr``, into records.
 
-    Args:
-        stream: Which pipe it is, for what is no record: ``stdout`` or ``stderr``.
-        received: Called with each record; a raw line is one without a ``job``.
+    `received` is called with each. A raw line is a record without a ``job``.
     """
 
     def __init__(self, stream: str, received: Send) -> None:
@@ -263,29 +241,14 @@ class RecordReader:
 
 
 class OutputLog:
-    """
-    Logs the records of one worker process, up to a rate. The rest is counted.
-
-    Args:
-        clock: The clock of the rate.
-
-    Attributes:
-        ration: Lets records through, and counts the others.
-    """
+    """Logs the records of one worker process, up to a rate. `ration` counts the rest."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self.ration = Ration(MOST_LOGGED, LOGGED_IN)
 
     def write(self, record: dict[str, str], job: str, pid: int) -> None:
-        """
-        Log a record.
-
-        Args:
-            record: The record.
-            job: The name of the job that runs, or "": for a raw line.
-            pid: The number of the process.
-        """
+        """Log a record, a raw one under the name of the job that runs, if any."""
         text = record["text"]
         if not self.ration.allows(LINE + len(text), self._clock.seconds()):
             return

@@ -1,18 +1,16 @@
 """
-Jobs and their outcomes as bytes, with what goes by reference beside them.
+Jobs and their outcomes as bytes, with a list of the objects that go by reference.
 
-A job is pickled with the C pickler, which takes functions and classes that can be
-imported by name. What that cannot do, lambdas, closures and whatever is defined
-in ``__main__``, is done by cloudpickle, by value. Where the pickler meets
-something live, a `Live` or a remote reference, it writes an index and puts the
-thing into a list, which travels in the same request as references of the wire.
+A job is pickled with the C pickler, which takes importable functions and classes by name.
+Lambdas, closures and all that is defined in ``__main__`` are pickled by cloudpickle, by
+value. For a `Live` or a remote reference the pickler writes an index and puts the object
+into a list, which travels in the same request as references of the wire.
 
-An exception is pickled too, so it arrives as what it was. One that cannot be
-travels as the wire's exceptions do. Either has the text of its traceback with
-it, which ends up as its ``__cause__`` (as `concurrent.futures.process` does it)
-and in the log.
+An exception is pickled too, and arrives as an instance of its class. One that cannot be
+pickled travels as the wire's exceptions do. The text of its traceback goes with either, and
+ends up as its ``__cause__`` (as in `concurrent.futures.process`) and in the log.
 
-What is unpickled here comes from the program's own other half, over a pipe that
+Bytes are unpickled only if they come from the program's own other half, over a pipe that
 nobody else has: never from a peer of the network.
 """
 
@@ -67,13 +65,7 @@ class RemoteTraceback(Exception):
 
 
 def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
-    """
-    Return the Failure of a job's exception.
-
-    Args:
-        error: What it raised.
-        text: Its traceback, as the worker formatted it.
-    """
+    """Return the Failure of a job's exception, with the traceback that its worker formatted."""
     try:
         error.__cause__ = RemoteTraceback(text)
     except BaseException:  # an exception class may forbid attributes
@@ -84,8 +76,8 @@ def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
 @cache
 def _thorough_pickler() -> Any:
     """
-    Return the pickler for what the plain one cannot do: cloudpickle's, or the
-    plain one's Python face where that is not installed, with references.
+    Return the pickler for objects that the plain one cannot do, with references:
+    cloudpickle's, or the plain one's Python class where that is not installed.
     """
     try:
         from cloudpickle import Pickler  # type: ignore[import-untyped]
@@ -113,10 +105,7 @@ def _thorough_pickler() -> Any:
 
 
 def _on_purpose(target: Any) -> Any:
-    """
-    Return what goes by reference so that it does: classes and modules are not handed
-    out by accident, and `live` is none.
-    """
+    """Return a reference that may be handed out: classes and modules are not, by accident."""
     return Granted(target) if issubclass(type(target), (type, ModuleType)) else target
 
 
@@ -126,12 +115,8 @@ def _has_cloudpickle() -> bool:
 
 def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
     """
-    Pickle what the plain pickler cannot.
-
-    Args:
-        value: What to pickle.
-        is_live: Returns what goes by reference in an object's place, or
-            `_BY_VALUE`.
+    Pickle an object that the plain pickler cannot. `is_live` returns the object that goes
+    by reference in another's place, or `_BY_VALUE`.
     """
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live)
@@ -212,15 +197,14 @@ def dump_job(
     Return a call as bytes, and the references that belong to it.
 
     Args:
-        function: What is called.
+        function: The callable.
         args: By position.
         kwargs: By name.
         name: The job's, for errors.
         advice: The end of the sentence about an argument that cannot be pickled.
 
     Raises:
-        NotPicklable: the function or an argument cannot be pickled; it says
-            which.
+        NotPicklable: the function or an argument cannot be pickled; it says which.
     """
     try:
         return _dump((function, args, kwargs), _live_here)
@@ -255,7 +239,7 @@ def load_job(
     Return the call that bytes stand for.
 
     Raises:
-        NotPicklable: something of it cannot be imported or made here.
+        NotPicklable: a part of it cannot be imported or made here.
     """
     try:
         call: tuple[Callable[..., object], tuple[object, ...], dict[str, object]] = _load(
@@ -290,7 +274,7 @@ def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
     Return the result that bytes stand for.
 
     Raises:
-        NotPicklable: something of it cannot be imported or made here.
+        NotPicklable: a part of it cannot be imported or made here.
     """
     try:
         result = _load(payload, references)
@@ -304,8 +288,8 @@ def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
 
 def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     """
-    Return an exception as it travels: pickled if that works, as the wire has it,
-    and the text of its traceback.
+    Return an exception as it travels: pickled if that works, in the wire's form, and the
+    text of its traceback.
     """
     text = format_traceback(error)
     payload: bytes | None

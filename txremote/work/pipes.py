@@ -25,15 +25,7 @@ READ_SIZE = 65536
 
 
 class PipeTransport(FileDescriptor):
-    """
-    The transport of one protocol. Its own descriptor is the one it writes to.
-
-    Args:
-        reactor: The reactor.
-        protocol: What reads; it is connected by `open`.
-        incoming: Descriptor that is read.
-        outgoing: Descriptor that is written.
-    """
+    """The transport of a protocol that reads `incoming`; its own descriptor is `outgoing`."""
 
     def __init__(
         self, reactor: IPoolReactor, protocol: IProtocol, incoming: int, outgoing: int

@@ -1,5 +1,5 @@
 """
-What all pools share: their life as services, their refusals, their statistics.
+`PoolService`: the part that all pools share, as services of an application.
 
 A pool is an `IService`, so it can be hung under an application, and has
 ``start()`` and ``stop()`` for programs that want to wait for either. `PoolService`
@@ -36,7 +36,7 @@ DEFAULT_QUEUE = 10_000
 @dataclass(frozen=True)
 class PoolStatistics:
     """
-    What a pool is doing, and has done since it was made.
+    The present and the past of a pool, since it was made.
 
     Attributes:
         workers: Threads or processes that it has.

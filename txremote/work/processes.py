@@ -49,12 +49,7 @@ AHEAD = 32
 
 
 class JobQueue:
-    """
-    The jobs of one pool that wait, and their way to its workers. For the reactor's thread.
-
-    Args:
-        workers: The workers.
-    """
+    """The jobs of one pool that wait, and their way to its workers. For the reactor's thread."""
 
     def __init__(self, workers: WorkerSet) -> None:
         self._workers = workers
@@ -151,9 +146,8 @@ class JobQueue:
 
     def _steal(self) -> None:
         """
-        Have jobs that wait behind others run by a worker that is idle.
-
-        Half of them, so that they are not all sent to and fro.
+        Have jobs that wait behind others run by a worker that is idle. Half of them, so that
+        they are not all sent to and fro.
         """
         for busy in sorted(self._workers.active, key=_load, reverse=True):
             if len(busy.held.jobs) < 2:
@@ -331,12 +325,9 @@ class ProcessPool(PoolService):
 
     def _end_job(self, worker: Worker, job: Job, why: str, cancelled: bool) -> bool:
         """
-        End a job that a worker holds.
-
-        Returns:
-            Whether it was running; then its worker is ended. If not, either its
-            outcome is on its way, or it has not begun: then it never will if it
-            was cancelled, and still may if it only seemed to be over its time.
+        End a job that a worker holds, and tell whether it was running; then its worker is
+        ended. If not, either its outcome is on its way, or it has not begun: then it never
+        will if it was cancelled, and still may if it only seemed to be over its time.
         """
         held = worker.held
         back = held.take_back()
@@ -402,13 +393,7 @@ class ProcessPool(PoolService):
 
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:
-    """
-    Make a pool of a description (`txremote.interfaces.IPoolKind.parse`):
-    ``processes``, ``processes:4``, ``processes:min=2:max=8:idle=20:recycle=500``.
-
-    Raises:
-        ValueError: it makes no sense.
-    """
+    """Make a pool of a description's parts: ``processes:4``, ``processes:min=2:max=8:idle=20``."""
     names = ("min", "max", "idle", "recycle", "queue", "grace")
     told = Description(ProcessPool.kind, words, options, word="count", names=names)
     count, given = told.number("count", 1, None), {"min", "max"} & options.keys()

@@ -1,10 +1,10 @@
 """
-Jobs that are given as source: what `run_async` makes of a string.
+Jobs that are given as source: a string as the function of `run_async`.
 
-The source is compiled once, as an expression if it is one, else as statements,
-and run once, in one namespace: the variables that were given, and ``_return``.
-What that was called with is the result (Evennia's ``run_async``; there, a source
-whose expression failed was run a second time, as statements).
+The source is compiled once, as an expression if it is one, else as statements, and run
+once, in one namespace: the given variables, and ``_return``, whose argument becomes the
+result (Evennia's ``run_async``; there, a source whose expression failed was run a second
+time, as statements).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 #: The one name in the source's namespace that is not the caller's.
 RETURN = "_return"
 
-# Of so many sources the lines are kept, for tracebacks.
+# How many sources' lines are kept, for tracebacks.
 _MOST_KEPT = 50
 _kept: OrderedDict[str, None] = OrderedDict()
 
 
 def prepared(source: str) -> str:
     """
-    Return a source without what indents all of it.
+    Return a source without the indentation that all of it has.
 
     Raises:
         SyntaxError: it is no Python.
@@ -37,7 +37,7 @@ def prepared(source: str) -> str:
 
 
 def title_of(source: str) -> str:
-    """Return what a source is called in the log: its first line."""
+    """Return a source's name for the log: its first line."""
     lines = [line for line in map(str.strip, source.splitlines()) if line]
     first = lines[0] if lines else ""
     short = first if len(first) <= 40 else f"{first[:37]}..."
@@ -54,11 +54,7 @@ def _compile(source: str, filename: str) -> CodeType:
 
 def run_source(source: str, /, **variables: Any) -> Any:
     """
-    Run a source that has been `prepared`: what the job in the pool is.
-
-    Args:
-        source: The source.
-        **variables: What it finds by name.
+    Run a source that has been `prepared`, with variables: the job in the pool.
 
     Returns:
         With no ``_return``: the value of the expression, or None. With one value

@@ -161,8 +161,8 @@ def choose(
         pool: The pool that the job names: an `IPool`, or a description. A description
             finds a pool that runs, else makes one, which is kept until the reactor stops.
         use_thread: Whether the job has to run in a thread of the reactor.
-        by_value: Whether a job that names no pool has to run elsewhere. The reactor's
-            threads are the answer if there is no such pool.
+        by_value: Whether a job that names no pool has to run elsewhere. It is still given
+            the reactor's threads if there is no such pool.
 
     Raises:
         ValueError: the description makes no sense.
@@ -262,10 +262,9 @@ def _check_call(
     function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
     """
-    Check a call that may have been given its callbacks by position, before it is made.
-
-    An example of Evennia's gives them so. There they were arguments of the function too,
-    and the error did not say so.
+    Check a call that may have been given its callbacks by position, as an example of
+    Evennia's has them. There they were arguments of the function too, and the error did
+    not say so.
     """
     if not callable(function):
         raise TypeError(f"run_async takes a callable or a source, not {function!r}")
@@ -330,11 +329,8 @@ class _Unhandled(DebugInfo):
 
 def name_unhandled(deferred: Deferred[object], name: str) -> None:
     """
-    Have a Failure that nobody handles logged with the job's name.
-
-    Args:
-        deferred: The job's Deferred. More callbacks may be added to it.
-        name: The job's name.
+    Have a Failure that nobody handles logged with the job's name. More callbacks may be
+    added to the Deferred.
     """
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo

@@ -28,8 +28,8 @@ class RunningPools:
     Attributes:
         pools: The pools that run.
         default: The pool to be used where none is named, if it runs.
-        made: Those that were made because somebody named them, by the reactor
-            and the name. They stay here when they have stopped.
+        made: The pools that `run_async` made of descriptions, by reactor and description.
+            They stay here when they have stopped.
         in_worker: Whether this is a worker process of a pool.
     """
 
@@ -51,12 +51,7 @@ class RunningPools:
             self.pools.remove(pool)
 
     def keep_for(self, user: Deferred[Any]) -> None:
-        """
-        Have pools that end with the reactor wait for somebody who still uses them.
-
-        Args:
-            user: Fires when they are not needed any more.
-        """
+        """Have pools that end with the reactor wait until a user's Deferred has fired."""
         self._users += 1
 
         def done(result: object) -> Any:
@@ -70,12 +65,7 @@ class RunningPools:
         user.addBoth(done)
 
     def after_use(self, stop: Callable[[], Deferred[None]]) -> Deferred[None]:
-        """
-        Stop a pool because the reactor stops: now, or when nobody uses pools.
-
-        Args:
-            stop: Stops it.
-        """
+        """Stop a pool because the reactor stops: now, or when nobody uses pools any more."""
         if not self._users:
             return stop()
         unused: Deferred[None] = Deferred()
@@ -91,8 +81,8 @@ def refuse_in_import() -> None:
     """
     Refuse to start processes while a worker process imports a module for its job.
 
-    Such a module starts them in each process that imports it, these would import it in
-    turn, and so on without end; multiprocessing refuses that, too.
+    Such a module would start them in each process that imports it, without end, which
+    multiprocessing refuses too.
 
     Raises:
         RuntimeError: it is so.

@@ -1,13 +1,12 @@
 """
-Pools by name: ``threads:8``, ``processes:min=2:max=8``, ``dask:tcp://host:8786``.
+Pools by name: ``threads:8``, ``processes:min=2:max=8``.
 
 A description is a kind and, behind colons, words and ``name=value`` options, as
 those of Twisted's endpoints are. A backslash takes a colon, an equals sign or a
 backslash as it is; the address in a URL needs none.
 
-Kinds are plugins (`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``,
-so another package can bring its own. Ours are there as a prefix and a name that
-is imported when a pool of that kind is made: not everybody has dask.
+Kinds are plugins (`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``, so another
+package can bring its own. A kind is imported when a pool of it is made.
 """
 
 from __future__ import annotations
@@ -39,13 +38,7 @@ Default = TypeVar("Default")
 
 @implementer(IPlugin, IPoolKind)
 class PoolKind:
-    """
-    A kind of pool that is imported when it is needed: what a plugin is.
-
-    Args:
-        prefix: What its descriptions begin with.
-        parse_name: The dotted name of what `IPoolKind.parse` is.
-    """
+    """A plugin: a kind of pool whose `parse` is imported, by a dotted name, when it is needed."""
 
     def __init__(self, prefix: str, parse_name: str) -> None:
         self.prefix = prefix
@@ -131,20 +124,18 @@ def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:
 
 class Description:
     """
-    The words and options of a description, for the kind that reads them.
-
-    Its str is the description.
+    The words and options of a description, for the kind that reads them. Its str is the
+    description.
 
     Args:
         prefix: The kind.
-        words: What has no name: one word at most.
-        options: What has a name.
-        word: What the word means.
+        words: The parts without a name: one at most.
+        options: The parts with a name.
+        word: The meaning of the word.
         names: The options there are.
 
     Raises:
-        ValueError: there is an option that the kind does not have, or a second
-            word.
+        ValueError: the kind has no such option, or there is a second word.
     """
 
     def __init__(
@@ -173,15 +164,10 @@ class Description:
 
     def number(self, name: str, least: int, default: Default) -> int | Default:
         """
-        Return a whole number.
-
-        Args:
-            name: The option, or the meaning of the word.
-            least: The smallest that makes sense.
-            default: The number where none is given.
+        Return a whole number: an option, or the word by its meaning.
 
         Raises:
-            ValueError: it is no number, or a smaller one.
+            ValueError: it is no number, or less than the least.
         """
         text = self._given.get(name)
         if text is None:
@@ -194,11 +180,7 @@ class Description:
 
     def seconds(self, name: str, default: float) -> float:
         """
-        Return a time in seconds.
-
-        Args:
-            name: The option.
-            default: The time where none is given.
+        Return an option in seconds.
 
         Raises:
             ValueError: it is no number, or not more than 0, or has no end.

@@ -37,7 +37,7 @@ from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.clock import steady
 from txremote.work.failures import job_failure
-from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_blocking, plain_result
+from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_with_netrefs, settled_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.spec import Description
@@ -102,7 +102,7 @@ class ThreadJob:
         values = (self.function, *self.args, *self.kwargs.values())
         if any(type(value) in MAY_BE_REMOTE for value in values):
             self.args = (self.function, self.args, self.kwargs)
-            self.function = call_blocking
+            self.function = call_with_netrefs
             self.kwargs = {}
 
     def run(self) -> None:
@@ -116,7 +116,7 @@ class ThreadJob:
                 # its own keywords, func say, are not the job's
                 job = partial(self.function, *self.args, **self.kwargs)
                 result = run(context.call, self.context, job)
-            self.result = result if type(result) in IS_PLAIN else plain_result(result)
+            self.result = result if type(result) in IS_PLAIN else settled_result(result)
         except BaseException as error:  # whatever it is, it is the job's outcome
             self.result = job_failure(error)
 

@@ -53,7 +53,7 @@ class TicketPipe:
     The parent's side. To be closed.
 
     Attributes:
-        reading_end: What the child gets as well.
+        reading_end: The descriptor that the child gets as well.
     """
 
     def __init__(self) -> None:

@@ -58,11 +58,9 @@ class Job:
 
     Attributes:
         number: Of the attempt to run it; each attempt has a greater one.
-        name: For the log and for errors.
         payload: The call, pickled.
         references: The objects that go with it by reference.
         timeout: Seconds that it may take, or None.
-        deferred: The caller's.
         worker: The worker that holds it, or None while it is queued.
     """
 
@@ -94,11 +92,6 @@ class Job:
 class PrefetchedJobs:
     """
     The jobs that one worker holds. For the reactor's thread. To be closed.
-
-    Args:
-        worker: The worker.
-        clock: The clock of time limits.
-        timed_out: Called with a job whose time is up.
 
     Attributes:
         jobs: The jobs by number, oldest first.
@@ -156,8 +149,8 @@ class PrefetchedJobs:
 
     def runs(self, job: Job) -> bool:
         """
-        Tell whether a job is the one that runs, when all that had not begun have
-        been taken back. If it is not, its outcome is on its way.
+        Tell whether a job is the one that runs, when all that had not begun have been taken
+        back. If it is not, its outcome is on its way.
         """
         return bool(self.jobs) and next(reversed(self.jobs)) == job.number
 
@@ -246,11 +239,6 @@ class WorkerLimits:
 class Worker:
     """
     One worker. All methods are for the reactor's thread.
-
-    Args:
-        reactor: The reactor.
-        events: Called when something happens.
-        limits: How it is treated.
 
     Attributes:
         held: The jobs that it holds.
@@ -416,12 +404,7 @@ class Worker:
         self._process.kill_in(self._limits.grace)
 
     def end(self, why: str) -> None:
-        """
-        End it, with the job that it runs: TERM, and KILL after the grace.
-
-        Args:
-            why: For errors.
-        """
+        """End it, with the job that it runs: TERM, and KILL after the grace."""
         if self.ending and self._process.doomed:
             return
         self.ending = True

@@ -65,29 +65,15 @@ class Size:
             )
 
     def lacking(self, count: int, coming: int, waiting: int) -> int:
-        """
-        Return how many processes to start.
-
-        Args:
-            count: How many there are.
-            coming: How many of them have not come up yet.
-            waiting: How many jobs wait.
-        """
+        """Return how many processes to start, with `count` there, `coming` of them not up yet."""
         return max(0, self.least - count, min(self.most - count, waiting - coming))
 
     def spent(self, given: int) -> bool:
-        """Tell whether a process that was given so many jobs is to be replaced."""
+        """Tell whether a process is to be replaced after that many jobs."""
         return self.recycle is not None and given >= self.recycle
 
     def room(self, held: int, given: int, ahead: int) -> int:
-        """
-        Return how many jobs more a process may be given.
-
-        Args:
-            held: How many it holds.
-            given: How many it was given since it came up, those included.
-            ahead: How many it may hold.
-        """
+        """Return how many jobs more a process may be given, out of `ahead` at a time."""
         room = ahead - held
         return room if self.recycle is None else min(room, self.recycle - given)
 
@@ -116,7 +102,6 @@ class WorkerSet:
         events: Called when something happens.
 
     Attributes:
-        size: As given.
         active: The workers that take jobs, or will.
         hungry: Those of them that want some now.
         ending: The workers whose processes are to end.
@@ -185,11 +170,8 @@ class WorkerSet:
 
     def came_up(self, worker: Worker) -> bool:
         """
-        Note that a worker is ready.
-
-        Returns:
-            Whether it may take jobs. If not, there are as many as may be without it: the
-            one that it is to replace has not gone yet.
+        Note that a worker is ready, and tell whether it may take jobs. If not, the one that it
+        is to replace has not gone yet.
         """
         self._failed_starts = 0
         if self.ready() > self.size.most:
@@ -198,12 +180,7 @@ class WorkerSet:
         return True
 
     def start_failed(self, why: str) -> None:
-        """
-        Note that a worker has not come up. After some in a row rest for a while.
-
-        Args:
-            why: For the pool.
-        """
+        """Note that a worker has not come up. After some in a row rest for a while."""
         self._failed_starts += 1
         if self._failed_starts < MOST_FAILED_STARTS:
             return

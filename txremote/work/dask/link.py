@@ -105,13 +105,7 @@ class ClusterLink:
         self._thread.start()
 
     def submit(self, key: str, payload: bytes) -> None:
-        """
-        Send a job, as soon as there is a scheduler.
-
-        Args:
-            key: Its name for Dask, which no other job ever had.
-            payload: The call, pickled.
-        """
+        """Send a job, as soon as there is a scheduler, under a key that no other job ever had."""
         self._jobs[key] = payload
         self._wake_loop()
 
@@ -122,12 +116,7 @@ class ClusterLink:
             self._wake_loop()
 
     def stop(self) -> Deferred[None]:
-        """
-        Close the connection, if there is one. No event follows.
-
-        Returns:
-            A Deferred that fires when nothing is left.
-        """
+        """Close the connection; fires when nothing is left. No event follows."""
         self._muted = True
         if self._over:
             return succeed(None)
@@ -220,12 +209,7 @@ class ClusterLink:
                 await client.close(timeout=LEAVE)
 
     async def _introduce(self, client: Any) -> Any:
-        """
-        Connect, and bring the scheduler its part.
-
-        Returns:
-            A future of the connection's end.
-        """
+        """Connect, bring the scheduler its part, and return a future of the connection's end."""
         await client
         versions = await client.scheduler.versions()
         check_python(versions["host"]["python"])

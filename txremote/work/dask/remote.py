@@ -1,5 +1,5 @@
 """
-What a pool sends to a Dask cluster: its part of the scheduler, and of each job.
+The code that a pool sends to a Dask cluster: to its scheduler, and with each job.
 
 Dask takes any task for pure: it runs one again when its worker is lost, up to
 `allowed-failures` times, and when a result was lost before somebody fetched it. A job is
