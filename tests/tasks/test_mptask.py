@@ -21,7 +21,7 @@ from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED,
 from txremote.tasks.stepping import LeaveSession, Progress
 from txremote.work.pool import PoolService
 from txremote.work.processes import ProcessPool
-from txremote.work.worker import WorkerLimits
+from txremote.work.worker_protocol import WorkerLimits
 
 
 @pytest_twisted.async_yield_fixture(scope="module")  # type: ignore[untyped-decorator]

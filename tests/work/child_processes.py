@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from tests.work.doubles import DEADLINE
 from txremote.work.processes import ProcessPool
-from txremote.work.worker import WorkerLimits
+from txremote.work.worker_protocol import WorkerLimits
 
 #: So that what has to be killed is killed soon.
 QUICK = WorkerLimits(grace=0.3)

@@ -33,7 +33,7 @@ from txremote.errors import PoolStopped
 from txremote.work import childprocess
 from txremote.work.childprocess import ChildProcess, how_it_ended
 from txremote.work.tickets import TicketPipe
-from txremote.work.worker import WorkerLimits
+from txremote.work.worker_protocol import WorkerLimits
 
 
 class TestTheStart:

@@ -41,7 +41,7 @@ from tests.work.worker_doubles import FakeReactor, pool_of_fakes
 from txremote.errors import JobTimeout, PoolFull, PoolStopped, WorkerDied
 from txremote.interfaces import IPool
 from txremote.work.processes import AHEAD, ProcessPool, parse
-from txremote.work.worker import WorkerLimits
+from txremote.work.worker_protocol import WorkerLimits
 from txremote.work.worker_set import Size
 
 

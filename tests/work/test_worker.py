@@ -34,7 +34,8 @@ from txremote.errors import JobTimeout, WorkerDied
 from txremote.work import childprocess, output
 from txremote.work.processes import ProcessPool
 from txremote.work.tickets import take_ticket
-from txremote.work.worker import Job, PrefetchedJobs, Worker, WorkerLimits
+from txremote.work.worker import Job, PrefetchedJobs, Worker
+from txremote.work.worker_protocol import WorkerLimits
 
 
 class TestValues:

@@ -1,26 +1,20 @@
 """
 `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes.
 
-Children are started by ``reactor.spawnProcess`` from a clean interpreter, ahead of the
-work. A child holds the job that it runs and a few more, so that it need not wait for its
-parent between two short ones; those that it has not begun can be taken back at any time,
-with certainty (`txremote.work.tickets`). From that follow the pool's rules:
+Children are started from a clean interpreter, ahead of the work. A child holds the job that
+it runs and a few more, so that it need not wait for its parent between two short ones; those
+that have not begun can be taken back (`txremote.work.tickets`). So the pool can promise:
 
 * A job is begun once, or never.
 * A job that is cancelled before it has begun never runs. One that runs, or is over its
-  time, is ended with its process: by TERM, and by KILL after a grace. A successor of the
-  process is started at once.
+  time, is ended with its process, by TERM, and by KILL after a grace.
 * When a process dies the job that it ran fails, and no other.
-* No job waits behind another while a worker is idle: a worker with nothing to do gets half
-  of the jobs that the one with the most has not begun. That one is given no more until it
-  has ended a job, for it may be busy for long.
+* No job waits behind another while a worker is idle: such a worker gets half of the jobs
+  that the one with the most has not begun. That one is given no more until it has ended a
+  job, for it may be busy for long.
 
-Jobs wait in a `JobQueue` in the order in which they came, and are shared by the workers
-that are *hungry*, the one with the least first. Jobs that are taken back go to the head of
-the queue, in their old order. Each attempt has a number of its own, and numbers grow.
-
-`txremote.work.worker_set` decides how many processes there are, and `txremote.work.worker`
-is one of them, with the jobs that it holds.
+Jobs wait in a `JobQueue`, in order, and are shared by the workers that are *hungry*, the one
+with the least first. `txremote.work.worker_set` decides how many processes there are.
 """
 
 from __future__ import annotations
@@ -32,6 +26,7 @@ from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
 from txremote.work.pickling import dump_job
@@ -39,7 +34,8 @@ from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import refuse_in_import
 from txremote.work.spec import Description
-from txremote.work.worker import Job, Worker, WorkerLimits
+from txremote.work.worker import Job, Worker
+from txremote.work.worker_protocol import WorkerLimits
 from txremote.work.worker_set import IDLE, Size, WorkerSet
 
 _log = Logger("txremote")
@@ -237,7 +233,8 @@ class ProcessPool(PoolService):
     def close(self) -> Deferred[None]:
         """Fail the jobs that wait and run, and end every process."""
         self._workers.close()
-        self._fail_warm(PoolStopped(f"{self.description} was stopped while it started"))
+        stopped = PoolStopped(f"{self.description} was stopped while it started")
+        self._end_warm_up(Failure(stopped))
         left = self._queue.clear()
         for worker in list(self._workers.active):
             if worker.ready and not worker.held.jobs:
@@ -256,14 +253,13 @@ class ProcessPool(PoolService):
         return gone
 
     def _fire_if_warm(self) -> None:
-        if self._warm is not None and self._workers.ready() >= self._workers.size.least:
-            warm, self._warm = self._warm, None
-            warm.callback(None)
+        if self._workers.ready() >= self._workers.size.least:
+            self._end_warm_up(None)
 
-    def _fail_warm(self, error: Exception) -> None:
-        if self._warm is not None:
-            warm, self._warm = self._warm, None
-            warm.errback(error)
+    def _end_warm_up(self, outcome: Failure | None) -> None:
+        warm, self._warm = self._warm, None
+        if warm is not None:
+            warm.callback(outcome)
 
     def _fire_if_gone(self, worker: Worker) -> None:
         for closing in list(self._closings):
@@ -384,7 +380,7 @@ class ProcessPool(PoolService):
         """Called by the worker set when processes cannot be started: fail the jobs that wait."""
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
-        self._fail_warm(WorkerDied(problem))
+        self._end_warm_up(Failure(WorkerDied(problem)))
         if any(worker.came_up for worker in self._workers.active):
             return  # those that are there will do the jobs
         for job in self._queue.clear():

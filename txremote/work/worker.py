@@ -1,22 +1,19 @@
 """
 One worker of a process pool: its process, the connection to it, the jobs that it holds.
 
-A worker is started, told about its parent, and is then *ready*. It ends because it was
-told to or because something happened to it. Either way its pool hears of it once, when
-the process has been reaped and all that it had sent has been read.
+A worker is started, told about its parent, and is then *ready*. However it ends, its pool
+is told once, when the process has been reaped and all that it had sent has been read.
 
-A worker is given jobs ahead of its work, and runs them in the order of their numbers.
-A job travels over a txremote connection of the worker's own, with large values in parts,
-and its outcome comes back as the answer. The process says nothing when it begins a job;
-the tickets (`txremote.work.tickets`) tell its pool all that it has to know:
+A worker is given jobs ahead of its work, and runs them in the order of their numbers. A job
+is a request over the worker's own connection, with large values in parts, and its outcome
+is the answer. The tickets (`txremote.work.tickets`) tell the pool which jobs have begun:
 
 * A job that is taken back has not begun, and never will unless it is given again.
-* When all that can be has been taken back, the jobs that are left have begun. Only the
-  last of them can be running; the outcomes of the others are on their way.
-* Outcomes come in order, so the first job is the one that runs, as far as is known here,
-  or is about to. So time is counted for the first alone: a job that waits behind others
-  has its whole time. When the time is up, the job may have ended without anybody here
-  knowing, or may not have begun; `PrefetchedJobs.runs` tells.
+* When all that can be has been taken back, only the last job that is left can be running;
+  the outcomes of the others are on their way.
+* Outcomes come in order, so the first job runs, or is about to. Time is counted for the
+  first alone: a job that waits behind others has its whole time. When the time is up, the
+  outcome may be on its way, or the job not begun; `PrefetchedJobs.runs` tells.
 """
 
 from __future__ import annotations
@@ -25,7 +22,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -49,7 +45,7 @@ from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
 from txremote.work.ports import IPoolReactor
 from txremote.work.tickets import TicketPipe
-from txremote.work.worker_protocol import CONFIG, DONE, FAILED, PART
+from txremote.work.worker_protocol import CONFIG, DONE, FAILED, WorkerLimits
 
 
 class Job:
@@ -218,22 +214,6 @@ class _Parent(Service):
         """Return a result with the parts of it that came before."""
         parts, self.parts = self.parts, []
         return b"".join([*parts, rest]) if parts else rest
-
-
-@dataclass(frozen=True)
-class WorkerLimits:
-    """
-    How a worker is treated.
-
-    Attributes:
-        grace: Seconds between TERM and KILL.
-        part: Size of the parts of a large value, in bytes.
-        start: Seconds that a process has to come up.
-    """
-
-    grace: float = 2.0
-    part: int = PART
-    start: float = 60.0
 
 
 class Worker:

@@ -1,10 +1,12 @@
 """
 The numbers and switches that a pool and its worker processes agree on.
 
-Each is the other's half of one program, so no compatibility is needed between versions.
+They are halves of one program, so versions need not be compatible.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from txremote.config import ProgramConfig
 
@@ -31,3 +33,19 @@ CONFIG = ProgramConfig.unbounded(
     instantiate_custom_exceptions=True,
     import_custom_exceptions=True,
 )
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """
+    How a worker is treated.
+
+    Attributes:
+        grace: Seconds between TERM and KILL.
+        part: Size of the parts of a large value, in bytes.
+        start: Seconds that a process has to come up.
+    """
+
+    grace: float = 2.0
+    part: int = PART
+    start: float = 60.0
