@@ -501,34 +501,34 @@ def test_a_lane_whose_thread_is_away_has_one_guest_at_a_time() -> None:
     assert gate.reached.wait(DEADLINE)
     for number in range(3):
         lane.post(partial(seen.append, number))
-    assert lane.take(False, stranger=True) is None
+    assert lane.take(False, guest_only=True) is None
     lane.go_away()
-    first = lane.take(False, stranger=True)
+    first = lane.take(False, guest_only=True)
     assert first is not None
-    assert lane.take(False, stranger=True) is None
+    assert lane.take(False, guest_only=True) is None
     first()
     lane.give_back()
-    second = lane.take(False, stranger=True)
+    second = lane.take(False, guest_only=True)
     assert second is not None
     second()
     lane.give_back()
     lane.come_back()
-    assert lane.take(False, stranger=True) is None
+    assert lane.take(False, guest_only=True) is None
     assert seen == [0, 1]
     gate.open.set()
     flushed(lane)
     assert seen == [0, 1, 2]
 
 
-def test_no_stranger_steps_into_a_lane_that_nobody_has() -> None:
+def test_no_guest_steps_into_a_lane_that_nobody_has() -> None:
     """A thread of the pool runs what comes there."""
     lane, wait, seen = Lane(WorkerPool()), ThreadParking(), []
-    lane.enter(wait, False, stranger=True)
-    assert lane.take(False, stranger=True) is None
+    lane.enter(wait, False, guest_only=True)
+    assert lane.take(False, guest_only=True) is None
     lane.post(partial(seen.append, threading.get_ident()))
     flushed(lane)
     assert len(seen) == 1
-    lane.leave(wait, False, stranger=True)
+    lane.leave(wait, False, guest_only=True)
 
 
 def test_a_guest_that_waits_is_woken_when_the_thread_goes_away() -> None:
@@ -536,11 +536,11 @@ def test_a_guest_that_waits_is_woken_when_the_thread_goes_away() -> None:
     lane.post(gate)
     assert gate.reached.wait(DEADLINE)
     lane.post(lambda: None)
-    lane.enter(wait, False, stranger=True)
+    lane.enter(wait, False, guest_only=True)
     assert not wait.awake.acquire(blocking=False)
     lane.go_away()
     assert wait.awake.acquire(timeout=DEADLINE)
     lane.come_back()
-    lane.leave(wait, False, stranger=True)
+    lane.leave(wait, False, guest_only=True)
     gate.open.set()
     flushed(lane)

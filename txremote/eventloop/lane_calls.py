@@ -1,18 +1,17 @@
 """
 Requests of the peer that run in a lane: how each is answered once, whatever ends it.
 
-One that waits in the lane can be taken back: when it is cancelled, when its caller
-waits no longer, and when the connection ends. It is answered, and never runs. The
-thread that would begin it looks at the caller's deadline once more.
+A call that waits in the lane can be taken back: when it is cancelled, when its caller waits
+no longer, and when the connection ends. It is answered, and never runs. The thread that would
+begin it checks the caller's deadline once more.
 
-One that runs cannot be stopped, for nothing can stop a thread. When it is
-cancelled, or takes longer than ``call_timeout``, its caller is told at once, and it
-is *abandoned*, as jobs of `txremote.work.threads` are: it goes on, what it gives is
-dropped, and what comes behind it in the lane waits for it. Until it has ended it
-counts in ``max_calls`` and ``max_unanswered``, for it has its arguments and its
+A call that runs cannot be stopped, for nothing can stop a thread. When it is cancelled, or
+takes longer than ``call_timeout``, its caller is told at once, and it is *abandoned*: it goes
+on, its result is dropped, and what comes behind it in the lane waits for it. Until it has
+ended it counts in ``max_calls`` and ``max_unanswered``, for it has its arguments and its
 thread. Nothing else waits for it: the connection may be closed meanwhile.
 
-``call_timeout`` begins when a thread has begun with it, not in the lane.
+``call_timeout`` begins when a thread has begun with the call, not in the lane.
 """
 
 from __future__ import annotations
@@ -39,20 +38,15 @@ class LaneCall:
     """
     A request, from when it is put into a lane until its thread is done with it.
 
-    All methods but `_run` and `_execute` are for the reactor's thread.
-
-    Args:
-        request: The request.
-        lane: Its connection's lane.
-        reactor: The reactor.
+    All methods but `_run` and `_execute` are for the loop's thread.
     """
 
-    __slots__ = ("_lane", "_over", "_reactor", "_request", "_ticket", "_timer")
+    __slots__ = ("_lane", "_loop", "_over", "_request", "_ticket", "_timer")
 
-    def __init__(self, request: PeerRequest, lane: Lane, reactor: EventLoop) -> None:
+    def __init__(self, request: PeerRequest, lane: Lane, loop: EventLoop) -> None:
         self._request = request
         self._lane = lane
-        self._reactor = reactor
+        self._loop = loop
         self._over = False  # whether it is answered
         self._timer: IDelayedCall | None = None
         self._ticket: object = None
@@ -84,13 +78,13 @@ class LaneCall:
         """Answer it now; stop it if it has not begun."""
         self._end(CancelledError(), "was cancelled")
 
-    # -- in the reactor's thread
+    # -- in the loop's thread
 
     def _limit(self, call: CurrentCall) -> None:
         self._stop_timer()
         assert call.deadline is not None
         left = call.deadline + call.grace - call.connection.seconds()
-        self._timer = steady(self._reactor).callLater(max(0.0, left), self._expire, call.why_over)
+        self._timer = steady(self._loop).callLater(max(0.0, left), self._expire, call.why_over)
 
     def _begun(self) -> None:
         if not self._over:
@@ -145,9 +139,9 @@ class LaneCall:
     def _run(self) -> None:
         went_well, result = (False, None) if self._over else self._execute()
         if type(result) in PLAIN:
-            self._reactor.callFromThread(self._finish, went_well, result)
+            self._loop.callFromThread(self._finish, went_well, result)
         else:  # a coroutine, say, is to begin with the variables that are set here
-            self._reactor.callFromThread(copy_context().run, self._finish, went_well, result)
+            self._loop.callFromThread(copy_context().run, self._finish, went_well, result)
 
     def _execute(self) -> tuple[bool, Any]:
         request = self._request
@@ -157,12 +151,12 @@ class LaneCall:
             if call.time_left() == 0:
                 return False, TimeoutError(call.why_over)
         if inbound.config.call_timeout is not None:
-            self._reactor.callFromThread(self._begun)
+            self._loop.callFromThread(self._begun)
         return request.execute(inbound.connection.view)
 
 
 def drop(result: Any) -> None:
-    """Have nobody complain of a thread's result that nobody gets. In the reactor's thread."""
+    """Drop a result that nobody gets, so that nothing is logged of it. In the loop's thread."""
     kind = type(result)
     if kind is CoroutineType:
         result.close()

@@ -1,28 +1,24 @@
 """
 Lanes: a threaded service's requests, in order, in a thread that may block.
 
-A connection whose service is threaded has a lane. Its requests are run one
-after the other by one worker thread, with netrefs for references, as RPyC does.
-A thread of the pool that waits for a remote call is not lost meanwhile. It runs
+A connection whose service is threaded has a lane. Its requests run one after the other in
+one worker thread, with netrefs for references, as in RPyC. A thread of the pool that waits
+for a remote call gives its slot in the pool back, and runs meanwhile
 
 1. what comes in its own lane: the peer may call back before it answers;
-2. what comes in the lane of the connection it waits on, if nobody is in that, or if
-   who is in that waits on a script's connection, which may bring nothing until it is
-   run; any other thread of the program that waits on the connection does the last, too;
+2. what comes in the lane of the connection it waits on, if no thread is in that lane, or if
+   the thread in it waits on a script's connection, which may bring nothing until the item
+   has run. Any other thread of the program that waits on the connection does the latter, too.
 
-and it gives its slot in the pool back. So chains of calls, over one connection
-or many, do not run dry.
+So chains of calls, over one connection or many, never run out of threads.
 
-The reactor's thread decodes, encodes and writes; it hands requests to lanes and
-answers to those who wait. A thread that waits on a connection of its own lane is
-told of its answer through the lane, behind what the peer asked before.
+The loop's thread decodes, encodes and writes; it hands requests to lanes and answers to the
+threads that wait. A thread that waits on the connection of its own lane gets its answer
+through the lane, behind what the peer asked before. Items run with the lane's context
+variables, its connection's (`txremote.peer.variables`), in whatever thread.
 
-What is in a lane runs with the lane's context variables, its connection's
-(`txremote.peer.variables`), in whatever thread.
-
-An item that nobody has begun can be taken back. The last one, a connection's
-``on_disconnect``, is run behind all others, within none, and waits for a thread if
-it has to (`Lane.end`).
+An item that has not begun can be taken back. The last one, a connection's ``on_disconnect``,
+runs behind all others, within none, and waits for a thread if it has to (`Lane.end`).
 """
 
 from __future__ import annotations
@@ -71,12 +67,6 @@ class Lane:
     A lane is *owned* while a thread has one of its items on its stack, running
     or waiting. Only that thread may run the next, within the one before; but while it
     waits on a script's connection it is *away*, and one other, a *guest*, may.
-
-    Args:
-        workers: Whose threads run them.
-
-    Attributes:
-        variables: The context variables that they find.
     """
 
     def __init__(self, workers: WorkerPool) -> None:
@@ -87,9 +77,9 @@ class Lane:
         self._owned = False
         self._inside: list[ThreadParking] = []  # waits of the owner, the innermost last
         self._outside: list[ThreadParking] = []  # of threads that would step in
-        self._strangers: list[ThreadParking] = []  # of those that would be guests only
+        self._guests: list[ThreadParking] = []  # of threads that would be guests only
         self._away = 0  # how many waits on scripts' connections its threads are in
-        self._guest: int | None = None  # which thread is
+        self._guest: int | None = None  # the thread that is one
         # with none to begin with, as a thread of RPyC's has it
         self.variables = Variables()
 
@@ -142,7 +132,7 @@ class Lane:
         """
         with self._lock:
             self._last = item
-            for wait in self._inside:  # who waits for the next item waits in vain
+            for wait in self._inside:  # a thread that waits for the next item waits in vain
                 wait.awake.release()
             if self._owned:
                 return
@@ -153,16 +143,13 @@ class Lane:
         """Wake a waiting thread that may run the next item, if there is one."""
         waiting = (self._inside if self._owned else self._outside)[-1:]
         if self._owned and self._away:
-            waiting += (self._outside + self._strangers)[-1:]
+            waiting += (self._outside + self._guests)[-1:]
         for wait in waiting:
             wait.awake.release()
         return bool(waiting)
 
     def _run(self) -> None:
-        """
-        Run items until there are none, or until it is another lane's turn. In a
-        worker thread.
-        """
+        """Run items until there are none, or until it is another lane's turn."""
         lanes = lanes_here()
         lanes.append(self)
         try:
@@ -193,10 +180,7 @@ class Lane:
         return True
 
     def go_away(self) -> None:
-        """
-        Leave it to a guest: a thread that has it on its stack begins to wait on a
-        script's connection.
-        """
+        """Let a guest in: a thread that has it on its stack waits on a script's connection."""
         with self._lock:
             self._away += 1
             if self._items:
@@ -207,42 +191,42 @@ class Lane:
         with self._lock:
             self._away -= 1
 
-    def _waits(self, inside: bool, stranger: bool) -> list[ThreadParking]:
-        if stranger:
-            return self._strangers
+    def _waits(self, inside: bool, guest_only: bool) -> list[ThreadParking]:
+        if guest_only:
+            return self._guests
         return self._inside if inside else self._outside
 
-    def enter(self, wait: ThreadParking, inside: bool, stranger: bool = False) -> None:
+    def enter(self, wait: ThreadParking, inside: bool, guest_only: bool = False) -> None:
         """
         Offer a waiting thread to run what comes.
 
         Args:
             wait: Its wait.
             inside: Whether it owns the lane.
-            stranger: Whether it is no thread of a pool, and steps in as a guest only.
+            guest_only: Whether it is no thread of a pool, and steps in as a guest only.
         """
         with self._lock:
-            self._waits(inside, stranger).append(wait)
+            self._waits(inside, guest_only).append(wait)
             if self._items and self._away:
                 self._wake()
 
-    def leave(self, wait: ThreadParking, inside: bool, stranger: bool = False) -> None:
+    def leave(self, wait: ThreadParking, inside: bool, guest_only: bool = False) -> None:
         """Take the offer back; what has come meanwhile is for another thread."""
         with self._lock:
-            self._waits(inside, stranger).remove(wait)
+            self._waits(inside, guest_only).remove(wait)
             if not self._items or self._wake() or self._owned:
                 return
             self._owned = True
         self._workers.submit(self._run, patient=True)
 
-    def take(self, inside: bool, stranger: bool = False) -> Item | None:
+    def take(self, inside: bool, guest_only: bool = False) -> Item | None:
         """
         Return the next item for a waiting thread, or None.
 
         Args:
             inside: Whether the thread owns the lane. If not, and there is an
                 item, it does from now on, or is its guest, until `give_back`.
-            stranger: Whether it may be a guest only.
+            guest_only: As in `enter`.
         """
         with self._lock:
             if not self._items:
@@ -252,7 +236,7 @@ class Lane:
                     if not self._away or self._guest is not None:
                         return None
                     self._guest = threading.get_ident()
-                elif stranger:
+                elif guest_only:
                     return None
             self._owned = True
             return self._items.popitem(last=False)[1]
@@ -272,7 +256,7 @@ class Lane:
     def give_back(self) -> None:
         """
         Step out of a lane that `take` stepped into; what came meanwhile is for
-        the next who asks, the same thread perhaps.
+        the next thread that asks, the same one perhaps.
         """
         with self._lock:
             if self._guest == threading.get_ident():

@@ -1,15 +1,14 @@
 """
-The threads that code runs in which may block.
+The threads in which code runs that may block.
 
-A pool has so many *slots*, and a thread that runs holds one. A thread that waits
-for a remote call, over whatever connection, gives its slot back, so another one can
-run: however many calls wait within each other, there is always somebody to do the work
-that they wait for. What is bounded besides is the number of threads, running or
-waiting; past that a call fails with a sentence that says so. What is no call, an
-``on_disconnect`` say, is *patient*: it waits for a thread.
+A pool has a number of *slots*, and a thread that runs holds one. A thread that waits for a
+remote call, over whatever connection, gives its slot back, so another one can run: however
+many calls wait within each other, there is always a thread for the work that they wait for.
+The number of threads, running or waiting, is bounded too; past that a call fails with a
+sentence that says so. A task that is no call, an ``on_disconnect`` say, is *patient*: it waits
+for a thread.
 
-Threads are started when they are needed, and end when they have been idle for a
-while.
+Threads are started when they are needed, and end when they have been idle for a while.
 """
 
 from __future__ import annotations
@@ -40,10 +39,7 @@ class TooManyThreads(RuntimeError):
 
 
 class Leavable(Protocol):
-    """
-    What a thread has on its stack and can leave to others while it waits elsewhere: a
-    lane.
-    """
+    """A lane on a thread's stack, which it leaves to others while it waits elsewhere."""
 
     def go_away(self) -> None:
         """Leave it to others."""

@@ -39,11 +39,11 @@ P = ParamSpec("P")
 
 class WorkerView(BlockingView):
     """
-    A reactor's connection for worker threads (see `BlockingView`).
+    A connection of an event loop, for threads that may block (see `BlockingView`).
 
     Args:
         protocol: The connection.
-        reactor: The reactor it lives in.
+        loop: The loop it lives in.
         workers: The pool whose threads serve lanes while they wait.
         lane: The connection's lane, if its service is threaded.
     """
@@ -51,10 +51,10 @@ class WorkerView(BlockingView):
     protocol: Connection
 
     def __init__(
-        self, protocol: Connection, reactor: EventLoop, workers: WorkerPool, lane: Lane | None
+        self, protocol: Connection, loop: EventLoop, workers: WorkerPool, lane: Lane | None
     ) -> None:
         super().__init__(protocol)
-        self._reactor = reactor
+        self._loop = loop
         self._workers = workers
         self._lane = lane
 
@@ -89,30 +89,21 @@ class WorkerView(BlockingView):
             sent.append(deferred)
             deferred.addBoth(arrived)
 
-        self._reactor.callFromThread(start)
+        self._loop.callFromThread(start)
         if not self._wait_for(wait, timeout):
-            self._reactor.callFromThread(_cancel_all, sent)
+            self._loop.callFromThread(_cancel_all, sent)
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
         return value_of(wait.value)
 
     def _refuse_in_reactor(self) -> None:
-        if is_reactor_thread(self._reactor):
+        if is_reactor_thread(self._loop):
             raise would_block()
 
     def _wait_for(self, wait: ThreadParking, timeout: float | None) -> bool:
-        """
-        Wait, and run what comes in the lanes meanwhile.
-
-        Args:
-            wait: What is waited for.
-            timeout: Seconds, or None.
-
-        Returns:
-            Whether it is done.
-        """
+        """Wait for some seconds, run what comes in the lanes meanwhile, and return `wait.done`."""
         deadline = None if timeout is None else monotonic() + timeout
         pool = thread.pool  # of this connection's listener, or of another
-        stranger = pool is None
+        guest_only = pool is None
         here = lanes_here()
         # whether this thread is in it, for each lane; the innermost comes first
         lanes = dict.fromkeys(reversed(here), True)
@@ -120,14 +111,14 @@ class WorkerView(BlockingView):
         if outside is not None:
             lanes[outside] = False
         for lane, inside in lanes.items():
-            lane.enter(wait, inside, stranger and not inside)
+            lane.enter(wait, inside, guest_only and not inside)
         if pool is not None:
             pool.begin_wait()
         try:
             while not wait.done:
                 item = None
                 for lane, inside in lanes.items():
-                    item = lane.take(inside, stranger)
+                    item = lane.take(inside, guest_only)
                     if item is not None:
                         break
                 if item is None:
@@ -141,7 +132,7 @@ class WorkerView(BlockingView):
                 # For as long as this takes, nobody is to rely on this thread for
                 # the lane that it has only offered to step into.
                 if outside is not None:
-                    outside.leave(wait, False, stranger)
+                    outside.leave(wait, False, guest_only)
                 # run in here: calls nest, and each frame of ours is one less
                 # for them
                 nested = bool(here) and here[-1] is lane
@@ -160,14 +151,14 @@ class WorkerView(BlockingView):
                     if not inside:
                         lane.give_back()
                     if outside is not None:
-                        outside.enter(wait, False, stranger)
+                        outside.enter(wait, False, guest_only)
                     if pool is not None:
                         pool.begin_wait()
         finally:
             if pool is not None:
                 pool.end_wait()
             for lane, inside in lanes.items():
-                lane.leave(wait, inside, stranger and not inside)
+                lane.leave(wait, inside, guest_only and not inside)
         return wait.done
 
     def _start(
@@ -183,7 +174,7 @@ class WorkerView(BlockingView):
             except Exception:  # it must not be lost in the reactor
                 waiting.errback(Failure())
 
-        in_reactor(self._reactor, start)
+        in_reactor(self._loop, start)
         return result
 
     # -- RPyC's names
@@ -216,7 +207,7 @@ class WorkerView(BlockingView):
             if pool is not None:
                 pool.begin_wait()
             self.protocol.executor.polling += 1
-            self._reactor.callFromThread(self._let_in)
+            self._loop.callFromThread(self._let_in)
             try:
                 if not self.closed:  # else nobody may wake us any more
                     wait.awake.acquire(timeout=timeout)
@@ -253,13 +244,13 @@ class WorkerView(BlockingView):
         """Call ``before_closed``, and close the connection without waiting for that."""
         if self.protocol.home is not forks.here:
             return
-        if may_call_here(self._reactor):  # where nothing may block
+        if may_call_here(self._loop):  # where nothing may block
             self.protocol.close()
             return
         try:
             self._before_closed()
         finally:
-            self._reactor.callFromThread(self.protocol.leave)
+            self._loop.callFromThread(self.protocol.leave)
 
 
 def _cancel_all(deferreds: list[Deferred[Any]]) -> None:
@@ -278,31 +269,28 @@ def _post_completion(lane: Lane | None, wait: ThreadParking, result: Any) -> Non
 class LaneDriver:
     """
     How an `AsyncResult` of a `WorkerView` waits (a `Driver`).
-
-    Args:
-        face: The face.
     """
 
-    def __init__(self, face: WorkerView) -> None:
-        self._face = face
+    def __init__(self, view: WorkerView) -> None:
+        self._view = view
         self._context = copy_context()  # of who has made the call
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """Wait in this thread, serving lanes."""
-        face = self._face
-        face.protocol.check_process()
-        face._refuse_in_reactor()
-        ordered = face._lane in lanes_here()
+        view = self._view
+        view.protocol.check_process()
+        view._refuse_in_reactor()
+        ordered = view._lane in lanes_here()
         wait = ThreadParking()
 
         def ended() -> None:
             if ordered:
-                _post_completion(face._lane, wait, None)
+                _post_completion(view._lane, wait, None)
             else:
                 wait.complete(None)
 
         result.when_ended(ended)
-        face._wait_for(wait, timeout)
+        view._wait_for(wait, timeout)
 
     def expect(self, result: Pending) -> None:
         """Do nothing: the reactor brings it."""
@@ -314,21 +302,21 @@ class LaneDriver:
         """Run callbacks in the connection's lane, or in a thread of the pool."""
         item = partial(function, *args)
         try:
-            if self._face._lane is not None:
-                self._face._lane.post(item)
+            if self._view._lane is not None:
+                self._view._lane.post(item)
             else:
-                self._face._workers.submit(partial(own_context(self._context).run, item))
+                self._view._workers.submit(partial(own_context(self._context).run, item))
         except TooManyThreads as problem:
             _log.error("callbacks were not run: {problem}", problem=problem)
 
     def convert(self, value: Any) -> Any:
         """Return a received value with netrefs."""
-        return self._face.to_netrefs(value)
+        return self._view.to_netrefs(value)
 
     def seconds(self) -> float:
         """Return the reactor's time."""
-        return steady(self._face._reactor).seconds()
+        return steady(self._view._loop).seconds()
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """Arrange for a call by the reactor."""
-        return later(self._face._reactor, seconds, function)
+        return later(self._view._loop, seconds, function)

@@ -16,7 +16,7 @@ from twisted.python import threadable
 
 from txremote.errors import WouldBlockReactor, WrongThread
 from txremote.refs.clock import EventLoop
-from txremote.refs.reactorthread import is_in_reactor, is_reactor_thread, may_call_here
+from txremote.refs.reactorthread import is_in_reactor, may_call_here
 
 # Only a call deeper than this many frames pays for the check of what is left.
 _DEEP = 300
@@ -49,12 +49,7 @@ class ThreadGuard(Protocol):
 
 
 class LoopGuard:
-    """
-    A `ThreadGuard` of connections that live in an event loop.
-
-    Args:
-        loop: The loop.
-    """
+    """A `ThreadGuard` of connections that live in an event loop."""
 
     __slots__ = ("_loop",)
 
@@ -69,16 +64,6 @@ class LoopGuard:
                 "a remote reference is called in the reactor's thread: use "
                 "txremote.async_(reference)(...), or reactor.callFromThread"
             )
-
-    def check_blocking(self) -> None:
-        """
-        Check that this thread may wait for what the loop brings.
-
-        Raises:
-            WouldBlockReactor: it is the loop's own.
-        """
-        if is_reactor_thread(self._loop):
-            raise would_block()
 
 
 def check_stack() -> None:
