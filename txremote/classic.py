@@ -66,7 +66,7 @@ class SlaveService(Service):
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {}
-        self._conn: Any = None
+        self._conn: object = None
 
     @staticmethod
     def connection_config(config: ConnectionConfig) -> ConnectionConfig:
@@ -128,7 +128,7 @@ def install(conn: Any) -> None:
     conn.teleport = refuse_teleport
 
 
-def refuse_teleport(*_args: Any, **_kwargs: Any) -> Any:
+def refuse_teleport(*_args: object, **_kwargs: object) -> Any:
     """
     Stand for RPyC's ``conn.teleport``.
 
@@ -173,7 +173,7 @@ class ClassicService(MasterService, SlaveService):
             return
 
 
-def opens_everything(service: Any) -> bool:
+def opens_everything(service: object) -> bool:
     """Tell whether a service, a class or an instance, is a classic one."""
     kind = service if isinstance(service, type) else type(service)
     return issubclass(kind, SlaveService)

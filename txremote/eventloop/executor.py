@@ -65,11 +65,11 @@ class LoopExecutor(RunsAtOnce):
     def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
         """Run a threaded method in a thread of the pool."""
 
-        def take_back(_outcome: Deferred[Any]) -> None:
+        def take_back(_outcome: Deferred[object]) -> None:
             if not self.workers.take_back(ticket):
                 connection.inbound.ledger.abandon_thread()
 
-        outcome: Deferred[Any] = Deferred(take_back)
+        outcome: Deferred[object] = Deferred(take_back)
         context = own_context()
 
         def finish(result: Outcome) -> None:
@@ -93,9 +93,11 @@ class LoopExecutor(RunsAtOnce):
         if may_block:
             return connection.view.sync_request_raw(handler, args)
         if may_call_here(self.loop):
-            asked: Deferred[Any] = connection.outbound.request_with_default_timeout(handler, args)
+            asked: Deferred[object] = connection.outbound.request_with_default_timeout(
+                handler, args
+            )
             return asked
-        answer: Deferred[Any] = Deferred()
+        answer: Deferred[object] = Deferred()
         self.loop.callFromThread(
             lambda: connection.outbound.request_with_default_timeout(handler, args).chainDeferred(
                 answer
@@ -147,7 +149,7 @@ class LaneExecutor(LoopExecutor):
 
         It may return a Deferred or a coroutine, which goes on in the loop's thread.
         """
-        running: Deferred[Any] = Deferred()
+        running: Deferred[object] = Deferred()
         ending = connection.closed
         hooks.wait_for(connection, hook, running)
         view = connection.view
@@ -160,7 +162,7 @@ class LaneExecutor(LoopExecutor):
             current.reset(token)
             self.loop.callFromThread(context.run, finish, result)
 
-        def finish(result: Any) -> None:
+        def finish(result: object) -> None:
             hooks.outcome_of(connection, result).chainDeferred(running)
 
         if ending:
@@ -171,12 +173,12 @@ class LaneExecutor(LoopExecutor):
         except TooManyThreads:
             running.errback(Failure())
 
-    def let_go(self, connection: Connection, held: list[Any]) -> None:
+    def let_go(self, connection: Connection, held: list[object]) -> None:
         """Empty it in the lane, between two requests."""
         # not yet: the request that gives it back has it, too
         self.loop.callFromThread(self._let_go, held)
 
-    def _let_go(self, held: list[Any]) -> None:
+    def _let_go(self, held: list[object]) -> None:
         try:
             self._lane.post(held.clear)
         except TooManyThreads:

@@ -119,7 +119,7 @@ class LaneCall:
         inbound.answers.send_error(request.number, request.sender, error)
         inbound.note_answered()
 
-    def _finish(self, went_well: bool, result: Any) -> None:
+    def _finish(self, went_well: bool, result: object) -> None:
         """Answer it with what it gave; its thread is done with it."""
         request = self._request
         inbound = request.inbound
@@ -143,7 +143,7 @@ class LaneCall:
         else:  # a coroutine, say, is to begin with the variables that are set here
             self._loop.callFromThread(copy_context().run, self._finish, went_well, result)
 
-    def _execute(self) -> tuple[bool, Any]:
+    def _execute(self) -> tuple[bool, object]:
         request = self._request
         inbound = request.inbound
         if request.deadline is not None:

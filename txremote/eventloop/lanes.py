@@ -26,7 +26,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 from twisted.logger import Logger
 
@@ -50,10 +49,10 @@ class ThreadParking:
 
     def __init__(self) -> None:
         self.done = False
-        self.value: Any = None
+        self.value: object = None
         self.awake = threading.Semaphore(0)
 
-    def complete(self, value: Any) -> None:
+    def complete(self, value: object) -> None:
         """End it, from any thread."""
         self.value = value
         self.done = True

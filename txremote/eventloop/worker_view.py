@@ -61,7 +61,7 @@ class WorkerView(BlockingView):
     def _wait_for_answer(
         self,
         timeout: float | None,
-        send: Callable[P, Deferred[Any]],
+        send: Callable[P, Deferred[object]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Any:
@@ -72,9 +72,9 @@ class WorkerView(BlockingView):
             raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
         wait = ThreadParking()
         ordered = self._lane in lanes_here()
-        sent: list[Deferred[Any]] = []
+        sent: list[Deferred[object]] = []
 
-        def arrived(result: Any) -> None:
+        def arrived(result: object) -> None:
             if ordered:
                 _post_completion(self._lane, wait, result)
             else:
@@ -162,10 +162,10 @@ class WorkerView(BlockingView):
         return wait.done
 
     def _start(
-        self, send: Callable[P, Deferred[Any]], *args: P.args, **kwargs: P.kwargs
+        self, send: Callable[P, Deferred[object]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncResult:
         self.protocol.check_process()
-        waiting: Deferred[Any] = Deferred()
+        waiting: Deferred[object] = Deferred()
         result = AsyncResult(waiting, LaneDriver(self))
 
         def start() -> None:
@@ -253,12 +253,12 @@ class WorkerView(BlockingView):
             self._loop.callFromThread(self.protocol.leave)
 
 
-def _cancel_all(deferreds: list[Deferred[Any]]) -> None:
+def _cancel_all(deferreds: list[Deferred[object]]) -> None:
     for deferred in deferreds:
         deferred.cancel()
 
 
-def _post_completion(lane: Lane | None, wait: ThreadParking, result: Any) -> None:
+def _post_completion(lane: Lane | None, wait: ThreadParking, result: object) -> None:
     assert lane is not None
     try:
         lane.post(partial(wait.complete, result))
@@ -309,7 +309,7 @@ class LaneDriver:
         except TooManyThreads as problem:
             _log.error("callbacks were not run: {problem}", problem=problem)
 
-    def convert(self, value: Any) -> Any:
+    def convert(self, value: object) -> Any:
         """Return a received value with netrefs."""
         return self._view.to_netrefs(value)
 

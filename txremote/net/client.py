@@ -384,7 +384,7 @@ class RemoteClient(Service):
         if not connection.peer_stopping:  # else it was left then
             self._dial_anew(f"lost: {connection.why_ended}", ended, protocol)
 
-    def _leave(self, protocol: Any, connection: Connection) -> None:
+    def _leave(self, protocol: IProtocol, connection: Connection) -> None:
         """
         Move on to another connection: the server will stop. The calls in flight end on
         this one, which the server closes after the last of them.
@@ -407,7 +407,7 @@ class RemoteClient(Service):
             self._waiters.attempt_failed(failure)
         return failure
 
-    def _give_up(self, failure: Failure) -> Failure | Deferred[Any]:
+    def _give_up(self, failure: Failure) -> Failure | Deferred[object]:
         """End the trying: the try lasts on until it is cancelled, by `stopService`."""
         error: Any = failure.value
         self._refused = error

@@ -34,14 +34,14 @@ class _DialingFactory(Factory):
     noisy = False
 
     def __init__(
-        self, reactor: EventLoop, service: Any, config: ConnectionConfig, dialect: str
+        self, reactor: EventLoop, service: object, config: ConnectionConfig, dialect: str
     ) -> None:
         self._reactor = reactor
         self._service = service
         self._config = config
         self._dialect = dialect
 
-    def buildProtocol(self, addr: Any) -> Connection:
+    def buildProtocol(self, addr: object) -> Connection:
         """Make it."""
         workers = WorkerPool(max_threads=self._config.max_threads)
         executor = LoopExecutor(self._reactor, workers)
@@ -83,7 +83,7 @@ class _Dialling:
         self,
         endpoint: IStreamClientEndpoint,
         reactor: EventLoop,
-        service: Any,
+        service: object,
         config: ConnectionConfig,
     ) -> None:
         self._endpoint = endpoint

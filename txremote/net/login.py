@@ -98,17 +98,17 @@ class ServiceRealm:
         service: The class, or the instance.
     """
 
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: object) -> None:
         self.service = service
 
-    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
+    def requestAvatar(self, avatarId: object, mind: object, *interfaces: object) -> Any:
         """Return the service (`twisted.cred.portal.IRealm`)."""
         if IRemoteService not in interfaces:
             raise NotImplementedError("this realm has services only")
         return IRemoteService, instantiate(self.service), lambda: None
 
 
-def portal_for(service: Any, checkers: list[ICredentialsChecker]) -> Portal:
+def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
     """
     Return the portal of a service whose users all see the same kind of root.
 
@@ -136,11 +136,11 @@ class AnyOf:
     def __init__(self, checkers: list[ICredentialsChecker]) -> None:
         self._checkers = tuple(checkers)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+    def requestAvatarId(self, credentials: object) -> Deferred[Any]:
         """Return what the first says that knows (`twisted.cred.checkers.ICredentialsChecker`)."""
         return Deferred.fromCoroutine(self._ask(credentials))
 
-    async def _ask(self, credentials: Any) -> Any:
+    async def _ask(self, credentials: object) -> object:
         for checker in self._checkers:
             try:
                 return await follow(maybeDeferred(checker.requestAvatarId, credentials))
@@ -180,7 +180,7 @@ class LoginService(Service):
         self._avatar: Any = None
 
     @exposed
-    def login(self, user: Any, password: Any) -> Deferred[Any]:
+    def login(self, user: object, password: object) -> Deferred[Any]:
         """
         Give the user's own root object.
 
@@ -199,8 +199,8 @@ class LoginService(Service):
         user = user[: LONGEST + 1]  # it may have to wait, and what is longer is wrong
         # here, so that it is in no frame that a traceback keeps
         credentials = Password(_encoded(user), _encoded(password[: LONGEST + 1]))
-        begun: list[Deferred[Any]] = []
-        answer: Deferred[Any] = Deferred(lambda _answer: begun[0].cancel())
+        begun: list[Deferred[object]] = []
+        answer: Deferred[object] = Deferred(lambda _answer: begun[0].cancel())
 
         def begin() -> None:
             begun.append(Deferred.fromCoroutine(self._log_in(connection, user, credentials)))
@@ -264,7 +264,7 @@ class LoginService(Service):
         turn.succeeded()
         return found
 
-    def _ask(self, connection: Any, credentials: Password) -> Deferred[Any]:
+    def _ask(self, connection: object, credentials: Password) -> Deferred[object]:
         """
         Ask the portal.
 
@@ -292,7 +292,7 @@ class LoginService(Service):
             )
 
     async def _failed(
-        self, connection: Any, credentials: Password, failure: Failure, turn: Turn
+        self, connection: object, credentials: Password, failure: Failure, turn: Turn
     ) -> NoReturn:
         about = {
             "peer": _peer(connection),
@@ -320,7 +320,7 @@ class LoginService(Service):
         self._count(connection)
         raise told
 
-    def on_disconnect(self, conn: Any) -> Any:
+    def on_disconnect(self, conn: object) -> Any:
         """Leave: the portal's logout is called, and the avatar's ``on_disconnect``."""
         if self._leave is None:
             return None
@@ -349,7 +349,7 @@ def _told(failure: Failure) -> str:
     return failure.getTraceback() if error.__traceback__ is None else format_traceback(error)
 
 
-def _let_go(leave: Callable[[], Any]) -> None:
+def _let_go(leave: Callable[[], object]) -> None:
     """Call a portal's logout; what it raises is logged."""
     left = follow(maybeDeferred(leave))
     left.addErrback(lambda failure: _log.failure("a logout failed", failure))
@@ -361,7 +361,7 @@ def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
     own CancelledError would be taken for the peer's; an avatar that comes when the
     Deferred has been cancelled leaves at once.
     """
-    outcome: Deferred[Any] = Deferred()
+    outcome: Deferred[object] = Deferred()
 
     def entered(result: Any) -> None:
         if not outcome.called:

@@ -66,8 +66,8 @@ class Credentials:
         self._cert = cert
         self._key = key or cert
         self._ca = ca
-        self._seen: tuple[Any, ...] | None = None
-        self._context: Any = None
+        self._seen: tuple[object, ...] | None = None
+        self._context: object = None
         self._read()
 
     def context(self) -> Any:
@@ -90,11 +90,11 @@ class Credentials:
                 _log.info("{cert} was renewed", cert=self._cert)
         return self._context
 
-    def _stamp(self) -> tuple[Any, ...]:
+    def _stamp(self) -> tuple[object, ...]:
         paths = [path for path in (self._cert, self._key, self._ca) if path is not None]
         return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in map(os.stat, paths))
 
-    def _stamp_or_none(self) -> tuple[Any, ...] | None:
+    def _stamp_or_none(self) -> tuple[object, ...] | None:
         try:
             return self._stamp()
         except OSError:
@@ -178,7 +178,7 @@ class _Creator:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
+    def serverConnectionForTLS(self, tlsProtocol: object) -> Any:
         from OpenSSL.SSL import Connection as TLSConnection
 
         return TLSConnection(self._credentials.context(), None)
@@ -190,7 +190,7 @@ def _server_factory(credentials: Credentials, factory: Any) -> Any:
     class Wrapping(TLSMemoryBIOFactory):
         noisy = False
 
-        def buildProtocol(self, addr: Any) -> Any:
+        def buildProtocol(self, addr: object) -> Any:
             inner = self.wrappedFactory.buildProtocol(addr)
             return None if inner is None else self.protocol(self, inner)
 
@@ -223,11 +223,11 @@ def tls_server(
         ImportError: ``pip install 'txremote[tls]'``.
     """
     reactor = chosen_reactor(reactor)
-    where: Any = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where: object = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
 
 
-def asks_for_certificates(endpoint: Any) -> bool:
+def asks_for_certificates(endpoint: object) -> bool:
     """
     Tell whether an endpoint is TLS and lets in only clients with a certificate that
     it trusts.
