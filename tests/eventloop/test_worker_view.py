@@ -665,9 +665,9 @@ def test_a_reactor_that_has_ended_leaves_nobody_waiting() -> None:
 
     class Closed(Peer):
         closed = True
-        outbound = SimpleNamespace(ask=None)
+        outbound = SimpleNamespace(request_with_default_timeout=None)
         why_ended = "it was closed"
 
-    face = WorkerView(Closed(), Reactor(), WorkerPool(), None)
+    view = WorkerView(Closed(), Reactor(), WorkerPool(), None)
     with pytest.raises(EOFError, match="it was closed"):
-        face.ping()
+        view.ping()
