@@ -1,9 +1,9 @@
 """
 ``txremote shell``: a prompt with a connection in it.
 
-In scope are ``conn``, ``root`` and, where the server is a classic one, ``modules``
-and ``builtins``; everything remote is a blocking netref. What the server calls
-here meanwhile is served in a thread. IPython is used where it is installed.
+In scope are ``conn``, ``root`` and, with a classic server, ``modules`` and ``builtins``; remote
+objects are blocking netrefs. A thread serves the server's calls meanwhile. IPython is used
+where it is installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import code
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
@@ -28,7 +27,7 @@ _DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
 
 def open_endpoint(endpoint: str) -> BlockingConnection:
     """
-    Connect to where a description says.
+    Connect to an endpoint.
 
     Args:
         endpoint: ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or
@@ -36,7 +35,7 @@ def open_endpoint(endpoint: str) -> BlockingConnection:
 
     Raises:
         ValueError: it is none of these.
-        OSError, EOFError: nobody is there, or no RPyC.
+        OSError, EOFError: no server answers, or it speaks no RPyC.
     """
     kind, _colon, rest = endpoint.partition(":")
     if kind == "unix" and rest:
@@ -58,10 +57,10 @@ class Completer:
     Completes names for readline, remote ones included.
 
     Args:
-        names: What is in scope at the prompt.
+        names: The names in scope at the prompt.
     """
 
-    def __init__(self, names: dict[str, Any]) -> None:
+    def __init__(self, names: dict[str, object]) -> None:
         self._names = names
         self._found: list[str] = []
 
@@ -79,9 +78,9 @@ class Completer:
             return sorted(name for name in scope if name.startswith(text))
         base, start = dotted.groups()
         try:
-            # a name looked up, not a call: reading what a user is about to read
+            # reads attributes, and calls nothing: the user is about to read them, too
             found = dir(eval(base, {}, self._names))
-        except Exception:  # completion never complains
+        except Exception:  # a completion never raises
             return []
         hidden = start.startswith("_")
         return sorted(
@@ -99,12 +98,11 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
         conn: The connection.
         plain: Whether to do without IPython.
     """
-    names: dict[str, Any] = {"conn": conn, "root": conn.root}
+    names: dict[str, object] = {"conn": conn, "root": conn.root}
     scope = "conn, root"
     if hasattr(conn.root, "getmodule"):
         install(conn)
-        face: Any = conn
-        names.update(modules=face.modules, builtins=face.builtins)
+        names.update(modules=vars(conn)["modules"], builtins=vars(conn)["builtins"])
         scope += ", modules, builtins"
     banner = f"Connected to {conn.peer_address}. In scope: {scope}."
     serving = BgServingThread(conn)

@@ -53,7 +53,7 @@ from txremote.service import exposed, restricted, threaded
 if TYPE_CHECKING:
     from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
 
-# what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
+# the name in RPyC's programs of Python 2; a keyword now, so only by getattr
 globals()["async"] = async_
 
 __all__ = [
@@ -100,7 +100,7 @@ __all__ = [
 ]
 
 
-# those that need a reactor, for which nobody else waits
+# they import a reactor, which takes time: only programs that use them pay for it
 _SERVERS = frozenset({"ForkingServer", "OneShotServer", "ThreadPoolServer", "ThreadedServer"})
 
 

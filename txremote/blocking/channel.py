@@ -28,7 +28,7 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class ByteChannel:
-    """What a connection's bytes go through, and how to wait on its descriptors."""
+    """Carries a connection's bytes, and waits on its descriptors."""
 
     peer: IAddress
     host: IAddress  # of this end

@@ -32,6 +32,7 @@ from zope.interface import implementer
 from txremote.blocking.channel import ByteChannel
 from txremote.blocking.inbox import Inbox, PendingAnswer
 from txremote.peer.connection import Connection
+from txremote.peer.lifecycle import CLOSED
 
 
 @implementer(ITransport)
@@ -114,7 +115,7 @@ class ChannelIO:
         try:
             data = self.channel.receive_now()
         except OSError as error:
-            if not self.connection.closed:
+            if self.connection.state is not CLOSED:
                 self.lost(_how_lost(error))
             return
         if data is None:
@@ -128,9 +129,9 @@ class ChannelIO:
     def release_role(self, role: threading.Lock) -> None:
         """Stop being the reader, or the sender."""
         role.release()
-        if self.connection.closed:
+        if self.connection.state is CLOSED:
             self._close_channel()
-        if self._inbox.sleeping:  # tested here: a call that nobody sleeps beside is spared one
+        if self._inbox.sleeping:  # tested here: mostly no thread sleeps, and a call is saved
             self._inbox.wake_one()
 
     # -- sending
@@ -152,13 +153,13 @@ class ChannelIO:
                     return
             finally:
                 self.release_role(self.sending)
-        if self.transport.ending is not None and not self.connection.closed:
+        if self.transport.ending is not None and self.connection.state is not CLOSED:
             self.lost(self.transport.ending)
 
     def flush_soon(self) -> None:
         """Send without waiting for the peer to read. Any thread, without the lock."""
         self.flush(monotonic())
-        if self.transport.out and not self.connection.closed:
+        if self.transport.out and self.connection.state is not CLOSED:
             # no thread may wait for long, and this one may be a reactor's
             threading.Thread(target=self.flush, name="txremote sender", daemon=True).start()
 
@@ -192,7 +193,7 @@ class ChannelIO:
         if not self.reading.acquire(blocking=False):
             return  # the reader will come to the end
         try:
-            while not self.connection.closed and self.channel.wait(0):
+            while self.connection.state is not CLOSED and self.channel.wait(0):
                 self.read_available()
         except (OSError, ValueError):  # closed by another thread
             return
@@ -215,14 +216,14 @@ class ChannelIO:
             return False
         finally:
             self.release_role(self.reading)
-        return not self.connection.closed
+        return self.connection.state is not CLOSED
 
     # -- ending
 
     def lost(self, reason: Exception) -> None:
         """End the connection, unless it has ended. Any thread, without the lock."""
         with self._lock:
-            if self.connection.closed:
+            if self.connection.state is CLOSED:
                 return
             self.transport.out.clear()
             self.connection.connectionLost(Failure(reason))

@@ -197,9 +197,9 @@ def drive(
 
     Args:
         channel: A connected one.
-        service: What this side offers.
+        service: The service that this side offers.
         config: The switches.
-        dialect: What to speak; None for the accepting side. The connecting side
+        dialect: The dialect to speak; None for the accepting side. The connecting side
             calls ``introduced()`` of the executor once it knows the peer.
     """
     conn = BlockingConnection.__new__(BlockingConnection)
@@ -230,4 +230,4 @@ def _start(
         prepare=lambda _transport: writing,
     )
     pump.attach(protocol)
-    protocol.view  # noqa: B018  # made now, for whoever holds it already
+    protocol.view  # noqa: B018  # made now: callers hold it already

@@ -18,12 +18,11 @@ from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.refused import refused
+from txremote.blocking.sockets import CONNECT_TIMEOUT, open_socket
 from txremote.blocking.streams import (
-    CONNECT_TIMEOUT,
     Channel,
     PipeStream,
     Stream,
-    open_socket,
     own_descriptor,
 )
 from txremote.config import ConnectionConfig

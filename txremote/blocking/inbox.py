@@ -40,7 +40,7 @@ from time import monotonic
 
 class PendingAnswer:
     """
-    One thread's wait: for an answer, or until it is told to stop.
+    One thread's wait: for an answer, or until another thread ends it.
 
     As an item of the `Inbox` it stands for the answer that has arrived.
     """

@@ -53,6 +53,7 @@ from txremote.blocking.timers import Timers
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.closing import CLOSE_TIMEOUT
 from txremote.peer.connection import Connection
+from txremote.peer.lifecycle import CLOSED
 from txremote.refs import forks
 from txremote.refs.asyncresult import stop_iteration
 from txremote.refs.driver import here
@@ -155,7 +156,7 @@ class Pump:
         try:
             while not self._run_one():
                 if not self._get_more(waiter, deadline) and self._nothing_left():
-                    if self.connection.closed:
+                    if self.connection.state is CLOSED:
                         raise EOFError(f"the connection has ended: {self.connection.why_ended}")
                     return False
             return True
@@ -175,7 +176,7 @@ class Pump:
                 self.check_process()
             elif not self._get_more(waiter, deadline) and self._nothing_left():
                 break
-        if self.connection.closed:
+        if self.connection.state is CLOSED:
             self.drain()  # the service hears of the end now
         if inbox.sleeping:
             inbox.wake_one()
@@ -211,7 +212,7 @@ class Pump:
                     with inbox.taking:
                         if inbox.items or waiter.done:
                             return True
-                    if self.connection.closed:
+                    if self.connection.state is CLOSED:
                         return False
                     self._reader = waiter
                     if timers.heap:
@@ -273,7 +274,7 @@ class Pump:
             self.io.channel.leave()
             return
         with self.lock:
-            if not self.connection.closed:
+            if self.connection.state is not CLOSED:
                 # not waited for by this Deferred: there may be no thread to fire it
                 self.connection.leave().addErrback(lambda _failure: None)
         self.io.flush(monotonic() + CLOSE_TIMEOUT)

@@ -1,5 +1,5 @@
 """
-What a caller holds: references, and results that are still to come.
+The caller's side: references, netrefs, and results that are still to come.
 
 In a reactor:
 
@@ -29,7 +29,7 @@ In both:
 ``reactorthread``  which thread is the reactor's
 ``clock``          the clock of all time limits
 ``forks``          objects that a forked process inherits and must not use
-``ports``          what this room asks of its neighbours
+``ports``          the type of an answer, and the part of an executor used here
 
 A connection is known here by Protocols only: `RequestSender` in ``reference``,
 `NetrefConnection` in ``netref``, `ViewedConnection` in ``blocking_view``.

@@ -67,7 +67,7 @@ class Outbound(Protocol):
 
 
 class ViewedConnection(LiveConnection, RequestSender, Protocol):
-    """What a view asks of its `Connection`."""
+    """The `Connection` of a view, as far as the view uses it."""
 
     transport: ITransport | None
 
@@ -368,7 +368,7 @@ class BlockingView:
         return copied(netref)
 
 
-# Reentrant, for garbage collection may run somebody's __del__ in the middle.
+# Reentrant: garbage collection may run a __del__ in the middle.
 _naming = threading.RLock()
 
 

@@ -23,7 +23,7 @@ Endpoint: TypeAlias = tuple[str, int] | bytes | None
 
 
 class LiveConnection(Protocol):
-    """What `LiveConfig` asks of its connection."""
+    """The connection of a `LiveConfig`, as far as that uses it."""
 
     config: ConnectionConfig
     avatar: Any  # the user's object

@@ -72,7 +72,7 @@ NEVER = frozenset(
 
 
 class NetrefConnection(Protocol):
-    """What a netref asks of the connection it came over: `BlockingView` has it all."""
+    """The connection of a netref, as far as the netref uses it: a `BlockingView`."""
 
     @property
     def allow_pickle(self) -> bool:

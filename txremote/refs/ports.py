@@ -1,9 +1,8 @@
 """
-What this room asks of its neighbours, where that is not said beside its one user.
+The type of an answer, and the part of an executor that this room uses.
 
-A reference, a netref and a result know a connection as something that sends requests
-(`txremote.refs.reference.RequestSender`) or that a thread can wait on
-(`txremote.refs.netref.NetrefConnection`). The rooms above provide both.
+The connection itself is `txremote.refs.reference.RequestSender` to a reference and
+`txremote.refs.netref.NetrefConnection` to a netref. The rooms above provide both.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class NetrefMaker(Protocol):
 
 
 class RequestSender(Protocol):
-    """What a reference asks of the connection it came over."""
+    """The connection of a reference, as far as the reference uses it."""
 
     @property
     def view(self) -> NetrefMaker:

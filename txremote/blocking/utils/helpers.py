@@ -8,7 +8,7 @@ from txremote.refs.buffiter import buffiter
 from txremote.refs.helpers import async_, timed
 from txremote.service import restricted
 
-# what RPyC's programs of Python 2 call it; a keyword now, so only by getattr
+# the name in RPyC's programs of Python 2; a keyword now, so only by getattr
 globals()["async"] = async_
 
 __all__ = ["BgServingThread", "async_", "buffiter", "classpartial", "restricted", "timed"]

@@ -1,9 +1,8 @@
 """
 Serve on the standard streams: ``python -m txremote.blocking.utils.stdio
-package.module.Service``, or ``--classic``. What `connect_subproc` starts.
+package.module.Service``, or ``--classic``. `connect_subproc` starts this.
 
-The streams are kept for the protocol; what the service prints goes to standard
-error.
+The streams are kept for the protocol; the service's prints go to standard error.
 """
 
 from __future__ import annotations

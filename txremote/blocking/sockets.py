@@ -1,0 +1,89 @@
+"""
+Sockets of a script: connected, with their options, and the context for TLS over one.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from txremote.eventloop.tcp import KEEPALIVE_IDLE
+
+#: Seconds that connecting may take.
+CONNECT_TIMEOUT = 30.0
+
+
+def open_socket(
+    host: str,
+    port: int,
+    *,
+    family: int = socket.AF_INET,
+    socktype: int = socket.SOCK_STREAM,
+    proto: int = 0,
+    timeout: float | None = CONNECT_TIMEOUT,
+    nodelay: bool = True,
+    keepalive: bool | int = False,
+) -> socket.socket:
+    """
+    Connect to the first address that answers, and return the socket, which keeps the
+    given time-out.
+
+    Args:
+        host: The name or address.
+        port: The port.
+        family: Of the address.
+        socktype: Of the socket.
+        proto: Its protocol.
+        timeout: Seconds that each address has to answer.
+        nodelay: Whether small messages are sent at once.
+        keepalive: Whether TCP's keepalive is on, or its seconds.
+
+    Raises:
+        OSError: none answers.
+    """
+    problem: OSError | None = None
+    for kind, way, protocol, _name, address in socket.getaddrinfo(
+        host, port, family, socktype, proto
+    ):
+        sock = socket.socket(kind, way, protocol)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+            continue
+        if nodelay:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if keepalive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            idle = KEEPALIVE_IDLE if keepalive is True else int(keepalive)
+            for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+                if hasattr(socket, name):
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)
+        return sock
+    raise problem or OSError(f"no address for {host!r}")
+
+
+def tls_context(ssl_kwargs: Mapping[str, Any]) -> tuple[ssl.SSLContext, dict[str, Any]]:
+    """
+    Return a client's context for RPyC's ``ssl_kwargs``, and those that are left for
+    `ssl.SSLContext.wrap_socket`.
+    """
+    options = dict(ssl_kwargs)
+    version = options.pop("ssl_version", None)
+    context = ssl.create_default_context() if version is None else ssl.SSLContext(version)
+    certfile, keyfile = options.pop("certfile", None), options.pop("keyfile", None)
+    if certfile is not None:
+        context.load_cert_chain(certfile, keyfile)
+    ca_certs = options.pop("ca_certs", None)
+    if ca_certs is not None:
+        context.load_verify_locations(ca_certs)
+    ciphers = options.pop("ciphers", None)
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    context.check_hostname = options.pop("check_hostname", context.check_hostname)
+    context.verify_mode = options.pop("cert_reqs", None) or context.verify_mode
+    return context, options
