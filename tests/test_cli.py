@@ -111,7 +111,7 @@ class TestResult:
         assert call("count") == (0, "1\n", "")
 
     def test_none_is_printed(self, call):
-        """What returns nothing prints None."""
+        """A method without a result prints None."""
         assert call("nothing") == (0, "None\n", "")
 
     def test_attribute(self, call):
@@ -130,7 +130,7 @@ class TestResult:
 
 class TestError:
     def test_remote_exception_ends_with_1(self, call):
-        """What the method raises is one line on standard error."""
+        """The method's exception is one line on standard error."""
         assert call("divide", "1", "0") == (1, "", "ZeroDivisionError: division by zero\n")
 
     def test_remote_traceback_on_request(self, call):
@@ -184,7 +184,7 @@ class TestNotMade:
         assert err.count("\n") == 1
 
     def test_server_that_says_nothing(self):
-        """What listens and is no RPyC costs the time-out, no more."""
+        """A listener that is no RPyC costs the time-out, no more."""
         with socket.create_server(("127.0.0.1", 0)) as mute:
             endpoint = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
             status, out, err = run(script("txremote"), "call", endpoint, "add", "-t", "0.2")
@@ -241,13 +241,13 @@ class TestWords:
         assert parse_literal(word) == value
 
     def test_deeply_nested_word_is_text(self):
-        """What Python's own parser gives up on is taken as text."""
+        """A word that Python's own parser gives up on is taken as text."""
         word = "(" * 100_000
         assert parse_literal(word) == word
 
 
 def test_version_is_the_package_s():
-    """What was installed is what is imported."""
+    """The installed version is the imported one."""
     from importlib.metadata import version
 
     assert version("txremote") == txremote.__version__

@@ -60,7 +60,7 @@ def test_every_step_is_shown_with_its_source(demo):
     ],
 )
 def test_results_are_right(demo, shown):
-    """What the demo shows is what its code gives."""
+    """The demo shows the results of its code."""
     assert shown in demo[0]
     assert re.search(r"False <AsyncResult object \(pending\) at ", demo[0])
 
@@ -88,7 +88,7 @@ def test_without_rpyc_it_says_so_and_goes_on(tmp_path):
 
 
 def test_twistd_that_does_not_start_fails_the_demo(tmp_path):
-    """What twistd said is shown, and the status is not 0."""
+    """The output of twistd is shown, and the status is not 0."""
     status, out, err = run(sys.executable, "-c", TWISTD_FAILS, cwd=tmp_path)
     assert status == 1
     assert "twistd did not start" in out + err

@@ -66,7 +66,7 @@ def check(tmp_path: Path) -> Any:
 
 
 def test_a_good_file(check: Any, certificate: dict[str, str]) -> None:
-    """What would be served is told, no password with it; nothing was started."""
+    """Its servers are described, no password with them; nothing was started."""
     paths = f'{certificate["certificate"]}"\ntls-key = "{certificate["key"]}'
     text = GOOD.replace("CERT", paths).replace("TAKEN", "18861")
     assert check(text) == (

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["tests.net.servers.Desk", "txremote.demo.DemoService"])
 def test_a_dotted_name_is_imported(name: str) -> None:
-    """What stands behind it is returned as it is."""
+    """The object of that name is returned as it is."""
     found = find_service(name)
     assert found.__module__ + "." + found.__qualname__ == name
 
@@ -56,7 +56,7 @@ def test_an_instance_and_a_class_within_a_class(folder: Path) -> None:
     ],
 )
 def test_a_module_that_is_not_right(folder: Path, source: str, sentence: str) -> None:
-    """Whatever its code does when it is imported, there is a sentence."""
+    """There is a sentence, however its import fails."""
     (folder / "lookedup.py").write_text(source + "\n")
     with pytest.raises(ValueError) as caught:  # looked at below
         find_service("lookedup.Desk")

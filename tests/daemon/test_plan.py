@@ -38,7 +38,7 @@ def test_each_setting_is_a_part_of_its_plan(settings: Any, plan: Any) -> None:
 
 
 def test_plans_are_made_of_values() -> None:
-    """What is not there has its default; limits are switches."""
+    """Missing settings have their defaults; limits are switches."""
     origin = ConfigOrigin()
     server = server_plan(origin, {"service": "a.B", "tls-cert": "c", "max-calls": 3})
     assert (server.service, server.tls_cert, server.switches) == ("a.B", "c", {"max_calls": 3})

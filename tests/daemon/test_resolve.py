@@ -145,7 +145,7 @@ def test_pools_are_made_and_not_started() -> None:
 
 
 def test_a_login_stands_before_the_service() -> None:
-    """Whoever it is that knows the passwords."""
+    """Of one checker of passwords, or of several."""
     text = f'[[server]]\n{DEPOT}auth = ["memory:ann:sesame", "unix"]\n'
     [server] = resolved(text).servers
     assert isinstance(server.root, Portal)
@@ -371,7 +371,7 @@ TYPOS: dict[str, tuple[str, list[str]]] = {
 
 @pytest.mark.parametrize("name", TYPOS)
 def test_a_typo_hides_nothing_and_makes_up_nothing(name: str) -> None:
-    """What else is wrong in its table is told, but nothing that it may have caused."""
+    """Other mistakes in its table are reported, but none that it may have caused."""
     text, expected = TYPOS[name]
     told = problems(text)
     assert len(told) == len(expected), told

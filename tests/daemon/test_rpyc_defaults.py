@@ -67,7 +67,7 @@ def test_two_modules_that_set_the_same(folder: Path) -> None:
 
 
 def test_a_module_that_another_one_imports(folder: Path) -> None:
-    """What is set while they load holds for both."""
+    """A setting made while they load holds for both."""
     module(folder, "inner", "defaults['allow_delattr'] = True")
     module(folder, "outer", "import inner")
     watch = DefaultsWatch()

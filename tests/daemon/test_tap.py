@@ -593,7 +593,7 @@ def test_the_ways_to_log_in_are_listed(capsys):
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """Who signs the certificates."""
+    """An authority that signs the certificates."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 

@@ -28,12 +28,15 @@ class ListenAddress:
     Attributes:
         description: How it was written.
         endpoint: The endpoint, TLS included; None where only systemd knows it.
-        exposed: Whether it is known that other machines reach it.
     """
 
     description: str
     endpoint: IStreamServerEndpoint | None
-    exposed: bool
+
+    @property
+    def exposed(self) -> bool:
+        """Whether it is known that other machines reach it."""
+        return is_exposed(self.description)
 
     @property
     def is_plain(self) -> bool:
@@ -71,7 +74,7 @@ class AddressResolver:
                 self._take(description, origin)
                 if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
-                found.append(ListenAddress(description, endpoint, is_exposed(description)))
+                found.append(ListenAddress(description, endpoint))
         return tuple(found) if len(self._problems) == before else ()
 
     def _take(self, description: str, origin: ConfigOrigin) -> None:

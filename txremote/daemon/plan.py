@@ -89,8 +89,8 @@ class ServerPlan(ListenerPlan):
     service: str | None = _setting(
         None,
         TEXT,
-        "What to serve: package.module.Class (one instance a connection), or the name of an "
-        "instance (shared by all). Found from the working directory too.",
+        "Serve package.module.Class (one instance a connection), or the instance of this name "
+        "(shared by all). Found from the working directory too.",
         short="s",
     )
     tasks: str | None = _setting(
@@ -137,7 +137,9 @@ class ServerPlan(ListenerPlan):
 class ConsolePlan(ListenerPlan):
     """A console to be opened."""
 
-    name: str = _setting("console", TEXT, "What servers call it.", option=None)
+    name: str = _setting(
+        "console", TEXT, "The name by which servers of its tasks refer to it.", option=None
+    )
     listen: tuple[str, ...] = _setting(
         (),
         TEXTS,
