@@ -23,16 +23,16 @@ import pytest
 from tests.peer.pairs import RawPeer, RemoteError, answer_of, request_payload
 from tests.processes import ROOT
 from txremote import Service
-from txremote.gate import costs
+from txremote.gate import costs, item_costs
 from txremote.gate.costs import (
     COSTLY,
-    MOST_MADE,
     MOST_PARTS,
     check_compared,
     check_format,
     check_shown,
     measured,
 )
+from txremote.gate.item_costs import MOST_MADE
 from txremote.gate.weight import weight
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
@@ -293,7 +293,7 @@ def test_whatever_is_endless_ends_and_what_is_not_is_taken_in(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Objects of a program's own, by whichever way they are iterated: as without bounds."""
-    monkeypatch.setattr(costs, "MOST_MADE", 5_000)
+    monkeypatch.setattr(item_costs, "MOST_MADE", 5_000)
     made, name = TAKERS[number]
     first = (slice(0, 0),) if name == "__setitem__" else ()
     for make in ENDLESS:
@@ -303,18 +303,6 @@ def test_whatever_is_endless_ends_and_what_is_not_is_taken_in(
         bounded, plain = fresh(made), fresh(made)
         found = outcome(partial(ask, bounded, name, *first, make()), bounded)
         assert found == outcome(partial(getattr(plain, name), *first, make()), plain), make()
-
-
-@pytest.mark.parametrize("name", ["__iadd__", "__isub__", "__ior__", "__iand__"])
-def test_a_counter_takes_in_no_endless_items(name: str) -> None:
-    """It asks another for them by this name, of whichever class that is."""
-
-    class Endless:
-        def items(self) -> Any:
-            return zip(itertools.count(), itertools.repeat(1), strict=False)
-
-    with pytest.raises(ValueError, match="more than"):
-        ask(collections.Counter(), name, Endless())
 
 
 def test_named_arguments_are_values() -> None:
@@ -338,7 +326,7 @@ def test_a_class_that_is_handed_out_makes_no_more_than_it_may(
 
     peer = RawPeer(Hands())
     root = peer.root()
-    monkeypatch.setattr(costs, "MOST_MADE", 5_000)
+    monkeypatch.setattr(item_costs, "MOST_MADE", 5_000)
     for make in ENDLESS:
         with pytest.raises((ValueError, TypeError)):
             costs.maker(kind)(make())
@@ -347,39 +335,6 @@ def test_a_class_that_is_handed_out_makes_no_more_than_it_may(
     if kind in (bytearray, bytes):
         answer = peer.ask(HANDLE_CALLATTR, root, "kind", (10**12,), ())
         assert answer == RemoteError("ValueError", "more than 5000 items by one call")
-
-
-def test_a_fraction_is_made_of_so_many_digits() -> None:
-    make = costs.maker(Fraction)
-    for huge in ("1e999999999", "1E-99_999", Decimal("1e99999")):
-        with pytest.raises(ValueError, match="a fraction of more than"):
-            make(huge)
-    assert make("1e3") == 1000
-    assert make(1, 3) == Fraction(1, 3)
-    assert make(Decimal("0.5")) == Fraction(1, 2)
-
-
-def test_a_list_may_take_in_its_own_iterator() -> None:
-    """Which by itself never ends, since the list grows under it."""
-    items = [1, 2]
-    ask(items, "extend", iter(items))
-    assert items == [1, 2, 1, 2]
-
-
-@pytest.mark.parametrize("name", ["update", "fromkeys"])
-@pytest.mark.parametrize("in_pairs", [True, False])
-def test_items_of_one_hash_are_refused(name: str, in_pairs: bool) -> None:
-    """To put a million of them into a set takes hours."""
-    clashing = tuple(number * ((1 << 61) - 1) for number in range(100))
-    if in_pairs and name == "update":
-        with pytest.raises(ValueError, match="same hash"):
-            ask({}, name, tuple((number, 0) for number in clashing))
-        return
-    with pytest.raises(ValueError, match="same hash"):
-        ask({} if name == "fromkeys" else set(), name, clashing)
-    with pytest.raises(ValueError, match="same hash"):
-        ask(collections.Counter(), name, list(clashing))
-    ask(set(), "update", (5,) * 100)
 
 
 def test_lists_that_hold_each_other_twice_are_weighed() -> None:
@@ -596,34 +551,6 @@ class Vector:
 
     def __format__(self, spec: str) -> str:
         return spec
-
-
-def test_code_of_the_programs_that_a_call_runs_for_each_item_has_its_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A key function and a generator, in the reactor's thread; elsewhere they hold nobody up."""
-    spent = [0.0]
-    monkeypatch.setattr(costs, "thread_time", lambda: spent[0])
-    monkeypatch.setattr(costs.threadable, "isInIOThread", lambda: True)
-
-    def slow(item: int) -> int:
-        spent[0] += 0.001
-        return -item
-
-    items = list(range(10_000))
-    with pytest.raises(ValueError, match="program's own code"):
-        measured(items, "sort", items.sort)(key=slow)
-    assert items == list(range(10_000))
-    with pytest.raises(ValueError, match="program's own code"):
-        ask(items, "extend", map(slow, range(10_000)))
-    few = [1, 2, 3]
-    measured(few, "sort", few.sort)(key=slow, reverse=True)
-    assert few == [1, 2, 3]
-    measured(few, "sort", few.sort)(key=None, reverse=True)
-    assert few == [3, 2, 1]
-    monkeypatch.setattr(costs.threadable, "isInIOThread", lambda: False)
-    measured(items, "sort", items.sort)(key=slow)
-    assert items[0] == 9_999
 
 
 def test_no_operator_of_the_librarys_types_takes_long_or_much() -> None:

@@ -1,10 +1,10 @@
 """
-Of how many parts a value is: what comparing, hashing or showing it takes.
+Of how many parts a value is: the work of comparing, hashing or showing it.
 
-Whoever compares or shows something that is held twice comes by twice, so lists that hold
-each other twice take a time that doubles with each level. They are walked here in the same
-way, and no further than is allowed. Only what Python and its library hold is looked into:
-a class of the program's own may hold its things in any way.
+Python compares and shows a part as often as it is held, so lists that hold each other twice
+take a time that doubles with each level. They are walked here in the same way, and no
+further than is allowed. Only types of Python and its library are walked: a class of the
+program's own may hold its things in any way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from txremote.gate.builtin_types import FROZENDICT
 
 TEXTS = (str, bytes, bytearray)
 
-VIEWS: tuple[object, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 #: Types that hold others.
 NESTING: tuple[Any, ...] = (
@@ -30,7 +30,7 @@ NESTING: tuple[Any, ...] = (
     *(UserList, UserDict, ChainMap, MappingProxyType, SimpleNamespace, BaseException),
 )
 
-# How many parts more a container counts: to go into one takes its time.
+# Parts that a container counts beside its items: entering one takes time.
 _HOLDER = 4
 
 # Classes may be made anew for every call, so what is kept about them is bounded.
@@ -39,12 +39,12 @@ _MOST_REMEMBERED = 1000
 
 class Costs(Enum):
     """
-    What is to be done with a value.
+    Ways to go through a value, by what each part costs.
 
     Attributes:
         unit: How many characters of a text are a part of their own.
-        asked: How many parts an object is that Python's own code has to be asked for.
-        methods: Which those are.
+        asked: Parts that an object counts whose class has one of ``methods`` in Python.
+        methods: Their names.
     """
 
     COMPARED = (1000, 50, ("__eq__", "__lt__"))
@@ -155,6 +155,3 @@ def _fields(record: Any) -> Iterator[Any]:
                 yield vars(record)[name]
         except (AttributeError, KeyError, TypeError):  # it has not been set, or is computed
             continue
-
-
-__all__ = ["NESTING", "TEXTS", "VIEWS", "Costs", "weight"]

@@ -95,7 +95,7 @@ class Serving(Protocol):
     policy: AccessPolicy
     config: ConnectionConfig
     tables: ReferenceTables
-    root: Any
+    root: object
     features: tuple[str, ...]
     connection: Any
 
@@ -105,11 +105,11 @@ class Serving(Protocol):
     def expect_deadline(self, number: int, seconds: float) -> None:
         """The request of that number, which comes next, has so much time."""
 
-    def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
+    def pass_on(self, owner: object, handler: int, args: tuple[object, ...]) -> object:
         """Pass a request on to the connection that an object came over."""
 
 
-def _export(serving: Serving, obj: Any) -> Export:
+def _export(serving: Serving, obj: object) -> Export:
     export = serving.tables.exports.of(obj)
     if export is None:
         serving.policy.check_reference(obj)
@@ -117,7 +117,7 @@ def _export(serving: Serving, obj: Any) -> Export:
     return export
 
 
-def _number(serving: Serving, obj: Any) -> int:
+def _number(serving: Serving, obj: object) -> int:
     """
     Return an object's export number; 0 for one that the peer gave back while its
     request was waiting in a lane.
@@ -129,7 +129,7 @@ def _number(serving: Serving, obj: Any) -> int:
     return export.number
 
 
-def _ping(serving: Serving, data: Any = None) -> Any:
+def _ping(serving: Serving, data: object = None) -> object:
     if type(data) is tuple and len(data) == 3 and data[0] == HELLO_MARK:
         return _hello(serving, data[1], data[2])
     return data
@@ -139,11 +139,11 @@ def _close(serving: Serving) -> None:
     serving.connection.closing.close("the peer closed the connection", say_goodbye=False)
 
 
-def _getroot(serving: Serving) -> Any:
+def _getroot(serving: Serving) -> object:
     return serving.root
 
 
-def _reach(serving: Serving, obj: Any, name: Any) -> Any:
+def _reach(serving: Serving, obj: object, name: Any) -> Any:
     """
     Read an attribute. One that shows the object is not the method itself, which
     would tell the object's address, but does what REPR, STR and HASH do.
@@ -162,7 +162,7 @@ def _reach(serving: Serving, obj: Any, name: Any) -> Any:
     return lambda *args: _show(serving, obj, shown, args)
 
 
-def _show(serving: Serving, obj: Any, name: str, args: tuple[Any, ...]) -> Any:
+def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) -> object:
     export = serving.tables.exports.of(obj)
     number = export.number if export is not None else 0
     if name == "__hash__":
@@ -172,24 +172,24 @@ def _show(serving: Serving, obj: Any, name: str, args: tuple[Any, ...]) -> Any:
     return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
 
 
-def _granted(found: Any) -> Any:
+def _granted(found: object) -> object:
     """Return what was read, as it may be sent: a class was declared by its name."""
     return Granted(found) if is_class(found) else found
 
 
-def _getattr(serving: Serving, obj: Any, name: Any) -> Any:
+def _getattr(serving: Serving, obj: object, name: object) -> object:
     return _granted(_reach(serving, obj, name))
 
 
-def _setattr(serving: Serving, obj: Any, name: Any, value: Any) -> None:
+def _setattr(serving: Serving, obj: object, name: object, value: object) -> None:
     serving.policy.set(obj, name, value)
 
 
-def _delattr(serving: Serving, obj: Any, name: Any) -> None:
+def _delattr(serving: Serving, obj: object, name: object) -> None:
     serving.policy.delete(obj, name)
 
 
-def _named(pairs: Any) -> dict[str, Any]:
+def _named(pairs: object) -> dict[str, object]:
     """
     Return the named arguments of a call.
 
@@ -210,7 +210,7 @@ def _no_arguments() -> TypeError:
     return TypeError("the arguments of a call come as a tuple")
 
 
-def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
+def _call(serving: Serving, obj: object, args: object = (), kwargs: object = ()) -> object:
     function = serving.policy.callable(obj)
     if type(args) is not tuple:
         raise _no_arguments()
@@ -219,7 +219,7 @@ def _call(serving: Serving, obj: Any, args: Any = (), kwargs: Any = ()) -> Any:
     return function(*args, **_named(kwargs))
 
 
-def _permitted(serving: Serving, found: Any) -> Any:
+def _permitted(serving: Serving, found: object) -> Any:
     """
     Return what was read by its name, as it may be called (`AccessPolicy.callable`);
     what cannot be called says so itself.
@@ -229,7 +229,9 @@ def _permitted(serving: Serving, found: Any) -> Any:
     return serving.policy.callable(found)
 
 
-def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any = ()) -> Any:
+def _callattr(
+    serving: Serving, obj: object, name: object, args: object = (), kwargs: object = ()
+) -> object:
     function = _reach(serving, obj, name)
     if type(args) is not tuple:
         raise _no_arguments()
@@ -242,7 +244,9 @@ def _callattr(serving: Serving, obj: Any, name: Any, args: Any = (), kwargs: Any
     return function(*args) if plain else function(*args, **_named(kwargs))
 
 
-def _callpath(serving: Serving, obj: Any, names: Any, args: Any, kwargs: Any = ()) -> Any:
+def _callpath(
+    serving: Serving, obj: Any, names: object, args: object, kwargs: object = ()
+) -> object:
     if type(names) is not tuple:
         raise TypeError("CALLPATH takes a tuple of names")
     if args is not None and type(args) is not tuple:
@@ -294,27 +298,27 @@ def _is_elsewhere(serving: Serving, obj: Any) -> bool:
     return serving.policy.is_value(obj) or is_awaited(kind)
 
 
-def _repr(serving: Serving, obj: Any) -> str:
+def _repr(serving: Serving, obj: object) -> str:
     return serving.policy.repr(obj, _number(serving, obj))
 
 
-def _str(serving: Serving, obj: Any) -> str:
+def _str(serving: Serving, obj: object) -> str:
     return serving.policy.repr(obj, _number(serving, obj), str)
 
 
-def _hash(serving: Serving, obj: Any) -> int:
+def _hash(serving: Serving, obj: object) -> int:
     return serving.policy.hash(obj, _number(serving, obj))
 
 
-def _cmp(serving: Serving, obj: Any, other: Any, operator: Any = "__cmp__") -> Any:
+def _cmp(serving: Serving, obj: object, other: object, operator: object = "__cmp__") -> object:
     return serving.policy.comparison(obj, operator)(obj, other)
 
 
-def _dir(serving: Serving, obj: Any) -> tuple[str, ...]:
+def _dir(serving: Serving, obj: object) -> tuple[str, ...]:
     return serving.policy.names(obj)
 
 
-def _pickle(serving: Serving, obj: Any, protocol: Any) -> bytes:
+def _pickle(serving: Serving, obj: object, protocol: Any) -> bytes:
     if not serving.config.allow_pickle:
         raise ValueError(
             "pickling is disabled: whoever has the object must be given allow_pickle=True"
@@ -323,12 +327,12 @@ def _pickle(serving: Serving, obj: Any, protocol: Any) -> bytes:
     return pickle.dumps(obj, protocol)
 
 
-def _inspect(serving: Serving, pack: Any) -> Any:
+def _inspect(serving: Serving, pack: object) -> object:
     # a third peer's object does not come here: the request goes on to its owner
     return serving.policy.methods(serving.tables.find_pack(key_of(check_pack(pack))).target)
 
 
-def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
+def _instancecheck(serving: Serving, obj: Any, other: object) -> object:
     serving.policy.check_reference(obj)
     export = serving.tables.exports.find(key_of(check_pack(other)))
     if issubclass(type(obj), BaseNetref):
@@ -336,7 +340,7 @@ def _instancecheck(serving: Serving, obj: Any, other: Any) -> Any:
     if type(obj) is RemoteReference:
         # a third peer's class: its objects have other ids there
         target = export.target if export is not None else None
-        owner: Any = obj._connection
+        owner: object = obj._connection
         if type(target) is RemoteReference and target._connection is owner:
             return serving.pass_on(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
         return False
@@ -356,8 +360,8 @@ def _size(item: Any) -> int:
 
 
 async def _next_of(
-    serving: Serving, generator: AsyncGeneratorType[Any, Any], export: Export | None
-) -> tuple[Any, ...]:
+    serving: Serving, generator: AsyncGeneratorType[object, object], export: Export | None
+) -> tuple[object, ...]:
     """
     Return the next item of an asynchronous generator as a chunk of its own: the
     one after it may be long in coming.
@@ -373,7 +377,7 @@ async def _next_of(
         return ()
 
 
-def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
+def _buffiter(serving: Serving, obj: Any, count: object) -> object:
     if type(count) is not int or count < 1:
         raise ValueError(f"a chunk of {count!r} items")
     serving.policy.check_reference(obj)
@@ -386,7 +390,7 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
     if export is not None and export.trouble is not None:
         trouble, export.trouble = export.trouble, None
         raise trouble
-    items: list[Any] = []
+    items: list[object] = []
     try:
         size = 0
         for item in islice(obj, min(count, LARGEST_CHUNK)):
@@ -404,8 +408,14 @@ def _buffiter(serving: Serving, obj: Any, count: Any) -> Any:
 
 
 def _oldslicing(
-    serving: Serving, obj: Any, attempt: Any, fallback: Any, start: Any, stop: Any, args: Any
-) -> Any:
+    serving: Serving,
+    obj: object,
+    attempt: object,
+    fallback: object,
+    start: object,
+    stop: object,
+    args: object,
+) -> object:
     if type(args) is not tuple:
         raise _no_arguments()
     try:
@@ -415,7 +425,7 @@ def _oldslicing(
         return _callattr(serving, obj, fallback, (start, end, *args))
 
 
-def _ctxexit(serving: Serving, obj: Any, error: Any = None) -> Any:
+def _ctxexit(serving: Serving, obj: object, error: object = None) -> object:
     leave = _permitted(serving, serving.policy.get(obj, "__exit__"))
     if error is None or error is False:
         return leave(None, None, None)
@@ -443,12 +453,12 @@ def _local_exception(error: Any) -> BaseException:
     return load_exception(((module, name), (), (), ""))
 
 
-def _del(serving: Serving, obj: Any, count: Any = 1) -> None:
+def _del(serving: Serving, obj: object, count: object = 1) -> None:
     exports = serving.tables.exports
     exports.give_back(_export(serving, obj), count)
 
 
-def _release(serving: Serving, pairs: Any) -> None:
+def _release(serving: Serving, pairs: object) -> None:
     if type(pairs) is tuple and len(pairs) > MOST_RELEASED:
         raise ValueError(f"RELEASE takes {MOST_RELEASED} pairs at most")
     if type(pairs) is not tuple or any(type(pair) is not tuple or len(pair) != 2 for pair in pairs):
@@ -465,14 +475,14 @@ def _release(serving: Serving, pairs: Any) -> None:
         raise ValueError("; ".join(problems))
 
 
-def _hello(serving: Serving, version: Any, features: Any) -> tuple[int, tuple[str, ...]]:
+def _hello(serving: Serving, version: object, features: object) -> tuple[int, tuple[str, ...]]:
     if type(version) is not int or type(features) is not tuple:
         raise TypeError("HELLO takes a version and a tuple of feature names")
     serving.connection.hello_received(frozenset(name for name in features if type(name) is str))
     return HELLO_VERSION, serving.features
 
 
-def _deadline(serving: Serving, number: Any, milliseconds: Any) -> None:
+def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
     if type(number) is not int or type(milliseconds) is not int or milliseconds < 0:
         raise TypeError("DEADLINE takes the number of a request and milliseconds")
     serving.expect_deadline(number, milliseconds / 1000)
@@ -482,19 +492,19 @@ def _stopping(serving: Serving) -> None:
     serving.connection.note_peer_stopping()
 
 
-def _halfway(serving: Serving, number: Any, position: Any, value: Any) -> None:
+def _halfway(serving: Serving, number: object, position: object, value: object) -> None:
     if type(number) is not int or type(position) is not int:
         raise TypeError("HALFWAY takes the number of a request, a position and a value")
     serving.connection.outbound.left_halfway(number, Halfway(position, value))
 
 
-def _cancel(serving: Serving, number: Any) -> None:
+def _cancel(serving: Serving, number: object) -> None:
     if type(number) is int:
         serving.cancel(number)
 
 
 #: Serves one request: called with the `Serving` and the unboxed arguments.
-Handler = Callable[..., Any]
+Handler = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,11 +88,11 @@ class OutboundCalls:
         self,
         reference: RemoteReference,
         names: tuple[str, ...],
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
         deadline: float | None = None,
         to_the_end: bool = True,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """
         Call what a path of names leads to, or read it; see `Connection.call`.
 
@@ -143,13 +143,13 @@ class OutboundCalls:
         self,
         reference: RemoteReference,
         names: tuple[str, ...],
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
         deadline: float | None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """Go a path as a stock peer knows it, a request for each name but the last."""
 
-        def go(step: Any) -> Any:
+        def go(step: object) -> object:
             if type(step) is RemoteReference:
                 return step._call(names[-1:], args, kwargs, deadline)
             return step if type(step) is Halfway else Halfway(len(names) - 1, step)
@@ -159,15 +159,15 @@ class OutboundCalls:
 
     def _to_the_end(
         self,
-        found: Deferred[Any],
+        found: Deferred[object],
         names: tuple[str, ...],
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
         deadline: float | None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """Do here what the peer leaves of a path."""
 
-        def go(result: Any) -> Any:
+        def go(result: object) -> object:
             if type(result) is not Halfway:
                 return result
             return awaited(go_on(result, names, args, kwargs, deadline), self._connection)
@@ -182,8 +182,8 @@ class OutboundCalls:
         self.pending.left_halfway(number, left)
 
     def request_with_default_timeout(
-        self, handler: int, args: tuple[Any, ...], deadline: float | None = None
-    ) -> Deferred[Any]:
+        self, handler: int, args: tuple[object, ...], deadline: float | None = None
+    ) -> Deferred[object]:
         """Send a request by its number, which may take as long as calls may; see `call`."""
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         return self.request(handler, args, timeout, option, deadline)
@@ -202,11 +202,11 @@ class OutboundCalls:
     def request(
         self,
         handler: int,
-        args: tuple[Any, ...],
+        args: tuple[object, ...],
         timeout: float | None = None,
         option: str | None = "sync_request_timeout",
         deadline: float | None = None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         """
         Send a request by its number.
 
@@ -232,7 +232,7 @@ class OutboundCalls:
         timeout: float | None,
         option: str | None,
         deadline: float | None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[object]:
         connection = self._connection
         if connection.state >= CLOSING:
             self._tables.take_back()
@@ -256,7 +256,7 @@ class OutboundCalls:
             return fail(error)
         return deferred
 
-    def send_oneway(self, handler: int, *args: Any) -> None:
+    def send_oneway(self, handler: int, *args: object) -> None:
         """Send a request whose answer is of no interest."""
         body = [request_head(handler)]
         self._tables.box(body, args)
@@ -287,7 +287,7 @@ class OutboundCalls:
             self._outbox.request(self.pending.skip(), body)
 
 
-def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
+def _kept(asked: Deferred[object], *held: object) -> Deferred[object]:
     """
     Keep what a request is about until it is answered, toward a peer that may
     serve requests in several threads (rpyc 6.0.2 does with bind_threads, or
@@ -296,5 +296,5 @@ def _kept(asked: Deferred[Any], *held: Any) -> Deferred[Any]:
     return asked.addBoth(_first, held)
 
 
-def _first(result: Any, _held: Any) -> Any:
+def _first(result: object, _held: object) -> object:
     return result

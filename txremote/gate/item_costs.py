@@ -1,0 +1,185 @@
+"""
+Items that one call makes or takes in: how many, and how long the program's own code may
+take to give them.
+
+A number of items is checked before they are made. What an iterator gives is drawn from it
+here, no more than may be taken, for it may never end. An object of the program's runs the
+program's code for each item; that has `MOST_SECONDS` in the reactor's thread.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections import Counter, UserDict, UserList, UserString, deque
+from collections.abc import Mapping
+from itertools import islice
+from time import thread_time
+from types import FunctionType
+from typing import Any
+
+from twisted.python import threadable
+
+from txremote.gate.builtin_types import CONTAINERS, FROZENDICT
+from txremote.gate.weight import TEXTS, VIEWS
+
+#: Most items or bytes that one call may make, and take in of those that are here already.
+MOST_MADE = 1_000_000
+
+#: Seconds of the processor that one call may spend in code of the program's that runs for
+#: each item.
+MOST_SECONDS = 0.2
+
+# So many items are drawn from the program's own code between two readings of the clock; as
+# many as are there already while the call has taken no more than a moment, in seconds.
+_FEW = 16
+_MOMENT = 0.01
+
+# As for the wire's frozensets: to store items of one hash takes quadratic time.
+_MOST_COLLISIONS = 16
+
+# Operators that want another of their kind.
+OF_SETS = frozenset(
+    "__and__ __iand__ __rand__ __or__ __ior__ __ror__ __sub__ __isub__ __rsub__ __xor__ "
+    "__ixor__ __rxor__".split()
+)
+_IN_PLACE = frozenset({"__iadd__", "__isub__", "__ior__", "__iand__"})
+
+IN_ORDER = (tuple, list, deque, bytearray)
+FLAT = (bytearray, bytes, array, UserString)  # a byte for a byte, however many
+_MAPPINGS: tuple[type, ...] = (dict, *FROZENDICT)
+_HASHING: tuple[type, ...] = (set, frozenset, *VIEWS, *_MAPPINGS)
+# their length is counted, where they are iterated as the library does it
+_COUNTED = (*TEXTS, *IN_ORDER, dict, set, frozenset, array, UserList, UserDict)
+
+
+def is_library(owner: type, method: Any) -> bool:
+    """
+    Tell whether a method is defined by the standard library.
+
+    Args:
+        owner: In which class it stands.
+        method: The method. An enum has copies of the methods of what is beneath.
+    """
+    home = method if type(method) is FunctionType else getattr(method, "__objclass__", owner)
+    module = home.__module__
+    return type(module) is str and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def defined(kind: type, name: str) -> tuple[type, object]:
+    """Return which class defines a special method of a class, and what stands there."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base, base.__dict__[name]
+    return object, None
+
+
+def check_made(items: int) -> None:
+    """Check a number of items. ValueError: it is more than `MOST_MADE`."""
+    if items > MOST_MADE:
+        raise ValueError(f"more than {MOST_MADE} items by one call")
+
+
+def in_time(function: Any) -> object:
+    """
+    Return a function that is called for each item, so that all calls together take no
+    longer than they may.
+    """
+    if function is None or not threadable.isInIOThread():
+        return function
+    until = thread_time() + MOST_SECONDS
+
+    def call(item: object) -> object:
+        _check_time(until)
+        return function(item)
+
+    return call
+
+
+def _check_time(until: float) -> None:
+    if thread_time() > until:
+        raise ValueError(f"more than {MOST_SECONDS} s in the program's own code by one call")
+
+
+def drawn(items: Any) -> tuple[Any, ...]:
+    """Return what an iterator gives, if that is no more than may be taken and there is time."""
+    found: list[object] = []
+    source = iter(items)
+    limited = threadable.isInIOThread()
+    begun = thread_time()
+    chunk = _FEW
+    while len(found) <= MOST_MADE:
+        before = len(found)
+        found += islice(source, chunk)
+        if len(found) < before + chunk:
+            break
+        if limited:
+            _check_time(begun + MOST_SECONDS)
+        # as many as take a moment: an item may take any time
+        chunk = min(len(found), MOST_MADE) if thread_time() - begun < _MOMENT else _FEW
+    check_made(len(found))
+    return tuple(found)
+
+
+def taken(obj: object, name: str, items: Any) -> Any:
+    """Return items that a container is to take in, counted."""
+    kind = type(items)
+    plain = issubclass(kind, _COUNTED) and is_library(*defined(kind, "__iter__"))
+    if kind in CONTAINERS or plain:
+        if not issubclass(type(obj), FLAT) or not issubclass(kind, FLAT):
+            check_made(len(items))
+    elif kind is not tuple:
+        # what it says of its length is nothing to go by
+        items = _drawn_of_any(obj, name, items)
+    in_order = type(items) in IN_ORDER or (plain and issubclass(kind, IN_ORDER))
+    if in_order and issubclass(type(obj), _HASHING):
+        pairs = (
+            issubclass(type(obj), (dict, *FROZENDICT))
+            and type(obj) is not Counter
+            and name != "fromkeys"
+        )
+        _check_hashes(items, pairs)
+    return items
+
+
+def _drawn_of_any(obj: object, name: str, items: Any) -> object:
+    """Return what an object gives that is to be taken in, as the container would ask it."""
+    kind = type(items)
+    if issubclass(type(obj), Counter) and name in _IN_PLACE:
+        return dict(drawn(items.items())) if hasattr(kind, "items") else items
+    if name in OF_SETS and issubclass(type(obj), (set, frozenset)):
+        return items  # of what is no set it wants nothing
+    if name in OF_SETS and name != "__ior__" and issubclass(type(obj), _MAPPINGS):
+        return items
+    if issubclass(type(obj), (bytearray, array)):
+        try:
+            size = memoryview(items).nbytes
+        except TypeError:
+            pass
+        else:  # whose bytes it takes
+            check_made(size)
+            return items
+    mapping = isinstance(items, Mapping) if type(obj) is Counter else hasattr(kind, "keys")
+    if mapping and name != "fromkeys" and issubclass(type(obj), _MAPPINGS):
+        keys = items.keys()
+        pairs = drawn((key, items[key]) for key in keys)
+        _check_hashes(pairs, pairs=True)
+        return dict(pairs)
+    if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
+        return items  # the container says so itself
+    return drawn(items)
+
+
+def _check_hashes(items: Any, pairs: bool) -> None:
+    first: dict[int, object] = {}
+    collisions = 0
+    for item in items:
+        key = item[0] if pairs and type(item) in IN_ORDER and item else item
+        try:
+            known = first.setdefault(hash(key), key)
+        except TypeError:  # the container says so itself
+            return
+        if known is not key and known != key:
+            collisions += 1
+            if collisions > _MOST_COLLISIONS:
+                raise ValueError("items of the same hash")
