@@ -9,7 +9,7 @@ steps that it knows.
 from __future__ import annotations
 
 from math import inf
-from typing import Any, Never, TypeVar
+from typing import Never, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
