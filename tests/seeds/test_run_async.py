@@ -16,14 +16,14 @@ import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
-from tests.work.doubles import clean_slate, logged
+from tests.work.doubles import logged, no_running_pools
 from txremote import run_async
 from txremote.errors import JobTimeout
 from txremote.work import pool_from_string
 
-__all__ = ["clean_slate"]
+__all__ = ["no_running_pools"]
 
-pytestmark = pytest.mark.usefixtures("clean_slate")
+pytestmark = pytest.mark.usefixtures("no_running_pools")
 
 
 class Printed(list[str]):

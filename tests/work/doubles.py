@@ -150,7 +150,7 @@ def own_registry() -> Iterator[Any]:
 
 
 @pytest_twisted.async_yield_fixture
-async def clean_slate() -> AsyncIterator[Any]:
+async def no_running_pools() -> AsyncIterator[Any]:
     """No pool runs when the test begins, and none is left of it."""
     from twisted.internet import reactor
 

@@ -105,7 +105,7 @@ class TestTheEnd:
 
     @pytest_twisted.ensureDeferred
     async def test_without_a_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What it prints is heard, its end is told once and in words, and nothing is left."""
+        """Its output is read, its end is told once and in words, and nothing is left."""
         script = "import sys; print('to', end=' '); print('you', end=''); sys.exit(3)"
         monkeypatch.setattr(childprocess, "_START", script)
         before = children(), descriptors()

@@ -21,15 +21,15 @@ import twisted.plugins
 import txremote
 from tests.work import foreign_kind
 from tests.work.child_processes import children, outcomes_of, until
-from tests.work.doubles import clean_slate
+from tests.work.doubles import no_running_pools
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.tasks.keeper import TaskKeeper
 from txremote.work import pool_from_string
 
-__all__ = ["clean_slate"]
+__all__ = ["no_running_pools"]
 
-pytestmark = pytest.mark.usefixtures("clean_slate", "installed")
+pytestmark = pytest.mark.usefixtures("no_running_pools", "installed")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_no_more_jobs_wait_than_may() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_stopping_ends_its_jobs() -> None:
-    """What runs fails, and so does what comes later; a job may be cancelled before."""
+    """Jobs that run fail, and so do later ones; a job may be cancelled before."""
     before, pool = children(), made()
     cancelled, running = pool.submit(operator.neg, (1,)), pool.submit(operator.neg, (2,))
     cancelled.cancel()

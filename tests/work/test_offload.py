@@ -18,7 +18,7 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 import txremote
 from tests.net.servers import joined, until
-from tests.work.doubles import DEADLINE, CopyingPool, Step, clean_slate, logged, outcome
+from tests.work.doubles import DEADLINE, CopyingPool, Step, logged, no_running_pools, outcome
 from txremote import blocking, current_call, exposed, offloaded
 from txremote.errors import JobTimeout, NotPicklable
 from txremote.testing import connected_pair
@@ -27,9 +27,9 @@ from txremote.work.processes import ProcessPool
 from txremote.work.running import set_default_pool
 from txremote.work.threads import ThreadPool
 
-__all__ = ["clean_slate"]
+__all__ = ["no_running_pools"]
 
-pytestmark = pytest.mark.usefixtures("clean_slate")
+pytestmark = pytest.mark.usefixtures("no_running_pools")
 
 
 def noted(function: Any) -> Any:
@@ -304,7 +304,7 @@ def reactor_of_the_tests() -> Any:
 
 class TestByName:
     def test_a_function_goes_by_name(self) -> None:
-        """What travels is a module and a name, and it is found in another process."""
+        """A module and a name travel, and another process finds the function by them."""
         for call, original in (
             (Counter.above, Counter.above.__wrapped__),
             (Counter.alone, Counter.alone.__wrapped__),

@@ -147,7 +147,7 @@ class TestStreams:
         assert texts(pipe.end()) == ["Password: ", ""]
 
     def test_bytes_and_half_characters(self, pipe: Pipe) -> None:
-        """What is no text is shown as well as can be."""
+        """Bytes that are no text are shown as well as can be."""
         stream = RecordStream(pipe.writer, "stdout", 1)
         stream.buffer.write(b"caf\xc3\xa9 \xff\n")
         print("lone \udcff", file=stream)
@@ -184,7 +184,7 @@ class TestStreams:
 class TestReading:
     @pytest.mark.parametrize("size", [1, 7, 100_000])
     def test_records_and_raw_lines(self, size: int) -> None:
-        """What C code and other programs print stands between the records."""
+        """Lines of C code and other programs stand between the records."""
         sent = b'raw\n\x1e{"job": "j", "text": "one"}\nhalf \x1e{"job": "j", "text": "two"}\nrest'
         records: Records = []
         reader = RecordReader("stderr", records.append)
@@ -259,7 +259,7 @@ class TestReading:
 
 
 class Log:
-    """What a pool's children say in the parent's log."""
+    """The lines of a pool's children in the parent's log."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []

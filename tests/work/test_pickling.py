@@ -65,11 +65,11 @@ class TestValues:
 
     @pytest.mark.parametrize("value", ["__main__", {"name": "__main__"}, "\udcff", None, [], ()])
     def test_values_that_need_care(self, value: Any) -> None:
-        """What looks like a name in the program, what is empty, what is no character."""
+        """Values that look like names in the program, are empty, or are no characters."""
         assert travelled(value) == value
 
     def test_functions_by_name(self) -> None:
-        """What can be imported is not copied."""
+        """An importable function or class is not copied."""
         payload, references = dump_job(jobs.add, (1, 2), {}, "add")
         assert len(payload) < 100
         assert references == []
@@ -443,7 +443,7 @@ def test_what_is_in_the_main_script(tmp_path: Path) -> None:
 
 
 def test_without_cloudpickle(tmp_path: Path) -> None:
-    """What can be imported works; else the error names the extra to install."""
+    """Importable functions work; for others the error names the extra to install."""
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     (blocked / "cloudpickle.py").write_text("raise ImportError('blocked')\n")

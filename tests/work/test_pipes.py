@@ -69,7 +69,7 @@ def test_it_is_a_transport(child: Child) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_bytes_go_both_ways(child: Child) -> None:
-    """What is written arrives."""
+    """Written bytes arrive."""
     child.transport.write(b"hello")
     os.write(child.writes, b"hello yourself")
     await until(lambda: child.protocol.heard)

@@ -91,7 +91,7 @@ def test_it_may_start_again() -> None:
         assert (started, stopped) == ([None], [None])
 
 
-def test_who_waits_may_give_up() -> None:
+def test_a_caller_that_waits_may_give_up() -> None:
     """Cancelling what start() gave concerns nobody else."""
     pool = Pool()
     mine, other = pool.start(), outcome(pool.start())
@@ -121,7 +121,7 @@ def test_it_is_a_service_of_an_application(registry: RunningPools) -> None:
 
 
 def test_a_server_that_is_stopped_while_it_starts_has_nothing_to_complain_about() -> None:
-    """What fails then is no failure: SIGTERM just after the start leaves no error in the log."""
+    """Its start may fail in silence: SIGTERM just after the start leaves no error in the log."""
     pool = Pool()
     pool.startService()
     stopped = outcome(pool.stopService())

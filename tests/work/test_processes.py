@@ -384,7 +384,7 @@ class TestDecisions:
     """With processes that are only pretended, in any order of events."""
 
     def test_a_callback_that_interferes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What hears of a result may cancel, submit and stop."""
+        """A callback of a result may cancel, submit and stop."""
         pool, kind = pool_of_fakes(monkeypatch, 1)
         (worker,) = kind.made
         worker.come_up()
@@ -499,7 +499,7 @@ class Play:
         self.jobs[name].cancel()
 
     def check(self) -> None:
-        """What holds at any time."""
+        """Check the invariants of any time."""
         assert all(count == 1 for count in self.kind.begun.values())
         assert all(len(end) <= 1 for end in self.ends.values())
         assert not self.cancelled_before & set(self.kind.begun)
@@ -528,7 +528,7 @@ class Play:
         raise AssertionError("some jobs never end")
 
     def check_end(self) -> None:
-        """What holds when nothing is left to do."""
+        """Check the invariants of a pool that has nothing left to do."""
         for worker in list(self.kind.made):
             worker.drain()
             worker.obey()
@@ -601,7 +601,7 @@ class TestTheQueue:
     """With processes that are only pretended."""
 
     def test_jobs_are_shared_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What waits is shared by those that are ready, not taken by the first."""
+        """Jobs that wait are shared by the workers that are ready, not taken by the first."""
         pool, kind = pool_of_fakes(monkeypatch, 2)
         for number in range(10):
             pool.submit(jobs.same, (number,))

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 import txremote
 from tests.net.servers import joined
-from tests.work.doubles import CopyingPool, Reactor, Step, clean_slate, logged, outcome
+from tests.work.doubles import CopyingPool, Reactor, Step, logged, no_running_pools, outcome
 from txremote import WrongThread, exposed, live, run_async
 from txremote.errors import JobTimeout, PoolStopped
 from txremote.work import run as run_module
@@ -26,9 +26,9 @@ from txremote.work.run import choose
 from txremote.work.running import RunningPools, set_default_pool
 from txremote.work.threads import ThreadPool
 
-__all__ = ["clean_slate"]
+__all__ = ["no_running_pools"]
 
-pytestmark = pytest.mark.usefixtures("clean_slate")
+pytestmark = pytest.mark.usefixtures("no_running_pools")
 
 
 def broken(sentence: str = "it broke") -> None:
@@ -153,7 +153,7 @@ class TestWhere:
 
     @pytest_twisted.ensureDeferred
     async def test_a_default_pool(self) -> None:
-        """What set_default_pool names goes first."""
+        """The pool of set_default_pool goes first."""
         pool = CopyingPool("threads:9")
         await pool.start()
         set_default_pool(pool)
@@ -161,12 +161,12 @@ class TestWhere:
         assert len(pool.submitted) == 1
 
     @pytest_twisted.ensureDeferred
-    async def test_a_pool_by_name(self, clean_slate: RunningPools) -> None:
+    async def test_a_pool_by_name(self, no_running_pools: RunningPools) -> None:
         """It is started when it is named first, and kept."""
         names = [await run_async(threading.current_thread, pool="threads:1") for _ in range(2)]
         assert names[0] is names[1]
         assert "threads:1" in names[0].name
-        assert [pool.description for pool in clean_slate.pools] == ["threads:1"]
+        assert [pool.description for pool in no_running_pools.pools] == ["threads:1"]
 
     @pytest_twisted.ensureDeferred
     async def test_proc_timeout(self) -> None:
@@ -541,7 +541,7 @@ def test_a_process_pool_that_runs() -> None:
 
 
 def test_only_copies_will_do() -> None:
-    """What needs another process passes by a default pool of threads."""
+    """A job that has to run elsewhere passes by a default pool of threads."""
     reactor = Reactor()
     threads, processes = ThreadPool(reactor), CopyingPool()
     threads.start()
@@ -572,7 +572,7 @@ def test_a_description_finds_a_pool_that_runs() -> None:
 
 
 def test_a_pool_that_did_not_start(
-    clean_slate: RunningPools, monkeypatch: pytest.MonkeyPatch
+    no_running_pools: RunningPools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is logged, and another is made the next time."""
 

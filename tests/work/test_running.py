@@ -9,29 +9,29 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from tests.work.doubles import CopyingPool, Reactor, clean_slate, outcome
+from tests.work.doubles import CopyingPool, Reactor, no_running_pools, outcome
 from txremote.work.run import preferred_pool
 from txremote.work.running import RunningPools, set_default_pool
 from txremote.work.threads import ThreadPool
 
-__all__ = ["clean_slate"]
+__all__ = ["no_running_pools"]
 
-pytestmark = pytest.mark.usefixtures("clean_slate")
+pytestmark = pytest.mark.usefixtures("no_running_pools")
 
 
-def test_a_pool_is_there_while_it_runs(clean_slate: RunningPools) -> None:
+def test_a_pool_is_there_while_it_runs(no_running_pools: RunningPools) -> None:
     """It enters itself when it starts, once, and leaves when it stops."""
     pool = CopyingPool("processes:2")
-    assert clean_slate.pools == []
+    assert no_running_pools.pools == []
     pool.start()
     pool.start()
-    assert clean_slate.pools == [pool]
+    assert no_running_pools.pools == [pool]
     pool.stop()
-    assert clean_slate.pools == []
+    assert no_running_pools.pools == []
     pool.stop()
 
 
-def test_a_service_counts_as_well(clean_slate: RunningPools) -> None:
+def test_a_service_counts_as_well(no_running_pools: RunningPools) -> None:
     """A pool that an application starts is one that runs."""
     pool = CopyingPool()
     pool.startService()
@@ -40,7 +40,7 @@ def test_a_service_counts_as_well(clean_slate: RunningPools) -> None:
     assert preferred_pool() is None
 
 
-def test_the_process_pool_that_was_started_last(clean_slate: RunningPools) -> None:
+def test_the_process_pool_that_was_started_last(no_running_pools: RunningPools) -> None:
     """It is preferred; threads are not, however many run."""
     first, second, threads = CopyingPool(), CopyingPool(), ThreadPool(Reactor())
     for pool in (first, second, threads):
@@ -50,7 +50,7 @@ def test_the_process_pool_that_was_started_last(clean_slate: RunningPools) -> No
     assert preferred_pool() is first
 
 
-def test_the_default_comes_first(clean_slate: RunningPools) -> None:
+def test_the_default_comes_first(no_running_pools: RunningPools) -> None:
     """A default pool goes before a process pool, for as long as it runs."""
     default: Any = ThreadPool(Reactor())
     processes = CopyingPool()
@@ -63,7 +63,7 @@ def test_the_default_comes_first(clean_slate: RunningPools) -> None:
     default.stop()
     assert preferred_pool() is processes
     set_default_pool(None)
-    assert clean_slate.default is None
+    assert no_running_pools.default is None
 
 
 class OldPool:
@@ -72,31 +72,31 @@ class OldPool:
     description, by_value, running = "old", True, True
 
 
-def test_a_job_that_has_to_run_elsewhere(clean_slate: RunningPools) -> None:
+def test_a_job_that_has_to_run_elsewhere(no_running_pools: RunningPools) -> None:
     """It goes to a preferred pool, else to any whose jobs do so, whatever its kind is."""
     old: Any = OldPool()
-    clean_slate.add(old)
+    no_running_pools.add(old)
     assert preferred_pool() is None
     assert preferred_pool(by_value=True) is old
     preferred = CopyingPool()
     preferred.start()
-    clean_slate.add(old)
+    no_running_pools.add(old)
     assert preferred_pool(by_value=True) is preferred
     assert preferred_pool() is preferred
-    clean_slate.discard(old)
-    clean_slate.discard(old)
+    no_running_pools.discard(old)
+    no_running_pools.discard(old)
 
 
-def test_a_pool_that_is_not_shared_is_nobody_else_s(clean_slate: RunningPools) -> None:
+def test_a_pool_that_is_not_shared_is_nobody_else_s(no_running_pools: RunningPools) -> None:
     """It runs, and is not found."""
     pool = CopyingPool("own")
     pool.shared = False
     pool.start()
     assert pool.running
-    assert (preferred_pool(), clean_slate.pools) == (None, [])
+    assert (preferred_pool(), no_running_pools.pools) == (None, [])
 
 
-def test_who_still_uses_pools_is_waited_for(clean_slate: RunningPools) -> None:
+def test_a_user_of_pools_is_waited_for(no_running_pools: RunningPools) -> None:
     """A pool that would stop with the reactor stops when the last of them is done."""
     stopped: list[str] = []
 
@@ -106,17 +106,17 @@ def test_who_still_uses_pools_is_waited_for(clean_slate: RunningPools) -> None:
 
     users: list[Deferred[None]] = [Deferred(), Deferred()]
     for user in users:
-        clean_slate.keep_for(user)
-    result = outcome(clean_slate.after_use(stop))
+        no_running_pools.keep_for(user)
+    result = outcome(no_running_pools.after_use(stop))
     users[0].callback(None)
     assert (stopped, result) == ([], [])
     users[1].callback(None)
     assert (stopped, result) == (["stopped"], [None])
 
 
-def test_where_nobody_uses_pools_one_stops_at_once(clean_slate: RunningPools) -> None:
+def test_where_nobody_uses_pools_one_stops_at_once(no_running_pools: RunningPools) -> None:
     """With what it gives."""
     pool = CopyingPool()
     pool.start()
-    assert outcome(clean_slate.after_use(pool.stop)) == [None]
+    assert outcome(no_running_pools.after_use(pool.stop)) == [None]
     assert not pool.running

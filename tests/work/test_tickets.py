@@ -31,7 +31,7 @@ def test_the_child_takes_tickets_in_order(pipe: TicketPipe) -> None:
 
 
 def test_the_parent_takes_what_is_left(pipe: TicketPipe) -> None:
-    """What has not begun can be taken back, and does not begin then."""
+    """A job that has not begun can be taken back, and does not begin then."""
     pipe.put([1, 2, 3])
     assert take_ticket(pipe.reading_end) == 1
     assert pipe.take_back() == {2, 3}
@@ -46,7 +46,7 @@ def test_a_number_may_be_large(pipe: TicketPipe) -> None:
 
 
 def test_a_pool_never_has_more_tickets_out_than_are_taken_at_once() -> None:
-    """What a worker holds fits in one atomic write, and one read takes it all back."""
+    """The tickets of all that a worker holds fit in one atomic write, and one read."""
     assert AHEAD <= MOST_TICKETS
 
 

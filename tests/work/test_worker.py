@@ -60,7 +60,7 @@ class TestValues:
     @pytest.mark.parametrize("size", [0, 99, 100, 101, 1000, 12_345])
     @pytest_twisted.ensureDeferred
     async def test_a_value_in_parts(self, parts: ProcessPool, size: int) -> None:
-        """What is too large for a frame of the wire is cut and put together again."""
+        """A value that is too large for a frame of the wire is cut and put together again."""
         value = os.urandom(size)
         assert await parts.submit(jobs.same, (value,)) == value
         assert await parts.submit(jobs.length, (value,)) == size
@@ -297,7 +297,7 @@ class TestWhichHaveBegun:
 
 class TestItsTime:
     def test_time_is_that_of_the_first(self, hold: Hold) -> None:
-        """What waits behind it has its whole time when it is its turn."""
+        """A job that waits behind it has its whole time when it is its turn."""
         hold.give(1, 2, timeout=5)
         hold.clock.advance(4)
         hold.held.remove(1)
@@ -355,7 +355,7 @@ class TestItsTime:
 
 
 def test_its_caller_is_told_once() -> None:
-    """What fails when it has ended already does not matter any more."""
+    """A failure after its end does not matter any more."""
     cancelled: list[Any] = []
 
     def cancel(job: Job, deferred: Deferred[Any]) -> None:

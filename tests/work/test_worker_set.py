@@ -40,7 +40,7 @@ class TestItsSize:
         assert size.lacking(count, coming, waiting) == lacking
 
     def test_when_one_is_spent(self) -> None:
-        """After so many jobs as recycle= says, of which it holds what there is room for."""
+        """After as many jobs as recycle= says; it holds no more than are left of them."""
         size = Size(recycle=20)
         assert [size.spent(given) for given in (0, 19, 20)] == [False, False, True]
         assert [size.room(3, given, 8) for given in (3, 15, 18, 20)] == [5, 5, 2, 0]
@@ -84,7 +84,7 @@ class TestThoseThatComeAndGo:
 
     @pytest_twisted.ensureDeferred
     async def test_recycling(self, tmp_path: Path) -> None:
-        """After so many jobs another process comes; no job is lost, none run twice."""
+        """After that many jobs another process comes; no job is lost, none run twice."""
         path = str(tmp_path / "marks")
         async with running_pool(2, recycle=20) as pool:
             first = pids(pool)
@@ -202,7 +202,7 @@ class TestDecisions:
         assert len(pool.spawned) == 2
 
     def test_it_is_closed_when_that_is_told(self) -> None:
-        """Who stops the pool because nothing can be started has no process afterwards."""
+        """A pool that is stopped because nothing can be started has no process afterwards."""
         pool = FakePool(Size(2, 2))
         pool.problem = OSError(24, "Too many open files")
 

@@ -26,7 +26,7 @@ ABS = dump_job(abs, (-1,), {}, "abs")[0]
 
 
 class SeenEvents:
-    """Writes down what it is told, and in which thread."""
+    """Notes each event, and its thread."""
 
     def __init__(self):
         self.seen = []
@@ -42,7 +42,7 @@ class SeenEvents:
         self.seen.append(what)
 
     async def wait_for(self, name, count=1):
-        """Wait until it was told something so often; return what."""
+        """Wait until an event has come that often; return the arguments of each."""
         end = reactor.seconds() + PATIENCE
         while len(found := [about for what, *about in self.seen if what == name]) < count:
             assert reactor.seconds() < end, self.seen
@@ -59,7 +59,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def events():
-    """Who is told."""
+    """The seen events."""
     return SeenEvents()
 
 

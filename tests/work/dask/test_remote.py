@@ -133,7 +133,7 @@ def test_a_scheduler_with_its_part_keeps_it(client):
 
 
 def test_the_cluster_needs_nothing_of_txremote():
-    """What goes there goes by value, and makes use of nothing of ours when it is there."""
+    """Both parts go by value, and use nothing of ours when they are there."""
     from distributed.protocol.pickle import dumps
 
     made = (
