@@ -2,12 +2,12 @@
 Classic mode: services that give the peer everything.
 
 RPyC's classic mode lets a peer import, evaluate and execute whatever it likes
-(``rpyc.core.service.SlaveService``). That is what it is for, and it is a remote
-prompt for anybody who can connect. So it is never a default here: twistd wants
-``--classic``, and `listen` refuses it on an address that others can reach.
+(``rpyc.core.service.SlaveService``): it is a remote prompt for anybody who can connect. So it
+is never a default here: twistd wants ``--classic``, and `listen` refuses it on an address that
+others can reach.
 
-What is opened is opened in the connection's switches, before there is a
-connection; RPyC's own classes change the switches of a live one.
+The connection's switches open it, before there is a connection; RPyC's own classes change the
+switches of a live one.
 
 `SlaveService` is at the peer's mercy, `MasterService` makes use of such a peer,
 `ClassicService` is both.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 from txremote.config import ConnectionConfig
@@ -24,7 +25,7 @@ from txremote.service import Service
 
 DEFAULT_PORT = 18812
 
-#: What to do instead of teleporting, the end of a sentence.
+#: The end of a sentence that says what to do instead of teleporting.
 NO_TELEPORT = (
     "code goes by execute(source), and functions that were made there are in conn.namespace"
 )
@@ -33,7 +34,7 @@ NO_TELEPORT = (
 class ModuleNamespace:
     """The peer's modules by name: ``conn.modules.os`` or ``conn.modules["os.path"]``."""
 
-    def __init__(self, getmodule: Any) -> None:
+    def __init__(self, getmodule: Callable[[str], Any]) -> None:
         self.__getmodule = getmodule
         self.__cache: dict[str, Any] = {}
 

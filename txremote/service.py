@@ -35,7 +35,7 @@ class _ExposedProperty(property):
     it on to the copy which ``@name.setter`` makes.
     """
 
-    def getter(self, fget: Callable[[Any], Any]) -> property:
+    def getter(self, fget: Callable[[Any], object]) -> property:
         return self._handed_on(super().getter(fget))
 
     def setter(self, fset: Callable[[Any, Any], None]) -> property:
@@ -93,7 +93,7 @@ def _mark(target: Any, prefix: str) -> Any:
     return target
 
 
-def expose(*interfaces: Any) -> Callable[[C], C]:
+def expose(*interfaces: object) -> Callable[[C], C]:
     """
     Open zope interfaces to peers.
 
@@ -135,13 +135,13 @@ def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = 
     class Restricted:
         """A view of another object."""
 
-        def _rpyc_getattr(self, name: str) -> Any:
+        def _rpyc_getattr(self, name: str) -> object:
             if name not in attrs:
                 raise AttributeError(f"cannot access {name!r}: this view does not show it")
             found = getattr(obj, name)
             return functions.given(obj, name, found) if is_class(obj) else found
 
-        def _rpyc_setattr(self, name: str, value: Any) -> None:
+        def _rpyc_setattr(self, name: str, value: object) -> None:
             if name not in writable:
                 raise AttributeError(f"cannot set {name!r}: this view does not allow it")
             setattr(obj, name, value)
@@ -152,7 +152,7 @@ def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = 
     return Restricted()
 
 
-def threaded(method: Callable[..., Any]) -> Any:
+def threaded(method: Callable[..., object]) -> Any:
     """
     Have a method's calls by a peer run in a pool thread.
 
@@ -174,8 +174,8 @@ class Service:
 
     Attributes:
         ALIASES: Names of the service, instead of the class's own.
-        threaded_service: Whether its requests run in a worker thread, where
-            whoever hosts it does not say. None: they do not.
+        threaded_service: Whether its requests run in a worker thread, unless its
+            host says otherwise. None: they do not.
     """
 
     ALIASES: tuple[str, ...] = ()
@@ -191,7 +191,7 @@ class Service:
     def on_disconnect(self, conn: Any) -> Any:
         """Called when a connection has ended. Nothing can be sent any more."""
 
-    def _rpyc_setattr(self, name: str, value: Any) -> None:
+    def _rpyc_setattr(self, name: str, value: object) -> None:
         # rpyc 6.0.2 Service: attributes are set by the service alone, even where
         # allow_setattr is on for other objects
         raise AttributeError(f"cannot set {name!r}: a service's attributes are its own")
@@ -225,7 +225,7 @@ class VoidService(Service):
     """Offers nothing: what a client that only calls exposes."""
 
 
-def is_service(candidate: Any) -> bool:
+def is_service(candidate: object) -> bool:
     """Tell whether a class or an instance can be hosted."""
     return callable(getattr(candidate, "on_connect", None)) and callable(
         getattr(candidate, "on_disconnect", None)
@@ -248,7 +248,7 @@ def check_service(candidate: Any) -> Any:
     raise TypeError(f"{name} is no service: derive it from txremote.Service")
 
 
-def _check_constructor(candidate: Any) -> None:
+def _check_constructor(candidate: object) -> None:
     if not isinstance(candidate, type):
         return
     try:
@@ -268,7 +268,7 @@ def _check_constructor(candidate: Any) -> None:
 _RPYC_HOOKS = ("_connect", "_protocol")
 
 
-def _check_hooks(candidate: Any) -> None:
+def _check_hooks(candidate: object) -> None:
     kind = candidate if isinstance(candidate, type) else type(candidate)
     for cls in kind.__mro__:
         if cls.__module__.partition(".")[0] in ("rpyc", "txremote"):
@@ -283,9 +283,9 @@ def _check_hooks(candidate: Any) -> None:
                 )
 
 
-def is_threaded(service: Any) -> bool:
+def is_threaded(service: object) -> bool:
     """
-    Tell whether a service's requests run in worker threads, where nobody says.
+    Tell whether a service's requests run in worker threads, where its host does not say.
 
     A service that is not txremote's own was written for RPyC, so its methods
     may block; txremote's own say so with ``threaded_service = True``.
@@ -295,11 +295,8 @@ def is_threaded(service: Any) -> bool:
     return not issubclass(kind, Service) if declared is None else bool(declared)
 
 
-def config_of(service: Any, config: ConnectionConfig) -> ConnectionConfig:
-    """
-    Return the switches of a service's connections: what was given, and what the
-    service asks for itself, before any connection is made.
-    """
+def config_of(service: object, config: ConnectionConfig) -> ConnectionConfig:
+    """Return the switches of a service's connections: those given, with the service's own."""
     own = getattr(service, "connection_config", None)
     if own is None:
         return config
@@ -307,6 +304,6 @@ def config_of(service: Any, config: ConnectionConfig) -> ConnectionConfig:
     return changed
 
 
-def instantiate(service: Any) -> Any:
+def instantiate(service: object) -> Any:
     """Return the service object for a new connection."""
     return service() if isinstance(service, type) else service

@@ -16,13 +16,13 @@ them across until all is quiet, `Pair.advance` lets the fake clock run::
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import ITransport
+from twisted.internet.interfaces import IAddress, ITransport
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -44,23 +44,23 @@ class MemoryTransport:
     One end of a pipe in memory.
 
     Attributes:
-        written: What was written and not carried across yet.
+        written: The bytes that were written and not carried across yet.
         disconnecting: Whether `loseConnection` was called.
         aborted: Whether `abortConnection` was.
     """
 
-    def __init__(self, address: Any = None) -> None:
+    def __init__(self, address: IAddress | None = None) -> None:
         self.written: deque[bytes] = deque()
         self.disconnecting = False
         self.aborted = False
-        self._address = address if address is not None else UNIXAddress("memory")
+        self._address: IAddress = address if address is not None else UNIXAddress("memory")
 
     def write(self, data: bytes) -> None:
         """Put bytes into the pipe."""
         if not self.disconnecting:
             self.written.append(data)
 
-    def writeSequence(self, data: Any) -> None:
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         """Put bytes into the pipe."""
         self.write(b"".join(data))
 
@@ -69,15 +69,15 @@ class MemoryTransport:
         self.disconnecting = True
 
     def abortConnection(self) -> None:
-        """Close without that."""
+        """Close at once; what was written is lost."""
         self.disconnecting = self.aborted = True
         self.written.clear()
 
-    def getPeer(self) -> Any:
+    def getPeer(self) -> IAddress:
         """Return the peer's address."""
         return self._address
 
-    def getHost(self) -> Any:
+    def getHost(self) -> IAddress:
         """Return this end's address."""
         return self._address
 
@@ -154,7 +154,7 @@ class Pair:
         Break the connection, with what is in the pipe lost.
 
         Args:
-            reason: What both ends are told; `ConnectionLost` if None.
+            reason: How it ended, for both ends; `ConnectionLost` if None.
         """
         self._lose(reason if reason is not None else ConnectionLost())
 
@@ -178,8 +178,8 @@ class Pair:
 
 
 def connected_pair(
-    client_root: Any = VoidService,
-    server_root: Any = VoidService,
+    client_root: object = VoidService,
+    server_root: object = VoidService,
     *,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     client_config: ConnectionConfig | Mapping[str, Any] | None = None,
@@ -192,12 +192,12 @@ def connected_pair(
     Return two connected ends in memory.
 
     Args:
-        client_root: What the connecting end offers, a service class or instance.
-        server_root: What the accepting end offers.
+        client_root: The connecting end's service, a class or an instance.
+        server_root: The accepting end's service.
         config: The switches of both.
         client_config: Those of the connecting end, where they differ.
         server_config: Those of the accepting end.
-        dialect: What the connecting end speaks, ``"6"`` or ``"5"``.
+        dialect: The dialect of the connecting end, ``"6"`` or ``"5"``.
         clock: The fake clock, if one is there already.
         introduce: Whether the root has been fetched and HELLO said when this
             returns; False leaves the pair as two ends that have said nothing.

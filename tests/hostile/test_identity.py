@@ -182,7 +182,7 @@ def test_who_has_not_logged_in_reaches_nothing(siege: Siege) -> None:
     """Nothing but login, and not for long."""
     with siege.attack(), Attacker(siege.ports["login"]) as one:
         root = one.root()
-        for name in ("add", "thing", "_portal", "_guesses", "on_connect", "__class__", "__dict__"):
+        for name in ("add", "thing", "_portal", "_throttle", "on_connect", "__class__", "__dict__"):
             assert isinstance(one.ask(HANDLE_GETATTR, root, name), RemoteError)
             assert isinstance(one.call(root, name), RemoteError)
         login = one.ask(HANDLE_GETATTR, root, "login")

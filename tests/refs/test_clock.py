@@ -143,7 +143,7 @@ def test_a_reactor_has_one_clock_and_a_fake_clock_is_taken_as_it_is(room: Room) 
 @pytest_twisted.inlineCallbacks
 def test_the_thread_that_looks_puts_calls_anew(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Here with a real reactor, whose time of day is set back."""
-    monkeypatch.setattr(module, "LOOK", 0.01)
+    monkeypatch.setattr(module, "READING_INTERVAL", 0.01)
     own: Any = SteadyClock(reactor)
     came: Deferred[str] = Deferred()
     real = reactor.seconds  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
 """
-`ScriptDriver` and `ScriptGuard`: how a script waits for results, and who may send requests.
+`ScriptDriver` and `ScriptGuard`: how a script waits, and which thread may send requests.
 
 To wait for a result is to serve until it is there. A callback of an `AsyncResult` becomes an
 item of the `Inbox`, as a request does: it runs outside the pump's lock, in its order.
@@ -26,7 +26,7 @@ class ScriptGuard:
     A `ThreadGuard`: requests are sent by the thread that has entered the connection.
 
     Args:
-        pump: What drives the connection.
+        pump: It drives the connection.
     """
 
     def __init__(self, pump: Pump) -> None:

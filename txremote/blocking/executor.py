@@ -41,17 +41,12 @@ class ScriptExecutor:
         pump: The pump.
         make_view: Called with the executor and the connection for its
             `BlockingView`, once.
-        connecting: Whether the service is to hear of the connection from
-            `introduced`, and not at once.
-
-    Attributes:
-        always_serves: No: requests are looked at while a thread waits.
-        pump: The pump.
-        closings: The generators that are being closed.
+        connecting: Whether `introduced` calls the service's ``on_connect``, which else is
+            called at once.
     """
 
     always_serves = False
-    polling = 0  # nobody: requests run as they come
+    polling = 0  # requests run as they come, and no thread waits for one
     turns: Turns | None = None
 
     def __init__(
@@ -109,7 +104,7 @@ class ScriptExecutor:
                     hooks.failed(connection, hook, failure_of(error))
                 self.pump.io.flush()
                 if self._greeting is not None:
-                    raise  # to whoever connects
+                    raise  # to the caller of connect()
 
         if self._greeting is None:
             self._inbox.items.append(call)

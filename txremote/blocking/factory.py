@@ -1,8 +1,8 @@
 """
 Making blocking connections (``rpyc.utils.factory``).
 
-Each function connects, finds out what the peer speaks, fetches its root, and
-calls the service's ``on_connect`` with the connection.
+Each function connects, finds the dialect of the peer, fetches its root, and calls the
+service's ``on_connect`` with the connection.
 """
 
 from __future__ import annotations
@@ -45,15 +45,13 @@ Config = ConnectionConfig | Mapping[str, Any] | None
 
 
 def _establish(
-    dial: Callable[[], Any], service: Any, config: Config, dialect: str = "auto"
+    dial: Callable[[], Any], service: object, config: Config, dialect: str = "auto"
 ) -> BlockingConnection:
     """
-    Connect, and find out what the peer speaks (see `txremote.peer.dialling`).
+    Connect, and find the dialect of the peer (see `txremote.peer.dialling`).
 
     Args:
         dial: Gives a connected channel.
-        service: What this side offers.
-        config: Its switches.
         dialect: The only one to try, where ``dial`` cannot be called again.
     """
     refuse_in_reactor()
@@ -67,12 +65,7 @@ def _establish(
 
 
 class _Dialling:
-    """
-    Carries out the steps of `txremote.peer.dialling` in this thread.
-
-    Args:
-        open_connection: Connects, and is ready to speak a dialect.
-    """
+    """Carries out the steps of `txremote.peer.dialling` in this thread."""
 
     def __init__(self, open_connection: Callable[[str], BlockingConnection]) -> None:
         self._open_connection = open_connection
@@ -128,7 +121,7 @@ class _Dialling:
 def connect(
     host: str,
     port: int,
-    service: Any = VoidService,
+    service: object = VoidService,
     config: Config = None,
     ipv6: bool = False,
     keepalive: bool | int = False,
@@ -139,7 +132,7 @@ def connect(
     Args:
         host: Its name or address.
         port: Its port.
-        service: What this side offers, a class or an instance.
+        service: This side's service, a class or an instance.
         config: Switches.
         ipv6: Whether to connect by IPv6.
         keepalive: Whether TCP shall look after an idle connection, or after how
@@ -159,7 +152,7 @@ def _dial(host: str, port: int, ipv6: bool, keepalive: bool | int) -> socket.soc
 
 
 def unix_connect(
-    path: str, service: Any = VoidService, config: Config = None
+    path: str, service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``)."""
 
@@ -184,7 +177,7 @@ def ssl_connect(
     cert_reqs: ssl.VerifyMode | None = None,
     ssl_version: Any = None,
     ciphers: str | None = None,
-    service: Any = VoidService,
+    service: object = VoidService,
     config: Config = None,
     ipv6: bool = False,
     keepalive: bool | int = False,
@@ -221,7 +214,7 @@ def ssl_connect(
 
 
 def connect_channel(
-    channel: Channel, service: Any = VoidService, config: Config = None
+    channel: Channel, service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """
     Make a connection over a channel (``rpyc.connect_channel``), such as one over a
@@ -232,7 +225,7 @@ def connect_channel(
 
     Args:
         channel: A `Channel`; the connection's from now on.
-        service: What this side offers, a class or an instance.
+        service: This side's service, a class or an instance.
         config: Switches.
 
     Raises:
@@ -250,7 +243,7 @@ def connect_channel(
 
 
 def connect_stream(
-    stream: Stream, service: Any = VoidService, config: Config = None
+    stream: Stream, service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """
     Make a connection over a `SocketStream` or a `PipeStream` (``rpyc.connect_stream``);
@@ -259,10 +252,10 @@ def connect_stream(
     return connect_channel(Channel(stream), service, config)
 
 
-def connect_stdpipes(service: Any = VoidService, config: Config = None) -> BlockingConnection:
+def connect_stdpipes(service: object = VoidService, config: Config = None) -> BlockingConnection:
     """
-    Make a connection over the standard streams (``rpyc.connect_stdpipes``). What the
-    program prints goes to standard error then.
+    Make a connection over the standard streams (``rpyc.connect_stdpipes``). The
+    program's own output goes to standard error then.
     """
     return connect_stream(PipeStream.from_std(), service, config)
 
@@ -270,7 +263,7 @@ def connect_stdpipes(service: Any = VoidService, config: Config = None) -> Block
 def connect_pipes(
     input: Any,  # noqa: A002
     output: Any,
-    service: Any = VoidService,
+    service: object = VoidService,
     config: Config = None,
 ) -> BlockingConnection:
     """
@@ -285,7 +278,7 @@ def connect_pipes(
 
 
 def connect_subproc(
-    args: Sequence[str], service: Any = VoidService, config: Config = None
+    args: Sequence[str], service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """
     Start a process that serves on its standard streams, and connect to it.
@@ -293,7 +286,7 @@ def connect_subproc(
     Args:
         args: The command, such as
             ``[sys.executable, "-m", "txremote.blocking.utils.stdio", "pkg.mod.Service"]``.
-        service: What this side offers.
+        service: This side's service.
         config: Switches.
 
     Returns:
@@ -333,25 +326,25 @@ class ForbiddenError(Exception):
     """RPyC's: a registry does not list its services."""
 
 
-def accept(channel: Any, service: Any, config: Config = None) -> BlockingConnection:
+def accept(channel: Any, service: object, config: Config = None) -> BlockingConnection:
     """Return the accepting side of a connection; its user calls ``serve_all()``."""
     switches = config_of(check_service(service), config_of_script(config))
     return drive(channel, instantiate(service), switches, None)
 
 
 def connect_thread(
-    service: Any = VoidService,
+    service: object = VoidService,
     config: Config = None,
-    remote_service: Any = VoidService,
+    remote_service: object = VoidService,
     remote_config: Config = None,
 ) -> BlockingConnection:
     """
     Serve in a new thread of this process, and connect to that.
 
     Args:
-        service: What this side offers.
+        service: This side's service.
         config: Its switches.
-        remote_service: What the thread offers.
+        remote_service: The thread's service.
         remote_config: Its switches.
     """
     here, there = socket.socketpair()

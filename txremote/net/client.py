@@ -74,7 +74,7 @@ class ClientStatus:
         state: ``"stopped"``, ``"connecting"`` (dialling, logging in, in
             ``on_connect``), ``"connected"``, ``"waiting"`` (for the next try), or
             ``"refused"``: the credentials were, and there is no next try.
-        happened: What happened last, in words.
+        happened: The last event, in words.
         error: The exception that it came with, or None.
         tries: How many tries were made since the start or the last loss, the one
             under way included.
@@ -95,7 +95,7 @@ class ClientStatus:
 
 
 class _Stopped(CancelledError):
-    """What waiting Deferreds fail with when the service is stopped, as `ClientService` does."""
+    """Fails waiting Deferreds when the service is stopped, as `ClientService` does."""
 
 
 class RemoteClient(Service):
@@ -110,7 +110,7 @@ class RemoteClient(Service):
 
     Args:
         endpoint: A client endpoint, or its description; see `connect`.
-        service: What this side offers on each connection; nothing if None.
+        service: This side's service on each connection; nothing if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
         dialect: ``"6"``, ``"5"`` or ``"auto"``; see `connect`.
         timeout: Seconds that a try may take to connect, and again to log in and

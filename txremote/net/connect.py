@@ -29,7 +29,7 @@ from txremote.wire.messages import dialect_named
 
 
 class _DialingFactory(Factory):
-    """Makes the one connection of a dialled call."""
+    """Makes the connection of one attempt."""
 
     noisy = False
 
@@ -42,7 +42,7 @@ class _DialingFactory(Factory):
         self._dialect = dialect
 
     def buildProtocol(self, addr: object) -> Connection:
-        """Make it."""
+        """Make the connection."""
         workers = WorkerPool(max_threads=self._config.max_threads)
         executor = LoopExecutor(self._reactor, workers)
         return Connection(
@@ -58,9 +58,9 @@ class _DialingFactory(Factory):
 
 def _sweeper_of(reactor: Any) -> ReleaseSweeper:
     """
-    Return what all dialled connections of a reactor share: with a timer each, ten
-    thousand that do nothing would keep a processor busy. The reactor itself has it, so
-    that it is as many as there are reactors and ends with its own.
+    Return the sweeper of all dialled connections of a reactor, which the reactor keeps.
+
+    With a timer each, ten thousand idle connections would keep a processor busy.
     """
     found: ReleaseSweeper | None = getattr(reactor, "_txremote_sweeper", None)
     if found is None:
@@ -69,15 +69,7 @@ def _sweeper_of(reactor: Any) -> ReleaseSweeper:
 
 
 class _Dialling:
-    """
-    Carries out the steps of `txremote.peer.dialling` with a reactor.
-
-    Args:
-        endpoint: What is dialled.
-        reactor: The reactor.
-        service: What this side offers.
-        config: The switches of the connection.
-    """
+    """Carries out the steps of `txremote.peer.dialling` with a reactor."""
 
     def __init__(
         self,
@@ -190,10 +182,10 @@ def connect(
         endpoint: A client endpoint, or its description as
             `twisted.internet.endpoints.clientFromString` takes it, such as
             ``"tcp:127.0.0.1:18861"``.
-        service: What this side offers, a `Service` class or an instance; nothing
+        service: This side's service, a `Service` class or an instance; nothing
             if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
-        dialect: What to speak: ``"6"`` or ``"5"``, the major version of the
+        dialect: The wire's dialect: ``"6"`` or ``"5"``, the major version of the
             RPyC at the other end, or ``"auto"`` to find out.
         timeout: Seconds until the connection is there and its root fetched.
         reactor: The reactor; the running one if None.

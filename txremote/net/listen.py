@@ -298,7 +298,7 @@ async def listen_guarded(
     Args:
         endpoint: Where.
         factory: Makes the connections.
-        why_not: What `refusal` or `refusal_of_hosted` says.
+        why_not: The answer of `refusal` or `refusal_of_hosted`.
 
     Raises:
         CannotListenError: it is taken.

@@ -1,21 +1,20 @@
 """
 Logging in: who a peer is, by `twisted.cred`.
 
-Where a `twisted.cred.portal.Portal` is served, a connection's root is a
-`LoginService`, which has one method::
+Where a `twisted.cred.portal.Portal` is served, a connection's root is a `LoginService`, which
+has one method::
 
     root = await conn.root.login("ann", "secret")
 
-What that returns is the portal's avatar: the user's own root object. A stock RPyC
-client does the same. Until then nothing else can be reached.
+It returns the portal's avatar: the user's own root object. A stock RPyC client does the same.
+Until then nothing else can be reached.
 
-Guessing is slow, for an address as a whole (`txremote.eventloop.login_throttle`): what waits there
-for its turn waits within ``login_timeout``. A failure is answered no earlier than its
-delay, whether the user exists or not, and also where it was not the user's but the
-checker's or the realm's; of those the log tells, and the peer no more than a number to
-look for. After `MOST_FAILURES` a connection is closed; so is one that cancels an
-attempt. One attempt of a connection is looked at at a time. Passwords are compared in
-constant time, and stand in no log, no traceback and no repr.
+Guessing is slow, for an address as a whole (`txremote.eventloop.login_throttle`); an attempt
+waits for its turn within ``login_timeout``. A failure is answered after its delay, whether the
+user exists or not, and also where the checker or the realm has failed: then the log tells
+how, and the peer gets a number to look for. After `MOST_FAILURES` a connection is closed; so
+is one that cancels an attempt. One attempt of a connection is checked at a time. Passwords
+are compared in constant time, and stand in no log, no traceback and no repr.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import LoginFailed, Unauthorized, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -38,6 +38,7 @@ from zope.interface import implementer
 
 from txremote.eventloop.login_throttle import LoginThrottle, Turn
 from txremote.interfaces import IRemoteService
+from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.refs.clock import EventLoop, steady
 from txremote.refs.reactorthread import in_reactor
@@ -90,13 +91,7 @@ class Password:
 
 @implementer(IRealm)
 class ServiceRealm:
-    """
-    Gives every user a service: a class is made anew for each login, an instance
-    is shared.
-
-    Args:
-        service: The class, or the instance.
-    """
+    """Gives every user a service: a class is made anew for each login, an instance is shared."""
 
     def __init__(self, service: object) -> None:
         self.service = service
@@ -114,7 +109,7 @@ def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
 
     Args:
         service: A service class, or an instance.
-        checkers: Who knows the passwords, as ``--auth`` or
+        checkers: They know the passwords, as ``--auth`` or
             `twisted.cred.strcred.makeChecker` makes them.
     """
     asked = checkers if len(checkers) == 1 else [AnyOf(checkers)]
@@ -124,11 +119,9 @@ def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
 @implementer(ICredentialsChecker)
 class AnyOf:
     """
-    Several checkers, of which one has to know who it is. A `Portal` by itself asks only
-    the last of those that take the same credentials.
+    Asks several checkers in their order, until one knows the user.
 
-    Args:
-        checkers: They are asked in this order, until one knows.
+    A `Portal` by itself asks only the last of those that take the same credentials.
     """
 
     credentialInterfaces = (IUsernamePassword,)
@@ -137,7 +130,7 @@ class AnyOf:
         self._checkers = tuple(checkers)
 
     def requestAvatarId(self, credentials: object) -> Deferred[Any]:
-        """Return what the first says that knows (`twisted.cred.checkers.ICredentialsChecker`)."""
+        """Ask (`twisted.cred.checkers.ICredentialsChecker`)."""
         return Deferred.fromCoroutine(self._ask(credentials))
 
     async def _ask(self, credentials: object) -> object:
@@ -151,13 +144,13 @@ class AnyOf:
 
 class LoginService(Service):
     """
-    What a peer sees that has not logged in.
+    The root of a peer that has not logged in.
 
     Args:
-        portal: Who decides.
+        portal: Decides who may.
         reactor: Where delays come from.
-        guesses: Says when an attempt is looked at.
-        logged_in: Called with the connection, once it is somebody's.
+        throttle: Says when an attempt is checked.
+        logged_in: Called with the connection once its user is known.
     """
 
     ALIASES = ("LOGIN",)
@@ -167,12 +160,12 @@ class LoginService(Service):
         self,
         portal: Portal,
         reactor: EventLoop,
-        guesses: LoginThrottle,
-        logged_in: Callable[[Any], object],
+        throttle: LoginThrottle,
+        logged_in: Callable[[Connection], object],
     ) -> None:
         self._portal = portal
         self._reactor = reactor
-        self._guesses = guesses
+        self._throttle = throttle
         self._logged_in = logged_in
         self._failures = 0
         self._busy = False
@@ -192,6 +185,7 @@ class LoginService(Service):
                 that this has.
         """
         connection = current_call().connection
+        assert isinstance(connection, Connection)
         if type(user) is not str or type(password) is not str:
             # each is an event in the log, of which nobody may make many
             in_reactor(self._reactor, lambda: self._count(connection))
@@ -211,7 +205,7 @@ class LoginService(Service):
         in_reactor(self._reactor, lambda: context.run(begin))
         return answer
 
-    async def _log_in(self, connection: Any, user: str, credentials: Password) -> Any:
+    async def _log_in(self, connection: Connection, user: str, credentials: Password) -> Any:
         if self._failures >= MOST_FAILURES:
             raise UnauthorizedLogin(f"{MOST_FAILURES} logins failed")
         if self._busy:
@@ -234,6 +228,7 @@ class LoginService(Service):
         self._avatar, self._leave = avatar, leave
         _log.info("{peer} logged in as {user!r}", peer=_peer(connection), user=user[:LONGEST])
         # what the checker or the realm has set is there for the calls that come
+        assert connection.inbound.variables is not None  # an executor with a loop gives some
         connection.inbound.variables.keep(before, copy_context())
         connection.log_in(user, avatar)
         self._logged_in(connection)
@@ -242,14 +237,13 @@ class LoginService(Service):
             connection.executor.call_hook(connection, avatar.on_connect)
         return avatar
 
-    async def _enter(self, connection: Any, user: str, credentials: Password) -> Any:
-        """
-        Wait for this attempt's turn, and ask the portal; return the avatar and its
-        logout.
-        """
+    async def _enter(
+        self, connection: Connection, user: str, credentials: Password
+    ) -> tuple[Any, Callable[[], object]]:
+        """Wait for this attempt's turn, and ask the portal for the avatar and its logout."""
         address = _peer(connection)
         try:
-            turn = await self._guesses.turn(address, user)
+            turn = await self._throttle.turn(address, user)
         except ConnectionRefusedError:
             self._count(connection)
             raise
@@ -260,17 +254,13 @@ class LoginService(Service):
             raise
         if isinstance(found, Failure):
             await self._failed(connection, credentials, found, turn)
-        self._guesses.logged_in(address, user)
+        self._throttle.logged_in(address, user)
         turn.succeeded()
-        return found
+        avatar, leave = found
+        return avatar, leave
 
-    def _ask(self, connection: object, credentials: Password) -> Deferred[object]:
-        """
-        Ask the portal.
-
-        Returns:
-            A Deferred of the avatar and its logout.
-        """
+    def _ask(self, connection: Connection, credentials: Password) -> Deferred[Any]:
+        """Return a Deferred of the avatar and its logout."""
 
         def ask() -> Any:
             if max(len(credentials.username), len(credentials.password)) > LONGEST:
@@ -283,7 +273,7 @@ class LoginService(Service):
 
         return maybeDeferred(ask).addCallback(entered)
 
-    def _count(self, connection: Any) -> None:
+    def _count(self, connection: Connection) -> None:
         self._failures += 1
         if self._failures == MOST_FAILURES:
             # not now: the answer to this one comes first
@@ -292,7 +282,7 @@ class LoginService(Service):
             )
 
     async def _failed(
-        self, connection: object, credentials: Password, failure: Failure, turn: Turn
+        self, connection: Connection, credentials: Password, failure: Failure, turn: Turn
     ) -> NoReturn:
         about = {
             "peer": _peer(connection),
@@ -335,7 +325,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _bare(failure: Failure) -> Failure:
-    """Return a refusal without where and of what it came: it is for strangers."""
+    """Return a refusal without its traceback and causes: it is for strangers."""
     if not failure.check(UnauthorizedLogin, ConnectionRefusedError, RuntimeError):
         return failure
     error: Any = failure.value
@@ -357,9 +347,10 @@ def _let_go(leave: Callable[[], object]) -> None:
 
 def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
     """
-    Return a Deferred of a list of what a portal gives, which may be a Failure, whose
-    own CancelledError would be taken for the peer's; an avatar that comes when the
-    Deferred has been cancelled leaves at once.
+    Return a Deferred of a list with what a portal gives, which may be a Failure.
+
+    In a list, for the portal's own CancelledError would be taken for the peer's. An avatar
+    that comes when the Deferred has been cancelled leaves at once.
     """
     outcome: Deferred[object] = Deferred()
 
@@ -373,6 +364,5 @@ def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
     return outcome
 
 
-def _peer(connection: Any) -> Any:
-    transport: Any = connection.transport
-    return transport.getPeer() if transport is not None else None
+def _peer(connection: Connection) -> IAddress | None:
+    return None if connection.transport is None else connection.transport.getPeer()

@@ -1,14 +1,13 @@
 """
 TLS around any endpoint: certificates from files, checked on both sides if wanted.
 
-`tls_server` and `tls_client` wrap an endpoint, so that what `listen` and `connect`
-are given is an endpoint as ever. TLS is 1.2 or newer. A server reads its files
-anew when they have changed, so a renewed certificate is used for connections that
-come from then on, without a restart; if the new files are no good it logs that and
-keeps the old.
+`tls_server` and `tls_client` wrap an endpoint, so `listen` and `connect` are given an endpoint
+as ever. TLS is 1.2 or newer. A server reads its files anew when they have changed: a renewed
+certificate is used for the next connections without a restart; if the new files are no good
+it logs that and keeps the old.
 
-With a ``ca`` a server asks for a client certificate, and checks it; so it is
-settled who may connect before a byte of txremote's is read.
+With a ``ca`` a server asks for a client certificate, and checks it before it reads a byte of
+txremote's.
 """
 
 from __future__ import annotations
@@ -228,13 +227,7 @@ def tls_server(
 
 
 def asks_for_certificates(endpoint: object) -> bool:
-    """
-    Tell whether an endpoint is TLS and lets in only clients with a certificate that
-    it trusts.
-
-    Args:
-        endpoint: A server endpoint: of `tls_server`, or Twisted's own.
-    """
+    """Tell whether a server endpoint lets in only clients with a certificate that it trusts."""
     if isinstance(endpoint, _TLSServerEndpoint):
         context = endpoint.credentials.context()
     else:
@@ -298,10 +291,6 @@ def client_from_string(reactor: EventLoop, description: str) -> Any:
     """
     Return a client endpoint, as Twisted's `clientFromString` does.
 
-    Args:
-        reactor: The reactor.
-        description: Such as ``"tls:example.org:18861"``.
-
     Raises:
         ValueError: the description is none. Other exceptions are the endpoint's own.
         ImportError: ``pip install 'txremote[tls]'``.
@@ -315,7 +304,7 @@ def client_from_string(reactor: EventLoop, description: str) -> Any:
 
 @implementer(IStreamClientEndpoint)
 class _TLSClientEndpoint:
-    """An endpoint that tells what it is, in the status of a client for example."""
+    """An endpoint with a repr, which the status of a client shows."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, name: str) -> None:
         self._endpoint = endpoint
@@ -325,18 +314,15 @@ class _TLSClientEndpoint:
         return f"<{self._name}>"
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """Connect (`twisted.internet.interfaces.IStreamClientEndpoint`)."""
+        """Connect (`IStreamClientEndpoint`)."""
         connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
         return connecting
 
 
 def refused_certificate(error: BaseException | None) -> str | None:
     """
-    Return in which words the peer has refused this side's certificate, or its lack
-    of one; None if that is not why a connection has ended.
-
-    Args:
-        error: What it has ended with.
+    Return the words in which the peer has refused this side's certificate, or its lack
+    of one; None if the connection has not ended with that error.
     """
     if not type(error).__module__.startswith("OpenSSL"):
         return None

@@ -1,4 +1,4 @@
-"""What is done to a transport once it is connected: TCP's options, and how to write to it."""
+"""Prepare a transport once it is connected: TCP's options, and how to write to it."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ def _write_now(transport: FileDescriptor, data: bytes) -> None:
     """
     Write, and send what can be sent at once, as asyncio's transports do.
 
-    The reactor would get round to it in its next turn; whoever waits at the
-    other end of a socket would wait for that turn as well. An error is left for
-    the reactor to find, which then ends the connection.
+    Left to the reactor it would go out in the next turn, and the peer would wait for that.
+    An error is left for the reactor to find, which then ends the connection.
     """
     if (
         len(data) <= _SEND_AT_ONCE

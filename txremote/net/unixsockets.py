@@ -1,20 +1,20 @@
 """
 UNIX sockets: who may connect to one, and what is left of one.
 
-Who may write to a socket's file may connect. Twisted makes it writable for everybody,
-whatever the umask says, unless the endpoint's ``mode=`` says otherwise. Here
+A process that may write to a socket's file may connect. Twisted makes it writable for
+everybody, whatever the umask says, unless the endpoint's ``mode=`` says otherwise. Here
 
 * ``mode=`` holds where it is written;
-* without it a service that gives whoever connects more than what is exposed, and a
-  console, have 0600: the account's own processes only;
+* without it a service that gives more than what is exposed, and a console, have 0600: the
+  account's own processes only;
 * any other service has what the umask leaves, as with stock RPyC;
 * a socket that comes from outside (systemd) keeps the rights that it has.
 
 The rights are set before the socket listens, so nobody gets in meanwhile.
 
-A server that was killed leaves its file and Twisted's lock beside it; a start that
-fails leaves the lock. What nobody listens on, and no living process has locked, is
-taken away before a port is taken, and what a failed start has made after it.
+A server that was killed leaves its file and Twisted's lock beside it; a start that fails
+leaves the lock. A file on which nobody listens, and that no living process has locked, is
+removed before a port is taken, and what a failed start has made after it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
     serverFromString,
 )
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
 from txremote.refs.clock import EventLoop, Reactor
@@ -47,26 +47,22 @@ _OTHERS_MAY_CONNECT = stat.S_IWOTH
 _AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
 
 
-class _Said(int):
+class _WrittenMode(int):
     """A mode that stands in a description."""
 
 
 def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
     """
-    Return the server endpoint that a description stands for, and have `take_port` know
-    whether it says the mode of a UNIX socket.
-
-    Args:
-        reactor: The reactor.
-        description: As `serverFromString` takes it.
+    Return the server endpoint of a description, and have `take_port` know whether that says
+    the mode of a UNIX socket.
 
     Raises:
-        ValueError: it is none.
+        ValueError: `serverFromString` does not take the description.
     """
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    inner: Any = _innermost(endpoint)
+    inner = _innermost(endpoint)
     if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
-        inner._mode = _Said(inner._mode)
+        inner._mode = _WrittenMode(inner._mode)
     return endpoint
 
 
@@ -87,7 +83,9 @@ def _innermost(endpoint: Any) -> Any:
         endpoint = inner
 
 
-def take_port(endpoint: Any, factory: Any, private: bool) -> Deferred[IListeningPort]:
+def take_port(
+    endpoint: IStreamServerEndpoint, factory: IProtocolFactory, private: bool
+) -> Deferred[IListeningPort]:
     """
     Listen on an endpoint; on a UNIX socket with the rights that it should have.
 
@@ -106,8 +104,8 @@ def take_port(endpoint: Any, factory: Any, private: bool) -> Deferred[IListening
         listening: Deferred[IListeningPort] = endpoint.listen(factory)
         return listening
     path = os.fsencode(inner._address)
-    told = inner._mode
-    if type(told) is not _Said and told == _TWISTEDS:
+    given = inner._mode
+    if type(given) is not _WrittenMode and given == _TWISTEDS:
         inner._mode = PRIVATE if private else left_by_umask()
     clear_stale(path)
     locked = _owner(path) == os.getpid()
@@ -120,7 +118,7 @@ def take_port(endpoint: Any, factory: Any, private: bool) -> Deferred[IListening
     try:
         listening = endpoint.listen(factory)
     finally:
-        inner._mode = told
+        inner._mode = given
     return listening.addErrback(failed)
 
 
@@ -136,7 +134,6 @@ class _Adopting:
     A reactor that adopts a UNIX socket and leaves its rights as they are.
 
     Args:
-        reactor: The reactor.
         private: Whether rights for everybody, systemd's default, are too many.
     """
 
@@ -154,9 +151,7 @@ def adopt(reactor: EventLoop, descriptor: int, factory: Any, private: bool = Fal
     Have a reactor serve a listening UNIX socket whose rights are set.
 
     Args:
-        reactor: The reactor.
         descriptor: Of the socket, which is not blocking. It is duplicated.
-        factory: Makes the connections.
         private: Whether others' right to connect is taken away.
     """
     from twisted.internet import unix  # not on every system
@@ -172,7 +167,7 @@ def adopt(reactor: EventLoop, descriptor: int, factory: Any, private: bool = Fal
 
 
 def forget(port: Any) -> None:
-    """Take a port's files away at once: the process ends, and no reactor will."""
+    """Remove a port's files at once: the process ends, and no reactor will."""
     from twisted.internet import unix  # not on every system
 
     if isinstance(port, unix.Port) and _is_file(path := _path_of(port)):
@@ -191,7 +186,7 @@ def _path_of(port: Any) -> bytes:
 
 
 def clear_stale(path: bytes) -> None:
-    """Take away what a server has left that is gone: its socket's file, and a lock."""
+    """Remove what a server that is gone has left: its socket's file, and a lock."""
     if not _is_file(path):
         return
     owner = _owner(path)
@@ -246,7 +241,7 @@ def _is_dead(path: bytes) -> bool:
 
 
 def remove(path: bytes) -> None:
-    """Take a file away, if it can be."""
+    """Remove a file, if it can be."""
     try:
         os.unlink(path)
     except OSError:  # it is gone, or another's: bind() tells

@@ -57,7 +57,7 @@ KEEP: Final = "keep"
 
 class Step(NamedTuple):
     """
-    What a driver is to do.
+    One thing for a driver to do.
 
     Attributes:
         action: `OPEN`, `WAIT`, `CLOSE` or `KEEP`.
@@ -72,11 +72,11 @@ class Step(NamedTuple):
 
 class Outcome(NamedTuple):
     """
-    What has become of an attempt.
+    The end of an attempt.
 
     Attributes:
         dialect: Which.
-        error: What it failed with; None: the server has answered.
+        error: The exception of a failure; None: the server has answered.
         other_dialect: The dialect that the server told before it hung up, if it did.
     """
 
@@ -89,14 +89,7 @@ Steps = Generator[Step, Outcome | None, None]
 
 
 def outcome_of(dialect: str, error: Exception, other_dialect: str | None) -> Outcome:
-    """
-    Return the outcome of an attempt that has failed.
-
-    Args:
-        dialect: Which.
-        error: What it failed with.
-        other_dialect: The connection's `Connection.other_dialect`, if there was one.
-    """
+    """Return the outcome of a failed attempt; ``other_dialect`` is its connection's, if any."""
     hung_up = isinstance(error, ConnectionLost)
     return Outcome(dialect, error, other_dialect if hung_up else None)
 

@@ -90,11 +90,11 @@ class Executor(Protocol[C_contra]):
 
     @property
     def driver(self) -> Driver:
-        """What waits for results, and times them."""
+        """Waits for results, and times them."""
 
     @property
     def guard(self) -> ThreadGuard:
-        """What says from which thread requests may be sent."""
+        """Says from which thread requests may be sent."""
 
     def variables(self) -> Variables | None:
         """

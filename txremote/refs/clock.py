@@ -9,7 +9,7 @@ package goes by a `SteadyClock`, on `time.monotonic`:
 * set forward: a call that the reactor makes early finds that its time has not come, and
   is put off by what is left;
 * set back: nothing of the reactor's happens that could be seen from within. A thread
-  looks at both clocks twice a second, and has all calls put to the reactor anew. It
+  reads both clocks twice a second, and has all calls put to the reactor anew. It
   sleeps where there are none.
 
 Clocks that are no reactor's, such as `twisted.internet.task.Clock`, are taken as they are.
@@ -29,10 +29,10 @@ from weakref import WeakSet
 from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
 from zope.interface import implementer
 
-#: Seconds between two looks at the time of day.
-LOOK: Final = 0.5
+#: Seconds between two readings of the time of day.
+READING_INTERVAL: Final = 0.5
 
-#: Seconds by which the time of day has to fall back between two looks: clocks are also
+#: Seconds by which the time of day has to fall back between two readings: clocks are also
 #: slewed, by half a millisecond a second, and a busy thread reads one late.
 FALL: Final = 0.25
 
@@ -44,7 +44,7 @@ _clocks: WeakSet[SteadyClock] = WeakSet()
 
 class EventLoop(Protocol):
     """
-    What connections ask of the event loop that they live in: of Twisted's reactor, say.
+    The part of an event loop, such as Twisted's reactor, that connections use.
 
     A loop that is not the program's reactor says in ``io_thread`` which thread it runs in.
     """
@@ -152,7 +152,7 @@ class SteadyClock:
         self.calls: set[SteadyCall] = set()
         # so that it begins with the reactor's time, which some have at hand
         self._epoch: float = self.reactor.seconds() - monotonic()
-        self._awake = threading.Event()  # whether the thread looks
+        self._awake = threading.Event()  # whether the thread reads the clocks
         self._thread: threading.Thread | None = None
         _clocks.add(self)
 
@@ -195,7 +195,7 @@ class SteadyClock:
         awake, pause = self._awake, threading.Event()
         ahead = self.reactor.seconds() - monotonic()
         while True:
-            pause.wait(LOOK)
+            pause.wait(READING_INTERVAL)
             before, ahead = ahead, self.reactor.seconds() - monotonic()
             if before - ahead > FALL:
                 self.reactor.callFromThread(self._set_back)

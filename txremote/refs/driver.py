@@ -1,13 +1,11 @@
 """
 How a result that is still to come is waited for and timed.
 
-An `AsyncResult` leans on a `Driver`, and there is one per facet. In a reactor the
-expiry is a timed call, and waiting in the reactor's own thread is refused, for
-nothing could then make the result come (`ReactorDriver`). A script's driver reads
-the socket meanwhile (`txremote.blocking.driver`), and a worker thread's runs what
-its connection has for it (`txremote.eventloop.worker_view`).
-
-All a driver knows of a result is `Pending`.
+An `AsyncResult` uses a `Driver`, of which each facet has one. In an event loop the expiry is a
+timed call, and waiting in the loop's own thread is refused, for nothing could then bring the
+result (`ReactorDriver`). A script's driver reads the socket meanwhile
+(`txremote.blocking.driver`), and a worker thread's runs its connection's lane
+(`txremote.eventloop.worker_view`).
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ _ADVICE = (
 
 
 class Absence(Protocol):
-    """What a thread puts aside while it waits for something else."""
+    """Something that a thread puts aside while it waits for something else."""
 
     def begin(self) -> None:
         """Put it aside."""
@@ -40,8 +38,7 @@ class Absence(Protocol):
 class Here(threading.local):
     """
     Attributes:
-        absence: What this thread puts aside while a script's connection has it wait,
-            or None.
+        absence: To be put aside while this thread waits on a script's connection, or None.
     """
 
     absence: Absence | None = None
@@ -51,7 +48,7 @@ here = Here()
 
 
 class Pending(Protocol):
-    """What a driver is told to wait for."""
+    """All that a driver knows of a result."""
 
     @property
     def pending(self) -> bool:
@@ -62,7 +59,7 @@ class Pending(Protocol):
 
 
 class Driver(Protocol):
-    """What an `AsyncResult` leans on."""
+    """Waits for results and times them, for an `AsyncResult`."""
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """
@@ -73,7 +70,7 @@ class Driver(Protocol):
         """
 
     def expect(self, result: Pending) -> None:
-        """See to it that a result comes, for one who awaits it and so does not `wait`."""
+        """Have a result come that is awaited, so that nobody calls `wait`."""
 
     def serve_arrived(self) -> None:
         """Serve what has already come, without waiting."""
@@ -96,7 +93,7 @@ class Driver(Protocol):
 
         Returns:
             None where nothing runs by itself, as in a script: the time-out is
-            then noticed at the next wait or look.
+            then noticed when the result is next waited for or asked.
         """
 
 
