@@ -226,7 +226,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     ),
     "a console for everybody": (
         f'[[console]]\n{IMPORTER}listen = "tcp:0"\n',
-        ["[[console]] 1: listen: a console lets whoever connects run its commands"],
+        ["[[console]] 1: listen: every client of a console may run its commands"],
     ),
     "TLS twice": (
         f'[[server]]\n{DEPOT}tls-cert = "CERT"\nlisten = "ssl:0:privateKey=CERT"\n',

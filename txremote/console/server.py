@@ -40,7 +40,7 @@ from txremote.tasks.keeper import DRAIN
 _log = Logger("txremote")
 
 REFUSAL: Final = (
-    "a console lets whoever connects run its commands: it listens on loopback "
+    "every client of a console may run its commands, so it listens only on loopback "
     "(interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires "
     "client certificates"
 )

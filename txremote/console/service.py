@@ -132,15 +132,9 @@ class Subscription:
 class RemoteTask:
     """A task as a client has it: by reference, with attributes by value."""
 
-    def __init__(
-        self,
-        task: Task,
-        subscribe: Callable[[Task, OnNews, int], Subscription],
-        clock: IReactorTime,
-    ) -> None:
+    def __init__(self, task: Task, service: TaskService) -> None:
         self._task = task
-        self._subscribe = subscribe
-        self._clock = clock
+        self._service = service
 
     def __repr__(self) -> str:
         return repr(self._task)
@@ -208,7 +202,7 @@ class RemoteTask:
         """Wait for its end, at most some seconds; return the status it has then."""
         waiting = self._task.when_done()
         if timeout is not None:
-            waiting.addTimeout(timeout, self._clock, lambda result, _timeout: result)
+            waiting.addTimeout(timeout, self._service.clock, lambda result, _timeout: result)
         return waiting.addBoth(lambda _task: self._task.status)
 
     @exposed
@@ -231,7 +225,7 @@ class RemoteTask:
         Returns:
             The subscription; its ``cancel()`` ends it.
         """
-        return self._subscribe(self._task, on_news, since)
+        return self._service.follow(self._task, on_news, since)
 
 
 class TaskService(Service):
@@ -255,7 +249,7 @@ class TaskService(Service):
             from twisted.internet import reactor
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self._containers = containers_by_name(containers)
-        self._reactor = reactor
+        self.clock: IReactorTime = steady(reactor)
         self._known: WeakValueDictionary[int, RemoteTask] = WeakValueDictionary()
         self._subscriptions: WeakKeyDictionary[CalledConnection, set[Subscription]] = (
             WeakKeyDictionary()
@@ -312,7 +306,7 @@ class TaskService(Service):
     @exposed
     def subscribe(self, on_news: OnNews, no: int = -1, since: int = 0) -> Subscription:
         """Call a function with the news of a task; see `RemoteTask.subscribe`, and `find`."""
-        return self._subscribe(self._find(no), on_news, since)
+        return self.follow(self._find(no), on_news, since)
 
     def _find(self, no: int, status: str | None = None) -> Task:
         task = self.manager.find(no, status)
@@ -323,10 +317,11 @@ class TaskService(Service):
     def _shown(self, task: Task) -> RemoteTask:
         found = self._known.get(task.no)
         if found is None:
-            found = self._known[task.no] = RemoteTask(task, self._subscribe, self._reactor)
+            found = self._known[task.no] = RemoteTask(task, self)
         return found
 
-    def _subscribe(self, task: Task, on_news: OnNews, since: int) -> Subscription:
+    def follow(self, task: Task, on_news: OnNews, since: int) -> Subscription:
+        """Make a subscription for the connection of the call that runs."""
         if not callable(on_news):
             raise TypeError(f"subscribe takes a function, not {on_news!r}")
         connection = current_call().connection
@@ -336,7 +331,7 @@ class TaskService(Service):
         mine = self._subscriptions[connection]
         if len(mine) >= MAX_SUBSCRIPTIONS:
             raise RuntimeError(f"{MAX_SUBSCRIPTIONS} subscriptions: cancel() one of them first")
-        subscription = Subscription(task, on_news, since, steady(self._reactor), mine.discard)
+        subscription = Subscription(task, on_news, since, self.clock, mine.discard)
         mine.add(subscription)
         return subscription
 

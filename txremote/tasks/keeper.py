@@ -69,6 +69,12 @@ class TaskKeeper:
         running: Whether it takes tasks.
     """
 
+    running = True
+    _no = 0
+    _is_beginning = False
+    _forgetting: IDelayedCall | None = None
+    _stopping: Deferred[None] | None = None
+
     def __init__(
         self,
         *,
@@ -86,7 +92,6 @@ class TaskKeeper:
         if reactor is None:
             from twisted.internet import reactor
         OutputRing(max_lines, max_bytes)  # raises here and not at the first task
-        self.running = True
         self._listeners = TaskListeners()
         self._no_listeners = TaskListeners()  # of tasks that cannot be found
         self._reactor = reactor
@@ -101,15 +106,11 @@ class TaskKeeper:
         self._max_remembered = max_remembered
         self._keep = keep
         self._make_ring = partial(OutputRing, max_lines, max_bytes)
-        self._no = 0
         self._tasks: dict[int, Task] = {}  # by number, in order
         self._live: set[Task] = set()  # those that have not ended, built-in commands included
         self._begun: set[Task] = set()  # background tasks among them that were begun
         self._queue: dict[Task, None] = {}  # background tasks that wait, in order
-        self._is_beginning = False
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
-        self._forgetting: IDelayedCall | None = None
-        self._stopping: Deferred[None] | None = None
         self._kinds = self._makers()
 
     def _makers(self) -> dict[str, Callable[[Submission], Task]]:
