@@ -11,7 +11,7 @@ import pytest
 
 from tests.peer.pairs import Outcome, logged
 from txremote import Service, exposed
-from txremote.peer.logging import RateLimitedCount, Ration, logger_for, set_verbose
+from txremote.peer.logging import RateLimit, RateLimitedCount, logger_for, set_verbose
 from txremote.testing import connected_pair
 
 
@@ -91,8 +91,8 @@ def test_what_comes_often_is_told_of_now_and_then() -> None:
 
 def test_so_much_goes_through_in_a_span_and_the_rest_is_counted() -> None:
     """What is left out costs nothing of the next span."""
-    ration = Ration(10, 5.0)
+    ration = RateLimit(10, 5.0)
     allowed = [ration.allows(4, now) for now in (100.0, 101.0, 102.0, 103.0, 104.0, 105.0)]
     assert allowed == [True, True, True, False, False, True]
-    assert ration.told() == 2
-    assert ration.told() == 0
+    assert ration.take_left_out() == 2
+    assert ration.take_left_out() == 0

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from tests.peer.pairs import Outcome, Wire
 from txremote import Service, exposed
-from txremote.peer.holdings import Holdings, Share
+from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbox import Outbox, Writing
 from txremote.testing import MemoryTransport, Pair, connected_pair
 from txremote.wire.brine import dump
@@ -358,7 +358,7 @@ def test_a_long_answer_is_written_in_its_turn_and_not_copied(corked: bool) -> No
 def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
     """From the frame on that fills the transport, until all of it has gone."""
     box, transport = outbox(max_unsent=10_000_000)
-    share = box.share = Share(Holdings(1 << 30, 1 << 30), "here", lambda _why: None)
+    share = box.share = MemoryShare(MemoryBudget(1 << 30, 1 << 30), "here", lambda _why: None)
     plain, sequence = transport.write, transport.writeSequence
 
     def filled(data: bytes) -> None:

@@ -52,7 +52,7 @@ class Noted:
     def send(self, number: int, sender: int, result: Any) -> None:
         self.given.append((number, sender, result))
 
-    def word(self, error: BaseException) -> BaseException:
+    def report(self, error: BaseException) -> BaseException:
         return error
 
     def send_error(self, number: int, sender: int, error: BaseException) -> None:

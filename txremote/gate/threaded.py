@@ -81,7 +81,7 @@ class ThreadedCall:
         try:
             return Outcome(True, self.execute(view))
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return Outcome(False, view.protocol.inbound.answers.word(error))
+            return Outcome(False, view.protocol.inbound.answers.report(error))
 
 
 class BlockingCall(ThreadedCall):

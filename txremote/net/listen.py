@@ -33,9 +33,9 @@ from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.abandoned import Closings
 from txremote.peer.connection import Connection, is_local
 from txremote.peer.exports import ClassNumbers
-from txremote.peer.holdings import Holdings
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import RateLimitedCount, logger_for
+from txremote.peer.memory_budget import MemoryBudget
 from txremote.refs.clock import Reactor, steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
@@ -135,7 +135,7 @@ class ServingFactory(Factory):
         self._turned_away: set[Connection] = set()
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
-        self._holdings = Holdings(self.config.max_held, self.config.max_held_per_address)
+        self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
         self._throttle = LoginThrottle(steady(reactor))
         self._ended = self._gone  # one bound method for all
@@ -179,7 +179,7 @@ class ServingFactory(Factory):
         connection.factory = self
         connection.closing.log_limit = self._broken
         _events.debug("{peer} has come", peer=addr)
-        connection.share(self._holdings, host)
+        connection.share(self._memory, host)
         self.limits.add(connection, host, expects_login=self._portal is not None)
         return connection
 

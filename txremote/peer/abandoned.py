@@ -1,15 +1,15 @@
 """
 Generators that their reader leaves: its ``break``, its end, the end of the connection.
 
-A peer gives back the last reference to a generator, and nobody else has it. A plain one
-is closed by Python the moment it is dropped, so it has to be dropped where its code
-ran: in the connection's lane, or in the script's thread without the lock
-(`Executor.let_go`). An asynchronous one has to be closed by whoever drives it:
-``aclose()`` may wait. Python tells him, if he has said so before the first step
-(`sys.set_asyncgen_hooks`). asyncio says so for its whole thread, Twisted does not at
-all; here it is said for each generator that a peer takes steps of.
+When a peer gives back the last reference to a generator, the generator has to be closed. A
+plain one is closed by Python the moment it is dropped, so it is dropped where its code ran:
+in the connection's lane, or in the script's thread without the lock (`Executor.let_go`). An
+asynchronous one has to be closed by the code that drives it, for ``aclose()`` may wait.
+Python calls a finalizer that was set before the first step (`sys.set_asyncgen_hooks`).
+asyncio sets one for its whole thread, Twisted sets none; here one is set for each generator
+that a peer takes steps of.
 
-One that the service keeps, or another peer still reads, is not closed: it is theirs.
+A generator that the service keeps, or another peer still reads, is not closed.
 """
 
 from __future__ import annotations
@@ -31,12 +31,7 @@ _GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
 
 
 class Executor(Protocol):
-    """
-    The part of a connection's executor that is used.
-
-    Attributes:
-        closings: The generators that are being closed.
-    """
+    """The part of a connection's executor that is used."""
 
     closings: Closings
 
@@ -63,14 +58,7 @@ class Closings:
     def begin(
         self, generator: AsyncGenerator[Any, Any], executor: Executor, context: Context
     ) -> None:
-        """
-        Close a generator that nobody has any more. Any thread.
-
-        Args:
-            generator: The generator.
-            executor: Of the connection whose peer began it.
-            context: Where it runs.
-        """
+        """Close a generator that nobody has any more. Any thread."""
         self._under_way.add(generator)
         executor.soon(lambda: self._close(generator, context))
 
@@ -120,9 +108,6 @@ def step(
     generator is closed when nobody has it any more.
 
     Args:
-        executor: Of the connection whose peer takes the step: where it will be closed.
-        method: The bound method.
-        *args: Its arguments.
         context: Where the generator runs; None for the context of its first step.
 
     Returns:

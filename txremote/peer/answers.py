@@ -1,13 +1,12 @@
 """
 `Answers`: results and exceptions on their way to the peer.
 
-Whatever an exposed method gives, the peer gets one answer. A result that cannot be
-sent is an exception that says so; an exception whose class makes trouble when it is
-looked at is its name and the reason.
+Each request gets one answer. A result that cannot be sent becomes an exception that says
+so. An exception whose class fails when it is examined is sent as its name and the reason.
 
-An exception is logged here, in the words that `txremote.peer.wording` has found. Its
-traceback is for peers that are trusted (``include_local_traceback``); others get a
-reference number, under which the log has it all.
+An exception is logged here, from the report of `txremote.peer.error_report`. Its traceback
+is for trusted peers (``include_local_traceback``); others get a reference number, under
+which the log has the traceback.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any
 
 from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
+from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
 from txremote.peer.halfway import Halfway
 from txremote.peer.lifecycle import CLOSED
 from txremote.peer.logging import logger_for
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
-from txremote.peer.wording import InWords, encoded_plainly, in_words
 from txremote.refs import forks
 from txremote.wire.consts import FEATURE_HALFWAY, HANDLE_HALFWAY, MSG_EXCEPTION, MSG_REPLY
 from txremote.wire.naming import class_name
@@ -33,12 +32,6 @@ _log = logger_for("call")
 class Answers:
     """
     The answers of one connection.
-
-    Args:
-        connection: Whose; its peer and user stand in the log.
-        config: The switches.
-        tables: What both sides hold of each other.
-        outbox: Where they go.
 
     Attributes:
         show_tracebacks: Whether the peer is shown tracebacks.
@@ -65,8 +58,8 @@ class Answers:
         Send a result. What cannot be sent is answered with an error that says so.
 
         Returns:
-            The Ctrl-C that came while the result was looked at, if one did: the call
-            is answered with it, and the rest is for whoever runs in a main thread.
+            The Ctrl-C that came while the result was examined, if one did: the call is
+            answered with it, and in a main thread it has to be raised.
         """
         connection = self._connection
         if connection.home is not forks.here:  # of a method that forks one process goes on
@@ -102,56 +95,56 @@ class Answers:
             number, sender, TypeError(f"a path ends at a {kind}, which is no reference")
         )
 
-    def word(self, error: BaseException) -> InWords:
+    def report(self, error: BaseException) -> ErrorReport:
         """
-        Put an exception into words, for `send_error`. In the thread where it was
+        Return the report of an exception, for `send_error`. In the thread where it was
         raised, if that may block; nothing is sent.
         """
         config = self._config
-        return in_words(
+        return report_error(
             error,
             show_traceback=self.show_tracebacks,
             log=config.log_exceptions and self._connection.state is not CLOSED,
             logger=config.logger,
         )
 
-    def send_error(self, number: int, sender: int, error: BaseException | InWords) -> None:
+    def send_error(self, number: int, sender: int, error: BaseException | ErrorReport) -> None:
         """Send an exception."""
         connection = self._connection
         if connection.home is not forks.here:
             forks.end()
         if connection.state is CLOSED:
             return
-        told = error if type(error) is InWords else self.word(error)  # type: ignore[arg-type]
-        if told.text is not None:
-            self._log_error(told)
+        report = error if type(error) is ErrorReport else self.report(error)  # type: ignore[arg-type]
+        if report.text is not None:
+            self._log_error(report)
         try:
-            self._outbox.answer(MSG_EXCEPTION, number, sender, [told.encoded])
+            self._outbox.answer(MSG_EXCEPTION, number, sender, [report.encoded])
         except NotSendable as problem:
-            plain = encoded_plainly(told.error, problem)
+            plain = encoded_plainly(report.error, problem)
             self._outbox.answer(MSG_EXCEPTION, number, sender, [plain])
 
-    def _log_error(self, told: InWords) -> None:
+    def _log_error(self, report: ErrorReport) -> None:
         """
-        Log an exception: with its traceback, so that it can be found by what the
-        peer is told, where the peer is not shown that.
+        Log an exception: with its traceback, so that it can be found by the
+        reference that the peer is sent, where the peer is not shown that.
         """
         about = {
-            "call": told.called,
+            "call": report.called,
             "peer": self._connection.peer,
             "user": self._connection.user,
         }
-        if told.reference is None:
+        if report.reference is None:
             _log.debug(
                 "{call}, called by {peer}, raised {kind}: {error}",
-                kind=class_name(type(told.error)),
-                error=told.text,
+                kind=class_name(type(report.error)),
+                error=report.text,
                 **about,
             )
         else:
             _log.error(
                 "{call}, called by {peer}, failed, reference {reference}\n{traceback}",
-                reference=told.reference,
-                traceback=told.text,
+                reference=report.reference,
+                traceback=report.text,
                 **about,
             )

@@ -28,11 +28,8 @@ from twisted.python.failure import Failure
 
 def deferred_of(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
     """
-    Return a Deferred of a coroutine's result; it is begun at once.
-
-    Args:
-        coroutine: It may await Deferreds, and where an asyncio loop runs also asyncio's
-            coroutines and futures. To cancel the Deferred cancels what it waits for.
+    Begin a coroutine, and return a Deferred of its result. To cancel that cancels what the
+    coroutine waits for: Deferreds, and where an asyncio loop runs asyncio's futures too.
     """
     loop = asyncio._get_running_loop()
     if loop is None:
@@ -68,10 +65,6 @@ class _Steps(Coroutine[Any, Any, None]):
     A task that is cancelled before it begins throws into what it runs, which no
     ``async def`` would notice: so this is a class.
 
-    Args:
-        coroutine: The coroutine.
-        loop: The loop of its task.
-
     Attributes:
         ended: Fires at the end, unless it has been cancelled before.
     """
@@ -88,17 +81,11 @@ class _Steps(Coroutine[Any, Any, None]):
         self._begun = False
         self._rest = self._run()
 
-    def step(self, go_on: Callable[[Any], Any], told: Any) -> None:
-        """
-        Run one step of the coroutine.
-
-        Args:
-            go_on: Its ``send`` or its ``throw``.
-            told: What to go on with.
-        """
+    def step(self, go_on: Callable[[Any], Any], value: Any) -> None:
+        """Run one step of the coroutine."""
         result: Any
         try:
-            self._awaited = go_on(told)
+            self._awaited = go_on(value)
             return
         except StopIteration as stop:
             result = stop.value
@@ -112,19 +99,19 @@ class _Steps(Coroutine[Any, Any, None]):
 
     def _run(self) -> Generator[Any, Any, None]:
         while not self._over:
-            told = None
+            value = None
             try:
                 if issubclass(type(self._awaited), Deferred):
                     yield from self._fired(self._awaited)
                 else:
-                    told = yield self._awaited
+                    value = yield self._awaited
             except BaseException as error:  # the task was cancelled
                 self.step(self._coroutine.throw, error)
             else:
-                self.step(self._coroutine.send, told)
+                self.step(self._coroutine.send, value)
 
     def _fired(self, deferred: Deferred[Any]) -> Generator[Any, Any, None]:
-        """Wait until a Deferred has fired, which keeps its result for who awaits it."""
+        """Wait until a Deferred has fired, which keeps its result for the code that awaits it."""
         fired = self._loop.create_future()
 
         def note(result: Any) -> Any:
@@ -155,7 +142,7 @@ class _Steps(Coroutine[Any, Any, None]):
         return self._rest.send(value)
 
     def throw(self, error: Any, *rest: Any) -> Any:
-        """Go on with an exception, that of a task that is cancelled."""
+        """Go on with an exception, such as that of a task that is cancelled."""
         if not self._begun:
             self.send(None)
         return self._rest.throw(error)

@@ -3,7 +3,7 @@
 
 Deferreds of any class, coroutines, asyncio's futures, our own `AsyncResult`, steps of
 an asynchronous generator, and calls of `threaded` methods, which are begun here. Such a
-Deferred may fire in any thread: whoever waits for it sees to that.
+Deferred may fire in any thread.
 """
 
 from __future__ import annotations
@@ -55,10 +55,6 @@ def awaited(result: Any, connection: AwaitingConnection) -> Any:
     """
     Return a Deferred for whatever a method may return in place of a result; and a
     result as it is.
-
-    Args:
-        result: What it has returned.
-        connection: Whose request it is.
     """
     kind = type(result)
     if kind is Unshared:
@@ -86,7 +82,7 @@ def awaited(result: Any, connection: AwaitingConnection) -> Any:
 
 
 def _has_fired(deferred: Deferred[Any]) -> bool:
-    """Tell whether a Deferred has its result, one that needs no look."""
+    """Tell whether a Deferred has its result, and of a type that is nothing else than itself."""
     return (
         deferred.called
         and not deferred.paused

@@ -16,15 +16,7 @@ from txremote.peer.ports import ConnectionPort
 
 
 class Backpressure:
-    """
-    Lets the bytes of one connection flow, or not.
-
-    Args:
-        connection: Whose.
-        calls: Our calls that wait for an answer.
-        outbox: What waits for the peer to read it.
-        clock: Where time comes from.
-    """
+    """Lets the bytes of one connection flow, or not."""
 
     __slots__ = ("_calls", "_clock", "_connection", "_outbox")
 

@@ -31,8 +31,8 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
-from txremote.peer.holdings import Share
 from txremote.peer.logging import logger_for
+from txremote.peer.memory_budget import MemoryShare
 
 _log = logger_for("call")
 
@@ -71,10 +71,7 @@ class CallLedger(Generic[R]):
     The calls of one connection's peer.
 
     Args:
-        max_calls: How many may be unanswered.
-        max_waiting: How many may wait.
         max_unanswered: How many bytes they may have in all.
-        start: Starts a call.
         needed: Tells whether a call of ours waits for the peer: anything true.
 
     Attributes:
@@ -121,7 +118,7 @@ class CallLedger(Generic[R]):
         self._running: dict[int, Running] = {}
         self.abandoned = 0
         self.size = 0
-        self.share: Share | None = None
+        self.share: MemoryShare | None = None
         self.waiting: dict[int, R] = {}
 
     def __len__(self) -> int:

@@ -45,14 +45,10 @@ class Closing:
     The end of one connection. Its states are in `txremote.peer.lifecycle`.
 
     Args:
-        connection: The connection.
         outbox: Its unsent bytes.
-        inbound: The peer's calls.
-        outbound: How the peer is told.
         clock: Bounds the end in time; None: it is not bounded.
 
     Attributes:
-        why: Why it ends or has ended, as a sentence.
         reason: The exception that says how it has ended, or None as long as it has not:
             `ConnectionDone` where it ended well.
         protocol_broken: Whether it ended because the peer broke the protocol.
@@ -121,7 +117,6 @@ class Closing:
         Say good-bye, let unsent bytes go out, and close.
 
         Args:
-            why: The reason, as a sentence.
             say_goodbye: Whether the peer is told.
         """
         connection = self._connection
@@ -171,9 +166,6 @@ class Closing:
         """
         Answer the calls that have begun, refuse new ones, and close.
 
-        Args:
-            why: The error of new calls, as a sentence.
-
         Returns:
             A Deferred that fires when it has ended. No time is set for that: the caller
             may close it meanwhile.
@@ -193,7 +185,6 @@ class Closing:
         Answer the peer's first request with an error, and close.
 
         Args:
-            error: Why the peer is not served.
             timeout: Seconds until it is closed without a request.
         """
         self.why = str(error)
@@ -218,7 +209,6 @@ class Closing:
         Note that the transport has ended.
 
         Args:
-            reason: The transport's.
             at_boundary: Whether that was between two messages of the peer's.
         """
         connection = self._connection

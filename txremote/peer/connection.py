@@ -1,22 +1,16 @@
 """
 `Connection`: both directions of RPyC's protocol over one Twisted transport.
 
-It joins the parts of this room and keeps the order between them:
+It is made of the parts of this room, and keeps the order between them. Bytes become messages
+(`Receiver`), and a message is either a request of the peer (`InboundCalls`) or the answer to
+one of ours (`OutboundCalls`). All that is sent goes through one `Outbox`. `Backpressure` has
+one direction wait for the other, `ConnectionTimeouts` bounds all in time, and `Closing` ends
+it. The parts know it by `txremote.peer.ports`; its states are in `txremote.peer.lifecycle`.
 
-* bytes become payloads (`FrameReader`), payloads messages (`MessageReader`), a
-  message either a request of the peer's (`InboundCalls`) or the answer to one of
-  ours (`OutboundCalls`);
-* answers and requests go out through one `Outbox`;
-* `Backpressure` has one direction wait for the other, `ConnectionTimeouts` bounds all in
-  time, and `Closing` ends it. Its states are in `txremote.peer.lifecycle`.
+The accepting side learns the dialect from the first frame and says nothing before.
 
-The accepting side learns the dialect from the first frame and says nothing
-before; the connecting side asks for the root and introduces itself with HELLO
-right behind, as a PING, which a stock RPyC sends back as it came. It is sent nothing
-that RPyC does not know.
-
-The one rule: what a peer sends can end its call or its connection, and raises
-nothing but `RemoteProtocolError` in here.
+The one rule: what a peer sends can end its call or its connection, and raises nothing but
+`RemoteProtocolError` in here.
 """
 
 from __future__ import annotations
@@ -42,7 +36,6 @@ from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
 from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
-from txremote.peer.holdings import Holdings, Share
 from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.introduction import introduce
@@ -55,6 +48,7 @@ from txremote.peer.lifecycle import (
     State,
     following,
 )
+from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
 from txremote.peer.pending_calls import succeeded
@@ -97,7 +91,7 @@ def _ignore() -> None:
     pass
 
 
-def is_local(address: Any) -> bool:
+def is_local(address: object) -> bool:
     """Tell whether an address is on this machine."""
     if isinstance(address, IPv4Address):
         return address.host.startswith("127.")
@@ -115,36 +109,23 @@ class Connection(protocol.Protocol):
     is one.
 
     Args:
-        service: What this side offers; its ``on_connect`` is told.
-        executor: Where requests run and results fire.
-        config: The switches.
-        policy: The gate, where it is shared between connections.
-        classes: The class ids, where they are.
         dialect: Connecting only: what to speak. None on the accepting side.
         clock: For time-outs; None for a connection without any.
-        sweeper: Gives dropped references back on a quiet connection.
-        prepare: Called with the transport once it is connected; tells what
-            its kind needs in writing to it.
+        prepare: Called with the transport once it is connected; tells what its kind needs
+            in writing to it.
         ended: Called with the connection when it has ended.
-        variables: The context variables that its service was made with, if it was
-            made for it.
+        variables: The context variables that its service was made with, or None.
 
     Attributes:
-        service: What this side offers.
+        service: The object that this side offers.
         config: The switches.
-        executor: Where requests run and results fire.
-        avatar: The root object of whom the peer has logged in as, or None.
+        avatar: The root object of the user that has logged in, or None.
         user: That user's name, or None.
-        inbound: What the peer asks.
-        outbound: What the peer is asked: how the rest of the package, which is in
-            the connection's context already, calls it.
-        backpressure: Stops and resumes reading.
-        home: The process that it belongs to.
-        closing: How it ends.
+        outbound: This side's requests. Internal callers use this directly; it does not
+            check the thread.
         features: The extensions that the peer has said it knows.
-        knows_peer: Whether the peer is what this side has dialled, or has said
-            that it is a txremote.
-        state: Where it is in its life.
+        knows_peer: Whether this side has dialled the peer, or it has said that it is a
+            txremote.
         opened: When it was made, on its clock.
         peer_stopping: Whether the peer has said that it will stop: it refuses new calls.
         on_peer_stopping: Called when the peer says so, once.
@@ -340,16 +321,13 @@ class Connection(protocol.Protocol):
     def connectionMade(self) -> None:
         """Called by the transport. Starts the conversation."""
         self.opened = self.seconds()
-        transport: Any = self.transport
-        address = transport.getPeer()
-        local = is_local(address)
+        local = is_local(self.peer)
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = local
-        self._outbox.attach(transport)
-        self._outbox.compress = (
-            not local if self.config.compress == "auto" else bool(self.config.compress)
-        )
-        writing = self._prepare(transport)
+        self._outbox.attach(self.transport)
+        compress = self.config.compress
+        self._outbox.compress = not local if compress == "auto" else bool(compress)
+        writing = self._prepare(self.transport)
         self._outbox.separate, self._outbox.now = writing.separate, writing.now
         dialled = self.knows_peer
         if dialled:
@@ -373,10 +351,7 @@ class Connection(protocol.Protocol):
         self.executor.call_hook(self, self.service.on_connect)
 
     def handshakeCompleted(self) -> None:
-        """
-        Called by TLS (`twisted.internet.interfaces.IHandshakeListener`): now it is
-        known who the peer is, and the service is told of the connection.
-        """
+        """Called by TLS (`IHandshakeListener`): the service is told of the connection now."""
         self.inbound.timeouts.handshake_done()
         if self.state is HANDSHAKING:
             self._open()
@@ -402,27 +377,27 @@ class Connection(protocol.Protocol):
         self.on_peer_stopping = _ignore
         self.closing.notify()
 
+    # methods, as partial objects would take more memory
+
     def _let_go(self, held: list[Any]) -> None:
         self.executor.let_go(self, held)
 
-    def share(self, holdings: Holdings, host: Hashable) -> None:
-        """
-        Count what this connection holds with what others do.
+    def _make_reference(
+        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
+    ) -> RemoteReference:
+        return RemoteReference(self, key, pack, hold)
 
-        Args:
-            holdings: Where.
-            host: The peer's, or None.
-        """
-        share = Share(holdings, host, self.closing.abort)
+    def share(self, budget: MemoryBudget, host: Hashable) -> None:
+        """Count the bytes that this connection holds with those of a listener's others."""
+        share = MemoryShare(budget, host, self.closing.abort)
         self._outbox.share = self.inbound.ledger.share = share
         self._receiver.join(share)
 
     @property
     def view(self) -> Any:
         """
-        The connection as code that may block sees it: a `BlockingView`.
-
-        For worker threads; in the reactor's thread waiting on it is refused.
+        The connection for code that may block, in worker threads: a `BlockingView`. In the
+        reactor's thread, waiting on it is refused.
         """
         if self._view is None:
             self._view = self.executor.make_view(self)
@@ -433,10 +408,8 @@ class Connection(protocol.Protocol):
     @property
     def root(self) -> Any:
         """
-        The peer's service, as a `RemoteReference`.
-
-        On the accepting side, where nothing has been asked of the peer yet, a
-        path that fetches it at its first use. Reading this sends nothing.
+        The peer's service, as a `RemoteReference`. Reading this sends nothing: on the
+        accepting side it is a path that fetches the root at its first use.
         """
         if self._root is not None:
             return self._root
@@ -470,10 +443,7 @@ class Connection(protocol.Protocol):
         return self.closing.watch()
 
     def check_process(self) -> None:
-        """
-        Raises:
-            WrongProcess: this one was forked of the connection's.
-        """
+        """Raise `WrongProcess` in a process that was forked of the connection's."""
         if self.home is not forks.here:
             raise forks.wrong_process(self.home)
 
@@ -523,14 +493,7 @@ class Connection(protocol.Protocol):
 
     def request(self, handler: int, *args: Any) -> Deferred[Any]:
         """
-        Send a request by its number.
-
-        Args:
-            handler: One of the ``HANDLE_`` numbers.
-            *args: Its arguments.
-
-        Returns:
-            A Deferred of the answer.
+        Send a request by its number, one of the ``HANDLE_`` numbers.
 
         Raises:
             WrongThread: this is not the connection's thread.
@@ -553,9 +516,7 @@ class Connection(protocol.Protocol):
 
         Args:
             reference: Where the path starts.
-            names: Its names.
             args: The arguments, or None to read.
-            kwargs: The named arguments.
             deadline: Seconds after which the caller gives up by itself, of which a txremote
                 peer is told; None for the time that calls have by the config.
 
@@ -573,25 +534,19 @@ class Connection(protocol.Protocol):
         return self.closing.why
 
     def speak(self, dialect: Dialect) -> None:
-        """
-        Speak first, on the accepting side; no more than a choice where the peer has
-        spoken already.
-        """
+        """Speak first, on the accepting side, unless the peer has spoken already."""
         if self._outbox.dialect is None:
             self._outbox.set_dialect(dialect)
 
     @property
     def other_dialect(self) -> str | None:
-        """
-        Connecting only: the dialect that the peer turned out to speak, where it
-        is not the one it was spoken to in.
-        """
+        """Connecting only: the dialect of a peer that was spoken to in another one."""
         return self._messages.other_dialect
 
     # -- logging in
 
     def log_in(self, user: str, avatar: Any) -> None:
-        """Note whose connection it is: the root is that user's from now on."""
+        """Note that a user has logged in: the root is that user's from now on."""
         self.user = user
         self.avatar = self.inbound.root = avatar
         self._receiver.allow(self.config.limits)
@@ -603,7 +558,7 @@ class Connection(protocol.Protocol):
 
     def introduce(self, separately: bool = False) -> Deferred[Connection]:
         """
-        Connecting side: ask for the root and say who we are.
+        Connecting side: ask for the root and introduce ourselves.
 
         Args:
             separately: Whether to wait for the root before HELLO (over TLS).
@@ -613,13 +568,8 @@ class Connection(protocol.Protocol):
         """
         return introduce(self, separately)
 
-    def _make_reference(
-        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
-    ) -> RemoteReference:
-        return RemoteReference(self, key, pack, hold)
-
     def hello_received(self, features: frozenset[str]) -> None:
-        """The peer is a txremote, with these extensions."""
+        """Note that the peer is a txremote, with these extensions."""
         self.knows_peer = True
         known = features & _KNOWN
         self.features = _seen.setdefault(known, known)

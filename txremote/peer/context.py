@@ -1,5 +1,5 @@
 """
-`current_call`: who is calling, for the exposed method that runs.
+`current_call`: the call that an exposed method is answering.
 
 It rests on a context variable, so it holds across the ``await`` of an exposed
 coroutine (Twisted runs each coroutine in a copy of the context it started in)
@@ -63,7 +63,7 @@ class CurrentCall:
         deadline: When it will be cancelled, on the connection's clock, or None:
             by the option ``call_timeout``, or since its caller waits no longer,
             as far as a txremote peer has said so.
-        why_over: What the caller is told then.
+        why_over: The caller's error then.
         grace: Seconds more that what runs has until it is cancelled from here.
     """
 
@@ -117,7 +117,7 @@ def current_call() -> CurrentCall:
 
     May be called in an exposed method, in a coroutine it started, and in a
     threaded method's thread; and in ``on_connect`` and ``on_disconnect``, which
-    answer nobody, but where it tells who is there.
+    answer no call, but have a peer.
 
     Raises:
         RuntimeError: no exposed method is running here.

@@ -21,13 +21,7 @@ from txremote.refs.reference import RemoteReference
 
 
 class Halfway:
-    """
-    Where a path was left.
-
-    Args:
-        position: How many of its names were used.
-        value: What they led to.
-    """
+    """Where a path was left."""
 
     __slots__ = ("position", "value")
 
@@ -37,13 +31,7 @@ class Halfway:
 
 
 def further(found: Any, used: int) -> Any:
-    """
-    Return what a peer has answered to the rest of a path, as it is of the whole path.
-
-    Args:
-        found: A result, or a `Halfway`.
-        used: How many names of the path came before that rest.
-    """
+    """Return what a peer has answered to the rest of a path, as it is of the whole path."""
     return Halfway(used + found.position, found.value) if type(found) is Halfway else found
 
 
@@ -58,11 +46,7 @@ def go_on(
     Go a path to its end from where its owner has left it.
 
     Args:
-        left: Where that was.
-        names: The whole path.
         args: The arguments of the call at its end, or None to read.
-        kwargs: The named ones.
-        deadline: As in `OutboundCalls.call`.
 
     Returns:
         The result, or what is to be awaited for it.

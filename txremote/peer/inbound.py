@@ -1,13 +1,13 @@
 """
-The peer's requests: decoded in order, run where the executor says, answered once.
+The peer's requests: decoded in order, run by the executor, answered once.
 
-A request is unboxed the moment it arrives, even if it runs later elsewhere: an
-id means what it meant when it was sent. An answer that is still to come, a
-Deferred or a coroutine, holds nobody up; it may be cancelled by the peer, by
-``call_timeout``, and by the end of the connection, since nobody would get it.
+A request is unboxed the moment it arrives, even if it runs later elsewhere: an id means
+what it meant when it was sent. A result that is still to come, a Deferred or a coroutine,
+holds up no other request. It is cancelled by the peer, by ``call_timeout``, and by the end
+of the connection.
 
-What is wrong with a request costs the peer that call. Only bytes that leave the
-stream's meaning in doubt cost it the connection, and `Connection` sees to that.
+A bad request costs the peer that call. Only bytes that leave the stream's meaning in doubt
+cost it the connection, and `Receiver` sees to that.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from txremote.refs.sharing import Follower
 from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
 
-# A caller that waits no longer sends a CANCEL, which says more than an answer that
-# crosses it: what was told of its time is for the case that none comes, in seconds.
+# Seconds more than a caller's own deadline. A caller that gives up sends a CANCEL, which
+# says more than our TimeoutError; the deadline is for the case that none comes.
 _GRACE = 1.0
 
 
@@ -55,24 +55,9 @@ class InboundCalls:
     Serves the peer of one connection (`txremote.peer.handlers.Serving`).
 
     Args:
-        connection: Whose peer it is.
-        root: What GETROOT gives.
-        config: The switches.
-        policy: The gate.
-        tables: What both sides hold of each other.
-        outbox: Where answers go.
-        executor: Where requests run.
-        clock: Where ``call_timeout`` comes from.
-        needed: Gives something true while a call of ours waits for the peer.
         variables: The context variables to run it all with; None for new ones.
 
     Attributes:
-        variables: The context variables of the connection; see `Executor.variables`.
-        answers: What they are answered with.
-        ledger: Which requests start, wait, or are refused, and which are unanswered.
-        features: What this side knows beyond RPyC's protocol.
-        received: How many requests have come that are about an object.
-        timeouts: The connection's; they note each request that is about an object.
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
     """
@@ -168,10 +153,7 @@ class InboundCalls:
         Start a request of the peer.
 
         Args:
-            number: Its sequence number.
             sender: The thread id that came with it.
-            handler: What is asked.
-            args: The unboxed arguments.
             size: How many bytes its message had.
         """
         kind = HANDLERS.get(handler)
@@ -197,9 +179,9 @@ class InboundCalls:
         forwarded = function is not kind.function
         deadline = None
         if self._deadline is not None:
-            told, self._deadline = self._deadline, None
-            if told[0] == number:
-                deadline = told[1]
+            expected, self._deadline = self._deadline, None
+            if expected[0] == number:
+                deadline = expected[1]
         request = Request(self, number, sender, function, args, forwarded, deadline, size)
         try:
             if forwarded or not kind.in_order:

@@ -1,14 +1,12 @@
 """
-What a connection logs, and how much of it.
+The events of a connection, and how many of them are logged.
 
-There is one event for each connection, when it ends, and one for each failure of
-which somebody has to know. Two are of interest to who looks for something only:
-that a client came, and that a call ended with an exception, which its caller is
-told anyway. There may be thousands of them a second, so they are of level *debug*,
-and twistd, which writes down whatever it is given, is spared them unless
-``--verbose`` asks for them.
-
-The verbosity is the whole process's, as the log is.
+There is one event for each connection, when it ends, and one for each failure that
+somebody has to know of. Two more are only useful when debugging: that a client has come,
+and that a call has raised an exception, which its caller gets anyway. There may be
+thousands of these a second, so they are of level *debug*, and twistd, which writes all it
+is given, gets them only with ``--verbose``. The verbosity is the whole process's, as the
+log is.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ def logger_for(name: str) -> Logger:
 
 class RateLimitedCount:
     """
-    Counts what a peer can make happen at will, and tells when it is worth an event.
+    Counts events that a peer can cause at will, and says when to log one.
 
     Args:
         every: Seconds that lie between two events at least.
@@ -47,7 +45,7 @@ class RateLimitedCount:
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
         self._count = 0
-        self._told = -every
+        self._last_logged = -every
 
     def one_more(self, now: float) -> int:
         """
@@ -60,22 +58,18 @@ class RateLimitedCount:
             How many there were since the last event; 0 if it is too soon for another.
         """
         self._count += 1
-        if now - self._told < self._every:
+        if now - self._last_logged < self._every:
             return 0
-        count, self._count, self._told = self._count, 0, now
+        count, self._count, self._last_logged = self._count, 0, now
         return count
 
 
-class Ration:
+class RateLimit:
     """
     Lets so much through in each span of time, and counts what is left out.
 
     Args:
-        most: How much that is, in whatever unit.
         span: Seconds.
-
-    Attributes:
-        left_out: How often something was left out since `told`.
     """
 
     def __init__(self, most: int, span: float) -> None:
@@ -87,10 +81,9 @@ class Ration:
 
     def allows(self, size: int, now: float) -> bool:
         """
-        Tell whether so much more may go through, which is then counted.
+        Tell whether this much more may pass, and count it then.
 
         Args:
-            size: How much it is.
             now: The time, in seconds.
         """
         if now - self._since >= self._span:
@@ -102,7 +95,7 @@ class Ration:
         self._spent += size
         return True
 
-    def told(self) -> int:
+    def take_left_out(self) -> int:
         """Return how often something was left out, and count anew."""
         count, self.left_out = self.left_out, 0
         return count

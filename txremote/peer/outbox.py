@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from txremote.peer.holdings import Share
+from txremote.peer.memory_budget import MemoryShare
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
 from txremote.wire.framing import compress_frame, frame_chunks, frame_pieces
@@ -128,7 +128,7 @@ class Outbox:
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
         self._shared = 0  # how much of it is the share's
-        self.share: Share | None = None
+        self.share: MemoryShare | None = None
 
     # -- the transport's side
 

@@ -52,8 +52,6 @@ class PendingCalls:
 
     Args:
         clock: Where time-outs come from, or None for a connection without.
-        fire: Called with a Deferred and its result when that is due.
-        abandoned: Called with the number of a call that is waited for no more.
     """
 
     __slots__ = (
@@ -96,8 +94,6 @@ class PendingCalls:
 
         Args:
             timeout: Seconds, or None for ever.
-            option: The switch that the time-out is from, to be named in its error.
-            steps: How many names the path has that is called.
         """
         number = next(self._numbers)
         deferred = self._waiting[number] = _Call(self._cancelled)

@@ -3,7 +3,7 @@
 
 A chunk of bytes is cut into payloads, and most payloads are taken in at once. A long one,
 and all that has come behind it, is read a slice at a time (`txremote.peer.turns`).
-Meanwhile the transport is paused. What it delivers all the same, as TLS does, is kept and
+Meanwhile the transport is paused. Bytes that it delivers all the same, as TLS does, are kept and
 read behind the message, and an end of the connection that comes then is noted behind it:
 all is as if it had been read at once.
 """
@@ -18,9 +18,9 @@ from itertools import chain
 from twisted.python.failure import Failure
 
 from txremote.errors import RemoteProtocolError
-from txremote.peer.holdings import Share
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSED, CLOSING
+from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
@@ -35,11 +35,10 @@ _Payload = bytes | Oversize | Packed
 
 class Backlog:
     """
-    What a connection has still to read.
+    The messages that a connection has still to read.
 
     Attributes:
         lost: How the connection has ended meanwhile, or None.
-        steps: Reads it, a slice at a time.
         unread: The bytes that have come since.
     """
 
@@ -91,7 +90,7 @@ class Receiver:
         self._released = released
         self._backlog: Backlog | None = None  # while a long message is read
         self.acknowledge: Callable[[], object] | None = None
-        self.share: Share | None = None
+        self.share: MemoryShare | None = None
 
     def allow(self, limits: Limits) -> None:
         """Read by these limits from the next message on."""
@@ -243,7 +242,7 @@ class Receiver:
         self._backlog.lost = reason
         return True
 
-    def join(self, share: Share) -> None:
+    def join(self, share: MemoryShare) -> None:
         """Count what is incomplete in a listener's share."""
         self.share = share
         self._reader.room = share.room

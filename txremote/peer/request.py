@@ -1,10 +1,9 @@
 """
-One request of the peer: where it runs, and how it comes to its answer.
+One request of the peer: where it runs, and how it gets its answer.
 
-In a reactor it is run and answered at once (`Request.run`). Where it may block it is
-run in another thread (`Request.execute`), and answered in the connection's own
-context (`Request.finish`). What a method returns in place of a result, a Deferred or
-a coroutine, is waited for.
+In a reactor it is run and answered at once (`Request.run`). Where it may block it is run in
+another thread (`Request.execute`), and answered in the connection's own context
+(`Request.finish`). A Deferred or a coroutine in place of a result is waited for.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class Request:
     ) -> None:
         self.inbound = inbound
         self.size = size  # of its message, in bytes
-        self.deadline = deadline  # that the caller has told of
+        self.deadline = deadline  # the caller's own, or None
         self.number = number
         self.sender = sender
         self.handler = handler
@@ -84,9 +83,6 @@ class Request:
         """
         Run it in a thread that may block, with netrefs for references.
 
-        Args:
-            view: The connection's `BlockingView`.
-
         Returns:
             Whether it went well, and the result or the exception in words: what
             `finish` takes, in the connection's own context.
@@ -94,7 +90,7 @@ class Request:
         inbound = self.inbound
         token = current.set(inbound.call_until(self.deadline))
         try:
-            check_stack()  # of a chain of calls that call back enough must be left
+            check_stack()  # leave headroom: nested callbacks share this stack
             if self.forwarded:
                 return True, self.handler(inbound, *self.args)
             result = self.handler(inbound, *view.to_netrefs(self.args))
@@ -102,7 +98,7 @@ class Request:
                 return True, Halfway(result.position, view.from_netrefs(result.value))
             return True, view.from_netrefs(result)
         except BaseException as error:  # it is the peer's to see, whatever it is
-            return False, inbound.answers.word(error)  # here, where netrefs can be asked
+            return False, inbound.answers.report(error)  # here, where netrefs can be asked
         finally:
             current.reset(token)
 
@@ -110,10 +106,6 @@ class Request:
         """
         Begin what is to be waited for: a coroutine's first step, say. It is the
         service's own code, which may take long.
-
-        Args:
-            went_well: As `execute` gave it.
-            result: Likewise.
 
         Returns:
             What `answer` takes.
@@ -127,7 +119,7 @@ class Request:
                 token = current.set(inbound.call_until(self.deadline))
                 result = awaited(result, inbound.connection)
         except BaseException as error:  # looking at a result runs its class's code
-            return False, inbound.answers.word(error)
+            return False, inbound.answers.report(error)
         finally:
             if token is not None:
                 current.reset(token)

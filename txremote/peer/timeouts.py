@@ -79,15 +79,7 @@ NO_TIMEOUTS = Timeouts()
 
 
 class ConnectionTimeouts(Timeouts):
-    """
-    The time limits of one connection.
-
-    Args:
-        connection: The `Connection`.
-        clock: The reactor's.
-        config: How long things may take.
-        reader: Cuts the stream into messages.
-    """
+    """The time limits of one connection."""
 
     __slots__ = (
         "_clock",

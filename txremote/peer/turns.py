@@ -22,12 +22,7 @@ Step = Callable[[], bool]
 
 
 class Turns:
-    """
-    Takes steps, one in each turn of the reactor, of each work in its turn.
-
-    Args:
-        clock: The reactor's.
-    """
+    """Takes steps, one in each turn of the reactor, of each work in its turn."""
 
     __slots__ = ("_clock", "_works")
 

@@ -1,21 +1,21 @@
 """
-A connection's context variables: what one client's calls set, another's never see.
+A connection's context variables: one client's calls never see what another's have set.
 
-RPyC has a thread for each connection, so what a method sets in a `ContextVar`, or in
-``decimal.getcontext()``, stays with that client. Here clients share threads; so the
+RPyC has a thread for each connection, so a value that a method sets in a `ContextVar`, or
+in ``decimal.getcontext()``, stays with that client. Here clients share threads, so the
 service's code is run in a `contextvars.Context` that belongs to the connection:
 
-* ``on_connect``, plain methods, generators and ``on_disconnect`` in that itself: what
-  one sets, the next finds;
-* what may overlap others in a copy that is taken when it begins: it finds what was
-  set before. What a coroutine has set is found by what begins after its end; what an
-  asynchronous generator, a `threaded` call or a job sets goes with it.
+* ``on_connect``, plain methods, generators and ``on_disconnect`` in that context itself:
+  each finds what the ones before have set;
+* code that may overlap others in a copy that is taken when it begins: it finds what was
+  set before. What a coroutine has set is found by what begins after its end; values set in
+  an asynchronous generator, a `threaded` call or a job go with it.
 
-A `Context` cannot be entered twice at once. What comes while it is entered further up
+A `Context` cannot be entered twice at once. Code that comes while it is entered further up
 the stack runs in a copy too, and what that sets is found by the next call.
 
-The `decimal` module keeps a mutable object in its variable, which copies would share:
-here each gets a copy of it. What else is mutable is the program's affair.
+The `decimal` module keeps a mutable object in its variable, which copies would share: here
+each gets a copy of it. Other mutable values are the program's affair.
 """
 
 from __future__ import annotations
@@ -67,10 +67,6 @@ class Within(Generator[Any, Any, Any]):
     """
     An awaitable whose every step runs in one context, whoever drives it: Twisted takes
     a copy for each coroutine, and an asynchronous generator is to have one for life.
-
-    Args:
-        steps: What the awaitable's ``__await__`` gives.
-        context: The context.
     """
 
     __slots__ = ("_context", "_steps")

@@ -1,12 +1,12 @@
 """
 `Waiting`: a request that is answered when a Deferred has fired.
 
-Twisted takes a callback off before it looks at the result, and if that look raises (the
-result's class makes code of ``__class__``) the exception goes to whoever fired the
-Deferred, and the callback is gone. So a Deferred of the method's own tells that it was
-dropped (`txremote.refs.sharing.Follower`): when the exception is let go, which is at
-once, but where a Failure has kept it (one in ``inlineCallbacks``) at the next garbage
-collection. Coroutines and threads are not in need of that (`txremote.refs.outcome`).
+Twisted takes a callback off before it examines the result. If that raises, since the
+result's class computes ``__class__``, the exception goes to the code that fired the
+Deferred, and the callback is gone. So a Deferred of the method's own reports that it was
+dropped (`txremote.refs.sharing.Follower`): when the exception is let go, which is at once,
+or, where a Failure has kept it (one in ``inlineCallbacks``), at the next garbage
+collection. Coroutines and threads do not need that (`txremote.refs.outcome`).
 """
 
 from __future__ import annotations
@@ -38,15 +38,7 @@ class WaitingOwner(RequestOwner, Protocol):
 
 
 class Waiting:
-    """
-    A request that is answered when a Deferred has fired.
-
-    Args:
-        inbound: Whose request it is.
-        request: The request.
-        deferred: The Deferred.
-        call: How much time it has.
-    """
+    """A request that is answered when a Deferred has fired."""
 
     __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "number", "size")
 

@@ -21,7 +21,7 @@ class Outcome:
 
     Attributes:
         value: The result; or the exception, which may be in words
-            (`txremote.peer.wording.InWords`).
+            (`txremote.peer.error_report.ErrorReport`).
     """
 
     __slots__ = ("value", "went_well")

@@ -34,7 +34,7 @@ from twisted.logger import (
     globalLogBeginner,
 )
 
-from txremote.peer.logging import Ration
+from txremote.peer.logging import RateLimit
 
 _MARK = "\x1e"
 _MARK_BYTES = b"\x1e"
@@ -245,7 +245,7 @@ class OutputLog:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self.ration = Ration(MOST_LOGGED, LOGGED_IN)
+        self.ration = RateLimit(MOST_LOGGED, LOGGED_IN)
 
     def write(self, record: dict[str, str], job: str, pid: int) -> None:
         """Log a record, a raw one under the name of the job that runs, if any."""
@@ -264,7 +264,7 @@ class OutputLog:
 
     def tell_left_out(self, pid: int) -> None:
         """Log how many records were left out, if there were any."""
-        count = self.ration.told()
+        count = self.ration.take_left_out()
         if count:
             log.warn(
                 "a worker process [{pid}]: {count} lines of output were left out",

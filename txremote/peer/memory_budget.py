@@ -1,15 +1,15 @@
 """
-What the connections of a listener hold together, in bytes.
+The memory that the connections of a listener hold together, in bytes.
 
-Each connection has limits of its own, and a listener may have thousands of them, of which
-one address may have many. Counted here, for all and for each address, is what waits for
-peers that do not read, and what the calls were sent that run or wait; for all besides what
-has come of messages that are not complete.
+Each connection has limits of its own, but a listener may have thousands of connections,
+and one address may have many. Three things are counted for all: bytes that wait for peers
+that do not read, bytes of calls that run or wait, and bytes of incomplete messages. The
+first two are counted for each address too.
 
-Over a limit the connection that holds most is closed, of that address where it is the
-address's limit: it may be another than the one that has just grown. One that holds nearly
-all of it alone is left to its own limits. And a message that inflates is refused, which costs its
-call, where all that it may come to would be over the address's limit.
+Over a limit the connection that holds most is closed (of that address, if it is the
+address's limit), which may be another than the one that has just grown. A connection that
+holds nearly all of it alone is left to its own limits. A message that inflates is refused,
+which costs its call, if it could exceed the address's limit.
 """
 
 from __future__ import annotations
@@ -25,25 +25,24 @@ LITTLE: Final = 1 << 20
 _COPIES = 5
 
 
-class Share:
+class MemoryShare:
     """
-    What one connection holds.
+    The bytes that one connection holds.
 
     Args:
-        holdings: Where it is counted.
         host: Whose connection it is, or None.
-        close: Closes it, for a reason that is a sentence.
 
     Attributes:
-        host: The same.
         held: How many bytes, but for messages that are not complete.
         unfinished: How many bytes those are.
     """
 
-    __slots__ = ("_close", "_ended", "_holdings", "held", "host", "unfinished")
+    __slots__ = ("_budget", "_close", "_ended", "held", "host", "unfinished")
 
-    def __init__(self, holdings: Holdings, host: Hashable, close: Callable[[str], object]) -> None:
-        self._holdings = holdings
+    def __init__(
+        self, budget: MemoryBudget, host: Hashable, close: Callable[[str], object]
+    ) -> None:
+        self._budget = budget
         self._close = close
         self._ended = False
         self.host = host
@@ -54,27 +53,27 @@ class Share:
         """Count so many bytes more, or less."""
         if not self._ended:
             self.held += size
-            self._holdings.changed(self, size, size)
+            self._budget.changed(self, size, size)
 
     def begun(self, size: int) -> None:
         """Count what there is by now of a message that is not complete."""
         if not self._ended:
             before, self.unfinished = self.unfinished, size
-            self._holdings.changed(self, size - before, 0)
+            self._budget.changed(self, size - before, 0)
 
     def room(self) -> tuple[int, str] | None:
         """
         Return how long a message may be, and why longer ones are refused; None where
         the limits of the connection are all.
         """
-        return self._holdings.room(self)
+        return self._budget.room(self)
 
     def end(self) -> None:
         """Hold nothing any more: the connection has ended."""
         held, unfinished = self.held, self.unfinished
         self.held = self.unfinished = 0
         self._ended = True
-        self._holdings.changed(self, -held - unfinished, -held)
+        self._budget.changed(self, -held - unfinished, -held)
 
     def close(self, why: str) -> None:
         """Close the connection."""
@@ -82,13 +81,12 @@ class Share:
         self._close(why)
 
 
-class Holdings:
+class MemoryBudget:
     """
-    What all connections of a listener hold.
+    The bytes that all connections of a listener hold.
 
     Args:
         most: How many bytes they may in all.
-        most_per_address: How many those of one address may.
     """
 
     def __init__(self, most: int, most_per_address: int) -> None:
@@ -96,9 +94,9 @@ class Holdings:
         self._most_per_address = most_per_address
         self._total = 0
         self._by_host: dict[Hashable, int] = {}
-        self._shares: dict[Share, None] = {}  # those that hold anything
+        self._shares: dict[MemoryShare, None] = {}  # those that hold anything
 
-    def changed(self, share: Share, in_all: int, here: int) -> None:
+    def changed(self, share: MemoryShare, in_all: int, here: int) -> None:
         """Count what a share has changed by: in all, and for its address."""
         self._total += in_all
         held = self._by_host.get(share.host, 0) + here
@@ -115,8 +113,8 @@ class Holdings:
         if in_all > 0 and self._total > self._most:
             self._relieve()
 
-    def room(self, share: Share) -> tuple[int, str] | None:
-        """Return what `Share.room` does."""
+    def room(self, share: MemoryShare) -> tuple[int, str] | None:
+        """Return what `MemoryShare.room` does."""
         held = self._by_host.get(share.host, 0)
         if held - share.held < LITTLE:
             return None

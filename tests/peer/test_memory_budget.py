@@ -11,7 +11,7 @@ import pytest
 
 from tests.peer.pairs import RawPeer, RemoteError, answer_of, request_payload
 from txremote import Service
-from txremote.peer.holdings import LITTLE, Holdings, Share
+from txremote.peer.memory_budget import LITTLE, MemoryBudget, MemoryShare
 from txremote.wire.consts import HANDLE_PING
 
 MIB = 1 << 20
@@ -21,11 +21,11 @@ class Listener:
     """Connections by name, and what was closed."""
 
     def __init__(self, most: int = 100 * MIB, per_address: int = 50 * MIB) -> None:
-        self.holdings = Holdings(most, per_address)
+        self.budget = MemoryBudget(most, per_address)
         self.closed: list[tuple[str, str]] = []
 
-    def share(self, name: str, host: str) -> Share:
-        return Share(self.holdings, host, lambda why: self.closed.append((name, why)))
+    def share(self, name: str, host: str) -> MemoryShare:
+        return MemoryShare(self.budget, host, lambda why: self.closed.append((name, why)))
 
     @property
     def names(self) -> list[str]:
@@ -96,9 +96,9 @@ def test_one_that_has_ended_is_forgotten() -> None:
     share.end()
     share.change(-10)  # what is late counts no more
     share.begun(0)
-    assert not listener.holdings._shares
-    assert listener.holdings._total == 0
-    assert not listener.holdings._by_host
+    assert not listener.budget._shares
+    assert listener.budget._total == 0
+    assert not listener.budget._by_host
 
 
 def test_there_is_less_room_for_a_message_while_others_hold_much() -> None:
@@ -124,7 +124,7 @@ def test_a_message_that_inflates_too_far_costs_its_call_and_names_the_limit(size
     listener = Listener()
     listener.share("holder", "here").change(40 * MIB)
     peer = RawPeer(Service)
-    peer.connection.share(listener.holdings, "here")
+    peer.connection.share(listener.budget, "here")
     packed = zlib.compress(request_payload(1, HANDLE_PING, bytes(size)))
     peer.send(len(packed).to_bytes(4, "big") + b"\1" + packed + b"\n")
     [(kind, number, answer)] = peer.received()

@@ -1,20 +1,20 @@
 """
-Exceptions in words: what the peer is told of one, and what is logged of it.
+`ErrorReport`: an exception as the peer is sent it, and as the log has it.
 
-Whatever an exception has among its arguments is told by its repr, and the repr of a
-transparent reference is a request to its owner. So an exception that was raised in a
-thread that may block is put into words there, and travels from there as `InWords`;
-only what is done at once in a reactor's thread is put into words in it.
+The arguments of an exception are sent as their reprs, and the repr of a transparent
+reference is a request to its owner. So an exception that was raised in a thread that may
+block is reported there, and travels from there as an `ErrorReport`; one that was raised in
+a reactor's thread is reported in that.
 
-Whatever goes wrong meanwhile, words are what comes of it: a class may run any code
-when it is looked at, and its name remains.
+Making a report never fails: a class may run any code when it is examined, and then its
+name remains.
 """
 
 from __future__ import annotations
 
 import logging
 from secrets import token_hex
-from typing import Any
+from types import TracebackType
 
 from txremote.errors import NotSendable
 from txremote.wire.brine import dump
@@ -28,22 +28,18 @@ from txremote.wire.naming import class_name, sentence, text_of
 
 _CARRIERS = (
     "twisted.internet.",
-    *(f"txremote.{room}." for room in ("peer", "gate", "net", "work", "tasks")),
+    *(f"txremote.{room}." for room in ("peer", "gate", "eventloop", "net", "work", "tasks")),
 )
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback of its failed
 
 
-class InWords:
+class ErrorReport:
     """
-    An exception of a method, in words.
+    An exception of a method, as the peer is sent it and as it is logged.
 
     Attributes:
-        error: The exception.
-        encoded: What the peer is sent, as brine.
-        called: What was called, for the log.
         text: What the log says of it; None where it is not logged.
-        reference: Under which the log has it, where its traceback is not told.
     """
 
     __slots__ = ("called", "encoded", "error", "reference", "text")
@@ -56,83 +52,75 @@ class InWords:
         self.reference: str | None = None
 
 
-def in_words(
+def report_error(
     error: BaseException, *, show_traceback: bool, log: bool, logger: logging.Logger | None
-) -> InWords:
+) -> ErrorReport:
     """
-    Put an exception into words. In the thread where it was raised, if that may block.
+    Return the report of an exception. In the thread where it was raised, if that may block.
 
     Args:
-        error: The exception.
-        show_traceback: Whether the peer is told its traceback.
+        show_traceback: Whether the peer gets its traceback.
         log: Whether it is logged.
-        logger: What logs it here and now, in place of Twisted's log.
     """
-    told = InWords(error)
+    report = ErrorReport(error)
     denied = TRACEBACK_DENIED
     # the end of an iteration is no event (rpyc 6.0.2 does not log it either)
     if log and not issubclass(type(error), (StopIteration, StopAsyncIteration)):
         if not show_traceback and frames_beyond(error) is not None:
-            told.reference = token_hex(4)
-            denied = f"<traceback denied, reference {told.reference}>"
+            report.reference = token_hex(4)
+            denied = f"<traceback denied, reference {report.reference}>"
         try:
-            _for_the_log(told, logger)
+            _for_the_log(report, logger)
         except BaseException as problem:  # the code of the exception's class, or of a logger
-            told.text = f"<not to be told: {sentence(problem)}>"
+            report.text = f"<not to be logged: {sentence(problem)}>"
     try:
-        told.encoded = dump(dump_exception(error, show_traceback, denied))
+        report.encoded = dump(dump_exception(error, show_traceback, denied))
     except BaseException as problem:
         # its arguments may be a mile deep, and its class may run any code when it is
         # looked at
-        told.encoded = encoded_plainly(error, problem)
-    return told
+        report.encoded = encoded_plainly(error, problem)
+    return report
 
 
 def encoded_plainly(error: BaseException, problem: BaseException) -> bytes:
-    """
-    Return what the peer is sent for an exception that cannot be sent as it is.
-
-    Args:
-        error: The exception.
-        problem: What was wrong with it.
-    """
+    """Return what the peer is sent for an exception that cannot be sent as it is."""
     name = class_name(type(problem))
     why = problem if type(problem) is NotSendable else name
     plain = RuntimeError(f"{class_name(type(error))}, which could not be sent: {why}")
     return dump(dump_exception(plain, False))
 
 
-def _for_the_log(told: InWords, logger: logging.Logger | None) -> None:
-    error = told.error
+def _for_the_log(report: ErrorReport, logger: logging.Logger | None) -> None:
+    error = report.error
     if logger is not None:
-        if told.reference is None:
+        if report.reference is None:
             logger.debug("exception in a remote call", exc_info=error)
         else:
-            logger.error("remote call failed, reference %s", told.reference, exc_info=error)
+            logger.error("remote call failed, reference %s", report.reference, exc_info=error)
         return
     # as text: the log may keep what it is given, and the error's frames hold
     # references that are to be given back
-    told.called = _called(error)
-    if told.reference is None:
+    report.called = _called(error)
+    if report.reference is None:
         text = text_of(error, str)
-        told.text = "<unprintable>" if text is None else text[:_LONGEST_LOGGED]
+        report.text = "<unprintable>" if text is None else text[:_LONGEST_LOGGED]
     else:
-        told.text = _shortened(format_traceback(error))
+        report.text = _shortened(format_traceback(error))
 
 
 def _called(error: BaseException) -> str:
     """Return the name of the function whose call ended with an exception."""
-    told = first = frames_beyond(error)
+    frame = first = frames_beyond(error)
     if first is None:
         return "a request"
     # coroutines are run by Twisted, and threads begin in this package
-    while told is not None and _module(told).startswith(_CARRIERS):
-        told = told.tb_next
-    return (told or first).tb_frame.f_code.co_qualname
+    while frame is not None and _module(frame).startswith(_CARRIERS):
+        frame = frame.tb_next
+    return (frame or first).tb_frame.f_code.co_qualname
 
 
-def _module(told: Any) -> str:
-    name = told.tb_frame.f_globals.get("__name__", "")
+def _module(frame: TracebackType) -> str:
+    name = frame.tb_frame.f_globals.get("__name__", "")
     return name if type(name) is str else ""
 
 

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from tests.peer.odd_objects import ERRORS
-from txremote.peer.wording import InWords, encoded_plainly, in_words
+from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
 from txremote.wire.brine import load
 from txremote.wire.exceptions import load_exception
 
 
-def told_of(error: BaseException, **how: Any) -> InWords:
+def told_of(error: BaseException, **how: Any) -> ErrorReport:
     try:
         raise error
     except BaseException as raised:
         how = {"show_traceback": False, "log": True, "logger": None, **how}
-        return in_words(raised, **how)
+        return report_error(raised, **how)
 
 
 def test_a_stranger_gets_a_reference_and_the_log_the_traceback() -> None:
@@ -46,7 +46,7 @@ def test_the_end_of_an_iteration_is_not_logged(error: Exception) -> None:
 
 
 def test_a_logger_of_ones_own_logs_at_once(caplog: Any) -> None:
-    logger = logging.getLogger("tests.peer.wording")
+    logger = logging.getLogger("tests.peer.error_report")
     told = told_of(ValueError("too many"), logger=logger)
     assert told.text is None
     assert told.reference is not None
@@ -60,7 +60,7 @@ def test_a_logger_that_fails_costs_nobody_the_answer() -> None:
 
     told = told_of(ValueError("too many"), logger=Broken("x"))
     assert load(told.encoded)[1] == ("too many",)
-    assert told.text == "<not to be told: OSError: disk full>"
+    assert told.text == "<not to be logged: OSError: disk full>"
 
 
 @pytest.mark.parametrize("show_traceback", [True, False])
