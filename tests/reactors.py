@@ -14,6 +14,7 @@ from importlib import import_module
 
 import pytest
 import pytest_twisted
+from twisted.internet.process import reapAllProcesses
 
 #: Module and class of each reactor, and a function that makes its asyncio loop, if it has one.
 REACTORS = {
@@ -34,6 +35,14 @@ def install(name):
     module = import_module(f"twisted.internet.{module_name}")
     loop = () if new_loop is None else (new_loop(),)
     pytest_twisted._install_reactor(lambda: module.install(*loop), getattr(module, class_name))
+    if name == "uvloop":
+        _reap(*loop)
+
+
+def _reap(loop):
+    """Do what SIGCHLD would have Twisted do: uvloop keeps that signal for processes of its own."""
+    reapAllProcesses()
+    loop.call_later(0.05, _reap, loop)
 
 
 for _name in REACTORS:
