@@ -9,7 +9,6 @@ import gc
 import pickle
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,10 +16,10 @@ from twisted.internet.defer import Deferred
 
 from tests.peer.pairs import Local, RawPeer, Remote, RemoteError
 from txremote import Service, exposed, threaded
+from txremote.peer.calling import MOST_NAMED
 from txremote.peer.handlers import (
     HANDLERS,
     LARGEST_CHUNK,
-    MOST_NAMED,
     MOST_RELEASED,
     RequestKind,
 )
@@ -752,112 +751,6 @@ def test_an_object_that_is_given_back_while_it_runs_lives_until_it_is_done(peer:
     gc.collect()
     waiting.callback(None)
     assert [answer[1:] for answer in peer.received()] == [(number, (1, "ran"))]
-
-
-# --- what is called ---------------------------------------------------------------
-
-
-class Loud:
-    """Its ``__call__`` is no affair of peers."""
-
-    def __call__(self, *args: Any) -> str:
-        raise AssertionError("called")
-
-
-class Quiet:
-    @exposed
-    def __call__(self, *args: Any) -> str:
-        return "called"
-
-
-class ByPrefix(Loud):
-    def __call__(self, *args: Any) -> str:
-        return "called"
-
-    exposed___call__ = __call__
-
-
-class Choosing(Loud):
-    def _rpyc_getattr(self, name: str) -> Any:
-        raise AttributeError(f"no {name} for you")
-
-
-class Doing(partial[str]):
-    """What is called is Python's own."""
-
-
-def ways_to_call(number: int, root: Local, held: Local) -> tuple[Any, ...]:
-    """Return one of the requests that call an object."""
-    return (
-        (HANDLE_CALL, held, (), ()),
-        (HANDLE_CALLATTR, held, "__call__", (), ()),
-        (HANDLE_CALLATTR, root, "held", (), ()),
-        (HANDLE_CALLPATH, root, ("held",), (), ()),
-        (HANDLE_CALLPATH, held, (), (), ()),
-        (HANDLE_CALLPATH, held, ("__call__",), (), ()),
-        (HANDLE_OLDSLICING, root, "held", "held", 0, 1, ()),
-        (HANDLE_CTXEXIT, root, None),
-    )[number]
-
-
-@pytest.mark.parametrize("number", range(8))
-@pytest.mark.parametrize("preset", ["exposed", "public", "classic"])
-@pytest.mark.parametrize("called", [Loud(), Quiet(), ByPrefix(), Choosing()])
-def test_an_object_is_called_if_its_call_is_exposed_whichever_handler_does_it(
-    number: int, preset: str, called: Any
-) -> None:
-    """One answer for all of them; in classic mode all is open."""
-
-    class Holder(Service):
-        exposed_held = called
-        exposed_get = staticmethod(lambda: called)
-        __exit__ = called
-
-    peer = RawPeer(Holder, access=preset)
-    root = peer.root()
-    held = peer.ask(HANDLE_CALLATTR, root, "get", (), ())
-    answer = peer.ask(*ways_to_call(number, root, held))
-    if type(called) in (Quiet, ByPrefix):
-        assert answer == "called"
-    elif preset == "classic":
-        assert answer.name in ("AssertionError", "AttributeError")
-    else:
-        assert answer.name == "AttributeError", answer
-        assert "__call__" in answer.text
-
-
-@pytest.mark.parametrize(
-    "called",
-    [
-        len,
-        partial(len, "ab"),
-        Doing(len, "ab"),
-        lambda *_: 2,
-        threaded(lambda *_: 2),
-        [1, 2].__len__,
-    ],
-)
-def test_what_is_made_to_be_called_is_called_as_it_is(called: Any) -> None:
-    """Functions of all kinds, as with RPyC."""
-
-    class Holder(Service):
-        exposed_get = staticmethod(lambda: called)
-
-    peer = RawPeer(Holder)
-    held = peer.ask(HANDLE_CALLATTR, peer.root(), "get", (), ())
-    args = ("ab",) if called is len else ()
-    assert peer.ask(HANDLE_CALL, held, args, ()) == 2
-
-
-def test_a_refusal_to_call_says_what_to_do() -> None:
-    """As the others do."""
-
-    class Holder(Service):
-        exposed_held = Loud()
-
-    peer = RawPeer(Holder)
-    answer = peer.ask(HANDLE_CALLATTR, peer.root(), "held", (), ())
-    assert answer.text == "cannot call Loud: its __call__ is not exposed (mark it with @exposed)"
 
 
 def test_a_call_and_a_release_have_so_many_parts_at_most() -> None:

@@ -1,11 +1,11 @@
 """
-What each request of the peer does: one function per handler number.
+The table of what each request of the peer does: one function per handler number.
 
-`HANDLERS` at the end is the table of them all, with how each is served
-(`RequestKind`). A function gets the `Serving` context and the unboxed arguments, checks what it
-was given, asks the access policy, and gives a result or raises; a Deferred or
-a coroutine as the result is answered when it fires. None of them may reach an
-object except through ``serving.policy``.
+`HANDLERS` at the end has them all, with how each is served (`RequestKind`). A function gets
+the `Serving` context and the unboxed arguments, checks these, asks the access policy, and
+gives a result or raises; a Deferred or a coroutine as the result is answered when it fires.
+None of them may reach an object except through ``serving.policy``. Reading and calling are
+`txremote.peer.calling`'s.
 
 Where the object is itself a reference to some third peer's object, the request
 is passed on to its owner as it is: so an object may travel through a server,
@@ -18,22 +18,26 @@ import builtins
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
-from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, Protocol
+from types import AsyncGeneratorType
+from typing import Any
 
-from txremote.config import ConnectionConfig
-from txremote.gate.access import AccessPolicy
-from txremote.gate.costs import COSTLY
 from txremote.gate.exposure import is_class
-from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
-from txremote.peer.awaiting import is_awaited
+from txremote.peer.calling import (
+    Serving,
+    call,
+    call_attribute,
+    call_path,
+    delete_attribute,
+    get_attribute,
+    no_arguments,
+    permitted,
+    set_attribute,
+)
 from txremote.peer.context import current
-from txremote.peer.exports import Export, Granted
-from txremote.peer.halfway import Halfway, further
-from txremote.peer.references import ReferenceTables
+from txremote.peer.exports import Export
+from txremote.peer.halfway import Halfway
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
@@ -71,9 +75,7 @@ from txremote.wire.consts import (
 )
 from txremote.wire.exceptions import load_exception
 
-#: Most named arguments of a call, and most objects that one RELEASE gives back: each is
-#: looked at, and a message may have a million.
-MOST_NAMED = 50_000
+#: Most objects that one RELEASE gives back: each is looked up, and a message may have a million.
 MOST_RELEASED = 25_000
 
 #: Most items that one BUFFITER gives, however many were asked for.
@@ -81,32 +83,6 @@ LARGEST_CHUNK = 1000
 
 # Bytes after which a chunk is full: the peer reads no endless frames.
 _LONGEST_CHUNK = 1 << 20
-
-# Nearly all that is called; nobody has to be asked about them.
-_FUNCTIONS = frozenset({MethodType, FunctionType, BuiltinFunctionType})
-
-_SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
-_SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
-
-
-class Serving(Protocol):
-    """What the handlers know of the connection that they serve."""
-
-    policy: AccessPolicy
-    config: ConnectionConfig
-    tables: ReferenceTables
-    root: object
-    features: tuple[str, ...]
-    connection: Any
-
-    def cancel(self, number: int) -> None:
-        """Cancel what runs for a request."""
-
-    def expect_deadline(self, number: int, seconds: float) -> None:
-        """The request of that number, which comes next, has so much time."""
-
-    def pass_on(self, owner: object, handler: int, args: tuple[object, ...]) -> object:
-        """Pass a request on to the connection that an object came over."""
 
 
 def _export(serving: Serving, obj: object) -> Export:
@@ -141,161 +117,6 @@ def _close(serving: Serving) -> None:
 
 def _getroot(serving: Serving) -> object:
     return serving.root
-
-
-def _reach(serving: Serving, obj: object, name: Any) -> Any:
-    """
-    Read an attribute. One that shows the object is not the method itself, which
-    would tell the object's address, but does what REPR, STR and HASH do.
-    """
-    if type(obj) is AsyncGeneratorType:
-        if name == "__iter__":
-            serving.policy.get(obj, "__aiter__")
-            return lambda: obj  # BUFFITER knows how to go on
-        return partial(step, serving.connection.executor, serving.policy.get(obj, name))
-    found = serving.policy.get(obj, name)
-    if name not in _SHOWING or getattr(type(obj), "_rpyc_getattr", None) is not None:
-        return found if name not in COSTLY else serving.policy.measured(obj, name, found)
-    shown = name if type(name) is str else name.decode()
-    if is_class(obj):  # of a class it is a function of the instance
-        return lambda instance, *args: _show(serving, instance, shown, args)
-    return lambda *args: _show(serving, obj, shown, args)
-
-
-def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) -> object:
-    export = serving.tables.exports.of(obj)
-    number = export.number if export is not None else 0
-    if name == "__hash__":
-        return serving.policy.hash(obj, number)
-    if name == "__format__":
-        return serving.policy.format(obj, number, *args)
-    return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
-
-
-def _granted(found: object) -> object:
-    """Return what was read, as it may be sent: a class was declared by its name."""
-    return Granted(found) if is_class(found) else found
-
-
-def _getattr(serving: Serving, obj: object, name: object) -> object:
-    return _granted(_reach(serving, obj, name))
-
-
-def _setattr(serving: Serving, obj: object, name: object, value: object) -> None:
-    serving.policy.set(obj, name, value)
-
-
-def _delattr(serving: Serving, obj: object, name: object) -> None:
-    serving.policy.delete(obj, name)
-
-
-def _named(pairs: object) -> dict[str, object]:
-    """
-    Return the named arguments of a call.
-
-    Only tuples are looked into, here and where ``args`` are: anything else that
-    can be iterated is an object, whose policy would not have been asked.
-    """
-    if type(pairs) is not tuple:
-        raise TypeError("named arguments come as a tuple of pairs")
-    if len(pairs) > MOST_NAMED:
-        raise ValueError(f"more than {MOST_NAMED} named arguments: give them as one dict")
-    for pair in pairs:
-        if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not str:
-            raise TypeError("named arguments come as pairs of a str and a value")
-    return dict(pairs)
-
-
-def _no_arguments() -> TypeError:
-    return TypeError("the arguments of a call come as a tuple")
-
-
-def _call(serving: Serving, obj: object, args: object = (), kwargs: object = ()) -> object:
-    function = serving.policy.callable(obj)
-    if type(args) is not tuple:
-        raise _no_arguments()
-    if type(function) is ThreadedMethod:
-        return ThreadedCall(function, args, _named(kwargs))
-    return function(*args, **_named(kwargs))
-
-
-def _permitted(serving: Serving, found: object) -> Any:
-    """
-    Return what was read by its name, as it may be called (`AccessPolicy.callable`);
-    what cannot be called says so itself.
-    """
-    if type(found) in _FUNCTIONS or not callable(found):
-        return found
-    return serving.policy.callable(found)
-
-
-def _callattr(
-    serving: Serving, obj: object, name: object, args: object = (), kwargs: object = ()
-) -> object:
-    function = _reach(serving, obj, name)
-    if type(args) is not tuple:
-        raise _no_arguments()
-    if type(function) not in _FUNCTIONS:
-        function = _permitted(serving, function)
-        if type(function) is ThreadedMethod:
-            return ThreadedCall(function, args, _named(kwargs))
-    # in here, for calls nest, and each frame of ours is one less for them
-    plain = type(kwargs) is tuple and not kwargs
-    return function(*args) if plain else function(*args, **_named(kwargs))
-
-
-def _callpath(
-    serving: Serving, obj: Any, names: object, args: object, kwargs: object = ()
-) -> object:
-    if type(names) is not tuple:
-        raise TypeError("CALLPATH takes a tuple of names")
-    if args is not None and type(args) is not tuple:
-        raise _no_arguments()
-    last = len(names) - 1
-    for position, name in enumerate(names):
-        kind = type(obj)
-        if kind is RemoteReference:
-            # the rest of the path is at a third peer
-            owner: Any = obj._connection
-            owner.executor.guard.check()
-            rest = owner.outbound.call(
-                obj, names[position:], args, _named(kwargs), to_the_end=False
-            )
-            return rest.addCallback(further, position)
-        if issubclass(kind, BaseNetref):
-            # the same in a thread that may block; never by getattr, for a netref has
-            # attributes that are for this side
-            conn = obj.____conn__
-            if args is not None and position == last:
-                return conn.sync_call(obj.____ref__, (name,), args, _named(kwargs))
-            obj = conn.sync_request(HANDLE_GETATTR, obj, name)
-        else:
-            obj = _reach(serving, obj, name)
-        if position < last:
-            if _is_elsewhere(serving, obj):
-                return Halfway(position + 1, obj)
-            if not is_class(obj):
-                # nothing is reached through what the peer could not be given
-                serving.policy.check_handed_out(obj)
-    if args is None:
-        return _granted(obj)
-    if not names:
-        return _call(serving, obj, args, kwargs)
-    obj = _permitted(serving, obj)
-    if type(obj) is ThreadedMethod:
-        return ThreadedCall(obj, args, _named(kwargs))
-    return obj(*args, **_named(kwargs))
-
-
-def _is_elsewhere(serving: Serving, obj: Any) -> bool:
-    """Tell whether a path goes on elsewhere from an object that it has met (`Halfway`)."""
-    kind = type(obj)
-    if issubclass(kind, BaseNetref):
-        obj = obj.____ref__
-        kind = RemoteReference
-    if kind is RemoteReference:
-        return obj._connection is serving.connection
-    return serving.policy.is_value(obj) or is_awaited(kind)
 
 
 def _repr(serving: Serving, obj: object) -> str:
@@ -417,16 +238,16 @@ def _oldslicing(
     args: object,
 ) -> object:
     if type(args) is not tuple:
-        raise _no_arguments()
+        raise no_arguments()
     try:
-        return _callattr(serving, obj, attempt, (slice(start, stop), *args))
+        return call_attribute(serving, obj, attempt, (slice(start, stop), *args))
     except Exception:  # any refusal of a slice leads to the older method
         end = (1 << 63) - 1 if stop is None else stop
-        return _callattr(serving, obj, fallback, (start, end, *args))
+        return call_attribute(serving, obj, fallback, (start, end, *args))
 
 
 def _ctxexit(serving: Serving, obj: object, error: object = None) -> object:
-    leave = _permitted(serving, serving.policy.get(obj, "__exit__"))
+    leave = permitted(serving, serving.policy.get(obj, "__exit__"))
     if error is None or error is False:
         return leave(None, None, None)
     local = _local_exception(error)
@@ -546,11 +367,11 @@ HANDLERS: dict[int, RequestKind] = {
     HANDLE_PING: _of_connection(_ping),
     HANDLE_CLOSE: _of_connection(_close, answered=False),
     HANDLE_GETROOT: _of_connection(_getroot),
-    HANDLE_GETATTR: _of_object(_getattr),
-    HANDLE_DELATTR: _of_object(_delattr),
-    HANDLE_SETATTR: _of_object(_setattr),
-    HANDLE_CALL: _of_object(_call),
-    HANDLE_CALLATTR: _of_object(_callattr),
+    HANDLE_GETATTR: _of_object(get_attribute),
+    HANDLE_DELATTR: _of_object(delete_attribute),
+    HANDLE_SETATTR: _of_object(set_attribute),
+    HANDLE_CALL: _of_object(call),
+    HANDLE_CALLATTR: _of_object(call_attribute),
     HANDLE_REPR: _of_object(_repr),
     HANDLE_STR: _of_object(_str),
     HANDLE_CMP: _of_object(_cmp),
@@ -565,7 +386,7 @@ HANDLERS: dict[int, RequestKind] = {
     HANDLE_INSTANCECHECK: RequestKind(_instancecheck),  # sees to a third peer's object itself
     HANDLE_HELLO: _of_connection(_hello),
     HANDLE_CANCEL: _of_connection(_cancel),
-    HANDLE_CALLPATH: RequestKind(_callpath),  # likewise
+    HANDLE_CALLPATH: RequestKind(call_path),  # likewise
     HANDLE_RELEASE: _of_connection(_release),
     HANDLE_STOPPING: _of_connection(_stopping),
     HANDLE_DEADLINE: _of_connection(_deadline),

@@ -1,0 +1,217 @@
+"""
+Reading, changing and calling an object for the peer, by name or by a path of names.
+
+Every way here asks the access policy. An object that belongs to a third peer ends a path
+here: the rest of the path goes on to its owner.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, Protocol
+
+from txremote.config import ConnectionConfig
+from txremote.gate.access import AccessPolicy
+from txremote.gate.costs import COSTLY
+from txremote.gate.exposure import is_class
+from txremote.gate.threaded import ThreadedCall, ThreadedMethod
+from txremote.peer.abandoned import step
+from txremote.peer.awaiting import is_awaited
+from txremote.peer.exports import Granted
+from txremote.peer.halfway import Halfway, further
+from txremote.peer.references import ReferenceTables
+from txremote.refs.netref import BaseNetref
+from txremote.refs.reference import RemoteReference
+from txremote.wire.consts import HANDLE_GETATTR
+
+#: Most named arguments of a call: each is looked at, and a message may have a million.
+MOST_NAMED = 50_000
+
+# Nearly all that is called; nobody has to be asked about them.
+_FUNCTIONS = frozenset({MethodType, FunctionType, BuiltinFunctionType})
+
+_SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
+_SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
+
+
+class Serving(Protocol):
+    """The connection that is served, as handlers know it."""
+
+    policy: AccessPolicy
+    config: ConnectionConfig
+    tables: ReferenceTables
+    root: object
+    features: tuple[str, ...]
+    connection: Any
+
+    def cancel(self, number: int) -> None:
+        """Cancel what runs for a request."""
+
+    def expect_deadline(self, number: int, seconds: float) -> None:
+        """The request of that number, which comes next, has so much time."""
+
+    def pass_on(self, owner: object, handler: int, args: tuple[object, ...]) -> object:
+        """Pass a request on to the connection that an object came over."""
+
+
+def _reach(serving: Serving, obj: object, name: Any) -> Any:
+    """
+    Read an attribute. One that shows the object is not the method itself, which
+    would tell the object's address, but does what REPR, STR and HASH do.
+    """
+    if type(obj) is AsyncGeneratorType:
+        if name == "__iter__":
+            serving.policy.get(obj, "__aiter__")
+            return lambda: obj  # BUFFITER knows how to go on
+        return partial(step, serving.connection.executor, serving.policy.get(obj, name))
+    found = serving.policy.get(obj, name)
+    if name not in _SHOWING or getattr(type(obj), "_rpyc_getattr", None) is not None:
+        return found if name not in COSTLY else serving.policy.measured(obj, name, found)
+    shown = name if type(name) is str else name.decode()
+    if is_class(obj):  # of a class it is a function of the instance
+        return lambda instance, *args: _show(serving, instance, shown, args)
+    return lambda *args: _show(serving, obj, shown, args)
+
+
+def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) -> object:
+    export = serving.tables.exports.of(obj)
+    number = export.number if export is not None else 0
+    if name == "__hash__":
+        return serving.policy.hash(obj, number)
+    if name == "__format__":
+        return serving.policy.format(obj, number, *args)
+    return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
+
+
+def _granted(found: object) -> object:
+    """Return what was read, as it may be sent: a class was declared by its name."""
+    return Granted(found) if is_class(found) else found
+
+
+def get_attribute(serving: Serving, obj: object, name: object) -> object:
+    """Read an attribute (GETATTR)."""
+    return _granted(_reach(serving, obj, name))
+
+
+def set_attribute(serving: Serving, obj: object, name: object, value: object) -> None:
+    """Set an attribute (SETATTR)."""
+    serving.policy.set(obj, name, value)
+
+
+def delete_attribute(serving: Serving, obj: object, name: object) -> None:
+    """Delete an attribute (DELATTR)."""
+    serving.policy.delete(obj, name)
+
+
+def _named(pairs: object) -> dict[str, object]:
+    """
+    Return the named arguments of a call.
+
+    Only tuples are looked into, here and where ``args`` are: anything else that
+    can be iterated is an object, whose policy would not have been asked.
+    """
+    if type(pairs) is not tuple:
+        raise TypeError("named arguments come as a tuple of pairs")
+    if len(pairs) > MOST_NAMED:
+        raise ValueError(f"more than {MOST_NAMED} named arguments: give them as one dict")
+    for pair in pairs:
+        if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not str:
+            raise TypeError("named arguments come as pairs of a str and a value")
+    return dict(pairs)
+
+
+def no_arguments() -> TypeError:
+    """Return the error for arguments that are no tuple."""
+    return TypeError("the arguments of a call come as a tuple")
+
+
+def call(serving: Serving, obj: object, args: object = (), kwargs: object = ()) -> object:
+    """Call an object (CALL)."""
+    function = serving.policy.callable(obj)
+    if type(args) is not tuple:
+        raise no_arguments()
+    if type(function) is ThreadedMethod:
+        return ThreadedCall(function, args, _named(kwargs))
+    return function(*args, **_named(kwargs))
+
+
+def permitted(serving: Serving, found: object) -> Any:
+    """
+    Return what was read by its name, as it may be called (`AccessPolicy.callable`);
+    what cannot be called says so itself.
+    """
+    if type(found) in _FUNCTIONS or not callable(found):
+        return found
+    return serving.policy.callable(found)
+
+
+def call_attribute(
+    serving: Serving, obj: object, name: object, args: object = (), kwargs: object = ()
+) -> object:
+    """Call a method of an object (CALLATTR)."""
+    function = _reach(serving, obj, name)
+    if type(args) is not tuple:
+        raise no_arguments()
+    if type(function) not in _FUNCTIONS:
+        function = permitted(serving, function)
+        if type(function) is ThreadedMethod:
+            return ThreadedCall(function, args, _named(kwargs))
+    # in here, for calls nest, and each frame of ours is one less for them
+    plain = type(kwargs) is tuple and not kwargs
+    return function(*args) if plain else function(*args, **_named(kwargs))
+
+
+def call_path(
+    serving: Serving, obj: Any, names: object, args: object, kwargs: object = ()
+) -> object:
+    """Call or read what a path of names leads to (CALLPATH)."""
+    if type(names) is not tuple:
+        raise TypeError("CALLPATH takes a tuple of names")
+    if args is not None and type(args) is not tuple:
+        raise no_arguments()
+    last = len(names) - 1
+    for position, name in enumerate(names):
+        kind = type(obj)
+        if kind is RemoteReference:
+            # the rest of the path is at a third peer
+            owner: Any = obj._connection
+            owner.executor.guard.check()
+            rest = owner.outbound.call(
+                obj, names[position:], args, _named(kwargs), to_the_end=False
+            )
+            return rest.addCallback(further, position)
+        if issubclass(kind, BaseNetref):
+            # the same in a thread that may block; never by getattr, for a netref has
+            # attributes that are for this side
+            conn = obj.____conn__
+            if args is not None and position == last:
+                return conn.sync_call(obj.____ref__, (name,), args, _named(kwargs))
+            obj = conn.sync_request(HANDLE_GETATTR, obj, name)
+        else:
+            obj = _reach(serving, obj, name)
+        if position < last:
+            if _is_elsewhere(serving, obj):
+                return Halfway(position + 1, obj)
+            if not is_class(obj):
+                # nothing is reached through what the peer could not be given
+                serving.policy.check_handed_out(obj)
+    if args is None:
+        return _granted(obj)
+    if not names:
+        return call(serving, obj, args, kwargs)
+    obj = permitted(serving, obj)
+    if type(obj) is ThreadedMethod:
+        return ThreadedCall(obj, args, _named(kwargs))
+    return obj(*args, **_named(kwargs))
+
+
+def _is_elsewhere(serving: Serving, obj: Any) -> bool:
+    """Tell whether a path goes on elsewhere from an object that it has met (`Halfway`)."""
+    kind = type(obj)
+    if issubclass(kind, BaseNetref):
+        obj = obj.____ref__
+        kind = RemoteReference
+    if kind is RemoteReference:
+        return obj._connection is serving.connection
+    return serving.policy.is_value(obj) or is_awaited(kind)
