@@ -2,9 +2,12 @@
 The gate: what a peer may reach of a program's objects, and at what cost.
 
 ``access``         the one function through which every handler reaches an object
+``attributes``     attributes read, set and deleted for a peer
 ``exposure``       what a program has declared for peers: marks, interfaces
 ``builtin_types``  what peers may do with objects of Python's own types
 ``costs``          bounds on what one call of a builtin type's method may cost
+``item_costs``     items that one call makes or takes in
+``number_costs``   digits of the numbers that one call makes
 ``weight``         how many parts comparing, hashing or showing a value visits
 ``unbound``        what a class gives to a peer that reads a method from it
 ``machinery``      reactors, transports and the like, which no peer is given

@@ -1,11 +1,11 @@
 """
-What a program has declared for peers, as it stands on its objects.
+Declarations for peers, as a program has left them on its objects.
 
-Three declarations are looked for: the mark that `txremote.exposed` leaves, the
-prefix of a name, and an interface that `txremote.expose` has opened. Nothing
-here runs code of an object, and nothing here decides: the policy does. What stands in a
-class may be a transparent reference that a client has left there, which would be asked
-over the network: only its type is looked at (see `txremote.wire.naming`).
+There are three: the mark that `txremote.exposed` leaves, the prefix of a name, and an
+interface that `txremote.expose` has opened. Nothing here runs code of an object, and
+nothing here decides: the policy does. A class may hold a transparent reference that a
+client has left there, which would ask over the network: only its type is read (see
+`txremote.wire.naming`).
 
 An opened interface is opened wherever it is provided. An object that provides
 one is reached by the names of its opened interfaces and by no others, and its

@@ -36,7 +36,6 @@ def falls_back(name: str, value: object) -> bool:
 
     Args:
         name: The method's name.
-        value: What the class has for it. What every object has is what Python does
-            anyhow.
+        value: The class's attribute. That of `object` is Python's other way itself.
     """
     return name in FALLBACKS and value is not _OF_ALL.get(name, _NOTHING)

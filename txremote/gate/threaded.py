@@ -1,9 +1,8 @@
 """
-What `threaded` makes of a method: one that the peer's calls run in a thread.
+Methods that run in a thread when a peer calls them (`txremote.threaded`).
 
-Called by the program itself it is an ordinary method. Only a handler looks for
-the type, and gives a `ThreadedCall` to the connection's executor in place of the
-result.
+Called by the program itself, a `ThreadedMethod` is an ordinary method. A handler gives a
+`ThreadedCall` to the connection's executor in place of the result.
 """
 
 from __future__ import annotations
@@ -86,8 +85,8 @@ class ThreadedCall:
 
 class BlockingCall(ThreadedCall):
     """
-    Something that blocks and needs no netrefs, to be run in a thread: what a reactor
-    is given in place of a result by whoever cannot be waited for there.
+    A function that blocks and needs no netrefs, to be run in a thread: a result that a
+    reactor cannot wait for itself.
 
     Args:
         function: What is run.

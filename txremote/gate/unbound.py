@@ -1,11 +1,10 @@
 """
-What a class gives to a peer that reads a method from it.
+Methods that a peer reads from a class.
 
-Python gives the plain function, which takes anything for its ``self``, and so does to
-an object of any class what it was written to do to one of its own: it reads private
-attributes of the same names, and the original of a method that a subclass has
-overridden. With RPyC a peer may call it so. Here it gets a function that first looks
-at what it is called with:
+Python gives the plain function, which takes an object of any class for its ``self``: it
+reads private attributes of the same names, and is the original of a method that a subclass
+has overridden. With RPyC a peer may call it so. Here it gets a function that checks its
+first argument:
 
 - A value, or an object that is not ours, is the peer's own: Python's rules are enough.
 - An object of ours has to be one of the class, that does not override the method, and

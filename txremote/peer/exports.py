@@ -44,11 +44,7 @@ _MOST_HIDING = 100
 
 class Granted:
     """
-    What the peer may have although it is handed out to nobody: a class that it
-    has read by a name that is open to it.
-
-    Attributes:
-        target: The object.
+    A class that the peer may receive because it read it by an exposed name.
     """
 
     __slots__ = ("target",)
@@ -62,8 +58,6 @@ class Export:
     One object that the peer holds.
 
     Attributes:
-        target: The object.
-        pack: Its id pack.
         boxed: The boxed reference to it, as it is sent.
         count: How many times it was sent and not given back.
         trouble: An exception that interrupted a BUFFITER, raised by the next.
@@ -82,13 +76,13 @@ class Export:
 
     @property
     def number(self) -> int:
-        """What stands in for the object's address in its repr and its hash."""
+        """The number in the object's repr and hash, in place of its address."""
         return self.pack[2] or self.pack[1]
 
 
 class _Known(weakref.ref[type]):
     """
-    What is known of one class.
+    A class, its id, and the methods that its objects may hide.
 
     Attributes:
         name: Its name, as id packs have it.

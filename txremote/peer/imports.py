@@ -6,15 +6,12 @@ somebody here has it. It counts how often it was received, and when it dies the
 peer is told that many: the peer's table is then exact, whatever crossed on the
 way.
 
-A reference may die in any thread and inside anything, so no more is done then
-than to append to a queue. It is a weak reference's callback that does it, and
-not ``__del__``: while that runs the object can still be got at, and a thread
-that just received it again would revive it, counted and never given back. The
-connection empties the queue into its next write; in a
-reactor a `ReleaseSweeper`, one for all connections of a listener and one for all
-that were dialled, sees to it that this takes no longer than 50 ms on a quiet
-connection; a script does it at
-its next wait or poll.
+A reference may die in any thread and inside anything, so its death only appends to a
+queue. A weak reference's callback does that, and not ``__del__``: during ``__del__`` a
+thread that receives the object again could revive it, counted and never given back. The
+connection empties the queue into its next write. In a reactor a `ReleaseSweeper`, one for
+all connections of a listener and one for all that were dialled, does so within 50 ms on a
+quiet connection; a script does it at its next wait or poll.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 This side's requests: how they are written, and which answer is waited for.
 
 A Deferred is stored under its number *before* the request is written, for a
-transport may answer inside ``write``. What a stock RPyC does not know is done in
-steps that it knows.
+transport may answer inside ``write``. A stock RPyC is asked in steps that it knows.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _LONGEST_PREFIX = 1000
 
 class OutboundCalls:
     """
-    What one connection asks of its peer.
+    The requests that one connection sends to its peer.
 
     Args:
         connection: Whose peer it is.

@@ -1,8 +1,8 @@
 """
 Frames on their way out.
 
-What one turn of dataReceived produces goes out in few writes: between `cork`
-and `uncork` frames only gather, a batch at a time, so that the peer can work on
+The frames of one turn of dataReceived go out in few writes: between `cork`
+and `uncork` they only gather, a batch at a time, so that the peer can work on
 the first while the next is made. Outside of that each message is one write; a
 TCP transport merges those by itself. Where the transport can be made to send at
 once (`Writing.now`), a batch does not wait for the reactor's next turn.
@@ -45,7 +45,7 @@ _LONG = 1 << 20
 
 class Writing(NamedTuple):
     """
-    What a kind of transport needs in writing to it.
+    Ways to write to a kind of transport.
 
     Attributes:
         separate: Writes a frame so that it is not merged with another; None

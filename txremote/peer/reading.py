@@ -1,10 +1,9 @@
 """
-What the peer sends, message by message: a request of its own, or the answer to
-one of ours.
+Messages of the peer's: a request of its own, or the answer to one of ours.
 
-A reference in a message is unboxed when the message arrives, whatever happens to
-the message later. What is wrong with a message costs its call; only bytes that
-leave the stream's meaning in doubt raise `RemoteProtocolError` out of here.
+A reference in a message is unboxed when the message arrives, even if the message is
+dropped later. A message that cannot be decoded costs its call; only bytes that leave the
+stream's meaning in doubt raise `RemoteProtocolError` out of here.
 """
 
 from __future__ import annotations

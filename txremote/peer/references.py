@@ -42,12 +42,13 @@ _NOT_VALUES: dict[type, str] = {
 
 class ReferenceTables:
     """
-    What one connection's peer holds of ours, and we of its.
+    The objects of ours that one connection's peer holds, and those of its that we hold.
 
     Args:
         owner: The connection, to know its own references by.
-        exports: What the peer holds.
-        imports: What we hold.
+
+    Attributes:
+        missing: A key that stood for nothing in the message that is being read, or None.
     """
 
     __slots__ = ("_boxed", "_owner", "exports", "imports", "missing")

@@ -77,7 +77,7 @@ EMPTY_TUPLE: Final = VALUE_HEAD + bytes([TAG_EMPTY_TUPLE])
 
 
 class References(Protocol):
-    """What boxing asks of a connection."""
+    """Boxing's view of a connection."""
 
     def box_reference(self, value: object) -> bytes:
         """Return the boxed reference to a value, and count it as handed out."""
@@ -103,8 +103,8 @@ def box_into(out: list[bytes], value: object, references: References) -> None:
 
     Raises:
         NotSendable: some part of it is too deep, too long or not encodable.
-            What had been counted by ``references`` before that stays counted;
-            the caller discards it.
+            References that were counted before that stay counted; the caller
+            takes them back.
     """
     mark = len(out)
     out.append(VALUE_HEAD)

@@ -77,7 +77,7 @@ class Undumpable(TypeError):
 
 class Budget:
     """
-    What is left of a payload's allowance while it is decoded.
+    The allowance of a payload that is being decoded.
 
     Every value takes at least one byte, so a payload shorter than ``max_items``
     cannot exceed it and is not counted at all: the common case costs nothing.
@@ -85,8 +85,6 @@ class Budget:
     Attributes:
         items: Values that may still be made, where they are counted.
         counted: Whether this payload is long enough to count.
-        digits: Longest decimal int.
-        limits: Where the figures come from, for the error messages.
     """
 
     __slots__ = ("counted", "digits", "items", "limits")

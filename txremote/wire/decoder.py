@@ -52,7 +52,7 @@ class HeldObject(Protocol):
 
 
 class HeldObjects(References, Protocol):
-    """What decoding asks of a connection."""
+    """The decoder's view of a connection."""
 
     def held(self, key: bytes) -> HeldObject | None:
         """Return what the peer holds by a key, or None."""

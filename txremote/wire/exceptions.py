@@ -2,10 +2,10 @@
 Exceptions to tuples and back (RPyC calls this vinegar).
 
 An exception travels as `EXC_STOP_ITERATION` or as brine of ``((module, class
-name), args, ((attribute, value), ...), traceback text)``. What brine cannot
-carry travels as its repr, without memory addresses. All of that runs the code of a
-class that somebody wrote, which may raise anything: whatever it raises, SystemExit
-included, costs the part that it was to tell and no more.
+name), args, ((attribute, value), ...), traceback text)``. A value that brine cannot
+carry travels as its repr, without memory addresses. All of that runs code of a
+program's class, which may raise anything: an exception there, SystemExit included, costs
+that part and no more.
 
 The way back makes a class that is the named one *and* tells the remote
 traceback: a subclass whose ``str()`` has it appended, as in RPyC, so it shows

@@ -65,14 +65,14 @@ def check_echo(sent: object, echo: object) -> None:
 
 class Dialect(NamedTuple):
     """
-    What stands before the sequence number.
+    The bytes before the sequence number, in an RPyC's way of writing messages.
 
     Attributes:
-        name: ``"6"`` or ``"5"``, the major version of the RPyC that speaks it.
+        name: ``"6"`` or ``"5"``, the major version of that RPyC.
         bound: Whether two thread ids come first.
-        request: The bytes before the sequence number of a request.
-        reply: The same of a reply, without thread ids.
-        exception: The same of an exception, without thread ids.
+        request: The bytes in a request.
+        reply: Those in a reply, without thread ids.
+        exception: Those in an exception, without thread ids.
     """
 
     name: str

@@ -1,14 +1,13 @@
 """
 The names of objects and classes, found without asking the objects.
 
-Whatever is described here is somebody else's: a class whose ``__module__`` is
+The objects described here are a program's or a peer's: a class whose ``__module__`` is
 missing, whose metaclass raises when its ``__name__`` is read, or a transparent
 reference, which would go to the network. So names are read from the slots of
 `type`, an attribute from the dictionary that it stands in, and a kind is told by
 ``type(x)``: ``isinstance`` reads ``__class__``, which is an attribute like others.
 
-The one thing here that does run an object's code is `text_of`, and whatever comes
-of that, text is what it gives.
+Only `text_of` runs an object's code, and it gives text whatever that code does.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ def text_of(value: object, render: Callable[[Any], str] = repr) -> str | None:
         render: `repr` or `str`.
 
     Returns:
-        None if it cannot be had. What the object's code raises ends here, SystemExit
+        None if it cannot be had. Exceptions of the object's code end here, SystemExit
         and KeyboardInterrupt too: this is for errors, which have to be told.
     """
     try:

@@ -1,0 +1,308 @@
+"""
+Attributes of objects, read, set and deleted for a peer.
+
+A name is judged by the rules that `txremote.gate.access` lists. The verdict on a method is
+remembered by class and name, for as long as the class and the interfaces are as they were.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from zope.interface import providedBy
+
+from txremote.config import DEFAULT_CONFIG, ConnectionConfig
+from txremote.gate.builtin_types import (
+    BY_VALUE,
+    CLOSED,
+    CONTAINERS,
+    DENIED,
+    FUNCTION_HOLDERS,
+    MAYBE_BY_VALUE,
+)
+from txremote.gate.exposure import (
+    LIFECYCLE,
+    LONGEST_TOLD,
+    Exposure,
+    checked,
+    declared_by,
+    exposure_of,
+    is_exposed,
+    is_hook,
+    name_of,
+    shown,
+    static,
+)
+from txremote.gate.fallbacks import FALLBACKS
+from txremote.gate.machinery import machinery
+from txremote.gate.unbound import ClassFunctions
+from txremote.wire.brine import dumpable
+from txremote.wire.naming import class_name
+
+# Classes may be made anew for every call, so what is kept about them is bounded.
+_MOST_REMEMBERED = 1000
+
+
+def _check_switch(name: str, allowed: bool, switch: str) -> None:
+    if not allowed:
+        raise AttributeError(f"cannot access {shown(name)}: allow_{switch} is off")
+
+
+def marking(prefix: str) -> str:
+    """Return the decorator that exposes a name, as an error tells it."""
+    return "@exposed" if prefix == DEFAULT_CONFIG.exposed_prefix else f"@exposed({prefix!r})"
+
+
+def _refusal(obj: object, name: str, prefix: str) -> AttributeError:
+    kind = name_of(obj)
+    if name in FALLBACKS:
+        return AttributeError(
+            f"cannot access {name!r} of {kind}: it is no safe operator here (add it to "
+            "safe_attrs, or do it in a method of the owner's)"
+        )
+    if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
+        return AttributeError(f"cannot access {shown(name)} of {kind}")
+    if static(obj, "expects_login") is True:
+        return AttributeError(
+            f"cannot access {name!r}: log in first, by root.login(user, password)"
+        )
+    if any(is_exposed(base.__dict__.get(name), prefix) for base in type(obj).__mro__):
+        return AttributeError(
+            f"cannot access {name!r}: {kind} overrides an exposed {name} without "
+            f"exposing it (mark it with {marking(prefix)} as well)"
+        )
+    return AttributeError(
+        f"cannot access {name!r}: {kind} exposes no such name "
+        f"(mark it with {marking(prefix)} or call it {prefix}{name})"
+    )
+
+
+# What is known of a name of a class: the name it is reached by, and the function and the
+# interfaces it was judged by: it holds for an object of the class as long as both are the
+# same. A plain tuple, which is unpacked at each call.
+_Verdict = tuple[str, types.FunctionType, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePolicy:
+    """
+    Decides which attributes of an object a peer may read, set and delete.
+
+    It never changes, but for the verdicts on classes that it remembers.
+    """
+
+    config: ConnectionConfig
+    _prefix: str = field(init=False, repr=False, compare=False)
+    _safe: frozenset[str] = field(init=False, repr=False, compare=False)
+    _exposure: Callable[[object], Exposure | None] = field(init=False, repr=False, compare=False)
+    _methods: dict[type, dict[str, _Verdict]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    # whether whatever the switches open is open, with nothing held back
+    _trusting: bool = field(init=False, repr=False, compare=False)
+    _of_classes: ClassFunctions = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        set_field = object.__setattr__
+        set_field(self, "_prefix", config.exposed_prefix if config.allow_exposed_attrs else "")
+        set_field(self, "_safe", config.safe_attrs if config.allow_safe_attrs else frozenset())
+        set_field(self, "_trusting", config.allow_all_attrs or config.own_program)
+        by_interface = config.allow_exposed_attrs and not self._trusting
+        set_field(self, "_exposure", exposure_of if by_interface else lambda _obj: None)
+        set_field(self, "_of_classes", ClassFunctions(self.get))
+
+    # -- attributes
+
+    def get(self, obj: object, name: object) -> Any:
+        """
+        Read an attribute for the peer.
+
+        Raises:
+            AttributeError: it is not there, or not for the peer.
+            TypeError: the name is no str, or the object no reference.
+        """
+        kind = type(obj)
+        methods = self._methods.get(kind)
+        if methods is not None and type(name) is str and (known := methods.get(name)) is not None:
+            # each call comes here: what has been found out, if nothing has changed since
+            reachable, function, then = known
+            if (
+                getattr(kind, reachable, None) is function
+                and getattr(kind, "_rpyc_getattr", None) is None
+                and then is (declared_by(obj) if then is None else providedBy(obj).__iro__)
+            ):
+                return getattr(obj, reachable)
+        name = self._asked(obj, name)
+        override = getattr(kind, "_rpyc_getattr", None)
+        if override is not None:
+            return override(obj, name)
+        declared = declared_by(obj)
+        exposure = self._exposure(obj)
+        if exposure is not None:
+            self._check_no_hook(obj, name)
+            _check_switch(name, self.config.allow_getattr, "getattr")
+            method = exposure.method(name, self._safe)
+            found = self._read(obj, name)
+            return found if method is None else checked(method, found)
+        reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
+        self._remember(obj, name, reachable, declared)
+        return self._read(obj, reachable)
+
+    def _read(self, obj: Any, name: str) -> object:
+        """Read what may be read; from a class no function that takes any object."""
+        found = getattr(obj, name)
+        if issubclass(type(obj), type) and not self._trusting:
+            return self._of_classes.given(obj, name, found)
+        return found
+
+    def _remember(self, obj: object, name: str, reachable: str, declared: object) -> None:
+        """
+        Keep the verdict on a method that a class defines, if it is the same for each
+        object of the class, whatever attributes of its own that has. Names that a
+        peer makes up are never kept.
+        """
+        kind = type(obj)
+        if issubclass(kind, type):
+            return  # what was found may be the class's own, and not the metaclass's
+        if reachable != name and (reachable != self._prefix + name or self._plain(obj, name)):
+            return  # an object that has the other of the two names is read by that
+        for base in kind.__mro__:
+            if reachable in base.__dict__:
+                function = base.__dict__[reachable]
+                if type(function) is types.FunctionType:
+                    if len(self._methods) >= _MOST_REMEMBERED:
+                        self._methods.clear()
+                    self._methods.setdefault(kind, {})[name] = reachable, function, declared
+                return
+
+    def set(self, obj: object, name: object, value: object) -> None:
+        """Set an attribute for the peer. Raises as `get` does."""
+        name = self._asked(obj, name)
+        override = getattr(type(obj), "_rpyc_setattr", None)
+        if override is not None:
+            override(obj, name, value)
+        else:
+            setattr(obj, self._changeable(obj, name, self.config.allow_setattr, "setattr"), value)
+
+    def delete(self, obj: object, name: object) -> None:
+        """Delete an attribute for the peer. Raises as `get` does."""
+        name = self._asked(obj, name)
+        override = getattr(type(obj), "_rpyc_delattr", None)
+        if override is not None:
+            override(obj, name)
+        else:
+            delattr(obj, self._changeable(obj, name, self.config.allow_delattr, "delattr"))
+
+    def _changeable(self, obj: object, name: str, allowed: bool, switch: str) -> str:
+        """Return the attribute that a name to be set or deleted stands for."""
+        exposure = self._exposure(obj)
+        if exposure is None:
+            return self._reachable(obj, name, allowed, switch)
+        self._check_no_hook(obj, name)
+        _check_switch(name, allowed, switch)
+        exposure.check_attribute(name)
+        return name
+
+    def _asked(self, obj: object, name: object) -> str:
+        self.check_reference(obj)
+        if type(name) is str:
+            return name
+        if type(name) is bytes:
+            try:
+                return name.decode()
+            except UnicodeDecodeError:
+                raise AttributeError(f"a name that is no UTF-8: {name!r}") from None
+        raise TypeError(f"an attribute's name is a str, not {type(name).__name__}")
+
+    def check_reference(self, obj: object) -> None:
+        """
+        Check that the object is one of ours, not a value that was sent along.
+
+        Raises:
+            TypeError: it is a value.
+        """
+        if self.is_value(obj):
+            raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
+
+    def is_value(self, obj: object) -> bool:
+        """Tell whether an object travels by value, so that nobody holds a reference to it."""
+        kind = type(obj)
+        return kind in BY_VALUE or (kind in MAYBE_BY_VALUE and dumpable(obj))
+
+    def _plain(self, obj: object, name: str) -> bool:
+        """Tell whether a name is reachable as it stands."""
+        config = self.config
+        if config.allow_all_attrs:
+            return True
+        if is_hook(obj, name) and not self._trusting:
+            return False
+        kind = type(obj)
+        if name in DENIED and issubclass(kind, (bytes, bytearray, str)):
+            return False
+        if name in self._safe:
+            return True
+        closed = CLOSED.get(kind)
+        if closed is not None:
+            return name in closed
+        table = CONTAINERS.get(kind)
+        if table is not None and name in table:
+            return True
+        if config.allow_public_attrs and not name.startswith("_") and self._is_public(obj, name):
+            return True
+        if self._prefix:
+            return name.startswith(self._prefix) or is_exposed(static(obj, name), self._prefix)
+        return False
+
+    def _is_public(self, obj: object, name: str) -> bool:
+        """Tell whether the switch for public names opens one of an object."""
+        if self._trusting:
+            return True
+        kind = type(obj)
+        return not (
+            issubclass(kind, FUNCTION_HOLDERS)
+            or machinery(kind) is not None
+            or (name in LIFECYCLE and static(obj, "startService") is not None)
+        )
+
+    def _check_no_hook(self, obj: object, name: str) -> None:
+        """
+        Check that a name is not what a connection itself calls of its service.
+
+        Raises:
+            AttributeError: it is, whether it is marked or not.
+        """
+        if self._trusting or not is_hook(obj, name.removeprefix(self._prefix)):
+            return
+        own = static(obj, self._prefix + name.removeprefix(self._prefix)) if self._prefix else None
+        if own is None or own is static(obj, name.removeprefix(self._prefix)):
+            raise AttributeError(f"cannot access {name!r}: a connection calls it, and no peer")
+
+    def _reachable(self, obj: object, name: str, allowed: bool, switch: str) -> str:
+        """
+        Return the attribute that a name asked for stands for (rpyc 6.0.2
+        ``Connection._check_attr``).
+        """
+        self._check_no_hook(obj, name)
+        _check_switch(name, allowed, switch)
+        plain = self._plain(obj, name)
+        prefix = self._prefix
+        if not prefix:
+            if plain:
+                return name
+            raise _refusal(obj, name, prefix)
+        prefixed = prefix + name
+        has_prefixed = static(obj, prefixed) is not None or hasattr(obj, prefixed)
+        if plain and not has_prefixed:
+            if name.startswith(prefix):
+                # exposed_add, where the method is add and has the mark
+                short = name[len(prefix) :]
+                if static(obj, name) is None and is_exposed(static(obj, short), prefix):
+                    return short
+            return name
+        if has_prefixed:
+            return name if plain and hasattr(obj, name) else prefixed
+        raise _refusal(obj, name, prefix)
