@@ -70,13 +70,8 @@ def host_of(address: object) -> str | None:
     Return what the addresses of one peer have in common.
 
     An address of IPv6 is its first 64 bits, all of which one machine can have; an IPv4
-    address is itself, also where it is written as one of IPv6.
-
-    Args:
-        address: An `IAddress`, such as `IPv4Address`.
-
-    Returns:
-        None where it has no host: peers on UNIX sockets cannot be told apart.
+    address is itself, also where it is written as one of IPv6. Peers on UNIX sockets have
+    None, for nothing distinguishes them.
     """
     host: str | None = getattr(address, "host", None)
     try:

@@ -37,14 +37,7 @@ from txremote.refs.threadguard import LoopGuard
 
 
 class LoopExecutor(RunsAtOnce):
-    """
-    An `Executor` that runs requests and fires results in an event loop's thread.
-
-    Args:
-        loop: The loop, such as Twisted's reactor.
-        workers: Where `threaded` methods run.
-        closings: The generators that are being closed, where executors share them.
-    """
+    """An `Executor` that runs requests and fires results in an event loop's thread."""
 
     def __init__(
         self, loop: EventLoop, workers: WorkerPool | None = None, closings: Closings | None = None
@@ -119,12 +112,7 @@ class LoopExecutor(RunsAtOnce):
 
 
 class LaneExecutor(LoopExecutor):
-    """
-    Runs the requests of one connection in its lane, a worker thread.
-
-    Args:
-        shared: The executor of its listener, whose workers run the lane.
-    """
+    """Runs the requests of one connection in its lane, which its listener's workers run."""
 
     def __init__(self, shared: LoopExecutor) -> None:
         # not by LoopExecutor's: of these there is one for each connection

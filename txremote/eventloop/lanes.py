@@ -200,7 +200,6 @@ class Lane:
         Offer a waiting thread to run what comes.
 
         Args:
-            wait: Its wait.
             inside: Whether it owns the lane.
             guest_only: Whether it is no thread of a pool, and steps in as a guest only.
         """

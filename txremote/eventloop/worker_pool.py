@@ -126,8 +126,7 @@ class WorkerPool:
             A ticket, for `take_back`.
 
         Raises:
-            TooManyThreads: it could only run in a new thread, and there may be
-                no more.
+            TooManyThreads: it would need a new thread, and there may be no more.
         """
         ticket = object()
         with self._lock:

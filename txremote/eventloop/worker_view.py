@@ -38,15 +38,7 @@ P = ParamSpec("P")
 
 
 class WorkerView(BlockingView):
-    """
-    A connection of an event loop, for threads that may block (see `BlockingView`).
-
-    Args:
-        protocol: The connection.
-        loop: The loop it lives in.
-        workers: The pool whose threads serve lanes while they wait.
-        lane: The connection's lane, if its service is threaded.
-    """
+    """A connection of an event loop, for threads that may block (see `BlockingView`)."""
 
     protocol: Connection
 
@@ -181,16 +173,10 @@ class WorkerView(BlockingView):
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
         """
-        Run one request of this connection's lane, if it comes in time.
+        Run one request of this connection's lane if it comes within ``timeout`` seconds,
+        and return whether one came. ``wait_for_lock``, RPyC's, has no effect.
 
         For a thread that runs a request of it already: others come anyway.
-
-        Args:
-            timeout: Seconds; None for ever.
-            wait_for_lock: RPyC's; has no effect.
-
-        Returns:
-            Whether there was one.
 
         Raises:
             EOFError: the connection has ended.

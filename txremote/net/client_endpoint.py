@@ -35,13 +35,7 @@ class ConnectionHandle:
 
 @implementer(IStreamClientEndpoint)
 class ClientEndpoint:
-    """
-    An endpoint that gives connections.
-
-    Args:
-        dial: Gives a Deferred of a connection.
-        name: Its repr, for the log.
-    """
+    """An endpoint that gives connections; ``name`` is its repr, for the log."""
 
     def __init__(self, dial: Callable[[], Deferred[Connection]], name: str) -> None:
         self._dial = dial

@@ -1,9 +1,9 @@
 """
 Logging in as RPyC's clients do: ``root.login(user, password)``.
 
-What that gives is the root from then on, if it is a reference. Which exception
-means "no" is told by the name of its class, for that is all that travels: a class
-that is not known here arrives as a `GenericException`, called by its full name.
+Its result is the root from then on, if it is a reference. The name of an exception's class
+says whether it means "no", for that is all that travels: a class that is not known here
+arrives as a `GenericException`, called by its full name.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from twisted.cred.error import UnauthorizedLogin
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemoteReference
 
-# twisted.cred.error's, rpyc.utils.authenticators', and what somebody raises who
-# knows neither.
+# twisted.cred.error's, rpyc.utils.authenticators', and what services raise that know neither
 _REFUSALS = frozenset(
     {
         "AuthenticationError",
@@ -30,12 +29,7 @@ _REFUSALS = frozenset(
 
 async def log_in(connection: Connection, user: str, password: str) -> None:
     """
-    Log in, and put what that gives in the place of the connection's root.
-
-    Args:
-        connection: A connection whose root is fetched.
-        user: The name.
-        password: The password.
+    Log in on a connection whose root is fetched; the result takes the place of its root.
 
     Raises:
         UnauthorizedLogin: the server refuses the user or the password, by an
@@ -55,13 +49,7 @@ async def log_in(connection: Connection, user: str, password: str) -> None:
 
 
 def in_words(error: BaseException) -> str:
-    """
-    Return an exception's class and the first line of its text: a remote one has
-    its traceback below that.
-    """
+    """Return an exception's class and the first line of its text; a remote traceback is below."""
     lines = str(error).splitlines()
     name = type(error).__name__.rpartition(".")[2]
     return f"{name}: {lines[0]}" if lines and lines[0] else name
-
-
-__all__ = ["in_words", "log_in"]

@@ -169,7 +169,7 @@ async def _introduced(connection: Connection) -> Connection:
 def connect(
     endpoint: str | IStreamClientEndpoint,
     *,
-    service: Any = None,
+    service: object = None,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     dialect: str = "auto",
     timeout: float | None = 30,
@@ -205,7 +205,7 @@ def connect(
     service = VoidService if service is None else service
     check_service(service)
     switches = config_of(service, make_config(config))
-    where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     dialling = Deferred.fromCoroutine(
         _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
     )

@@ -66,9 +66,7 @@ def refusal(service: object, config: ConnectionConfig) -> str | None:
     """
     Return why strangers must not be able to connect, as a sentence, or None if they may.
 
-    Args:
-        service: A service, class or instance.
-        config: The switches that its connections have, its own included (`config_of`).
+    The switches are those of its connections, the service's own included (`config_of`).
     """
     if opens_everything(service):
         return _CLASSIC_REFUSAL
@@ -92,17 +90,14 @@ class ServingFactory(Factory):
     Makes the connections of a listener.
 
     Args:
-        reactor: The reactor they live in.
         root: A service class, instantiated for each, or an instance for all; or
             a `Portal`, where peers log in.
-        config: Their switches.
         threaded_service: Whether requests run in worker threads; see `listen`.
         slots: How many of those may run at once; None for the usual number.
 
     Attributes:
-        limits: Counts them.
-        served: The service, or what users see who have logged in.
-        config: The switches of its connections, the service's own wishes included.
+        served: The service, or the one that users have after their login.
+        config: The switches of its connections, the service's own included.
 
     Raises:
         TypeError: the root is no service, or a switch is not known.
@@ -236,11 +231,8 @@ class ServingFactory(Factory):
 
     def close_all(self) -> Deferred[object]:
         """
-        Close every connection.
-
-        Returns:
-            A Deferred that fires when the last one has ended, and the generators that
-            their peers have left are closed, or `LAST_STEPS` seconds later.
+        Close every connection; the Deferred fires when the last one has ended, and the
+        generators that their peers have left are closed, or `LAST_STEPS` seconds later.
         """
         everybody = [*self.connections, *self._turned_away]
         ending = DeferredList([connection.close() for connection in everybody])
@@ -259,13 +251,11 @@ class ServingFactory(Factory):
 
     def finish_all(self, drain: float) -> Deferred[object]:
         """
-        Let the calls in flight end, refuse new ones, and close.
+        Let the calls in flight end, refuse new ones, and close; the Deferred fires when the
+        last connection has ended.
 
         Args:
-            drain: Seconds until what has not ended is cancelled.
-
-        Returns:
-            A Deferred that fires when the last connection has ended.
+            drain: Seconds until calls that have not ended are cancelled.
         """
         self._stopping = True
         if drain <= 0:
@@ -296,8 +286,6 @@ async def listen_guarded(
     if they cannot.
 
     Args:
-        endpoint: Where.
-        factory: Makes the connections.
         why_not: The answer of `refusal` or `refusal_of_hosted`.
 
     Raises:

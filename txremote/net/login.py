@@ -109,8 +109,7 @@ def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
 
     Args:
         service: A service class, or an instance.
-        checkers: They know the passwords, as ``--auth`` or
-            `twisted.cred.strcred.makeChecker` makes them.
+        checkers: As ``--auth`` or `twisted.cred.strcred.makeChecker` makes them.
     """
     asked = checkers if len(checkers) == 1 else [AnyOf(checkers)]
     return Portal(ServiceRealm(service), asked)
@@ -147,9 +146,6 @@ class LoginService(Service):
     The root of a peer that has not logged in.
 
     Args:
-        portal: Decides who may.
-        reactor: Where delays come from.
-        throttle: Says when an attempt is checked.
         logged_in: Called with the connection once its user is known.
     """
 

@@ -22,6 +22,8 @@ from twisted.internet.endpoints import clientFromString, wrapClientTLS
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLServerConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
@@ -156,7 +158,9 @@ def _parsed(path: str, what: str, parse: Callable[..., Any], data: bytes) -> Any
 class _TLSServerEndpoint:
     """An endpoint whose connections speak TLS."""
 
-    def __init__(self, endpoint: Any, credentials: Credentials, description: str) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, credentials: Credentials, description: str
+    ) -> None:
         self._endpoint = endpoint
         self.credentials = credentials
         self._description = description
@@ -164,7 +168,7 @@ class _TLSServerEndpoint:
     def __repr__(self) -> str:
         return f"{self._description} with TLS"
 
-    def listen(self, protocolFactory: Any) -> Deferred[IListeningPort]:
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         wrapped = _server_factory(self.credentials, protocolFactory)
         listening: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
         return listening
@@ -222,7 +226,7 @@ def tls_server(
         ImportError: ``pip install 'txremote[tls]'``.
     """
     reactor = chosen_reactor(reactor)
-    where: object = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
 
 
@@ -274,7 +278,7 @@ def tls_client(
     reactor = chosen_reactor(reactor)
     if hostname is None:
         hostname = _host_of(endpoint)
-    where: Any = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     ssl = _ssl()
     trust = own = None
     if ca is not None:
@@ -287,7 +291,7 @@ def tls_client(
     return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
 
 
-def client_from_string(reactor: EventLoop, description: str) -> Any:
+def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEndpoint:
     """
     Return a client endpoint, as Twisted's `clientFromString` does.
 
@@ -296,7 +300,8 @@ def client_from_string(reactor: EventLoop, description: str) -> Any:
         ImportError: ``pip install 'txremote[tls]'``.
     """
     try:
-        return clientFromString(reactor, description)
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+        return endpoint
     except NameError:  # twisted.internet.endpoints has what it could not import in no other way
         _ssl()
         raise
@@ -313,9 +318,9 @@ class _TLSClientEndpoint:
     def __repr__(self) -> str:
         return f"<{self._name}>"
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect (`IStreamClientEndpoint`)."""
-        connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
+        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
         return connecting
 
 
@@ -330,7 +335,7 @@ def refused_certificate(error: BaseException | None) -> str | None:
     return found[1] if found else None
 
 
-def _host_of(endpoint: Any) -> str:
+def _host_of(endpoint: object) -> str:
     if isinstance(endpoint, str):
         words = endpoint.split(":")
         named = [word[5:] for word in words if word.startswith("host=")]

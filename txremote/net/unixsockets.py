@@ -95,7 +95,7 @@ def take_port(
         private: Whether the clients may do more than what is exposed.
 
     Returns:
-        A Deferred of the port; `CannotListenError` or OSError where it cannot be taken.
+        A Deferred; `CannotListenError` or OSError where the port cannot be taken.
     """
     inner = _innermost(endpoint)
     if isinstance(inner, AdoptedStreamServerEndpoint) and inner.addressFamily == _AF_UNIX:
@@ -141,12 +141,16 @@ class _Adopting:
         self._reactor = reactor
         self._private = private
 
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+    def adoptStreamPort(
+        self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
+    ) -> IListeningPort:
         """Adopt it, as `IReactorSocket` has it."""
         return adopt(self._reactor, fileDescriptor, factory, self._private)
 
 
-def adopt(reactor: EventLoop, descriptor: int, factory: Any, private: bool = False) -> Any:
+def adopt(
+    reactor: EventLoop, descriptor: int, factory: IProtocolFactory, private: bool = False
+) -> IListeningPort:
     """
     Have a reactor serve a listening UNIX socket whose rights are set.
 
@@ -163,7 +167,8 @@ def adopt(reactor: EventLoop, descriptor: int, factory: Any, private: bool = Fal
         # Twisted sets it to 0666 where it is told nothing
         port.mode = PRIVATE if private and mode & _OTHERS_MAY_CONNECT else mode
     port.startListening()
-    return port
+    listening: IListeningPort = port
+    return listening
 
 
 def forget(port: Any) -> None:

@@ -138,13 +138,6 @@ class SteadyClock:
     The time of a reactor, as it would be if nobody set the machine's clock.
 
     `seconds` may be called from any thread, the rest from the reactor's.
-
-    Args:
-        reactor: The reactor, one of Twisted's.
-
-    Attributes:
-        reactor: The same.
-        calls: Those to come.
     """
 
     def __init__(self, reactor: EventLoop) -> None:
@@ -164,8 +157,8 @@ class SteadyClock:
         self,
         delay: float,
         callable: Callable[..., object],  # noqa: A002
-        *args: Any,
-        **kw: Any,
+        *args: object,
+        **kw: object,
     ) -> SteadyCall:
         """Call a function some seconds from now."""
         function = partial(callable, *args, **kw) if args or kw else callable
@@ -211,16 +204,8 @@ class SteadyClock:
 
 def steady(reactor: Reactor | IReactorTime) -> IReactorTime:
     """
-    Return the clock that limits of time go by where a reactor runs.
-
-    A reactor has one, which the reactor itself keeps.
-
-    Args:
-        reactor: A reactor of Twisted's, or any other clock, such as a
-            `twisted.internet.task.Clock`.
-
-    Returns:
-        A `SteadyClock`; what was given where that is none of Twisted's reactors.
+    Return the clock that limits of time go by: a reactor's `SteadyClock`, which the reactor
+    keeps; another clock, such as a `twisted.internet.task.Clock`, as it is.
     """
     keeper: Any = reactor
     found: IReactorTime | None = getattr(reactor, "_txremote_clock", None)
