@@ -34,6 +34,7 @@ from tests.blocking.script_threads import (
 )
 from tests.net.servers import served
 from txremote.blocking import factory
+from txremote.blocking.channel import SocketChannel
 from txremote.peer import dialling
 
 MEBI = 1 << 20
@@ -140,6 +141,24 @@ def test_a_server_that_says_nothing_is_a_timeout(monkeypatch: Any) -> None:
         with pytest.raises(rpyc.AsyncResultTimeout):
             rpyc.connect("127.0.0.1", listener.getsockname()[1])
         assert time.monotonic() - began < DEADLINE
+
+
+@scripted
+def test_a_busy_server_is_waited_for_though_it_hangs_up_on_a_second_connection(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(dialling, "PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            first = listener.accept()[0]
+            listener.accept()[0].close()
+            factory.accept(SocketChannel(first), Told).serve_all()
+
+        server = Script(serve)
+        with rpyc.connect("127.0.0.1", listener.getsockname()[1]) as conn:
+            assert conn.root.add(1, 2) == 3
+        server.result()
 
 
 @scripted
