@@ -122,7 +122,7 @@ class TestOutcomes:
         for promising in (later, Deferred):
             found = outcome(pool.submit(promising))
             reactor.settle()
-            assert "to give its result itself" in str(found[0])
+            assert "has to give its result itself" in str(found[0])
 
     def test_a_result_that_nobody_may_look_at(self) -> None:
         """A result with a __class__ that raises ends the job, with that error."""

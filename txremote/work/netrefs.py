@@ -89,7 +89,7 @@ def settled(result: object, where: str) -> Any:
         if isinstance(result, CoroutineType):
             result.close()
         raise TypeError(
-            f"a job in a {where} gave a {type(result).__name__}: it is to give its result itself, "
-            "and what is asynchronous belongs into the reactor's thread"
+            f"a job in a {where} gave a {type(result).__name__}: it has to give its result "
+            "itself, and asynchronous code belongs in the reactor's thread"
         )
     return result

@@ -90,7 +90,7 @@ def _offload(
     if any(kind(function) for kind in _PROMISING):
         raise TypeError(
             f"{function.__qualname__} gives a coroutine or a generator, and those stay where they "
-            "are made: @offloaded is for what gives its result"
+            "are made: @offloaded is for functions that return their result"
         )
 
     @wraps(function)

@@ -106,6 +106,7 @@ class PoolService(Service):
         self._opening: Deferred[tuple[Failure | None]] | None = None
         self._closing: Deferred[tuple[Failure | None]] | None = None
         self._trigger: object = None
+        self._warming_up: Deferred[None] | None = None
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
@@ -124,10 +125,24 @@ class PoolService(Service):
     def _submit(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
-        """Run a job. The Deferred may be cancelled at any time. Called while the pool runs."""
+        """
+        Run a job. The Deferred may be cancelled at any time. Called while the pool runs.
+
+        A time-out is for the kind to keep: it alone knows when the job starts.
+        """
         raise NotImplementedError
 
     # -- its life
+
+    def _warm_up(self) -> Deferred[None]:
+        """Return a Deferred for `open` to return, which `_end_warm_up` fires."""
+        self._warming_up = Deferred()
+        return self._warming_up
+
+    def _end_warm_up(self, problem: Exception | None = None) -> None:
+        warm, self._warming_up = self._warming_up, None
+        if warm is not None:
+            warm.callback(None if problem is None else Failure(problem))
 
     def start(self) -> Deferred[None]:
         """Start it."""

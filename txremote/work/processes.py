@@ -26,7 +26,6 @@ from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
 from txremote.work.pickling import dump_job
@@ -207,7 +206,6 @@ class ProcessPool(PoolService):
         spawn = partial(Worker, reactor, self, limits or WorkerLimits())
         self._workers = WorkerSet(reactor, size, spawn, self)
         self._queue = JobQueue(self._workers)
-        self._warm: Deferred[None] | None = None
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
 
     # -- its life
@@ -224,8 +222,7 @@ class ProcessPool(PoolService):
 
     def open(self) -> Deferred[None]:
         """Start the least number of processes."""
-        warm: Deferred[None] = Deferred()
-        self._warm = warm
+        warm = self._warm_up()
         self._workers.open()
         self._fire_if_warm()
         return warm
@@ -233,8 +230,7 @@ class ProcessPool(PoolService):
     def close(self) -> Deferred[None]:
         """Fail the jobs that wait and run, and end every process."""
         self._workers.close()
-        stopped = PoolStopped(f"{self.description} was stopped while it started")
-        self._end_warm_up(Failure(stopped))
+        self._end_warm_up(PoolStopped(f"{self.description} was stopped while it started"))
         left = self._queue.clear()
         for worker in list(self._workers.active):
             if worker.ready and not worker.held.jobs:
@@ -254,12 +250,7 @@ class ProcessPool(PoolService):
 
     def _fire_if_warm(self) -> None:
         if self._workers.ready() >= self._workers.size.least:
-            self._end_warm_up(None)
-
-    def _end_warm_up(self, outcome: Failure | None) -> None:
-        warm, self._warm = self._warm, None
-        if warm is not None:
-            warm.callback(outcome)
+            self._end_warm_up()
 
     def _fire_if_gone(self, worker: Worker) -> None:
         for closing in list(self._closings):
@@ -380,7 +371,7 @@ class ProcessPool(PoolService):
         """Called by the worker set when processes cannot be started: fail the jobs that wait."""
         problem = f"the processes of {self.description} do not come up: {why}"
         _log.error("{problem}", problem=problem)
-        self._end_warm_up(Failure(WorkerDied(problem)))
+        self._end_warm_up(WorkerDied(problem))
         if any(worker.came_up for worker in self._workers.active):
             return  # those that are there will do the jobs
         for job in self._queue.clear():

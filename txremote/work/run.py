@@ -287,7 +287,9 @@ def _checked_source(source: str, args: Sequence[object], kwargs: Mapping[str, ob
     if args:
         raise TypeError(f"a source's variables are given by name, too; {_BY_NAME}")
     if RETURN in kwargs:
-        raise TypeError(f"{RETURN} is what a source calls with its result, and no variable")
+        raise TypeError(
+            f"{RETURN} is the function by which a source gives its result, and no variable"
+        )
     return prepared(source)
 
 

@@ -113,18 +113,16 @@ class DaskPool(PoolService):
         self._link: ClusterLink | None = None
         self._lost = ""
         self._threads = 0
-        self._up: Deferred[None] | None = None
 
     # -- its life
 
     def open(self) -> Deferred[None]:
         """Connect to the scheduler. There need be no worker yet."""
         self._lost = ""
-        up: Deferred[None] = Deferred()
-        self._up = up
+        warm = self._warm_up()
         self._link = ClusterLink(self._reactor, self._address, self._timeout, self)
         self._link.start()
-        return up
+        return warm
 
     def close(self) -> Deferred[None]:
         """Fail the jobs that wait and run, and close the connection."""
@@ -136,20 +134,20 @@ class DaskPool(PoolService):
             if job.worker and job.deferred is not None:
                 self._log_abandoned(job.name, "is in a pool that was stopped", job.worker)
         self._fail_all(PoolStopped, sentence)
-        self._fire_if_up(PoolStopped(f"{sentence} while it started"))
+        self._end_warm_up(PoolStopped(f"{sentence} while it started"))
         return closed
 
     def link_up(self) -> None:
         """Called when the scheduler is there."""
-        self._fire_if_up(None)
+        self._end_warm_up()
 
     def link_down(self, why: str) -> None:
         """Called when there is no scheduler, or none any more."""
         self._threads = 0
-        if self._up is not None:
+        if self._warming_up is not None:
             self._lost = f"there is no Dask scheduler at {self._address}: {why}"
             self._fail_all(PoolStopped, self._lost)
-            self._fire_if_up(PoolStopped(self._lost))
+            self._end_warm_up(PoolStopped(self._lost))
             return
         self._lost = f"the Dask scheduler at {self._address} was lost: {why}"
         log.error("{pool}: {lost}", pool=self, lost=self._lost)
@@ -159,15 +157,6 @@ class DaskPool(PoolService):
     def cluster_has(self, threads: int) -> None:
         """Called with the number of threads that the cluster's workers have."""
         self._threads = threads
-
-    def _fire_if_up(self, problem: Exception | None) -> None:
-        up, self._up = self._up, None
-        if up is None:
-            return
-        if problem is None:
-            up.callback(None)
-        else:
-            up.errback(problem)
 
     def _fail_all(self, kind: Callable[[str], Exception], sentence: str) -> None:
         jobs, self._jobs = self._jobs, {}
@@ -239,9 +228,8 @@ class DaskPool(PoolService):
     def _fire(self, job: DaskJob, result: object) -> None:
         deferred, job.deferred = job.deferred, None
         self._stop_timer(job)
-        if deferred is None:
-            return
-        deferred.callback(result)
+        if deferred is not None:
+            deferred.callback(result)
 
     def _stop_timer(self, job: DaskJob) -> None:
         timer, job.timer = job.timer, None
