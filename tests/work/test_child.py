@@ -141,7 +141,9 @@ class TestEndsOfItsOwn:
         async with running_pool() as pool:
             found = await outcome_of(pool.submit(jobs.promise, (how,)))
             assert isinstance(found, TypeError)
-            assert str(found).startswith(f"a job in a process gave {how}: it is to give its result")
+            assert str(found).startswith(
+                f"a job in a process gave {how}: it has to give its result"
+            )
 
     @pytest_twisted.ensureDeferred
     async def test_a_job_that_forks(self) -> None:

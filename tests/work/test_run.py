@@ -349,7 +349,7 @@ class TestMistakes:
             (len, {"pool": 8}, "'threads:8', not 8"),
             (len, {"use_thread": True, "pool": "threads"}, "use_thread=True"),
             ("_return(", {}, "'(' was never closed"),
-            ("1", {"_return": 5}, "_return is what a source calls"),
+            ("1", {"_return": 5}, "_return is the function by which a source gives"),
         ],
     )
     def test_it_is_the_deferred_that_fails(self, function: Any, kwargs: Any, says: str) -> None:
