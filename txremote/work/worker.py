@@ -54,8 +54,7 @@ class Job:
 
     Attributes:
         number: Of the attempt to run it; each attempt has a greater one.
-        payload: The call, pickled.
-        references: The objects that go with it by reference.
+        references: The objects that go with the payload by reference.
         timeout: Seconds that it may take, or None.
         worker: The worker that holds it, or None while it is queued.
     """
@@ -92,7 +91,6 @@ class PrefetchedJobs:
     Attributes:
         jobs: The jobs by number, oldest first.
         given: How many the worker has begun, or holds.
-        tickets: Says which have begun.
     """
 
     def __init__(
@@ -221,7 +219,6 @@ class Worker:
     One worker. All methods are for the reactor's thread.
 
     Attributes:
-        held: The jobs that it holds.
         ready: Whether it takes jobs.
         came_up: Whether it was ever ready.
         ending: Whether it has been told to end.
@@ -280,11 +277,8 @@ class Worker:
 
     async def _come_up(self) -> None:
         await self._connection.introduce()
-        await self._connection.root.prepare(
-            import_path(),
-            logging.getLogger().getEffectiveLevel(),
-            self._limits.part,
-        )
+        level = logging.getLogger().getEffectiveLevel()
+        await self._connection.root.prepare(import_path(), level, self._limits.part)
         if not self.ending:
             self.ready = self.came_up = True
             self._events.worker_ready(self)
