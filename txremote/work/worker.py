@@ -238,7 +238,7 @@ class Worker:
         self.why = ""
         clock = steady(reactor)
         self._output = OutputLog(clock)
-        self.held = PrefetchedJobs(self, clock, self._time_is_up)
+        self.held = PrefetchedJobs(self, clock, partial(events.job_timed_out, self))
         self._process = ChildProcess(reactor, self._printed, self._exited)
         self._parent = _Parent()
         self._connection = Connection(
@@ -360,9 +360,6 @@ class Worker:
         if not lost and self.held.jobs.get(number) is job:
             self.held.remove(number)
             self._events.job_ended(self, job, failure)
-
-    def _time_is_up(self, job: Job) -> None:
-        self._events.job_timed_out(self, job)
 
     def _printed(self, record: dict[str, str]) -> None:
         self.tail.append(record["text"])
