@@ -183,7 +183,7 @@ class TestComingUp:
             reactor, "spawnProcess", lambda *_args, **_options: sometimes(lambda: 1 / 0)()
         )
         with pytest.raises((OSError, ZeroDivisionError)):
-            Worker(reactor, None, QUICK)  # type: ignore[arg-type]
+            Worker(reactor, ProcessPool(reactor), QUICK)  # type: ignore[arg-type]
         assert descriptors() == before
 
 
