@@ -35,6 +35,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
+from txremote.blocking.authentication import AuthenticatingPort
 from txremote.blocking.channel_io import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.terminal import TypedAhead
@@ -64,12 +65,28 @@ class Calculator(Service):
         return a + b
 
 
+class Reading:
+    """A reactor that takes readers."""
+
+    def addReader(self, reader: object) -> None:
+        """Nothing is read."""
+
+
 def _incoming() -> _Incoming:
     ends = os.pipe()
     made = _Incoming(None, None, None, ends[0])  # type: ignore[arg-type]
     for end in ends:
         os.close(end)
     return made
+
+
+def _authenticating_port() -> AuthenticatingPort:
+    return AuthenticatingPort(  # type: ignore[call-arg]
+        Reading(),
+        *[None] * 5,
+        accepted=int,
+        gone=int,  # type: ignore[arg-type]
+    )
 
 
 def _console_client() -> ConsoleClient:
@@ -94,6 +111,7 @@ IMPLEMENTERS = [
     (IPlugin, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
     (IPoolKind, PoolKind, lambda: PoolKind("threads", "txremote.work.threads.parse")),
     (IReadDescriptor, _Incoming, _incoming),
+    (IReadDescriptor, AuthenticatingPort, _authenticating_port),
     (IHandshakeListener, Connection, lambda: connected_pair().client),
     (IRealm, ServiceRealm, lambda: ServiceRealm(Calculator)),
     (ICredentialsChecker, AnyOf, lambda: AnyOf([])),
