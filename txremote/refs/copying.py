@@ -17,7 +17,7 @@ from txremote.refs.buffiter import buffiter
 from txremote.refs.netref import NetrefConnection, is_base_netref
 from txremote.wire.consts import HANDLE_PICKLE
 
-_SEQUENCES: dict[str, Callable[[list[Any]], object]] = {
+_SEQUENCES: dict[str, Callable[[list[object]], object]] = {
     "builtins.list": list,
     "builtins.set": set,
     "builtins.frozenset": frozenset,
@@ -50,7 +50,7 @@ def unpickled(conn: NetrefConnection, netref: object) -> Any:
     return pickle.loads(conn.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
 
 
-def _copy(value: object, seen: dict[int, object], refused: ValueError | None) -> Any:
+def _copy(value: object, seen: dict[int, object], refused: ValueError | None) -> object:
     if type(value) is tuple:
         return tuple([_copy(item, seen, refused) for item in value])
     if not is_base_netref(value):

@@ -18,7 +18,7 @@ import pickle
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from txremote.refs.netref import (
     NEVER,
@@ -128,7 +128,7 @@ def _local_class(pack: IdPack) -> type | None:
 
 
 def _class_property(local: type | None, is_class: bool) -> property:
-    def get_class(self: BaseNetref) -> Any:
+    def get_class(self: BaseNetref) -> object:
         if local is not None:
             return type(local) if is_class else local
         try:
@@ -144,30 +144,30 @@ def _class_property(local: type | None, is_class: bool) -> property:
 
 
 def _doc_property() -> property:
-    def get_doc(self: BaseNetref) -> Any:
+    def get_doc(self: BaseNetref) -> object:
         return read(self, "__doc__")
 
     return property(get_doc)
 
 
-def _make_special(name: str, doc: str | None) -> Callable[..., Any]:
+def _make_special(name: str, doc: str | None) -> Callable[..., object]:
     """Return the function that stands for a special method on a netref class."""
-    method: Callable[..., Any]
+    method: Callable[..., object]
     if name == "__call__":
 
-        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> Any:
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
             return self.____conn__.sync_call(self.____ref__, (), args, kwargs)
 
     elif name in _OLD_SLICERS:
 
-        def method(self: BaseNetref, start: object, stop: object, *args: object) -> Any:
+        def method(self: BaseNetref, start: object, stop: object, *args: object) -> object:
             return self.____conn__.sync_request(
                 HANDLE_OLDSLICING, self, _OLD_SLICERS[name], name, start, stop, args
             )
 
     elif name == "__array__":
 
-        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> Any:
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
             check_pickle(self, "making a numpy array of a remote one")
             array = pickle.loads(self.____conn__.sync_request(HANDLE_PICKLE, self, -1))
             numpy = sys.modules.get("numpy")
@@ -177,7 +177,7 @@ def _make_special(name: str, doc: str | None) -> Callable[..., Any]:
 
     else:
 
-        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> Any:
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
             return self.____conn__.sync_call(self.____ref__, (name,), args, kwargs)
 
     method.__name__ = name
@@ -195,7 +195,7 @@ class _Listed:
         self._name = name
         self._function = function
 
-    def __get__(self, netref: BaseNetref | None, kind: type) -> Any:
+    def __get__(self, netref: BaseNetref | None, kind: type) -> object:
         return self._function if netref is None else read(netref, self._name)
 
 

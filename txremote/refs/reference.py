@@ -189,7 +189,7 @@ class RemotePath(_Remote):
         """Call a method of the object that the path leads to, by any name."""
         return self._base._call((*self._names, name), args, kwargs)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[Answer, None, Any]:
         return self._read().__await__()
 
     def __getitem__(self, key: object) -> Answer:
@@ -290,7 +290,7 @@ class RemoteReference(_Remote):
         """Call a method by any name, as Perspective Broker's references do."""
         return self._connection.call(self, (name,), args, kwargs)
 
-    def __await__(self) -> Generator[Any, Any, RemoteReference]:
+    def __await__(self) -> Generator[None, None, RemoteReference]:
         return self
         yield  # this makes it a generator
 
