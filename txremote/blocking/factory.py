@@ -12,15 +12,15 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from txremote.blocking.channel import PipeChannel, SocketChannel, TLSChannel
+from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.refused import refused
 from txremote.blocking.sockets import CONNECT_TIMEOUT, open_socket
 from txremote.blocking.streams import (
     Channel,
+    File,
     PipeStream,
     Stream,
     own_descriptor,
@@ -41,11 +41,11 @@ from txremote.refs.threadguard import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
-Config = ConnectionConfig | Mapping[str, Any] | None
+Config = ConnectionConfig | Mapping[str, object] | None
 
 
 def _establish(
-    dial: Callable[[], Any], service: object, config: Config, dialect: str = "auto"
+    dial: Callable[[], ByteChannel], service: object, config: Config, dialect: str = "auto"
 ) -> BlockingConnection:
     """
     Connect, and find the dialect of the peer (see `txremote.peer.dialling`).
@@ -175,7 +175,7 @@ def ssl_connect(
     certfile: str | None = None,
     ca_certs: str | None = None,
     cert_reqs: ssl.VerifyMode | None = None,
-    ssl_version: Any = None,
+    ssl_version: int | None = None,
     ciphers: str | None = None,
     service: object = VoidService,
     config: Config = None,
@@ -261,8 +261,8 @@ def connect_stdpipes(service: object = VoidService, config: Config = None) -> Bl
 
 
 def connect_pipes(
-    input: Any,  # noqa: A002
-    output: Any,
+    input: File,  # noqa: A002
+    output: File,
     service: object = VoidService,
     config: Config = None,
 ) -> BlockingConnection:
@@ -293,6 +293,7 @@ def connect_subproc(
         The connection, with the `subprocess.Popen` as its ``proc``.
     """
     process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdin is not None
     try:
         conn = connect_pipes(process.stdout, process.stdin, service, config)
     except BaseException:
@@ -326,7 +327,7 @@ class ForbiddenError(Exception):
     """RPyC's: a registry does not list its services."""
 
 
-def accept(channel: Any, service: object, config: Config = None) -> BlockingConnection:
+def accept(channel: ByteChannel, service: object, config: Config = None) -> BlockingConnection:
     """Return the accepting side of a connection; its user calls ``serve_all()``."""
     switches = config_of(check_service(service), config_of_script(config))
     return drive(channel, instantiate(service), switches, None)
