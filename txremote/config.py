@@ -1,10 +1,11 @@
 """
 The switches of a connection: frozen, made before it and never changed by it.
 
-The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that
-configures an RPyC program configures a txremote one; the limits and a few
-switches are ours. ``access`` names a set of them; most programs want one of its
-three values. Three defaults differ from RPyC's, each for safety:
+The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that configures an
+RPyC program configures a txremote one; the limits and a few switches are ours. Each is
+declared once: the check of its value, the option and the key of ``twistd txremote``, its
+documentation and `ProgramConfig.unbounded` come of that. ``access`` names a set of them.
+Three defaults differ from RPyC's, each for safety:
 ``include_local_traceback`` is None (only to peers on this machine),
 ``include_local_version`` is False, ``safe_attrs`` is without ``__new__``.
 """
@@ -58,8 +59,7 @@ IGNORED = frozenset(
     }
 )
 
-
-_EXPOSED_ONLY: dict[str, bool] = {
+_EXPOSED_ONLY: Final = {
     "allow_safe_attrs": True,
     "allow_exposed_attrs": True,
     "allow_public_attrs": False,
@@ -92,49 +92,76 @@ PRESETS: dict[str, dict[str, bool]] = {
 @dataclass(frozen=True, eq=False)
 class Kind:
     """
-    The values that a switch takes.
+    The values that a switch takes: in a program, in a file and on a command line.
 
     Attributes:
-        phrase: What one writes for it in a file or on a command line.
-        rule: What a program has to give it: the end of a sentence about the switch.
-        accepts: Tells whether a value keeps the rule.
+        phrase: The values in words, for files and command lines.
+        in_file: Tells whether a value has the type; ``accepts`` looks at its range.
+        of_text: Makes a value of a word of a command line; ValueError or KeyError if it is none.
+        rule: The end of a sentence about a wrong value; empty where all values are right.
+        accepts: Tells whether a program's value keeps the rule.
     """
 
     phrase: str
+    in_file: Callable[[Any], bool]
+    of_text: Callable[[str], object] = str
     rule: str = ""
     accepts: Callable[[Any], bool] = lambda value: True
 
 
-FLAG: Final = Kind(
-    "true or false", "is True or False", lambda value: value is True or value is False
-)
-FLAG_OR_UNSET: Final = Kind(
-    "true or false", "is True, False or None", lambda value: value in (True, False, None)
-)
-FLAG_OR_AUTO: Final = Kind(
-    "true, false or auto", "is True, False or 'auto'", lambda value: value in (True, False, "auto")
-)
-TEXT: Final = Kind("a string")
-TEXTS: Final = Kind("a string, or a list of strings")
-OBJECT: Final = Kind("an object of the program's")
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: object) -> bool:
+    return _is_text(value) or (
+        isinstance(value, list) and value != [] and all(map(_is_text, value))
+    )
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int
 
 
 def _is_positive_int(value: object) -> bool:
     return type(value) is int and value >= 1
 
 
+def _is_duration(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < inf
+
+
 def _is_time(value: Any) -> bool:
     return value is None or 0 < value < inf
 
 
-COUNT: Final = Kind("a whole number", "must be a positive int", _is_positive_int)
-BYTES: Final = Kind("a number of bytes", "must be a positive int", _is_positive_int)
-_TIME_RULE: Final = "is a positive number of seconds or None"
-SECONDS: Final = Kind("a number of seconds", _TIME_RULE, _is_time)
-SECONDS_OR_NEVER: Final = Kind("a number of seconds, 0 for no limit", _TIME_RULE, _is_time)
-
-#: The kinds of limits.
-LIMIT_KINDS: Final = (COUNT, BYTES, SECONDS, SECONDS_OR_NEVER)
+FLAG: Final = Kind("true or false", _is_bool, rule="is True or False", accepts=_is_bool)
+FLAG_OR_UNSET: Final = Kind(
+    "true or false",
+    _is_bool,
+    rule="is True, False or None",
+    accepts=lambda value: value in (True, False, None),
+)
+FLAG_OR_AUTO: Final = Kind(
+    "true, false or auto",
+    lambda value: value is True or value is False or value == "auto",
+    lambda text: {"true": True, "false": False, "auto": "auto"}[text],
+    "is True, False or 'auto'",
+    lambda value: value in (True, False, "auto"),
+)
+TEXT: Final = Kind("a string", _is_text)
+TEXTS: Final = Kind("a string, or a list of strings", _is_texts)
+OBJECT: Final = Kind("an object of the program's", lambda value: False)
+_SIZE: Final = (_is_int, int, "must be a positive int", _is_positive_int)
+COUNT: Final = Kind("a whole number", *_SIZE)
+BYTES: Final = Kind("a number of bytes", *_SIZE)
+_TIME: Final = (_is_duration, float, "is a positive number of seconds or None", _is_time)
+SECONDS: Final = Kind("a number of seconds", *_TIME)
+SECONDS_OR_NEVER: Final = Kind("a number of seconds, 0 for no limit", *_TIME)
 
 #: For `Declaration.unbounded`: the limit is not lifted.
 KEPT: Final = object()
@@ -148,11 +175,7 @@ class Declaration:
     """
     All that is known of a switch beside its name and its default.
 
-    The check of its value, the option and the key of ``twistd txremote``, the attribute's
-    documentation, the row of the reference and `ProgramConfig.unbounded` come from here.
-
     Attributes:
-        kind: The values it takes.
         help: Its effect, as its documentation and ``--help`` have it.
         option: Whether an operator may set it, and not a program alone.
         unbounded: Its value where nothing is limited, or `KEPT`.
@@ -166,7 +189,7 @@ class Declaration:
     @property
     def is_limit(self) -> bool:
         """Whether it limits what a peer may use, or how long something may take."""
-        return self.kind in LIMIT_KINDS
+        return self.kind in (COUNT, BYTES, SECONDS, SECONDS_OR_NEVER)
 
 
 _DECLARATION: Final = "declaration"
@@ -404,7 +427,7 @@ class ConnectionConfig:
 
     @property
     def looser_than_exposed(self) -> tuple[str, ...]:
-        """The switches that give a peer more than ``access="exposed"`` does, by name."""
+        """The names of switches that give a peer more than ``access="exposed"`` does."""
         loose = [name for name, off in _EXPOSED_ONLY.items() if getattr(self, name) and not off]
         if not self.safe_attrs <= SAFE_ATTRS:
             loose.append("safe_attrs")
@@ -454,13 +477,10 @@ class ProgramConfig(ConnectionConfig):
     @classmethod
     def unbounded(cls, **changes: object) -> Self:
         """
-        Return switches without limits: the other half may ask and send anything, at leisure.
+        Return switches without limits, but for those given.
 
         How deep values may nest, and how many digits an int may have, stays as the
         decoder can take it.
-
-        Args:
-            **changes: Switches that differ from that.
         """
         lifted: dict[str, Any] = {
             each.name: declared.unbounded
@@ -480,13 +500,9 @@ def make_config(
     base: ConnectionConfig = DEFAULT_CONFIG,
 ) -> ConnectionConfig:
     """
-    Return the configuration that a user's argument means.
+    Return the configuration that a user's argument means: a mapping differs from ``base``.
 
-    Args:
-        config: A configuration, a mapping of switches that differ from
-            ``base``, or None for ``base``. The name ``access`` in a mapping
-            stands for the switches of one of the `PRESETS`.
-        base: The defaults.
+    The name ``access`` in a mapping stands for the switches of one of the `PRESETS`.
 
     Raises:
         TypeError: a name is not known, or the argument is no mapping.

@@ -1,12 +1,10 @@
 """
 The work of one ``twistd txremote``, as data.
 
-A command line (`txremote.daemon.tap`) and a file (`txremote.daemon.configfile`) say the
-same things, so both become the same frozen `Plan`; `txremote.daemon.resolve` makes objects
-of it. A field that can be set declares its setting, from which the option and the key come.
-
-Each part of a plan knows its `ConfigOrigin`, so that a `Problem` that is found later can
-name the place where a setting was written, and how to write it there.
+A command line (`txremote.daemon.tap`) and a file (`txremote.daemon.configfile`) become the
+same frozen `Plan`; `txremote.daemon.resolve` makes objects of it. A field that can be set
+declares its setting, from which the option and the key come. Each part of a plan knows its
+`ConfigOrigin`, so that a `Problem` that is found later can name the place of a setting.
 """
 
 from __future__ import annotations
@@ -62,7 +60,7 @@ def _settings(plan: type[ListenerPlan | Plan]) -> tuple[Setting, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ListenerPlan:
-    """The part that servers and consoles have in common."""
+    """The settings that servers and consoles have in common."""
 
     origin: ConfigOrigin
     listen: tuple[str, ...] = ()
@@ -161,11 +159,7 @@ class ConsolePlan(ListenerPlan):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """
-    All that one process is to do.
-
-    Mistakes are left out, and are among its ``problems``.
-    """
+    """The work of one process. Settings that are mistakes are left out, and among ``problems``."""
 
     origin: ConfigOrigin
     servers: tuple[ServerPlan, ...] = ()

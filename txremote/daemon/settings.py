@@ -8,32 +8,23 @@ with the fields of a plan.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from txremote.config import (
-    BYTES,
-    COUNT,
     FLAG,
-    FLAG_OR_AUTO,
     FLAG_OR_UNSET,
     PRESETS,
     SECONDS,
     SECONDS_OR_NEVER,
     SWITCH_NAMES,
-    TEXT,
     TEXTS,
     ConnectionConfig,
     Kind,
     declaration_of,
 )
 
-ACCESS: Final = Kind(
-    f"one of {', '.join(PRESETS)}",
-    accepts=lambda value: isinstance(value, str) and value in PRESETS,
-)
+ACCESS: Final = Kind(f"one of {', '.join(PRESETS)}", lambda value: value in tuple(PRESETS))
 
 
 @dataclass(frozen=True)
@@ -43,10 +34,8 @@ class Setting:
 
     Attributes:
         name: Its key in a file.
-        kind: The values it takes.
-        help: Its effect.
         default: The value where it is not set; None where there is nothing to say.
-        option: Its option behind ``--``; None where only a file can set it.
+        option: Its option behind ``--``, the name if empty; None where only a file can set it.
         short: That of one letter.
     """
 
@@ -81,28 +70,20 @@ class Setting:
             ValueError: it means none; the end of a sentence that begins with the name.
         """
         try:
-            value = _OF_TEXT.get(self.kind, str)(text)
+            value = self.kind.of_text(text)
         except (ValueError, KeyError):
             raise self._meaningless(text) from None
         return self._checked(value, text)
 
-    def of_value(self, value: Any) -> object:
-        """
-        Return the value that one of a file means.
-
-        Raises:
-            ValueError: it means none; the end of a sentence that begins with the name.
-        """
-        if not _IS_OF_KIND[self.kind](value):
-            raise self._meaningless(value)
-        if self.kind is TEXTS:
-            return (value,) if isinstance(value, str) else tuple(value)
+    def of_value(self, value: object) -> object:
+        """Return the value that one of a file means; raises as `of_text`."""
         return self._checked(value, value)
 
     def _checked(self, value: Any, written: object) -> object:
-        """Return a value of the right type if it is in the range, too."""
-        if self.kind in (SECONDS, SECONDS_OR_NEVER) and not (math.isfinite(value) and value >= 0):
+        if not self.kind.in_file(value):
             raise self._meaningless(written)
+        if self.kind is TEXTS:
+            return (value,) if isinstance(value, str) else tuple(value)
         if self.kind is SECONDS_OR_NEVER and not value:
             value = None
         if self.field in SWITCH_NAMES:
@@ -110,7 +91,7 @@ class Setting:
                 ConnectionConfig(**{self.field: value})
             except ValueError as problem:
                 raise self._meaningless(written, f": {problem}") from None
-        elif self.kind in (ACCESS, COUNT, BYTES) and not self.kind.accepts(value):
+        elif self.kind is not SECONDS and not self.kind.accepts(value):
             raise self._meaningless(written)
         return value
 
@@ -118,49 +99,8 @@ class Setting:
         return ValueError(f"takes {self.kind.phrase}, not {written!r}{why}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_texts(value: object) -> bool:
-    return _is_text(value) or (
-        isinstance(value, list) and value != [] and all(map(_is_text, value))
-    )
-
-
-_OF_TEXT: Final[Mapping[Kind, Callable[[str], object]]] = {
-    FLAG_OR_AUTO: lambda text: {"true": True, "false": False, "auto": "auto"}[text],
-    COUNT: int,
-    BYTES: int,
-    SECONDS: float,
-    SECONDS_OR_NEVER: float,
-}
-
-_IS_OF_KIND: Final[Mapping[Kind, Callable[[object], bool]]] = {
-    ACCESS: _is_text,
-    TEXT: _is_text,
-    TEXTS: _is_texts,
-    FLAG: lambda value: isinstance(value, bool),
-    FLAG_OR_AUTO: lambda value: isinstance(value, bool) or value == "auto",
-    COUNT: lambda value: type(value) is int,
-    BYTES: lambda value: type(value) is int,
-    SECONDS: _is_number,
-    SECONDS_OR_NEVER: _is_number,
-}
-
-
 def settings_of(config: type[ConnectionConfig], *, limits: bool) -> tuple[Setting, ...]:
-    """
-    Return the switches of a configuration that an operator may set.
-
-    Args:
-        config: The class of the configuration.
-        limits: Whether its limits are meant, or the others.
-    """
+    """Return the limits of a configuration that an operator may set, or its other switches."""
     found = []
     for each in dataclasses.fields(config):
         declared = declaration_of(each)
