@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from txremote.daemon.addresses import address_of, is_exposed
+from txremote.daemon.addresses import ListenAddress, address_of
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from txremote.daemon.addresses import address_of, is_exposed
 )
 def test_who_can_reach_an_endpoint(description: str, exposed: bool) -> None:
     """Other machines, if its description says nothing else; of some kinds nothing is known."""
-    assert is_exposed(description) is exposed
+    assert ListenAddress(description, None).exposed is exposed
 
 
 @pytest.mark.parametrize(

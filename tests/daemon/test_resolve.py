@@ -15,6 +15,7 @@ from twisted.internet import reactor
 
 from tests.net.certificates import Authority
 from txremote import ConnectionConfig, Service, SlaveService, TaskService
+from txremote.classic import opens_everything
 from txremote.daemon.configfile import plan_of
 from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
@@ -53,7 +54,7 @@ def test_a_server() -> None:
     assert server.config.max_calls == 3
     [address] = server.addresses
     assert address.description == "tcp:18861:interface=127.0.0.1"
-    assert (server.plan.what, server.classic, address.exposed) == (
+    assert (server.plan.what, opens_everything(server.served), address.exposed) == (
         "tests.services.Depot",
         False,
         False,
@@ -63,10 +64,10 @@ def test_a_server() -> None:
 def test_classic_mode() -> None:
     """On RPyC's port, with all doors open."""
     [server] = resolved("[[server]]\nclassic = true\n").servers
-    assert (server.served, server.classic) == (SlaveService, True)
+    assert (server.served, opens_everything(server.served)) == (SlaveService, True)
     assert server.addresses[0].description == "tcp:18812:interface=127.0.0.1"
     text = '[[server]]\nservice = "txremote.blocking.ClassicService"\nclassic = true\n'
-    assert resolved(text).servers[0].classic
+    assert opens_everything(resolved(text).servers[0].served)
 
 
 def test_switches_are_those_of_the_file() -> None:

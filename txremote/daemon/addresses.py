@@ -1,6 +1,4 @@
-"""
-Where servers and consoles listen: endpoints of their descriptions, with TLS, each once.
-"""
+"""Where servers and consoles listen: endpoints of their descriptions, with TLS, each once."""
 
 from __future__ import annotations
 
@@ -22,21 +20,18 @@ _TCP: Final = ("tcp", "tcp6", "ssl", "tls")
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """
-    Somewhere to listen.
-
-    Attributes:
-        description: How it was written.
-        endpoint: The endpoint, TLS included; None where only systemd knows it.
-    """
+    """Somewhere to listen. The endpoint has TLS in it; it is None where only systemd knows it."""
 
     description: str
     endpoint: IStreamServerEndpoint | None
 
     @property
     def exposed(self) -> bool:
-        """Whether it is known that other machines reach it."""
-        return is_exposed(self.description)
+        """Whether other machines are known to reach it: of TCP and TLS alone it is known."""
+        kind, words, options = split(self.description)
+        interface = _interface(words, options)
+        local = interface.startswith("127.") or interface in ("::1", "localhost")
+        return kind in _TCP and not local
 
     @property
     def is_plain(self) -> bool:
@@ -48,9 +43,7 @@ class AddressResolver:
     """
     Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
 
-    Args:
-        starting: Whether they are to be started now. If not, an endpoint that only
-            systemd knows is assumed to be good.
+    Unless they are ``starting`` now, an endpoint that only systemd knows is taken for good.
     """
 
     def __init__(self, reactor: IReactorCore, starting: bool, problems: Problems) -> None:
@@ -108,7 +101,7 @@ class AddressResolver:
             raise _no_endpoint(problem) from None
 
     def _check_certificates(self, plan: ListenerPlan) -> bool:
-        """Return whether a plan's certificates, if it has any, are good; note their problems."""
+        """Return whether a plan's certificates are good, if it has any; note their problems."""
         origin = plan.origin
         before = len(self._problems)
         if plan.tls_cert is None:
@@ -153,24 +146,9 @@ def _named_in(text: str, plan: ListenerPlan) -> str:
     return "tls-ca" if ca is not None and text.startswith(ca) else "tls-cert"
 
 
-def is_exposed(description: str) -> bool:
-    """
-    Return whether an endpoint's description says that other machines reach it.
-
-    Nothing is known of kinds other than TCP and TLS until they listen.
-    """
-    kind, words, options = split(description)
-    if kind not in _TCP:
-        return False
-    interface = _interface(words, options)
-    return not (interface.startswith("127.") or interface in ("::1", "localhost"))
-
-
 def address_of(description: str) -> tuple[str, ...] | None:
     """
-    Return the address that an endpoint takes for itself, and no other can have.
-
-    It is None where it is chosen when the endpoint listens, or is not known.
+    Return the address that an endpoint takes for itself, or None where that is not known.
 
     Raises:
         ValueError: there is no such port, or no path.

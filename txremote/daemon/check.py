@@ -14,6 +14,7 @@ from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
+from txremote.classic import opens_everything
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import ListenerPlan
@@ -25,14 +26,7 @@ from txremote.daemon.settings import LIMITS, SWITCHES
 def run_check(
     path: str, reactor: IReactorCore, out: TextIO | None = None, err: TextIO | None = None
 ) -> int:
-    """
-    Check a file, and print its problems, or else its contents.
-
-    The reactor need not run.
-
-    Returns:
-        The exit status: 0, or 1 if there is a problem.
-    """
+    """Print a file's problems and return 1, or print its contents and return 0."""
     try:
         resolved = resolve(read_plan(path), reactor, starting=False)
     except PlanError as error:
@@ -49,7 +43,7 @@ def _described(resolved: Resolved) -> Iterator[str]:
         plan = server.plan
         yield f"server: {plan.what}"
         yield from _addresses(plan, server.addresses)
-        if server.classic:
+        if opens_everything(server.served):
             yield "  clients can do anything"
         if plan.auth:
             ways = ", ".join(each.partition(":")[0] for each in plan.auth)

@@ -1,8 +1,7 @@
 """
 The parts of a plan as Twisted services: how they start, and in which order they stop.
 
-Ports are taken before twistd gives up its privileges. A port that cannot be taken ends
-the process with a sentence. Stopping goes from the outside in:
+Ports are taken before twistd gives up its privileges. Stopping goes from the outside in:
 
 1. No port listens any more. Calls that have begun may end, new ones are refused
    (`ServerStopping`), and txremote clients get a message that the server stops; the
@@ -52,20 +51,14 @@ if TYPE_CHECKING:  # the console needs plac
 
 _log = Logger("txremote")
 
-#: Seconds that clients have to read their answers after a second signal, and that
-#: threads have to end in.
+#: Seconds for clients to read their answers after a second signal, and for threads to end.
 FINAL_GRACE: Final = 1.0
 
 _daemon_thread = partial(threading.Thread, daemon=True)
 
 
 class Refused(SystemExit, Exception):
-    """
-    Ends the process with a sentence.
-
-    It is an Exception, too: twistd as a daemon reports nothing else to its parent,
-    which waits for it.
-    """
+    """Ends the process. It is an Exception too: a daemon reports nothing else to its parent."""
 
 
 def refuse(problems: Iterable[str]) -> NoReturn:
@@ -75,21 +68,13 @@ def refuse(problems: Iterable[str]) -> NoReturn:
 
 class ListeningService(TwistedService):
     """
-    One endpoint, served from start to stop.
+    One endpoint, served from start to stop; calls in flight have ``drain`` seconds then.
 
-    Args:
-        factory: Makes the connections. If they give clients more than exposed names,
-            an address that strangers can reach is refused.
-        drain: Seconds that calls in flight have when it stops.
+    If clients get more than exposed names, an address that strangers can reach is refused.
     """
 
     def __init__(
-        self,
-        address: ListenAddress,
-        factory: ServingFactory,
-        *,
-        drain: float,
-        reactor: IReactorCore,
+        self, address: ListenAddress, factory: ServingFactory, drain: float, reactor: IReactorCore
     ) -> None:
         self.description = address.description
         self.ports: list[IListeningPort] = []
@@ -100,13 +85,7 @@ class ListeningService(TwistedService):
         self._starting: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
-        """
-        Take the port, before twistd gives up its privileges.
-
-        Raises:
-            CannotListenError: it is taken.
-            Exception: endpoints of other kinds have failures of their own.
-        """
+        """Take the port, or raise CannotListenError, or another kind of endpoint's error."""
         failed: list[Failure] = []
 
         def not_taken(failure: Failure) -> None:
@@ -149,7 +128,7 @@ class ListeningService(TwistedService):
         return Deferred.fromCoroutine(self._stop())
 
     def close_now(self) -> None:
-        """Close every connection now: while it stops."""
+        """Close every connection now, while it stops."""
         self._factory.close_all()
         steady(self._reactor).callLater(FINAL_GRACE, self._factory.drop_all)
 
@@ -185,15 +164,7 @@ class Hosting(MultiService):
         self._listening.append((service, origin))
 
     def privilegedStartService(self) -> None:
-        """
-        Take all ports.
-
-        Where one cannot be taken the process ends, and the files of those that are
-        taken are not left behind.
-
-        Raises:
-            SystemExit: one cannot be taken.
-        """
+        """Take all ports, or leave no file of those behind and raise SystemExit."""
         TwistedService.privilegedStartService(self)
         for service, origin in self._listening:
             try:
@@ -223,11 +194,9 @@ class Hosting(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop everything, in order.
+        Stop everything, in order. The Deferred fires when nothing is left.
 
-        Returns:
-            A Deferred that fires when nothing is left: at the latest after ``drain``
-            seconds, those that a client has to read its answers, and a pool's grace.
+        That takes at most ``drain`` seconds, a client's to read its answers, and a pool's grace.
         """
         if self._stopping is None:
             TwistedService.stopService(self)  # not yet the parts
@@ -313,20 +282,12 @@ def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[
                 what=address.description,
                 how=plan.origin.spelled("tls-cert"),
             )
-        yield ListeningService(
-            address,
-            ServingFactory(reactor, server.root, server.config, plan.threaded or None),
-            drain=drain,
-            reactor=reactor,
-        )
+        factory = ServingFactory(reactor, server.root, server.config, plan.threaded or None)
+        yield ListeningService(address, factory, drain, reactor)
 
 
 def _let_go_of(threads: Any) -> None:
-    """
-    Have no thread of a pool of Twisted's keep the process from ending.
-
-    The pool waits for each, and so does Python unless they are daemons.
-    """
+    """Have no thread of a Twisted pool, which waits for each, keep the process from ending."""
     if threads.threadFactory is _daemon_thread:
         return  # that is done
     threads.threadFactory = _daemon_thread

@@ -1,9 +1,8 @@
 """
 ``twistd --logger txremote.daemon.jsonlog.observer``: the log as JSON, an object a line.
 
-Twisted's own JSON observer writes whole events, and most of their values JSON does not
-know: an address becomes a note that it cannot be written. Here each event has its
-text, and its own fields as they would be printed::
+Twisted's own JSON observer writes whole events, of whose values JSON knows few. Here each
+event has its text, and its own fields as they would be printed::
 
     {"time": "2026-11-21T10:12:01.250312+00:00", "level": "info",
      "namespace": "txremote.connection",

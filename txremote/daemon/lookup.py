@@ -29,8 +29,6 @@ if TYPE_CHECKING:  # the console needs plac
 #: How the name of a service is written.
 SERVICE_NAME: Final = "package.module.Class"
 
-_TCP: Final = ("tcp", "tcp6", "ssl", "tls")
-
 
 def find_checker(description: str) -> ICredentialsChecker:
     """

@@ -1,8 +1,4 @@
-"""
-Problems of a plan: each a sentence, and the place where the mistake was written.
-
-Problems are collected, and reported all at once in the file's order.
-"""
+"""Problems of a plan: each a sentence, and the place where the mistake was written."""
 
 from __future__ import annotations
 
@@ -20,11 +16,9 @@ class ConfigOrigin:
     Attributes:
         file: The file, or None for a command line.
         table: The table in it, ``[[server]] 2``; empty for the top of the file.
-        position: How many tables stand before it.
-        keys: The table's keys, in their order.
-        options: Those settings whose option has another name.
-        faulty: Whether something in it was left out as a mistake. A setting that seems
-            to be missing may be that.
+        position: Its place among the tables.
+        options: The options of settings that have another name.
+        faulty: Whether a mistake in it was left out, which a missing setting may be.
     """
 
     file: str | None = None
@@ -51,14 +45,7 @@ class ConfigOrigin:
 
 @dataclass(frozen=True)
 class Problem:
-    """
-    A mistake in a plan.
-
-    Attributes:
-        origin: The part of the plan.
-        key: The setting; empty if it is none.
-        sentence: The mistake, and what to do about it.
-    """
+    """A mistake in a plan, and what to do about it. The key is empty if it is no setting's."""
 
     origin: ConfigOrigin
     key: str
@@ -75,13 +62,7 @@ class Problem:
 
 
 class PlanError(ValueError):
-    """
-    A plan cannot be carried out.
-
-    Attributes:
-        problems: All that is wrong with it, in the file's order: sentences that begin
-            with where it was written.
-    """
+    """A plan cannot be carried out, for all these problems, in the file's order."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = [str(each) for each in sorted(problems, key=lambda each: each.place)]
@@ -92,15 +73,7 @@ class Problems(list[Problem]):
     """Collects problems as they are found."""
 
     def note(self, origin: ConfigOrigin, key: str, words: str, value: str = "") -> None:
-        """
-        Note a problem.
-
-        Args:
-            origin: The part of the plan.
-            key: The setting, with which the sentence begins; empty for the whole part.
-            words: The rest of the sentence.
-            value: Which of the setting's values it is.
-        """
+        """Note a problem: its sentence begins with the key and its value, if there is one."""
         subject = f"{origin.spelled(key)} {value}".rstrip() if key else ""
         self.append(Problem(origin, key, f"{subject}{words}"))
 

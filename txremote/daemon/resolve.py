@@ -1,8 +1,7 @@
 """
 From a `Plan` to objects: everything is found, read and checked, nothing is started.
 
-Services and containers are imported, endpoints and pools parsed, certificates and
-checkers of passwords loaded. All problems are reported at once.
+All problems are reported at once.
 """
 
 from __future__ import annotations
@@ -43,11 +42,8 @@ class Server:
     The parts of a server.
 
     Attributes:
-        plan: Its plan.
         served: The service: a class or an instance.
-        root: That, or a portal where one logs in.
-        config: The switches.
-        addresses: Where it listens.
+        root: That, or a portal where clients log in.
         notes: Sentences that an operator should read.
     """
 
@@ -57,11 +53,6 @@ class Server:
     config: ConnectionConfig
     addresses: tuple[ListenAddress, ...]
     notes: tuple[str, ...] = ()
-
-    @property
-    def classic(self) -> bool:
-        """Whether it gives its clients everything."""
-        return opens_everything(self.served)
 
 
 @dataclass(frozen=True)
@@ -85,26 +76,20 @@ class Resolved:
 
 def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
     """
-    Return the parts of a plan.
+    Return the parts of a plan; the reactor need not run.
 
-    Args:
-        plan: The plan.
-        reactor: The reactor of its endpoints and pools; it need not run.
-        starting: Whether it is to be started now. If not, an endpoint that only
-            systemd knows is assumed to be good.
+    Unless it is ``starting`` now, an endpoint that only systemd knows is taken for good.
 
     Raises:
-        PlanError: it cannot be carried out; all that is wrong with it.
+        PlanError: it cannot be carried out.
     """
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
     resolver = _Resolver(plan, reactor, starting)
     pools = resolver.pools()
-    consoles = [found for each in plan.consoles if (found := resolver.console(each)) is not None]
-    servers = [
-        made for each in plan.servers if (made := resolver.server(each, consoles)) is not None
-    ]
+    consoles = [found for each in plan.consoles if (found := resolver.console(each))]
+    servers = [made for each in plan.servers if (made := resolver.server(each, consoles))]
     if resolver.problems:
         raise PlanError(*resolver.problems)
     return Resolved(plan, tuple(servers), tuple(consoles), pools)
@@ -121,7 +106,7 @@ class _Resolver:
         self._defaults = DefaultsWatch()
 
     def pools(self) -> tuple[IPool, ...]:
-        """Return the pools."""
+        """Make the pools."""
         found = []
         for description in self._plan.pool:
             with self.problems.noting(self._plan.origin, "pool", description):
@@ -129,7 +114,7 @@ class _Resolver:
         return tuple(found)
 
     def console(self, plan: ConsolePlan) -> Console | None:
-        """Return a console, or None."""
+        """Make a console, or return None and note why."""
         origin = plan.origin
         containers = []
         for description in plan.container:
@@ -164,7 +149,7 @@ class _Resolver:
         return None
 
     def server(self, plan: ServerPlan, consoles: list[Console]) -> Server | None:
-        """Return a server, or None."""
+        """Make a server, or return None and note why."""
         origin = plan.origin
         served = self._served(plan, consoles)
         set_by_module = self._defaults.changes_for(served)
@@ -178,14 +163,11 @@ class _Resolver:
         why_not = refusal_of_hosted(served, config_of(served, config))
         if why_not is not None and not plan.tls_ca and any(each.exposed for each in addresses):
             self.problems.note_mismatch(origin, "listen", f": {why_not}")
-        notes: tuple[str, ...] = ()
-        if set_by_module:
-            names = ", ".join(sorted(set_by_module))
-            notes = (
-                f"the module of {plan.what} sets {names} in RPyC's DEFAULT_CONFIG, which holds "
-                "for it",
-            )
-        return Server(plan, served, root, config, addresses, notes)
+        note = (
+            f"the module of {plan.what} sets {', '.join(sorted(set_by_module))} in RPyC's "
+            "DEFAULT_CONFIG, which holds for it"
+        )
+        return Server(plan, served, root, config, addresses, (note,) if set_by_module else ())
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> object:
         """Return the service of a plan, or None where there is a problem, which is noted."""

@@ -2,12 +2,11 @@
 Switches that a hosted module sets for its whole program, as RPyC's programs do.
 
 Many programs written for RPyC configure all their connections at the top of a module:
-``rpyc.core.protocol.DEFAULT_CONFIG["allow_pickle"] = True``. Hosted by twistd, several
-such modules may share one process, so a module's settings hold for its own services
-only. RPyC's mapping, and that of ``txremote.blocking``, is put back to its own values
-before a module is imported; the differences afterwards are the module's settings. When
-the import is done every module's changes are in it, as they would be in RPyC, for
-connections that the modules make themselves.
+``rpyc.core.protocol.DEFAULT_CONFIG["allow_pickle"] = True``. Hosted by twistd, several such
+modules may share one process, so a module's settings hold for its own services only: RPyC's
+mapping, and that of ``txremote.blocking``, has its own values while a module is imported, and
+the differences afterwards are the module's settings. Then every module's changes are in it,
+as in RPyC, for connections that the modules make themselves.
 """
 
 from __future__ import annotations
@@ -17,36 +16,23 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from txremote.blocking.defaults import DEFAULT_CONFIG
-from txremote.config import IGNORED, SAFE_ATTRS, SWITCH_NAMES
+from txremote.config import IGNORED, PRESETS, SAFE_ATTRS, SWITCH_NAMES
 
 T = TypeVar("T")
 
 #: rpyc 6.0.2 rpyc.core.protocol.DEFAULT_CONFIG
 RPYC_DEFAULTS: Final[dict[str, object]] = {
-    "allow_safe_attrs": True,
-    "allow_exposed_attrs": True,
-    "allow_public_attrs": False,
-    "allow_all_attrs": False,
+    **PRESETS["exposed"],
+    **dict.fromkeys(("before_closed", "connid", "credentials", "endpoints", "logger")),
     "safe_attrs": SAFE_ATTRS | {"__new__"},
     "exposed_prefix": "exposed_",
-    "allow_getattr": True,
-    "allow_setattr": False,
-    "allow_delattr": False,
     "include_local_traceback": True,
     "include_local_version": True,
-    "instantiate_custom_exceptions": False,
-    "import_custom_exceptions": False,
     "instantiate_oldstyle_exceptions": False,
     "propagate_SystemExit_locally": False,
     "propagate_KeyboardInterrupt_locally": True,
     "log_exceptions": True,
-    "allow_pickle": False,
-    "connid": None,
-    "credentials": None,
-    "endpoints": None,
-    "logger": None,
     "sync_request_timeout": 30,
-    "before_closed": None,
     "close_catchall": False,
     "bind_threads": False,
 }
@@ -59,11 +45,7 @@ _MAPPINGS: Final = {
 
 
 class DefaultsWatch:
-    """
-    Finds out which modules change RPyC's defaults, and how.
-
-    It neither calls nor imports RPyC: a program that does not use it sees no difference.
-    """
+    """Finds out which modules change RPyC's defaults, and how. It never imports RPyC."""
 
     def __init__(self) -> None:
         self._of_module: dict[str, dict[str, object]] = {}
@@ -72,7 +54,8 @@ class DefaultsWatch:
         """Call a function that imports modules, keep what they change, return its result."""
         before = {name: dict(live) for name, live in _live().items()}
         for name, live in _live().items():
-            _set_to(live, _MAPPINGS[name])
+            live.clear()
+            live.update(_MAPPINGS[name])
         known = set(sys.modules)
         try:
             return load()
@@ -80,7 +63,8 @@ class DefaultsWatch:
             all_changes: dict[str, object] = {}
             for name, live in _live().items():
                 changes = _changes(live, _MAPPINGS[name])
-                _set_to(live, {**before.get(name, _MAPPINGS[name]), **changes})
+                live.clear()
+                live.update(before.get(name, _MAPPINGS[name]) | changes)
                 all_changes.update(changes)
             for name in sys.modules.keys() - known:
                 self._of_module[name] = all_changes
@@ -95,11 +79,6 @@ def _live() -> dict[str, dict[str, object]]:
     """Return the mappings that are loaded."""
     found = {name: getattr(sys.modules.get(name), "DEFAULT_CONFIG", None) for name in _MAPPINGS}
     return {name: live for name, live in found.items() if isinstance(live, dict)}
-
-
-def _set_to(live: dict[str, object], values: dict[str, object]) -> None:
-    live.clear()
-    live.update(values)
 
 
 def _changes(live: dict[str, object], defaults: dict[str, object]) -> dict[str, object]:

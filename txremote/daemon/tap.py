@@ -3,9 +3,7 @@
 
 The options, or the file of ``--config``, become a `Plan` (`txremote.daemon.plan`), of
 which `txremote.daemon.resolve` makes objects and `txremote.daemon.hosting` services.
-Everything is checked before the reactor runs: services are imported, endpoints parsed,
-ports taken. A mistake ends the process with a sentence that says what to do, and an
-exit status that is not 0.
+A mistake ends the process, before the reactor runs, with a sentence that says what to do.
 """
 
 from __future__ import annotations
@@ -54,16 +52,15 @@ def _parameter(setting: Setting) -> list[str | None]:
 
 
 def _flags(setting: Setting) -> list[list[str | None]]:
-    """
-    Return the options of a switch.
-
-    One turns it on, unless it is on by default; one turns it off, unless it is off.
-    """
-    off = setting.help[:1].lower() + setting.help[1:]
-    return [
-        *([] if setting.default is True else [[setting.option, setting.short, setting.help]]),
-        *([] if setting.default is False else [[_off(setting), None, f"Do not {off}"]]),
-    ]
+    """Return the options that turn a switch on and off, but for the one that is its default."""
+    options: list[list[str | None]] = []
+    if setting.default is not True:
+        options.append([setting.option, setting.short, setting.help])
+    if setting.default is not False:
+        options.append(
+            [_off(setting), None, f"Do not {setting.help[:1].lower()}{setting.help[1:]}"]
+        )
+    return options
 
 
 def _off(setting: Setting) -> str:
@@ -110,12 +107,7 @@ for _option, _setting in _SETTINGS.items():
 
 
 def plan_of(options: Options) -> Plan:
-    """
-    Return the plan that was typed.
-
-    Raises:
-        PlanError: it is in a file that cannot be read.
-    """
+    """Return the plan that was typed, or raise PlanError: its file cannot be read."""
     given = {name: value for name, value in options.items() if value not in (None, [], 0)}
     if "config" in given:
         others = sorted(f"--{name}" for name in given if name != "config")
@@ -152,37 +144,25 @@ def _values(
     """Return the given values of some settings by name; note mistakes as problems."""
     values: dict[str, object] = {}
     for setting in settings:
-        option = setting.option
+        name, option = setting.name, setting.option
         if option is None:
             continue
-        wrong = None
-        if setting.kind is FLAG and _off(setting) in given:
-            values[setting.name] = False
-            if option in given:
-                wrong = f"and --{_off(setting)}: leave one out"
-        elif option in given:
-            try:
-                values[setting.name] = _value(setting, given[option])
-            except ValueError as problem:
-                wrong = str(problem)
-        if wrong is not None:
-            problems.append(Problem(ConfigOrigin(), "", f"--{option} {wrong}"))
+        try:
+            if setting.kind is FLAG:
+                if _off(setting) in given and option in given:
+                    raise ValueError(f"and --{_off(setting)}: leave one out")
+                if _off(setting) in given or option in given:
+                    values[name] = option in given
+            elif option in given:
+                means = setting.of_value if setting.kind is TEXTS else setting.of_text
+                values[name] = means(given[option])
+        except ValueError as problem:
+            problems.append(Problem(ConfigOrigin(), "", f"--{option} {problem}"))
     return values
 
 
-def _value(setting: Setting, given: Any) -> object:
-    if setting.kind is TEXTS:
-        return tuple(given)
-    return True if setting.kind is FLAG else setting.of_text(given)
-
-
 def makeService(options: Options) -> MultiService:
-    """
-    Return the service that twistd runs (twisted.application.service.ServiceMaker).
-
-    Raises:
-        SystemExit: the options make no sense; one sentence for each.
-    """
+    """Return the service that twistd runs, or raise SystemExit: the options make no sense."""
     from twisted.internet import reactor
 
     try:
