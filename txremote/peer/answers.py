@@ -11,8 +11,6 @@ which the log has the traceback.
 
 from __future__ import annotations
 
-from typing import Any
-
 from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
@@ -53,7 +51,7 @@ class Answers:
         self._outbox = outbox
         self.show_tracebacks = bool(config.include_local_traceback)
 
-    def send(self, number: int, sender: int, result: Any) -> KeyboardInterrupt | None:
+    def send(self, number: int, sender: int, result: object) -> KeyboardInterrupt | None:
         """
         Send a result. What cannot be sent is answered with an error that says so.
 

@@ -20,13 +20,18 @@ import asyncio
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+T = TypeVar("T")
 
-def deferred_of(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+#: A coroutine of the service's: what it awaits is between it and its driver.
+AnyCoroutine: TypeAlias = Coroutine[Any, Any, Any]
+
+
+def deferred_of(coroutine: AnyCoroutine) -> Deferred[object]:
     """
     Begin a coroutine, and return a Deferred of its result. To cancel that cancels what the
     coroutine waits for: Deferreds, and where an asyncio loop runs asyncio's futures too.
@@ -37,9 +42,9 @@ def deferred_of(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:
     return _in_task(coroutine, loop)
 
 
-def _in_task(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Deferred[Any]:
+def _in_task(coroutine: AnyCoroutine, loop: asyncio.AbstractEventLoop) -> Deferred[object]:
     steps = _Steps(coroutine, loop)
-    ended: Deferred[Any] = Deferred(lambda _deferred: steps.cancel(task))
+    ended: Deferred[object] = Deferred(lambda _deferred: steps.cancel(task))
     steps.ended = ended
     context = copy_context()  # of all its steps, as under a Deferred
     task = loop.create_task(steps, context=context)
@@ -69,11 +74,9 @@ class _Steps(Coroutine[Any, Any, None]):
         ended: Fires at the end, unless it has been cancelled before.
     """
 
-    ended: Deferred[Any]
+    ended: Deferred[object]
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, coroutine: AnyCoroutine, loop: asyncio.AbstractEventLoop) -> None:
         self._coroutine = coroutine
         self._loop = loop
         self._awaited: Any = None  # what the coroutine has yielded
@@ -83,7 +86,7 @@ class _Steps(Coroutine[Any, Any, None]):
 
     def step(self, go_on: Callable[[Any], Any], value: Any) -> None:
         """Run one step of the coroutine."""
-        result: Any
+        result: object
         try:
             self._awaited = go_on(value)
             return
@@ -97,7 +100,7 @@ class _Steps(Coroutine[Any, Any, None]):
         if not self.ended.called:  # it has when it was cancelled, whatever comes of that
             self.ended.callback(result)
 
-    def _run(self) -> Generator[Any, Any, None]:
+    def _run(self) -> Generator[object, object, None]:
         while not self._over:
             value = None
             try:
@@ -110,11 +113,11 @@ class _Steps(Coroutine[Any, Any, None]):
             else:
                 self.step(self._coroutine.send, value)
 
-    def _fired(self, deferred: Deferred[Any]) -> Generator[Any, Any, None]:
+    def _fired(self, deferred: Deferred[object]) -> Generator[object, object, None]:
         """Wait until a Deferred has fired, which keeps its result for the code that awaits it."""
         fired = self._loop.create_future()
 
-        def note(result: Any) -> Any:
+        def note(result: T) -> T:
             if not fired.done():
                 fired.set_result(None)
             return result
@@ -152,5 +155,5 @@ class _Steps(Coroutine[Any, Any, None]):
         self._rest.close()
         self._coroutine.close()
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[object, object, None]:
         return self._rest

@@ -59,6 +59,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
 from txremote.refs import forks
+from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
@@ -307,7 +308,7 @@ class Connection(protocol.Protocol):
         """The context variables that the peer's requests run with."""
         return self.inbound.variables
 
-    def run_in_thread(self, call: ThreadedCall) -> Deferred[Any]:
+    def run_in_thread(self, call: ThreadedCall) -> Answer:
         """Run a `threaded` method in a thread of its own."""
         return self.executor.in_thread(self, call)
 
@@ -379,7 +380,7 @@ class Connection(protocol.Protocol):
 
     # methods, as partial objects would take more memory
 
-    def _let_go(self, held: list[Any]) -> None:
+    def _let_go(self, held: list[object]) -> None:
         self.executor.let_go(self, held)
 
     def _make_reference(
@@ -424,12 +425,12 @@ class Connection(protocol.Protocol):
         """Whether the peer has said that it is a txremote."""
         return bool(self.features)
 
-    def fetch_root(self) -> Deferred[Any]:
+    def fetch_root(self) -> Answer:
         """Return a Deferred of the peer's service, asking for it if need be."""
         if self._root is not None:
             return succeeded(self._root)
 
-        def fetched(root: Any) -> Any:
+        def fetched(root: RemoteReference) -> RemoteReference:
             self._root = root
             return root
 
@@ -447,7 +448,7 @@ class Connection(protocol.Protocol):
         if self.home is not forks.here:
             raise forks.wrong_process(self.home)
 
-    def ping(self, data: Any = None, timeout: float = 3) -> Deferred[None]:
+    def ping(self, data: object = None, timeout: float = 3) -> Deferred[None]:
         """
         Ask the peer for a sign of life.
 
@@ -491,7 +492,7 @@ class Connection(protocol.Protocol):
             self.closing.close("this side closed the connection")
         return self.closing.watch()
 
-    def request(self, handler: int, *args: Any) -> Deferred[Any]:
+    def request(self, handler: int, *args: object) -> Answer:
         """
         Send a request by its number, one of the ``HANDLE_`` numbers.
 
@@ -506,10 +507,10 @@ class Connection(protocol.Protocol):
         self,
         reference: RemoteReference,
         names: tuple[str, ...],
-        args: tuple[Any, ...] | None,
-        kwargs: dict[str, Any],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
         deadline: float | None = None,
-    ) -> Deferred[Any]:
+    ) -> Answer:
         """
         Call what a path of names leads to, or read it, in as few requests as
         the peer allows.
@@ -545,7 +546,7 @@ class Connection(protocol.Protocol):
 
     # -- logging in
 
-    def log_in(self, user: str, avatar: Any) -> None:
+    def log_in(self, user: str, avatar: object) -> None:
         """Note that a user has logged in: the root is that user's from now on."""
         self.user = user
         self.avatar = self.inbound.root = avatar

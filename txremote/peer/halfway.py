@@ -30,7 +30,7 @@ class Halfway:
         self.value = value
 
 
-def further(found: Any, used: int) -> Any:
+def further(found: object, used: int) -> Any:
     """Return what a peer has answered to the rest of a path, as it is of the whole path."""
     return Halfway(used + found.position, found.value) if type(found) is Halfway else found
 
@@ -38,8 +38,8 @@ def further(found: Any, used: int) -> Any:
 def go_on(
     left: Halfway,
     names: tuple[str, ...],
-    args: tuple[Any, ...] | None,
-    kwargs: dict[str, Any],
+    args: tuple[object, ...] | None,
+    kwargs: dict[str, object],
     deadline: float | None,
 ) -> Any:
     """

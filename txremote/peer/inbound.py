@@ -85,7 +85,7 @@ class InboundCalls:
         self,
         connection: ConnectionPort,
         *,
-        root: Any,
+        root: object,
         config: ConnectionConfig,
         policy: AccessPolicy,
         tables: ReferenceTables,
@@ -194,7 +194,7 @@ class InboundCalls:
             return
         request.run()
 
-    def _function(self, number: int, handler: int, kind: RequestKind, args: Any) -> Handler:
+    def _function(self, number: int, handler: int, kind: RequestKind, args: object) -> Handler:
         if type(args) is not tuple:
             raise TypeError("the arguments of a request are a tuple")
         if kind.forwarded:
@@ -211,7 +211,7 @@ class InboundCalls:
                 return lambda *_args: self.pass_on(third._connection, handler, (third._pack,))
         return kind.function
 
-    def pass_on(self, owner: Any, handler: int, args: tuple[Any, ...]) -> Any:
+    def pass_on(self, owner: Any, handler: int, args: tuple[object, ...]) -> Any:
         """
         Pass a request on to the connection that an object came over.
 
@@ -222,7 +222,7 @@ class InboundCalls:
 
     # -- answers
 
-    def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
+    def wait_for(self, request: Request, deferred: Deferred[object], call: CurrentCall) -> None:
         """Answer a request when a Deferred fires, in whichever thread that is."""
         if self.connection.closed:
             deferred.addErrback(lambda _failure: None)

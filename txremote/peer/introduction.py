@@ -7,12 +7,13 @@ as it came. It is sent nothing that RPyC does not know.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.peer.ports import ConnectionPort
+from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
     HANDLE_HELLO,
@@ -26,7 +27,7 @@ from txremote.wire.consts import (
 class Introduced(ConnectionPort, Protocol):
     """A connection that introduces itself."""
 
-    def fetch_root(self) -> Deferred[Any]:
+    def fetch_root(self) -> Answer:
         """Return a Deferred of the peer's service."""
 
     def hello_received(self, features: frozenset[str]) -> None:
@@ -38,7 +39,7 @@ C = TypeVar("C", bound=Introduced)
 
 def introduce(connection: C, separately: bool) -> Deferred[C]:
     """Do as `Connection.introduce`."""
-    fetching: Deferred[Any] = connection.fetch_root()
+    fetching: Answer = connection.fetch_root()
     if separately:
         fetching.addCallback(lambda _root: _say_hello(connection))
         return fetching.addCallback(lambda _nothing: _greet_older(connection))
@@ -52,9 +53,9 @@ def introduce(connection: C, separately: bool) -> Deferred[C]:
     return fetching.addCallback(lambda _nothing: _greet_older(connection))
 
 
-def _say_hello(connection: Introduced) -> Deferred[Any]:
+def _say_hello(connection: Introduced) -> Answer:
     said = (HELLO_MARK, HELLO_VERSION, connection.inbound.features)
-    asking: Deferred[Any] = connection.outbound.request(HANDLE_PING, (said,))
+    asking: Answer = connection.outbound.request(HANDLE_PING, (said,))
     return asking.addCallback(lambda answer: _hello_answered(connection, answer))
 
 
@@ -77,6 +78,6 @@ def _greet_older(connection: C) -> C | Deferred[C]:
         failure.trap(KeyError)  # it is something else, which has no such handler
 
     said = (HELLO_VERSION, connection.inbound.features)
-    asking: Deferred[Any] = connection.outbound.request(HANDLE_HELLO, said)
+    asking: Answer = connection.outbound.request(HANDLE_HELLO, said)
     asking.addCallbacks(lambda answer: _hello_answered(connection, answer), refused)
     return asking.addCallback(lambda _nothing: connection)

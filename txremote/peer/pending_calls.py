@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
+from txremote.refs.ports import Answer
 
 
 class _Call(Deferred[Any]):
@@ -39,7 +40,7 @@ class _Call(Deferred[Any]):
     __iter__ = None  # type: ignore[assignment]
 
 
-def succeeded(result: Any) -> Deferred[Any]:
+def succeeded(result: object) -> Answer:
     """Return the Deferred of a call that needed no request."""
     deferred = _Call()
     deferred.callback(result)
@@ -68,14 +69,14 @@ class PendingCalls:
     def __init__(
         self,
         clock: IReactorTime | None,
-        fire: Callable[[Deferred[Any], Any], None],
+        fire: Callable[[Answer, object], None],
         abandoned: Callable[[int], None],
     ) -> None:
         self._clock = clock
         self._fire = fire
         self._abandoned = abandoned
         self._numbers = count()
-        self._waiting: dict[int, Deferred[Any]] = {}
+        self._waiting: dict[int, Answer] = {}
         self._expiries: list[tuple[float, int, str]] = []  # a heap
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
@@ -88,7 +89,7 @@ class PendingCalls:
         timeout: float | None = None,
         option: str | None = "sync_request_timeout",
         steps: int = 0,
-    ) -> tuple[int, Deferred[Any]]:
+    ) -> tuple[int, Answer]:
         """
         Return a new call's number and its Deferred.
 
@@ -118,7 +119,7 @@ class PendingCalls:
         """
         return next(self._numbers)
 
-    def _cancelled(self, deferred: Deferred[Any]) -> None:
+    def _cancelled(self, deferred: Answer) -> None:
         assert type(deferred) is _Call
         if self._waiting.pop(deferred.number, None) is not None:
             self._abandoned(deferred.number)
@@ -130,7 +131,7 @@ class PendingCalls:
         self._timer_due = due
         self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._expire)
 
-    def pop(self, number: int) -> Deferred[Any] | None:
+    def pop(self, number: int) -> Answer | None:
         """Return the Deferred of a call that is answered, or None if nobody waits."""
         return self._waiting.pop(number, None)
 

@@ -8,7 +8,7 @@ each other as far as it is said here, so none of their modules imports the conne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Never, Protocol
+from typing import Never, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -21,6 +21,7 @@ from txremote.peer.executor import Executor
 from txremote.peer.lifecycle import State
 from txremote.peer.variables import Variables
 from txremote.refs.forks import Process
+from txremote.refs.ports import Answer
 
 
 class Stream(Protocol):
@@ -102,7 +103,7 @@ class OutboundPort(Protocol):
 
     def request(
         self, handler: int, args: tuple[object, ...], timeout: float | None = None
-    ) -> Deferred[Any]:
+    ) -> Answer:
         """Send a request."""
 
     def flush_released(self) -> None:
@@ -212,5 +213,5 @@ class ConnectionPort(CalledConnection, Protocol):
     def ping(self, data: object, timeout: float) -> Deferred[None]:
         """Ask the peer for a sign of life."""
 
-    def run_in_thread(self, call: ThreadedCall) -> Deferred[Any]:
+    def run_in_thread(self, call: ThreadedCall) -> Answer:
         """Run a `threaded` method in a thread of its own."""

@@ -34,7 +34,7 @@ class RequestOwner(Protocol):
     def call_until(self, deadline: float | None) -> CurrentCall:
         """Return what `current_call` gives to a request that starts now."""
 
-    def wait_for(self, request: Request, deferred: Deferred[Any], call: CurrentCall) -> None:
+    def wait_for(self, request: Request, deferred: Deferred[object], call: CurrentCall) -> None:
         """Answer a request when a Deferred fires."""
 
 
@@ -49,7 +49,7 @@ class Request:
         number: int,
         sender: int,
         handler: Handler,
-        args: tuple[Any, ...],
+        args: tuple[object, ...],
         forwarded: bool,
         deadline: float | None,
         size: int,
@@ -79,7 +79,7 @@ class Request:
             current.reset(token)
         self._answer(result, call)
 
-    def execute(self, view: Any) -> tuple[bool, Any]:
+    def execute(self, view: Any) -> tuple[bool, object]:
         """
         Run it in a thread that may block, with netrefs for references.
 
@@ -102,7 +102,7 @@ class Request:
         finally:
             current.reset(token)
 
-    def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
+    def begin(self, went_well: bool, result: object) -> tuple[bool, object]:
         """
         Begin what is to be waited for: a coroutine's first step, say. It is the
         service's own code, which may take long.
@@ -125,7 +125,7 @@ class Request:
                 current.reset(token)
         return True, result
 
-    def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
+    def finish(self, went_well: bool, result: object) -> KeyboardInterrupt | None:
         """
         Answer with what `execute` gave, in the connection's own context.
 

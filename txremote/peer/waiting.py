@@ -43,7 +43,7 @@ class Waiting:
     __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "number", "size")
 
     def __init__(
-        self, inbound: WaitingOwner, request: Request, deferred: Deferred[Any], call: CurrentCall
+        self, inbound: WaitingOwner, request: Request, deferred: Deferred[object], call: CurrentCall
     ) -> None:
         self._inbound = inbound
         self.number, self._sender, self.size = request.number, request.sender, request.size
@@ -55,7 +55,7 @@ class Waiting:
         """Cancel the Deferred."""
         self._deferred.cancel()
 
-    def __call__(self, result: Any) -> None:
+    def __call__(self, result: object) -> None:
         """Answer with a result, an `Outcome` or a Failure, whichever thread brings it."""
         self._over = True
         self._inbound.connection.executor.submit(partial(self._answer, result))
