@@ -117,12 +117,7 @@ _STEADY_CODECS = ("ascii", "utf-", "iso8859", "cp", "latin", "charmap")
 def measured(obj: Any, name: Any, method: Any) -> Any:
     """
     Return a method of a builtin type, or one that a class has inherited of it, so that
-    a peer's call costs no more than it may.
-
-    Args:
-        obj: The object.
-        name: The method's name, one of `COSTLY`.
-        method: The method.
+    a peer's call costs no more than it may. ``name`` is one of `COSTLY`.
     """
     asked = name.decode() if type(name) is bytes else name
     owner, found = defined(type(obj), asked)

@@ -91,11 +91,7 @@ def mark_of(value: Any) -> str | None:
 def is_exposed(value: object, prefix: str) -> bool:
     """
     Tell whether a class attribute, as it stands in ``__dict__``, is marked for a
-    prefix (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
-
-    Args:
-        value: The attribute.
-        prefix: The prefix by which names are exposed, not empty.
+    prefix, not empty (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
     """
     return mark_of(value) == prefix
 
@@ -170,11 +166,6 @@ def doc_of(obj: Any, name: str, method: Any) -> str | None:
     """
     Return the docstring of a method as `inspect.getdoc` finds it, its base's if it has
     none itself, but for what is no method there, which that would ask.
-
-    Args:
-        obj: The object or class whose method it is.
-        name: The method's name.
-        method: What stands under it (`is_method`).
     """
     doc = method.__doc__
     if doc is None and type(method) is types.FunctionType and "<locals>" not in method.__qualname__:
@@ -227,11 +218,8 @@ def own_attributes(obj: object) -> dict[str, object]:
 def is_declared_class(kind: type, prefix: str) -> bool:
     """
     Tell whether peers may have a class: whether it is marked for the prefix, or named
-    with it, or tells of a value or an exception and no more.
-
-    Args:
-        kind: The class.
-        prefix: The prefix; empty where nothing is exposed.
+    with it, or tells of a value or an exception and no more. Without a prefix nothing is
+    exposed.
     """
     return (
         bool(prefix and (is_exposed(kind, prefix) or class_name(kind).startswith(prefix)))
@@ -360,13 +348,7 @@ def exposure_of(obj: object) -> Exposure | None:
 
 
 def checked(method: MethodContract, function: Any) -> object:
-    """
-    Return a function that refuses a call that does not fit, and makes any other.
-
-    Args:
-        method: What a call has to fit.
-        function: The object's own method.
-    """
+    """Return a function that refuses a call that does not fit the contract, and makes others."""
 
     def call(*args: object, **kwargs: object) -> object:
         method.check(args, kwargs)

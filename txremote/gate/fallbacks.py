@@ -32,10 +32,7 @@ _OF_ALL = object.__dict__
 
 def falls_back(name: str, value: object) -> bool:
     """
-    Tell whether Python does something else where a special method is hidden.
-
-    Args:
-        name: The method's name.
-        value: The class's attribute. That of `object` is Python's other way itself.
+    Tell whether Python does something else where a class's special method is hidden: that
+    of `object` is Python's other way itself.
     """
     return name in FALLBACKS and value is not _OF_ALL.get(name, _NOTHING)

@@ -55,11 +55,8 @@ _COUNTED = (*TEXTS, *IN_ORDER, dict, set, frozenset, array, UserList, UserDict)
 
 def is_library(owner: type, method: Any) -> bool:
     """
-    Tell whether a method is defined by the standard library.
-
-    Args:
-        owner: In which class it stands.
-        method: The method. An enum has copies of the methods of what is beneath.
+    Tell whether a method that stands in a class is defined by the standard library. An enum
+    has copies of the methods of the type beneath it.
     """
     home = method if type(method) is FunctionType else getattr(method, "__objclass__", owner)
     module = home.__module__

@@ -15,12 +15,7 @@ from txremote.refs.outcome import Outcome
 
 
 class ThreadedMethod:
-    """
-    A method, perhaps bound, that is run in a pool thread for a peer.
-
-    Args:
-        function: What is called, a function or a bound method.
-    """
+    """A method, perhaps bound, that is run in a pool thread for a peer."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         update_wrapper(self, function)
@@ -39,14 +34,7 @@ class ThreadedMethod:
 
 
 class ThreadedCall:
-    """
-    A call of a `ThreadedMethod` that is to be run in a thread.
-
-    Args:
-        method: The method.
-        args: Its arguments, with references where a thread will want netrefs.
-        kwargs: The named ones.
-    """
+    """A call of a `ThreadedMethod` that is to be run in a thread; references become netrefs."""
 
     __slots__ = ("args", "kwargs", "method")
 
@@ -62,15 +50,7 @@ class ThreadedCall:
         return self.method.function(*self.args, **self.kwargs)
 
     def execute(self, view: Any) -> object:
-        """
-        Run it in a thread that may block.
-
-        Args:
-            view: The connection's `BlockingView`.
-
-        Returns:
-            The result, as it can travel.
-        """
+        """Run it in a thread that may block, and return the result as it can travel."""
         args = view.to_netrefs(self.args)
         kwargs = {name: view.to_netrefs(value) for name, value in self.kwargs.items()}
         return view.from_netrefs(self.method.function(*args, **kwargs))

@@ -58,13 +58,7 @@ def _takes_object(attribute: Any) -> bool:
 
 
 class ClassFunctions:
-    """
-    Gives peers the functions of classes.
-
-    Args:
-        read: Reads a name of an object as the peer would, and raises what it would get
-            if it may not.
-    """
+    """Gives peers the functions of classes; ``read`` is `AttributePolicy.get`."""
 
     __slots__ = ("_known", "_read")
 

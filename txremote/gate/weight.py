@@ -62,14 +62,8 @@ def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
     Return of how many parts a value is, one that is held twice counted twice. A
     container is five parts by itself.
 
-    Args:
-        value: Any value; what is neither a container nor has methods that are Python's own
-            code counts one.
-        most: How many there may be.
-        costs: What is to be done with it.
-
     Raises:
-        ValueError: there are more.
+        ValueError: there are more than ``most``.
     """
     total = 0
     unit, known = costs.unit, costs.known

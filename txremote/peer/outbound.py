@@ -53,14 +53,6 @@ class OutboundCalls:
     """
     The requests that one connection sends to its peer.
 
-    Args:
-        connection: Whose peer it is.
-        config: The switches.
-        tables: What both sides hold of each other.
-        outbox: Where requests go.
-        executor: Where results fire.
-        clock: Where time-outs come from.
-
     Attributes:
         pending: Those that wait for an answer.
     """
@@ -99,7 +91,7 @@ class OutboundCalls:
             reference: Where the path starts.
             names: Its names.
             args: The arguments, or None to read.
-            kwargs: The named arguments.
+            kwargs: Likewise.
             deadline: Seconds after which the caller gives up by itself, of which a txremote
                 peer is told; None for the time that calls have.
             to_the_end: Whether what the peer leaves of the path is done here. If
@@ -113,6 +105,7 @@ class OutboundCalls:
             named = (reference, names[0])
             return self.request_with_default_timeout(HANDLE_GETATTR, named, deadline)
         try:
+            # a cache bought by the benchmark row "pipelined": encoding anew takes 1 us of 12
             prefixes = reference._call_prefixes
             head = prefixes.get(names) if prefixes is not None else None
             if head is None:

@@ -33,14 +33,6 @@ class MessageReader:
     """
     Reads the messages of one connection.
 
-    Args:
-        config: The switches.
-        tables: What both sides hold of each other.
-        outbox: Learns the peer's dialect.
-        calls: Our calls that wait for an answer.
-        inbound: Where requests go.
-        executor: Where results fire.
-
     Attributes:
         other_dialect: The dialect that the peer turned out to speak, where it is
             not the one it was spoken to in.

@@ -257,10 +257,6 @@ def call_site_end(data: bytes, pos: int) -> int:
     A program calls the same methods of the same objects again and again, and
     these bytes are the same each time: they can be looked up.
 
-    Args:
-        data: The payload.
-        pos: Where the boxed arguments start.
-
     Returns:
         0 where they are not a tuple of four that starts with one of our objects
         and a str of 1 to 255 bytes.
@@ -292,19 +288,7 @@ def unbox(
     """
     Decode the boxed value at a position, in the order in which it was sent.
 
-    Args:
-        data: The payload.
-        pos: Where the pair's tag stands.
-        depth: How many levels of nesting are still allowed.
-        budget: The payload's allowance, charged as it is used.
-        references: Whose tables give a key its meaning.
-
-    Returns:
-        The value and the position behind it (see `brine.load_value`).
-
-    Raises:
-        RemoteProtocolError: the bytes are no boxed value, or a limit was met.
-        IndexError, struct.error: the payload ended within a tag or a length.
+    Arguments, result and errors are `load_value`'s; ``references`` gives a key its meaning.
     """
     if data[pos] != 0x11:  # TAG_TUPLE_2
         raise RemoteProtocolError(f"no boxed value at byte {pos}")

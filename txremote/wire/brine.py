@@ -504,14 +504,7 @@ def check_end(data: bytes, end: int, of: str = "message") -> None:
 
 def load(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     """
-    Decode a whole payload that holds one value.
-
-    Args:
-        data: The bytes, all of them.
-        limits: What they may make us build.
-
-    Returns:
-        The value.
+    Decode a whole payload that holds one value, within limits.
 
     Raises:
         RemoteProtocolError: they are not exactly one brined value, or a limit

@@ -193,11 +193,6 @@ def open_request(data: bytes, pos: int, budget: Budget) -> tuple[int, int]:
     """
     Read a request's handler number.
 
-    Args:
-        data: The payload.
-        pos: Where the envelope says that the arguments start.
-        budget: The payload's allowance.
-
     Returns:
         The number, and where the boxed arguments start.
 

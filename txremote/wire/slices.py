@@ -73,15 +73,7 @@ def decoded_in_slices(
     data: bytes, pos: int, depth: int, budget: Budget, references: References | None
 ) -> Steps[tuple[object, int]]:
     """
-    Decode the value at a position.
-
-    Args:
-        data: As for `load_value` and `unbox`, and so are the next three, the result and
-            the errors.
-        pos: Likewise.
-        depth: Likewise.
-        budget: Likewise.
-        references: `unbox`'s, for a boxed value; None for one that is plain.
+    Decode the value at a position: with ``references`` as `unbox` does, else as `load_value`.
     """
     items: list[object] = []  # of the container that is being decoded
     kind = _TUPLE if references is None else _BOXED
