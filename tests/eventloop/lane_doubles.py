@@ -14,7 +14,7 @@ from txremote.refs import forks
 
 
 class Reactor:
-    """As much of a reactor as a face needs to wait: nothing runs in it."""
+    """As much of a reactor as a view needs to wait: nothing runs in it."""
 
     io_thread = -1
 
@@ -31,7 +31,7 @@ class Peer:
         """It is this process's."""
 
 
-def face_of(pool: WorkerPool, lane: Lane | None) -> WorkerView:
+def view_of(pool: WorkerPool, lane: Lane | None) -> WorkerView:
     return WorkerView(Peer(), Reactor(), pool, lane)
 
 

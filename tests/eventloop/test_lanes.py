@@ -1,7 +1,7 @@
 """
 Lanes: one connection's items in order, in one thread, whoever that is.
 
-Their items are plain functions here; `test_workerface` has a listener whose service is
+Their items are plain functions here; `test_worker_view` has a listener whose service is
 threaded.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.blocking.script_threads import DEADLINE, wait_until
-from tests.eventloop.lane_doubles import Gate, face_of
+from tests.eventloop.lane_doubles import Gate, view_of
 from txremote.eventloop import lanes
 from txremote.eventloop import worker_pool as workers
 from txremote.eventloop.lanes import Lane, ThreadParking
@@ -123,13 +123,13 @@ def test_a_thread_that_waits_goes_on_with_its_lane() -> None:
     """The peer's next request runs within the one that waits, in the same thread."""
     pool = WorkerPool(slots=1)
     lane = Lane(pool)
-    face = face_of(pool, lane)
+    view = view_of(pool, lane)
     seen: list[Any] = []
     wait = ThreadParking()
 
     def outer() -> None:
         seen.append(("waits", threading.get_ident()))
-        assert face._wait_for(wait, DEADLINE)
+        assert view._wait_for(wait, DEADLINE)
         seen.append(("done", threading.get_ident()))
 
     def inner() -> None:
@@ -148,14 +148,14 @@ def test_waits_nest_and_end_in_any_order() -> None:
     """The outer wait's answer comes while the inner one waits: both end."""
     pool = WorkerPool(slots=1)
     lane = Lane(pool)
-    face = face_of(pool, lane)
+    view = view_of(pool, lane)
     seen: list[str] = []
     waits = [ThreadParking(), ThreadParking()]
 
     def waiting(number: int) -> Callable[[], None]:
         def item() -> None:
             seen.append(f"{number} waits")
-            assert face._wait_for(waits[number], DEADLINE)
+            assert view._wait_for(waits[number], DEADLINE)
             seen.append(f"{number} done")
 
         return item
@@ -174,19 +174,19 @@ def test_waits_nest_and_end_in_any_order() -> None:
 
 def test_a_wait_that_is_over_before_it_begins() -> None:
     pool = WorkerPool()
-    face = face_of(pool, None)
+    view = view_of(pool, None)
     wait = ThreadParking()
     wait.complete(5)
-    assert face._wait_for(wait, None) is True
+    assert view._wait_for(wait, None) is True
     assert wait.value == 5
 
 
 def test_a_wait_ends_with_its_time() -> None:
     pool = WorkerPool(slots=1)
     lane = Lane(pool)
-    face = face_of(pool, lane)
+    view = view_of(pool, lane)
     result: list[bool] = []
-    lane.post(lambda: result.append(face._wait_for(ThreadParking(), 0.02)))
+    lane.post(lambda: result.append(view._wait_for(ThreadParking(), 0.02)))
     wait_until(lambda: result)
     assert result == [False]
     wait_until(lambda: pool._running == 0)
@@ -196,12 +196,12 @@ def test_a_thread_that_is_not_the_pools_just_waits() -> None:
     """It runs no items: it may be anybody's, a user's thread for instance."""
     pool = WorkerPool()
     lane = Lane(pool)
-    face = face_of(pool, lane)
+    view = view_of(pool, lane)
     wait = ThreadParking()
     ran: list[int] = []
     lane.post(lambda: ran.append(threading.get_ident()))
     lane.post(lambda: wait.complete(None))
-    assert face._wait_for(wait, DEADLINE)
+    assert view._wait_for(wait, DEADLINE)
     assert ran != [threading.get_ident()]
 
 
@@ -222,7 +222,7 @@ class Pair:
         def item() -> None:
             self.thread = threading.get_ident()
             waits.set()
-            assert face_of(self.pool, self.other)._wait_for(self.wait, DEADLINE)
+            assert view_of(self.pool, self.other)._wait_for(self.wait, DEADLINE)
             self.ended.set()
 
         self.own.post(item)
@@ -319,7 +319,7 @@ def test_of_two_that_wait_one_steps_in_at_a_time() -> None:
         inside.release()
 
     for lane, wait in zip(own, waits, strict=True):
-        lane.post(lambda wait=wait: face_of(pool, other)._wait_for(wait, DEADLINE))
+        lane.post(lambda wait=wait: view_of(pool, other)._wait_for(wait, DEADLINE))
     wait_until(lambda: len(other._outside) == 2)
     for number in range(100):
         other.post(lambda number=number: item(number))
@@ -336,7 +336,7 @@ def test_without_a_thread_a_post_fails_and_leaves_nothing_behind() -> None:
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
     wait = ThreadParking()
-    full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
+    full.post(lambda: view_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     with pytest.raises(TooManyThreads, match="option max_threads"):
         lane.post(lambda: None)
@@ -354,7 +354,7 @@ def test_what_comes_while_another_post_fails_is_run_when_a_thread_is_free(
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
     wait = ThreadParking()
-    full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
+    full.post(lambda: view_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     ran: list[str] = []
     submit = pool.submit
@@ -384,11 +384,11 @@ def test_what_a_waiting_thread_leaves_behind_waits_for_a_free_thread() -> None:
     go = Gate()
 
     def item() -> None:
-        face_of(pool, other)._wait_for(wait, DEADLINE)
+        view_of(pool, other)._wait_for(wait, DEADLINE)
         go()
 
     own.post(item)
-    full.post(lambda: face_of(pool, None)._wait_for(last, DEADLINE))
+    full.post(lambda: view_of(pool, None)._wait_for(last, DEADLINE))
     wait_until(lambda: other._outside and full._inside)
     wait.done = True
     other.post(ran.set)  # wakes the thread, which has its answer
@@ -453,7 +453,7 @@ def test_an_end_is_not_run_within_an_item_that_waits() -> None:
     ended = threading.Event()
 
     def item() -> None:
-        face_of(pool, None)._wait_for(wait, DEADLINE)
+        view_of(pool, None)._wait_for(wait, DEADLINE)
         seen.append("waited")
 
     lane.post(item)
@@ -482,7 +482,7 @@ def test_an_end_waits_for_a_thread_where_there_is_none() -> None:
     pool = WorkerPool(slots=1, max_threads=1)
     lane, full = Lane(pool), Lane(pool)
     wait, ended = ThreadParking(), threading.Event()
-    full.post(lambda: face_of(pool, None)._wait_for(wait, DEADLINE))
+    full.post(lambda: view_of(pool, None)._wait_for(wait, DEADLINE))
     wait_until(lambda: full._inside)
     lane.end(ended.set)
     assert not ended.is_set()

@@ -34,7 +34,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.guesses = LoginThrottle(self.clock)
+        self.throttle = LoginThrottle(self.clock)
         self.looked_at: list[float] = []
 
     def ask(self, address: Any = HERE, user: str = "ann", right: bool = False) -> Outcome:
@@ -44,11 +44,11 @@ class Gate:
             self.looked_at.append(self.clock.seconds())
             if not right:
                 return turn.failed()
-            self.guesses.logged_in(address, user)
+            self.throttle.logged_in(address, user)
             turn.succeeded()
             return 0.0
 
-        return Outcome(self.guesses.turn(address, user).addCallback(look))
+        return Outcome(self.throttle.turn(address, user).addCallback(look))
 
     def later(self, outcome: Outcome) -> float:
         """Let the time pass until an attempt was looked at; return how long that took."""
@@ -158,7 +158,7 @@ def test_memory_has_an_end() -> None:
     waiting = gate.ask(HERE)
     for number in range(MOST_REMEMBERED + 10):
         gate.ask(IPv4Address("TCP", f"host{number}", 1), right=True)
-    assert len(gate.guesses._queues) == len(gate.guesses._known_users) == MOST_REMEMBERED
+    assert len(gate.throttle._queues) == len(gate.throttle._known_users) == MOST_REMEMBERED
     gate.later(waiting)
 
 
@@ -166,7 +166,7 @@ def test_who_leaves_the_line_holds_nobody_up() -> None:
     """Nor is a timer left behind when nobody waits."""
     gate = Gate()
     gate.ask()
-    waiting = [gate.guesses.turn(HERE, "ann") for _ in range(3)]
+    waiting = [gate.throttle.turn(HERE, "ann") for _ in range(3)]
     outcomes = [Outcome(each) for each in waiting]
     last = gate.ask(right=True)
     for each in waiting:
@@ -174,7 +174,7 @@ def test_who_leaves_the_line_holds_nobody_up() -> None:
     assert all(outcome.fired for outcome in outcomes)
     assert gate.later(last) == 1
     gate.ask()
-    gone = gate.guesses.turn(HERE, "ann")
+    gone = gate.throttle.turn(HERE, "ann")
     Outcome(gone)
     gone.cancel()
     assert gate.clock.getDelayedCalls() == []
@@ -185,7 +185,7 @@ def test_a_checker_that_takes_its_time_is_asked_by_several() -> None:
     gate = Gate()
     turns = []
     for _ in range(AT_ONCE + 5):
-        gate.guesses.turn(HERE, "ann").addCallback(turns.append)
+        gate.throttle.turn(HERE, "ann").addCallback(turns.append)
     assert len(turns) == AT_ONCE
     gate.clock.advance(0.5)
     left = [turn.failed() for turn in turns[:3]]

@@ -22,12 +22,7 @@ from txremote.refs.threadguard import refuse_in_reactor
 
 
 class ScriptGuard:
-    """
-    A `ThreadGuard`: requests are sent by the thread that has entered the connection.
-
-    Args:
-        pump: It drives the connection.
-    """
+    """A `ThreadGuard`: requests are sent by the thread that has entered the connection."""
 
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
@@ -46,12 +41,7 @@ class ScriptGuard:
 
 
 class ScriptDriver:
-    """
-    A `Driver` for a connection that a pump drives.
-
-    Args:
-        pump: The pump.
-    """
+    """A `Driver` for a connection that a pump drives."""
 
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
@@ -69,15 +59,15 @@ class ScriptDriver:
 
     def expect(self, result: Pending) -> None:
         """
-        Have a thread wait for a result where nobody else would: the one that asks
-        for it is a reactor's, or serves another connection.
+        Have a thread wait for a result where no other would: the one that asks for it is a
+        reactor's, or serves another connection.
         """
         call = current.get(None)
         if call is None:
             if not is_in_reactor():
                 return  # the script itself will wait
         elif call.connection is self._pump.connection:
-            return  # who serves that will wait again
+            return  # the thread that serves it will wait again
         threading.Thread(
             target=self.wait, args=(result, None), name="txremote awaited result", daemon=True
         ).start()

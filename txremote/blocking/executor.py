@@ -38,9 +38,7 @@ class ScriptExecutor:
     An `Executor` for a connection that a pump drives.
 
     Args:
-        pump: The pump.
-        make_view: Called with the executor and the connection for its
-            `BlockingView`, once.
+        make_view: Called once, for the connection's `BlockingView`.
         connecting: Whether `introduced` calls the service's ``on_connect``, which else is
             called at once.
     """

@@ -201,7 +201,7 @@ class LoginService(Service):
         in_reactor(self._reactor, lambda: context.run(begin))
         return answer
 
-    async def _log_in(self, connection: Connection, user: str, credentials: Password) -> Any:
+    async def _log_in(self, connection: Connection, user: str, credentials: Password) -> object:
         if self._failures >= MOST_FAILURES:
             raise UnauthorizedLogin(f"{MOST_FAILURES} logins failed")
         if self._busy:
@@ -255,7 +255,7 @@ class LoginService(Service):
         avatar, leave = found
         return avatar, leave
 
-    def _ask(self, connection: Connection, credentials: Password) -> Deferred[Any]:
+    def _ask(self, connection: Connection, credentials: Password) -> Deferred[object]:
         """Return a Deferred of the avatar and its logout."""
 
         def ask() -> Any:

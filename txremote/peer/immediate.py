@@ -1,9 +1,8 @@
 """
 The executor, the driver and the guard of a connection in memory: everything at once.
 
-Nothing can be waited for here: the one who feeds the connection brings its results. These
-are the simplest implementations of the three, and the ones that tests use
-(`txremote.testing`).
+These are the simplest implementations of the three, and the ones that `txremote.testing` uses.
+Nothing can be waited for here: feeding the connection brings its results.
 """
 
 from __future__ import annotations
@@ -71,12 +70,7 @@ class AnyThread:
 
 
 class ImmediateDriver:
-    """
-    A `Driver` that cannot wait.
-
-    Args:
-        clock: Where results get their expiry from, or None.
-    """
+    """A `Driver` that cannot wait; without a clock, nothing expires either."""
 
     def __init__(self, clock: IReactorTime | None = None) -> None:
         self._clock = clock
@@ -89,7 +83,7 @@ class ImmediateDriver:
         )
 
     def expect(self, result: Pending) -> None:
-        """Do nothing: the one who feeds the connection brings it."""
+        """Do nothing: feeding the connection brings it."""
 
     def serve_arrived(self) -> None:
         """Do nothing: it has been served as it came."""
@@ -120,12 +114,7 @@ class ImmediateDriver:
 
 
 class ImmediateExecutor(RunsAtOnce):
-    """
-    An `Executor` that runs and fires at once, in whatever thread feeds the connection.
-
-    Args:
-        clock: Where results get their expiry from, or None.
-    """
+    """An `Executor` that runs and fires at once, in whatever thread feeds the connection."""
 
     def __init__(self, clock: IReactorTime | None = None) -> None:
         self.driver = ImmediateDriver(clock)
@@ -138,10 +127,7 @@ class ImmediateExecutor(RunsAtOnce):
         return Variables(self._context)
 
     def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
-        """
-        Run it now, in this thread, with references as they are: in memory there
-        is nothing that could answer a blocking call.
-        """
+        """Run it now, with references as they are: nothing here could answer a blocking call."""
         return maybeDeferred(call)
 
     def forward(
