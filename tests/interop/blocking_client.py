@@ -118,13 +118,15 @@ def one_look_at_a_class(conn):
     """What a class can do is asked once, whatever number of its objects comes."""
     sent = []
     asking = type(conn.protocol.outbound)
-    real = asking.ask
-    asking.ask = lambda self, handler, args: sent.append(handler) or real(self, handler, args)
+    real = asking.request_with_default_timeout
+    asking.request_with_default_timeout = lambda self, handler, args: (
+        sent.append(handler) or real(self, handler, args)
+    )
     try:
         baskets = conn.root.baskets(20)
         assert sum(len(basket) for basket in baskets) == 20
     finally:
-        asking.ask = real
+        asking.request_with_default_timeout = real
     assert sent.count(stock_client.consts.HANDLE_INSPECT) <= 1
 
 

@@ -189,13 +189,13 @@ def test_an_array_comes_where_both_ends_allow_it(mine: bool, theirs: bool, publi
             assert numpy.mean(array) == 1.5
             assert numpy.array(conn.root.get(), dtype="float32").dtype == numpy.float32
         else:
-            words = "pickling is disabled" if mine else "means to unpickle what the peer sends"
+            words = "pickling is disabled" if mine else "unpickles data of the peer"
             with pytest.raises((TypeError, ValueError), match=words):
                 numpy.array(conn.root.get())
         if mine and theirs:
             assert conn.root.mean_of(numpy.arange(4)) == 1.5
         else:
-            words = "pickling is disabled" if theirs else "means to unpickle what the peer sends"
+            words = "pickling is disabled" if theirs else "unpickles data of the peer"
             with pytest.raises((TypeError, ValueError), match=words):
                 conn.root.mean_of(numpy.arange(4))
 
