@@ -64,12 +64,12 @@ def test_all_addresses_together_are_bounded() -> None:
     listener = Listener()
     shares = [listener.share(str(number), f"host {number}") for number in range(5)]
     for share in shares[:4]:
-        share.begun(24 * MIB)
-    shares[0].begun(60 * MIB)
+        share.set_unfinished(24 * MIB)
+    shares[0].set_unfinished(60 * MIB)
     assert listener.names == ["0"]
     assert "(option max_held)" in listener.closed[0][1]
     for share in shares[1:]:
-        share.begun(0)
+        share.set_unfinished(0)
     shares[4].change(49 * MIB)
     assert listener.names == ["0"]
 
@@ -91,11 +91,11 @@ def test_one_that_has_ended_is_forgotten() -> None:
     """In the middle of a message, too."""
     listener = Listener()
     share = listener.share("gone", "here")
-    share.begun(1000)
+    share.set_unfinished(1000)
     share.change(10)
     share.end()
     share.change(-10)  # what is late counts no more
-    share.begun(0)
+    share.set_unfinished(0)
     assert not listener.budget._shares
     assert listener.budget._total == 0
     assert not listener.budget._by_host

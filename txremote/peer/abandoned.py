@@ -111,7 +111,7 @@ def step(
         context: Where the generator runs; None for the context of its first step.
 
     Returns:
-        What is to be awaited.
+        The awaitable.
     """
 
     within = copy_context() if context is None else context

@@ -30,7 +30,7 @@ _AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResu
 
 
 class AwaitingConnection(Protocol):
-    """What is asked of the connection whose request has returned something to be awaited."""
+    """The part of a connection that begins the awaitables of its requests."""
 
     @property
     def variables(self) -> Variables | None:

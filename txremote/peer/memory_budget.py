@@ -55,8 +55,8 @@ class MemoryShare:
             self.held += size
             self._budget.changed(self, size, size)
 
-    def begun(self, size: int) -> None:
-        """Count what there is by now of a message that is not complete."""
+    def set_unfinished(self, size: int) -> None:
+        """Count the bytes that have come of an incomplete message."""
         if not self._ended:
             before, self.unfinished = self.unfinished, size
             self._budget.changed(self, size - before, 0)
@@ -97,7 +97,7 @@ class MemoryBudget:
         self._shares: dict[MemoryShare, None] = {}  # those that hold anything
 
     def changed(self, share: MemoryShare, in_all: int, here: int) -> None:
-        """Count what a share has changed by: in all, and for its address."""
+        """Count the change of a share: in all, and for its address."""
         self._total += in_all
         held = self._by_host.get(share.host, 0) + here
         if held:

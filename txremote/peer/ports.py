@@ -1,5 +1,5 @@
 """
-What the parts of a connection ask of it and of each other, as Protocols.
+The Protocols by which the parts of a connection know it and each other.
 
 A `Connection` is made of parts that lead back to it. They know it as a `ConnectionPort`, and
 each other as far as it is said here, so none of their modules imports the connection's.
@@ -44,7 +44,7 @@ class Stream(Protocol):
 
 
 class CallsPort(Protocol):
-    """What is asked of the ledger of the peer's calls."""
+    """The ledger of the peer's calls, as the other parts use it."""
 
     @property
     def waiting(self) -> Mapping[int, object]:
@@ -61,7 +61,7 @@ class CallsPort(Protocol):
 
 
 class TimeoutsPort(Protocol):
-    """What is told to the time limits."""
+    """The time limits, as the other parts notify them."""
 
     active: bool
 
@@ -70,7 +70,7 @@ class TimeoutsPort(Protocol):
 
 
 class InboundPort(Protocol):
-    """What is asked of the peer's calls."""
+    """The peer's calls, as the other parts use them."""
 
     refusal: Exception | None
 
@@ -96,7 +96,7 @@ class InboundPort(Protocol):
 
 
 class OutboundPort(Protocol):
-    """What is asked of this side's requests."""
+    """This side's requests, as the other parts send them."""
 
     def send_oneway(self, handler: int, *args: object) -> None:
         """Send a request whose answer is of no interest."""
@@ -128,7 +128,7 @@ class ClosingPort(Protocol):
 
 
 class BackpressurePort(Protocol):
-    """What each direction of a connection asks of the other."""
+    """The state of both directions of a connection."""
 
     @property
     def busy(self) -> bool:

@@ -145,7 +145,7 @@ class Receiver:
             connection.inbound.timeouts.data_received(whole)
         share = self.share
         if share is not None and share.unfinished != self._reader.held and self._backlog is None:
-            share.begun(self._reader.held)
+            share.set_unfinished(self._reader.held)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
         if self.acknowledge is not None and self._calls and not connection.features:
@@ -161,7 +161,7 @@ class Receiver:
         # most are done with the first slice
         if not turns.idle or self._read_on(backlog):
             if self.share is not None and type(first) is bytes:
-                self.share.begun(len(first))
+                self.share.set_unfinished(len(first))
             self._connection.stream.pauseProducing()
             turns.add(partial(self._read_in_turn, backlog))
 
@@ -227,7 +227,7 @@ class Receiver:
         connection = self._connection
         connection.inbound.timeouts.data_received(True)
         if self.share is not None:
-            self.share.begun(self._reader.held)
+            self.share.set_unfinished(self._reader.held)
         if backlog.lost is not None:
             connection.connectionLost(backlog.lost)
         elif not connection.backpressure.paused:

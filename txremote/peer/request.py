@@ -108,7 +108,7 @@ class Request:
         service's own code, which may take long.
 
         Returns:
-            What `answer` takes.
+            The arguments of `answer`.
         """
         if not went_well:
             return False, result

@@ -40,7 +40,7 @@ class Turns:
         Take the steps of a work, from the next turn on.
 
         Args:
-            step: Does the next; tells whether there is another.
+            step: Does the next step, and returns whether there is another.
         """
         self._works.append(step)
         if len(self._works) == 1:
