@@ -1,6 +1,4 @@
-"""
-``python -m txremote``.
-"""
+"""``python -m txremote``."""
 
 import sys
 

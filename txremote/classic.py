@@ -2,15 +2,9 @@
 Classic mode: services that give the peer everything.
 
 RPyC's classic mode lets a peer import, evaluate and execute whatever it likes
-(``rpyc.core.service.SlaveService``): it is a remote prompt for anybody who can connect. So it
-is never a default here: twistd wants ``--classic``, and `listen` refuses it on an address that
-others can reach.
-
-The connection's switches open it, before there is a connection; RPyC's own classes change the
-switches of a live one.
-
-`SlaveService` is at the peer's mercy, `MasterService` makes use of such a peer,
-`ClassicService` is both.
+(``rpyc.core.service.SlaveService``): a remote prompt for anybody who can connect. So it is
+never a default here: twistd wants ``--classic``, and `listen` refuses it on an address that
+others can reach. It is opened in the switches, before there is a connection.
 """
 
 from __future__ import annotations
@@ -130,34 +124,20 @@ def install(conn: Any) -> None:
 
 
 def refuse_teleport(*_args: object, **_kwargs: object) -> Any:
-    """
-    Stand for RPyC's ``conn.teleport``.
-
-    Raises:
-        NotImplementedError: always; the text says what to do instead.
-    """
+    """Stand for RPyC's ``conn.teleport``: raise NotImplementedError that says what to do."""
     raise NotImplementedError(f"teleport of RPyC is not supported: {NO_TELEPORT}")
 
 
 class FakeSlaveService(Service):
-    """
-    Offers nothing, under the names of a `SlaveService`: for peers that fetch them
-    (``rpyc.core.service.FakeSlaveService``).
-    """
+    """Offers nothing under a `SlaveService`'s names (``rpyc.core.service.FakeSlaveService``)."""
 
     threaded_service = True
-    exposed_namespace = None
-    exposed_execute = None
-    exposed_eval = None
-    exposed_getmodule = None
-    exposed_getconn = None
+    exposed_namespace = exposed_execute = exposed_eval = None
+    exposed_getmodule = exposed_getconn = None
 
 
 class ClassicClient(MasterService, FakeSlaveService):
-    """
-    Makes use of a peer that serves a `ClassicService`, and offers it nothing
-    (``rpyc.core.service.ClassicClient``).
-    """
+    """Makes use of a `ClassicService`, and offers nothing (``rpyc.core.service.ClassicClient``)."""
 
 
 class ClassicService(MasterService, SlaveService):

@@ -33,19 +33,13 @@ DONE, RAISED, NOT_MADE = 0, 1, 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="txremote", description="Remote objects for Twisted that speak RPyC's wire."
-    )
+    about = "Remote objects for Twisted that speak RPyC's wire."
+    parser = argparse.ArgumentParser(prog="txremote", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo", help="show the features of txremote, on loopback, in a minute"
-    )
-    demo.set_defaults(run=_demo)
-    _add_call(commands)
-    _add_shell(commands)
-    _add_check(commands)
-    _add_console(commands)
-    _add_tasks(commands)
+    about = "show the features of txremote, on loopback, in a minute"
+    commands.add_parser("demo", help=about).set_defaults(run=_demo)
+    for add in (_add_call, _add_shell, _add_check, _add_console, _add_tasks):
+        add(commands)
     return parser
 
 
@@ -214,11 +208,7 @@ def _tasks(options: argparse.Namespace) -> int:
 
 
 def _run(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]]) -> int:
-    """
-    Run a coroutine in the reactor, which ends with it, and return its exit status.
-
-    SIGINT and SIGTERM cancel it; the reactor goes on until it has cleaned up.
-    """
+    """Run a coroutine in the reactor; SIGINT and SIGTERM cancel it. Return its exit status."""
     status = [NOT_MADE]
 
     async def keep_status(reactor: IReactorCore) -> None:
@@ -230,7 +220,7 @@ def _run(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]
 
         def stop() -> Deferred[None]:
             running.cancel()
-            return ended
+            return ended  # the reactor goes on until it has cleaned up
 
         def fire_ended(result: Failure | None) -> Failure | None:
             ended.callback(None)
@@ -321,15 +311,7 @@ def _print_error(problem: Exception, options: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """
-    Run a command.
-
-    Args:
-        argv: The words behind ``txremote``; those of the process if None.
-
-    Returns:
-        The exit status.
-    """
+    """Run a command, of the process's own words if there are no others; return its exit status."""
     options = _parser().parse_args(argv)
     status: int = options.run(options)
     return status

@@ -48,15 +48,10 @@ SAFE_ATTRS = frozenset(
 #: Known to RPyC and without a meaning here: accepted, so that a mapping written
 #: for RPyC needs no editing.
 IGNORED = frozenset(
-    {
-        "close_catchall",
-        "connid",
-        "credentials",
-        "endpoints",
-        "instantiate_oldstyle_exceptions",
-        "propagate_KeyboardInterrupt_locally",
-        "propagate_SystemExit_locally",
-    }
+    """
+    close_catchall connid credentials endpoints instantiate_oldstyle_exceptions
+    propagate_KeyboardInterrupt_locally propagate_SystemExit_locally
+    """.split()
 )
 
 _EXPOSED_ONLY: Final = {

@@ -75,71 +75,54 @@ class DemoService(txremote.Service):
         """Out of reach."""
 
 
-_STEPS = [
-    (
-        "A call is a Deferred: one request, one answer",
-        "await conn.root.add(2, 3)",
-    ),
-    (
-        "An attribute",
-        "await conn.root.motto",
-    ),
-    (
-        "An exception comes with its type and its remote traceback",
-        """\
+#: The steps, each a title and a source that may await.
+_STEPS = """\
+# A call is a Deferred: one request, one answer
+await conn.root.add(2, 3)
+
+# An attribute
+await conn.root.motto
+
+# An exception comes with its type and its remote traceback
 try:
     await conn.root.add(1, "one")
 except TypeError as error:
-    print(error)""",
-    ),
-    (
-        "Nothing is reachable that is not exposed",
-        """\
+    print(error)
+
+# Nothing is reachable that is not exposed
 try:
     await conn.root.not_exposed()
 except AttributeError as error:
-    print(error.args[0])""",
-    ),
-    (
-        "What is mutable stays where it is, and is used through a reference",
-        """\
+    print(error.args[0])
+
+# What is mutable stays where it is, and is used through a reference
 players = await conn.root.players()
 await players.append("dee")
-print(players, await players[0], await len_remote(players))""",
-    ),
-    (
-        "A remote list iterated: many items a round trip",
-        "[name async for name in players]",
-    ),
-    (
-        "Events: the server calls a function of ours while our call is under way",
-        """\
+print(players, await players[0], await len_remote(players))
+
+# A remote list iterated: many items a round trip
+[name async for name in players]
+
+# Events: the server calls a function of ours while our call is under way
 heard = []
 print(await conn.root.count_down(3, heard.append))
-heard""",
-    ),
-    (
-        "Work in another process, so that the server is free; it calls us back while it runs",
-        "await conn.root.crunch(4, print)",
-    ),
-    (
-        "run_async, Evennia's: a function or a source somewhere else, callbacks when it is done",
-        """\
+heard
+
+# Work in another process, so that the server is free; it calls us back while it runs
+await conn.root.crunch(4, print)
+
+# run_async, Evennia's: a function or a source somewhere else, callbacks when it is done
 pool = pool_from_string("processes:1")
 await pool.start()
 source = "from math import factorial; _return(factorial(n))"
 await run_async(source, n=20, at_return=print, pool=pool)
-await pool.stop()""",
-    ),
-    (
-        "RPyC's AsyncResult over any call",
-        """\
+await pool.stop()
+
+# RPyC's AsyncResult over any call
 result = async_(conn.root.count_down)(3, heard.append)
 print(result.ready, result)
 await result
-print(result.ready, result.value)""",
-    ),
-]
+print(result.ready, result.value)"""
 
 _STOCK_CLIENT = """\
 import rpyc
@@ -157,7 +140,7 @@ class _Server(ProcessProtocol):
         self.ended: Deferred[str] = Deferred()
 
     def outReceived(self, data: bytes) -> None:
-        """Look for the line with the port."""
+        """Fire ``port`` when the line with the port is there."""
         self.output += data
         found = _SERVING.search(self.output.decode(errors="replace"))
         if found and not self.port.called:
@@ -198,7 +181,8 @@ async def _steps(port: int) -> None:
     names: dict[str, object] = {name: getattr(txremote, name) for name in txremote.__all__}
     names["pool_from_string"] = pool_from_string
     await _run_source(source, names)
-    for title, source in _STEPS:
+    for step in _STEPS.split("\n\n"):
+        title, _, source = step.removeprefix("# ").partition("\n")
         _show(title, source)
         await _run_source(source, names)
     if find_spec("rpyc") is None:
@@ -252,12 +236,7 @@ async def _main(reactor: IReactorProcess) -> None:
 
 
 def run_demo() -> int:
-    """
-    Run the demo.
-
-    Returns:
-        The exit status: 0 if every step did what it shows.
-    """
+    """Run the demo, and return its exit status: 0 if every step did what it shows."""
     try:
         react(lambda reactor: Deferred.fromCoroutine(_main(reactor)))
     except SystemExit as ended:

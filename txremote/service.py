@@ -2,9 +2,7 @@
 What a program offers: `Service`; `exposed`, which opens a name to peers, `expose`,
 which opens an interface, and `restricted`, which opens a part of an object.
 
-The shape is RPyC's (``rpyc.core.service``): a class whose names with the prefix
-``exposed_`` can be reached, ``on_connect`` and ``on_disconnect``, a service
-name. `exposed` does without the prefix and without a class decorator: it leaves
+The shape is RPyC's (``rpyc.core.service``). `exposed` does without the prefix: it leaves
 the mark that RPyC's own decorator leaves, and the access policy looks for it.
 """
 
@@ -30,10 +28,7 @@ PREFIX = "exposed_"
 
 
 class _ExposedProperty(property):
-    """
-    A property that can carry the mark, which a plain one cannot, and that hands
-    it on to the copy which ``@name.setter`` makes.
-    """
+    """A property that can carry the mark, and hands it on to ``@name.setter``'s copy."""
 
     def getter(self, fget: Callable[[Any], object]) -> property:
         return self._handed_on(super().getter(fget))
@@ -233,13 +228,7 @@ def is_service(candidate: object) -> bool:
 
 
 def check_service(candidate: Any) -> Any:
-    """
-    Return the candidate if it can be hosted.
-
-    Raises:
-        TypeError: it cannot; or it overrides a hook of RPyC's that has no meaning here,
-            and would be ignored.
-    """
+    """Return the candidate, or raise TypeError: it is none, or overrides a hook without effect."""
     if is_service(candidate):
         _check_constructor(candidate)
         _check_hooks(candidate)
@@ -285,10 +274,9 @@ def _check_hooks(candidate: object) -> None:
 
 def is_threaded(service: object) -> bool:
     """
-    Tell whether a service's requests run in worker threads, where its host does not say.
+    Tell whether a service's requests run in worker threads by default.
 
-    A service that is not txremote's own was written for RPyC, so its methods
-    may block; txremote's own say so with ``threaded_service = True``.
+    One that is not derived from `Service` was written for RPyC, so its methods may block.
     """
     kind = service if isinstance(service, type) else type(service)
     declared = getattr(service, "threaded_service", None)

@@ -2,8 +2,7 @@
 ``txremote shell``: a prompt with a connection in it.
 
 In scope are ``conn``, ``root`` and, with a classic server, ``modules`` and ``builtins``; remote
-objects are blocking netrefs. A thread serves the server's calls meanwhile. IPython is used
-where it is installed.
+objects are blocking netrefs. A thread serves the server's calls meanwhile.
 """
 
 from __future__ import annotations
@@ -27,11 +26,9 @@ _DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
 
 def open_endpoint(endpoint: str) -> BlockingConnection:
     """
-    Connect to an endpoint.
+    Connect to ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or ``ssl:HOST:PORT``.
 
-    Args:
-        endpoint: ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or
-            ``ssl:HOST:PORT`` (which does not check the certificate).
+    The last does not check the certificate.
 
     Raises:
         ValueError: it is none of these.
@@ -53,12 +50,7 @@ def open_endpoint(endpoint: str) -> BlockingConnection:
 
 
 class Completer:
-    """
-    Completes names for readline, remote ones included.
-
-    Args:
-        names: The names in scope at the prompt.
-    """
+    """Completes names for readline, those of remote objects included."""
 
     def __init__(self, names: dict[str, object]) -> None:
         self._names = names
@@ -91,13 +83,7 @@ class Completer:
 
 
 def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
-    """
-    Read, evaluate and print until the user leaves.
-
-    Args:
-        conn: The connection.
-        plain: Whether to do without IPython.
-    """
+    """Read, evaluate and print until the user leaves: in IPython, if there and not ``plain``."""
     names: dict[str, object] = {"conn": conn, "root": conn.root}
     scope = "conn, root"
     if hasattr(conn.root, "getmodule"):

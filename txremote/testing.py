@@ -1,8 +1,8 @@
 """
-For tests of users and our own: two connected ends in memory, no sockets.
+For tests of programs and our own: two connected ends in memory, no sockets.
 
-Nothing moves by itself. A call puts bytes into a pipe, `Pair.pump` carries
-them across until all is quiet, `Pair.advance` lets the fake clock run::
+Nothing moves by itself. A call puts bytes into a pipe, `Pair.pump` carries them across until
+all is quiet, `Pair.advance` lets the fake clock run::
 
     from txremote.testing import connected_pair
 
@@ -40,14 +40,7 @@ T = TypeVar("T")
 
 @implementer(ITransport)
 class MemoryTransport:
-    """
-    One end of a pipe in memory.
-
-    Attributes:
-        written: The bytes that were written and not carried across yet.
-        disconnecting: Whether `loseConnection` was called.
-        aborted: Whether `abortConnection` was.
-    """
+    """One end of a pipe in memory. Bytes that were not carried across yet are in ``written``."""
 
     def __init__(self, address: IAddress | None = None) -> None:
         self.written: deque[bytes] = deque()
@@ -103,17 +96,16 @@ class Pair:
         Carry bytes across until neither end has more to say.
 
         Args:
-            chunk: Carry at most so many bytes at a time, to try what short
-                reads do. None: each write as it is.
+            chunk: The most bytes to carry at a time, to try short reads. None: each
+                write as it is.
 
         Returns:
-            How many bytes were carried.
+            The number of bytes that were carried.
         """
         carried = 0
         while self._open:
-            moved = 0
-            for source, target in ((self.client, self.server), (self.server, self.client)):
-                moved += self._carry(source, target, chunk)
+            moved = self._carry(self.client, self.server, chunk)
+            moved += self._carry(self.server, self.client, chunk)
             carried += moved
             if not moved:
                 self._close_if_asked()
@@ -133,9 +125,9 @@ class Pair:
         return moved
 
     def _close_if_asked(self) -> None:
-        ends: list[Any] = [self.client, self.server]
-        if any(end.transport.disconnecting for end in ends):
-            aborted = any(end.transport.aborted for end in ends)
+        ends: list[Any] = [self.client.transport, self.server.transport]
+        if any(end.disconnecting for end in ends):
+            aborted = any(end.aborted for end in ends)
             self._lose(ConnectionLost() if aborted else ConnectionDone())
 
     def _lose(self, reason: Exception) -> None:

@@ -141,38 +141,31 @@ class Hosting(MultiService):
         self._reactor = reactor
         self._verbose = resolved.plan.verbose
         self._pools = list(resolved.pools)
-        self._servers: list[ListeningService] = []
-        # each with the place where its plan was written
-        self._listening: list[tuple[ListeningService | ConsoleService, ConfigOrigin]] = []
+        # with the places where their plans were written
+        self._listening: dict[ListeningService | ConsoleService, ConfigOrigin] = {
+            each.service: each.plan.origin for each in resolved.consoles
+        }
         self._waited_enough: Deferred[None] = Deferred()
         self._final_call: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
         self._trigger: object = None
         self._handlers: dict[int, Any] = {}  # of signals, before ours
         self._told_to_stop = False
-        for pool in self._pools:
-            pool.setServiceParent(self)  # type: ignore[no-untyped-call]
-        for console in resolved.consoles:
-            self._add(console.service, console.plan.origin)
         for server in resolved.servers:
-            for each in _listening(server, resolved.plan.drain, reactor):
-                self._servers.append(each)
-                self._add(each, server.plan.origin)
-
-    def _add(self, service: ListeningService | ConsoleService, origin: ConfigOrigin) -> None:
-        service.setServiceParent(self)  # type: ignore[no-untyped-call]
-        self._listening.append((service, origin))
+            services = _listening(server, resolved.plan.drain, reactor)
+            self._listening.update(dict.fromkeys(services, server.plan.origin))
+        for service in (*self._pools, *self._listening):
+            service.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def privilegedStartService(self) -> None:
         """Take all ports, or leave no file of those behind and raise SystemExit."""
         TwistedService.privilegedStartService(self)
-        for service, origin in self._listening:
+        for service, origin in self._listening.items():
             try:
                 service.privilegedStartService()
             except Exception as problem:  # each kind of endpoint fails in its own way
-                for other, _origin in self._listening:
-                    for port in other.ports:
-                        forget(port)
+                for port in (port for other in self._listening for port in other.ports):
+                    forget(port)
                 refuse([_cannot_listen(service, origin, problem)])
 
     def startService(self) -> None:
@@ -214,7 +207,7 @@ class Hosting(MultiService):
             self._trigger = None
         unused: Deferred[None] = Deferred()
         running_pools.keep_for(unused)
-        ending = _stop_all(service for service, _origin in self._listening)
+        ending = _stop_all(self._listening)
         await DeferredList([ending, self._waited_enough], fireOnOneCallback=True)
         if self._final_call is not None and self._final_call.active():
             self._final_call.cancel()
@@ -247,8 +240,9 @@ class Hosting(MultiService):
     def _close_now(self) -> None:
         if self._final_call is None:
             _log.info("told again to stop: it does not wait for what is in flight")
-            for each in self._servers:
-                each.close_now()
+            for each in self._listening:
+                if isinstance(each, ListeningService):
+                    each.close_now()
             # the rest is left behind then
             self._final_call = steady(self._reactor).callLater(
                 2 * FINAL_GRACE, self._waited_enough.callback, None
