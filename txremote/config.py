@@ -1,12 +1,11 @@
 """
 The switches of a connection: frozen, made before it and never changed by it.
 
-The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that configures an
-RPyC program configures a txremote one; the limits and a few switches are ours. Each is
-declared once: the check of its value, the option and the key of ``twistd txremote``, its
-documentation and `ProgramConfig.unbounded` come of that. ``access`` names a set of them.
-Three defaults differ from RPyC's, each for safety:
-``include_local_traceback`` is None (only to peers on this machine),
+The names are RPyC's (`rpyc.core.protocol.DEFAULT_CONFIG`), so a mapping that configures an RPyC
+program configures a txremote one; the limits and a few switches are ours. Each is declared once:
+the check of its value, the option and the key of ``twistd txremote``, its documentation and
+`ProgramConfig.unbounded` come of that. ``access`` names a set of them. Three defaults differ from
+RPyC's, each for safety: ``include_local_traceback`` is None (only to peers on this machine),
 ``include_local_version`` is False, ``safe_attrs`` is without ``__new__``.
 """
 

@@ -25,10 +25,9 @@ Every exception txremote raises, in one tree.
     ├── RemoteStopIteration (StopAsyncIteration)
     └── GenericException               an exception class this side does not know
 
-Two things are kept apart. *This call failed*: the Deferred of one request gets
-any of these, or the remote exception itself. *This connection is finished*:
-`RemoteProtocolError` of a kind that leaves no way to go on, and every call
-that was waiting ends with `ConnectionLost`.
+Two things are kept apart. *This call failed*: the Deferred of one request gets any of these, or the
+remote exception itself. *This connection is finished*: `RemoteProtocolError` of a kind that leaves
+no way to go on, and every call that was waiting ends with `ConnectionLost`.
 """
 
 from __future__ import annotations
@@ -44,9 +43,8 @@ class RemoteProtocolError(TxRemoteError):
     """
     The peer sent bytes or values that the protocol does not allow.
 
-    The message says what was wrong and, where a limit was met, names the
-    option that raises it. It is the only exception that input of a peer can
-    cause inside a connection.
+    The message says what was wrong and, where a limit was met, names the option that raises it. It
+    is the only exception that input of a peer can cause inside a connection.
 
     Attributes:
         limit: The option whose bound was met, or None. Where it is set the
@@ -127,8 +125,7 @@ class ContainerError(TxRemoteError, TypeError):
 
 class UsageError(TxRemoteError, ValueError):
     """
-    A command line is not what its command takes. The message is plac's, with the
-    usage.
+    A command line is not what its command takes. The message is plac's, with the usage.
 
     Attributes:
         is_shown: That the output of its task has the message already.

@@ -92,12 +92,11 @@ class IPool(IService):
         """
         Run ``function(*args, **kwargs)`` in the pool, once.
 
-        ``timeout`` is in seconds, from the job's start and not from its
-        submission; ``name`` is for the log, the function's own if None. Always
-        returns a Deferred: of the result, or failing with the function's own
-        exception, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
-        `JobTimeout`, or with `ConnectionLost` to other machines. Cancelling it takes
-        a queued job out of the queue and ends one that runs, where the pool can.
+        ``timeout`` is in seconds, from the job's start and not from its submission; ``name`` is for
+        the log, the function's own if None. Always returns a Deferred: of the result, or failing
+        with the function's own exception, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
+        `JobTimeout`, or with `ConnectionLost` to other machines. Cancelling it takes a queued job
+        out of the queue and ends one that runs, where the pool can.
         """
 
     def statistics() -> Any:

@@ -116,8 +116,7 @@ def expose(*interfaces: object) -> Callable[[C], C]:
 
 def restricted(obj: Any, attrs: Container[str], wattrs: Container[str] | None = None) -> Any:
     """
-    Return a view of an object through which a peer sees some names only
-    (``rpyc.restricted``).
+    Return a view of an object through which a peer sees some names only (``rpyc.restricted``).
 
     Args:
         obj: The object.
@@ -151,9 +150,8 @@ def threaded(method: Callable[..., object]) -> Any:
     """
     Have a method's calls by a peer run in a pool thread.
 
-    There it may block, and has blocking netrefs for arguments that are
-    references; several may run at once. Called by the program itself it is an
-    ordinary method. Stands above or below `exposed`.
+    There it may block, and has blocking netrefs for arguments that are references; several may run
+    at once. Called by the program itself it is an ordinary method. Stands above or below `exposed`.
     """
     return ThreadedMethod(method)
 
@@ -163,9 +161,8 @@ class Service:
     """
     The base of what is offered to a peer (``rpyc.Service``).
 
-    Expose methods with `exposed` or by the prefix ``exposed_``. Hosted as a
-    class, each connection has an instance of its own; hosted as an instance, all
-    share it.
+    Expose methods with `exposed` or by the prefix ``exposed_``. Hosted as a class, each connection
+    has an instance of its own; hosted as an instance, all share it.
 
     Attributes:
         ALIASES: Names of the service, instead of the class's own.

@@ -96,8 +96,7 @@ class Pair:
         Carry bytes across until neither end has more to say.
 
         Args:
-            chunk: The most bytes to carry at a time, to try short reads. None: each
-                write as it is.
+            chunk: The most bytes to carry at a time, to try short reads. None: each write as it is.
 
         Returns:
             The number of bytes that were carried.

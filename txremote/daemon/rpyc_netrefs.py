@@ -1,9 +1,8 @@
 """
 Hosted services that ask ``isinstance(x, rpyc.BaseNetref)``, to copy a client's objects.
 
-Hosted by twistd, such a service has RPyC's modules but gets netrefs of ours. This module
-makes them instances of RPyC's class; else the service would keep references instead of
-making copies.
+Hosted by twistd, such a service has RPyC's modules but gets netrefs of ours. This module makes them
+instances of RPyC's class; else the service would keep references instead of making copies.
 """
 
 from __future__ import annotations
