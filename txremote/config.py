@@ -259,10 +259,7 @@ class ConnectionConfig:
     )
     log_exceptions: bool = _flag(True, "Log exceptions of exposed methods, at debug level.")
     logger: Logger | None = _switch(  # noqa: RUF009
-        None,
-        OBJECT,
-        "A ``logging.Logger`` that gets those instead of Twisted's log.",
-        option=False,
+        None, OBJECT, "A ``logging.Logger`` that gets those instead of Twisted's log.", option=False
     )
     safe_attrs: frozenset[str] = _switch(
         SAFE_ATTRS,
@@ -286,9 +283,7 @@ class ConnectionConfig:
         option=False,
     )
     bind_threads: bool = _flag(
-        False,
-        "Connecting only: the server runs with ``RPYC_BIND_THREADS=true``.",
-        option=False,
+        False, "Connecting only: the server runs with ``RPYC_BIND_THREADS=true``.", option=False
     )
 
     # Its limits.
@@ -304,12 +299,10 @@ class ConnectionConfig:
         "many of one address.",
     )
     login_timeout: float | None = _seconds(
-        30.0,
-        "How long a peer that has to log in may take for it, the wait for its turn included.",
+        30.0, "How long a peer that has to log in may take for it, the wait for its turn included."
     )
     frame_timeout: float | None = _seconds(
-        60.0,
-        "How long a message may take to arrive, from its first byte on, and TLS's handshake.",
+        60.0, "How long a message may take to arrive, from its first byte on, and TLS's handshake."
     )
     keepalive: float | None = _seconds(
         60.0, "After this much silence a txremote peer is asked for a sign of life."
@@ -490,8 +483,7 @@ SWITCH_NAMES = frozenset(each.name for each in dataclasses.fields(ConnectionConf
 
 
 def make_config(
-    config: ConnectionConfig | Mapping[str, object] | None,
-    base: ConnectionConfig = DEFAULT_CONFIG,
+    config: ConnectionConfig | Mapping[str, object] | None, base: ConnectionConfig = DEFAULT_CONFIG
 ) -> ConnectionConfig:
     """
     Return the configuration that a user's argument means: a mapping differs from ``base``.
