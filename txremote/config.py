@@ -90,70 +90,51 @@ class Kind:
 
     Attributes:
         phrase: The values in words, for files and command lines.
-        in_file: Tells whether a value has the type; ``accepts`` looks at its range.
+        types: The types of values in a file.
         of_text: Makes a value of a word of a command line; ValueError or KeyError if it is none.
         rule: The end of a sentence about a wrong value; empty where all values are right.
         accepts: Tells whether a program's value keeps the rule.
     """
 
     phrase: str
-    in_file: Callable[[Any], bool]
+    types: tuple[type, ...] = (str,)
     of_text: Callable[[str], object] = str
     rule: str = ""
     accepts: Callable[[Any], bool] = lambda value: True
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_texts(value: object) -> bool:
-    return _is_text(value) or (
-        isinstance(value, list) and value != [] and all(map(_is_text, value))
-    )
-
-
-def _is_int(value: object) -> bool:
-    return type(value) is int
 
 
 def _is_positive_int(value: object) -> bool:
     return type(value) is int and value >= 1
 
 
-def _is_duration(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < inf
-
-
 def _is_time(value: Any) -> bool:
     return value is None or 0 < value < inf
 
 
-FLAG: Final = Kind("true or false", _is_bool, rule="is True or False", accepts=_is_bool)
+_SIZE: Final = ((int,), int, "must be a positive int", _is_positive_int)
+_TIME: Final = ((int, float), float, "is a positive number of seconds or None", _is_time)
+
+FLAG: Final = Kind(
+    "true or false", (bool,), rule="is True or False", accepts=lambda value: type(value) is bool
+)
 FLAG_OR_UNSET: Final = Kind(
     "true or false",
-    _is_bool,
+    (bool,),
     rule="is True, False or None",
     accepts=lambda value: value in (True, False, None),
 )
 FLAG_OR_AUTO: Final = Kind(
     "true, false or auto",
-    lambda value: value is True or value is False or value == "auto",
+    (bool, str),
     lambda text: {"true": True, "false": False, "auto": "auto"}[text],
     "is True, False or 'auto'",
     lambda value: value in (True, False, "auto"),
 )
-TEXT: Final = Kind("a string", _is_text)
-TEXTS: Final = Kind("a string, or a list of strings", _is_texts)
-OBJECT: Final = Kind("an object of the program's", lambda value: False)
-_SIZE: Final = (_is_int, int, "must be a positive int", _is_positive_int)
+TEXT: Final = Kind("a string")
+TEXTS: Final = Kind("a string, or a list of strings", (str, list))
+OBJECT: Final = Kind("an object of the program's", ())
 COUNT: Final = Kind("a whole number", *_SIZE)
 BYTES: Final = Kind("a number of bytes", *_SIZE)
-_TIME: Final = (_is_duration, float, "is a positive number of seconds or None", _is_time)
 SECONDS: Final = Kind("a number of seconds", *_TIME)
 SECONDS_OR_NEVER: Final = Kind("a number of seconds, 0 for no limit", *_TIME)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from txremote.config import (
+    BYTES,
+    COUNT,
     FLAG,
     FLAG_OR_UNSET,
     PRESETS,
-    SECONDS,
     SECONDS_OR_NEVER,
     SWITCH_NAMES,
     TEXTS,
@@ -24,7 +26,7 @@ from txremote.config import (
     declaration_of,
 )
 
-ACCESS: Final = Kind(f"one of {', '.join(PRESETS)}", lambda value: value in tuple(PRESETS))
+ACCESS: Final = Kind(f"one of {', '.join(PRESETS)}", accepts=lambda value: value in PRESETS)
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,18 @@ class Setting:
         return self._checked(value, value)
 
     def _checked(self, value: Any, written: object) -> object:
-        if not self.kind.in_file(value):
+        means_something = type(value) in self.kind.types
+        if means_something and float in self.kind.types:
+            means_something = 0 <= value < inf
+        elif means_something and str in self.kind.types:
+            means_something = self.kind.accepts(value)
+        if not means_something:
             raise self._meaningless(written)
         if self.kind is TEXTS:
-            return (value,) if isinstance(value, str) else tuple(value)
+            texts = (value,) if isinstance(value, str) else tuple(value)
+            if not texts or not all(isinstance(each, str) for each in texts):
+                raise self._meaningless(written)
+            return texts
         if self.kind is SECONDS_OR_NEVER and not value:
             value = None
         if self.field in SWITCH_NAMES:
@@ -91,7 +101,7 @@ class Setting:
                 ConnectionConfig(**{self.field: value})
             except ValueError as problem:
                 raise self._meaningless(written, f": {problem}") from None
-        elif self.kind is not SECONDS and not self.kind.accepts(value):
+        elif self.kind in (COUNT, BYTES) and not self.kind.accepts(value):
             raise self._meaningless(written)
         return value
 
