@@ -49,27 +49,16 @@ def _add_call(commands: Commands) -> None:
         help="call a remote method and print its result",
         description="Call a remote method, or read an attribute, and print the result.",
     )
-    call.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
-    call.add_argument("name", help="a method or an attribute of the service; a.b goes deeper")
-    call.add_argument(
-        "args",
-        nargs="*",
-        default=[],
-        help="Python literals (2, 1.5, '[1, 2]'); any other word is a str",
-    )
-    call.add_argument(
-        "-k",
-        "--keyword",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a keyword argument; may be repeated",
-    )
-    _add_timeout(call)
-    call.add_argument(
-        "--traceback", action="store_true", help="print the remote traceback of an error"
-    )
     call.set_defaults(run=_call)
+    add = call.add_argument
+    add("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
+    add("name", help="a method or an attribute of the service; a.b goes deeper")
+    literals = "Python literals (2, 1.5, '[1, 2]'); any other word is a str"
+    add("args", nargs="*", default=[], help=literals)
+    keyword = "a keyword argument; may be repeated"
+    add("-k", "--keyword", action="append", default=[], metavar="NAME=VALUE", help=keyword)
+    _add_timeout(call)
+    add("--traceback", action="store_true", help="print the remote traceback of an error")
 
 
 def _add_shell(commands: Commands) -> None:
@@ -78,17 +67,15 @@ def _add_shell(commands: Commands) -> None:
         help="a prompt with a connection in it",
         description="A prompt with blocking netrefs: conn and root are in scope.",
     )
-    shell.add_argument("endpoint", help="where: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT")
-    shell.add_argument(
-        "--plain", action="store_true", help="the plain prompt, even if IPython is installed"
-    )
     shell.set_defaults(run=_shell)
+    add = shell.add_argument
+    add("endpoint", help="where: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT")
+    add("--plain", action="store_true", help="the plain prompt, even if IPython is installed")
 
 
 def _add_timeout(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-t", "--timeout", type=float, default=30, help="seconds to wait [default: 30]"
-    )
+    text = "seconds to wait [default: 30]"
+    command.add_argument("-t", "--timeout", type=float, default=30, help=text)
 
 
 def _add_check(commands: Commands) -> None:
@@ -98,8 +85,8 @@ def _add_check(commands: Commands) -> None:
         description="Print all that is wrong with a file for twistd txremote --config, or what "
         "it would serve. The modules of its services are imported.",
     )
-    check.add_argument("file", help="the TOML file")
     check.set_defaults(run=_check)
+    check.add_argument("file", help="the TOML file")
 
 
 def _add_console(commands: Commands) -> None:
@@ -109,13 +96,10 @@ def _add_console(commands: Commands) -> None:
         description="Run the commands of a container: the one that is given, or those that "
         "are typed, or the lines of a pipe.",
     )
-    console.add_argument("container", help="pkg.mod.Class, or 'pkg.mod.Class ARGS'")
-    console.add_argument(
-        "args",
-        nargs=argparse.REMAINDER,
-        help="the arguments of the class, and behind them a command to run",
-    )
     console.set_defaults(run=_console)
+    console.add_argument("container", help="pkg.mod.Class, or 'pkg.mod.Class ARGS'")
+    words = "the arguments of the class, and behind them a command to run"
+    console.add_argument("args", nargs=argparse.REMAINDER, help=words)
 
 
 def _add_tasks(commands: Commands) -> None:
@@ -124,30 +108,24 @@ def _add_tasks(commands: Commands) -> None:
         help="the tasks of a server that has --container and --listen",
         description="Submit a command to a server, or look after its tasks.",
     )
+    tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
     tasks.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
     _add_timeout(tasks)
-    tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
     actions = tasks.add_subparsers(dest="action", required=True, metavar="ACTION")
     submit = actions.add_parser("submit", help="run a command")
     submit.add_argument("word", nargs="+", metavar="COMMAND", help="a command line, or its words")
-    submit.add_argument(
-        "-c", "--container", metavar="NAME", help="whose command it is [default: the first]"
-    )
+    owner = "whose command it is [default: the first]"
+    submit.add_argument("-c", "--container", metavar="NAME", help=owner)
     listing = actions.add_parser("list", help="list the tasks and their states")
     listing.add_argument("word", nargs="?", metavar="STATUS", help="only those with a status")
     output = actions.add_parser("output", help="print the output of a task")
     kill = actions.add_parser("kill", help="end a task")
     for action in (output, kill):
-        action.add_argument(
-            "word", nargs="?", type=int, default=-1, metavar="N", help="[default: the latest]"
-        )
+        latest = "[default: the latest]"
+        action.add_argument("word", nargs="?", type=int, default=-1, metavar="N", help=latest)
     for action in (submit, output):
-        action.add_argument(
-            "-f",
-            "--follow",
-            action="store_true",
-            help="print its output until it ends; Ctrl-C leaves the task alone",
-        )
+        follow = "print its output until it ends; Ctrl-C leaves the task alone"
+        action.add_argument("-f", "--follow", action="store_true", help=follow)
 
 
 def parse_literal(text: str) -> object:

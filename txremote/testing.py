@@ -33,7 +33,7 @@ from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service, instantiate
-from txremote.wire.messages import dialect_named
+from txremote.wire.messages import Dialect, dialect_named
 
 T = TypeVar("T")
 
@@ -199,24 +199,25 @@ def connected_pair(
     clock = clock if clock is not None else Clock()
     client_switches = make_config(client_config if client_config is not None else config)
     server_switches = make_config(server_config if server_config is not None else config)
-    client = Connection(
-        instantiate(check_service(client_root)),
-        executor=ImmediateExecutor(clock),
-        config=client_switches,
-        dialect=dialect_named(dialect, client_switches.bind_threads),
-        clock=clock,
-        sweeper=ReleaseSweeper(clock),
-    )
-    server = Connection(
-        instantiate(check_service(server_root)),
-        executor=ImmediateExecutor(clock),
-        config=server_switches,
-        clock=clock,
-        sweeper=ReleaseSweeper(clock),
-    )
+    dialect_of_client = dialect_named(dialect, client_switches.bind_threads)
+    client = _end(client_root, client_switches, clock, dialect_of_client)
+    server = _end(server_root, server_switches, clock)
     server.makeConnection(MemoryTransport())  # type: ignore[no-untyped-call]
     client.makeConnection(MemoryTransport())  # type: ignore[no-untyped-call]
     pair = Pair(client, server, clock)
     if introduce:
         pair.result(client.introduce())
     return pair
+
+
+def _end(
+    root: object, config: ConnectionConfig, clock: Clock, dialect: Dialect | None = None
+) -> Connection:
+    return Connection(
+        instantiate(check_service(root)),
+        executor=ImmediateExecutor(clock),
+        config=config,
+        dialect=dialect,
+        clock=clock,
+        sweeper=ReleaseSweeper(clock),
+    )

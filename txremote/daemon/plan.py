@@ -45,6 +45,16 @@ def _setting(
     )
 
 
+def _text(text: str, *, option: str | None = "", short: str | None = None) -> str | None:
+    return _setting(None, TEXT, text, option=option, short=short)
+
+
+def _texts(
+    text: str, *, option: str = "", short: str | None = None, secret: bool = False
+) -> tuple[str, ...]:
+    return _setting((), TEXTS, text, option=option, short=short, secret=secret)
+
+
 def _settings(plan: type[ListenerPlan | Plan]) -> tuple[Setting, ...]:
     """Return the settings that a plan declares."""
     return tuple(
@@ -64,19 +74,13 @@ class ListenerPlan:
 
     origin: ConfigOrigin
     listen: tuple[str, ...] = ()
-    tls_cert: str | None = _setting(
-        None,
-        TEXT,
+    tls_cert: str | None = _text(
         "Speak TLS wherever it listens, with the certificate chain in this PEM file. It is read "
-        "again when it was renewed.",
+        "again when it was renewed."
     )
-    tls_key: str | None = _setting(
-        None, TEXT, "The certificate's private key, if that is in another file."
-    )
-    tls_ca: str | None = _setting(
-        None,
-        TEXT,
-        "Let in clients only with a certificate that one of those in this PEM file signed.",
+    tls_key: str | None = _text("The certificate's private key, if that is in another file.")
+    tls_ca: str | None = _text(
+        "Let in clients only with a certificate that one of those in this PEM file signed."
     )
 
 
@@ -84,19 +88,13 @@ class ListenerPlan:
 class ServerPlan(ListenerPlan):
     """Objects to be served."""
 
-    service: str | None = _setting(
-        None,
-        TEXT,
+    service: str | None = _text(
         "Serve package.module.Class (one instance a connection), or the instance of this name "
         "(shared by all). Found from the working directory too.",
         short="s",
     )
-    tasks: str | None = _setting(
-        None, TEXT, "Serve the tasks of the console of this name.", option=None
-    )
-    listen: tuple[str, ...] = _setting(
-        (),
-        TEXTS,
+    tasks: str | None = _text("Serve the tasks of the console of this name.", option=None)
+    listen: tuple[str, ...] = _texts(
         "Where to listen, as a Twisted endpoint description; may be repeated. "
         f"[default: {SERVER_ENDPOINT}]",
         short="l",
@@ -114,9 +112,7 @@ class ServerPlan(ListenerPlan):
         "Run each connection's requests in a worker thread, where they may block. Services "
         "written for RPyC are threaded anyway.",
     )
-    auth: tuple[str, ...] = _setting(
-        (),
-        TEXTS,
+    auth: tuple[str, ...] = _texts(
         "Have clients log in with root.login(user, password), and how that is checked: "
         "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
         secret=True,
@@ -138,19 +134,15 @@ class ConsolePlan(ListenerPlan):
     name: str = _setting(
         "console", TEXT, "The name by which servers of its tasks refer to it.", option=None
     )
-    listen: tuple[str, ...] = _setting(
-        (),
-        TEXTS,
+    listen: tuple[str, ...] = _texts(
         "Where the console listens, for telnet and the like; may be repeated. "
         f"[default: {CONSOLE_ENDPOINT}]",
         option="console",
     )
-    container: tuple[str, ...] = _setting(
-        (),
-        TEXTS,
+    container: tuple[str, ...] = _texts(
         "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
         "them; may be repeated. --listen serves their tasks then, unless there is a "
-        "--service.",
+        "--service."
     )
     max_line: int = _setting(
         DEFAULT_MAX_LINE, BYTES, "Longest line that is read from a console's client."
@@ -164,11 +156,9 @@ class Plan:
     origin: ConfigOrigin
     servers: tuple[ServerPlan, ...] = ()
     consoles: tuple[ConsolePlan, ...] = ()
-    pool: tuple[str, ...] = _setting(
-        (),
-        TEXTS,
+    pool: tuple[str, ...] = _texts(
         "Start a pool with the server, such as processes:4, threads:8 or dask:tcp://HOST:8786; "
-        "may be repeated. run_async and @offloaded use the first.",
+        "may be repeated. run_async and @offloaded use the first."
     )
     drain: float = _setting(
         DRAIN, SECONDS, "How long calls in flight have when the server is told to stop."
