@@ -19,7 +19,7 @@ import rpyc
 
 from txremote.blocking.refused import Refused
 from txremote.config import FLAG
-from txremote.daemon.settings import LIMITS, SWITCHES
+from txremote.daemon.plan import LIMITS, SWITCHES
 
 PAGE = Path(__file__).parent.parent / "docs" / "coming_from_rpyc.rst"
 NAMES, SWITCHES_TOO = "names", "switches"

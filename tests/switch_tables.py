@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from txremote.config import BYTES, COUNT, SAFE_ATTRS, ConnectionConfig, declaration_of
-from txremote.daemon.settings import LIMITS, Setting
+from txremote.daemon.plan import LIMITS, Setting
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.rst"
 

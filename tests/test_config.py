@@ -20,7 +20,7 @@ from txremote.config import (
     declaration_of,
     make_config,
 )
-from txremote.daemon.settings import LIMITS, Setting, settings_of
+from txremote.daemon.plan import LIMITS, Setting, settings_of
 
 
 def test_the_defaults_open_nothing_but_what_is_exposed() -> None:

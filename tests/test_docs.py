@@ -20,8 +20,7 @@ from txremote import blocking, errors, testing
 from txremote.cli import _parser
 from txremote.config import IGNORED
 from txremote.daemon import tap
-from txremote.daemon.plan import CONSOLE_SETTINGS, PROCESS_SETTINGS, SERVER_SETTINGS
-from txremote.daemon.settings import LIMITS
+from txremote.daemon.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
 
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.rst")), *sorted(DOCS.glob("*.rst"))]

@@ -53,33 +53,25 @@ IGNORED = frozenset(
     """.split()
 )
 
+# what rpyc 6.0.2 SlaveService.on_connect switches on
+_CLASSIC_ONLY: Final = (
+    "allow_all_attrs",
+    "allow_setattr",
+    "allow_delattr",
+    "allow_pickle",
+    "instantiate_custom_exceptions",
+    "import_custom_exceptions",
+)
 _EXPOSED_ONLY: Final = {
-    "allow_safe_attrs": True,
-    "allow_exposed_attrs": True,
-    "allow_public_attrs": False,
-    "allow_all_attrs": False,
-    "allow_getattr": True,
-    "allow_setattr": False,
-    "allow_delattr": False,
-    "allow_pickle": False,
-    "instantiate_custom_exceptions": False,
-    "import_custom_exceptions": False,
+    **dict.fromkeys(("allow_safe_attrs", "allow_exposed_attrs", "allow_getattr"), True),
+    **dict.fromkeys(("allow_public_attrs", *_CLASSIC_ONLY), False),
 }
 
 #: What ``access`` stands for. *exposed* is the default.
 PRESETS: dict[str, dict[str, bool]] = {
     "exposed": _EXPOSED_ONLY,
     "public": {**_EXPOSED_ONLY, "allow_public_attrs": True},
-    # what rpyc 6.0.2 SlaveService.on_connect switches on
-    "classic": {
-        **_EXPOSED_ONLY,
-        "allow_all_attrs": True,
-        "allow_setattr": True,
-        "allow_delattr": True,
-        "allow_pickle": True,
-        "instantiate_custom_exceptions": True,
-        "import_custom_exceptions": True,
-    },
+    "classic": {**_EXPOSED_ONLY, **dict.fromkeys(_CLASSIC_ONLY, True)},
 }
 
 

@@ -157,7 +157,7 @@ class _Server(ProcessProtocol):
             self.port.errback(Failure(RuntimeError(f"twistd did not start:\n{text}")))
 
 
-def _show(title: str, source: str) -> None:
+def _print_step(title: str, source: str) -> None:
     print(f"\n# {title}")
     for number, line in enumerate(source.splitlines()):
         print((">>> " if not number else "... ") + line)
@@ -177,25 +177,25 @@ async def _run_source(source: str, names: dict[str, object]) -> None:
 
 async def _steps(port: int) -> None:
     source = f'conn = await connect("tcp:127.0.0.1:{port}")'
-    _show("A client in a reactor", source)
+    _print_step("A client in a reactor", source)
     names: dict[str, object] = {name: getattr(txremote, name) for name in txremote.__all__}
     names["pool_from_string"] = pool_from_string
     await _run_source(source, names)
     for step in _STEPS.split("\n\n"):
         title, _, source = step.removeprefix("# ").partition("\n")
-        _show(title, source)
+        _print_step(title, source)
         await _run_source(source, names)
     if find_spec("rpyc") is None:
         print("\n# (a stock RPyC client would come here: pip install rpyc)")
     else:
         await _stock_client(port)
-    _show("Good-bye", "await conn.close()")
+    _print_step("Good-bye", "await conn.close()")
     await _run_source("_ = await conn.close()", names)
 
 
 async def _stock_client(port: int) -> None:
     source = _STOCK_CLIENT.format(port=port)
-    _show("An unmodified RPyC program, in a process of its own", source)
+    _print_step("An unmodified RPyC program, in a process of its own", source)
     out, err, status = await getProcessOutputAndValue(
         sys.executable, ["-P", "-c", source], env=dict(os.environ)
     )
@@ -206,10 +206,8 @@ async def _stock_client(port: int) -> None:
 
 async def _main(reactor: IReactorProcess) -> None:
     words = [
-        *("-n", "--pidfile=", "txremote"),
-        *("--service", "txremote.demo.DemoService"),
-        *("--listen", "tcp:0:interface=127.0.0.1"),
-        *("--pool", "processes:1"),
+        *("-n", "--pidfile=", "txremote", "--service", "txremote.demo.DemoService"),
+        *("--listen", "tcp:0:interface=127.0.0.1", "--pool", "processes:1"),
     ]
     print("$ twistd " + " ".join(words))
     server = _Server()

@@ -106,10 +106,7 @@ class WorkerDied(TxRemoteError, RuntimeError):
 
 
 class NotPicklable(TxRemoteError, TypeError):
-    """
-    A function, an argument or a result cannot be sent to another process, or
-    cannot be made out there. The message names it.
-    """
+    """A value cannot be sent to another process, or be made out there. The message names it."""
 
 
 class JobTimeout(TxRemoteError, TimeoutError):
@@ -117,10 +114,7 @@ class JobTimeout(TxRemoteError, TimeoutError):
 
 
 class ContainerError(TxRemoteError, TypeError):
-    """
-    Something is no container of commands, or its constructor does not take what
-    it was given. The message says what it should have been.
-    """
+    """Something is no container of commands, or its class does not take these arguments."""
 
 
 class UsageError(TxRemoteError, ValueError):

@@ -1,6 +1,4 @@
-"""
-Every zope Interface of txremote.
-"""
+"""Every zope Interface of txremote."""
 
 from __future__ import annotations
 
@@ -71,16 +69,10 @@ class IPool(IService):
     preferred = Attribute("Whether `run_async` takes it for a job that names no pool.")
 
     def start() -> Deferred[None]:
-        """
-        Start it. A Deferred that fires when the first workers are ready; jobs
-        may be submitted at once.
-        """
+        """Start it; fires when the first workers are ready. Jobs may be submitted at once."""
 
     def stop() -> Deferred[None]:
-        """
-        Stop it: jobs that wait or run fail with PoolStopped, and those that can be
-        ended are. A Deferred that fires when nothing is left.
-        """
+        """Stop it: jobs fail with PoolStopped, or are ended. Fires when nothing is left."""
 
     def submit(
         function: Callable[..., Any],

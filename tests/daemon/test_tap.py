@@ -31,7 +31,7 @@ from tests.work.child_processes import lives
 from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect
 from txremote.config import SECONDS_OR_NEVER
 from txremote.daemon import tap
-from txremote.daemon.settings import LIMITS, SWITCHES
+from txremote.daemon.plan import LIMITS, SWITCHES
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 

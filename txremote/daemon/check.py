@@ -16,10 +16,9 @@ from twisted.internet.interfaces import IReactorCore
 from txremote.classic import opens_everything
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.configfile import read_plan
-from txremote.daemon.plan import ListenerPlan
+from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan
 from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
-from txremote.daemon.settings import LIMITS, SWITCHES
 
 
 def run_check(

@@ -32,11 +32,11 @@ from txremote.daemon.plan import (
     SERVER_SETTINGS,
     ConsolePlan,
     Plan,
+    Setting,
     by_field,
     server_plan,
 )
 from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
-from txremote.daemon.settings import Setting
 
 _TABLES: Final = {"server": SERVER_SETTINGS, "console": CONSOLE_SETTINGS}
 

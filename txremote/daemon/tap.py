@@ -25,12 +25,12 @@ from txremote.daemon.plan import (
     SERVER_SETTINGS,
     ConsolePlan,
     Plan,
+    Setting,
     by_field,
     server_plan,
 )
 from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
 from txremote.daemon.resolve import resolve
-from txremote.daemon.settings import Setting
 
 #: All that can be typed, by option. Servers and consoles share those of TLS.
 _SETTINGS = {
