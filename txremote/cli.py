@@ -187,33 +187,29 @@ def _tasks(options: argparse.Namespace) -> int:
 
 def _run(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]]) -> int:
     """Run a coroutine in the reactor; SIGINT and SIGTERM cancel it. Return its exit status."""
-    status = [NOT_MADE]
+    status = NOT_MADE
 
-    async def keep_status(reactor: IReactorCore) -> None:
-        status[0] = await main(reactor)
-
-    def start(reactor: IReactorCore) -> Deferred[None]:
-        running = Deferred.fromCoroutine(keep_status(reactor))
+    async def run(reactor: IReactorCore) -> None:
+        nonlocal status
+        running = Deferred.fromCoroutine(main(reactor))
         ended: Deferred[None] = Deferred()
 
         def stop() -> Deferred[None]:
             running.cancel()
             return ended  # the reactor goes on until it has cleaned up
 
-        def fire_ended(result: Failure | None) -> Failure | None:
-            ended.callback(None)
-            return result
-
         reactor.addSystemEventTrigger("before", "shutdown", stop)
-        running.addBoth(fire_ended)
-        return running
+        try:
+            status = await running
+        finally:
+            ended.callback(None)
 
     try:
-        react(start)
+        react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
     except SystemExit as finished:
         if finished.code:
             return NOT_MADE
-    return status[0]
+    return status
 
 
 def _call(options: argparse.Namespace) -> int:

@@ -30,7 +30,6 @@ from txremote.daemon.plan import (
     Plan,
     ServerPlan,
     Setting,
-    by_field,
     server_plan,
 )
 from txremote.daemon.problems import ConfigOrigin
@@ -142,13 +141,12 @@ def test_each_setting_is_a_part_of_its_plan(settings: Any, plan: Any) -> None:
 def test_plans_are_made_of_values() -> None:
     """Missing settings have their defaults; limits are switches."""
     origin = ConfigOrigin()
-    server = server_plan(origin, {"service": "a.B", "tls-cert": "c", "max-calls": 3})
+    server = server_plan(origin, {"service": "a.B", "tls_cert": "c", "max_calls": 3})
     assert (server.service, server.tls_cert, server.switches) == ("a.B", "c", {"max_calls": 3})
-    open_server = server_plan(origin, {"access": "public", "allow-pickle": False})
+    open_server = server_plan(origin, {"access": "public", "allow_pickle": False})
     assert open_server.switches == {"access": "public", "allow_pickle": False}
-    console = ConsolePlan(origin=origin, **by_field({"container": ("d.E",)}))
+    console = ConsolePlan(origin=origin, container=("d.E",))
     assert (console.name, console.container, console.max_line) == ("console", ("d.E",), 16384)
-    assert by_field({"tls-cert": "c"}) == {"tls_cert": "c"}
 
 
 def test_passwords_are_not_in_a_plan_s_repr() -> None:

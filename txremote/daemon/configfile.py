@@ -24,7 +24,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from txremote.daemon.plan import (
     CONSOLE_SETTINGS,
@@ -33,7 +33,6 @@ from txremote.daemon.plan import (
     ConsolePlan,
     Plan,
     Setting,
-    by_field,
     server_plan,
 )
 from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
@@ -66,9 +65,7 @@ def plan_of(text: str, path: str) -> Plan:
     known = _values(origin, top, PROCESS_SETTINGS, problems)
     tables = _tables(content, path, problems)
     servers = [server_plan(*each) for each in tables["server"]]
-    consoles = [
-        ConsolePlan(origin=place, **by_field(values)) for place, values in tables["console"]
-    ]
+    consoles = [ConsolePlan(origin=place, **values) for place, values in tables["console"]]
     names: set[str] = set()
     for each in consoles:
         if each.name in names:
@@ -83,7 +80,7 @@ def plan_of(text: str, path: str) -> Plan:
         servers=tuple(servers),
         consoles=tuple(consoles),
         problems=tuple(problems),
-        **by_field(known),
+        **known,
     )
 
 
@@ -93,9 +90,9 @@ def _unreadable(path: str, sentence: str) -> PlanError:
 
 def _tables(
     content: Mapping[str, object], path: str, problems: list[Problem]
-) -> dict[str, list[tuple[ConfigOrigin, dict[str, object]]]]:
+) -> dict[str, list[tuple[ConfigOrigin, dict[str, Any]]]]:
     """Return the tables by name, each with those of its values that mean something."""
-    tables: dict[str, list[tuple[ConfigOrigin, dict[str, object]]]] = {name: [] for name in _TABLES}
+    tables: dict[str, list[tuple[ConfigOrigin, dict[str, Any]]]] = {name: [] for name in _TABLES}
     position = 0
     for name in content:
         if name not in _TABLES:
@@ -119,9 +116,9 @@ def _values(
     table: Mapping[str, object],
     settings: Iterable[Setting],
     problems: list[Problem],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     known = {setting.name: setting for setting in settings}
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
             where = "" if origin.table else " at the top of the file"
@@ -129,7 +126,7 @@ def _values(
             problems.append(Problem(origin, name, sentence))
             continue
         try:
-            values[name] = known[name].of_value(value)
+            values[known[name].field] = known[name].of_value(value)
         except ValueError as problem:
             problems.append(Problem(origin, name, f"{name} {problem}"))
     return values

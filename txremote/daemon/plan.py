@@ -300,14 +300,9 @@ CONSOLE_SETTINGS: Final = _settings(ConsolePlan)
 PROCESS_SETTINGS: Final = _settings(Plan)
 
 
-def server_plan(origin: ConfigOrigin, values: Mapping[str, object]) -> ServerPlan:
-    """Return the plan of a server, of checked values by the names of its settings."""
+def server_plan(origin: ConfigOrigin, values: Mapping[str, Any]) -> ServerPlan:
+    """Return the plan of a server, of checked values by the names of fields and switches."""
     names = {each.field for each in (*SWITCHES, *LIMITS)}
-    given = by_field(values)
-    switches = {name: given.pop(name) for name in names & given.keys()}
+    switches = {name: value for name, value in values.items() if name in names}
+    given = {name: value for name, value in values.items() if name not in names}
     return ServerPlan(origin=origin, switches=switches, **given)
-
-
-def by_field(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return the values of settings by the names of the fields of their plan."""
-    return {name.replace("-", "_"): value for name, value in values.items()}

@@ -26,7 +26,6 @@ from txremote.daemon.plan import (
     ConsolePlan,
     Plan,
     Setting,
-    by_field,
     server_plan,
 )
 from txremote.daemon.problems import ConfigOrigin, PlanError, Problem
@@ -116,11 +115,11 @@ def plan_of(options: Options) -> Plan:
             raise PlanError(Problem(ConfigOrigin(), "", sentence))
         return read_plan(given["config"])
     problems: list[Problem] = []
-    known = by_field(_values(given, PROCESS_SETTINGS, problems))
+    known = _values(given, PROCESS_SETTINGS, problems)
     values = _values(given, SERVER_SETTINGS, problems)
     consoles = []
     if "container" in given or "console" in given:
-        own = by_field(_values(given, CONSOLE_SETTINGS, problems))
+        own = _values(given, CONSOLE_SETTINGS, problems)
         spelled = {each.name: each.option or each.name for each in CONSOLE_SETTINGS}
         origin = ConfigOrigin(options=spelled, faulty=bool(problems))
         consoles.append(ConsolePlan(origin=origin, **own))
@@ -140,11 +139,11 @@ def plan_of(options: Options) -> Plan:
 
 def _values(
     given: Mapping[str, Any], settings: Iterable[Setting], problems: list[Problem]
-) -> dict[str, object]:
-    """Return the given values of some settings by name; note mistakes as problems."""
-    values: dict[str, object] = {}
+) -> dict[str, Any]:
+    """Return the given values of some settings by field; note mistakes as problems."""
+    values: dict[str, Any] = {}
     for setting in settings:
-        name, option = setting.name, setting.option
+        name, option = setting.field, setting.option
         if option is None:
             continue
         try:
