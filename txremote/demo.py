@@ -75,8 +75,7 @@ class DemoService(txremote.Service):
         """Out of reach."""
 
 
-#: The steps, each a title and a source that may await.
-_STEPS = """\
+_TOUR = """\
 # A call is a Deferred: one request, one answer
 await conn.root.add(2, 3)
 
@@ -123,6 +122,9 @@ result = async_(conn.root.count_down)(3, heard.append)
 print(result.ready, result)
 await result
 print(result.ready, result.value)"""
+
+#: Titles, and sources that may await.
+_STEPS = [step.removeprefix("# ").split("\n", 1) for step in _TOUR.split("\n\n")]
 
 _STOCK_CLIENT = """\
 import rpyc
@@ -181,8 +183,7 @@ async def _steps(port: int) -> None:
     names: dict[str, object] = {name: getattr(txremote, name) for name in txremote.__all__}
     names["pool_from_string"] = pool_from_string
     await _run_source(source, names)
-    for step in _STEPS.split("\n\n"):
-        title, _, source = step.removeprefix("# ").partition("\n")
+    for title, source in _STEPS:
         _print_step(title, source)
         await _run_source(source, names)
     if find_spec("rpyc") is None:
