@@ -228,7 +228,7 @@ class AccessPolicy(AttributePolicy):
             costs.check_shown(obj)
         return without_addresses(format(obj, spec))
 
-    def hash(self, obj: Any, number: int) -> int:
+    def hash(self, obj: object, number: int) -> int:
         """
         Return an object's hash; for one that is made of its address, one that
         is made of its export number.

@@ -128,7 +128,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
         return method
     seen = obj.data if issubclass(type(obj), _WRAPPERS) else obj
 
-    def call(*args: Any, **kwargs: object) -> object:
+    def call(*args: object, **kwargs: object) -> object:
         if library:
             _check_library(obj, asked, (*args, *kwargs.values()))
         if "key" in kwargs and asked == "sort":

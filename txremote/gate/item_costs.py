@@ -53,7 +53,7 @@ _HASHING: tuple[type, ...] = (set, frozenset, *VIEWS, *_MAPPINGS)
 _COUNTED = (*TEXTS, *IN_ORDER, dict, set, frozenset, array, UserList, UserDict)
 
 
-def is_library(owner: type, method: Any) -> bool:
+def is_library(owner: type, method: object) -> bool:
     """
     Tell whether a method that stands in a class is defined by the standard library. An enum
     has copies of the methods of the type beneath it.
@@ -118,7 +118,7 @@ def drawn(items: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def taken(obj: object, name: str, items: Any) -> Any:
+def taken(obj: object, name: str, items: Any) -> object:
     """Return items that a container is to take in, counted."""
     kind = type(items)
     plain = issubclass(kind, _COUNTED) and is_library(*defined(kind, "__iter__"))

@@ -54,7 +54,7 @@ class Costs(Enum):
         self.unit = unit
         self.asked = asked
         self.methods = methods
-        self.known: dict[type, tuple[int, Callable[[Any], Iterator[object]] | None]] = {}
+        self.known: dict[type, tuple[int, Callable[[object], Iterator[object]] | None]] = {}
 
 
 def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
@@ -92,7 +92,7 @@ def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
     return total
 
 
-def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[Any], Iterator[object]] | None]:
+def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[object], Iterator[object]] | None]:
     """
     Return how many parts an object of a class is, 0 if its length says so, and what
     gives what it holds, or None.
@@ -138,7 +138,7 @@ def _opener(kind: type) -> Callable[[Any], Iterator[object]] | None:
     return None
 
 
-def _fields(record: Any) -> Iterator[Any]:
+def _fields(record: Any) -> Iterator[object]:
     """Give what a dataclass object holds in its fields."""
     for name in type(record).__dataclass_fields__:
         slot = getattr(type(record), name, None)
