@@ -67,7 +67,7 @@ _EXPOSED_ONLY: Final = {
     **dict.fromkeys(("allow_public_attrs", *_CLASSIC_ONLY), False),
 }
 
-#: What ``access`` stands for. *exposed* is the default.
+#: The switches that ``access`` stands for. *exposed* is the default.
 PRESETS: dict[str, dict[str, bool]] = {
     "exposed": _EXPOSED_ONLY,
     "public": {**_EXPOSED_ONLY, "allow_public_attrs": True},
@@ -451,7 +451,7 @@ class ProgramConfig(ConnectionConfig):
 
 
 DEFAULT_CONFIG = ConnectionConfig()
-#: What a mapping of switches may have in it, besides ``access``.
+#: The names in a mapping of switches, besides ``access``.
 SWITCH_NAMES = frozenset(each.name for each in dataclasses.fields(ConnectionConfig))
 
 

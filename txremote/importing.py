@@ -9,18 +9,10 @@ from types import ModuleType
 
 def import_longest(parts: Sequence[str], most: int) -> tuple[ModuleType, Sequence[str]]:
     """
-    Import the longest beginning of a dotted name that is a module.
+    Import the longest beginning of a dotted name, of at most ``most`` parts, that is a module.
 
-    Args:
-        parts: The name's parts.
-        most: How many of them the module may have.
-
-    Returns:
-        The module, and the parts that are left.
-
-    Raises:
-        LookupError: there is no such module.
-        ImportError: importing one has failed.
+    Return it and the parts that are left. Raise LookupError: there is no such module;
+    ImportError: importing one has failed.
     """
     for size in range(most, 0, -1):
         module = ".".join(parts[:size])

@@ -1,5 +1,5 @@
 """
-What a program offers: `Service`; `exposed`, which opens a name to peers, `expose`,
+The offer of a program: `Service`; `exposed`, which opens a name to peers, `expose`,
 which opens an interface, and `restricted`, which opens a part of an object.
 
 The shape is RPyC's (``rpyc.core.service``). `exposed` does without the prefix: it leaves

@@ -28,11 +28,7 @@ def open_endpoint(endpoint: str) -> BlockingConnection:
     """
     Connect to ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or ``ssl:HOST:PORT``.
 
-    The last does not check the certificate.
-
-    Raises:
-        ValueError: it is none of these.
-        OSError, EOFError: no server answers, or it speaks no RPyC.
+    The last does not check the certificate. OSError or EOFError: no server of RPyC's answers.
     """
     kind, _colon, rest = endpoint.partition(":")
     if kind == "unix" and rest:

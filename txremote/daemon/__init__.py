@@ -1,5 +1,5 @@
 """
-What ``twistd txremote`` is made of, from the words of a command line to services.
+The parts of ``twistd txremote``, from the words of a command line to services.
 
 Options (``tap``) and files (``configfile``) become a ``plan``; ``resolve`` makes
 objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``hosting`` serves them.

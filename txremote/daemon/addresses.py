@@ -147,12 +147,7 @@ def _named_in(text: str, plan: ListenerPlan) -> str:
 
 
 def address_of(description: str) -> tuple[str, ...] | None:
-    """
-    Return the address that an endpoint takes for itself, or None where that is not known.
-
-    Raises:
-        ValueError: there is no such port, or no path.
-    """
+    """Return the address that an endpoint takes, None if unknown; ValueError if there is none."""
     kind, words, options = split(description)
     if kind == "unix":
         path = options.get("address", "".join(words[:1]))

@@ -31,12 +31,7 @@ SERVICE_NAME: Final = "package.module.Class"
 
 
 def find_checker(description: str) -> ICredentialsChecker:
-    """
-    Return the checker of names and passwords that a description stands for.
-
-    Raises:
-        ValueError: there is no such thing; the sentence has no password in it.
-    """
+    """Return the checker that a description means, or raise ValueError without its passwords."""
     kind, _colon, argument = description.partition(":")
     if kind == "file" and argument.strip() and not os.path.isfile(argument):
         raise ValueError(f"there is no file {argument}")
@@ -71,14 +66,8 @@ def find_checker(description: str) -> ICredentialsChecker:
 
 
 def find_container(description: str) -> Container:
-    """
-    Return the `Container` that ``package.module.Class ARGS`` stands for.
-
-    Raises:
-        ValueError: there is none, or it does not take these arguments.
-    """
+    """Return the `Container` that ``package.module.Class ARGS`` means, or raise ValueError."""
     try:
-        # needs plac, which only this needs
         containers: Any = import_module("txremote.console.containers")
         found: Container = containers.container_from_string(description)
     except (ImportError, TypeError) as problem:  # ContainerError is a TypeError
@@ -87,12 +76,7 @@ def find_container(description: str) -> Container:
 
 
 def find_service(name: str) -> object:
-    """
-    Return the service, a class or an instance, that a dotted name stands for.
-
-    Raises:
-        ValueError: it cannot be imported, or is no service.
-    """
+    """Return the service, a class or an instance, that a dotted name means, or raise ValueError."""
     parts = name.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ValueError(f"a service is named {SERVICE_NAME}, not {name!r}")

@@ -80,12 +80,7 @@ class Setting:
         return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
 
     def of_text(self, text: str) -> object:
-        """
-        Return the value that a word of a command line means.
-
-        Raises:
-            ValueError: it means none; the end of a sentence that begins with the name.
-        """
+        """Return the value of a word of a command line, or raise ValueError: a sentence's end."""
         try:
             value = self.kind.of_text(text)
         except (ValueError, KeyError):
@@ -93,7 +88,7 @@ class Setting:
         return self._checked(value, text)
 
     def of_value(self, value: object) -> object:
-        """Return the value that one of a file means; raises as `of_text`."""
+        """Return the value of one in a file; raises as `of_text`."""
         return self._checked(value, value)
 
     def _checked(self, value: Any, written: object) -> object:
@@ -137,8 +132,7 @@ def settings_of(config: type[ConnectionConfig], *, limits: bool) -> tuple[Settin
     return tuple(found)
 
 
-#: What clients may do, and get: switches of `ConnectionConfig`, and ``access``, which
-#: stands for a set of them.
+#: Switches of `ConnectionConfig`, and ``access``, which stands for a set of them.
 SWITCHES: Final = (
     Setting(
         "access",
@@ -294,7 +288,7 @@ class Plan:
     problems: tuple[Problem, ...] = ()
 
 
-#: What a ``[[server]]``, a ``[[console]]`` and the top of a file may have in it.
+#: The keys of a ``[[server]]``, of a ``[[console]]`` and of the top of a file.
 SERVER_SETTINGS: Final = (*_settings(ServerPlan), *SWITCHES, *LIMITS)
 CONSOLE_SETTINGS: Final = _settings(ConsolePlan)
 PROCESS_SETTINGS: Final = _settings(Plan)

@@ -76,12 +76,9 @@ class Resolved:
 
 def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
     """
-    Return the parts of a plan; the reactor need not run.
+    Return the parts of a plan, or raise PlanError. The reactor need not run.
 
     Unless it is ``starting`` now, an endpoint that only systemd knows is taken for good.
-
-    Raises:
-        PlanError: it cannot be carried out.
     """
     here = os.getcwd()
     if here not in sys.path:

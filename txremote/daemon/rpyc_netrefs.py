@@ -17,9 +17,8 @@ def make_known() -> None:
     """
     Make our netrefs instances of RPyC's ``BaseNetref``, if RPyC is loaded.
 
-    ``isinstance(x, BaseNetref)`` alone changes. RPyC's own check with a remote class
-    (rpyc 6.0.2 rpyc.core.netref.BaseNetref.__instancecheck__) asks that question too, to
-    compare objects of one connection; ours are of another, and are compared as before.
+    RPyC's own check with a remote class (rpyc 6.0.2 rpyc.core.netref.BaseNetref.__instancecheck__)
+    asks that too, to compare objects of one connection; ours are compared as before.
     """
     module: Any = sys.modules.get("rpyc.core.netref")
     base = getattr(module, "BaseNetref", None)
