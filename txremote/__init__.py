@@ -64,9 +64,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-#: Names that are imported when they are used first, and from where. The console's need
-#: plac, an extra, so they are not in ``__all__``. The network's need half of Twisted,
-#: and no worker process and no script should have to wait for that.
+#: Names that are imported when they are used first. The console's need plac, an extra, so they
+#: are not in ``__all__``; the network's need half of Twisted, which takes workers too long.
 _LAZY = {
     "ClientStatus": "txremote.net.client",
     "ConsoleService": "txremote.console.server",

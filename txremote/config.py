@@ -159,12 +159,9 @@ class Declaration:
         return self.kind in (COUNT, BYTES, SECONDS, SECONDS_OR_NEVER)
 
 
-_DECLARATION: Final = "declaration"
-
-
 def declaration_of(switch: dataclasses.Field[Any]) -> Declaration:
     """Return the declaration of a field of `ConnectionConfig`."""
-    declared: Declaration = switch.metadata[_DECLARATION]
+    declared: Declaration = switch.metadata["declaration"]
     return declared
 
 
@@ -172,7 +169,7 @@ def _switch(
     default: T, kind: Kind, text: str, *, option: bool = True, unbounded: object = KEPT
 ) -> T:
     declared = Declaration(kind, text, option, unbounded)
-    return dataclasses.field(default=default, metadata={_DECLARATION: declared})
+    return dataclasses.field(default=default, metadata={"declaration": declared})
 
 
 def _flag(default: bool, text: str, *, option: bool = True) -> bool:

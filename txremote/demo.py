@@ -169,21 +169,17 @@ async def _run_source(source: str, names: dict[str, object]) -> None:
     """Run source that may await, and print the value of a last expression as a prompt does."""
     *before, last = ast.parse(source).body
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    ran = eval(compile(ast.Module(before, []), "<demo>", "exec", flags), names)
-    if inspect.iscoroutine(ran):
-        await ran
-    ran = eval(compile(ast.Interactive([last]), "<demo>", "single", flags), names)
-    if inspect.iscoroutine(ran):
-        await ran
+    for part, mode in ((ast.Module(before, []), "exec"), (ast.Interactive([last]), "single")):
+        ran = eval(compile(part, "<demo>", mode, flags), names)
+        if inspect.iscoroutine(ran):
+            await ran
 
 
 async def _steps(port: int) -> None:
-    source = f'conn = await connect("tcp:127.0.0.1:{port}")'
-    _print_step("A client in a reactor", source)
     names: dict[str, object] = {name: getattr(txremote, name) for name in txremote.__all__}
     names["pool_from_string"] = pool_from_string
-    await _run_source(source, names)
-    for title, source in _STEPS:
+    begin = ["A client in a reactor", f'conn = await connect("tcp:127.0.0.1:{port}")']
+    for title, source in (begin, *_STEPS):
         _print_step(title, source)
         await _run_source(source, names)
     if find_spec("rpyc") is None:

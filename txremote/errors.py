@@ -137,8 +137,7 @@ class ConnectionLost(_twisted_error.ConnectionLost, EOFError):
     """
 
     def __str__(self) -> str:
-        # Twisted's own __str__ would put "Connection to the other side was
-        # lost in a non-clean fashion" before a sentence that says it better.
+        # Twisted's would begin "Connection to the other side was lost in a non-clean fashion"
         return ": ".join(str(part) for part in self.args) or "the connection was lost"
 
 

@@ -196,8 +196,7 @@ class Service:
         """Return the names of the service, in capitals."""
         if cls.ALIASES:
             return tuple(str(name).upper() for name in cls.ALIASES)
-        name = cls.__name__.upper()
-        return (name.removesuffix("SERVICE"),)
+        return (cls.__name__.upper().removesuffix("SERVICE"),)
 
     @classmethod
     def get_service_name(cls) -> str:

@@ -1,8 +1,8 @@
 """
 ``txremote check FILE``: print all problems of a file for ``twistd txremote --config``.
 
-A file without problems is described: its servers, consoles and pools. No port is opened and no pool
-started; but services and containers are imported, so their modules run, and certificates are read.
+Of a file without problems print its servers, consoles and pools. Nothing is started, but modules
+are imported, and so they run, and certificates are read.
 """
 
 from __future__ import annotations

@@ -3,14 +3,9 @@
 
 ::
 
-    pool = ["processes:4"]
     drain = 10
-
     [[server]]
     service = "shop.Shop"
-    listen = ["tcp:18861:interface=127.0.0.1", "unix:/run/shop.sock"]
-    max-connections = 500
-
     [[console]]
     container = "shop.Importer"
 

@@ -1,15 +1,9 @@
 """
-``twistd --logger txremote.daemon.jsonlog.observer``: the log as JSON, an object a line.
+``twistd --logger txremote.daemon.jsonlog.observer``: the log on standard output, as JSON.
 
-Twisted's own JSON observer writes whole events, of whose values JSON knows few. Here each
-event has its text, and its own fields as they would be printed::
-
-    {"time": "2026-11-21T10:12:01.250312+00:00", "level": "info",
-     "namespace": "txremote.connection",
-     "text": "IPv4Address(type='TCP', host='127.0.0.1', port=40318) has gone after ...",
-     "peer": "127.0.0.1:40318", "seconds": 3.1, "requests": 12, "why": "..."}
-
-It goes to standard output, from where systemd and containers take it.
+Twisted's own JSON observer writes whole events, of whose values JSON knows few. Here each event
+is one line, with its text and its own fields as they would be printed: a ``peer`` is
+``127.0.0.1:40318``.
 """
 
 from __future__ import annotations
