@@ -67,12 +67,10 @@ class MemoryTransport:
         self.written.clear()
 
     def getPeer(self) -> IAddress:
-        """Return the peer's address."""
+        """Return the address, which both ends have."""
         return self._address
 
-    def getHost(self) -> IAddress:
-        """Return this end's address."""
-        return self._address
+    getHost = getPeer
 
 
 class Pair:
