@@ -1,6 +1,4 @@
-"""
-Command containers as plac writes them, and what reads their command lines.
-"""
+"""Command containers as plac writes them, and what reads their command lines."""
 
 from typing import Final
 

@@ -1,10 +1,8 @@
 """
 The commands that every session has: plac's special commands, for a live program.
 
-They are a container's commands like any other, with plac's annotations, and run
-as foreground tasks. Their tasks have numbers, as in plac, but are not remembered,
-so ``-1`` is never one of them. None of them writes a file, as plac's ``.output``
-does: a client would name the file.
+They run as foreground tasks that are not remembered, so ``-1`` is never one of them. None of them
+writes a file, as plac's ``.output`` does: a client would name the file.
 """
 
 from __future__ import annotations

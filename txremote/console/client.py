@@ -1,18 +1,15 @@
 """
 `ConsoleClient`: the connection of one client of the line console.
 
-Bytes go through `TelnetLines` to a `Dialogue`, whose output goes back with CR LF at
-the end of each line. The connection adds:
+Bytes go through `TelnetLines` to a `Dialogue`. The connection adds:
 
-* Back-pressure. When the transport's buffer is full the dialogue pauses; a client
-  that reads nothing for some time is dropped. Its keys are still read, so it can
-  interrupt what it cannot follow. (And TLS has to read in order to write.)
-* A limit on lines typed ahead: a client that sends faster than its commands run is
-  not read until fewer lines wait.
-* Half-closed connections (``nc -N``): all that the client has sent is answered
-  before the connection is closed.
-* Protection against browsers. Any web page can have one send a request to a port of
-  its own machine, commands in its body, so a request of HTTP is hung up on.
+* Back-pressure. When the transport's buffer is full the dialogue pauses; a client that reads
+  nothing for some time is dropped. Its keys are still read, so it can interrupt what it cannot
+  follow. (And TLS has to read in order to write.)
+* A limit on lines typed ahead.
+* Half-closed connections (``nc -N``): all that the client has sent is answered first.
+* Protection against browsers: any web page can have one send a request, commands in its body, to a
+  port of its own machine, so a request of HTTP is hung up on.
 """
 
 from __future__ import annotations
@@ -72,11 +69,7 @@ class IConsoleTransport(ITCPTransport, IPushProducer, IConsumer):
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class ConsoleClient(Protocol):
-    """
-    One client. For the reactor's thread.
-
-    ``ended`` is called with this object when the connection has ended.
-    """
+    """One client. For the reactor's thread. ``ended`` is called when the connection has ended."""
 
     transport: IConsoleTransport
 

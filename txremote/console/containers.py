@@ -57,7 +57,6 @@ class Command(NamedTuple):
     Attributes:
         kind: How to run it: the attribute of the container that names the command.
         call: The call it means. If the line is wrong, a call that raises the error.
-        words: The words of the line.
         is_builtin: Whether it is a built-in command, well formed or not.
     """
 
@@ -71,11 +70,7 @@ class Container:
     """
     The recipe of a container of commands.
 
-    Attributes:
-        name: Its name in prompts and messages.
-        shared: Whether there is one for all sessions.
-        source: The object that stands for it; recipes with the same source give the
-            same shared container.
+    Recipes with the same `source`, the object that stands for it, give the same shared container.
     """
 
     def __init__(self, name: str, shared: bool, make: Call, source: object = None) -> None:
@@ -91,9 +86,8 @@ class Container:
         """
         Make the container, and enter it. It gets built-in commands besides its own.
 
-        Raises:
-            ContainerError: the object that was made is no container.
-            Exception: of its constructor or its ``__enter__``.
+        ContainerError: the object that was made is no container. Its constructor may raise
+        anything.
         """
         obj = self._make()
         if not is_command(obj) and not commands_of(obj):
@@ -106,10 +100,6 @@ class LiveContainer:
     A container that was entered. It is exited with its last `release`.
 
     Making one is the first hold on it. For the reactor's thread.
-
-    Attributes:
-        greeting: Its docstring.
-        commands: The names of its commands, built-in ones included.
     """
 
     def __init__(self, name: str, obj: object, builtins: Commands) -> None:
@@ -217,10 +207,8 @@ def container_from(obj: object, words: Sequence[str] = (), name: str | None = No
     """
     Return the `Container` that an object stands for; see the module.
 
-    The words are the arguments of a class's constructor, or of the callable.
-
-    Raises:
-        ContainerError: it stands for none, or does not take these words.
+    The words are the arguments of a class's constructor, or of the callable. ContainerError: it
+    stands for none, or does not take these words.
     """
     if isinstance(obj, Container):
         return obj
@@ -247,9 +235,7 @@ def container_from_string(text: str) -> Container:
     """
     Return the `Container` of a description, ``pkg.mod.Class ARGS``, quoted as in a shell.
 
-    Raises:
-        ContainerError: it cannot be imported, is none, or does not take these
-            arguments; a sentence.
+    ContainerError: it cannot be imported, is none, or does not take these arguments.
     """
     name, *words = _words_of(text)
     return container_from(_import(name), words)

@@ -1,23 +1,14 @@
 """
 `Dialogue`: one user of a console: lines in, output and prompts out.
 
-It knows of sessions and tasks, and of an `IScreen` to write to, which may be a
-socket or a terminal.
+It writes to an `IScreen`, a socket or a terminal, and does one thing at a time. A line is answered
+as a whole before the next one is taken, so output never tears a prompt: tasks in the background
+write nothing by themselves, and to follow one (``.output -f``) is a command like any other. Lines
+that are typed ahead are taken one in a turn of the reactor.
 
-The rule it keeps: one thing at a time. A line is answered as a whole before the
-next one is taken, so output never tears a prompt: tasks in the background write
-nothing by themselves, and to follow one (``.output -f``) is a command like any
-other, which ends before the next prompt. Lines that are typed ahead wait, and are
-taken one in a turn of the reactor, so a user who sends a thousand does not hold up
-the others.
-
-A screen may be full. Then nothing is written and no line is taken; the running
-command's output stays in its ring and goes on from where it stopped, with a note
-about the lines that have fallen out of the ring meanwhile. So a user who does not
-read costs no memory.
-
-When the user is gone the command in the foreground is ended, as a terminal's
-hang-up does it. Tasks in the background go on.
+A screen may be full. Then nothing is written and no line is taken; the running command's output
+stays in its ring and goes on from where it stopped, with a note about the lines that have fallen
+out. When the user is gone the command in the foreground is ended, as a terminal's hang-up does it.
 """
 
 from __future__ import annotations
@@ -58,13 +49,7 @@ class IScreen(Protocol):
 
 
 class Sessions:
-    """
-    One user's sessions, one a container, each opened when it is needed first.
-
-    Attributes:
-        name: The name of the current one; the first container to begin with.
-        has_several: Whether there are more than one.
-    """
+    """One user's sessions, one a container, each opened when it is needed first."""
 
     def __init__(self, manager: TaskManager, containers: Mapping[str, Container]) -> None:
         self._manager = manager
@@ -91,9 +76,7 @@ class Sessions:
 
     def use(self, words: Sequence[str]) -> str:
         """
-        Change to another container (``.use NAME``).
-
-        Returns the answer: the names of all, or why it cannot be; "" if it was done.
+        Change to another container (``.use NAME``); return the names of all, the problem, or "".
         """
         if not words:
             return self._listing()
@@ -126,12 +109,7 @@ def not_opened(name: str, problem: Exception) -> str:
 
 
 class Dialogue:
-    """
-    One user's dialogue. For the reactor's thread.
-
-    Attributes:
-        lines_ahead: The lines that wait for those before them.
-    """
+    """One user's dialogue. For the reactor's thread."""
 
     def __init__(self, sessions: Sessions, screen: IScreen, clock: IReactorTime) -> None:
         self._sessions = sessions
@@ -170,9 +148,7 @@ class Dialogue:
 
     def interrupt(self) -> None:
         """
-        End the command in the foreground, and forget the lines that were typed ahead.
-
-        The second time, leave a command that does not end to itself.
+        End the command in the foreground, and forget lines typed ahead; the second time, leave it.
         """
         self.lines_ahead.clear()
         task = self._task
@@ -192,9 +168,8 @@ class Dialogue:
 
     def hang_up(self) -> Deferred[None]:
         """
-        End the dialogue: the user is gone.
-
-        Fires when the user's containers have been exited, after the last of their tasks.
+        End the dialogue. Fires when the user's containers have been exited, after their last
+        tasks.
         """
         self._over = True
         self.lines_ahead.clear()

@@ -1,6 +1,4 @@
-"""
-plac's parser, or an error that says how to install it.
-"""
+"""plac's parser, or an error that says how to install it."""
 
 from __future__ import annotations
 

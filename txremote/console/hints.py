@@ -1,10 +1,9 @@
 """
 Type hints and defaults of a command's arguments, translated for plac's parser.
 
-plac reads annotations as its own: a text is the help, a tuple is help, kind,
-abbreviation, type, choices, metavar. Python's type hints it only shows as help, and it
-converts a word by calling the type of the default. Here a hint means what a user
-expects of it:
+plac reads annotations as its own: a text is the help, a tuple is help, kind, abbreviation, type,
+choices, metavar. Python's type hints it only shows as help, and it converts a word by calling the
+type of the default. Here a hint means what a user expects of it:
 
 =================================  ==========================================
 ``n: int``, ``path: Path``         the word is converted
@@ -21,10 +20,10 @@ expects of it:
 ``n: Annotated[int, "lines"]``     the hint, with a help
 =================================  ==========================================
 
-Any other hint is left out, and so is one with names that are there for type checkers
-only. plac's annotations are left as they are. Where nothing else gives the type and plac
-would call that of the default, ``True``, a container or a member of an `Enum` is read as
-by a hint: ``bool("False")`` is True, and ``tuple("12")`` is two letters.
+Any other hint is left out, and so is one with names that are there for type checkers only. plac's
+annotations are left as they are. Where nothing else gives the type and plac would call that of the
+default, ``True``, a container or a member of an `Enum` is read as by a hint: ``bool("False")`` is
+True, and ``tuple("12")`` is two letters.
 """
 
 from __future__ import annotations
@@ -102,12 +101,7 @@ def boolean(word: str) -> bool:
 
 
 def argspec_of(function: Any) -> inspect.FullArgSpec:
-    """
-    Return a callable's signature as plac has it.
-
-    Python 3.14 evaluates hints when they are asked for; those that it cannot are
-    `ForwardRef`.
-    """
+    """Return a callable's signature as plac has it. Python 3.14 may give hints as `ForwardRef`."""
     if sys.version_info >= (3, 14):
         from annotationlib import Format
 
@@ -164,11 +158,7 @@ def annotations_for_plac(function: object, argspec: inspect.FullArgSpec) -> dict
 
 
 def _globals_of(function: Any) -> dict[str, object] | None:
-    """
-    Return the globals for the names in annotations, or None if annotations are no text.
-
-    With ``from __future__ import annotations`` Python keeps them as text.
-    """
+    """Return the globals for annotations that are text (``from __future__``), or None."""
     owner = function
     if inspect.isclass(function):
         function = function.__init__
@@ -252,8 +242,8 @@ def converter_of(hint: object) -> Converter | None:
     """
     Return the converter that a hint asks for, or None if it asks for none.
 
-    The converter raises ValueError for a word of another kind, and
-    `argparse.ArgumentTypeError` with a sentence where no word will do.
+    The converter raises ValueError for a word of another kind, and `argparse.ArgumentTypeError`
+    with a sentence where no word will do.
     """
     hint = _plain(hint)
     origin, args = get_origin(hint), get_args(hint)

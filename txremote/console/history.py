@@ -1,6 +1,4 @@
-"""
-Editing, history and completion at a prompt: readline, where there is one.
-"""
+"""Editing, history and completion at a prompt: readline, where there is one."""
 
 from __future__ import annotations
 
@@ -15,14 +13,7 @@ _LENGTH: Final = 1000
 def use_readline(
     complete: Callable[[str, int], str | None], path: str, delimiters: str
 ) -> Callable[[], None]:
-    """
-    Set up history and completion, and return a function that saves the history.
-
-    Args:
-        complete: Returns the completions of a word by number, then None.
-        path: The file of the history; ``~`` is the user's folder.
-        delimiters: The characters that end a word.
-    """
+    """Set up history and completion, and return a function that saves the history."""
     if find_spec("readline") is None:
         return lambda: None
     import readline

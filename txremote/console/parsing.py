@@ -1,13 +1,10 @@
 """
 Command lines of a container, read by plac's own parser.
 
-plac parses and calls in one go, prints usage errors, and ends the program. Here
-its parser (`plac_core.ArgumentParser`) returns the call it would have made, and
-raises the texts it would have printed. All else, annotations, abbreviations of
-commands, ``name=value`` arguments, ``__missing__``, is plac's.
-
-plac keeps each parser it has ever made for the life of the program; a container
-made for each session would never go. So parsers are made here past its registry.
+plac parses and calls in one go, prints usage errors, and ends the program. Here its parser
+(`plac_core.ArgumentParser`) returns the call it would have made, and raises the texts it would
+have printed. plac keeps each parser it has ever made for the life of the program, so parsers are
+made here past its registry.
 """
 
 from __future__ import annotations
@@ -130,12 +127,11 @@ def parse_first(
     """
     Return the call that the first words are the arguments of, and the other words.
 
-    It does as plac's ``Interpreter.call`` does with a program's arguments: options of
-    the callable may stand anywhere.
+    Options of the callable may stand anywhere, as with plac's ``Interpreter.call``.
 
     Raises:
-        UsageError: it does not take these words, or has positional arguments that may
-            be left out, so that nothing shows where its own end.
+        UsageError: it does not take these words, or has positional arguments that may be left out,
+            so that nothing shows where its own end.
         HelpAsked: they ask for help.
     """
     parser = parser_of(function, name)

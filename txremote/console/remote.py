@@ -1,12 +1,11 @@
 """
 ``txremote tasks``: the tasks of a server, from a command line.
 
-``submit``, ``list``, ``output`` and ``kill`` are each a call of its `TaskService`. With
-``--follow`` the task's output is printed as it comes, with a bar beneath for its
-progress. The task is the server's: Ctrl-C leaves it alone.
+Each action is a call of the server's `TaskService`. With ``--follow`` the task's output is printed
+as it comes. Ctrl-C leaves the task alone.
 
-Exit status: 0 done, 1 the task was aborted or killed, or there is none, 2 the server
-could not be asked, 130 detached by Ctrl-C.
+Exit status: 0 done, 1 the task was aborted or killed, or there is none, 2 the server could not be
+asked, 130 detached by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -83,11 +82,7 @@ async def run(reactor: IReactorCore, options: Namespace) -> int:
     """
     Do as the command line says; return the exit status.
 
-    Args:
-        reactor: The reactor that runs.
-        options: The ``endpoint`` and ``timeout``; the ``action`` and its ``word``: the words
-            of a command, a status or None, or the number of a task; ``follow``, whether to
-            print output until the task has ended; the name of the ``container``, or None.
+    The ``word`` of `options` is the words of a command, a status or None, or the number of a task.
     """
     endpoint, timeout = options.endpoint, options.timeout
     try:

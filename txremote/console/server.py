@@ -1,11 +1,10 @@
 """
 The line console for many clients: `ConsoleService`, and the factory of its clients.
 
-Each client has sessions of its own over one `TaskManager`, so all see the same tasks.
-A console asks for no password, and every client may run its commands. So it listens
-where only this machine's users come (loopback, or a UNIX socket, which only the
-account's own processes may use unless its ``mode=`` says otherwise) or where TLS asks
-each client for a certificate, and refuses to listen anywhere else.
+A console asks for no password, and every client may run its commands. So it listens where only
+this machine's users come (loopback, or a UNIX socket, which only the account's own processes may
+use unless its ``mode=`` says otherwise) or where TLS asks each client for a certificate, and
+refuses to listen anywhere else.
 """
 
 from __future__ import annotations
@@ -53,9 +52,7 @@ def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
     """
     Return containers by name. Where two have the same one, the second gets a number.
 
-    Raises:
-        ContainerError: one of them is no container.
-        ValueError: there are none at all.
+    ContainerError: one of them is no container. ValueError: there are none at all.
     """
     found: dict[str, Container] = {}
     for each in containers:
@@ -71,12 +68,7 @@ def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
 
 
 class ConsoleFactory(Factory):
-    """
-    Makes the protocols of a console's clients.
-
-    Attributes:
-        clients: Those that are connected.
-    """
+    """Makes the protocols of a console's clients."""
 
     noisy = False
 

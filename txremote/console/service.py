@@ -1,15 +1,12 @@
 """
 `TaskService`: the tasks of a console, as remote objects.
 
-Where one `TaskManager` is given to all, a reactor's client, a blocking script and a
-console see the same tasks. A client gets a task as a `RemoteTask`, by reference, and
-the attributes of that by value.
+A client gets a task as a `RemoteTask`, by reference, and the attributes of that by value.
 
-A subscription sends one message at a time, and the next one after the answer, with
-all the news since then. So a slow client costs nothing: the output is in the task's
-ring anyway, and a line says how many have fallen out before they could be sent. A
-client that fails, or does not answer for a while, is sent nothing more; the task
-notices none of it.
+A subscription sends one message at a time, and the next one after the answer, with all the news
+since then. So a slow client costs nothing: the output is in the task's ring anyway, and a line
+says how many have fallen out. A client that fails, or does not answer for a while, is sent nothing
+more.
 """
 
 # mypy: disable-error-code="prop-decorator"

@@ -1,9 +1,4 @@
-"""
-`Session`: one client and one container, plac's Interpreter.
-
-A session turns lines into tasks. All it owns is its hold on the container: its
-tasks are its manager's, and go on when it is closed.
-"""
+"""`Session`: one client and one container, plac's Interpreter."""
 
 from __future__ import annotations
 
@@ -19,13 +14,10 @@ Submit = Callable[[LiveContainer, str | Sequence[str]], Task | None]
 
 class Session:
     """
-    A user who gives commands. Made by `TaskManager.open`. For the reactor's thread.
+    Turns a client's lines into tasks. Made by `TaskManager.open`. For the reactor's thread.
 
-    Attributes:
-        name: The container's name.
-        greeting: The container's docstring, as it is.
-        commands: The names of all commands, for completion.
-        closed: Whether it has been closed.
+    It owns only its hold on the container: its tasks are its manager's, and go on when it is
+    closed.
     """
 
     def __init__(self, live: LiveContainer, submit: Submit) -> None:
@@ -44,12 +36,9 @@ class Session:
         """
         Run a command line, or its words.
 
-        Returns its task, None for a line without a word. If the line is wrong the task is
-        ABORTED, and its output says how.
-
-        Raises:
-            RuntimeError: the session is closed.
-            PoolStopped: the manager has been stopped.
+        Returns its task, None for a line without a word. If the line is wrong the task is ABORTED,
+        and its output says how. RuntimeError: the session is closed. PoolStopped: the manager has
+        been stopped.
         """
         if self.closed:
             raise RuntimeError(f"{self!r} takes no more commands")
@@ -66,10 +55,8 @@ class Session:
 
     def close(self) -> Deferred[None]:
         """
-        Take no more commands. Tasks go on.
-
-        Fires when the last of them has ended, and the container has been exited, unless
-        that is shared.
+        Take no more commands. Fires when its last task has ended, and an unshared container was
+        exited.
         """
         ends = DeferredList([task.when_done() for task in self._tasks])
         if not self.closed:

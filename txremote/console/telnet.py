@@ -1,15 +1,11 @@
 """
 `TelnetLines`: the bytes of a console's client, as lines and keys.
 
-The client may be ``telnet``, ``nc``, ``rlwrap nc`` or a program: bytes go in, lines
-and keys come out, and with them the answers to telnet's commands. Nothing here knows
-of a transport.
-
-Telnet (RFC 854) as far as a console needs it: every option is refused, so a client
-stays in the mode it begins in, which is whole lines with local echo. An option is
-refused once and a refusal is never answered, so that no two parties can keep each
-other busy. The one exception is the timing mark (RFC 860), which is answered each
-time it is asked for: after Ctrl-C ``telnet`` drops all it reads until then.
+Bytes go in, lines and keys come out, and with them the answers to telnet's commands (RFC 854).
+Every option is refused, so a client stays in the mode it begins in, which is whole lines with
+local echo. An option is refused once and a refusal is never answered, so that no two parties can
+keep each other busy. The one exception is the timing mark (RFC 860), which is answered each time:
+after Ctrl-C ``telnet`` drops all it reads until then.
 
 ====================  ==================================================
 bytes                 what they are
@@ -27,9 +23,8 @@ other controls        dropped, arrow keys (ESC [ A) as a whole: the words of
                       one client are shown on the terminals of others
 ====================  ==================================================
 
-A line is decoded as a whole, so it does not matter where packets end; bytes that are
-no UTF-8 become U+FFFD. A line that is too long is reported at once, as
-`Key.TOO_LONG`, and dropped up to its end.
+A line is decoded as a whole; bytes that are no UTF-8 become U+FFFD. A line that is too long is
+reported at once, as `Key.TOO_LONG`, and dropped up to its end.
 """
 
 from __future__ import annotations

@@ -1,22 +1,16 @@
 """
 ``txremote console``: a container's commands in one terminal, without a server.
 
-Three ways, as plac has them:
+A command behind the container's arguments is run alone. On a terminal there is a prompt, with
+readline. From a pipe or a file lines are run up to the first that fails, as in plac's ``execute``;
+commands of the background go on meanwhile, and are waited for at the end.
 
-* a command behind the container's arguments is run, and no other; its output is shown
-  and its end waited for, whatever its kind;
-* on a terminal there is a prompt, with editing, history and completion by readline;
-* from a pipe or a file lines are run one after the other without a prompt, up to the
-  first that fails, as in plac's ``execute``. Commands of the background go on
-  meanwhile, and are waited for at the end.
+The reactor has the main thread, where signals arrive and processes are reaped. A thread of its own
+reads lines: readline blocks. Ctrl-C ends the command in the foreground; Ctrl-D, or ``.quit``,
+leaves, which also ends the tasks in the background.
 
-The reactor has the main thread, where signals arrive and processes are reaped. A
-thread of its own reads a line when one is asked for: readline blocks. Ctrl-C ends the
-command in the foreground; Ctrl-D, or ``.quit``, leaves, which also ends the tasks in
-the background.
-
-Exit status: 0 done, 1 a command failed or was killed, 2 there is no such container,
-130 ended by Ctrl-C.
+Exit status: 0 done, 1 a command failed or was killed, 2 there is no such container, 130 ended by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -59,10 +53,8 @@ class Typist:
     """
     Reads lines in a daemon thread, one when it is asked for.
 
-    ``read`` blocks for a line, given a prompt. EOFError: there are no more.
-
-    Attributes:
-        reading: Whether a line was asked for that has not come.
+    ``read`` blocks for a line, given a prompt. EOFError: there are no more. While a line is asked
+    for that has not come, `reading` is true.
     """
 
     def __init__(self, reactor: IReactorFromThreads, read: Callable[[str], str]) -> None:
@@ -95,12 +87,7 @@ class Typist:
 
 
 class Terminal:
-    """
-    A dialogue on a terminal.
-
-    Attributes:
-        left: Fires when the user leaves.
-    """
+    """A dialogue on a terminal. `left` fires when the user leaves."""
 
     def __init__(self, reactor: IReactorCore, sessions: Sessions, fd: int, out: TextIO) -> None:
         self.left: Deferred[None] = Deferred()
@@ -292,14 +279,9 @@ def _complain(sentence: str) -> None:
 
 async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
     """
-    Run the commands of a container as they are given; see the module.
+    Run the commands of a container as they are given, with a text as ``pkg.mod.Class ARGS``.
 
-    Args:
-        text: The container, as ``pkg.mod.Class`` or ``"pkg.mod.Class ARGS"``.
-        words: Its arguments, if the text has none, and behind them a command.
-
-    Returns:
-        The exit status.
+    The words are the container's arguments, if the text has none, and behind them a command.
     """
     stdin, stdout = sys.stdin, sys.stdout  # which tasks may change
     manager = TaskManager(reactor=reactor)

@@ -1,16 +1,11 @@
 """
 The prints of a command, taken out of `sys.stdout` for the task that runs it.
 
-There is one `sys.stdout` and there are many tasks, in threads and in turns of
-the reactor. While there are tasks a stand-in is in its place, which finds the task
-whose code is running: each one runs its command in a context of its own
-(`contextvars`), where `sink` is set. All other prints go where they always went.
-
-A thread that a command starts by itself has an empty context: its prints are the
-program's and not the task's (`asyncio.to_thread` takes the context along). So are
-prints in the reactor's thread in the context of a task in another one: asyncio's
-reactor takes the context along with a function that a thread hands over
-(``callFromThread``).
+While there are tasks a stand-in is in the place of `sys.stdout`. It finds the task whose code is
+running: each one runs its command in a context of its own (`contextvars`), where `sink` is set.
+All other prints go where they always went: those of a thread that a command starts by itself,
+which has an empty context, and those in the reactor's thread in the context of a task in another
+one (asyncio's reactor takes the context along with ``callFromThread``).
 """
 
 from __future__ import annotations
@@ -47,12 +42,11 @@ class LineWriter:
     """
     A text stream, as far as ``print`` needs one, that makes lines. For any thread.
 
-    With ``in_thread`` its task runs in a thread, which may wait here for the reactor: then
-    prints in the reactor's thread are not the task's.
+    With ``in_thread`` its task runs in a thread, which may wait here for the reactor: then prints
+    in the reactor's thread are not the task's.
 
     Attributes:
-        active: Whether its task's code runs just now. A context outlives that:
-            the timers of asyncio's reactor take it along, say.
+        active: Whether its task's code runs just now. A context outlives that, in timers say.
         begun: The text of a line that has no end yet.
     """
 
@@ -140,23 +134,14 @@ class Redirection:
         return self._original if writer is None or not writer.is_current else writer
 
     def release(self) -> None:
-        """
-        End one use of it. Reactor's thread.
-
-        With the last one the original comes back, unless the program has put something
-        else in its place meanwhile.
-        """
+        """End one use of it; with the last one the original comes back. Reactor's thread."""
         self._users -= 1
         if not self._users and sys.stdout is self:
             sys.stdout = self._original
 
 
 def redirect_prints() -> Redirection:
-    """
-    Send prints to `sink`, in the contexts where it is set. Reactor's thread.
-
-    Returns the stand-in for `sys.stdout`, which is to be released.
-    """
+    """Send prints to `sink`, where it is set, until the result is released. Reactor's thread."""
     stream: Any = sys.stdout
     if not isinstance(stream, Redirection):
         stream = sys.stdout = Redirection(stream)

@@ -1,14 +1,10 @@
 """
 A command in a process of a pool: the child's side of `txremote.tasks.mptask`.
 
-The command is made and stepped here, so only the container and the command's call
-have to be carried over. Each line goes to the parent's sink as it comes. None waits
-for the answer to the one before it, but no more than `WINDOW` of them are on their
-way: a parent that cannot follow slows the command down.
-
-TERM raises an exception that is no `Exception` in the main thread, which is
-where this runs (`txremote.work.child`). So the command's ``finally`` is run, and
-its prints have arrived before the process ends.
+Each line goes to the parent's sink as it comes, with at most `WINDOW` of them unanswered: a parent
+that cannot follow slows the command down. TERM raises an exception that is no `Exception` in the
+main thread, where this runs (`txremote.work.child`). So the command's ``finally`` is run, and its
+prints have arrived before the process ends.
 """
 
 from __future__ import annotations
@@ -75,8 +71,8 @@ def run_command(call: Call, sink: Any) -> tuple[str, object, bool]:
     """
     Run a command, in a child process, and report to the `Sink` in the parent.
 
-    Returns the status, FINISHED or KILLED, the result, and whether the command wants its
-    session to end. Raises the command's exception; the sink has got the traceback.
+    Returns the status, FINISHED or KILLED, the result, and whether the command wants its session
+    to end. Raises the command's exception; the sink has got the traceback.
     """
     reporter = _Reporter(sink)
     sink.began()

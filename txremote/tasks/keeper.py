@@ -1,12 +1,9 @@
 """
 `TaskKeeper`: the tasks of a program: their numbers, how many run, which are kept.
 
-Background tasks run up to a cap and the rest wait in order; where too many wait
-already a new one is refused. Foreground tasks, which have a user waiting, begin at
-once. Tasks that have ended are remembered for a time and up to a number, then
-forgotten: the memory that tasks take is bounded, whatever is submitted.
-
-All is for the reactor's thread.
+Background tasks run up to a cap and the rest wait in order, up to a number. Foreground tasks,
+which have a user waiting, begin at once. Tasks that have ended are remembered for a time and up to
+a number. All is for the reactor's thread.
 """
 
 from __future__ import annotations
@@ -128,11 +125,8 @@ class TaskKeeper:
         """
         Run a command as a task, which may have ended when this returns.
 
-        If too many wait it is ABORTED with `PoolFull`. One that is not remembered has a number,
-        but cannot be found, and its news reach only its own listeners.
-
-        Raises:
-            PoolStopped: this has been stopped.
+        If too many wait it is ABORTED with `PoolFull`. One that is not remembered cannot be found,
+        and its news reach only its own listeners. PoolStopped: this has been stopped.
         """
         self._check_running()
         if kind not in self._kinds:
@@ -215,8 +209,7 @@ class TaskKeeper:
         """
         Return a task, or None if there is none (any more).
 
-        A negative number counts from the latest task, which is -1 (plac), or from the latest
-        of those in one state.
+        A negative number counts from the latest task, -1 (plac), or the latest in one state.
         """
         if no >= 0:
             return self._tasks.get(no)

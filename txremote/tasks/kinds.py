@@ -1,19 +1,14 @@
 """
 Tasks that run in this process: in turns of the reactor, or in a thread each.
 
-*In turns*: a `twisted.internet.task.Cooperator` steps the commands of all tasks
-of a manager one after the other, a step each, and lets the reactor have its own
-turn every 10 ms. A command that waits for a Deferred takes no part meanwhile.
+*In turns*: a `twisted.internet.task.Cooperator` steps the commands of all tasks of a manager one
+after the other, and lets the reactor have its own turn every 10 ms.
 
-*In a thread*: each task has a daemon thread of its own. Tasks run for hours, so
-they must not use up the reactor's pool, which others need (the resolver, say);
-the manager's cap limits how many run at once; and a thread that does not end must
-not keep the program from ending, as a pool's threads would. When the command yields
-a Deferred the thread waits for it; its callbacks run in the reactor's thread.
-
-All that a thread puts out goes through a `Mailbox`, in order: a thread that
-puts out more than the reactor can take waits for it, and one turn of the reactor
-brings over many lines.
+*In a thread*: each task has a daemon thread of its own. Tasks run for hours, so they must not use
+up the reactor's pool, which others need (the resolver, say); and a thread that does not end must
+not keep the program from ending, as a pool's threads would. The thread waits for a Deferred that
+the command yields; its callbacks run in the reactor's thread. The output goes through a `Mailbox`:
+a thread that puts out more than the reactor can take waits for it.
 """
 
 from __future__ import annotations

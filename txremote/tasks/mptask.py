@@ -1,14 +1,10 @@
 """
 `MPTask`: a task whose command runs in a process of a pool.
 
-The job is `txremote.tasks.commandjob.run_command`, which gets the command, pickled
-with its container as that is at this moment, and a `Sink` by reference. It reports
-its beginning, each line and each `Progress` to the sink, and with the first report
-the task learns which connection it has to the process.
-
-When a task is killed its job is cancelled, and the pool ends the process by TERM and
-then by KILL. The task is KILLED when the process has gone, which is when that
-connection ends, and not before.
+The job is `txremote.tasks.commandjob.run_command`, which gets the command, pickled with its
+container as that is at this moment, and a `Sink` by reference, for its lines and progress. When a
+task is killed its job is cancelled, and the pool ends the process by TERM and then by KILL. The
+task is KILLED when the process has gone: when the connection ends that the first report came by.
 """
 
 from __future__ import annotations
@@ -71,10 +67,8 @@ class Sink:
 
 def check_pool(pool: Any) -> None:
     """
-    Check that a pool can run process commands.
-
-    Raises:
-        ValueError: its jobs do not run elsewhere, or cannot reach a `Sink` from there.
+    Refuse (ValueError) a pool whose jobs do not run elsewhere, or cannot reach a `Sink` from
+    there.
     """
     if not pool.by_value:
         raise ValueError(f"process commands need a pool of processes, not {pool.description}")

@@ -1,9 +1,8 @@
 """
 `OutputRing`: the last lines that a task has put out, and how many went before.
 
-Lines are numbered from 0 as they come, and keep their numbers, so a reader that
-has seen those below n asks for ``lines(n)`` and gets what is new, however many
-have fallen out meanwhile. The ring has two bounds, lines and bytes.
+Lines are numbered from 0 as they come, and keep their numbers, so a reader that has seen those
+below n asks for ``lines(n)``.
 """
 
 from __future__ import annotations
@@ -25,15 +24,11 @@ class OutputRing:
     """
     A bounded list of lines that drops the oldest. For one thread.
 
-    Args:
-        max_lines: How many lines are kept.
-        max_bytes: How many bytes they may have together, in UTF-8. A line that
-            has more alone is cut.
+    The bound `max_bytes` counts UTF-8; a line that has more alone is cut.
 
     Attributes:
         dropped: How many lines have fallen out.
         dropped_bytes: How many bytes, those of cut lines included.
-        size: How many bytes are kept.
     """
 
     def __init__(self, max_lines: int, max_bytes: int) -> None:

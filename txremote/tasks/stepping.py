@@ -1,24 +1,21 @@
 """
 A command as a generator of steps, whatever it is made of.
 
-`steps` turns the call of a command into one generator that anybody can step: a
-thread, the reactor, the main loop of a child process. The command may be
+`steps` turns the call of a command into one generator that anybody can step: a thread, the
+reactor, the main loop of a child process. The command may be
 
 * a function: its result is a line, or some lines if it can be iterated (plac);
 * a generator: it yields lines (plac);
 * a coroutine, which may await Deferreds: its result is a line;
 * an asynchronous generator: it yields lines.
 
-A yielded None is a place to stop and no more; a `Progress` is a figure; a
-Deferred is waited for and gives the ``yield`` its result, as in
-`twisted.internet.defer.inlineCallbacks`.
+A yielded None is a place to stop and no more; a `Progress` is a figure; a Deferred is waited for
+and gives the ``yield`` its result, as in `twisted.internet.defer.inlineCallbacks`.
 
-The steps yield None where they can be stopped, or an `AwaitDeferred`. They are
-resumed with the Deferred's result (``send``), its exception (``throw``), or with
-`Killed`. Then a generator is closed, as plac does it: ``GeneratorExit`` where it
-stands; and a coroutine gets ``CancelledError`` where it stands, as Twisted does it,
-so that its ``finally`` may await something. In both cases ``finally`` has run
-before the steps end.
+The steps yield None where they can be stopped, or an `AwaitDeferred`. They are resumed with the
+Deferred's result (``send``), its exception (``throw``), or with `Killed`. Then a generator is
+closed, as plac does it, and a coroutine gets ``CancelledError`` where it stands, as Twisted does
+it, so that its ``finally`` may await something.
 """
 
 from __future__ import annotations
@@ -84,10 +81,7 @@ class Call:
 @dataclass(frozen=True)
 class AwaitDeferred:
     """
-    A Deferred that the steps wait for.
-
-    They are resumed with its result if ``consume`` is true. One that is awaited gives its
-    result out by itself.
+    A Deferred that the steps wait for. They are resumed with its result if ``consume`` is true.
     """
 
     deferred: Deferred[Any]
@@ -111,8 +105,7 @@ def steps(call: Call, show: Show) -> Steps:
     """
     Run a command, a step at a time; ``show`` is called with each value that is put out.
 
-    Returns a generator as the module describes it, which calls the command at its first
-    step. Its value is the command's result: its return value, or the last one it yielded
+    The generator's value is the command's result: its return value, or the last one yielded
     (plac).
     """
     value: Any = call()
@@ -213,14 +206,8 @@ async def _lines_of(lines: AsyncGenerator[object, Any]) -> None:
 @dataclass(frozen=True)
 class TaskOutcome:
     """
-    How the steps ended.
-
-    Attributes:
-        status: FINISHED, KILLED or ABORTED.
-        result: The command's result.
-        error: The exception it raised, if it was aborted.
-        traceback: The traceback of that, as text.
-        wants_exit: Whether it raised `LeaveSession`, or plac's ``Interpreter.Exit``.
+    How the steps ended: FINISHED with a result, ABORTED with an error and its traceback, or
+    KILLED.
     """
 
     status: str
@@ -231,11 +218,7 @@ class TaskOutcome:
 
 
 def outcome_of(error: BaseException, to_be_killed: bool) -> TaskOutcome:
-    """
-    Return the outcome of steps that raised something; a StopIteration is a result.
-
-    ``to_be_killed`` says that the command was asked to end.
-    """
+    """Return the outcome of steps that raised something; a StopIteration is a result."""
     if isinstance(error, StopIteration):
         return TaskOutcome(FINISHED, error.value)
     # plac: these are soft terminations, also if a command raises them by itself
@@ -277,10 +260,7 @@ def run_steps(
     """
     Run steps to their end in a thread that may block; return the command's result.
 
-    Args:
-        running: The steps.
-        wait: Waits for a Deferred, and returns its result or raises.
-        interrupted: Asked at each place to stop whether the steps shall end; says so once.
+    `interrupted` is asked at each place to stop whether the steps shall end; it says so once.
     """
     resume: Callable[[Any], AwaitDeferred | None] = running.send
     argument: object = None

@@ -1,14 +1,9 @@
 """
 `Task`: a command that runs, or ran: its state, its output, its end.
 
-`txremote.tasks.states` says which state may follow which. The subclasses in
-`txremote.tasks.kinds` and `txremote.tasks.mptask` run the command. All here is
-for the reactor's thread; a subclass brings there what comes from a thread or a
-process.
-
-The names that programs written for plac read (``outlist``, ``result``, ``exc``,
-``tb``, ``no``, ``arglist``, ``str``) mean what they mean there, except that
-nothing blocks: a result that is not there yet raises `WouldBlockReactor`.
+The subclasses in `txremote.tasks.kinds` and `txremote.tasks.mptask` run the command. All here is
+for the reactor's thread. The names that programs written for plac read mean what they mean there,
+except that nothing blocks: a result that is not there yet raises `WouldBlockReactor`.
 """
 
 from __future__ import annotations
@@ -44,10 +39,7 @@ def text_of(value: object) -> str:
 
 class Lines(list[str]):
     """
-    Some lines that a command puts out in one step.
-
-    For built-in commands, which run in the reactor: with one line a step,
-    ``.output -f`` could not keep up with a talkative task.
+    Lines that a built-in command puts out in one step: one a step would be too slow to follow.
     """
 
 
@@ -55,15 +47,7 @@ class Submission(NamedTuple):
     """
     A command line to be run, as a keeper hands it to a new task.
 
-    Attributes:
-        no: The task's number.
-        arglist: The words of the command line.
-        call: The call they mean.
-        reactor: The reactor, for tasks that run elsewhere to come back to.
-        clock: Its clock.
-        ring: Where the task's output is kept.
-        listeners: The listeners to all tasks of the keeper, which come first.
-        on_end: Called with the task when it has ended, before its own listeners are.
+    `on_end` is called with the task when it has ended, before its own listeners are.
     """
 
     no: int
@@ -310,10 +294,9 @@ class Task(PlacNames):
         self, wait: AwaitDeferred, wake: Callable[[object], object]
     ) -> Callable[[], None]:
         """
-        Wait for a Deferred of the command's.
+        Wait for a Deferred of the command's, and call ``wake`` with its result or Failure, once.
 
-        ``wake`` is called with its result or Failure, once. Returns a function that gives it
-        up: the Deferred is cancelled and ``wake`` is not called.
+        Returns a function that gives it up: it cancels the Deferred, and ``wake`` is not called.
         """
         waiting = follow(wait.deferred)
         is_over = False

@@ -1,6 +1,4 @@
-"""
-Work somewhere else: pools, and `run_async`.
-"""
+"""Work somewhere else: pools, and `run_async`."""
 
 from txremote.work.running import set_default_pool
 from txremote.work.spec import pool_from_string

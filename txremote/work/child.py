@@ -1,15 +1,11 @@
 """
 A worker process of a process pool; `txremote.work.childprocess` starts it.
 
-It is a txremote peer over two pipes that it inherits, and offers one object, the
-`JobReceiver`, to its parent. Jobs run one after the other in the main thread, each after
-its ticket was taken (`txremote.work.tickets`). While one runs it may call its parent's
-objects, and the jobs that arrive meanwhile are kept.
-
-It ends when its parent closes the pipe or is gone, and by TERM, which raises `Terminated`
-in the job, so that its ``finally`` runs. It leads a process group, so processes that its
-jobs start end with it; but when its parent is killed outright the kernel ends the child
-alone, at once.
+It is a txremote peer over two pipes that it inherits, and offers its parent one object, the
+`JobReceiver`. Jobs run one after the other in the main thread, each after its ticket was taken
+(`txremote.work.tickets`). It ends when its parent closes the pipe or is gone, and by TERM, which
+raises `Terminated` in the job, so that its ``finally`` runs. It leads a process group, so
+processes that its jobs start end with it, unless its parent is killed outright.
 """
 
 from __future__ import annotations
@@ -98,10 +94,10 @@ class JobReceiver(Service):
 
     def submit(self, number: int, name: str, payload: bytes, *references: Any) -> Deferred[object]:
         """
-        Take a job. It begins when its ticket is there.
+        Take a job, which begins when its ticket is there.
 
-        The answer is a tuple: `DONE`, the pickled result, its references; or `FAILED` and
-        the items of `dump_error`; or `DROPPED`.
+        Answers `DONE`, the pickled result, its references; or `FAILED` and the items of
+        `dump_error`; or `DROPPED`.
         """
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
@@ -117,9 +113,8 @@ class JobReceiver(Service):
         self, number: int, arrived: Callable[[], None]
     ) -> tuple[ReceivedJob | None, list[ReceivedJob]]:
         """
-        Return a job, if it is there, and those before it, which the parent has taken back.
-
-        If it is not there, `arrived` is called when it is, by any thread.
+        Return a job and drop those before it. If it is not there yet, any thread calls `arrived`
+        later.
         """
         with self._lock:
             job = self._jobs.pop(number, None)
@@ -222,10 +217,7 @@ class Child:
         return payload[start:] if start else payload
 
     def _reply(self, job: ReceivedJob, reply: tuple[object, ...]) -> None:
-        """
-        Answer, and see to it that the answer has left: only then may the next
-        ticket be taken.
-        """
+        """Answer, and see that the answer has left: only then may the next ticket be taken."""
         pump = self._conn._pump
         with pump.lock:
             job.reply.callback(self._conn.from_netrefs(reply))
@@ -259,10 +251,7 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _terminate(_number: int, frame: FrameType | None) -> None:
-    """
-    Raise `Terminated` in the job: now, unless txremote is just in the middle of
-    a message, which must stay whole; then a moment later.
-    """
+    """Raise `Terminated` in the job, but not in the middle of a message: then a moment later."""
     while frame is not None:
         code = frame.f_code
         if code in _WHOLE or code.co_filename.startswith(_STATE):

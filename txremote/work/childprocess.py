@@ -1,14 +1,10 @@
 """
 `ChildProcess`: a worker's process, as the operating system has it.
 
-It is started with a clean interpreter, which gets this one's options and, in the
-environment, the places where it finds modules. Beside the standard descriptors it has
-three: requests, answers and tickets. `txremote.work.worker` uses them.
-
-Its output is read line by line. It is ended by TERM, and by KILL after a grace; it leads a
-process group, and both go to all of it. It is gone when it has been reaped, and not before:
-its number may be another's from then on. `exited` is called once, after the reactor has
-finished with its descriptors.
+It is a clean interpreter with this one's options and import path. Beside the standard descriptors
+it has three: requests, answers and tickets. It leads a process group, and TERM, and KILL after a
+grace, go to all of it. It is gone when it has been reaped, and not before: its number may be
+another's from then on.
 """
 
 from __future__ import annotations
@@ -39,16 +35,10 @@ _LOOK_AGAIN = 0.05  # seconds
 
 class ChildProcess(ProcessProtocol):
     """
-    One process. All methods are for the reactor's thread.
+    One process. For the reactor's thread.
 
-    Args:
-        reactor: The reactor.
-        printed: Called with each record of its output (`RecordReader`).
-        exited: Called once when it is gone, with how it ended, in words.
-
-    Attributes:
-        pid: Its number, or 0 as long as there is none.
-        reaped: Whether it has gone, and its number may be another's.
+    `printed` is called with each record of its output; `exited` once when it is gone and the
+    reactor has finished with its descriptors, with how it ended, in words.
     """
 
     def __init__(
@@ -67,11 +57,10 @@ class ChildProcess(ProcessProtocol):
 
     def start(self, tickets: int) -> tuple[int, int]:
         """
-        Start it, and return two descriptors, the caller's from now on: to read answers from,
-        and to write requests to.
+        Start it, and return the descriptors of its answers and its requests, which the caller
+        closes.
 
-        Raises:
-            OSError: no descriptor or no process is left. Nothing remains then.
+        OSError: no descriptor or no process is left. Nothing remains then.
         """
         with ExitStack() as ours, ExitStack() as theirs:
             quiet = os.open(os.devnull, os.O_RDWR)
@@ -152,8 +141,7 @@ class ChildProcess(ProcessProtocol):
 
     def look(self) -> None:
         """
-        Look whether it has gone, until it has. SIGCHLD would tell, but not where
-        uvloop has the signals, and not to a reactor in a thread.
+        Poll until it has gone: SIGCHLD does not come under uvloop, or to a reactor in a thread.
         """
         self._looking = None
         reapAllProcesses()
@@ -161,10 +149,7 @@ class ChildProcess(ProcessProtocol):
             self._looking = steady(self._reactor).callLater(_LOOK_AGAIN, self.look)
 
     def bury(self) -> None:
-        """
-        Clear up after it, when it is gone: processes that a job has started do not
-        outlive it.
-        """
+        """Clear up when it is gone: processes that a job has started do not outlive it."""
         for timer in (self._killing, self._looking):
             if timer is not None:
                 timer.cancel()
@@ -204,8 +189,8 @@ _START = (
 
 def _options() -> list[str]:
     """
-    Return the options of this interpreter, such as ``-O``, as `multiprocessing` hands them
-    on. And ``-P``: nothing in the working directory is imported before the path is known.
+    Return this interpreter's options, and ``-P``: the working directory is not to be imported
+    from.
     """
     return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 

@@ -1,9 +1,7 @@
 """
-`JobFailure`: the exception of a job, shown as Python shows it.
+`JobFailure`: the exception of a job, with its notes, cause and context.
 
-Twisted's `Failure` prints the frames and the error, without the exception's notes, cause and
-context, which often say why a job has failed. These are in the log here, and in the Failure
-that ``at_err`` gets, wherever the job has run.
+Twisted's `Failure` prints none of these, and they often say why a job has failed.
 """
 
 from __future__ import annotations

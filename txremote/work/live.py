@@ -1,6 +1,4 @@
-"""
-`live`: an argument that goes by reference where all others go by value.
-"""
+"""`live`: an argument that goes by reference where all others go by value."""
 
 from __future__ import annotations
 
@@ -27,11 +25,10 @@ def live(obj: Any) -> Any:
     """
     Pass an object to a job by reference.
 
-    In a process pool the job gets a blocking netref, and may call the object,
-    in its parent, while it runs; in a thread it gets the object itself. May
-    stand anywhere in the arguments. References to other peers' objects go by
-    reference without being asked. A job in a process may give one as its result,
-    too, of what lives as long as that process. Any thread.
+    In a process pool the job gets a blocking netref, and may call the object, in its parent, while
+    it runs; in a thread it gets the object itself. May stand anywhere in the arguments. References
+    to other peers' objects go by reference without being asked. A job in a process may give one as
+    its result, too, of what lives as long as that process. Any thread.
 
     Args:
         obj: Any object: a callback, a game object.

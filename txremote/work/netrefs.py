@@ -1,10 +1,9 @@
 """
 References of other peers in the arguments and results of a job in a thread.
 
-Such a job may block, so it has netrefs, as a `txremote.threaded` method has. Netrefs never
-come into the reactor (see `txremote.refs.netref`), so in a result they are references again.
-Arguments themselves and the items of tuples are looked at; other containers would have to
-be copied.
+Such a job may block, so it has netrefs. They never come into the reactor (see
+`txremote.refs.netref`), so in a result they are references again. Only arguments themselves and
+the items of tuples are converted.
 """
 
 from __future__ import annotations
@@ -28,10 +27,7 @@ IS_PLAIN = PLAIN - {tuple}
 
 
 def to_netrefs(value: Any) -> Any:
-    """
-    Return an argument as code in a thread sees it: netrefs for references, and the
-    objects of `live` ones. In a worker thread, since it may ask the peer.
-    """
+    """Return an argument as a thread sees it. In a worker thread, since it may ask the peer."""
     kind = type(value)
     if kind is RemoteReference:
         return value._connection.view.to_netrefs(value)
@@ -58,10 +54,7 @@ def call_with_netrefs(
 
 
 def from_netrefs(value: Any) -> Any:
-    """
-    Return a thread's value as the reactor's code has it: references for netrefs. In the
-    worker thread, since it may ask the peer.
-    """
+    """Return a thread's value as the reactor sees it. In the worker thread: it may ask the peer."""
     kind = type(value)
     if kind is tuple:
         return tuple([from_netrefs(item) for item in value])
@@ -76,13 +69,7 @@ def settled_result(result: object) -> Any:
 
 
 def settled(result: object, where: str) -> Any:
-    """
-    Return a job's result, if it is not still to come.
-
-    Raises:
-        TypeError: it is a promise of a result. Nobody would be waiting for it.
-        Exception: any of its ``__class__``.
-    """
+    """Return a job's result. TypeError if it is a promise: nobody would be waiting for it."""
     # This looks at the result's __class__, which may be a property and fail: here,
     # and not in the Deferred that the result goes into, which looks at it too.
     if isinstance(result, (Deferred, CoroutineType)):

@@ -1,18 +1,12 @@
 """
 `offloaded`: a service's method whose body runs in a pool.
 
-For its callers, a peer or the program, it is a method that gives a Deferred.
-Cancelling that cancels the job, and so does a remote client that cancels its
-call.
+To a process pool the body goes by name: the child imports the module, finds the object in the
+function's place, and takes the function out of it. ``self`` goes by value like any argument:
+changes that the method makes to it are made there.
 
-To a process pool the body goes by name: the child imports the module, finds the
-object in the function's place, and takes the function out of it. ``self`` goes by
-value like any argument. Changes that the method makes to it are made there, and all
-that it holds must be something that can be pickled: a connection cannot.
-
-A threaded service's methods are called in worker threads. There the call is
-handed to the reactor, and the lane waits for the Deferred, which fires in the
-reactor's thread.
+A threaded service's methods are called in worker threads. There the call is handed to the reactor,
+and the lane waits for the Deferred, which fires in the reactor's thread.
 """
 
 from __future__ import annotations
@@ -211,8 +205,7 @@ class _ByName:
 
 def _by_name(function: Function) -> Function:
     """
-    Return what goes to another process for a function: it would itself be pickled
-    by value, with whatever it makes use of, as its name means something else.
+    Return a function as a name for another process, where its own name means its decorated form.
     """
     named = _ByName(function.__module__, function.__qualname__)
     if function.__module__ != "__main__":  # which is something else in another process

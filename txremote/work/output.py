@@ -1,16 +1,13 @@
 """
 The output and the log of a worker process, on their way into the parent's log.
 
-A child's standard output and error are pipes to its parent. Python's ``print``
-and both ``logging``s write *records* into the first of them, a line each::
+A child's standard output and error are pipes to its parent. Python's ``print`` and both
+``logging``s write *records* into the first of them, a line each::
 
     0x1E  {"job": ..., "stream": ..., "text": ...}  LF
 
-Anything else in either pipe is raw: of C code, of a program that the job started. It is
-logged line by line as well, with the name of the job that runs as far as the parent knows.
-
-Writing waits while the pipe is full, so a job that prints a lot is slowed down
-and nothing grows.
+Anything else in either pipe is raw: of C code, of a program that the job started. Writing waits
+while the pipe is full, so a job that prints a lot is slowed down and nothing grows.
 """
 
 from __future__ import annotations
@@ -121,9 +118,7 @@ class _Lines(io.RawIOBase):
 
 class RecordStream(io.TextIOWrapper):
     """
-    A `sys.stdout` or `sys.stderr` whose lines become records.
-
-    Its file descriptor is for programs that a job starts.
+    A `sys.stdout` or `sys.stderr` whose lines become records. Programs use its file descriptor.
     """
 
     def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
@@ -197,11 +192,7 @@ def level_of(record: dict[str, str]) -> NamedConstant:
 
 
 class RecordReader:
-    """
-    Cuts the bytes of a child's pipe, ``stdout`` or ``stderr``, into records.
-
-    `received` is called with each. A raw line is a record without a ``job``.
-    """
+    """Cuts the bytes of a child's pipe into records. A raw line is a record without a ``job``."""
 
     def __init__(self, stream: str, received: Send) -> None:
         self._stream = stream

@@ -1,17 +1,16 @@
 """
 Jobs and their outcomes as bytes, with a list of the objects that go by reference.
 
-A job is pickled with the C pickler, which takes importable functions and classes by name.
-Lambdas, closures and all that is defined in ``__main__`` are pickled by cloudpickle, by
-value. For a `Live` or a remote reference the pickler writes an index and puts the object
-into a list, which travels in the same request as references of the wire.
+A job is pickled with the C pickler, which takes importable functions and classes by name. Lambdas,
+closures and all that is defined in ``__main__`` are pickled by cloudpickle, by value. For a `Live`
+or a remote reference the pickler writes an index and puts the object into a list, which travels in
+the same request as references of the wire.
 
-An exception is pickled too, and arrives as an instance of its class. One that cannot be
-pickled travels as the wire's exceptions do. The text of its traceback goes with either, and
+An exception that cannot be pickled travels as the wire's exceptions do. The text of its traceback
 ends up as its ``__cause__`` (as in `concurrent.futures.process`) and in the log.
 
-Bytes are unpickled only if they come from the program's own other half, over a pipe that
-nobody else has: never from a peer of the network.
+Bytes are unpickled only if they come from the program's own other half, over a pipe that nobody
+else has: never from a peer of the network.
 """
 
 from __future__ import annotations
@@ -47,10 +46,7 @@ Pickled = tuple[bytes, list[object]]
 
 
 class Terminated(BaseException):
-    """
-    The parent wants this job to end. No Exception: a job that catches those is
-    ended all the same.
-    """
+    """The parent wants this job to end. No Exception, so that no job catches it by mistake."""
 
 
 class RemoteTraceback(Exception):
@@ -75,10 +71,7 @@ def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
 
 @cache
 def _thorough_pickler() -> Any:
-    """
-    Return the pickler for objects that the plain one cannot do, with references:
-    cloudpickle's, or the plain one's Python class where that is not installed.
-    """
+    """Return the pickler for objects that the plain one cannot do: cloudpickle's, if installed."""
     try:
         from cloudpickle import Pickler  # type: ignore[import-untyped]
     except ImportError:
@@ -115,8 +108,9 @@ def _has_cloudpickle() -> bool:
 
 def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
     """
-    Pickle an object that the plain pickler cannot. `is_live` returns the object that goes
-    by reference in another's place, or `_BY_VALUE`.
+    Pickle an object that the plain pickler cannot.
+
+    `is_live` returns the object that goes by reference in another's place, or `_BY_VALUE`.
     """
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live)
@@ -196,15 +190,8 @@ def dump_job(
     """
     Return a call as bytes, and the references that belong to it.
 
-    Args:
-        function: The callable.
-        args: By position.
-        kwargs: By name.
-        name: The job's, for errors.
-        advice: The end of the sentence about an argument that cannot be pickled.
-
-    Raises:
-        NotPicklable: the function or an argument cannot be pickled; it says which.
+    The advice is the end of the error's sentence about an argument. NotPicklable: the function or
+    an argument cannot be pickled; it says which.
     """
     try:
         return _dump((function, args, kwargs), _live_here)
@@ -235,12 +222,7 @@ def _culprit(
 def load_job(
     payload: bytes, references: Sequence[object], name: str
 ) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
-    """
-    Return the call that bytes stand for.
-
-    Raises:
-        NotPicklable: a part of it cannot be imported or made here.
-    """
+    """Return the call that bytes stand for. NotPicklable: it cannot be imported or made here."""
     try:
         call: tuple[Callable[..., object], tuple[object, ...], dict[str, object]] = _load(
             payload, references
@@ -254,12 +236,7 @@ def load_job(
 
 
 def dump_result(value: object, name: str) -> Pickled:
-    """
-    Return a result as bytes, and the references that belong to it.
-
-    Raises:
-        NotPicklable: it cannot be pickled.
-    """
+    """Return a result as bytes, and its references. NotPicklable: it cannot be pickled."""
     try:
         return _dump(value, _live_there)
     except Exception as problem:  # any object's own code
@@ -270,12 +247,7 @@ def dump_result(value: object, name: str) -> Pickled:
 
 
 def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
-    """
-    Return the result that bytes stand for.
-
-    Raises:
-        NotPicklable: a part of it cannot be imported or made here.
-    """
+    """Return the result that bytes stand for. NotPicklable: it cannot be imported or made here."""
     try:
         result = _load(payload, references)
         isinstance(result, Failure)  # as the Deferred will do that gives it
@@ -287,10 +259,7 @@ def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
 
 
 def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
-    """
-    Return an exception as it travels: pickled if that works, in the wire's form, and the
-    text of its traceback.
-    """
+    """Return an exception: pickled if that works, in the wire's form, and its traceback as text."""
     text = format_traceback(error)
     payload: bytes | None
     try:

@@ -1,9 +1,8 @@
 """
 Two pipes to a child process as one transport.
 
-Reading and writing end apart from each other. A child that dies breaks the pipe
-that is written to at once, while the other may still hold what it has said
-before; so a broken write is no end, and only the end of what can be read is.
+Reading and writing end apart from each other: a broken write is no end, since the other pipe may
+still hold what a dead child has said, and only the end of what can be read is.
 """
 
 from __future__ import annotations
@@ -76,8 +75,7 @@ class PipeTransport(FileDescriptor):
 
     def drain(self) -> None:
         """
-        Read what is there, and close: the child has ended, and who else may hold
-        its end of the pipe has nothing to say here.
+        Read what is there, and close: the child has ended, whoever else holds its end of the pipe.
         """
         incoming = self._incoming
         while not incoming.ended and incoming.read_some():

@@ -1,10 +1,4 @@
-"""
-`PoolService`: the part that all pools share, as services of an application.
-
-A pool is an `IService`, so it can be hung under an application, and has
-``start()`` and ``stop()`` for programs that want to wait for either. `PoolService`
-does that; a new kind of pool is one class that derives from it and says how a job is run.
-"""
+"""`PoolService`: the part that all pools share, as services of an application."""
 
 from __future__ import annotations
 
@@ -39,14 +33,11 @@ class PoolStatistics:
     The present and the past of a pool, since it was made.
 
     Attributes:
-        workers: Threads or processes that it has.
-        busy: Those of them that run a job, abandoned ones included.
-        queued: Jobs that wait.
-        done: Jobs that ended well.
+        busy: Workers that run a job, abandoned ones included.
         failed: Jobs that ended with an exception, or with their worker.
         killed: Jobs that were ended: cancelled or timed out while they ran.
-        abandoned: Jobs that were cancelled or timed out, and still run since
-            nothing can stop them; their workers are busy.
+        abandoned: Jobs that were cancelled or timed out, and still run since nothing can stop
+            them.
     """
 
     workers: int = 0
@@ -61,23 +52,13 @@ class PoolStatistics:
 @implementer(IPool)
 class PoolService(Service):
     """
-    The part that all kinds of pools have in common.
+    The part that all kinds of pools have in common: `IPool`, and its life as a service.
 
-    A kind of pool is a class with a `kind`, and `_submit`, which runs one job. This class
-    gives it a life as a service that ends with the reactor, refuses jobs that come too
-    early, too late or in too great a number, ends those that are left when it stops, and
-    keeps the statistics. `open` and `close` are there for a kind that has something to set
-    up. One that accounts for its jobs itself overrides `_accept` in place of `_submit`, and
-    `statistics`.
-
-    Args:
-        reactor: The reactor.
-        description: The pool as `pool_from_string` takes it.
-        queue: How many jobs may wait.
-        workers: How many jobs run at once.
+    A kind of pool is a class with a `kind`, and `_submit`, which runs one job. `open` and `close`
+    are there for a kind that has something to set up. One that accounts for its jobs itself
+    overrides `_accept` in place of `_submit`, and `statistics`.
 
     Attributes:
-        running: Whether it has been started, and not stopped.
         shared: Whether `run_async` may find it among those that run.
         ends_with_reactor: Whether it stops when the reactor does, at the latest.
         home: The process that has started it.
@@ -125,11 +106,7 @@ class PoolService(Service):
     def _submit(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
-        """
-        Run a job. The Deferred may be cancelled at any time. Called while the pool runs.
-
-        A time-out is for the kind to keep: it alone knows when the job starts.
-        """
+        """Run a job and keep its time-out. The Deferred may be cancelled at any time."""
         raise NotImplementedError
 
     # -- its life
@@ -216,10 +193,7 @@ class PoolService(Service):
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
         """
-        Take a job, keep account of it, and have `_submit` run it.
-
-        Raises:
-            PoolFull: as many jobs wait as may.
+        Take a job, keep account of it, and have `_submit` run it. PoolFull: as many wait as may.
         """
         if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()

@@ -1,20 +1,18 @@
 """
 `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes.
 
-Children are started from a clean interpreter, ahead of the work. A child holds the job that
-it runs and a few more, so that it need not wait for its parent between two short ones; those
-that have not begun can be taken back (`txremote.work.tickets`). So the pool can promise:
+A child holds the job that it runs and a few more, so that it need not wait for its parent between
+two short ones; those that have not begun can be taken back (`txremote.work.tickets`). So:
 
 * A job is begun once, or never.
-* A job that is cancelled before it has begun never runs. One that runs, or is over its
-  time, is ended with its process, by TERM, and by KILL after a grace.
+* A job that is cancelled before it has begun never runs. One that runs, or is over its time, is
+  ended with its process, by TERM, and by KILL after a grace.
 * When a process dies the job that it ran fails, and no other.
-* No job waits behind another while a worker is idle: such a worker gets half of the jobs
-  that the one with the most has not begun. That one is given no more until it has ended a
-  job, for it may be busy for long.
+* No job waits behind another while a worker is idle: such a worker gets half of the jobs that the
+  one with the most has not begun. That one is given no more until it has ended a job.
 
-Jobs wait in a `JobQueue`, in order, and are shared by the workers that are *hungry*, the one
-with the least first. `txremote.work.worker_set` decides how many processes there are.
+Jobs wait in a `JobQueue`, in order, and are shared by the workers that are *hungry*, the one with
+the least first. `txremote.work.worker_set` decides how many processes there are.
 """
 
 from __future__ import annotations
@@ -75,8 +73,7 @@ class JobQueue:
 
     def waiting(self) -> int:
         """
-        Return how many jobs have not begun, as far as is known: those in the queue,
-        and all but the first that each worker holds.
+        Return how many jobs have not begun: the queue's, and all but the first of each worker.
         """
         ahead = sum(max(0, len(worker.held.jobs) - 1) for worker in self._workers.active)
         return len(self._queue) + ahead
@@ -140,10 +137,7 @@ class JobQueue:
             workers.mark_idle(worker)
 
     def _steal(self) -> None:
-        """
-        Have jobs that wait behind others run by a worker that is idle. Half of them, so that
-        they are not all sent to and fro.
-        """
+        """Give an idle worker half of the jobs that wait behind another's: not all, to and fro."""
         for busy in sorted(self._workers.active, key=_load, reverse=True):
             if len(busy.held.jobs) < 2:
                 return
@@ -165,21 +159,15 @@ class ProcessPool(PoolService):
     """
     Runs jobs in child processes. For the reactor's thread.
 
-    A function goes to its process by name if it can be imported, else by value, and so do
-    the arguments, as they are now; `live` ones and references to other peers' objects go
-    by reference.
+    A function goes to its process by name if it can be imported, else by value, and so do the
+    arguments, as they are now; `live` ones and references to other peers' objects go by reference.
 
     Args:
-        reactor: The reactor.
         least: How many processes are kept, busy or not.
         most: How many there may be.
-        idle: Seconds after which a process more than the least ends, if it has
-            nothing to do.
-        recycle: After how many jobs a process is replaced by a new one; None for
-            never.
+        idle: Seconds after which a process more than the least ends, if it has nothing to do.
+        recycle: After how many jobs a process is replaced by a new one; None for never.
         queue: How many jobs may wait.
-        limits: How a process is treated.
-        description: The pool as `pool_from_string` takes it; made up if None.
 
     Raises:
         ValueError: the numbers make no sense.
@@ -211,12 +199,7 @@ class ProcessPool(PoolService):
     # -- its life
 
     def start(self) -> Deferred[None]:
-        """
-        Start it.
-
-        Raises:
-            RuntimeError: a worker process imports a module that does this.
-        """
+        """Start it. RuntimeError: a worker process imports a module that does this."""
         refuse_in_import()
         return super().start()
 
@@ -312,9 +295,10 @@ class ProcessPool(PoolService):
 
     def _end_job(self, worker: Worker, job: Job, why: str, cancelled: bool) -> bool:
         """
-        End a job that a worker holds, and tell whether it was running; then its worker is
-        ended. If not, either its outcome is on its way, or it has not begun: then it never
-        will if it was cancelled, and still may if it only seemed to be over its time.
+        End a job that a worker holds, and tell whether it was running; then its worker is ended.
+
+        If not, its outcome is on its way, or it has not begun: then it never will if it was
+        cancelled, and still may if it only seemed to be over its time.
         """
         held = worker.held
         back = held.take_back()

@@ -1,10 +1,9 @@
 """
 Jobs that are given as source: a string as the function of `run_async`.
 
-The source is compiled once, as an expression if it is one, else as statements, and run
-once, in one namespace: the given variables, and ``_return``, whose argument becomes the
-result (Evennia's ``run_async``; there, a source whose expression failed was run a second
-time, as statements).
+The source is compiled once, as an expression if it is one, else as statements, and run once. The
+argument of ``_return`` becomes the result (Evennia's ``run_async``; there, a source whose
+expression failed was run a second time, as statements).
 """
 
 from __future__ import annotations
@@ -24,13 +23,7 @@ _kept: OrderedDict[str, None] = OrderedDict()
 
 
 def prepared(source: str) -> str:
-    """
-    Return a source without the indentation that all of it has.
-
-    Raises:
-        SyntaxError: it is no Python.
-        ValueError: it has a null character in it.
-    """
+    """Return a source without common indentation. SyntaxError, or ValueError: it is no Python."""
     text = dedent(source).strip("\n")
     _compile(text, "<run_async>")
     return text
@@ -56,9 +49,8 @@ def run_source(source: str, /, **variables: Any) -> Any:
     """
     Run a source that has been `prepared`, with variables: the job in the pool.
 
-    Returns:
-        With no ``_return``: the value of the expression, or None. With one value
-        returned, that; with more, a list of them.
+    Returns the value of the expression, or None, if there is no ``_return``; else the value that
+    was returned, or a list if there were more.
     """
     returned: list[object] = []
 

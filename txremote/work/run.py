@@ -1,12 +1,9 @@
 """
 `run_async`: a callable, or a source, somewhere else (Evennia's ``run_async``).
 
-It checks the call, chooses a pool, submits the job, and adds the callbacks. An error
-that can be known before anything runs is found then, and fails the Deferred as any
-other does. Comments name the places that differ from Evennia's function.
-
-A job that names no pool goes to the default pool if it runs, else to a preferred pool
-that runs, such as one of processes, else to the threads of the reactor.
+An error that can be known before anything runs fails the Deferred as any other does. A job that
+names no pool goes to the default pool if it runs, else to a preferred pool that runs, such as one
+of processes, else to the threads of the reactor.
 """
 
 from __future__ import annotations
@@ -57,12 +54,12 @@ def run_async(
     Run a callable in a pool, so that the reactor is free meanwhile.
 
     Args:
-        function: The callable; or a source, which needs a pool whose jobs run elsewhere.
-            It finds the named arguments as variables, and its result is the value that
-            it gives to ``_return``.
+        function: The callable; or a source, which needs a pool whose jobs run elsewhere. It finds
+            the named arguments as variables, and its result is the value that it gives to
+            ``_return``.
         *args: The callable's arguments.
-        at_return: Called with the result. May give a Deferred or a coroutine; may
-            be a remote reference or one of its methods.
+        at_return: Called with the result. May give a Deferred or a coroutine; may be a remote
+            reference or one of its methods.
         at_return_kwargs: Named arguments for that.
         at_err: Called with a Failure, that of ``at_return`` included.
         at_err_kwargs: Named arguments for that.
@@ -72,9 +69,8 @@ def run_async(
         **kwargs: The callable's named arguments, or the source's variables.
 
     Returns:
-        A Deferred of the result, or of what the callbacks give. Cancelling it
-        cancels the job. A Failure that nobody handles is logged with the name of
-        the callable.
+        A Deferred of the result, or of what the callbacks give. Cancelling it cancels the job. A
+        Failure that nobody handles is logged with the name of the callable.
 
     Raises:
         WrongThread: this is not the reactor's thread.
@@ -156,13 +152,8 @@ def choose(
     """
     Return the pool for a job.
 
-    Args:
-        reactor: The reactor.
-        pool: The pool that the job names: an `IPool`, or a description. A description
-            finds a pool that runs, else makes one, which is kept until the reactor stops.
-        use_thread: Whether the job has to run in a thread of the reactor.
-        by_value: Whether a job that names no pool has to run elsewhere. It is still given
-            the reactor's threads if there is no such pool.
+    A description finds a pool that runs, else makes one, which is kept until the reactor stops.
+    With `by_value` a job that names no pool goes elsewhere, if there is such a pool.
 
     Raises:
         ValueError: the description makes no sense.
@@ -183,8 +174,9 @@ def choose(
 
 def preferred_pool(by_value: bool = False) -> IPool | None:
     """
-    Return the default pool if it runs, else the last that was started of those that are
-    preferred. A job that has to run elsewhere does with any pool, where none is preferred.
+    Return the default pool if it runs, else the last started one that is preferred, if any.
+
+    With `by_value`, where none is preferred, any pool whose jobs run elsewhere will do.
     """
     default = running_pools.default
     if default is not None and default.running and (default.by_value or not by_value):
@@ -237,12 +229,7 @@ def _make(reactor: IPoolReactor, description: str) -> IPool:
 
 
 def check_thread(reactor: IPoolReactor, name: str) -> None:
-    """
-    Check that something may be called here.
-
-    Raises:
-        WrongThread: this is not the reactor's thread.
-    """
+    """Raise WrongThread if this is not the reactor's thread."""
     if threadable.ioThread != threading.get_ident() and not may_call_here(reactor):
         raise WrongThread(
             f"{name} is called in the reactor's thread: reactor.callFromThread({name}, ...), or "
@@ -262,9 +249,7 @@ def _check_call(
     function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
     """
-    Check a call that may have been given its callbacks by position, as an example of
-    Evennia's has them. There they were arguments of the function too, and the error did
-    not say so.
+    Check a call whose callbacks may have been given by position, as in an example of Evennia's.
     """
     if not callable(function):
         raise TypeError(f"run_async takes a callable or a source, not {function!r}")
@@ -316,8 +301,7 @@ def _call_back(
 
 class _Unhandled(DebugInfo):
     """
-    Logs the Failure that a Deferred is left with, as Twisted's does, with the job's
-    name. It dies with the Deferred.
+    Logs the Failure that a Deferred is left with, with the job's name. It dies with the Deferred.
     """
 
     def __init__(self, name: str) -> None:
@@ -331,8 +315,7 @@ class _Unhandled(DebugInfo):
 
 def name_unhandled(deferred: Deferred[object], name: str) -> None:
     """
-    Have a Failure that nobody handles logged with the job's name. More callbacks may be
-    added to the Deferred.
+    Have a Failure that nobody handles logged with the job's name, callbacks added later included.
     """
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo

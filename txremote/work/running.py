@@ -1,10 +1,9 @@
 """
 The pools that run: the one piece of state here that belongs to the whole process.
 
-It is there for the reason that the reactor is: `run_async` in one module of a
-program uses the pool that another module has started, or ``twistd``, and nobody
-passes it along. A pool enters itself when it starts and leaves when it stops. For
-the reactor's thread.
+`run_async` in one module uses the pool that another module has started, or ``twistd``, and nobody
+passes it along. A pool enters itself when it starts and leaves when it stops. For the reactor's
+thread.
 """
 
 from __future__ import annotations
@@ -26,10 +25,8 @@ class RunningPools:
     The pools of a process, in the order in which they were started.
 
     Attributes:
-        pools: The pools that run.
         default: The pool to be used where none is named, if it runs.
-        made: The pools that `run_async` made of descriptions, by reactor and description.
-            They stay here when they have stopped.
+        made: The pools that `run_async` made of descriptions. They stay when they have stopped.
         in_worker: Whether this is a worker process of a pool.
     """
 
@@ -79,13 +76,9 @@ running_pools = RunningPools()
 
 def refuse_in_import() -> None:
     """
-    Refuse to start processes while a worker process imports a module for its job.
+    Refuse (RuntimeError) to start processes while a worker process imports a module for its job.
 
-    Such a module would start them in each process that imports it, without end, which
-    multiprocessing refuses too.
-
-    Raises:
-        RuntimeError: it is so.
+    Such a module would start them in each process that imports it, without end.
     """
     frame = sys._getframe(1) if running_pools.in_worker else None
     while frame is not None:

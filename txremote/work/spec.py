@@ -1,12 +1,10 @@
 """
 Pools by name: ``threads:8``, ``processes:min=2:max=8``.
 
-A description is a kind and, behind colons, words and ``name=value`` options, as
-those of Twisted's endpoints are. A backslash takes a colon, an equals sign or a
-backslash as it is; the address in a URL needs none.
-
-Kinds are plugins (`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``, so another
-package can bring its own. A kind is imported when a pool of it is made.
+A description is a kind and, behind colons, words and ``name=value`` options, as those of Twisted's
+endpoints are, with the same backslash; the address in a URL needs none. Kinds are plugins
+(`txremote.interfaces.IPoolKind`), found in ``twisted.plugins``, so another package can bring its
+own.
 """
 
 from __future__ import annotations
@@ -53,12 +51,7 @@ class PoolKind:
 
 
 def split(spec: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """
-    Return the parts of a description: its prefix, its words, its options.
-
-    Raises:
-        ValueError: an option is given twice, or a backslash escapes nothing.
-    """
+    """Return a description's prefix, words and options. ValueError: it makes no sense."""
     parts = []
     position = 0
     while True:
@@ -124,18 +117,9 @@ def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:
 
 class Description:
     """
-    The words and options of a description, for the kind that reads them. Its str is the
-    description.
+    The words and options of a description, for the kind that reads them.
 
-    Args:
-        prefix: The kind.
-        words: The parts without a name: one at most.
-        options: The parts with a name.
-        word: The meaning of the word.
-        names: The options there are.
-
-    Raises:
-        ValueError: the kind has no such option, or there is a second word.
+    Its str is the description. ValueError: the kind has no such option, or there is a second word.
     """
 
     def __init__(
@@ -164,10 +148,8 @@ class Description:
 
     def number(self, name: str, least: int, default: Default) -> int | Default:
         """
-        Return a whole number: an option, or the word by its meaning.
-
-        Raises:
-            ValueError: it is no number, or less than the least.
+        Return a whole number, an option or the word. ValueError: it is none, or less than the
+        least.
         """
         text = self._given.get(name)
         if text is None:
@@ -180,10 +162,7 @@ class Description:
 
     def seconds(self, name: str, default: float) -> float:
         """
-        Return an option in seconds.
-
-        Raises:
-            ValueError: it is no number, or not more than 0, or has no end.
+        Return an option in seconds. ValueError: it is no number, not more than 0, or has no end.
         """
         text = self._given.get(name)
         if text is None:

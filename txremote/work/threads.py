@@ -1,21 +1,18 @@
 """
 A pool of threads: the reactor's own, or a number of its own.
 
-It does what `twisted.internet.threads.deferToThreadPool` does, with a queue of its own in
-front of Twisted's. So a job that waits can be taken back, the queue has an end, and many
-short jobs cost one *batch* in Twisted's pool. A batch runs jobs from the queue until there
-are none. In the reactor's pool it goes back to the end of the line from time to time, since
-others wait there too: the resolver, say. Results are brought into the reactor together.
+It has a queue of its own in front of Twisted's, so a job that waits can be taken back, the queue
+has an end, and many short jobs cost one *batch* in Twisted's pool. A batch runs jobs from the
+queue until there are none. In the reactor's pool it goes back to the end of the line from time to
+time, since others wait there too: the resolver, say. Results are brought into the reactor
+together.
 
-A thread cannot be stopped. A job that is cancelled or times out while it runs is
-*abandoned*: its Deferred fails at once, and it goes on.
+A thread cannot be stopped. A job that is cancelled or times out while it runs is *abandoned*: its
+Deferred fails at once, and it goes on. A job runs in a copy of the context that it was submitted
+in, and references to other peers' objects arrive as blocking netrefs.
 
-References to other peers' objects arrive as blocking netrefs, as in a `txremote.threaded`
-method: an argument that is one, or a tuple with one in it. `live` gives the object itself.
-A job runs in a copy of the context that it was submitted in, as with `asyncio.to_thread`.
-
-Jobs are submitted, cancelled and counted in the reactor's thread. A worker thread only
-takes a job out of the queue, which is atomic, and later adds it to those that have ended.
+Jobs are submitted, cancelled and counted in the reactor's thread. A worker thread only takes a job
+out of the queue, which is atomic, and later adds it to those that have ended.
 """
 
 from __future__ import annotations
@@ -61,7 +58,6 @@ class ThreadJob:
     Attributes:
         state: Whether it waits, runs or has run: set by the thread.
         deferred: The caller's, or None when that has fired.
-        abandoned: Whether its thread could not be stopped.
         was_last: Whether the batch that ran it has ended with it.
     """
 
@@ -122,15 +118,7 @@ class ThreadJob:
 
 
 class ThreadPool(PoolService):
-    """
-    Runs jobs in threads.
-
-    Args:
-        reactor: The reactor.
-        size: How many threads; None for the reactor's own pool.
-        queue: How many jobs may wait.
-        description: As `pool_from_string` takes it; made up if None.
-    """
+    """Runs jobs in threads: `size` of its own, or with None those of the reactor's own pool."""
 
     kind = "threads"
     by_value = False

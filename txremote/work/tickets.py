@@ -1,22 +1,20 @@
 """
 Tickets: how two processes agree, without a word, on which jobs have begun.
 
-A worker process is given some jobs ahead, so that it need not wait for its
-parent between two short ones. That must not cost what a pool promises: a job
-that is cancelled before it began never runs, a job whose worker died runs
-nowhere else, and a short job does not wait behind a long one while another
-worker is idle. So parent and child must know of each job whether it has begun,
-even when the child is in the middle of C code, and even when it is dead.
+A worker process is given some jobs ahead, so that it need not wait for its parent between two
+short ones. That must not cost what a pool promises: a job that is cancelled before it began never
+runs, a job whose worker died runs nowhere else, and a short job does not wait behind a long one
+while another worker is idle. So parent and child must know of each job whether it has begun, even
+when the child is in the middle of C code, and even when it is dead.
 
-For each job the parent writes a ticket, its number, into a pipe of which *both*
-hold the reading end. The child takes a ticket before it begins a job; the
-parent, when it wants jobs back, takes what tickets there are. The kernel gives
-each ticket to one of them. Numbers grow, and a child that takes ticket n drops
-what it holds of lower numbers: their tickets went back.
+For each job the parent writes a ticket, its number, into a pipe of which *both* hold the reading
+end. The child takes a ticket before it begins a job; the parent, when it wants jobs back, takes
+what tickets there are. The kernel gives each ticket to one of them. Numbers grow, and a child that
+takes ticket n drops what it holds of lower numbers: their tickets went back.
 
-Since a child sends off the outcome of a job before it takes the next ticket, at
-most one job of a worker has begun and has no outcome: the last whose ticket was
-taken. If the child dies, that is the one that is lost.
+Since a child sends off the outcome of a job before it takes the next ticket, at most one job of a
+worker has begun and has no outcome: the last whose ticket was taken. If the child dies, that is
+the one that is lost.
 """
 
 from __future__ import annotations

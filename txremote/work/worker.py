@@ -1,19 +1,17 @@
 """
 One worker of a process pool: its process, the connection to it, the jobs that it holds.
 
-A worker is started, told about its parent, and is then *ready*. However it ends, its pool
-is told once, when the process has been reaped and all that it had sent has been read.
-
-A worker is given jobs ahead of its work, and runs them in the order of their numbers. A job
-is a request over the worker's own connection, with large values in parts, and its outcome
-is the answer. The tickets (`txremote.work.tickets`) tell the pool which jobs have begun:
+However it ends, its pool is told once, when the process has been reaped and all that it had sent
+has been read. It is given jobs ahead of its work, and runs them in the order of their numbers. A
+job is a request over the worker's own connection, with large values in parts. The tickets
+(`txremote.work.tickets`) tell the pool which jobs have begun:
 
 * A job that is taken back has not begun, and never will unless it is given again.
-* When all that can be has been taken back, only the last job that is left can be running;
-  the outcomes of the others are on their way.
-* Outcomes come in order, so the first job runs, or is about to. Time is counted for the
-  first alone: a job that waits behind others has its whole time. When the time is up, the
-  outcome may be on its way, or the job not begun; `PrefetchedJobs.runs` tells.
+* When all that can be has been taken back, only the last job that is left can be running; the
+  outcomes of the others are on their way.
+* Outcomes come in order, so the first job runs, or is about to, and time is counted for it alone.
+  When the time is up, the outcome may be on its way, or the job not begun; `PrefetchedJobs.runs`
+  tells.
 """
 
 from __future__ import annotations
@@ -55,7 +53,6 @@ class Job:
     Attributes:
         number: Of the attempt to run it; each attempt has a greater one.
         references: The objects that go with the payload by reference.
-        timeout: Seconds that it may take, or None.
         worker: The worker that holds it, or None while it is queued.
     """
 
@@ -85,13 +82,7 @@ class Job:
 
 
 class PrefetchedJobs:
-    """
-    The jobs that one worker holds. For the reactor's thread. To be closed.
-
-    Attributes:
-        jobs: The jobs by number, oldest first.
-        given: How many the worker has begun, or holds.
-    """
+    """The jobs that one worker holds, oldest first. For the reactor's thread. To be closed."""
 
     def __init__(
         self, worker: Worker, clock: IReactorTime, timed_out: Callable[[Job], None]
@@ -143,8 +134,8 @@ class PrefetchedJobs:
 
     def runs(self, job: Job) -> bool:
         """
-        Tell whether a job is the one that runs, when all that had not begun have been taken
-        back. If it is not, its outcome is on its way.
+        Tell whether a job runs, when all unbegun ones were taken back; else its outcome is on its
+        way.
         """
         return bool(self.jobs) and next(reversed(self.jobs)) == job.number
 
@@ -216,17 +207,12 @@ class _Parent(Service):
 
 class Worker:
     """
-    One worker. All methods are for the reactor's thread.
+    One worker. For the reactor's thread. OSError: no descriptor or no process is left.
 
     Attributes:
         ready: Whether it takes jobs.
-        came_up: Whether it was ever ready.
-        ending: Whether it has been told to end.
         why: How it ended, or why it was told to, in words.
         tail: The last lines that it printed: why it did not come up.
-
-    Raises:
-        OSError: no descriptor or no process is left.
     """
 
     def __init__(self, reactor: IPoolReactor, events: WorkerEvents, limits: WorkerLimits) -> None:

@@ -38,12 +38,7 @@ CONFIG = ProgramConfig.unbounded(
 @dataclass(frozen=True)
 class WorkerLimits:
     """
-    How a worker is treated.
-
-    Attributes:
-        grace: Seconds between TERM and KILL.
-        part: Size of the parts of a large value, in bytes.
-        start: Seconds that a process has to come up.
+    How a worker is treated: seconds between TERM and KILL, bytes of a part, seconds to come up.
     """
 
     grace: float = 2.0

@@ -1,18 +1,13 @@
 """
 `WorkerSet`: the processes of a pool, and how many of them there are.
 
-How many there ought to be is arithmetic, and `Size` does it: never fewer than the
-least, more where jobs wait that no process is being started for, never more than
-the most. A process that has nothing to do for long is let go while there are more
-than the least. One that has been given its share of jobs (*recycle*) counts as
-gone, so that its successor comes up while it does the last of them.
+How many there ought to be is arithmetic, and `Size` does it. A process that has been given its
+share of jobs (*recycle*) counts as gone, so that its successor comes up while it does the last of
+them. Processes may not come up at all, since the interpreter is broken or no descriptor is left:
+after some failures in a row the set rests for a while, and the pool fails the jobs that wait.
 
-Processes may not come up at all: the interpreter is broken, or there is no
-descriptor left. After some failures in a row the set rests for a while, and the
-pool fails the jobs that wait.
-
-A worker is *active* for as long as it may take jobs, and then *ending* until its
-process has gone. `txremote.work.processes.JobQueue` gives jobs to active workers.
+A worker is *active* for as long as it may take jobs, and then *ending* until its process has gone.
+`txremote.work.processes.JobQueue` gives jobs to active workers.
 """
 
 from __future__ import annotations
@@ -40,17 +35,12 @@ IDLE = 20.0
 @dataclass(frozen=True)
 class Size:
     """
-    How many processes a pool has, and for how long.
+    How many processes a pool has, and for how long. ValueError: the numbers make no sense.
 
     Attributes:
         least: How many are kept, busy or not.
-        most: How many there may be.
-        idle: Seconds after which one more than the least ends, if it has nothing
-            to do.
+        idle: Seconds after which one more than the least ends, if it has nothing to do.
         recycle: After how many jobs one is replaced; None for never.
-
-    Raises:
-        ValueError: the numbers make no sense.
     """
 
     least: int = 1
@@ -93,17 +83,10 @@ class WorkerSetEvents(Protocol):
 
 class WorkerSet:
     """
-    The workers of one pool. For the reactor's thread.
-
-    Args:
-        reactor: The reactor.
-        size: How many there are to be.
-        spawn: Starts one, and may raise OSError.
-        events: Called when something happens.
+    The workers of one pool. For the reactor's thread. `spawn` starts one, and may raise OSError.
 
     Attributes:
-        active: The workers that take jobs, or will.
-        hungry: Those of them that want some now.
+        active: The workers that take jobs, or will; `hungry` are those that want some now.
         ending: The workers whose processes are to end.
         idle_since: When workers that may go began to have nothing to do.
     """
@@ -170,8 +153,8 @@ class WorkerSet:
 
     def came_up(self, worker: Worker) -> bool:
         """
-        Note that a worker is ready, and tell whether it may take jobs. If not, the one that it
-        is to replace has not gone yet.
+        Tell whether a ready worker may take jobs, or the one that it is to replace has not gone
+        yet.
         """
         self._failed_starts = 0
         if self.ready() > self.size.most:

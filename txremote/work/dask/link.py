@@ -1,16 +1,12 @@
 """
 `ClusterLink`: a Dask client in a thread of its own, and the way there and back.
 
-Dask's client lives in an asyncio loop, and blocks any other thread that uses it. So it has
-a thread and a loop to itself, and the reactor's thread never waits for either. Messages
-cross in batches: the loop is woken once for all jobs of a turn of the reactor, which are
-then one graph to Dask, and the reactor once for all events of a turn of the loop.
+Dask's client lives in an asyncio loop, and blocks any other thread that uses it. Messages cross in
+batches: the loop is woken once for all jobs of a turn of the reactor, which are then one graph to
+Dask, and the reactor once for all events of a turn of the loop.
 
-A client that has lost its scheduler tries for a while to find it again, and would then go
-on with one that knows of no job. This client does not; the end of the watch, a call that
-the scheduler never answers, is the end of the link.
-
-`distributed` is imported in the thread, since that takes a good part of a second.
+A client that has lost its scheduler would go on with one that knows of no job. This one does not:
+the end of the watch, a call that the scheduler never answers, is the end of the link.
 """
 
 from __future__ import annotations
@@ -64,11 +60,7 @@ class ClusterLink:
     """
     A connection to a cluster. It is not used again when it has ended.
 
-    Args:
-        reactor: The reactor.
-        address: The scheduler's, as Dask has it.
-        timeout: Seconds in which the scheduler has to answer first.
-        events: Called when something happens.
+    `timeout` is in seconds: the time that the scheduler has for its first answer.
     """
 
     def __init__(
@@ -302,12 +294,7 @@ class ClusterLink:
 
 
 def check_python(theirs: str) -> None:
-    """
-    Refuse a scheduler of another Python, such as ``3.11.7.final.0``: code goes there by value.
-
-    Raises:
-        RuntimeError: its version differs from this one's.
-    """
+    """Refuse (RuntimeError) a scheduler of another Python: code goes there by value."""
     ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if theirs.split(".")[:2] != ours.split("."):
         raise RuntimeError(

@@ -1,21 +1,14 @@
 """
 `DaskPool`: jobs in the workers of a Dask cluster.
 
-The cluster has other users, its workers come and go, and this pool starts and ends none
-of them. From that follow its rules:
+The cluster has other users, and this pool starts and ends none of its workers. So:
 
 * A job goes to Dask at once, and Dask decides where and when it runs.
-* A job begins once or never, though Dask would begin it again
-  (`txremote.work.dask.remote`).
-* A job that has begun cannot be ended, since its worker's process runs other jobs. When it
-  is cancelled or over its time it is *abandoned*, as in a pool of threads.
-* A job that waits is taken back when it is cancelled, and never begins. But the queue is in
-  the scheduler, some milliseconds from here: a job that begins just then goes on, and the
+* A job begins once or never, though Dask would begin it again (`txremote.work.dask.remote`).
+* A job that has begun cannot be ended: cancelled or over its time it is *abandoned*.
+* A job that waits is taken back when it is cancelled. If it begins just then it goes on, and the
   log says so.
-* When the scheduler is lost every job is, and the pool has to be started anew. It does not
-  look for another scheduler, which would know of none of the jobs.
-
-`txremote.work.dask.link` runs all of Dask in another thread.
+* When the scheduler is lost every job is, and the pool has to be started anew.
 """
 
 from __future__ import annotations
@@ -60,9 +53,7 @@ class DaskJob:
     """
     A job, from `DaskPool.submit` until it has ended.
 
-    Attributes:
-        deferred: The caller's, or None when that has fired.
-        worker: Where it runs, or "" if it waits.
+    Its `deferred` is None when that has fired, and `worker` "" while it waits.
     """
 
     __slots__ = ("deferred", "name", "timeout", "timer", "worker")
@@ -79,15 +70,12 @@ class DaskPool(PoolService):
     """
     Runs jobs in a Dask cluster. For the reactor's thread.
 
-    Functions and arguments go as to a `txremote.work.processes.ProcessPool`, but nothing goes
-    by reference. When the scheduler is lost, jobs fail with `ConnectionLost`.
+    Functions and arguments go as to a `txremote.work.processes.ProcessPool`, but nothing goes by
+    reference. When the scheduler is lost, jobs fail with `ConnectionLost`.
 
     Args:
-        reactor: The reactor.
-        address: The scheduler's, as Dask has it: ``tcp://host:8786``.
         queue: How many jobs may be under way, running ones included.
         timeout: Seconds in which the scheduler has to answer when it starts.
-        description: The pool as `pool_from_string` takes it; made up if None.
 
     Raises:
         ImportError: Dask is not installed.
@@ -281,12 +269,7 @@ def _result(name: str, kind: str, *about: Any) -> Any:
 
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> DaskPool:
-    """
-    Make a pool of a description's parts: ``dask:tcp://host:8786:timeout=5:queue=1000``.
-
-    Raises:
-        ValueError: it makes no sense, or Dask is not installed.
-    """
+    """Make a pool of a description's parts: ``dask:tcp://host:8786:timeout=5:queue=1000``."""
     told = Description(DaskPool.kind, words, options, word="address", names=("queue", "timeout"))
     if not words:
         raise ValueError(f"{str(told)!r} says no scheduler: dask:tcp://HOST:8786")

@@ -1,21 +1,15 @@
 """
 The code that a pool sends to a Dask cluster: to its scheduler, and with each job.
 
-Dask takes any task for pure: it runs one again when its worker is lost, up to
-`allowed-failures` times, and when a result was lost before somebody fetched it. A job is
-not pure, so it is *claimed* before it begins: its worker asks the scheduler, which knows
-of every claim there ever was, and waits for the answer. A second claim is refused, and so
-is that of a job that was cancelled. A claim costs a job one round trip between worker and
-scheduler, and tells the pool that it has begun.
+Dask takes any task for pure and may run it again. A job is not pure, so it is *claimed* before it
+begins: its worker asks the scheduler, which knows of every claim there ever was. A second claim is
+refused, and so is that of a job that was cancelled. A claim costs one round trip, and tells the
+pool that the job has begun. A short result is sent ahead along with the worker's other messages,
+which saves a round trip.
 
-Dask keeps a result where it was made until somebody fetches it. A short one is sent ahead,
-along with the worker's other messages: that saves each of two processes two messages, and
-a job's last round trip.
-
-Both parts go by value, as cloudpickle takes a function or a class that stands in a
-function. So the cluster needs nothing of txremote, and these must use nothing of it. The
-names of the operations have a number in them, which changes with their meaning, for a
-scheduler serves pools of any version.
+Both parts go by value, as cloudpickle takes a function or a class that stands in a function. So
+they must use nothing of txremote. The names of the operations have a number in them, which changes
+with their meaning, for a scheduler serves pools of any version.
 """
 
 from __future__ import annotations
@@ -116,12 +110,10 @@ def job_registry() -> Any:
 
 def job_runner() -> Callable[[bytes], Outcome]:
     """
-    Return the worker's part: a function that runs a job, in one of its threads.
+    Return the worker's part: a function that runs a pickled call in one of its threads.
 
-    It takes the pickled call, as `txremote.work.pickling.dump_job` makes it, and
-    returns an outcome: `DONE` and the pickled result; `RAISED` and the arguments
-    of `txremote.work.pickling.load_error`; `NOT_MADE` or `NOT_SENT`, a sentence
-    and a traceback; `REFUSED` and a sentence.
+    Its outcome is `DONE` and the pickled result; `RAISED` and the arguments of `load_error`;
+    `NOT_MADE` or `NOT_SENT`, a sentence and a traceback; or `REFUSED` and a sentence.
     """
     claim, tell, short = CLAIM, TELL, SHORT
     done, raised, not_made, not_sent, refused = DONE, RAISED, NOT_MADE, NOT_SENT, REFUSED
