@@ -75,9 +75,7 @@ class Sessions:
         return "\n".join(filter(None, parts))
 
     def use(self, words: Sequence[str]) -> str:
-        """
-        Change to another container (``.use NAME``); return the names of all, the problem, or "".
-        """
+        """Change to another container (``.use NAME``); return the names of all, an error, or ""."""
         if not words:
             return self._listing()
         wanted = " ".join(words)
@@ -147,9 +145,7 @@ class Dialogue:
             self._take_next()
 
     def interrupt(self) -> None:
-        """
-        End the command in the foreground, and forget lines typed ahead; the second time, leave it.
-        """
+        """End the foreground command, and forget lines typed ahead; the second time, leave it."""
         self.lines_ahead.clear()
         task = self._task
         if task is not None and task.status == TOBEKILLED:
@@ -167,10 +163,7 @@ class Dialogue:
         self._take_next()
 
     def hang_up(self) -> Deferred[None]:
-        """
-        End the dialogue. Fires when the user's containers have been exited, after their last
-        tasks.
-        """
+        """End the dialogue. Fires when the user's last tasks have ended, and the containers."""
         self._over = True
         self.lines_ahead.clear()
         if self._turn is not None:

@@ -55,8 +55,7 @@ class Session:
 
     def close(self) -> Deferred[None]:
         """
-        Take no more commands. Fires when its last task has ended, and an unshared container was
-        exited.
+        Take no more commands. Fires when the last task has ended and the container was exited.
         """
         ends = DeferredList([task.when_done() for task in self._tasks])
         if not self.closed:

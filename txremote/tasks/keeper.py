@@ -223,8 +223,8 @@ class TaskKeeper:
         state: Listener[str] | None = None,
     ) -> Callable[[], None]:
         """
-        Add listeners to all tasks that can be found, the coming ones included; see
-        `Task.listen`. The first news of a task is that it is SUBMITTED.
+        Listen to all tasks, coming ones included (`Task.listen`); SUBMITTED is a task's first
+        news.
         """
         return self._listeners.add(output=output, progress=progress, state=state)
 

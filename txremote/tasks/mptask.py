@@ -66,10 +66,7 @@ class Sink:
 
 
 def check_pool(pool: Any) -> None:
-    """
-    Refuse (ValueError) a pool whose jobs do not run elsewhere, or cannot reach a `Sink` from
-    there.
-    """
+    """Refuse (ValueError) a pool whose jobs run here, or cannot reach a `Sink` from elsewhere."""
     if not pool.by_value:
         raise ValueError(f"process commands need a pool of processes, not {pool.description}")
     if not getattr(pool, "can_call_back", True):

@@ -80,9 +80,7 @@ class Call:
 
 @dataclass(frozen=True)
 class AwaitDeferred:
-    """
-    A Deferred that the steps wait for. They are resumed with its result if ``consume`` is true.
-    """
+    """A Deferred that the steps wait for. Its result resumes them if ``consume`` is true."""
 
     deferred: Deferred[Any]
     consume: bool
@@ -205,10 +203,7 @@ async def _lines_of(lines: AsyncGenerator[object, Any]) -> None:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """
-    How the steps ended: FINISHED with a result, ABORTED with an error and its traceback, or
-    KILLED.
-    """
+    """How the steps ended: FINISHED with a result, ABORTED with an error, or KILLED."""
 
     status: str
     result: object = None

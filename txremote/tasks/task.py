@@ -38,9 +38,7 @@ def text_of(value: object) -> str:
 
 
 class Lines(list[str]):
-    """
-    Lines that a built-in command puts out in one step: one a step would be too slow to follow.
-    """
+    """Lines that a built-in command puts out in one step: one a step would be too slow."""
 
 
 class Submission(NamedTuple):

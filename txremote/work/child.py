@@ -112,10 +112,7 @@ class JobReceiver(Service):
     def take(
         self, number: int, arrived: Callable[[], None]
     ) -> tuple[ReceivedJob | None, list[ReceivedJob]]:
-        """
-        Return a job and drop those before it. If it is not there yet, any thread calls `arrived`
-        later.
-        """
+        """Return a job and drop those before it. Calls `arrived`, in any thread, if it is late."""
         with self._lock:
             job = self._jobs.pop(number, None)
             self._wanted = None if job is not None else (number, arrived)

@@ -37,8 +37,8 @@ class ChildProcess(ProcessProtocol):
     """
     One process. For the reactor's thread.
 
-    `printed` is called with each record of its output; `exited` once when it is gone and the
-    reactor has finished with its descriptors, with how it ended, in words.
+    `printed` is called with each record of its output; `exited` with how it ended, once it is gone
+    and the reactor has finished with its descriptors.
     """
 
     def __init__(
@@ -57,8 +57,7 @@ class ChildProcess(ProcessProtocol):
 
     def start(self, tickets: int) -> tuple[int, int]:
         """
-        Start it, and return the descriptors of its answers and its requests, which the caller
-        closes.
+        Start it, and return its answers' and its requests' descriptor, for the caller to close.
 
         OSError: no descriptor or no process is left. Nothing remains then.
         """
@@ -140,9 +139,7 @@ class ChildProcess(ProcessProtocol):
             return
 
     def look(self) -> None:
-        """
-        Poll until it has gone: SIGCHLD does not come under uvloop, or to a reactor in a thread.
-        """
+        """Poll until it has gone: no SIGCHLD comes under uvloop, or to a reactor in a thread."""
         self._looking = None
         reapAllProcesses()
         if not self.reaped:
@@ -188,10 +185,7 @@ _START = (
 
 
 def _options() -> list[str]:
-    """
-    Return this interpreter's options, and ``-P``: the working directory is not to be imported
-    from.
-    """
+    """Return this interpreter's options, and ``-P``: the working directory is on no path."""
     return ["-P", *subprocess._args_from_interpreter_flags()]  # type: ignore[attr-defined]
 
 

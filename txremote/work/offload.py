@@ -101,11 +101,7 @@ def _offload(
     return call
 
 
-_PROMISING = (
-    inspect.iscoroutinefunction,
-    inspect.isgeneratorfunction,
-    inspect.isasyncgenfunction,
-)
+_PROMISING = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class _Body:
@@ -204,9 +200,7 @@ class _ByName:
 
 
 def _by_name(function: Function) -> Function:
-    """
-    Return a function as a name for another process, where its own name means its decorated form.
-    """
+    """Return what travels for a function, whose own name means its decorated form."""
     named = _ByName(function.__module__, function.__qualname__)
     if function.__module__ != "__main__":  # which is something else in another process
         try:

@@ -117,9 +117,7 @@ class _Lines(io.RawIOBase):
 
 
 class RecordStream(io.TextIOWrapper):
-    """
-    A `sys.stdout` or `sys.stderr` whose lines become records. Programs use its file descriptor.
-    """
+    """A `sys.stdout` or `sys.stderr` whose lines become records. Programs use its fileno."""
 
     def __init__(self, writer: RecordWriter, stream: str, descriptor: int) -> None:
         self._lines = _Lines(writer, stream, descriptor)

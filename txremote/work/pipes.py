@@ -74,9 +74,7 @@ class PipeTransport(FileDescriptor):
         self._incoming.connectionLost(Failure(CONNECTION_LOST))
 
     def drain(self) -> None:
-        """
-        Read what is there, and close: the child has ended, whoever else holds its end of the pipe.
-        """
+        """Read what is there, and close: the child has ended, though others may hold its end."""
         incoming = self._incoming
         while not incoming.ended and incoming.read_some():
             continue

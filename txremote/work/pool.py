@@ -70,11 +70,7 @@ class PoolService(Service):
     preferred = False
 
     def __init__(
-        self,
-        reactor: IPoolReactor,
-        description: str,
-        queue: int = DEFAULT_QUEUE,
-        workers: int = 1,
+        self, reactor: IPoolReactor, description: str, queue: int = DEFAULT_QUEUE, workers: int = 1
     ) -> None:
         self.description = description
         self.shared = self.ends_with_reactor = True
@@ -192,9 +188,7 @@ class PoolService(Service):
     def _accept(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
     ) -> Deferred[object]:
-        """
-        Take a job, keep account of it, and have `_submit` run it. PoolFull: as many wait as may.
-        """
+        """Take a job, keep account of it, and have `_submit` run it. PoolFull: too many wait."""
         if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()
         job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)

@@ -72,9 +72,7 @@ class JobQueue:
         return left
 
     def waiting(self) -> int:
-        """
-        Return how many jobs have not begun: the queue's, and all but the first of each worker.
-        """
+        """Return how many jobs have not begun: the queue's, and all but each worker's first."""
         ahead = sum(max(0, len(worker.held.jobs) - 1) for worker in self._workers.active)
         return len(self._queue) + ahead
 

@@ -248,9 +248,7 @@ def _check(at_return: object, at_err: object, timeout: object) -> None:
 def _check_call(
     function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
-    """
-    Check a call whose callbacks may have been given by position, as in an example of Evennia's.
-    """
+    """Check a call whose callbacks may have been given by position, as Evennia's example does."""
     if not callable(function):
         raise TypeError(f"run_async takes a callable or a source, not {function!r}")
     if not any(map(callable, args)):
@@ -300,9 +298,7 @@ def _call_back(
 
 
 class _Unhandled(DebugInfo):
-    """
-    Logs the Failure that a Deferred is left with, with the job's name. It dies with the Deferred.
-    """
+    """Logs the Failure that a Deferred is left with, and the job's name, when the Deferred dies."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -315,7 +311,7 @@ class _Unhandled(DebugInfo):
 
 def name_unhandled(deferred: Deferred[object], name: str) -> None:
     """
-    Have a Failure that nobody handles logged with the job's name, callbacks added later included.
+    Have a Failure that nobody handles, now or after later callbacks, logged with the job's name.
     """
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo

@@ -147,10 +147,7 @@ class Description:
         return self._text
 
     def number(self, name: str, least: int, default: Default) -> int | Default:
-        """
-        Return a whole number, an option or the word. ValueError: it is none, or less than the
-        least.
-        """
+        """Return a whole number, an option or the word. ValueError: it is none, or too small."""
         text = self._given.get(name)
         if text is None:
             return default
@@ -162,7 +159,7 @@ class Description:
 
     def seconds(self, name: str, default: float) -> float:
         """
-        Return an option in seconds. ValueError: it is no number, not more than 0, or has no end.
+        Return an option in seconds. ValueError: it is no number, not more than 0, or infinite.
         """
         text = self._given.get(name)
         if text is None:

@@ -133,10 +133,7 @@ class PrefetchedJobs:
         self.allow([job.number for job in jobs])
 
     def runs(self, job: Job) -> bool:
-        """
-        Tell whether a job runs, when all unbegun ones were taken back; else its outcome is on its
-        way.
-        """
+        """Tell whether a job runs, when all unbegun ones are back; else its outcome is coming."""
         return bool(self.jobs) and next(reversed(self.jobs)) == job.number
 
     def first(self) -> Job | None:

@@ -37,9 +37,7 @@ CONFIG = ProgramConfig.unbounded(
 
 @dataclass(frozen=True)
 class WorkerLimits:
-    """
-    How a worker is treated: seconds between TERM and KILL, bytes of a part, seconds to come up.
-    """
+    """Seconds from TERM to KILL, bytes of a part, and seconds that a worker has to come up."""
 
     grace: float = 2.0
     part: int = PART

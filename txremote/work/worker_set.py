@@ -152,10 +152,7 @@ class WorkerSet:
     # -- those that come
 
     def came_up(self, worker: Worker) -> bool:
-        """
-        Tell whether a ready worker may take jobs, or the one that it is to replace has not gone
-        yet.
-        """
+        """Tell whether a ready worker may take jobs, or has to wait for its predecessor's end."""
         self._failed_starts = 0
         if self.ready() > self.size.most:
             self._spare.append(worker)

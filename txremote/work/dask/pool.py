@@ -24,13 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from txremote.errors import (
-    ConnectionLost,
-    JobTimeout,
-    NotPicklable,
-    PoolStopped,
-    WorkerDied,
-)
+from txremote.errors import ConnectionLost, JobTimeout, NotPicklable, PoolStopped, WorkerDied
 from txremote.refs.clock import steady
 from txremote.work.dask.link import ClusterLink
 from txremote.work.dask.remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
