@@ -102,7 +102,6 @@ class IPoolKind(Interface):
 
     def parse(reactor: Any, words: Sequence[str], options: Mapping[str, str]) -> IPool:
         """
-        Make a pool, not yet started, of a description's parts: of
-        ``processes:4:recycle=500`` the words ``("4",)`` and the options
-        ``{"recycle": "500"}``; all are str. Raises ValueError with a sentence.
+        Make a pool, not yet started, of a description's parts: ``processes:4:recycle=500`` has the
+        words ``("4",)`` and the options ``{"recycle": "500"}``. Raises ValueError with a sentence.
         """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
@@ -21,18 +20,16 @@ from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
 
 
-def run_check(
-    path: str, reactor: IReactorCore, out: TextIO | None = None, err: TextIO | None = None
-) -> int:
+def run_check(path: str, reactor: IReactorCore) -> int:
     """Print a file's problems and return 1, or print its contents and return 0."""
     try:
         resolved = resolve(read_plan(path), reactor, starting=False)
     except PlanError as error:
         for problem in error.problems:
-            print(problem, file=err or sys.stderr)
+            print(problem, file=sys.stderr)
         return 1
     for line in _described(resolved):
-        print(line, file=out or sys.stdout)
+        print(line)
     return 0
 
 

@@ -41,7 +41,7 @@ def read_plan(path: str) -> Plan:
         with open(path, "rb") as file:
             text = file.read().decode()
     except OSError as problem:
-        raise _unreadable("", f"cannot read {path}: {problem.strerror}") from None
+        raise _unreadable(None, f"cannot read {path}: {problem.strerror}") from None
     except UnicodeDecodeError as problem:
         line = problem.object.count(b"\n", 0, problem.start) + 1
         raise _unreadable(path, f"the file is not UTF-8 (at line {line})") from None
@@ -79,8 +79,8 @@ def plan_of(text: str, path: str) -> Plan:
     )
 
 
-def _unreadable(path: str, sentence: str) -> PlanError:
-    return PlanError(Problem(ConfigOrigin(path or None), "", sentence))
+def _unreadable(path: str | None, sentence: str) -> PlanError:
+    return PlanError(Problem(ConfigOrigin(path), "", sentence))
 
 
 def _tables(

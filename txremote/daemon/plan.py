@@ -222,8 +222,7 @@ class ServerPlan(ListenerPlan):
         False,
         FLAG,
         "Let clients import, evaluate and execute anything (RPyC's classic mode): on loopback, "
-        "or with --tls-ca. "
-        f"[default port: {CLASSIC_PORT}]",
+        f"or with --tls-ca. [default port: {CLASSIC_PORT}]",
     )
     threaded: bool = _setting(
         False,
@@ -260,8 +259,7 @@ class ConsolePlan(ListenerPlan):
     )
     container: tuple[str, ...] = _texts(
         "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
-        "them; may be repeated. --listen serves their tasks then, unless there is a "
-        "--service."
+        "them; may be repeated. --listen serves their tasks then, unless there is a --service."
     )
     max_line: int = _setting(
         DEFAULT_MAX_LINE, BYTES, "Longest line that is read from a console's client."
