@@ -1,6 +1,4 @@
-"""
-Makes ``txremote`` a command of ``twistd``, and its pools known by name.
-"""
+"""Makes ``txremote`` a command of ``twistd``, and its pools known by name."""
 
 from twisted.application.service import ServiceMaker
 

@@ -85,20 +85,19 @@ class AddressResolver:
         kind = description.partition(":")[0]
         try:
             return server_endpoint(self._reactor, description)
-        except (KeyError, IndexError) as problem:
-            if kind != "systemd":
-                raise _no_endpoint(problem) from None
-            if not self._starting:
-                return None
-            raise ValueError(
-                "systemd has not handed over that socket: start this by its .service, with "
-                "a .socket beside it"
-            ) from None
-        except ImportError as problem:
-            how = "pip install 'txremote[tls]'"
-            raise ValueError(f"{how} ({problem})" if kind == "ssl" else str(problem)) from None
         except Exception as problem:  # each kind of endpoint parses in its own way
-            raise _no_endpoint(problem) from None
+            sentence = f"{problem} (write it as {_ENDPOINTS})"
+            if isinstance(problem, ImportError):
+                how = "pip install 'txremote[tls]'"
+                sentence = f"{how} ({problem})" if kind == "ssl" else str(problem)
+            elif kind == "systemd" and isinstance(problem, (KeyError, IndexError)):
+                if not self._starting:
+                    return None
+                sentence = (
+                    "systemd has not handed over that socket: start this by its .service, with "
+                    "a .socket beside it"
+                )
+            raise ValueError(sentence) from None
 
     def _check_certificates(self, plan: ListenerPlan) -> bool:
         """Return whether a plan's certificates are good, if it has any; note their problems."""
@@ -123,19 +122,12 @@ class AddressResolver:
         return len(self._problems) == before
 
 
-def _no_endpoint(problem: Exception) -> ValueError:
-    return ValueError(f"{problem} (write it as {_ENDPOINTS})")
-
-
 def _files(plan: ListenerPlan) -> tuple[str, str | None, str | None]:
-    # they are read again when they have changed, and twistd may have left the
-    # working directory by then
-    cert, key, ca = (
-        path if path is None else os.path.abspath(path)
-        for path in (plan.tls_cert, plan.tls_key, plan.tls_ca)
-    )
-    assert cert is not None
-    return cert, key, ca
+    # absolute: when they are read again, twistd may have left the working directory
+    assert plan.tls_cert is not None
+    key = None if plan.tls_key is None else os.path.abspath(plan.tls_key)
+    ca = None if plan.tls_ca is None else os.path.abspath(plan.tls_ca)
+    return os.path.abspath(plan.tls_cert), key, ca
 
 
 def _named_in(text: str, plan: ListenerPlan) -> str:
