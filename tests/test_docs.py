@@ -180,6 +180,7 @@ def signatures():
     for line in REFERENCE.splitlines():
         if re.fullmatch(r"(``[^`]+``(, )?)+", line):
             yield from re.findall(r"``([\w.]+)\(([^`]*)\)``", line)
+        yield from re.findall(r"^ +``(\w*\.?[A-Z]\w+\.\w+)\(([^`]*)\)``  ", line)  # in a table
 
 
 def resolve(name):
