@@ -12,9 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from benchmarks.peers import work
-from txremote import Service, exposed
-from txremote import connect as dial
-from txremote import listen as open_port
+from txremote import Service, connect as dial, exposed, listen as open_port
 
 REACTOR = True
 

@@ -20,8 +20,7 @@ from uuid import UUID
 import plac
 import plac_core
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from txremote.console.hints import argspec_of, boolean
 from txremote.console.parsing import parse_call

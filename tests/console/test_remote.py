@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from tests.console.clients import OnTerminal, txremote
-from tests.interop.peer_processes import TWISTD
-from tests.interop.peer_processes import Program as Server
+from tests.interop.peer_processes import TWISTD, Program as Server
 from tests.processes import Program, Twistd, run
 
 TASKS = [sys.executable, "-m", "txremote", "tasks"]

@@ -5,8 +5,7 @@ A client's bytes arrive as lines, with any program to type them.
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from txremote.console.telnet import Key, TelnetLines
 

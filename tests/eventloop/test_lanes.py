@@ -18,8 +18,7 @@ import pytest
 
 from tests.blocking.script_threads import DEADLINE, wait_until
 from tests.eventloop.lane_doubles import Gate, view_of
-from txremote.eventloop import lanes
-from txremote.eventloop import worker_pool as workers
+from txremote.eventloop import lanes, worker_pool as workers
 from txremote.eventloop.lanes import Lane, ThreadParking
 from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
 

@@ -19,8 +19,7 @@ from twisted.python.failure import Failure
 
 from tests.interop.peer_processes import Hosted, Program, script
 from tests.net.servers import logged
-from tests.processes import Program as Command
-from tests.processes import Twistd
+from tests.processes import Program as Command, Twistd
 from txremote import ConnectionLost, DeadReferenceError, connect
 
 _ACCEPTS = """\

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.error import ConnectionLost as Lost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost as Lost
 from twisted.internet.threads import deferToThread
 
 import txremote

@@ -20,8 +20,7 @@ from twisted.internet.threads import deferToThread
 
 import txremote.blocking
 from tests.interop.peer_processes import Program, script
-from tests.interop.reactor_client import check as checks
-from tests.interop.reactor_client import run_check
+from tests.interop.reactor_client import check as checks, run_check
 from txremote import ConnectionLost, connect
 from txremote.wire.consts import (
     HANDLE_CALL,

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import MultiService
 from twisted.cred.error import UnauthorizedLogin

@@ -19,8 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface, implementer

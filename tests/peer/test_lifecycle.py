@@ -5,8 +5,7 @@ The states of a connection: what may follow what, and that nothing else does.
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 

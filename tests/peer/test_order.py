@@ -13,8 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from zope.interface import alsoProvides, classImplements, directlyProvides, noLongerProvides
 from zope.interface.interface import InterfaceClass, Method
 

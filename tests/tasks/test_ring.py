@@ -5,8 +5,7 @@ The output that a task keeps: the last of it, within two bounds, nothing miscoun
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from txremote.tasks.ring import OutputRing, size_of
 

@@ -13,10 +13,8 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rpyc.core import brine as stock_brine
-from rpyc.core import consts as stock_consts
+from hypothesis import given, settings, strategies as st
+from rpyc.core import brine as stock_brine, consts as stock_consts
 from rpyc.core.netref import BaseNetref
 from rpyc.lib import get_id_pack
 

@@ -16,8 +16,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rpyc.core import brine as stock_brine
 
 from tests.wire.values import COLLIDING, HASHABLE, VALUES, canon

@@ -14,10 +14,8 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rpyc.core import brine as stock_brine
-from rpyc.core import vinegar
+from hypothesis import given, settings, strategies as st
+from rpyc.core import brine as stock_brine, vinegar
 from twisted.python.failure import Failure
 
 import txremote.peer

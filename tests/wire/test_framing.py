@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.wire.stock import stock_frame, stock_payload
 from txremote.errors import NotSendable, RemoteProtocolError

@@ -12,10 +12,8 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rpyc.core import brine as stock_brine
-from rpyc.core import consts as stock_consts
+from hypothesis import given, settings, strategies as st
+from rpyc.core import brine as stock_brine, consts as stock_consts
 
 from tests.wire.stock import stock_end, written_payload
 from txremote.errors import RemoteProtocolError

@@ -10,8 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.wire.values import COLLIDING, VALUES, canon
 from txremote.errors import RemoteProtocolError

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from twisted.logger import LogLevel, globalLogPublisher
 
 from tests.work import jobs

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from twisted.python.failure import Failure
 
 from tests.processes import run

@@ -16,8 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import pytest_twisted
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure

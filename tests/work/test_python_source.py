@@ -10,8 +10,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from txremote.work import python_source as module
 from txremote.work.python_source import prepared, run_source, title_of

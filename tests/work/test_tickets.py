@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from time import sleep
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from txremote.work.processes import AHEAD
 from txremote.work.tickets import MOST_TICKETS, TicketPipe, take_ticket

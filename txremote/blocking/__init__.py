@@ -12,31 +12,22 @@ from typing import TYPE_CHECKING
 
 from txremote.blocking import classic, core, lib, utils
 from txremote.blocking.background import BgServingThread
-from txremote.blocking.connection import BlockingConnection
-from txremote.blocking.connection import BlockingConnection as Connection
+from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
 from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
 from txremote.blocking.factory import (
     connect,
+    connect_by_service as connect_by_service,
     connect_channel,
     connect_pipes,
     connect_stdpipes,
     connect_stream,
     connect_subproc,
     connect_thread,
+    discover as discover,
+    list_services as list_services,
+    ssh_connect as ssh_connect,
     ssl_connect,
     unix_connect,
-)
-from txremote.blocking.factory import (
-    connect_by_service as connect_by_service,
-)
-from txremote.blocking.factory import (
-    discover as discover,
-)
-from txremote.blocking.factory import (
-    list_services as list_services,
-)
-from txremote.blocking.factory import (
-    ssh_connect as ssh_connect,
 )
 from txremote.blocking.lib import setup_logger, spawn
 from txremote.blocking.services import Service, VoidService, service

@@ -1,6 +1,4 @@
-"""
-`BgServingThread`: serves a connection while the script does other things.
-"""
+"""`BgServingThread`: serves a connection while the script does other things."""
 
 from __future__ import annotations
 
@@ -15,15 +13,12 @@ class BgServingThread:
     """
     A thread that serves a connection (``rpyc.utils.helpers.BgServingThread``).
 
-    It waits on the socket, so what comes is served at once; RPyC's looks every
-    0.1 s. There is no interval to set.
+    It waits on the socket, so what comes is served at once; RPyC's polls every 0.1 s. The
+    intervals have no effect.
 
     Args:
-        conn: A `BlockingConnection`.
         callback: Called in the thread when the connection has ended, unless
             `stop` came first.
-        serve_interval: RPyC's; has no effect.
-        sleep_interval: RPyC's; has no effect.
     """
 
     SERVE_INTERVAL = 0.0
@@ -61,10 +56,8 @@ class BgServingThread:
 
     def stop(self) -> None:
         """
-        Stop serving, and wait until the thread has ended.
-
-        A request that it is just running is run to its end. Once stopped it
-        cannot be started again.
+        Stop serving, and wait until the thread has ended: a request that it is just running
+        is run to its end. Once stopped it cannot be started again.
         """
         self._pump.interrupt(self._waiter)
         if self._thread is not threading.current_thread():

@@ -129,8 +129,8 @@ class SocketChannel(ByteChannel):
         sock.setblocking(False)
         super().__init__(sock.fileno(), sock.fileno())
         self._socket = sock
-        self.peer = _address(sock, sock.getpeername)
-        self.host = _address(sock, sock.getsockname)
+        self.peer = address_of(sock, sock.getpeername)
+        self.host = address_of(sock, sock.getsockname)
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -252,7 +252,10 @@ class PipeChannel(ByteChannel):
         self._close_interrupter()
 
 
-def _address(sock: socket.socket, read: Callable[[], tuple[str, int] | str | bytes]) -> IAddress:
+def address_of(
+    sock: socket.socket, read: Callable[[], tuple[str, int] | str | bytes]
+) -> IPv4Address | IPv6Address | UNIXAddress:
+    """Return an address of a socket, that of its peer or its own, which ``read`` gives."""
     try:
         name = read()
     except OSError:  # the peer has hung up already; reading will say why

@@ -23,8 +23,11 @@ from collections import deque
 from collections.abc import Iterable
 from time import monotonic
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.error import ConnectionLost as TwistedConnectionLost
+from twisted.internet.error import (
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost as TwistedConnectionLost,
+)
 from twisted.internet.interfaces import IAddress, IProtocol, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer

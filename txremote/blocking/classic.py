@@ -70,9 +70,6 @@ def connect(
     Connect to a classic server over TCP.
 
     Args:
-        host: Its name or address.
-        port: Its port.
-        ipv6: Whether to connect by IPv6.
         keepalive: Whether TCP's keepalive is on, or its seconds.
         service: A service for the server to use, such as `ClassicService`; none by default.
         config: Options, such as ``{"sync_request_timeout": 300}``. RPyC's function
@@ -148,7 +145,6 @@ def connect_subproc(
             runs txremote's own.
         service: A service for the process to use. None is an empty one, or, for RPyC's
             script, which needs it on its standard streams, `ClassicService`.
-        config: Options.
     """
     if service is None:
         service = MasterService if server_file is None else ClassicService
@@ -161,10 +157,9 @@ def connect_subproc(
 
 def obtain(proxy: object, unpickle: bool | None = None) -> Any:
     """
-    Return a copy of a remote value, by value.
+    Return a copy of a remote value, by value. What is no netref is returned as it is.
 
     Args:
-        proxy: A netref. Another value is returned as it is.
         unpickle: Whether the peer may send a pickle, which can run any code
             here. Else builtin containers are copied item by item. None for the
             connection's ``allow_pickle``.
@@ -207,9 +202,6 @@ def upload(
     Copy a file, or a folder and its contents, to the peer.
 
     Args:
-        conn: A classic connection.
-        localpath: The path of the file or folder.
-        remotepath: Its path at the peer.
         filter: Called with each name; a false result leaves the file out.
         ignore_invalid: Whether to skip a path that is neither file nor folder.
         chunk_size: Bytes in each round trip.
@@ -278,11 +270,8 @@ def upload_package(
     Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``).
 
     Args:
-        conn: A classic connection.
-        module: The module.
         remotepath: The folder at the peer; one of the module's name beside the peer's
             installed packages if None.
-        chunk_size: Bytes in each round trip.
 
     Raises:
         TypeError: the module has no file.
@@ -290,12 +279,8 @@ def upload_package(
     if remotepath is None:
         site = conn.modules.sysconfig.get_path("purelib")
         remotepath = conn.modules["os.path"].join(site, module.__name__)
-    upload(
-        conn,
-        os.path.dirname(os.path.abspath(inspect.getfile(module))),
-        remotepath,
-        chunk_size=chunk_size,
-    )
+    folder = os.path.dirname(os.path.abspath(inspect.getfile(module)))
+    upload(conn, folder, remotepath, chunk_size=chunk_size)
 
 
 upload_module = upload_package
@@ -303,12 +288,8 @@ upload_module = upload_package
 
 def interact(conn: ClassicConnection, namespace: dict[str, object] | None = None) -> None:
     """
-    Run a prompt at the peer, with this side's input and output
-    (``rpyc.classic.interact``).
-
-    Args:
-        conn: A classic connection.
-        namespace: Names at the prompt, besides ``conn``.
+    Run a prompt at the peer, with this side's input and output (``rpyc.classic.interact``).
+    It has the names of ``namespace``, and ``conn``.
     """
     with redirected_stdio(conn):
         conn.execute(_PROMPT)
@@ -325,10 +306,7 @@ def _txremote_prompt(names):
 
 
 class MockClassicConnection:
-    """
-    Looks like a classic connection, and runs everything in this process
-    (``rpyc.classic.MockClassicConnection``).
-    """
+    """Looks like a classic connection, and runs everything in this process."""
 
     def __init__(self) -> None:
         self.root = SlaveService()

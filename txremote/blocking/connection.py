@@ -1,6 +1,4 @@
-"""
-`BlockingConnection`: what a script holds (``rpyc.core.protocol.Connection``).
-"""
+"""`BlockingConnection`: what a script holds (``rpyc.core.protocol.Connection``)."""
 
 from __future__ import annotations
 

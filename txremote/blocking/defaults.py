@@ -2,9 +2,8 @@
 `DEFAULT_CONFIG`: the default options of a script's connections
 (``rpyc.core.protocol.DEFAULT_CONFIG``), and the meaning of its ``config=``.
 
-It is a dict, as RPyC's is. A value that a program sets in it holds for the blocking
-connections and servers that it makes from then on. The reactor's `txremote.connect` and
-`txremote.listen` do not use it.
+A value that a program sets in it holds for the blocking connections and servers that it
+makes from then on. The reactor's `txremote.connect` and `txremote.listen` do not use it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from collections.abc import Mapping
 
 from txremote.config import (
     DEFAULT_CONFIG as DEFAULTS,
-)
-from txremote.config import (
     IGNORED,
     SWITCH_NAMES,
     ConnectionConfig,
@@ -35,19 +32,15 @@ def config_of_script(
     config: ConnectionConfig | Mapping[str, object] | None, depth: int = 2
 ) -> ConnectionConfig:
     """
-    Return the configuration for a script's argument.
+    Return the configuration for a script's argument: options that differ from
+    `DEFAULT_CONFIG`, a whole configuration, or None.
 
     RPyC takes any mapping and reads only the names that it knows, so programs pass names
-    that never had an effect: here they cause a warning, and are ignored.
-
-    Args:
-        config: A configuration, or a mapping of options that differ from
-            `DEFAULT_CONFIG`, or None.
-        depth: The number of calls between the program and this function; the warning
-            names the program's line.
+    that never had an effect: here they cause a warning, and are ignored. ``depth`` is the
+    number of calls between the program and this function: the warning names the program's
+    line.
 
     Raises:
-        TypeError: it is neither.
         ValueError: a value is out of range.
     """
     if isinstance(config, ConnectionConfig):

@@ -18,25 +18,10 @@ from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.refused import refused
 from txremote.blocking.sockets import CONNECT_TIMEOUT, open_socket
-from txremote.blocking.streams import (
-    Channel,
-    File,
-    PipeStream,
-    Stream,
-    own_descriptor,
-)
+from txremote.blocking.streams import Channel, File, PipeStream, Stream, own_descriptor
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout
-from txremote.peer.dialling import (
-    KEEP,
-    OPEN,
-    WAIT,
-    Outcome,
-    Step,
-    Steps,
-    dialling_steps,
-    outcome_of,
-)
+from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Step, dialling_steps, outcome_of
 from txremote.refs.threadguard import refuse_in_reactor
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
@@ -48,11 +33,8 @@ def _establish(
     dial: Callable[[], ByteChannel], service: object, config: Config, dialect: str = "auto"
 ) -> BlockingConnection:
     """
-    Connect, and find the dialect of the peer (see `txremote.peer.dialling`).
-
-    Args:
-        dial: Gives a connected channel.
-        dialect: The only one to try, where ``dial`` cannot be called again.
+    Connect, and find the dialect of the peer (see `txremote.peer.dialling`). Where ``dial``
+    cannot be called again, ``dialect`` is the only one to try.
     """
     refuse_in_reactor()
     switches = config_of(check_service(service), config_of_script(config))
@@ -61,7 +43,7 @@ def _establish(
         chosen = dialect_named(dialect, switches.bind_threads)
         return drive(dial(), instantiate(service), switches, chosen)
 
-    return _Dialling(open_connection).run(dialling_steps(dialect))
+    return _Dialling(open_connection).run(dialect)
 
 
 class _Dialling:
@@ -72,8 +54,9 @@ class _Dialling:
         self._connections: dict[str, BlockingConnection] = {}
         self._errors: dict[str, Exception] = {}
 
-    def run(self, steps: Steps) -> BlockingConnection:
+    def run(self, dialect: str) -> BlockingConnection:
         """Take all steps, and return the connection that is kept."""
+        steps = dialling_steps(dialect)
         step = next(steps)
         while True:
             try:
@@ -105,10 +88,9 @@ class _Dialling:
         if dialect in self._errors:
             return Outcome(dialect, self._errors[dialect])
         conn = self._connections[dialect]
+        timeout = CONNECT_TIMEOUT if seconds is None else seconds
         try:
-            conn._wait_for_answer(
-                CONNECT_TIMEOUT if seconds is None else seconds, conn.protocol.introduce
-            )
+            conn._wait_for_answer(timeout, conn.protocol.introduce)
         except AsyncResultTimeout:
             if seconds is None:
                 raise
@@ -130,13 +112,9 @@ def connect(
     Connect to a server over TCP (``rpyc.connect``).
 
     Args:
-        host: Its name or address.
-        port: Its port.
+        host: The server's name or address.
         service: This side's service, a class or an instance.
-        config: Switches.
-        ipv6: Whether to connect by IPv6.
-        keepalive: Whether TCP shall look after an idle connection, or after how
-            many seconds.
+        keepalive: Whether TCP's keepalive is on, or its seconds.
 
     Raises:
         OSError: it cannot be reached.
@@ -223,13 +201,10 @@ def connect_channel(
     Nothing is sent or awaited, unless the service's ``on_connect`` does so: either end
     may be the one that speaks first, in the dialect of RPyC 6.
 
-    Args:
-        channel: A `Channel`; the connection's from now on.
-        service: This side's service, a class or an instance.
-        config: Switches.
+    The channel is the connection's from now on.
 
     Raises:
-        TypeError: it is no such channel.
+        TypeError: it is no `Channel`.
         Exception: what ``on_connect`` raised; the connection is closed then.
     """
     refuse_in_reactor()
@@ -245,18 +220,12 @@ def connect_channel(
 def connect_stream(
     stream: Stream, service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
-    """
-    Make a connection over a `SocketStream` or a `PipeStream` (``rpyc.connect_stream``);
-    see `connect_channel`.
-    """
+    """Make a connection over a `SocketStream` or a `PipeStream`; see `connect_channel`."""
     return connect_channel(Channel(stream), service, config)
 
 
 def connect_stdpipes(service: object = VoidService, config: Config = None) -> BlockingConnection:
-    """
-    Make a connection over the standard streams (``rpyc.connect_stdpipes``). The
-    program's own output goes to standard error then.
-    """
+    """Connect over the standard streams; the program's own output goes to standard error."""
     return connect_stream(PipeStream.from_std(), service, config)
 
 
@@ -267,8 +236,7 @@ def connect_pipes(
     config: Config = None,
 ) -> BlockingConnection:
     """
-    Connect over two file objects or descriptors, which are the connection's from
-    now on.
+    Connect over two file objects or descriptors, which are the connection's from now on.
 
     Raises:
         EOFError: the other side hung up, or speaks another protocol.
@@ -286,8 +254,6 @@ def connect_subproc(
     Args:
         args: The command, such as
             ``[sys.executable, "-m", "txremote.blocking.utils.stdio", "pkg.mod.Service"]``.
-        service: This side's service.
-        config: Switches.
 
     Returns:
         The connection, with the `subprocess.Popen` as its ``proc``.
@@ -309,9 +275,8 @@ NO_REGISTRY = "there is no registry here yet: tell clients the address, and conn
 discover = refused("discover", NO_REGISTRY)
 list_services = refused("list_services", NO_REGISTRY)
 connect_by_service = refused("connect_by_service", NO_REGISTRY)
-ssh_connect = refused(
-    "ssh_connect", "open the tunnel with 'ssh -L' and connect() to its local port"
-)
+_TUNNEL = "open the tunnel with 'ssh -L' and connect() to its local port"
+ssh_connect = refused("ssh_connect", _TUNNEL)
 connect_multiprocess = refused(
     "connect_multiprocess",
     "a fork shares what it should not: start a command with connect_subproc(), or use a pool "
@@ -339,15 +304,7 @@ def connect_thread(
     remote_service: object = VoidService,
     remote_config: Config = None,
 ) -> BlockingConnection:
-    """
-    Serve in a new thread of this process, and connect to that.
-
-    Args:
-        service: This side's service.
-        config: Its switches.
-        remote_service: The thread's service.
-        remote_config: Its switches.
-    """
+    """Serve ``remote_service`` in a new thread of this process, and connect to that."""
     here, there = socket.socketpair()
     remote = accept(SocketChannel(there), remote_service, remote_config)
     threading.Thread(target=remote.serve_all, name="txremote server", daemon=True).start()

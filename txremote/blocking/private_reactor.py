@@ -1,6 +1,4 @@
-"""
-`PrivateReactor`: a reactor for one server of a program that has no reactor of its own.
-"""
+"""`PrivateReactor`: a reactor for one server of a program that has no reactor of its own."""
 
 from __future__ import annotations
 
@@ -17,18 +15,13 @@ except ImportError:  # not on this system
 
 
 class PrivateReactor(_BaseReactor):
-    """
-    A reactor beside the program's own, if that has one.
-
-    Attributes:
-        io_thread: The id of the thread that it runs in, or None.
-    """
+    """A reactor beside the program's own, if that has one."""
 
     # Twisted records the thread of one reactor, which has to be the program's own
     _registerAsIOThread = False
 
     def __init__(self) -> None:
-        self.io_thread: int | None = None
+        self.io_thread: int | None = None  # the id of the thread that it runs in
         self._open = True
         self._waking = threading.Lock()
         super().__init__()  # type: ignore[no-untyped-call]

@@ -7,14 +7,9 @@ from __future__ import annotations
 
 
 class Refused(type):
-    """
-    The class of names that are refused.
+    """The class of names that are refused."""
 
-    Attributes:
-        instead: The end of the sentence: the replacement.
-    """
-
-    instead: str
+    instead: str  # the end of the sentence: the replacement
 
     def __call__(cls, *args: object, **kwargs: object) -> object:
         """Raise NotImplementedError."""

@@ -1,6 +1,4 @@
-"""
-Services as RPyC's programs write them: their methods may block.
-"""
+"""Services as RPyC's programs write them: their methods may block."""
 
 from __future__ import annotations
 
@@ -37,10 +35,7 @@ class Service(ReactorService):
 
     @_hybrid
     def _connect(self, channel: Channel, config: Config = None) -> BlockingConnection:
-        """
-        Make a connection over a channel that offers this service: RPyC's name, which
-        programs that accept their clients themselves call, of a class or an instance.
-        """
+        """Connect over a channel: for programs of RPyC's that accept clients themselves."""
         return connect_channel(channel, self, config)
 
 
@@ -52,11 +47,6 @@ def classpartial(cls: type, *args: object, **kwargs: object) -> type:
     """
     Return a service class whose instances are made with these arguments
     (``rpyc.utils.helpers.classpartial``).
-
-    Args:
-        cls: The class.
-        *args: The arguments of its constructor.
-        **kwargs: Its named arguments.
     """
 
     def make(_partial: type) -> object:

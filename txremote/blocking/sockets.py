@@ -1,6 +1,4 @@
-"""
-Sockets of a script: connected, with their options, and the context for TLS over one.
-"""
+"""Sockets of a script: connected, with their options, and the context for TLS over one."""
 
 from __future__ import annotations
 
@@ -28,25 +26,17 @@ def open_socket(
 ) -> socket.socket:
     """
     Connect to the first address that answers, and return the socket, which keeps the
-    given time-out.
+    given time-out, in seconds.
 
     Args:
-        host: The name or address.
-        port: The port.
-        family: Of the address.
-        socktype: Of the socket.
-        proto: Its protocol.
-        timeout: Seconds that each address has to answer.
-        nodelay: Whether small messages are sent at once.
         keepalive: Whether TCP's keepalive is on, or its seconds.
 
     Raises:
         OSError: none answers.
     """
     problem: OSError | None = None
-    for kind, way, protocol, _name, address in socket.getaddrinfo(
-        host, port, family, socktype, proto
-    ):
+    found = socket.getaddrinfo(host, port, family, socktype, proto)
+    for kind, way, protocol, _name, address in found:
         sock = socket.socket(kind, way, protocol)
         try:
             sock.settimeout(timeout)

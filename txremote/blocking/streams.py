@@ -24,10 +24,8 @@ from txremote.wire.limits import DEFAULT_LIMITS
 
 #: Most bytes of one read or write.
 CHUNK = 64_000
-
 #: An open file, or its descriptor.
 File: TypeAlias = IO[bytes] | int
-
 _HEAD = 5
 _FLUSHER = 1
 
@@ -62,12 +60,7 @@ class Stream:
         return bool(readable)
 
     def read(self, count: int) -> bytes:
-        """
-        Read a number of bytes.
-
-        Raises:
-            EOFError: the stream ends before.
-        """
+        """Read a number of bytes, or raise EOFError if the stream ends before."""
         found = bytearray()
         while len(found) < count:
             try:
@@ -84,12 +77,7 @@ class Stream:
         return bytes(found)
 
     def write(self, data: bytes) -> None:
-        """
-        Write all of it.
-
-        Raises:
-            EOFError: the other end is gone.
-        """
+        """Write all of it, or raise EOFError if the other end is gone."""
         rest = memoryview(data)
         while rest:
             try:
@@ -106,12 +94,7 @@ class Stream:
 
 
 class SocketStream(Stream):
-    """
-    A connected socket, plain or with TLS (``rpyc.SocketStream``).
-
-    Args:
-        sock: The socket.
-    """
+    """A connected socket, plain or with TLS (``rpyc.SocketStream``)."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -131,10 +114,8 @@ class SocketStream(Stream):
         ipv6: bool = False,
     ) -> Self:
         """
-        Connect over TCP; as RPyC's, with a time-out of 30 seconds in place of 3.
-
-        Raises:
-            OSError: it cannot be reached.
+        Connect over TCP, or raise OSError; as RPyC's, with a time-out of 30 seconds in
+        place of 3.
         """
         found = open_socket(
             host,
@@ -151,12 +132,7 @@ class SocketStream(Stream):
 
     @classmethod
     def unix_connect(cls, path: str, timeout: float | None = CONNECT_TIMEOUT) -> Self:
-        """
-        Connect to a UNIX socket.
-
-        Raises:
-            OSError: it cannot be reached.
-        """
+        """Connect to a UNIX socket, or raise OSError."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(timeout)
@@ -170,15 +146,12 @@ class SocketStream(Stream):
     @classmethod
     def ssl_connect(cls, host: str, port: int, ssl_kwargs: dict[str, Any], **kwargs: Any) -> Self:
         """
-        Connect over TLS.
+        Connect over TLS; other arguments are those of `connect`.
 
         Args:
-            host: The server's name or address.
-            port: Its port.
             ssl_kwargs: RPyC's: ``certfile`` ``keyfile`` ``ca_certs`` ``cert_reqs``
                 ``ssl_version`` ``ciphers`` ``check_hostname``; others go to
                 `ssl.SSLContext.wrap_socket`.
-            **kwargs: As of `connect`.
 
         Raises:
             OSError: it cannot be reached, or TLS fails.
@@ -208,12 +181,7 @@ class SocketStream(Stream):
         self.sock.close()
 
     def fileno(self) -> int:
-        """
-        Return the socket's descriptor.
-
-        Raises:
-            EOFError: it is closed.
-        """
+        """Return the socket's descriptor, or raise EOFError if it is closed."""
         if self.closed:
             raise EOFError("stream has been closed")
         return self.sock.fileno()
@@ -232,13 +200,7 @@ class SocketStream(Stream):
 
 
 class PipeStream(Stream):
-    """
-    Two pipes, one for each direction (``rpyc.core.PipeStream``).
-
-    Args:
-        incoming: A file that is read.
-        outgoing: A file that is written.
-    """
+    """Two pipes, one for each direction (``rpyc.core.PipeStream``)."""
 
     def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         outgoing.flush()
@@ -288,11 +250,8 @@ class PipeStream(Stream):
 
 class Channel:
     """
-    A stream of packets, in RPyC's frames (``rpyc.Channel``).
-
-    Args:
-        stream: A `SocketStream` or a `PipeStream`.
-        compress: Whether long packets are compressed where that pays.
+    A stream of packets, in RPyC's frames (``rpyc.Channel``), over a `SocketStream` or a
+    `PipeStream`. With ``compress`` long packets are compressed where that pays.
     """
 
     def __init__(self, stream: Stream, compress: bool = True) -> None:
@@ -317,12 +276,7 @@ class Channel:
         return self.stream.poll(timeout)
 
     def send(self, data: bytes) -> None:
-        """
-        Send a packet.
-
-        Raises:
-            EOFError: the other end is gone.
-        """
+        """Send a packet, or raise EOFError if the other end is gone."""
         whole = frame(data)
         self.stream.write(compress_frame(whole) if self.compress else whole)
 
@@ -355,7 +309,6 @@ def byte_channel_of(channel: Channel | Stream) -> ByteChannel:
     Return what a connection's bytes go through, over a program's channel or stream.
 
     Raises:
-        TypeError: it is neither a socket nor a pair of pipes.
         EOFError: it is closed.
     """
     stream = channel.stream if isinstance(channel, Channel) else channel

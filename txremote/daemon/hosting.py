@@ -23,8 +23,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from twisted.application.service import IService, MultiService
-from twisted.application.service import Service as TwistedService
+from twisted.application.service import IService, MultiService, Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (

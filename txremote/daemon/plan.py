@@ -31,8 +31,7 @@ from txremote.config import (
     Kind,
     declaration_of,
 )
-from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT
-from txremote.console import DEFAULT_MAX_LINE
+from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT, DEFAULT_MAX_LINE
 from txremote.daemon.problems import ConfigOrigin, Problem
 from txremote.tasks.keeper import DRAIN
 

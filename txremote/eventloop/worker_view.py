@@ -20,8 +20,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.eventloop.lanes import Lane, ThreadParking, lanes_here
-from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool
-from txremote.eventloop.worker_pool import here as thread
+from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool, here as thread
 from txremote.peer.connection import Connection
 from txremote.peer.variables import own_context
 from txremote.refs import forks

@@ -18,8 +18,11 @@ even if the peer reads nothing; then, and not before, its watchers are told.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionAborted, ConnectionDone
-from twisted.internet.error import ConnectionLost as TwistedConnectionLost
+from twisted.internet.error import (
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost as TwistedConnectionLost,
+)
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping

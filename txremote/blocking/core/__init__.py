@@ -1,42 +1,35 @@
-"""
-RPyC's ``rpyc.core``, by its names.
-"""
+"""RPyC's ``rpyc.core``, by its names."""
 
-from txremote.blocking.connection import BlockingConnection as Connection
-from txremote.blocking.defaults import DEFAULT_CONFIG
-from txremote.blocking.services import Service, VoidService
-from txremote.blocking.streams import Channel, PipeStream, SocketStream
-from txremote.classic import ClassicService, MasterService, SlaveService
-from txremote.errors import AsyncResultTimeout, GenericException
-from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.netref import BaseNetref
+from txremote.blocking.connection import BlockingConnection
+from txremote.blocking.core import (
+    async_ as async_,
+    brine as brine,
+    channel as channel,
+    consts as consts,
+    netref as netref,
+    protocol as protocol,
+    service as service,
+    stream as stream,
+    vinegar as vinegar,
+)
+from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
+from txremote.blocking.defaults import DEFAULT_CONFIG as DEFAULT_CONFIG
+from txremote.blocking.services import Service as Service, VoidService as VoidService
+from txremote.blocking.streams import (
+    Channel as Channel,
+    PipeStream as PipeStream,
+    SocketStream as SocketStream,
+)
+from txremote.classic import (
+    ClassicService as ClassicService,
+    MasterService as MasterService,
+    SlaveService as SlaveService,
+)
+from txremote.errors import (
+    AsyncResultTimeout as AsyncResultTimeout,
+    GenericException as GenericException,
+)
+from txremote.refs.asyncresult import AsyncResult as AsyncResult
+from txremote.refs.netref import BaseNetref as BaseNetref
 
-from . import async_, brine, channel, consts, netref, protocol, stream, vinegar
-from . import service as service
-from .stream import TunneledSocketStream
-
-__all__ = [
-    "DEFAULT_CONFIG",
-    "AsyncResult",
-    "AsyncResultTimeout",
-    "BaseNetref",
-    "Channel",
-    "ClassicService",
-    "Connection",
-    "GenericException",
-    "MasterService",
-    "PipeStream",
-    "Service",
-    "SlaveService",
-    "SocketStream",
-    "TunneledSocketStream",
-    "VoidService",
-    "async_",
-    "brine",
-    "channel",
-    "consts",
-    "netref",
-    "protocol",
-    "stream",
-    "vinegar",
-]
+Connection = BlockingConnection

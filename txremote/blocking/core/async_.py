@@ -1,8 +1,4 @@
-"""
-RPyC's ``rpyc.core.async_``, by its names.
-"""
+"""RPyC's ``rpyc.core.async_``, by its names."""
 
-from txremote.errors import AsyncResultTimeout
-from txremote.refs.asyncresult import AsyncResult
-
-__all__ = ["AsyncResult", "AsyncResultTimeout"]
+from txremote.errors import AsyncResultTimeout as AsyncResultTimeout
+from txremote.refs.asyncresult import AsyncResult as AsyncResult

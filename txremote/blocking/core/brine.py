@@ -1,7 +1,3 @@
-"""
-RPyC's ``rpyc.core.brine``, by its names.
-"""
+"""RPyC's ``rpyc.core.brine``, by its names."""
 
-from txremote.wire.brine import dump, dumpable, load
-
-__all__ = ["dump", "dumpable", "load"]
+from txremote.wire.brine import dump as dump, dumpable as dumpable, load as load

@@ -1,7 +1,3 @@
-"""
-RPyC's ``rpyc.core.channel``, by its names.
-"""
+"""RPyC's ``rpyc.core.channel``, by its names."""
 
-from txremote.blocking.streams import Channel
-
-__all__ = ["Channel"]
+from txremote.blocking.streams import Channel as Channel

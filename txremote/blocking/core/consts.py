@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.core.consts``, by its names.
-"""
+"""RPyC's ``rpyc.core.consts``, by its names."""
 
 from txremote.blocking.streams import CHUNK as STREAM_CHUNK
 from txremote.wire.consts import *  # noqa: F403

@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.core.netref``, by its names, and its two ways to send a request by number.
-"""
+"""RPyC's ``rpyc.core.netref``, by its names, and its two ways to send a request by number."""
 
 from __future__ import annotations
 
@@ -17,9 +15,8 @@ def syncreq(proxy: BaseNetref, handler: int, *args: object) -> Any:
     Send a request for a netref by its number, and wait for the answer.
 
     Args:
-        proxy: The netref.
         handler: One of the ``HANDLE_`` numbers of ``consts``.
-        *args: Its arguments behind the netref.
+        *args: The arguments behind the netref.
 
     Raises:
         AsyncResultTimeout: there is no answer within ``sync_request_timeout``.

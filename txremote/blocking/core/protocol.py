@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.core.protocol``, by its names.
-"""
+"""RPyC's ``rpyc.core.protocol``, by its names."""
 
 from txremote.blocking.connection import BlockingConnection as Connection
 from txremote.blocking.defaults import DEFAULT_CONFIG

@@ -1,24 +1,11 @@
-"""
-RPyC's ``rpyc.core.service``, by its names.
-"""
+"""RPyC's ``rpyc.core.service``, by its names."""
 
-from txremote.blocking.services import Service, VoidService
+from txremote.blocking.services import Service as Service, VoidService as VoidService
 from txremote.classic import (
-    ClassicClient,
-    ClassicService,
-    FakeSlaveService,
-    MasterService,
-    ModuleNamespace,
-    SlaveService,
+    ClassicClient as ClassicClient,
+    ClassicService as ClassicService,
+    FakeSlaveService as FakeSlaveService,
+    MasterService as MasterService,
+    ModuleNamespace as ModuleNamespace,
+    SlaveService as SlaveService,
 )
-
-__all__ = [
-    "ClassicClient",
-    "ClassicService",
-    "FakeSlaveService",
-    "MasterService",
-    "ModuleNamespace",
-    "Service",
-    "SlaveService",
-    "VoidService",
-]

@@ -1,7 +1,3 @@
-"""
-RPyC's ``rpyc.core.vinegar``, by its names.
-"""
+"""RPyC's ``rpyc.core.vinegar``, by its names."""
 
-from txremote.errors import GenericException
-
-__all__ = ["GenericException"]
+from txremote.errors import GenericException as GenericException

@@ -1,6 +1,4 @@
-"""
-The part of RPyC's ``rpyc.lib`` that programs use.
-"""
+"""The part of RPyC's ``rpyc.lib`` that programs use."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ def setup_logger(
 
     Args:
         quiet: Whether errors alone are logged, and not everything.
-        logfile: Where to; standard error if None.
+        logfile: The file's path; standard error if None.
         namespace: A part of RPyC's logger.
     """
     logging.basicConfig(

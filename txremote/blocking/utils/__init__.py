@@ -6,23 +6,16 @@ for ``server``, which loads a reactor and waits until it is asked for.
 from importlib import import_module
 from types import ModuleType
 
-from txremote.blocking.defaults import DEFAULT_CONFIG
-from txremote.blocking.services import service
-from txremote.service import exposed
-
-from . import authenticators, classic, factory, helpers, registry
-
-__all__ = [
-    "DEFAULT_CONFIG",
-    "authenticators",
-    "classic",
-    "exposed",
-    "factory",
-    "helpers",
-    "registry",
-    "server",
-    "service",
-]
+from txremote.blocking.defaults import DEFAULT_CONFIG as DEFAULT_CONFIG
+from txremote.blocking.services import service as service
+from txremote.blocking.utils import (
+    authenticators as authenticators,
+    classic as classic,
+    factory as factory,
+    helpers as helpers,
+    registry as registry,
+)
+from txremote.service import exposed as exposed
 
 
 def __getattr__(name: str) -> ModuleType:

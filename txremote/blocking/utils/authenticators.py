@@ -1,7 +1,6 @@
-"""
-RPyC's ``rpyc.utils.authenticators``, by its names.
-"""
+"""RPyC's ``rpyc.utils.authenticators``, by its names."""
 
-from txremote.blocking.authentication import AuthenticationError, SSLAuthenticator
-
-__all__ = ["AuthenticationError", "SSLAuthenticator"]
+from txremote.blocking.authentication import (
+    AuthenticationError as AuthenticationError,
+    SSLAuthenticator as SSLAuthenticator,
+)

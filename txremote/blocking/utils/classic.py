@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.utils.classic``, which is ``rpyc.classic``: the same module here.
-"""
+"""RPyC's ``rpyc.utils.classic``, which is ``rpyc.classic``: the same module here."""
 
 import sys
 

@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.utils.helpers``, by its names.
-"""
+"""RPyC's ``rpyc.utils.helpers``, by its names."""
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.services import classpartial

@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.utils.registry``, by its names: its numbers; there is no registry yet.
-"""
+"""RPyC's ``rpyc.utils.registry``, by its names: its numbers; there is no registry yet."""
 
 from txremote.blocking.factory import NO_REGISTRY
 from txremote.blocking.refused import refused, refused_in_use

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IListeningPort
 
 from txremote.blocking.authentication import AuthenticatingPort, Authenticator, SSLAuthenticator
+from txremote.blocking.channel import address_of
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.private_reactor import PrivateReactor
@@ -32,8 +32,6 @@ from txremote.net.unixsockets import PRIVATE, adopt, clear_stale, remove
 from txremote.peer.connection import Connection, is_local
 from txremote.refs import forks
 from txremote.service import instantiate
-
-Listening = IListeningPort | AuthenticatingPort
 
 
 class ThreadedServer:
@@ -47,8 +45,8 @@ class ThreadedServer:
         service: A service class, or an instance that all clients share.
         hostname: The address to listen on. None is loopback; RPyC's None is
             every address of the machine, which here is ``"0.0.0.0"``.
-        ipv6: Whether to listen by IPv6.
-        port: The port; 0 takes a free one.
+        port: The port; 0 takes a free one. The attribute has the port that was taken,
+            or the path.
         backlog: The number of clients that may wait to be accepted.
         reuse_addr: Whether a port that was just closed can be taken.
         authenticator: Called with each client's socket before anything is read: returns
@@ -63,14 +61,6 @@ class ThreadedServer:
         socket_path: The path of a UNIX socket, in place of host and port. Its rights
             are what the umask leaves, as RPyC's; 0600 for a classic service, or
             another with ``access="classic"``.
-
-    Attributes:
-        host: The address.
-        port: The port, or the path.
-        active: Whether it is serving.
-        listener: The listening socket.
-        protocol_config: As it was given.
-        logger: The given logger, or that of the service's name.
 
     Raises:
         OSError: the port is taken.
@@ -101,26 +91,17 @@ class ThreadedServer:
         _check_hooks(type(self))
         if auto_register or (registrar is not None and auto_register is None):
             raise TypeError("there is no registry here: tell clients the address")
-        self.protocol_config = {} if protocol_config is None else protocol_config
         config = config_of_script(protocol_config, depth=1)
         if logger is not None and config.logger is None:
             config = config.replace(logger=logger)
-        self._reactor = PrivateReactor()
-        self._factory = _Factory(
-            self._reactor, service, config, slots=self._slots, first=self._first, last=self._last
-        )
-        self._gate: AuthenticatingPort | None = None
+        self.service = service
         self.authenticator = authenticator
         self.backlog = backlog
-        self._listening: Listening | None = None
-        self._problem: BaseException | None = None
-        self._stopped = threading.Event()
-        self._port_is_free = threading.Event()
-        self._lock = threading.Lock()
-        self._home = forks.here
-        self.service = service
+        self.protocol_config = {} if protocol_config is None else protocol_config
         self.active = False
-        self._path: str | None = None  # of a UNIX socket
+        self._reactor = PrivateReactor()
+        self._factory = _Factory(self, config)
+        self._prepare()
         if socket_path is None:
             self._open_port(hostname, port, ipv6, reuse_addr)
         elif hostname is not None or port != 0 or ipv6:
@@ -128,6 +109,16 @@ class ThreadedServer:
         else:
             self._open_path(socket_path)
         self.logger = logger or self._logger()
+
+    def _prepare(self) -> None:
+        self._gate: AuthenticatingPort | None = None
+        self._listening: IListeningPort | AuthenticatingPort | None = None
+        self._path: str | None = None  # of a UNIX socket
+        self._problem: BaseException | None = None
+        self._stopped = threading.Event()
+        self._port_is_free = threading.Event()
+        self._lock = threading.Lock()
+        self._home = forks.here
 
     def _open_path(self, path: str) -> None:
         self._path = os.fspath(path)
@@ -147,7 +138,8 @@ class ThreadedServer:
         self._bind(found[0][4])
         self.host, self.port = self._socket.getsockname()[:2]
         if self._factory.refusal is not None and not (
-            is_local(_address(self._socket)) or _asks_for_certificates(self.authenticator)
+            is_local(address_of(self._socket, self._socket.getsockname))
+            or _asks_for_certificates(self.authenticator)
         ):
             self._socket.close()
             raise ValueError(self._factory.refusal)
@@ -166,10 +158,10 @@ class ThreadedServer:
 
     def _give_up(self) -> None:
         """Close the socket, which no reactor has, and remove its file."""
-        mine = self._path if self._path and self._socket.getsockname() == self._path else None
+        is_bound = self._path is not None and self._socket.getsockname() == self._path
         self._socket.close()
-        if mine is not None:
-            remove(os.fsencode(mine))
+        if self._path is not None and is_bound:
+            remove(os.fsencode(self._path))
 
     def start(self) -> None:
         """
@@ -206,20 +198,17 @@ class ThreadedServer:
 
     def _listen(self) -> None:
         """
-        Do nothing: the socket has listened since it was made. RPyC's name, which programs
-        call before `start`, as that does, and which subclasses override.
+        Do nothing: the socket listens already. Programs of RPyC's call this before `start`,
+        as that does, and subclasses override it.
         """
 
-    def _accept_clients(self) -> Listening:
+    def _accept_clients(self) -> IListeningPort | AuthenticatingPort:
         if self.authenticator is None:
             descriptor = self._socket.fileno()
-            port: IListeningPort
             if self._socket.family == getattr(socket, "AF_UNIX", None):
-                port = adopt(self._reactor, descriptor, self._factory)
-            else:
-                adopt_port: Callable[..., IListeningPort] = self._reactor.adoptStreamPort
-                port = adopt_port(descriptor, self._socket.family, self._factory)
-            return port
+                return adopt(self._reactor, descriptor, self._factory)
+            adopt_port: Callable[..., IListeningPort] = self._reactor.adoptStreamPort
+            return adopt_port(descriptor, self._socket.family, self._factory)
         self._gate = AuthenticatingPort(
             self._reactor,
             self._socket,
@@ -227,8 +216,8 @@ class ThreadedServer:
             partial(instantiate, self._factory.served),
             self._factory.config,
             self.logger,
-            accepted=self._first,
-            gone=self._last,
+            accepted=self._client_came,
+            gone=self._client_went,
         )
         return self._gate
 
@@ -239,11 +228,11 @@ class ThreadedServer:
         else:
             self._socket.close()
 
-    def _first(self) -> None:
+    def _client_came(self) -> None:
         """Called in the reactor when a client has connected."""
 
-    def _last(self) -> None:
-        """Called in the reactor when a client has gone."""
+    def _client_went(self) -> None:
+        """Called in the reactor when a client has gone, served or not."""
 
     def _logger(self) -> logging.Logger:
         named = getattr(self.service, "get_service_name", None)
@@ -309,12 +298,12 @@ class ThreadedServer:
 class OneShotServer(ThreadedServer):
     """Serves one client, and ends with its connection (``rpyc.OneShotServer``)."""
 
-    def _first(self) -> None:
+    def _client_came(self) -> None:
         assert self._listening is not None
         self._listening.stopListening()
         self._stop_accepting()  # else other clients could connect, and would wait
 
-    def _last(self) -> None:
+    def _client_went(self) -> None:
         self.close()
 
 
@@ -350,29 +339,19 @@ GeventServer = refused("GeventServer", _ONE_PROCESS)
 class _Factory(ServingFactory):
     """Calls its server when clients come and go."""
 
-    def __init__(
-        self,
-        reactor: PrivateReactor,
-        service: object,
-        config: ConnectionConfig,
-        *,
-        slots: int | None,
-        first: Callable[[], None],
-        last: Callable[[], None],
-    ) -> None:
-        super().__init__(reactor, service, config, True, slots)
-        self._first = first
-        self._last = last
+    def __init__(self, server: ThreadedServer, config: ConnectionConfig) -> None:
+        super().__init__(server._reactor, server.service, config, True, server._slots)
+        self._server = server
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         connection = super().buildProtocol(addr)
         if connection in self.connections:
-            self._first()
+            self._server._client_came()
         return connection
 
     def _gone(self, connection: Connection) -> None:
         super()._gone(connection)
-        self._last()
+        self._server._client_went()
 
 
 # rpyc 6.0.2 rpyc.utils.server: the steps of its servers, which subclasses override.
@@ -399,8 +378,3 @@ def _asks_for_certificates(authenticator: object) -> bool:
     return (
         isinstance(authenticator, SSLAuthenticator) and authenticator.cert_reqs == ssl.CERT_REQUIRED
     )
-
-
-def _address(sock: socket.socket) -> IPv4Address | IPv6Address:
-    kind = IPv6Address if sock.family == socket.AF_INET6 else IPv4Address
-    return kind("TCP", *sock.getsockname()[:2])

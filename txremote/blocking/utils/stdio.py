@@ -20,12 +20,7 @@ from txremote.service import check_service
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """
-    Serve one connection, until it ends.
-
-    Returns:
-        The exit status.
-    """
+    """Serve one connection until it ends, and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     if len(words) != 1:
         sys.stderr.write("usage: stdio package.module.Service | --classic\n")

@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.utils.teleportation``, by its names, which are refused.
-"""
+"""RPyC's ``rpyc.utils.teleportation``, by its names, which are refused."""
 
 from txremote.blocking.refused import refused
 from txremote.classic import NO_TELEPORT

@@ -1,6 +1,4 @@
-"""
-RPyC's ``rpyc.utils.zerodeploy``, by its names, which are refused.
-"""
+"""RPyC's ``rpyc.utils.zerodeploy``, by its names, which are refused."""
 
 from txremote.blocking.refused import refused
 
