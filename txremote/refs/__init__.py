@@ -31,6 +31,6 @@ In both:
 ``forks``          objects that a forked process inherits and must not use
 ``ports``          the type of an answer, and the part of an executor used here
 
-A connection is known here by Protocols only: `RequestSender` in ``reference``,
-`NetrefConnection` in ``netref``, `ViewedConnection` in ``blocking_view``.
+A connection is known here by Protocols only: `RequestSender` in ``reference`` in a reactor,
+`NetrefConnection` in ``netref`` in code that may block.
 """

@@ -1,11 +1,9 @@
 """
 `AsyncResult`: RPyC's view of a result that is still to come, over any Deferred.
 
-It consumes the Deferred it is made from. A result *ends* once: with a value, an exception, or
-its expiry, which fires too (RPyC's never does): callbacks run and `deferred` fails with
-`AsyncResultTimeout`. A value that comes later is dropped.
-
-A `Driver` knows how to wait for the result.
+A result *ends* once: with a value, an exception, or its expiry, which fires too (RPyC's never
+does): callbacks run and `deferred` fails with `AsyncResultTimeout`. A value that comes later
+is dropped.
 
 An exception that is never read is not logged, as in RPyC: a callback that was called through
 `async_` is an event, and often no code reads its result. To have Twisted's "unhandled error"
@@ -134,11 +132,7 @@ class AsyncResult:
 
     @property
     def ready(self) -> bool:
-        """
-        Whether there is a value or an exception.
-
-        In a script this serves what has come on the connection first.
-        """
+        """Whether there is a value or an exception. A script first serves what has arrived."""
         self._check_deadline()
         if self._state == "pending" or self._undelivered:
             self._driver.serve_arrived()
@@ -173,10 +167,7 @@ class AsyncResult:
         return self._driver.convert(self._result)
 
     def wait(self) -> None:
-        """
-        Wait until the result is there. Raises as `value` does, but for the call's own
-        exception.
-        """
+        """Wait until it is there. Raises as `value` does, but for the call's own exception."""
         self._check_deadline()
         if self._state == "pending":
             left = None
@@ -193,23 +184,14 @@ class AsyncResult:
             raise AsyncResultTimeout("result expired")
 
     def add_callback(self, func: Callable[[AsyncResult], object]) -> None:
-        """
-        Call ``func(result)`` when the result is there, at once if it is already.
-
-        It is called for an exception and for an expiry too.
-        """
+        """Call ``func(result)`` when it has a value, an exception or expired; at once if it has."""
         self._check_deadline()
         self._callbacks.append(func)
         if self._state != "pending":
             self._run_callbacks()
 
     def set_expiry(self, timeout: float | None) -> None:
-        """
-        Expire some seconds from now.
-
-        Args:
-            timeout: Seconds; None for never, which also cancels an earlier expiry.
-        """
+        """Expire some seconds from now; None: never, which also cancels an earlier expiry."""
         if self._timer is not None:
             self._timer()
             self._timer = None
@@ -224,18 +206,13 @@ class AsyncResult:
 
     @property
     def pending(self) -> bool:
-        """
-        Whether it has neither a value, nor an exception, nor expired yet. Serves nothing.
-        """
+        """Whether it has neither a value, nor an exception, nor expired yet. Serves nothing."""
         return self._state == "pending"
 
     def when_ended(self, hook: Callable[[], object]) -> None:
         """
-        Call a function the moment the result ends, in the thread that ends it; at once if
-        it has ended.
-
-        For internal use: unlike a callback the function may not block, and may run under a
-        connection's lock.
+        Call a function the moment the result ends, in the thread that ends it; at once if it
+        has. For internal use: it may not block, and may run under a connection's lock.
         """
         self._hooks.append(hook)
         if self._state != "pending":
@@ -243,10 +220,7 @@ class AsyncResult:
 
     @property
     def deferred(self) -> Answer:
-        """
-        A new Deferred that fires with the result, or fails with the exception
-        or `AsyncResultTimeout`.
-        """
+        """A new Deferred of the result; it fails with the exception or `AsyncResultTimeout`."""
         waiting: Answer = Deferred()
 
         def fire(result: AsyncResult) -> None:
@@ -267,12 +241,7 @@ class AsyncResult:
 
 
 def value_of(result: object) -> Any:
-    """
-    Return the result that a Deferred fired with, to code that does not await.
-
-    Raises:
-        Exception: it was a Failure.
-    """
+    """Return, or raise, the result that a Deferred fired with, to code that does not await."""
     if type(result) is Failure:
         assert result.value is not None
         raise stop_iteration(result.value)
@@ -286,8 +255,4 @@ def stop_iteration(error: BaseException) -> BaseException:
     return error
 
 
-def _adapt(deferred: Answer) -> AsyncResult:
-    return AsyncResult(deferred)
-
-
-registerAdapter(_adapt, Deferred, IAsyncResult)
+registerAdapter(AsyncResult, Deferred, IAsyncResult)

@@ -3,9 +3,8 @@
 
 It is the ``____conn__`` of a netref, the argument of a threaded service's ``on_connect``, and
 the result of `txremote.blocking.connect`. In the caller's own thread it turns netrefs in
-arguments into references, which can travel, and references in answers into netrefs. Two
-things are left to its subclasses: how a request gets into the connection's context, and how a
-thread waits.
+arguments into references, which can travel, and references in answers into netrefs.
+Subclasses know how a request gets into the connection's context and how a thread waits.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol
+from typing import Any, ParamSpec
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, ITransport
@@ -22,18 +21,12 @@ from twisted.logger import Logger
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.copying import copied, unpickled
-from txremote.refs.live_config import Endpoint, LiveConfig, LiveConnection
+from txremote.refs.live_config import Endpoint, LiveConfig
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_class
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
-from txremote.wire.consts import (
-    HANDLE_CALL,
-    HANDLE_CALLATTR,
-    HANDLE_INSPECT,
-    HANDLE_PING,
-    IdPack,
-)
+from txremote.wire.consts import HANDLE_INSPECT, HANDLE_PING, IdPack
 from txremote.wire.messages import PING_DATA, check_echo
 from txremote.wire.plain import ATOMS
 
@@ -48,63 +41,12 @@ _ClassKey = tuple[str, int, bool]
 _MOST_CLASSES = 10_000
 
 
-class Outbound(Protocol):
-    """Sends requests in the connection's context."""
-
-    def request_with_default_timeout(
-        self, handler: int, args: tuple[object, ...], deadline: float | None = None
-    ) -> Answer:
-        """Send a request by its number."""
-
-    def call(
-        self,
-        reference: RemoteReference,
-        names: tuple[str, ...],
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-    ) -> Answer:
-        """Call a method."""
-
-
-class ViewedConnection(LiveConnection, RequestSender, Protocol):
-    """The `Connection` of a view, as far as the view uses it."""
-
-    transport: ITransport | None
-
-    @property
-    def outbound(self) -> Outbound:
-        """Sends requests in the connection's context."""
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it is being closed, or has been."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it has ended."""
-
-    @property
-    def home(self) -> forks.Process:
-        """The process that it belongs to."""
-
-    @property
-    def is_txremote(self) -> bool:
-        """Whether the peer has said that it is a txremote."""
-
-    @property
-    def root(self) -> object:
-        """The peer's service, or a path that fetches it."""
-
-    def fetch_root(self) -> Answer:
-        """Ask for the peer's service."""
-
-
 class BlockingView:
     """A connection for code that may block. Any thread may use it."""
 
-    protocol: ViewedConnection  # RPyC's name for the connection without a view
+    protocol: RequestSender  # RPyC's name for the connection without a view
 
-    def __init__(self, protocol: ViewedConnection) -> None:
+    def __init__(self, protocol: RequestSender) -> None:
         self.protocol = protocol
         self._classes: dict[_ClassKey, NetrefClass] = {}
         self._passing: weakref.WeakValueDictionary[_ClassKey, NetrefClass] = (
@@ -116,10 +58,7 @@ class BlockingView:
         self._open = [True]  # the thread that pops it closes the connection
 
     def _before_closed(self) -> None:
-        """
-        Call ``before_closed`` with the peer's root, once, in the thread that closes a
-        connection which is still there (rpyc.core.protocol.Connection.close).
-        """
+        """Call ``before_closed`` once, in the thread that closes (rpyc's Connection.close)."""
         protocol = self.protocol
         hook = protocol.config.before_closed
         if hook is None or protocol.is_closing or protocol.home is not forks.here:
@@ -145,11 +84,8 @@ class BlockingView:
         **kwargs: P.kwargs,
     ) -> Any:
         """
-        Send a request and wait for its answer, which has references.
-
-        Raises:
-            AsyncResultTimeout: there was none within ``timeout`` seconds.
-            Exception: the exception that the call raised.
+        Send a request and wait for its answer, which has references. Raises
+        AsyncResultTimeout after ``timeout`` seconds, and what the call raises.
         """
         raise NotImplementedError
 
@@ -200,11 +136,7 @@ class BlockingView:
         )
 
     def sync_request_raw(self, handler: int, args: tuple[object, ...]) -> Any:
-        """
-        Send a request and wait for the answer, without a conversion of either: they have
-        references, in the arguments those of other connections too. Raises as
-        `sync_request`.
-        """
+        """`sync_request` without conversions: arguments and answer have references."""
         request = self.protocol.outbound.request_with_default_timeout
         return self._wait_for_answer(self._timeout, request, handler, args)
 
@@ -243,22 +175,6 @@ class BlockingView:
         if timeout is not None:
             result.set_expiry(timeout)
         return result
-
-    def async_call(
-        self,
-        target: BaseNetref | NetrefMethod,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-        timeout: float | None = None,
-    ) -> AsyncResult:
-        """
-        Call a netref or its method and return the `AsyncResult`; see `async_request`.
-        """
-        pairs = tuple(kwargs.items())
-        if type(target) is NetrefMethod:
-            owner, name = target.____owner__, target.____name__
-            return self.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=timeout)
-        return self.async_request(HANDLE_CALL, target, args, pairs, timeout=timeout)
 
     def ping(self, data: object = None, timeout: float = 3) -> None:
         """
@@ -303,13 +219,15 @@ class BlockingView:
         with _naming:  # another thread may just be making one, too
             known = reference._netref
             found = known() if known is not None else None
-            return found if found is not None else reference._set_netref(made)
+            if found is None:
+                reference._set_netref(found := made)
+            return found
 
     def _make_class(self, key: _ClassKey, pack: IdPack) -> NetrefClass:
         """
-        Make the netref class for a class of the peer's, and keep it for as long as the
-        key means that class. A txremote never uses an id again. A stock RPyC's ids are
-        addresses, which mean the class for as long as RPyC has to keep one of its objects.
+        Make the netref class of a class of the peer's, and keep it for as long as the key means
+        that class: for good with a txremote, which never uses an id again. A stock RPyC's ids
+        are addresses, good for as long as RPyC has to keep one of the class's objects.
         """
         methods: object = builtin_methods(pack)
         is_known = methods is not None

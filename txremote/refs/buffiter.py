@@ -1,6 +1,4 @@
-"""
-`buffiter`: a remote iterable read in growing chunks (``rpyc.utils.helpers``).
-"""
+"""`buffiter`: a remote iterable read in growing chunks (``rpyc.utils.helpers``)."""
 
 from __future__ import annotations
 
@@ -12,10 +10,7 @@ from txremote.wire.consts import HANDLE_BUFFITER
 
 
 def buffiter(
-    obj: Any,
-    chunk: int = FIRST_CHUNK,
-    max_chunk: int = LARGEST_CHUNK,
-    factor: int = GROWTH,
+    obj: Any, chunk: int = FIRST_CHUNK, max_chunk: int = LARGEST_CHUNK, factor: int = GROWTH
 ) -> Iterator[Any]:
     """
     Iterate over a netref with one round trip for many items. Blocks.

@@ -1,18 +1,13 @@
 """
 One clock for all limits of time, which nobody can set: `steady`.
 
-Twisted's reactors tell the time of day (``reactor.seconds`` is `time.time`), and their
-timed calls are due at a time of day. Where that clock is set, by an hour say, all calls
-of the next hour are made at once, or none is for an hour. What is measured in this
-package goes by a `SteadyClock`, on `time.monotonic`:
+Twisted's reactors go by the time of day (``reactor.seconds`` is `time.time`). Where that clock
+is set, by an hour say, all calls of the next hour are made at once, or none is for an hour. A
+`SteadyClock` goes by `time.monotonic`:
 
-* set forward: a call that the reactor makes early finds that its time has not come, and
-  is put off by what is left;
-* set back: nothing of the reactor's happens that could be seen from within. A thread
-  reads both clocks twice a second, and has all calls put to the reactor anew. It
-  sleeps where there are none.
-
-Clocks that are no reactor's, such as `twisted.internet.task.Clock`, are taken as they are.
+* set forward: a call that the reactor makes early is put off by what is left;
+* set back: a thread reads both clocks twice a second while there are calls, and has all of
+  them put to the reactor anew.
 """
 
 from __future__ import annotations
@@ -44,9 +39,8 @@ _clocks: WeakSet[SteadyClock] = WeakSet()
 
 class EventLoop(Protocol):
     """
-    The part of an event loop, such as Twisted's reactor, that connections use.
-
-    A loop that is not the program's reactor says in ``io_thread`` which thread it runs in.
+    The part of an event loop, such as Twisted's reactor, that connections use. A loop that is
+    not the program's reactor says in ``io_thread`` which thread it runs in.
     """
 
     def seconds(self) -> float:
@@ -87,24 +81,12 @@ class SteadyCall:
         return active
 
     def cancel(self) -> None:
-        """
-        Take it back.
-
-        Raises:
-            AlreadyCalled: it has come.
-            AlreadyCancelled: it has been taken back.
-        """
+        """Take it back. Raises AlreadyCalled, or AlreadyCancelled."""
         self._timer.cancel()
         self._clock.calls.discard(self)
 
     def reset(self, seconds: float) -> None:
-        """
-        Have it come some seconds from now.
-
-        Raises:
-            AlreadyCalled: it has come.
-            AlreadyCancelled: it has been taken back.
-        """
+        """Have it come some seconds from now. Raises as `cancel` does."""
         self._due = self._clock.seconds() + seconds
         self._timer.reset(seconds)
 
@@ -134,11 +116,7 @@ class SteadyCall:
 
 @implementer(IReactorTime)
 class SteadyClock:
-    """
-    The time of a reactor, as it would be if nobody set the machine's clock.
-
-    `seconds` may be called from any thread, the rest from the reactor's.
-    """
+    """A reactor's steady clock. Any thread may ask it for `seconds`, its reactor's for all."""
 
     def __init__(self, reactor: EventLoop) -> None:
         self.reactor = reactor
@@ -204,8 +182,8 @@ class SteadyClock:
 
 def steady(reactor: Reactor | IReactorTime) -> IReactorTime:
     """
-    Return the clock that limits of time go by: a reactor's `SteadyClock`, which the reactor
-    keeps; another clock, such as a `twisted.internet.task.Clock`, as it is.
+    Return a reactor's `SteadyClock`, which the reactor keeps; another clock, such as a
+    `twisted.internet.task.Clock`, as it is.
     """
     keeper: Any = reactor
     found: IReactorTime | None = getattr(reactor, "_txremote_clock", None)

@@ -1,9 +1,8 @@
 """
 `Contract`: the names and calls of an object, read from a zope interface.
 
-Both ends read the same contract from the same interface. The owner of the object lets a peer
-reach those names and no others (`txremote.gate.exposure`); the caller checks its own calls
-before they are sent (`txremote.refs.typed`). The refusal of a wrong call shows the signature.
+The owner of the object lets a peer reach those names and no others (`txremote.gate.exposure`);
+the caller checks its calls before they are sent (`txremote.refs.typed`).
 
 zope.interface records positional parameters, their defaults, ``*args`` and ``**kwargs``, but
 no keyword-only parameters: an interface writes those as optional ones.
@@ -58,13 +57,9 @@ class MethodContract:
 
 
 def _signature(info: Mapping[str, Any]) -> Signature:
-    optional = info["optional"]
+    optional, empty = info["optional"], Parameter.empty
     parameters = [
-        Parameter(
-            name,
-            Parameter.POSITIONAL_OR_KEYWORD,
-            default=optional.get(name, Parameter.empty),
-        )
+        Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=optional.get(name, empty))
         for name in info["positional"]
     ]
     if info["varargs"]:
@@ -75,12 +70,7 @@ def _signature(info: Mapping[str, Any]) -> Signature:
 
 
 class Contract:
-    """
-    The names of an interface, inherited ones included. Made by `contract_of`.
-
-    Attributes:
-        names: For each name its `MethodContract`, or None for an Attribute.
-    """
+    """An interface's names, inherited ones too: of methods their contracts, of others None."""
 
     __slots__ = ("interface", "name", "names")
 
@@ -94,12 +84,7 @@ class Contract:
 
 
 def contract_of(interface: object) -> Contract:
-    """
-    Return the contract of an interface, which keeps it as a tagged value.
-
-    Raises:
-        TypeError: it is no zope interface.
-    """
+    """Return the contract of a zope interface, which keeps it; TypeError for other objects."""
     if not isinstance(interface, InterfaceClass):
         raise TypeError(f"{interface!r} is no zope.interface Interface")
     described: Any = interface

@@ -37,11 +37,7 @@ _MAPPINGS: dict[str, Callable[[list[Any]], object]] = {
 
 
 def copied(netref: object, refused: ValueError | None = None) -> Any:
-    """
-    Return a copy of a remote builtin container, item by item, unpickling nothing.
-
-    For a netref of another kind it raises ``refused``, or a TypeError if that is None.
-    """
+    """Copy a remote builtin container item by item; raise ``refused`` for another netref."""
     return _copy(netref, {}, refused)
 
 
@@ -77,24 +73,16 @@ def _copy(value: object, seen: dict[int, object], refused: ValueError | None) ->
 
 
 def _items(mapping: Any) -> Iterable[Any]:
-    """
-    Return the items of a remote mapping. A stock RPyC that opens no public names allows
-    iteration and ``[]`` all the same.
-    """
     try:
         return buffiter(mapping.items())
-    except AttributeError:
+    except AttributeError:  # a stock RPyC that opens no public names
         return [(key, mapping[key]) for key in buffiter(mapping)]
 
 
 def _range(numbers: Any) -> range:
-    """
-    Return a range that equals a remote one, by its first numbers where ``start`` is not
-    exposed.
-    """
     try:
         return range(numbers.start, numbers.stop, numbers.step)
-    except AttributeError:
+    except AttributeError:  # a stock RPyC that opens no public names
         count = len(numbers)
         first = numbers[0] if count else 0
         step = numbers[1] - first if count > 1 else 1

@@ -1,10 +1,9 @@
 """
 How a result that is still to come is waited for and timed.
 
-An `AsyncResult` uses a `Driver`, of which each facet has one. In an event loop the expiry is a
-timed call, and waiting in the loop's own thread is refused, for nothing could then bring the
-result (`ReactorDriver`). A script's driver reads the socket meanwhile
-(`txremote.blocking.driver`), and a worker thread's runs its connection's lane
+In an event loop the expiry is a timed call, and waiting in the loop's own thread is refused,
+for nothing could then bring the result (`ReactorDriver`). A script's driver reads the socket
+meanwhile (`txremote.blocking.driver`), and a worker thread's runs its connection's lane
 (`txremote.eventloop.worker_view`).
 """
 
@@ -36,12 +35,9 @@ class Absence(Protocol):
 
 
 class Here(threading.local):
-    """
-    Attributes:
-        absence: To be put aside while this thread waits on a script's connection, or None.
-    """
+    """A thread's `Absence`."""
 
-    absence: Absence | None = None
+    absence: Absence | None = None  # put aside while the thread waits on a script's connection
 
 
 here = Here()
@@ -63,10 +59,8 @@ class Driver(Protocol):
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """
-        Block until a result is not pending any more, or for some seconds.
-
-        Raises:
-            WouldBlockReactor: that would block the thread that does the work.
+        Block until a result has ended, or for some seconds. Raises `WouldBlockReactor` in the
+        thread that has to bring it.
         """
 
     def expect(self, result: Pending) -> None:
@@ -76,10 +70,7 @@ class Driver(Protocol):
         """Serve what has already come, without waiting."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
-        """
-        Call a function where the callbacks of results run, in the order in
-        which the results arrived.
-        """
+        """Call a function where callbacks of results run, in the order of their arrival."""
 
     def convert(self, value: Any) -> Any:
         """Return a received value as the code of this facet sees it."""
@@ -89,21 +80,15 @@ class Driver(Protocol):
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None] | None:
         """
-        Arrange for a call, from any thread; return what takes it back.
-
-        Returns:
-            None where nothing runs by itself, as in a script: the time-out is
-            then noticed when the result is next waited for or asked.
+        Arrange for a call, from any thread; return what takes it back. Returns None where
+        nothing runs by itself, as in a script: the expiry is noticed at the result's next use.
         """
 
 
 class ReactorDriver:
     """
-    Waits for what a running reactor brings, from any thread but its own.
-
-    Args:
-        reactor: The reactor, or None for the one that the program has installed
-            by the time it matters. None is never a reason to install one.
+    Waits for what a running reactor brings, from any thread but its own. Without a given
+    reactor it is the one that is installed when it matters; none is installed for this.
     """
 
     def __init__(self, reactor: EventLoop | None = None) -> None:
@@ -115,12 +100,7 @@ class ReactorDriver:
         return self._given or installed
 
     def wait(self, result: Pending, timeout: float | None) -> None:
-        """
-        Block this thread until the reactor has brought a result.
-
-        Raises:
-            WouldBlockReactor: this is the reactor's thread, or none runs.
-        """
+        """Block until the reactor has brought it. Raises WouldBlockReactor if none runs, too."""
         reactor = self._reactor
         if reactor is None or not getattr(reactor, "running", True):
             raise WouldBlockReactor(

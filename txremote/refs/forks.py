@@ -1,9 +1,8 @@
 """
 Forks: a process that `os.fork` has made must not use its parent's connections.
 
-A connection is one stream of bytes, and two processes at one end of it would take each
-other's answers; a listener's port, a socket's file and a pool's workers exist once. So in the
-child (``multiprocessing`` with "fork" makes one, too)
+Two processes at one end of a connection would take each other's answers; a listener's port, a
+socket's file and a pool's workers exist once. So in the child
 
 * each use of a connection or a pool of the parent's raises `WrongProcess`;
 * closing one closes the child's own descriptors, and does nothing else;

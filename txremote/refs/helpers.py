@@ -1,10 +1,8 @@
 """
-`async_` and `timed`: a call whose result is an `AsyncResult` (RPyC's
-``rpyc.utils.helpers``).
+`async_` and `timed`: a call whose result is an `AsyncResult` (``rpyc.utils.helpers``).
 
-RPyC's wrapper takes proxies only and has to be kept in a variable; these take any callable
-and may be used at once. They may be called from any thread: a remote reference is called in
-the thread of its connection.
+RPyC's take proxies only and have to be kept in a variable; these take any callable, in any
+thread: a remote reference is called in the thread of its connection.
 """
 
 from __future__ import annotations
@@ -14,10 +12,11 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.netref import is_netref
+from txremote.refs.netref import NetrefMethod, is_netref
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
+from txremote.wire.consts import HANDLE_CALL, HANDLE_CALLATTR
 
 
 def _start(
@@ -26,17 +25,13 @@ def _start(
     kwargs: dict[str, object],
     deadline: float | None = None,
 ) -> AsyncResult:
-    """
-    Start a call.
-
-    Args:
-        proxy: The callable.
-        args: Its arguments.
-        kwargs: Its named arguments.
-        deadline: In how many seconds it expires, which a txremote peer is told; or None.
-    """
+    """Start a call. A txremote peer is told in how many seconds it expires (``deadline``)."""
     if is_netref(proxy):
-        return proxy.____conn__.async_call(proxy, args, kwargs, deadline)
+        conn, pairs = proxy.____conn__, tuple(kwargs.items())
+        if type(proxy) is NetrefMethod:
+            owner, name = proxy.____owner__, proxy.____name__
+            return conn.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=deadline)
+        return conn.async_request(HANDLE_CALL, proxy, args, pairs, timeout=deadline)
 
     def call() -> object:  # not by maybeDeferred's keywords, one of which is f
         return proxy(*args, **kwargs)

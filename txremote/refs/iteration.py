@@ -22,12 +22,7 @@ GROWTH = 2
 
 
 class RemoteIterator:
-    """
-    The asynchronous iterator of a remote object.
-
-    Args:
-        iterator: A Deferred of the reference to the peer's iterator.
-    """
+    """An asynchronous iterator, of a Deferred of the peer's iterator."""
 
     def __init__(self, iterator: Answer) -> None:
         self._starting: Answer | None = iterator

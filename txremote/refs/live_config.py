@@ -1,19 +1,18 @@
 """
 `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them.
 
-Options are fixed before the connection is made: most of them decide what a peer may reach.
+Options are fixed before the connection is made, for most of them decide what a peer may reach.
 ``sync_request_timeout`` concerns this side alone, and published programs set it on live
-connections (``conn._config["sync_request_timeout"] = 300``), so that works. Setting another
-option to the value that it has changes nothing, and works too.
+connections (``conn._config["sync_request_timeout"] = 300``), so that works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
-from txremote.config import ConnectionConfig
+from txremote.refs.reference import RequestSender
 
 #: The option that may be set on a live connection.
 SETTABLE = "sync_request_timeout"
@@ -22,18 +21,11 @@ SETTABLE = "sync_request_timeout"
 Endpoint: TypeAlias = tuple[str, int] | bytes | None
 
 
-class LiveConnection(Protocol):
-    """The connection of a `LiveConfig`, as far as that uses it."""
-
-    config: ConnectionConfig
-    avatar: Any  # the user's object
-
-
 class LiveConfig(Mapping[str, Any]):
     """The options of a connection, with RPyC's ``credentials``, ``connid`` and ``endpoints``."""
 
     def __init__(
-        self, protocol: LiveConnection, endpoints: tuple[Endpoint, Endpoint] | None
+        self, protocol: RequestSender, endpoints: tuple[Endpoint, Endpoint] | None
     ) -> None:
         self._protocol = protocol
         self._endpoints = endpoints
@@ -59,11 +51,7 @@ class LiveConfig(Mapping[str, Any]):
 
     def __setitem__(self, name: str, value: object) -> None:
         """
-        Set ``sync_request_timeout``: how long calls that begin from now on wait.
-
-        Args:
-            name: The option.
-            value: Seconds, or None for ever.
+        Set ``sync_request_timeout`` (seconds, None for ever) of the calls to come.
 
         Raises:
             TypeError: it is another option, and does not have this value.
@@ -74,9 +62,7 @@ class LiveConfig(Mapping[str, Any]):
     def update(
         self, changes: Mapping[str, object] | Iterable[tuple[str, object]] = (), /, **named: object
     ) -> None:
-        """
-        Set ``sync_request_timeout``, and no other option; see `__setitem__`.
-        """
+        """Set ``sync_request_timeout``, and no other option; see `__setitem__`."""
         wanted = {**dict(changes), **named}
         now = self._values()
         for name in set(wanted) & (set(now) - {SETTABLE}):

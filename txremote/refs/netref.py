@@ -1,31 +1,27 @@
 """
 Netrefs: transparent proxies for code that may block.
 
-A netref behaves as the object it stands for: operators, iteration, ``with``,
-calls, attributes, ``isinstance``. Almost everything done with one is a request
-that waits for its answer, so netrefs are for scripts and worker threads, and
-never enter a Deferred's callback chain: ``isinstance(x, Deferred)`` on one may
-go to the network. Inside a connection there are only light `RemoteReference`s; a netref is
-made around one in the thread that will use it.
+Almost everything done with a netref is a request that waits for its answer, so netrefs are for
+scripts and worker threads, and never enter a Deferred's callback chain:
+``isinstance(x, Deferred)`` on one may go to the network. Inside a connection there are only
+light `RemoteReference`s; a netref is made around one in the thread that will use it.
 
-Each class of the peer's has a netref class (`txremote.refs.netref_class`). Special methods are
-on it, where Python's syntax looks for them.
+Each class of the peer's has a netref class (`txremote.refs.netref_class`) with its special
+methods. Other methods are *bound proxies* made locally: reading ``x.append`` sends nothing,
+calling it is one CALLATTR. That is so where the peer is known to list nothing but methods. A
+stock RPyC lists all descriptors of a class, and an object of its may have a value where its
+class has a method, so there a bound proxy is made only where the name is called at once
+(`txremote.refs.callsite`). Any other name is read from the peer.
 
-Other methods are *bound proxies* made locally: reading ``x.append`` sends nothing,
-calling it is one CALLATTR. That is so where the peer is known to list nothing but
-methods. A stock RPyC lists all descriptors of a class, and an object of its may have a
-value where its class has a method, so there a bound proxy is made only where the name
-is called at once (`txremote.refs.callsite`). Any other name is read from the peer.
-
-The attributes ``____conn__``, ``____id_pack__`` and ``____refcount__`` are RPyC's
-(``rpyc.core.netref``); its own helpers look for them, so they work on these.
+RPyC's own helpers look for ``____conn__``, ``____id_pack__`` and ``____refcount__``
+(``rpyc.core.netref``), so they work on these.
 """
 
 from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeGuard
 
 from zope.interface import implementedBy
@@ -33,22 +29,9 @@ from zope.interface.declarations import Declaration
 
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.callsite import is_called_at_once
-from txremote.refs.live_config import LiveConfig
 from txremote.refs.reference import RemoteReference
-from txremote.wire.consts import (
-    HANDLE_CMP,
-    HANDLE_CTXEXIT,
-    HANDLE_DELATTR,
-    HANDLE_DIR,
-    HANDLE_GETATTR,
-    HANDLE_HASH,
-    HANDLE_INSTANCECHECK,
-    HANDLE_PICKLE,
-    HANDLE_REPR,
-    HANDLE_SETATTR,
-    HANDLE_STR,
-    IdPack,
-)
+from txremote.wire import consts
+from txremote.wire.consts import HANDLE_CMP, IdPack
 
 _NOTHING_PROVIDED: Declaration = Declaration()
 _implemented_by: Any = implementedBy  # which has no types
@@ -79,7 +62,7 @@ class NetrefConnection(Protocol):
         """Whether pickles of the peer's may be loaded here."""
 
     @property
-    def _config(self) -> LiveConfig: ...
+    def _config(self) -> Mapping[str, Any]: ...
 
     def sync_request(self, handler: int, *args: object) -> Any:
         """Send a request by its number and wait for the answer."""
@@ -97,15 +80,6 @@ class NetrefConnection(Protocol):
         self, handler: int, *args: object, timeout: float | None = None
     ) -> AsyncResult:
         """Send a request by its number and return the result to come."""
-
-    def async_call(
-        self,
-        target: BaseNetref | NetrefMethod,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-        timeout: float | None = None,
-    ) -> AsyncResult:
-        """Call a netref or its method and return the result to come."""
 
     def from_netrefs(self, value: object) -> Any:
         """Return a value as it can travel: without netrefs."""
@@ -148,7 +122,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     @property
     def ____refcount__(self) -> int:
-        return self.____ref__._count
+        return self.____ref__._held.count
 
     def __getattr__(self, name: str) -> Any:
         if name in NEVER:
@@ -160,22 +134,22 @@ class BaseNetref(metaclass=NetrefMetaclass):
         return read(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        self.____conn__.sync_request(HANDLE_SETATTR, self, name, value)
+        self.____conn__.sync_request(consts.HANDLE_SETATTR, self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        self.____conn__.sync_request(HANDLE_DELATTR, self, name)
+        self.____conn__.sync_request(consts.HANDLE_DELATTR, self, name)
 
     def __dir__(self) -> list[str]:
-        return list(self.____conn__.sync_request(HANDLE_DIR, self))
+        return list(self.____conn__.sync_request(consts.HANDLE_DIR, self))
 
     def __hash__(self) -> int:
-        return int(self.____conn__.sync_request(HANDLE_HASH, self))
+        return int(self.____conn__.sync_request(consts.HANDLE_HASH, self))
 
     def __repr__(self) -> str:
-        return str(self.____conn__.sync_request(HANDLE_REPR, self))
+        return str(self.____conn__.sync_request(consts.HANDLE_REPR, self))
 
     def __str__(self) -> str:
-        return str(self.____conn__.sync_request(HANDLE_STR, self))
+        return str(self.____conn__.sync_request(consts.HANDLE_STR, self))
 
     def __eq__(self, other: object) -> Any:
         return self.____conn__.sync_request(HANDLE_CMP, self, other, "__eq__")
@@ -197,7 +171,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     def __exit__(self, kind: object, error: object, traceback: object) -> Any:
         # the class goes by reference; neither exception nor traceback can travel
-        return self.____conn__.sync_request(HANDLE_CTXEXIT, self, kind)
+        return self.____conn__.sync_request(consts.HANDLE_CTXEXIT, self, kind)
 
     @property
     def __providedBy__(self) -> Declaration:
@@ -227,7 +201,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
 
     def __reduce_ex__(self, protocol: object) -> tuple[Callable[[bytes], object], tuple[bytes]]:
         check_pickle(self, "pickling a netref")
-        return pickle.loads, (self.____conn__.sync_request(HANDLE_PICKLE, self, protocol),)
+        return pickle.loads, (self.____conn__.sync_request(consts.HANDLE_PICKLE, self, protocol),)
 
     def __instancecheck__(self, other: object) -> bool:
         # rpyc 6.0.2 netref: isinstance(x, remote_class)
@@ -243,18 +217,16 @@ class BaseNetref(metaclass=NetrefMetaclass):
                 return _is_instance_elsewhere(other, self)
             if pack[1] == self.____id_pack__[1]:
                 return True
-            return bool(self.____conn__.sync_request(HANDLE_INSTANCECHECK, self, pack))
+            return bool(self.____conn__.sync_request(consts.HANDLE_INSTANCECHECK, self, pack))
         local = type(self).____local__
         return local is not None and isinstance(other, local)
 
 
 def _is_instance_elsewhere(other: BaseNetref, kind: BaseNetref) -> bool:
     """
-    Tell whether an object of one connection is an instance of another connection's class.
-
-    That one's peer is not asked: the object's ids mean something else to it. Builtin
-    types are the same everywhere. Beyond, ids can be compared where both connections
-    lead to the same place.
+    Tell whether an object of one connection is an instance of another connection's class, whose
+    peer is not asked: the object's ids mean something else to it. Builtin types are the same
+    everywhere. Beyond, ids can be compared where both connections lead to the same place.
     """
     pack, class_pack = other.____id_pack__, kind.____id_pack__
     builtin = type(kind).____local__ if class_pack[0].startswith("builtins.") else None
@@ -275,7 +247,7 @@ def is_base_netref(value: object) -> TypeGuard[BaseNetref]:
 def read(netref: BaseNetref, name: str) -> Any:
     """Read an attribute from the peer."""
     try:
-        return netref.____conn__.sync_request(HANDLE_GETATTR, netref, name)
+        return netref.____conn__.sync_request(consts.HANDLE_GETATTR, netref, name)
     except AttributeError as error:
         # Python would note the netref on it, and ask that for all its names to print it
         if error.name is None:
@@ -293,11 +265,7 @@ def check_pickle(netref: BaseNetref, what: str) -> None:
 
 
 class NetrefMethod:
-    """
-    A method of a netref, bound and not fetched: calling it is one request.
-
-    Any other use of it fetches the remote method first.
-    """
+    """A bound method of a netref. Calling it is one request; any other use fetches it first."""
 
     __slots__ = ("____fetched__", "____name__", "____owner__", "__weakref__")
 
@@ -316,13 +284,10 @@ class NetrefMethod:
         return owner.____conn__.sync_call(owner.____ref__, (self.____name__,), args, kwargs)
 
     def ____fetch__(self) -> Any:
-        """
-        Return the netref of the remote method. It is kept: an id that was read
-        from it is good for as long as this object lives.
-        """
+        """Return the remote method, which is kept: an id read from it has to stay good."""
         if self.____fetched__ is None:
             owner = self.____owner__
-            found = owner.____conn__.sync_request(HANDLE_GETATTR, owner, self.____name__)
+            found = owner.____conn__.sync_request(consts.HANDLE_GETATTR, owner, self.____name__)
             object.__setattr__(self, "____fetched__", found)
         return self.____fetched__
 

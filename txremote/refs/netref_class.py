@@ -110,11 +110,7 @@ def _known_methods(kind: type, is_class: bool) -> tuple[tuple[str, str | None], 
 
 
 def _local_class(pack: IdPack) -> type | None:
-    """
-    Return the class of that name in the modules loaded here, or None.
-
-    So ``isinstance(netref_of_a_list, list)`` is true (rpyc 6.0.2 class_factory).
-    """
+    """Return the class of that name in the modules loaded here (rpyc 6.0.2 class_factory)."""
     name = pack[0]
     known = _BUILTINS.get(name)
     if known is not None:
@@ -141,13 +137,6 @@ def _class_property(local: type | None, is_class: bool) -> property:
         return found
 
     return property(get_class)
-
-
-def _doc_property() -> property:
-    def get_doc(self: BaseNetref) -> object:
-        return read(self, "__doc__")
-
-    return property(get_doc)
 
 
 def _make_special(name: str, doc: str | None) -> Callable[..., object]:
@@ -186,10 +175,7 @@ def _make_special(name: str, doc: str | None) -> Callable[..., object]:
 
 
 class _Listed:
-    """
-    A name that a stock peer lists and that may be a value: the peer is asked for the one of a
-    netref, and that of the netref class is a function.
-    """
+    """A name that may be a value: read from the peer of a netref; the class's is a function."""
 
     def __init__(self, name: str, function: Callable[..., object]) -> None:
         self._name = name
@@ -207,10 +193,7 @@ class _AskedFor:
 
 
 class NetrefClass:
-    """
-    Holds a netref class, and is held by each of its netrefs: it goes with the last of them,
-    as the class itself does not, being part of cycles.
-    """
+    """Holds a netref class for its netrefs: goes with the last, as a class in cycles does not."""
 
     __slots__ = ("__weakref__", "_kind")
 
@@ -236,15 +219,14 @@ def netref_class(
     """
     Return a netref class, of names and docstrings as INSPECT gives them.
 
-    ``listed_are_methods`` says whether every listed name is a method that may be called. A
-    stock RPyC lists private ones too, and all descriptors; of those only ``exposed_`` ones are
-    called by name, where they are called at once.
+    A stock RPyC lists private names and all descriptors (``listed_are_methods`` False): of
+    those only ``exposed_`` ones are called by name, where they are called at once.
     """
     local = _local_class(pack)
     namespace: dict[str, object] = {
         "__slots__": (),
         "__class__": _class_property(local, pack[2] == 0),
-        "__doc__": _doc_property(),
+        "__doc__": property(lambda netref: read(netref, "__doc__")),
         "____local__": local,
         "____exact__": listed_are_methods,
     }

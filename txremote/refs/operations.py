@@ -1,9 +1,7 @@
 """
 Operations on a remote object that have no awaitable syntax, as functions.
 
-`get_remote`, `set_remote`, `del_remote`, `repr_remote`, `str_remote`, `dir_remote` and
-`len_remote` take a `RemoteReference` or a path, and give a Deferred. A path may lead to a
-plain value: the operation is then made here.
+A path may lead to a plain value: the operation is then made here.
 """
 
 from __future__ import annotations
@@ -15,15 +13,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.wire.consts import (
-    HANDLE_CALLATTR,
-    HANDLE_DELATTR,
-    HANDLE_DIR,
-    HANDLE_GETATTR,
-    HANDLE_REPR,
-    HANDLE_SETATTR,
-    HANDLE_STR,
-)
+from txremote.wire import consts
 
 Target = RemoteReference | RemotePath
 
@@ -57,32 +47,32 @@ def get_remote(target: Target, name: str) -> Answer:
         TypeError: the target is neither.
         WrongThread: this is not the reactor's thread.
     """
-    return _request(target, getattr, HANDLE_GETATTR, name)
+    return _request(target, getattr, consts.HANDLE_GETATTR, name)
 
 
 def set_remote(target: Target, name: str, value: object) -> Deferred[None]:
     """Set an attribute; the peer must allow it (``allow_setattr``). See `get_remote`."""
-    return _request(target, setattr, HANDLE_SETATTR, name, value)
+    return _request(target, setattr, consts.HANDLE_SETATTR, name, value)
 
 
 def del_remote(target: Target, name: str) -> Deferred[None]:
     """Delete an attribute; the peer must allow it (``allow_delattr``). See `get_remote`."""
-    return _request(target, delattr, HANDLE_DELATTR, name)
+    return _request(target, delattr, consts.HANDLE_DELATTR, name)
 
 
 def repr_remote(target: Target) -> Deferred[str]:
     """Ask for ``repr()`` of a remote object. See `get_remote`."""
-    return _request(target, repr, HANDLE_REPR)
+    return _request(target, repr, consts.HANDLE_REPR)
 
 
 def str_remote(target: Target) -> Deferred[str]:
     """Ask for ``str()`` of a remote object. See `get_remote`."""
-    return _request(target, str, HANDLE_STR)
+    return _request(target, str, consts.HANDLE_STR)
 
 
 def dir_remote(target: Target) -> Deferred[tuple[str, ...]]:
     """Ask for the names of a remote object that are reachable. See `get_remote`."""
-    return _request(target, dir, HANDLE_DIR)
+    return _request(target, dir, consts.HANDLE_DIR)
 
 
 def _length(value: Any, *_args: object) -> int:
@@ -91,4 +81,4 @@ def _length(value: Any, *_args: object) -> int:
 
 def len_remote(target: Target) -> Deferred[int]:
     """Ask for ``len()`` of a remote object. See `get_remote`."""
-    return _request(target, _length, HANDLE_CALLATTR, "__len__", (), ())
+    return _request(target, _length, consts.HANDLE_CALLATTR, "__len__", (), ())

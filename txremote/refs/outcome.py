@@ -1,7 +1,7 @@
 """
 `Outcome`: how a call ended, wrapped to pass safely through Deferreds.
 
-A result may pass through Deferreds before it is sent, and Twisted inspects it:
+Twisted inspects a result that passes through a Deferred:
 ``isinstance(result, Failure)`` reads the result's ``__class__``, and a `Failure` its
 exception's ``__traceback__``. Where a class defines these by code that raises, Twisted drops
 the callback that would have answered, silently. So the result of a thread or of a coroutine
@@ -16,13 +16,7 @@ from txremote.wire.naming import class_name
 
 
 class Outcome:
-    """
-    How a call ended.
-
-    Attributes:
-        value: The result; or the exception, which may be in words
-            (`txremote.peer.error_report.ErrorReport`).
-    """
+    """How a call ended: with a result, or with an exception or its `ErrorReport`."""
 
     __slots__ = ("value", "went_well")
 
@@ -41,10 +35,7 @@ def can_be_failure(error: BaseException) -> bool:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """
-    Return the Failure of an exception; of one that Twisted cannot inspect, the Failure of
-    an error that says so.
-    """
+    """Return the Failure of an exception, or of one that says that it cannot be inspected."""
     if can_be_failure(error):
         return Failure(error)
     name = class_name(type(error))

@@ -1,9 +1,4 @@
-"""
-The type of an answer, and the part of an executor that this room uses.
-
-The connection itself is `txremote.refs.reference.RequestSender` to a reference and
-`txremote.refs.netref.NetrefConnection` to a netref. The rooms above provide both.
-"""
+"""The type of an answer, and the part of an executor that this room uses."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """
 A reactor's thread: which one it is, and how to have something done in it.
 
-Twisted's reactors may be called from their own thread only, but for
-``callFromThread``. Before one has run there is no such thread, and any may call:
-the program is still being set up.
+Before a reactor has run there is no such thread, and any may call: the program is being set up.
 """
 
 from __future__ import annotations
@@ -20,11 +18,7 @@ from txremote.refs.clock import EventLoop, steady
 
 
 def later(reactor: EventLoop, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-    """
-    Call a function by the reactor, and return what takes that back.
-
-    Both may be done in any thread.
-    """
+    """Call a function by the reactor, from any thread; return what takes that back, in any."""
     call: IDelayedCall | None = None
     taken_back = False
 
@@ -47,20 +41,12 @@ def later(reactor: EventLoop, seconds: float, function: Callable[[], None]) -> C
 
 
 def is_reactor_thread(reactor: object) -> bool:
-    """
-    Tell whether this is the thread that a reactor runs in.
-
-    Twisted knows the thread of one reactor, the program's; one that is run
-    beside it says itself where (``io_thread``).
-    """
+    """Tell whether this is the thread that a reactor runs in."""
     return _thread_of(reactor) == threading.get_ident()
 
 
 def is_in_reactor() -> bool:
-    """
-    Tell whether this is the thread of any running reactor, the program's or a
-    server's own.
-    """
+    """Tell whether this is the thread of a running reactor, the program's or a server's own."""
     if _here.runs_reactor:
         return True
     if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
@@ -70,12 +56,7 @@ def is_in_reactor() -> bool:
 
 
 class _Here(threading.local):
-    """
-    Attributes:
-        runs_reactor: Whether this thread runs a reactor that Twisted does not know.
-    """
-
-    runs_reactor = False
+    runs_reactor = False  # one that Twisted does not know
 
 
 _here = _Here()
@@ -98,6 +79,7 @@ def may_call_here(reactor: object) -> bool:
 
 
 def _thread_of(reactor: object) -> int | None:
+    # Twisted knows the thread of the program's reactor; one beside it has an io_thread
     thread: int | None = getattr(reactor, "io_thread", None) or threadable.ioThread
     return thread
 

@@ -1,13 +1,11 @@
 """
 `RemoteReference`: an object that lives at the peer.
 
-The one rule: using a reference as a local object never touches the network. Reading a name
-gives a path, a path can be extended, and nothing is sent until a path is *called* (one
-request, one Deferred) or *awaited* (one request for the attribute's value). ``repr``, ``==``,
-``hash``, ``bool``, ``callable`` and ``isinstance`` are all local, so a reference can go
-anywhere an object can: into a dict, through a Deferred's callbacks, into zope's adapters.
-
-Operations that have no awaitable syntax are functions (`txremote.refs.operations`).
+Using a reference as a local object never touches the network. Reading a name gives a path, and
+nothing is sent until a path is *called* (one request, one Deferred) or *awaited* (one request
+for the attribute's value). ``repr``, ``==``, ``hash``, ``bool``, ``callable`` and
+``isinstance`` are all local, so a reference can go anywhere an object can: into a dict, through
+a Deferred's callbacks, into zope's adapters.
 
 Names that start with ``_`` raise AttributeError at once, so that ``__conform__`` and the like
 never travel; ``callRemote("name", ...)`` reaches any name, as in Twisted's Perspective Broker.
@@ -17,35 +15,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol
 
+from twisted.internet.interfaces import ITransport
+
+from txremote.config import ConnectionConfig
+from txremote.refs import forks
 from txremote.refs.iteration import RemoteIterator
 from txremote.refs.ports import Answer, RequestContext
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
-T = TypeVar("T")
 
-
-class NetrefMaker(Protocol):
-    """A connection's view for code that may block."""
-
-    def to_netrefs(self, value: object) -> Any:
-        """Return a received value with netrefs."""
-
-
-class RequestSender(Protocol):
-    """The connection of a reference, as far as the reference uses it."""
-
-    @property
-    def view(self) -> NetrefMaker:
-        """The connection for code that may block."""
-
-    @property
-    def executor(self) -> RequestContext:
-        """Leads into the connection's context."""
-
-    def request(self, handler: int, *args: object) -> Answer:
-        """Send a request."""
+class Caller(Protocol):
+    """Calls what a path leads to."""
 
     def call(
         self,
@@ -58,16 +40,59 @@ class RequestSender(Protocol):
         """Call the object that a path leads to, or with ``args`` None read it."""
 
 
-class PathBase(Protocol):
-    """Where a path starts: a reference, or one that is still to be fetched."""
+class Outbound(Caller, Protocol):
+    """Sends requests in the connection's context."""
 
-    def _call(
-        self,
-        names: tuple[str, ...],
-        args: tuple[object, ...] | None,
-        kwargs: dict[str, object],
-        deadline: float | None = None,
-    ) -> Answer: ...
+    def request_with_default_timeout(
+        self, handler: int, args: tuple[object, ...], deadline: float | None = None
+    ) -> Answer:
+        """Send a request by its number."""
+
+
+class RequestSender(Caller, Protocol):
+    """The `Connection`, as far as references, netrefs and views use it."""
+
+    avatar: Any  # the user's object
+    config: ConnectionConfig
+    transport: ITransport | None
+
+    @property
+    def executor(self) -> RequestContext:
+        """Leads into the connection's context."""
+
+    @property
+    def outbound(self) -> Outbound:
+        """Sends requests, without a check of the thread."""
+
+    @property
+    def view(self) -> Any:
+        """The `BlockingView`."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is being closed, or has been."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    @property
+    def home(self) -> forks.Process:
+        """The process that it belongs to."""
+
+    @property
+    def is_txremote(self) -> bool:
+        """Whether the peer has said that it is a txremote."""
+
+    @property
+    def root(self) -> object:
+        """The peer's service, or a path that fetches it."""
+
+    def fetch_root(self) -> Answer:
+        """Ask for the peer's service."""
+
+    def request(self, handler: int, *args: object) -> Answer:
+        """Send a request; only the connection's thread may."""
 
 
 class ReferenceNote(Protocol):
@@ -90,14 +115,27 @@ _OF_DEFERREDS = frozenset(
 )
 
 
-class _Remote:
-    """The common part of references and paths: syntax that cannot be awaited is refused."""
+class Unassignable:
+    """The base of remote objects for a reactor: an assignment could not be awaited."""
 
     __slots__ = ()
 
-    def __getitem__(self, key: object) -> Answer:
-        """Ask for ``self[key]``; gives a Deferred."""
-        raise NotImplementedError
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(
+            f"an assignment cannot be awaited: await set_remote(ref, {name!r}, value)"
+        )
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} belongs to its connection: it is not pickled")
+
+
+class _Remote(Unassignable):
+    """The common part of references and paths: syntax that cannot be awaited is refused."""
+
+    __slots__ = ()
 
     def __iter__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} is iterated with 'async for', not 'for'")
@@ -129,17 +167,6 @@ class _Remote:
     def __delitem__(self, key: object) -> NoReturn:
         raise TypeError("del cannot be awaited: await ref.callRemote('__delitem__', key)")
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(
-            f"an assignment cannot be awaited: await set_remote(ref, {name!r}, value)"
-        )
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} belongs to its connection: it is not pickled")
-
 
 class RemotePath(_Remote):
     """
@@ -151,10 +178,10 @@ class RemotePath(_Remote):
 
     __slots__ = ("_base", "_names")
 
-    _base: PathBase
+    _base: RemoteReference | LateReference
     _names: tuple[str, ...]
 
-    def __init__(self, base: PathBase, names: tuple[str, ...]) -> None:
+    def __init__(self, base: RemoteReference | LateReference, names: tuple[str, ...]) -> None:
         _set_base(self, base)
         _set_names(self, names)
 
@@ -253,26 +280,17 @@ class RemoteReference(_Remote):
         set_slot(self, "_netref", None)
         set_slot(self, "_held", hold(self, key, pack))
 
-    @property
-    def _count(self) -> int:
-        """How many times it was received."""
-        return self._held.count
-
     def _start_call_prefixes(self) -> dict[tuple[str, ...], bytes]:
-        """
-        Return the cache of encoded calls up to their arguments, by path. It is what
-        makes the second call of a method cheaper than the first (`OutboundCalls.call`).
-        """
+        """Return the cache of encoded calls up to their arguments, by path."""
         prefixes = self._call_prefixes
         if prefixes is None:
             prefixes = {}
             object.__setattr__(self, "_call_prefixes", prefixes)
         return prefixes
 
-    def _set_netref(self, netref: T) -> T:
+    def _set_netref(self, netref: object) -> None:
         """Note the netref made around this: there is one for as long as it is in use."""
         object.__setattr__(self, "_netref", weakref.ref(netref))
-        return netref
 
     def __getattr__(self, name: str) -> RemotePath:
         if name[:1] == "_":
@@ -326,15 +344,8 @@ class RemoteReference(_Remote):
 
 class LateReference:
     """
-    A reference that has to be fetched before anything can be asked of it.
-
-    Paths grow from it as from a reference. Each call fetches anew, so it suits the root of a
-    connection that may be another one by then.
-
-    Args:
-        fetch: Gives a Deferred of the reference.
-        executor: The executor of the connection it will come over.
-        name: For the repr.
+    A reference that is fetched when it is used: the root of a connection, which may be
+    another one at each call. Paths grow from it as from a reference.
     """
 
     __slots__ = ("_fetch", "_name", "executor")

@@ -33,17 +33,11 @@ _deferreds: WeakKeyDictionary[asyncio.Future[Any], ref[Answer]] = WeakKeyDiction
 
 
 class _Followed(DebugInfo):
-    """
-    Replaces the `DebugInfo` of a Deferred that is followed.
-
-    Attributes:
-        waiting: The number of followers that have not given up.
-        handled: The Failure that a follower has got.
-    """
+    """Replaces the `DebugInfo` of a Deferred that is followed."""
 
     def __init__(self, before: DebugInfo | None) -> None:
-        self.waiting = 0
-        self.handled: Failure | None = None
+        self.waiting = 0  # followers that have not given up
+        self.handled: Failure | None = None  # that a follower has got
         self._before = before
         if before is not None:
             self.creator, self.invoker = before.creator, before.invoker
@@ -59,21 +53,14 @@ class _Followed(DebugInfo):
 
 
 class Unshared(Deferred[Any]):
-    """
-    A Deferred that its maker gives to one call and does not use again: it need not be
-    followed, which costs as much as the rest of a small job's answer.
-    """
+    """A Deferred that its maker gives to one call, so that it need not be followed (slow)."""
 
 
 class Follower(Deferred[Any]):
-    """
-    The Deferred that `follow` returns.
+    """The Deferred that `follow` returns."""
 
-    Attributes:
-        when_dropped: Called if Twisted drops the result, as it does with one whose class
-            raises in ``isinstance``. By a finalizer, so in the middle of anything.
-    """
-
+    # Called if Twisted drops the result, as it does with one whose class raises in
+    # ``isinstance``. By a finalizer, so in the middle of anything.
     when_dropped: Callable[[], object] | None = None
 
     def __init__(self, followed: Answer, state: _Followed) -> None:

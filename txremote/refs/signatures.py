@@ -13,13 +13,7 @@ from collections.abc import Callable
 
 
 def signature_of(function: Callable[..., object], follow_wrapped: bool = True) -> inspect.Signature:
-    """
-    Return the signature of a callable, to bind arguments to.
-
-    Raises:
-        TypeError: it is not callable.
-        ValueError: it has none, as some builtins.
-    """
+    """Return a callable's signature; ValueError where it has none, as some builtins."""
     if sys.version_info >= (3, 14):
         from annotationlib import Format
 

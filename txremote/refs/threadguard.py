@@ -26,13 +26,8 @@ _HEADROOM = 80
 
 
 def check_blocking_call() -> None:
-    """
-    Raises:
-        WouldBlockReactor: this is the thread of a running reactor.
-        RecursionError: the stack has no room for a blocking call.
-    """
-    if is_in_reactor():
-        raise would_block()
+    """Raise in the thread of a running reactor, and where the stack has no room."""
+    refuse_in_reactor()
     check_stack()
 
 
@@ -40,12 +35,7 @@ class ThreadGuard(Protocol):
     """Says from which thread requests may be sent on a connection."""
 
     def check(self) -> None:
-        """
-        Check this thread.
-
-        Raises:
-            WrongThread: a request may not be sent from it.
-        """
+        """Raise WrongThread where this thread may not send a request."""
 
 
 class LoopGuard:

@@ -1,10 +1,9 @@
 """
 `TypedReference`: a remote object by the names of a zope interface.
 
-``ICalculator(ref)`` adapts a `RemoteReference`, or a path such as a connection's root, to an
-interface. The result provides the interface, has its names and no others, and checks each
-call against its signature before it is sent. The peer is not asked whether its object keeps
-to the interface: a name that the object does not expose is refused there.
+``ICalculator(ref)`` adapts a `RemoteReference`, or a path such as a connection's root. The peer
+is not asked whether its object keeps to the interface: a name that the object does not expose
+is refused there.
 
 References have no ``__conform__``, and names that start with ``_`` never travel, so this is
 one of zope's adapter hooks. A netref is not adapted.
@@ -12,23 +11,23 @@ one of zope's adapter hooks. A netref is not adapted.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from zope.interface.declarations import Provides
 from zope.interface.interface import adapter_hooks
 
 from txremote.refs.contract import Contract, contract_of
 from txremote.refs.ports import Answer
-from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.reference import RemotePath, RemoteReference, Unassignable
 
 
-class TypedReference:
+class TypedReference(Unassignable):
     """
-    A remote object as an interface describes it. Made by calling the interface.
+    A remote object as an interface describes it, with the names of the interface and no others.
 
-    Methods are called as a path is, and raise `TypeError` where the call does
-    not fit; reading an attribute gives a path, to be awaited. Reactor thread
-    only. As an argument of a remote call it is the reference it was made of.
+    Methods are called as a path is, and raise `TypeError`, with nothing sent, where the call
+    does not fit. Reactor thread only. As an argument of a remote call it is the reference it was
+    made of.
     """
 
     __slots__ = ("__dict__", "_contract", "_target")
@@ -57,17 +56,6 @@ class TypedReference:
 
         return method.describe(call)
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(
-            f"an assignment cannot be awaited: await set_remote(ref, {name!r}, value)"
-        )
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a TypedReference belongs to its connection: it is not pickled")
-
     def __dir__(self) -> list[str]:
         return list(self._contract.names)
 
@@ -76,7 +64,7 @@ class TypedReference:
 
 
 def _step(target: RemoteReference | RemotePath, name: str) -> RemotePath:
-    if type(target) is RemotePath:
+    if isinstance(target, RemotePath):
         return RemotePath(target._base, (*target._names, name))
     return RemotePath(target, (name,))
 
