@@ -269,11 +269,7 @@ def _check_hooks(candidate: object) -> None:
 
 
 def is_threaded(service: object) -> bool:
-    """
-    Tell whether a service's requests run in worker threads by default.
-
-    One that is not derived from `Service` was written for RPyC, so its methods may block.
-    """
+    """Tell whether requests run in worker threads by default, as those of RPyC's services do."""
     kind = service if isinstance(service, type) else type(service)
     declared = getattr(service, "threaded_service", None)
     return not issubclass(kind, Service) if declared is None else bool(declared)

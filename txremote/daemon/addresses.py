@@ -40,11 +40,7 @@ class ListenAddress:
 
 
 class AddressResolver:
-    """
-    Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
-
-    Unless they are ``starting`` now, an endpoint that only systemd knows is taken for good.
-    """
+    """Makes endpoints of the addresses in a plan, and refuses an address that is there twice."""
 
     def __init__(self, reactor: IReactorCore, starting: bool, problems: Problems) -> None:
         self._reactor = reactor
@@ -92,7 +88,7 @@ class AddressResolver:
                 sentence = f"{how} ({problem})" if kind == "ssl" else str(problem)
             elif kind == "systemd" and isinstance(problem, (KeyError, IndexError)):
                 if not self._starting:
-                    return None
+                    return None  # it is taken for good
                 sentence = (
                     "systemd has not handed over that socket: start this by its .service, with "
                     "a .socket beside it"

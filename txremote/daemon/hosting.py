@@ -66,11 +66,7 @@ def refuse(problems: Iterable[str]) -> NoReturn:
 
 
 class ListeningService(TwistedService):
-    """
-    One endpoint, served from start to stop; calls in flight have ``drain`` seconds then.
-
-    If clients get more than exposed names, an address that strangers can reach is refused.
-    """
+    """One endpoint, served from start to stop; calls in flight have ``drain`` seconds then."""
 
     def __init__(
         self, address: ListenAddress, factory: ServingFactory, drain: float, reactor: IReactorCore
@@ -185,11 +181,7 @@ class Hosting(MultiService):
         return self.stopService()
 
     def stopService(self) -> Deferred[None]:
-        """
-        Stop everything, in order. The Deferred fires when nothing is left.
-
-        That takes at most ``drain`` seconds, a client's to read its answers, and a pool's grace.
-        """
+        """Stop everything, in order; fires when nothing is left."""
         if self._stopping is None:
             TwistedService.stopService(self)  # not yet the parts
             self._stopping = Deferred.fromCoroutine(self._stop())

@@ -38,21 +38,14 @@ _CONTAINERS: Final = "package.module.Class ARGS"
 
 @dataclass(frozen=True)
 class Server:
-    """
-    The parts of a server.
-
-    Attributes:
-        served: The service: a class or an instance.
-        root: That, or a portal where clients log in.
-        notes: Sentences that an operator should read.
-    """
+    """The parts of a server. Its root is what is served, or a portal where clients log in."""
 
     plan: ServerPlan
     served: object
     root: object
     config: ConnectionConfig
     addresses: tuple[ListenAddress, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # for an operator
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,7 @@ class Options(TwistedOptions, AuthOptionMixin):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        for name, setting in _SETTINGS.items():
-            if setting.kind is TEXTS:
-                self[name] = []
+        self.update((name, []) for name, each in _SETTINGS.items() if each.kind is TEXTS)
 
 
 def _repeatable(option: str, text: str) -> Callable[[Options, str], None]:
