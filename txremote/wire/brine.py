@@ -1,17 +1,13 @@
 """
 Brine: immutable values to bytes and back.
 
-The layout is RPyC's; `txremote.wire.tags` has it as a table. Dispatch is on the exact type
+The layout is RPyC's (`txremote.wire.tags`). Dispatch is on the exact type
 of a value: a subclass of `int` or `str` is not carried, it goes by reference.
 
-Decoding goes by index over one `bytes`, without a stream object. A value may *run
-past* the end unnoticed, since Python's slices are forgiving; its end position is then
-past the end too, and `load` and `MessageDecoder` compare the two. So only the memory
-that the input really has is ever taken, and a cut payload is never silently short as
-in RPyC.
-
-References are `txremote.wire.boxing`'s, and the message around a value is
-`txremote.wire.messages`'s.
+Decoding goes by index over one `bytes`. A value may *run past* the end unnoticed, since
+Python's slices are forgiving; its end position is then past the end too, and `check_end`
+compares the two. So only the memory that the input really has is ever taken, and a cut
+payload is never silently short as in RPyC.
 """
 
 from __future__ import annotations
@@ -21,33 +17,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.wire import tags
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.naming import class_name
-from txremote.wire.tags import (
-    BYTES_BEFORE,
-    INT_ZERO,
-    TAG_BYTES_1,
-    TAG_BYTES_4,
-    TAG_BYTES_L1,
-    TAG_BYTES_L4,
-    TAG_COMPLEX,
-    TAG_ELLIPSIS,
-    TAG_EMPTY_BYTES,
-    TAG_EMPTY_TUPLE,
-    TAG_FALSE,
-    TAG_FLOAT,
-    TAG_FROZENSET,
-    TAG_INT_L1,
-    TAG_INT_L4,
-    TAG_NONE,
-    TAG_NOT_IMPLEMENTED,
-    TAG_SLICE,
-    TAG_STR,
-    TAG_TRUE,
-    TAG_TUPLE_L1,
-    TAG_TUPLE_L4,
-    TUPLE_BEFORE,
-)
 
 _U4 = struct.Struct("!L")
 _F8 = struct.Struct("!d")
@@ -58,12 +30,10 @@ _unpack_c16 = _C16.unpack_from
 
 # Every byte there is; and ready-made, what the commonest values begin with or are.
 _U1: Final = [bytes([i]) for i in range(256)]
-_SHORT_STR: Final = bytes([TAG_STR, TAG_BYTES_L1])
-_INT_L1: Final = _U1[TAG_INT_L1]
-_NONE, _TRUE, _FALSE = _U1[TAG_NONE], _U1[TAG_TRUE], _U1[TAG_FALSE]
+_SHORT_STR: Final = bytes([tags.TAG_STR, tags.TAG_BYTES_L1])
 
 #: Encoded ints of one byte each. rpyc 6.0.2 brine: those outside travel as decimal text.
-IMMEDIATE_INTS: Final = {i: _U1[i + INT_ZERO] for i in range(-48, 160)}
+IMMEDIATE_INTS: Final = {i: _U1[i + tags.INT_ZERO] for i in range(-48, 160)}
 
 # A frozenset of ints that all hash alike is built in quadratic time. A set that
 # was one at the sender has no equal items, so next to no hashes coincide; and a
@@ -81,10 +51,6 @@ class Budget:
 
     Every value takes at least one byte, so a payload shorter than ``max_items``
     cannot exceed it and is not counted at all: the common case costs nothing.
-
-    Attributes:
-        items: Values that may still be made, where they are counted.
-        counted: Whether this payload is long enough to count.
     """
 
     __slots__ = ("counted", "digits", "items", "limits")
@@ -104,18 +70,13 @@ class Budget:
         """
         self.items -= count
         if self.items < 0:
-            raise RemoteProtocolError(
-                f"more than {self.limits.max_items} values in one frame (option max_items)",
-                "max_items",
-            )
+            text = f"more than {self.limits.max_items} values in one frame (option max_items)"
+            raise RemoteProtocolError(text, "max_items")
 
 
 @lru_cache(maxsize=32)
 def uncounted_budget(limits: Limits) -> Budget:
-    """
-    Return the allowance of every payload that is too short to be counted. It never
-    changes, so that all connections with the same limits may share it.
-    """
+    """Return the allowance of all payloads too short to be counted, which never changes."""
     return Budget(limits, 0)
 
 
@@ -132,15 +93,15 @@ def _length_head(tag1: int, tag4: int, length: int) -> bytes:
 
 def _bytes_head(length: int) -> bytes:
     if length < 5:
-        return _U1[BYTES_BEFORE + length] if length else _U1[TAG_EMPTY_BYTES]
-    return _length_head(TAG_BYTES_L1, TAG_BYTES_L4, length)
+        return _U1[0x09 + length] if length else b"\x01"  # BYTES_BEFORE, TAG_EMPTY_BYTES
+    return _length_head(0x0E, 0x0F, length)  # TAG_BYTES_L1, TAG_BYTES_L4
 
 
 def tuple_head(count: int) -> bytes:
     """Return the tag and count that open a tuple of ``count`` items."""
     if count < 5:
-        return _U1[TUPLE_BEFORE + count] if count else _U1[TAG_EMPTY_TUPLE]
-    return _length_head(TAG_TUPLE_L1, TAG_TUPLE_L4, count)
+        return _U1[0x0F + count] if count else b"\x02"  # TUPLE_BEFORE, TAG_EMPTY_TUPLE
+    return _length_head(0x14, 0x15, count)  # TAG_TUPLE_L1, TAG_TUPLE_L4
 
 
 def dump_int(value: int) -> bytes:
@@ -161,8 +122,8 @@ def dump_int(value: int) -> bytes:
         ) from None
     size = len(text)
     if size < 256:
-        return _INT_L1 + _U1[size] + text
-    return _length_head(TAG_INT_L1, TAG_INT_L4, size) + text
+        return b"\x16" + _U1[size] + text  # TAG_INT_L1
+    return _length_head(0x16, 0x17, size) + text  # TAG_INT_L1, TAG_INT_L4
 
 
 def dump_str(value: str) -> bytes:
@@ -179,17 +140,12 @@ def dump_str(value: str) -> bytes:
     size = len(text)
     if 4 < size < 256:
         return _SHORT_STR + _U1[size] + text
-    return _U1[TAG_STR] + _bytes_head(size) + text
+    return b"\x08" + _bytes_head(size) + text  # TAG_STR
 
 
 def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_depth) -> None:
     """
-    Append the encoding of a value to a list of chunks.
-
-    Args:
-        out: The chunks; on an error some may have been added.
-        value: Any value.
-        depth: How many levels of nesting are still allowed.
+    Append the encoding of a value to a list of chunks; on an error some may have been added.
 
     Raises:
         Undumpable: some part of it is of a type that brine does not carry.
@@ -220,35 +176,29 @@ def dump_into(out: list[bytes], value: Any, depth: int = DEFAULT_LIMITS.max_dept
         out.append(_bytes_head(len(value)))
         out.append(value)
     elif kind is bool:
-        out.append(_TRUE if value else _FALSE)
+        out.append(b"\x03" if value else b"\x04")  # TAG_TRUE, TAG_FALSE
     elif kind is float:
-        out.append(_U1[TAG_FLOAT] + _F8.pack(value))
+        out.append(b"\x18" + _F8.pack(value))  # TAG_FLOAT
     elif value is None:
-        out.append(_NONE)
+        out.append(b"\x00")  # TAG_NONE
     elif value is NotImplemented:
-        out.append(_U1[TAG_NOT_IMPLEMENTED])
+        out.append(b"\x05")  # TAG_NOT_IMPLEMENTED
     elif value is Ellipsis:
-        out.append(_U1[TAG_ELLIPSIS])
+        out.append(b"\x06")  # TAG_ELLIPSIS
     elif kind is slice:
-        out.append(_U1[TAG_SLICE])  # a level of its own, as for the decoder
+        out.append(b"\x19")  # TAG_SLICE: a level of its own, as for the decoder
         dump_into(out, (value.start, value.stop, value.step), depth - 1)
     elif kind is frozenset:
-        out.append(_U1[TAG_FROZENSET])
+        out.append(b"\x1a")  # TAG_FROZENSET
         dump_into(out, tuple(value), depth - 1)
     elif kind is complex:
-        out.append(_U1[TAG_COMPLEX] + _C16.pack(value.real, value.imag))
+        out.append(b"\x1b" + _C16.pack(value.real, value.imag))  # TAG_COMPLEX
     else:
         raise Undumpable(f"brine carries no {class_name(kind)}")
 
 
 def dump(value: object) -> bytes:
-    """
-    Return the encoding of a value.
-
-    Raises:
-        Undumpable: some part of it is of a type that brine does not carry.
-        NotSendable: its type is carried, but this value cannot be.
-    """
+    """Return the encoding of a value. Raises as `dump_into` does."""
     out: list[bytes] = []
     dump_into(out, value)
     return b"".join(out)
@@ -270,13 +220,13 @@ def _bytes_span(data: bytes, pos: int) -> tuple[int, int]:
     """Return where the contents of the bytes value at ``pos`` start and end."""
     tag = data[pos]
     pos += 1
-    if tag == TAG_BYTES_L1:
+    if tag == 0x0E:  # TAG_BYTES_L1
         return pos + 1, pos + 1 + data[pos]
-    if TAG_BYTES_1 <= tag <= TAG_BYTES_4:
-        return pos, pos + tag - BYTES_BEFORE
-    if tag == TAG_BYTES_L4:
+    if 0x0A <= tag <= 0x0D:  # TAG_BYTES_1, TAG_BYTES_4
+        return pos, pos + tag - 0x09  # BYTES_BEFORE
+    if tag == 0x0F:  # TAG_BYTES_L4
         return pos + 4, pos + 4 + int(_unpack_u4(data, pos)[0])
-    if tag == TAG_EMPTY_BYTES:
+    if tag == 0x01:  # TAG_EMPTY_BYTES
         return pos, pos
     raise RemoteProtocolError(f"a str with tag {tag:#04x} at byte {pos - 1} where bytes belong")
 
@@ -337,11 +287,9 @@ def load_items(
     data: bytes, pos: int, count: int, depth: int, budget: Budget
 ) -> tuple[tuple[object, ...], int]:
     """
-    Decode ``count`` values that stand one behind the other, as a tuple's do.
+    Decode ``count`` values that stand one behind the other, each as `load_value` does.
 
-    This is the loop where decoding spends its time, so the common kinds of
-    item are decoded in place; all others go through `load_value`. Arguments,
-    result and errors are those of `load_value`.
+    Decoding spends its time in this loop, so the common kinds of item are decoded in place.
     """
     if depth <= 0:
         raise _too_deep(budget, pos)
@@ -388,9 +336,9 @@ def _not_utf8(start: int) -> RemoteProtocolError:
 
 def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
     """Return a tuple's count and where its items start, given its tag before ``pos``."""
-    if tag < TAG_TUPLE_L1:
-        return tag - TUPLE_BEFORE, pos
-    if tag == TAG_TUPLE_L1:
+    if tag < 0x14:  # TAG_TUPLE_L1
+        return tag - 0x0F, pos  # TUPLE_BEFORE
+    if tag == 0x14:  # TAG_TUPLE_L1
         return data[pos], pos + 1
     count = int(_unpack_u4(data, pos)[0])
     if count > len(data) - pos:
@@ -403,12 +351,6 @@ def _count_items(data: bytes, pos: int, tag: int) -> tuple[int, int]:
 def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[object, int]:
     """
     Decode the value at a position.
-
-    Args:
-        data: The payload.
-        pos: Where the value's tag stands.
-        depth: How many levels of nesting are still allowed.
-        budget: The payload's allowance, charged as it is used.
 
     Returns:
         The value and the position behind it, which is past the end of ``data``
@@ -433,37 +375,35 @@ def load_value(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[objec
             return data[start:end].decode(), end
         except UnicodeDecodeError:
             raise _not_utf8(start) from None
-    if tag == TAG_EMPTY_TUPLE:
+    if tag == 0x02:  # TAG_EMPTY_TUPLE
         return (), pos
-    if TAG_BYTES_1 <= tag <= TAG_BYTES_L4 or tag == TAG_EMPTY_BYTES:
+    if 0x0A <= tag <= 0x0F or tag == 0x01:  # TAG_BYTES_1, TAG_BYTES_L4, TAG_EMPTY_BYTES
         start, end = _bytes_span(data, pos - 1)
         return data[start:end], end
-    if tag == TAG_NONE:
+    if tag == 0x00:  # TAG_NONE
         return None, pos
-    if tag == TAG_TRUE:
+    if tag == 0x03:  # TAG_TRUE
         return True, pos
-    if tag == TAG_FALSE:
+    if tag == 0x04:  # TAG_FALSE
         return False, pos
-    if tag == TAG_INT_L1:
-        start = pos + 1
-        end = start + data[pos]
-        return _load_int(data, start, end, budget), end
-    if tag == TAG_FLOAT:
+    if tag == 0x16:  # TAG_INT_L1
+        end = pos + 1 + data[pos]
+        return _load_int(data, pos + 1, end, budget), end
+    if tag == 0x18:  # TAG_FLOAT
         return _unpack_f8(data, pos)[0], pos + 8
-    if tag == TAG_INT_L4:
-        start = pos + 4
-        end = start + _unpack_u4(data, pos)[0]
-        return _load_int(data, start, end, budget), end
-    if tag == TAG_COMPLEX:
+    if tag == 0x17:  # TAG_INT_L4
+        end = pos + 4 + _unpack_u4(data, pos)[0]
+        return _load_int(data, pos + 4, end, budget), end
+    if tag == 0x1B:  # TAG_COMPLEX
         return complex(*_unpack_c16(data, pos)), pos + 16
-    if tag in (TAG_SLICE, TAG_FROZENSET):
+    if tag == 0x19 or tag == 0x1A:  # TAG_SLICE, TAG_FROZENSET
         if depth <= 0:
             raise _too_deep(budget, pos)
-        loader = _load_slice if tag == TAG_SLICE else _load_frozenset
+        loader = _load_slice if tag == 0x19 else _load_frozenset  # TAG_SLICE
         return loader(data, pos, depth - 1, budget)
-    if tag == TAG_NOT_IMPLEMENTED:
+    if tag == 0x05:  # TAG_NOT_IMPLEMENTED
         return NotImplemented, pos
-    if tag == TAG_ELLIPSIS:
+    if tag == 0x06:  # TAG_ELLIPSIS
         return Ellipsis, pos
     raise RemoteProtocolError(f"unknown tag {tag:#04x} at byte {pos - 1}")
 
@@ -476,11 +416,8 @@ DECODING_FAILED: Final = (IndexError, struct.error, RecursionError)
 def protocol_error(problem: Exception, data: bytes = b"") -> RemoteProtocolError:
     """Return the error for a payload whose decoding raised one of `DECODING_FAILED`."""
     if isinstance(problem, RecursionError):
-        return RemoteProtocolError(
-            "nested deeper than what calls within calls have left of this side's stack "
-            "(option max_depth)",
-            "max_depth",
-        )
+        text = "nested deeper than what calls within calls have left of this side's stack "
+        return RemoteProtocolError(text + "(option max_depth)", "max_depth")
     return truncated(data)
 
 
@@ -490,12 +427,7 @@ def truncated(data: bytes) -> RemoteProtocolError:
 
 
 def check_end(data: bytes, end: int, of: str = "message") -> None:
-    """
-    Check that what was decoded ends where its payload does.
-
-    Raises:
-        RemoteProtocolError: it ends before or behind.
-    """
+    """Raise `RemoteProtocolError` if what was decoded does not end where its payload does."""
     if end > len(data):
         raise truncated(data)
     if end < len(data):
@@ -507,8 +439,7 @@ def load(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     Decode a whole payload that holds one value, within limits.
 
     Raises:
-        RemoteProtocolError: they are not exactly one brined value, or a limit
-            was met. Nothing else is ever raised.
+        RemoteProtocolError: it is not exactly one brined value, or a limit was met.
     """
     try:
         value, end = load_value(data, 0, limits.max_depth, Budget(limits, len(data)))

@@ -1,22 +1,18 @@
 """
 Exceptions to tuples and back (RPyC calls this vinegar).
 
-An exception travels as `EXC_STOP_ITERATION` or as brine of ``((module, class
-name), args, ((attribute, value), ...), traceback text)``. A value that brine cannot
-carry travels as its repr, without memory addresses. All of that runs code of a
-program's class, which may raise anything: an exception there, SystemExit included, costs
-that part and no more.
+An exception travels as `EXC_STOP_ITERATION` or as brine of ``((module, class name), args,
+((attribute, value), ...), traceback text)``. A value that brine cannot carry travels as its
+repr. Reading all that runs code of a program's class: whatever it raises, SystemExit
+included, costs that part and no more.
 
-The way back makes a class that is the named one *and* tells the remote
-traceback: a subclass whose ``str()`` has it appended, as in RPyC, so it shows
-wherever an exception is printed or logged, Twisted's log included. Only
-builtin subclasses of `Exception` and txremote's own errors are made by name;
-any other name gives a `GenericException` subclass that is called like it. A
-peer cannot raise `SystemExit` or `KeyboardInterrupt` here.
+The way back makes a subclass of the named class whose ``str()`` has the remote traceback
+appended, as in RPyC. Only builtin subclasses of `Exception` and txremote's own errors are
+made by name, any other name gives a `GenericException` subclass: a peer cannot raise
+`SystemExit` or `KeyboardInterrupt` here.
 
-A group of exceptions carries its own in one more attribute, ``_exceptions``: a tuple of
-the same 4-tuples, `_MOST_IN_GROUPS` at most in all. RPyC knows no groups, and its peers see
-one attribute that means nothing to them.
+A group of exceptions, which RPyC does not know, carries its own as 4-tuples in one more
+attribute, ``_exceptions``.
 """
 
 from __future__ import annotations
@@ -28,7 +24,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any
 
@@ -50,13 +46,7 @@ _REMOTE_MARK = "========= Remote Traceback "
 # Of our own errors those that are about the call. ConnectionLost is not: the
 # peer lost some other connection, and this one is as it was.
 _REBUILT = frozenset(
-    {
-        "RemoteProtocolError",
-        "NotSendable",
-        "AsyncResultTimeout",
-        "DeadReferenceError",
-        "ServerStopping",
-    }
+    "RemoteProtocolError NotSendable AsyncResultTimeout DeadReferenceError ServerStopping".split()
 )
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"
@@ -135,21 +125,9 @@ def _args(error: BaseException) -> tuple[object, ...]:
 def dump_exception(
     error: BaseException, include_traceback: bool, denied: str = TRACEBACK_DENIED
 ) -> object:
-    """
-    Return an exception as the value that travels.
-
-    Args:
-        error: The exception; its ``__traceback__`` is what is shown.
-        include_traceback: Whether the peer may see the traceback.
-        denied: What it sees in place of one.
-
-    Returns:
-        A value that brine carries.
-    """
+    """Return an exception as the value that travels, with the text ``denied`` or a traceback."""
     kind = type(error)
-    if kind is StopIteration and not error.args:
-        return EXC_STOP_ITERATION
-    if kind is RemoteStopIteration:
+    if kind is RemoteStopIteration or (kind is StopIteration and not error.args):
         return EXC_STOP_ITERATION
     return _dumped(error, include_traceback, denied, [_MOST_IN_GROUPS], 0)
 
@@ -157,20 +135,19 @@ def dump_exception(
 def _dumped(
     error: BaseException, include_traceback: bool, denied: str, left: list[int], depth: int
 ) -> object:
-    kind = type(error)
-    module = class_module(kind)
-    name = class_name(kind)
-    if is_a(error, BaseExceptionGroup) and module == "builtins":
-        # a stock peer would call its __new__ without the arguments it needs
-        module = "exceptiongroup"
+    module = class_module(type(error))
     text = format_traceback(error) if include_traceback else denied
     attributes = (*_attributes(error), _VERSION)
     if is_a(error, BaseExceptionGroup):
+        if module == "builtins":
+            # a stock peer would call its __new__ without the arguments it needs
+            module = "exceptiongroup"
         inner = _group_of(error)[: max(0, left[0])] if depth < _DEEPEST_GROUP else ()
         left[0] -= len(inner)
         dumped = tuple(_dumped(each, include_traceback, denied, left, depth + 1) for each in inner)
         attributes = (*attributes, (_IN_GROUP, dumped))
-    return (module, name), tuple(_carried(arg) for arg in _args(error)), attributes, text
+    args = tuple(_carried(arg) for arg in _args(error))
+    return (module, class_name(type(error))), args, attributes, text
 
 
 def _group_of(error: BaseException) -> tuple[BaseException, ...]:
@@ -186,10 +163,7 @@ def traceback_of(error: BaseException) -> TracebackType | None:
 
 
 def frames_beyond(error: BaseException) -> TracebackType | None:
-    """
-    Return an exception's traceback from the program's own code on; None if it
-    was raised by txremote itself, or by what has no frames.
-    """
+    """Return an exception's traceback from the program's own code on, if it has come there."""
     told = traceback_of(error)
     while told is not None and told.tb_frame.f_code.co_filename.startswith(_OURS):
         told = told.tb_next
@@ -197,12 +171,7 @@ def frames_beyond(error: BaseException) -> TracebackType | None:
 
 
 def format_traceback(error: BaseException) -> str:
-    """
-    Return an exception's traceback as text that UTF-8 can carry.
-
-    The frames that led into the program's own code are txremote's and say
-    nothing about what went wrong, so they are left out.
-    """
+    """Return a traceback, without our frames that led into it, as text that UTF-8 can carry."""
     whole = traceback_of(error)
     told = frames_beyond(error)
     try:
@@ -217,10 +186,7 @@ def format_traceback(error: BaseException) -> str:
 
 @contextmanager
 def _without_objects(error: BaseException) -> Iterator[None]:
-    """
-    Take the objects off an exception and those that led to it for a while: Python looks
-    on them for names like one that is missing, private ones too, and prints what it finds.
-    """
+    """Take the objects off exceptions: Python would print their names, private ones too."""
     taken: list[tuple[AttributeError, object]] = []
     left: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -250,9 +216,8 @@ def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
         _remote_tb: str
 
         def __str__(self) -> str:
-            # made without its arguments, it may be unprintable
             text = text_of(self, base.__str__)
-            if text is None:
+            if text is None:  # it was made without its arguments
                 text = "<unprintable exception>"
             told = getattr(self, "_remote_tb", None)
             if told:
@@ -268,14 +233,14 @@ def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
     return Remote
 
 
-def _generic_class(full_name: str) -> type[Exception]:
+def _generic_class(full_name: str, *bases: type) -> type[Exception]:
     # the names are the peer's: of any length, and with bytes that no class may have
-    return _generic_class_named(full_name[:_LONGEST_NAME].replace("\0", "?"))
+    return _generic_class_named(full_name[:_LONGEST_NAME].replace("\0", "?"), bases)
 
 
 @lru_cache(maxsize=512)
-def _generic_class_named(full_name: str) -> type[Exception]:
-    return type(full_name, (GenericException,), {"__module__": "txremote.remote"})
+def _generic_class_named(full_name: str, bases: tuple[type, ...]) -> type[Exception]:
+    return type(full_name, (*bases, GenericException), {"__module__": "txremote.remote"})
 
 
 def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> type[Exception]:
@@ -291,12 +256,9 @@ def _known_class(module: str, name: str, instantiate: bool, import_: bool) -> ty
             found = getattr(sys.modules.get(module), name, None)
         except BaseException:  # the peer's module need not exist or work here: it may exit
             return _generic_class(f"{module}.{name}")
+    is_error = issubclass(type(found), type) and issubclass(found, Exception)
     # no StopIteration: it cannot come out of an await (see RemoteStopIteration)
-    if (
-        issubclass(type(found), type)
-        and issubclass(found, Exception)
-        and not issubclass(found, StopIteration)
-    ):
+    if is_error and not issubclass(found, StopIteration):
         return found  # type: ignore[no-any-return]
     return _generic_class(f"{module}.{name}")
 
@@ -305,18 +267,13 @@ def load_exception(
     value: Any, *, instantiate_custom: bool = False, import_custom: bool = False
 ) -> Exception:
     """
-    Rebuild an exception from what travelled.
+    Rebuild an exception from what travelled, with the traceback's text as ``_remote_tb``.
 
     Args:
         value: The decoded value.
-        instantiate_custom: Whether classes of modules that are loaded here may
-            be made by name (RPyC's ``instantiate_custom_exceptions``).
-        import_custom: Whether a module may be imported for that (RPyC's
-            ``import_custom_exceptions``).
-
-    Returns:
-        The exception, not raised, with ``_remote_tb`` set to the traceback text, and
-        ``_remote_version`` to what the peer says of its own.
+        instantiate_custom: RPyC's ``instantiate_custom_exceptions``: whether classes of modules
+            that are loaded here may be made by name.
+        import_custom: RPyC's ``import_custom_exceptions``: whether modules are loaded for that.
 
     Raises:
         RemoteProtocolError: the value is no exception's.
@@ -333,8 +290,16 @@ def load_exception(
     if module == "builtins" and name == "StopIteration":
         return RemoteStopIteration(*args)
     base = _known_class(module, name, instantiate_custom, import_custom)
-    group = _loaded_group(module, name, base, args, pairs, instantiate_custom, import_custom)
-    error = group or _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
+    error: Exception | None = None
+    dumped = next((item for key, item in pairs if key == _IN_GROUP), None)
+    if type(dumped) is tuple and dumped:
+        if len(dumped) > _MOST_IN_GROUPS:
+            raise RemoteProtocolError(f"a group of more than {_MOST_IN_GROUPS} exceptions")
+        load = partial(
+            load_exception, instantiate_custom=instantiate_custom, import_custom=import_custom
+        )
+        error = _group(module, name, base, args, [load(each) for each in dumped])
+    error = error or _bare(base, args) or _bare(_generic_class(f"{module}.{name}"), args)
     assert error is not None
     for key, item in pairs:
         if key == _VERSION[0] and type(item) is str:
@@ -350,35 +315,14 @@ def load_exception(
     return error
 
 
-def _loaded_group(
-    module: str,
-    name: str,
-    base: type[Exception],
-    args: tuple[Any, ...],
-    pairs: list[tuple[object, object]],
-    instantiate_custom: bool,
-    import_custom: bool,
+def _group(
+    module: str, name: str, base: type[Exception], args: tuple[Any, ...], inner: list[Exception]
 ) -> Exception | None:
-    """
-    Return the group of exceptions that travelled, or None where it is none.
-
-    Raises:
-        RemoteProtocolError: one of them is no exception's.
-    """
-    dumped = next((item for key, item in pairs if key == _IN_GROUP), None)
-    if type(dumped) is not tuple or not dumped:
-        return None
-    if len(dumped) > _MOST_IN_GROUPS:
-        raise RemoteProtocolError(f"a group of more than {_MOST_IN_GROUPS} exceptions")
-    inner = [
-        load_exception(each, instantiate_custom=instantiate_custom, import_custom=import_custom)
-        for each in dumped
-    ]
     message = args[0] if args and type(args[0]) is str else ""
     if module == "exceptiongroup" and name in ("ExceptionGroup", "BaseExceptionGroup"):
         base = ExceptionGroup  # all that is made here is an Exception
     elif not issubclass(base, ExceptionGroup):
-        base = _generic_group_class(f"{module}.{name}"[:_LONGEST_NAME].replace("\0", "?"))
+        base = _generic_class(f"{module}.{name}", ExceptionGroup)
     try:
         kind: Any = _with_remote_traceback(base)  # type: ignore[arg-type]  # a class is hashable
         error: Exception = ExceptionGroup.__new__(kind, message, inner)
@@ -386,11 +330,6 @@ def _loaded_group(
     except BaseException:  # somebody's class may want anything
         return None
     return error
-
-
-@lru_cache(maxsize=512)
-def _generic_group_class(full_name: str) -> type[Exception]:
-    return type(full_name, (ExceptionGroup, GenericException), {"__module__": "txremote.remote"})
 
 
 def _bare(base: type[Exception], args: tuple[object, ...]) -> Exception | None:

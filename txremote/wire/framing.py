@@ -10,18 +10,15 @@ offset  size  meaning
 5 + n   1     a newline, not counted in the length
 ======= ===== ==============================================================
 
-`FrameReader` takes bytes as they come, a thousand frames in one read or a byte
-at a time, and does work linear in them: whole frames are sliced out of the
-read they came in, a longer one is gathered as chunks and joined once.
+`FrameReader` does work linear in the bytes that come: whole frames are sliced out of the read
+they came in, a longer one is gathered as chunks and joined once.
 
-A frame over the limit is not a reason to hang up. The stream is still in step,
-so its bytes are dropped as they arrive and an `Oversize` takes its place, with
-the start of the payload: enough to tell whose call it was, and to answer that.
-Likewise a payload that inflates past its limit, which is found *while*
-inflating: never more than the limit is held.
+A frame over the limit is no reason to hang up. Its bytes are dropped as they arrive and an
+`Oversize` takes its place, with enough of the payload to answer the call that it was.
+Likewise a payload that inflates past its limit, of which never more than the limit is held.
 
 RPyC compresses everything over 3,000 bytes, which costs it a factor of 20 on
-what does not compress. `compress` here looks at a sample first.
+what does not compress. `compress_frame` looks at a sample first.
 """
 
 from __future__ import annotations
@@ -55,31 +52,20 @@ _PACKED = 4096
 _INFLATED = 4 << 20
 
 _COMPRESS_FROM = 3000
-_COMPRESS_UP_TO = 1 << 20
+_COMPRESS_UP_TO = 1 << 20  # it takes 10 ms a MiB, in which the process does nothing else
 _SAMPLE = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """
-    Stands for a payload that was too long and has been, or will be, dropped.
-
-    Attributes:
-        head: Its first bytes, inflated where it was compressed.
-        error: What limit was met.
-    """
+    """Stands for a payload that was too long; ``head`` is its first bytes, inflated."""
 
     head: bytes
     error: RemoteProtocolError
 
 
 class Packed:
-    """
-    Stands for a payload that is still compressed, and may be very long.
-
-    Args:
-        steps: What inflates it, some MiB at a step.
-    """
+    """Stands for a payload that is still compressed; ``steps`` inflates it, some MiB a step."""
 
     __slots__ = ("steps",)
 
@@ -91,13 +77,9 @@ class FrameReader:
     """
     Turns a stream of bytes into payloads.
 
-    Args:
-        limits: ``max_frame`` and ``max_inflated`` are looked at here.
-
     Attributes:
         held: How many bytes of a message are here that is not complete.
-        room: Gives how long an inflated payload may be besides and why, or None: a few bytes
-            may inflate to very many. None: that is not asked.
+        room: Gives how long an inflated payload may be besides and why, where that is limited.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
     """
 
@@ -125,9 +107,6 @@ class FrameReader:
         """
         Give the payloads that a read completes, in order.
 
-        Args:
-            data: What was read, of any length.
-
         Raises:
             RemoteProtocolError: the stream is out of step for good.
         """
@@ -135,9 +114,8 @@ class FrameReader:
         if 5 < size <= _COALESCE and not self.held and not self._skip:
             # one whole frame, such as a call or its answer, in one go
             length, flag = _unpack_header(data)
-            short_enough = length <= self._limits.max_frame
             whole = length + 6 == size and data[-1] == 0x0A  # _NEWLINE
-            if whole and not flag and short_enough:
+            if whole and not flag and length <= self._limits.max_frame:
                 return (data[5:-1],)
         return self._feed(data)
 
@@ -223,10 +201,8 @@ class FrameReader:
         self._missing = 5
         if self.held >= 5:
             length, _flag = _unpack_header(rest, 0)
-            if length > self._limits.max_frame:
-                self._missing = 5 + min(length, HEAD_SIZE)
-            else:
-                self._missing = 6 + length
+            too_long = length > self._limits.max_frame
+            self._missing = 5 + min(length, HEAD_SIZE) if too_long else 6 + length
 
     def _oversize(self, head: bytes, length: int, flag: int) -> Oversize:
         if flag:
@@ -234,13 +210,8 @@ class FrameReader:
                 head = zlib.decompressobj().decompress(head, HEAD_SIZE)
             except zlib.error:
                 head = b""
-        limit = self._limits.max_frame
-        return Oversize(
-            head,
-            RemoteProtocolError(
-                f"a frame of {length} bytes, more than {limit} (option max_frame)", "max_frame"
-            ),
-        )
+        text = f"a frame of {length} bytes, more than {self._limits.max_frame} (option max_frame)"
+        return Oversize(head, RemoteProtocolError(text, "max_frame"))
 
     def _inflate(self, payload: bytes) -> bytes | Oversize | Packed:
         steps = self._inflated(payload)
@@ -273,13 +244,8 @@ class FrameReader:
             yield
         plain = parts[0] if len(parts) == 1 else b"".join(parts)
         if len(plain) > limit:
-            return Oversize(
-                plain[:HEAD_SIZE],
-                RemoteProtocolError(
-                    why or f"a frame that inflates to more than {limit} bytes (option {name})",
-                    name,
-                ),
-            )
+            text = why or f"a frame that inflates to more than {limit} bytes (option {name})"
+            return Oversize(plain[:HEAD_SIZE], RemoteProtocolError(text, name))
         if not inflater.eof or inflater.unused_data:
             raise RemoteProtocolError("a compressed frame that is cut short or has a tail")
         return plain
@@ -292,22 +258,13 @@ def _no_newline(length: int) -> RemoteProtocolError:
 
 
 def frame(payload: bytes) -> bytes:
-    """
-    Return a payload as one uncompressed frame.
-
-    Raises:
-        NotSendable: it is longer than 32 bits can say.
-    """
-    size = len(payload)
-    if size > 0xFFFFFFFF:
-        raise NotSendable(f"a message of {size} bytes: a frame's length is 32 bits")
-    return _pack_header(size, 0) + payload + b"\n"
+    """Return a payload as one uncompressed frame. Raises as `frame_chunks` does."""
+    return frame_chunks(payload, [])
 
 
 def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
     """
-    Return the payload that a head and some chunks make up as one frame, copied
-    once.
+    Return the payload of a head and some chunks as one uncompressed frame, copied once.
 
     Raises:
         NotSendable: it is longer than 32 bits can say.
@@ -333,12 +290,7 @@ def _too_long(size: int) -> NotSendable:
 
 
 def compress_frame(whole: bytes) -> bytes:
-    """
-    Return the same frame compressed, where a sample says that it pays.
-
-    Very long frames are left alone: compressing is work that nothing else of
-    the process can overlap, about 10 ms a MiB.
-    """
+    """Return the same frame compressed, where a sample says that it pays."""
     size = len(whole) - 6
     if not _COMPRESS_FROM < size <= _COMPRESS_UP_TO:
         return whole
