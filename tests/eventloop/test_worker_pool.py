@@ -65,9 +65,9 @@ def run(pool: WorkerPool, function: Callable[[], Any]) -> Any:
 def test_tasks_run_in_threads_of_the_pool() -> None:
     pool = WorkerPool()
     assert run(pool, threading.current_thread) is not threading.current_thread()
-    assert run(pool, pool.owns_this_thread) is True
-    assert not pool.owns_this_thread()
-    assert run(WorkerPool(), pool.owns_this_thread) is False
+    assert run(pool, lambda: workers.here.pool) is pool
+    assert workers.here.pool is None
+    assert run(WorkerPool(), lambda: workers.here.pool) is not pool
 
 
 def test_a_thread_is_used_again() -> None:

@@ -1,7 +1,5 @@
 """
-Connections whose work happens in the thread of an event loop.
-
-Twisted's reactor is such a loop. Every driver that has a loop uses these:
+Connections whose work happens in the thread of an event loop, such as Twisted's reactor.
 
 ``executor``        where the peer's requests run: in the loop's thread, or in a lane
 ``lanes``           a threaded service's requests, in order, in a worker thread

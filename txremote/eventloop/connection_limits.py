@@ -13,17 +13,15 @@ class ConnectionLimits:
     """
     Counts the connections of a listener, and says when there is no room for another.
 
-    Attributes:
-        connections: Those that are open, each with the host it was counted under: behind
-            a proxy, its peer's address changes meanwhile.
-        hosts: How many each host has.
-        without_login: Those that have still to log in.
+    Each is kept with the host it was counted under: behind a proxy, its peer's address
+    changes meanwhile.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:
         self._config = config
         self.connections: dict[Connection, str | None] = {}
         self.hosts: Counter[str | None] = Counter()
+        #: Those that have still to log in.
         self.without_login: dict[Connection, str | None] = {}
 
     def refusal(self, host: str | None) -> str | None:
@@ -69,9 +67,9 @@ def host_of(address: object) -> str | None:
     """
     Return what the addresses of one peer have in common.
 
-    An address of IPv6 is its first 64 bits, all of which one machine can have; an IPv4
-    address is itself, also where it is written as one of IPv6. Peers on UNIX sockets have
-    None, for nothing distinguishes them.
+    For IPv6 that is the first 64 bits, beneath which one machine can have every address. An
+    IPv4 address is itself, also where it is written as one of IPv6. Peers on UNIX sockets
+    have None, for nothing distinguishes them.
     """
     host: str | None = getattr(address, "host", None)
     try:

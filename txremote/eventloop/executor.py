@@ -1,15 +1,16 @@
 """
 The executors of connections that live in an event loop.
 
-Everything of a connection happens in the loop's thread; other threads hand their calls to
-it. What differs is where the peer's requests run: `LoopExecutor` runs them at once, in the
-loop's thread too; `LaneExecutor` has them run in the connection's lane.
+Everything of a connection happens in the loop's thread; other threads hand their calls to it.
+Only the peer's requests may run elsewhere: `LoopExecutor` runs them in the loop's thread, at
+once; `LaneExecutor` in the connection's lane.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -52,7 +53,7 @@ class LoopExecutor(RunsAtOnce):
         forks.watch(loop)
 
     def variables(self) -> Variables:
-        """Return a copy of those that this was made with: of the caller of `listen`, say."""
+        """Return a copy of those of the caller of `listen`, say, who has had this made."""
         return Variables(self._context)
 
     def in_thread(self, connection: Connection, call: ThreadedCall) -> Deferred[Any]:
@@ -85,17 +86,11 @@ class LoopExecutor(RunsAtOnce):
         """Pass a request on, from any thread."""
         if may_block:
             return connection.view.sync_request_raw(handler, args)
+        send = partial(connection.outbound.request_with_default_timeout, handler, args)
         if may_call_here(self.loop):
-            asked: Deferred[object] = connection.outbound.request_with_default_timeout(
-                handler, args
-            )
-            return asked
+            return send()
         answer: Deferred[object] = Deferred()
-        self.loop.callFromThread(
-            lambda: connection.outbound.request_with_default_timeout(handler, args).chainDeferred(
-                answer
-            )
-        )
+        self.loop.callFromThread(lambda: send().chainDeferred(answer))
         return answer
 
     def make_view(self, connection: Connection) -> WorkerView:
@@ -132,11 +127,7 @@ class LaneExecutor(LoopExecutor):
             request.finish(False, problem)
 
     def call_hook(self, connection: Connection, hook: Hook) -> None:
-        """
-        Put it into the lane: before the first request, or behind the last.
-
-        It may return a Deferred or a coroutine, which goes on in the loop's thread.
-        """
+        """Put it into the lane; a Deferred or coroutine of its goes on in the loop's thread."""
         running: Deferred[object] = Deferred()
         ending = connection.closed
         hooks.wait_for(connection, hook, running)

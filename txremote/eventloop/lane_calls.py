@@ -1,17 +1,14 @@
 """
 Requests of the peer that run in a lane: how each is answered once, whatever ends it.
 
-A call that waits in the lane can be taken back: when it is cancelled, when its caller waits
-no longer, and when the connection ends. It is answered, and never runs. The thread that would
-begin it checks the caller's deadline once more.
+A call that waits in the lane is taken back when it is cancelled, when its caller waits no
+longer, and when the connection ends. It is answered, and never runs.
 
 A call that runs cannot be stopped, for nothing can stop a thread. When it is cancelled, or
-takes longer than ``call_timeout``, its caller is told at once, and it is *abandoned*: it goes
-on, its result is dropped, and what comes behind it in the lane waits for it. Until it has
-ended it counts in ``max_calls`` and ``max_unanswered``, for it has its arguments and its
-thread. Nothing else waits for it: the connection may be closed meanwhile.
-
-``call_timeout`` begins when a thread has begun with the call, not in the lane.
+takes longer than ``call_timeout``, which begins with its run, it is answered at once and
+*abandoned*: it goes on, its result is dropped, and what comes behind it in the lane waits.
+Until it has ended it counts in ``max_calls`` and ``max_unanswered``, for it has its arguments
+and its thread. Nothing else waits for it: the connection may be closed meanwhile.
 """
 
 from __future__ import annotations
@@ -58,16 +55,11 @@ class LaneCall:
 
     @property
     def size(self) -> int:
-        """The bytes of the request's message."""
+        """The request's, in bytes."""
         return self._request.size
 
     def start(self) -> None:
-        """
-        Put it into the lane.
-
-        Raises:
-            TooManyThreads: there is no thread to run it, and none to be had.
-        """
+        """Put it into the lane; raise `TooManyThreads` where there is no thread to run it."""
         request = self._request
         self._ticket = self._lane.post(self._run)
         request.inbound.ledger.begin(self)

@@ -14,11 +14,8 @@ So chains of calls, over one connection or many, never run out of threads.
 
 The loop's thread decodes, encodes and writes; it hands requests to lanes and answers to the
 threads that wait. A thread that waits on the connection of its own lane gets its answer
-through the lane, behind what the peer asked before. Items run with the lane's context
-variables, its connection's (`txremote.peer.variables`), in whatever thread.
-
-An item that has not begun can be taken back. The last one, a connection's ``on_disconnect``,
-runs behind all others, within none, and waits for a thread if it has to (`Lane.end`).
+through the lane, behind what the peer asked before. Items run with the context variables of
+the lane's connection (`txremote.peer.variables`), in any thread.
 """
 
 from __future__ import annotations
@@ -43,9 +40,18 @@ def lanes_here() -> list[Lane]:
 
 
 class ThreadParking:
-    """A thread that waits."""
+    """
+    A thread that waits, and runs items meanwhile.
 
-    __slots__ = ("awake", "done", "value")
+    All methods but `complete` are for that thread. It serves the lanes on its stack, and
+    offers to step into one more: that of the connection it waits on.
+    """
+
+    __slots__ = ("_lanes", "_offered", "_pool", "awake", "done", "value")
+
+    _lanes: dict[Lane, bool]  # whether the thread is in it; the innermost comes first
+    _offered: Lane | None
+    _pool: WorkerPool | None  # of the connection's listener, or of another
 
     def __init__(self) -> None:
         self.done = False
@@ -53,19 +59,63 @@ class ThreadParking:
         self.awake = threading.Semaphore(0)
 
     def complete(self, value: object) -> None:
-        """End it, from any thread."""
+        """End the wait. Any thread."""
         self.value = value
         self.done = True
         self.awake.release()
+
+    def begin(self, lane: Lane | None) -> None:
+        """Enter the lanes, and give the slot in the pool back."""
+        self._pool = here.pool
+        self._lanes = dict.fromkeys(reversed(lanes_here()), True)
+        self._offered = None if lane in self._lanes else lane
+        if self._offered is not None:
+            self._lanes[self._offered] = False
+        for each, inside in self._lanes.items():
+            each.enter(self, inside, self._pool is None)
+        if self._pool is not None:
+            self._pool.begin_wait()
+
+    def next_item(self) -> tuple[Lane, Item] | None:
+        """Return the next item and its lane, or None."""
+        for lane, inside in self._lanes.items():
+            item = lane.take(inside, self._pool is None)
+            if item is not None:
+                return lane, item
+        return None
+
+    def interrupt(self) -> None:
+        """Wait no more, to run an item; the lane that is only offered cannot rely on us now."""
+        if self._pool is not None:
+            self._pool.end_wait()
+        if self._offered is not None:
+            self._offered.leave(self, False, self._pool is None)
+
+    def resume(self, lane: Lane) -> None:
+        """Wait again, after an item of a lane."""
+        if not self._lanes[lane]:
+            lane.give_back()
+        if self._offered is not None:
+            self._offered.enter(self, False, self._pool is None)
+        if self._pool is not None:
+            self._pool.begin_wait()
+
+    def end(self) -> None:
+        """Leave the lanes, and take a slot in the pool."""
+        if self._pool is not None:
+            self._pool.end_wait()
+        for lane, inside in self._lanes.items():
+            lane.leave(self, inside, self._pool is None)
 
 
 class Lane:
     """
     The items of one connection, run one after the other.
 
-    A lane is *owned* while a thread has one of its items on its stack, running
-    or waiting. Only that thread may run the next, within the one before; but while it
-    waits on a script's connection it is *away*, and one other, a *guest*, may.
+    A lane is *owned* while a thread has one of its items on its stack, running or waiting.
+    Only that thread may run the next, within the one before; but while it waits on a script's
+    connection it is *away*, and one other, a *guest*, may. What `post` returns is a ticket
+    for `take_back`.
     """
 
     def __init__(self, workers: WorkerPool) -> None:
@@ -79,18 +129,14 @@ class Lane:
         self._guests: list[ThreadParking] = []  # of threads that would be guests only
         self._away = 0  # how many waits on scripts' connections its threads are in
         self._guest: int | None = None  # the thread that is one
-        # with none to begin with, as a thread of RPyC's has it
-        self.variables = Variables()
+        self.variables = Variables()  # none to begin with, as in a thread of RPyC's
 
     def __len__(self) -> int:
         return len(self._items)
 
     def post(self, item: Item) -> object:
         """
-        Add an item. Any thread.
-
-        Returns:
-            A ticket, for `take_back`.
+        Add an item, and return its ticket. Any thread.
 
         Raises:
             TooManyThreads: there is no thread to run it, and none to be had.
@@ -115,19 +161,14 @@ class Lane:
         return ticket
 
     def take_back(self, ticket: object) -> bool:
-        """
-        Forget an item that nobody has begun to run. Any thread.
-
-        Returns:
-            Whether that was in time.
-        """
+        """Forget an item unless it has begun; return whether that was in time. Any thread."""
         with self._lock:
             return self._items.pop(ticket, None) is not None
 
     def end(self, item: Item) -> None:
         """
-        Add what is run behind all others, and never within one of them. Once, by
-        any thread; where there is no thread for it, it waits for one.
+        Add the last item, which runs behind all others and within none of them. Once, from any
+        thread; where there is no thread for it, it waits for one.
         """
         with self._lock:
             self._last = item
@@ -191,17 +232,14 @@ class Lane:
             self._away -= 1
 
     def _waits(self, inside: bool, guest_only: bool) -> list[ThreadParking]:
-        if guest_only:
-            return self._guests
-        return self._inside if inside else self._outside
+        if inside:
+            return self._inside
+        return self._guests if guest_only else self._outside
 
     def enter(self, wait: ThreadParking, inside: bool, guest_only: bool = False) -> None:
         """
-        Offer a waiting thread to run what comes.
-
-        Args:
-            inside: Whether it owns the lane.
-            guest_only: Whether it is no thread of a pool, and steps in as a guest only.
+        Offer a waiting thread to run what comes; ``inside``: it owns the lane. Otherwise one
+        that is ``guest_only``, for it is no thread of a pool, steps in as a guest alone.
         """
         with self._lock:
             self._waits(inside, guest_only).append(wait)
@@ -219,12 +257,8 @@ class Lane:
 
     def take(self, inside: bool, guest_only: bool = False) -> Item | None:
         """
-        Return the next item for a waiting thread, or None.
-
-        Args:
-            inside: Whether the thread owns the lane. If not, and there is an
-                item, it does from now on, or is its guest, until `give_back`.
-            guest_only: As in `enter`.
+        Return the next item for a waiting thread, or None. A thread that is not ``inside`` owns
+        the lane from then on, or is its guest, until `give_back`. ``guest_only``: as in `enter`.
         """
         with self._lock:
             if not self._items:
@@ -253,8 +287,8 @@ class Lane:
 
     def give_back(self) -> None:
         """
-        Step out of a lane that `take` stepped into; what came meanwhile is for
-        the next thread that asks, the same one perhaps.
+        Step out of a lane that `take` stepped into; what came meanwhile is for the next thread
+        that asks, the same one perhaps.
         """
         with self._lock:
             if self._guest == threading.get_ident():

@@ -1,18 +1,15 @@
 """
-How fast an address may guess passwords: `LoginThrottle`, of which a listener has one.
+How fast an address may guess passwords: `LoginThrottle`, one for a listener.
 
 The logins of an address stand in a queue. After a failed login the next is checked
 `FAILURE_DELAY` seconds later at the earliest; each further failure takes twice as long, up to
-a bound. So guesses take the sum of their delays, over however many connections they come, and
-whether or not anybody waits for the answers. `MOST_WAITING` may wait; more are refused at
-once. Different addresses never wait for each other.
+a bound. So guesses take the sum of their delays, over any number of connections, and whether
+or not anybody waits for the answers. Different addresses never wait for each other.
 
 Behind a NAT, a proxy or a UNIX socket there are honest users too. A user who has logged in
 from an address before has a queue of their own there, which their next login empties; so a
 neighbour who guesses keeps them waiting only by guessing their name. Others wait as long as
-the guessing goes on. The oldest queues and users are forgotten when there are too many.
-
-All of it is for the loop's thread.
+the guessing goes on. All of it is for the loop's thread.
 """
 
 from __future__ import annotations
@@ -30,21 +27,19 @@ from txremote.peer.logging import RateLimitedCount
 
 _log = Logger("txremote")
 
-#: Seconds that the first failure of an address takes, and how many doublings
-#: that may come to.
+#: Seconds that the first failure of an address takes, and how often that may double.
 FAILURE_DELAY = 1.0
 MOST_DOUBLINGS = 5
 
-#: Seconds after which an address's failures are forgotten, and how many queues and
-#: users are remembered.
+#: Seconds after which failures are forgotten, and how many queues and users are remembered.
 FORGOTTEN_AFTER = 300.0
 MOST_REMEMBERED = 10_000
 
 #: How many logins of an address may wait for their turn.
 MOST_WAITING = 100
 
-#: How many are checked at once while none has failed: a checker may take its time,
-#: and many clients come at once where a server was started anew.
+#: How many are checked at once while none has failed: a checker may take its time, and many
+#: clients come at once where a server was started anew.
 AT_ONCE = 10
 
 K = TypeVar("K", bound=Hashable)
@@ -78,26 +73,21 @@ class LoginQueue:
 
     @property
     def is_over(self) -> bool:
-        """Whether its failures are to be forgotten."""
+        """Whether it is unused, and its failures are to be forgotten."""
         unused = not self._waiting and not self._checking
         return unused and self._clock.seconds() - self._last_failure > FORGOTTEN_AFTER
 
     def turn(self) -> Deferred[Turn]:
-        """
-        Return a Deferred of a login's turn. Cancelling it leaves the queue.
-
-        Raises:
-            ConnectionRefusedError: the queue is full.
-        """
+        """Do as `LoginThrottle.turn`."""
         if len(self._waiting) >= MOST_WAITING:
             # no UnauthorizedLogin, for the password may be right: a RemoteClient tries again
             raise ConnectionRefusedError("too many logins at once from this address")
-        turn: Deferred[Turn] = Deferred(self._left)
+        turn: Deferred[Turn] = Deferred(self._leave)
         self._waiting.append(turn)
         self._start_waiting()
         return turn
 
-    def _left(self, turn: Deferred[Turn]) -> None:
+    def _leave(self, turn: Deferred[Turn]) -> None:
         self._waiting.remove(turn)
         if not self._waiting and self._timer is not None:
             self._timer.cancel()
@@ -121,19 +111,21 @@ class LoginQueue:
         self._timer = None
         self._start_waiting()
 
-    def _succeeded(self) -> None:
+    def succeeded(self) -> None:
+        """End a turn well."""
         if self._own:
             self._failures = 0
         self._checking -= 1
         self._start_waiting()
 
-    def _failed(self, begun: float) -> float:
+    def failed(self, begun: float) -> float:
+        """End the turn that began at some time badly; return the seconds until its answer."""
         delay = FAILURE_DELAY * float(2 ** min(self._failures, MOST_DOUBLINGS))
         self._failures += 1
         self._last_failure = now = self._clock.seconds()
         # from when it began: how long a checker takes may tell something
         self._not_before = max(self._not_before, begun) + delay
-        left = max(0.0, self._not_before - now)
+        left = max(0.0, self._not_before - now)  # before another one fails
         self._checking -= 1
         self._start_waiting()
         return left
@@ -150,11 +142,11 @@ class Turn:
 
     def succeeded(self) -> None:
         """End it well."""
-        self._queue._succeeded()
+        self._queue.succeeded()
 
     def failed(self) -> float:
-        """End it badly; return how many seconds there are to wait until it is answered."""
-        return self._queue._failed(self._begun)
+        """End it badly; return the seconds until it is to be answered."""
+        return self._queue.failed(self._begun)
 
 
 class LoginThrottle:
@@ -168,14 +160,10 @@ class LoginThrottle:
 
     def turn(self, address: object, user: str) -> Deferred[Turn]:
         """
-        Return a Deferred of a login's turn. Cancelling it leaves the queue.
-
-        Args:
-            address: Its peer's, as a transport tells it.
-            user: The name that it gives.
+        Return a Deferred of the turn of a user's login. Cancelling it leaves the queue.
 
         Raises:
-            ConnectionRefusedError: too many of that address wait.
+            ConnectionRefusedError: `MOST_WAITING` wait in it already.
         """
         host = host_of(address)
         own = (host, user) in self._known_users
@@ -183,9 +171,7 @@ class LoginThrottle:
         queue = self._queues.get(key)
         if queue is None or queue.is_over:
             queue = self._queues[key] = LoginQueue(self._clock, own)
-        _remember(
-            self._queues, key
-        )  # logins in a queue that is dropped have their turn all the same
+        _remember(self._queues, key)  # logins in a dropped queue have their turn all the same
         try:
             return queue.turn()
         except ConnectionRefusedError:

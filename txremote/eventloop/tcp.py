@@ -1,9 +1,8 @@
 """
 The options of TCP sockets, known once for all drivers, those without a loop too.
 
-Small requests must not wait for Nagle's algorithm, and a peer that has vanished without a
-word must be found: a stock RPyC client answers nothing while it is idle, so a ping would
-say nothing about it and TCP's own keepalive is what tells.
+A peer that has vanished without a word must be found. A stock RPyC client answers nothing
+while it is idle, so no ping finds it: TCP's own keepalive does.
 """
 
 from __future__ import annotations
@@ -35,10 +34,8 @@ SetOption = Callable[[int, int, int], None]
 
 def tune_keepalive(set_option: SetOption) -> None:
     """
-    Set when TCP asks a silent peer, and when it gives up.
-
-    Args:
-        set_option: A connected socket's ``setsockopt``. `socket.SO_KEEPALIVE` is not set.
+    Set when TCP asks a silent peer, and when it gives up, with a socket's ``setsockopt``.
+    `socket.SO_KEEPALIVE` is not set.
     """
     for name, value in _OPTIONS:
         option = getattr(socket, name, None)
@@ -51,12 +48,7 @@ def tune_keepalive(set_option: SetOption) -> None:
 
 
 def acknowledge(set_option: SetOption) -> None:
-    """
-    Have TCP acknowledge at once what was received, and not 40 ms later.
-
-    Args:
-        set_option: A TCP socket's ``setsockopt``.
-    """
+    """Have TCP acknowledge at once what was received, and not 40 ms later."""
     if _QUICKACK is not None:
         try:
             set_option(socket.IPPROTO_TCP, _QUICKACK, 1)

@@ -2,13 +2,10 @@
 The threads in which code runs that may block.
 
 A pool has a number of *slots*, and a thread that runs holds one. A thread that waits for a
-remote call, over whatever connection, gives its slot back, so another one can run: however
-many calls wait within each other, there is always a thread for the work that they wait for.
-The number of threads, running or waiting, is bounded too; past that a call fails with a
-sentence that says so. A task that is no call, an ``on_disconnect`` say, is *patient*: it waits
-for a thread.
-
-Threads are started when they are needed, and end when they have been idle for a while.
+remote call, over any connection, gives its slot back, so another one can run: however many
+calls wait within each other, there is always a thread for the work that they wait for. The
+number of threads, running or waiting, is bounded too; past that a call fails. A task that is
+no call, an ``on_disconnect`` say, is *patient*: it waits for a thread.
 """
 
 from __future__ import annotations
@@ -49,11 +46,7 @@ class Leavable(Protocol):
 
 
 class _Here(threading.local):
-    """
-    Attributes:
-        pool: The pool that this thread belongs to, or None.
-        lanes: The lanes whose items are on this thread's stack, the innermost last.
-    """
+    """The pool of this thread, and the lanes whose items are on its stack, innermost last."""
 
     pool: WorkerPool | None = None
 
@@ -84,8 +77,6 @@ class _Away:
 
 
 class _Worker:
-    """One thread of a pool."""
-
     def __init__(self) -> None:
         self.task: Task | None = None
         self.called = threading.Event()
@@ -93,12 +84,8 @@ class _Worker:
 
 class WorkerPool:
     """
-    Threads for lanes and for threaded methods.
-
-    Args:
-        slots: How many may run at once; None for `DEFAULT_SLOTS`, or as many as
-            there may be threads if that is less.
-        max_threads: How many there may be, those that wait included.
+    Threads for lanes and for threaded methods: at most ``slots`` run at once, and there are at
+    most ``max_threads``, those that wait included. All methods are for any thread.
     """
 
     def __init__(self, slots: int | None = None, max_threads: int = DEFAULT_MAX_THREADS) -> None:
@@ -116,14 +103,8 @@ class WorkerPool:
 
     def submit(self, task: Task, patient: bool = False) -> object:
         """
-        Run a task in one of the threads, when there is a slot. Any thread.
-
-        Args:
-            task: The task.
-            patient: Whether it may wait for a thread, however long that takes.
-
-        Returns:
-            A ticket, for `take_back`.
+        Run a task when there is a slot; return a ticket, for `take_back`. A ``patient`` task
+        waits for a thread, however long that takes.
 
         Raises:
             TooManyThreads: it would need a new thread, and there may be no more.
@@ -145,12 +126,7 @@ class WorkerPool:
         return ticket
 
     def take_back(self, ticket: object) -> bool:
-        """
-        Forget a task that no thread has begun. Any thread.
-
-        Returns:
-            Whether that was in time.
-        """
+        """Forget a task unless a thread has begun it; return whether that was in time."""
         with self._lock:
             return self._queue.pop(ticket, None) is not None
 
@@ -158,10 +134,6 @@ class WorkerPool:
     def crowded(self) -> bool:
         """Whether a task waits for a slot."""
         return bool(self._queue)
-
-    def owns_this_thread(self) -> bool:
-        """Tell whether this thread is one of the pool's."""
-        return here.pool is self
 
     def begin_wait(self) -> None:
         """Give this thread's slot back: it is going to wait."""
@@ -171,8 +143,8 @@ class WorkerPool:
 
     def end_wait(self) -> None:
         """
-        Take a slot again. There may be more running than slots for a while:
-        to wait for one here could be to wait for oneself.
+        Take a slot again. More threads than slots may run for a while: to wait for a slot here
+        could be to wait for oneself.
         """
         with self._lock:
             self._running += 1

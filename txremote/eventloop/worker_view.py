@@ -1,9 +1,9 @@
 """
 `WorkerView`: a reactor's connection, for threads that may block.
 
-A thread of a pool that waits on one serves lanes meanwhile (`txremote.eventloop.lanes`);
-any other thread of the program waits, and serves as a lane's guest. The reactor's own
-is refused: it would wait for itself.
+A thread of a pool that waits on one serves lanes meanwhile (`txremote.eventloop.lanes`); any
+other thread of the program serves as a lane's guest. The reactor's own thread is refused: it
+would wait for itself.
 """
 
 from __future__ import annotations
@@ -62,14 +62,8 @@ class WorkerView(BlockingView):
         if self.protocol.closed:  # its reactor may have ended, too
             raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
         wait = ThreadParking()
-        ordered = self._lane in lanes_here()
+        complete = self._completion_of(wait)
         sent: list[Deferred[object]] = []
-
-        def arrived(result: object) -> None:
-            if ordered:
-                _post_completion(self._lane, wait, result)
-            else:
-                wait.complete(result)
 
         def start() -> None:
             try:
@@ -78,7 +72,7 @@ class WorkerView(BlockingView):
                 wait.complete(Failure())
                 return
             sent.append(deferred)
-            deferred.addBoth(arrived)
+            deferred.addBoth(complete)
 
         self._loop.callFromThread(start)
         if not self._wait_for(wait, timeout):
@@ -90,42 +84,30 @@ class WorkerView(BlockingView):
         if is_reactor_thread(self._loop):
             raise would_block()
 
+    def _completion_of(self, wait: ThreadParking) -> Callable[[object], None]:
+        """Return what ends a wait: in this thread's lane, behind what the peer asked before."""
+        lane = self._lane
+        if lane is not None and lane in lanes_here():
+            return partial(_post_completion, lane, wait)
+        return wait.complete
+
     def _wait_for(self, wait: ThreadParking, timeout: float | None) -> bool:
-        """Wait for some seconds, run what comes in the lanes meanwhile, and return `wait.done`."""
+        """Run what comes in the lanes until a wait is over or its time is; return `wait.done`."""
         deadline = None if timeout is None else monotonic() + timeout
-        pool = thread.pool  # of this connection's listener, or of another
-        guest_only = pool is None
         here = lanes_here()
-        # whether this thread is in it, for each lane; the innermost comes first
-        lanes = dict.fromkeys(reversed(here), True)
-        outside = self._lane if self._lane not in lanes else None
-        if outside is not None:
-            lanes[outside] = False
-        for lane, inside in lanes.items():
-            lane.enter(wait, inside, guest_only and not inside)
-        if pool is not None:
-            pool.begin_wait()
+        wait.begin(self._lane)
         try:
             while not wait.done:
-                item = None
-                for lane, inside in lanes.items():
-                    item = lane.take(inside, guest_only)
-                    if item is not None:
-                        break
-                if item is None:
+                found = wait.next_item()
+                if found is None:
                     left = None if deadline is None else deadline - monotonic()
                     if left is not None and left <= 0:
                         break
                     wait.awake.acquire(timeout=left)
                     continue
-                if pool is not None:
-                    pool.end_wait()
-                # For as long as this takes, nobody is to rely on this thread for
-                # the lane that it has only offered to step into.
-                if outside is not None:
-                    outside.leave(wait, False, guest_only)
-                # run in here: calls nest, and each frame of ours is one less
-                # for them
+                lane, item = found
+                wait.interrupt()
+                # run in here: calls nest, and each frame of ours is one less for them
                 nested = bool(here) and here[-1] is lane
                 here.append(lane)
                 try:
@@ -139,17 +121,9 @@ class WorkerView(BlockingView):
                     if self.protocol.home is not forks.here:
                         forks.end()
                     here.pop()
-                    if not inside:
-                        lane.give_back()
-                    if outside is not None:
-                        outside.enter(wait, False, guest_only)
-                    if pool is not None:
-                        pool.begin_wait()
+                    wait.resume(lane)
         finally:
-            if pool is not None:
-                pool.end_wait()
-            for lane, inside in lanes.items():
-                lane.leave(wait, inside, guest_only and not inside)
+            wait.end()
         return wait.done
 
     def _start(
@@ -172,10 +146,9 @@ class WorkerView(BlockingView):
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
         """
-        Run one request of this connection's lane if it comes within ``timeout`` seconds,
-        and return whether one came. ``wait_for_lock``, RPyC's, has no effect.
-
-        For a thread that runs a request of it already: others come anyway.
+        Run one request of this connection's lane if it comes within ``timeout`` seconds, and
+        return whether one came. For a thread that runs a request of it already: others come
+        anyway. ``wait_for_lock``, RPyC's, has no effect.
 
         Raises:
             EOFError: the connection has ended.
@@ -243,8 +216,7 @@ def _cancel_all(deferreds: list[Deferred[object]]) -> None:
         deferred.cancel()
 
 
-def _post_completion(lane: Lane | None, wait: ThreadParking, result: object) -> None:
-    assert lane is not None
+def _post_completion(lane: Lane, wait: ThreadParking, result: object) -> None:
     try:
         lane.post(partial(wait.complete, result))
     except TooManyThreads:  # then without the order
@@ -252,29 +224,19 @@ def _post_completion(lane: Lane | None, wait: ThreadParking, result: object) -> 
 
 
 class LaneDriver:
-    """
-    How an `AsyncResult` of a `WorkerView` waits (a `Driver`).
-    """
+    """How an `AsyncResult` of a `WorkerView` waits (a `Driver`)."""
 
     def __init__(self, view: WorkerView) -> None:
         self._view = view
-        self._context = copy_context()  # of who has made the call
+        self._context = copy_context()  # of the call
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """Wait in this thread, serving lanes."""
         view = self._view
         view.protocol.check_process()
         view._refuse_in_reactor()
-        ordered = view._lane in lanes_here()
         wait = ThreadParking()
-
-        def ended() -> None:
-            if ordered:
-                _post_completion(view._lane, wait, None)
-            else:
-                wait.complete(None)
-
-        result.when_ended(ended)
+        result.when_ended(partial(view._completion_of(wait), None))
         view._wait_for(wait, timeout)
 
     def expect(self, result: Pending) -> None:

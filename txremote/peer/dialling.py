@@ -1,12 +1,11 @@
 """
 Finding the dialect of a server: which attempts to make, and which one to keep.
 
-RPyC never negotiates its version. A client asks for the root in the dialect of RPyC 6
-first. A txremote server answers in the dialect it is asked in. A server of RPyC 5
-answers with a good-bye in its own dialect and hangs up, so the client dials once more
-and speaks that. RPyC 5's thread pool server logs what it cannot read and says nothing;
-after `PATIENCE` seconds a second attempt asks in RPyC 5's dialect, and the first that
-answers is kept: the silent one may as well be a busy server of RPyC 6.
+RPyC never negotiates its version. A client asks for the root in the dialect of RPyC 6 first. A
+txremote server answers in the dialect it is asked in. A server of RPyC 5 answers with a
+good-bye in its own dialect and hangs up, so the client dials once more and speaks that. RPyC
+5's thread pool server says nothing; after `PATIENCE` seconds a second attempt asks in RPyC 5's
+dialect, and the first that answers is kept: the silent one may be a busy server of RPyC 6.
 
 `dialling_steps` decides and does no I/O. A driver (`txremote.net.connect`,
 `txremote.blocking.factory`) carries out its steps:
@@ -23,19 +22,6 @@ step      what the driver does                                          sends ba
 
 An exception of the driver's own (a time-out, a cancellation, Ctrl-C) is thrown into the
 generator, which has every attempt closed and raises it again.
-
-=================  ======================  ========================  ==================
-outcome            of the first attempt    of a second one, as told  of one of two
-=================  ======================  ========================  ==================
-answered           keep it                 keep it                   keep it
-lost, and it told  open one in that        raise                     wait for the other
-its dialect        dialect
-lost               raise                   raise                     wait for the other;
-                                                                     both: raise what
-                                                                     the first has
-no outcome         open one in the         -                         wait for the first
-                   dialect of RPyC 5
-=================  ======================  ========================  ==================
 """
 
 from __future__ import annotations
@@ -45,8 +31,7 @@ from typing import Final, Literal, NamedTuple
 
 from txremote.errors import ConnectionLost
 
-#: Seconds that a server has to answer in the dialect of RPyC 6, before it is asked in
-#: that of RPyC 5 as well, on a second connection.
+#: Seconds that a server has to answer in the dialect of RPyC 6, before that of RPyC 5 is tried.
 PATIENCE: Final = 1.0
 
 OPEN: Final = "open"
@@ -57,12 +42,8 @@ KEEP: Final = "keep"
 
 class Step(NamedTuple):
     """
-    One thing for a driver to do.
-
-    Attributes:
-        action: `OPEN`, `WAIT`, `CLOSE` or `KEEP`.
-        dialect: Which attempt: there is one for a dialect.
-        seconds: How long to wait at most; None: as long as the driver gives a server.
+    One thing for a driver to do, with the attempt in a dialect; for `WAIT`, how many seconds
+    to wait at most. None: as long as the driver gives a server.
     """
 
     action: Literal["open", "wait", "close", "keep"]
@@ -72,12 +53,8 @@ class Step(NamedTuple):
 
 class Outcome(NamedTuple):
     """
-    The end of an attempt.
-
-    Attributes:
-        dialect: Which.
-        error: The exception of a failure; None: the server has answered.
-        other_dialect: The dialect that the server told before it hung up, if it did.
+    The end of an attempt: without an error the server has answered; ``other_dialect`` is the
+    one that it told before it hung up.
     """
 
     dialect: str
@@ -89,20 +66,15 @@ Steps = Generator[Step, Outcome | None, None]
 
 
 def outcome_of(dialect: str, error: Exception, other_dialect: str | None) -> Outcome:
-    """Return the outcome of a failed attempt; ``other_dialect`` is its connection's, if any."""
+    """Return the outcome of a failed attempt."""
     hung_up = isinstance(error, ConnectionLost)
     return Outcome(dialect, error, other_dialect if hung_up else None)
 
 
 def dialling_steps(dialect: str = "auto") -> Steps:
     """
-    Give the steps that lead to a connection in the server's dialect.
-
-    Args:
-        dialect: ``"6"`` or ``"5"``: the only one to try. ``"auto"``: find out.
-
-    Raises:
-        Exception: what the attempts failed with, after all of them were closed.
+    Give the steps that lead to a connection in the server's dialect: ``"6"``, ``"5"``, or
+    ``"auto"`` to find out. Raise what the attempts failed with, after all of them were closed.
     """
     opened: list[str] = []
     try:
@@ -132,6 +104,8 @@ def _try(dialect: str, opened: list[str]) -> Generator[Step, Outcome | None, str
 
 
 def _search(opened: list[str]) -> Generator[Step, Outcome | None, str]:
+    # One attempt that is lost leads to another only where the server has told its dialect.
+    # Of two that are open, the first that answers is kept; both lost: raise the first's error.
     opened.append("6")
     yield Step(OPEN, "6")
     outcome = yield Step(WAIT, "6", PATIENCE)

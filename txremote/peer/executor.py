@@ -1,9 +1,8 @@
 """
 `Executor`: where the peer's requests run and where our results fire.
 
-A `Connection` is never entered by two threads at once, and starts no thread. What
-differs between a reactor, a plain script and a service in worker threads is the
-executor that it is given:
+A `Connection` is never entered by two threads at once, and starts no thread. A reactor, a
+plain script and a service in worker threads differ in the executor that it is given:
 
 =================  ======================================================
 event loop         requests run and results fire at once
@@ -13,10 +12,9 @@ threaded service   requests go into the connection's lane, a worker thread,
                    and their outcomes come back into the event loop
 =================  ======================================================
 
-An executor brings two more objects, which know of threads too: the `Driver` that waits
-for results (`txremote.refs.driver`), and the `ThreadGuard` that says from which thread
-requests may be sent (`txremote.refs.threadguard`). Together they are all that a new
-driver supplies; `txremote.peer.immediate` has the simplest of each.
+An executor brings the `Driver` that waits for results, and the `ThreadGuard` that says from
+which thread requests may be sent. The three are all that a new driver supplies;
+`txremote.peer.immediate` has the simplest of each.
 """
 
 from __future__ import annotations
@@ -55,19 +53,13 @@ class PeerRequest(Protocol):
         """Run it in a thread that may block; return what `finish` takes."""
 
     def begin(self, went_well: bool, result: Any) -> tuple[bool, Any]:
-        """
-        Begin what `execute` gave in place of a result, a coroutine say; return what
-        `answer` takes.
-        """
+        """Begin what `execute` gave, a coroutine say; return what `answer` takes."""
 
     def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
-        """
-        Answer it, in the connection's own context; return the Ctrl-C that came
-        meanwhile, if one did.
-        """
+        """Answer it, in the connection's own context; return the Ctrl-C that came meanwhile."""
 
     def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
-        """Do both, in the connection's own context."""
+        """Do as `begin` and `answer`, in the connection's own context."""
 
 
 class Executor(Protocol[C_contra]):
@@ -79,8 +71,7 @@ class Executor(Protocol[C_contra]):
             not only while a thread waits.
         polling: How many threads of the service wait for a request of the peer's.
         closings: The asynchronous generators that are being closed.
-        turns: Where a long message is read a slice at a time; None: it is read at once,
-            for there is nothing that it would hold up.
+        turns: Where a long message is read a slice at a time; None: at once.
     """
 
     always_serves: bool
@@ -97,10 +88,7 @@ class Executor(Protocol[C_contra]):
         """Says from which thread requests may be sent."""
 
     def variables(self) -> Variables | None:
-        """
-        Return the context variables of a new connection; None where its requests run
-        in the thread that waits, and so with that thread's own.
-        """
+        """Return a new connection's context variables; None: those of the thread that waits."""
 
     def start(self, request: PeerRequest) -> None:
         """Run a request, now or later."""
@@ -109,36 +97,21 @@ class Executor(Protocol[C_contra]):
         """Fire a Deferred with a result, which may be a Failure, unless it has fired."""
 
     def call_hook(self, connection: C_contra, hook: Hook) -> None:
-        """
-        Call a service's ``on_connect`` or ``on_disconnect``, with the connection
-        as the service is to see it. An exception closes the connection.
-        """
+        """Call a hook with the connection as the service sees it; an exception closes that."""
 
     def in_thread(self, connection: C_contra, call: ThreadedCall) -> Deferred[Any]:
         """Run a `threaded` method in a thread of its own."""
 
     def busy(self) -> bool:
-        """
-        Tell whether requests run, or wait to be run, that have not been answered
-        and are no Deferreds.
-        """
+        """Tell whether requests run or wait that are not answered and are no Deferreds."""
 
     def forward(
         self, connection: C_contra, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """
-        Pass a request on to a connection of this executor; from any thread of the
-        program.
-
-        Args:
-            connection: Which.
-            handler: One of the ``HANDLE_`` numbers.
-            args: Its arguments.
-            may_block: Whether this thread may wait for the answer. It serves the
-                connection meanwhile, as RPyC does: its peer may call back first.
-
-        Returns:
-            The answer, or what `txremote.peer.awaiting.awaited` makes a Deferred of.
+        Pass a request on to a connection of this executor, from any thread. Return the answer,
+        or what `txremote.peer.awaiting.awaited` makes a Deferred of. A thread that
+        ``may_block`` waits, and serves the connection meanwhile: its peer may call back first.
         """
 
     def make_view(self, connection: C_contra) -> Any:
@@ -148,13 +121,7 @@ class Executor(Protocol[C_contra]):
         """Call a function in the connection's context, from any thread."""
 
     def soon(self, function: Callable[[], object]) -> None:
-        """
-        Call a function in the connection's context, from any thread, and from within
-        the garbage collection: it takes no lock, and runs nothing at once.
-        """
+        """Do as `submit`, also within the garbage collection: take no lock, run nothing now."""
 
     def let_go(self, connection: C_contra, held: list[Any]) -> None:
-        """
-        Empty a list where the peer's requests run: dropping what is in it may run code
-        of the service's.
-        """
+        """Empty a list where the peer's requests run: that may run the service's code."""

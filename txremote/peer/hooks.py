@@ -30,11 +30,8 @@ async def _ended(hook: Any) -> None:
 
 def start(hook: Hook, seen: object) -> object:
     """
-    Call a hook with the connection as the service is to see it.
-
-    Returns:
-        The Deferred or coroutine that it has given; the Failure of what it has raised,
-        whatever that was, SystemExit too; or None.
+    Call a hook with the connection as the service is to see it. Return the Deferred or the
+    coroutine that it gives; the Failure of what it raises, SystemExit too; or None.
     """
     try:
         result = hook(seen)
@@ -57,7 +54,7 @@ def run_hook(connection: Connection, hook: Hook) -> None:
 
 
 def outcome_of(connection: Connection, result: object) -> Deferred[object]:
-    """Return a Deferred for what a hook has given: a coroutine, say, or a Failure."""
+    """Return a Deferred for what `start` gave."""
     if type(result) is CoroutineType:
         variables = connection.variables
         return deferred_of(result if variables is None else variables.kept(result))

@@ -1,8 +1,8 @@
 """
 The executor, the driver and the guard of a connection in memory: everything at once.
 
-These are the simplest implementations of the three, and the ones that `txremote.testing` uses.
-Nothing can be waited for here: feeding the connection brings its results.
+These are the simplest of the three, for `txremote.testing`. Nothing can be waited for here:
+feeding the connection brings its results.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ from txremote.refs.driver import Pending
 
 
 class RunsAtOnce:
-    """
-    Runs and fires at once, in the thread that feeds the connection: what an executor in
-    memory and one of an event loop share.
-    """
+    """Runs and fires at once, in the thread that feeds the connection; others build on it."""
 
     always_serves = True
     polling = 0
