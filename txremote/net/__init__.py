@@ -5,7 +5,4 @@ Getting connected with a reactor.
 ``listen``    serving: `listen`, and the factory behind it
 ``connect``   calling: `connect`
 ``client``    calling again and again: `RemoteClient`
-
-The reactor is an argument everywhere and is imported nowhere at module level;
-where the argument is None, the one that the program runs is taken.
 """

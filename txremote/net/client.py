@@ -1,18 +1,12 @@
 """
 `RemoteClient`: a connection that comes back.
 
-Twisted's `ClientService` decides when to dial again; `connect` finds the dialect. This module
-puts the one under the other, logs in again, and resolves paths on the connection that is live.
-An attempt goes
+Twisted's `ClientService` decides when to dial again. `connect` is the endpoint that it dials; the
+login and ``on_connect`` are its ``prepareConnection``. In the reactor's next turn the
+connection is live, and the Deferreds that wait have it.
 
-======================  =========================================================
-``connect()``           the endpoint that `ClientService` dials
-login, ``on_connect``   its ``prepareConnection``
-the reactor's next turn the connection is live: the Deferreds that wait have it
-======================  =========================================================
-
-Nothing is sent twice: what was in flight when a connection ended has failed with
-`ConnectionLost`; what waits for a connection has not been sent, and fails with
+Nothing is sent twice: a call that is in flight when its connection ends fails with
+`ConnectionLost`; one that waits for a connection has not been sent, and fails with
 `DeadReferenceError` if none comes in time. No code of a user's runs while `ClientService` is in
 the midst of a transition: it could not be stopped from there (Twisted 26.10: RuntimeError).
 """
@@ -21,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from math import inf
 from typing import Any, NoReturn
 
@@ -36,7 +29,7 @@ from twisted.internet.defer import (
     maybeDeferred,
     succeed,
 )
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IStreamClientEndpoint
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -96,6 +89,9 @@ class ClientStatus:
 
 class _Stopped(CancelledError):
     """Fails waiting Deferreds when the service is stopped, as `ClientService` does."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the client of {name} is stopped")
 
 
 class RemoteClient(Service):
@@ -220,16 +216,13 @@ class RemoteClient(Service):
         if live is not None:
             return succeed(live)
         if self._stopped:
-            return fail(self._stopped_error())
+            return fail(_Stopped(self._name))
         if self._refused is not None:
             return fail(UnauthorizedLogin(*self._refused.args))
         return self._waiters.add(failAfterFailures)
 
     def startService(self) -> None:
-        """
-        Start connecting. After `stopService` it starts from the beginning, with
-        refused credentials tried again.
-        """
+        """Start connecting; after `stopService` also with credentials that were refused."""
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call]
@@ -241,12 +234,17 @@ class RemoteClient(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Close the connection and try no more. Calls in flight, and those that wait,
-        fail.
+        Close the connection and try no more. Calls in flight, and those that wait, fail.
 
         Returns:
             A Deferred that fires when nothing is left.
         """
+
+        def stopped(_ended: object) -> None:
+            self._stopping -= 1
+            if self.running and not self._stopping:  # started again meanwhile
+                self._redialling.startService()
+
         super().stopService()  # type: ignore[no-untyped-call]
         self._stopped = True
         self._stopping += 1
@@ -254,16 +252,8 @@ class RemoteClient(Service):
         self._end_live()
         endings: list[Deferred[Any]] = [self._redialling.stopService()]
         endings += [connection.close() for connection in list(self._open)]
-        self._waiters.fire(lambda: Failure(self._stopped_error()))
-        return gatherResults(endings).addCallback(self._has_stopped)
-
-    def _has_stopped(self, _ended: object) -> None:
-        self._stopping -= 1
-        if self.running and not self._stopping:  # started again meanwhile
-            self._redialling.startService()
-
-    def _stopped_error(self) -> _Stopped:
-        return _Stopped(f"the client of {self._name} is stopped")
+        self._waiters.fire(lambda: Failure(_Stopped(self._name)))
+        return gatherResults(endings).addCallback(stopped)
 
     # -- calls
 
@@ -313,15 +303,15 @@ class RemoteClient(Service):
                 reactor=self._reactor,
             )
 
-        # ClientService dials within a transition, and an endpoint may fail at once
-        return deferLater(self._clock, 0).addCallback(dial).addErrback(self._not_dialled)
+        def not_dialled(failure: Failure) -> Any:
+            error = failure.value
+            assert error is not None
+            if refused_certificate(error.__cause__) and not self._stopping:
+                return self._give_up(Failure(UnauthorizedLogin(str(error))))
+            return self._failed(failure, "no connection")
 
-    def _not_dialled(self, failure: Failure) -> Any:
-        error = failure.value
-        assert error is not None
-        if refused_certificate(error.__cause__) and not self._stopping:
-            return self._give_up(Failure(UnauthorizedLogin(str(error))))
-        return self._failed(failure, "no connection")
+        # ClientService dials within a transition, and an endpoint may fail at once
+        return deferLater(self._clock, 0).addCallback(dial).addErrback(not_dialled)
 
     def _prepare(self, protocol: Any) -> Deferred[None]:
         connection: Connection = protocol.transport.connection
@@ -337,14 +327,22 @@ class RemoteClient(Service):
 
         def prepared(_done: object) -> None:
             if self._stopping:  # by on_connect
-                raise self._stopped_error()
+                raise _Stopped(self._name)
             if not _is_open(connection):  # on_connect waited for that, or did it
                 raise ConnectionLost(connection.why_ended)
             if connection.peer_stopping:
                 raise ServerStopping(_STOPPING)
-            connection.when_disconnected().addCallback(self._lost, protocol, connection)
-            connection.on_peer_stopping = partial(self._leave, protocol, connection)
+            connection.when_disconnected().addCallback(lost)
+            connection.on_peer_stopping = leave
             self._going_live = self._clock.callLater(0, self._went_live, connection)
+
+        def lost(ended: BaseException) -> None:
+            if not connection.peer_stopping:  # else it was left then
+                self._dial_anew(f"lost: {connection.why_ended}", ended, protocol)
+
+        def leave() -> None:
+            # calls in flight end on this one, which the server closes after the last of them
+            self._dial_anew(_STOPPING, ServerStopping(_STOPPING), protocol)
 
         def not_prepared(failure: Failure) -> Any:
             connection.close()
@@ -379,17 +377,6 @@ class RemoteClient(Service):
         if self._going_live is not None:
             self._going_live.cancel()
             self._going_live = None
-
-    def _lost(self, ended: BaseException, protocol: IProtocol, connection: Connection) -> None:
-        if not connection.peer_stopping:  # else it was left then
-            self._dial_anew(f"lost: {connection.why_ended}", ended, protocol)
-
-    def _leave(self, protocol: IProtocol, connection: Connection) -> None:
-        """
-        Move on to another connection: the server will stop. The calls in flight end on
-        this one, which the server closes after the last of them.
-        """
-        self._dial_anew(_STOPPING, ServerStopping(_STOPPING), protocol)
 
     def _dial_anew(self, happened: str, error: BaseException, protocol: Any) -> None:
         self._end_live()

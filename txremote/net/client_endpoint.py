@@ -1,10 +1,9 @@
 """
 `connect` in the shape that Twisted's `ClientService` wants.
 
-`ClientService` owns an endpoint and a factory, and connects once for each try. `connect` may
-dial twice to find out what a server speaks, and makes its own protocols. So it stands here as
-the endpoint, which gives what `ClientService` can handle: an empty protocol, whose transport
-is a `ConnectionHandle`.
+`ClientService` has an endpoint connect a factory once for each try. `connect` may dial twice to
+find out which dialect a server speaks, and makes its own protocols. So `ClientEndpoint` gives
+an empty protocol, whose transport is a `ConnectionHandle`.
 """
 
 from __future__ import annotations
@@ -60,10 +59,8 @@ class ClientEndpoint:
 
 def until_lost(work: Deferred[T], connection: Connection) -> Deferred[T]:
     """
-    Return a Deferred of what some work comes to, or of the connection's loss.
-
-    Work that goes on although it is cancelled is not waited for: it may catch whatever
-    there is and try again for ever.
+    Return a Deferred of the result of some work, or of the connection's loss: work that goes
+    on although it is cancelled is not waited for.
     """
     outcome: Deferred[T] = Deferred(lambda _outcome: work.cancel())
 

@@ -1,9 +1,9 @@
 """
 Logging in as RPyC's clients do: ``root.login(user, password)``.
 
-Its result is the root from then on, if it is a reference. The name of an exception's class
-says whether it means "no", for that is all that travels: a class that is not known here
-arrives as a `GenericException`, called by its full name.
+Its result is the root from then on, if it is a reference. An exception is a refusal if its
+class has a name of a refusal, for a class that is not known here arrives as a name alone: a
+`GenericException`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ async def log_in(connection: Connection, user: str, password: str) -> None:
     Log in on a connection whose root is fetched; the result takes the place of its root.
 
     Raises:
-        UnauthorizedLogin: the server refuses the user or the password, by an
-            exception or by answering False.
+        UnauthorizedLogin: the server refuses, by an exception or by answering False.
     """
     try:
         found = await connection.root.login(user, password)

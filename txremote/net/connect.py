@@ -1,11 +1,10 @@
-"""
-Calling: `connect`. How it finds the dialect of a server: `txremote.peer.dialling`.
-"""
+"""Calling: `connect`. How it finds the dialect of a server: `txremote.peer.dialling`."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,31 +28,13 @@ from txremote.wire.messages import dialect_named
 
 
 class _DialingFactory(Factory):
-    """Makes the connection of one attempt."""
-
     noisy = False
 
-    def __init__(
-        self, reactor: EventLoop, service: object, config: ConnectionConfig, dialect: str
-    ) -> None:
-        self._reactor = reactor
-        self._service = service
-        self._config = config
-        self._dialect = dialect
+    def __init__(self, make_connection: Callable[[], Connection]) -> None:
+        self._make_connection = make_connection
 
     def buildProtocol(self, addr: object) -> Connection:
-        """Make the connection."""
-        workers = WorkerPool(max_threads=self._config.max_threads)
-        executor = LoopExecutor(self._reactor, workers)
-        return Connection(
-            instantiate(self._service),
-            executor=LaneExecutor(executor) if is_threaded(self._service) else executor,
-            config=self._config,
-            dialect=dialect_named(self._dialect, self._config.bind_threads),
-            clock=steady(self._reactor),
-            sweeper=_sweeper_of(self._reactor),
-            prepare=prepare,
-        )
+        return self._make_connection()
 
 
 def _sweeper_of(reactor: Any) -> ReleaseSweeper:
@@ -106,11 +87,24 @@ class _Dialling:
         steps.close()
         return self._answered[step.dialect]
 
+    def _make_connection(self, dialect: str) -> Connection:
+        workers = WorkerPool(max_threads=self._config.max_threads)
+        executor = LoopExecutor(self._reactor, workers)
+        return Connection(
+            instantiate(self._service),
+            executor=LaneExecutor(executor) if is_threaded(self._service) else executor,
+            config=self._config,
+            dialect=dialect_named(dialect, self._config.bind_threads),
+            clock=steady(self._reactor),
+            sweeper=_sweeper_of(self._reactor),
+            prepare=prepare,
+        )
+
     def _open(self, dialect: str) -> None:
         self._attempts[dialect] = Deferred.fromCoroutine(self._try(dialect))
 
     async def _try(self, dialect: str) -> None:
-        factory = _DialingFactory(self._reactor, self._service, self._config, dialect)
+        factory = _DialingFactory(partial(self._make_connection, dialect))
         other = None
         try:
             connection = await self._endpoint.connect(factory)
@@ -210,12 +204,11 @@ def connect(
         _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
     )
     if timeout is not None:
-        given = timeout
 
-        def timed_out(result: Any, _timeout: float) -> Any:
+        def timed_out(result: Any, seconds: float) -> Any:
             # an endpoint that was still connecting fails with an error of its own
             if isinstance(result, Failure):
-                raise TimeoutError(f"no RPyC answer from {endpoint} within {given:g} s")
+                raise TimeoutError(f"no RPyC answer from {endpoint} within {seconds:g} s")
             return result
 
         dialling.addTimeout(timeout, steady(reactor), timed_out)

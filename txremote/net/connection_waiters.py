@@ -1,9 +1,8 @@
 """
 Deferreds that wait for the next connection of a client.
 
-`ClientService` has such a list too, but keeps a Deferred that was cancelled in it until a
-connection comes: calls that wait with a time-out would fill the memory of a client whose
-server is down for a day.
+`ClientService` has such a list too, but keeps a cancelled Deferred in it until a connection
+comes: calls with a time-out would fill the memory while the server is down for a day.
 """
 
 from __future__ import annotations
@@ -29,12 +28,7 @@ class ConnectionWaiters:
         return len(self._left)
 
     def add(self, failures: int | None) -> Waiter:
-        """
-        Return a new one.
-
-        Args:
-            failures: It gives up after this many failed attempts; None: never.
-        """
+        """Return a new one, which gives up after some failed attempts; None: never."""
         waiter: Waiter = Deferred(self._forget)
         self._left[waiter] = failures
         return waiter
@@ -48,7 +42,7 @@ class ConnectionWaiters:
         _fire(waiting, make_result)
 
     def attempt_failed(self, failure: Failure) -> None:
-        """Count a failed attempt, and fire those that wait for no more with its failure."""
+        """Count a failed attempt, and fail with it those that have waited through enough."""
         due = [waiter for waiter, left in self._left.items() if left is not None and left <= 1]
         for waiter in due:
             del self._left[waiter]

@@ -1,20 +1,16 @@
 """
 TLS around any endpoint: certificates from files, checked on both sides if wanted.
 
-`tls_server` and `tls_client` wrap an endpoint, so `listen` and `connect` are given an endpoint
-as ever. TLS is 1.2 or newer. A server reads its files anew when they have changed: a renewed
-certificate is used for the next connections without a restart; if the new files are no good
-it logs that and keeps the old.
-
-With a ``ca`` a server asks for a client certificate, and checks it before it reads a byte of
-txremote's.
+`tls_server` and `tls_client` wrap an endpoint, for `listen` and `connect`. TLS is 1.2 or newer.
+A server reads its files anew when they have changed, for the next connections; if the new files
+are no good it logs that and keeps the old. With a ``ca`` it asks for a client certificate, and
+checks it before it reads a byte of txremote's.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -48,20 +44,7 @@ _REFUSED = re.compile(
 
 
 class Credentials:
-    """
-    A key, its certificate chain, and the authorities that are trusted, from files.
-
-    Args:
-        cert: Path of the certificate in PEM, with those that lead to its authority.
-        key: Path of its private key in PEM; None for that in ``cert``.
-        ca: Path of the certificates in PEM that the peer's has to be signed by;
-            None if the peer need not have one.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: a file is not what it should be; the message names it.
-        ImportError: pyOpenSSL is not installed: ``pip install 'txremote[tls]'``.
-    """
+    """The key, the certificate chain and the trusted authorities of `tls_server`."""
 
     def __init__(self, cert: str, key: str | None = None, ca: str | None = None) -> None:
         self._cert = cert
@@ -73,31 +56,27 @@ class Credentials:
 
     def context(self) -> Any:
         """Return the OpenSSL context of the files as they are now."""
+        stamp = self._stamp()
+        if stamp is None or stamp == self._seen:
+            return self._context
         try:
-            changed = self._stamp() != self._seen
-        except OSError:  # it is just being replaced
-            changed = False
-        if changed:
-            try:
-                self._read()
-            except Exception as problem:  # a file that is half written, or wrong
-                _log.error(
-                    "the renewed {cert} cannot be used, the old one still is: {problem}",
-                    cert=self._cert,
-                    problem=problem,
-                )
-                self._seen = self._stamp_or_none()
-            else:
-                _log.info("{cert} was renewed", cert=self._cert)
+            self._read()
+        except Exception as problem:  # a file that is half written, or wrong
+            _log.error(
+                "the renewed {cert} cannot be used, the old one still is: {problem}",
+                cert=self._cert,
+                problem=problem,
+            )
+            self._seen = stamp
+        else:
+            _log.info("{cert} was renewed", cert=self._cert)
         return self._context
 
-    def _stamp(self) -> tuple[object, ...]:
+    def _stamp(self) -> tuple[object, ...] | None:
+        """Return what changes with the files; None: one is just being replaced."""
         paths = [path for path in (self._cert, self._key, self._ca) if path is not None]
-        return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in map(os.stat, paths))
-
-    def _stamp_or_none(self) -> tuple[object, ...] | None:
         try:
-            return self._stamp()
+            return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in map(os.stat, paths))
         except OSError:
             return None
 
@@ -105,12 +84,12 @@ class Credentials:
         seen = self._stamp()
         ssl = _ssl()
         chain = [ssl.Certificate.loadPEM(pem) for pem in _certificates(self._cert)]
-        key = _parsed(self._key, "private key", ssl.KeyPair.load, _contents(self._key))
-        trust = None
-        if self._ca is not None:
-            trust = ssl.trustRootFromCertificates(
-                [ssl.Certificate.loadPEM(pem) for pem in _certificates(self._ca)]
-            )
+        pem = _contents(self._key)
+        try:
+            key = ssl.KeyPair.load(pem, 1)  # crypto.FILETYPE_PEM
+        except Exception:  # pyOpenSSL's own Error
+            raise ValueError(f"{self._key} holds no private key in PEM") from None
+        trust = None if self._ca is None else _trust(self._ca)
         options = ssl.CertificateOptions(
             privateKey=key.original,
             certificate=chain[0].original,
@@ -147,17 +126,14 @@ def _certificates(path: str) -> list[bytes]:
     return found
 
 
-def _parsed(path: str, what: str, parse: Callable[..., Any], data: bytes) -> Any:
-    try:
-        return parse(data, 1)  # crypto.FILETYPE_PEM
-    except Exception:  # pyOpenSSL's own Error
-        raise ValueError(f"{path} holds no {what} in PEM") from None
+def _trust(path: str) -> Any:
+    ssl = _ssl()
+    authorities = [ssl.Certificate.loadPEM(pem) for pem in _certificates(path)]
+    return ssl.trustRootFromCertificates(authorities)
 
 
 @implementer(IStreamServerEndpoint)
 class _TLSServerEndpoint:
-    """An endpoint whose connections speak TLS."""
-
     def __init__(
         self, endpoint: IStreamServerEndpoint, credentials: Credentials, description: str
     ) -> None:
@@ -280,11 +256,8 @@ def tls_client(
         hostname = _host_of(endpoint)
     where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     ssl = _ssl()
-    trust = own = None
-    if ca is not None:
-        trust = ssl.trustRootFromCertificates(
-            [ssl.Certificate.loadPEM(pem) for pem in _certificates(ca)]
-        )
+    trust = None if ca is None else _trust(ca)
+    own = None
     if cert is not None:
         own = ssl.PrivateCertificate.loadPEM(_contents(cert) + b"\n" + _contents(key or cert))
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
@@ -292,13 +265,7 @@ def tls_client(
 
 
 def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEndpoint:
-    """
-    Return a client endpoint, as Twisted's `clientFromString` does.
-
-    Raises:
-        ValueError: the description is none. Other exceptions are the endpoint's own.
-        ImportError: ``pip install 'txremote[tls]'``.
-    """
+    """Do as Twisted's `clientFromString`, but raise ImportError where pyOpenSSL is missing."""
     try:
         endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
         return endpoint
@@ -319,16 +286,12 @@ class _TLSClientEndpoint:
         return f"<{self._name}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect (`IStreamClientEndpoint`)."""
         connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
         return connecting
 
 
 def refused_certificate(error: BaseException | None) -> str | None:
-    """
-    Return the words in which the peer has refused this side's certificate, or its lack
-    of one; None if the connection has not ended with that error.
-    """
+    """Return the peer's words if a connection ended since it refused our certificate, or none."""
     if not type(error).__module__.startswith("OpenSSL"):
         return None
     found = _REFUSED.search(str(error))

@@ -26,9 +26,8 @@ def prepare(transport: Any) -> Writing:
     """
     Set a transport's options, and tell how it is to be written to.
 
-    TLS is written to record by record until the peer is known: Twisted merges
-    small writes into one record, and a stock RPyC peer would not see the second
-    of two frames in it until more bytes come.
+    TLS is written to record by record until the peer is known: Twisted merges small writes into
+    one record, and a stock RPyC peer would not see a second frame in it until more bytes come.
     """
     separate = _tls_write(transport)
     acknowledge = None

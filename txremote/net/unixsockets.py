@@ -2,19 +2,15 @@
 UNIX sockets: who may connect to one, and what is left of one.
 
 A process that may write to a socket's file may connect. Twisted makes it writable for
-everybody, whatever the umask says, unless the endpoint's ``mode=`` says otherwise. Here
+everybody, whatever the umask says. Here ``mode=`` holds where it is written. Without it a
+service that gives more than what is exposed, and a console, have 0600: the account's own
+processes only. Any other service has what the umask leaves, as with stock RPyC. A socket that
+comes from outside (systemd) keeps the rights that it has. The rights are set before the socket
+listens, so nobody gets in meanwhile.
 
-* ``mode=`` holds where it is written;
-* without it a service that gives more than what is exposed, and a console, have 0600: the
-  account's own processes only;
-* any other service has what the umask leaves, as with stock RPyC;
-* a socket that comes from outside (systemd) keeps the rights that it has.
-
-The rights are set before the socket listens, so nobody gets in meanwhile.
-
-A server that was killed leaves its file and Twisted's lock beside it; a start that fails
-leaves the lock. A file on which nobody listens, and that no living process has locked, is
-removed before a port is taken, and what a failed start has made after it.
+A server that was killed leaves its file and Twisted's lock beside it; a start that fails leaves
+the lock. A file on which nobody listens, and that no living process has locked, is removed
+before a port is taken, and what a failed start has made after it.
 """
 
 from __future__ import annotations
@@ -52,13 +48,7 @@ class _WrittenMode(int):
 
 
 def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint:
-    """
-    Return the server endpoint of a description, and have `take_port` know whether that says
-    the mode of a UNIX socket.
-
-    Raises:
-        ValueError: `serverFromString` does not take the description.
-    """
+    """Do as `serverFromString`, and mark a UNIX socket's mode, for `take_port`, if it is said."""
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     inner = _innermost(endpoint)
     if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
@@ -87,15 +77,11 @@ def take_port(
     endpoint: IStreamServerEndpoint, factory: IProtocolFactory, private: bool
 ) -> Deferred[IListeningPort]:
     """
-    Listen on an endpoint; on a UNIX socket with the rights that it should have.
+    Listen on an endpoint; on a UNIX socket with the rights that it should have. ``private``:
+    the clients may do more than what is exposed.
 
-    Args:
-        endpoint: A server endpoint, of `server_endpoint` or Twisted's own.
-        factory: Makes the connections.
-        private: Whether the clients may do more than what is exposed.
-
-    Returns:
-        A Deferred; `CannotListenError` or OSError where the port cannot be taken.
+    Raises:
+        CannotListenError, OSError: in the Deferred, where the port cannot be taken.
     """
     inner = _innermost(endpoint)
     if isinstance(inner, AdoptedStreamServerEndpoint) and inner.addressFamily == _AF_UNIX:
@@ -130,12 +116,7 @@ def left_by_umask() -> int:
 
 
 class _Adopting:
-    """
-    A reactor that adopts a UNIX socket and leaves its rights as they are.
-
-    Args:
-        private: Whether rights for everybody, systemd's default, are too many.
-    """
+    """A reactor that adopts a UNIX socket as `adopt` does."""
 
     def __init__(self, reactor: EventLoop, private: bool) -> None:
         self._reactor = reactor
@@ -144,7 +125,6 @@ class _Adopting:
     def adoptStreamPort(
         self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory
     ) -> IListeningPort:
-        """Adopt it, as `IReactorSocket` has it."""
         return adopt(self._reactor, fileDescriptor, factory, self._private)
 
 
@@ -152,11 +132,8 @@ def adopt(
     reactor: EventLoop, descriptor: int, factory: IProtocolFactory, private: bool = False
 ) -> IListeningPort:
     """
-    Have a reactor serve a listening UNIX socket whose rights are set.
-
-    Args:
-        descriptor: Of the socket, which is not blocking. It is duplicated.
-        private: Whether others' right to connect is taken away.
+    Have a reactor serve a listening, non-blocking UNIX socket, whose descriptor is duplicated.
+    It keeps its rights; if ``private``, others lose theirs to connect.
     """
     from twisted.internet import unix  # not on every system
 
@@ -187,9 +164,6 @@ def _path_of(port: Any) -> bytes:
     return path
 
 
-# -- what is left
-
-
 def clear_stale(path: bytes) -> None:
     """Remove what a server that is gone has left: its socket's file, and a lock."""
     if not _is_file(path):
@@ -218,7 +192,7 @@ def _lock(path: bytes) -> bytes:
 
 
 def _owner(path: bytes) -> int | None:
-    """Return which process has locked a path, as Twisted notes it, or None."""
+    """Return the process that has locked a path, as Twisted notes it, or None."""
     try:
         return int(os.readlink(_lock(path)))
     except (OSError, ValueError):
