@@ -43,7 +43,7 @@ from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
 from txremote.net.client_endpoint import ClientEndpoint
 from txremote.net.login import AnyOf, Password, ServiceRealm
-from txremote.net.tls import _Creator, _TLSClientEndpoint, _TLSServerEndpoint
+from txremote.net.tls import Credentials, _TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
@@ -118,7 +118,7 @@ IMPLEMENTERS = [
     (IUsernamePassword, Password, lambda: Password(b"ann", b"secret")),
     (IStreamServerEndpoint, _TLSServerEndpoint, lambda: _TLSServerEndpoint(None, None, "nowhere")),
     (IStreamClientEndpoint, _TLSClientEndpoint, lambda: _TLSClientEndpoint(None, "nowhere")),
-    (IOpenSSLServerConnectionCreator, _Creator, lambda: _Creator(None)),
+    (IOpenSSLServerConnectionCreator, Credentials, lambda: Credentials.__new__(Credentials)),
     (IHalfCloseableProtocol, ConsoleClient, _console_client),
     (IPushProducer, ConsoleClient, _console_client),
     (IReadDescriptor, TypedAhead, lambda: TypedAhead(None, 0, None)),

@@ -26,9 +26,9 @@ from txremote.peer.variables import own_context
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult, value_of
 from txremote.refs.blocking_view import BlockingView
-from txremote.refs.clock import EventLoop, steady
-from txremote.refs.driver import Pending
-from txremote.refs.reactorthread import in_reactor, is_reactor_thread, later, may_call_here
+from txremote.refs.clock import EventLoop
+from txremote.refs.driver import Pending, ReactorDriver
+from txremote.refs.reactorthread import in_reactor, is_reactor_thread, may_call_here
 from txremote.refs.threadguard import check_stack, would_block
 
 _log = Logger("txremote")
@@ -56,8 +56,7 @@ class WorkerView(BlockingView):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Any:
-        self.protocol.check_process()
-        self._refuse_in_reactor()
+        self._check_may_wait()
         check_stack()
         if self.protocol.closed:  # its reactor may have ended, too
             raise DeadReferenceError(f"the connection has ended: {self.protocol.why_ended}")
@@ -80,7 +79,8 @@ class WorkerView(BlockingView):
             raise AsyncResultTimeout(f"no answer within {timeout:g} s")
         return value_of(wait.value)
 
-    def _refuse_in_reactor(self) -> None:
+    def _check_may_wait(self) -> None:
+        self.protocol.check_process()
         if is_reactor_thread(self._loop):
             raise would_block()
 
@@ -223,27 +223,21 @@ def _post_completion(lane: Lane, wait: ThreadParking, result: object) -> None:
         wait.complete(result)
 
 
-class LaneDriver:
+class LaneDriver(ReactorDriver):
     """How an `AsyncResult` of a `WorkerView` waits (a `Driver`)."""
 
     def __init__(self, view: WorkerView) -> None:
+        super().__init__(view._loop)
         self._view = view
         self._context = copy_context()  # of the call
 
     def wait(self, result: Pending, timeout: float | None) -> None:
         """Wait in this thread, serving lanes."""
         view = self._view
-        view.protocol.check_process()
-        view._refuse_in_reactor()
+        view._check_may_wait()
         wait = ThreadParking()
         result.when_ended(partial(view._completion_of(wait), None))
         view._wait_for(wait, timeout)
-
-    def expect(self, result: Pending) -> None:
-        """Do nothing: the reactor brings it."""
-
-    def serve_arrived(self) -> None:
-        """Do nothing: the reactor brings what comes."""
 
     def deliver(self, function: Callable[..., None], *args: Any) -> None:
         """Run callbacks in the connection's lane, or in a thread of the pool."""
@@ -259,11 +253,3 @@ class LaneDriver:
     def convert(self, value: object) -> Any:
         """Return a received value with netrefs."""
         return self._view.to_netrefs(value)
-
-    def seconds(self) -> float:
-        """Return the reactor's time."""
-        return steady(self._view._loop).seconds()
-
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """Arrange for a call by the reactor."""
-        return later(self._view._loop, seconds, function)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from typing import Any, NoReturn
 
@@ -156,16 +157,20 @@ class RemoteClient(Service):
             if seconds is not None and not seconds > 0:
                 raise ValueError(f"{name} is a positive number of seconds or None, not {seconds!r}")
         self._name = endpoint if isinstance(endpoint, str) else repr(endpoint)
-        self._endpoint = endpoint
-        self._service = check_service(VoidService if service is None else service)
-        self._config = make_config(config)
-        self._dialect = dialect
+        self._connect = partial(
+            connect,
+            endpoint,
+            service=check_service(VoidService if service is None else service),
+            config=make_config(config),
+            dialect=dialect,
+            timeout=timeout,
+            reactor=reactor,
+        )
         self._timeout = timeout
         self._wait_timeout = wait_timeout
         self._login = login
         self._on_connect = on_connect
         self._retry_policy = _usual_policy if retry_policy is None else retry_policy
-        self._reactor = reactor
         self._clock = steady(reactor)
         self._executor = LoopExecutor(reactor)
         self._redialling = ClientService(
@@ -294,14 +299,7 @@ class RemoteClient(Service):
         def dial(_nothing: object) -> Deferred[Connection]:
             status = self._status
             self._note("connecting", status.happened, status.error, status.tries + 1)
-            return connect(
-                self._endpoint,
-                service=self._service,
-                config=self._config,
-                dialect=self._dialect,
-                timeout=self._timeout,
-                reactor=self._reactor,
-            )
+            return self._connect()
 
         def not_dialled(failure: Failure) -> Any:
             error = failure.value

@@ -137,26 +137,20 @@ class _Dialling:
         self._attempts[dialect].cancel()
         connection = self._answered.get(dialect)
         if connection is not None:
-            _abort(connection)
-
-
-def _abort(connection: Connection) -> None:
-    transport: Any = connection.transport
-    transport.abortConnection()
+            connection.stream.abortConnection()
 
 
 async def _introduced(connection: Connection) -> Connection:
     try:
         return await connection.introduce(separately=is_tls(connection.transport))
     except BaseException as error:  # a cancellation included: leave nothing open
-        _abort(connection)
+        connection.stream.abortConnection()
         if isinstance(error, ConnectionLost) and connection.closed:
             ended = await connection.when_disconnected()
             refused = refused_certificate(ended)
             if refused is not None:
-                raise ConnectionLost(
-                    f"the server refused this client's certificate: {refused}"
-                ) from ended
+                words = f"the server refused this client's certificate: {refused}"
+                raise ConnectionLost(words) from ended
         raise
 
 

@@ -1,20 +1,14 @@
-"""
-Serving: `listen`, and the factory that makes a `Connection` for each client.
-"""
+"""Serving: `listen`, and the factory that makes a `Connection` for each client."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import (
-    IAddress,
-    IListeningPort,
-    IStreamServerEndpoint,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
@@ -36,25 +30,15 @@ from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.memory_budget import MemoryBudget
+from txremote.peer.variables import Variables
 from txremote.refs.clock import Reactor, steady
 from txremote.service import VoidService, check_service, config_of, is_threaded
-
-T = TypeVar("T")
 
 _log = Logger("txremote")
 _events = logger_for("connection")
 
-_WHERE = (
-    "it is served on loopback (interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS "
-    "that requires client certificates"
-)
-_REFUSAL = f"{{}} gives whoever connects this whole account: {_WHERE}"
-_CLASSIC_REFUSAL = _REFUSAL.format("a classic service")
-_ACCESS_REFUSAL = _REFUSAL.format("access='classic' (option allow_all_attrs)")
-_LOOSE_REFUSAL = f"{{}} gives whoever connects more than what is exposed: {_WHERE}"
-
-#: How many clients at once are told that they cannot be served, and how many seconds they
-#: have to ask. Further ones are dropped.
+#: How many clients at once are told that they cannot be served (further ones are dropped), and
+#: how many seconds they have to ask.
 MOST_TURNED_AWAY = 100
 TURNED_AWAY_FOR = 5.0
 
@@ -69,38 +53,40 @@ def refusal(service: object, config: ConnectionConfig) -> str | None:
     The switches are those of its connections, the service's own included (`config_of`).
     """
     if opens_everything(service):
-        return _CLASSIC_REFUSAL
-    return _ACCESS_REFUSAL if config.allow_all_attrs else None
+        return _refusal("a classic service", "this whole account")
+    if config.allow_all_attrs:
+        return _refusal("access='classic' (option allow_all_attrs)", "this whole account")
+    return None
 
 
 def refusal_of_hosted(service: object, config: ConnectionConfig) -> str | None:
     """
-    Return why strangers must not be able to connect to what twistd hosts; as `refusal`.
-
-    It is stricter: an operator sets switches for a service that somebody else wrote,
-    so strangers get nothing that is not exposed.
+    Do as `refusal`, stricter, for what twistd hosts: an operator sets switches for a service
+    that somebody else wrote, so strangers get nothing that is not exposed.
     """
-    if config.looser_than_exposed and refusal(service, config) is None:
-        return _LOOSE_REFUSAL.format(", ".join(config.looser_than_exposed))
-    return refusal(service, config)
+    loose = ", ".join(config.looser_than_exposed)
+    why_not = refusal(service, config)
+    return _refusal(loose, "more than what is exposed") if loose and why_not is None else why_not
+
+
+def _refusal(cause: str, given: str) -> str:
+    return (
+        f"{cause} gives whoever connects {given}: it is served on loopback "
+        "(interface=127.0.0.1), on a UNIX socket (unix:PATH), or with TLS that requires client "
+        "certificates"
+    )
 
 
 class ServingFactory(Factory):
     """
-    Makes the connections of a listener.
+    Makes the connections of a listener; for its arguments see `listen`.
 
     Args:
-        root: A service class, instantiated for each, or an instance for all; or
-            a `Portal`, where peers log in.
-        threaded_service: Whether requests run in worker threads; see `listen`.
-        slots: How many of those may run at once; None for the usual number.
+        slots: How many worker threads may run at once; None for the usual number.
 
     Attributes:
         served: The service, or the one that users have after their login.
         config: The switches of its connections, the service's own included.
-
-    Raises:
-        TypeError: the root is no service, or a switch is not known.
     """
 
     noisy = False
@@ -119,27 +105,31 @@ class ServingFactory(Factory):
         self.served = check_service(served)
         self.config = config_of(served, make_config(config))
         self._reactor = reactor = chosen_reactor(reactor)
+        self._clock = steady(reactor)
         self._workers = WorkerPool(slots, self.config.max_threads)
         self._closings = Closings()
         self._executor = LoopExecutor(reactor, self._workers, self._closings)
         self._threaded = is_threaded(served) if threaded_service is None else threaded_service
-        self._policy = AccessPolicy(self.config)
+        self._make_connection = partial(
+            Connection,
+            config=self.config,
+            policy=AccessPolicy(self.config),
+            clock=self._clock,
+            prepare=prepare,
+        )
         self._classes = ClassNumbers()
-        self._sweeper = ReleaseSweeper(steady(reactor))
+        self._sweeper = ReleaseSweeper(self._clock)
         self.limits = ConnectionLimits(self.config)
         self._turned_away: set[Connection] = set()
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
         self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
         self._stopping = False
-        self._throttle = LoginThrottle(steady(reactor))
+        self._throttle = LoginThrottle(self._clock)
         self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
-        """
-        Make a connection; None, which drops the client, if the service's
-        constructor raises, or too many are there.
-        """
+        """Make a connection; None drops the client: its service could not be made, say."""
         host = host_of(addr)
         refusal = "the server is stopping" if self._stopping else self.limits.refusal(host)
         if refusal is not None:
@@ -147,27 +137,15 @@ class ServingFactory(Factory):
         executor = LaneExecutor(self._executor) if self._threaded else self._executor
         variables = executor.variables()
         try:
-            service: object
-            if self._portal is not None:
-                service = LoginService(
-                    self._portal, self._reactor, self._throttle, self.limits.logged_in
-                )
-            elif isinstance(self.served, type):
-                service = variables.run(self.served)
-            else:
-                service = self.served
+            service = self._make_service(variables)
         except Exception:
             _log.failure("{root!r} could not be made for {peer}", root=self.served, peer=addr)
             return None
-        connection = Connection(
+        connection = self._make_connection(
             service,
             executor=executor,
-            config=self.config,
-            policy=self._policy,
             classes=self._classes,
-            clock=steady(self._reactor),
             sweeper=self._sweeper,
-            prepare=prepare,
             ended=self._ended,
             variables=variables,
         )
@@ -177,6 +155,11 @@ class ServingFactory(Factory):
         connection.share(self._memory, host)
         self.limits.add(connection, host, expects_login=self._portal is not None)
         return connection
+
+    def _make_service(self, variables: Variables) -> object:
+        if self._portal is not None:
+            return LoginService(self._portal, self._reactor, self._throttle, self.limits.logged_in)
+        return variables.run(self.served) if isinstance(self.served, type) else self.served
 
     @property
     def connections(self) -> Mapping[Connection, str | None]:
@@ -189,23 +172,20 @@ class ServingFactory(Factory):
         _events.emit(
             LogLevel.debug if connection.closing.protocol_broken else LogLevel.info,
             "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
-            peer=_transport_of(connection).getPeer(),
+            peer=connection.stream.getPeer(),
             user=connection.user,
-            seconds=steady(self._reactor).seconds() - connection.opened,
+            seconds=self._clock.seconds() - connection.opened,
             requests=connection.inbound.received,
             why=connection.why_ended,
         )
 
     @property
     def refusal(self) -> str | None:
-        """
-        Why strangers must not be able to connect, even where they would have to log in;
-        None if they may.
-        """
+        """Why strangers must not be able to connect, to log in even; None if they may."""
         return refusal(self.served, self.config)
 
     def _turn_away(self, addr: IAddress | None, why: str) -> Connection | None:
-        count = self._refused.one_more(steady(self._reactor).seconds())
+        count = self._refused.one_more(self._clock.seconds())
         if count:
             _log.warn(
                 "refused {count} connections, the last of {peer}: {why}",
@@ -215,14 +195,8 @@ class ServingFactory(Factory):
             )
         if len(self._turned_away) >= MOST_TURNED_AWAY:
             return None
-        connection = Connection(
-            VoidService(),
-            executor=self._executor,
-            config=self.config,
-            policy=self._policy,
-            clock=steady(self._reactor),
-            prepare=prepare,
-            ended=self._turned_away.discard,
+        connection = self._make_connection(
+            VoidService(), executor=self._executor, ended=self._turned_away.discard
         )
         connection.closing.log_limit = self._broken
         connection.closing.turn_away(ConnectionRefusedError(why), TURNED_AWAY_FOR)
@@ -241,31 +215,28 @@ class ServingFactory(Factory):
     def _generators_closed(self, result: object) -> Deferred[object]:
         closed = self._closings.ended()
         if not closed.called:
-            closed.addTimeout(LAST_STEPS, steady(self._reactor), lambda *_too_long: None)
+            closed.addTimeout(LAST_STEPS, self._clock, lambda *_too_long: None)
         return closed.addCallback(lambda _none: result)
 
     def drop_all(self) -> None:
         """Close every connection at once, whatever is still unsent."""
         for connection in [*self.connections, *self._turned_away]:
-            _transport_of(connection).abortConnection()
+            connection.stream.abortConnection()
 
     def finish_all(self, drain: float) -> Deferred[object]:
         """
-        Let the calls in flight end, refuse new ones, and close; the Deferred fires when the
-        last connection has ended.
-
-        Args:
-            drain: Seconds until calls that have not ended are cancelled.
+        Refuse new calls, let those in flight end, for ``drain`` seconds at most, and close; the
+        Deferred is as that of `close_all`.
         """
         self._stopping = True
         if drain <= 0:
             return self.close_all()
         ending = [one.closing.drain("the server is stopping") for one in list(self.connections)]
-        timer = steady(self._reactor).callLater(drain, self.close_all)
+        timer = self._clock.callLater(drain, self.close_all)
         for connection in list(self._turned_away):
             connection.close()
 
-        def ended(result: T) -> T:
+        def ended(result: object) -> object:
             if timer.active():
                 timer.cancel()
             return result
@@ -273,20 +244,12 @@ class ServingFactory(Factory):
         return DeferredList(ending).addCallback(ended).addCallback(self._generators_closed)
 
 
-def _transport_of(connection: Connection) -> ITCPTransport:
-    transport: Any = connection.transport
-    return transport  # type: ignore[no-any-return]
-
-
 async def listen_guarded(
     endpoint: IStreamServerEndpoint, factory: ServingFactory, why_not: str | None
 ) -> IListeningPort:
     """
-    Listen on an endpoint; where there is a reason why strangers must not connect, only
-    if they cannot.
-
-    Args:
-        why_not: The answer of `refusal` or `refusal_of_hosted`.
+    Listen on an endpoint; where `refusal` or `refusal_of_hosted` says ``why_not``, only if
+    strangers cannot connect to it.
 
     Raises:
         CannotListenError: it is taken.

@@ -1,13 +1,9 @@
 """
-Logging in: who a peer is, by `twisted.cred`.
+Logging in, by `twisted.cred`.
 
-Where a `twisted.cred.portal.Portal` is served, a connection's root is a `LoginService`, which
-has one method::
-
-    root = await conn.root.login("ann", "secret")
-
-It returns the portal's avatar: the user's own root object. A stock RPyC client does the same.
-Until then nothing else can be reached.
+Where a `twisted.cred.portal.Portal` is served, a connection's root is a `LoginService`. Its
+``login(user, password)`` returns the portal's avatar: the user's own root object. Until then
+nothing else can be reached.
 
 Guessing is slow, for an address as a whole (`txremote.eventloop.login_throttle`); an attempt
 waits for its turn within ``login_timeout``. A failure is answered after its delay, whether the
@@ -57,13 +53,7 @@ LONGEST = 1000
 
 @implementer(IUsernamePassword)
 class Password:
-    """
-    A name and a password, as a checker takes them. Shows neither.
-
-    Attributes:
-        username: The name, in bytes.
-        password: The password, in bytes; for checkers that hash it.
-    """
+    """A name and a password, as a checker takes them. Shows neither."""
 
     def __init__(self, username: bytes, password: bytes) -> None:
         self.username = username
@@ -104,13 +94,7 @@ class ServiceRealm:
 
 
 def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
-    """
-    Return the portal of a service whose users all see the same kind of root.
-
-    Args:
-        service: A service class, or an instance.
-        checkers: As ``--auth`` or `twisted.cred.strcred.makeChecker` makes them.
-    """
+    """Return the portal of a service, a class or an instance, that all users have as root."""
     asked = checkers if len(checkers) == 1 else [AnyOf(checkers)]
     return Portal(ServiceRealm(service), asked)
 
@@ -118,9 +102,8 @@ def portal_for(service: object, checkers: list[ICredentialsChecker]) -> Portal:
 @implementer(ICredentialsChecker)
 class AnyOf:
     """
-    Asks several checkers in their order, until one knows the user.
-
-    A `Portal` by itself asks only the last of those that take the same credentials.
+    Asks several checkers in their order, until one knows the user. A `Portal` by itself asks
+    only the last of those that take the same credentials.
     """
 
     credentialInterfaces = (IUsernamePassword,)
@@ -142,12 +125,7 @@ class AnyOf:
 
 
 class LoginService(Service):
-    """
-    The root of a peer that has not logged in.
-
-    Args:
-        logged_in: Called with the connection once its user is known.
-    """
+    """The root of a peer that has not logged in; ``logged_in`` is called when it has."""
 
     ALIASES = ("LOGIN",)
     expects_login = True  # within ``login_timeout``
@@ -174,11 +152,9 @@ class LoginService(Service):
         Give the user's own root object.
 
         Raises:
-            UnauthorizedLogin: the user or the password is wrong; it does not say
-                which.
+            UnauthorizedLogin: the user or the password is wrong; it does not say which.
             ConnectionRefusedError: too many logins of the address wait.
-            RuntimeError: the portal has failed; the log says how, under the number
-                that this has.
+            RuntimeError: the portal has failed; the log says how, under this one's number.
         """
         connection = current_call().connection
         assert isinstance(connection, Connection)
@@ -280,27 +256,32 @@ class LoginService(Service):
     async def _failed(
         self, connection: Connection, credentials: Password, failure: Failure, turn: Turn
     ) -> NoReturn:
-        about = {
-            "peer": _peer(connection),
-            "user": credentials.username.decode("utf-8", "replace")[:LONGEST],
-        }
+        peer = _peer(connection)
+        user = credentials.username.decode("utf-8", "replace")[:LONGEST]
         told: Exception = UnauthorizedLogin("wrong user or password")
         if failure.check(LoginFailed, Unauthorized):
             _log.warn(
                 "{peer} failed to log in as {user!r} ({count} of {most})",
+                peer=peer,
+                user=user,
                 count=self._failures + 1,
                 most=MOST_FAILURES,
-                **about,
             )
         else:
             reference = token_hex(4)
             told = RuntimeError(f"login is not possible just now, reference {reference}")
-            # as text: an error of a database may tell all that it was asked
+            error: Any = failure.value
+            # as text: an error of a database may tell all that it was asked; with what it came
+            # of, unless a Deferred has taken that away
+            lost = error.__traceback__ is None
             _log.error(
                 "{peer} could not log in as {user!r}, reference {reference}\n{traceback}",
+                peer=peer,
+                user=user,
                 reference=reference,
-                traceback=credentials.left_out_of(_told(failure)),
-                **about,
+                traceback=credentials.left_out_of(
+                    failure.getTraceback() if lost else format_traceback(error)
+                ),
             )
         await deferLater(steady(self._reactor), turn.failed())
         self._count(connection)
@@ -329,12 +310,6 @@ def _bare(failure: Failure) -> Failure:
     return Failure(error)
 
 
-def _told(failure: Failure) -> str:
-    error: Any = failure.value
-    # with what it came of, unless a Deferred has taken that away
-    return failure.getTraceback() if error.__traceback__ is None else format_traceback(error)
-
-
 def _let_go(leave: Callable[[], object]) -> None:
     """Call a portal's logout; what it raises is logged."""
     left = follow(maybeDeferred(leave))
@@ -343,10 +318,8 @@ def _let_go(leave: Callable[[], object]) -> None:
 
 def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
     """
-    Return a Deferred of a list with what a portal gives, which may be a Failure.
-
-    In a list, for the portal's own CancelledError would be taken for the peer's. An avatar
-    that comes when the Deferred has been cancelled leaves at once.
+    Return a Deferred of what a portal gives, which may be a Failure, in a list: the portal's own
+    CancelledError is not the peer's. An avatar that comes after a cancellation leaves at once.
     """
     outcome: Deferred[object] = Deferred()
 

@@ -43,8 +43,12 @@ _REFUSED = re.compile(
 )
 
 
+@implementer(IOpenSSLServerConnectionCreator)
 class Credentials:
-    """The key, the certificate chain and the trusted authorities of `tls_server`."""
+    """
+    The key, the certificate chain and the trusted authorities of `tls_server`: each connection
+    has those that are in the files when it comes.
+    """
 
     def __init__(self, cert: str, key: str | None = None, ca: str | None = None) -> None:
         self._cert = cert
@@ -53,6 +57,12 @@ class Credentials:
         self._seen: tuple[object, ...] | None = None
         self._context: object = None
         self._read()
+
+    def serverConnectionForTLS(self, tlsProtocol: object) -> Any:
+        """Return OpenSSL's side of a new connection (`IOpenSSLServerConnectionCreator`)."""
+        from OpenSSL.SSL import Connection as TLSConnection
+
+        return TLSConnection(self.context(), None)
 
     def context(self) -> Any:
         """Return the OpenSSL context of the files as they are now."""
@@ -150,19 +160,6 @@ class _TLSServerEndpoint:
         return listening
 
 
-@implementer(IOpenSSLServerConnectionCreator)
-class _Creator:
-    """Gives each connection the context of the files as they are then."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    def serverConnectionForTLS(self, tlsProtocol: object) -> Any:
-        from OpenSSL.SSL import Connection as TLSConnection
-
-        return TLSConnection(self._credentials.context(), None)
-
-
 def _server_factory(credentials: Credentials, factory: Any) -> Any:
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -173,7 +170,7 @@ def _server_factory(credentials: Credentials, factory: Any) -> Any:
             inner = self.wrappedFactory.buildProtocol(addr)
             return None if inner is None else self.protocol(self, inner)
 
-    return Wrapping(_Creator(credentials), False, factory)
+    return Wrapping(credentials, False, factory)
 
 
 def tls_server(

@@ -38,8 +38,6 @@ PRIVATE: Final = 0o600
 
 _TWISTEDS = 0o666  # twisted.internet.endpoints.UNIXServerEndpoint's, where nobody says
 
-_OTHERS_MAY_CONNECT = stat.S_IWOTH
-
 _AF_UNIX = getattr(socket, "AF_UNIX", None)  # not on every system
 
 
@@ -142,7 +140,7 @@ def adopt(
     if _is_file(path):
         mode = stat.S_IMODE(os.stat(path).st_mode)
         # Twisted sets it to 0666 where it is told nothing
-        port.mode = PRIVATE if private and mode & _OTHERS_MAY_CONNECT else mode
+        port.mode = PRIVATE if private and mode & stat.S_IWOTH else mode
     port.startListening()
     listening: IListeningPort = port
     return listening
