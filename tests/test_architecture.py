@@ -420,9 +420,12 @@ def public_without_docstring(tree: ast.Module) -> list[str]:
     """
     Return the public classes and functions of a module that say nothing of themselves.
 
-    A property's setter and an overload say it elsewhere.
+    A property's setter and an overload say it elsewhere, and so does a method of a base
+    class in the same module.
     """
     found = []
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    said: dict[str, set[str]] = {}  # by class: its methods that have docstrings
 
     def walk(body: list[ast.stmt], before: str) -> None:
         for child in body:
@@ -430,15 +433,25 @@ def public_without_docstring(tree: ast.Module) -> list[str]:
                 visit(child, before)
             elif isinstance(child, (ast.If, ast.Try)):
                 walk(child.body + child.orelse, before)
-            if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
-                walk(child.body, f"{before}{child.name}.")
+            if isinstance(child, ast.ClassDef):
+                said[child.name] = {
+                    each.name
+                    for each in child.body
+                    if isinstance(each, functions) and ast.get_docstring(each)
+                }
+                for base in child.bases:
+                    said[child.name] |= said.get(getattr(base, "id", ""), set())
+                if not child.name.startswith("_"):
+                    walk(child.body, f"{before}{child.name}.")
 
     def visit(child: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, before: str) -> None:
+        owner = before.rstrip(".").rpartition(".")[2]
         elsewhere = any(
             (isinstance(mark, ast.Name) and mark.id == "overload")
             or (isinstance(mark, ast.Attribute) and mark.attr in ("setter", "deleter", "overload"))
             for mark in child.decorator_list
         )
+        elsewhere = elsewhere or child.name in said.get(owner, ())
         if not child.name.startswith("_") and not elsewhere and not ast.get_docstring(child):
             found.append(f"{before}{child.name}")
 
@@ -489,6 +502,10 @@ class Public:
         """Value."""
     @value.setter
     def value(self, new): pass
+class Derived(Public):
+    """Derived."""
+    async def later(self): pass
+    def another(self): pass
 class _Private:
     def method(self): pass
 def function():
@@ -588,8 +605,10 @@ def test_circles_are_found() -> None:
 
 
 def test_silence_is_found() -> None:
-    """Public names, methods included; not private ones, setters or inner functions."""
-    assert public_without_docstring(ast.parse(SAMPLE)) == ["Public", "Public.method", "function"]
+    """Public names, methods included; not private ones, inherited ones or setters."""
+    assert public_without_docstring(ast.parse(SAMPLE)) == [
+        *("Public", "Public.method", "Derived.another", "function")
+    ]
 
 
 def test_forbidden_names_are_whole_names() -> None:

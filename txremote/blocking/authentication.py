@@ -5,11 +5,8 @@ Authenticators: they decide which clients a `ThreadedServer` serves
 An authenticator is a callable. It gets a blocking socket that was just accepted, and returns
 a socket, the same or one around it, and the client's credentials; or it raises
 `AuthenticationError`. It may block, so each client has a thread of its own, which serves its
-requests as well: RPyC does the same. ``twistd txremote`` has ``--tls-ca`` and ``--auth``
-instead, without a thread for each client.
-
-Authentication has to succeed within `AUTHENTICATION_TIMEOUT` seconds. The server closes
-further sockets while `MOST_AT_ONCE` clients are being authenticated.
+requests as well, as with RPyC. ``twistd txremote`` has ``--tls-ca`` and ``--auth`` instead,
+without a thread for each client.
 """
 
 from __future__ import annotations
@@ -28,16 +25,15 @@ from zope.interface import implementer
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import accept
+from txremote.blocking.sockets import load_certificates
 from txremote.blocking.streams import SocketStream, byte_channel_of
 from txremote.config import ConnectionConfig
 from txremote.service import Service
 
 #: Seconds that a client's authentication may take.
 AUTHENTICATION_TIMEOUT = 30.0
-
-#: Clients that are authenticated at the same time.
+#: Clients that are authenticated at the same time. Further sockets are closed.
 MOST_AT_ONCE = 100
-
 _SOCKETS_A_TURN = 10
 
 Authenticator = Callable[[socket.socket], tuple[socket.socket, object]]
@@ -53,13 +49,10 @@ class SSLAuthenticator:
     `ssl.SSLSocket.getpeercert` gives it (``rpyc.utils.authenticators.SSLAuthenticator``).
 
     Args:
-        keyfile: The server's private key, a path.
-        certfile: The server's certificate, a path.
         ca_certs: The certificate of the authority that signs clients' certificates, a path.
         cert_reqs: Whether clients need a certificate; if None, `ssl.CERT_REQUIRED` with
             ``ca_certs`` and `ssl.CERT_NONE` without.
         ssl_version: A protocol of `ssl`; the best that both ends know if None.
-        ciphers: OpenSSL's list of ciphers, or None.
     """
 
     def __init__(
@@ -76,27 +69,17 @@ class SSLAuthenticator:
         self.ca_certs = str(ca_certs) if ca_certs else None
         self.ciphers = ciphers
         self.ssl_version = ssl_version
-        if cert_reqs is None:
-            cert_reqs = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
-        self.cert_reqs = cert_reqs
+        by_default = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
+        self.cert_reqs = by_default if cert_reqs is None else cert_reqs
 
     def __call__(self, sock: socket.socket) -> tuple[socket.socket, object]:
-        """
-        Do the handshake.
-
-        Raises:
-            AuthenticationError: it fails, or the certificate is invalid.
-        """
+        """Do the handshake, or raise AuthenticationError: it fails, or a certificate is invalid."""
         try:
             if self.ssl_version is None:
                 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             else:
                 context = ssl.SSLContext(self.ssl_version)
-            context.load_cert_chain(self.certfile, self.keyfile)
-            if self.ca_certs is not None:
-                context.load_verify_locations(self.ca_certs)
-            if self.ciphers is not None:
-                context.set_ciphers(self.ciphers)
+            load_certificates(context, self.certfile, self.keyfile, self.ca_certs, self.ciphers)
             context.verify_mode = self.cert_reqs
             secure = context.wrap_socket(sock, server_side=True)
         except (ssl.SSLError, TimeoutError) as error:
@@ -109,15 +92,8 @@ class AuthenticatingPort:
     """
     Accepts clients in a reactor, and serves each in a thread once it is authenticated.
 
-    Args:
-        reactor: Watches the listening socket.
-        listener: The socket, which listens and does not block.
-        authenticator: Accepts or refuses clients.
-        make_service: Returns the service of a new connection.
-        config: The options of connections.
-        logger: Logs each client.
-        accepted: Called in the reactor when a client was accepted.
-        gone: Called in the reactor when a client has gone, served or not.
+    The socket listens, and does not block. ``accepted`` and ``gone`` are called in the
+    reactor: when a client was accepted, and when it has gone, served or not.
     """
 
     def __init__(
@@ -166,7 +142,9 @@ class AuthenticatingPort:
                 sock, address = self._listener.accept()
             except OSError:  # no more clients, or the client has gone meanwhile
                 return
-            if len(self._waiting) >= MOST_AT_ONCE or self._is_full():
+            waiting = len(self._waiting)
+            clients = waiting + len(self.connections)
+            if waiting >= MOST_AT_ONCE or clients >= self._config.max_connections:
                 self._logger.warning("refused %s: too many clients", address)
                 sock.close()
                 continue
@@ -175,9 +153,6 @@ class AuthenticatingPort:
             threading.Thread(
                 target=self._serve, args=(sock, address), name="txremote client", daemon=True
             ).start()
-
-    def _is_full(self) -> bool:
-        return len(self.connections) + len(self._waiting) >= self._config.max_connections
 
     # -- in a client's thread
 

@@ -14,11 +14,8 @@ class BgServingThread:
     A thread that serves a connection (``rpyc.utils.helpers.BgServingThread``).
 
     It waits on the socket, so what comes is served at once; RPyC's polls every 0.1 s. The
-    intervals have no effect.
-
-    Args:
-        callback: Called in the thread when the connection has ended, unless
-            `stop` came first.
+    intervals have no effect. The callback is called in the thread when the connection has
+    ended, unless `stop` came first.
     """
 
     SERVE_INTERVAL = 0.0

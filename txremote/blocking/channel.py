@@ -1,12 +1,10 @@
 """
 Byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes.
 
-`ByteChannel.send` and `ByteChannel.receive_now` never block. A thread blocks in
-`ByteChannel.wait` only, until bytes can be read, or written if that is asked, or until
-another thread interrupts. One thread reads and one writes at a time, perhaps two different
-ones: `ChannelIO` sees to that. Any thread may end the channel by `ByteChannel.shutdown`,
-which wakes the others; `ByteChannel.close`, which closes the descriptors, is for the time
-when no thread is in it any more.
+A thread blocks in `ByteChannel.wait` only; `send` and `receive_now` never block. One thread
+reads and one writes at a time, perhaps two different ones: `ChannelIO` sees to that. Any
+thread may end the channel by `shutdown`, which wakes the others; `close` closes the
+descriptors, and is for the time when no thread is in it any more.
 """
 
 from __future__ import annotations
@@ -71,14 +69,13 @@ class ByteChannel:
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
         """
-        Sleep until there may be bytes to read, for some seconds at most, and tell whether
-        there are; with ``writable`` wake up as well when bytes can be sent.
+        Sleep until there may be bytes to read, for some seconds at most; with ``writable``
+        also until bytes can be sent. Tells whether there are bytes to read.
         """
         polling = self._both if writable else self._reading
         milliseconds = None if timeout is None else max(0.0, timeout * 1000)
-        ready = polling.poll(milliseconds)
         readable = False
-        for descriptor, events in ready:
+        for descriptor, events in polling.poll(milliseconds):
             if descriptor == self._incoming:
                 readable = bool(events & _READABLE)
             elif self._interrupter is not None and descriptor == self._interrupter[0]:
@@ -133,11 +130,9 @@ class SocketChannel(ByteChannel):
         self.host = address_of(sock, sock.getsockname)
 
     def fileno(self) -> int:
-        """Return the socket's descriptor."""
         return self._socket.fileno()
 
     def receive_now(self) -> bytes | None:
-        """Receive from the socket."""
         try:
             return self._socket.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -149,21 +144,18 @@ class SocketChannel(ByteChannel):
             tcp.acknowledge(self._socket.setsockopt)
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send over the socket."""
         try:
             return self._socket.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def shutdown(self) -> None:
-        """Shut the socket down."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # not connected any more
             return
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close()
         self._close_interrupter()
 
@@ -179,14 +171,12 @@ class TLSChannel(SocketChannel):
         self._exclusive = threading.Lock()
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """Return at once if the TLS layer has decrypted bytes."""
         with self._exclusive:
             if self._tls.pending():
                 return True
         return super().wait(timeout, writable=writable)
 
     def receive_now(self) -> bytes | None:
-        """Receive from the TLS layer."""
         with self._exclusive:
             try:
                 return self._tls.recv(READ_SIZE)
@@ -196,7 +186,6 @@ class TLSChannel(SocketChannel):
                 raise ConnectionResetError("the TLS connection was cut off") from None
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send through the TLS layer."""
         with self._exclusive:
             try:
                 return self._tls.send(data)
@@ -217,11 +206,9 @@ class PipeChannel(ByteChannel):
         self._ended = False
 
     def fileno(self) -> int:
-        """Return the descriptor that is read."""
         return self._incoming
 
     def receive_now(self) -> bytes | None:
-        """Read from the pipe."""
         if self._ended:
             return b""
         try:
@@ -230,23 +217,19 @@ class PipeChannel(ByteChannel):
             return None
 
     def send(self, data: bytes | memoryview) -> int:
-        """Write to the pipe."""
         try:
             return os.write(self._outgoing, data)
         except (BlockingIOError, InterruptedError):
             return 0
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
-        """Return at once after the end."""
         return self._ended or super().wait(timeout, writable=writable) or self._ended
 
     def shutdown(self) -> None:
-        """Note the end, and interrupt the reader."""
         self._ended = True
         self.interrupt()
 
     def close(self) -> None:
-        """Close both descriptors."""
         while self._descriptors:
             os.close(self._descriptors.pop())
         self._close_interrupter()

@@ -2,17 +2,15 @@
 Bytes between a connection and its channel, in the threads of the program.
 
 Two *roles* say which thread may use the channel: one thread reads and one sends at a time. A
-role is tried for and never waited for. A thread that finds another one sending leaves its
-bytes in `PumpTransport.out`: the sender checks for more after it has released its role.
+thread that finds another one sending leaves its bytes in `PumpTransport.out`: the sender
+checks for more after it has released its role.
 
 Sending never blocks for ever. While the socket is full the sender also reads, if no thread
 does: two peers that send each other much at once must both get on.
 
-The end of the connection passes through here, from the channel, or from the connection by
-the transport's ``ending``. It fails what is pending and wakes every sleeper at once. The
-descriptors are closed by the last thread that leaves the channel.
-
-The locks and their order are described in `txremote.blocking.pump`.
+The end of the connection, which the channel or the transport's ``ending`` brings, fails what
+is pending and wakes every sleeper. The last thread that leaves the channel closes the
+descriptors. `txremote.blocking.pump` describes the locks and their order.
 """
 
 from __future__ import annotations
@@ -40,16 +38,12 @@ from txremote.peer.lifecycle import CLOSED
 
 @implementer(ITransport)
 class PumpTransport:
-    """
-    What a `Connection` writes to: bytes gather in ``out`` and `ChannelIO` sends them.
-
-    ``ending`` is why the connection is to end when all is sent, or None.
-    """
+    """A `Connection` writes to this: bytes gather in ``out`` and `ChannelIO` sends them."""
 
     def __init__(self, channel: ByteChannel) -> None:
         self._channel = channel
         self.out: deque[bytes | memoryview] = deque()
-        self.ending: Exception | None = None
+        self.ending: Exception | None = None  # why the connection is to end when all is sent
 
     def write(self, data: bytes) -> None:
         """Have bytes sent."""
@@ -78,11 +72,7 @@ class PumpTransport:
 
 
 class ChannelIO:
-    """
-    Sends and reads the bytes of one connection, in any thread that has the role for it.
-
-    Releasing a role wakes a sleeper of the inbox, and the end of the connection wakes all.
-    """
+    """Sends and reads the bytes of one connection, in any thread that has the role for it."""
 
     connection: Connection  # from `attach` on
 
@@ -121,12 +111,10 @@ class ChannelIO:
             if self.connection.state is not CLOSED:
                 self.lost(_how_lost(error))
             return
-        if data is None:
-            return
         if data:
             with self._lock:
                 self.connection.dataReceived(data)
-        else:
+        elif data is not None:
             self.lost(ConnectionDone())
 
     def release_role(self, role: threading.Lock) -> None:
@@ -141,10 +129,8 @@ class ChannelIO:
 
     def flush(self, deadline: float | None = None, waiter: PendingAnswer | None = None) -> None:
         """
-        Send the unsent bytes. Any thread, without the lock.
-
-        Waiting for a full socket ends at the deadline, or when the waiter is interrupted;
-        the rest goes out with the next flush or read.
+        Send the unsent bytes. Any thread, without the lock. At the deadline, or when the
+        waiter is interrupted, the rest is left to the next flush or read.
         """
         out = self.transport.out
         # checked again after each release: a thread that wrote meanwhile left its bytes to us

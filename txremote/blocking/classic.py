@@ -175,9 +175,8 @@ def obtain(proxy: object, unpickle: bool | None = None) -> Any:
 
 def deliver(conn: ClassicConnection, localobj: object) -> Any:
     """
-    Recreate a local object at the peer, by value, and return the netref of that.
-
-    The *peer* unpickles our data: in classic mode it runs our code anyway.
+    Recreate a local object at the peer, by value, and return the netref of that: the *peer*
+    unpickles our data, which in classic mode runs our code anyway.
     """
     return conn.modules["pickle"].loads(pickle.dumps(localobj))
 
@@ -203,11 +202,9 @@ def upload(
 
     Args:
         filter: Called with each name; a false result leaves the file out.
-        ignore_invalid: Whether to skip a path that is neither file nor folder.
+        ignore_invalid: Whether to skip a path that is neither file nor folder, instead
+            of raising ValueError.
         chunk_size: Bytes in each round trip.
-
-    Raises:
-        ValueError: it is neither a file nor a folder.
     """
     if os.path.isdir(localpath):
         if not conn.modules["os.path"].isdir(remotepath):
@@ -234,9 +231,8 @@ def download(
     chunk_size: int = CHUNK,
 ) -> None:
     """
-    Copy a file, or a folder and its contents, from the peer. See `upload`.
-
-    A name that would leave ``localpath`` is refused with a ValueError.
+    Copy a file, or a folder and its contents, from the peer; see `upload`. A name that would
+    leave ``localpath`` is refused with a ValueError.
     """
     remote_path = conn.modules["os.path"]
     if remote_path.isdir(remotepath):
@@ -267,14 +263,8 @@ def upload_package(
     chunk_size: int = CHUNK,
 ) -> None:
     """
-    Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``).
-
-    Args:
-        remotepath: The folder at the peer; one of the module's name beside the peer's
-            installed packages if None.
-
-    Raises:
-        TypeError: the module has no file.
+    Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``): to
+    a folder of the module's name beside the peer's installed packages if no path is given.
     """
     if remotepath is None:
         site = conn.modules.sysconfig.get_path("purelib")
@@ -315,11 +305,7 @@ class MockClassicConnection:
 
 @contextmanager
 def redirected_stdio(conn: ClassicConnection) -> Iterator[None]:
-    """
-    Connect the peer's standard streams to this side's.
-
-    The peer gets a restricted view of the three streams, not the streams themselves.
-    """
+    """Connect the peer's standard streams to this side's, of which it gets a restricted view."""
     remote = conn.modules.sys
     names = ("stdin", "stdout", "stderr")
     kept = [getattr(remote, name) for name in names]

@@ -40,7 +40,6 @@ class BlockingConnection(BlockingView):
     Args:
         root: The service that this side offers, class or instance.
         channel: A `Channel`, or the stream in it; owned by the connection from now on.
-        config: Options.
 
     Raises:
         TypeError: the root is no service, or the channel none.
@@ -71,11 +70,7 @@ class BlockingConnection(BlockingView):
         return self
 
     def _speak_and_wait(
-        self,
-        timeout: float | None,
-        send: Callable[P, Answer],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, timeout: float | None, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         self._speak_first()
         return self._pump.call(timeout, send, *args, **kwargs)
@@ -101,11 +96,8 @@ class BlockingConnection(BlockingView):
 
     def fileno(self) -> int:
         """
-        Return the descriptor that is readable when there is something to serve.
-
-        Raises:
-            EOFError: the connection has ended, and its descriptor is given back. So a
-                ``select`` of a lost connection ends as RPyC's does.
+        Return the descriptor that is readable when there is something to serve. Raises
+        EOFError when the connection has ended, as RPyC's, which ends a ``select`` of it.
         """
         number = int(self._pump.io.channel.fileno())
         if number < 0:
@@ -114,14 +106,8 @@ class BlockingConnection(BlockingView):
 
     def serve(self, timeout: float | None = 1, wait_for_lock: bool = True) -> bool:
         """
-        Serve one request or answer.
-
-        Args:
-            timeout: Seconds to wait for one; None for ever.
-            wait_for_lock: RPyC's; has no effect, for threads take turns here.
-
-        Returns:
-            Whether there was one.
+        Serve one request or answer, and tell whether one came within ``timeout`` seconds;
+        None waits for ever. ``wait_for_lock`` is RPyC's, and has no effect.
 
         Raises:
             EOFError: the connection has ended.
@@ -135,10 +121,8 @@ class BlockingConnection(BlockingView):
 
     def poll_all(self, timeout: float = 0) -> bool:
         """
-        Serve everything that comes within some seconds.
-
-        Returns:
-            Whether there was anything. The end of the connection is no error.
+        Serve everything that comes within some seconds, and tell whether there was anything.
+        The end of the connection is no error.
         """
         deadline = monotonic() + timeout
         served = False
@@ -191,20 +175,12 @@ def drive(
     channel: ByteChannel, service: Service, config: ConnectionConfig, dialect: Dialect | None
 ) -> BlockingConnection:
     """
-    Start a connection over a channel.
-
-    Args:
-        channel: A connected one.
-        service: The service that this side offers.
-        config: The switches.
-        dialect: The dialect to speak; None for the accepting side. The connecting side
-            calls ``introduced()`` of the executor once it knows the peer.
+    Start a connection over a channel. The accepting side has no dialect; the connecting side
+    calls ``introduced()`` of the executor once it knows the peer.
     """
     conn = BlockingConnection.__new__(BlockingConnection)
     conn._dialect = None
-    _start(
-        channel, service, config, conn._driven_by, dialect=dialect, connecting=dialect is not None
-    )
+    _start(channel, service, config, conn._driven_by, dialect, connecting=dialect is not None)
     return conn
 
 
@@ -213,9 +189,9 @@ def _start(
     service: Service,
     config: ConnectionConfig,
     make_view: Callable[[ScriptExecutor, Connection], BlockingConnection],
+    dialect: Dialect | None = None,
     *,
     connecting: bool,
-    dialect: Dialect | None = None,
 ) -> None:
     pump = Pump(channel)
     executor = ScriptExecutor(pump, make_view, connecting)

@@ -35,13 +35,8 @@ def config_of_script(
     Return the configuration for a script's argument: options that differ from
     `DEFAULT_CONFIG`, a whole configuration, or None.
 
-    RPyC takes any mapping and reads only the names that it knows, so programs pass names
-    that never had an effect: here they cause a warning, and are ignored. ``depth`` is the
-    number of calls between the program and this function: the warning names the program's
-    line.
-
-    Raises:
-        ValueError: a value is out of range.
+    Programs of RPyC's pass names that never had an effect: these cause a warning, at the
+    program's line, which is ``depth`` calls up, and are ignored.
     """
     if isinstance(config, ConnectionConfig):
         return config

@@ -28,11 +28,7 @@ class ScriptGuard:
         self._pump = pump
 
     def check(self) -> None:
-        """
-        Raises:
-            WrongThread: this is not the connection's context, and what is written
-                would stay there.
-        """
+        """Raise WrongThread outside the connection's context, where nothing sends the bytes."""
         if not self._pump.entered:
             raise WrongThread(
                 "this reference belongs to a script's connection: call it with "
@@ -58,10 +54,7 @@ class ScriptDriver:
             self._pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
     def expect(self, result: Pending) -> None:
-        """
-        Have a thread wait for a result where no other would: the one that asks for it is a
-        reactor's, or serves another connection.
-        """
+        """Have a thread wait where no other will: a reactor's asks, or another connection's."""
         call = current.get(None)
         if call is None:
             if not is_in_reactor():

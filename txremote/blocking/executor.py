@@ -1,14 +1,13 @@
 """
 `ScriptExecutor`: where the peer's requests run in a script.
 
-A connection is entered under the pump's lock, and nothing that may take long or call back
-may run under it. So every request and hook becomes an item of the `Inbox`, in the order in
-which it came, and is run after the lock is released, by whichever thread waits (`Pump`).
-Before an item runs the service's code, a sleeping thread is woken to serve what comes
-meanwhile.
+Nothing that may take long or call back may run under the pump's lock. So every request and
+hook becomes an item of the `Inbox`, in the order in which it came, and whichever thread waits
+runs it after the lock is released (`Pump`). Before an item runs the service's code, it wakes
+a sleeping thread to serve meanwhile.
 
-On the connecting side ``on_connect`` is kept back until the peer is known and runs
-in the thread that connects, which gets what it raises.
+On the connecting side ``on_connect`` is kept back until the peer is known. It runs in the
+thread that connects, which gets the exceptions of it.
 """
 
 from __future__ import annotations
@@ -35,12 +34,8 @@ from txremote.refs.outcome import failure_of
 
 class ScriptExecutor:
     """
-    An `Executor` for a connection that a pump drives.
-
-    Args:
-        make_view: Called once, for the connection's `BlockingView`.
-        connecting: Whether `introduced` calls the service's ``on_connect``, which else is
-            called at once.
+    An `Executor` for a connection that a pump drives. On the connecting side `introduced`
+    calls the service's ``on_connect``, which else is called at once.
     """
 
     always_serves = False
@@ -112,14 +107,8 @@ class ScriptExecutor:
             self._greeting.append(call)
 
     def introduced(self) -> None:
-        """
-        Call the service's ``on_connect``, in this thread: the peer is known.
-
-        Raises:
-            Exception: what that raised; the connection is closed then.
-        """
-        greeting = self._greeting
-        for call in greeting or ():
+        """Call ``on_connect`` in this thread; the connection is closed if that raises."""
+        for call in self._greeting or ():
             call()
         self._greeting = None
 
@@ -140,10 +129,7 @@ class ScriptExecutor:
     def forward(
         self, connection: Connection, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
-        """
-        Pass a request on, and wait for its answer: here, or in another thread where
-        this one may not.
-        """
+        """Wait for the answer to a request: here, or in a thread where this one may not."""
         ask = partial(connection.view.sync_request_raw, handler, args)
         return ask() if may_block else BlockingCall(ask)
 

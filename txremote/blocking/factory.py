@@ -1,8 +1,7 @@
 """
 Making blocking connections (``rpyc.utils.factory``).
 
-Each function connects, finds the dialect of the peer, fetches its root, and calls the
-service's ``on_connect`` with the connection.
+Each finds the dialect of the peer, fetches its root, and calls the service's ``on_connect``.
 """
 
 from __future__ import annotations
@@ -17,8 +16,15 @@ from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, T
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.refused import refused
-from txremote.blocking.sockets import CONNECT_TIMEOUT, open_socket
-from txremote.blocking.streams import Channel, File, PipeStream, Stream, own_descriptor
+from txremote.blocking.sockets import CONNECT_TIMEOUT, load_certificates, open_socket
+from txremote.blocking.streams import (
+    Channel,
+    File,
+    PipeStream,
+    SocketStream,
+    Stream,
+    own_descriptor,
+)
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Step, dialling_steps, outcome_of
@@ -133,17 +139,9 @@ def unix_connect(
     path: str, service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """Connect to a server over a UNIX socket (``rpyc.utils.factory.unix_connect``)."""
-
-    def dial() -> SocketChannel:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.connect(path)
-        except OSError:
-            sock.close()
-            raise
-        return SocketChannel(sock)
-
-    return _establish(dial, service, config)
+    return _establish(
+        lambda: SocketChannel(SocketStream.unix_connect(path, timeout=None).sock), service, config
+    )
 
 
 def ssl_connect(
@@ -173,12 +171,7 @@ def ssl_connect(
     if wanted is None:
         wanted = ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE
     context.verify_mode = wanted
-    if certfile is not None:
-        context.load_cert_chain(certfile, keyfile)
-    if ca_certs is not None:
-        context.load_verify_locations(ca_certs)
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
+    load_certificates(context, certfile, keyfile, ca_certs, ciphers)
 
     def dial() -> TLSChannel:
         plain = _dial(host, port, ipv6, keepalive)
@@ -196,16 +189,11 @@ def connect_channel(
 ) -> BlockingConnection:
     """
     Make a connection over a channel (``rpyc.connect_channel``), such as one over a
-    socket that a program has connected, or accepted, itself.
+    socket that a program has connected, or accepted, itself. It owns the channel.
 
     Nothing is sent or awaited, unless the service's ``on_connect`` does so: either end
-    may be the one that speaks first, in the dialect of RPyC 6.
-
-    The channel is the connection's from now on.
-
-    Raises:
-        TypeError: it is no `Channel`.
-        Exception: what ``on_connect`` raised; the connection is closed then.
+    may be the one that speaks first, in the dialect of RPyC 6. The connection is closed
+    if ``on_connect`` raises.
     """
     refuse_in_reactor()
     conn = BlockingConnection(service, channel, config)
@@ -236,10 +224,8 @@ def connect_pipes(
     config: Config = None,
 ) -> BlockingConnection:
     """
-    Connect over two file objects or descriptors, which are the connection's from now on.
-
-    Raises:
-        EOFError: the other side hung up, or speaks another protocol.
+    Connect over two file objects or descriptors, which the connection owns from now on.
+    Raises EOFError if the other side hung up, or speaks another protocol.
     """
     pipes = own_descriptor(input), own_descriptor(output)
     return _establish(lambda: PipeChannel(*pipes), service, config, dialect="6")
@@ -249,14 +235,12 @@ def connect_subproc(
     args: Sequence[str], service: object = VoidService, config: Config = None
 ) -> BlockingConnection:
     """
-    Start a process that serves on its standard streams, and connect to it.
+    Start a process that serves on its standard streams, and connect to it. The connection
+    has the `subprocess.Popen` as its ``proc``.
 
     Args:
         args: The command, such as
             ``[sys.executable, "-m", "txremote.blocking.utils.stdio", "pkg.mod.Service"]``.
-
-    Returns:
-        The connection, with the `subprocess.Popen` as its ``proc``.
     """
     process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdin is not None

@@ -11,9 +11,9 @@ A thread that finds no item while another thread reads goes to sleep here. The p
 between a sleeper and the thread that wakes it:
 
 1. The sleeper appends its `PendingAnswer` to `sleeping`.
-2. It looks once more at the items, at its answer and at the role of the reader. Each of
-   these is changed *before* the changing thread looks at `sleeping`; so either the sleeper
-   sees the change now, or it is seen itself.
+2. It checks once more the items, its answer and the role of the reader. Each of these is
+   changed *before* the changing thread reads `sleeping`; so either the sleeper sees the
+   change now, or it is seen itself.
 3. It blocks on a lock of its own, ``parked``.
 4. A waker takes one sleeper out of `sleeping` and releases that lock, once. `complete`
    wakes the thread whose answer it brings; `wake_one` wakes the first, to read or to run
@@ -24,10 +24,9 @@ between a sleeper and the thread that wakes it:
 6. A thread that stops waiting calls `wake_one`, in case it was woken to read or to run
    items and leaves without doing so (`Pump`).
 
-No wake-up is lost by these rules, and a thread may be woken for nothing.
-
-Other threads, and garbage collection, only ever append without holding `taking`: the
-methods of a deque are atomic.
+No wake-up is lost by these rules, and a thread may be woken for nothing. Other threads, and
+garbage collection, only ever append without holding `taking`: the methods of a deque are
+atomic.
 """
 
 from __future__ import annotations
@@ -39,11 +38,7 @@ from time import monotonic
 
 
 class PendingAnswer:
-    """
-    One thread's wait: for an answer, or until another thread ends it.
-
-    As an item of the `Inbox` it stands for the answer that has arrived.
-    """
+    """One thread's wait; as an item of the `Inbox`, the answer that has arrived."""
 
     # defaults on the class: making one, for each call, runs no code
     done = False
@@ -63,8 +58,8 @@ class Inbox:
     """
     The items of one connection, and the threads that sleep beside its reader.
 
-    ``taking`` is held while an item is taken out. A thread that goes to read looks at the
-    items and at its own answer under this.
+    ``taking`` is held while an item is taken out, and while a thread that goes to read checks
+    the items and its own answer.
     """
 
     def __init__(self) -> None:

@@ -10,8 +10,8 @@ an answer or for work, goes round in a loop:
    connection decodes them into items.
 4. Else it sleeps until it is woken, to run something, to read, or for its answer.
 
-The answer to a blocking call takes the short way where it can: the thread that calls is the
-reader and nothing came before the answer. It is then not queued, and the loop ends.
+The answer to a blocking call is not queued where the thread that calls is the reader and
+nothing came before the answer: it ends the loop.
 
 The locks of these parts, and what each guards:
 
@@ -27,9 +27,9 @@ The locks of these parts, and what each guards:
 
 None but the last is held while a request, a callback or a hook runs. A role is tried for and
 never waited for: a thread that does not get it sleeps, or leaves the work to the thread that
-has it. So roles have no place in an order, and a thread with a role may wait for any of the
-others. Within ``lock`` a thread may wait for ``timers._lock`` only, and within ``taking``,
-``_closing`` and ``timers._lock`` for none.
+has it. So a thread with a role may wait for any of the others. Within ``lock`` a thread may
+wait for ``timers._lock`` only, and within ``taking``, ``_closing`` and ``timers._lock`` for
+none.
 
 Garbage collection may run in the middle of any of this. All it does is to append to a queue
 (`txremote.peer.imports`).
@@ -63,11 +63,7 @@ P = ParamSpec("P")
 
 
 class Pump:
-    """
-    Makes calls on one connection and serves it, without a reactor.
-
-    Any thread may use it, but the one of a running reactor.
-    """
+    """Makes calls on one connection and serves it. Any thread but a running reactor's."""
 
     connection: Connection  # from `attach` on
 
@@ -102,13 +98,11 @@ class Pump:
     ) -> Any:
         """
         Send a request under the lock, serve until its answer is there, and return that, with
-        references.
+        references. After ``timeout`` seconds the call is cancelled.
 
         Raises:
-            AsyncResultTimeout: there was none within ``timeout`` seconds. The call is
-                cancelled.
+            AsyncResultTimeout: there was no answer in time.
             WouldBlockReactor: this is the thread of a running reactor.
-            Exception: the exception that the call raised.
         """
         if self.home is not forks.here:  # as check_process(), at each call
             self.check_process()
@@ -144,10 +138,7 @@ class Pump:
     def serve(self, timeout: float | None) -> bool:
         """
         Run one item, a request of the peer's or an answer of ours, and tell whether one came
-        within ``timeout`` seconds.
-
-        Raises:
-            EOFError: the connection has ended.
+        within ``timeout`` seconds; raise EOFError when the connection has ended.
         """
         self.check_process()
         refuse_in_reactor()
@@ -235,9 +226,8 @@ class Pump:
 
     def submit(self, function: Callable[[], object]) -> None:
         """
-        Call a function that touches the connection, and send what it has written.
-
-        Any thread, a reactor's too: it never waits for the peer.
+        Call a function that touches the connection, and send what it has written, without
+        waiting for the peer. Any thread, a reactor's too.
         """
         within = self.entered
         with self.lock:

@@ -26,13 +26,7 @@ def open_socket(
 ) -> socket.socket:
     """
     Connect to the first address that answers, and return the socket, which keeps the
-    given time-out, in seconds.
-
-    Args:
-        keepalive: Whether TCP's keepalive is on, or its seconds.
-
-    Raises:
-        OSError: none answers.
+    given time-out. ``keepalive`` is whether TCP's is on, or its seconds. Raises OSError.
     """
     problem: OSError | None = None
     found = socket.getaddrinfo(host, port, family, socktype, proto)
@@ -57,6 +51,22 @@ def open_socket(
     raise problem or OSError(f"no address for {host!r}")
 
 
+def load_certificates(
+    context: ssl.SSLContext,
+    certfile: str | None,
+    keyfile: str | None,
+    ca_certs: str | None,
+    ciphers: str | None,
+) -> None:
+    """Load into a TLS context what is given: paths of PEM files, and OpenSSL's list of ciphers."""
+    if certfile is not None:
+        context.load_cert_chain(certfile, keyfile)
+    if ca_certs is not None:
+        context.load_verify_locations(ca_certs)
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+
+
 def tls_context(ssl_kwargs: Mapping[str, Any]) -> tuple[ssl.SSLContext, dict[str, Any]]:
     """
     Return a client's context for RPyC's ``ssl_kwargs``, and those that are left for
@@ -65,15 +75,8 @@ def tls_context(ssl_kwargs: Mapping[str, Any]) -> tuple[ssl.SSLContext, dict[str
     options = dict(ssl_kwargs)
     version = options.pop("ssl_version", None)
     context = ssl.create_default_context() if version is None else ssl.SSLContext(version)
-    certfile, keyfile = options.pop("certfile", None), options.pop("keyfile", None)
-    if certfile is not None:
-        context.load_cert_chain(certfile, keyfile)
-    ca_certs = options.pop("ca_certs", None)
-    if ca_certs is not None:
-        context.load_verify_locations(ca_certs)
-    ciphers = options.pop("ciphers", None)
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
+    names = ("certfile", "keyfile", "ca_certs", "ciphers")
+    load_certificates(context, *[options.pop(name, None) for name in names])
     context.check_hostname = options.pop("check_hostname", context.check_hostname)
     context.verify_mode = options.pop("cert_reqs", None) or context.verify_mode
     return context, options

@@ -169,11 +169,9 @@ class SocketStream(Stream):
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed."""
         return self.sock.fileno() < 0
 
     def close(self) -> None:
-        """Close the socket."""
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:  # it was not connected any more
@@ -187,7 +185,6 @@ class SocketStream(Stream):
         return self.sock.fileno()
 
     def poll(self, timeout: float | None) -> bool:
-        """Tell whether there is something to read within some seconds."""
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return True
         return super().poll(timeout)
@@ -229,16 +226,13 @@ class PipeStream(Stream):
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed."""
         return self.incoming.closed
 
     def close(self) -> None:
-        """Close both files."""
         self.incoming.close()
         self.outgoing.close()
 
     def fileno(self) -> int:
-        """Return the descriptor that is read."""
         return self.incoming.fileno()
 
     def _receive(self, count: int) -> bytes:
@@ -282,11 +276,8 @@ class Channel:
 
     def recv(self) -> bytes:
         """
-        Wait for a packet, and return it.
-
-        Raises:
-            EOFError: the stream ends.
-            RemoteProtocolError: it is longer than `DEFAULT_LIMITS` allow, or none.
+        Wait for a packet, and return it. Raises EOFError when the stream ends, and
+        RemoteProtocolError for a packet that is longer than `DEFAULT_LIMITS` allow, or none.
         """
         head = self.stream.read(_HEAD)
         length = int.from_bytes(head[:4], "big")
@@ -305,12 +296,7 @@ class Channel:
 
 
 def byte_channel_of(channel: Channel | Stream) -> ByteChannel:
-    """
-    Return what a connection's bytes go through, over a program's channel or stream.
-
-    Raises:
-        EOFError: it is closed.
-    """
+    """Return a channel for a connection's bytes over a program's own, or raise EOFError."""
     stream = channel.stream if isinstance(channel, Channel) else channel
     if isinstance(stream, SocketStream):
         stream.fileno()

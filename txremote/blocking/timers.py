@@ -1,13 +1,10 @@
 """
 Timed calls without a reactor, made by the threads that wait or poll.
 
-A script has no clock that runs. Its timed calls, such as the expiry of an `AsyncResult`, are
-a heap here. A thread that goes to wait first makes the calls that are due, and then waits no
-longer than until the next one. Where no thread waits or polls nothing is called, and an
-expired result is noticed the next time that it is asked about.
-
-A cancelled call stays in the heap as an empty entry until its time, or until a new one finds
-it in front: so they do not pile up.
+A thread that goes to wait first makes the calls that are due, such as the expiry of an
+`AsyncResult`, and then waits no longer than until the next one. Where no thread waits or
+polls nothing is called, and an expired result is noticed the next time that it is asked
+about. A cancelled call stays in the heap until its time, or until a new one finds it in front.
 """
 
 from __future__ import annotations
@@ -46,10 +43,7 @@ class Timers:
         self._lock = threading.Lock()
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
-        """
-        Have a function called some seconds from now, or as soon as a thread waits after
-        that. Returns a function that cancels the call.
-        """
+        """Have a function called some seconds from now. Returns a function that cancels that."""
         call = _TimedCall(monotonic() + seconds, next(self._numbers), function)
         heap = self.heap
         with self._lock:
@@ -60,10 +54,7 @@ class Timers:
         return call.cancel
 
     def time_left(self, deadline: float | None) -> float | None:
-        """
-        Return for how many seconds a thread with a deadline, on the monotonic clock, may wait:
-        None for ever, zero or less if a call is due.
-        """
+        """Return the seconds until a deadline or the next call; None for ever."""
         if self.heap:
             with self._lock:
                 if self.heap and (deadline is None or self.heap[0].due < deadline):

@@ -12,16 +12,8 @@ __all__ = ["BaseNetref", "asyncreq", "syncreq"]
 
 def syncreq(proxy: BaseNetref, handler: int, *args: object) -> Any:
     """
-    Send a request for a netref by its number, and wait for the answer.
-
-    Args:
-        handler: One of the ``HANDLE_`` numbers of ``consts``.
-        *args: The arguments behind the netref.
-
-    Raises:
-        AsyncResultTimeout: there is no answer within ``sync_request_timeout``.
-        EOFError: the connection has ended.
-        Exception: what the peer raises.
+    Send a request for a netref by its number, one of the ``HANDLE_`` of ``consts``, and wait
+    for the answer, ``sync_request_timeout`` seconds at most.
     """
     return proxy.____conn__.sync_request(handler, proxy, *args)
 

@@ -13,12 +13,8 @@ def setup_logger(
     quiet: bool = False, logfile: str | None = None, namespace: str | None = None
 ) -> logging.Logger:
     """
-    Configure Python's logging, and return RPyC's logger (``rpyc.lib.setup_logger``).
-
-    Args:
-        quiet: Whether errors alone are logged, and not everything.
-        logfile: The file's path; standard error if None.
-        namespace: A part of RPyC's logger.
+    Configure Python's logging, to standard error or a file, and return RPyC's logger, or
+    the one of a namespace in it (``rpyc.lib.setup_logger``). ``quiet`` logs errors alone.
     """
     logging.basicConfig(
         level=logging.ERROR if quiet else logging.DEBUG,

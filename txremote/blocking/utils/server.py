@@ -47,14 +47,12 @@ class ThreadedServer:
             every address of the machine, which here is ``"0.0.0.0"``.
         port: The port; 0 takes a free one. The attribute has the port that was taken,
             or the path.
-        backlog: The number of clients that may wait to be accepted.
         reuse_addr: Whether a port that was just closed can be taken.
         authenticator: Called with each client's socket before anything is read: returns
             the socket to use from then on, and credentials, or raises `AuthenticationError`.
             Each client has a thread of its own then (`txremote.blocking.authentication`).
         registrar: Has no effect with ``auto_register=False``, and is refused without.
         auto_register: Not supported: must not be true.
-        protocol_config: Options.
         logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
             of an authenticator; if None, these go to a logger of the service's name.
         listener_timeout: RPyC's; has no effect.
@@ -309,14 +307,10 @@ class OneShotServer(ThreadedServer):
 
 class ThreadPoolServer(ThreadedServer):
     """
-    A `ThreadedServer` with a limited number of threads (``rpyc.ThreadPoolServer``).
+    A `ThreadedServer` in which ``nbThreads`` requests run at once (``rpyc.ThreadPoolServer``).
 
-    Args:
-        *args: As of `ThreadedServer`.
-        nbThreads: The number of requests that run at the same time. A thread that waits for
-            an answer of its own does not count, so requests within requests find one.
-        requestBatchSize: RPyC's; has no effect.
-        **kwargs: As of `ThreadedServer`.
+    A thread that waits for an answer of its own does not count, so requests within requests
+    find one. ``requestBatchSize`` is RPyC's, and has no effect.
     """
 
     def __init__(

@@ -7,14 +7,13 @@ The streams are kept for the protocol; the service's prints go to standard error
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from twisted.python.reflect import namedAny
 
-from txremote.blocking.channel import PipeChannel
 from txremote.blocking.factory import accept
+from txremote.blocking.streams import PipeStream, byte_channel_of
 from txremote.classic import SlaveService
 from txremote.service import check_service
 
@@ -26,12 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("usage: stdio package.module.Service | --classic\n")
         return 2
     service = SlaveService if words[0] == "--classic" else check_service(namedAny(words[0]))
-    incoming, outgoing = os.dup(0), os.dup(1)
-    quiet = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(quiet, 0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    accept(PipeChannel(incoming, outgoing), service).serve_all()
+    accept(byte_channel_of(PipeStream.from_std()), service).serve_all()
     return 0
 
 
