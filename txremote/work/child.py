@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -54,19 +55,14 @@ _LOOK_AGAIN = 250  # milliseconds
 _OWN_THREADS = 2  # the main one, and the one that watches the parent
 
 
+@dataclass(slots=True, eq=False)
 class ReceivedJob:
     """A job that has not run yet."""
 
-    __slots__ = ("name", "number", "payload", "references", "reply")
-
-    def __init__(
-        self, number: int, name: str, payload: bytes, references: tuple[object, ...]
-    ) -> None:
-        self.number = number
-        self.name = name
-        self.payload = payload
-        self.references = references
-        self.reply: Deferred[object] = Unshared()
+    name: str
+    payload: bytes
+    references: tuple[object, ...]
+    reply: Deferred[object] = field(default_factory=Unshared)
 
 
 class JobReceiver(Service):
@@ -101,7 +97,7 @@ class JobReceiver(Service):
         """
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
-        job = ReceivedJob(number, name, payload, references)
+        job = ReceivedJob(name, payload, references)
         with self._lock:
             self._jobs[number] = job
             wanted = self._wanted

@@ -43,6 +43,7 @@ _OF_A_FUNCTION = "; a function that can be imported goes by name, without what i
 _BY_VALUE = object()
 
 Pickled = tuple[bytes, list[object]]
+JobCall = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
 
 class Terminated(BaseException):
@@ -146,7 +147,6 @@ def _dump(
 def _load(payload: bytes, references: Sequence[object]) -> Any:
     if not references:
         return pickle.loads(payload)
-
     return _Unpickler(payload, references).load()
 
 
@@ -219,14 +219,10 @@ def _culprit(
     return "the whole"  # what each of them can be, all together cannot
 
 
-def load_job(
-    payload: bytes, references: Sequence[object], name: str
-) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
+def load_job(payload: bytes, references: Sequence[object], name: str) -> JobCall:
     """Return the call that bytes stand for. NotPicklable: it cannot be imported or made here."""
     try:
-        call: tuple[Callable[..., object], tuple[object, ...], dict[str, object]] = _load(
-            payload, references
-        )
+        call: JobCall = _load(payload, references)
         return call
     except Exception as problem:  # imports and constructors: any code
         hint = "" if _has_cloudpickle() or _MAIN not in payload else _HINT

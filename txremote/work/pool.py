@@ -29,24 +29,15 @@ DEFAULT_QUEUE = 10_000
 
 @dataclass(frozen=True)
 class PoolStatistics:
-    """
-    The present and the past of a pool, since it was made.
-
-    Attributes:
-        busy: Workers that run a job, abandoned ones included.
-        failed: Jobs that ended with an exception, or with their worker.
-        killed: Jobs that were ended: cancelled or timed out while they ran.
-        abandoned: Jobs that were cancelled or timed out, and still run since nothing can stop
-            them.
-    """
+    """The present and the past of a pool, since it was made."""
 
     workers: int = 0
-    busy: int = 0
+    busy: int = 0  # of the workers, those with abandoned jobs included
     queued: int = 0
     done: int = 0
-    failed: int = 0
-    killed: int = 0
-    abandoned: int = 0
+    failed: int = 0  # with an exception, or with their worker
+    killed: int = 0  # cancelled or timed out while they ran
+    abandoned: int = 0  # cancelled or timed out, and still running: nothing can stop them
 
 
 @implementer(IPool)
@@ -57,11 +48,6 @@ class PoolService(Service):
     A kind of pool is a class with a `kind`, and `_submit`, which runs one job. `open` and `close`
     are there for a kind that has something to set up. One that accounts for its jobs itself
     overrides `_accept` in place of `_submit`, and `statistics`.
-
-    Attributes:
-        shared: Whether `run_async` may find it among those that run.
-        ends_with_reactor: Whether it stops when the reactor does, at the latest.
-        home: The process that has started it.
     """
 
     kind = ""
@@ -73,8 +59,9 @@ class PoolService(Service):
         self, reactor: IPoolReactor, description: str, queue: int = DEFAULT_QUEUE, workers: int = 1
     ) -> None:
         self.description = description
-        self.shared = self.ends_with_reactor = True
-        self.home = forks.here
+        self.shared = True  # whether run_async may find it among those that run
+        self.ends_with_reactor = True  # at the latest
+        self.home = forks.here  # the process that has started it
         self._reactor = reactor
         self._most_queued = queue
         self._most_running = workers

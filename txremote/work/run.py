@@ -80,17 +80,15 @@ def run_async(
     reactor: Any = installed  # its static type is the least that Twisted has anywhere
     check_thread(reactor, "run_async")
     name = title_of(function) if isinstance(function, str) else name_of(function)
-    return _with_callbacks(
-        _begin(
-            reactor, name, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool
-        ),
-        name,
-        reactor,
-        at_return,
-        at_return_kwargs,
-        at_err,
-        at_err_kwargs,
+    deferred = _begin(
+        reactor, name, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool
     )
+    if at_return is not None:
+        deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
+    if callable(at_err):
+        deferred.addErrback(_call_back, at_err, at_err_kwargs or {}, reactor)
+    name_unhandled(deferred, name)
+    return deferred
 
 
 def _begin(
@@ -121,26 +119,6 @@ def _begin(
         if error.__suppress_context__:
             error.__context__ = None  # the same goes for its frames
         return fail(error)
-
-
-def _with_callbacks(
-    deferred: Deferred[object],
-    name: str,
-    reactor: IPoolReactor,
-    at_return: Callable[..., object] | None,
-    at_return_kwargs: Mapping[str, object] | None,
-    at_err: Callable[..., object] | None,
-    at_err_kwargs: Mapping[str, object] | None,
-) -> Deferred[object]:
-    if at_return is not None:
-        deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
-    if callable(at_err):
-        deferred.addErrback(_call_back, at_err, at_err_kwargs or {}, reactor)
-    name_unhandled(deferred, name)
-    return deferred
-
-
-# -- which pool a job goes to
 
 
 def choose(
@@ -200,7 +178,10 @@ def _described(reactor: IPoolReactor, text: str) -> IPool:
 
 def _keep(reactor: IPoolReactor, description: str) -> IPool:
     """Make and start a pool that ends with the reactor."""
-    pool = _make(reactor, description)
+    if description == THREADS:  # no need to look for plugins on the disk
+        pool: IPool = ThreadPool(reactor)
+    else:
+        pool = pool_from_string(description, reactor)
     key = reactor, description
     running_pools.made[key] = pool
     if isinstance(pool, PoolService):
@@ -217,15 +198,6 @@ def _keep(reactor: IPoolReactor, description: str) -> IPool:
 
     pool.start().addErrback(failed)
     return pool
-
-
-def _make(reactor: IPoolReactor, description: str) -> IPool:
-    if description == THREADS:  # no need to look for plugins on the disk
-        return ThreadPool(reactor)
-    return pool_from_string(description, reactor)
-
-
-# -- what can be known to be wrong
 
 
 def check_thread(reactor: IPoolReactor, name: str) -> None:
@@ -311,7 +283,7 @@ class _Unhandled(DebugInfo):
 
 def name_unhandled(deferred: Deferred[object], name: str) -> None:
     """
-    Have a Failure that nobody handles, now or after later callbacks, logged with the job's name.
+    Have a Failure that nobody handles, after later callbacks too, logged with the job's name.
     """
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo

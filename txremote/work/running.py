@@ -21,18 +21,12 @@ _IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class RunningPools:
-    """
-    The pools of a process, in the order in which they were started.
-
-    Attributes:
-        default: The pool to be used where none is named, if it runs.
-        made: The pools that `run_async` made of descriptions. They stay when they have stopped.
-        in_worker: Whether this is a worker process of a pool.
-    """
+    """The pools of a process, in the order in which they were started."""
 
     def __init__(self) -> None:
-        self.default: IPool | None = None
-        self.in_worker = False
+        self.default: IPool | None = None  # used where none is named, if it runs
+        self.in_worker = False  # whether this is a worker process of a pool
+        # those that run_async made of descriptions, and that have stopped too
         self.made: dict[tuple[Hashable, str], IPool] = {}
         self.pools: list[IPool] = []
         self._users = 0

@@ -52,18 +52,11 @@ _WAITS, _RUNS, _HAS_RUN = range(3)
 
 
 class ThreadJob:
-    """
-    A job, from `ThreadPool.submit` until its thread is free again.
-
-    Attributes:
-        state: Whether it waits, runs or has run: set by the thread.
-        deferred: The caller's, or None when that has fired.
-        was_last: Whether the batch that ran it has ended with it.
-    """
+    """A job, from `ThreadPool.submit` until its thread is free again."""
 
     __slots__ = (
         *("abandoned", "args", "context", "deferred", "function", "kwargs", "name"),
-        *("pool", "result", "state", "timeout", "timer", "variables", "was_last"),
+        *("result", "state", "timeout", "timer", "variables", "was_last"),
     )
 
     def __init__(
@@ -75,7 +68,6 @@ class ThreadJob:
         timeout: float | None,
         name: str,
     ) -> None:
-        self.pool = pool
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -83,15 +75,13 @@ class ThreadJob:
         self.name = name
         self.variables = own_context()
         self.context = context.theContextTracker.currentContext().contexts[-1]
-        self.state = _WAITS
-        self.abandoned = self.was_last = False
+        self.state = _WAITS  # set by the thread
+        self.abandoned = False
+        self.was_last = False  # whether the batch that ran it has ended with it
         self.timer: IDelayedCall | None = None
         self.result: object = None
-        self.deferred: Deferred[object] | None = Deferred(self.cancel)
-
-    def cancel(self, _deferred: Deferred[object]) -> None:
-        """Cancel it: the canceller of its Deferred."""
-        self.pool._cancel(self)
+        # the caller's, or None when that has fired
+        self.deferred: Deferred[object] | None = Deferred(partial(pool._cancel, self))
 
     def make_blocking(self) -> None:
         """Have netrefs made of the references among its arguments, in its thread."""
@@ -236,7 +226,7 @@ class ThreadPool(PoolService):
         else:
             deferred.callback(result)
 
-    def _cancel(self, job: ThreadJob) -> None:
+    def _cancel(self, job: ThreadJob, _deferred: Deferred[object]) -> None:
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")

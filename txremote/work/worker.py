@@ -46,14 +46,7 @@ from txremote.work.worker_protocol import CONFIG, DONE, FAILED, WorkerLimits
 
 
 class Job:
-    """
-    A call that a process is to make, once.
-
-    Attributes:
-        number: Of the attempt to run it; each attempt has a greater one.
-        references: The objects that go with the payload by reference.
-        worker: The worker that holds it, or None while it is queued.
-    """
+    """A call that a process is to make, once."""
 
     __slots__ = ("deferred", "name", "number", "payload", "references", "timeout", "worker")
 
@@ -65,12 +58,12 @@ class Job:
         timeout: float | None,
         canceller: Callable[[Job, Deferred[object]], None],
     ) -> None:
-        self.number = 0
+        self.number = 0  # of the attempt to run it; each attempt has a greater one
         self.name = name
         self.payload = payload
         self.references = references
         self.timeout = timeout
-        self.worker: Worker | None = None
+        self.worker: Worker | None = None  # that holds it
         # a fired Deferred forgets its canceller, and so the job
         self.deferred: Deferred[object] = Deferred(partial(canceller, self))
 
@@ -202,22 +195,15 @@ class _Parent(Service):
 
 
 class Worker:
-    """
-    One worker. For the reactor's thread. OSError: no descriptor or no process is left.
-
-    Attributes:
-        ready: Whether it takes jobs.
-        why: How it ended, or why it was told to, in words.
-        tail: The last lines that it printed: why it did not come up.
-    """
+    """One worker. For the reactor's thread. OSError: no descriptor or no process is left."""
 
     def __init__(self, reactor: IPoolReactor, events: WorkerEvents, limits: WorkerLimits) -> None:
         self._reactor = reactor
         self._events = events
         self._limits = limits
         self.ready = self.came_up = self.ending = False
-        self.tail: deque[str] = deque(maxlen=10)
-        self.why = ""
+        self.tail: deque[str] = deque(maxlen=10)  # of its output: why it did not come up
+        self.why = ""  # how it ended, or why it was told to
         clock = steady(reactor)
         self._output = OutputLog(clock)
         self.held = PrefetchedJobs(self, clock, partial(events.job_timed_out, self))

@@ -37,8 +37,8 @@ CONFIG = ProgramConfig.unbounded(
 
 @dataclass(frozen=True)
 class WorkerLimits:
-    """Seconds from TERM to KILL, bytes of a part, and seconds that a worker has to come up."""
+    """How a worker is treated."""
 
-    grace: float = 2.0
-    part: int = PART
-    start: float = 60.0
+    grace: float = 2.0  # seconds from TERM to KILL
+    part: int = PART  # bytes
+    start: float = 60.0  # seconds that it has to come up

@@ -34,19 +34,12 @@ IDLE = 20.0
 
 @dataclass(frozen=True)
 class Size:
-    """
-    How many processes a pool has, and for how long. ValueError: the numbers make no sense.
+    """How many processes a pool has, and for how long. ValueError: the numbers make no sense."""
 
-    Attributes:
-        least: How many are kept, busy or not.
-        idle: Seconds after which one more than the least ends, if it has nothing to do.
-        recycle: After how many jobs one is replaced; None for never.
-    """
-
-    least: int = 1
+    least: int = 1  # are kept, busy or not
     most: int = 1
-    idle: float = IDLE
-    recycle: int | None = None
+    idle: float = IDLE  # seconds after which one more than the least ends
+    recycle: int | None = None  # after how many jobs one is replaced
 
     def __post_init__(self) -> None:
         if self.least < 0 or self.most < max(self.least, 1):
@@ -82,14 +75,7 @@ class WorkerSetEvents(Protocol):
 
 
 class WorkerSet:
-    """
-    The workers of one pool. For the reactor's thread. `spawn` starts one, and may raise OSError.
-
-    Attributes:
-        active: The workers that take jobs, or will; `hungry` are those that want some now.
-        ending: The workers whose processes are to end.
-        idle_since: When workers that may go began to have nothing to do.
-    """
+    """The workers of one pool. For the reactor's thread. `spawn` may raise OSError."""
 
     def __init__(
         self,
@@ -99,8 +85,8 @@ class WorkerSet:
         events: WorkerSetEvents,
     ) -> None:
         self.size = size
-        self.active: set[Worker] = set()
-        self.hungry: set[Worker] = set()
+        self.active: set[Worker] = set()  # take jobs, or will
+        self.hungry: set[Worker] = set()  # want some now
         self.ending: set[Worker] = set()
         self.idle_since: dict[Worker, float] = {}
         self._clock = steady(reactor)
@@ -111,8 +97,6 @@ class WorkerSet:
         self._shrinking: IDelayedCall | None = None
         self._resting: IDelayedCall | None = None
         self._failed_starts = 0
-
-    # -- how many
 
     def open(self) -> None:
         """Start the least number."""
@@ -149,8 +133,6 @@ class WorkerSet:
         """Return how many have come up."""
         return sum(worker.ready for worker in self.active)
 
-    # -- those that come
-
     def came_up(self, worker: Worker) -> bool:
         """Tell whether a ready worker may take jobs, or has to wait for its predecessor's end."""
         self._failed_starts = 0
@@ -172,8 +154,6 @@ class WorkerSet:
     def _rested(self) -> None:
         self._resting = None
         self.grow()
-
-    # -- those that go
 
     def dismiss(self, worker: Worker) -> None:
         """Let a worker go that has nothing to do."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -43,21 +44,15 @@ _NO_PEER = (
 )
 
 
+@dataclass(slots=True, eq=False)
 class DaskJob:
-    """
-    A job, from `DaskPool.submit` until it has ended.
+    """A job, from `DaskPool.submit` until it has ended."""
 
-    Its `deferred` is None when that has fired, and `worker` "" while it waits.
-    """
-
-    __slots__ = ("deferred", "name", "timeout", "timer", "worker")
-
-    def __init__(self, name: str, timeout: float | None, deferred: Deferred[object]) -> None:
-        self.name = name
-        self.timeout = timeout
-        self.deferred: Deferred[object] | None = deferred
-        self.worker = ""
-        self.timer: IDelayedCall | None = None
+    name: str
+    timeout: float | None
+    deferred: Deferred[object] | None  # None when it has fired
+    worker: str = ""  # as long as it waits
+    timer: IDelayedCall | None = None
 
 
 class DaskPool(PoolService):
