@@ -51,27 +51,16 @@ _HAS = "has no commands: no commands, thcommands, mpcommands or asyncommands"
 
 
 class Command(NamedTuple):
-    """
-    The meaning of a command line.
+    """The meaning of a command line."""
 
-    Attributes:
-        kind: How to run it: the attribute of the container that names the command.
-        call: The call it means. If the line is wrong, a call that raises the error.
-        is_builtin: Whether it is a built-in command, well formed or not.
-    """
-
-    kind: str
-    call: Call
+    kind: str  # the attribute of the container that names the command
+    call: Call  # raises the error if the line is wrong
     words: Sequence[str]
-    is_builtin: bool = False
+    is_builtin: bool = False  # well formed or not
 
 
 class Container:
-    """
-    The recipe of a container of commands.
-
-    Recipes with the same `source`, the object that stands for it, give the same shared container.
-    """
+    """The recipe of a container. Those with the same `source` give the same shared one."""
 
     def __init__(self, name: str, shared: bool, make: Call, source: object = None) -> None:
         self.name = name
@@ -83,12 +72,7 @@ class Container:
         return f"<Container {self.name}{' shared' if self.shared else ''}>"
 
     def enter(self, builtins: Commands) -> LiveContainer:
-        """
-        Make the container, and enter it. It gets built-in commands besides its own.
-
-        ContainerError: the object that was made is no container. Its constructor may raise
-        anything.
-        """
+        """Make the container, and enter it. ContainerError, or any of its constructor's."""
         obj = self._make()
         if not is_command(obj) and not commands_of(obj):
             raise ContainerError(f"{self.name} gave a {type(obj).__name__}, which {_HAS}")
@@ -96,11 +80,7 @@ class Container:
 
 
 class LiveContainer:
-    """
-    A container that was entered. It is exited with its last `release`.
-
-    Making one is the first hold on it. For the reactor's thread.
-    """
+    """A container that was entered, and held once. It is exited with its last `release`."""
 
     def __init__(self, name: str, obj: object, builtins: Commands) -> None:
         self.name = name

@@ -14,6 +14,7 @@ more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -126,6 +127,11 @@ class Subscription:
         self.cancel()
 
 
+def _attribute(name: str, meaning: str) -> property:
+    """Return a property of `RemoteTask` that shows an attribute of its task."""
+    return exposed(property(attrgetter(f"_task.{name}"), doc=meaning))
+
+
 class RemoteTask:
     """A task as a client has it: by reference, with attributes by value."""
 
@@ -136,29 +142,17 @@ class RemoteTask:
     def __repr__(self) -> str:
         return repr(self._task)
 
-    @exposed
-    @property
-    def no(self) -> int:
-        """Its number."""
-        return self._task.no
+    no = _attribute("no", "Its number.")
+    foreground = _attribute("foreground", "Whether its user waits for its end.")
+    status = _attribute("status", "One of the six states.")
+    error = _attribute("error", 'The exception it raised, as a line, or "".')
+    traceback = _attribute("traceback", 'The traceback of that exception, or "".')
 
     @exposed
     @property
     def words(self) -> tuple[str, ...]:
         """The words of its command line."""
         return tuple(self._task.arglist)
-
-    @exposed
-    @property
-    def foreground(self) -> bool:
-        """Whether its user waits for its end."""
-        return self._task.foreground
-
-    @exposed
-    @property
-    def status(self) -> str:
-        """One of the six states."""
-        return self._task.status
 
     @exposed
     @property
@@ -171,18 +165,6 @@ class RemoteTask:
     def times(self) -> tuple[float | None, ...]:
         """When it was submitted, started and ended, in seconds since 1970, or None."""
         return self._task.submitted, self._task.started, self._task.ended
-
-    @exposed
-    @property
-    def error(self) -> str:
-        """The exception it raised, as a line, or ""."""
-        return self._task.error
-
-    @exposed
-    @property
-    def traceback(self) -> str:
-        """The traceback of that exception, or ""."""
-        return self._task.traceback
 
     @exposed
     def output(self, since: int = 0) -> tuple[str, ...]:
@@ -218,9 +200,6 @@ class RemoteTask:
                 (a tuple of done, total and text, or None): first with all there is by
                 now, last with the final status when all lines have been sent.
             since: The number of the first line to send.
-
-        Returns:
-            The subscription; its ``cancel()`` ends it.
         """
         return self._service.follow(self._task, on_news, since)
 

@@ -13,12 +13,7 @@ Submit = Callable[[LiveContainer, str | Sequence[str]], Task | None]
 
 
 class Session:
-    """
-    Turns a client's lines into tasks. Made by `TaskManager.open`. For the reactor's thread.
-
-    It owns only its hold on the container: its tasks are its manager's, and go on when it is
-    closed.
-    """
+    """Turns lines into tasks, which are its manager's. It owns a hold on its container."""
 
     def __init__(self, live: LiveContainer, submit: Submit) -> None:
         self.name = live.name
@@ -54,9 +49,7 @@ class Session:
         return list(self._tasks)
 
     def close(self) -> Deferred[None]:
-        """
-        Take no more commands. Fires when the last task has ended and the container was exited.
-        """
+        """Take no more commands. Fires when the last task has ended and the container is left."""
         ends = DeferredList([task.when_done() for task in self._tasks])
         if not self.closed:
             self.closed = True

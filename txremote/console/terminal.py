@@ -50,18 +50,13 @@ HISTORY: Final = "~/.txremote_console_history"
 
 
 class Typist:
-    """
-    Reads lines in a daemon thread, one when it is asked for.
-
-    ``read`` blocks for a line, given a prompt. EOFError: there are no more. While a line is asked
-    for that has not come, `reading` is true.
-    """
+    """Reads lines in a daemon thread: ``read`` blocks for one, or raises EOFError at the end."""
 
     def __init__(self, reactor: IReactorFromThreads, read: Callable[[str], str]) -> None:
         self._reactor = reactor
         self._read = read
         self._asked: queue.SimpleQueue[tuple[str, Deferred[str | None]]] = queue.SimpleQueue()
-        self.reading = False
+        self.reading = False  # whether a line was asked for that has not come
         threading.Thread(target=self._run, name="txremote console", daemon=True).start()
 
     def line(self, prompt: str = "") -> Deferred[str | None]:

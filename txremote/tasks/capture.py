@@ -44,20 +44,17 @@ class LineWriter:
 
     With ``in_thread`` its task runs in a thread, which may wait here for the reactor: then prints
     in the reactor's thread are not the task's.
-
-    Attributes:
-        active: Whether its task's code runs just now. A context outlives that, in timers say.
-        begun: The text of a line that has no end yet.
     """
 
     encoding = "utf-8"
     errors = "strict"
 
     def __init__(self, line: Callable[[str], object], in_thread: bool = False) -> None:
+        # whether its task's code runs just now: a context outlives that, in timers say
         self.active = False
         self._line = line
         self._in_thread = in_thread
-        self.begun = ""
+        self.begun = ""  # a line that has no end yet
         # a signal's handler may print in the middle of a write
         self._lock = threading.RLock()
 

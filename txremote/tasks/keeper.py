@@ -61,9 +61,6 @@ class TaskKeeper:
 
     Raises:
         ValueError: a number makes no sense, or the pool cannot run process commands.
-
-    Attributes:
-        running: Whether it takes tasks.
     """
 
     running = True
@@ -96,7 +93,9 @@ class TaskKeeper:
         # by default as plac does it, a process a task: they may run for hours
         pool = f"processes:min=0:max={max_running}" if pool is None else pool
         self._owns_pool = isinstance(pool, str)
-        self._pool: Any = _pool_for_tasks(pool, reactor) if isinstance(pool, str) else pool
+        self._pool: Any = pool_from_string(pool, reactor) if isinstance(pool, str) else pool
+        if self._owns_pool and isinstance(self._pool, PoolService):
+            self._pool.shared = False  # run_async is not to take it
         check_pool(self._pool)
         self._max_running = max_running
         self._max_waiting = max_waiting
@@ -108,11 +107,8 @@ class TaskKeeper:
         self._begun: set[Task] = set()  # background tasks among them that were begun
         self._queue: dict[Task, None] = {}  # background tasks that wait, in order
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
-        self._kinds = self._makers()
-
-    def _makers(self) -> dict[str, Callable[[Submission], Task]]:
         cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
-        return {
+        self._kinds: dict[str, Callable[[Submission], Task]] = {
             SYNCHRONOUS: partial(SynTask, cooperator=cooperator),
             THREADED: ThreadedTask,
             PROCESS: self._process_task,
@@ -132,19 +128,12 @@ class TaskKeeper:
         if kind not in self._kinds:
             raise ValueError(f"{kind!r} is no kind of command")
         self._no += 1
+        ring, clock = self._make_ring(), self._clock
         listeners = self._listeners if remembered else self._no_listeners
-        task = self._kinds[kind](
-            Submission(
-                self._no,
-                arglist,
-                call,
-                self._reactor,
-                self._clock,
-                self._make_ring(),
-                listeners,
-                self._task_ended,
-            )
+        submission = Submission(
+            self._no, arglist, call, self._reactor, clock, ring, listeners, self._task_ended
         )
+        task = self._kinds[kind](submission)
         self._live.add(task)
         if remembered:
             self._tasks[task.no] = task
@@ -222,10 +211,7 @@ class TaskKeeper:
         progress: Listener[Progress] | None = None,
         state: Listener[str] | None = None,
     ) -> Callable[[], None]:
-        """
-        Listen to all tasks, coming ones included (`Task.listen`); SUBMITTED is a task's first
-        news.
-        """
+        """Listen to all tasks, new ones too (`Task.listen`). SUBMITTED is a task's first news."""
         return self._listeners.add(output=output, progress=progress, state=state)
 
     def _forget_old(self, now: float) -> None:
@@ -299,10 +285,3 @@ class TaskKeeper:
 
     def _tasks_ended(self) -> None:
         """For subclasses: called by `stop` when no task is waited for any more."""
-
-
-def _pool_for_tasks(description: str, reactor: Any) -> IPool:
-    pool = pool_from_string(description, reactor)
-    if isinstance(pool, PoolService):
-        pool.shared = False  # run_async is not to take it
-    return pool

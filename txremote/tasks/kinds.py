@@ -212,11 +212,7 @@ class Mailbox:
         self._closed = False
 
     def post(self, item: Mail, last: bool = False) -> None:
-        """
-        Send an item; wait while there is too much. The last one goes to a closed mailbox too.
-
-        For the task's thread, and those that it has started.
-        """
+        """Send an item, of the task; wait while there is too much. The last one is always taken."""
         with self._changed:
             while self._is_full and not self._closed:
                 self._changed.wait()

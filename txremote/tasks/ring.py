@@ -21,15 +21,7 @@ def size_of(text: str) -> int:
 
 
 class OutputRing:
-    """
-    A bounded list of lines that drops the oldest. For one thread.
-
-    The bound `max_bytes` counts UTF-8; a line that has more alone is cut.
-
-    Attributes:
-        dropped: How many lines have fallen out.
-        dropped_bytes: How many bytes, those of cut lines included.
-    """
+    """A bounded list of lines, in UTF-8, that drops the oldest and cuts the longest. One thread."""
 
     def __init__(self, max_lines: int, max_bytes: int) -> None:
         if max_lines < 1 or max_bytes < 1:
@@ -37,8 +29,8 @@ class OutputRing:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self._lines: deque[str] = deque()
-        self.dropped = 0
-        self.dropped_bytes = 0
+        self.dropped = 0  # lines
+        self.dropped_bytes = 0  # those of cut lines included
         self.size = 0
 
     def __len__(self) -> int:
