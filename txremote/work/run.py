@@ -80,15 +80,17 @@ def run_async(
     reactor: Any = installed  # its static type is the least that Twisted has anywhere
     check_thread(reactor, "run_async")
     name = title_of(function) if isinstance(function, str) else name_of(function)
-    deferred = _begin(
-        reactor, name, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool
+    return _with_callbacks(
+        _begin(
+            reactor, name, function, args, kwargs, at_return, at_err, use_thread, proc_timeout, pool
+        ),
+        name,
+        reactor,
+        at_return,
+        at_return_kwargs,
+        at_err,
+        at_err_kwargs,
     )
-    if at_return is not None:
-        deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
-    if callable(at_err):
-        deferred.addErrback(_call_back, at_err, at_err_kwargs or {}, reactor)
-    name_unhandled(deferred, name)
-    return deferred
 
 
 def _begin(
@@ -119,6 +121,23 @@ def _begin(
         if error.__suppress_context__:
             error.__context__ = None  # the same goes for its frames
         return fail(error)
+
+
+def _with_callbacks(
+    deferred: Deferred[object],
+    name: str,
+    reactor: IPoolReactor,
+    at_return: Callable[..., object] | None,
+    at_return_kwargs: Mapping[str, object] | None,
+    at_err: Callable[..., object] | None,
+    at_err_kwargs: Mapping[str, object] | None,
+) -> Deferred[object]:
+    if at_return is not None:
+        deferred.addCallback(_call_back, at_return, at_return_kwargs or {}, reactor)
+    if callable(at_err):
+        deferred.addErrback(_call_back, at_err, at_err_kwargs or {}, reactor)
+    name_unhandled(deferred, name)
+    return deferred
 
 
 def choose(
