@@ -36,8 +36,8 @@ from txremote.blocking.version import __version__ as __version__
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.buffiter import buffiter
 from txremote.refs.helpers import async_, timed
+from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref
 from txremote.service import exposed, restricted, threaded
 

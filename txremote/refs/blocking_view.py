@@ -9,6 +9,7 @@ Subclasses know how a request gets into the connection's context and how a threa
 
 from __future__ import annotations
 
+import pickle
 import threading
 import weakref
 from collections.abc import Callable
@@ -20,13 +21,13 @@ from twisted.logger import Logger
 
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
-from txremote.refs.copying import copied, unpickled
+from txremote.refs.copying import copied
 from txremote.refs.live_config import Endpoint, LiveConfig
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_class
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
-from txremote.wire.consts import HANDLE_INSPECT, HANDLE_PING, IdPack
+from txremote.wire.consts import HANDLE_INSPECT, HANDLE_PICKLE, HANDLE_PING, IdPack
 from txremote.wire.messages import PING_DATA, check_echo
 from txremote.wire.plain import ATOMS
 
@@ -77,11 +78,7 @@ class BlockingView:
     # -- for subclasses
 
     def _wait_for_answer(
-        self,
-        timeout: float | None,
-        send: Callable[P, Answer],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, timeout: float | None, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """
         Send a request and wait for its answer, which has references. Raises
@@ -278,7 +275,8 @@ class BlockingView:
         """
         if unpickle or (unpickle is None and self.allow_pickle):
             try:
-                return unpickled(self, netref)
+                newest = pickle.HIGHEST_PROTOCOL
+                return pickle.loads(self.sync_request(HANDLE_PICKLE, netref, newest))
             except ValueError as problem:
                 if unpickle or not str(problem).startswith("pickling is disabled"):
                     raise
@@ -304,9 +302,8 @@ def _endpoint(address: IAddress) -> Endpoint:
 
 def _pairs(methods: object) -> list[tuple[str, str | None]]:
     """Return the pairs of name and docstring in an answer to INSPECT, and drop the rest."""
-    found = []
-    if isinstance(methods, tuple):
-        for pair in methods:
-            if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str:
-                found.append((pair[0], pair[1] if type(pair[1]) is str else None))
-    return found
+    return [
+        (pair[0], pair[1] if type(pair[1]) is str else None)
+        for pair in (methods if isinstance(methods, tuple) else ())
+        if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str
+    ]

@@ -1,17 +1,13 @@
 """
 `is_called_at_once`: whether the code that reads an attribute calls it at once.
 
-``conn.root.add(1, 2)`` reads ``add`` and calls the result, which RPyC does in two requests.
-Where it is certain that the attribute is called and not used otherwise, one request by name
-does both. The class does not say so: an object may have a value, or None, where its class has
-a method, and a stock peer lists all descriptors as methods.
-
-CPython's compiler knows. For ``owner.name(...)`` it emits an instruction that loads a method,
-whose result only the call that follows can see; for ``owner.name`` alone, for ``getattr``, and
-for ``owner.name(*args)`` it emits another. So this module reads the caller's current
-instruction, by the names and flags that `dis` documents. Where that is inconclusive (another
-interpreter, compiled callers, an unknown instruction set) the answer is no, which is always
-right and costs one request more.
+``conn.root.add(1, 2)`` reads ``add`` and calls the result: two requests with RPyC, one where it
+is certain that the attribute is only called. CPython's compiler knows. For ``owner.name(...)``
+it emits an instruction that loads a method, whose result only the call that follows can see;
+for ``owner.name`` alone, for ``getattr``, and for ``owner.name(*args)`` it emits another. So
+this module reads the caller's current instruction, by the names and flags that `dis`
+documents. Where that is inconclusive (another interpreter, compiled callers, an unknown
+instruction set) the answer is no, which is always right and costs one request more.
 """
 
 from __future__ import annotations

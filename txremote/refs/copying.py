@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import builtins
 import collections
-import pickle
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from txremote.refs.buffiter import buffiter
-from txremote.refs.netref import NetrefConnection, is_base_netref
-from txremote.wire.consts import HANDLE_PICKLE
+from txremote.refs.iteration import buffiter
+from txremote.refs.netref import is_base_netref
 
 _SEQUENCES: dict[str, Callable[[list[object]], object]] = {
     "builtins.list": list,
@@ -38,28 +36,23 @@ _MAPPINGS: dict[str, Callable[[list[Any]], object]] = {
 
 def copied(netref: object, refused: ValueError | None = None) -> Any:
     """Copy a remote builtin container item by item; raise ``refused`` for another netref."""
-    return _copy(netref, {}, refused)
+    return _copy(netref, (), refused)
 
 
-def unpickled(conn: NetrefConnection, netref: object) -> Any:
-    """Return a remote value by loading the pickle that the peer makes of it."""
-    return pickle.loads(conn.sync_request(HANDLE_PICKLE, netref, pickle.HIGHEST_PROTOCOL))
-
-
-def _copy(value: object, seen: dict[int, object], refused: ValueError | None) -> object:
+def _copy(value: object, parents: tuple[object, ...], refused: ValueError | None) -> object:
     if type(value) is tuple:
-        return tuple([_copy(item, seen, refused) for item in value])
+        return tuple([_copy(item, parents, refused) for item in value])
     if not is_base_netref(value):
         return value
-    if id(value) in seen:
+    if any(value is parent for parent in parents):
         raise TypeError("a container that holds itself cannot be copied by value")
-    seen = {**seen, id(value): value}
+    parents = (*parents, value)
     name = value.____id_pack__[0]
     if value.____id_pack__[2] != 0:
         if name in _SEQUENCES:
-            return _SEQUENCES[name]([_copy(item, seen, refused) for item in buffiter(value)])
+            return _SEQUENCES[name]([_copy(item, parents, refused) for item in buffiter(value)])
         if name in _MAPPINGS:
-            return _MAPPINGS[name]([_copy(item, seen, refused) for item in _items(value)])
+            return _MAPPINGS[name]([_copy(item, parents, refused) for item in _items(value)])
         if name == "builtins.bytearray":
             return bytearray(buffiter(value))
         if name == "builtins.range":

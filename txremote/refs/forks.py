@@ -6,12 +6,10 @@ socket's file and a pool's workers exist once. So in the child
 
 * each use of a connection or a pool of the parent's raises `WrongProcess`;
 * closing one closes the child's own descriptors, and does nothing else;
-* a reactor that was running is cut off: it shares the system's state of its descriptors with
-  the parent's reactor, which must not notice;
-* a child that returns to where the parent served from, to the reactor or to a worker thread,
-  is ended: it would be a second server.
-
-`here` is compared by identity, which needs no system call.
+* a reactor that was running is cut off from the descriptors, whose state the system keeps for
+  both processes;
+* a child that returns to the reactor or to a worker thread is ended: it would be a second
+  server.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class Process:
         self.pid = os.getpid()
 
 
-#: This process. Another object in each child.
+#: This process, to compare by identity: that needs no system call.
 here = Process()
 
 # The reactors that connections live in.
@@ -54,7 +52,7 @@ def wrong_process(home: Process, what: str = "connection") -> WrongProcess:
     )
 
 
-def end() -> NoReturn:
+def end(*_args: object) -> NoReturn:
     """End this process, which has come back to where its parent served from."""
     text = (
         f"txremote: os.fork() was called where a server runs, and process {here.pid} has come "
@@ -71,15 +69,11 @@ def _nothing(*_args: object) -> None:
     pass
 
 
-def _end_now(*_args: object) -> NoReturn:
-    end()
-
-
 def _cut_off(reactor: Any) -> None:
     for name in ("addReader", "addWriter", "removeReader", "removeWriter", "wakeUp"):
         setattr(reactor, name, _nothing)
-    reactor.doIteration = _end_now
-    reactor.callFromThread(_end_now)  # asyncio's have no iterations
+    reactor.doIteration = end
+    reactor.callFromThread(end)  # asyncio's have no iterations
     reactor.running = False
     threadable.ioThread = reactor.io_thread = None  # blocking here blocks no reactor
 

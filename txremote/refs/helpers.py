@@ -8,12 +8,13 @@ thread: a remote reference is called in the thread of its connection.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.netref import NetrefMethod, is_netref
-from txremote.refs.ports import Answer
+from txremote.refs.ports import Answer, RequestContext
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.wire.consts import HANDLE_CALL, HANDLE_CALLATTR
@@ -33,9 +34,6 @@ def _start(
             return conn.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=deadline)
         return conn.async_request(HANDLE_CALL, proxy, args, pairs, timeout=deadline)
 
-    def call() -> object:  # not by maybeDeferred's keywords, one of which is f
-        return proxy(*args, **kwargs)
-
     base: object = proxy
     names: tuple[str, ...] = ()
     if isinstance(proxy, RemotePath):
@@ -45,13 +43,18 @@ def _start(
     elif isinstance(base, LateReference):
         executor = base.executor
     else:
-        return AsyncResult(follow(maybeDeferred(call)))
-    start_call = base._call
+        # partial, for maybeDeferred has a parameter f, as kwargs may
+        return AsyncResult(follow(maybeDeferred(partial(proxy, *args, **kwargs))))
+    return _start_in(executor, partial(base._call, names, args, kwargs, deadline))
+
+
+def _start_in(executor: RequestContext, call: Callable[[], Answer]) -> AsyncResult:
+    """Start a call in a connection's context."""
     waiting: Answer = Deferred()
     started: list[Answer] = []
 
     def start() -> None:
-        started.append(maybeDeferred(start_call, names, args, kwargs, deadline))
+        started.append(maybeDeferred(call))
         started[0].chainDeferred(waiting)
 
     def ended() -> None:

@@ -1,14 +1,15 @@
 """
-``async for`` over a remote iterable, in growing chunks.
+A remote iterable in growing chunks: ``async for``, and `buffiter` for code that may block.
 
 A round trip for each item would make a loop as slow as the network, so items are fetched
-with BUFFITER in chunks of 10, 20, 40, up to 1,000 (the figures of RPyC's `buffiter`). Leaving
-the loop early drops the remote iterator and the items that it had left.
+with BUFFITER in chunks of 10, 20, 40, up to 1,000 (RPyC's figures). Leaving the loop early
+drops the remote iterator and the items that it had left.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -47,18 +48,41 @@ class RemoteIterator:
         if hasattr(type(self._iterator), "__next__"):  # of a plain value
             items = tuple(islice(self._iterator, self._chunk))
         else:
-            items = await self._request_chunk()
+            try:
+                request = self._iterator._connection.request
+                items = await request(HANDLE_BUFFITER, self._iterator, self._chunk)
+            except RemoteStopIteration:
+                items = ()
         self._chunk = min(self._chunk * GROWTH, LARGEST_CHUNK)
         if not items:
             self._iterator = None  # the peer may drop its iterator
             raise StopAsyncIteration
         self._items.extend(items)
 
-    async def _request_chunk(self) -> tuple[object, ...]:
-        try:
-            chunk: tuple[object, ...] = await self._iterator._connection.request(
-                HANDLE_BUFFITER, self._iterator, self._chunk
-            )
-        except RemoteStopIteration:
-            return ()
-        return chunk
+
+def buffiter(
+    obj: Any, chunk: int = FIRST_CHUNK, max_chunk: int = LARGEST_CHUNK, factor: int = GROWTH
+) -> Iterator[Any]:
+    """
+    Iterate over a netref with one round trip for many items. Blocks.
+
+    Args:
+        obj: A netref of an iterable.
+        chunk: The number of items that the first round trip fetches.
+        max_chunk: The most that one fetches.
+        factor: The growth of the chunk from one to the next.
+
+    Raises:
+        ValueError: the factor is below 1.
+    """
+    if factor < 1:
+        raise ValueError(f"factor must be >= 1, got {factor!r}")
+    iterator = iter(obj)
+    conn = iterator.____conn__
+    count = chunk
+    while True:
+        items = conn.sync_request(HANDLE_BUFFITER, iterator, count)
+        count = min(count * factor, max_chunk)
+        if not items:
+            return
+        yield from items

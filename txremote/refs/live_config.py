@@ -50,13 +50,7 @@ class LiveConfig(Mapping[str, Any]):
         return len(self._values())
 
     def __setitem__(self, name: str, value: object) -> None:
-        """
-        Set ``sync_request_timeout`` (seconds, None for ever) of the calls to come.
-
-        Raises:
-            TypeError: it is another option, and does not have this value.
-            ValueError: the number of seconds is not positive.
-        """
+        """Set ``sync_request_timeout``, in seconds; TypeError for another option's new value."""
         self.update({name: value})
 
     def update(

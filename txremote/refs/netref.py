@@ -31,26 +31,20 @@ from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.callsite import is_called_at_once
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
-from txremote.wire.consts import HANDLE_CMP, IdPack
+from txremote.wire.consts import IdPack
 
 _NOTHING_PROVIDED: Declaration = Declaration()
 _implemented_by: Any = implementedBy  # which has no types
 
 # Names that are neither asked for nor given.
 NEVER = frozenset(
-    {
-        # numpy would read memory of this process through these (rpyc issue 236)
-        "__array_struct__",
-        "__array_interface__",
-        # by these it hands its own functions and arrays to the owner, which cannot do
-        # anything with them (rpyc 6.0.2 lists them all); without, it takes the array
-        "__array_ufunc__",
-        "__array_function__",
-        "__array_wrap__",
-        "__array_prepare__",
-        "__array_finalize__",
-        "__array_priority__",
-    }
+    # numpy would read memory of this process through the first two (rpyc issue 236). By the
+    # others it hands its own functions and arrays to the owner, which has no use for them
+    # (rpyc 6.0.2 lists them all); without, it takes the array.
+    """
+    __array_struct__ __array_interface__ __array_ufunc__ __array_function__ __array_wrap__
+    __array_prepare__ __array_finalize__ __array_priority__
+    """.split()
 )
 
 
@@ -93,6 +87,13 @@ class NetrefMetaclass(type):
 
     def __repr__(cls) -> str:
         return f"<netref class '{cls.__name__}'>"
+
+
+def _comparison(name: str) -> Callable[[BaseNetref, object], Any]:
+    def compare(self: BaseNetref, other: object) -> Any:
+        return self.____conn__.sync_request(consts.HANDLE_CMP, self, other, name)
+
+    return compare
 
 
 class BaseNetref(metaclass=NetrefMetaclass):
@@ -151,23 +152,12 @@ class BaseNetref(metaclass=NetrefMetaclass):
     def __str__(self) -> str:
         return str(self.____conn__.sync_request(consts.HANDLE_STR, self))
 
-    def __eq__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__eq__")
-
-    def __ne__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__ne__")
-
-    def __lt__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__lt__")
-
-    def __gt__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__gt__")
-
-    def __le__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__le__")
-
-    def __ge__(self, other: object) -> Any:
-        return self.____conn__.sync_request(HANDLE_CMP, self, other, "__ge__")
+    __eq__ = _comparison("__eq__")
+    __ne__ = _comparison("__ne__")
+    __lt__ = _comparison("__lt__")
+    __gt__ = _comparison("__gt__")
+    __le__ = _comparison("__le__")
+    __ge__ = _comparison("__ge__")
 
     def __exit__(self, kind: object, error: object, traceback: object) -> Any:
         # the class goes by reference; neither exception nor traceback can travel
@@ -184,11 +174,10 @@ class BaseNetref(metaclass=NetrefMetaclass):
         )
         return declared
 
-    def __copy__(self) -> Any:
+    def __copy__(self, memo: object = None) -> Any:
         return self.____conn__.obtain(self)
 
-    def __deepcopy__(self, memo: object) -> Any:
-        return self.____conn__.obtain(self)
+    __deepcopy__ = __copy__
 
     def __mro_entries__(self, bases: object) -> NoReturn:
         # before Python takes the netref class for a metaclass; RPyC's says "'str' object has

@@ -32,32 +32,28 @@ from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
 
 # Names that a netref defines itself, whatever the peer lists.
-_OWN = (
-    frozenset(
-        """
+_OWN = NEVER.union(
+    """
     ____conn__ ____id_pack__ ____refcount__ ____kind__ ____ref__ __class__ __cmp__ __del__
-    __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__
-    __init_subclass__ __instancecheck__ __metaclass__ __module__ __new__
-    __reduce__ __reduce_ex__ __repr__ __setattr__ __sizeof__ __slots__ __str__
-    __subclasshook__ __weakref__ __dict__ __methods__ __exit__ __eq__ __ne__
-    __annotations__ __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__ __getstate__ __set_name__
-    __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__ __providedBy__
+    __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__ __init_subclass__
+    __instancecheck__ __metaclass__ __module__ __new__ __reduce__ __reduce_ex__ __repr__
+    __setattr__ __sizeof__ __slots__ __str__ __subclasshook__ __weakref__ __dict__ __methods__
+    __exit__ __eq__ __ne__ __annotations__ __lt__ __gt__ __le__ __ge__ __copy__ __deepcopy__
+    __getstate__ __set_name__ __mro_entries__ __prepare__ __subclasscheck__ __class_getitem__
+    __providedBy__
     """.split()
-    )
-    | NEVER
 )
 
 # Names that syntax and builtins look up on a class, and call. Any other special name that a
 # stock peer lists is a descriptor and may be a value.
 _CALLED = frozenset(
     """
-    __abs__ __aenter__ __aexit__ __aiter__ __anext__ __array__ __await__ __bool__
-    __buffer__ __bytes__ __call__ __ceil__
-    __complex__ __contains__ __delete__ __delitem__ __delslice__ __divmod__ __enter__
-    __float__ __floor__ __format__ __fspath__ __get__ __getitem__ __getslice__ __index__
-    __int__ __invert__ __iter__ __len__ __length_hint__ __missing__ __neg__ __next__ __pos__
-    __rdivmod__ __release_buffer__ __replace__ __reversed__ __round__ __set__ __setitem__
-    __setslice__ __trunc__
+    __abs__ __aenter__ __aexit__ __aiter__ __anext__ __array__ __await__ __bool__ __buffer__
+    __bytes__ __call__ __ceil__ __complex__ __contains__ __delete__ __delitem__ __delslice__
+    __divmod__ __enter__ __float__ __floor__ __format__ __fspath__ __get__ __getitem__
+    __getslice__ __index__ __int__ __invert__ __iter__ __len__ __length_hint__ __missing__ __neg__
+    __next__ __pos__ __rdivmod__ __release_buffer__ __replace__ __reversed__ __round__ __set__
+    __setitem__ __setslice__ __trunc__
     """.split()
 ) | {
     f"__{kind}{name}__"
@@ -65,11 +61,7 @@ _CALLED = frozenset(
     for name in "add sub mul matmul truediv floordiv mod pow lshift rshift and or xor".split()
 }
 
-_OLD_SLICERS = {
-    "__getslice__": "__getitem__",
-    "__delslice__": "__delitem__",
-    "__setslice__": "__setitem__",
-}
+_OLD_SLICERS = {f"__{verb}slice__": f"__{verb}item__" for verb in ("get", "set", "del")}
 
 _ORDERED: collections.OrderedDict[str, int] = collections.OrderedDict()
 _ITERATORS: list[Iterator[object]] = [
@@ -141,13 +133,9 @@ def _class_property(local: type | None, is_class: bool) -> property:
 
 def _make_special(name: str, doc: str | None) -> Callable[..., object]:
     """Return the function that stands for a special method on a netref class."""
+    names = () if name == "__call__" else (name,)
     method: Callable[..., object]
-    if name == "__call__":
-
-        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
-            return self.____conn__.sync_call(self.____ref__, (), args, kwargs)
-
-    elif name in _OLD_SLICERS:
+    if name in _OLD_SLICERS:
 
         def method(self: BaseNetref, start: object, stop: object, *args: object) -> object:
             return self.____conn__.sync_request(
@@ -167,7 +155,7 @@ def _make_special(name: str, doc: str | None) -> Callable[..., object]:
     else:
 
         def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
-            return self.____conn__.sync_call(self.____ref__, (name,), args, kwargs)
+            return self.____conn__.sync_call(self.____ref__, names, args, kwargs)
 
     method.__name__ = name
     method.__doc__ = doc
@@ -193,7 +181,7 @@ class _AskedFor:
 
 
 class NetrefClass:
-    """Holds a netref class for its netrefs: goes with the last, as a class in cycles does not."""
+    """Stands for a netref class, which is in cycles, and is freed with the last of its netrefs."""
 
     __slots__ = ("__weakref__", "_kind")
 

@@ -1,9 +1,8 @@
 """
 `follow`: the result of a Deferred that has another owner, without taking it away.
 
-A callback takes the result out of a Deferred: the next one finds what that one returns. But a
-method may give the same Deferred to several callers and go on using it. So a Deferred that
-comes from user code is followed:
+A method may give the same Deferred to several callers and go on using it, but a callback takes
+the result out of it. So a Deferred that comes from user code is followed:
 
 * each follower gets the value, or the Failure, and the owner's chain goes on with it as if
   there were no follower;

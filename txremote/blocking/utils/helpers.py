@@ -2,8 +2,8 @@
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.services import classpartial
-from txremote.refs.buffiter import buffiter
 from txremote.refs.helpers import async_, timed
+from txremote.refs.iteration import buffiter
 from txremote.service import restricted
 
 # the name in RPyC's programs of Python 2; a keyword now, so only by getattr
