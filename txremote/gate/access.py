@@ -1,28 +1,22 @@
 """
 The gate: what a peer may do with an object of ours.
 
-Every handler that touches an object asks here first, a comparison, a context
-exit and a hash included: RPyC's two security advisories were about handlers
-that went around its gate. The rules, in the order in which they are asked:
+Every handler that touches an object asks here first, to compare or hash it too: RPyC's two
+security advisories were about handlers that went around its gate. The rules, in their order
+(`txremote.gate.attributes` applies them):
 
-1. Only a *reference* can be worked on. A value that the peer sent along, say a
-   str on which it wants ``__mod__``, is no object of ours.
-2. A type with ``_rpyc_getattr`` (or ``_rpyc_setattr``, ``_rpyc_delattr``)
-   decides for itself, as in RPyC; `restricted` is built on that.
+1. Only a *reference* can be worked on, and no value that the peer sent along.
+2. A type with ``_rpyc_getattr`` (``_rpyc_setattr``, ``_rpyc_delattr``) decides for itself, as
+   in RPyC; `restricted` is built on that.
 3. The kind of access must be switched on (``allow_getattr``...).
-4. An object that provides an interface opened with `expose` has the names of
-   that interface, called as it says, and no others.
+4. An object that provides an interface opened with `expose` has the names of that interface,
+   called as it says, and no others.
 5. Builtin containers, iterators and generators have a fixed table of names.
-6. Otherwise a name is reachable if it is exposed, by the prefix or by
-   `exposed`, if it is one of the safe operators, or if a switch opens more.
+6. Any other name is reachable if it is exposed, if it is a safe operator, or if a switch opens it.
 
-Whatever is handed out by reference comes by here once more, when it is boxed:
-modules, frames and the like never are, and of classes only those that somebody
-has declared, since whoever holds a class can make objects of it.
-
-No memory address leaks: the default repr and hash of an object are made of its export
-number, and a repr loses the addresses in it. Rules 1 to 6 are applied by
-`txremote.gate.attributes`.
+An object that is handed out by reference is checked when it is boxed: modules, frames and the
+like never are, and of classes, which make objects, only declared ones. No memory address
+leaks: the default repr and hash are made of the export number, and a repr loses its addresses.
 """
 
 from __future__ import annotations
@@ -34,10 +28,7 @@ from typing import Any
 from txremote.errors import NotSendable
 from txremote.gate import costs
 from txremote.gate.attributes import AttributePolicy, marking
-from txremote.gate.builtin_types import (
-    ADDRESS_HASHES,
-    never_handed_out,
-)
+from txremote.gate.builtin_types import ADDRESS_HASHES, never_handed_out
 from txremote.gate.exposure import (
     answers_for_itself,
     checked,
@@ -65,34 +56,20 @@ _ALWAYS_LISTED = frozenset({"__call__", "__array__"})
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy(AttributePolicy):
-    """
-    Decides what a peer may reach, and how it is called, compared and shown.
-
-    One serves all connections of a listener.
-
-    Args:
-        config: The switches; ``ConnectionConfig.preset`` has the usual ones.
-    """
+    """Decides what the peers of a listener may reach, call, compare and show."""
 
     def measured(self, obj: object, name: object, method: object) -> object:
-        """
-        Return a builtin type's method so that one call of a peer costs no more than
-        it may (`txremote.gate.costs.measured`).
-        """
+        """Return a builtin type's method with bounds on one call (`costs.measured`)."""
         if self.config.allow_all_attrs:
             return method
         return costs.measured(obj, name, method)
-
-    # -- what is handed out
 
     def check_handed_out(self, obj: Any) -> None:
         """
         Check that the peer may have a reference to an object.
 
         Raises:
-            NotSendable: it is a module, a frame, a traceback or a code object, a part of
-                a connection or a reactor of which nothing is exposed, or a class that
-                nobody has declared; the sentence names what is missing.
+            NotSendable: it leads to everything, or is a class that nobody has declared.
         """
         if self.config.allow_all_attrs:
             return
@@ -114,10 +91,7 @@ class AccessPolicy(AttributePolicy):
             )
 
     def _declares(self, obj: object) -> bool:
-        """
-        Tell whether a class of an object that is a part of a connection was made for
-        peers: whether anything of it is exposed.
-        """
+        """Tell whether an object is no part of a connection, or has anything exposed."""
         if machinery(type(obj)) is None or self._exposure(obj) is not None:
             return True
         prefix = self._prefix
@@ -127,15 +101,12 @@ class AccessPolicy(AttributePolicy):
             for name, value in base.__dict__.items()
         )
 
-    # -- everything else
-
     def callable(self, obj: Any) -> Any:
         """
-        Return the object if the peer may call it.
+        Return what to call for an object, if the peer may call it.
 
-        A function, method or class was handed to the peer to be called. Of any other
-        object ``__call__`` is a method as all are, and has to be exposed; what is not
-        callable says so itself.
+        A function, method or class was handed out to be called. The ``__call__`` of any other
+        object has to be exposed.
 
         Raises:
             TypeError: it is no reference, or not callable.
@@ -175,7 +146,6 @@ class AccessPolicy(AttributePolicy):
 
         Raises:
             AttributeError: it is not one of the six, or operators are off.
-            TypeError: the object is no reference.
         """
         self.check_reference(obj)
         if type(operator) is bytes:
@@ -198,14 +168,7 @@ class AccessPolicy(AttributePolicy):
         return compare if self.config.allow_all_attrs else checked_compare
 
     def repr(self, obj: object, number: int, render: Any = repr) -> str:
-        """
-        Return an object's repr, or its str, without a memory address.
-
-        Args:
-            obj: The object.
-            number: Its export number, shown where its address would be.
-            render: `repr` or `str`.
-        """
+        """Return an object's repr or str, its export number in place of its memory address."""
         self.check_reference(obj)
         kind = type(obj)
         default: Any = object
@@ -218,7 +181,7 @@ class AccessPolicy(AttributePolicy):
         return without_addresses(render(obj))
 
     def format(self, obj: object, number: int, spec: Any = "") -> str:
-        """Return an object's ``format()``, without a memory address. See `repr`."""
+        """Return an object's ``format()`` as `repr` does."""
         default: Any = object
         if type(obj).__format__ is default.__format__ and spec == "":
             return self.repr(obj, number, str)
@@ -229,13 +192,7 @@ class AccessPolicy(AttributePolicy):
         return without_addresses(format(obj, spec))
 
     def hash(self, obj: object, number: int) -> int:
-        """
-        Return an object's hash; for one that is made of its address, one that
-        is made of its export number.
-
-        Raises:
-            TypeError: it cannot be hashed.
-        """
+        """Return an object's hash, made of its export number if it would be of its address."""
         self.check_reference(obj)
         if type(obj).__hash__ in ADDRESS_HASHES:
             return hash((number, "txremote"))
@@ -264,9 +221,8 @@ class AccessPolicy(AttributePolicy):
         """
         Return the methods of an object with their docstrings.
 
-        Every special method that syntax needs is listed, else a stock proxy
-        could not be called or iterated; for a class its metaclass's too. Of those
-        that the peer may not call, the ones that Python would do without are.
+        Special methods that syntax needs are listed, else a stock proxy could not be called or
+        iterated. Of those that the peer may not call, the ones in `FALLBACKS` are.
         """
         self.check_reference(obj)
         attributes = class_attributes(obj)
@@ -302,10 +258,7 @@ class AccessPolicy(AttributePolicy):
     def _means_another(
         self, obj: object, name: str, attributes: dict[str, object], own: Container[str]
     ) -> bool:
-        """
-        Tell whether ``add``, where ``exposed_add`` is a method, is something else that
-        the peer may have, too.
-        """
+        """Tell whether ``add`` is something else that the peer may have than ``exposed_add``."""
         prefix = self._prefix
         if not prefix or not name.startswith(prefix):
             return False

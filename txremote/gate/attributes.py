@@ -88,11 +88,7 @@ _Verdict = tuple[str, types.FunctionType, object]
 
 @dataclass(frozen=True, slots=True)
 class AttributePolicy:
-    """
-    Decides which attributes of an object a peer may read, set and delete.
-
-    It never changes, but for the verdicts on classes that it remembers.
-    """
+    """Decides which attributes of an object a peer may read, set and delete."""
 
     config: ConnectionConfig
     _prefix: str = field(init=False, repr=False, compare=False)
@@ -114,8 +110,6 @@ class AttributePolicy:
         by_interface = config.allow_exposed_attrs and not self._trusting
         set_field(self, "_exposure", exposure_of if by_interface else lambda _obj: None)
         set_field(self, "_of_classes", ClassFunctions(self.get))
-
-    # -- attributes
 
     def get(self, obj: object, name: object) -> Any:
         """
@@ -160,11 +154,7 @@ class AttributePolicy:
         return found
 
     def _remember(self, obj: object, name: str, reachable: str, declared: object) -> None:
-        """
-        Keep the verdict on a method that a class defines, if it is the same for each
-        object of the class, whatever attributes of its own that has. Names that a
-        peer makes up are never kept.
-        """
+        """Keep the verdict on a class's method if it holds for each object of the class."""
         kind = type(obj)
         if issubclass(kind, type):
             return  # what was found may be the class's own, and not the metaclass's
@@ -219,12 +209,7 @@ class AttributePolicy:
         raise TypeError(f"an attribute's name is a str, not {type(name).__name__}")
 
     def check_reference(self, obj: object) -> None:
-        """
-        Check that the object is one of ours, not a value that was sent along.
-
-        Raises:
-            TypeError: it is a value.
-        """
+        """Check that an object is one of ours. TypeError: it is a value that was sent along."""
         if self.is_value(obj):
             raise TypeError(f"a {class_name(type(obj))} by value is no reference to an object here")
 
@@ -269,12 +254,7 @@ class AttributePolicy:
         )
 
     def _check_no_hook(self, obj: object, name: str) -> None:
-        """
-        Check that a name is not what a connection itself calls of its service.
-
-        Raises:
-            AttributeError: it is, whether it is marked or not.
-        """
+        """Check that a name is no hook. AttributeError: it is one, be it marked or not."""
         if self._trusting or not is_hook(obj, name.removeprefix(self._prefix)):
             return
         own = static(obj, self._prefix + name.removeprefix(self._prefix)) if self._prefix else None
@@ -282,10 +262,7 @@ class AttributePolicy:
             raise AttributeError(f"cannot access {name!r}: a connection calls it, and no peer")
 
     def _reachable(self, obj: object, name: str, allowed: bool, switch: str) -> str:
-        """
-        Return the attribute that a name asked for stands for (rpyc 6.0.2
-        ``Connection._check_attr``).
-        """
+        """Return the attribute that a name stands for (rpyc 6.0.2 ``Connection._check_attr``)."""
         self._check_no_hook(obj, name)
         _check_switch(name, allowed, switch)
         plain = self._plain(obj, name)

@@ -1,10 +1,9 @@
 """
 The fixed tables: what peers may do with objects of Python's own types.
 
-Containers that are handed out are of use by all their public methods, iterators
-by being advanced. Types whose attributes lead out of an object, to frames and so
-to every global of the program, are closed whatever the switches for public names
-say; frames themselves, and the like, are not handed out at all.
+Containers have all their public methods; iterators are advanced. Types whose attributes lead
+to frames, and so to every global of the program, are closed whatever the switches for public
+names say; frames themselves, and the like, are not handed out at all.
 """
 
 from __future__ import annotations
@@ -16,23 +15,13 @@ import inspect
 import itertools
 import types
 import weakref
+from collections.abc import Iterable, Reversible
 
 from txremote.gate.threaded import ThreadedMethod
 
 #: Types whose instances travel by value, so that no object here is meant.
 BY_VALUE = frozenset(
-    {
-        type(None),
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        tuple,
-        type(Ellipsis),
-        type(NotImplemented),
-    }
+    {type(None), type(Ellipsis), type(NotImplemented), bool, int, float, complex, str, bytes, tuple}
 )
 
 #: These go by reference where they hold something that brine does not carry.
@@ -40,7 +29,7 @@ MAYBE_BY_VALUE = frozenset({frozenset, slice})
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:
-    """Return the names of a container's public methods, and the way through it backwards."""
+    """Return the names of a container's public methods, and ``__reversed__``."""
     return frozenset(
         name
         for name in dir(kind)
@@ -48,24 +37,16 @@ def _public(kind: type, *without: str) -> frozenset[str]:
     )
 
 
-_ITERATORS = [
-    iter([]),
-    reversed([]),
-    iter(()),
-    iter(""),
-    iter(b""),
-    iter(bytearray()),
-    iter({}),
-    iter({}.values()),
-    iter({}.items()),
-    reversed({}),
-    reversed({}.values()),
-    reversed({}.items()),
-    iter(set()),
-    iter(range(0)),
-    iter(range(1 << 70)),
-    iter(collections.deque()),
-    reversed(collections.deque()),
+_VIEWS: tuple[Reversible[object], ...] = ({}.keys(), {}.values(), {}.items())
+_REVERSIBLE: list[Reversible[object]] = [[], {}, *_VIEWS, collections.deque()]
+_ITERABLE: list[Iterable[object]] = [
+    *_REVERSIBLE,
+    *((), "", b"", bytearray(), set(), range(0), range(1 << 70)),
+]
+
+_ITERATORS: list[object] = [
+    *map(iter, _ITERABLE),
+    *map(reversed, _REVERSIBLE),
     zip(),
     map(str, ()),
     filter(None, ()),
@@ -109,23 +90,19 @@ FROZENDICT: tuple[type, ...] = tuple(
     [builtins.frozendict] if hasattr(builtins, "frozendict") else []
 )
 
+#: What the methods ``keys``, ``values`` and ``items`` of a dict give.
+VIEWS: tuple[type, ...] = tuple(map(type, _VIEWS))
+
+_PLAIN = (list, dict, set, frozenset, range, *FROZENDICT)
+_COLLECTIONS = (collections.deque, collections.OrderedDict, collections.Counter)
+
 #: The names of the containers' methods.
 CONTAINERS: dict[type, frozenset[str]] = {
-    list: _public(list),
-    dict: _public(dict),
-    set: _public(set),
-    frozenset: _public(frozenset),
-    collections.deque: _public(collections.deque),
+    **{kind: _public(kind) for kind in (*_PLAIN, *_COLLECTIONS)},
+    **{kind: _public(kind, "mapping") for kind in VIEWS},
     bytearray: _public(bytearray, "resize"),  # 3.14; it makes as much memory as it is told
-    collections.OrderedDict: _public(collections.OrderedDict),
-    # whose factory is no method, and may be anything
+    # the factory is no method, and may be anything
     collections.defaultdict: _public(collections.defaultdict, "default_factory"),
-    collections.Counter: _public(collections.Counter),
-    type({}.keys()): _public(type({}.keys()), "mapping"),
-    type({}.values()): _public(type({}.values()), "mapping"),
-    type({}.items()): _public(type({}.items()), "mapping"),
-    range: _public(range),
-    **{kind: _public(kind) for kind in FROZENDICT},
 }
 
 #: Classes that say no more than what type a value is of.
@@ -154,8 +131,5 @@ ADDRESS_HASHES = frozenset(
 
 
 def never_handed_out(kind: type) -> str | None:
-    """
-    Return what to call an object of a type that is not handed out, or None for
-    a type whose objects may be.
-    """
+    """Return what to call an object of a type that is never handed out; None for others."""
     return "a module" if issubclass(kind, types.ModuleType) else _NEVER_HANDED_OUT.get(kind)

@@ -1,9 +1,7 @@
 """
 Bounds on one call of a method that Python or its library defines.
 
-A list that is handed out has all its methods, and so have the operators of every object
-that is an int, a str or a tuple beneath, an `enum.IntEnum` say, and those of the standard
-library's types: a `Fraction`, an `array`, a `UserList`. A call of a few bytes may have them
+A call of a few bytes may have a list, a number, a text or an object of the standard library
 make a thousand million items, or never end. `measured` checks each call before it begins.
 Methods that a program's own class defines are the program's affair.
 
@@ -23,9 +21,6 @@ bound               stops                                    for example
 `MOST_FORMAT`       formats, and bytes for unusual codecs    ``moment.strftime(text)``
 ``number_costs``    digits of a number                       ``1 << 10**12``
 =================== ======================================== ===============================
-
-`txremote.gate.weight` counts parts, `txremote.gate.item_costs` items, and
-`txremote.gate.number_costs` digits.
 """
 
 from __future__ import annotations
@@ -115,10 +110,7 @@ _STEADY_CODECS = ("ascii", "utf-", "iso8859", "cp", "latin", "charmap")
 
 
 def measured(obj: Any, name: Any, method: Any) -> Any:
-    """
-    Return a method of a builtin type, or one that a class has inherited of it, so that
-    a peer's call costs no more than it may. ``name`` is one of `COSTLY`.
-    """
+    """Return a builtin type's method, named in `COSTLY`, with bounds on a peer's call of it."""
     asked = name.decode() if type(name) is bytes else name
     owner, found = defined(type(obj), asked)
     if owner is object:
@@ -144,7 +136,7 @@ def measured(obj: Any, name: Any, method: Any) -> Any:
 def _checked_named(
     obj: object, name: str, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> tuple[tuple[object, ...], dict[str, object]]:
-    """Return the arguments to call a method with where some have names, as `_checked` does."""
+    """Return the arguments as `_checked` does, where some have names."""
     if name in _NAMES_ARE_KEYS:
         return _checked(obj, name, args), kwargs
     names = _NAMED.get(name)
@@ -274,10 +266,7 @@ def _check_comparing(obj: Any, name: str, args: tuple[object, ...]) -> None:
 
 
 def maker(kind: type) -> object:
-    """
-    Return a class that is one of `MAKERS` so that a peer that calls it has it make no more
-    than it may.
-    """
+    """Return one of `MAKERS` with bounds on what a peer's call makes."""
     name, example = _MADE_AS[kind]
 
     def make(*args: Any, **kwargs: Any) -> object:
@@ -286,12 +275,9 @@ def maker(kind: type) -> object:
         elif args and issubclass(type(args[0]), int) and kind in (bytes, bytearray):
             check_made(int(args[0]))
         else:
-            last = 1 if kind is not defaultdict else 2
-            args = (
-                *args[: last - 1],
-                *(taken(example, name, arg) for arg in args[last - 1 : last]),
-                *args[last:],
-            )
+            at = 1 if kind is defaultdict else 0  # after the factory
+            if len(args) > at:
+                args = (*args[:at], taken(example, name, args[at]), *args[at + 1 :])
         return kind(*args, **kwargs)
 
     return make
@@ -329,12 +315,7 @@ def check_hashed(obj: object) -> None:
 
 
 def check_format(obj: object, spec: object) -> None:
-    """
-    Check a format: ``format(1, "1000000000")`` makes so many blanks.
-
-    Raises:
-        ValueError: something is too wide, or the format of a library's type too long.
-    """
+    """Check a format. ValueError: it is too long, or a width in it: it makes as many blanks."""
     owner, found = defined(type(obj), "__format__")
     if is_library(owner, found):
         _check_spec(spec)

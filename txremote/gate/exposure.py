@@ -2,14 +2,9 @@
 Declarations for peers, as a program has left them on its objects.
 
 There are three: the mark that `txremote.exposed` leaves, the prefix of a name, and an
-interface that `txremote.expose` has opened. Nothing here runs code of an object, and
-nothing here decides: the policy does. A class may hold a transparent reference that a
-client has left there, which would ask over the network: only its type is read (see
-`txremote.wire.naming`).
-
-An opened interface is opened wherever it is provided. An object that provides
-one is reached by the names of its opened interfaces and by no others, and its
-methods are called as they are declared there.
+interface that `txremote.expose` has opened, wherever it is provided. Nothing here decides,
+and nothing runs code of an object: a class may hold a transparent reference of a client's,
+which would ask over the network, so only its type is read (see `txremote.wire.naming`).
 """
 
 from __future__ import annotations
@@ -70,12 +65,8 @@ _TAG = "txremote.exposed"
 
 
 def mark_of(value: Any) -> str | None:
-    """
-    Return the prefix for which a class attribute, as it stands in ``__dict__``, is
-    marked; None if it is not.
-    """
-    # In __dict__, for neither a subclass nor an instance of a class that has the
-    # mark is meant by it.
+    """Return the prefix for which a class attribute, as in ``__dict__``, is marked, or None."""
+    # In __dict__: a mark on a class means neither its subclasses nor its instances.
     own = attributes_of(value)
     if EXPOSED_MARK in own:
         mark = own[EXPOSED_MARK]
@@ -89,10 +80,7 @@ def mark_of(value: Any) -> str | None:
 
 
 def is_exposed(value: object, prefix: str) -> bool:
-    """
-    Tell whether a class attribute, as it stands in ``__dict__``, is marked for a
-    prefix, not empty (rpyc 6.0.2 ``service``, which gives it a name with its own prefix).
-    """
+    """Tell whether a class attribute is marked for a prefix, not empty (rpyc ``service``)."""
     return mark_of(value) == prefix
 
 
@@ -125,10 +113,7 @@ def static(obj: Any, name: str) -> object:
 
 
 def class_attributes(obj: Any) -> dict[str, object]:
-    """
-    Return what an object's class and, for a class, the metaclass and the class itself
-    define, as it stands in their ``__dict__``.
-    """
+    """Return what an object's class defines; for a class, what it and its metaclass do."""
     bases = list(reversed(type(obj).__mro__))
     if is_class(obj):
         bases += reversed(obj.__mro__)
@@ -140,9 +125,8 @@ def class_attributes(obj: Any) -> dict[str, object]:
 
 def is_method(value: Any) -> bool:
     """
-    Tell whether a class attribute, as it stands in ``__dict__``, is something to call
-    when it is read of an object. Not so are most descriptors: what a property, a
-    `functools.cached_property` or a field of an ORM gives is known when it is read.
+    Tell whether a class attribute, as in ``__dict__``, is something to call when it is read of
+    an object. A property or a field of an ORM is not: nobody knows before what it gives.
     """
     kind = type(value)
     if kind in _FUNCTIONS:
@@ -163,10 +147,7 @@ def is_method(value: Any) -> bool:
 
 
 def doc_of(obj: Any, name: str, method: Any) -> str | None:
-    """
-    Return the docstring of a method as `inspect.getdoc` finds it, its base's if it has
-    none itself, but for what is no method there, which that would ask.
-    """
+    """Return a method's docstring as `inspect.getdoc` does, but ask nothing but methods."""
     doc = method.__doc__
     if doc is None and type(method) is types.FunctionType and "<locals>" not in method.__qualname__:
         kinds = (*(bases_of(obj) if is_class(obj) else ()), *bases_of(type(obj)))
@@ -177,10 +158,7 @@ def doc_of(obj: Any, name: str, method: Any) -> str | None:
 
 
 def method_names(kind: type) -> frozenset[str]:
-    """
-    Return the names of the methods that a class has for its objects, of exposed ones
-    both names.
-    """
+    """Return the names of a class's methods, of exposed ones both names."""
     names: dict[str, bool] = {}
     for base in reversed(kind.__mro__):
         names.update({name: is_method(value) for name, value in base.__dict__.items()})
@@ -197,10 +175,7 @@ def answers_for_itself(obj: object) -> bool:
 
 
 def has_attributes(kind: type) -> bool:
-    """
-    Tell whether a class's objects, which are no classes, have a ``__dict__`` that can be
-    read without running code.
-    """
+    """Tell whether a class's objects have a ``__dict__`` that is read without running code."""
     if not kind.__dictoffset__ or issubclass(kind, type):
         return False
     found = next((b.__dict__["__dict__"] for b in kind.__mro__ if "__dict__" in b.__dict__), None)
@@ -208,19 +183,12 @@ def has_attributes(kind: type) -> bool:
 
 
 def own_attributes(obj: object) -> dict[str, object]:
-    """
-    Return the attributes that an object has by itself, and that hide its class's
-    methods; of a class, none.
-    """
+    """Return the attributes of an object itself, which hide its class's; of a class, none."""
     return object.__getattribute__(obj, "__dict__") if has_attributes(type(obj)) else {}
 
 
 def is_declared_class(kind: type, prefix: str) -> bool:
-    """
-    Tell whether peers may have a class: whether it is marked for the prefix, or named
-    with it, or tells of a value or an exception and no more. Without a prefix nothing is
-    exposed.
-    """
+    """Tell whether a class is marked for a prefix or named with it, or is a value's or error's."""
     return (
         bool(prefix and (is_exposed(kind, prefix) or class_name(kind).startswith(prefix)))
         or kind in VALUE_CLASSES
@@ -229,11 +197,7 @@ def is_declared_class(kind: type, prefix: str) -> bool:
 
 
 def is_function(obj: object) -> bool:
-    """
-    Tell whether a callable object is a function, a method, a class, a partial or the
-    like, or a reference to another side's object, the stock library's too: anything but
-    an object whose class defines ``__call__`` in Python.
-    """
+    """Tell whether a callable object is anything but one whose class defines ``__call__``."""
     if is_class(obj) or type(obj) in _CALLED_AS_THEY_ARE or issubclass(type(obj), BaseNetref):
         return True
     stock = sys.modules.get("rpyc.core.netref")
@@ -255,16 +219,8 @@ def is_hook(obj: object, name: str) -> bool:
     return name in _HOOKS and is_service(obj)
 
 
-# -- interfaces
-
-
 def open_interface(interface: Any) -> None:
-    """
-    Open an interface to peers.
-
-    Raises:
-        TypeError: it is no zope interface.
-    """
+    """Open an interface to peers. TypeError: it is no zope interface."""
     contract = contract_of(interface)
     interface.setTaggedValue(_TAG, contract)
     interface.changed(interface)  # what `declared_by` has given before is out of date
@@ -284,8 +240,7 @@ class Exposure:
 
     def method(self, name: str, safe: Container[str] = ()) -> MethodContract | None:
         """
-        Return how a name's method is called; None if it is no method, or one of
-        the safe ones that every object has.
+        Return how a name's method is called; None for an attribute and for safe methods of all.
 
         Raises:
             AttributeError: no interface declares it.
@@ -301,12 +256,7 @@ class Exposure:
         )
 
     def check_attribute(self, name: str) -> None:
-        """
-        Check that a name is an Attribute of one of the interfaces.
-
-        Raises:
-            AttributeError: it is not.
-        """
+        """Check that a name is an Attribute of one of the interfaces, else AttributeError."""
         if self.method(name) is not None:
             raise AttributeError(f"cannot change {name!r}: it is a method of {self}")
 
@@ -319,11 +269,9 @@ class Exposure:
 
 def declared_by(obj: object) -> object:
     """
-    Return the interfaces that an object provides, in order; None if neither it nor
-    its class declares any.
+    Return the interfaces that an object provides, in order; None if none is declared.
 
-    As long as nothing changes, neither what the object provides nor which interfaces
-    are opened, this is the same tuple: zope makes a new one for each change.
+    The tuple is the same until something changes: zope makes a new one for each change.
     """
     # providedBy() would leave its own notes on any class it is asked about, and
     # a class without them declares nothing.
@@ -331,11 +279,7 @@ def declared_by(obj: object) -> object:
 
 
 def exposure_of(obj: object) -> Exposure | None:
-    """
-    Return by which interfaces an object is exposed; None: not by any.
-
-    Python's own types are not: what may be done with them is in fixed tables.
-    """
+    """Return by which interfaces an object is exposed; None: by none, as Python's own types."""
     kind = type(obj)
     if issubclass(kind, type):
         if "__provides__" not in obj.__dict__:

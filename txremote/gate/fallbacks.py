@@ -1,16 +1,13 @@
 """
 The special methods without which Python takes another way, and has another answer.
 
-``bytes(x)`` without ``__bytes__`` makes as many zeros as ``__index__`` says;
-``math.floor(x)`` without ``__floor__`` goes by way of a float; ``x += y`` without
-``__iadd__`` makes a new object of a mutable one; ``reversed(x)`` without
-``__reversed__`` counts the keys of a mapping. So a peer is told of these methods
-whether it may call them or not: a call that it may not make is then refused, and not
-answered in some other way. (RPyC tells of all methods.) A method that a class has set
-to None, which is how Python forbids the other way, is told of too.
+``bytes(x)`` without ``__bytes__`` makes as many zeros as ``__index__`` says; ``x += y`` without
+``__iadd__`` makes a new object of a mutable one. So a peer is told of these methods whether it
+may call them or not, and of those that a class has set to None to forbid the other way: the
+call is then refused, and not answered in some other way. (RPyC tells of all methods.)
 
-Other special methods that a peer may not call are hidden: Python then says itself that
-the object is not callable, say, or no context manager.
+Other special methods that a peer may not call are hidden: Python then says itself that the
+object is not callable, say, or no context manager.
 """
 
 from __future__ import annotations
@@ -31,8 +28,5 @@ _OF_ALL = object.__dict__
 
 
 def falls_back(name: str, value: object) -> bool:
-    """
-    Tell whether Python does something else where a class's special method is hidden: that
-    of `object` is Python's other way itself.
-    """
+    """Tell whether Python does something else without a method: `object`'s is that itself."""
     return name in FALLBACKS and value is not _OF_ALL.get(name, _NOTHING)

@@ -1,10 +1,9 @@
 """
-Items that one call makes or takes in: how many, and how long the program's own code may
-take to give them.
+Bounds on the items that one call makes or takes in, and on the time to give them.
 
-A number of items is checked before they are made. What an iterator gives is drawn from it
-here, no more than may be taken, for it may never end. An object of the program's runs the
-program's code for each item; that has `MOST_SECONDS` in the reactor's thread.
+A number of items is checked before they are made. An iterator, which may never end, gives no
+more than may be taken. The program's own code that runs for each item has `MOST_SECONDS` in
+the reactor's thread.
 """
 
 from __future__ import annotations
@@ -20,18 +19,17 @@ from typing import Any
 
 from twisted.python import threadable
 
-from txremote.gate.builtin_types import CONTAINERS, FROZENDICT
-from txremote.gate.weight import TEXTS, VIEWS
+from txremote.gate.builtin_types import CONTAINERS, FROZENDICT, VIEWS
+from txremote.gate.weight import TEXTS
 
 #: Most items or bytes that one call may make, and take in of those that are here already.
 MOST_MADE = 1_000_000
 
-#: Seconds of the processor that one call may spend in code of the program's that runs for
-#: each item.
+#: Seconds of the processor that one call may spend in code of the program's for its items.
 MOST_SECONDS = 0.2
 
-# So many items are drawn from the program's own code between two readings of the clock; as
-# many as are there already while the call has taken no more than a moment, in seconds.
+# Items drawn from the program's own code between two readings of the clock; until a moment
+# has passed, in seconds, as many as are there already.
 _FEW = 16
 _MOMENT = 0.01
 
@@ -54,10 +52,7 @@ _COUNTED = (*TEXTS, *IN_ORDER, dict, set, frozenset, array, UserList, UserDict)
 
 
 def is_library(owner: type, method: object) -> bool:
-    """
-    Tell whether a method that stands in a class is defined by the standard library. An enum
-    has copies of the methods of the type beneath it.
-    """
+    """Tell whether a class's method is the standard library's; an enum has copies of them."""
     home = method if type(method) is FunctionType else getattr(method, "__objclass__", owner)
     module = home.__module__
     return type(module) is str and module.partition(".")[0] in sys.stdlib_module_names
@@ -78,10 +73,7 @@ def check_made(items: int) -> None:
 
 
 def in_time(function: Any) -> object:
-    """
-    Return a function that is called for each item, so that all calls together take no
-    longer than they may.
-    """
+    """Return a function whose calls, one for each item, take no longer than all may."""
     if function is None or not threadable.isInIOThread():
         return function
     until = thread_time() + MOST_SECONDS
@@ -130,17 +122,13 @@ def taken(obj: object, name: str, items: Any) -> object:
         items = _drawn_of_any(obj, name, items)
     in_order = type(items) in IN_ORDER or (plain and issubclass(kind, IN_ORDER))
     if in_order and issubclass(type(obj), _HASHING):
-        pairs = (
-            issubclass(type(obj), (dict, *FROZENDICT))
-            and type(obj) is not Counter
-            and name != "fromkeys"
-        )
-        _check_hashes(items, pairs)
+        mapping = issubclass(type(obj), _MAPPINGS) and type(obj) is not Counter
+        _check_hashes(items, pairs=mapping and name != "fromkeys")
     return items
 
 
 def _drawn_of_any(obj: object, name: str, items: Any) -> object:
-    """Return what an object gives that is to be taken in, as the container would ask it."""
+    """Return the items that an object gives, as the container would ask it for them."""
     kind = type(items)
     if issubclass(type(obj), Counter) and name in _IN_PLACE:
         return dict(drawn(items.items())) if hasattr(kind, "items") else items

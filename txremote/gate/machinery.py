@@ -1,11 +1,9 @@
 """
-The machinery of connections: what a program's objects hold of its libraries, and peers
-are never given outside of classic mode.
+The machinery of connections, which peers are never given outside of classic mode.
 
-A service keeps its connection in an attribute, and that has its transport, and that its
-reactor, by names that are public. An object that can stop the program, open a socket or
-fire a Deferred is told by its class: by an interface of Twisted's, or by the name of a
-class that it is derived from, so that no library is imported for it.
+A service's connection has its transport, and that its reactor, by public names. An object that
+can stop the program, open a socket or fire a Deferred is known by an interface of Twisted's, or
+by the name of a class that it is derived from, so that no library is imported for it.
 """
 
 from __future__ import annotations
@@ -63,10 +61,7 @@ _CLASSES = {
 
 
 def machinery(kind: type) -> str | None:
-    """
-    Return what to call an object of a class that is a part of a connection, a reactor
-    or a server; None for any other.
-    """
+    """Return what to call a part of a connection, a reactor or a server; None for others."""
     return _found(kind)
 
 

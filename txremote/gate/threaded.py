@@ -29,7 +29,7 @@ class ThreadedMethod:
         return self if bound is self.function else ThreadedMethod(bound)
 
     def __call__(self, /, *args: object, **kwargs: object) -> object:
-        """Call it here and now: the program's own call, not a peer's."""
+        """Call the method here and now: the program's own call, not a peer's."""
         return self.function(*args, **kwargs)
 
 
@@ -46,17 +46,17 @@ class ThreadedCall:
         self.kwargs = kwargs
 
     def __call__(self) -> object:
-        """Run it here."""
+        """Run the call here."""
         return self.method.function(*self.args, **self.kwargs)
 
     def execute(self, view: Any) -> object:
-        """Run it in a thread that may block, and return the result as it can travel."""
+        """Run the call in a thread that may block; return the result as it can travel."""
         args = view.to_netrefs(self.args)
         kwargs = {name: view.to_netrefs(value) for name, value in self.kwargs.items()}
         return view.from_netrefs(self.method.function(*args, **kwargs))
 
     def outcome(self, view: Any) -> Outcome:
-        """Run it in a thread that may block, and return how it ended."""
+        """Run the call in a thread that may block; return how it ended."""
         try:
             return Outcome(True, self.execute(view))
         except BaseException as error:  # it is the peer's to see, whatever it is
@@ -64,13 +64,7 @@ class ThreadedCall:
 
 
 class BlockingCall(ThreadedCall):
-    """
-    A function that blocks and needs no netrefs, to be run in a thread: a result that a
-    reactor cannot wait for itself.
-
-    Args:
-        function: What is run.
-    """
+    """A function that blocks and needs no netrefs, to be run in a thread."""
 
     __slots__ = ("function",)
 
@@ -78,9 +72,9 @@ class BlockingCall(ThreadedCall):
         self.function = function
 
     def __call__(self) -> object:
-        """Run it here."""
+        """Run the function here."""
         return self.function()
 
     def execute(self, view: object) -> object:
-        """Run it in a thread that may block."""
+        """Run the function in a thread that may block."""
         return self.function()

@@ -1,16 +1,12 @@
 """
 Methods that a peer reads from a class.
 
-Python gives the plain function, which takes an object of any class for its ``self``: it
-reads private attributes of the same names, and is the original of a method that a subclass
-has overridden. With RPyC a peer may call it so. Here it gets a function that checks its
-first argument:
-
-- A value, or an object that is not ours, is the peer's own: Python's rules are enough.
-- An object of ours has to be one of the class, that does not override the method, and
-  of which the peer may read the method itself.
-
-Static and class methods are called without an object and are given as they are.
+Python gives the plain function, which takes any object for its ``self``, one with private
+attributes of the same names, or one of a subclass that overrides the method. RPyC lets a peer
+call that; here it gets a function that checks its first argument. A value or an object of the
+peer's is its own affair. An object of ours has to be one of the class, must not override the
+method, and the peer has to be able to read the method of it. Static and class methods are
+given as they are.
 """
 
 from __future__ import annotations
@@ -35,10 +31,7 @@ _MOST_REMEMBERED = 1000
 
 
 def is_of_peer(value: Any) -> bool:
-    """
-    Tell whether an argument is a value or an object of another side, and so none of
-    ours, nor a tuple that holds one.
-    """
+    """Tell whether an argument is no object of ours, nor a tuple that holds one."""
     kind = type(value)
     if kind is tuple:
         return all(map(is_of_peer, value))
@@ -68,14 +61,7 @@ class ClassFunctions:
         self._known: dict[tuple[type, str], tuple[object, Callable[..., object]]] = {}
 
     def given(self, kind: type, name: str, found: object) -> object:
-        """
-        Return what the peer gets for an attribute that was read from a class.
-
-        Args:
-            kind: The class.
-            name: The attribute.
-            found: What Python gives for it.
-        """
+        """Return what the peer gets for a class's attribute, for which Python gives ``found``."""
         for base in kind.__mro__:
             if name in base.__dict__:
                 attribute = base.__dict__[name]

@@ -1,10 +1,9 @@
 """
-Of how many parts a value is: the work of comparing, hashing or showing it.
+Parts that a value is made of: the work of comparing, hashing or showing it.
 
-Python compares and shows a part as often as it is held, so lists that hold each other twice
-take a time that doubles with each level. They are walked here in the same way, and no
-further than is allowed. Only types of Python and its library are walked: a class of the
-program's own may hold its things in any way.
+Python compares and shows a part as often as it is held: lists that hold each other twice take
+a time that doubles with each level. They are walked here in the same way, no further than is
+allowed. Only types of Python and its library are walked.
 """
 
 from __future__ import annotations
@@ -18,11 +17,9 @@ from itertools import chain
 from types import FunctionType, MappingProxyType, MemberDescriptorType, SimpleNamespace
 from typing import Any
 
-from txremote.gate.builtin_types import FROZENDICT
+from txremote.gate.builtin_types import FROZENDICT, VIEWS
 
 TEXTS = (str, bytes, bytearray)
-
-VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 #: Types that hold others.
 NESTING: tuple[Any, ...] = (
@@ -38,15 +35,10 @@ _MOST_REMEMBERED = 1000
 
 
 class Costs(Enum):
-    """
-    Ways to go through a value, by what each part costs.
+    """Ways to go through a value, by what each part costs."""
 
-    Attributes:
-        unit: How many characters of a text are a part of their own.
-        asked: Parts that an object counts whose class has one of ``methods`` in Python.
-        methods: Their names.
-    """
-
+    # characters of a text that are a part; parts that an object counts whose class has one of
+    # the methods in Python; the methods
     COMPARED = (1000, 50, ("__eq__", "__lt__"))
     SHOWN = (32, 10, ("__repr__",))
 
@@ -59,8 +51,7 @@ class Costs(Enum):
 
 def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
     """
-    Return of how many parts a value is, one that is held twice counted twice. A
-    container is five parts by itself.
+    Return the number of parts of a value, one that is held twice counted twice.
 
     Raises:
         ValueError: there are more than ``most``.
@@ -93,10 +84,7 @@ def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
 
 
 def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[object], Iterator[object]] | None]:
-    """
-    Return how many parts an object of a class is, 0 if its length says so, and what
-    gives what it holds, or None.
-    """
+    """Return the parts of a class's object, 0 if its length says so, and how to walk it."""
     if len(costs.known) >= _MOST_REMEMBERED:
         costs.known.clear()
     opened = _opener(kind)
@@ -111,10 +99,7 @@ def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[object], Iterator[o
 
 
 def _opener(kind: type) -> Callable[[Any], Iterator[object]] | None:
-    """
-    Return what gives what an object of a class holds, without asking a subclass of the
-    container for it.
-    """
+    """Return how to walk what an object holds without asking a subclass of the container."""
     for mapping in (dict, *FROZENDICT):
         if issubclass(kind, mapping):
             keys, values = mapping.keys, mapping.values  # type: ignore[attr-defined]
@@ -139,7 +124,7 @@ def _opener(kind: type) -> Callable[[Any], Iterator[object]] | None:
 
 
 def _fields(record: Any) -> Iterator[object]:
-    """Give what a dataclass object holds in its fields."""
+    """Yield what a dataclass object holds in its fields."""
     for name in type(record).__dataclass_fields__:
         slot = getattr(type(record), name, None)
         try:
