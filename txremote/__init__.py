@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     from txremote.console.server import ConsoleService as ConsoleService
     from txremote.console.service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
-    from txremote.net.client import ClientStatus, RemoteClient
+    from txremote.net.client import RemoteClient
+    from txremote.net.client_status import ClientStatus
     from txremote.net.connect import connect
     from txremote.net.listen import listen
     from txremote.tasks.stepping import Progress
@@ -67,7 +68,7 @@ __version__ = "0.2.0"
 #: Names that are imported when they are used first. The console's need plac, an extra, so they
 #: are not in ``__all__``; the network's need half of Twisted, which takes workers too long.
 _LAZY = {
-    "ClientStatus": "txremote.net.client",
+    "ClientStatus": "txremote.net.client_status",
     "ConsoleService": "txremote.console.server",
     "Progress": "txremote.tasks.stepping",
     "RemoteClient": "txremote.net.client",

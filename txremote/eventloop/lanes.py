@@ -114,8 +114,8 @@ class Lane:
 
     A lane is *owned* while a thread has one of its items on its stack, running or waiting.
     Only that thread may run the next, within the one before; but while it waits on a script's
-    connection it is *away*, and one other, a *guest*, may. What `post` returns is a ticket
-    for `take_back`.
+    connection it is *away*, and one other, a *guest*, may. `post` returns a ticket for
+    `take_back`.
     """
 
     def __init__(self, workers: WorkerPool) -> None:

@@ -175,18 +175,14 @@ class LoginThrottle:
         try:
             return queue.turn()
         except ConnectionRefusedError:
-            self._log_refusal(address)
+            if count := self._refused.one_more(self._clock.seconds()):
+                _log.warn(
+                    "refused {count} logins, the last of {peer}, where {most} wait already",
+                    count=count,
+                    peer=address,
+                    most=MOST_WAITING,
+                )
             raise
-
-    def _log_refusal(self, address: object) -> None:
-        count = self._refused.one_more(self._clock.seconds())
-        if count:
-            _log.warn(
-                "refused {count} logins, the last of {peer}, where {most} wait already",
-                count=count,
-                peer=address,
-                most=MOST_WAITING,
-            )
 
     def logged_in(self, address: object, user: str) -> None:
         """Note that a user has logged in from an address."""

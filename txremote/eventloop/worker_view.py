@@ -160,31 +160,34 @@ class WorkerView(BlockingView):
             return False
         item = lane.take(True)
         if item is None:
-            wait, pool = ThreadParking(), thread.pool
-            lane.enter(wait, True)
-            if pool is not None:
-                pool.begin_wait()
-            self.protocol.executor.polling += 1
-            self._loop.callFromThread(self._let_in)
-            try:
-                if not self.closed:  # else nobody may wake us any more
-                    wait.awake.acquire(timeout=timeout)
-            finally:
-                self.protocol.executor.polling -= 1
-                if pool is not None:
-                    pool.end_wait()
-                lane.leave(wait, True)
+            self._wait_for_item(lane, timeout)
             item = lane.take(True)
-        if item is None:
-            if self.closed:
-                raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
-            return False
-        lane.run_within(item)
-        return True
+        if item is not None:
+            lane.run_within(item)
+            return True
+        if self.closed:
+            raise EOFError(f"the connection has ended: {self.protocol.why_ended}")
+        return False
 
-    def _let_in(self) -> None:
-        if not self.closed:  # what is over max_calls waits before the lane
-            self.protocol.backpressure.peer_needed()
+    def _wait_for_item(self, lane: Lane, timeout: float | None) -> None:
+        def let_in() -> None:
+            if not self.closed:  # what is over max_calls waits before the lane
+                self.protocol.backpressure.peer_needed()
+
+        wait, pool = ThreadParking(), thread.pool
+        lane.enter(wait, True)
+        if pool is not None:
+            pool.begin_wait()
+        self.protocol.executor.polling += 1
+        self._loop.callFromThread(let_in)
+        try:
+            if not self.closed:  # else nobody may wake us any more
+                wait.awake.acquire(timeout=timeout)
+        finally:
+            self.protocol.executor.polling -= 1
+            if pool is not None:
+                pool.end_wait()
+            lane.leave(wait, True)
 
     def poll(self, timeout: float | None = 0) -> bool:
         """Do as `serve`."""

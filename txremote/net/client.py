@@ -14,7 +14,7 @@ the midst of a transition: it could not be stopped from there (Twisted 26.10: Ru
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Any, NoReturn
@@ -42,6 +42,7 @@ from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import in_words, log_in
+from txremote.net.client_status import ClientStatus
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.tls import client_from_string, refused_certificate
@@ -57,35 +58,6 @@ _log = Logger("txremote")
 _usual_policy = backoffPolicy()
 
 _STOPPING = "the server is stopping"
-
-
-@dataclass(frozen=True)
-class ClientStatus:
-    """
-    How a `RemoteClient` is doing, at one moment.
-
-    Attributes:
-        state: ``"stopped"``, ``"connecting"`` (dialling, logging in, in
-            ``on_connect``), ``"connected"``, ``"waiting"`` (for the next try), or
-            ``"refused"``: the credentials were, and there is no next try.
-        happened: The last event, in words.
-        error: The exception that it came with, or None.
-        tries: How many tries were made since the start or the last loss, the one
-            under way included.
-        next_try: Seconds until the next one while waiting, else None.
-    """
-
-    state: str
-    happened: str
-    error: BaseException | None = None
-    tries: int = 0
-    next_try: float | None = None
-
-    def __str__(self) -> str:
-        text = f"{self.state}: {self.happened}"
-        if self.tries:
-            text += f", after {self.tries} {'try' if self.tries == 1 else 'tries'}"
-        return text if self.next_try is None else f"{text}, next try in {self.next_try:.1f} s"
 
 
 class _Stopped(CancelledError):
@@ -196,8 +168,6 @@ class RemoteClient(Service):
     def __repr__(self) -> str:
         return f"<RemoteClient of {self._name} ({self._status.state})>"
 
-    # -- what a user does with it
-
     @property
     def status(self) -> ClientStatus:
         """How it is doing now."""
@@ -260,8 +230,6 @@ class RemoteClient(Service):
         self._waiters.fire(lambda: Failure(_Stopped(self._name)))
         return gatherResults(endings).addCallback(stopped)
 
-    # -- calls
-
     def _usable(self) -> Connection | None:
         """Return the connection that a call can be sent on, if there is one."""
         live = self._live
@@ -292,8 +260,6 @@ class RemoteClient(Service):
         if self._wait_timeout is not None and not waiting.called:
             waiting.addTimeout(self._wait_timeout, self._clock, waited)
         return waiting.addCallbacks(lambda connection: connection.root, failed)
-
-    # -- a try
 
     def _dial(self) -> Deferred[Connection]:
         def dial(_nothing: object) -> Deferred[Connection]:

@@ -1,0 +1,34 @@
+"""How a `RemoteClient` is doing: `ClientStatus`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClientStatus:
+    """
+    How a `RemoteClient` is doing, at one moment.
+
+    Attributes:
+        state: ``"stopped"``, ``"connecting"`` (dialling, logging in, in
+            ``on_connect``), ``"connected"``, ``"waiting"`` (for the next try), or
+            ``"refused"``: the credentials were, and there is no next try.
+        happened: The last event, in words.
+        error: The exception that it came with, or None.
+        tries: How many tries were made since the start or the last loss, the one
+            under way included.
+        next_try: Seconds until the next one while waiting, else None.
+    """
+
+    state: str
+    happened: str
+    error: BaseException | None = None
+    tries: int = 0
+    next_try: float | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.state}: {self.happened}"
+        if self.tries:
+            text += f", after {self.tries} {'try' if self.tries == 1 else 'tries'}"
+        return text if self.next_try is None else f"{text}, next try in {self.next_try:.1f} s"
