@@ -3,7 +3,7 @@ The matrix: each Python with each reactor, and either with the oldest and the ne
 
 ``nox -l`` lists the cells. One of them, and one folder of tests in it::
 
-    nox -s "tests(3.12-newest-uvloop)" -- tests/wire
+    nox -s "tests(3.12-oldest-uvloop)" -- tests/wire
 
 Pythons that are not on the machine are skipped. ``.ci/run`` does one cell of this in an
 environment of its own: the Python it finds, the newest of all packages, the default reactor.
