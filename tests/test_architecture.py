@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -351,6 +352,39 @@ def test_our_own_package_is_imported_at_the_top() -> None:
         if our_module(found.target) is not None and found.within and module.name not in LAZY
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def interface_unions(tree: ast.Module) -> list[int]:
+    """Return the lines where ``|`` joins an interface to something when the module runs."""
+    hints = {
+        id(part)
+        for node in ast.walk(tree)
+        for hint in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if hint is not None
+        for part in ast.walk(hint)
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.BitOr)
+        and id(node) not in hints
+        and any(
+            re.fullmatch(r"I[A-Z][a-z]+[A-Z]\w+", ast.unparse(x)) for x in (node.left, node.right)
+        )
+    ]
+
+
+def test_interfaces_are_joined_in_hints_only() -> None:
+    """The oldest zope.interface that is supported has no ``|`` at run time."""
+    wrong = [
+        f"txremote/{module.path.as_posix()}:{line}"
+        for module in modules().values()
+        for line in interface_unions(module.tree)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert interface_unions(ast.parse("def f(x: Loop | IReactorCore): pass")) == []
+    assert interface_unions(ast.parse("Reactor = Loop | IReactorCore")) == [1]
 
 
 def test_no_module_installs_a_reactor_by_being_imported() -> None:

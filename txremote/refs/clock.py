@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 from weakref import WeakSet
 
 from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
@@ -56,7 +56,8 @@ class EventLoop(Protocol):
 
 
 #: A reactor as programs have it: Twisted's types say of it what a part of it provides.
-Reactor = EventLoop | IReactorCore
+#: A string, since older releases of zope.interface have no ``|``.
+Reactor: TypeAlias = "EventLoop | IReactorCore"
 
 
 @implementer(IDelayedCall)  # Twisted's `ClientService` takes nothing else
