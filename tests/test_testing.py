@@ -64,7 +64,7 @@ def test_each_dialect_can_be_tried(dialect: str, bound: bool) -> None:
         server_root=Calculator, client_config={"bind_threads": bound}, dialect=dialect
     )
     assert pair.result(pair.client.root.add(2, 3)) == 5
-    assert pair.server._outbox.dialect == pair.client._outbox.dialect
+    assert pair.server.outbox.dialect == pair.client.outbox.dialect
 
 
 def test_result_pumps_and_returns_or_raises() -> None:

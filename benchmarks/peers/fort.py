@@ -278,7 +278,7 @@ def state(guests: str | None = None) -> dict[str, int]:
         "addresses": sum(len(f.limits.hosts) for f in _factories.values()),
         "exports": sum(len(c._tables.exports) for c in seen),
         "imports": sum(len(c._tables.imports) for c in seen),
-        "pending": sum(len(c._calls) for c in seen),
+        "pending": sum(len(c.outbound.pending) for c in seen),
         "unanswered": sum(len(c.inbound) for c in seen),
         "undead": sum(type(o) is Connection for o in gc.get_objects()) - len(everybody) - len(away),
         "descriptors": len(os.listdir("/proc/self/fd")),

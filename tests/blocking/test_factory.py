@@ -336,7 +336,7 @@ def test_a_child_that_dies_in_mid_call_is_an_eoferror_in_every_thread() -> None:
     with child() as conn:
         root = conn.root
         waiting = [Script(lambda: root.sleep()) for _ in range(5)]
-        wait_until(lambda: len(conn.protocol._calls) == 5)
+        wait_until(lambda: len(conn.protocol.outbound.pending) == 5)
         began = time.monotonic()
         conn.proc.send_signal(signal.SIGKILL)
         for script in waiting:
@@ -361,7 +361,9 @@ def test_a_child_that_ends_by_itself_is_an_eoferror() -> None:
 def test_closing_a_pipe_in_one_thread_ends_the_wait_of_another() -> None:
     with child() as conn:
         waiting = Script(conn.root.sleep)
-        wait_until(lambda: conn._pump.io.reading.locked() and len(conn.protocol._calls) == 1)
+        wait_until(
+            lambda: conn._pump.io.reading.locked() and len(conn.protocol.outbound.pending) == 1
+        )
         conn.proc.send_signal(signal.SIGSTOP)  # it does nothing to help
         began = time.monotonic()
         conn.close()

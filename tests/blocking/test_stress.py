@@ -274,7 +274,7 @@ def test_a_server_that_is_killed_ends_every_wait_at_once() -> None:
             conns = [rpyc.connect("127.0.0.1", port) for _ in range(2)]
             waiting = [Script(conn.root.sleep) for conn in conns for _ in range(10)]
             for conn in conns:
-                wait_until(lambda conn=conn: len(conn.protocol._calls) == 10)
+                wait_until(lambda conn=conn: len(conn.protocol.outbound.pending) == 10)
             pending = rpyc.async_(conns[0].root.sleep)()
         finally:
             server.send_signal(signal.SIGKILL)

@@ -460,7 +460,7 @@ async def test_on_disconnect_waits_for_a_thread_where_there_is_none() -> None:
     answer: Deferred[str] = Deferred()
     async with visiting(office, visits=2, max_threads=1) as (one, two):
         waiting = one.root.call(lambda: answer)  # the one thread waits for this
-        await until(lambda: one.server._calls)
+        await until(lambda: one.server.outbound.pending)
         two.conn.transport.abortConnection()
         await until(lambda: two.server.closed)
         await one.conn.ping()
@@ -480,7 +480,7 @@ async def test_on_disconnect_comes_after_the_request_that_runs() -> None:
     async with visiting(office, visits=2) as (one, two):
         await two.root.keep(lambda: answer)
         call = one.root.relay()
-        await until(lambda: two.server._calls)
+        await until(lambda: two.server.outbound.pending)
         one.conn.transport.abortConnection()
         await until(lambda: one.server.closed)
         await failed(call)

@@ -533,7 +533,7 @@ async def test_past_max_threads_a_call_fails_with_the_sentence_and_others_go_on(
         finally:
             go.set()
             for each, thread in zip(conns, threads, strict=True):
-                wait_until(lambda each=each: len(each.protocol._calls) == 0)
+                wait_until(lambda each=each: len(each.protocol.outbound.pending) == 0)
                 thread.stop()
                 each.close()
 

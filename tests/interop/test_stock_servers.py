@@ -73,8 +73,8 @@ class Recorded:
 
         conn.transport.write = through(conn.transport.write)
         for way in ("separate", "now"):  # that lead around write()
-            if getattr(conn._outbox, way) is not None:
-                setattr(conn._outbox, way, through(getattr(conn._outbox, way)))
+            if getattr(conn.outbox, way) is not None:
+                setattr(conn.outbox, way, through(getattr(conn.outbox, way)))
         return conn
 
     def connect(self, factory: Any) -> Deferred[Any]:

@@ -19,7 +19,7 @@ def test_a_peer_is_read_only_as_long_as_it_is_needed() -> None:
     transport.pauseProducing = lambda: reading.append("paused")
     transport.resumeProducing = lambda: reading.append("resumed")
     call = pair.server.root.add(1, 2)
-    pair.server._outbox.pressing = True
+    pair.server.outbox.pressing = True
     pair.server.backpressure.high_water(True)
     assert reading == []
     assert pair.result(call) == 3
@@ -34,7 +34,7 @@ def test_who_does_not_read_is_read_again_for_a_call() -> None:
     transport: Any = pair.server.transport
     transport.pauseProducing = lambda: reading.append("paused")
     transport.resumeProducing = lambda: reading.append("resumed")
-    pair.server._outbox.pressing = True
+    pair.server.outbox.pressing = True
     backpressure.high_water(True)
     assert reading == ["paused"]
     assert backpressure.paused

@@ -266,7 +266,7 @@ def test_a_ping_does_not_wait_for_the_time_out_of_a_call_before_it() -> None:
 
 def test_a_ping_that_is_answered_otherwise_is_told(pair: Pair) -> None:
     ping = Outcome(pair.client.ping("a"))
-    (number,) = pair.client._calls._waiting
+    (number,) = pair.client.outbound.pending._waiting
     pair.client.dataReceived(frame(b"\x02" + dump((number, (1, "b")))))
     assert isinstance(ping.error, RemoteProtocolError)
 
@@ -297,7 +297,7 @@ def test_what_is_on_this_machine(address: Any, local: bool) -> None:
 
 def test_far_peers_get_compressed_frames_and_near_ones_do_not() -> None:
     for address, compressed in ((IPv4Address("TCP", "10.0.0.1", 1), True), (None, False)):
-        assert RawPeer(Hosted, address).connection._outbox.compress is compressed
+        assert RawPeer(Hosted, address).connection.outbox.compress is compressed
 
 
 # --- objects of a third peer ------------------------------------------------------

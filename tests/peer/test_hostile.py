@@ -631,7 +631,7 @@ def test_nested_values_in_a_reply_cost_the_call() -> None:
     pair = connected_pair(server_root=Target)
     outcome = Outcome(pair.client.root.later())
     pair.pump()
-    (number,) = pair.client._calls._waiting
+    (number,) = pair.client.outbound.pending._waiting
     pair.client.dataReceived(frame(b"\x02\x11" + dump(number) + b"\x11\x51" + b"\x10" * 100_000))
     assert "max_depth" in str(outcome.error)
     assert pair.result(pair.client.root.add(1, 2)) == 3
@@ -791,7 +791,7 @@ def client_that_waits() -> tuple[Pair, Outcome, int]:
     pair = connected_pair(server_root=Target)
     outcome = Outcome(pair.client.root.later())
     pair.pump()
-    (number,) = pair.client._calls._waiting
+    (number,) = pair.client.outbound.pending._waiting
     return pair, outcome, number
 
 
@@ -874,7 +874,7 @@ def test_a_strange_exception_fails_the_call_and_nothing_more(index: int, switche
     pair = connected_pair(server_root=Target, client_config=switches)
     outcome = Outcome(pair.client.root.later())
     pair.pump()
-    (number,) = pair.client._calls._waiting
+    (number,) = pair.client.outbound.pending._waiting
     value = STRANGE_EXCEPTIONS[index]
     pair.client.dataReceived(frame(bytes([MSG_EXCEPTION]) + dump((number, value))))
     error = outcome.error
@@ -898,7 +898,7 @@ def test_no_code_is_imported_or_called_for_an_exception() -> None:
             pair = connected_pair(server_root=Target, client_config=switches)
             outcome = Outcome(pair.client.root.later())
             pair.pump()
-            (number,) = pair.client._calls._waiting
+            (number,) = pair.client.outbound.pending._waiting
             value = ((__name__, "Custom"), (1,), (), "")
             pair.client.dataReceived(frame(bytes([MSG_EXCEPTION]) + dump((number, value))))
             assert isinstance(outcome.error, Custom) is bool(switches)
@@ -920,7 +920,7 @@ def test_an_exception_class_that_resists_being_derived_from_fails_the_call() -> 
         )
         outcome = Outcome(pair.client.root.later())
         pair.pump()
-        (number,) = pair.client._calls._waiting
+        (number,) = pair.client.outbound.pending._waiting
         value = ((__name__, "Final"), (1,), (), "")
         pair.client.dataReceived(frame(bytes([MSG_EXCEPTION]) + dump((number, value))))
         assert outcome.error.args == (1,)

@@ -19,25 +19,19 @@ from txremote.peer.imports import SWEEP_INTERVAL, ImportTable, ReleaseSweeper
 from txremote.wire.boxing import key_of
 
 
-class Made:
-    """What the table makes here, in place of a `RemoteReference`."""
-
-    def __init__(self, key: bytes, pack: Any, hold: Any) -> None:
-        self.pack = pack
-        self._held = hold(self, key, pack)
-
-    @property
-    def count(self) -> int:
-        return int(self._held.count)
-
-
 class Table:
+    """A table, and the connection that it is of."""
+
     def __init__(self, sweeper: ReleaseSweeper | None = None) -> None:
         self.flushed: list[Any] = []
-        self.table = ImportTable(Made, sweeper)
-        self.table.flush = self.flush
+        owner: Any = self
+        self.table = ImportTable(owner, sweeper)
 
-    def flush(self) -> None:
+    @property
+    def outbound(self) -> Any:
+        return self
+
+    def flush_released(self) -> None:
         self.flushed.append(self.table.take_released())
 
     def receive(self, number: int) -> Any:
@@ -50,8 +44,8 @@ def test_the_same_id_gives_the_same_reference_counted_once_more() -> None:
     first = it.receive(5)
     assert it.receive(5) is first
     assert it.receive(5) is first
-    assert first.count == 3
-    assert first.pack == ("a.B", 1, 5)
+    assert first._count == 3
+    assert first._pack == ("a.B", 1, 5)
     assert it.receive(6) is not first
     assert len(it.table) == 2
 
@@ -73,10 +67,10 @@ def test_what_comes_again_before_its_release_is_sent_is_another_reference() -> N
     it = Table()
     it.receive(5)  # dies at once
     again = it.receive(5)
-    assert again.count == 1
+    assert again._count == 1
     assert [count for _pack, count in it.table.take_released().values()] == [1]
     assert it.receive(5) is again  # and is still known
-    assert again.count == 2
+    assert again._count == 2
 
 
 def test_several_deaths_of_one_object_are_given_back_together() -> None:
@@ -158,8 +152,9 @@ def test_after_the_end_deaths_are_nobodys_business() -> None:
 def test_a_reference_in_a_cycle_is_given_back_too() -> None:
     it = Table()
     reference = it.receive(1)
-    reference.itself = reference
-    del reference
+    cycle = [reference]
+    cycle.append(cycle)
+    del reference, cycle
     gc.collect()
     assert [count for _pack, count in it.table.take_released().values()] == [1]
 

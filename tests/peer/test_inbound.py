@@ -53,7 +53,7 @@ def test_cancelling_a_call_cancels_what_runs_at_the_server(name: str, args: Any,
     assert wire.requests == [HANDLE_CANCEL]
     assert pair.server.service.cancelled == [kind]
     assert len(pair.server.inbound) == 0
-    assert len(pair.client._calls) == 0
+    assert len(pair.client.outbound.pending) == 0
     pair.advance(10)
     assert pair.server.service.finished == 0
 

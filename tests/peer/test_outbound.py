@@ -152,7 +152,7 @@ def test_a_call_that_cannot_be_sent_leaves_no_counts_behind(pair: Pair, bad: Any
             pair.result(call())
     assert wire.bytes == 0
     assert exported(pair.client) == 0
-    assert len(pair.client._calls) == 0
+    assert len(pair.client.outbound.pending) == 0
 
 
 def test_a_call_on_an_ended_connection_leaves_no_counts_behind(pair: Pair) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,8 +42,10 @@ class Transport(MemoryTransport):
 
 def outbox(dialect: Any = DIALECT_6, max_unsent: int = 1000) -> tuple[Outbox, Transport]:
     transport = Transport()
-    box = Outbox(dialect, max_unsent)
-    box.overflowed = lambda _why: transport.abortConnection()
+    closing = SimpleNamespace(abort=lambda _why: transport.abortConnection())
+    backpressure = SimpleNamespace(high_water=lambda _over: None)
+    owner: Any = SimpleNamespace(closing=closing, backpressure=backpressure)
+    box = Outbox(owner, dialect, max_unsent)
     box.attach(transport)
     return box, transport
 
@@ -63,7 +66,7 @@ def test_a_message_outside_of_a_batch_is_one_write() -> None:
 
 def test_a_batch_is_one_write() -> None:
     box, transport = outbox()
-    box.cork()
+    box.corked = True
     for number in range(10):
         box.request(number, [dump("x")])
     assert not transport.written
@@ -78,7 +81,7 @@ def test_a_batch_is_one_write() -> None:
 
 def test_a_large_batch_goes_out_in_parts_so_that_the_peer_can_start() -> None:
     box, transport = outbox()
-    box.cork()
+    box.corked = True
     for number in range(100):
         box.request(number, [dump("x")])
     assert len(transport.written) == 3
@@ -88,7 +91,7 @@ def test_a_large_batch_goes_out_in_parts_so_that_the_peer_can_start() -> None:
 
 def test_a_batch_of_many_bytes_does_not_wait_either() -> None:
     box, transport = outbox()
-    box.cork()
+    box.corked = True
     box.request(1, [dump(bytes(300_000))])
     assert len(transport.written) == 1
 
@@ -97,13 +100,13 @@ def test_where_it_can_a_batch_is_sent_at_once() -> None:
     box, transport = outbox()
     sent: list[bytes] = []
     box.now = lambda _transport, data: sent.append(data)
-    box.cork()
+    box.corked = True
     box.request(1, [dump("x")])
     box.uncork()
     assert len(sent) == 1
     assert not transport.written
     box.pauseProducing()  # the transport is full: nothing can be sent at once
-    box.cork()
+    box.corked = True
     box.request(2, [dump("x")])
     box.uncork()
     assert len(sent) == 1
@@ -175,7 +178,7 @@ def test_frames_that_must_not_be_merged_are_written_one_by_one() -> None:
     box, transport = outbox()
     records: list[bytes] = []
     box.separate = records.append
-    box.cork()
+    box.corked = True
     for number in range(5):
         box.request(number, [dump("x")])
     box.uncork()
@@ -189,13 +192,13 @@ def test_frames_that_must_not_be_merged_are_written_one_by_one() -> None:
 def test_a_connection_separates_frames_until_it_knows_its_peer() -> None:
     records: list[bytes] = []
     pair = connected_pair(introduce=False)
-    pair.client._outbox.separate = lambda data: (
+    pair.client.outbox.separate = lambda data: (
         records.append(data),
         pair.client.transport.write(data),
     )
     pair.result(pair.client.introduce(separately=True))
     assert len(records) == 2  # GETROOT, and HELLO only after its answer
-    assert pair.client._outbox.separate is None
+    assert pair.client.outbox.separate is None
 
 
 def test_introductions_over_tls_wait_for_the_root() -> None:
@@ -225,7 +228,7 @@ def test_it_is_its_transports_push_producer() -> None:
 
 def test_finishing_writes_what_was_gathered() -> None:
     box, transport = outbox()
-    box.cork()
+    box.corked = True
     box.request(1, [dump("x")])
     box.finish()
     assert len(transport.written) == 1
@@ -262,7 +265,7 @@ def test_a_peer_that_reads_again_starts_anew() -> None:
 def test_a_batch_counts_toward_what_is_unsent() -> None:
     box, transport = outbox(max_unsent=1000)
     box.pauseProducing()
-    box.cork()
+    box.corked = True
     for number in range(3):
         box.request(number, [dump(bytes(500))])
     assert transport.aborted
@@ -270,7 +273,7 @@ def test_a_batch_counts_toward_what_is_unsent() -> None:
 
 def test_calls_that_waited_for_such_a_peer_fail() -> None:
     pair = connected_pair(client_config={"max_unsent": 1000})
-    pair.client._outbox.pauseProducing()
+    pair.client.outbox.pauseProducing()
     outcomes = [Outcome(pair.client.ping(bytes(400))) for _ in range(4)]
     pair.pump()
     assert all(isinstance(outcome.error, EOFError) for outcome in outcomes)
@@ -280,7 +283,7 @@ def test_calls_that_waited_for_such_a_peer_fail() -> None:
 
 def test_after_the_end_nothing_is_written() -> None:
     box, transport = outbox()
-    box.cork()
+    box.corked = True
     box.request(1, [dump("x")])
     box.detach()
     box.request(2, [dump("x")])
@@ -319,7 +322,7 @@ def test_only_what_pays_is_compressed(compress: Any, data: bytes, smaller: bool)
 
 def test_a_compressed_frame_is_always_read() -> None:
     pair = echo_pair(False)
-    pair.client._outbox.compress = True
+    pair.client.outbox.compress = True
     wire = Wire(pair.client)
     assert pair.result(pair.client.root.echo("x" * 10_000)) == "x" * 10_000
     assert wire.writes[0][4] == 1
@@ -342,7 +345,7 @@ def test_a_long_answer_is_written_in_its_turn_and_not_copied(corked: bool) -> No
     transport.writeSequence = noted  # type: ignore[method-assign]
     long = bytes(2_000_000)
     if corked:
-        box.cork()
+        box.corked = True
     for number, body in enumerate(
         ([dump("a")], [dump(b"")[:0], b"\x0f\x00\x1e\x84\x80", long], [dump("b")])
     ):
@@ -379,7 +382,7 @@ def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
     assert share.held > 2_000_110
     box.resumeProducing()
     assert share.held == 0
-    box.cork()
+    box.corked = True
     box.write(b"x" * 50)
     box.uncork()
     assert share.held == 50

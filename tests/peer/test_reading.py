@@ -109,6 +109,6 @@ def test_an_answer_to_nothing_is_dropped() -> None:
     """Late answers, and those to calls that never were, are no error."""
     pair = connected_pair(Hosted, Hosted)
     number = 12345
-    pair.server._outbox.answer(2, number, 0, [dump((1, None))])
+    pair.server.outbox.answer(2, number, 0, [dump((1, None))])
     pair.pump()
     assert pair.result(pair.client.root.add(1, 2)) == 3

@@ -75,7 +75,7 @@ class Slow(RawPeer):
         self.clock = clock or self.clock
         self.turns = turns or Counted(self.clock)
         self.connection.executor.turns = self.turns
-        self.connection._reader.in_steps = True
+        self.connection._receiver._reader.in_steps = True
         self.asked = 0
         self.target = self.root()
 

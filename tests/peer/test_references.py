@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from zope.interface import Interface
 
-from txremote import NotSendable, RemoteReference
+from txremote import NotSendable
 from txremote.peer.exports import ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.peer.references import ReferenceTables
@@ -33,7 +33,7 @@ class Owner:
 
 
 def tables_of(owner: Any, most: int = 100) -> ReferenceTables:
-    imports = ImportTable(lambda key, pack, hold: RemoteReference(owner, key, pack, hold), None)
+    imports = ImportTable(owner, None)
     return ReferenceTables(owner, ExportTable(most), imports)
 
 

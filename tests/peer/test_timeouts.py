@@ -85,7 +85,7 @@ def test_a_message_whose_rest_is_not_read_on_purpose_has_time() -> None:
     transport: Any = peer.transport
     transport.pauseProducing = lambda: reading.append("paused")
     transport.resumeProducing = lambda: reading.append("resumed")
-    outbox = peer.connection._outbox
+    outbox = peer.connection.outbox
     outbox.pauseProducing()  # the transport is full
     data = frame(request_payload(7, HANDLE_PING, b"x" * 2000))
     peer.connection.dataReceived(data + data[:100])
@@ -104,10 +104,10 @@ def test_a_message_whose_rest_is_not_read_on_purpose_has_time() -> None:
 def test_a_peer_to_which_much_is_on_its_way_is_not_asked_for_a_sign_of_life() -> None:
     """A question behind a long message would come too late on a slow line."""
     pair = pair_of(keepalive=10, keepalive_timeout=5)
-    pair.server._outbox.pauseProducing()
+    pair.server.outbox.pauseProducing()
     silent(pair, 60)
     assert not pair.server.closed
-    pair.server._outbox.resumeProducing()
+    pair.server.outbox.resumeProducing()
     silent(pair, 26)
     assert "no sign of life" in pair.server.why_ended
 

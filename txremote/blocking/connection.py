@@ -80,7 +80,7 @@ class BlockingConnection(BlockingView):
         self._pump.check_process()
         with self._pump.lock:
             if self._dialect is not None:
-                self.protocol.speak(self._dialect)
+                self.protocol.outbox.speak_first(self._dialect)
                 self._dialect = None
         self._wait_for_answer = self._pump.call  # type: ignore[method-assign]
 

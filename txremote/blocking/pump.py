@@ -260,7 +260,8 @@ class Pump:
         and close. In a forked process only its own descriptors are closed.
         """
         if self.home is not forks.here:
-            self.connection.leave_to_parent()
+            if self.connection.state is not CLOSED:  # without a word: it is the parent's
+                self.connection.enter(CLOSED)
             self.io.channel.leave()
             return
         with self.lock:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import types
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.halfway import Halfway
-from txremote.peer.variables import Variables
+from txremote.peer.ports import ConnectionPort
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.outcome import Outcome, can_be_failure
 from txremote.refs.sharing import Unshared, follow, follow_future
@@ -27,17 +27,6 @@ from txremote.wire.plain import PLAIN
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
 _AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResult})
-
-
-class AwaitingConnection(Protocol):
-    """The part of a connection that begins the awaitables of its requests."""
-
-    @property
-    def variables(self) -> Variables | None:
-        """Its context variables."""
-
-    def run_in_thread(self, call: ThreadedCall) -> Deferred[Any]:
-        """Run a `threaded` method in a thread of its own."""
 
 
 async def _finished(awaitable: Any) -> Any:
@@ -51,7 +40,7 @@ async def _finished(awaitable: Any) -> Any:
     return result if type(result) in PLAIN else Outcome(True, result)
 
 
-def awaited(result: Any, connection: AwaitingConnection) -> Any:
+def awaited(result: Any, connection: ConnectionPort) -> Any:
     """
     Return a Deferred for whatever a method may return in place of a result; and a
     result as it is.
@@ -62,7 +51,7 @@ def awaited(result: Any, connection: AwaitingConnection) -> Any:
     if issubclass(kind, Deferred):  # somebody else may wait for it, too
         return result.result if _has_fired(result) else follow(result)
     if kind is types.CoroutineType:
-        variables = connection.variables
+        variables = connection.inbound.variables
         return deferred_of(_finished(result if variables is None else variables.kept(result)))
     if kind is ThreadedCall or kind is BlockingCall:
         return connection.run_in_thread(result)

@@ -36,7 +36,7 @@ from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
 from txremote.peer.executor import Executor
 from txremote.peer.exports import ClassNumbers, ExportTable
-from txremote.peer.imports import Held, ImportTable, ReleaseSweeper
+from txremote.peer.imports import ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.introduction import introduce
 from txremote.peer.lifecycle import (
@@ -66,7 +66,6 @@ from txremote.wire.consts import (
     FEATURES,
     HANDLE_GETROOT,
     HANDLE_PING,
-    IdPack,
 )
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
@@ -134,14 +133,11 @@ class Connection(protocol.Protocol):
 
     # a listener may have very many of these
     __slots__ = (
-        "_calls",
         "_clock",
         "_greeted",
         "_guard",
         "_messages",
-        "_outbox",
         "_prepare",
-        "_reader",
         "_receiver",
         "_root",
         "_tables",
@@ -160,6 +156,7 @@ class Connection(protocol.Protocol):
         "on_peer_stopping",
         "opened",
         "outbound",
+        "outbox",
         "peer_stopping",
         "service",
         "state",
@@ -199,12 +196,12 @@ class Connection(protocol.Protocol):
         self.on_peer_stopping: Callable[[], object] = _ignore
         self.knows_peer = dialect is not None
         self._clock = clock
-        self._reader = FrameReader(config.limits)
-        self._reader.in_steps = executor.turns is not None
-        self._outbox = Outbox(dialect, config.max_unsent, config.pause_unsent)
+        reader = FrameReader(config.limits)
+        reader.in_steps = executor.turns is not None
+        self.outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
         self._prepare = prepare
         self._when_ended = ended
-        imports = ImportTable(self._make_reference, sweeper, config.max_imports)
+        imports = ImportTable(self, sweeper, config.max_imports)
         policy = policy or AccessPolicy(config)
         exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
         self._tables = ReferenceTables(self, exports, imports)
@@ -212,19 +209,19 @@ class Connection(protocol.Protocol):
             self,
             config=config,
             tables=self._tables,
-            outbox=self._outbox,
+            outbox=self.outbox,
             executor=executor,
             clock=clock,
         )
-        self._calls = self.outbound.pending
-        self.backpressure = Backpressure(self, self._calls, self._outbox, clock)
+        calls = self.outbound.pending
+        self.backpressure = Backpressure(self, calls, self.outbox, clock)
         self.inbound = InboundCalls(
             self,
             root=service,
             config=config,
             policy=policy,
             tables=self._tables,
-            outbox=self._outbox,
+            outbox=self.outbox,
             executor=executor,
             clock=clock,
             needed=self.backpressure.needs_peer,
@@ -233,28 +230,25 @@ class Connection(protocol.Protocol):
         self._messages = MessageReader(
             config=config,
             tables=self._tables,
-            outbox=self._outbox,
-            calls=self._calls,
+            outbox=self.outbox,
+            calls=calls,
             inbound=self.inbound,
             executor=executor,
         )
         self._receiver = Receiver(
             self,
-            reader=self._reader,
+            reader=reader,
             messages=self._messages,
-            outbox=self._outbox,
-            calls=self._calls,
+            outbox=self.outbox,
+            calls=calls,
             released=imports.released,
         )
         self.dataReceived = self._receiver.data_received
         if getattr(service, "expects_login", False):
             self._receiver.allow(config.limits.for_strangers())
         self.closing = Closing(
-            self, outbox=self._outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
+            self, outbox=self.outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
         )
-        self._outbox.pressed = self.backpressure.high_water
-        self._outbox.overflowed = self.closing.abort
-        imports.flush = self.outbound.flush_released
         self._view: Any = None
         self._root: RemoteReference | None = None
         self._greeted = False  # whether the service knows of the connection
@@ -297,25 +291,9 @@ class Connection(protocol.Protocol):
         transport: Any = self.transport
         return transport  # type: ignore[no-any-return]
 
-    def note_peer_stopping(self) -> None:
-        """Note that the peer will stop: it refuses new calls, and closes after the last."""
-        if not self.peer_stopping:
-            self.peer_stopping = True
-            self.on_peer_stopping()
-
-    @property
-    def variables(self) -> Variables | None:
-        """The context variables that the peer's requests run with."""
-        return self.inbound.variables
-
     def run_in_thread(self, call: ThreadedCall) -> Answer:
         """Run a `threaded` method in a thread of its own."""
         return self.executor.in_thread(self, call)
-
-    def leave_to_parent(self) -> None:
-        """End it here, in a forked process, without a word: it is the parent's."""
-        if self.state is not CLOSED:
-            self.enter(CLOSED)
 
     # -- Twisted's side
 
@@ -325,17 +303,17 @@ class Connection(protocol.Protocol):
         local = is_local(self.peer)
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = local
-        self._outbox.attach(self.transport)
+        self.outbox.attach(self.transport)
         compress = self.config.compress
-        self._outbox.compress = not local if compress == "auto" else bool(compress)
+        self.outbox.compress = not local if compress == "auto" else bool(compress)
         writing = self._prepare(self.transport)
-        self._outbox.separate, self._outbox.now = writing.separate, writing.now
+        self.outbox.separate, self.outbox.now = writing.separate, writing.now
         dialled = self.knows_peer
         if dialled:
             self._receiver.acknowledge = writing.acknowledge
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
-            timeouts = ConnectionTimeouts(self, self._clock, self.config, self._reader)
+            timeouts = ConnectionTimeouts(self, self._clock, self.config)
         self.inbound.timeouts = timeouts
         if getattr(self.service, "expects_login", False):
             timeouts.expect_login()
@@ -364,11 +342,11 @@ class Connection(protocol.Protocol):
         error: Any = reason.value
         self.closing.lost(error, self._receiver.at_boundary)
         self.inbound.timeouts.stop()
-        self._outbox.detach()
+        self.outbox.detach()
         self.inbound.stop()
         self._receiver.leave_share()
-        self._outbox.share = self.inbound.ledger.share = None
-        self._calls.fail_all(lambda: ConnectionLost(self.closing.why))
+        self.outbox.share = self.inbound.ledger.share = None
+        self.outbound.pending.fail_all(lambda: ConnectionLost(self.closing.why))
         self._tables.exports.clear()
         self._tables.imports.clear()
         if self._greeted:
@@ -378,20 +356,14 @@ class Connection(protocol.Protocol):
         self.on_peer_stopping = _ignore
         self.closing.notify()
 
-    # methods, as partial objects would take more memory
-
+    # a method, as a partial object would take more memory
     def _let_go(self, held: list[object]) -> None:
         self.executor.let_go(self, held)
-
-    def _make_reference(
-        self, key: bytes, pack: IdPack, hold: Callable[[Any, bytes, IdPack], Held]
-    ) -> RemoteReference:
-        return RemoteReference(self, key, pack, hold)
 
     def share(self, budget: MemoryBudget, host: Hashable) -> None:
         """Count the bytes that this connection holds with those of a listener's others."""
         share = MemoryShare(budget, host, self.closing.abort)
-        self._outbox.share = self.inbound.ledger.share = share
+        self.outbox.share = self.inbound.ledger.share = share
         self._receiver.join(share)
 
     @property
@@ -534,11 +506,6 @@ class Connection(protocol.Protocol):
         """Why the connection has ended, in words."""
         return self.closing.why
 
-    def speak(self, dialect: Dialect) -> None:
-        """Speak first, on the accepting side, unless the peer has spoken already."""
-        if self._outbox.dialect is None:
-            self._outbox.set_dialect(dialect)
-
     @property
     def other_dialect(self) -> str | None:
         """Connecting only: the dialect of a peer that was spoken to in another one."""
@@ -574,7 +541,7 @@ class Connection(protocol.Protocol):
         self.knows_peer = True
         known = features & _KNOWN
         self.features = _seen.setdefault(known, known)
-        self._outbox.separate = None
+        self.outbox.separate = None
         self.inbound.timeouts.peer_known()
 
     def seconds(self) -> float:

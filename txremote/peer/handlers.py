@@ -310,7 +310,10 @@ def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
 
 
 def _stopping(serving: Serving) -> None:
-    serving.connection.note_peer_stopping()
+    connection = serving.connection
+    if not connection.peer_stopping:
+        connection.peer_stopping = True
+        connection.on_peer_stopping()
 
 
 def _halfway(serving: Serving, number: object, position: object, value: object) -> None:

@@ -56,7 +56,7 @@ def run_hook(connection: Connection, hook: Hook) -> None:
 def outcome_of(connection: Connection, result: object) -> Deferred[object]:
     """Return a Deferred for what `start` gave."""
     if type(result) is CoroutineType:
-        variables = connection.variables
+        variables = connection.inbound.variables
         return deferred_of(result if variables is None else variables.kept(result))
     return follow(maybeDeferred(lambda: result))
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.errors import RemoteProtocolError
+from txremote.refs.reference import Outbound, RemoteReference, RequestSender
 from txremote.wire.boxing import load_key
 from txremote.wire.consts import IdPack
 
@@ -119,41 +119,39 @@ class ReleaseSweeper:
             self.dirty.popleft().table.flush()
 
 
+class ReleasingOutbound(Outbound, Protocol):
+    """Sends requests, and gives references back."""
+
+    def flush_released(self) -> None:
+        """Give back those that have died."""
+
+
+class ImportsOwner(RequestSender, Protocol):
+    """The connection that references are held of."""
+
+    @property
+    def outbound(self) -> ReleasingOutbound:
+        """Its requests."""
+
+
 class ImportTable:
     """
     The references of one connection, each to another object of the peer's.
 
     Args:
-        make: Called with key and id pack for a reference that is new here, and
-            with a function that the reference calls to have a `Held` of itself,
-            kept in its ``_held``.
         sweeper: Whose timer sees to that, or None.
         most: How many references there may be (option ``max_imports``).
-
-    Attributes:
-        flush: Called when the dead should be given back now.
     """
 
-    __slots__ = (
-        "_live",
-        "_make",
-        "_most",
-        "_sweeper",
-        "flush",
-        "released",
-    )
+    __slots__ = ("_live", "_most", "_owner", "_sweeper", "released")
 
     def __init__(
-        self,
-        make: Callable[[bytes, IdPack, Callable[[object, bytes, IdPack], Held]], Any],
-        sweeper: ReleaseSweeper | None,
-        most: int = 1_000_000,
+        self, owner: ImportsOwner, sweeper: ReleaseSweeper | None, most: int = 1_000_000
     ) -> None:
-        self._make = make
+        self._owner = owner
         self._most = most
         self._live: dict[bytes, Held] = {}
         self._sweeper = sweeper
-        self.flush: Callable[[], object] = self.take_released
         self.released = ReleaseQueue(self, sweeper)
 
     def __len__(self) -> int:
@@ -178,18 +176,20 @@ class ImportTable:
                 "max_imports",
             )
         pack = load_key(key)
-        reference = self._make(key, pack, self._hold)
         if not self._live and self._sweeper is not None:
             self._sweeper.watch(self)
-        self._live[key] = reference._held
-        return reference
+        return RemoteReference(self._owner, key, pack, self._hold)
 
     def _hold(self, reference: object, key: bytes, pack: IdPack) -> Held:
-        held = Held(reference, self.released.add)
+        held = self._live[key] = Held(reference, self.released.add)
         held.key = key
         held.pack = pack
         held.count = 1
         return held
+
+    def flush(self) -> None:
+        """Give back now what has died."""
+        self._owner.outbound.flush_released()
 
     def take_released(self) -> dict[bytes, tuple[IdPack, int]]:
         """Return what has died since the last time, as key -> (id pack, count)."""

@@ -66,7 +66,6 @@ class InboundCalls:
         "_clock",
         "_deadline",
         "_executor",
-        "_steady_call",
         "answers",
         "config",
         "connection",
@@ -76,6 +75,7 @@ class InboundCalls:
         "received",
         "refusal",
         "root",
+        "steady_call",
         "tables",
         "timeouts",
         "variables",
@@ -107,7 +107,7 @@ class InboundCalls:
         self._clock = clock
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
-        self._steady_call = None if limited else CurrentCall(connection)
+        self.steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
         self.ledger: CallLedger[Request] = CallLedger(
             config.max_calls,
@@ -131,8 +131,8 @@ class InboundCalls:
             deadline: When its caller waits no more, or None.
             begun: Whether ``call_timeout`` runs, too.
         """
-        if deadline is None and self._steady_call is not None:
-            return self._steady_call
+        if deadline is None and self.steady_call is not None:
+            return self.steady_call
         why, grace = "cancelled: its caller waits no longer", _GRACE
         if begun and self.config.call_timeout is not None and self._clock is not None:
             own = self._clock.seconds() + self.config.call_timeout

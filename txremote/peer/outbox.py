@@ -1,8 +1,8 @@
 """
 Frames on their way out.
 
-The frames of one turn of dataReceived go out in few writes: between `cork`
-and `uncork` they only gather, a batch at a time, so that the peer can work on
+The frames of one turn of dataReceived go out in few writes: while it is `corked`
+they only gather, a batch at a time, so that the peer can work on
 the first while the next is made. Outside of that each message is one write; a
 TCP transport merges those by itself. Where the transport can be made to send at
 once (`Writing.now`), a batch does not wait for the reactor's next turn.
@@ -23,12 +23,13 @@ Three things can stand between a message and the transport:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from txremote.peer.memory_budget import MemoryShare
+from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
 from txremote.wire.framing import compress_frame, frame_chunks, frame_pieces
@@ -61,8 +62,16 @@ class Writing(NamedTuple):
     acknowledge: Callable[[], object] | None = None
 
 
-def _nothing(_heard: object) -> None:
-    pass
+class OutboxOwner(Protocol):
+    """The connection that an outbox writes for."""
+
+    @property
+    def backpressure(self) -> BackpressurePort:
+        """Is told when too much waits for the peer, and when all of it has gone."""
+
+    @property
+    def closing(self) -> ClosingPort:
+        """Disconnects a peer for which more than ``max_unsent`` waits."""
 
 
 @implementer(IPushProducer)
@@ -77,29 +86,26 @@ class Outbox:
         max_unsent: How many may at all.
 
     Attributes:
-        pressed: Called with True when too much waits, and with False when all of
-            it has gone.
-        overflowed: Called with a sentence when more than ``max_unsent`` waits; it
-            is to disconnect the peer.
+        corked: Whether frames are gathered until `uncork`. An attribute and no method, for
+            each chunk that is read sets it.
         share: Where is counted what waits for the peer, with other connections', or None.
     """
 
     __slots__ = (
-        "_corked",
         "_frames",
         "_gathered",
         "_held",
         "_max_unsent",
+        "_owner",
         "_pause_unsent",
         "_shared",
         "_transport",
         "_unsent",
         "compress",
+        "corked",
         "dialect",
         "full",
         "now",
-        "overflowed",
-        "pressed",
         "pressing",
         "separate",
         "share",
@@ -107,15 +113,15 @@ class Outbox:
 
     def __init__(
         self,
+        owner: OutboxOwner,
         dialect: Dialect | None,
         max_unsent: int,
         pause_unsent: int | None = None,
     ) -> None:
+        self._owner = owner
         self.dialect = dialect
         self._pause_unsent = max_unsent if pause_unsent is None else pause_unsent
-        self.pressed: Callable[[bool], object] = _nothing
-        self.overflowed: Callable[[str], object] = _nothing
-        self.pressing = False  # whether it has been called with True
+        self.pressing = False  # whether the peer is asked to read first
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
         self.now: Callable[[Any, bytes], None] | None = None
@@ -124,7 +130,7 @@ class Outbox:
         self._held: list[tuple[int, list[bytes]]] = []
         self._frames: list[bytes] = []
         self._gathered = 0
-        self._corked = False
+        self.corked = False
         self.full = False  # whether the transport has as much as it wants
         self._unsent = 0
         self._shared = 0  # how much of it is the share's
@@ -174,12 +180,17 @@ class Outbox:
             self.share.change(-shared)
         if self.pressing:
             self.pressing = False
-            self.pressed(False)
+            self._owner.backpressure.high_water(False)
 
     def stopProducing(self) -> None:
         """Do nothing: connectionLost follows."""
 
     # -- the connection's side
+
+    def speak_first(self, dialect: Dialect) -> None:
+        """Write in a dialect, unless the peer has spoken already."""
+        if self.dialect is None:
+            self.set_dialect(dialect)
 
     def set_dialect(self, dialect: Dialect) -> None:
         """Write in the peer's dialect from now on, what was held for it first."""
@@ -238,9 +249,9 @@ class Outbox:
             return
         pieces = frame_pieces(head, body)
         size = sum(map(len, pieces))
-        corked = self._corked
+        corked = self.corked
         self.uncork()  # what comes before it
-        self._corked = corked
+        self.corked = corked
         full = self.full
         if full and not self._room_for(size):
             return
@@ -248,13 +259,9 @@ class Outbox:
         if self.full and not full:
             self._count(size)
 
-    def cork(self) -> None:
-        """Gather frames from now on."""
-        self._corked = True
-
     def uncork(self) -> None:
         """Write the gathered frames."""
-        self._corked = False
+        self.corked = False
         frames = self._frames
         if frames and self._transport is not None:
             self._frames = []
@@ -280,12 +287,12 @@ class Outbox:
             return
         if self.separate is not None:
             self.separate(frame)
-        elif self._corked:
+        elif self.corked:
             self._frames.append(frame)
             self._gathered += len(frame)
             if len(self._frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
                 self.uncork()
-                self._corked = True
+                self.corked = True
         else:
             transport.write(frame)
             if self.full and not full:
@@ -296,7 +303,7 @@ class Outbox:
         self._count(size)
         self._unsent += size
         if self._unsent > self._max_unsent:
-            self.overflowed(
+            self._owner.closing.abort(
                 f"the peer did not read, and more than {self._max_unsent} bytes waited "
                 "for it (option max_unsent)"
             )
@@ -304,7 +311,7 @@ class Outbox:
         over = self._unsent > self._pause_unsent
         if over and not self.pressing:
             self.pressing = True
-            self.pressed(True)
+            self._owner.backpressure.high_water(True)
         return True
 
     def _count(self, size: int) -> None:

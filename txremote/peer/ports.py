@@ -65,7 +65,7 @@ class TimeoutsPort(Protocol):
 
     active: bool
 
-    def data_received(self, whole_message: bool) -> None:
+    def data_received(self, whole_message: bool, at_boundary: bool) -> None:
         """Note that bytes have come."""
 
 
@@ -85,6 +85,10 @@ class InboundPort(Protocol):
     @property
     def features(self) -> tuple[str, ...]:
         """The extensions that this side knows."""
+
+    @property
+    def variables(self) -> Variables | None:
+        """The context variables that they run with."""
 
     def __len__(self) -> int: ...
 
@@ -142,6 +146,9 @@ class BackpressurePort(Protocol):
     def sending(self) -> bool:
         """Whether much is on its way to the peer."""
 
+    def high_water(self, over: bool) -> None:
+        """Stop or go on to serve the peer, by how much it has not read."""
+
     def peer_needed(self) -> None:
         """Read the peer, and start its calls: a call of ours waits for it."""
 
@@ -179,10 +186,6 @@ class ConnectionPort(CalledConnection, Protocol):
     @property
     def executor(self) -> Executor[Never]:
         """Where requests run and results fire."""
-
-    @property
-    def variables(self) -> Variables | None:
-        """Its context variables."""
 
     @property
     def inbound(self) -> InboundPort:

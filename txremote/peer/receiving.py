@@ -111,13 +111,13 @@ class Receiver:
             self._backlog.unread.append(data)
             connection.stream.pauseProducing()
             return
-        outbox = self._outbox
+        outbox, reader = self._outbox, self._reader
         needed = outbox.pressing  # then it is read because a call of ours waits for it
-        outbox.cork()
+        outbox.corked = True
         whole = False
         size = 0
         try:
-            payloads = self._reader.feed(data)
+            payloads = reader.feed(data)
             for payload in payloads:
                 if connection.state >= CLOSING:
                     break
@@ -142,10 +142,10 @@ class Receiver:
         if needed:
             connection.backpressure.peer_answered()
         if connection.state is not CLOSED:
-            connection.inbound.timeouts.data_received(whole)
+            connection.inbound.timeouts.data_received(whole, not (reader.held or reader.skipping))
         share = self.share
-        if share is not None and share.unfinished != self._reader.held and self._backlog is None:
-            share.set_unfinished(self._reader.held)
+        if share is not None and share.unfinished != reader.held and self._backlog is None:
+            share.set_unfinished(reader.held)
         # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
         # waits until the first is acknowledged, which TCP puts off for 40 ms
         if self.acknowledge is not None and self._calls and not connection.features:
@@ -195,7 +195,7 @@ class Receiver:
         """Take one step, and tell whether there is another."""
         connection = self._connection
         more = False
-        self._outbox.cork()
+        self._outbox.corked = True
         try:
             more = self._read_on(backlog)
         finally:
@@ -225,7 +225,7 @@ class Receiver:
     def _resume(self, backlog: Backlog) -> None:
         """Go on to read what comes: all is read that had come."""
         connection = self._connection
-        connection.inbound.timeouts.data_received(True)
+        connection.inbound.timeouts.data_received(True, self._reader.at_boundary)
         if self.share is not None:
             self.share.set_unfinished(self._reader.held)
         if backlog.lost is not None:

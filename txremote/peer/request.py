@@ -26,6 +26,8 @@ class RequestOwner(Protocol):
     """The peer's calls (`txremote.peer.inbound.InboundCalls`), as one of them knows them."""
 
     answers: Answers
+    #: What `call_until` gives where nothing limits a call; None where ``call_timeout`` does.
+    steady_call: CurrentCall | None
 
     @property
     def connection(self) -> ConnectionPort:
@@ -66,7 +68,9 @@ class Request:
     def run(self) -> None:
         """Run it and answer it, in the connection's own context."""
         inbound = self.inbound
-        call = inbound.call_until(self.deadline)
+        call = inbound.steady_call
+        if call is None or self.deadline is not None:
+            call = inbound.call_until(self.deadline)
         token = current.set(call)
         try:
             result = self.handler(inbound, *self.args)

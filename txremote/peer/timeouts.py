@@ -27,7 +27,6 @@ from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout, ConnectionLost, DeadReferenceError
 from txremote.peer.ports import ConnectionPort
 from txremote.wire.consts import FEATURE_KEEPALIVE
-from txremote.wire.framing import FrameReader
 
 
 class Timeouts:
@@ -44,12 +43,13 @@ class Timeouts:
     def __init__(self) -> None:
         self.active = False
 
-    def data_received(self, whole_message: bool) -> None:
+    def data_received(self, whole_message: bool, at_boundary: bool) -> None:
         """
         Note that bytes have come.
 
         Args:
             whole_message: Whether a message was complete with them.
+            at_boundary: Whether no other has begun.
         """
 
     def note_activity(self) -> None:
@@ -91,7 +91,6 @@ class ConnectionTimeouts(Timeouts):
         "_login_due",
         "_pinged",
         "_pinging",
-        "_reader",
         "_timer",
     )
 
@@ -100,13 +99,11 @@ class ConnectionTimeouts(Timeouts):
         connection: ConnectionPort,
         clock: IReactorTime,
         config: ConnectionConfig,
-        reader: FrameReader,
     ) -> None:
         super().__init__()
         self._connection = connection
         self._clock = clock
         self._config = config
-        self._reader = reader
         now = clock.seconds()
         self._last_data = now
         self._last_use = now
@@ -117,13 +114,13 @@ class ConnectionTimeouts(Timeouts):
         self._timer: IDelayedCall | None = None
         self._set_timer(now)
 
-    def data_received(self, whole_message: bool) -> None:
+    def data_received(self, whole_message: bool, at_boundary: bool) -> None:
         """See `Timeouts`."""
         now = self._last_data = self._clock.seconds()
         if self.active:
             self.active = False
             self._last_use = now
-        if self._reader.at_boundary:
+        if at_boundary:
             self._frame_since = None
         elif whole_message or self._frame_since is None:
             self._frame_since = now

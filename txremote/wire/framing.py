@@ -80,10 +80,11 @@ class FrameReader:
     Attributes:
         held: How many bytes of a message are here that is not complete.
         room: Gives how long an inflated payload may be besides and why, where that is limited.
+        skipping: How many bytes of a dropped frame are still to come.
         in_steps: Whether a payload that may inflate to many MiB is given as a `Packed`.
     """
 
-    __slots__ = ("_chunks", "_limits", "_missing", "_skip", "held", "in_steps", "room")
+    __slots__ = ("_chunks", "_limits", "_missing", "held", "in_steps", "room", "skipping")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -92,12 +93,12 @@ class FrameReader:
         self._chunks: list[bytes | bytearray] = []  # the start of an unfinished frame
         self.held = 0  # how many bytes that is
         self._missing = 0  # bytes until something can be made of it, 0: not known
-        self._skip = 0  # bytes of a dropped frame still to come
+        self.skipping = 0  # bytes of a dropped frame still to come
 
     @property
     def at_boundary(self) -> bool:
         """Whether the stream stands between two frames."""
-        return not self.held and not self._skip
+        return not self.held and not self.skipping
 
     def allow(self, limits: Limits) -> None:
         """Read by other limits from the next bytes on."""
@@ -111,7 +112,7 @@ class FrameReader:
             RemoteProtocolError: the stream is out of step for good.
         """
         size = len(data)
-        if 5 < size <= _COALESCE and not self.held and not self._skip:
+        if 5 < size <= _COALESCE and not self.held and not self.skipping:
             # one whole frame, such as a call or its answer, in one go
             length, flag = _unpack_header(data)
             whole = length + 6 == size and data[-1] == 0x0A  # _NEWLINE
@@ -120,12 +121,12 @@ class FrameReader:
         return self._feed(data)
 
     def _feed(self, data: bytes) -> Iterator[bytes | Oversize | Packed]:
-        if self._skip:
-            if self._skip >= len(data):
-                self._skip -= len(data)
+        if self.skipping:
+            if self.skipping >= len(data):
+                self.skipping -= len(data)
                 return
-            data = data[self._skip :]
-            self._skip = 0
+            data = data[self.skipping :]
+            self.skipping = 0
         if self.held:
             self._gather(data)
             if self.held < self._missing:
@@ -181,7 +182,7 @@ class FrameReader:
                     break
                 yield self._oversize(data[pos + 5 : wanted], length, flag)
                 if size <= end:
-                    self._skip = end + 1 - size
+                    self.skipping = end + 1 - size
                     return
                 pos = end + 1
                 continue
