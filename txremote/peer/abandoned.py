@@ -36,17 +36,11 @@ class Executor(Protocol):
     closings: Closings
 
     def soon(self, function: Callable[[], object]) -> None:
-        """
-        Call a function in the connection's context, from any thread, and from within
-        the garbage collection.
-        """
+        """Call a function in the connection's context, from wherever, a finalizer too."""
 
 
 class Closings:
-    """
-    The asynchronous generators of a listener's connections, or of one connection, that
-    are being closed.
-    """
+    """The asynchronous generators of one or more connections that are being closed."""
 
     def __init__(self) -> None:
         self._under_way: set[AsyncGenerator[Any, Any]] = set()
@@ -105,15 +99,8 @@ def step(
 ) -> Any:
     """
     Call ``__anext__`` or another such method of an asynchronous generator, so that the
-    generator is closed when nobody has it any more.
-
-    Args:
-        context: Where the generator runs; None for the context of its first step.
-
-    Returns:
-        The awaitable.
+    generator is closed, in this context or its first step's, when nobody has it any more.
     """
-
     within = copy_context() if context is None else context
 
     def left(generator: AsyncGenerator[Any, Any]) -> None:

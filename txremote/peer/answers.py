@@ -1,12 +1,9 @@
 """
 `Answers`: results and exceptions on their way to the peer.
 
-Each request gets one answer. A result that cannot be sent becomes an exception that says
-so. An exception whose class fails when it is examined is sent as its name and the reason.
-
-An exception is logged here, from the report of `txremote.peer.error_report`. Its traceback
-is for trusted peers (``include_local_traceback``); others get a reference number, under
-which the log has the traceback.
+Each request gets one answer. An exception is logged here, from its report. Its traceback is
+for trusted peers (``include_local_traceback``); others get a reference number, under which the
+log has the traceback.
 """
 
 from __future__ import annotations
@@ -28,12 +25,7 @@ _log = logger_for("call")
 
 
 class Answers:
-    """
-    The answers of one connection.
-
-    Attributes:
-        show_tracebacks: Whether the peer is shown tracebacks.
-    """
+    """The answers of one connection."""
 
     __slots__ = ("_config", "_connection", "_outbox", "_tables", "show_tracebacks")
 
@@ -53,11 +45,8 @@ class Answers:
 
     def send(self, number: int, sender: int, result: object) -> KeyboardInterrupt | None:
         """
-        Send a result. What cannot be sent is answered with an error that says so.
-
-        Returns:
-            The Ctrl-C that came while the result was examined, if one did: the call is
-            answered with it, and in a main thread it has to be raised.
+        Send a result, or an error where it cannot be sent. Return the Ctrl-C that came while
+        it was examined: the call is answered with it, and a main thread has to raise it.
         """
         connection = self._connection
         if connection.home is not forks.here:  # of a method that forks one process goes on
@@ -94,10 +83,7 @@ class Answers:
         )
 
     def report(self, error: BaseException) -> ErrorReport:
-        """
-        Return the report of an exception, for `send_error`. In the thread where it was
-        raised, if that may block; nothing is sent.
-        """
+        """Report an exception, for `send_error`, in the thread where it was raised."""
         config = self._config
         return report_error(
             error,
@@ -123,15 +109,9 @@ class Answers:
             self._outbox.answer(MSG_EXCEPTION, number, sender, [plain])
 
     def _log_error(self, report: ErrorReport) -> None:
-        """
-        Log an exception: with its traceback, so that it can be found by the
-        reference that the peer is sent, where the peer is not shown that.
-        """
-        about = {
-            "call": report.called,
-            "peer": self._connection.peer,
-            "user": self._connection.user,
-        }
+        """Log an exception: with its traceback where the peer is sent a reference to that."""
+        connection = self._connection
+        about = {"call": report.called, "peer": connection.peer, "user": connection.user}
         if report.reference is None:
             _log.debug(
                 "{call}, called by {peer}, raised {kind}: {error}",

@@ -32,10 +32,7 @@ AnyCoroutine: TypeAlias = Coroutine[Any, Any, Any]
 
 
 def deferred_of(coroutine: AnyCoroutine) -> Deferred[object]:
-    """
-    Begin a coroutine, and return a Deferred of its result. To cancel that cancels what the
-    coroutine waits for: Deferreds, and where an asyncio loop runs asyncio's futures too.
-    """
+    """Begin a coroutine; return a Deferred of its result, which cancels what it waits for."""
     loop = asyncio._get_running_loop()
     if loop is None:
         return Deferred.fromCoroutine(coroutine)
@@ -64,14 +61,10 @@ def _in_task(coroutine: AnyCoroutine, loop: asyncio.AbstractEventLoop) -> Deferr
 class _Steps(Coroutine[Any, Any, None]):
     """
     A coroutine's steps behind the first, as a coroutine that a task runs. It raises
-    nothing, for a task lets SystemExit out: what the coroutine gives or raises is what
-    `ended` fires with.
+    nothing, for a task lets SystemExit out: `ended` fires with it, unless it was cancelled.
 
     A task that is cancelled before it begins throws into what it runs, which no
     ``async def`` would notice: so this is a class.
-
-    Attributes:
-        ended: Fires at the end, unless it has been cancelled before.
     """
 
     ended: Deferred[object]

@@ -41,10 +41,7 @@ async def _finished(awaitable: Any) -> Any:
 
 
 def awaited(result: Any, connection: ConnectionPort) -> Any:
-    """
-    Return a Deferred for whatever a method may return in place of a result; and a
-    result as it is.
-    """
+    """Return a Deferred for whatever a method may return in place of a result, or that."""
     kind = type(result)
     if kind is Unshared:
         return result

@@ -53,12 +53,7 @@ class Backpressure:
         return bool(self._calls or self._connection.executor.polling)
 
     def high_water(self, over: bool) -> None:
-        """
-        Stop or go on to serve the peer, by how much it has not read.
-
-        Args:
-            over: Whether more than ``pause_unsent`` waits for it; False: nothing does.
-        """
+        """Stop to serve the peer: more than ``pause_unsent`` waits for it. Or go on: nothing."""
         connection = self._connection
         inbound = connection.inbound
         if over and not self._calls:
@@ -80,9 +75,6 @@ class Backpressure:
             self._clock.callLater(0, self._connection.inbound.start_waiting)
 
     def peer_answered(self) -> None:
-        """
-        Something was read, our calls' answers perhaps: the peer may not be needed
-        any more.
-        """
+        """Something was read: the peer may not be needed any more."""
         if self.paused and not self._connection.closed:
             self._connection.stream.pauseProducing()

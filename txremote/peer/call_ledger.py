@@ -11,15 +11,9 @@ While a call of ours waits for this peer its calls are never queued: its answer 
 on one of them, and queueing it would deadlock. They are then bounded by ``max_calls`` and
 ``max_waiting`` together, and refused past that, for the same reason.
 
-A call is in one of these states, and the ledger alone counts them:
-
-=========  ===========================================================================
-waiting    admitted, and not started yet
-running    started, and not answered: from `begin` to `finish`. A call that is answered
-           while it is started is never entered
-abandoned  answered, but still running in a thread, which nothing can stop: from
-           `abandon` to `forget`. It counts with those that run
-=========  ===========================================================================
+A call runs from `begin` to `finish`; one that is answered while it is started is never
+entered. An abandoned one is answered, but still runs in a thread, which nothing can stop: it
+counts with those that run, from `abandon` to `forget`.
 
 While a connection drains, new calls are refused, but for the same need: a call that has
 begun may need one to end.
@@ -38,7 +32,7 @@ _log = logger_for("call")
 
 
 class Request(Protocol):
-    """A call of the peer that has not started."""
+    """A call of the peer that has not started: its number, and the bytes of its message."""
 
     number: int
     size: int
@@ -71,14 +65,11 @@ class CallLedger(Generic[R]):
     The calls of one connection's peer.
 
     Args:
-        max_unanswered: How many bytes they may have in all.
-        needed: Tells whether a call of ours waits for the peer: anything true.
+        needed: Tells whether a call of ours waits for the peer.
 
     Attributes:
-        abandoned: How many calls were answered and still run in a thread.
         size: How many bytes the calls have that wait, run or are abandoned.
         waiting: The calls that wait, by number, oldest first. For reading only.
-        share: Where these bytes are counted with other connections', or None.
     """
 
     __slots__ = (
@@ -132,12 +123,7 @@ class CallLedger(Generic[R]):
     # -- a call begins
 
     def admit(self, request: R) -> None:
-        """
-        Start a call, or let it wait.
-
-        Raises:
-            Exception: it can do neither; what to answer.
-        """
+        """Start a call, or let it wait, or raise the exception to answer it with."""
         number = request.number
         if number in self._running or number in self.waiting:
             # it would hide the other from max_calls and CANCEL
@@ -224,12 +210,7 @@ class CallLedger(Generic[R]):
         self.start_waiting()
 
     def cancel(self, number: int) -> R | None:
-        """
-        Cancel a call if it runs.
-
-        Returns:
-            The call if it waited: it waits no more, and is to be answered.
-        """
+        """Cancel a call if it runs. Return it if it waited: it is to be answered."""
         running = self._running.get(number)
         if running is not None:
             running.cancel()

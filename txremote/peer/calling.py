@@ -56,10 +56,7 @@ class Serving(Protocol):
 
 
 def _reach(serving: Serving, obj: object, name: Any) -> Any:
-    """
-    Read an attribute. One that shows the object is not the method itself, which
-    would tell the object's address, but does what REPR, STR and HASH do.
-    """
+    """Read an attribute. For a method that shows the object, one that hides its address."""
     if type(obj) is AsyncGeneratorType:
         if name == "__iter__":
             serving.policy.get(obj, "__aiter__")
@@ -106,10 +103,8 @@ def delete_attribute(serving: Serving, obj: object, name: object) -> None:
 
 def _named(pairs: object) -> dict[str, object]:
     """
-    Return the named arguments of a call.
-
-    Only tuples are looked into, here and where ``args`` are: anything else that
-    can be iterated is an object, whose policy would not have been asked.
+    Return the named arguments of a call. Only tuples are examined, here and for ``args``: to
+    iterate anything else would pass by the policy.
     """
     if type(pairs) is not tuple:
         raise TypeError("named arguments come as a tuple of pairs")
@@ -137,10 +132,7 @@ def call(serving: Serving, obj: object, args: object = (), kwargs: object = ()) 
 
 
 def permitted(serving: Serving, found: object) -> Any:
-    """
-    Return what was read by its name, as it may be called (`AccessPolicy.callable`);
-    what cannot be called says so itself.
-    """
+    """Return what was read by its name, as `AccessPolicy.callable` lets it be called."""
     if type(found) in _FUNCTIONS or not callable(found):
         return found
     return serving.policy.callable(found)

@@ -1,18 +1,13 @@
 """
 `Closing`: how a connection ends, which it does once.
 
-This side may close it, in order (`Closing.close`: unsent bytes go out first) or at once
-(`Closing.abort`: nothing that is sent would arrive); or the peer may, or the network. The
-first cause wins and is kept in `Closing.why`.
+This side may end it, in order or at once, or the peer, or the network: the first cause wins.
 
-The exception in `Closing.reason` is derived from what was said, and not from what the
-socket reports: whether a close leaves a reset behind depends on what the other side has
-just sent. After a good-bye of either side the connection ended well (`ConnectionDone`). If
-it was aborted, or closed and not finished in time, it is `ConnectionAborted`. Without a
-good-bye the transport's reason stands, but an end in the middle of a message is a loss.
-
-A connection that is closing reads nothing more. It ends within `CLOSE_TIMEOUT` seconds
-even if the peer reads nothing; then, and not before, its watchers are told.
+`Closing.reason` is derived from what was said, and not from what the socket reports: whether
+a close leaves a reset behind depends on what the other side has just sent. After a good-bye
+of either side it is `ConnectionDone`. After an abort, or a close that was not finished in
+time, it is `ConnectionAborted`. Without a good-bye the transport's reason stands, but an end
+in the middle of a message is a loss.
 """
 
 from __future__ import annotations
@@ -45,17 +40,11 @@ _IN_MID_MESSAGE = "the peer closed the connection in the middle of a message"
 
 class Closing:
     """
-    The end of one connection. Its states are in `txremote.peer.lifecycle`.
-
-    Args:
-        outbox: Its unsent bytes.
-        clock: Bounds the end in time; None: it is not bounded.
+    The end of one connection. Without a clock it is not bounded in time.
 
     Attributes:
-        reason: The exception that says how it has ended, or None as long as it has not:
-            `ConnectionDone` where it ended well.
-        protocol_broken: Whether it ended because the peer broke the protocol.
-        log_limit: Says when that is worth an event, where connections share it; None:
+        reason: The exception that says how it has ended, or None as long as it has not.
+        log_limit: Says when a broken protocol is logged, where connections share it; None:
             each time.
     """
 
@@ -116,12 +105,7 @@ class Closing:
         self.close(why)
 
     def close(self, why: str, say_goodbye: bool = True) -> None:
-        """
-        Say good-bye, let unsent bytes go out, and close.
-
-        Args:
-            say_goodbye: Whether the peer is told.
-        """
+        """Say good-bye, let unsent bytes go out, and close: within `CLOSE_TIMEOUT` seconds."""
         connection = self._connection
         if connection.state >= CLOSING:
             return
@@ -167,11 +151,8 @@ class Closing:
 
     def drain(self, why: str) -> Deferred[BaseException]:
         """
-        Answer the calls that have begun, refuse new ones, and close.
-
-        Returns:
-            A Deferred that fires when it has ended. No time is set for that: the caller
-            may close it meanwhile.
+        Answer the calls that have begun, refuse new ones, and close. Nothing bounds that in
+        time: the caller may close it meanwhile.
         """
         connection = self._connection
         if connection.state < DRAINING:
@@ -184,12 +165,7 @@ class Closing:
         return self.watch()
 
     def turn_away(self, error: Exception, timeout: float) -> None:
-        """
-        Answer the peer's first request with an error, and close.
-
-        Args:
-            timeout: Seconds until it is closed without a request.
-        """
+        """Answer the peer's first request with an error, and close, or after a time-out."""
         self.why = str(error)
         self._inbound.refusal = error
         assert self._clock is not None
@@ -208,12 +184,7 @@ class Closing:
     # -- the transport has ended
 
     def lost(self, reason: BaseException, at_boundary: bool) -> None:
-        """
-        Note that the transport has ended.
-
-        Args:
-            at_boundary: Whether that was between two messages of the peer's.
-        """
+        """Note that the transport has ended, between two messages of the peer's or not."""
         connection = self._connection
         if connection.state is ABORTING:
             reason = ConnectionAborted()

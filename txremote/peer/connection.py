@@ -1,16 +1,12 @@
 """
 `Connection`: both directions of RPyC's protocol over one Twisted transport.
 
-It is made of the parts of this room, and keeps the order between them. Bytes become messages
-(`Receiver`), and a message is either a request of the peer (`InboundCalls`) or the answer to
-one of ours (`OutboundCalls`). All that is sent goes through one `Outbox`. `Backpressure` has
-one direction wait for the other, `ConnectionTimeouts` bounds all in time, and `Closing` ends
-it. The parts know it by `txremote.peer.ports`; its states are in `txremote.peer.lifecycle`.
+It keeps the order between the parts of this room. Bytes become messages (`Receiver`), and a
+message is either a request of the peer (`InboundCalls`) or the answer to one of ours
+(`OutboundCalls`). All that is sent goes through one `Outbox`. `Backpressure` has one direction
+wait for the other, `ConnectionTimeouts` bounds all in time, and `Closing` ends it.
 
-The accepting side learns the dialect from the first frame and says nothing before.
-
-The one rule: what a peer sends can end its call or its connection, and raises nothing but
-`RemoteProtocolError` in here.
+A peer's bytes can end its call or its connection, and raise nothing but `RemoteProtocolError`.
 """
 
 from __future__ import annotations
@@ -39,15 +35,7 @@ from txremote.peer.exports import ClassNumbers, ExportTable
 from txremote.peer.imports import ImportTable, ReleaseSweeper
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.introduction import introduce
-from txremote.peer.lifecycle import (
-    CLOSED,
-    CLOSING,
-    CONNECTING,
-    HANDSHAKING,
-    OPEN,
-    State,
-    following,
-)
+from txremote.peer.lifecycle import CLOSED, CLOSING, CONNECTING, HANDSHAKING, OPEN, State, following
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
@@ -61,12 +49,7 @@ from txremote.peer.variables import Variables
 from txremote.refs import forks
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire.consts import (
-    FEATURE_KEEPALIVE,
-    FEATURES,
-    HANDLE_GETROOT,
-    HANDLE_PING,
-)
+from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES, HANDLE_GETROOT, HANDLE_PING
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
@@ -105,24 +88,20 @@ class Connection(protocol.Protocol):
     """
     One end of a connection. Made by `listen`, `connect` and `connected_pair`.
 
-    All methods are for the connection's own thread, the reactor's where there
-    is one.
+    All methods are for the connection's own thread, the reactor's where there is one.
 
     Args:
-        dialect: Connecting only: what to speak. None on the accepting side.
+        dialect: None on the accepting side, which learns it from the first frame and says
+            nothing before.
         clock: For time-outs; None for a connection without any.
-        prepare: Called with the transport once it is connected; tells what its kind needs
-            in writing to it.
-        ended: Called with the connection when it has ended.
-        variables: The context variables that its service was made with, or None.
+        prepare: Called with the transport; returns how its kind is written to.
 
     Attributes:
         service: The object that this side offers.
         config: The switches.
         avatar: The root object of the user that has logged in, or None.
         user: That user's name, or None.
-        outbound: This side's requests. Internal callers use this directly; it does not
-            check the thread.
+        outbound: This side's requests, without a check of the thread.
         features: The extensions that the peer has said it knows.
         knows_peer: Whether this side has dialled the peer, or it has said that it is a
             txremote.
@@ -196,41 +175,38 @@ class Connection(protocol.Protocol):
         self.on_peer_stopping: Callable[[], object] = _ignore
         self.knows_peer = dialect is not None
         self._clock = clock
-        reader = FrameReader(config.limits)
-        reader.in_steps = executor.turns is not None
-        self.outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
         self._prepare = prepare
         self._when_ended = ended
+        self._view: Any = None
+        self._root: RemoteReference | None = None
+        self._greeted = False  # whether the service knows of the connection
+        reader = FrameReader(config.limits)
+        reader.in_steps = executor.turns is not None
+        self.outbox = outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
         imports = ImportTable(self, sweeper, config.max_imports)
         policy = policy or AccessPolicy(config)
         exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
-        self._tables = ReferenceTables(self, exports, imports)
+        self._tables = tables = ReferenceTables(self, exports, imports)
         self.outbound = OutboundCalls(
-            self,
-            config=config,
-            tables=self._tables,
-            outbox=self.outbox,
-            executor=executor,
-            clock=clock,
+            self, config=config, tables=tables, outbox=outbox, executor=executor, clock=clock
         )
         calls = self.outbound.pending
-        self.backpressure = Backpressure(self, calls, self.outbox, clock)
+        self.backpressure = Backpressure(self, calls, outbox, clock)
         self.inbound = InboundCalls(
             self,
             root=service,
             config=config,
             policy=policy,
-            tables=self._tables,
-            outbox=self.outbox,
-            executor=executor,
+            tables=tables,
+            outbox=outbox,
             clock=clock,
             needed=self.backpressure.needs_peer,
             variables=variables,
         )
         self._messages = MessageReader(
             config=config,
-            tables=self._tables,
-            outbox=self.outbox,
+            tables=tables,
+            outbox=outbox,
             calls=calls,
             inbound=self.inbound,
             executor=executor,
@@ -239,7 +215,7 @@ class Connection(protocol.Protocol):
             self,
             reader=reader,
             messages=self._messages,
-            outbox=self.outbox,
+            outbox=outbox,
             calls=calls,
             released=imports.released,
         )
@@ -247,11 +223,8 @@ class Connection(protocol.Protocol):
         if getattr(service, "expects_login", False):
             self._receiver.allow(config.limits.for_strangers())
         self.closing = Closing(
-            self, outbox=self.outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
+            self, outbox=outbox, inbound=self.inbound, outbound=self.outbound, clock=clock
         )
-        self._view: Any = None
-        self._root: RemoteReference | None = None
-        self._greeted = False  # whether the service knows of the connection
 
     def __repr__(self) -> str:
         peer = "nobody" if self.transport is None else self.peer
@@ -369,14 +342,14 @@ class Connection(protocol.Protocol):
     @property
     def view(self) -> Any:
         """
-        The connection for code that may block, in worker threads: a `BlockingView`. In the
-        reactor's thread, waiting on it is refused.
+        The connection for code that may block, in worker threads. In the reactor's thread,
+        waiting on it is refused.
         """
         if self._view is None:
             self._view = self.executor.make_view(self)
         return self._view
 
-    # -- what a user does with a connection
+    # -- for users
 
     @property
     def root(self) -> Any:
@@ -409,10 +382,7 @@ class Connection(protocol.Protocol):
         return self.request(HANDLE_GETROOT).addCallback(fetched)
 
     def when_disconnected(self) -> Deferred[BaseException]:
-        """
-        Return a new Deferred that fires when the connection has ended, with the
-        exception that says how: `ConnectionDone` where it ended well.
-        """
+        """Return a new Deferred of how it ended: `ConnectionDone` where it ended well."""
         return self.closing.watch()
 
     def check_process(self) -> None:
@@ -422,15 +392,8 @@ class Connection(protocol.Protocol):
 
     def ping(self, data: object = None, timeout: float = 3) -> Deferred[None]:
         """
-        Ask the peer for a sign of life.
-
-        Args:
-            data: What it shall send back; some bytes if None.
-            timeout: Seconds.
-
-        Returns:
-            A Deferred; `AsyncResultTimeout` if no answer came in time,
-            `PingError` if another came.
+        Ask the peer to send ``data`` back, or some bytes, within ``timeout`` seconds. The
+        Deferred fails with `AsyncResultTimeout`, or with `PingError` if other data came.
         """
         self.check_process()
         self._guard.check()
@@ -443,9 +406,8 @@ class Connection(protocol.Protocol):
         Say good-bye, let what is unsent go out, and close.
 
         Returns:
-            A Deferred that fires when the connection has ended, which is within
-            `txremote.peer.closing.CLOSE_TIMEOUT` seconds even if the peer reads nothing;
-            at once in a forked process, where nothing is done.
+            A Deferred that fires when the connection has ended: within 5 seconds even if
+            the peer reads nothing, and at once in a forked process, where nothing is done.
         """
         if self.home is not forks.here:
             return succeed(forks.wrong_process(self.home))
@@ -465,12 +427,7 @@ class Connection(protocol.Protocol):
         return self.closing.watch()
 
     def request(self, handler: int, *args: object) -> Answer:
-        """
-        Send a request by its number, one of the ``HANDLE_`` numbers.
-
-        Raises:
-            WrongThread: this is not the connection's thread.
-        """
+        """Send a request by its ``HANDLE_`` number. `WrongThread` in another thread."""
         self.check_process()
         self._guard.check()
         return self.outbound.request_with_default_timeout(handler, args)
@@ -484,12 +441,10 @@ class Connection(protocol.Protocol):
         deadline: float | None = None,
     ) -> Answer:
         """
-        Call what a path of names leads to, or read it, in as few requests as
-        the peer allows.
+        Call what a path of names leads to, or with ``args`` None read it, in as few requests
+        as the peer allows.
 
         Args:
-            reference: Where the path starts.
-            args: The arguments, or None to read.
             deadline: Seconds after which the caller gives up by itself, of which a txremote
                 peer is told; None for the time that calls have by the config.
 
@@ -522,17 +477,12 @@ class Connection(protocol.Protocol):
         if self.config.include_local_traceback is None:
             self.inbound.answers.show_tracebacks = True
 
-    # -- introductions
-
     def introduce(self, separately: bool = False) -> Deferred[Connection]:
         """
-        Connecting side: ask for the root and introduce ourselves.
+        Connecting side: fetch the root, say HELLO, and return a Deferred of this connection.
 
         Args:
             separately: Whether to wait for the root before HELLO (over TLS).
-
-        Returns:
-            A Deferred of this connection, its root fetched and its peer known.
         """
         return introduce(self, separately)
 

@@ -6,8 +6,7 @@ reference is a request to its owner. So an exception that was raised in a thread
 block is reported there, and travels from there as an `ErrorReport`; one that was raised in
 a reactor's thread is reported in that.
 
-Making a report never fails: a class may run any code when it is examined, and then its
-name remains.
+Making a report never fails: of a class whose code raises the name remains.
 """
 
 from __future__ import annotations
@@ -35,12 +34,7 @@ _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback 
 
 
 class ErrorReport:
-    """
-    An exception of a method, as the peer is sent it and as it is logged.
-
-    Attributes:
-        text: What the log says of it; None where it is not logged.
-    """
+    """An exception of a method: encoded for the peer, and the text of the log or None."""
 
     __slots__ = ("called", "encoded", "error", "reference", "text")
 
@@ -55,13 +49,7 @@ class ErrorReport:
 def report_error(
     error: BaseException, *, show_traceback: bool, log: bool, logger: logging.Logger | None
 ) -> ErrorReport:
-    """
-    Return the report of an exception. In the thread where it was raised, if that may block.
-
-    Args:
-        show_traceback: Whether the peer gets its traceback.
-        log: Whether it is logged.
-    """
+    """Report an exception, in the thread where it was raised, if that may block."""
     report = ErrorReport(error)
     denied = TRACEBACK_DENIED
     # the end of an iteration is no event (rpyc 6.0.2 does not log it either)

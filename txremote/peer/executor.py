@@ -4,13 +4,11 @@
 A `Connection` is never entered by two threads at once, and starts no thread. A reactor, a
 plain script and a service in worker threads differ in the executor that it is given:
 
-=================  ======================================================
-event loop         requests run and results fire at once
-a script's thread  both are queued while the connection's lock is held and
-                   run by the pump after it is released
-threaded service   requests go into the connection's lane, a worker thread,
-                   and their outcomes come back into the event loop
-=================  ======================================================
+* an event loop: requests run and results fire at once;
+* a script's thread: both are queued while the connection's lock is held, and run by the
+  pump after it is released;
+* a threaded service: requests go into the connection's lane, a worker thread, and their
+  outcomes come back into the event loop.
 
 An executor brings the `Driver` that waits for results, and the `ThreadGuard` that says from
 which thread requests may be sent. The three are all that a new driver supplies;

@@ -1,16 +1,10 @@
 """
 `Halfway`: how far a path came at its owner, where it goes on elsewhere.
 
-A path such as ``root.title.upper()`` is to give what its steps, awaited one by one,
-give. The owner walks it in one request as long as it meets objects of its own. It stops
-at
-
-* what travels by value: the rest is the caller's to do, on its own copy and at its own
-  cost, and with its own arguments as they are;
-* an object of the caller's own, which is there already;
-* a Deferred or a coroutine, whose result may be either, or be asked by a second request.
-
-Then it answers with HALFWAY: how many names were used, and what stands there.
+A path such as ``root.title.upper()`` gives what its steps, awaited one by one, would give. The
+owner walks it in one request up to what travels by value, an object of the caller's own, or a
+Deferred or coroutine, whose result may be either. Then it answers with HALFWAY: how many names
+were used, and what stands there. The rest is the caller's to do, on its own copy.
 """
 
 from __future__ import annotations
@@ -42,15 +36,7 @@ def go_on(
     kwargs: dict[str, object],
     deadline: float | None,
 ) -> Any:
-    """
-    Go a path to its end from where its owner has left it.
-
-    Args:
-        args: The arguments of the call at its end, or None to read.
-
-    Returns:
-        The result, or what is to be awaited for it.
-    """
+    """Go a path to its end from where its owner has left it; return what to await, perhaps."""
     rest, value = names[left.position :], left.value
     if type(value) is RemoteReference:
         return value._call(rest, args, kwargs, deadline)

@@ -54,9 +54,6 @@ class InboundCalls:
     """
     Serves the peer of one connection (`txremote.peer.handlers.Serving`).
 
-    Args:
-        variables: The context variables to run it all with; None for new ones.
-
     Attributes:
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
@@ -65,7 +62,6 @@ class InboundCalls:
     __slots__ = (
         "_clock",
         "_deadline",
-        "_executor",
         "answers",
         "config",
         "connection",
@@ -90,11 +86,11 @@ class InboundCalls:
         policy: AccessPolicy,
         tables: ReferenceTables,
         outbox: Outbox,
-        executor: Executor[Never],
         clock: IReactorTime | None,
         needed: Callable[[], object],
         variables: Variables | None = None,
     ) -> None:
+        executor = connection.executor
         self.root = root
         self.config = config
         self.policy = policy
@@ -103,18 +99,13 @@ class InboundCalls:
         self.connection = connection
         self.variables = executor.variables() if variables is None else variables
         self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
-        self._executor = executor
         self._clock = clock
         # without a time limit, every call of a connection looks the same
         limited = config.call_timeout is not None and clock is not None
         self.steady_call = None if limited else CurrentCall(connection)
         self._deadline: tuple[int, float] | None = None
         self.ledger: CallLedger[Request] = CallLedger(
-            config.max_calls,
-            config.max_waiting,
-            config.max_unanswered,
-            executor.start,
-            needed,
+            config.max_calls, config.max_waiting, config.max_unanswered, executor.start, needed
         )
         self.timeouts: Timeouts = NO_TIMEOUTS
         self.received = 0
@@ -128,7 +119,6 @@ class InboundCalls:
         Return what `current_call` gives to a request that starts now.
 
         Args:
-            deadline: When its caller waits no more, or None.
             begun: Whether ``call_timeout`` runs, too.
         """
         if deadline is None and self.steady_call is not None:
@@ -149,13 +139,7 @@ class InboundCalls:
     def request_received(
         self, number: int, sender: int, handler: int, args: Any, size: int
     ) -> None:
-        """
-        Start a request of the peer.
-
-        Args:
-            sender: The thread id that came with it.
-            size: How many bytes its message had.
-        """
+        """Start a request of the peer; ``sender`` is the thread id that came with it."""
         kind = HANDLERS.get(handler)
         if kind is None or not kind.in_order:
             self.received += 1
@@ -212,13 +196,10 @@ class InboundCalls:
         return kind.function
 
     def pass_on(self, owner: Any, handler: int, args: tuple[object, ...]) -> Any:
-        """
-        Pass a request on to the connection that an object came over.
-
-        Returns:
-            The answer, or what `awaited` makes a Deferred of it.
-        """
-        return owner.executor.forward(owner, handler, args, not self._executor.always_serves)
+        """Pass a request on to an object's connection; return what `Executor.forward` does."""
+        return owner.executor.forward(
+            owner, handler, args, not self.connection.executor.always_serves
+        )
 
     # -- answers
 
@@ -260,7 +241,7 @@ class InboundCalls:
     def close_if_drained(self) -> None:
         """Close the connection if it drains and all its requests are answered."""
         connection = self.connection
-        if connection.state is not DRAINING or len(self.ledger) or self._executor.busy():
+        if connection.state is not DRAINING or len(self.ledger) or self.connection.executor.busy():
             return
         call = current.get(None)
         if call is not None and call.connection is connection and self._clock is not None:

@@ -1,9 +1,7 @@
 """
 The states of a connection, and which may follow which.
 
-A connection is in one `State` at a time, and `TRANSITIONS` is all that may happen between
-them. `Connection.enter` changes it, for two callers only: the connection itself, which is
-told by its transport, and its `Closing`.
+Two callers change it by `Connection.enter`: the connection itself and its `Closing`.
 
 =============  =====================================================================
 CONNECTING     made, and without a transport
@@ -61,12 +59,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 
 
 def following(state: State, wanted: State) -> State:
-    """
-    Return the state that is wanted after another.
-
-    Raises:
-        RuntimeError: it may not follow: this package is wrong.
-    """
+    """Return the wanted state, or raise RuntimeError if it may not follow: a bug in here."""
     if wanted not in TRANSITIONS[state]:
         raise RuntimeError(f"a connection that is {state.name} cannot be {wanted.name}")
     return wanted

@@ -1,12 +1,10 @@
 """
 The events of a connection, and how many of them are logged.
 
-There is one event for each connection, when it ends, and one for each failure that
-somebody has to know of. Two more are only useful when debugging: that a client has come,
-and that a call has raised an exception, which its caller gets anyway. There may be
-thousands of these a second, so they are of level *debug*, and twistd, which writes all it
-is given, gets them only with ``--verbose``. The verbosity is the whole process's, as the
-log is.
+There is one event for each connection, when it ends, and one for each failure that somebody
+has to know of. That a client has come, or that a call has raised an exception, which its
+caller gets anyway, is of level *debug*: there may be thousands a second, and twistd, which
+writes all it is given, gets them only with ``--verbose``.
 """
 
 from __future__ import annotations
@@ -35,12 +33,7 @@ def logger_for(name: str) -> Logger:
 
 
 class RateLimitedCount:
-    """
-    Counts events that a peer can cause at will, and says when to log one.
-
-    Args:
-        every: Seconds that lie between two events at least.
-    """
+    """Counts events that a peer can cause, and says when to log one: ``every`` seconds."""
 
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
@@ -48,15 +41,7 @@ class RateLimitedCount:
         self._last_logged = -every
 
     def one_more(self, now: float) -> int:
-        """
-        Count one more.
-
-        Args:
-            now: The time, in seconds.
-
-        Returns:
-            How many there were since the last event; 0 if it is too soon for another.
-        """
+        """Count one more; return how many since the last event, or 0 if it is too soon."""
         self._count += 1
         if now - self._last_logged < self._every:
             return 0
@@ -65,12 +50,7 @@ class RateLimitedCount:
 
 
 class RateLimit:
-    """
-    Lets so much through in each span of time, and counts what is left out.
-
-    Args:
-        span: Seconds.
-    """
+    """Lets so much through in each span of seconds, and counts what is left out."""
 
     def __init__(self, most: int, span: float) -> None:
         self._most = most
@@ -80,12 +60,7 @@ class RateLimit:
         self.left_out = 0
 
     def allows(self, size: int, now: float) -> bool:
-        """
-        Tell whether this much more may pass, and count it then.
-
-        Args:
-            now: The time, in seconds.
-        """
+        """Tell whether this much more may pass, and count it then."""
         if now - self._since >= self._span:
             self._since = now
             self._spent = 0

@@ -1,10 +1,9 @@
 """
 The memory that the connections of a listener hold together, in bytes.
 
-Each connection has limits of its own, but a listener may have thousands of connections,
-and one address may have many. Three things are counted for all: bytes that wait for peers
-that do not read, bytes of calls that run or wait, and bytes of incomplete messages. The
-first two are counted for each address too.
+Each connection has limits of its own, but there may be thousands, many of one address. Three
+things are counted for all: bytes that wait for peers that do not read, bytes of calls that
+run or wait, and bytes of incomplete messages. The first two are counted for each address too.
 
 Over a limit the connection that holds most is closed (of that address, if it is the
 address's limit), which may be another than the one that has just grown. A connection that
@@ -26,16 +25,7 @@ _COPIES = 5
 
 
 class MemoryShare:
-    """
-    The bytes that one connection holds.
-
-    Args:
-        host: Whose connection it is, or None.
-
-    Attributes:
-        held: How many bytes, but for messages that are not complete.
-        unfinished: How many bytes those are.
-    """
+    """The bytes that one connection holds; ``unfinished`` are those of incomplete messages."""
 
     __slots__ = ("_budget", "_close", "_ended", "held", "host", "unfinished")
 
@@ -62,10 +52,7 @@ class MemoryShare:
             self._budget.changed(self, size - before, 0)
 
     def room(self) -> tuple[int, str] | None:
-        """
-        Return how long a message may be, and why longer ones are refused; None where
-        the limits of the connection are all.
-        """
+        """Return how long a message may be and why; None for the connection's own limits."""
         return self._budget.room(self)
 
     def end(self) -> None:
@@ -82,12 +69,7 @@ class MemoryShare:
 
 
 class MemoryBudget:
-    """
-    The bytes that all connections of a listener hold.
-
-    Args:
-        most: How many bytes they may in all.
-    """
+    """The bytes that all connections of a listener hold, and may hold."""
 
     def __init__(self, most: int, most_per_address: int) -> None:
         self._most = most

@@ -2,9 +2,8 @@
 Our requests that wait for an answer.
 
 Every Deferred in here ends exactly once: with its answer, its time-out, its
-cancellation or the connection's loss. After any of the last three an answer
-that still comes finds no entry, so it is unboxed, its references are given
-back, and it is dropped.
+cancellation or the connection's loss. An answer that comes after any of the last
+three is unboxed, its references are given back, and it is dropped.
 
 A connection has one timer, however many calls: for the call that expires first.
 """
@@ -48,12 +47,7 @@ def succeeded(result: object) -> Answer:
 
 
 class PendingCalls:
-    """
-    Request number -> Deferred.
-
-    Args:
-        clock: Where time-outs come from, or None for a connection without.
-    """
+    """Request number -> Deferred. Without a clock there are no time-outs."""
 
     __slots__ = (
         "_abandoned",
@@ -90,12 +84,7 @@ class PendingCalls:
         option: str | None = "sync_request_timeout",
         steps: int = 0,
     ) -> tuple[int, Answer]:
-        """
-        Return a new call's number and its Deferred.
-
-        Args:
-            timeout: Seconds, or None for ever.
-        """
+        """Return a new call's number and its Deferred; the time-out is in seconds."""
         number = next(self._numbers)
         deferred = self._waiting[number] = _Call(self._cancelled)
         deferred.number = number
@@ -113,10 +102,7 @@ class PendingCalls:
         return number, deferred
 
     def skip(self) -> int:
-        """
-        Return the number of a request whose answer nobody reads. Such an answer
-        is dropped, and nothing is kept for it: it may never come.
-        """
+        """Return the number of a request whose answer is dropped: it may never come."""
         return next(self._numbers)
 
     def _cancelled(self, deferred: Answer) -> None:
@@ -136,12 +122,7 @@ class PendingCalls:
         return self._waiting.pop(number, None)
 
     def left_halfway(self, number: int, left: Halfway) -> None:
-        """
-        Answer a call with how far its path came; nothing if nobody waits for it.
-
-        Raises:
-            ValueError: there is no such place on its path.
-        """
+        """Answer a call with how far its path came; ValueError if there is no such place."""
         deferred = self._waiting.get(number)
         if deferred is None:
             return
@@ -178,7 +159,4 @@ class PendingCalls:
             deferred = self._waiting.pop(number, None)
             if deferred is not None:
                 self._abandoned(number)
-                self._fire(
-                    deferred,
-                    Failure(AsyncResultTimeout(why)),
-                )
+                self._fire(deferred, Failure(AsyncResultTimeout(why)))

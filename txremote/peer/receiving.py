@@ -1,11 +1,9 @@
 """
 `Receiver`: what a connection reads, from bytes to messages.
 
-A chunk of bytes is cut into payloads, and most payloads are taken in at once. A long one,
-and all that has come behind it, is read a slice at a time (`txremote.peer.turns`).
-Meanwhile the transport is paused. Bytes that it delivers all the same, as TLS does, are kept and
-read behind the message, and an end of the connection that comes then is noted behind it:
-all is as if it had been read at once.
+Most payloads are taken in at once. A long one, and all that has come behind it, is read a
+slice at a time (`txremote.peer.turns`), with the transport paused. Bytes that it delivers all
+the same, as TLS does, and an end of the connection wait behind it.
 """
 
 from __future__ import annotations
@@ -34,13 +32,7 @@ _Payload = bytes | Oversize | Packed
 
 
 class Backlog:
-    """
-    The messages that a connection has still to read.
-
-    Attributes:
-        lost: How the connection has ended meanwhile, or None.
-        unread: The bytes that have come since.
-    """
+    """The messages that a connection has still to read, and what has come behind them."""
 
     __slots__ = ("lost", "steps", "unread")
 
@@ -57,7 +49,6 @@ class Receiver:
     Attributes:
         acknowledge: Has TCP acknowledge at once what was read; None where that is not
             needed, or cannot be done.
-        share: Where an incomplete message is counted, with other connections', or None.
     """
 
     __slots__ = (

@@ -44,9 +44,6 @@ class ReferenceTables:
     """
     The objects of ours that one connection's peer holds, and those of its that we hold.
 
-    Args:
-        owner: The connection, to know its own references by.
-
     Attributes:
         missing: A key that stood for nothing in the message that is being read, or None.
     """
@@ -61,13 +58,7 @@ class ReferenceTables:
         self.missing: bytes | None = None
 
     def box(self, out: list[bytes], value: object, *more: object) -> None:
-        """
-        Append boxed values to a list of chunks, or leave no trace.
-
-        Raises:
-            NotSendable: one of them cannot travel, or its class raises when it is
-                looked at.
-        """
+        """Append boxed values to a list of chunks, or leave no trace and raise NotSendable."""
         if self._boxed:
             self._boxed = []
         mark = len(out)
@@ -103,11 +94,8 @@ class ReferenceTables:
 
     def box_reference(self, value: Any) -> bytes:
         """
-        Return the boxed reference to a value, and count it as handed out.
-
-        Raises:
-            NotSendable: it stands for a value that is still to come, is not
-                handed out, or the peer holds too many objects.
+        Return the boxed reference to a value, and count it as handed out. NotSendable if it
+        is still to come or not handed out, or the peer holds too many objects.
         """
         kind = type(value)
         if kind is TypedReference:
@@ -128,10 +116,7 @@ class ReferenceTables:
         return boxed
 
     def unbox_local(self, key: bytes) -> Any:
-        """
-        Return the object of ours that a key stands for; None, and a note in
-        ``missing``, if it stands for nothing.
-        """
+        """Return our object of a key; None, and a note in ``missing``, if there is none."""
         export = self.exports.find(key)
         if export is None:
             self.missing = key
@@ -139,10 +124,7 @@ class ReferenceTables:
         return export.target
 
     def unbox_remote(self, key: bytes) -> object:
-        """
-        Return the reference to the peer's object, and count it as taken in. Raises as
-        `ImportTable.receive` does.
-        """
+        """Return the reference to the peer's object, as `ImportTable.receive` does."""
         return self.imports.receive(key)
 
     def held(self, key: bytes) -> Export | None:
@@ -150,24 +132,14 @@ class ReferenceTables:
         return self.exports.find(key)
 
     def check_missing(self) -> None:
-        """
-        Raise if a key stood for nothing since the last time.
-
-        Raises:
-            KeyError: it did (what a stock peer raises, too).
-        """
+        """Raise KeyError, as a stock peer does, if a key stood for nothing since last time."""
         if self.missing is not None:
             key, self.missing = self.missing, None
             pack = load_key(key)
             raise KeyError(f"no object here has the id {pack}: it was released, or never given")
 
     def find_pack(self, key: bytes) -> Export:
-        """
-        Return the export that a key names by value.
-
-        Raises:
-            KeyError: it names none.
-        """
+        """Return the export that a key names by value; KeyError if it names none."""
         export = self.exports.find(key)
         if export is None:
             self.missing = key

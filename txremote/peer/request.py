@@ -1,9 +1,8 @@
 """
 One request of the peer: where it runs, and how it gets its answer.
 
-In a reactor it is run and answered at once (`Request.run`). Where it may block it is run in
-another thread (`Request.execute`), and answered in the connection's own context
-(`Request.finish`). A Deferred or a coroutine in place of a result is waited for.
+In a reactor it is run and answered at once. Where it may block it is executed in another
+thread, and finished in the connection's own context.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class RequestOwner(Protocol):
 
     @property
     def connection(self) -> ConnectionPort:
-        """Whose they are."""
+        """The connection that they came over."""
 
     def call_until(self, deadline: float | None) -> CurrentCall:
         """Return what `current_call` gives to a request that starts now."""
@@ -85,11 +84,8 @@ class Request:
 
     def execute(self, view: Any) -> tuple[bool, object]:
         """
-        Run it in a thread that may block, with netrefs for references.
-
-        Returns:
-            Whether it went well, and the result or the exception in words: what
-            `finish` takes, in the connection's own context.
+        Run it in a thread that may block, with netrefs for references; return whether it went
+        well, and the result or an `ErrorReport`.
         """
         inbound = self.inbound
         token = current.set(inbound.call_until(self.deadline))
@@ -108,11 +104,8 @@ class Request:
 
     def begin(self, went_well: bool, result: object) -> tuple[bool, object]:
         """
-        Begin what is to be waited for: a coroutine's first step, say. It is the
-        service's own code, which may take long.
-
-        Returns:
-            The arguments of `answer`.
+        Begin what is to be waited for, which is the service's own code and may take long: a
+        coroutine's first step, say. Return the arguments of `answer`.
         """
         if not went_well:
             return False, result
@@ -130,19 +123,11 @@ class Request:
         return True, result
 
     def finish(self, went_well: bool, result: object) -> KeyboardInterrupt | None:
-        """
-        Answer with what `execute` gave, in the connection's own context.
-
-        Returns:
-            The Ctrl-C that came meanwhile, as `Answers.send` does.
-        """
+        """Answer with what `execute` gave; return what `Answers.send` does."""
         return self.answer(*self.begin(went_well, result))
 
     def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
-        """
-        Answer with what `begin` gave, in the connection's own context. Returns as
-        `finish` does.
-        """
+        """Answer with what `begin` gave; return what `Answers.send` does."""
         inbound = self.inbound
         if went_well:
             return self._answer(result, inbound.call_until(self.deadline))

@@ -1,9 +1,8 @@
 """
 `ConnectionTimeouts`: the time limits of a connection.
 
-A peer that has gone without a word, or that holds a connection without using it, costs
-memory. Each connection of a reactor has one of these and, while any of its limits is set,
-one timer, which is moved only when it rings:
+Each connection of a reactor has one of these and, while any of its limits is set, one timer,
+which is moved only when it rings:
 
 ``frame_timeout``      a message that has begun, or TLS's handshake, has to be complete
                        by then
@@ -34,8 +33,7 @@ class Timeouts:
     Time limits that are none: of a connection without a clock.
 
     Attributes:
-        active: Set to True when a call is made or answered, in either direction. An
-            attribute and no method, for each call sets it.
+        active: Set when a call is made or answered. No method, for each call sets it.
     """
 
     __slots__ = ("active",)
@@ -44,13 +42,7 @@ class Timeouts:
         self.active = False
 
     def data_received(self, whole_message: bool, at_boundary: bool) -> None:
-        """
-        Note that bytes have come.
-
-        Args:
-            whole_message: Whether a message was complete with them.
-            at_boundary: Whether no other has begun.
-        """
+        """Note bytes: whether a message is complete, and whether another has not begun."""
 
     def note_activity(self) -> None:
         """Note that a call has ended that took its time."""

@@ -1,10 +1,9 @@
 """
 Long work of connections, a slice in each turn of the reactor.
 
-A message of a million values takes the fifth of a second to decode, and a few KiB of
-zlib's are such a message. So what is long is decoded a slice at a time
-(`txremote.wire.slices`), and of all connections of a reactor one is served in a turn: a
-hundred that send such messages together hold it no longer than one does.
+A message of a million values takes a fifth of a second to decode, and a few KiB of zlib's are
+such a message. So it is decoded in slices, and one connection of a reactor is served in a turn:
+a hundred that send such messages together hold it no longer than one does.
 """
 
 from __future__ import annotations
@@ -36,12 +35,7 @@ class Turns:
         return not self._works
 
     def add(self, step: Step) -> None:
-        """
-        Take the steps of a work, from the next turn on.
-
-        Args:
-            step: Does the next step, and returns whether there is another.
-        """
+        """Take steps, from the next turn on, until one returns that there is no other."""
         self._works.append(step)
         if len(self._works) == 1:
             self._clock.callLater(0, self._turn)

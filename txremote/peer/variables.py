@@ -35,12 +35,7 @@ _MISSING = object()
 
 
 def own_context(context: Context | None = None) -> Context:
-    """
-    Return a copy of a context, for what is not to change anything there.
-
-    Args:
-        context: Of which; None for the one that this is called in.
-    """
+    """Return a copy of a context, or of the current one, with its own decimal context."""
     copied = copy_context() if context is None else context.copy()
     decimal = sys.modules.get("decimal")
     if decimal is not None and len(copied):
@@ -51,10 +46,7 @@ def own_context(context: Context | None = None) -> Context:
 
 
 def program_context() -> Context:
-    """
-    Return a copy of the context that this is called in; an empty one where that is a
-    client's, whose variables are nobody else's.
-    """
+    """Return a copy of the current context; an empty one where that is a client's."""
     return own_context() if current.get(None) is None else Context()
 
 
@@ -88,12 +80,7 @@ class Within(Generator[Any, Any, Any]):
 
 
 class Variables:
-    """
-    The variables of one connection. Never used by two threads at once.
-
-    Args:
-        begin: What to begin with a copy of, when it is needed; None for an empty one.
-    """
+    """The variables of one connection. Never used by two threads at once."""
 
     __slots__ = ("_begin", "_context", "_entered", "_late")
 

@@ -1,12 +1,10 @@
 """
 `Waiting`: a request that is answered when a Deferred has fired.
 
-Twisted takes a callback off before it examines the result. If that raises, since the
-result's class computes ``__class__``, the exception goes to the code that fired the
-Deferred, and the callback is gone. So a Deferred of the method's own reports that it was
-dropped (`txremote.refs.sharing.Follower`): when the exception is let go, which is at once,
-or, where a Failure has kept it (one in ``inlineCallbacks``), at the next garbage
-collection. Coroutines and threads do not need that (`txremote.refs.outcome`).
+Twisted takes a callback off before it examines the result. If that raises, since the result's
+class computes ``__class__``, the callback is gone. So a Deferred of the method's own reports
+that it was dropped (`txremote.refs.sharing.Follower`): at once or, where a Failure has kept the
+exception, at the next garbage collection. Coroutines and threads need no such report.
 """
 
 from __future__ import annotations
