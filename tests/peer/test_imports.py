@@ -44,7 +44,7 @@ def test_the_same_id_gives_the_same_reference_counted_once_more() -> None:
     first = it.receive(5)
     assert it.receive(5) is first
     assert it.receive(5) is first
-    assert first._count == 3
+    assert first._held.count == 3
     assert first._pack == ("a.B", 1, 5)
     assert it.receive(6) is not first
     assert len(it.table) == 2
@@ -67,10 +67,10 @@ def test_what_comes_again_before_its_release_is_sent_is_another_reference() -> N
     it = Table()
     it.receive(5)  # dies at once
     again = it.receive(5)
-    assert again._count == 1
+    assert again._held.count == 1
     assert [count for _pack, count in it.table.take_released().values()] == [1]
     assert it.receive(5) is again  # and is still known
-    assert again._count == 2
+    assert again._held.count == 2
 
 
 def test_several_deaths_of_one_object_are_given_back_together() -> None:

@@ -187,4 +187,4 @@ def test_receiving_the_same_object_gives_the_same_reference() -> None:
     first = received(tables)
     assert received(tables) is first
     assert received(tables, 6) is not first
-    assert first._count == 2
+    assert first._held.count == 2
