@@ -111,7 +111,7 @@ class Club:
         """A client that has been connected, and not logged in."""
         server = self.factory.buildProtocol(address)
         assert server is not None
-        server.executor = server.inbound._executor = ImmediateExecutor(self.clock)
+        server.executor = ImmediateExecutor(self.clock)
         client = Connection(
             Service(),
             executor=ImmediateExecutor(self.clock),
