@@ -1,15 +1,11 @@
 """
 Generators that their reader leaves: its ``break``, its end, the end of the connection.
 
-When a peer gives back the last reference to a generator, the generator has to be closed. A
-plain one is closed by Python the moment it is dropped, so it is dropped where its code ran:
-in the connection's lane, or in the script's thread without the lock (`Executor.let_go`). An
-asynchronous one has to be closed by the code that drives it, for ``aclose()`` may wait.
-Python calls a finalizer that was set before the first step (`sys.set_asyncgen_hooks`).
-asyncio sets one for its whole thread, Twisted sets none; here one is set for each generator
-that a peer takes steps of.
-
-A generator that the service keeps, or another peer still reads, is not closed.
+A plain one is closed by Python the moment it is dropped, so it is dropped where its code ran
+(`Executor.let_go`). An asynchronous one has to be closed by the code that drives it, for
+``aclose()`` may wait. Python calls a finalizer that was set before the first step
+(`sys.set_asyncgen_hooks`). asyncio sets one for its whole thread, Twisted sets none; here one
+is set for each generator that a peer takes steps of.
 """
 
 from __future__ import annotations

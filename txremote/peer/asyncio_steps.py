@@ -2,16 +2,14 @@
 Coroutines that await asyncio's things, where an asyncio loop runs: with Twisted's asyncio
 reactor.
 
-A coroutine under a Deferred yields the Deferreds that it waits for, one in a task yields
-asyncio's futures, and neither driver takes what the other's coroutines yield. An exposed
-coroutine may await both. So it runs in a task, without which `asyncio.timeout`, `TaskGroup`
-and the like do not work, and `_Steps` stands between: a Deferred that the coroutine yields
-becomes a future for the task, and what is asyncio's goes through.
+Neither Deferreds nor tasks take what the other's coroutines yield, and an exposed coroutine
+may await both. So it runs in a task, without which `asyncio.timeout`, `TaskGroup` and the like
+do not work, and `_Steps` stands between: a Deferred that the coroutine yields becomes a future
+for the task.
 
-The first step runs at once, as under a Deferred, so that calls begin in the order in
-which they came. A coroutine that ends with it has no need of the task. `asyncio.tasks`'
-``_enter_task`` and ``_leave_task`` are what asyncio has for those that drive tasks
-themselves ("Extending" in its documentation).
+The first step runs at once, so that calls begin in the order in which they came. `asyncio.tasks`'
+``_enter_task`` and ``_leave_task`` are there for code that drives tasks itself ("Extending" in
+its documentation).
 """
 
 from __future__ import annotations

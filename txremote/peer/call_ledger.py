@@ -1,11 +1,10 @@
 """
 The ledger of the peer's calls: which start now, which wait, and which are refused.
 
-A call waits while too many of its connection are unanswered (``max_calls``), while the
-peer does not read what it is sent (``pause_unsent``), and until the service's
-``on_connect`` is done. At most ``max_waiting`` wait; past that a call is refused with an
-error that names the option. The calls that run and wait hold their arguments, which
-``max_unanswered`` bounds in bytes. One call alone may have any size that a message may.
+A call waits while too many of its connection are unanswered (``max_calls``), while the peer
+does not read (``pause_unsent``), and until ``on_connect`` is done. At most ``max_waiting``
+wait; past that a call is refused. The arguments of all have ``max_unanswered`` bytes at most,
+but one call alone may have any size that a message may.
 
 While a call of ours waits for this peer its calls are never queued: its answer may depend
 on one of them, and queueing it would deadlock. They are then bounded by ``max_calls`` and
@@ -15,8 +14,7 @@ A call runs from `begin` to `finish`; one that is answered while it is started i
 entered. An abandoned one is answered, but still runs in a thread, which nothing can stop: it
 counts with those that run, from `abandon` to `forget`.
 
-While a connection drains, new calls are refused, but for the same need: a call that has
-begun may need one to end.
+While a connection drains, new calls are refused, unless a call that has begun may need them.
 """
 
 from __future__ import annotations

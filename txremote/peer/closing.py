@@ -136,10 +136,10 @@ class Closing:
         self.close(f"the peer broke the protocol: {error}", say_goodbye=False)
 
     def _log_failure(self, error: RemoteProtocolError) -> None:
-        limit = self.log_limit
-        count = 1 if limit is None else limit.one_more(self._connection.seconds())
+        connection, limit = self._connection, self.log_limit
+        count = 1 if limit is None else limit.one_more(connection.seconds())
         # as text: the error's frames hold the whole connection, and a log may keep events
-        about = {"peer": self._connection.peer, "error": str(error)}
+        about = {"peer": connection.peer, "error": str(error)}
         if count == 1:
             _events.warn("{peer} broke the protocol: {error}", **about)
         elif count:

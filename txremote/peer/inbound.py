@@ -1,13 +1,9 @@
 """
 The peer's requests: decoded in order, run by the executor, answered once.
 
-A request is unboxed the moment it arrives, even if it runs later elsewhere: an id means
-what it meant when it was sent. A result that is still to come, a Deferred or a coroutine,
-holds up no other request. It is cancelled by the peer, by ``call_timeout``, and by the end
-of the connection.
-
-A bad request costs the peer that call. Only bytes that leave the stream's meaning in doubt
-cost it the connection, and `Receiver` sees to that.
+A request is unboxed the moment it arrives, even if it runs later elsewhere: an id means what
+it meant when it was sent. A result that is still to come holds up no other request; the peer,
+``call_timeout`` and the end of the connection cancel it. A bad request costs the peer that call.
 """
 
 from __future__ import annotations

@@ -72,6 +72,8 @@ class TimeoutsPort(Protocol):
 class InboundPort(Protocol):
     """The peer's calls, as the other parts use them."""
 
+    variables: Variables | None  # that they run with
+    features: tuple[str, ...]  # the extensions that this side knows
     refusal: Exception | None
 
     @property
@@ -80,15 +82,7 @@ class InboundPort(Protocol):
 
     @property
     def timeouts(self) -> TimeoutsPort:
-        """The connection's."""
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The extensions that this side knows."""
-
-    @property
-    def variables(self) -> Variables | None:
-        """The context variables that they run with."""
+        """The time limits."""
 
     def __len__(self) -> int: ...
 
@@ -117,9 +111,7 @@ class OutboundPort(Protocol):
 class ClosingPort(Protocol):
     """How the parts of a connection end it."""
 
-    @property
-    def why(self) -> str:
-        """Why it ends or drains."""
+    why: str  # why it ends or drains
 
     def hang_up(self, why: str) -> None:
         """Close in order, and log why."""
@@ -159,21 +151,10 @@ class BackpressurePort(Protocol):
 class ConnectionPort(CalledConnection, Protocol):
     """A connection, as its parts know it."""
 
-    @property
-    def state(self) -> State:
-        """Where it is in its life."""
-
-    @property
-    def home(self) -> Process:
-        """The process that it belongs to."""
-
-    @property
-    def features(self) -> frozenset[str]:
-        """The extensions that the peer knows."""
-
-    @property
-    def knows_peer(self) -> bool:
-        """Whether the peer is dialled, or known to be a txremote."""
+    state: State  # changed by `enter` alone
+    home: Process  # the process that it belongs to
+    features: frozenset[str]  # the extensions that the peer knows
+    knows_peer: bool  # whether the peer is dialled, or known to be a txremote
 
     @property
     def why_ended(self) -> str:

@@ -87,10 +87,7 @@ class ConnectionTimeouts(Timeouts):
     )
 
     def __init__(
-        self,
-        connection: ConnectionPort,
-        clock: IReactorTime,
-        config: ConnectionConfig,
+        self, connection: ConnectionPort, clock: IReactorTime, config: ConnectionConfig
     ) -> None:
         super().__init__()
         self._connection = connection
@@ -107,7 +104,6 @@ class ConnectionTimeouts(Timeouts):
         self._set_timer(now)
 
     def data_received(self, whole_message: bool, at_boundary: bool) -> None:
-        """See `Timeouts`."""
         now = self._last_data = self._clock.seconds()
         if self.active:
             self.active = False
@@ -120,36 +116,29 @@ class ConnectionTimeouts(Timeouts):
                 self._ring_by(now + self._config.frame_timeout)
 
     def note_activity(self) -> None:
-        """See `Timeouts`."""
         if self._config.idle_timeout is not None:
             self._last_use = self._clock.seconds()
 
     def expect_handshake(self) -> None:
-        """See `Timeouts`."""
         self._frame_since = self._clock.seconds()
         if self._config.frame_timeout is not None:
             self._ring_by(self._frame_since + self._config.frame_timeout)
 
     def handshake_done(self) -> None:
-        """See `Timeouts`."""
         self._frame_since = None
 
     def expect_login(self) -> None:
-        """See `Timeouts`."""
         if self._config.login_timeout is not None:
             self._login_due = self._clock.seconds() + self._config.login_timeout
             self._ring_by(self._login_due)
 
     def logged_in(self) -> None:
-        """See `Timeouts`."""
         self._login_due = None
 
     def peer_known(self) -> None:
-        """See `Timeouts`."""
         self._set_timer(self._clock.seconds())
 
     def stop(self) -> None:
-        """See `Timeouts`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,21 +1,20 @@
 """
 A connection's context variables: one client's calls never see what another's have set.
 
-RPyC has a thread for each connection, so a value that a method sets in a `ContextVar`, or
-in ``decimal.getcontext()``, stays with that client. Here clients share threads, so the
-service's code is run in a `contextvars.Context` that belongs to the connection:
+RPyC has a thread for each connection. Here clients share threads, so a service's code is run
+in a `contextvars.Context` that belongs to the connection:
 
-* ``on_connect``, plain methods, generators and ``on_disconnect`` in that context itself:
-  each finds what the ones before have set;
-* code that may overlap others in a copy that is taken when it begins: it finds what was
-  set before. What a coroutine has set is found by what begins after its end; values set in
-  an asynchronous generator, a `threaded` call or a job go with it.
+* hooks, plain methods and generators in that context itself: each finds what the ones before
+  have set;
+* code that may overlap others in a copy that is taken when it begins. Values that a coroutine
+  sets are found by code that begins after its end; those that an asynchronous generator, a
+  `threaded` call or a job sets go with it.
 
 A `Context` cannot be entered twice at once. Code that comes while it is entered further up
 the stack runs in a copy too, and what that sets is found by the next call.
 
 The `decimal` module keeps a mutable object in its variable, which copies would share: here
-each gets a copy of it. Other mutable values are the program's affair.
+each gets a copy of it.
 """
 
 from __future__ import annotations
