@@ -31,7 +31,7 @@ class BgServingThread:
         self._pump = conn._pump
         self._callback = callback
         self._waiter = PendingAnswer()
-        self._pump.interruptible()
+        self._pump.io.channel.interruptible()
         self._thread = threading.Thread(
             target=self._serve, name="txremote BgServingThread", daemon=True
         )
@@ -42,9 +42,7 @@ class BgServingThread:
         """Whether it serves: until `stop`, or the end of the connection."""
         return self._thread.is_alive()
 
-    @property
-    def _active(self) -> bool:  # the name that RPyC has, and programs read
-        return self.active
+    _active = active  # the name that RPyC has, and programs read
 
     def _serve(self) -> None:
         stopped = self._pump.run_until(self._waiter, None)

@@ -157,7 +157,7 @@ def connect_subproc(
 
 def obtain(proxy: object, unpickle: bool | None = None) -> Any:
     """
-    Return a copy of a remote value, by value. What is no netref is returned as it is.
+    Return a copy of a remote value, by value. Anything but a netref is returned as it is.
 
     Args:
         unpickle: Whether the peer may send a pickle, which can run any code

@@ -55,13 +55,32 @@ class BlockingConnection(BlockingView):
     ) -> None:
         switches = config_of(check_service(root), config_of_script(config))
         self._dialect: Dialect | None = dialect_named("6", switches.bind_threads)
-        _start(
-            byte_channel_of(channel), instantiate(root), switches, self._driven_by, connecting=True
-        )
+        self._begin(byte_channel_of(channel), instantiate(root), switches, connecting=True)
         self._wait_for_answer = self._speak_and_wait  # type: ignore[method-assign]
 
+    def _begin(
+        self,
+        channel: ByteChannel,
+        service: Service,
+        config: ConnectionConfig,
+        dialect: Dialect | None = None,
+        *,
+        connecting: bool,
+    ) -> None:
+        """Make the parts that drive the connection, for both ways to make it."""
+        pump = Pump(channel)
+        writing = Writing(acknowledge=channel.acknowledge)
+        protocol = Connection(
+            service,
+            executor=ScriptExecutor(pump, self._driven_by, connecting),
+            config=config,
+            dialect=dialect,
+            prepare=lambda _transport: writing,
+        )
+        pump.attach(protocol)
+        protocol.view  # noqa: B018  # made now: callers hold it already
+
     def _driven_by(self, executor: ScriptExecutor, protocol: Connection) -> BlockingConnection:
-        """Take the parts that drive the connection, for both ways to make it."""
         super().__init__(protocol)
         self._executor = executor
         self._pump = executor.pump
@@ -180,28 +199,5 @@ def drive(
     """
     conn = BlockingConnection.__new__(BlockingConnection)
     conn._dialect = None
-    _start(channel, service, config, conn._driven_by, dialect, connecting=dialect is not None)
+    conn._begin(channel, service, config, dialect, connecting=dialect is not None)
     return conn
-
-
-def _start(
-    channel: ByteChannel,
-    service: Service,
-    config: ConnectionConfig,
-    make_view: Callable[[ScriptExecutor, Connection], BlockingConnection],
-    dialect: Dialect | None = None,
-    *,
-    connecting: bool,
-) -> None:
-    pump = Pump(channel)
-    executor = ScriptExecutor(pump, make_view, connecting)
-    writing = Writing(acknowledge=channel.acknowledge)
-    protocol = Connection(
-        service,
-        executor=executor,
-        config=config,
-        dialect=dialect,
-        prepare=lambda _transport: writing,
-    )
-    pump.attach(protocol)
-    protocol.view  # noqa: B018  # made now: callers hold it already

@@ -33,10 +33,7 @@ from txremote.refs.outcome import failure_of
 
 
 class ScriptExecutor:
-    """
-    An `Executor` for a connection that a pump drives. On the connecting side `introduced`
-    calls the service's ``on_connect``, which else is called at once.
-    """
+    """An `Executor` for a pump's connection. When connecting, `introduced` calls ``on_connect``."""
 
     always_serves = False
     polling = 0  # requests run as they come, and no thread waits for one

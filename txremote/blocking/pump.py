@@ -136,10 +136,7 @@ class Pump:
     # -- serving
 
     def serve(self, timeout: float | None) -> bool:
-        """
-        Run one item, a request of the peer's or an answer of ours, and tell whether one came
-        within ``timeout`` seconds; raise EOFError when the connection has ended.
-        """
+        """Run one request or answer, and tell whether one came in time; EOFError at the end."""
         self.check_process()
         refuse_in_reactor()
         deadline = None if timeout is None else monotonic() + timeout
@@ -155,10 +152,7 @@ class Pump:
             self.inbox.wake_one()
 
     def run_until(self, waiter: PendingAnswer, deadline: float | None) -> bool:
-        """
-        Serve until an item or another thread ends a wait, and tell whether that was before
-        the deadline, on the monotonic clock.
-        """
+        """Serve until a wait has ended, and tell whether that was before the monotonic deadline."""
         inbox = self.inbox
         while not waiter.done:
             item = inbox.take() if inbox.items else None
@@ -240,12 +234,8 @@ class Pump:
         """Whether this thread has the lock."""
         return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # as Condition does
 
-    def interruptible(self) -> None:
-        """Allow `interrupt` to end the wait of a reader."""
-        self.io.channel.interruptible()
-
     def interrupt(self, waiter: PendingAnswer) -> None:
-        """End a thread's wait from another thread."""
+        """End a thread's wait from another thread, once the channel is `interruptible`."""
         if self.home is not forks.here:  # where that thread is not
             return
         waiter.interrupted = True

@@ -44,10 +44,7 @@ class VoidService(Service):
 
 
 def classpartial(cls: type, *args: object, **kwargs: object) -> type:
-    """
-    Return a service class whose instances are made with these arguments
-    (``rpyc.utils.helpers.classpartial``).
-    """
+    """Return a service class whose instances are made with these arguments."""
 
     def make(_partial: type) -> object:
         return cls(*args, **kwargs)
@@ -57,8 +54,8 @@ def classpartial(cls: type, *args: object, **kwargs: object) -> type:
 
 def service(cls: C) -> C:
     """
-    Give each member of a class that is marked with `exposed` its prefixed name too
-    (``rpyc.service``), for code that calls it by that name.
+    Give each `exposed` member of a class its prefixed name too (``rpyc.service``), for code
+    that calls it by that name.
     """
     for name, value in list(vars(cls).items()):
         prefix = mark_of(value)

@@ -68,10 +68,7 @@ def load_certificates(
 
 
 def tls_context(ssl_kwargs: Mapping[str, Any]) -> tuple[ssl.SSLContext, dict[str, Any]]:
-    """
-    Return a client's context for RPyC's ``ssl_kwargs``, and those that are left for
-    `ssl.SSLContext.wrap_socket`.
-    """
+    """Return a client's context for RPyC's ``ssl_kwargs``, and the rest, for ``wrap_socket``."""
     options = dict(ssl_kwargs)
     version = options.pop("ssl_version", None)
     context = ssl.create_default_context() if version is None else ssl.SSLContext(version)

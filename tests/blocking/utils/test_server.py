@@ -535,5 +535,5 @@ def test_descriptors_do_not_pile_up() -> None:
 
 def test_the_socket_options_are_rpycs() -> None:
     server = ThreadedServer(Desk, backlog=3, reuse_addr=False, listener_timeout=0.1)
-    assert not server._socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+    assert not server.listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
     server.close()

@@ -109,6 +109,7 @@ class ThreadedServer:
         self.logger = logger or self._logger()
 
     def _prepare(self) -> None:
+        """Make the state of a run, which a server has once."""
         self._gate: AuthenticatingPort | None = None
         self._listening: IListeningPort | AuthenticatingPort | None = None
         self._path: str | None = None  # of a UNIX socket
@@ -121,7 +122,7 @@ class ThreadedServer:
     def _open_path(self, path: str) -> None:
         self._path = os.fspath(path)
         clear_stale(os.fsencode(path))
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._bind(self._path)
         self.host, self.port = "", path
 
@@ -130,41 +131,40 @@ class ThreadedServer:
             hostname = "::1" if ipv6 else "127.0.0.1"
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
         found = socket.getaddrinfo(hostname, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
         if reuse_addr:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._bind(found[0][4])
-        self.host, self.port = self._socket.getsockname()[:2]
+        self.host, self.port = self.listener.getsockname()[:2]
         if self._factory.refusal is not None and not (
-            is_local(address_of(self._socket, self._socket.getsockname))
+            is_local(address_of(self.listener, self.listener.getsockname))
             or _asks_for_certificates(self.authenticator)
         ):
-            self._socket.close()
+            self.listener.close()
             raise ValueError(self._factory.refusal)
 
     def _bind(self, address: tuple[object, ...] | str) -> None:
         try:
-            self._socket.bind(address)
+            self.listener.bind(address)
             if self._path is not None and self._factory.refusal is not None:
                 os.chmod(self._path, PRIVATE)
             # not later: on some systems only this fails for a port that is taken. Clients
             # that connect before start() wait for it
-            self._socket.listen(self.backlog)
+            self.listener.listen(self.backlog)
         except OSError:
             self._give_up()
             raise
 
     def _give_up(self) -> None:
         """Close the socket, which no reactor has, and remove its file."""
-        is_bound = self._path is not None and self._socket.getsockname() == self._path
-        self._socket.close()
+        is_bound = self._path is not None and self.listener.getsockname() == self._path
+        self.listener.close()
         if self._path is not None and is_bound:
             remove(os.fsencode(self._path))
 
     def start(self) -> None:
         """
-        Serve until `close`, from another thread or an exposed method, or until
-        Ctrl-C. Blocks.
+        Serve until `close`, from another thread or an exposed method, or until Ctrl-C.
 
         Raises:
             RuntimeError: it was started or closed before.
@@ -188,28 +188,25 @@ class ThreadedServer:
 
     def _serve(self) -> None:
         try:
-            self._socket.setblocking(False)
+            self.listener.setblocking(False)
             self._listening = self._accept_clients()
         except BaseException as problem:
             self._problem = problem
             self._reactor.stop()
 
     def _listen(self) -> None:
-        """
-        Do nothing: the socket listens already. Programs of RPyC's call this before `start`,
-        as that does, and subclasses override it.
-        """
+        """Do nothing, for the socket listens: RPyC's name, which programs call and override."""
 
     def _accept_clients(self) -> IListeningPort | AuthenticatingPort:
         if self.authenticator is None:
-            descriptor = self._socket.fileno()
-            if self._socket.family == getattr(socket, "AF_UNIX", None):
+            descriptor = self.listener.fileno()
+            if self.listener.family == getattr(socket, "AF_UNIX", None):
                 return adopt(self._reactor, descriptor, self._factory)
             adopt_port: Callable[..., IListeningPort] = self._reactor.adoptStreamPort
-            return adopt_port(descriptor, self._socket.family, self._factory)
+            return adopt_port(descriptor, self.listener.family, self._factory)
         self._gate = AuthenticatingPort(
             self._reactor,
-            self._socket,
+            self.listener,
             self.authenticator,
             partial(instantiate, self._factory.served),
             self._factory.config,
@@ -221,10 +218,10 @@ class ThreadedServer:
 
     def _stop_accepting(self) -> None:
         """Close the socket, and its file where no reactor's port has removed that."""
-        if self._gate is not None and self._socket.fileno() >= 0:
+        if self._gate is not None and self.listener.fileno() >= 0:
             self._give_up()
         else:
-            self._socket.close()
+            self.listener.close()
 
     def _client_came(self) -> None:
         """Called in the reactor when a client has connected."""
@@ -251,7 +248,7 @@ class ThreadedServer:
         process only the process's own descriptor is closed.
         """
         if self._home is not forks.here:
-            self._socket.close()
+            self.listener.close()
             return
         with self._lock:
             if not self.active:
@@ -279,18 +276,13 @@ class ThreadedServer:
 
     def fileno(self) -> int:
         """Return the descriptor of the listening socket."""
-        return self._socket.fileno()
+        return self.listener.fileno()
 
     @property
     def clients(self) -> set[Connection | BlockingConnection]:
         """The open connections."""
         authenticated = self._gate.connections if self._gate is not None else ()
         return {*self._factory.connections, *authenticated}
-
-    @property
-    def listener(self) -> socket.socket:
-        """The listening socket: RPyC's programs read its port from it."""
-        return self._socket
 
 
 class OneShotServer(ThreadedServer):
