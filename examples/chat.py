@@ -21,7 +21,7 @@ from txremote import Service, connect, exposed
 
 
 class Room:
-    """Who is here: each name with the function that takes its messages."""
+    """The members: each name with the function that takes its messages."""
 
     def __init__(self):
         self.members = {}
@@ -45,7 +45,7 @@ class Chat(Service):
 
     @exposed
     def join(self, name, on_message):
-        """Take a name, and a function for the messages. Return who is here."""
+        """Take a name, and a function for the messages. Return the names of all members."""
         if self._name is not None:
             raise ValueError(f"you are {self._name} already")
         if name in self.room.members:
@@ -57,7 +57,7 @@ class Chat(Service):
 
     @exposed
     def names(self):
-        """Return who is here."""
+        """Return the names of all members."""
         return tuple(sorted(self.room.members))
 
     @exposed

@@ -27,7 +27,7 @@ class Subscription:
         self._on_event = on_event
 
     def send(self, event):
-        """Call the client. Whoever cannot be reached, or fails, is dropped."""
+        """Call the client. One that cannot be reached, or fails, is dropped."""
         maybeDeferred(self._on_event, event).addErrback(lambda _failure: self.cancel())
 
     @exposed

@@ -9,7 +9,7 @@ and watch a file, until Ctrl-C or for so many changes::
 
     python examples/filemonitor.py 127.0.0.1 18861 FILE [COUNT]
 
-Whoever connects learns the sizes of the server's files, so it is for loopback.
+Every client can read the sizes of the server's files, so serve it on loopback.
 """
 
 import os
@@ -20,7 +20,7 @@ import txremote.blocking as rpyc
 
 
 class FileMonitor:
-    """Looks at one file, in a thread of its own. The client holds it by reference."""
+    """Watches one file, in a thread of its own. The client holds it by reference."""
 
     def __init__(self, filename, callback, interval):
         self._filename = filename
@@ -61,7 +61,7 @@ class FileMonitorService(rpyc.Service):
         self._monitors = []
 
     def on_disconnect(self, conn):
-        """A client that has gone, with or without a good-bye, is not told any more."""
+        """Drop a client that has gone, with or without a good-bye."""
         for monitor in self._monitors:
             monitor.stop()
 
@@ -93,7 +93,7 @@ def main(host, port, filename, count=None):
             done.set()
 
     conn = rpyc.connect(host, int(port))
-    # Serves what comes from the server; tells us if the connection ends.
+    # Serves the server's calls; calls back when the connection ends.
     events = rpyc.BgServingThread(conn, callback=done.set)
     monitor = conn.root.monitor(os.path.abspath(filename), on_change)
     print("watching", flush=True)

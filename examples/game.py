@@ -9,7 +9,7 @@ and play from some windows; end with Ctrl-D::
 
     python examples/game.py tcp:127.0.0.1:18861 ann
 
-``count 60`` counts for a minute in another process and tells how far it is,
+``count 60`` counts for a minute in another process and shows its progress,
 ``stop`` ends that, and ``look`` is answered at once all the while. The command
 is written as Evennia's documentation has it, with ``at_return`` and ``at_err``.
 """
@@ -29,7 +29,7 @@ def count(seconds, progress):
     """
     Count as far as one gets: work for a process of its own.
 
-    ``progress`` lives in the game: calling it waits until the game has heard.
+    ``progress`` lives in the game: calling it waits for the game's answer.
     """
     number = 0
     started = told = time.monotonic()
@@ -50,7 +50,7 @@ class Character:
         self.counting = None
 
     def msg(self, text):
-        """Tell the player something. A client that is gone hears nothing."""
+        """Send the player a text. A client that is gone is ignored."""
         maybeDeferred(self.tell, text).addErrback(lambda _failure: None)
 
 
@@ -90,7 +90,7 @@ class CmdStop:
 
 
 class CmdLook:
-    """``look``: see who is here."""
+    """``look``: list the players."""
 
     key = "look"
 
@@ -110,7 +110,7 @@ class Game(Service):
 
     @exposed
     def join(self, name, tell):
-        """Enter the game; ``tell`` is called with what there is to read."""
+        """Enter the game; ``tell`` is called with each text."""
         if self._character is not None or name in self.characters:
             raise ValueError(f"the name {name} is taken")
         self._character = self.characters[name] = Character(name, tell)
