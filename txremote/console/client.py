@@ -49,18 +49,11 @@ _HTTP = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 
 @dataclass(frozen=True)
 class ConsoleLimits:
-    """
-    The limits of one client.
+    """The limits of one client."""
 
-    Attributes:
-        max_line: Most bytes of a line.
-        max_ahead: Most lines that may wait for the one before them, about.
-        patience: Seconds that a client may leave its output unread.
-    """
-
-    max_line: int = DEFAULT_MAX_LINE
-    max_ahead: int = 1_000
-    patience: float = 60.0
+    max_line: int = DEFAULT_MAX_LINE  # bytes
+    max_ahead: int = 1_000  # lines that may wait for the one before them, about
+    patience: float = 60.0  # seconds that a client may leave its output unread
 
 
 class IConsoleTransport(ITCPTransport, IPushProducer, IConsumer):
@@ -92,8 +85,6 @@ class ConsoleClient(Protocol):
         self._may_read = True  # until the client has closed its half
         self._first = True
         self._leaving = False
-
-    # -- for the transport
 
     def connectionMade(self) -> None:
         """Greet the client."""
@@ -147,8 +138,6 @@ class ConsoleClient(Protocol):
     def stopProducing(self) -> None:
         """Do nothing: `connectionLost` comes as well."""
 
-    # -- for the dialogue
-
     def write(self, text: str) -> None:
         """Send some text."""
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
@@ -169,8 +158,6 @@ class ConsoleClient(Protocol):
         if self._drop_timer is None:
             self._drop_timer = self._clock.callLater(self._limits.patience, self._drop)
         self.transport.loseConnection()
-
-    # -- for the factory
 
     def dismiss(self, sentence: str) -> None:
         """Show the client why, and close the connection."""

@@ -184,12 +184,7 @@ def is_command(obj: object) -> bool:
 
 
 def container_from(obj: object, words: Sequence[str] = (), name: str | None = None) -> Container:
-    """
-    Return the `Container` that an object stands for; see the module.
-
-    The words are the arguments of a class's constructor, or of the callable. ContainerError: it
-    stands for none, or does not take these words.
-    """
+    """Return the `Container` that an object stands for, with words as arguments. ContainerError."""
     if isinstance(obj, Container):
         return obj
     name = name or _name_of(obj)
@@ -212,11 +207,7 @@ def _name_of(obj: object) -> str:
 
 
 def container_from_string(text: str) -> Container:
-    """
-    Return the `Container` of a description, ``pkg.mod.Class ARGS``, quoted as in a shell.
-
-    ContainerError: it cannot be imported, is none, or does not take these arguments.
-    """
+    """Return the `Container` of ``pkg.mod.Class ARGS``, quoted as in a shell, or ContainerError."""
     name, *words = _words_of(text)
     return container_from(_import(name), words)
 

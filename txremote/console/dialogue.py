@@ -1,14 +1,13 @@
 """
 `Dialogue`: one user of a console: lines in, output and prompts out.
 
-It writes to an `IScreen`, a socket or a terminal, and does one thing at a time. A line is answered
-as a whole before the next one is taken, so output never tears a prompt: tasks in the background
-write nothing by themselves, and to follow one (``.output -f``) is a command like any other. Lines
-that are typed ahead are taken one in a turn of the reactor.
+It does one thing at a time: a line is answered as a whole before the next one is taken, in a later
+turn of the reactor, so output never tears a prompt. Tasks in the background write nothing by
+themselves; to follow one (``.output -f``) is a command like any other.
 
 A screen may be full. Then nothing is written and no line is taken; the running command's output
 stays in its ring and goes on from where it stopped, with a note about the lines that have fallen
-out. When the user is gone the command in the foreground is ended, as a terminal's hang-up does it.
+out. When the user is gone the command in the foreground is ended.
 """
 
 from __future__ import annotations
@@ -122,8 +121,6 @@ class Dialogue:
         self._at_end = False  # nothing more will be typed
         self._over = False
 
-    # -- for the user's side
-
     def start(self) -> None:
         """Greet the user, and prompt."""
         try:
@@ -174,8 +171,6 @@ class Dialogue:
             self._task.kill()
             self._task = None
         return self._sessions.close()
-
-    # -- for the screen's side
 
     def pause(self) -> None:
         """Write nothing more: the screen is full."""

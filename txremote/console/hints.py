@@ -239,12 +239,7 @@ def _of_default(default: object) -> Converter | None:
 
 
 def converter_of(hint: object) -> Converter | None:
-    """
-    Return the converter that a hint asks for, or None if it asks for none.
-
-    The converter raises ValueError for a word of another kind, and `argparse.ArgumentTypeError`
-    with a sentence where no word will do.
-    """
+    """Return the converter that a hint asks for, or None. It raises what argparse's types raise."""
     hint = _plain(hint)
     origin, args = get_origin(hint), get_args(hint)
     if hint is str:

@@ -125,14 +125,10 @@ def parse_first(
     function: Callable[..., object], words: Sequence[str], name: str
 ) -> tuple[Call, list[str]]:
     """
-    Return the call that the first words are the arguments of, and the other words.
+    Return the call that the first words are the arguments of, and the other words. Or HelpAsked.
 
-    Options of the callable may stand anywhere, as with plac's ``Interpreter.call``.
-
-    Raises:
-        UsageError: it does not take these words, or has positional arguments that may be left out,
-            so that nothing shows where its own end.
-        HelpAsked: they ask for help.
+    UsageError: it does not take these words, or has positional arguments that may be left out, so
+    that nothing shows where its own end.
     """
     parser = parser_of(function, name)
     spec = parser.argspec
@@ -183,14 +179,7 @@ class CommandParser(CallParser):
         parser.populate_from(function)
 
     def read(self, words: Sequence[str]) -> tuple[str, Call]:
-        """
-        Return the kind of a command line's command, and the call it means.
-
-        Raises:
-            UsageError: there is no such command, or it does not take these words.
-            NameError: its name is short for more than one (plac).
-            HelpAsked: it asks for help.
-        """
+        """Return a line's kind and its call. UsageError, HelpAsked, NameError: too short (plac)."""
         try:
             name, call = self.consume(list(words))
         except SystemExit:  # plac's own way to say it

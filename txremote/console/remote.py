@@ -79,11 +79,7 @@ async def _show(task: Any) -> None:
 
 
 async def run(reactor: IReactorCore, options: Namespace) -> int:
-    """
-    Do as the command line says; return the exit status.
-
-    The ``word`` of `options` is the words of a command, a status or None, or the number of a task.
-    """
+    """Do as the command line says, with the action's ``word``; return the exit status."""
     endpoint, timeout = options.endpoint, options.timeout
     try:
         connection = await connect(endpoint, timeout=timeout, reactor=reactor)

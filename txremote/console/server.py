@@ -49,11 +49,7 @@ _LAST_WORDS: Final = 1.0
 
 
 def containers_by_name(containers: Iterable[object]) -> dict[str, Container]:
-    """
-    Return containers by name. Where two have the same one, the second gets a number.
-
-    ContainerError: one of them is no container. ValueError: there are none at all.
-    """
+    """Return containers by name, numbered where it is taken. ContainerError, ValueError: none."""
     found: dict[str, Container] = {}
     for each in containers:
         container = container_from(each)
@@ -176,11 +172,7 @@ class ConsoleService(TwistedService):
         self._starting = False
 
     def privilegedStartService(self) -> None:
-        """
-        Take the ports, before twistd gives up its privileges.
-
-        CannotListenError: one is taken. ValueError: strangers could connect to one.
-        """
+        """Take the ports while twistd has its privileges. ValueError: strangers could connect."""
         failed: list[Failure] = []
         self._starting = True
         for what, endpoint in self._endpoints:

@@ -28,13 +28,7 @@ class Session:
         return f"<Session {self.name}{' closed' if self.closed else ''}>"
 
     def submit(self, line: str | Sequence[str]) -> Task | None:
-        """
-        Run a command line, or its words.
-
-        Returns its task, None for a line without a word. If the line is wrong the task is ABORTED,
-        and its output says how. RuntimeError: the session is closed. PoolStopped: the manager has
-        been stopped.
-        """
+        """Run a line, or its words. Returns its task, ABORTED if it is wrong; None if empty."""
         if self.closed:
             raise RuntimeError(f"{self!r} takes no more commands")
         task = self._submit(self._live, line)

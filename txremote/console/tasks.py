@@ -1,9 +1,7 @@
 """
 `TaskManager`: containers of commands, run as tasks.
 
-It is a `txremote.tasks.keeper.TaskKeeper` that reads command lines. A container
-that is shared is entered when it is needed first, and exited when the manager stops;
-a class is instantiated for each session.
+A container that is shared is entered when it is needed first, and exited when the manager stops.
 """
 
 from __future__ import annotations

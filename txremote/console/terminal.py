@@ -3,11 +3,8 @@
 
 A command behind the container's arguments is run alone. On a terminal there is a prompt, with
 readline. From a pipe or a file lines are run up to the first that fails, as in plac's ``execute``;
-commands of the background go on meanwhile, and are waited for at the end.
-
-The reactor has the main thread, where signals arrive and processes are reaped. A thread of its own
-reads lines: readline blocks. Ctrl-C ends the command in the foreground; Ctrl-D, or ``.quit``,
-leaves, which also ends the tasks in the background.
+then commands of the background are waited for. The reactor has the main thread, where signals
+arrive; a thread of its own reads lines, since readline blocks.
 
 Exit status: 0 done, 1 a command failed or was killed, 2 there is no such container, 130 ended by
 Ctrl-C.
@@ -273,11 +270,7 @@ def _complain(sentence: str) -> None:
 
 
 async def run(reactor: IReactorCore, text: str, words: Sequence[str]) -> int:
-    """
-    Run the commands of a container as they are given, with a text as ``pkg.mod.Class ARGS``.
-
-    The words are the container's arguments, if the text has none, and behind them a command.
-    """
+    """Run the commands of a container, and words that are its arguments and a command."""
     stdin, stdout = sys.stdin, sys.stdout  # which tasks may change
     manager = TaskManager(reactor=reactor)
     try:

@@ -252,11 +252,7 @@ def traceback_of(error: BaseException) -> str:
 def run_steps(
     running: Steps, wait: Callable[[AwaitDeferred], object], interrupted: Callable[[], bool]
 ) -> object:
-    """
-    Run steps to their end in a thread that may block; return the command's result.
-
-    `interrupted` is asked at each place to stop whether the steps shall end; it says so once.
-    """
+    """Run steps in a thread that may block; return the result. `interrupted` says when to end."""
     resume: Callable[[Any], AwaitDeferred | None] = running.send
     argument: object = None
     try:

@@ -42,11 +42,7 @@ class Lines(list[str]):
 
 
 class Submission(NamedTuple):
-    """
-    A command line to be run, as a keeper hands it to a new task.
-
-    `on_end` is called with the task when it has ended, before its own listeners are.
-    """
+    """A command line to be run. `on_end` is called before the task's own listeners are."""
 
     no: int
     arglist: Sequence[str]

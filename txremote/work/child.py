@@ -89,12 +89,7 @@ class JobReceiver(Service):
         self._parts.setdefault(number, []).append(data)
 
     def submit(self, number: int, name: str, payload: bytes, *references: Any) -> Deferred[object]:
-        """
-        Take a job, which begins when its ticket is there.
-
-        Answers `DONE`, the pickled result, its references; or `FAILED` and the items of
-        `dump_error`; or `DROPPED`.
-        """
+        """Take a job; answer (DONE, payload, *references), (FAILED, *dump_error()), (DROPPED,)."""
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
         job = ReceivedJob(name, payload, references)

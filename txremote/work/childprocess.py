@@ -34,12 +34,7 @@ _LOOK_AGAIN = 0.05  # seconds
 
 
 class ChildProcess(ProcessProtocol):
-    """
-    One process. For the reactor's thread.
-
-    `printed` is called with each record of its output; `exited` with how it ended, once it is gone
-    and the reactor has finished with its descriptors.
-    """
+    """One process. When it is gone and its descriptors are done with, `exited` is told how."""
 
     def __init__(
         self,
@@ -56,11 +51,7 @@ class ChildProcess(ProcessProtocol):
         self.reaped = False
 
     def start(self, tickets: int) -> tuple[int, int]:
-        """
-        Start it, and return its answers' and its requests' descriptor, for the caller to close.
-
-        OSError: no descriptor or no process is left. Nothing remains then.
-        """
+        """Start it; return the descriptors of its answers and requests, to be closed. OSError."""
         with ExitStack() as ours, ExitStack() as theirs:
             quiet = os.open(os.devnull, os.O_RDWR)
             theirs.callback(os.close, quiet)
@@ -85,8 +76,6 @@ class ChildProcess(ProcessProtocol):
             ours.pop_all()  # they stay open
         return parent_reads, parent_writes
 
-    # -- called by the reactor
-
     def connectionMade(self) -> None:
         """Note its number: Twisted may find it dead before spawnProcess returns."""
         process: Any = self.transport
@@ -107,8 +96,6 @@ class ChildProcess(ProcessProtocol):
         """Read the line that it had begun, if any."""
         for reader in self._readers.values():
             reader.end()
-
-    # -- its end
 
     @property
     def doomed(self) -> bool:

@@ -1,8 +1,4 @@
-"""
-`JobFailure`: the exception of a job, with its notes, cause and context.
-
-Twisted's `Failure` prints none of these, and they often say why a job has failed.
-"""
+"""`JobFailure`: a job's exception with its notes, cause and context, which Failure leaves out."""
 
 from __future__ import annotations
 

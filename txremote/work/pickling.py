@@ -108,11 +108,7 @@ def _has_cloudpickle() -> bool:
 
 
 def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
-    """
-    Pickle an object that the plain pickler cannot.
-
-    `is_live` returns the object that goes by reference in another's place, or `_BY_VALUE`.
-    """
+    """Pickle what the plain pickler cannot; `is_live` returns what goes by reference."""
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live)
     pickler.dump(value)
@@ -187,12 +183,7 @@ def dump_job(
     name: str,
     advice: str = "; live(it) sends a reference",
 ) -> Pickled:
-    """
-    Return a call as bytes, and the references that belong to it.
-
-    The advice is the end of the error's sentence about an argument. NotPicklable: the function or
-    an argument cannot be pickled; it says which.
-    """
+    """Return a call as bytes, and its references. NotPicklable says which part cannot be sent."""
     try:
         return _dump((function, args, kwargs), _live_here)
     except Exception as problem:  # any object's own code

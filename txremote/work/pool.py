@@ -92,8 +92,6 @@ class PoolService(Service):
         """Run a job and keep its time-out. The Deferred may be cancelled at any time."""
         raise NotImplementedError
 
-    # -- its life
-
     def _warm_up(self) -> Deferred[None]:
         """Return a Deferred for `open` to return, which `_end_warm_up` fires."""
         self._warming_up = Deferred()
@@ -151,8 +149,6 @@ class PoolService(Service):
     def stopService(self) -> Deferred[None]:
         """Stop it, as a service of an application."""
         return self.stop()
-
-    # -- jobs
 
     def submit(
         self,

@@ -155,7 +155,7 @@ def _load(worker: Worker) -> int:
 
 class ProcessPool(PoolService):
     """
-    Runs jobs in child processes. For the reactor's thread.
+    Runs jobs in child processes. For the reactor's thread. ValueError: the numbers make no sense.
 
     A function goes to its process by name if it can be imported, else by value, and so do the
     arguments, as they are now; `live` ones and references to other peers' objects go by reference.
@@ -166,9 +166,6 @@ class ProcessPool(PoolService):
         idle: Seconds after which a process more than the least ends, if it has nothing to do.
         recycle: After how many jobs a process is replaced by a new one; None for never.
         queue: How many jobs may wait.
-
-    Raises:
-        ValueError: the numbers make no sense.
     """
 
     kind = "processes"
@@ -193,8 +190,6 @@ class ProcessPool(PoolService):
         self._workers = WorkerSet(reactor, size, spawn, self)
         self._queue = JobQueue(self._workers)
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
-
-    # -- its life
 
     def start(self) -> Deferred[None]:
         """Start it. RuntimeError: a worker process imports a module that does this."""

@@ -147,14 +147,10 @@ def choose(
     by_value: bool = False,
 ) -> IPool:
     """
-    Return the pool for a job.
+    Return the pool for a job. ValueError, TypeError: the description or the pool makes no sense.
 
     A description finds a pool that runs, else makes one, which is kept until the reactor stops.
     With `by_value` a job that names no pool goes elsewhere, if there is such a pool.
-
-    Raises:
-        ValueError: the description makes no sense.
-        TypeError: ``pool`` is neither, or ``use_thread`` contradicts it.
     """
     if pool is not None:
         if use_thread:
@@ -301,9 +297,7 @@ class _Unhandled(DebugInfo):
 
 
 def name_unhandled(deferred: Deferred[object], name: str) -> None:
-    """
-    Have a Failure that nobody handles, after later callbacks too, logged with the job's name.
-    """
+    """Have a Failure that nobody handles, at the end of all callbacks, logged with a name."""
     unhandled = _Unhandled(name)
     twisteds = deferred._debugInfo
     if twisteds is not None:

@@ -69,11 +69,7 @@ running_pools = RunningPools()
 
 
 def refuse_in_import() -> None:
-    """
-    Refuse (RuntimeError) to start processes while a worker process imports a module for its job.
-
-    Such a module would start them in each process that imports it, without end.
-    """
+    """Refuse (RuntimeError) to start processes in a worker's import: each would start more."""
     frame = sys._getframe(1) if running_pools.in_worker else None
     while frame is not None:
         if frame.f_code.co_filename == _IMPORTING:

@@ -158,9 +158,7 @@ class Description:
         )
 
     def seconds(self, name: str, default: float) -> float:
-        """
-        Return an option in seconds. ValueError: it is none, or not more than 0, or infinite.
-        """
+        """Return an option in seconds. ValueError: it is none, not more than 0, or infinite."""
         text = self._given.get(name)
         if text is None:
             return default

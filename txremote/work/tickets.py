@@ -30,15 +30,7 @@ MOST_TICKETS = 512 // _TICKET.size
 
 
 def take_ticket(reading_end: int) -> int | None:
-    """
-    Take the next ticket: the child's side.
-
-    Args:
-        reading_end: A descriptor that does not block.
-
-    Returns:
-        A job's number, or None if there is no ticket now.
-    """
+    """Take the next ticket, a job's number, if there is one: the child's side. It never blocks."""
     try:
         data = os.read(reading_end, _TICKET.size)
     except BlockingIOError:
@@ -47,12 +39,7 @@ def take_ticket(reading_end: int) -> int | None:
 
 
 class TicketPipe:
-    """
-    The parent's side. To be closed.
-
-    Attributes:
-        reading_end: The descriptor that the child gets as well.
-    """
+    """The parent's side. To be closed. The child gets its `reading_end` as well."""
 
     def __init__(self) -> None:
         self.reading_end, self._writing_end = os.pipe()
@@ -60,12 +47,7 @@ class TicketPipe:
         os.set_blocking(self._writing_end, False)
 
     def put(self, numbers: Iterable[int]) -> None:
-        """
-        Allow jobs to begin, in this order.
-
-        Args:
-            numbers: At most `MOST_TICKETS`, growing.
-        """
+        """Allow jobs to begin, in this order: at most `MOST_TICKETS` numbers, growing."""
         os.write(self._writing_end, b"".join([_TICKET.pack(number) for number in numbers]))
 
     def take_back(self) -> set[int]:

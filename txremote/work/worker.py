@@ -229,8 +229,6 @@ class Worker:
         """The process's number."""
         return self._process.pid
 
-    # -- starting
-
     def _start(self) -> None:
         with ExitStack() as undo:
             undo.callback(self.held.close)
@@ -258,8 +256,6 @@ class Worker:
             if not failure.check(ConnectionLost):  # then `_exited` says how it has ended
                 self.tail.append(str(failure.value))
             self.end("")
-
-    # -- jobs
 
     def give(self, jobs: Sequence[Job]) -> None:
         """Give it numbered jobs, behind those that it has."""
@@ -333,8 +329,6 @@ class Worker:
         self.tail.append(record["text"])
         first = self.held.first()
         self._output.write(record, first.name if first is not None else "", self.pid)
-
-    # -- the end
 
     def retire(self) -> None:
         """Close its connection when it has nothing to do any more: it ends by itself."""

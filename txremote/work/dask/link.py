@@ -57,11 +57,7 @@ class LinkEvents(Protocol):
 
 
 class ClusterLink:
-    """
-    A connection to a cluster. It is not used again when it has ended.
-
-    `timeout` is in seconds: the time that the scheduler has for its first answer.
-    """
+    """A connection to a cluster, for one use. It has `timeout` seconds to come about."""
 
     def __init__(
         self, reactor: IPoolReactor, address: str, timeout: float, events: LinkEvents

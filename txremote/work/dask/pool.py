@@ -57,7 +57,7 @@ class DaskJob:
 
 class DaskPool(PoolService):
     """
-    Runs jobs in a Dask cluster. For the reactor's thread.
+    Runs jobs in a Dask cluster. For the reactor's thread. ImportError: Dask is not installed.
 
     Functions and arguments go as to a `txremote.work.processes.ProcessPool`, but nothing goes by
     reference. When the scheduler is lost, jobs fail with `ConnectionLost`.
@@ -65,9 +65,6 @@ class DaskPool(PoolService):
     Args:
         queue: How many jobs may be under way, running ones included.
         timeout: Seconds in which the scheduler has to answer when it starts.
-
-    Raises:
-        ImportError: Dask is not installed.
     """
 
     kind = "dask"
@@ -90,8 +87,6 @@ class DaskPool(PoolService):
         self._link: ClusterLink | None = None
         self._lost = ""
         self._threads = 0
-
-    # -- its life
 
     def open(self) -> Deferred[None]:
         """Connect to the scheduler. There need be no worker yet."""
@@ -139,8 +134,6 @@ class DaskPool(PoolService):
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             self._fire(job, Failure(kind(f"{job.name}: {sentence}")))
-
-    # -- jobs
 
     def _accept(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str

@@ -110,10 +110,7 @@ def job_registry() -> Any:
 
 def job_runner() -> Callable[[bytes], Outcome]:
     """
-    Return the worker's part: a function that runs a pickled call in one of its threads.
-
-    Its outcome is `DONE` and the pickled result; `RAISED` and the arguments of `load_error`;
-    `NOT_MADE` or `NOT_SENT`, a sentence and a traceback; or `REFUSED` and a sentence.
+    Return the worker's part, which runs a pickled call; `_result` in the pool reads its outcome.
     """
     claim, tell, short = CLAIM, TELL, SHORT
     done, raised, not_made, not_sent, refused = DONE, RAISED, NOT_MADE, NOT_SENT, REFUSED
