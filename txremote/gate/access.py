@@ -65,12 +65,7 @@ class AccessPolicy(AttributePolicy):
         return costs.measured(obj, name, method)
 
     def check_handed_out(self, obj: Any) -> None:
-        """
-        Check that the peer may have a reference to an object.
-
-        Raises:
-            NotSendable: it leads to everything, or is a class that nobody has declared.
-        """
+        """Check that the peer may have a reference to an object, else raise NotSendable."""
         if self.config.allow_all_attrs:
             return
         if is_class(obj):
@@ -103,10 +98,7 @@ class AccessPolicy(AttributePolicy):
 
     def callable(self, obj: Any) -> Any:
         """
-        Return what to call for an object, if the peer may call it.
-
-        A function, method or class was handed out to be called. The ``__call__`` of any other
-        object has to be exposed.
+        Return what to call for an object: a function, a class or an exposed ``__call__``.
 
         Raises:
             TypeError: it is no reference, or not callable.
@@ -141,12 +133,7 @@ class AccessPolicy(AttributePolicy):
         return found if type(found) is ThreadedMethod else obj
 
     def comparison(self, obj: object, operator: object) -> Any:
-        """
-        Return the comparison function of an object's type.
-
-        Raises:
-            AttributeError: it is not one of the six, or operators are off.
-        """
+        """Return a type's comparison. AttributeError: it is none of the six, or they are off."""
         self.check_reference(obj)
         if type(operator) is bytes:
             operator = operator.decode("ascii", "replace")
@@ -218,12 +205,7 @@ class AccessPolicy(AttributePolicy):
         return tuple(sorted(found))
 
     def methods(self, obj: object) -> tuple[tuple[str, str | None], ...]:
-        """
-        Return the methods of an object with their docstrings.
-
-        Special methods that syntax needs are listed, else a stock proxy could not be called or
-        iterated. Of those that the peer may not call, the ones in `FALLBACKS` are.
-        """
+        """Return an object's methods with docstrings, and special ones as a stock proxy needs."""
         self.check_reference(obj)
         attributes = class_attributes(obj)
         found: dict[str, str | None] = {

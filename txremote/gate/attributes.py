@@ -39,11 +39,9 @@ from txremote.gate.exposure import (
 from txremote.gate.fallbacks import FALLBACKS
 from txremote.gate.machinery import machinery
 from txremote.gate.unbound import ClassFunctions
+from txremote.gate.weight import MOST_REMEMBERED
 from txremote.wire.brine import dumpable
 from txremote.wire.naming import class_name
-
-# Classes may be made anew for every call, so what is kept about them is bounded.
-_MOST_REMEMBERED = 1000
 
 
 def _check_switch(name: str, allowed: bool, switch: str) -> None:
@@ -112,13 +110,7 @@ class AttributePolicy:
         set_field(self, "_of_classes", ClassFunctions(self.get))
 
     def get(self, obj: object, name: object) -> Any:
-        """
-        Read an attribute for the peer.
-
-        Raises:
-            AttributeError: it is not there, or not for the peer.
-            TypeError: the name is no str, or the object no reference.
-        """
+        """Read an attribute for the peer, or raise AttributeError, or TypeError for no name."""
         kind = type(obj)
         methods = self._methods.get(kind)
         if methods is not None and type(name) is str and (known := methods.get(name)) is not None:
@@ -160,14 +152,11 @@ class AttributePolicy:
             return  # what was found may be the class's own, and not the metaclass's
         if reachable != name and (reachable != self._prefix + name or self._plain(obj, name)):
             return  # an object that has the other of the two names is read by that
-        for base in kind.__mro__:
-            if reachable in base.__dict__:
-                function = base.__dict__[reachable]
-                if type(function) is types.FunctionType:
-                    if len(self._methods) >= _MOST_REMEMBERED:
-                        self._methods.clear()
-                    self._methods.setdefault(kind, {})[name] = reachable, function, declared
-                return
+        function = static(obj, reachable)
+        if type(function) is types.FunctionType:
+            if len(self._methods) >= MOST_REMEMBERED:
+                self._methods.clear()
+            self._methods.setdefault(kind, {})[name] = reachable, function, declared
 
     def set(self, obj: object, name: object, value: object) -> None:
         """Set an attribute for the peer. Raises as `get` does."""

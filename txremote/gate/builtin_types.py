@@ -58,16 +58,19 @@ _ITERATORS: list[object] = [
     itertools.repeat(0),
 ]
 
+_NEVER_HANDED_OUT: dict[type, str] = {
+    types.FrameType: "a frame",
+    types.TracebackType: "a traceback",
+    types.CodeType: "a code object",
+}
+
 #: No other public name of these types is reachable, whatever the switches for
 #: public names say: gi_frame leads to every global of the program.
 CLOSED: dict[type, frozenset[str]] = {
     types.GeneratorType: frozenset({"send", "throw", "close"}),
     types.AsyncGeneratorType: frozenset({"__aiter__", "__anext__", "asend", "athrow", "aclose"}),
     types.CoroutineType: frozenset(),
-    types.FrameType: frozenset(),
-    types.TracebackType: frozenset(),
-    types.CodeType: frozenset(),
-    **{type(iterator): frozenset() for iterator in _ITERATORS},
+    **{kind: frozenset() for kind in (*_NEVER_HANDED_OUT, *map(type, _ITERATORS))},
 }
 
 #: What these hold by a public name is a function that takes any object for its own, or
@@ -108,12 +111,6 @@ CONTAINERS: dict[type, frozenset[str]] = {
 #: Classes that say no more than what type a value is of.
 #: `inspect.signature` of a remote function sends the mark of what is not there.
 VALUE_CLASSES = BY_VALUE | MAYBE_BY_VALUE | CONTAINERS.keys() | {inspect.Parameter.empty}
-
-_NEVER_HANDED_OUT: dict[type, str] = {
-    types.FrameType: "a frame",
-    types.TracebackType: "a traceback",
-    types.CodeType: "a code object",
-}
 
 #: b"%r" % (object,) would print an address.
 DENIED = frozenset({"__mod__", "__rmod__"})

@@ -32,7 +32,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from txremote.gate import item_costs
+from txremote.gate import item_costs, number_costs
 from txremote.gate.builtin_types import CONTAINERS, FROZENDICT
 from txremote.gate.item_costs import (
     FLAT,
@@ -44,16 +44,6 @@ from txremote.gate.item_costs import (
     in_time,
     is_library,
     taken,
-)
-from txremote.gate.number_costs import (
-    INTEGRAL,
-    POWERS,
-    ROUNDS,
-    check_decimal,
-    check_fraction,
-    check_made_fraction,
-    check_power,
-    check_rounding,
 )
 from txremote.gate.weight import NESTING, TEXTS, Costs, weight
 
@@ -78,15 +68,14 @@ _TAKES = OF_SETS | frozenset(
 _SEARCHES = frozenset({"count", "index", "remove", "__contains__"})
 _COMPARES = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 _SORTS = frozenset({"sort", "most_common"})
-_FORMATS = frozenset({"strftime"})
 _NUMERIC = frozenset(
     "__mod__ __rmod__ __divmod__ __rdivmod__ __floordiv__ __rfloordiv__ __truediv__ "
     "__rtruediv__ __matmul__ __rmatmul__ __imod__ __ipow__ __itruediv__ __ifloordiv__ "
     "__ilshift__ __imatmul__".split()
 )
 _ALL = frozenset[str]().union(
-    *(_REPEATS, _MAKES, POWERS, INTEGRAL, _GROWS, _CUTS, _FROM_RIGHT, _TAKES, _SEARCHES),
-    *(_COMPARES, _SORTS, _FORMATS, _NUMERIC, {"decode"}),
+    *(_REPEATS, _MAKES, _GROWS, _CUTS, _FROM_RIGHT, _TAKES, _SEARCHES, _COMPARES, _SORTS),
+    *(number_costs.POWERS, number_costs.INTEGRAL, _NUMERIC, {"decode", "strftime"}),
 )
 
 #: Names of methods that `measured` checks, as a peer may ask for them.
@@ -148,13 +137,7 @@ def _checked_named(
 
 
 def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[object, ...]:
-    """
-    Return the arguments to call a method with.
-
-    Raises:
-        ValueError: the call would cost too much.
-        TypeError: a range is searched for what is no int.
-    """
+    """Return the arguments to call a method with. ValueError: the call would cost too much."""
     if name in _SORTS or type(obj) is Counter:  # which compares what it counts
         weight(obj, MOST_SORTED if name in _SORTS else MOST_PARTS, Costs.COMPARED)
     if name in _CUTS:
@@ -180,11 +163,11 @@ def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[object, ...]:
         _check_codec(obj, args)
     elif args and issubclass(type(args[0]), int):
         number = int(args[0])
-        if name in ROUNDS:
-            check_rounding(number)
-        elif name in POWERS:
+        if name in number_costs.ROUNDS:
+            number_costs.check_rounding(number)
+        elif name in number_costs.POWERS:
             if issubclass(type(obj), int):
-                check_power(int(obj), name, number, args)
+                number_costs.check_power(int(obj), name, number, args)
         elif name in _MAKES:
             check_made(number)
         elif name in _REPEATS and any("__len__" in base.__dict__ for base in type(obj).__mro__):
@@ -195,10 +178,10 @@ def _checked(obj: Any, name: str, args: tuple[Any, ...]) -> tuple[object, ...]:
 def _check_library(obj: Any, name: str, args: tuple[Any, ...]) -> None:
     """Check a call of a method that the standard library defines."""
     if issubclass(type(obj), Fraction):
-        check_fraction(obj, name, args)
+        number_costs.check_fraction(obj, name, args)
     elif issubclass(type(obj), Decimal):
-        check_decimal(obj, name, args)
-    if name in _FORMATS:
+        number_costs.check_decimal(obj, name, args)
+    if name == "strftime":
         _check_spec(args[0] if args else "")
     elif name in _NUMERIC and issubclass(type(obj), UserString):
         raise ValueError("a text is not filled in for a peer: use its own text")
@@ -271,7 +254,7 @@ def maker(kind: type) -> object:
 
     def make(*args: Any, **kwargs: Any) -> object:
         if kind is Fraction:
-            check_made_fraction(args)
+            number_costs.check_made_fraction(args)
         elif args and issubclass(type(args[0]), int) and kind in (bytes, bytearray):
             check_made(int(args[0]))
         else:

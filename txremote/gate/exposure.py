@@ -58,8 +58,6 @@ _FUNCTIONS = frozenset(
 # CPython's Py_TPFLAGS_HEAPTYPE: a class that a program has made
 _HEAP_TYPE = 1 << 9
 
-_CALLED_AS_THEY_ARE = (ThreadedMethod, RemoteReference)
-
 # On an interface, not inherited: opening one opens none that is derived from it.
 _TAG = "txremote.exposed"
 
@@ -102,11 +100,8 @@ def shown(name: str) -> str:
 
 def static(obj: Any, name: str) -> object:
     """Return what a name is bound to in an object's class, without running code."""
-    if is_class(obj):
-        for base in obj.__mro__:
-            if name in base.__dict__:
-                return base.__dict__[name]
-    for base in type(obj).__mro__:
+    bases = type(obj).__mro__
+    for base in (*obj.__mro__, *bases) if is_class(obj) else bases:
         if name in base.__dict__:
             return base.__dict__[name]
     return None
@@ -198,15 +193,13 @@ def is_declared_class(kind: type, prefix: str) -> bool:
 
 def is_function(obj: object) -> bool:
     """Tell whether a callable object is anything but one whose class defines ``__call__``."""
-    if is_class(obj) or type(obj) in _CALLED_AS_THEY_ARE or issubclass(type(obj), BaseNetref):
+    kind = type(obj)
+    if is_class(obj) or kind in (ThreadedMethod, RemoteReference) or issubclass(kind, BaseNetref):
         return True
     stock = sys.modules.get("rpyc.core.netref")
-    if stock is not None and issubclass(type(obj), stock.BaseNetref):
+    if stock is not None and issubclass(kind, stock.BaseNetref):
         return True
-    for base in type(obj).__mro__:
-        if "__call__" in base.__dict__:
-            return type(base.__dict__["__call__"]) is types.WrapperDescriptorType
-    return False
+    return type(static(obj, "__call__")) is types.WrapperDescriptorType
 
 
 def is_service(obj: object) -> bool:
@@ -239,12 +232,7 @@ class Exposure:
         return " and ".join(contract.name for contract in self._contracts)
 
     def method(self, name: str, safe: Container[str] = ()) -> MethodContract | None:
-        """
-        Return how a name's method is called; None for an attribute and for safe methods of all.
-
-        Raises:
-            AttributeError: no interface declares it.
-        """
+        """Return a method's contract, or None if it has none. AttributeError: not declared."""
         for contract in self._contracts:
             if name in contract.names:
                 return contract.names[name]

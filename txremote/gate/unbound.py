@@ -21,13 +21,12 @@ from txremote.gate import costs
 from txremote.gate.builtin_types import BY_VALUE, CONTAINERS, MAYBE_BY_VALUE
 from txremote.gate.exposure import is_class
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
+from txremote.gate.weight import MOST_REMEMBERED
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.wire.brine import dumpable
 
 _WITHOUT_OBJECT = (staticmethod, classmethod, types.ClassMethodDescriptorType)
-
-_MOST_REMEMBERED = 1000
 
 
 def is_of_peer(value: Any) -> bool:
@@ -76,7 +75,7 @@ class ClassFunctions:
         if known is not None and known[0] is attribute:
             return known[1]
         function = self._guarded(kind, name, attribute, found)
-        if len(self._known) >= _MOST_REMEMBERED:
+        if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         self._known[kind, name] = attribute, function
         return function
@@ -105,13 +104,7 @@ class ClassFunctions:
         return call
 
     def _check(self, kind: type, name: str, attribute: object, first: object) -> None:
-        """
-        Check that an object of ours may be what a function of a class works on.
-
-        Raises:
-            TypeError: it is none of that class, or overrides the function.
-            AttributeError: the peer may not read the function of the object.
-        """
+        """Check that an object of ours may be the ``self`` of a class's function, else raise."""
         own = type(first)
         if not issubclass(own, kind):
             raise TypeError(

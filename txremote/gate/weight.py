@@ -31,7 +31,7 @@ NESTING: tuple[Any, ...] = (
 _HOLDER = 4
 
 # Classes may be made anew for every call, so what is kept about them is bounded.
-_MOST_REMEMBERED = 1000
+MOST_REMEMBERED = 1000
 
 
 class Costs(Enum):
@@ -50,12 +50,7 @@ class Costs(Enum):
 
 
 def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
-    """
-    Return the number of parts of a value, one that is held twice counted twice.
-
-    Raises:
-        ValueError: there are more than ``most``.
-    """
+    """Return the number of a value's parts. ValueError: there are more than ``most``."""
     total = 0
     unit, known = costs.unit, costs.known
     levels: list[Iterator[Any]] = [iter((value,))]
@@ -85,7 +80,7 @@ def weight(value: object, most: int, costs: Costs = Costs.COMPARED) -> int:
 
 def _learn(kind: type, costs: Costs) -> tuple[int, Callable[[object], Iterator[object]] | None]:
     """Return the parts of a class's object, 0 if its length says so, and how to walk it."""
-    if len(costs.known) >= _MOST_REMEMBERED:
+    if len(costs.known) >= MOST_REMEMBERED:
         costs.known.clear()
     opened = _opener(kind)
     if opened is None and issubclass(kind, (*TEXTS, array)):
