@@ -201,6 +201,9 @@ def upload(
     Copy a file, or a folder and its contents, to the peer.
 
     Args:
+        conn: A classic connection.
+        localpath: What to copy.
+        remotepath: Its path there.
         filter: Called with each name; a false result leaves the file out.
         ignore_invalid: Whether to skip a path that is neither file nor folder, instead
             of raising ValueError.
@@ -265,6 +268,9 @@ def upload_package(
     """
     Copy the folder that a module, or a package, is in (``rpyc.classic.upload_package``): to
     a folder of the module's name beside the peer's installed packages if no path is given.
+
+    Raises:
+        TypeError: The module has no file.
     """
     if remotepath is None:
         site = conn.modules.sysconfig.get_path("purelib")

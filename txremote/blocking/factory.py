@@ -194,6 +194,10 @@ def connect_channel(
     Nothing is sent or awaited, unless the service's ``on_connect`` does so: either end
     may be the one that speaks first, in the dialect of RPyC 6. The connection is closed
     if ``on_connect`` raises.
+
+    Raises:
+        TypeError: It is no `Channel`.
+        Exception: What ``on_connect`` raised.
     """
     refuse_in_reactor()
     conn = BlockingConnection(service, channel, config)

@@ -14,6 +14,10 @@ def syncreq(proxy: BaseNetref, handler: int, *args: object) -> Any:
     """
     Send a request for a netref by its number, one of the ``HANDLE_`` of ``consts``, and wait
     for the answer, ``sync_request_timeout`` seconds at most.
+
+    Raises:
+        AsyncResultTimeout: There is no answer within that time.
+        EOFError: The connection has ended.
     """
     return proxy.____conn__.sync_request(handler, proxy, *args)
 

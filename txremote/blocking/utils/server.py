@@ -45,14 +45,17 @@ class ThreadedServer:
         service: A service class, or an instance that all clients share.
         hostname: The address to listen on. None is loopback; RPyC's None is
             every address of the machine, which here is ``"0.0.0.0"``.
+        ipv6: Whether to listen by IPv6.
         port: The port; 0 takes a free one. The attribute has the port that was taken,
             or the path.
+        backlog: How many clients may wait to be accepted.
         reuse_addr: Whether a port that was just closed can be taken.
         authenticator: Called with each client's socket before anything is read: returns
             the socket to use from then on, and credentials, or raises `AuthenticationError`.
             Each client has a thread of its own then (`txremote.blocking.authentication`).
         registrar: Has no effect with ``auto_register=False``, and is refused without.
         auto_register: Not supported: must not be true.
+        protocol_config: The switches of the connections.
         logger: A `logging.Logger` for exceptions of exposed methods, and for the clients
             of an authenticator; if None, these go to a logger of the service's name.
         listener_timeout: RPyC's; has no effect.
