@@ -1,17 +1,14 @@
 """
 Exports: the objects of ours that the peer holds references to.
 
-Each time an object is boxed by reference its owner counts one more; the holder
-says with DEL or RELEASE how many of those it gives back. At zero the object is
-dropped. RPyC sends memory addresses as ids; to a peer they are opaque ints, so
-here they are counters: never reused, never 0, telling nothing. Class ids may be
-counted for many connections together. An object that hides a method of its class,
-by an attribute of its own, goes by another id than the class's other objects: a peer
-asks once for what the objects of an id can do.
+Each time an object is boxed by reference its owner counts one more; the holder says with DEL
+or RELEASE how many of those it gives back. At zero the object is dropped. RPyC sends memory
+addresses as ids; here they are counters, never reused, never 0. A peer asks once for what
+the objects of a class id can do, so an object that hides a method of its class, by an
+attribute of its own, goes by another class id.
 
-An id pack is ``(name, class id, instance id)``. The name is the class's module
-and name, by which a stock peer finds its ready-made proxies for builtin types.
-The instance id is 0 where the object is itself a class.
+An id pack is ``(name, class id, instance id)``. A stock peer finds its ready-made proxies for
+builtin types by the name. The instance id is 0 where the object is itself a class.
 """
 
 from __future__ import annotations
@@ -36,16 +33,14 @@ from txremote.wire.naming import attributes_of, full_name
 # A third peer may make up as many classes as it likes.
 _MOST_REMOTE = 10_000
 
-_attribute = object.__getattribute__
-
 # Objects of one class may hide its methods in many ways.
 _MOST_HIDING = 100
 
+_attribute = object.__getattribute__
+
 
 class Granted:
-    """
-    A class that the peer may receive because it read it by an exposed name.
-    """
+    """A class that the peer may receive because it read it by an exposed name."""
 
     __slots__ = ("target",)
 
@@ -81,20 +76,12 @@ class Export:
 
 
 class _Known(weakref.ref[type]):
-    """
-    A class, its id, and the methods that its objects may hide.
-
-    Attributes:
-        name: Its name, as id packs have it.
-        number: Its id.
-        methods: The names of its methods; none where its objects cannot hide them.
-        hiding: The ids of its objects that hide methods, by which they hide.
-    """
+    """A class with its name, as id packs have it, and its id."""
 
     __slots__ = ("hiding", "methods", "name", "number")
 
-    hiding: dict[frozenset[str], int]
-    methods: frozenset[str]
+    hiding: dict[frozenset[str], int]  # the ids of its objects that hide methods, by which
+    methods: frozenset[str]  # empty where its objects cannot hide them
     name: str
     number: int
 
@@ -123,10 +110,7 @@ class ClassNumbers:
         return known.name, known.number
 
     def of_object(self, obj: object) -> tuple[str, int]:
-        """
-        Return the name of an object's class and the id that the object goes by: the
-        class's, or another where the object hides a method.
-        """
+        """Return the class name and id of an object, another id where it hides a method."""
         kind = type(obj)
         known = self._known.get(id(kind))
         if known is None or known() is not kind:
@@ -164,13 +148,7 @@ class ClassNumbers:
         return made
 
     def of_remote(self, connection: Any, number: int) -> int:
-        """
-        Return the id for a class of a third peer's, whose object is passed on.
-
-        Args:
-            connection: The connection to that peer.
-            number: Its own id for the class.
-        """
+        """Return the id for a class of a third peer's, to which that peer gave a number."""
         if not connection.is_txremote:
             return next(self._numbers)  # an address, which means another class by and by
         if self._remote is None:
@@ -190,21 +168,12 @@ class ExportTable:
     Args:
         most: How many there may be (option ``max_exports``).
         classes: The class ids, where connections share them.
-        check: Raises `NotSendable` for what is not handed out
-            (`AccessPolicy.check_handed_out`).
-        let_go: Called with a list that holds a generator which the peer has given
-            back: it is to be emptied where the generator's code runs.
+        check: Raises `NotSendable` for what is not handed out.
+        let_go: Empties a list that holds a generator which the peer has given back, where
+            the generator's code runs.
     """
 
-    __slots__ = (
-        "_by_identity",
-        "_by_key",
-        "_check",
-        "_classes",
-        "_let_go",
-        "_most",
-        "_numbers",
-    )
+    __slots__ = ("_by_identity", "_by_key", "_check", "_classes", "_let_go", "_most", "_numbers")
 
     def __init__(
         self,
@@ -229,8 +198,7 @@ class ExportTable:
         Return the boxed reference to an object, and count it as handed out.
 
         Raises:
-            NotSendable: it is not handed out, or the peer holds too many objects
-                already.
+            NotSendable: it is not handed out, or the peer holds too many objects.
         """
         granted = type(target) is Granted
         if granted:
@@ -258,12 +226,7 @@ class ExportTable:
         return self._by_identity.get(id(target))
 
     def give_back(self, export: Export, count: object) -> None:
-        """
-        Take back references that the peer has dropped.
-
-        Raises:
-            ValueError: the count is no positive int, or more than were given.
-        """
+        """Take back references; a ValueError if they are no positive int or more than given."""
         if type(count) is not int or count < 1:
             raise ValueError(f"a release of {count!r} references")
         if count > export.count:

@@ -2,14 +2,12 @@
 The table of what each request of the peer does: one function per handler number.
 
 `HANDLERS` at the end has them all, with how each is served (`RequestKind`). A function gets
-the `Serving` context and the unboxed arguments, checks these, asks the access policy, and
-gives a result or raises; a Deferred or a coroutine as the result is answered when it fires.
-None of them may reach an object except through ``serving.policy``. Reading and calling are
-`txremote.peer.calling`'s.
+the `Serving` context and the unboxed arguments, checks these, and gives a result or raises; a
+Deferred or a coroutine as the result is answered when it fires. None of them may reach an
+object except through ``serving.policy``. Reading and calling are `txremote.peer.calling`'s.
 
-Where the object is itself a reference to some third peer's object, the request
-is passed on to its owner as it is: so an object may travel through a server,
-and be used through it.
+Where the object is a reference to some third peer's object, the request is passed on to its
+owner as it is: so an object may travel through a server, and be used through it.
 """
 
 from __future__ import annotations
@@ -41,38 +39,9 @@ from txremote.peer.halfway import Halfway
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
+from txremote.wire import consts
 from txremote.wire.boxing import check_pack, key_of
-from txremote.wire.consts import (
-    HANDLE_BUFFITER,
-    HANDLE_CALL,
-    HANDLE_CALLATTR,
-    HANDLE_CALLPATH,
-    HANDLE_CANCEL,
-    HANDLE_CLOSE,
-    HANDLE_CMP,
-    HANDLE_CTXEXIT,
-    HANDLE_DEADLINE,
-    HANDLE_DEL,
-    HANDLE_DELATTR,
-    HANDLE_DIR,
-    HANDLE_GETATTR,
-    HANDLE_GETROOT,
-    HANDLE_HALFWAY,
-    HANDLE_HASH,
-    HANDLE_HELLO,
-    HANDLE_INSPECT,
-    HANDLE_INSTANCECHECK,
-    HANDLE_OLDSLICING,
-    HANDLE_PICKLE,
-    HANDLE_PING,
-    HANDLE_RELEASE,
-    HANDLE_REPR,
-    HANDLE_SETATTR,
-    HANDLE_STOPPING,
-    HANDLE_STR,
-    HELLO_MARK,
-    HELLO_VERSION,
-)
+from txremote.wire.consts import HELLO_MARK, HELLO_VERSION
 from txremote.wire.exceptions import load_exception
 
 #: Most objects that one RELEASE gives back: each is looked up, and a message may have a million.
@@ -94,10 +63,7 @@ def _export(serving: Serving, obj: object) -> Export:
 
 
 def _number(serving: Serving, obj: object) -> int:
-    """
-    Return an object's export number; 0 for one that the peer gave back while its
-    request was waiting in a lane.
-    """
+    """Return an object's export number, 0 if it was given back while its request waited."""
     export = serving.tables.exports.of(obj)
     if export is None:
         serving.policy.check_reference(obj)
@@ -163,7 +129,7 @@ def _instancecheck(serving: Serving, obj: Any, other: object) -> object:
         target = export.target if export is not None else None
         owner: object = obj._connection
         if type(target) is RemoteReference and target._connection is owner:
-            return serving.pass_on(owner, HANDLE_INSTANCECHECK, (obj, target._pack))
+            return serving.pass_on(owner, consts.HANDLE_INSTANCECHECK, (obj, target._pack))
         return False
     if not is_class(obj):
         raise TypeError("isinstance() arg 2 must be a class, type, or tuple of classes and types")
@@ -183,10 +149,7 @@ def _size(item: Any) -> int:
 async def _next_of(
     serving: Serving, generator: AsyncGeneratorType[object, object], export: Export | None
 ) -> tuple[object, ...]:
-    """
-    Return the next item of an asynchronous generator as a chunk of its own: the
-    one after it may be long in coming.
-    """
+    """Return an asynchronous generator's next item alone: others may be long in coming."""
     context = (export and export.context) or own_context()
     if export is not None:
         export.context = context
@@ -336,18 +299,13 @@ class RequestKind:
     """
     How the requests of one handler number are served.
 
-    The defaults are the safe ones: a request is counted and may have to wait, runs
-    where calls run, stays here, and is answered.
-
     Attributes:
-        function: Serves it.
         in_order: Whether it is work on the connection itself, done as it arrives:
             not counted as a call, and never put in a lane.
-        forwarded: Whether it is passed on as it is to the owner of its first argument,
-            where that is a third peer's object.
+        forwarded: Whether it is passed on to the owner of its first argument, where that
+            is a third peer's object.
         forwarded_by_pack: The same, where its first argument is an id pack.
-        answered: Whether it is answered. If not it is in order, and its arguments are
-            ignored.
+        answered: Whether it is answered. If not it is in order, and its arguments are ignored.
     """
 
     function: Handler
@@ -367,31 +325,31 @@ def _of_object(function: Handler) -> RequestKind:
 
 #: Every request that is understood, by its handler number.
 HANDLERS: dict[int, RequestKind] = {
-    HANDLE_PING: _of_connection(_ping),
-    HANDLE_CLOSE: _of_connection(_close, answered=False),
-    HANDLE_GETROOT: _of_connection(_getroot),
-    HANDLE_GETATTR: _of_object(get_attribute),
-    HANDLE_DELATTR: _of_object(delete_attribute),
-    HANDLE_SETATTR: _of_object(set_attribute),
-    HANDLE_CALL: _of_object(call),
-    HANDLE_CALLATTR: _of_object(call_attribute),
-    HANDLE_REPR: _of_object(_repr),
-    HANDLE_STR: _of_object(_str),
-    HANDLE_CMP: _of_object(_cmp),
-    HANDLE_HASH: _of_object(_hash),
-    HANDLE_DIR: _of_object(_dir),
-    HANDLE_PICKLE: _of_object(_pickle),
-    HANDLE_DEL: _of_connection(_del),
-    HANDLE_INSPECT: _of_connection(_inspect, forwarded_by_pack=True),
-    HANDLE_BUFFITER: _of_object(_buffiter),
-    HANDLE_OLDSLICING: _of_object(_oldslicing),
-    HANDLE_CTXEXIT: _of_object(_ctxexit),
-    HANDLE_INSTANCECHECK: RequestKind(_instancecheck),  # sees to a third peer's object itself
-    HANDLE_HELLO: _of_connection(_hello),
-    HANDLE_CANCEL: _of_connection(_cancel),
-    HANDLE_CALLPATH: RequestKind(call_path),  # likewise
-    HANDLE_RELEASE: _of_connection(_release),
-    HANDLE_STOPPING: _of_connection(_stopping),
-    HANDLE_DEADLINE: _of_connection(_deadline),
-    HANDLE_HALFWAY: _of_connection(_halfway),
+    consts.HANDLE_PING: _of_connection(_ping),
+    consts.HANDLE_CLOSE: _of_connection(_close, answered=False),
+    consts.HANDLE_GETROOT: _of_connection(_getroot),
+    consts.HANDLE_GETATTR: _of_object(get_attribute),
+    consts.HANDLE_DELATTR: _of_object(delete_attribute),
+    consts.HANDLE_SETATTR: _of_object(set_attribute),
+    consts.HANDLE_CALL: _of_object(call),
+    consts.HANDLE_CALLATTR: _of_object(call_attribute),
+    consts.HANDLE_REPR: _of_object(_repr),
+    consts.HANDLE_STR: _of_object(_str),
+    consts.HANDLE_CMP: _of_object(_cmp),
+    consts.HANDLE_HASH: _of_object(_hash),
+    consts.HANDLE_DIR: _of_object(_dir),
+    consts.HANDLE_PICKLE: _of_object(_pickle),
+    consts.HANDLE_DEL: _of_connection(_del),
+    consts.HANDLE_INSPECT: _of_connection(_inspect, forwarded_by_pack=True),
+    consts.HANDLE_BUFFITER: _of_object(_buffiter),
+    consts.HANDLE_OLDSLICING: _of_object(_oldslicing),
+    consts.HANDLE_CTXEXIT: _of_object(_ctxexit),
+    consts.HANDLE_INSTANCECHECK: RequestKind(_instancecheck),  # sees to forwarding itself
+    consts.HANDLE_HELLO: _of_connection(_hello),
+    consts.HANDLE_CANCEL: _of_connection(_cancel),
+    consts.HANDLE_CALLPATH: RequestKind(call_path),  # likewise
+    consts.HANDLE_RELEASE: _of_connection(_release),
+    consts.HANDLE_STOPPING: _of_connection(_stopping),
+    consts.HANDLE_DEADLINE: _of_connection(_deadline),
+    consts.HANDLE_HALFWAY: _of_connection(_halfway),
 }

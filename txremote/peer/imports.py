@@ -1,17 +1,14 @@
 """
 Imports: the objects of the peer's that we hold references to.
 
-A reference is one `RemoteReference` per object and connection for as long as
-somebody here has it. It counts how often it was received, and when it dies the
-peer is told that many: the peer's table is then exact, whatever crossed on the
-way.
+A reference is one `RemoteReference` per object and connection while it is in use. It counts
+how often it was received, and when it dies the peer is told that many.
 
 A reference may die in any thread and inside anything, so its death only appends to a
 queue. A weak reference's callback does that, and not ``__del__``: during ``__del__`` a
 thread that receives the object again could revive it, counted and never given back. The
-connection empties the queue into its next write. In a reactor a `ReleaseSweeper`, one for
-all connections of a listener and one for all that were dialled, does so within 50 ms on a
-quiet connection; a script does it at its next wait or poll.
+connection empties the queue into its next write. On a quiet connection a `ReleaseSweeper`,
+which many share, does so within 50 ms; a script does it at its next wait or poll.
 """
 
 from __future__ import annotations
@@ -32,31 +29,17 @@ SWEEP_INTERVAL = 0.05
 
 
 class Held(weakref.ref[object]):
-    """
-    The table's note of a reference that is held here.
-
-    Attributes:
-        key: The encoded id pack.
-        pack: The id pack.
-        count: How many times the reference was received.
-    """
+    """The table's note of a reference that is held here."""
 
     __slots__ = ("count", "key", "pack")
 
-    count: int
+    count: int  # how many times the reference was received
     key: bytes
     pack: IdPack
 
 
 class ReleaseQueue:
-    """
-    The references of one connection that have died and not been given back.
-
-    Attributes:
-        dirty: Whether there are any.
-        sweeper: Sees to it that they are given back, or None.
-        table: Their table.
-    """
+    """The references of a connection that have died; ``dirty`` says whether there are any."""
 
     __slots__ = ("_dead", "dirty", "sweeper", "table")
 
@@ -84,14 +67,7 @@ class ReleaseQueue:
 
 
 class ReleaseSweeper:
-    """
-    One timer that flushes the release queues of many connections.
-
-    It ticks only while some of them hold references.
-
-    Args:
-        clock: The reactor, or a fake.
-    """
+    """A timer that flushes many connections' release queues, while they hold references."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock

@@ -25,17 +25,9 @@ from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
 from txremote.refs.reference import RemoteReference
+from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
-from txremote.wire.consts import (
-    FEATURE_CANCEL,
-    FEATURE_DEADLINE,
-    FEATURE_HALFWAY,
-    FEATURE_RELEASE,
-    HANDLE_CANCEL,
-    HANDLE_DEADLINE,
-    HANDLE_GETATTR,
-    HANDLE_RELEASE,
-)
+from txremote.wire.consts import FEATURE_DEADLINE
 from txremote.wire.messages import call_head, del_request, request_head
 
 T = TypeVar("T")
@@ -50,12 +42,7 @@ _LONGEST_PREFIX = 1000
 
 
 class OutboundCalls:
-    """
-    The requests that one connection sends to its peer.
-
-    Attributes:
-        pending: Those that wait for an answer.
-    """
+    """The requests that one connection sends to its peer; ``pending`` wait for an answer."""
 
     __slots__ = ("_config", "_connection", "_outbox", "_tables", "pending")
 
@@ -88,22 +75,19 @@ class OutboundCalls:
         Call what a path of names leads to, or read it; see `Connection.call`.
 
         Args:
-            reference: Where the path starts.
-            names: Its names.
             args: The arguments, or None to read.
-            kwargs: Likewise.
             deadline: Seconds after which the caller gives up by itself, of which a txremote
                 peer is told; None for the time that calls have.
             to_the_end: Whether what the peer leaves of the path is done here. If
                 not, the result may be a `Halfway`.
         """
         steps = len(names)
-        if steps > 1 and FEATURE_HALFWAY not in self._connection.features:
+        if steps > 1 and consts.FEATURE_HALFWAY not in self._connection.features:
             found = self._step_by_step(reference, names, args, kwargs, deadline)
             return self._to_the_end(found, names, args, kwargs, deadline) if to_the_end else found
         if args is None and steps == 1:
             named = (reference, names[0])
-            return self.request_with_default_timeout(HANDLE_GETATTR, named, deadline)
+            return self.request_with_default_timeout(consts.HANDLE_GETATTR, named, deadline)
         try:
             # a cache bought by the benchmark row "pipelined": encoding anew takes 1 us of 12
             prefixes = reference._call_prefixes
@@ -167,10 +151,7 @@ class OutboundCalls:
         return found.addCallback(go)
 
     def left_halfway(self, number: int, left: Halfway) -> None:
-        """
-        The peer has told how far the path of a call came. Raises as
-        `PendingCalls.left_halfway` does.
-        """
+        """Take in how far the path of a call came. Raises as `PendingCalls.left_halfway` does."""
         self.pending.left_halfway(number, left)
 
     def request_with_default_timeout(
@@ -181,14 +162,10 @@ class OutboundCalls:
         return self.request(handler, args, timeout, option, deadline)
 
     def default_timeout(self) -> tuple[float | None, str]:
-        """
-        Return how many seconds a call may take, and the option that says so.
-
-        A stock client's answer may never come, since it serves our calls only while it
-        waits for its own.
-        """
+        """Return how many seconds a call may take, and the option that says so."""
         if self._connection.knows_peer:
             return self._config.request_timeout, "request_timeout"
+        # a stock client serves our calls only while it waits for its own
         return self._config.sync_request_timeout, "sync_request_timeout"
 
     def request(
@@ -203,10 +180,8 @@ class OutboundCalls:
         Send a request by its number.
 
         Args:
-            handler: One of the ``HANDLE_`` numbers.
-            args: Its arguments.
             timeout: Seconds, or None for ever.
-            option: The switch that the time-out is from, for its error.
+            option: Which option the time-out is from, for its error.
             deadline: As for `call`.
         """
         body = [request_head(handler)]
@@ -239,7 +214,7 @@ class OutboundCalls:
         if deadline is None and option == "request_timeout":
             deadline = timeout
         if deadline is not None and deadline < inf and FEATURE_DEADLINE in connection.features:
-            self.send_oneway(HANDLE_DEADLINE, number, int(deadline * 1000))
+            self.send_oneway(consts.HANDLE_DEADLINE, number, int(deadline * 1000))
         try:
             self._outbox.request(number, body)
         except NotSendable as error:
@@ -255,8 +230,8 @@ class OutboundCalls:
         self._outbox.request(self.pending.skip(), body)
 
     def _abandoned(self, number: int) -> None:
-        if not self._connection.closed and FEATURE_CANCEL in self._connection.features:
-            self.send_oneway(HANDLE_CANCEL, number)
+        if not self._connection.closed and consts.FEATURE_CANCEL in self._connection.features:
+            self.send_oneway(consts.HANDLE_CANCEL, number)
 
     @property
     def released(self) -> ReleaseQueue:
@@ -268,22 +243,20 @@ class OutboundCalls:
         dead = self._tables.imports.take_released()
         if not dead or self._connection.state >= CLOSING:
             return
-        if FEATURE_RELEASE in self._connection.features:
+        if consts.FEATURE_RELEASE in self._connection.features:
             pairs = tuple(dead.values())
             # in parts, else many would meet the peer's max_items and none be released
             for start in range(0, len(pairs), RELEASED_AT_ONCE):
-                self.send_oneway(HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
+                self.send_oneway(consts.HANDLE_RELEASE, pairs[start : start + RELEASED_AT_ONCE])
             return
         for key, (_pack, count) in dead.items():
-            body = [del_request(key, count)]
-            self._outbox.request(self.pending.skip(), body)
+            self._outbox.request(self.pending.skip(), [del_request(key, count)])
 
 
 def _kept(asked: Deferred[object], *held: object) -> Deferred[object]:
     """
-    Keep what a request is about until it is answered, toward a peer that may
-    serve requests in several threads (rpyc 6.0.2 does with bind_threads, or
-    beside a BgServingThread): there a DEL could overtake the request.
+    Keep what a request is about until it is answered: where a peer serves in several threads
+    (rpyc 6.0.2 with bind_threads, or a BgServingThread), a DEL could overtake the request.
     """
     return asked.addBoth(_first, held)
 

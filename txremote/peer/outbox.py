@@ -14,10 +14,9 @@ Three things can stand between a message and the transport:
 * A stock RPyC peer behind TLS polls its socket and not its TLS layer, so a
   second frame within one TLS record is not seen until more bytes come. Toward
   such a peer each frame is written by itself (`separate`).
-* A peer that does not read makes the transport's buffer grow. The transport
-  tells when that starts and ends (we are its push producer). Past
-  ``pause_unsent`` the connection is told, which then lets the peer's requests
-  wait; past ``max_unsent`` the peer is disconnected.
+* A peer that does not read makes the transport's buffer grow, which tells its push producer
+  when that starts and ends. Past ``pause_unsent`` bytes the connection lets the peer's
+  requests wait; past ``max_unsent`` the peer is disconnected.
 """
 
 from __future__ import annotations
@@ -46,15 +45,12 @@ _LONG = 1 << 20
 
 class Writing(NamedTuple):
     """
-    Ways to write to a kind of transport.
+    Ways to write to a kind of transport, None where they cannot be done or make no difference.
 
     Attributes:
-        separate: Writes a frame so that it is not merged with another; None
-            where merging does no harm.
-        now: Writes to a transport and sends, without waiting for the reactor; None where that
-            cannot be done.
-        acknowledge: Has TCP acknowledge at once what was read; None where that
-            cannot be done.
+        separate: Writes a frame so that it is not merged with another.
+        now: Writes to a transport and sends, without waiting for the reactor's next turn.
+        acknowledge: Has TCP acknowledge at once what was read.
     """
 
     separate: Callable[[bytes], None] | None = None
@@ -78,12 +74,6 @@ class OutboxOwner(Protocol):
 class Outbox:
     """
     Everything a connection writes.
-
-    Args:
-        dialect: What the peer speaks, or None until that is known.
-        pause_unsent: How many bytes may wait for a peer that does not read before
-            `pressed` is called.
-        max_unsent: How many may at all.
 
     Attributes:
         corked: Whether frames are gathered until `uncork`. An attribute and no method, for
@@ -152,23 +142,15 @@ class Outbox:
         self._frames = []
 
     def finish(self) -> None:
-        """
-        Let the transport close when it has written what it has.
-
-        A transport does not close while it has a producer.
-        """
+        """Let the transport close when it is done: it does not while it has a producer."""
         self.uncork()
         unregister = getattr(self._transport, "unregisterProducer", None)
         if unregister is not None:
             unregister()
 
     def pauseProducing(self) -> None:
-        """
-        Start to count: the transport's buffer has filled up.
-
-        A TCP transport says so again at each write while it is full.
-        """
-        if not self.full:
+        """Start to count: the transport's buffer has filled up."""
+        if not self.full:  # TCP's says so again at each write
             self.full = True
             self._unsent = 0
 
@@ -203,10 +185,6 @@ class Outbox:
         """
         Write a request, or hold it until the dialect is known.
 
-        Args:
-            number: Its sequence number.
-            body: ``(handler, boxed args)``, encoded.
-
         Raises:
             NotSendable: it is too long for a frame.
         """
@@ -216,20 +194,9 @@ class Outbox:
             self.write(frame_chunks(self.dialect.request + dump_int(number), body))
 
     def answer(self, kind: int, number: int, sender: int, body: list[bytes]) -> None:
-        """
-        Write a reply or an exception.
-
-        Args:
-            kind: ``MSG_REPLY`` or ``MSG_EXCEPTION``.
-            number: The sequence number of the request.
-            sender: The thread id that came with it.
-            body: The encoded arguments.
-
-        Raises:
-            NotSendable: it is too long for a frame.
-        """
+        """Write a reply or an exception. Raises as `request` does."""
         dialect = self.dialect
-        assert dialect is not None  # it is known by whoever was asked
+        assert dialect is not None  # it came with the request
         if dialect.bound:
             head = reply_head(dialect, kind, number, sender)
         else:  # the same without the call
@@ -240,14 +207,11 @@ class Outbox:
             self.write(frame_chunks(head, body))
 
     def _write_long(self, head: bytes, body: list[bytes]) -> None:
-        """
-        Write a frame of which one part is long, without a copy of that. It is too long
-        to be compressed.
-        """
+        """Write a frame of which one part is long, without a copy of that."""
         transport = self._transport
         if transport is None:
             return
-        pieces = frame_pieces(head, body)
+        pieces = frame_pieces(head, body)  # too long to be compressed
         size = sum(map(len, pieces))
         corked = self.corked
         self.uncork()  # what comes before it

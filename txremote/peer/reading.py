@@ -30,22 +30,10 @@ from txremote.wire.messages import Dialect, open_envelope, peek, sniff
 
 
 class MessageReader:
-    """
-    Reads the messages of one connection.
-
-    Attributes:
-        other_dialect: The dialect that the peer turned out to speak, where it is
-            not the one it was spoken to in.
-    """
+    """Reads a connection's messages; ``other_dialect`` is what the peer turned out to speak."""
 
     __slots__ = (
-        "_calls",
-        "_config",
-        "_decoder",
-        "_executor",
-        "_inbound",
-        "_outbox",
-        "_tables",
+        *("_calls", "_config", "_decoder", "_executor", "_inbound", "_outbox", "_tables"),
         "other_dialect",
     )
 
@@ -97,12 +85,7 @@ class MessageReader:
         self._call_lost(kind, number, sender, lost)
 
     def received_in_slices(self, data: bytes) -> Iterator[None]:
-        """
-        Take in a message that is long, a slice at each step, and then as a whole.
-
-        Raises:
-            RemoteProtocolError: as `payload_received`.
-        """
+        """Take in a long message as `payload_received` does, decoding a slice at each step."""
         dialect = self._outbox.dialect or self._first_dialect(data)
         try:
             kind, number, pos, sender = open_envelope(data, dialect, self._decoder.uncounted)
@@ -192,11 +175,10 @@ class MessageReader:
 
     def oversize_received(self, message: Oversize) -> None:
         """
-        Have a message that was dropped for its length cost its call, or the connection
-        where its start does not tell whose it is.
+        Have a message that was dropped for its length cost its call.
 
         Raises:
-            RemoteProtocolError: it does not.
+            RemoteProtocolError: its start does not tell which call that is.
         """
         dialect = self._outbox.dialect
         envelope = peek(message.head, dialect, self._decoder.uncounted)

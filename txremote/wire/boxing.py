@@ -13,12 +13,9 @@ byte  label       payload          meaning
 ===== =========== ================ =============================================
 
 (the pair itself is a brined 2-tuple, so tag ``11`` stands before each label).
-An id pack is ``(name, class id, instance id)``. Everything here treats it as
-its *encoding*, a short `bytes` called the reference's key: both ends encode a
-pack the same way, so a table by key finds an object without decoding its pack.
-
-A `References` object, which belongs to a connection, knows what a key stands for. It
-counts what is handed out and taken in.
+An id pack is ``(name, class id, instance id)``. It is used as its *encoding*, called the
+reference's key: both ends encode a pack the same way, so a table by key finds an object
+without decoding its pack.
 """
 
 from __future__ import annotations
@@ -27,6 +24,7 @@ import struct
 from typing import Final, Protocol
 
 from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.wire import consts, tags
 from txremote.wire.brine import (
     Budget,
     Undumpable,
@@ -40,44 +38,25 @@ from txremote.wire.brine import (
     tuple_head,
     uncounted_budget,
 )
-from txremote.wire.consts import (
-    LABEL_LOCAL_REF,
-    LABEL_REMOTE_REF,
-    LABEL_TUPLE,
-    LABEL_VALUE,
-    IdPack,
-)
+from txremote.wire.consts import IdPack
 from txremote.wire.limits import DEFAULT_LIMITS
-from txremote.wire.tags import (
-    INT_FIRST,
-    INT_LAST,
-    INT_ZERO,
-    TAG_EMPTY_TUPLE,
-    TAG_INT_L1,
-    TAG_STR,
-    TAG_TUPLE_1,
-    TAG_TUPLE_2,
-    TAG_TUPLE_3,
-    TAG_TUPLE_4,
-    TAG_TUPLE_L4,
-)
 
 #: What a boxed value of each label begins with: the pair's tag, and the label.
-VALUE_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_VALUE])
-TUPLE_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_TUPLE])
-LOCAL_REF_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_LOCAL_REF])
-REMOTE_REF_HEAD: Final = bytes([TAG_TUPLE_2, INT_ZERO + LABEL_REMOTE_REF])
+VALUE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_VALUE])
+TUPLE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_TUPLE])
+LOCAL_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_LOCAL_REF])
+REMOTE_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_REMOTE_REF])
 
 #: What is sent nests less deep than what is read by default: the arguments of a
 #: call stand within a tuple of their own.
 SENDABLE_DEPTH = DEFAULT_LIMITS.max_depth - 1
 
 #: ``()``, boxed.
-EMPTY_TUPLE: Final = VALUE_HEAD + bytes([TAG_EMPTY_TUPLE])
+EMPTY_TUPLE: Final = VALUE_HEAD + bytes([tags.TAG_EMPTY_TUPLE])
 
 
 class References(Protocol):
-    """Boxing's view of a connection."""
+    """What a connection's keys stand for; it counts what is handed out and taken in."""
 
     def box_reference(self, value: object) -> bytes:
         """Return the boxed reference to a value, and count it as handed out."""
@@ -86,12 +65,7 @@ class References(Protocol):
         """Return the object of ours that a key stands for."""
 
     def unbox_remote(self, key: bytes) -> object:
-        """
-        Return the reference to the peer's object, and count it as taken in.
-
-        Raises:
-            RemoteProtocolError: the key is no id pack's, or there are too many.
-        """
+        """Return the reference to the peer's object, and count it; `RemoteProtocolError`."""
 
 
 # --- boxing -----------------------------------------------------------------
@@ -102,9 +76,8 @@ def box_into(out: list[bytes], value: object, references: References) -> None:
     Append a boxed value to a list of chunks.
 
     Raises:
-        NotSendable: some part of it is too deep, too long or not encodable.
-            References that were counted before that stay counted; the caller
-            takes them back.
+        NotSendable: some part of it cannot be encoded. The references that were counted
+            before that stay counted.
     """
     mark = len(out)
     out.append(VALUE_HEAD)
@@ -126,13 +99,7 @@ def box_mixed_into(out: list[bytes], value: object, references: References) -> N
 def _box_tuple(
     items: tuple[object, ...], references: References, depth: int
 ) -> tuple[bool, list[bytes]]:
-    """
-    Box a tuple, looking at each part once however deep it nests.
-
-    Returns:
-        Whether brine can carry it whole, and the chunks: plain brine then, or
-        the boxed tuple.
-    """
+    """Return whether brine can carry a tuple whole, and its plain brine or the boxed tuple."""
     if depth <= 0:
         raise NotSendable("tuples nested too deep (option max_depth)")
     plain = True
@@ -172,9 +139,9 @@ def key_of_boxed(boxed: bytes) -> bytes:
 
 def _int_end(data: bytes, pos: int) -> int:
     tag = data[pos]
-    if INT_FIRST <= tag <= INT_LAST:
+    if 0x20 <= tag <= 0xEF:  # INT_FIRST, INT_LAST
         return pos + 1
-    if tag == TAG_INT_L1:  # tag, length, text
+    if tag == 0x16:  # TAG_INT_L1: tag, length, text
         return pos + 2 + data[pos + 1]
     raise RemoteProtocolError(f"an id that is no plain int at byte {pos}")
 
@@ -183,9 +150,8 @@ def _key_end(data: bytes, pos: int) -> int:
     """
     Return where the id pack at ``pos`` ends, without decoding it.
 
-    Each reference of a message is measured by this, so what nearly all id packs are is
-    measured in place: a str of up to 255 bytes, the class's id as text of up to 255 digits
-    and the object's as one byte.
+    Each reference of a message is measured by this, so nearly all id packs are measured in
+    place: a str of up to 255 bytes, and two ints.
     """
     if data[pos] != 0x12:  # TAG_TUPLE_3
         raise _no_key(data, pos)
@@ -214,13 +180,10 @@ _OLD_RPYC = (
 
 
 def _no_name(data: bytes, pos: int) -> RemoteProtocolError:
-    """
-    Return the error for an id pack that does not begin with a name. Before RPyC 4.1 they
-    were (id, class name, module name).
-    """
+    # before RPyC 4.1 it was (id, class name, module name)
     tag = data[pos + 1]
-    is_int = tag == TAG_INT_L1 or INT_FIRST <= tag <= INT_LAST
-    if is_int and data[_int_end(data, pos + 1)] == TAG_STR:
+    is_int = tag == tags.TAG_INT_L1 or tags.INT_FIRST <= tag <= tags.INT_LAST
+    if is_int and data[_int_end(data, pos + 1)] == tags.TAG_STR:
         return RemoteProtocolError(_OLD_RPYC)
     return RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
 
@@ -231,9 +194,9 @@ def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
     the kind of object (1 a module, 2 a class, 3 an instance), rpyc-async whether it is a
     coroutine function (0 or 1).
     """
-    if data[pos] == TAG_TUPLE_4:
-        first_three = bytes([TAG_TUPLE_3]) + data[pos + 1 : pos + 600]
-        fourth = data[pos + _key_end(first_three, 0)] - INT_ZERO
+    if data[pos] == tags.TAG_TUPLE_4:
+        first_three = bytes([tags.TAG_TUPLE_3]) + data[pos + 1 : pos + 600]
+        fourth = data[pos + _key_end(first_three, 0)] - tags.INT_ZERO
         is_async = fourth == 0 or (fourth == 1 and b"builtins." in data[pos : pos + 14])
         if is_async or fourth in (1, 2, 3):
             return RemoteProtocolError(
@@ -246,20 +209,16 @@ def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
 
 # The arguments of a CALLATTR: a boxed tuple of four, of which the first is an object of ours
 # and the second a str.
-_CALL_SITE: Final = TUPLE_HEAD + bytes([TAG_TUPLE_4]) + LOCAL_REF_HEAD
-_BOXED_STR: Final = VALUE_HEAD + bytes([TAG_STR])
+_CALL_SITE: Final = TUPLE_HEAD + bytes([tags.TAG_TUPLE_4]) + LOCAL_REF_HEAD
+_BOXED_STR: Final = VALUE_HEAD + bytes([tags.TAG_STR])
 
 
 def call_site_end(data: bytes, pos: int) -> int:
     """
     Return where the object and the name of a CALLATTR end, without decoding.
 
-    A program calls the same methods of the same objects again and again, and
-    these bytes are the same each time: they can be looked up.
-
-    Returns:
-        0 where they are not a tuple of four that starts with one of our objects
-        and a str of 1 to 255 bytes.
+    It is 0 where the arguments are not a tuple of four that starts with one of our objects
+    and a str of 1 to 255 bytes.
     """
     key = pos + 5  # the length of _CALL_SITE
     if data[pos:key] != _CALL_SITE:
@@ -285,11 +244,7 @@ def call_site_key(site: bytes) -> bytes:
 def unbox(
     data: bytes, pos: int, depth: int, budget: Budget, references: References
 ) -> tuple[object, int]:
-    """
-    Decode the boxed value at a position, in the order in which it was sent.
-
-    Arguments, result and errors are `load_value`'s; ``references`` gives a key its meaning.
-    """
+    """Decode the boxed value at a position, as `load_value` does."""
     if data[pos] != 0x11:  # TAG_TUPLE_2
         raise RemoteProtocolError(f"no boxed value at byte {pos}")
     label = data[pos + 1]
@@ -311,9 +266,9 @@ def _unbox_tuple(
     data: bytes, pos: int, depth: int, budget: Budget, references: References
 ) -> tuple[tuple[object, ...], int]:
     tag = data[pos]
-    if tag == TAG_EMPTY_TUPLE:
+    if tag == 0x02:  # TAG_EMPTY_TUPLE
         return (), pos + 1
-    if not TAG_TUPLE_1 <= tag <= TAG_TUPLE_L4:
+    if not 0x10 <= tag <= 0x15:  # TAG_TUPLE_1, TAG_TUPLE_L4
         raise RemoteProtocolError(f"label TUPLE without a tuple at byte {pos}")
     count, pos = _count_items(data, pos + 1, tag)
     if budget.counted:
@@ -328,12 +283,7 @@ def _unbox_tuple(
 
 
 def load_key(key: bytes) -> IdPack:
-    """
-    Decode a key.
-
-    Raises:
-        RemoteProtocolError: it is not the encoding of a ``(str, int, int)``.
-    """
+    """Decode a key. Raises as `check_pack` does."""
     try:
         return check_pack(load_value(key, 0, 2, uncounted_budget(DEFAULT_LIMITS))[0])
     except (IndexError, struct.error):
@@ -341,12 +291,7 @@ def load_key(key: bytes) -> IdPack:
 
 
 def check_pack(pack: object) -> IdPack:
-    """
-    Return the value if it is an id pack.
-
-    Raises:
-        RemoteProtocolError: it is not ``(str, int, int)``.
-    """
+    """Return the value if it is an id pack, else raise `RemoteProtocolError`."""
     if type(pack) is str:  # an RPyC before 4.1 asks about what it takes for the id
         raise RemoteProtocolError(_OLD_RPYC)
     if (

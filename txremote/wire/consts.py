@@ -68,12 +68,8 @@ FEATURE_HALFWAY: Final = "halfway"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
 FEATURES: Final = (
-    FEATURE_CANCEL,
-    FEATURE_CALLPATH,
-    FEATURE_RELEASE,
-    FEATURE_STOPPING,
-    FEATURE_DEADLINE,
-    FEATURE_HALFWAY,
+    *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
+    *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY),
 )
 
 # An exception message whose argument is this int is a bare StopIteration.

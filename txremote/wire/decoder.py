@@ -2,12 +2,11 @@
 The arguments of messages, decoded for one connection.
 
 `open_envelope` has said what kind of message a payload is and where its arguments start.
-`MessageDecoder` decodes these, at once or in slices. Whatever is wrong with them, it raises
-`RemoteProtocolError`, and that is all that it raises.
+`MessageDecoder` decodes these, at once or in slices, and raises nothing but
+`RemoteProtocolError`.
 
-The arguments of a CALLATTR are the one kind that is not decoded anew each time. A program
-calls the same methods of the same objects again and again, so the bytes that name both are
-looked up (`call_site_end`).
+A program calls the same methods of the same objects again and again, so the bytes of a
+CALLATTR that name both are looked up (`call_site_end`).
 """
 
 from __future__ import annotations
@@ -59,13 +58,7 @@ class HeldObjects(References, Protocol):
 
 
 class MessageDecoder:
-    """
-    Decodes the arguments of one connection's messages.
-
-    Attributes:
-        limits: Changed by `set_limits`.
-        uncounted: The allowance of a payload that is too short to be counted.
-    """
+    """Decodes the arguments of one connection's messages."""
 
     __slots__ = ("_call_site_cache", "_references", "limits", "uncounted")
 
@@ -83,12 +76,7 @@ class MessageDecoder:
 
     def arguments(self, data: bytes, kind: int, pos: int) -> tuple[int, object]:
         """
-        Decode the arguments of a message.
-
-        Args:
-            data: The payload.
-            kind: One of the ``MSG_`` numbers.
-            pos: Where the envelope says that the arguments start.
+        Decode the arguments of a message, as the envelope describes it.
 
         Returns:
             The handler number of a request, 0 for others; and the arguments, the result, or
@@ -144,7 +132,6 @@ class MessageDecoder:
         raise error
 
     def _call_arguments(self, data: bytes, pos: int, budget: Budget) -> tuple[object, int]:
-        """Decode the arguments of a CALLATTR, object and name by their bytes."""
         depth = self.limits.max_depth
         references = self._references
         behind = call_site_end(data, pos)

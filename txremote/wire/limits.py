@@ -1,9 +1,7 @@
 """
 How much a peer may ask this side to read, inflate, nest or count.
 
-One frozen object, made before the connection and never changed by it. Each
-limit is checked *before* the memory it guards is taken, and the error of each
-names the option to raise.
+Each limit is checked *before* the memory it guards is taken, and its error names the option.
 """
 
 from __future__ import annotations
@@ -26,8 +24,7 @@ class Limits:
         max_frame: Longest payload of one frame, in bytes as it travels.
         max_inflated: Longest payload after inflating, in bytes.
         max_depth: How deep tuples, slices and frozensets may nest.
-        max_int_digits: Most decimal digits of one int. CPython itself refuses
-            more than ``sys.get_int_max_str_digits()``.
+        max_int_digits: Most decimal digits of one int.
         max_items: Most values in one frame, counted over all its tuples.
     """
 
@@ -38,11 +35,7 @@ class Limits:
     max_items: int = 2_000_000
 
     def for_strangers(self) -> Limits:
-        """
-        Return these limits for a peer that has yet to log in, who has little to say.
-
-        A few bytes of zlib's are many MiB, and take a second to decode.
-        """
+        """Return these limits for a peer that has yet to log in, and has little to say."""
         return replace(
             self,
             max_frame=min(self.max_frame, LONGEST_OF_STRANGERS),

@@ -13,15 +13,13 @@ first byte dialect            layout
                               receiver's), then either of the above
 ========== ================== ================================================
 
-So a dialect differs from another in the few bytes before the sequence number,
-and nowhere else: encoding looks them up, decoding steps over them. With
-``bind_threads`` a reply is addressed to the thread that asked: it carries
-``(0, the asking thread's id)``. Our own requests carry ``(0, 0)``, which a
+So dialects differ in the few bytes before the sequence number only. With ``bind_threads`` a
+reply carries ``(0, the asking thread's id)``. Our own requests carry ``(0, 0)``, which a
 stock peer gives to any thread that is free.
 
 The arguments of a request are ``(handler number, boxed arguments)``, those of a reply a
-boxed value, those of an exception a plain one (`txremote.wire.exceptions`). Writing is
-here, and reading up to the arguments; `txremote.wire.decoder` reads those.
+boxed value, those of an exception a plain one (`txremote.wire.exceptions`).
+`txremote.wire.decoder` reads them.
 """
 
 from __future__ import annotations
@@ -30,56 +28,34 @@ import struct
 from typing import Final, NamedTuple
 
 from txremote.errors import PingError, RemoteProtocolError
+from txremote.wire import consts
 from txremote.wire.boxing import LOCAL_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, box_name
 from txremote.wire.brine import Budget, dump, dump_int, load_value, truncated, tuple_head
-from txremote.wire.consts import (
-    HANDLE_CALL,
-    HANDLE_CALLATTR,
-    HANDLE_CALLPATH,
-    HANDLE_DEL,
-    MSG_EXCEPTION,
-    MSG_REPLY,
-    MSG_REQUEST,
-)
+from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY, MSG_REQUEST
 from txremote.wire.tags import INT_ZERO, TAG_TUPLE_2, TAG_TUPLE_3
 
 _PAIR: Final = bytes([TAG_TUPLE_2])
 _IDS = struct.Struct("!QQ")
 _UNBOUND: Final = bytes(16)
 
-
 #: What a PING carries that has nothing else to say (``rpyc.core.protocol.Connection.ping``).
 PING_DATA: Final = "abcdefghijklmnopqrstuvwxyz" * 20
 
 
 def check_echo(sent: object, echo: object) -> None:
-    """
-    Check the answer to a PING.
-
-    Raises:
-        PingError: it is not what was sent.
-    """
+    """Raise `PingError` if the answer to a PING is not what was sent."""
     if echo != sent:
         raise PingError("the answer to a ping is not what was sent")
 
 
 class Dialect(NamedTuple):
-    """
-    The bytes before the sequence number, in an RPyC's way of writing messages.
+    """The bytes before the sequence number, in an RPyC's way of writing messages."""
 
-    Attributes:
-        name: ``"6"`` or ``"5"``, the major version of that RPyC.
-        bound: Whether two thread ids come first.
-        request: The bytes in a request.
-        reply: Those in a reply, without thread ids.
-        exception: Those in an exception, without thread ids.
-    """
-
-    name: str
-    bound: bool
+    name: str  # "6" or "5", the major version of that RPyC
+    bound: bool  # whether two thread ids come first
     request: bytes
-    reply: bytes
-    exception: bytes
+    reply: bytes  # without thread ids
+    exception: bytes  # likewise
 
 
 def _dialect(name: str, bound: bool) -> Dialect:
@@ -89,14 +65,8 @@ def _dialect(name: str, bound: bool) -> Dialect:
         kind: (bytes([kind, TAG_TUPLE_2]) if name == "6" else bytes([TAG_TUPLE_3, INT_ZERO + kind]))
         for kind in (MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION)
     }
-    request = heads[MSG_REQUEST]
-    return Dialect(
-        name,
-        bound,
-        _UNBOUND + request if bound else request,
-        heads[MSG_REPLY],
-        heads[MSG_EXCEPTION],
-    )
+    request = _UNBOUND + heads[MSG_REQUEST] if bound else heads[MSG_REQUEST]
+    return Dialect(name, bound, request, heads[MSG_REPLY], heads[MSG_EXCEPTION])
 
 
 DIALECT_6: Final = _dialect("6", False)
@@ -109,14 +79,9 @@ _DIALECTS = {(d.name, d.bound): d for d in (DIALECT_6, DIALECT_5, DIALECT_6_BOUN
 
 def dialect_named(name: str, bound: bool = False) -> Dialect:
     """
-    Return the dialect of an RPyC version.
+    Return the dialect of an RPyC version, ``"6"`` or ``"5"``, else raise `ValueError`.
 
-    Args:
-        name: ``"6"`` or ``"5"``.
-        bound: Whether the peer runs with ``RPYC_BIND_THREADS=true``.
-
-    Raises:
-        ValueError: there is no such dialect.
+    ``bound`` says whether the peer runs with ``RPYC_BIND_THREADS=true``.
     """
     try:
         return _DIALECTS[name, bound]
@@ -125,12 +90,7 @@ def dialect_named(name: str, bound: bool = False) -> Dialect:
 
 
 def sniff(payload: bytes) -> Dialect:
-    """
-    Tell the dialect of the first payload that came from a peer.
-
-    Raises:
-        RemoteProtocolError: no dialect starts like this.
-    """
+    """Tell the dialect of a peer's first payload, or raise `RemoteProtocolError`."""
     bound = len(payload) > 16 and payload[0] == 0  # a thread id's first byte is 0
     first = payload[16] if bound else payload[0] if payload else None
     if first in (MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION):
@@ -148,9 +108,8 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
     Read a message up to its arguments.
 
     Returns:
-        Its kind, one of the ``MSG_`` numbers; the request's number, by which its
-        answer is found; where the arguments start; and the id of the asking
-        thread, 0 outside ``bind_threads``.
+        Its kind, one of the ``MSG_`` numbers; the request's number; where the arguments
+        start; and the id of the asking thread, 0 outside ``bind_threads``.
 
     Raises:
         RemoteProtocolError: it is none in this dialect.
@@ -191,10 +150,7 @@ def open_envelope(data: bytes, dialect: Dialect, budget: Budget) -> tuple[int, i
 
 def open_request(data: bytes, pos: int, budget: Budget) -> tuple[int, int]:
     """
-    Read a request's handler number.
-
-    Returns:
-        The number, and where the boxed arguments start.
+    Return a request's handler number, and where the boxed arguments start.
 
     Raises:
         RemoteProtocolError: there is none.
@@ -215,12 +171,8 @@ def request_head(handler: int) -> bytes:
 
 def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
     """
-    Return what stands before the arguments of a call, behind its number: the handler, the
-    object and what of it is called.
-
-    Args:
-        key: The key of the peer's object.
-        names: The path from there: nothing, a name, or names (CALL, CALLATTR, CALLPATH).
+    Return what stands between a call's number and its arguments: the handler, the key of the
+    object, and the names that lead from there to what is called.
 
     Raises:
         NotSendable: a name cannot be encoded.
@@ -228,25 +180,18 @@ def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
     target = LOCAL_REF_HEAD + key
     # each is followed by the arguments and the named ones
     if not names:
-        return request_head(HANDLE_CALL) + TUPLE_HEAD + tuple_head(3) + target
+        return request_head(consts.HANDLE_CALL) + TUPLE_HEAD + tuple_head(3) + target
     if len(names) == 1:
         name = box_name(names[0])
-        return request_head(HANDLE_CALLATTR) + TUPLE_HEAD + tuple_head(4) + target + name
+        return request_head(consts.HANDLE_CALLATTR) + TUPLE_HEAD + tuple_head(4) + target + name
     path = VALUE_HEAD + dump(names)
-    return request_head(HANDLE_CALLPATH) + TUPLE_HEAD + tuple_head(4) + target + path
+    return request_head(consts.HANDLE_CALLPATH) + TUPLE_HEAD + tuple_head(4) + target + path
 
 
 def del_request(key: bytes, count: int) -> bytes:
     """Return the DEL that gives back a reference to the peer's object, behind its number."""
-    return (
-        request_head(HANDLE_DEL)
-        + TUPLE_HEAD
-        + tuple_head(2)
-        + LOCAL_REF_HEAD
-        + key
-        + VALUE_HEAD
-        + dump(count)
-    )
+    head = request_head(consts.HANDLE_DEL) + TUPLE_HEAD + tuple_head(2)
+    return head + LOCAL_REF_HEAD + key + VALUE_HEAD + dump(count)
 
 
 def reply_head(dialect: Dialect, kind: int, seq: int, sender: int = 0) -> bytes:
@@ -256,12 +201,7 @@ def reply_head(dialect: Dialect, kind: int, seq: int, sender: int = 0) -> bytes:
 
 
 def peek(head: bytes, dialect: Dialect | None, budget: Budget) -> tuple[int, int, int, int] | None:
-    """
-    Read what `open_envelope` reads of a message of which only the start is there.
-
-    Returns:
-        None if it cannot be told.
-    """
+    """Read the envelope of a message of which only the start is there, if it is long enough."""
     try:
         return open_envelope(head, dialect or sniff(head), budget)
     except RemoteProtocolError:

@@ -1,9 +1,8 @@
 """
 The names of objects and classes, found without asking the objects.
 
-The objects described here are a program's or a peer's: a class whose ``__module__`` is
-missing, whose metaclass raises when its ``__name__`` is read, or a transparent
-reference, which would go to the network. So names are read from the slots of
+An object may be a class whose metaclass raises when its ``__name__`` is read, or a
+transparent reference, which would go to the network. So names are read from the slots of
 `type`, an attribute from the dictionary that it stands in, and a kind is told by
 ``type(x)``: ``isinstance`` reads ``__class__``, which is an attribute like others.
 
@@ -41,13 +40,10 @@ def class_qualname(kind: type) -> str:
 
 
 def class_module(kind: type) -> str:
-    """
-    Return the name of a class's module, `UNNAMED` where it has none: a class made by
-    ``type()`` where no ``__name__`` is defined, as in a bare ``eval``.
-    """
+    """Return the name of a class's module, `UNNAMED` where it has none."""
     try:
         return _exact(_module_of(kind))
-    except AttributeError:
+    except AttributeError:  # made by type() where no __name__ is defined, as in a bare eval
         return UNNAMED
 
 
@@ -68,10 +64,7 @@ def bases_of(kind: type) -> tuple[type, ...]:
 
 
 def attributes_of(value: object) -> Mapping[str, object]:
-    """
-    Return an object's own attributes, as they stand in its ``__dict__``; none where it
-    has no such dictionary, or gives one by code of its own.
-    """
+    """Return what stands in an object's ``__dict__``, unless code of its own would give that."""
     for base in _mro_of(type(value)):
         found = _attributes_of(base).get("__dict__")
         if found is not None:
@@ -83,20 +76,10 @@ def attributes_of(value: object) -> Mapping[str, object]:
 
 
 def text_of(value: object, render: Callable[[Any], str] = repr) -> str | None:
-    """
-    Return an object's repr, or what else puts it into words.
-
-    Args:
-        value: Any object.
-        render: `repr` or `str`.
-
-    Returns:
-        None if it cannot be had. Exceptions of the object's code end here, SystemExit
-        and KeyboardInterrupt too: this is for errors, which have to be told.
-    """
+    """Return an object's repr, or its str, or None if its code raises."""
     try:
         return _exact(render(value))
-    except BaseException:
+    except BaseException:  # SystemExit too: this is for errors, which have to be told
         return None
 
 

@@ -1,8 +1,7 @@
 """
-Types whose values are what they are: no references, and nothing that is still to come.
+Types whose values are no references and nothing that is still to come.
 
-A value that is passed between a peer, the connection's thread and code that may block is
-nearly always of one of these, so its type is asked before anything else is.
+Nearly all values that travel are of one of these, so their type is asked first.
 """
 
 from __future__ import annotations

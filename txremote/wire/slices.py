@@ -2,11 +2,10 @@
 A long payload, decoded in slices, so that a reactor may do other things between them.
 
 A few KiB of zlib's are millions of values, and decoding these takes a fifth of a second.
-`decoded_in_slices` decodes as `load_value` and `unbox` do, with the same result and the
-same errors. It is a generator that yields when it has done the work of `SLICE` values.
-Containers that it is inside of stand on a stack of its own, so that it can stop within a
-tuple at any depth. The plain loop, `load_items`, stays beside it: a generator costs short
-payloads more than they take to decode.
+`decoded_in_slices` has the results and errors of `load_value` and `unbox`. It is a generator
+that yields when it has done the work of `SLICE` values. A stack of its own holds the
+containers that it is inside of, so that it can stop at any depth. The plain loop,
+`load_items`, stays beside it: a generator costs short payloads more than they take to decode.
 
 Work is counted in small values: a reference and a long piece of bytes are as much work as
 several. A single value is never cut: a str of 64 MiB is decoded at once.
@@ -30,16 +29,6 @@ from txremote.wire.brine import (
     load_value,
 )
 from txremote.wire.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
-from txremote.wire.tags import (
-    INT_ZERO,
-    TAG_EMPTY_TUPLE,
-    TAG_SLICE,
-    TAG_TUPLE_1,
-    TAG_TUPLE_2,
-    TAG_TUPLE_4,
-    TAG_TUPLE_L4,
-    TUPLE_BEFORE,
-)
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -72,9 +61,7 @@ def in_one_go(steps: Steps[T]) -> T:
 def decoded_in_slices(
     data: bytes, pos: int, depth: int, budget: Budget, references: References | None
 ) -> Steps[tuple[object, int]]:
-    """
-    Decode the value at a position: with ``references`` as `unbox` does, else as `load_value`.
-    """
+    """Decode the value at a position: with ``references`` as `unbox` does, else as `load_value`."""
     items: list[object] = []  # of the container that is being decoded
     kind = _TUPLE if references is None else _BOXED
     left = 1  # how many items are still to come; of the outermost, the value itself
@@ -105,19 +92,17 @@ def decoded_in_slices(
             room -= done + extra
             if not left or not _is_container(data[pos]):
                 continue
-        elif data[pos] != TAG_TUPLE_2:
+        elif data[pos] != 0x11:  # TAG_TUPLE_2
             raise RemoteProtocolError(f"no boxed value at byte {pos}")
         else:
-            label = data[pos + 1] - INT_ZERO
+            label = data[pos + 1] - 0x50  # INT_ZERO
             pos += 2
             if label in (LABEL_LOCAL_REF, LABEL_REMOTE_REF):
                 assert references is not None
                 end = _key_end(data, pos)
-                key = data[pos:end]
-                if label == LABEL_LOCAL_REF:
-                    items.append(references.unbox_local(key))
-                else:
-                    items.append(references.unbox_remote(key))
+                local = label == LABEL_LOCAL_REF
+                unbox_key = references.unbox_local if local else references.unbox_remote
+                items.append(unbox_key(data[pos:end]))
                 pos = end
                 left -= 1
                 room -= _REFERENCE
@@ -132,13 +117,13 @@ def decoded_in_slices(
                     continue
             elif label != LABEL_TUPLE:
                 raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
-            elif data[pos] == TAG_EMPTY_TUPLE:
+            elif data[pos] == 0x02:  # TAG_EMPTY_TUPLE
                 items.append(())
                 pos += 1
                 left -= 1
                 room -= 1
                 continue
-            elif not TAG_TUPLE_1 <= data[pos] <= TAG_TUPLE_L4:
+            elif not 0x10 <= data[pos] <= 0x15:  # TAG_TUPLE_1, TAG_TUPLE_L4
                 raise RemoteProtocolError(f"label TUPLE without a tuple at byte {pos}")
         boxed = kind == _BOXED and label == LABEL_TUPLE
         outer.append((items, left - 1, kind, depth))
@@ -155,28 +140,23 @@ def _is_container(tag: int) -> bool:
 
 
 def _opened(data: bytes, pos: int, depth: int, budget: Budget) -> tuple[int, int, int, int]:
-    """
-    Return the kind of what begins at ``pos``, how many items it has, where they start,
-    and how many levels of nesting are allowed in them.
-    """
+    """Return a container's kind, its count, where its items start, and the depth left in them."""
     tag = data[pos]
     pos += 1
     kind = _TUPLE
-    if tag > TAG_TUPLE_L4:
-        kind = _SLICE if tag == TAG_SLICE else _FROZENSET
+    if tag > 0x15:  # TAG_TUPLE_L4
+        kind = _SLICE if tag == 0x19 else _FROZENSET  # TAG_SLICE
         if depth <= 0:
             raise _too_deep(budget, pos)
         depth -= 1
         tag = data[pos]
-        if tag == TAG_EMPTY_TUPLE and kind == _FROZENSET:
+        if tag == 0x02 and kind == _FROZENSET:  # TAG_EMPTY_TUPLE
             return kind, 0, pos + 1, depth
-        if not TAG_TUPLE_1 <= tag <= TAG_TUPLE_L4:
+        if not 0x10 <= tag <= 0x15:  # TAG_TUPLE_1, TAG_TUPLE_L4
             what = (
-                "a slice without its three parts"
-                if kind == _SLICE
-                else "a frozenset without its tuple"
+                "slice without its three parts" if kind == _SLICE else "frozenset without its tuple"
             )
-            raise RemoteProtocolError(f"{what} at byte {pos}")
+            raise RemoteProtocolError(f"a {what} at byte {pos}")
         pos += 1
     count, pos = _count_items(data, pos, tag)
     if kind == _SLICE and count != 3:
@@ -192,11 +172,8 @@ def _plain_run(
     data: bytes, pos: int, most: int, depth: int, items: list[object], budget: Budget
 ) -> tuple[int, int]:
     """
-    Decode values that stand one behind the other: ``most`` of them, or up to the first
-    container that is no small tuple.
-
-    Returns:
-        The position behind them, and how much work it was beyond one for each.
+    Decode up to ``most`` values that stand one behind the other, but no container that is no
+    small tuple; return the position behind them, and how much work it was beyond one for each.
     """
     shortest = min(19, budget.digits + 1)
     append = items.append
@@ -226,16 +203,16 @@ def _plain_run(
             begin = pos
             if not _is_container(tag):
                 item, pos = load_value(data, pos, 1, budget)
-            elif tag > TAG_TUPLE_4 or depth <= 0:
+            elif tag > 0x13 or depth <= 0:  # TAG_TUPLE_4
                 break
             else:  # most often its items are plain values; else this comes to nothing
                 allowed = budget.items
                 try:
-                    item, pos = load_items(data, pos + 1, tag - TUPLE_BEFORE, 1, budget)
+                    item, pos = load_items(data, pos + 1, tag - 0x0F, 1, budget)  # TUPLE_BEFORE
                 except RemoteProtocolError:
                     budget.items = allowed
                     break
-                extra += tag - TUPLE_BEFORE
+                extra += tag - 0x0F  # TUPLE_BEFORE
             append(item)
             if pos - begin > _FEW:
                 extra += (pos - begin) // _BYTES
