@@ -59,7 +59,8 @@ def lowest(python: str) -> list[str]:
 @nox.parametrize("python,twisted,reactor", CELLS, ids=["-".join(cell) for cell in CELLS])
 def tests(session: nox.Session, twisted: str, reactor: str) -> None:
     """Run the tests in one cell of the matrix; arguments go to pytest."""
-    constraints = Path(session.create_tmp()) / "constraints.txt"
+    # not in the session's own folder for such files: paths of UNIX sockets in it would be too long
+    constraints = Path(session.virtualenv.location) / "constraints.txt"
     constraints.write_text("\n".join(lowest(session.python) if twisted == "oldest" else []))
     session.install("-c", str(constraints), "-e", ".[test]", *EDITABLE)
     session.run("python", "-m", "pip", "list", "--format=freeze")
