@@ -18,13 +18,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tests.tasks.task_helpers import DEADLINE, arguments, done, turn, until_done, until_output
-from tests.work.doubles import CopyingPool, logged, outcome
+from tests.work.doubles import CopyingPool, logged, no_running_pools, outcome
 from txremote.errors import PoolFull, PoolStopped
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import Call
 from txremote.tasks.task import Task
 from txremote.work.run import preferred_pool
+
+__all__ = ["no_running_pools"]
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ def test_each_kind_has_its_class(clock: Clock) -> None:
         run(keeper, "coffee", short)
 
 
+@pytest.mark.usefixtures("no_running_pools")
 @pytest_twisted.ensureDeferred
 async def test_its_own_pool_is_for_tasks_alone() -> None:
     """Where run_async runs a function does not change with what somebody types."""
