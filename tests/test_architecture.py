@@ -40,7 +40,7 @@ ROOMS = [
     {"console"},
     {"daemon"},
     {  # the doors
-        *("testing", "cli", "shell", "demo", "__main__", ""),
+        *("testing", "cli", "shell", "demo", "jsonlog", "__main__", ""),
     },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,
@@ -419,6 +419,18 @@ def test_time_is_taken_from_a_steady_clock_and_not_from_a_reactor() -> None:
                     if name.endswith("reactor")
                 ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_room_lists_its_files() -> None:
+    """The ``__init__.py`` of a room has a line for each of them, for newcomers."""
+    missing = []
+    for module in modules().values():
+        if len(module.path.parts) != 2 or module.path.name == "__init__.py":
+            continue
+        listed = ast.get_docstring(modules()[f"txremote.{module.path.parts[0]}"].tree) or ""
+        if f"``{module.path.stem}``" not in listed:
+            missing.append(f"txremote/{module.path.as_posix()}")
+    assert not missing, "\n".join(missing)
 
 
 def mirrored_test(path: Path) -> Path:

@@ -54,7 +54,7 @@ from txremote.work.run import run_async
 
 if TYPE_CHECKING:
     from txremote.console.server import ConsoleService as ConsoleService
-    from txremote.console.service import TaskService as TaskService
+    from txremote.console.task_service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
     from txremote.net.client import RemoteClient
     from txremote.net.client_status import ClientStatus
@@ -74,7 +74,7 @@ _LAZY = {
     "RemoteClient": "txremote.net.client",
     "Task": "txremote.tasks.task",
     "TaskManager": "txremote.console.tasks",
-    "TaskService": "txremote.console.service",
+    "TaskService": "txremote.console.task_service",
     "connect": "txremote.net.connect",
     "listen": "txremote.net.listen",
 }

@@ -906,7 +906,7 @@ def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
 
 def test_the_log_as_json(twistd):
     """An object a line, with what the event is about in fields of its own."""
-    own = ["--logger", "txremote.daemon.jsonlog.observer"]
+    own = ["--logger", "txremote.jsonlog.observer"]
     server = twistd("--service", "tests.services.Depot", "--listen", LOOPBACK, own=own)
     [serves] = server.wait_for('"text": "txremote serves on')
     conn = rpyc.connect("127.0.0.1", int(json.loads(serves.string)["where"].rpartition(":")[2]))

@@ -32,9 +32,9 @@ from tests.hostile.attacker import Attacker
 from tests.peer.pairs import Local, Outcome, RemoteError, logged
 from tests.processes import SERVES, Program, script
 from txremote import ConnectionConfig, Service, current_call, exposed
-from txremote.daemon.jsonlog import event_as_json
 from txremote.errors import RemoteProtocolError
 from txremote.eventloop.login_throttle import FAILURE_DELAY, MOST_WAITING
+from txremote.jsonlog import event_as_json
 from txremote.net.listen import ServingFactory
 from txremote.net.login import LONGEST, MOST_FAILURES, Password, ServiceRealm, portal_for
 from txremote.peer.connection import Connection
@@ -813,7 +813,7 @@ def test_no_password_is_in_the_log_of_a_server(tmp_path: Path) -> None:
     with ExitStack() as stack:
         programs = [
             stack.enter_context(Program(*daemon, *logger, "txremote", *words, *where, env=env))
-            for logger in ((), ("--logger", "txremote.daemon.jsonlog.observer"))
+            for logger in ((), ("--logger", "txremote.jsonlog.observer"))
         ]
         ports = [int(program.wait_for(SERVES)[2]) for program in programs]
         with ThreadPoolExecutor() as pool:

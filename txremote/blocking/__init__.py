@@ -5,6 +5,26 @@ as rpyc``, and the code of RPyC's tutorials runs.
 No reactor is needed or started: a script's own threads drive the connection
 (`txremote.blocking.pump`). Only `ThreadedServer` runs a reactor, until it is
 closed.
+
+``authentication``  authenticators: which clients a `ThreadedServer` serves
+``background``  `BgServingThread`: serves a connection while the script does other things
+``channel``  byte channels for a plain thread: a socket, TLS over a socket, a pair of pipes
+``channel_io``  bytes between a connection and its channel, in the threads of the program
+``classic``  classic mode: a server lets a script use its modules
+``connection``  `BlockingConnection`: what a script holds
+``defaults``  the default options of a script's connections
+``driver``  how a script waits, and which thread may send requests
+``executor``  `ScriptExecutor`: where the peer's requests run in a script
+``factory``  making blocking connections
+``inbox``  the inbox: what has arrived and has not been run, and the threads that sleep beside it
+``private_reactor``  a reactor for a server of a program that has none
+``pump``  the pump: drives a `Connection` with the threads that wait on it
+``refused``  RPyC's names that are not supported
+``services``  services as RPyC's programs write them: their methods may block
+``sockets``  sockets of a script: connected, with their options, and the context for TLS over one
+``streams``  RPyC's ``SocketStream``, ``PipeStream`` and ``Channel``
+``timers``  timed calls without a reactor, made by the threads that wait or poll
+``version``  the version of RPyC whose names and behaviour these are, as programs ask for it
 """
 
 from importlib import import_module

@@ -176,7 +176,7 @@ class _Resolver:
             make_known()
         if root is None:
             return None
-        tasks: Any = sys.modules.get("txremote.console.service")
+        tasks: Any = sys.modules.get("txremote.console.task_service")
         if tasks is not None and isinstance(root, type) and issubclass(root, tasks.TaskService):
             return self._tasks(plan, root, consoles)
         if plan.tasks is not None:
@@ -212,7 +212,7 @@ class _Resolver:
             if console.plan is planned[0]:
                 service = console.service
                 if kind is None:
-                    console_service: Any = import_module("txremote.console.service")
+                    console_service: Any = import_module("txremote.console.task_service")
                     kind = console_service.TaskService
                 return kind(
                     *service.containers.values(), manager=service.manager, reactor=self._reactor

@@ -12,6 +12,25 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``backpressure``, ``timeouts``, ``closing``  what stops it, bounds it in time, and ends it
 ``executor``       the seam for drivers: where requests run and results fire
 ``context``        `current_call`
+``abandoned``  generators that their reader leaves before the end
+``answers``  `Answers`: results and exceptions on their way to the peer
+``asyncio_steps``  coroutines that await asyncio's things
+``awaiting``  `awaited`: whatever an exposed method may return in place of a result, as a Deferred
+``calling``  reading, changing and calling an object for the peer, by name or by a path of names
+``dialling``  finding the dialect of a server: which attempts to make, and which one to keep
+``error_report``  `ErrorReport`: an exception as the peer is sent it, and as the log has it
+``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
+``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
+``immediate``  executor, driver and guard of a connection in memory
+``introduction``  how the connecting side introduces itself
+``logging``  the events of a connection, and how many of them are logged
+``memory_budget``  the memory that the connections of a listener hold together, in bytes
+``reading``  messages of the peer's: a request of its own, or the answer to one of ours
+``references``  both reference tables of a connection, as boxing asks for them
+``request``  one request of the peer: where it runs, and how it gets its answer
+``turns``  long work of connections, a slice in each turn of the reactor
+``variables``  a connection's context variables
+``waiting``  `Waiting`: a request that is answered when a Deferred has fired
 
 This room knows Twisted's Deferreds and Protocols. It imports no reactor, opens no socket and
 starts no thread: the clock, the executor and the transport are handed in.

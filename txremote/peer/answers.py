@@ -27,7 +27,7 @@ _log = logger_for("call")
 class Answers:
     """The answers of one connection."""
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "show_tracebacks")
+    __slots__ = ("_config", "_connection", "_outbox", "_show_tracebacks", "_tables")
 
     def __init__(
         self,
@@ -41,7 +41,15 @@ class Answers:
         self._config = config
         self._tables = tables
         self._outbox = outbox
-        self.show_tracebacks = bool(config.include_local_traceback)
+        self._show_tracebacks = bool(config.include_local_traceback)
+
+    def trust_peer(self) -> None:
+        """
+        Show tracebacks from now on, unless ``include_local_traceback`` says otherwise: the
+        peer is on this machine, or has logged in.
+        """
+        if self._config.include_local_traceback is None:
+            self._show_tracebacks = True
 
     def send(self, number: int, sender: int, result: object) -> KeyboardInterrupt | None:
         """
@@ -87,7 +95,7 @@ class Answers:
         config = self._config
         return report_error(
             error,
-            show_traceback=self.show_tracebacks,
+            show_traceback=self._show_tracebacks,
             log=config.log_exceptions and self._connection.state is not CLOSED,
             logger=config.logger,
         )

@@ -274,8 +274,8 @@ class Connection(protocol.Protocol):
         """Called by the transport. Starts the conversation."""
         self.opened = self.seconds()
         local = is_local(self.peer)
-        if self.config.include_local_traceback is None:
-            self.inbound.answers.show_tracebacks = local
+        if local:
+            self.inbound.answers.trust_peer()
         self.outbox.attach(self.transport)
         compress = self.config.compress
         self.outbox.compress = not local if compress == "auto" else bool(compress)
@@ -474,8 +474,7 @@ class Connection(protocol.Protocol):
         self.avatar = self.inbound.root = avatar
         self._receiver.allow(self.config.limits)
         self.inbound.timeouts.logged_in()
-        if self.config.include_local_traceback is None:
-            self.inbound.answers.show_tracebacks = True
+        self.inbound.answers.trust_peer()
 
     def introduce(self, separately: bool = False) -> Deferred[Connection]:
         """

@@ -10,4 +10,8 @@ a ``driver`` waits for those.
 ``reactorthread``, ``threadguard`` and ``forks`` say what may be used where, and ``clock`` is
 the clock of all time limits. A connection is known here by Protocols only: `RequestSender` in
 ``reference``, `NetrefConnection` in ``netref``, and ``ports``.
+``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
+``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
+``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away
+``signatures``  `signature_of`: the parameters of a callable, without evaluating its type hints
 """

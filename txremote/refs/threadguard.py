@@ -1,9 +1,10 @@
 """
 Which thread may do what: send a request, or block for an answer.
 
-A connection asks its `ThreadGuard` before it sends a request. A blocking call checks, before
-anything is written, that its thread runs no reactor and that its stack has room: a call that
-fails half way would leave a frame between the queue and the socket.
+A connection asks its `ThreadGuard` before it sends a request. A blocking call, made by
+`txremote.blocking.pump` or `txremote.eventloop.worker_view`, checks before anything is written
+that its thread runs no reactor and that its stack has room: a call that fails half way would
+leave a frame between the queue and the socket.
 """
 
 from __future__ import annotations

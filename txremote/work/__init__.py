@@ -1,4 +1,28 @@
-"""Work somewhere else: pools, and `run_async`."""
+"""
+Work somewhere else: pools, and `run_async`.
+
+``child``  the main program of a worker process
+``childprocess``  a worker's process, as the operating system has it: its start, its end in words
+``failures``  `JobFailure`: a job's exception with its notes, cause and context
+``live``  `live`: an argument that goes by reference where all others go by value
+``netrefs``  references of other peers in the arguments and results of a job in a thread
+``offload``  `offloaded`: a method whose body runs in a pool
+``output``  the output and the log of a worker process, on their way into the parent's log
+``pickling``  jobs and their outcomes as bytes, with a list of the objects that go by reference
+``pipes``  two pipes to a child process as one transport
+``pool``  `PoolService`: the part that all pools share, as services of an application
+``ports``  names of types: the reactor as pools use it, and the parts of a job
+``processes``  `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes
+``python_source``  jobs that are given as source: a string as the function of `run_async`
+``run``  `run_async`: a callable, or a source, somewhere else
+``running``  the pools that run: the one piece of state here that belongs to the whole process
+``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``
+``threads``  a pool of threads: the reactor's own, or a number of its own
+``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
+``worker``  one worker: its process, the connection to it, its jobs
+``worker_protocol``  the numbers and switches that a pool and its worker processes agree on
+``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are
+"""
 
 from txremote.work.running import set_default_pool
 from txremote.work.spec import pool_from_string

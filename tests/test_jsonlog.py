@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, Logger, globalLogPublisher
 from twisted.python import log as legacy
 from zope.interface.verify import verifyObject
 
-from txremote.daemon.jsonlog import event_as_json, observer, observer_to
+from txremote.jsonlog import event_as_json, observer, observer_to
 
 
 class Loud:

@@ -1,5 +1,5 @@
 """
-``twistd --logger txremote.daemon.jsonlog.observer``: the log on standard output, as JSON.
+``twistd --logger txremote.jsonlog.observer``: the log on standard output, as JSON.
 
 Twisted's own JSON observer writes whole events, of whose values JSON knows few. Here each event
 is one line, with its text and its own fields as they would be printed: a ``peer`` is

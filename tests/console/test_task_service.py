@@ -17,7 +17,7 @@ from tests.console.importers import Desk
 from tests.interop.peer_processes import TWISTD, Program
 from tests.processes import Program as Script
 from txremote import connect, exposed, get_remote, repr_remote
-from txremote.console.service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
+from txremote.console.task_service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
 from txremote.tasks.stepping import Progress
