@@ -27,6 +27,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python import context
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
 from txremote.errors import JobTimeout
@@ -55,7 +56,7 @@ class ThreadJob:
     """A job, from `ThreadPool.submit` until its thread is free again."""
 
     __slots__ = (
-        *("abandoned", "args", "context", "deferred", "function", "kwargs", "name"),
+        *("abandoned", "args", "context", "deferred", "function", "kwargs", "name", "pool"),
         *("result", "state", "timeout", "timer", "variables", "was_last"),
     )
 
@@ -68,6 +69,7 @@ class ThreadJob:
         timeout: float | None,
         name: str,
     ) -> None:
+        self.pool = pool
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -81,7 +83,11 @@ class ThreadJob:
         self.timer: IDelayedCall | None = None
         self.result: object = None
         # the caller's, or None when that has fired
-        self.deferred: Deferred[object] | None = Deferred(partial(pool._cancel, self))
+        self.deferred: Deferred[object] | None = Deferred(self.cancel)
+
+    def cancel(self, _deferred: Deferred[object]) -> None:
+        """Give the job up: the canceller."""
+        self.pool._cancel(self)
 
     def make_blocking(self) -> None:
         """Have netrefs made of the references among its arguments, in its thread."""
@@ -210,10 +216,16 @@ class ThreadPool(PoolService):
         self._wake()
 
     def _fire(self, job: ThreadJob) -> None:
-        result, job.result = job.result, None
-        failure = self._count(result)
+        result: Any = job.result
+        job.result = None
+        # as `_count`, without another call for each job (row *threads pool*)
+        failed = issubclass(type(result), Failure)
+        if failed:
+            self._failed += 1
+        else:
+            self._done += 1
         if job.abandoned:
-            how = f" with {failure.getErrorMessage()}" if failure is not None else ""
+            how = f" with {result.getErrorMessage()}" if failed else ""
             log.info("the abandoned job {job} has ended{how}", job=job.name, how=how)
         deferred, job.deferred = job.deferred, None
         if deferred is None:  # it has failed before
@@ -226,7 +238,7 @@ class ThreadPool(PoolService):
         else:
             deferred.callback(result)
 
-    def _cancel(self, job: ThreadJob, _deferred: Deferred[object]) -> None:
+    def _cancel(self, job: ThreadJob) -> None:
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
