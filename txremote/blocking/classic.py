@@ -202,7 +202,7 @@ def upload(
 
     Args:
         conn: A classic connection.
-        localpath: What to copy.
+        localpath: The file or folder.
         remotepath: Its path there.
         filter: Called with each name; a false result leaves the file out.
         ignore_invalid: Whether to skip a path that is neither file nor folder, instead

@@ -197,7 +197,7 @@ def connect_channel(
 
     Raises:
         TypeError: It is no `Channel`.
-        Exception: What ``on_connect`` raised.
+        Exception: Any that ``on_connect`` raised.
     """
     refuse_in_reactor()
     conn = BlockingConnection(service, channel, config)

@@ -115,7 +115,7 @@ class ImportTable:
     The references of one connection, each to another object of the peer's.
 
     Args:
-        sweeper: Whose timer sees to that, or None.
+        sweeper: Gives references that were dropped back after a time, or None.
         most: How many references there may be (option ``max_imports``).
     """
 
