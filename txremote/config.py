@@ -275,10 +275,10 @@ class ConnectionConfig:
         60.0, "How long a message may take to arrive, from its first byte on, and TLS's handshake."
     )
     keepalive: float | None = _seconds(
-        60.0, "After this much silence a txremote peer is asked for a sign of life."
+        60.0, "After this much silence a txremote peer is sent a keepalive request."
     )
     keepalive_timeout: float = _switch(
-        30.0, SECONDS, "How long a peer that was asked for a sign of life may take to give one."
+        30.0, SECONDS, "How long a peer may take to answer a keepalive request."
     )
     idle_timeout: float | None = _seconds(
         None, "A connection is closed after this long without a call, either way."

@@ -195,7 +195,7 @@ class ConnectionPort(CalledConnection, Protocol):
         """Note the end of the transport."""
 
     def ping(self, data: object, timeout: float) -> Deferred[None]:
-        """Ask the peer for a sign of life."""
+        """Send the peer a ping."""
 
     def run_in_thread(self, call: ThreadedCall) -> Answer:
         """Run a `threaded` method in a thread of its own."""

@@ -218,7 +218,7 @@ class ConnectionTimeouts(Timeouts):
             self.stop()
             self._timer = self._clock.callLater(0, self._give_up_if_silent)
         elif not failure.check(ConnectionLost, DeadReferenceError):
-            self._alive(failure)  # a wrong answer is a sign of life, too
+            self._alive(failure)  # a wrong answer shows that it lives, too
 
     def _give_up_if_silent(self) -> None:
         self._timer = None

@@ -175,7 +175,7 @@ class BlockingView:
 
     def ping(self, data: object = None, timeout: float = 3) -> None:
         """
-        Ask the peer for a sign of life.
+        Send the peer a ping, and wait for its answer.
 
         Raises:
             AsyncResultTimeout: none came within ``timeout`` seconds.

@@ -56,7 +56,7 @@ EMPTY_TUPLE: Final = VALUE_HEAD + bytes([tags.TAG_EMPTY_TUPLE])
 
 
 class References(Protocol):
-    """The objects that a connection's keys stand for, counted as they are handed out and taken in."""
+    """The objects that a connection's keys stand for, counted as they come and go."""
 
     def box_reference(self, value: object) -> bytes:
         """Return the boxed reference to a value, and count it as handed out."""
