@@ -99,7 +99,7 @@ IMPLEMENTERS = [
     (IRemoteService, Service, Service),
     (IRemoteService, VoidService, VoidService),
     (IRemoteService, Calculator, Calculator),
-    (IPushProducer, Outbox, lambda: Outbox(None, 1000)),
+    (IPushProducer, Outbox, lambda: Outbox(None, None, 1000)),
     (ITransport, MemoryTransport, MemoryTransport),
     (ITransport, PumpTransport, lambda: PumpTransport(None)),
     (IStreamClientEndpoint, ClientEndpoint, lambda: ClientEndpoint(Deferred, "nowhere")),

@@ -63,7 +63,7 @@ class OutboxOwner(Protocol):
 
     @property
     def backpressure(self) -> BackpressurePort:
-        """Is told when too much waits for the peer, and when all of it has gone."""
+        """The part to call when too much waits for the peer, and when all of it has gone."""
 
     @property
     def closing(self) -> ClosingPort:
@@ -78,7 +78,7 @@ class Outbox:
     Attributes:
         corked: Whether frames are gathered until `uncork`. An attribute and no method, for
             each chunk that is read sets it.
-        share: Where is counted what waits for the peer, with other connections', or None.
+        share: The memory budget that counts the unsent bytes, with other connections', or None.
     """
 
     __slots__ = (
