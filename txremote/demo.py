@@ -224,9 +224,10 @@ async def _main(reactor: IReactorProcess) -> None:
         if not server.ended.called:
             process.signalProcess("TERM")
         ended = await server.ended
-    print(f"\n# twistd was told to stop, and {ended}")
     # once everything is closed it ends itself by the same signal
-    if not ended.endswith(("status 0", "(SIGTERM)")):
+    stopped = ended.endswith(("status 0", "(SIGTERM)"))
+    print(f"\n# twistd was told to stop, and {'has stopped' if stopped else ended}")
+    if not stopped:
         raise RuntimeError(f"twistd {ended}:\n{server.output.decode(errors='replace')}")
 
 
