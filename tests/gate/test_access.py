@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from zope.interface import Attribute, Interface, implementer
 
+from tests.gate.things import Thing
 from txremote import ConnectionConfig, NotSendable, Service, expose, exposed, threaded
 from txremote.config import SAFE_ATTRS
 from txremote.gate.access import COMPARISONS, AccessPolicy
@@ -37,25 +38,6 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
 
 def policy(**switches: Any) -> AccessPolicy:
     return AccessPolicy(ConnectionConfig(**switches))
-
-
-class Thing:
-    exposed_shown = 1
-    public = 2
-    _private = 3
-
-    def exposed_method(self) -> str:
-        return "method"
-
-    @exposed
-    def marked(self) -> str:
-        return "marked"
-
-    def hidden(self) -> str:
-        return "hidden"
-
-    def __len__(self) -> int:
-        return 5
 
 
 class Sub(Thing):
@@ -536,7 +518,7 @@ def test_a_repr_of_ones_own_is_shown() -> None:
 
 
 def test_the_default_repr_has_the_export_number_in_place_of_the_address() -> None:
-    expected = f"<{__name__}.Thing object #4>"
+    expected = f"<{Thing.__module__}.Thing object #4>"
     assert DEFAULT.repr(Thing(), 4) == expected
     assert DEFAULT.repr(Thing(), 4, str) == expected
     assert DEFAULT.format(Thing(), 4) == expected

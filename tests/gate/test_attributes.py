@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.gate.things import Thing
 from txremote import ConnectionConfig, exposed
 from txremote.gate.attributes import AttributePolicy
 
@@ -15,25 +16,6 @@ def policy(**switches: Any) -> AttributePolicy:
 
 
 DEFAULT = policy()
-
-
-class Thing:
-    exposed_shown = 1
-    public = 2
-    _private = 3
-
-    def exposed_method(self) -> str:
-        return "method"
-
-    @exposed
-    def marked(self) -> str:
-        return "marked"
-
-    def hidden(self) -> str:
-        return "hidden"
-
-    def __len__(self) -> int:
-        return 5
 
 
 # --- verdicts that are remembered -------------------------------------------------
