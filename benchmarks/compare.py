@@ -42,8 +42,9 @@ from benchmarks.verdict import MARGIN, Verdict, judge
 WORSE, NOT_COMPARED = 1, 2
 
 _LOOK = """
-import json, platform, twisted, txremote
-print(json.dumps([txremote.__file__, platform.python_version(), twisted.__version__]))
+import json, platform, sys, twisted, txremote
+has = [name for name in sys.argv[1:] if hasattr(txremote, name)]
+print(json.dumps([txremote.__file__, platform.python_version(), twisted.__version__, has]))
 """
 
 
@@ -59,10 +60,12 @@ class Side:
     Attributes:
         program: What runs its processes.
         about: Which commit, Python and Twisted they are.
+        has: Which of the names that rows need its txremote has.
     """
 
     program: Program
     about: str
+    has: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def look_at(checkout: Path, folder: Path) -> Side:
     python = str(own) if own.exists() else sys.executable
     program = Program(python, folder, (str(checkout),))
     looked = subprocess.run(
-        [python, "-c", _LOOK],
+        [python, "-c", _LOOK, *{row.needs for row in ROWS if row.needs}],
         cwd=folder,
         env=program.environment,
         capture_output=True,
@@ -141,10 +144,11 @@ def look_at(checkout: Path, folder: Path) -> Side:
     )
     if looked.returncode:
         raise NoCheckout(f"{checkout}: txremote cannot be imported\n{looked.stderr.rstrip()}")
-    file, version, twisted = json.loads(looked.stdout)
+    file, version, twisted, has = json.loads(looked.stdout)
     if Path(file).resolve().parent != checkout / "txremote":
         raise NoCheckout(f"{checkout} has no txremote; {python} imports {file}")
-    return Side(program, f"{commit(checkout)}, Python {version}, Twisted {twisted}")
+    about = f"{commit(checkout)}, Python {version}, Twisted {twisted}"
+    return Side(program, about, frozenset(has))
 
 
 def commit(checkout: Path) -> str:
@@ -186,6 +190,11 @@ def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> 
     for row in ROWS:
         if row.name in names or not names:
             print(f"{row.name}: {row.work}", file=sys.stderr)
+            if lacks := [name for name, side in sides.items() if {row.needs} - {""} - side.has]:
+                print(
+                    f"left out: no txremote.{row.needs} in {' and '.join(lacks)}", file=sys.stderr
+                )
+                continue
             found += lines_of(row, harness.run_in_turn(row, both, effort.rounds))
     return found
 

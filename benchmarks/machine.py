@@ -30,6 +30,13 @@ def version(distribution: str) -> str:
         return "-"
 
 
+def offers(name: str) -> bool:
+    """Tell whether the installed txremote has a public name; "" is none and always there."""
+    import txremote
+
+    return not name or hasattr(txremote, name)
+
+
 def load() -> str:
     """Return how many processes wanted to run in the last minute."""
     try:
@@ -51,6 +58,7 @@ def describe() -> dict[str, str]:
         "reactor": type(reactor).__name__,
         "Twisted": version("Twisted"),
         "txremote": version("txremote"),
+        "msgspec": version("msgspec"),
         "RPyC": version("rpyc"),
         "foolscap": version("foolscap"),
         "Pyro5": version("Pyro5"),

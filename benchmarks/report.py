@@ -139,7 +139,7 @@ def simple_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def columns(pools: bool) -> list[str]:
     """Return who may take part in the tables of calls, or of pools: their titles."""
-    taking_part = (p.title for p in PEERS.values() if (p.pools if pools else p.module))
+    taking_part = (p.title for p in PEERS.values() if (p.pools if pools else p.module or p.values))
     return list(dict.fromkeys(taking_part))
 
 

@@ -93,6 +93,9 @@ def measure(options: argparse.Namespace) -> report.Run:
     for row in ROWS:
         if row.name in options.row or not options.row:
             print(f"{row.name}: {row.work}", file=sys.stderr)
+            if not machine.offers(row.needs):
+                print(f"left out: this txremote has no {row.needs}", file=sys.stderr)
+                continue
             run.rows.append((row, harness.run_row(row, effort, options.contestant)))
     if options.growth:
         for series in growth.SERIES:

@@ -18,7 +18,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from benchmarks import harness, report
+from benchmarks import harness, machine, report
 from benchmarks.harness import ContestantFailed, Effort, Measured, Sample
 from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, watching, work
 from benchmarks.peers.commands import LINE
@@ -26,7 +26,7 @@ from benchmarks.peers.crowd import check_file_limit
 from benchmarks.peers.floor_watchers import Sockets
 from benchmarks.rows import ROWS
 from benchmarks.rows.base import Bar, Row
-from benchmarks.run import arguments
+from benchmarks.run import arguments, measure
 from tests.processes import run
 from txremote.testing import connected_pair
 
@@ -211,6 +211,27 @@ def test_consoles_are_measured_beside_plain_sockets(small_run, name):
     assert row["contestants"]["txremote"]["median"] > 0
     assert row["contestants"]["txremote"]["server_cpu_us"][0] > 0
     assert row["ratios"]["lines"]["median"] > 0
+
+
+@pytest.mark.skipif(not machine.offers("value"), reason="this txremote has no values")
+@pytest.mark.parametrize("name", ["records", "dict argument"])
+def test_values_are_measured_beside_others(name):
+    """Each contestant has a figure, and txremote's is compared with it."""
+    (row,) = [row for row in ROWS if row.name == name]
+    measured = harness.run_row(row, Effort(rounds=1, seconds=0.01, quick=True))
+    errors = {who: figures.error for who, figures in measured.items() if figures.error}
+    assert errors == {}
+    for bar in row.first:
+        assert row.is_met(bar, measured) in (True, False)
+    assert "us" in measured["txremote"].note or "ms" in measured["txremote"].note
+
+
+def test_a_row_that_this_txremote_cannot_do_is_left_out(monkeypatch, capsys):
+    """An older one has no figure, and that is no failure."""
+    monkeypatch.setattr(machine, "offers", lambda name: not name)
+    run = measure(arguments(["--row", "records"]))
+    assert (run.rows, run.failures) == ([], [])
+    assert "this txremote has no value" in capsys.readouterr().err
 
 
 def test_lines_that_do_not_arrive_are_an_error(monkeypatch):

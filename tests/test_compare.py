@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks import compare, harness
-from benchmarks.compare import NoCheckout, lines_of, look_at, only_benchmarks, status_of, table
+from benchmarks.compare import (
+    NoCheckout,
+    Side,
+    lines_of,
+    look_at,
+    only_benchmarks,
+    status_of,
+    table,
+)
 from benchmarks.harness import Effort, Measured, Program, Sample
 from benchmarks.peers import PEERS
 from benchmarks.rows.base import Row
@@ -142,6 +150,16 @@ def test_a_side_that_fails_is_not_called_equal(side):
     assert status_of(lines) == compare.NOT_COMPARED
     assert "failed" in table(lines)
     assert "not compared" in table(lines)
+
+
+def test_a_row_that_a_side_cannot_do_is_left_out(capsys):
+    """A checkout of before has not failed by lacking what is new."""
+    sides = {
+        "old": Side(Program("old"), "of before", frozenset()),
+        "new": Side(Program("new"), "of now", frozenset(["value"])),
+    }
+    assert compare.measure(sides, Effort(rounds=1), ["records"]) == []
+    assert "left out: no txremote.value in old" in capsys.readouterr().err
 
 
 # -- checkouts

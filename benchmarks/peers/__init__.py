@@ -14,6 +14,8 @@ for all.
 
 A pool has no server: its file has ``connect()``, of a reactor where it lives in
 one, and the methods of the rows of pools. What its workers run is in `jobs`.
+
+A serializer has no server either: its ``connect()`` gives both ends.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ class Peer:
         needs: What has to be importable for it.
         blocking: The file of its client for a plain script, where that is another.
         pools: The file of its pools.
+        values: The file of its server and client where calls have values.
+        alone: Whether that one has no server: both ends are one process.
     """
 
     title: str
@@ -40,6 +44,8 @@ class Peer:
     needs: str
     blocking: str = ""
     pools: str = ""
+    values: str = ""
+    alone: bool = False
 
     @property
     def installed(self) -> bool:
@@ -68,7 +74,15 @@ PEERS = {
     "lines": Peer(
         "floor", "benchmarks.peers.floor_lines", "twisted", "benchmarks.peers.floor_watchers"
     ),
-    "rpyc": Peer("RPyC", "benchmarks.peers.with_rpyc", "rpyc"),
+    "pickle": Peer("floor", "", "pickle", values="benchmarks.peers.floor_pickle", alone=True),
+    "msgspec": Peer("msgspec", "", "msgspec", values="benchmarks.peers.with_msgspec", alone=True),
+    "rpyc": Peer(
+        "RPyC",
+        "benchmarks.peers.with_rpyc",
+        "rpyc",
+        values="benchmarks.peers.with_rpyc_values",
+    ),
+    "rpyc-obtain": Peer("RPyC obtain", "", "rpyc", values="benchmarks.peers.with_rpyc_obtain"),
     "pb": Peer("PB", "benchmarks.peers.with_pb", "twisted"),
     "amp": Peer("AMP", "benchmarks.peers.with_amp", "twisted"),
     "foolscap": Peer("foolscap", "benchmarks.peers.with_foolscap", "foolscap"),
@@ -88,6 +102,7 @@ PEERS = {
         "txremote",
         "benchmarks.peers.txr_blocking",
         "benchmarks.peers.txr_pools",
+        "benchmarks.peers.txr_values",
     ),
 }
 

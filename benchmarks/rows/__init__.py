@@ -16,6 +16,7 @@ from benchmarks.rows import (
     pools,
     sequential,
     tasks,
+    values,
 )
 from benchmarks.rows.base import Bar, Row
 
@@ -32,6 +33,8 @@ ROWS: tuple[Row, ...] = (
     connections.ROW,
     crowd.ROW,
     objects.ROW,
+    values.RECORDS,
+    values.DICT_ARGUMENT,
     console.ONE,
     console.MANY,
     pools.THREADS,

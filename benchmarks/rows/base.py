@@ -45,6 +45,7 @@ class Row:
         floor: Which of them is the raw floor, if any.
         blocking: Whether the clients are plain scripts.
         pools: Whether it is about pools, and stands in their tables.
+        needs: A name of txremote that it needs; a txremote that lacks it does not take part.
         first: The first bars.
         goal: The goals.
     """
@@ -57,6 +58,7 @@ class Row:
     floor: str | None = None
     blocking = False
     pools = False
+    needs = ""
     first: tuple[Bar, ...] = ()
     goal: tuple[Bar, ...] = ()
 
