@@ -90,7 +90,7 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
     serving = BgServingThread(conn)
     try:
         if not plain and find_spec("IPython") is not None:
-            import IPython  # type: ignore[import-not-found]
+            import IPython
 
             print(banner)  # noqa: T201
             IPython.start_ipython(argv=["--no-banner"], user_ns=names)

@@ -10,6 +10,7 @@ a ``driver`` waits for those.
 ``reactorthread``, ``threadguard`` and ``forks`` say what may be used where, and ``clock`` is
 the clock of all time limits. A connection is known here by Protocols only: `RequestSender` in
 ``reference``, `NetrefConnection` in ``netref``, and ``ports``.
+``interface_source``  `written_method`: a method of an interface with its annotations
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away

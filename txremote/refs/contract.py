@@ -13,10 +13,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from inspect import Parameter, Signature
+from types import FunctionType
 from typing import Any
 
 from zope.interface.interface import InterfaceClass, Method
 
+from txremote.refs.interface_source import written_method
 from txremote.wire.exceptions import without_addresses
 
 _TAG = "txremote.contract"
@@ -27,9 +29,10 @@ _LONGEST_PROBLEM = 200  # characters, for the name of an argument is the caller'
 class MethodContract:
     """How one method of an interface is called: its name, docstring and signature."""
 
-    __slots__ = ("_fewest", "_most", "_shown", "doc", "name", "signature")
+    __slots__ = ("_fewest", "_method", "_most", "_shown", "doc", "name", "signature")
 
     def __init__(self, interface_name: str, method: Any) -> None:  # zope's has no types
+        self._method = method
         self.name: str = method.getName()
         self.doc: str = method.getDoc()
         self.signature = _signature(method.getSignatureInfo())
@@ -37,6 +40,10 @@ class MethodContract:
         self._shown = f"{interface_name}.{self.name}{shown}"
         self._fewest = len(method.required)
         self._most = sys.maxsize if method.varargs else len(method.positional)
+
+    def function(self) -> FunctionType | None:
+        """Return the method as it is written, with annotations, or None; see `written_method`."""
+        return written_method(self._method.interface, self.name)
 
     def check(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Raise TypeError, with the signature, where a call does not fit."""
