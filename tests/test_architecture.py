@@ -28,6 +28,7 @@ TESTS = Path(__file__).parent
 ROOMS = [
     {"errors", "interfaces"},
     {"wire"},
+    {"values"},
     {"config", "importing"},
     {"refs"},
     {"gate"},

@@ -1,0 +1,8 @@
+"""
+Values: copies of a declared type, where everything else travels by reference.
+
+No module of this room knows a connection. What a value is made of, in bytes, is the wire's.
+
+``array_dtypes``  the dtypes of numpy's arrays as plain tuples, and back
+``arrays``  numpy's arrays and scalars as values
+"""
