@@ -132,6 +132,52 @@ def test_one_read_of_many_requests_is_answered_in_one_write() -> None:
     assert len(wire.messages) == 20
 
 
+# --- memory that may change ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [10, 2 << 20], ids=["short", "long"])
+@pytest.mark.parametrize("kind", ["request", "answer"])
+@pytest.mark.parametrize("corked", [False, True])
+def test_memory_that_changes_after_it_was_sent_arrives_as_it_was(
+    size: int, kind: str, corked: bool
+) -> None:
+    box, transport = outbox(max_unsent=10 << 20)
+    box.corked = corked
+    memory = bytearray(size)
+    body: Any = [b"head", memoryview(memory)]
+    if kind == "request":
+        box.request(1, body)
+    else:
+        box.answer(MSG_REPLY, 1, 0, body)
+    memory[:] = b"x" * size
+    box.uncork()
+    [payload] = payloads(transport)
+    assert payload.endswith(b"head" + bytes(size))
+
+
+def test_memory_that_waits_for_the_dialect_is_what_it_was() -> None:
+    box, transport = outbox(dialect=None)
+    memory = bytearray(3)
+    box.request(7, [b"head", memoryview(memory)])
+    memory[:] = b"xyz"
+    box.set_dialect(DIALECT_6)
+    assert payloads(transport)[0].endswith(b"head\0\0\0")
+
+
+def test_a_long_message_of_memory_is_one_bytes_which_no_transport_copies() -> None:
+    box, transport = outbox(max_unsent=10 << 20)
+    box.answer(MSG_REPLY, 1, 0, [b"head", memoryview(bytes(2 << 20))])
+    assert [type(each) for each in transport.written] == [bytes]
+
+
+def test_memory_counts_as_what_it_takes() -> None:
+    box, transport = outbox(max_unsent=1000)
+    box.pauseProducing()
+    box.answer(MSG_REPLY, 1, 0, [b"head", memoryview(bytearray(2000))])
+    assert not transport.written
+    assert transport.disconnecting
+
+
 # --- before the dialect is known --------------------------------------------------
 
 

@@ -7,13 +7,17 @@ the first while the next is made. Outside of that each message is one write; a
 TCP transport merges those by itself. Where the transport can be made to send at
 once (`Writing.now`), a batch does not wait for the reactor's next turn.
 
-Three things can stand between a message and the transport:
+Four things can stand between a message and the transport:
 
 * The accepting side does not know its peer's dialect before the first frame
   has come. Until then messages are held, without the bytes that depend on it.
 * A stock RPyC peer behind TLS polls its socket and not its TLS layer, so a
   second frame within one TLS record is not seen until more bytes come. Toward
   such a peer each frame is written by itself (`separate`).
+* What a message shows by a `memoryview`, such as a numpy array, may be changed as soon as the
+  call that sends it has returned, and a transport would look at it in the reactor's next turn.
+  So it is copied into the frame at once, and the transport, which takes a single `bytes` as
+  it is, copies it no more. A `bytes` cannot change: a long one in an answer is not copied here.
 * A peer that does not read makes the transport's buffer grow, which tells its push producer
   when that starts and ends. Past ``pause_unsent`` bytes the connection lets the peer's
   requests wait; past ``max_unsent`` the peer is disconnected.
@@ -21,7 +25,7 @@ Three things can stand between a message and the transport:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -31,7 +35,7 @@ from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import compress_frame, frame_chunks, frame_pieces
+from txremote.wire.framing import Chunk, compress_frame, frame_chunks, frame_pieces
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
@@ -181,7 +185,7 @@ class Outbox:
         for number, body in held:
             self.request(number, body)
 
-    def request(self, number: int, body: list[bytes]) -> None:
+    def request(self, number: int, body: Sequence[Chunk]) -> None:
         """
         Write a request, or hold it until the dialect is known.
 
@@ -189,11 +193,11 @@ class Outbox:
             NotSendable: it is too long for a frame.
         """
         if self.dialect is None:
-            self._held.append((number, body))
+            self._held.append((number, [bytes(chunk) for chunk in body]))
         else:
             self.write(frame_chunks(self.dialect.request + dump_int(number), body))
 
-    def answer(self, kind: int, number: int, sender: int, body: list[bytes]) -> None:
+    def answer(self, kind: int, number: int, sender: int, body: Sequence[Chunk]) -> None:
         """Write a reply or an exception. Raises as `request` does."""
         dialect = self.dialect
         assert dialect is not None  # it came with the request
@@ -202,9 +206,11 @@ class Outbox:
         else:  # the same without the call
             head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
         if self.separate is None and len(body[-1]) > _LONG:
-            self._write_long(head, body)
-        else:
-            self.write(frame_chunks(head, body))
+            lasting = [chunk for chunk in body if type(chunk) is bytes]
+            if len(lasting) == len(body):
+                self._write_long(head, lasting)
+                return
+        self.write(frame_chunks(head, body))
 
     def _write_long(self, head: bytes, body: list[bytes]) -> None:
         """Write a frame of which one part is long, without a copy of that."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,10 @@ _COALESCE = 65536
 # thousand bytes of one. And how many bytes are inflated in a step.
 _PACKED = 4096
 _INFLATED = 4 << 20
+
+#: A part of a message that is to be sent. A `memoryview` is of single bytes, and shows what
+#: somebody may change before long, such as a numpy array.
+Chunk = bytes | memoryview
 
 _COMPRESS_FROM = 3000
 _COMPRESS_UP_TO = 1 << 20  # it takes 10 ms a MiB, in which the process does nothing else
@@ -263,9 +267,11 @@ def frame(payload: bytes) -> bytes:
     return frame_chunks(payload, [])
 
 
-def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
+def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> bytes:
     """
     Return the payload of a head and some chunks as one uncompressed frame, copied once.
+
+    The memory that a `memoryview` shows is read here and not later.
 
     Raises:
         NotSendable: it is longer than 32 bits can say.
@@ -278,7 +284,7 @@ def frame_chunks(head: bytes, chunks: list[bytes]) -> bytes:
     return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
 
 
-def frame_pieces(head: bytes, chunks: list[bytes]) -> tuple[bytes, ...]:
+def frame_pieces(head: bytes, chunks: Sequence[bytes]) -> tuple[bytes, ...]:
     """Return what `frame_chunks` does in pieces, none of which is copied. Raises as that does."""
     size = sum(map(len, chunks), len(head))
     if size > 0xFFFFFFFF:
