@@ -28,6 +28,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
 ``references``  both reference tables of a connection, as boxing asks for them
 ``request``  one request of the peer: where it runs, and how it gets its answer
+``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
 ``turns``  long work of connections, a slice in each turn of the reactor
 ``variables``  a connection's context variables
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired

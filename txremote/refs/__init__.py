@@ -11,8 +11,11 @@ a ``driver`` waits for those.
 the clock of all time limits. A connection is known here by Protocols only: `RequestSender` in
 ``reference``, `NetrefConnection` in ``netref``, and ``ports``.
 ``interface_source``  `written_method`: a method of an interface with its annotations
+``copy_nodes``  how one object of a stock peer is copied, by its kind
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
+``reprs``  values of Python's own types read from their ``repr``
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away
 ``signatures``  `signature_of`: the parameters of a callable, without evaluating its type hints
+``wanted``  what is copied of a stock peer's objects at which place, and where a value stands
 """

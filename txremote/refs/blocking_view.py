@@ -280,8 +280,17 @@ class BlockingView:
             except ValueError as problem:
                 if unpickle or not str(problem).startswith("pickling is disabled"):
                     raise
-                return copied(netref, problem)
-        return copied(netref)
+                return self._copied(netref, problem)
+        return self._copied(netref)
+
+    def _copied(self, netref: object, refused: ValueError | None = None) -> Any:
+        protocol = self.protocol
+        direct = not protocol.is_txremote
+        value = self.from_netrefs(netref)
+        limits = protocol.config.limits
+        return self.to_netrefs(
+            self._wait_for_answer(self._timeout, copied, value, limits, direct, refused)
+        )
 
 
 # Reentrant: garbage collection may run a __del__ in the middle.

@@ -43,6 +43,11 @@ class Caller(Protocol):
 class Outbound(Caller, Protocol):
     """Sends requests in the connection's context."""
 
+    def request(
+        self, handler: int, args: tuple[object, ...], timeout: float | None = None
+    ) -> Answer:
+        """Send a request by its number, to be answered within some seconds."""
+
     def request_with_default_timeout(
         self, handler: int, args: tuple[object, ...], deadline: float | None = None
     ) -> Answer:
