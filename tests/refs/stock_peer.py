@@ -110,7 +110,7 @@ class StockPeer:
 class Fields:
     """Wants the fields of an object of a class; of containers, all of their items as itself."""
 
-    def __init__(self, name: str, **fields: Wanted | None) -> None:
+    def __init__(self, name: str, /, **fields: Wanted | None) -> None:
         self._name = name
         self._fields: Mapping[str, Wanted | None] = fields
 
