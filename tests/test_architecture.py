@@ -34,6 +34,7 @@ ROOMS = [
     {"gate"},
     {"peer"},
     {"service", "classic"},
+    {"views"},
     {"eventloop"},
     {"blocking", "net"},
     {"work"},
@@ -41,7 +42,7 @@ ROOMS = [
     {"console"},
     {"daemon"},
     {  # the doors
-        *("testing", "cli", "shell", "demo", "jsonlog", "__main__", ""),
+        *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "__main__", ""),
     },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,

@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = "show the features of txremote, on loopback, in a minute"
     commands.add_parser("demo", help=about).set_defaults(run=_demo)
-    for add in (_add_call, _add_shell, _add_check, _add_console, _add_tasks):
+    for add in (_add_call, _add_shell, _add_check, _add_stubs, _add_console, _add_tasks):
         add(commands)
     return parser
 
@@ -87,6 +87,22 @@ def _add_check(commands: Commands) -> None:
     )
     check.set_defaults(run=_check)
     check.add_argument("file", help="the TOML file")
+
+
+def _add_stubs(commands: Commands) -> None:
+    stubs = commands.add_parser(
+        "stubs",
+        help="write what type checkers know of a service's clients",
+        description="Write a module of Protocols for a class and those that it leads to: what "
+        "its methods take and give at the other end of a connection. Its module is imported.",
+    )
+    stubs.set_defaults(run=_stubs)
+    add = stubs.add_argument
+    add("name", help="pkg.mod.Class: a service, a Protocol or a zope interface")
+    add("-o", "--output", metavar="FILE", help="where to write it [default: standard output]")
+    flavours = ["reactor", "asyncio", "scripts", "all"]
+    whom = "for clients with a reactor, in asyncio, or for scripts [default: all]"
+    add("--for", dest="flavour", choices=flavours, default="all", help=whom)
 
 
 def _add_console(commands: Commands) -> None:
@@ -167,6 +183,13 @@ def _shell(options: argparse.Namespace) -> int:
     finally:
         conn.close()
     return DONE
+
+
+def _stubs(options: argparse.Namespace) -> int:
+    from txremote.stubs.command import run_stubs
+
+    sys.path.insert(0, os.getcwd())  # as with twistd
+    return run_stubs(options.name, options.flavour, options.output)
 
 
 def _console(options: argparse.Namespace) -> int:

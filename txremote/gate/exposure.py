@@ -13,10 +13,10 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
-from zope.interface import providedBy
+from zope.interface import implementedBy, providedBy
 
 from txremote.gate.builtin_types import VALUE_CLASSES
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
@@ -275,8 +275,20 @@ def exposure_of(obj: object) -> Exposure | None:
         described = providedBy(obj).__iro__
     elif not kind.__flags__ & _HEAP_TYPE or (described := declared_by(obj)) is None:
         return None
-    contracts = [it for i in described if (it := i.queryDirectTaggedValue(_TAG)) is not None]
+    contracts = _opened(described)
     return Exposure(obj, contracts) if contracts else None
+
+
+def opened_by(kind: type) -> list[Contract]:
+    """Return by which opened interfaces the objects of a class are exposed."""
+    if not kind.__flags__ & _HEAP_TYPE or getattr(kind, "__implemented__", None) is None:
+        return []
+    described: Any = implementedBy
+    return _opened(described(kind).__iro__)
+
+
+def _opened(described: Iterable[Any]) -> list[Contract]:
+    return [it for i in described if (it := i.queryDirectTaggedValue(_TAG)) is not None]
 
 
 def checked(method: MethodContract, function: Any) -> object:
