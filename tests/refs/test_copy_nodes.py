@@ -58,6 +58,16 @@ def test_a_small_container_takes_one_request_and_one_for_each_value() -> None:
     ]
 
 
+def test_the_pairs_of_a_large_mapping_come_together_where_the_peer_gives_them() -> None:
+    value = {str(n): [n] for n in range(200)}
+    for public, most in ((True, 210), (False, 410)):
+        peer = StockPeer(public)
+        assert peer.copied(value) == value
+        assert 200 < len(peer.requests) < most
+    with pytest.raises(TypeError, match="the peer gave no pairs"):
+        StockPeer(public=True).copied(Odd({n: n for n in range(100)}))
+
+
 def test_what_has_no_copy_of_its_own_type_becomes_its_builtin_kind() -> None:
     assert type(StockPeer().copied(MappingProxyType({1: [2]}))) is dict
     made = StockPeer().copied(collections.defaultdict(list, {1: [2]}))
@@ -111,6 +121,16 @@ def test_what_is_not_wanted_stays_a_reference() -> None:
     assert type(copied["callback"]) is RemoteReference
     assert type(StockPeer().copied([callback])[0]) is RemoteReference
     assert type(StockPeer().copied([1], wanted=None)) is RemoteReference
+
+
+class Odd(dict):  # type: ignore[type-arg]
+    """Has no pairs as its items."""
+
+    def items(self) -> Any:
+        return [(1,)]
+
+
+Odd.__module__, Odd.__name__ = "builtins", "dict"
 
 
 class Colour(enum.Enum):

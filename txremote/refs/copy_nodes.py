@@ -22,6 +22,8 @@ from txremote.refs.wanted import Parts, Place, Request, Wanted, Work, wrong
 from txremote.wire import consts
 from txremote.wire.plain import ATOMS
 
+_Take = Callable[[tuple[object, ...]], None]
+
 # Most items that a container may have that is read in one request.
 _AT_ONCE = 100
 # Hashes of a set's items or a dict's keys that may coincide: see `txremote.wire.brine`.
@@ -139,25 +141,31 @@ class _Iterated(Node):
             self._iterate()  # which begins again
 
     def _iterate(self) -> None:
-        self._ask(consts.HANDLE_CALLATTR, "__iter__", (), (), taken=self._begin_chunks)
+        self._ask_iterator(self.reference, self.take)
 
-    def _begin_chunks(self, iterator: object) -> None:
-        if type(iterator) is not RemoteReference:
-            raise wrong(self.place, "the peer gave no iterator of it")
-        self._next_chunk(iterator, FIRST_CHUNK)
+    def _ask_iterator(self, target: object, take: _Take) -> None:
+        def taken(iterator: object) -> None:
+            self._next_chunk(iterator, FIRST_CHUNK, take)
 
-    def _next_chunk(self, iterator: RemoteReference, count: int) -> None:
+        if type(target) is not RemoteReference:
+            raise wrong(self.place, "the peer gave nothing that can be iterated over")
+        args = (target, "__iter__", (), ())
+        self.work.requests.append(Request(consts.HANDLE_CALLATTR, args, taken))
+
+    def _next_chunk(self, iterator: object, count: int, take: _Take) -> None:
         def taken(chunk: object) -> None:
             if type(chunk) is not tuple:
                 raise wrong(self.place, "the peer gave no tuple of its items")
             if chunk:
-                self.take(chunk)
-                self._next_chunk(iterator, min(count * GROWTH, LARGEST_CHUNK))
+                take(chunk)
+                self._next_chunk(iterator, min(count * GROWTH, LARGEST_CHUNK), take)
 
         def refused(error: Exception) -> None:
             if not isinstance(error, RemoteStopIteration):
                 raise error
 
+        if type(iterator) is not RemoteReference:
+            raise wrong(self.place, "the peer gave no iterator of it")
         request = Request(consts.HANDLE_BUFFITER, (iterator, count), taken, refused)
         self.work.requests.append(request)
 
@@ -218,19 +226,47 @@ class _Frozenset(_Iterated):
 
 
 class _Mapping(_Iterated):
-    """What has keys, and a value for each."""
+    """
+    What has keys, and a value for each: the cells are keys and values in turn.
 
-    __slots__ = ()
+    A few values are asked for one by one. Where there are more, pairs are, which a stock RPyC
+    gives if it opens public names.
+    """
 
-    # The cells are keys and values in turn.
+    __slots__ = ("_items",)
+
+    def _iterate(self) -> None:
+        def taken(items: object) -> None:
+            self._items = items  # which is held while it is iterated over
+            self._ask_iterator(items, self._take_pairs)
+
+        def refused(error: Exception) -> None:
+            if not isinstance(error, AttributeError):
+                raise error
+            self._ask_iterator(self.reference, self.take)
+
+        self._ask(consts.HANDLE_CALLATTR, "items", (), (), taken=taken, refused=refused)
+
+    def _take_pairs(self, chunk: tuple[object, ...]) -> None:
+        self.work.count(2 * len(chunk))
+        for pair in chunk:
+            if type(pair) is not tuple or len(pair) != 2:
+                raise wrong(self.place, "the peer gave no pairs of its keys and values")
+            key, value = pair
+            place = self._place_of(key)
+            self.cells.append(self.work.placed(key, self.parts.key, place))
+            self.cells.append(self.work.placed(value, self.parts.of_value(key), place))
 
     def take(self, chunk: tuple[object, ...]) -> None:
         self.work.count(2 * len(chunk))
         for key in chunk:
-            shown = repr(key) if type(key) in ATOMS else "..."
-            place = self.place.at(f"[{shown:.50}]")
+            place = self._place_of(key)
             self.cells += (self.work.placed(key, self.parts.key, place), None)
             self._ask_value(len(self.cells) - 1, key, place)
+
+    def _place_of(self, key: object) -> Place:
+        shown = repr(key) if type(key) in ATOMS else "..."
+        return self.place.at(f"[{shown:.50}]")
 
     def _ask_value(self, index: int, key: object, place: Place) -> None:
         def taken(value: object) -> None:
