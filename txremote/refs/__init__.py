@@ -15,6 +15,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
 ``reprs``  values of Python's own types read from their ``repr``
+``remote_signatures``  `parse_signature`: a remote method's signature, of its owner's text
 ``sharing``  `follow`: the result of a Deferred that has another owner, without taking it away
 ``signatures``  `signature_of`: the parameters of a callable, without evaluating its type hints
 ``wanted``  what is copied of a stock peer's objects at which place, and where a value stands

@@ -22,6 +22,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from inspect import Signature
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeGuard
 
 from zope.interface import implementedBy
@@ -30,6 +31,7 @@ from zope.interface.declarations import Declaration
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.callsite import is_called_at_once
 from txremote.refs.reference import RemoteReference
+from txremote.refs.remote_signatures import bound_function, parse_signature
 from txremote.wire import consts
 from txremote.wire.consts import IdPack
 
@@ -107,6 +109,7 @@ class BaseNetref(metaclass=NetrefMetaclass):
         ____ref__: RemoteReference
         ____methods__: frozenset[str]
         ____exact__: bool
+        ____signatures__: Mapping[str, str]
         ____local__: type | None
 
     @property
@@ -287,6 +290,28 @@ class NetrefMethod:
     @property
     def __annotations__(self) -> Any:  # type: ignore[override]
         return self.____fetch__().__annotations__
+
+    def ____signature__(self) -> Signature | None:
+        """Return the signature that the peer has told with the class, or None."""
+        owner, name = self.____owner__, self.____name__
+        told = owner.____signatures__
+        return parse_signature(told.get(name) or told.get("exposed_" + name))
+
+    @property
+    def __signature__(self) -> Any:
+        told = self.____signature__()
+        return self.____fetch__().__signature__ if told is None else told
+
+    @property
+    def __func__(self) -> Any:
+        fetched = self.____fetch__()
+        try:
+            return fetched.__func__
+        except AttributeError:  # not for us to see: inspect.signature() asks for it
+            told = self.____signature__()
+            if told is None:
+                raise
+            return bound_function(told, self.____name__, fetched.__doc__)
 
     @property  # type: ignore[misc]  # it is never set
     def __class__(self) -> Any:

@@ -17,7 +17,8 @@ import inspect
 import pickle
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NoReturn
 
 from txremote.refs.netref import (
@@ -29,11 +30,13 @@ from txremote.refs.netref import (
     read,
 )
 from txremote.refs.reference import RemoteReference
+from txremote.refs.remote_signatures import parse_signature, with_self
 from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
 
 # Names that a netref defines itself, whatever the peer lists.
 _OWN = NEVER.union(
     """
+    ____signatures__
     ____conn__ ____id_pack__ ____refcount__ ____kind__ ____ref__ __class__ __cmp__ __del__
     __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__ __init_subclass__
     __instancecheck__ __metaclass__ __module__ __new__ __reduce__ __reduce_ex__ __repr__
@@ -62,6 +65,8 @@ _CALLED = frozenset(
 }
 
 _OLD_SLICERS = {f"__{verb}slice__": f"__{verb}item__" for verb in ("get", "set", "del")}
+
+_NO_SIGNATURES: Mapping[str, str] = MappingProxyType({})
 
 _ORDERED: collections.OrderedDict[str, int] = collections.OrderedDict()
 _ITERATORS: list[Iterator[object]] = [
@@ -202,10 +207,16 @@ def builtin_methods(pack: IdPack) -> tuple[tuple[str, str | None], ...] | None:
 
 
 def netref_class(
-    pack: IdPack, methods: Iterable[tuple[str, str | None]], *, listed_are_methods: bool
+    pack: IdPack,
+    methods: Iterable[tuple[str, str | None]],
+    *,
+    listed_are_methods: bool,
+    signatures: Mapping[str, str] = _NO_SIGNATURES,
 ) -> type[BaseNetref]:
     """
     Return a netref class, of names and docstrings as INSPECT gives them.
+
+    The signatures, by name of a method, are what DESCRIBE gives besides.
 
     A stock RPyC lists private names and all descriptors (``listed_are_methods`` False): of
     those only ``exposed_`` ones are called by name, where they are called at once.
@@ -217,6 +228,7 @@ def netref_class(
         "__doc__": property(lambda netref: read(netref, "__doc__")),
         "____local__": local,
         "____exact__": listed_are_methods,
+        "____signatures__": signatures,
     }
     plain = set()
     for name, doc in methods:
@@ -224,6 +236,8 @@ def netref_class(
             continue
         if name.startswith("__") and name.endswith("__"):
             special = _make_special(name, doc)
+            if name == "__call__" and (told := parse_signature(signatures.get(name))) is not None:
+                vars(special)["__signature__"] = with_self(told)
             is_sure = listed_are_methods or name in _CALLED
             namespace[name] = special if is_sure else _Listed(name, special)
         elif listed_are_methods or name.startswith("exposed_"):
