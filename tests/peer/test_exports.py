@@ -15,8 +15,8 @@ import pytest
 
 from txremote import NotSendable
 from txremote.peer.exports import ExportTable, Granted
-from txremote.wire.boxing import REMOTE_REF_HEAD, key_of
 from txremote.wire.brine import load
+from txremote.wire.keys import REMOTE_REF_HEAD, key_of
 
 
 class Thing:

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 
 from txremote import RemoteProtocolError
 from txremote.peer.imports import SWEEP_INTERVAL, ImportTable, ReleaseSweeper
-from txremote.wire.boxing import key_of
+from txremote.wire.keys import key_of
 
 
 class Table:

@@ -18,7 +18,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.refs.contract import contract_of
 from txremote.refs.reference import RemotePath
 from txremote.refs.typed import TypedReference
-from txremote.wire.boxing import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
+from txremote.wire.keys import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
 
 
 class Thing:

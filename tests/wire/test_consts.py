@@ -32,11 +32,12 @@ def test_wire_numbers_are_plain_ints(name: str, value: Any) -> None:
 
 
 def test_extensions_are_new_handler_numbers() -> None:
-    """From 64 on, so that a stock peer can only ever say KeyError; nothing else is new."""
+    """From 64 on, so that a stock peer can only ever say KeyError; and one label."""
     ours = {k: v for k, v in numbers(consts).items() if k not in numbers(stock_consts)}
     names = ["HELLO", "CANCEL", "CALLPATH", "RELEASE", "STOPPING", "DEADLINE", "HALFWAY"]
-    assert set(ours) == {f"HANDLE_{name}" for name in names}
-    assert sorted(ours.values()) == [64, 65, 66, 67, 68, 69, 70]
+    names += ["DESCRIBE", "FETCH"]
+    assert set(ours) == {*(f"HANDLE_{name}" for name in names), "LABEL_EXTENDED"}
+    assert sorted(ours.values()) == [5, 64, 65, 66, 67, 68, 69, 70, 71, 72]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

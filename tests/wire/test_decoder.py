@@ -16,7 +16,6 @@ from hypothesis import given, settings, strategies as st
 
 from txremote.errors import RemoteProtocolError
 from txremote.wire import boxing, decoder, slices
-from txremote.wire.boxing import key_of, load_key
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
     HANDLE_CALLATTR,
@@ -26,6 +25,7 @@ from txremote.wire.consts import (
     MSG_REQUEST,
 )
 from txremote.wire.decoder import MessageDecoder
+from txremote.wire.keys import key_of, load_key
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.slices import in_one_go
 

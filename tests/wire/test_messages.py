@@ -17,9 +17,9 @@ from rpyc.core import brine as stock_brine, consts as stock_consts
 
 from tests.wire.stock import stock_end, written_payload
 from txremote.errors import RemoteProtocolError
-from txremote.wire.boxing import key_of
 from txremote.wire.brine import Budget, dump, load_value
 from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY, MSG_REQUEST
+from txremote.wire.keys import key_of
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.messages import (
     DIALECT_5,

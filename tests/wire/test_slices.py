@@ -15,8 +15,9 @@ from hypothesis import given, settings, strategies as st
 from tests.wire.values import COLLIDING, VALUES, canon
 from txremote.errors import RemoteProtocolError
 from txremote.wire import slices
-from txremote.wire.boxing import REMOTE_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, unbox
+from txremote.wire.boxing import TUPLE_HEAD, VALUE_HEAD, unbox
 from txremote.wire.brine import Budget, dump, load_value, tuple_head
+from txremote.wire.keys import REMOTE_REF_HEAD
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.slices import SLICE, decoded_in_slices, in_one_go
 

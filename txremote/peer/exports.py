@@ -26,8 +26,8 @@ from txremote.errors import NotSendable
 from txremote.gate.exposure import has_attributes, method_names
 from txremote.peer.abandoned import is_generator
 from txremote.refs.reference import RemoteReference
-from txremote.wire.boxing import REMOTE_REF_HEAD, key_of, key_of_boxed
 from txremote.wire.consts import IdPack
+from txremote.wire.keys import REMOTE_REF_HEAD, key_of, key_of_boxed
 from txremote.wire.naming import attributes_of, full_name
 
 # A third peer may make up as many classes as it likes.

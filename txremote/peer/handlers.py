@@ -40,9 +40,9 @@ from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
-from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import HELLO_MARK, HELLO_VERSION
 from txremote.wire.exceptions import load_exception
+from txremote.wire.keys import check_pack, key_of
 
 #: Most objects that one RELEASE gives back: each is looked up, and a message may have a million.
 MOST_RELEASED = 25_000

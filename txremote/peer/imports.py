@@ -21,8 +21,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from txremote.errors import RemoteProtocolError
 from txremote.refs.reference import Outbound, RemoteReference, RequestSender
-from txremote.wire.boxing import load_key
 from txremote.wire.consts import IdPack
+from txremote.wire.keys import load_key
 
 #: Seconds within which a quiet connection in a reactor gives references back.
 SWEEP_INTERVAL = 0.05

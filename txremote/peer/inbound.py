@@ -33,8 +33,8 @@ from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
-from txremote.wire.boxing import check_pack, key_of
 from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
+from txremote.wire.keys import check_pack, key_of
 
 # Seconds more than a caller's own deadline. A caller that gives up sends a CANCEL, which
 # says more than our TimeoutError; the deadline is for the case that none comes.

@@ -21,17 +21,10 @@ from txremote.peer.imports import ImportTable
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedReference
-from txremote.wire.boxing import (
-    LOCAL_REF_HEAD,
-    SENDABLE_DEPTH,
-    VALUE_HEAD,
-    box_into,
-    box_mixed_into,
-    key_of_boxed,
-    load_key,
-)
+from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_mixed_into
 from txremote.wire.brine import Undumpable, dump_into
 from txremote.wire.exceptions import without_addresses
+from txremote.wire.keys import LOCAL_REF_HEAD, key_of_boxed, load_key
 from txremote.wire.naming import class_name, sentence
 
 _NOT_VALUES: dict[type, str] = {

@@ -11,10 +11,18 @@ tried with literals at a prompt, and every other room builds on it.
 ``decoder``  the arguments of messages, decoded at once or in slices
 ``exceptions``  exceptions to tuples and back (RPyC calls this vinegar)
 ``framing``  a stream of bytes to payloads, and payloads to frames
+``keys``  the encodings of id packs, by which references are known
 ``limits``  how much a peer may ask this side to read, inflate, nest or count
 ``messages``  payloads to requests, replies and exceptions, in three dialects
 ``naming``  the names of objects and classes, found without asking the objects
 ``plain``  types whose values are no references and nothing that is still to come
+``record``  what a value of a class arrives as
 ``slices``  a long payload, decoded in slices, so that a reactor may do other things between them
 ``tags``  the tags of brine: the first byte of each value, and what stands behind it
+``value_dates``  dates, times and zones as payloads of extended values, and back
+``value_kinds``  the kinds of extended values beside containers and records, by class and by code
+``value_loading``  bytes to extended values
+``value_shapes``  how the values of a class travel inside an extended value
+``value_texts``  numbers, paths, addresses and patterns as payloads, and back
+``values``  extended values to bytes: brine with lists, dicts, sets, records and references
 """

@@ -10,18 +10,17 @@ byte  label       payload          meaning
 52    TUPLE       boxed items      a tuple with something brine cannot carry
 53    LOCAL_REF   id pack          an object of the *receiver's*
 54    REMOTE_REF  id pack          an object of the *sender's*
+55    EXTENDED    extended value   ours, to a peer with "values": `txremote.wire.values`
 ===== =========== ================ =============================================
 
 (the pair itself is a brined 2-tuple, so tag ``11`` stands before each label).
-An id pack is ``(name, class id, instance id)``. It is used as its *encoding*, called the
-reference's key: both ends encode a pack the same way, so a table by key finds an object
-without decoding its pack.
+An id pack is ``(name, class id, instance id)``, and is used as its encoding
+(`txremote.wire.keys`).
 """
 
 from __future__ import annotations
 
-import struct
-from typing import Final, Protocol
+from typing import Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire import consts, tags
@@ -30,22 +29,22 @@ from txremote.wire.brine import (
     Undumpable,
     _count_items,
     _too_deep,
-    dump,
     dump_into,
     dump_str,
     load_value,
-    truncated,
     tuple_head,
-    uncounted_budget,
 )
-from txremote.wire.consts import IdPack
+from txremote.wire.keys import LOCAL_REF_HEAD, References, key_end
 from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.wire.value_loading import load_extended
+from txremote.wire.value_shapes import is_value_class
+from txremote.wire.values import EXTENDED_BUILTINS, AsValue, dump_extended
 
 #: What a boxed value of each label begins with: the pair's tag, and the label.
 VALUE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_VALUE])
 TUPLE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_TUPLE])
-LOCAL_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_LOCAL_REF])
-REMOTE_REF_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_REMOTE_REF])
+
+EXTENDED_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_EXTENDED])
 
 #: What is sent nests less deep than what is read by default: the arguments of a
 #: call stand within a tuple of their own.
@@ -54,18 +53,8 @@ SENDABLE_DEPTH = DEFAULT_LIMITS.max_depth - 1
 #: ``()``, boxed.
 EMPTY_TUPLE: Final = VALUE_HEAD + bytes([tags.TAG_EMPTY_TUPLE])
 
-
-class References(Protocol):
-    """The objects that a connection's keys stand for, counted as they come and go."""
-
-    def box_reference(self, value: object) -> bytes:
-        """Return the boxed reference to a value, and count it as handed out."""
-
-    def unbox_local(self, key: bytes) -> object:
-        """Return the object of ours that a key stands for."""
-
-    def unbox_remote(self, key: bytes) -> object:
-        """Return the reference to the peer's object, and count it; `RemoteProtocolError`."""
+# what needs no peer with "values"
+_SCALARS: Final = frozenset(map(type, (None, NotImplemented, ..., True, 0, 0.0, 0j, "", b"")))
 
 
 # --- boxing -----------------------------------------------------------------
@@ -92,6 +81,21 @@ def box_mixed_into(out: list[bytes], value: object, references: References) -> N
     """Append a value that brine does not carry whole. Raises as `box_into` does."""
     if type(value) is tuple:
         out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
+    elif type(value) is AsValue:
+        box_value_into(out, value.value, references, SENDABLE_DEPTH)
+    else:
+        out.append(references.box_reference(value))
+
+
+def box_value_into(out: list[bytes], value: object, references: References, depth: int) -> None:
+    """Append a boxed value that is sent as a value. Raises as `box_into` does."""
+    kind = type(value)
+    if kind in _SCALARS:
+        out.append(VALUE_HEAD)
+        dump_into(out, value, depth)
+    elif kind in EXTENDED_BUILTINS or is_value_class(kind):
+        out.append(EXTENDED_HEAD)
+        dump_extended(out, value, references, depth)
     else:
         out.append(references.box_reference(value))
 
@@ -113,7 +117,12 @@ def _box_tuple(
                 dump_into(chunks, item, depth - 1)
                 part = (True, chunks)
             except Undumpable:
-                part = (False, [references.box_reference(item)])
+                if type(item) is AsValue:
+                    chunks = []
+                    box_value_into(chunks, item.value, references, depth - 1)
+                    part = (False, chunks)
+                else:
+                    part = (False, [references.box_reference(item)])
         plain = plain and part[0]
         parts.append(part)
     out = [tuple_head(len(items))] if plain else [TUPLE_HEAD + tuple_head(len(items))]
@@ -132,81 +141,6 @@ def box_name(name: str) -> bytes:
 # --- unboxing ---------------------------------------------------------------
 
 
-def key_of_boxed(boxed: bytes) -> bytes:
-    """Return the key in a boxed reference."""
-    return boxed[len(REMOTE_REF_HEAD) :]
-
-
-def _int_end(data: bytes, pos: int) -> int:
-    tag = data[pos]
-    if 0x20 <= tag <= 0xEF:  # INT_FIRST, INT_LAST
-        return pos + 1
-    if tag == 0x16:  # TAG_INT_L1: tag, length, text
-        return pos + 2 + data[pos + 1]
-    raise RemoteProtocolError(f"an id that is no plain int at byte {pos}")
-
-
-def _key_end(data: bytes, pos: int) -> int:
-    """
-    Return where the id pack at ``pos`` ends, without decoding it.
-
-    Each reference of a message is measured by this, so nearly all id packs are measured in
-    place: a str of up to 255 bytes, and two ints.
-    """
-    if data[pos] != 0x12:  # TAG_TUPLE_3
-        raise _no_key(data, pos)
-    if data[pos + 1] != 0x08:  # TAG_STR
-        raise _no_name(data, pos)
-    tag = data[pos + 2]
-    if tag == 0x0E:  # TAG_BYTES_L1: three tags and the length stand before the text
-        end = pos + 4 + data[pos + 3]
-    elif 0x0A <= tag <= 0x0D:  # TAG_BYTES_1, TAG_BYTES_4: three tags before it
-        end = pos + 3 + (tag - 0x09)  # BYTES_BEFORE
-    else:  # rpyc names are module.Class: never empty, never 256 bytes long
-        raise RemoteProtocolError(f"a name of a strange length in an id pack at byte {pos + 2}")
-    tag = data[end]
-    if tag == 0x16:  # TAG_INT_L1: tag, length, text
-        end += 2 + data[end + 1]
-    else:
-        end = end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)  # INT_FIRST, INT_LAST
-    tag = data[end]
-    return end + 1 if 0x20 <= tag <= 0xEF else _int_end(data, end)  # INT_FIRST, INT_LAST
-
-
-_OLD_RPYC = (
-    "the peer is an RPyC before 4.1, or a port of one, whose references RPyC 5 and 6 do not "
-    "understand: let it have rpyc 4.1 or later, or txremote"
-)
-
-
-def _no_name(data: bytes, pos: int) -> RemoteProtocolError:
-    # before RPyC 4.1 it was (id, class name, module name)
-    tag = data[pos + 1]
-    is_int = tag == tags.TAG_INT_L1 or tags.INT_FIRST <= tag <= tags.INT_LAST
-    if is_int and data[_int_end(data, pos + 1)] == tags.TAG_STR:
-        return RemoteProtocolError(_OLD_RPYC)
-    return RemoteProtocolError(f"an id pack without a name at byte {pos + 1}")
-
-
-def _no_key(data: bytes, pos: int) -> RemoteProtocolError:
-    """
-    Return the error for what is no id pack. RPyC's forks write a fourth item: rpyc-ng
-    the kind of object (1 a module, 2 a class, 3 an instance), rpyc-async whether it is a
-    coroutine function (0 or 1).
-    """
-    if data[pos] == tags.TAG_TUPLE_4:
-        first_three = bytes([tags.TAG_TUPLE_3]) + data[pos + 1 : pos + 600]
-        fourth = data[pos + _key_end(first_three, 0)] - tags.INT_ZERO
-        is_async = fourth == 0 or (fourth == 1 and b"builtins." in data[pos : pos + 14])
-        if is_async or fourth in (1, 2, 3):
-            return RemoteProtocolError(
-                f"the peer is {'rpyc-async' if is_async else 'rpyc-ng'}, a fork of RPyC whose "
-                f"references RPyC itself does not understand (at byte {pos}): let both ends "
-                "have txremote or rpyc"
-            )
-    return RemoteProtocolError(f"an id pack that is no 3-tuple at byte {pos}")
-
-
 # The arguments of a CALLATTR: a boxed tuple of four, of which the first is an object of ours
 # and the second a str.
 _CALL_SITE: Final = TUPLE_HEAD + bytes([tags.TAG_TUPLE_4]) + LOCAL_REF_HEAD
@@ -223,7 +157,7 @@ def call_site_end(data: bytes, pos: int) -> int:
     key = pos + 5  # the length of _CALL_SITE
     if data[pos:key] != _CALL_SITE:
         return 0
-    name = _key_end(data, key)
+    name = key_end(data, key)
     text = name + 3  # the length of _BOXED_STR
     if data[name:text] != _BOXED_STR:
         return 0
@@ -238,7 +172,7 @@ def call_site_end(data: bytes, pos: int) -> int:
 def call_site_key(site: bytes) -> bytes:
     """Return the key of the object in the bytes that `call_site_end` has found."""
     start = len(_CALL_SITE)
-    return site[start : _key_end(site, start)]
+    return site[start : key_end(site, start)]
 
 
 def unbox(
@@ -252,13 +186,17 @@ def unbox(
     if label == 0x51:  # INT_ZERO + LABEL_VALUE
         return load_value(data, pos, depth, budget)
     if label == 0x52:  # INT_ZERO + LABEL_TUPLE
+        if not budget.counted and EXTENDED_HEAD in data:  # which may name things again and again
+            budget = budget.as_counted()
         return _unbox_tuple(data, pos, depth, budget, references)
     if label == 0x53 or label == 0x54:  # INT_ZERO + LABEL_LOCAL_REF, INT_ZERO + LABEL_REMOTE_REF
-        end = _key_end(data, pos)
+        end = key_end(data, pos)
         key = data[pos:end]
         if label == 0x53:  # INT_ZERO + LABEL_LOCAL_REF
             return references.unbox_local(key), end
         return references.unbox_remote(key), end
+    if label == 0x55:  # INT_ZERO + LABEL_EXTENDED
+        return load_extended(data, pos, depth, budget, references)
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 
@@ -276,35 +214,11 @@ def _unbox_tuple(
     if depth <= 0:
         raise _too_deep(budget, pos)
     items = []
+    item: object
     for _ in range(count):
-        item, pos = unbox(data, pos, depth - 1, budget, references)
+        if data[pos] == 0x11 and data[pos + 1] == 0x52:  # TAG_TUPLE_2, INT_ZERO + LABEL_TUPLE
+            item, pos = _unbox_tuple(data, pos + 2, depth - 1, budget, references)
+        else:
+            item, pos = unbox(data, pos, depth - 1, budget, references)
         items.append(item)
     return tuple(items), pos
-
-
-def load_key(key: bytes) -> IdPack:
-    """Decode a key. Raises as `check_pack` does."""
-    try:
-        return check_pack(load_value(key, 0, 2, uncounted_budget(DEFAULT_LIMITS))[0])
-    except (IndexError, struct.error):
-        raise truncated(key) from None
-
-
-def check_pack(pack: object) -> IdPack:
-    """Return the value if it is an id pack, else raise `RemoteProtocolError`."""
-    if type(pack) is str:  # an RPyC before 4.1 asks about what it takes for the id
-        raise RemoteProtocolError(_OLD_RPYC)
-    if (
-        type(pack) is tuple
-        and len(pack) == 3
-        and type(pack[0]) is str
-        and type(pack[1]) is int
-        and type(pack[2]) is int
-    ):
-        return pack
-    raise RemoteProtocolError("an id pack is (name, class id, instance id)")
-
-
-def key_of(pack: IdPack) -> bytes:
-    """Return the key of an id pack: its encoding."""
-    return dump(pack)

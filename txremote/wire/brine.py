@@ -61,6 +61,10 @@ class Budget:
         self.digits = limits.max_int_digits
         self.limits = limits
 
+    def as_counted(self) -> Budget:
+        """Return a fresh allowance that is counted, for what a few bytes can name again."""
+        return Budget(self.limits, self.limits.max_items + 1)
+
     def take(self, count: int) -> None:
         """
         Charge a tuple's items, before the memory for them is taken.

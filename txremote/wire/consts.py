@@ -20,6 +20,8 @@ LABEL_VALUE: Final = 1
 LABEL_TUPLE: Final = 2
 LABEL_LOCAL_REF: Final = 3
 LABEL_REMOTE_REF: Final = 4
+#: Ours: a value with lists, dicts, records, references in it; only to a peer with "values".
+LABEL_EXTENDED: Final = 5
 
 # Handlers RPyC knows (rpyc.core.consts).
 HANDLE_PING: Final = 1
@@ -53,6 +55,8 @@ HANDLE_RELEASE: Final = 67
 HANDLE_STOPPING: Final = 68
 HANDLE_DEADLINE: Final = 69
 HANDLE_HALFWAY: Final = 70
+HANDLE_DESCRIBE: Final = 71
+HANDLE_FETCH: Final = 72
 
 HELLO_VERSION: Final = 1
 #: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.
@@ -65,11 +69,12 @@ FEATURE_RELEASE: Final = "release"
 FEATURE_STOPPING: Final = "stopping"
 FEATURE_DEADLINE: Final = "deadline"
 FEATURE_HALFWAY: Final = "halfway"
+FEATURE_VALUES: Final = "values"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
-    *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY),
+    *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),
 )
 
 # An exception message whose argument is this int is a bare StopIteration.

@@ -13,14 +13,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from txremote.wire.boxing import (
-    EMPTY_TUPLE,
-    VALUE_HEAD,
-    References,
-    call_site_end,
-    call_site_key,
-    unbox,
-)
+from txremote.wire.boxing import EMPTY_TUPLE, VALUE_HEAD, call_site_end, call_site_key, unbox
 from txremote.wire.brine import (
     DECODING_FAILED,
     Budget,
@@ -30,6 +23,7 @@ from txremote.wire.brine import (
     uncounted_budget,
 )
 from txremote.wire.consts import HANDLE_CALLATTR, MSG_EXCEPTION, MSG_REQUEST
+from txremote.wire.keys import References
 from txremote.wire.limits import Limits
 from txremote.wire.messages import open_request
 from txremote.wire.slices import Steps, decoded_in_slices
@@ -117,7 +111,7 @@ class MessageDecoder:
 
     def arguments_in_slices(self, data: bytes, kind: int, pos: int) -> Steps[tuple[int, object]]:
         """Do as `arguments`, a slice at each step."""
-        budget = Budget(self.limits, len(data))
+        budget = self.uncounted.as_counted()
         handler = 0
         try:
             if kind == MSG_REQUEST:

@@ -29,9 +29,10 @@ from typing import Final, NamedTuple
 
 from txremote.errors import PingError, RemoteProtocolError
 from txremote.wire import consts
-from txremote.wire.boxing import LOCAL_REF_HEAD, TUPLE_HEAD, VALUE_HEAD, box_name
+from txremote.wire.boxing import TUPLE_HEAD, VALUE_HEAD, box_name
 from txremote.wire.brine import Budget, dump, dump_int, load_value, truncated, tuple_head
 from txremote.wire.consts import MSG_EXCEPTION, MSG_REPLY, MSG_REQUEST
+from txremote.wire.keys import LOCAL_REF_HEAD
 from txremote.wire.tags import INT_ZERO, TAG_TUPLE_2, TAG_TUPLE_3
 
 _PAIR: Final = bytes([TAG_TUPLE_2])

@@ -17,7 +17,6 @@ from collections.abc import Generator
 from typing import Final, TypeVar
 
 from txremote.errors import RemoteProtocolError
-from txremote.wire.boxing import References, _key_end
 from txremote.wire.brine import (
     _MOST_COLLISIONS,
     Budget,
@@ -28,7 +27,15 @@ from txremote.wire.brine import (
     load_items,
     load_value,
 )
-from txremote.wire.consts import LABEL_LOCAL_REF, LABEL_REMOTE_REF, LABEL_TUPLE, LABEL_VALUE
+from txremote.wire.consts import (
+    LABEL_EXTENDED,
+    LABEL_LOCAL_REF,
+    LABEL_REMOTE_REF,
+    LABEL_TUPLE,
+    LABEL_VALUE,
+)
+from txremote.wire.keys import References, key_end
+from txremote.wire.value_loading import load_extended
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -99,7 +106,7 @@ def decoded_in_slices(
             pos += 2
             if label in (LABEL_LOCAL_REF, LABEL_REMOTE_REF):
                 assert references is not None
-                end = _key_end(data, pos)
+                end = key_end(data, pos)
                 local = label == LABEL_LOCAL_REF
                 unbox_key = references.unbox_local if local else references.unbox_remote
                 items.append(unbox_key(data[pos:end]))
@@ -115,6 +122,14 @@ def decoded_in_slices(
                     pos = end
                     left -= 1
                     continue
+            elif label == LABEL_EXTENDED:
+                assert references is not None
+                item, end = load_extended(data, pos, depth, budget, references)
+                items.append(item)
+                room -= 1 + (end - pos) // _BYTES
+                pos = end
+                left -= 1
+                continue
             elif label != LABEL_TUPLE:
                 raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
             elif data[pos] == 0x02:  # TAG_EMPTY_TUPLE

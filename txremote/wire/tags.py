@@ -35,6 +35,17 @@ TAG_SLICE: Final = 0x19  # a 3-tuple
 TAG_FROZENSET: Final = 0x1A  # a tuple
 TAG_COMPLEX: Final = 0x1B  # two floats, 16 bytes
 
+# Ours, in extended values only (`txremote.wire.values`).
+TAG_LOCAL_REF: Final = 0x07  # an id pack: an object of the receiver's
+TAG_REMOTE_REF: Final = 0x09  # an id pack: an object of the sender's
+TAG_LIST: Final = 0x1C  # as a tuple
+TAG_DICT: Final = 0x1D  # as a tuple: key, value, key, value
+TAG_SET: Final = 0x1E  # as a tuple
+TAG_RECORD: Final = 0x1F  # kind, name, tuple of field names; then the values of the fields
+TAG_SAME_SHAPE: Final = 0xF0  # the number of a shape; then the values of the fields
+TAG_OTHER: Final = 0xF1  # a code, and one value as the code says
+TAG_SHARED: Final = 0xF2  # the number of a container that was complete before
+
 #: The ints that are one byte, ``tag - INT_ZERO``: -48 (`INT_FIRST`) to 159 (`INT_LAST`).
 INT_FIRST: Final = 0x20
 INT_ZERO: Final = 0x50

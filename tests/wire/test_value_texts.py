@@ -1,0 +1,82 @@
+"""
+Numbers, paths, addresses and patterns: one encoding each, and bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import pathlib
+import re
+import uuid
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.wire.extended import decoded, encoded, sent
+from txremote.errors import NotSendable, RemoteProtocolError
+
+VALUES = [
+    *(Decimal("1.10"), Decimal("-0E-7"), Decimal("1E+999999"), Decimal("9" * 4300)),
+    *(Decimal("NaN"), Decimal("-sNaN123"), Decimal("-Infinity")),
+    *(Fraction(1, 3), Fraction(-(10**100), 7), Fraction(0)),
+    *(uuid.UUID(int=1), uuid.UUID(int=2**128 - 1, is_safe=uuid.SafeUUID.unsafe), uuid.uuid1()),
+    *(pathlib.PurePosixPath("/a/../b"), pathlib.PurePosixPath("")),
+    *(pathlib.PureWindowsPath(r"C:\a\b"), pathlib.Path("a/b.txt")),
+    ipaddress.ip_address("10.0.0.1"),
+    ipaddress.ip_address("fe80::1%eth0"),
+    ipaddress.ip_network("10.0.0.0/8"),
+    ipaddress.ip_network("2001:db8::/32"),
+    ipaddress.ip_interface("10.0.0.1/8"),
+    ipaddress.ip_interface("2001:db8::1/32"),
+    *(re.compile("a+b"), re.compile("(?x) a # b", re.I | re.A)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
+def test_a_value_arrives_as_it_is(value: Any) -> None:
+    found = sent(value)
+    assert type(found) is type(value)
+    assert repr(found) == repr(value)
+    if "NaN" not in repr(value):
+        assert found == value
+    if type(value) is uuid.UUID:
+        assert found.is_safe is value.is_safe
+
+
+REFUSED = [Decimal("1E+1000000"), Decimal("9" * 4301), re.compile(b"a"), re.compile("a" * 1001)]
+
+
+@pytest.mark.parametrize("value", REFUSED, ids=lambda value: repr(value)[:40])
+def test_what_is_too_long_is_refused(value: Any) -> None:
+    with pytest.raises(NotSendable):
+        encoded(value)
+
+
+WRONG = [
+    *((14, text) for text in ("1_0", " 1", "1e5", "\u0661", "x", "", "1E+9999999", "9" * 4301)),
+    *((21, text) for text in ("1.2.3", "::1", "01.2.3.4", "1.2.3.4/8", 5)),
+    *((23, text) for text in ("10.0.0.1/8", "10.0.0.0/255.0.0.0")),
+    (22, "fe80::1%" + "x" * 200),
+    (17, b"a"),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), WRONG)
+def test_a_text_that_is_not_the_value_s_own_is_refused(code: int, text: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decoded(b"\xf1" + encoded(code) + encoded((text,)))
+
+
+@pytest.mark.parametrize("parts", [("(", 32), ("a", 32 | re.DEBUG), ("a" * 1001, 32), ("a", "b")])
+def test_a_pattern_that_is_none_is_refused(parts: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decoded(b"\xf1" + encoded(27) + encoded(parts))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("parts", [(2, 4), (1, 0), (1, -3), (1, "2")])
+def test_a_fraction_that_is_not_reduced_is_refused(parts: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decoded(b"\xf1" + encoded(15) + encoded(parts))
