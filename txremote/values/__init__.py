@@ -5,4 +5,5 @@ No module of this room knows a connection. What a value is made of, in bytes, is
 
 ``array_dtypes``  the dtypes of numpy's arrays as plain tuples, and back
 ``arrays``  numpy's arrays and scalars as values
+``tables``  Arrow's tables and record batches as values: a stream of Arrow's own IPC format
 """
