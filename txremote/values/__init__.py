@@ -5,5 +5,7 @@ No module of this room knows a connection. What a value is made of, in bytes, is
 
 ``array_dtypes``  the dtypes of numpy's arrays as plain tuples, and back
 ``arrays``  numpy's arrays and scalars as values
+``frame_columns``  a column of pandas as one of Arrow, and back
+``frames``  pandas' DataFrame and Series as values: Arrow's stream, and what Arrow does not know
 ``tables``  Arrow's tables and record batches as values: a stream of Arrow's own IPC format
 """

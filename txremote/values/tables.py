@@ -124,6 +124,8 @@ def check_schema(schema: pa.Schema, error: type[Exception]) -> int:
     import pyarrow as pa
 
     allowed = {getattr(pa.lib, f"Type_{name}", None) for name in _TYPES}
+    for field in schema:
+        str(field.type)  # ValueError where a name within, or a zone, is no UTF-8
     return sum(_check_type(field.type, field.name, allowed, error) for field in schema)
 
 
