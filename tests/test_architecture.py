@@ -261,8 +261,11 @@ def test_a_room_keeps_out_what_it_must_not_know(room: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-#: Formats of their own, which are not the wire's: a ring of bytes, Telnet, names of sockets.
-OTHER_FORMATS = {"txremote.work.tickets", "txremote.console.telnet", "txremote.net.unixsockets"}
+#: Formats of their own, which are not the wire's: a ring of bytes, Telnet, names of sockets, Arrow.
+OTHER_FORMATS = {
+    *("txremote.work.tickets", "txremote.console.telnet", "txremote.net.unixsockets"),
+    "txremote.values.tables",
+}
 TAGS = frozenset(range(0x1C)) - frozenset(b"\t\n\r")
 
 

@@ -154,7 +154,7 @@ def _settle(array: Array) -> None:
             _settle(array.getfield(field[0], field[1]))
     elif dtype.kind == "b":
         raw = array.view(np.uint8)
-        np.minimum(raw, 1, out=raw)
+        np.minimum(raw, np.uint8(1), out=raw)
     elif dtype.kind == "U" and array.size and dtype.itemsize:
         codes = array[..., np.newaxis].view(np.dtype("u4").newbyteorder(dtype.byteorder))
         if int(codes.max()) > _LAST_CODE_POINT:
