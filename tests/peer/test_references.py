@@ -171,6 +171,14 @@ def test_a_key_that_stands_for_nothing_is_noted_and_told_once() -> None:
     tables.check_missing()
 
 
+def test_a_value_that_cannot_be_built_is_told_once() -> None:
+    tables = tables_of(Owner())
+    tables.refuse(ValueError("a money cannot be made"))
+    with pytest.raises(ValueError, match="a money"):
+        tables.check_missing()
+    tables.check_missing()
+
+
 def test_a_key_of_ours_gives_the_object() -> None:
     tables, thing = tables_of(Owner()), Thing()
     tables.box([], thing)

@@ -17,6 +17,7 @@ class References:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.taken = 0
+        self.refused: Exception | None = None
 
     def box_reference(self, value: Any) -> bytes:
         self.sent.append(value)
@@ -24,6 +25,9 @@ class References:
 
     def unbox_local(self, key: bytes) -> Any:
         raise AssertionError(key)
+
+    def refuse(self, problem: Exception) -> None:
+        self.refused = problem
 
     def unbox_remote(self, key: bytes) -> Any:
         self.taken += 1

@@ -153,7 +153,7 @@ class MessageReader:
                 )
             elif self._tables.missing is not None:
                 self._tables.check_missing()
-        except (RemoteProtocolError, KeyError) as error:
+        except (RemoteProtocolError, KeyError, ValueError) as error:
             lost: Exception = error
         except RecursionError as error:
             lost = protocol_error(error)

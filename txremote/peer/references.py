@@ -38,7 +38,8 @@ class ReferenceTables:
     The objects of ours that one connection's peer holds, and those of its that we hold.
 
     Attributes:
-        missing: A key that stood for nothing in the message that is being read, or None.
+        missing: A key that stood for nothing in the message that is being read, or why a value
+            in it cannot be built, or None.
     """
 
     __slots__ = ("_boxed", "_owner", "exports", "imports", "missing")
@@ -48,7 +49,7 @@ class ReferenceTables:
         self._boxed: list[bytes] = []
         self.exports = exports
         self.imports = imports
-        self.missing: bytes | None = None
+        self.missing: bytes | Exception | None = None
 
     def box(self, out: list[bytes], value: object, *more: object) -> None:
         """Append boxed values to a list of chunks, or leave no trace and raise NotSendable."""
@@ -120,14 +121,23 @@ class ReferenceTables:
         """Return the reference to the peer's object, as `ImportTable.receive` does."""
         return self.imports.receive(key)
 
+    def refuse(self, problem: Exception) -> None:
+        """Note why a value of the message that is being read cannot be built."""
+        self.missing = problem
+
     def held(self, key: bytes) -> Export | None:
         """Return what the peer holds by a key, or None."""
         return self.exports.find(key)
 
     def check_missing(self) -> None:
-        """Raise KeyError, as a stock peer does, if a key stood for nothing since last time."""
+        """
+        Raise KeyError, as a stock peer does, if a key stood for nothing since last time, or
+        ValueError if a value could not be built.
+        """
         if self.missing is not None:
             key, self.missing = self.missing, None
+            if isinstance(key, Exception):
+                raise key
             pack = load_key(key)
             raise KeyError(f"no object here has the id {pack}: it was released, or never given")
 

@@ -31,6 +31,9 @@ class References(Protocol):
     def unbox_local(self, key: bytes) -> object:
         """Return the object of ours that a key stands for."""
 
+    def refuse(self, problem: Exception) -> None:
+        """Note why a value cannot be built: its call gets that error, and what it has None."""
+
     def unbox_remote(self, key: bytes) -> object:
         """Return the reference to the peer's object, and count it; `RemoteProtocolError`."""
 

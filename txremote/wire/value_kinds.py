@@ -30,7 +30,8 @@ from typing import Final, NamedTuple
 
 from txremote.errors import NotSendable
 from txremote.wire import value_dates as dates, value_texts as texts
-from txremote.wire.naming import class_module, class_name
+from txremote.wire.exceptions import without_addresses
+from txremote.wire.naming import class_module, class_name, sentence
 from txremote.wire.record import KIND_OTHER, Record, Shape, build_record
 
 Payload = tuple[object, ...]
@@ -119,6 +120,47 @@ def plugged_dumper(kind: type) -> Dumper | None:
     """Return the dumper of a class that another room has added, or None."""
     find = _finders.get(class_module(kind).partition(".")[0])
     return find(kind) if find is not None else None
+
+
+# --- what programs register ---------------------------------------------------
+
+REGISTERED_CODE: Final = 28
+
+_loads: Final[dict[str, Callable[[object], object]]] = {}
+
+
+class NotLoaded(Exception):
+    """
+    The program's own function has refused a payload.
+
+    Attributes:
+        reason: What the call gets that has it.
+    """
+
+    def __init__(self, name: str, problem: Exception) -> None:
+        text = without_addresses(sentence(problem))
+        self.reason = ValueError(f"a {name} cannot be made of what came for it: {text}")
+
+
+def set_load(name: str, load: Callable[[object], object]) -> None:
+    """Build what arrives under a registered name by a function of the program."""
+    _loads[name] = load
+
+
+def _load_registered(payload: Payload) -> object:
+    name, content = payload
+    if type(name) is not str:
+        raise ValueError("a registered value without its name")
+    load = _loads.get(name)
+    if load is None:
+        return NOT_HERE
+    try:
+        return load(content)
+    except Exception as problem:
+        raise NotLoaded(name, problem) from problem
+
+
+LOADERS[REGISTERED_CODE] = Loader("registered", ("name", "payload"), _load_registered, True)
 
 
 # --- containers -------------------------------------------------------------

@@ -29,7 +29,7 @@ from txremote.wire.brine import (
 )
 from txremote.wire.keys import References, key_end
 from txremote.wire.record import KINDS, Shape, build_record, check_fields
-from txremote.wire.value_kinds import LOADERS, Loader, build_other
+from txremote.wire.value_kinds import LOADERS, Loader, NotLoaded, build_other
 from txremote.wire.values import CONTAINER_COST
 
 #: What a loader raises for a payload that is none of its.
@@ -271,20 +271,24 @@ def _load_other(pos: int, depth: int, state: Reading) -> tuple[object, int, int]
         items, pos, low = _load_with_views(pos, count, depth - 1, state)
     else:
         items, pos, low = _load_run(pos, count, depth - 1, state)
-    made = other(code, loader, items, pos, start, len(state.data))
+    made = other(code, loader, items, (start, pos), state)
     if loader.is_shared:
         state.done.append((made, before - state.budget.items, depth - low))
     return made, pos, low
 
 
 def other(
-    code: int, loader: Loader, items: list[object], pos: int, start: int, size: int
+    code: int, loader: Loader, items: list[object], span: tuple[int, int], state: Reading
 ) -> object:
-    """Return the value of another kind, from a payload that ends at ``pos``."""
-    if pos > size:  # cut: the end is compared later, and the value would be wrong
+    """Return the value of another kind, whose payload is at a span of bytes."""
+    start, end = span
+    if end > len(state.data):  # cut: the end is compared later, and the value would be wrong
         return None
     try:
         return build_other(code, tuple(items))
+    except NotLoaded as problem:
+        state.references.refuse(problem.reason)
+        return None
     except WRONG_PAYLOAD as problem:
         raise RemoteProtocolError(
             f"{str(problem) or loader.name}, at byte {start}: no {loader.name}"
