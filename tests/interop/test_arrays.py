@@ -269,7 +269,7 @@ def test_obtain_copies_containers_where_the_owner_sends_no_pickle() -> None:
     with linked(Giving, config=BOTH) as conn:
         assert own.classic.obtain(conn.root.give("a list")) == [1, [2, {"a": (3,)}]]
         with pytest.raises(ValueError, match="has the object must be given allow_pickle=True"):
-            own.classic.obtain(conn.root.give("a date"))
+            own.classic.obtain(conn.root.give("an item"))
         with pytest.raises(ValueError, match="has the object must be given allow_pickle=True"):
             own.classic.obtain(conn.root.give("a list"), unpickle=True)
 
@@ -278,10 +278,11 @@ def test_obtain_copies_containers_where_the_owner_sends_no_pickle() -> None:
 def test_obtain_unpickles_nothing_unasked() -> None:
     with linked(Giving, remote_config=BOTH) as conn:
         with pytest.raises(TypeError, match="unpickling what the peer sends"):
-            own.classic.obtain(conn.root.give("a date"))
+            own.classic.obtain(conn.root.give("an item"))
         assert own.classic.obtain(conn.root.give("a list")) == [1, [2, {"a": (3,)}]]
 
 
 class Giving(own.Service):
     def exposed_give(self, what: str) -> Any:
-        return {"a list": [1, [2, {"a": (3,)}]], "a date": datetime.date(2026, 11, 29)}[what]
+        item = Item("a", decimal.Decimal(1), [])
+        return {"a list": [1, [2, {"a": (3,)}]], "an item": item}[what]

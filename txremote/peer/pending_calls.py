@@ -21,10 +21,15 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
+from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
 
 
-class _Call(Deferred[Any]):
+@refuses_operators(
+    "and this is an answer that is still to come: await the call first, or copy the object that "
+    "you ask for parts of ('await fetch(ref)')"
+)
+class UnansweredCall(Deferred[Any]):
     """
     The Deferred of a call, which knows the call's number.
 
@@ -36,12 +41,10 @@ class _Call(Deferred[Any]):
     #: How many names its path has, where the answer may be HALFWAY.
     steps = 0
 
-    __iter__ = None  # type: ignore[assignment]
-
 
 def succeeded(result: object) -> Answer:
     """Return the Deferred of a call that needed no request."""
-    deferred = _Call()
+    deferred = UnansweredCall()
     deferred.callback(result)
     return deferred
 
@@ -86,7 +89,7 @@ class PendingCalls:
     ) -> tuple[int, Answer]:
         """Return a new call's number and its Deferred; the time-out is in seconds."""
         number = next(self._numbers)
-        deferred = self._waiting[number] = _Call(self._cancelled)
+        deferred = self._waiting[number] = UnansweredCall(self._cancelled)
         deferred.number = number
         if steps:
             deferred.steps = steps
@@ -106,7 +109,7 @@ class PendingCalls:
         return next(self._numbers)
 
     def _cancelled(self, deferred: Answer) -> None:
-        assert type(deferred) is _Call
+        assert type(deferred) is UnansweredCall
         if self._waiting.pop(deferred.number, None) is not None:
             self._abandoned(deferred.number)
 
@@ -126,7 +129,7 @@ class PendingCalls:
         deferred = self._waiting.get(number)
         if deferred is None:
             return
-        assert type(deferred) is _Call
+        assert type(deferred) is UnansweredCall
         if not 0 < left.position < deferred.steps:
             raise ValueError(f"request {number} has no path that can be left at {left.position}")
         del self._waiting[number]

@@ -13,6 +13,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``interface_source``  `written_method`: a method of an interface with its annotations
 ``copy_nodes``  how one object of a stock peer is copied, by its kind
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
+``operators``  operators on what is no value, refused in a sentence
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds
 ``reprs``  values of Python's own types read from their ``repr``
 ``remote_signatures``  `parse_signature`: a remote method's signature, of its owner's text

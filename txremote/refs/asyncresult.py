@@ -25,6 +25,7 @@ from zope.interface import implementer
 from txremote.errors import AsyncResultTimeout, RemoteStopIteration
 from txremote.interfaces import IAsyncResult
 from txremote.refs.driver import Driver, ReactorDriver
+from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
 
 _log = Logger("txremote")
@@ -32,6 +33,7 @@ _log = Logger("txremote")
 State: TypeAlias = Literal["pending", "ready", "error", "expired"]
 
 
+@refuses_operators("and an AsyncResult is none: read its value, which waits, or await it")
 @implementer(IAsyncResult)
 class AsyncResult:
     """

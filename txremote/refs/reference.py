@@ -22,6 +22,7 @@ from twisted.internet.interfaces import ITransport
 from txremote.config import ConnectionConfig
 from txremote.refs import forks
 from txremote.refs.iteration import RemoteIterator
+from txremote.refs.operators import SYNTAX, refuses_operators
 from txremote.refs.ports import Answer, RequestContext
 from txremote.wire.consts import HANDLE_CTXEXIT, IdPack
 
@@ -120,6 +121,13 @@ _OF_DEFERREDS = frozenset(
 )
 
 
+#: How to have a value where there is a reference, at the end of an error.
+TO_HAVE_A_COPY = (
+    "copy it by 'await fetch(ref)', or have it sent as a value: by value(x), or by an annotation "
+    "and values=True"
+)
+
+
 class Unassignable:
     """The base of remote objects for a reactor: an assignment could not be awaited."""
 
@@ -134,32 +142,49 @@ class Unassignable:
         raise AttributeError(f"del cannot be awaited: await del_remote(ref, {name!r})")
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} belongs to its connection: it is not pickled")
+        raise TypeError(
+            f"a {type(self).__name__} belongs to its connection, and is not pickled or copied as "
+            f"it is: {TO_HAVE_A_COPY}"
+        )
 
 
+@refuses_operators(
+    f"and this is a reference to an object at the peer: {TO_HAVE_A_COPY}",
+    but=("__getitem__", "__enter__", "__exit__"),
+)
 class _Remote(Unassignable):
     """The common part of references and paths: syntax that cannot be awaited is refused."""
 
     __slots__ = ()
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} is iterated with 'async for', not 'for'")
+        raise TypeError(
+            f"a {type(self).__name__} is iterated with 'async for', not 'for': or {TO_HAVE_A_COPY}"
+        )
 
     def __contains__(self, item: object) -> NoReturn:
         raise TypeError(
             "'in' cannot wait for an answer: await ref.callRemote('__contains__', item), "
-            "or use 'async for'"
+            f"or use 'async for', or {TO_HAVE_A_COPY}"
         )
 
     def __len__(self) -> NoReturn:
-        raise TypeError("len() cannot wait for an answer: await len_remote(ref)")
+        raise TypeError(
+            f"len() cannot wait for an answer: await len_remote(ref), or {TO_HAVE_A_COPY}"
+        )
 
     def __array__(self, *_args: object, **_kwargs: object) -> NoReturn:
         # without it numpy would make an array of the reference itself
         raise TypeError(
             "numpy cannot wait for an answer: make the array in code that may block "
-            "(@threaded, txremote.blocking), or await ref.tolist()"
+            "(@threaded, txremote.blocking), or of a copy: await fetch(ref)"
         )
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is entered with 'async with', not 'with'")
+
+    def __exit__(self, *_args: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is left with 'async with', not 'with'")
 
     def __bool__(self) -> bool:
         return True
@@ -173,6 +198,10 @@ class _Remote(Unassignable):
         raise TypeError("del cannot be awaited: await ref.callRemote('__delitem__', key)")
 
 
+@refuses_operators(
+    "and this is a path to a name at the peer: await it first",
+    but=SYNTAX,
+)
 class RemotePath(_Remote):
     """
     A name at the peer, not fetched: the result of reading an attribute.
