@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+import txremote.values.libraries  # noqa: F401  numpy's, Arrow's and pandas' values are known
 from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable

@@ -119,10 +119,10 @@ def load_scalar(described: object, data: object) -> object:
 
     if described == "str" and type(data) is str:
         return np.str_(data)
-    if type(data) is not bytes:
+    if not isinstance(data, bytes | memoryview):
         raise RemoteProtocolError("a numpy scalar without its bytes")
     if described == "bytes":
-        return np.bytes_(data)
+        return np.bytes_(bytes(data))
     return load_array((described, (), "C"), data)[()]
 
 
