@@ -76,6 +76,29 @@ def test_a_pattern_that_is_none_is_refused(parts: Any, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == ""
 
 
+SLOW = [
+    *("[a]" * 51, "[\x00-\uffff]" * 3),
+    *(r"[a-\uffff]" * 3, r"[a-\U0010ffff]" * 3, r"[\0-\N{MAN}]" * 3),
+]
+
+
+@pytest.mark.parametrize("text", SLOW)
+def test_a_pattern_that_takes_long_to_compile_is_refused_by_both_ends(text: str) -> None:
+    with pytest.raises(RemoteProtocolError, match="a pattern of more than 50 sets, or 2 ranges"):
+        decoded(b"\xf1" + encoded(27) + encoded((text, 34)))
+    with pytest.raises(NotSendable, match="send its text"):
+        encoded(re.compile(text))
+
+
+def test_a_pattern_counts_for_what_it_takes_to_compile_it() -> None:
+    assert sent([re.compile(r"[\u0400-\u04ff]+|[\u4e00-\u9fff]")] * 199)
+    with pytest.raises(NotSendable, match="max_items"):
+        encoded([re.compile("a")] * 200)
+    one = b"\xf1" + encoded(27) + encoded(("a", 32))
+    with pytest.raises(RemoteProtocolError, match="max_items"):
+        decoded(b"\x1c" + encoded((None,) * 200)[:2] + one * 200)
+
+
 @pytest.mark.parametrize("parts", [(2, 4), (1, 0), (1, -3), (1, "2")])
 def test_a_fraction_that_is_not_reduced_is_refused(parts: Any) -> None:
     with pytest.raises(RemoteProtocolError):

@@ -344,4 +344,5 @@ _kind(19, pathlib.PosixPath, "text", texts.dump_path, texts.loads_path("PosixPat
 _kind(20, pathlib.WindowsPath, "text", texts.dump_path, texts.loads_path("WindowsPath"))
 for _code, _address in enumerate(texts.ADDRESSES, 21):  # to 26
     _kind(_code, _address, "text", texts.dump_address, texts.loads_address(_address))
-_kind(27, re.Pattern, "pattern flags", texts.dump_pattern, texts.load_pattern)
+# it takes up to 30 ms to compile one
+_kind(27, re.Pattern, "pattern flags", texts.dump_pattern, texts.load_pattern, cost=10_000)
