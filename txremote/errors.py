@@ -8,6 +8,7 @@ Every exception txremote raises, in one tree.
     │   ├── RemoteProtocolError        the peer sent what the protocol does not allow
     │   │   └── PingError (ValueError)      the answer to a ping is not what was sent
     │   ├── NotSendable (ValueError)   a value this side cannot write
+    │   ├── WrongValue (TypeError)          a value that is not as an annotation declares it
     │   ├── DeadReferenceError (EOFError)   a reference whose connection has ended
     │   ├── ServerStopping (RuntimeError)   a call of a server that is about to stop
     │   ├── WrongThread (RuntimeError)
@@ -62,6 +63,14 @@ class PingError(RemoteProtocolError, ValueError):
 
 class NotSendable(TxRemoteError, ValueError):
     """A value cannot be written: nested too deep, too long, not encodable."""
+
+
+class WrongValue(TxRemoteError, TypeError):
+    """
+    An argument or a result is not what its annotation declares.
+
+    The message begins with the path: ``items[3].price: expected Decimal, got str 'x'``.
+    """
 
 
 class DeadReferenceError(TxRemoteError, EOFError):

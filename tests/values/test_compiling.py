@@ -1,0 +1,109 @@
+"""What annotations say."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, NewType, Protocol, TypeVar
+
+import pytest
+from zope.interface import Interface
+
+from tests.values.classes import Item, Tree, complaint, converted
+from txremote.values.compiling import register_package, value_type
+from txremote.values.leaves import InstanceType
+
+T = TypeVar("T")
+N = TypeVar("N", int, str)
+B = TypeVar("B", bound=int)
+UserId = NewType("UserId", int)
+
+
+class Plain:
+    pass
+
+
+class Duck(Protocol):
+    def quack(self) -> None: ...
+
+
+class IShop(Interface):  # type: ignore[misc]
+    pass
+
+
+@dataclass
+class Box(Generic[T]):
+    item: T
+    more: list[T]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Any,
+        object,
+        Plain,
+        Duck,
+        IShop,
+        T,
+        Callable[[int], int],
+        Iterator[int],
+        type,
+        type[int],
+        "int",
+        3,
+    ],
+)
+def test_what_stands_for_a_reference(annotation: Any) -> None:
+    assert value_type(annotation) is None
+
+
+def test_new_types_and_type_variables() -> None:
+    assert converted(list[UserId], [1]) == [1]
+    complaint(UserId, "x")
+    complaint(N, 1.5)
+    assert converted(N, "a") == "a"
+    complaint(B, "a")
+
+
+def test_generic_dataclasses() -> None:
+    assert converted(Box[float], {"item": 1, "more": [2]}) == Box(1.0, [2.0])
+    assert (
+        complaint(Box[int], {"item": 1, "more": ["a"]}) == "it.more[0]: expected int, got str 'a'"
+    )
+    assert complaint(Box[Box[int]], {"item": {"item": "x", "more": []}, "more": []}).startswith(
+        "it.item.item: expected int"
+    )
+    own = Box("anything", [])
+    assert converted(Box, own) is own
+
+
+def test_a_class_may_hold_objects_of_its_own() -> None:
+    raw = {"label": "a", "branches": [{"label": "b", "branches": []}], "best": {"label": "c"}}
+    assert converted(Tree, raw) == Tree("a", [Tree("b")], Tree("c"))
+
+
+def test_classes_of_the_standard_library_with_arguments() -> None:
+    assert converted(re.Pattern[str], re.compile("a")) == re.compile("a")
+    assert converted(array, array("i", [1])) == array("i", [1])
+
+
+def test_a_package_may_bring_value_types_of_its_own() -> None:
+    name = __name__.partition(".")[0]
+    register_package(
+        name,
+        lambda cls: InstanceType("Plain", lambda x: type(x) is Plain) if cls is Plain else None,
+    )
+    try:
+        own = Plain()
+        assert converted(list[Plain], [own]) == [own]
+        assert complaint(Plain, 3) == "it: expected Plain, got int 3"
+    finally:
+        register_package(name, lambda cls: None)
+
+
+def test_a_class_is_compiled_once() -> None:
+    first, second = value_type(Item), value_type(Item)
+    assert first is second

@@ -1,0 +1,276 @@
+"""
+`value_type`: from an annotation to its `ValueType`, or None where it says "a reference".
+
+Nothing is imported and no class is asked more than what it is: a class counts as a dataclass, an
+attrs class or a Struct by the marks that those leave on it. Annotations of fields are read one by
+one; one that cannot be resolved leaves its field a reference.
+
+A class of fields is compiled once as long as anything uses it, and its fields after it, so it
+may hold objects of its own class.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import sys
+import types
+import typing
+import weakref
+from collections import abc
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from txremote.values import constraints, fields
+from txremote.values.containers import DictType, SequenceType, TupleType
+from txremote.values.leaves import STANDARD, Constrained, Leaf, LiteralType, as_complex, as_float
+from txremote.values.nodes import Part, ValueType, Work
+from txremote.values.records import RecordType
+from txremote.values.texts import text_of
+from txremote.values.unions import EnumType, UnionType
+from txremote.wire.slices import Steps
+
+_PLAIN: Final = frozenset(
+    {type(None), bool, int, str, bytes, bytearray, range, slice, type(Ellipsis)}
+)
+_SEQUENCES: Final[dict[object, tuple[str, type | None, tuple[type, ...]]]] = {
+    list: ("list", list, (list,)),
+    collections.deque: ("list", collections.deque, (collections.deque,)),
+    set: ("set", set, (set,)),
+    frozenset: ("set", frozenset, (frozenset,)),
+    abc.Sequence: ("list", None, (list, tuple)),
+    abc.MutableSequence: ("list", list, (list,)),
+    abc.Set: ("set", None, (set, frozenset)),
+    abc.MutableSet: ("set", set, (set,)),
+    abc.Collection: ("list", None, (list, tuple, set, frozenset, collections.deque)),
+    abc.Iterable: ("list", None, (list, tuple, set, frozenset, collections.deque)),
+}
+_DICTS: Final[dict[object, tuple[type | None, tuple[type, ...]]]] = {
+    dict: (dict, (dict,)),
+    collections.OrderedDict: (collections.OrderedDict, (collections.OrderedDict,)),
+    collections.Counter: (collections.Counter, (collections.Counter,)),
+    abc.Mapping: (None, (dict, collections.OrderedDict, collections.Counter)),
+    abc.MutableMapping: (dict, (dict,)),
+}
+_INT: Final = Leaf("int", {int})
+
+#: By the first name of a module: what makes value types of that package's annotations.
+_packages: dict[str, Callable[[object], ValueType | None]] = {}
+_records: weakref.WeakValueDictionary[object, RecordType] = weakref.WeakValueDictionary()
+
+
+def register_package(name: str, compile_annotation: Callable[[object], ValueType | None]) -> None:
+    """
+    Let a function make the value types of a package's classes.
+
+    Args:
+        name: The package's name, such as "numpy".
+        compile_annotation: Called with an annotation, a class or an alias with arguments, of that
+            package; None for what is no value.
+    """
+    _packages[name] = compile_annotation
+
+
+def value_type(annotation: object) -> ValueType | None:
+    """Return what an annotation says of values, or None where it stands for a reference."""
+    return Compiler({}).compile(annotation)
+
+
+class AliasType(ValueType):
+    """A ``type`` alias that stands within itself."""
+
+    __slots__ = ("target",)
+
+    kind = "alias"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.target: ValueType | None = None
+
+    def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
+        """Convert by what it stands for."""
+        return (yield from self._target().many(column, work))
+
+    def accepts(self, raw: object, exactly: bool, checking: bool) -> bool:
+        """Go by what it stands for."""
+        return self._target().accepts(raw, exactly, checking)
+
+    def parts(self, raw: object, checking: bool) -> typing.Iterable[Part]:
+        """Return those of what it stands for."""
+        return self._target().parts(raw, checking)
+
+    def _target(self) -> ValueType:
+        assert self.target is not None
+        return self.target
+
+
+class Compiler:
+    """Compiles annotations; ``variables`` says what stands for type variables."""
+
+    def __init__(self, variables: dict[object, object]) -> None:
+        self._variables = variables
+        self._aliases: dict[object, AliasType] = {}
+
+    def compile(self, annotation: object) -> ValueType | None:
+        """Return an annotation's value type, or None."""
+        if annotation is None:
+            annotation = type(None)
+        if annotation in (Any, object, typing.NoReturn, typing.Never):
+            return None
+        if isinstance(annotation, typing.TypeVar):
+            return self._variable(annotation)
+        if hasattr(annotation, "__supertype__"):  # NewType
+            return self.compile(annotation.__supertype__)
+        if _is_alias(annotation):
+            return self._alias(annotation)
+        origin = typing.get_origin(annotation)
+        if origin is not None:
+            return self._generic(annotation, origin, typing.get_args(annotation))
+        if isinstance(annotation, type):
+            return self._class(annotation, ())
+        return self._foreign(annotation)
+
+    def _variable(self, variable: typing.TypeVar) -> ValueType | None:
+        if variable in self._variables:
+            return self.compile(self._variables[variable])
+        if variable.__constraints__:
+            return self._union(text_of(variable), variable.__constraints__)
+        return None if variable.__bound__ is None else self.compile(variable.__bound__)
+
+    def _alias(self, alias: Any) -> ValueType | None:
+        origin = typing.get_origin(alias) or alias
+        key = (origin, typing.get_args(alias))
+        if key in self._aliases:
+            return self._aliases[key]
+        made = self._aliases[key] = AliasType(text_of(alias))
+        given = dict(zip(origin.__type_params__, typing.get_args(alias), strict=False))
+        outer, self._variables = self._variables, {**self._variables, **given}
+        try:
+            made.target = self.compile(origin.__value__)
+        finally:
+            self._variables = outer
+            del self._aliases[key]
+        return made.target
+
+    def _generic(
+        self, annotation: object, origin: Any, arguments: tuple[Any, ...]
+    ) -> ValueType | None:
+        text = text_of(annotation)
+        if origin in (typing.Union, types.UnionType):
+            return self._union(text, arguments)
+        if origin is typing.Annotated:
+            inner = self.compile(arguments[0])
+            return inner and constraints.constrained(inner, arguments[1:])
+        if origin is typing.Literal:
+            return self._literal(text, arguments)
+        if origin in (typing.Final, typing.Required, typing.NotRequired) or _is_readonly(origin):
+            return self.compile(arguments[0])
+        if origin is tuple:
+            return self._tuple(text, arguments)
+        found = self._container(text, origin, arguments)
+        return found or self._class(origin, arguments, text)
+
+    def _container(
+        self, text: str, origin: object, arguments: Sequence[object]
+    ) -> ValueType | None:
+        if origin in _SEQUENCES:
+            kind, made, exact = _SEQUENCES[origin]
+            item = self.compile(arguments[0]) if arguments else None
+            return SequenceType(text, kind, made, exact, item)
+        if origin in _DICTS:
+            made, exact = _DICTS[origin]
+            key, value = map(self.compile, arguments) if len(arguments) == 2 else (None, None)
+            if origin is collections.Counter:
+                key, value = self.compile(arguments[0]) if arguments else None, _INT
+            return DictType(text, made, exact, key, value)
+        return None
+
+    def _union(self, text: str, arguments: Sequence[object]) -> ValueType | None:
+        found = [self.compile(each) for each in arguments]
+        members = [each for each in found if each is not None]
+        if not members or all(
+            each is type(None) for each, made in zip(arguments, found, strict=True) if made
+        ):
+            return None
+        if all(type(each) is Leaf and each.widen is None for each in members):
+            exact = frozenset().union(*(each.exact for each in members if isinstance(each, Leaf)))
+            if len(members) == len(found):
+                return Leaf(text, exact)
+        return UnionType(text, members, passes=len(members) < len(found))
+
+    def _literal(self, text: str, values: Sequence[object]) -> ValueType:
+        members = [each for each in values if isinstance(each, enum.Enum)]
+        plain = LiteralType(text, [each for each in values if not isinstance(each, enum.Enum)])
+        kinds: list[ValueType] = [plain] if plain.allowed else []
+        for cls in dict.fromkeys(map(type, members)):
+            wanted = [each for each in members if type(each) is cls]
+            kinds.append(Constrained(EnumType(text, cls), None, [(wanted.__contains__, "")]))
+        return kinds[0] if len(kinds) == 1 else UnionType(text, kinds, passes=False)
+
+    def _tuple(self, text: str, arguments: tuple[object, ...]) -> ValueType:
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return SequenceType(text, "list", tuple, (tuple,), self.compile(arguments[0]))
+        return TupleType(text, [self.compile(each) for each in arguments])
+
+    def _class(self, cls: Any, arguments: tuple[Any, ...], text: str = "") -> ValueType | None:
+        text = text or text_of(cls)
+        if cls in _PLAIN:
+            return Leaf(text, {cls})
+        if cls is float:
+            return Leaf(text, {float}, {int}, as_float)
+        if cls is complex:
+            return Leaf(text, {complex}, {int, float}, as_complex)
+        if cls is tuple:
+            return SequenceType(text, "list", tuple, (tuple,), None)
+        found = self._container(text, cls, arguments)
+        if found is not None:
+            return found
+        if not isinstance(cls, type):
+            return self._foreign(cls)
+        if issubclass(cls, enum.Enum):
+            return EnumType(text, cls) if cls.__members__ else None
+        return self._standard(text, cls) or self._record(text, cls, arguments) or self._foreign(cls)
+
+    def _standard(self, text: str, cls: type) -> ValueType | None:
+        name = f"{cls.__module__}.{cls.__qualname__}".replace("pathlib._local.", "pathlib.")
+        names = STANDARD.get(name)
+        if names is None:
+            return None
+        module = sys.modules[cls.__module__]
+        return Leaf(text, {getattr(module, each) for each in names})
+
+    def _record(self, text: str, cls: type, arguments: tuple[Any, ...]) -> ValueType | None:
+        kind = fields.kind_of(cls)
+        if kind is None:
+            return None
+        arguments = tuple(self._variables.get(each, each) for each in arguments)
+        key = (cls, arguments)
+        found = _records.get(key)
+        if found is None:
+            found = _records[key] = RecordType(text, kind, cls)
+            given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+            compiler = Compiler(given)
+            found.fields = fields.fields_of(cls)
+            hints = fields.hints_of(cls, [field.name for field in found.fields])
+            for field in found.fields:
+                found.types[field.name] = compiler.compile(hints.get(field.name, Any))
+        return found
+
+    def _foreign(self, annotation: Any) -> ValueType | None:
+        """Ask those that know the package of a class, or registered the class."""
+        module = getattr(annotation, "__module__", None)
+        if not isinstance(module, str):
+            return None
+        ask = _packages.get(module.partition(".")[0])
+        return None if ask is None else ask(annotation)
+
+
+def _is_alias(annotation: object) -> bool:
+    kind = getattr(typing, "TypeAliasType", None)
+    if kind is None:
+        return False
+    return isinstance(annotation, kind) or isinstance(typing.get_origin(annotation), kind)
+
+
+def _is_readonly(origin: object) -> bool:
+    return origin is not None and origin is getattr(typing, "ReadOnly", None)

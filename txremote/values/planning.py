@@ -1,0 +1,220 @@
+"""
+`call_plan`: from a function to its `CallPlan`, or None where nothing annotated is a value.
+
+A function's annotations are read once, when it is first asked for, and the plan is kept as long as
+the function. A decorated function is read as what it wraps (`functools.wraps`).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+import weakref
+from collections import abc
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
+from typing import Any, Final
+
+from txremote.values.annotations import annotations_of, resolved, signature_of
+from txremote.values.compiling import Compiler
+from txremote.values.plan import CallPlan
+from txremote.values.texts import text_of
+
+_MOST_TEXT: Final = 2_000  # characters of a signature
+
+# Results that come later, by their classes' names: what they give is the last argument.
+_LATER: Final = frozenset({"Deferred", "Awaitable", "Coroutine", "Future", "Task"})
+_MANY: Final = frozenset(
+    {
+        *(abc.Iterator, abc.Iterable, abc.Generator),
+        *(abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator),
+    }
+)
+
+# By function: its plan for each class that it was asked for with, and for being bound or not.
+_plans: weakref.WeakKeyDictionary[object, dict[object, CallPlan | None]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def call_plan(function: object, owner: type | None = None) -> CallPlan | None:
+    """
+    Return the plan of a function, or None where nothing annotated is a value.
+
+    Args:
+        function: A function, a bound method, a `staticmethod`, a `functools.partial`, a class
+            or any callable.
+        owner: The class it was found in. A plain function of a class is a method: its first
+            parameter is no argument of the call. Of a bound method it is known.
+    """
+    bound = False
+    if isinstance(function, types.MethodType):
+        owner = owner or _class_of(function.__self__)
+        function, bound = function.__func__, True
+    elif isinstance(function, classmethod):
+        function, bound = function.__func__, True
+    elif isinstance(function, staticmethod):
+        function = function.__func__
+    elif owner is not None and isinstance(function, types.FunctionType):
+        bound = not isinstance(_found_in(owner, function), staticmethod)
+    elif isinstance(function, type):
+        return _of_class(function)
+    elif not isinstance(function, types.FunctionType) and not _is_opaque(function):
+        call = inspect.getattr_static(type(function), "__call__", None)
+        return call_plan(call, type(function)) if isinstance(call, types.FunctionType) else None
+    try:
+        known = _plans.setdefault(function, {})
+    except TypeError:  # no weak reference to it, as of a builtin: it has no annotations either
+        return None
+    key = (bound, None if owner is None else id(owner))
+    if key not in known:
+        known[key] = _read(function, owner, bound)
+    return known[key]
+
+
+def _class_of(instance: object) -> type:
+    return instance if isinstance(instance, type) else type(instance)
+
+
+def _found_in(owner: type, function: types.FunctionType) -> object:
+    return inspect.getattr_static(owner, function.__name__, None)
+
+
+def _is_opaque(function: object) -> bool:
+    return isinstance(function, (types.BuiltinFunctionType, functools.partial))
+
+
+def _of_class(cls: type) -> CallPlan | None:
+    init = cls.__dict__.get("__init__")
+    plan = call_plan(init, cls) if isinstance(init, types.FunctionType) else None
+    return plan if plan is not None and plan.has_arguments else None
+
+
+def _read(function: Any, owner: type | None, bound: bool) -> CallPlan | None:
+    source = inspect.unwrap(function)
+    while isinstance(source, functools.partial):
+        source = inspect.unwrap(source.func)
+    annotations = annotations_of(source)
+    if not annotations:
+        return None
+    try:
+        parameters = [*signature_of(function).parameters.values()]
+    except (ValueError, TypeError):
+        return None
+    if bound and parameters and parameters[0].kind is not Parameter.VAR_POSITIONAL:
+        del parameters[0]
+    hints = resolved(source, annotations, owner)
+    plan = CallPlan()
+    plan.signature_text = _text(parameters, annotations)
+    _fill(plan, parameters, hints)
+    return None if plan.is_empty else plan
+
+
+def _fill(plan: CallPlan, parameters: Sequence[Parameter], hints: Mapping[str, object]) -> None:
+    compiler = Compiler({})
+    names = {Parameter.VAR_POSITIONAL: "args", Parameter.VAR_KEYWORD: "kwargs"}
+    positional = []
+    for parameter in parameters:
+        name = parameter.name
+        hint = hints.get(name, Any)
+        value_type = compiler.compile(hint)
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            plan.var_positional = value_type
+            names[parameter.kind] = name
+        elif parameter.kind is Parameter.VAR_KEYWORD:
+            plan.var_keyword = value_type
+            names[parameter.kind] = name
+        else:
+            if parameter.kind is not Parameter.KEYWORD_ONLY:
+                positional.append(name)
+            if value_type is not None:
+                plan.types[name] = value_type
+            else:
+                callback = callback_plan(hint)
+                if callback is not None:
+                    plan.callbacks[name] = callback
+    plan.positional = tuple(positional)
+    plan.names = (names[Parameter.VAR_POSITIONAL], names[Parameter.VAR_KEYWORD])
+    _fill_result(plan, hints.get("return", Any))
+
+
+def _fill_result(plan: CallPlan, hint: object) -> None:
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    while arguments and getattr(origin, "__name__", "") in _LATER:
+        hint = arguments[-1]
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is None or hint is type(None):
+        return
+    if origin in _MANY and arguments:
+        plan.item = Compiler({}).compile(arguments[0])
+        return
+    plan.result = Compiler({}).compile(hint)
+
+
+def callback_plan(hint: object) -> CallPlan | None:
+    """Return how a ``Callable[[A, B], R]`` is to be called, or None where it has no values."""
+    arguments = typing.get_args(hint)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        plans = [plan for each in arguments if (plan := callback_plan(each)) is not None]
+        return plans[0] if len(plans) == 1 else None
+    if origin is typing.Annotated:
+        return callback_plan(arguments[0])
+    if getattr(hint, "_is_protocol", False) and isinstance(hint, type):
+        call = hint.__dict__.get("__call__")
+        return call_plan(call, hint) if isinstance(call, types.FunctionType) else None
+    if origin is not abc.Callable or not isinstance(arguments[0], list):
+        return None
+    plan = CallPlan()
+    plan.positional = tuple(f"argument {place + 1}" for place in range(len(arguments[0])))
+    for name, each in zip(plan.positional, arguments[0], strict=True):
+        value_type = Compiler({}).compile(each)
+        if value_type is not None:
+            plan.types[name] = value_type
+    _fill_result(plan, arguments[1])
+    shown = ", ".join(map(text_of, arguments[0]))
+    plan.signature_text = f"({shown}) -> {text_of(arguments[1])}"
+    return None if plan.is_empty else plan
+
+
+def signature_text(function: Callable[..., object], bound: bool = False) -> str | None:
+    """
+    Return a function's signature as a peer may read it, or None where it has none.
+
+    Args:
+        function: What has it.
+        bound: That the first parameter is no argument of the call.
+    """
+    try:
+        parameters = [*signature_of(function).parameters.values()]
+    except (ValueError, TypeError):
+        return None
+    return _text(parameters[bound:], annotations_of(inspect.unwrap(function)))
+
+
+def _text(parameters: Sequence[Parameter], annotations: Mapping[str, object]) -> str:
+    shown: list[str] = []
+    stars: dict[object, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
+    kinds = [parameter.kind for parameter in parameters]
+    for place, parameter in enumerate(parameters):
+        text = stars.get(parameter.kind, "") + parameter.name
+        is_default = parameter.default is not Parameter.empty
+        if parameter.name in annotations:
+            text += f": {text_of(annotations[parameter.name])}{' = ...' if is_default else ''}"
+        elif is_default:
+            text += "=..."
+        if parameter.kind is Parameter.KEYWORD_ONLY and not {
+            Parameter.KEYWORD_ONLY,
+            Parameter.VAR_POSITIONAL,
+        } & {*kinds[:place]}:
+            shown.append("*")
+        shown.append(text)
+        if parameter.kind is Parameter.POSITIONAL_ONLY and (
+            kinds[place + 1 : place + 2] != [Parameter.POSITIONAL_ONLY]
+        ):
+            shown.append("/")
+    result = f" -> {text_of(annotations['return'])}" if "return" in annotations else ""
+    return f"({', '.join(shown)}){result}"[:_MOST_TEXT]
