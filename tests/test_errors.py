@@ -26,6 +26,7 @@ from txremote.errors import (
     WouldBlockReactor,
     WrongProcess,
     WrongThread,
+    WrongValue,
 )
 
 ALL = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass)]
@@ -37,6 +38,7 @@ ALL = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass)]
         (TxRemoteError, (Exception,)),
         (RemoteProtocolError, (TxRemoteError,)),
         (NotSendable, (TxRemoteError, ValueError)),
+        (WrongValue, (TxRemoteError, TypeError)),
         (DeadReferenceError, (TxRemoteError, EOFError)),
         (WrongThread, (TxRemoteError, RuntimeError)),
         (WrongProcess, (TxRemoteError, RuntimeError)),

@@ -31,6 +31,7 @@ from txremote.errors import (
     WouldBlockReactor,
     WrongProcess,
     WrongThread,
+    WrongValue,
 )
 from txremote.interfaces import IAsyncResult, IRemoteService
 from txremote.peer.connection import Connection
@@ -116,6 +117,7 @@ __all__ = [
     "WouldBlockReactor",
     "WrongProcess",
     "WrongThread",
+    "WrongValue",
     "async_",
     "connect",
     "current_call",
