@@ -237,6 +237,11 @@ class ConnectionConfig:
         "The operators that need no exposing, in place of RPyC's list without ``__new__``.",
     )
     exposed_prefix: str = _switch("exposed_", TEXT, "The prefix of names that are exposed.")
+    values: bool = _flag(
+        False,
+        "Read the annotations of what is exposed: arguments and results of value types travel as "
+        "copies, and are checked. ``class Shop(Service, values=True)`` says it for one service.",
+    )
 
     # How it speaks.
     compress: bool | str = _switch(
@@ -480,6 +485,11 @@ def make_config(
     if unknown:
         raise TypeError(unknown_switch(unknown[0]))
     return dataclasses.replace(base, **changes)
+
+
+def with_values(config: ConnectionConfig, values: bool | None) -> ConnectionConfig:
+    """Return a configuration with the switch ``values`` as it is given; None: as it is there."""
+    return config if values is None else config.replace(values=values)
 
 
 def unknown_switch(name: str) -> str:

@@ -172,6 +172,20 @@ class Service:
 
     ALIASES: tuple[str, ...] = ()
     threaded_service: bool | None = None
+    _copies_values = False  # as the gate looks for it
+
+    def __init_subclass__(cls, *, values: bool | None = None, **kwargs: object) -> None:
+        """
+        Take the keyword of a class statement: ``class Shop(Service, values=True)``.
+
+        Args:
+            values: Whether arguments and results of its methods that are annotated with value
+                types travel as copies, and are checked. None: as in the class's bases. The
+                switch ``values`` does it for all that a connection reaches.
+        """
+        super().__init_subclass__(**kwargs)
+        if values is not None:
+            cls._copies_values = bool(values)
 
     def on_connect(self, conn: Any) -> Any:
         """

@@ -167,16 +167,16 @@ def test_a_key_that_stands_for_nothing_is_noted_and_told_once() -> None:
     key = key_of(("a.B", 8, 9))
     assert tables.unbox_local(key) is None
     with pytest.raises(KeyError, match=r"\('a.B', 8, 9\)"):
-        tables.check_missing()
-    tables.check_missing()
+        tables.check_noted()
+    tables.check_noted()
 
 
 def test_a_value_that_cannot_be_built_is_told_once() -> None:
     tables = tables_of(Owner())
     tables.refuse(ValueError("a money cannot be made"))
     with pytest.raises(ValueError, match="a money"):
-        tables.check_missing()
-    tables.check_missing()
+        tables.check_noted()
+    tables.check_noted()
 
 
 def test_a_key_of_ours_gives_the_object() -> None:
@@ -185,7 +185,7 @@ def test_a_key_of_ours_gives_the_object() -> None:
     export: Any = tables.exports.of(thing)
     assert tables.unbox_local(key_of(export.pack)) is thing
     assert tables.find_pack(key_of(export.pack)) is export
-    tables.check_missing()
+    tables.check_noted()
     with pytest.raises(KeyError):
         tables.find_pack(key_of(("a.B", 8, 9)))
 

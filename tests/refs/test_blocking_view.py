@@ -56,6 +56,8 @@ class Deaf:
         self.asked.append((handler, args))
         return succeed(self.answer)
 
+    request_received = request_with_default_timeout
+
 
 class View(BlockingView):
     """One that waits for nothing."""

@@ -23,6 +23,15 @@ class References:
         self.sent.append(value)
         return REMOTE_REF_HEAD + key_of(("a.B", 1, len(self.sent)))
 
+    def takes_values(self) -> bool:
+        return True
+
+    def within(self) -> References:
+        return self
+
+    def received(self, value: Any) -> Any:
+        return value
+
     def unbox_local(self, key: bytes) -> Any:
         raise AssertionError(key)
 

@@ -86,7 +86,7 @@ class LoopExecutor(RunsAtOnce):
         """Pass a request on, from any thread."""
         if may_block:
             return connection.view.sync_request_raw(handler, args)
-        send = partial(connection.outbound.request_with_default_timeout, handler, args)
+        send = partial(connection.outbound.request_received, handler, args)
         if may_call_here(self.loop):
             return send()
         answer: Deferred[object] = Deferred()

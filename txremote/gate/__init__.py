@@ -12,6 +12,8 @@ The gate: what a peer may reach of a program's objects, and at what cost.
 ``unbound``        what a class gives to a peer that reads a method from it
 ``machinery``      reactors, transports and the like, which no peer is given
 ``fallbacks``      special methods that Python replaces where they are missing
+``converted``      methods whose annotations declare values
+``fetchable``      what a peer may have a copy of
 ``threaded``       the mark of methods that run in a thread
 
 Nothing here knows connections, sockets or reactors.

@@ -27,12 +27,14 @@ from typing import Any
 
 from txremote.errors import NotSendable
 from txremote.gate import costs
-from txremote.gate.attributes import AttributePolicy, marking
+from txremote.gate.attributes import AttributePolicy, make_room, marking
 from txremote.gate.builtin_types import ADDRESS_HASHES, never_handed_out
+from txremote.gate.converted import BOUND, ConvertedMethod, is_of_declared, plan_of
 from txremote.gate.exposure import (
     answers_for_itself,
     checked,
     class_attributes,
+    declared_by,
     doc_of,
     is_class,
     is_declared_class,
@@ -46,12 +48,17 @@ from txremote.gate.exposure import (
 from txremote.gate.fallbacks import falls_back
 from txremote.gate.machinery import machinery
 from txremote.gate.threaded import ThreadedMethod
+from txremote.values.plan import CallPlan
 from txremote.wire.exceptions import without_addresses
 from txremote.wire.naming import class_module, class_name, class_qualname
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 
 _ALWAYS_LISTED = frozenset({"__call__", "__array__"})
+
+
+def _signature_and_plan(plan: CallPlan | None) -> tuple[str | None, tuple[object, ...] | None]:
+    return (None, None) if plan is None else (plan.signature_text, plan.describe())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,9 @@ class AccessPolicy(AttributePolicy):
                 return obj if self.config.allow_all_attrs else costs.maker(obj)
             if not self._trusting and not is_function(obj):
                 return self._exposed_call(obj)
+            if self.config.values or (type(obj) in BOUND and is_of_declared(obj)):
+                plan = plan_of(obj)
+                return obj if plan is None else ConvertedMethod(obj, plan)
             return obj
         method = exposure.method("__call__")
         return obj if method is None else checked(method, obj)
@@ -130,7 +140,7 @@ class AccessPolicy(AttributePolicy):
                 f"cannot call {name}: its __call__ is not exposed (mark it with "
                 f"{marking(self.config.exposed_prefix)})"
             ) from None
-        return found if type(found) is ThreadedMethod else obj
+        return found if type(found) in (ThreadedMethod, ConvertedMethod) else obj
 
     def comparison(self, obj: object, operator: object) -> Any:
         """Return a type's comparison. AttributeError: it is none of the six, or they are off."""
@@ -236,6 +246,51 @@ class AccessPolicy(AttributePolicy):
             ):
                 found[name] = doc_of(obj, name, value)
         return tuple(found.items())
+
+    def plan(self, obj: object, name: str) -> CallPlan | None:
+        """Return how a method of an object takes its arguments; None: by reference, or unknown."""
+        if answers_for_itself(obj) or not self._reads_annotations(obj):
+            return None
+        try:
+            found = self.get(obj, name)
+        except AttributeError:
+            return None
+        return found.plan if type(found) is ConvertedMethod else None
+
+    def description(self, obj: object) -> tuple[tuple[str, tuple[object, ...]], ...] | None:
+        """
+        Return how those of an object's methods are called that declare values, or None.
+
+        Pairs of a name and what `CallPlan.describe` gives, for the object's caller.
+        """
+        if not self._reads_annotations(obj):
+            return None
+        kind, declared = type(obj), declared_by(obj)
+        known = self._descriptions.get(kind)
+        if known is not None and known[0] is declared:
+            return known[1]
+        found = {}
+        prefix = self._prefix
+        for listed, _doc in self.methods(obj):
+            plan = self.plan(obj, listed)
+            if plan is not None and plan.has_arguments:
+                found[listed] = plan.describe()
+                if prefix and listed.startswith(prefix):
+                    found.setdefault(listed[len(prefix) :], plan.describe())
+        description = tuple(found.items()) or None
+        if not is_class(obj):
+            make_room(self._descriptions)
+            self._descriptions[kind] = declared, description
+        return description
+
+    def described(self, obj: object) -> tuple[tuple[object, ...], ...]:
+        """Return an object's methods as `methods` does, each with its signature and its plan."""
+        return tuple(
+            [
+                (name, doc, *_signature_and_plan(self.plan(obj, name)))
+                for name, doc in self.methods(obj)
+            ]
+        )
 
     def _means_another(
         self, obj: object, name: str, attributes: dict[str, object], own: Container[str]

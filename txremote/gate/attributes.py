@@ -23,6 +23,7 @@ from txremote.gate.builtin_types import (
     FUNCTION_HOLDERS,
     MAYBE_BY_VALUE,
 )
+from txremote.gate.converted import ConvertedMethod, copies_values, plan_of
 from txremote.gate.exposure import (
     LIFECYCLE,
     LONGEST_TOLD,
@@ -40,6 +41,7 @@ from txremote.gate.fallbacks import FALLBACKS
 from txremote.gate.machinery import machinery
 from txremote.gate.unbound import ClassFunctions
 from txremote.gate.weight import MOST_REMEMBERED
+from txremote.values.plan import CallPlan
 from txremote.wire.brine import dumpable
 from txremote.wire.naming import class_name
 
@@ -83,16 +85,36 @@ def _refusal(obj: object, name: str, prefix: str) -> AttributeError:
 # same. A plain tuple, which is unpacked at each call.
 _Verdict = tuple[str, types.FunctionType, object]
 
+_Description = tuple[tuple[str, tuple[object, ...]], ...]
+
+# The same of a method whose annotations declare values, with how its arguments travel.
+_PlannedVerdict = tuple[str, types.FunctionType, object, CallPlan]
+
+
+def make_room(verdicts: dict[type, Any]) -> None:
+    """Make room for one more class in what is remembered by class."""
+    if len(verdicts) >= MOST_REMEMBERED:
+        verdicts.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class AttributePolicy:
     """Decides which attributes of an object a peer may read, set and delete."""
 
     config: ConnectionConfig
+    #: Whether the peer may fetch records that it holds with all their fields.
+    gives_records: bool = False
     _prefix: str = field(init=False, repr=False, compare=False)
     _safe: frozenset[str] = field(init=False, repr=False, compare=False)
     _exposure: Callable[[object], Exposure | None] = field(init=False, repr=False, compare=False)
     _methods: dict[type, dict[str, _Verdict]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _planned: dict[type, dict[str, _PlannedVerdict]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    # what is described of a class, and the interfaces that it was described with
+    _descriptions: dict[type, tuple[object, _Description | None]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
     # whether whatever the switches open is open, with nothing held back
@@ -122,6 +144,8 @@ class AttributePolicy:
                 and then is (declared_by(obj) if then is None else providedBy(obj).__iro__)
             ):
                 return getattr(obj, reachable)
+        if self._planned and (planned := self._known_plan(obj, name)) is not None:
+            return planned
         name = self._asked(obj, name)
         override = getattr(kind, "_rpyc_getattr", None)
         if override is not None:
@@ -133,10 +157,40 @@ class AttributePolicy:
             _check_switch(name, self.config.allow_getattr, "getattr")
             method = exposure.method(name, self._safe)
             found = self._read(obj, name)
-            return found if method is None else checked(method, found)
+            if method is None:
+                return found
+            plan = plan_of(found, method) if self._reads_annotations(obj) else None
+            return checked(method, found) if plan is None else ConvertedMethod(found, plan, method)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
-        self._remember(obj, name, reachable, declared)
-        return self._read(obj, reachable)
+        if not self._reads_annotations(obj):
+            self._remember(obj, name, reachable, declared)
+            return self._read(obj, reachable)
+        found = self._read(obj, reachable)
+        plan = plan_of(found)
+        self._remember(obj, name, reachable, declared, plan)
+        return found if plan is None else ConvertedMethod(found, plan)
+
+    def _known_plan(self, obj: object, name: object) -> ConvertedMethod | None:
+        """Return a method that is known to declare values, if nothing has changed since."""
+        kind = type(obj)
+        planned = self._planned.get(kind)
+        if planned is None or type(name) is not str or name not in planned:
+            return None
+        reachable, function, then, plan = planned[name]
+        if (
+            getattr(kind, reachable, None) is not function
+            or getattr(kind, "_rpyc_getattr", None) is not None
+            or then is not declared_by(obj)
+        ):
+            return None
+        found = getattr(obj, reachable)
+        if type(found) is types.MethodType and found.__func__ is function:
+            return ConvertedMethod(found, plan)
+        return None  # the object has another of its own
+
+    def _reads_annotations(self, obj: object) -> bool:
+        """Tell whether annotations of an object's methods declare how arguments travel."""
+        return self.config.values or copies_values(obj)
 
     def _read(self, obj: Any, name: str) -> object:
         """Read what may be read; from a class no function that takes any object."""
@@ -145,7 +199,14 @@ class AttributePolicy:
             return self._of_classes.given(obj, name, found)
         return found
 
-    def _remember(self, obj: object, name: str, reachable: str, declared: object) -> None:
+    def _remember(
+        self,
+        obj: object,
+        name: str,
+        reachable: str,
+        declared: object,
+        plan: CallPlan | None = None,
+    ) -> None:
         """Keep the verdict on a class's method if it holds for each object of the class."""
         kind = type(obj)
         if issubclass(kind, type):
@@ -154,8 +215,11 @@ class AttributePolicy:
             return  # an object that has the other of the two names is read by that
         function = static(obj, reachable)
         if type(function) is types.FunctionType:
-            if len(self._methods) >= MOST_REMEMBERED:
-                self._methods.clear()
+            if plan is not None:
+                make_room(self._planned)
+                self._planned.setdefault(kind, {})[name] = reachable, function, declared, plan
+                return
+            make_room(self._methods)
             self._methods.setdefault(kind, {})[name] = reachable, function, declared
 
     def set(self, obj: object, name: object, value: object) -> None:

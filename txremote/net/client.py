@@ -36,7 +36,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.config import ConnectionConfig, make_config
+from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
@@ -95,6 +95,7 @@ class RemoteClient(Service):
             `twisted.cred.error.UnauthorizedLogin` ends the trying.
         retry_policy: How many failures in a row -> seconds until the next try;
             Twisted's `backoffPolicy()`, which has jitter, if None.
+        values: The switch ``values`` for this side's service, if not None.
         reactor: The reactor and clock; the running one if None.
 
     Attributes:
@@ -118,6 +119,7 @@ class RemoteClient(Service):
         login: tuple[str, str] | None = None,
         on_connect: Callable[[Connection], object] | None = None,
         retry_policy: Callable[[int], float] | None = None,
+        values: bool | None = None,
         reactor: Reactor | None = None,
     ) -> None:
         reactor = chosen_reactor(reactor)
@@ -133,7 +135,7 @@ class RemoteClient(Service):
             connect,
             endpoint,
             service=check_service(VoidService if service is None else service),
-            config=make_config(config),
+            config=with_values(make_config(config), values),
             dialect=dialect,
             timeout=timeout,
             reactor=reactor,

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from txremote.config import ConnectionConfig, make_config
+from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.errors import ConnectionLost
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
@@ -161,6 +161,7 @@ def connect(
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     dialect: str = "auto",
     timeout: float | None = 30,
+    values: bool | None = None,
     reactor: Reactor | None = None,
 ) -> Deferred[Connection]:
     """
@@ -176,6 +177,7 @@ def connect(
         dialect: The wire's dialect: ``"6"`` or ``"5"``, the major version of the
             RPyC at the other end, or ``"auto"`` to find out.
         timeout: Seconds until the connection is there and its root fetched.
+        values: The switch ``values`` for this side's service, if not None.
         reactor: The reactor; the running one if None.
 
     Returns:
@@ -192,7 +194,7 @@ def connect(
         raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
     service = VoidService if service is None else service
     check_service(service)
-    switches = config_of(service, make_config(config))
+    switches = config_of(service, with_values(make_config(config), values))
     where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     dialling = Deferred.fromCoroutine(
         _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))

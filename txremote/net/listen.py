@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger, LogLevel
 
 from txremote.classic import opens_everything
-from txremote.config import ConnectionConfig, make_config
+from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.eventloop.connection_limits import ConnectionLimits, host_of
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.login_throttle import LoginThrottle
@@ -268,6 +268,7 @@ def listen(
     *,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     threaded_service: bool | None = None,
+    values: bool | None = None,
     reactor: Reactor | None = None,
 ) -> Deferred[IListeningPort]:
     """
@@ -289,6 +290,8 @@ def listen(
             other in a worker thread, with netrefs for references, as RPyC runs
             them. None: for services that are not txremote's own, such as an
             ``rpyc.Service``, and for those whose ``threaded_service`` says so.
+        values: The switch ``values``, if not None: whether what is annotated with value types
+            travels as copies, and is checked.
         reactor: The reactor; the running one if None.
 
     Returns:
@@ -301,6 +304,7 @@ def listen(
             another with ``access="classic"``.
     """
     reactor = chosen_reactor(reactor)
-    factory = ServingFactory(reactor, root, config, threaded_service)
+    switches = with_values(make_config(config), values)
+    factory = ServingFactory(reactor, root, switches, threaded_service)
     where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))

@@ -16,9 +16,14 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``answers``  `Answers`: results and exceptions on their way to the peer
 ``asyncio_steps``  coroutines that await asyncio's things
 ``awaiting``  `awaited`: whatever an exposed method may return in place of a result, as a Deferred
+``callbacks``  functions of the peer's that take values, as an annotation of ours says
 ``calling``  reading, changing and calling an object for the peer, by name or by a path of names
+``checked``  `Checked`: what is done with a result that is still to come
+``checked_items``  iterators whose items are declared as values
+``converting``  calls of methods whose annotations declare values
 ``dialling``  finding the dialect of a server: which attempts to make, and which one to keep
 ``error_report``  `ErrorReport`: an exception as the peer is sent it, and as the log has it
+``fetching``  copies of what a peer has by reference, where values are declared
 ``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
 ``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
 ``immediate``  executor, driver and guard of a connection in memory
@@ -30,8 +35,10 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``request``  one request of the peer: where it runs, and how it gets its answer
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
 ``turns``  long work of connections, a slice in each turn of the reactor
+``value_calls``  calls whose arguments leave as values
 ``variables``  a connection's context variables
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired
+``with_values``  requests with values in their arguments
 
 This room knows Twisted's Deferreds and Protocols. It imports no reactor, opens no socket and
 starts no thread: the clock, the executor and the transport are handed in.

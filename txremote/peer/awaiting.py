@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from txremote.gate.threaded import BlockingCall, ThreadedCall
 from txremote.peer.asyncio_steps import deferred_of
+from txremote.peer.checked import Checked
 from txremote.peer.halfway import Halfway
 from txremote.peer.ports import ConnectionPort
 from txremote.refs.asyncresult import AsyncResult
@@ -26,7 +27,7 @@ from txremote.wire.plain import PLAIN
 
 # What asend(), athrow() and aclose() of an asynchronous generator give.
 _STEPS = frozenset({"async_generator_asend", "async_generator_athrow"})
-_AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResult})
+_AWAITED = frozenset({types.CoroutineType, ThreadedCall, BlockingCall, AsyncResult, Checked})
 
 
 async def _finished(awaitable: Any) -> Any:
@@ -58,6 +59,11 @@ def awaited(result: Any, connection: ConnectionPort) -> Any:
         return result.deferred
     if class_name(kind) in _STEPS and class_module(kind) == "builtins":
         return deferred_of(_finished(result))
+    if kind is Checked:
+        value = awaited(result.result, connection)
+        if issubclass(type(value), Deferred):
+            return value.addCallback(result.finish)
+        return result.finish(value)
     if kind is Halfway:
         value = awaited(result.value, connection)
         if issubclass(type(value), Deferred):

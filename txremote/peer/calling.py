@@ -13,13 +13,16 @@ from typing import Any, Protocol
 
 from txremote.config import ConnectionConfig
 from txremote.gate.access import AccessPolicy
+from txremote.gate.converted import ConvertedMethod
 from txremote.gate.costs import COSTLY
-from txremote.gate.exposure import is_class
+from txremote.gate.exposure import checked, is_class
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
 from txremote.peer.awaiting import is_awaited
+from txremote.peer.converting import call_converted
 from txremote.peer.exports import Granted
 from txremote.peer.halfway import Halfway, further
+from txremote.peer.pending_calls import keep_received
 from txremote.peer.references import ReferenceTables
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemoteReference
@@ -30,6 +33,9 @@ MOST_NAMED = 50_000
 
 # Nearly all that is called; nobody has to be asked about them.
 _FUNCTIONS = frozenset({MethodType, FunctionType, BuiltinFunctionType})
+
+# Called in a way of their own.
+_PREPARED = frozenset({ThreadedMethod, ConvertedMethod})
 
 _SHOWING_METHODS = ("__repr__", "__str__", "__format__", "__hash__")
 _SHOWING = frozenset([*_SHOWING_METHODS, *(name.encode() for name in _SHOWING_METHODS)])
@@ -83,7 +89,16 @@ def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) ->
 
 def _granted(found: object) -> object:
     """Return what was read, as it may be sent: a class was declared by its name."""
+    found = unprepared(found)
     return Granted(found) if is_class(found) else found
+
+
+def unprepared(found: object) -> object:
+    """Return what was read, as an object: a method itself, however its calls are made."""
+    if type(found) is not ConvertedMethod:
+        return found
+    contract = found.contract
+    return found.function if contract is None else checked(contract, found.function)
 
 
 def get_attribute(serving: Serving, obj: object, name: object) -> object:
@@ -126,14 +141,23 @@ def call(serving: Serving, obj: object, args: object = (), kwargs: object = ()) 
     function = serving.policy.callable(obj)
     if type(args) is not tuple:
         raise no_arguments()
-    if type(function) is ThreadedMethod:
-        return ThreadedCall(function, args, _named(kwargs))
+    if type(function) in _PREPARED:
+        return _call_prepared(serving, function, args, _named(kwargs))
     return function(*args, **_named(kwargs))
+
+
+def _call_prepared(
+    serving: Serving, method: Any, args: tuple[object, ...], kwargs: dict[str, object]
+) -> object:
+    """Call what is not called as it is: in a thread, or with converted arguments."""
+    if type(method) is ThreadedMethod:
+        return ThreadedCall(method, args, kwargs)
+    return call_converted(serving.connection, method, args, kwargs)
 
 
 def permitted(serving: Serving, found: object) -> Any:
     """Return what was read by its name, as `AccessPolicy.callable` lets it be called."""
-    if type(found) in _FUNCTIONS or not callable(found):
+    if type(found) in _FUNCTIONS or type(found) is ConvertedMethod or not callable(found):
         return found
     return serving.policy.callable(found)
 
@@ -147,17 +171,27 @@ def call_attribute(
         raise no_arguments()
     if type(function) not in _FUNCTIONS:
         function = permitted(serving, function)
-        if type(function) is ThreadedMethod:
-            return ThreadedCall(function, args, _named(kwargs))
+        if type(function) in _PREPARED:
+            return _call_prepared(serving, function, args, _named(kwargs))
     # in here, for calls nest, and each frame of ours is one less for them
     plain = type(kwargs) is tuple and not kwargs
     return function(*args) if plain else function(*args, **_named(kwargs))
 
 
 def call_path(
-    serving: Serving, obj: Any, names: object, args: object, kwargs: object = ()
+    serving: Serving,
+    obj: Any,
+    names: object,
+    args: object,
+    kwargs: object = (),
+    onward: tuple[object, ...] | None = None,
 ) -> object:
-    """Call or read what a path of names leads to (CALLPATH)."""
+    """
+    Call or read what a path of names leads to (CALLPATH).
+
+    Args:
+        onward: ``args`` and ``kwargs`` as a third peer gets them, where that is not the same.
+    """
     if type(names) is not tuple:
         raise TypeError("CALLPATH takes a tuple of names")
     if args is not None and type(args) is not tuple:
@@ -169,10 +203,9 @@ def call_path(
             # the rest of the path is at a third peer
             owner: Any = obj._connection
             owner.executor.guard.check()
-            rest = owner.outbound.call(
-                obj, names[position:], args, _named(kwargs), to_the_end=False
-            )
-            return rest.addCallback(further, position)
+            sent, named = (args, kwargs) if onward is None else (*onward, ())[:2]
+            rest = owner.outbound.call(obj, names[position:], sent, _named(named), to_the_end=False)
+            return keep_received(rest).addCallback(further, position)
         if issubclass(kind, BaseNetref):
             # the same in a thread that may block; never by getattr, for a netref has
             # attributes that are for this side
@@ -183,6 +216,7 @@ def call_path(
         else:
             obj = _reach(serving, obj, name)
         if position < last:
+            obj = unprepared(obj)
             if _is_elsewhere(serving, obj):
                 return Halfway(position + 1, obj)
             if not is_class(obj):
@@ -193,8 +227,8 @@ def call_path(
     if not names:
         return call(serving, obj, args, kwargs)
     obj = permitted(serving, obj)
-    if type(obj) is ThreadedMethod:
-        return ThreadedCall(obj, args, _named(kwargs))
+    if type(obj) in _PREPARED:
+        return _call_prepared(serving, obj, args, _named(kwargs))
     return obj(*args, **_named(kwargs))
 
 

@@ -184,7 +184,7 @@ class Connection(protocol.Protocol):
         reader.in_steps = executor.turns is not None
         self.outbox = outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
         imports = ImportTable(self, sweeper, config.max_imports)
-        policy = policy or AccessPolicy(config)
+        policy = policy or AccessPolicy(config, gives_records=dialect is not None)
         exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
         self._tables = tables = ReferenceTables(self, exports, imports)
         self.outbound = OutboundCalls(

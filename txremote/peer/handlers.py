@@ -21,6 +21,7 @@ from types import AsyncGeneratorType
 from typing import Any
 
 from txremote.gate.exposure import is_class
+from txremote.gate.fetchable import check_fetchable
 from txremote.peer.abandoned import step
 from txremote.peer.calling import (
     Serving,
@@ -32,17 +33,19 @@ from txremote.peer.calling import (
     no_arguments,
     permitted,
     set_attribute,
+    unprepared,
 )
 from txremote.peer.context import current
 from txremote.peer.exports import Export
 from txremote.peer.halfway import Halfway
 from txremote.peer.variables import Within, own_context
-from txremote.refs.netref import BaseNetref
+from txremote.refs.netref import BaseNetref, is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
 from txremote.wire.consts import HELLO_MARK, HELLO_VERSION
 from txremote.wire.exceptions import load_exception
 from txremote.wire.keys import check_pack, key_of
+from txremote.wire.values import AsValue
 
 #: Most objects that one RELEASE gives back: each is looked up, and a message may have a million.
 MOST_RELEASED = 25_000
@@ -117,6 +120,19 @@ def _pickle(serving: Serving, obj: object, protocol: Any) -> bytes:
 def _inspect(serving: Serving, pack: object) -> object:
     # a third peer's object does not come here: the request goes on to its owner
     return serving.policy.methods(serving.tables.find_pack(key_of(check_pack(pack))).target)
+
+
+def _describe(serving: Serving, pack: object) -> object:
+    target = serving.tables.find_pack(key_of(check_pack(pack))).target
+    return serving.policy.described(target)
+
+
+def _fetch(serving: Serving, obj: object) -> object:
+    serving.policy.check_reference(obj)
+    if is_base_netref(obj):  # a third peer's, in a thread
+        return serving.pass_on(obj.____ref__._connection, consts.HANDLE_FETCH, (obj.____ref__,))
+    check_fetchable(serving.policy, obj, serving.policy.gives_records)
+    return AsValue(obj)
 
 
 def _instancecheck(serving: Serving, obj: Any, other: object) -> object:
@@ -210,7 +226,7 @@ def _oldslicing(
 
 
 def _ctxexit(serving: Serving, obj: object, error: object = None) -> object:
-    leave = permitted(serving, serving.policy.get(obj, "__exit__"))
+    leave = permitted(serving, unprepared(serving.policy.get(obj, "__exit__")))
     if error is None or error is False:
         return leave(None, None, None)
     local = _local_exception(error)
@@ -259,11 +275,14 @@ def _release(serving: Serving, pairs: object) -> None:
         raise ValueError("; ".join(problems))
 
 
-def _hello(serving: Serving, version: object, features: object) -> tuple[int, tuple[str, ...]]:
+def _hello(serving: Serving, version: object, features: object) -> tuple[object, ...]:
     if type(version) is not int or type(features) is not tuple:
         raise TypeError("HELLO takes a version and a tuple of feature names")
-    serving.connection.hello_received(frozenset(name for name in features if type(name) is str))
-    return HELLO_VERSION, serving.features
+    known = frozenset(name for name in features if type(name) is str)
+    serving.connection.hello_received(known)
+    if consts.FEATURE_VALUES not in known:
+        return HELLO_VERSION, serving.features
+    return HELLO_VERSION, serving.features, serving.policy.description(serving.root)
 
 
 def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
@@ -352,4 +371,6 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_STOPPING: _of_connection(_stopping),
     consts.HANDLE_DEADLINE: _of_connection(_deadline),
     consts.HANDLE_HALFWAY: _of_connection(_halfway),
+    consts.HANDLE_DESCRIBE: _of_connection(_describe, forwarded_by_pack=True),
+    consts.HANDLE_FETCH: _of_object(_fetch),
 }

@@ -131,7 +131,7 @@ class ImmediateExecutor(RunsAtOnce):
         self, connection: Connection, handler: int, args: tuple[Any, ...], may_block: bool = False
     ) -> Any:
         """Send it now."""
-        return connection.outbound.request_with_default_timeout(handler, args)
+        return connection.outbound.request_received(handler, args)
 
     def make_view(self, connection: Connection) -> NoReturn:
         """Refuse: nothing here can be waited for."""

@@ -9,6 +9,7 @@ it meant when it was sent. A result that is still to come holds up no other requ
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Never
 
 from twisted.internet import defer
@@ -31,6 +32,7 @@ from txremote.peer.request import Request
 from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
 from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
+from txremote.peer.with_values import call_with_values
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
 from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
@@ -147,9 +149,11 @@ class InboundCalls:
             self.answers.send_error(number, sender, self.refusal)
             self.connection.closing.hang_up(str(self.refusal))
             return
+        has_values = False
         try:
-            if self.tables.missing is not None:
-                self.tables.check_missing()
+            if self.tables.noted is not None:
+                self.tables.check_noted()
+                has_values = True
             if kind is None:
                 raise KeyError(handler)  # what a stock peer says, too
             function = self._function(number, handler, kind, args)
@@ -157,6 +161,8 @@ class InboundCalls:
             self.answers.send_error(number, sender, error)
             return
         forwarded = function is not kind.function
+        if has_values and not forwarded:
+            function = partial(call_with_values, function)
         deadline = None
         if self._deadline is not None:
             expected, self._deadline = self._deadline, None

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.peer.ports import ConnectionPort
+from txremote.peer.value_calls import described, note_plans
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.wire.consts import (
@@ -60,8 +61,12 @@ def _say_hello(connection: Introduced) -> Answer:
 
 
 def _hello_answered(connection: Introduced, answer: object) -> None:
-    if type(answer) is tuple and len(answer) == 2 and type(answer[1]) is tuple:
-        connection.hello_received(frozenset(x for x in answer[1] if type(x) is str))
+    if type(answer) is not tuple or len(answer) not in (2, 3) or type(answer[1]) is not tuple:
+        return
+    connection.hello_received(frozenset(x for x in answer[1] if type(x) is str))
+    root = connection.root
+    if len(answer) == 3 and type(root) is RemoteReference:
+        note_plans(root, described(answer[2]))
 
 
 def _greet_older(connection: C) -> C | Deferred[C]:

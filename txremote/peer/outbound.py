@@ -14,16 +14,17 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.config import ConnectionConfig
-from txremote.errors import DeadReferenceError, NotSendable
+from txremote.errors import DeadReferenceError, NotSendable, WrongValue
 from txremote.peer.awaiting import awaited
 from txremote.peer.executor import Executor
 from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import PendingCalls
+from txremote.peer.pending_calls import PendingCalls, keep_received
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
+from txremote.peer.value_calls import ValueCalls
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
@@ -93,10 +94,7 @@ class OutboundCalls:
             prefixes = reference._call_prefixes
             head = prefixes.get(names) if prefixes is not None else None
             if head is None:
-                head = call_head(reference._key, names)
-                prefixes = reference._start_call_prefixes()
-                if len(prefixes) < _MOST_PREFIXES and len(head) < _LONGEST_PREFIX:
-                    prefixes[names] = head
+                head, args, kwargs = _begun(reference, names, args, kwargs)
             body = [head]
             if args is None:
                 self._tables.box(body, None, ())
@@ -105,7 +103,7 @@ class OutboundCalls:
             else:
                 self._tables.box(body, args)
                 body.append(EMPTY_TUPLE)
-        except NotSendable as error:
+        except (NotSendable, WrongValue) as error:
             return fail(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, steps, timeout, option, deadline)
@@ -114,6 +112,17 @@ class OutboundCalls:
         if steps > 1 and to_the_end:
             return self._to_the_end(asked, names, args, kwargs, deadline)
         return asked
+
+    def call_received(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
+    ) -> Deferred[object]:
+        """Do as `call`; a value is given as it was unboxed (`ReceivedValue`), for a thread."""
+        return keep_received(self.call(reference, names, args, kwargs, deadline))
 
     def _step_by_step(
         self,
@@ -160,6 +169,12 @@ class OutboundCalls:
         """Send a request by its number, which may take as long as calls may; see `call`."""
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         return self.request(handler, args, timeout, option, deadline)
+
+    def request_received(
+        self, handler: int, args: tuple[object, ...], deadline: float | None = None
+    ) -> Deferred[object]:
+        """Do as `request_with_default_timeout`; a value is given as it was unboxed."""
+        return keep_received(self.request_with_default_timeout(handler, args, deadline))
 
     def default_timeout(self) -> tuple[float | None, str]:
         """Return how many seconds a call may take, and the option that says so."""
@@ -251,6 +266,26 @@ class OutboundCalls:
             return
         for key, (_pack, count) in dead.items():
             self._outbox.request(self.pending.skip(), [del_request(key, count)])
+
+
+def _begun(
+    reference: RemoteReference,
+    names: tuple[str, ...],
+    args: tuple[object, ...] | None,
+    kwargs: dict[str, object],
+) -> tuple[bytes, tuple[object, ...] | None, dict[str, object]]:
+    """Return a call up to its arguments, which is kept, and its arguments as they travel."""
+    prefixes = reference._start_call_prefixes()
+    heads = prefixes
+    if type(prefixes) is ValueCalls and args is not None and names in prefixes.plans:
+        args, kwargs = prefixes.plans[names].prepared(args, kwargs)
+        heads = prefixes.heads
+    head = heads.get(names)
+    if head is None:
+        head = call_head(reference._key, names)
+        if len(heads) < _MOST_PREFIXES and len(head) < _LONGEST_PREFIX:
+            heads[names] = head
+    return head, args, kwargs
 
 
 def _kept(asked: Deferred[object], *held: object) -> Deferred[object]:

@@ -40,6 +40,8 @@ class UnansweredCall(Deferred[Any]):
     number: int
     #: How many names its path has, where the answer may be HALFWAY.
     steps = 0
+    #: Whether its result is given as it was unboxed: to a thread, or to another peer.
+    keeps = False
 
 
 def succeeded(result: object) -> Answer:
@@ -47,6 +49,13 @@ def succeeded(result: object) -> Answer:
     deferred = UnansweredCall()
     deferred.callback(result)
     return deferred
+
+
+def keep_received(call: Answer) -> Answer:
+    """Have a call, just made, give a value as it was unboxed (`ReceivedValue`); return it."""
+    if type(call) is UnansweredCall:
+        call.keeps = True
+    return call
 
 
 class PendingCalls:
@@ -123,6 +132,11 @@ class PendingCalls:
     def pop(self, number: int) -> Answer | None:
         """Return the Deferred of a call that is answered, or None if nobody waits."""
         return self._waiting.pop(number, None)
+
+    def keeps_received(self, number: int) -> bool:
+        """Tell whether a call is one of `keep_received`."""
+        call = self._waiting.get(number)
+        return type(call) is UnansweredCall and call.keeps
 
     def left_halfway(self, number: int, left: Halfway) -> None:
         """Answer a call with how far its path came; ValueError if there is no such place."""

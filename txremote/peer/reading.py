@@ -20,6 +20,7 @@ from txremote.peer.inbound import InboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
 from txremote.peer.references import ReferenceTables
+from txremote.refs.received import settled
 from txremote.wire.brine import protocol_error
 from txremote.wire.consts import MSG_EXCEPTION, MSG_REQUEST
 from txremote.wire.decoder import MessageDecoder
@@ -132,7 +133,7 @@ class MessageReader:
             RemoteProtocolError: that error, where the stream's meaning is in doubt.
         """
         error = error.with_traceback(None)  # references in its frames would live as long as it
-        self._tables.missing = None
+        self._tables.noted = None
         if kind == MSG_REQUEST:
             self._inbound.answers.send_error(number, sender, error)
         else:
@@ -151,8 +152,10 @@ class MessageReader:
                         import_custom=self._config.import_custom_exceptions,
                     )
                 )
-            elif self._tables.missing is not None:
-                self._tables.check_missing()
+            elif self._tables.noted is not None:
+                self._tables.check_noted()
+                if not self._calls.keeps_received(number):
+                    result = settled(value)
         except (RemoteProtocolError, KeyError, ValueError) as error:
             lost: Exception = error
         except RecursionError as error:

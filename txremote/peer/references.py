@@ -5,13 +5,14 @@ Boxing and unboxing are single passes that may stop half way, so two things are
 noted here while they go: which objects were counted as handed out (a message
 that is never sent has to take that back), and whether a key stood for nothing
 (the rest of the message is unboxed all the same, else the references that
-stand behind would be lost and never given back).
+stand behind would be lost and never given back). Values in a message are noted in
+the same place, so that a message without any costs nothing more.
 """
 
 from __future__ import annotations
 
 import types
-from typing import Any
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -24,9 +25,11 @@ from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedReference
 from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_mixed_into
 from txremote.wire.brine import Undumpable, dump_into
+from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.exceptions import without_addresses
 from txremote.wire.keys import LOCAL_REF_HEAD, key_of_boxed, load_key
 from txremote.wire.naming import class_name, sentence
+from txremote.wire.values import ReceivedValue
 
 _NOT_VALUES: dict[type, str] = {
     RemotePath: "a path is not its value",
@@ -34,23 +37,33 @@ _NOT_VALUES: dict[type, str] = {
 }
 
 
+#: For `ReferenceTables.noted`: no key.
+VALUES: Final = b"values"
+
+
+class Peer(Protocol):
+    """The connection, as far as its references are concerned."""
+
+    features: frozenset[str]  # the extensions that the peer knows
+
+
 class ReferenceTables:
     """
     The objects of ours that one connection's peer holds, and those of its that we hold.
 
     Attributes:
-        missing: A key that stood for nothing in the message that is being read, or why a value
-            in it cannot be built, or None.
+        noted: A key that stood for nothing in the message that is being read, or why a value in
+            it cannot be built; else `VALUES`, if it has any; else None, as nearly always.
     """
 
-    __slots__ = ("_boxed", "_owner", "exports", "imports", "missing")
+    __slots__ = ("_boxed", "_owner", "exports", "imports", "noted")
 
-    def __init__(self, owner: object, exports: ExportTable, imports: ImportTable) -> None:
+    def __init__(self, owner: Peer, exports: ExportTable, imports: ImportTable) -> None:
         self._owner = owner
         self._boxed: list[bytes] = []
         self.exports = exports
         self.imports = imports
-        self.missing: bytes | Exception | None = None
+        self.noted: bytes | Exception | None = None
 
     def box(self, out: list[bytes], value: object, *more: object) -> None:
         """Append boxed values to a list of chunks, or leave no trace and raise NotSendable."""
@@ -111,10 +124,10 @@ class ReferenceTables:
         return boxed
 
     def unbox_local(self, key: bytes) -> Any:
-        """Return our object of a key; None, and a note in ``missing``, if there is none."""
+        """Return our object of a key; None, and a note in ``noted``, if there is none."""
         export = self.exports.find(key)
         if export is None:
-            self.missing = key
+            self.noted = key
             return None
         return export.target
 
@@ -124,19 +137,29 @@ class ReferenceTables:
 
     def refuse(self, problem: Exception) -> None:
         """Note why a value of the message that is being read cannot be built."""
-        self.missing = problem
+        self.noted = problem
+
+    def takes_values(self) -> bool:
+        """Tell whether the peer has said that it knows values."""
+        return FEATURE_VALUES in self._owner.features
+
+    def within(self) -> _Within:
+        """Begin a value of the peer's."""
+        return _Within(self)
 
     def held(self, key: bytes) -> Export | None:
         """Return what the peer holds by a key, or None."""
         return self.exports.find(key)
 
-    def check_missing(self) -> None:
+    def check_noted(self) -> None:
         """
         Raise KeyError, as a stock peer does, if a key stood for nothing since last time, or
         ValueError if a value could not be built.
         """
-        if self.missing is not None:
-            key, self.missing = self.missing, None
+        if self.noted is not None:
+            key, self.noted = self.noted, None
+            if key is VALUES:
+                return
             if isinstance(key, Exception):
                 raise key
             pack = load_key(key)
@@ -146,7 +169,37 @@ class ReferenceTables:
         """Return the export that a key names by value; KeyError if it names none."""
         export = self.exports.find(key)
         if export is None:
-            self.missing = key
-            self.check_missing()
+            self.noted = key
+            self.check_noted()
             raise AssertionError
         return export
+
+
+class _Within:
+    """The references in one value of the peer's (`txremote.wire.keys.ReferencesWithin`)."""
+
+    __slots__ = ("_mixed", "_own", "_tables", "box_reference", "refuse")
+
+    def __init__(self, tables: ReferenceTables) -> None:
+        self._tables = tables
+        self._own: set[int] = set()
+        self._mixed = False
+        self.box_reference = tables.box_reference
+        self.refuse = tables.refuse
+
+    def unbox_local(self, key: bytes) -> object:
+        """Return our object of a key, as `ReferenceTables.unbox_local` does."""
+        found = self._tables.unbox_local(key)
+        self._own.add(id(found))
+        return found
+
+    def unbox_remote(self, key: bytes) -> object:
+        """Return the reference to the peer's object."""
+        self._mixed = True
+        return self._tables.unbox_remote(key)
+
+    def received(self, value: object) -> ReceivedValue:
+        """Note that the message has a value in it, and return it as it is unboxed."""
+        if self._tables.noted is None:
+            self._tables.noted = VALUES
+        return ReceivedValue(value, self._mixed, self._own)

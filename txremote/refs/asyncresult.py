@@ -27,6 +27,7 @@ from txremote.interfaces import IAsyncResult
 from txremote.refs.driver import Driver, ReactorDriver
 from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
+from txremote.refs.received import settled
 
 _log = Logger("txremote")
 
@@ -227,7 +228,7 @@ class AsyncResult:
 
         def fire(result: AsyncResult) -> None:
             if not waiting.called:
-                waiting.callback(result._result)
+                waiting.callback(settled(result._result))
 
         self.add_callback(fire)
         if self._state == "pending":

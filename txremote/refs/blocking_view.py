@@ -26,10 +26,12 @@ from txremote.refs.live_config import Endpoint, LiveConfig
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_class
 from txremote.refs.ports import Answer
+from txremote.refs.received import changed
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
 from txremote.wire.consts import HANDLE_INSPECT, HANDLE_PICKLE, HANDLE_PING, IdPack
 from txremote.wire.messages import PING_DATA, check_echo
 from txremote.wire.plain import ATOMS
+from txremote.wire.values import ReceivedValue
 
 _log = Logger("txremote")
 
@@ -128,13 +130,13 @@ class BlockingView:
         sent = self.from_netrefs(args)
         return self.to_netrefs(
             self._wait_for_answer(
-                self._timeout, self.protocol.outbound.request_with_default_timeout, handler, sent
+                self._timeout, self.protocol.outbound.request_received, handler, sent
             )
         )
 
     def sync_request_raw(self, handler: int, args: tuple[object, ...]) -> Any:
         """`sync_request` without conversions: arguments and answer have references."""
-        request = self.protocol.outbound.request_with_default_timeout
+        request = self.protocol.outbound.request_received
         return self._wait_for_answer(self._timeout, request, handler, args)
 
     def sync_call(
@@ -151,7 +153,7 @@ class BlockingView:
         )
         protocol = self.protocol
         timeout = protocol.config.sync_request_timeout
-        call = protocol.outbound.call
+        call = protocol.outbound.call_received
         result = self._wait_for_answer(timeout, call, reference, names, sent, named)
         return result if type(result) in ATOMS else self.to_netrefs(result)
 
@@ -167,7 +169,7 @@ class BlockingView:
             timeout: Seconds after which the result expires, or None; a txremote
                 peer is told.
         """
-        request = self.protocol.outbound.request_with_default_timeout
+        request = self.protocol.outbound.request_received
         result = self._start(request, handler, self.from_netrefs(args), timeout)
         if timeout is not None:
             result.set_expiry(timeout)
@@ -186,6 +188,13 @@ class BlockingView:
         request = self.protocol.outbound.request_with_default_timeout
         check_echo(sent, self._wait_for_answer(timeout, request, HANDLE_PING, (sent,)))
 
+    def ask(self, send: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Any:
+        """
+        Call a function that sends requests, in the connection's context; return what comes of
+        them, with netrefs. Raises as `sync_request`.
+        """
+        return self.to_netrefs(self._wait_for_answer(self._timeout, send, *args, **kwargs))
+
     # -- netrefs
 
     def to_netrefs(self, value: Any) -> Any:
@@ -200,6 +209,8 @@ class BlockingView:
             return owner.view.to_netrefs(value)
         if kind is tuple and value:
             return tuple([x if type(x) in ATOMS else self.to_netrefs(x) for x in value])
+        if kind is ReceivedValue:
+            return changed(value, self.to_netrefs)
         return value
 
     def _netref(self, reference: RemoteReference) -> BaseNetref:

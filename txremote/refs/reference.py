@@ -54,6 +54,21 @@ class Outbound(Caller, Protocol):
     ) -> Answer:
         """Send a request by its number."""
 
+    def call_received(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None = None,
+    ) -> Answer:
+        """Do as `call`; a value is given as it was unboxed."""
+
+    def request_received(
+        self, handler: int, args: tuple[object, ...], deadline: float | None = None
+    ) -> Answer:
+        """Do as `request_with_default_timeout`; a value is given as it was unboxed."""
+
 
 class RequestSender(Caller, Protocol):
     """The `Connection`, as far as references, netrefs and views use it."""
@@ -321,6 +336,10 @@ class RemoteReference(_Remote):
             prefixes = {}
             object.__setattr__(self, "_call_prefixes", prefixes)
         return prefixes
+
+    def _replace_call_prefixes(self, prefixes: dict[tuple[str, ...], bytes]) -> None:
+        """Begin another cache of encoded calls, which may know more of them."""
+        object.__setattr__(self, "_call_prefixes", prefixes)
 
     def _set_netref(self, netref: object) -> None:
         """Note the netref made around this: there is one for as long as it is in use."""

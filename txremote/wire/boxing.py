@@ -34,11 +34,12 @@ from txremote.wire.brine import (
     load_value,
     tuple_head,
 )
-from txremote.wire.keys import LOCAL_REF_HEAD, References, key_end
+from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end
 from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.wire.naming import class_name
 from txremote.wire.value_loading import load_extended
 from txremote.wire.value_shapes import is_value_class
-from txremote.wire.values import EXTENDED_BUILTINS, AsValue, dump_extended
+from txremote.wire.values import EXTENDED_BUILTINS, MARKS, dump_extended
 
 #: What a boxed value of each label begins with: the pair's tag, and the label.
 VALUE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_VALUE])
@@ -60,7 +61,7 @@ _SCALARS: Final = frozenset(map(type, (None, NotImplemented, ..., True, 0, 0.0, 
 # --- boxing -----------------------------------------------------------------
 
 
-def box_into(out: list[bytes], value: object, references: References) -> None:
+def box_into(out: list[bytes], value: object, references: BoxedReferences) -> None:
     """
     Append a boxed value to a list of chunks.
 
@@ -77,31 +78,48 @@ def box_into(out: list[bytes], value: object, references: References) -> None:
         box_mixed_into(out, value, references)
 
 
-def box_mixed_into(out: list[bytes], value: object, references: References) -> None:
+def box_mixed_into(out: list[bytes], value: object, references: BoxedReferences) -> None:
     """Append a value that brine does not carry whole. Raises as `box_into` does."""
     if type(value) is tuple:
         out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
-    elif type(value) is AsValue:
-        box_value_into(out, value.value, references, SENDABLE_DEPTH)
+    elif type(value) in MARKS:
+        box_value_into(out, value.value, references, SENDABLE_DEPTH)  # type: ignore[attr-defined]
     else:
         out.append(references.box_reference(value))
 
 
-def box_value_into(out: list[bytes], value: object, references: References, depth: int) -> None:
+def box_value_into(
+    out: list[bytes], value: object, references: BoxedReferences, depth: int
+) -> None:
     """Append a boxed value that is sent as a value. Raises as `box_into` does."""
     kind = type(value)
     if kind in _SCALARS:
         out.append(VALUE_HEAD)
         dump_into(out, value, depth)
-    elif kind in EXTENDED_BUILTINS or is_value_class(kind):
+    elif not (kind in EXTENDED_BUILTINS or is_value_class(kind)):
+        out.append(references.box_reference(value))
+    elif references.takes_values():
         out.append(EXTENDED_HEAD)
         dump_extended(out, value, references, depth)
     else:
-        out.append(references.box_reference(value))
+        _box_without_values(out, value, depth)
+
+
+def _box_without_values(out: list[bytes], value: object, depth: int) -> None:
+    """Append a value for a peer that knows brine alone."""
+    out.append(VALUE_HEAD)
+    try:
+        dump_into(out, value, depth)
+    except Undumpable:
+        raise NotSendable(
+            f"a {class_name(type(value))} cannot go as a value: the peer is an RPyC, or has not "
+            "said yet that it is a txremote with values. Send it as it is, by reference, or as a "
+            "tuple"
+        ) from None
 
 
 def _box_tuple(
-    items: tuple[object, ...], references: References, depth: int
+    items: tuple[object, ...], references: BoxedReferences, depth: int
 ) -> tuple[bool, list[bytes]]:
     """Return whether brine can carry a tuple whole, and its plain brine or the boxed tuple."""
     if depth <= 0:
@@ -117,9 +135,9 @@ def _box_tuple(
                 dump_into(chunks, item, depth - 1)
                 part = (True, chunks)
             except Undumpable:
-                if type(item) is AsValue:
+                if type(item) in MARKS:
                     chunks = []
-                    box_value_into(chunks, item.value, references, depth - 1)
+                    box_value_into(chunks, item.value, references, depth - 1)  # type: ignore[attr-defined]
                     part = (False, chunks)
                 else:
                     part = (False, [references.box_reference(item)])
@@ -176,7 +194,7 @@ def call_site_key(site: bytes) -> bytes:
 
 
 def unbox(
-    data: bytes, pos: int, depth: int, budget: Budget, references: References
+    data: bytes, pos: int, depth: int, budget: Budget, references: BoxedReferences
 ) -> tuple[object, int]:
     """Decode the boxed value at a position, as `load_value` does."""
     if data[pos] != 0x11:  # TAG_TUPLE_2
@@ -196,12 +214,14 @@ def unbox(
             return references.unbox_local(key), end
         return references.unbox_remote(key), end
     if label == 0x55:  # INT_ZERO + LABEL_EXTENDED
-        return load_extended(data, pos, depth, budget, references)
+        inner = references.within()
+        value, end = load_extended(data, pos, depth, budget, inner)
+        return inner.received(value), end
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 
 def _unbox_tuple(
-    data: bytes, pos: int, depth: int, budget: Budget, references: References
+    data: bytes, pos: int, depth: int, budget: Budget, references: BoxedReferences
 ) -> tuple[tuple[object, ...], int]:
     tag = data[pos]
     if tag == 0x02:  # TAG_EMPTY_TUPLE

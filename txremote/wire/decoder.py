@@ -23,7 +23,7 @@ from txremote.wire.brine import (
     uncounted_budget,
 )
 from txremote.wire.consts import HANDLE_CALLATTR, MSG_EXCEPTION, MSG_REQUEST
-from txremote.wire.keys import References
+from txremote.wire.keys import BoxedReferences
 from txremote.wire.limits import Limits
 from txremote.wire.messages import open_request
 from txremote.wire.slices import Steps, decoded_in_slices
@@ -44,7 +44,7 @@ class HeldObject(Protocol):
         """How many references to it the peer has; 0 once it has given all back."""
 
 
-class HeldObjects(References, Protocol):
+class HeldObjects(BoxedReferences, Protocol):
     """The decoder's view of a connection."""
 
     def held(self, key: bytes) -> HeldObject | None:

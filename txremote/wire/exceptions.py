@@ -46,7 +46,8 @@ _REMOTE_MARK = "========= Remote Traceback "
 # Of our own errors those that are about the call. ConnectionLost is not: the
 # peer lost some other connection, and this one is as it was.
 _REBUILT = frozenset(
-    "RemoteProtocolError NotSendable AsyncResultTimeout DeadReferenceError ServerStopping".split()
+    "RemoteProtocolError NotSendable AsyncResultTimeout DeadReferenceError ServerStopping "
+    "WrongValue".split()
 )
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"

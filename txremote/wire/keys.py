@@ -38,6 +38,23 @@ class References(Protocol):
         """Return the reference to the peer's object, and count it; `RemoteProtocolError`."""
 
 
+class ReferencesWithin(References, Protocol):
+    """The same within one extended value that is unboxed."""
+
+    def received(self, value: object) -> object:
+        """Return what stands for the value in its message, now that it is complete."""
+
+
+class BoxedReferences(References, Protocol):
+    """The same in a whole message."""
+
+    def takes_values(self) -> bool:
+        """Tell whether the peer knows extended values."""
+
+    def within(self) -> ReferencesWithin:
+        """Begin an extended value that is unboxed."""
+
+
 def key_of_boxed(boxed: bytes) -> bytes:
     """Return the key in a boxed reference."""
     return boxed[len(REMOTE_REF_HEAD) :]

@@ -34,7 +34,7 @@ from txremote.wire.consts import (
     LABEL_TUPLE,
     LABEL_VALUE,
 )
-from txremote.wire.keys import References, key_end
+from txremote.wire.keys import BoxedReferences, key_end
 from txremote.wire.value_loading import load_extended
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def in_one_go(steps: Steps[T]) -> T:
 
 
 def decoded_in_slices(
-    data: bytes, pos: int, depth: int, budget: Budget, references: References | None
+    data: bytes, pos: int, depth: int, budget: Budget, references: BoxedReferences | None
 ) -> Steps[tuple[object, int]]:
     """Decode the value at a position: with ``references`` as `unbox` does, else as `load_value`."""
     items: list[object] = []  # of the container that is being decoded
@@ -124,8 +124,9 @@ def decoded_in_slices(
                     continue
             elif label == LABEL_EXTENDED:
                 assert references is not None
-                item, end = load_extended(data, pos, depth, budget, references)
-                items.append(item)
+                inner = references.within()
+                item, end = load_extended(data, pos, depth, budget, inner)
+                items.append(inner.received(item))
                 room -= 1 + (end - pos) // _BYTES
                 pos = end
                 left -= 1

@@ -17,7 +17,7 @@ What is no value goes by reference inside a value, under the same rules as elsew
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, cast
 
 from txremote.errors import NotSendable
@@ -55,6 +55,28 @@ class AsValue:
 
     def __init__(self, value: object) -> None:
         self.value = value
+
+
+class ReceivedValue:
+    """
+    A value of the peer's, as it was unboxed: sent on, it is a value again.
+
+    Attributes:
+        value: It.
+        mixed: Whether references to the peer's objects are in it.
+        own: The ids of objects of this side's in it, which are its receiver's to look into.
+    """
+
+    __slots__ = ("mixed", "own", "value")
+
+    def __init__(self, value: object, mixed: bool, own: Collection[int]) -> None:
+        self.value = value
+        self.mixed = mixed
+        self.own = own
+
+
+#: What boxing sends as a value, whatever it is.
+MARKS: Final = frozenset({AsValue, ReceivedValue})
 
 
 class _Writing:

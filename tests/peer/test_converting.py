@@ -1,0 +1,346 @@
+"""Calls of methods whose annotations declare values, from end to end."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from tests.peer.pairs import logged
+from txremote import Service, async_, exposed, threaded
+from txremote.errors import WrongValue
+from txremote.refs.reference import RemoteReference
+from txremote.testing import Pair, connected_pair
+from txremote.wire.record import Record
+from txremote.wire.values import AsValue
+
+
+@dataclass
+class Item:
+    name: str
+    price: Decimal
+    tags: list[str] = field(default_factory=list)
+
+
+TEA = Item("tea", Decimal("2.50"), ["hot"])
+MILK = Item("milk", Decimal("1.20"))
+MILK_RECORD = Record("Item", name="milk", price=Decimal("1.20"), tags=[])
+
+
+class Shop(Service, values=True):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @exposed
+    def cheapest(self, items: list[Item], at: datetime.datetime | None = None) -> Item:
+        self.seen.append((items, at))
+        return min(items, key=lambda item: item.price)
+
+    @exposed
+    def doubled(self, numbers: list[int]) -> list[int]:
+        self.seen.append(numbers)
+        return numbers * 2
+
+    @exposed
+    async def later(self, item: Item) -> Item:
+        await succeed(None)
+        return item
+
+    @exposed
+    def deferred(self, item: Item) -> Deferred[Item]:
+        return succeed(item)
+
+    @exposed
+    @threaded
+    def in_thread(self, items: list[Item]) -> Item:
+        self.seen.append(items)
+        return items[0]
+
+    @exposed
+    def named(self, *, items: list[Item], **counts: dict[str, int]) -> dict[str, int]:
+        self.seen.append(counts)
+        return {item.name: 1 for item in items}
+
+    @exposed
+    def all_of(self, *items: Item) -> int:
+        self.seen.append(items)
+        return len(items)
+
+    @exposed
+    def unannotated(self, items: Any) -> Any:
+        self.seen.append(items)
+        return [1]
+
+    @exposed
+    def mixed(self, about: dict[str, Any]) -> dict[str, Any]:
+        self.seen.append(about)
+        return about
+
+    @exposed
+    def wrong_now(self) -> Item:
+        return "tea"  # type: ignore[return-value]
+
+    @exposed
+    async def wrong_later(self) -> Item:
+        return "tea"  # type: ignore[return-value]
+
+    @exposed
+    def wrong_items(self) -> Iterator[Item]:
+        yield MILK
+        yield "tea"  # type: ignore[misc]
+
+    @exposed
+    def stock(self, count: int) -> Generator[Item, None, None]:
+        for number in range(count):
+            yield Item(str(number), Decimal(number))
+
+    @exposed
+    async def stock_later(self, count: int) -> AsyncIterator[Item]:
+        for number in range(count):
+            yield Item(str(number), Decimal(number))
+
+    @exposed
+    def watch(self, item: Item, on_change: Callable[[Item], str]) -> Any:
+        self.seen.append(on_change)
+        return on_change(item)
+
+    @exposed
+    def watch_wrongly(self, on_change: Callable[[Item], str]) -> Any:
+        return on_change("tea")  # type: ignore[arg-type]
+
+
+class Hosted:
+    """A pair with a shop."""
+
+    def __init__(self, config: Any = None, **options: Any) -> None:
+        self.shop = Shop()
+        self.pair: Pair = connected_pair(server_root=self.shop, config=config, **options)
+        self.root = self.pair.client.root
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self.pair.result(self.root.callRemote(name, *args, **kwargs))
+
+
+@pytest.fixture
+def hosted() -> Hosted:
+    return Hosted()
+
+
+@pytest.fixture
+def undescribed() -> Hosted:
+    """As a peer has it that was told nothing of the annotations: it sends references."""
+    hosted = Hosted()
+    hosted.root._replace_call_prefixes({})
+    return hosted
+
+
+def test_annotated_arguments_and_results_are_values(hosted: Hosted) -> None:
+    """With their classes at the annotated side, and as records at the other."""
+    at = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    assert hosted.call("cheapest", [TEA, MILK], at=at) == MILK_RECORD
+    assert hosted.shop.seen == [([TEA, MILK], at)]
+    assert hosted.shop.seen[0][0][0] is not TEA
+
+
+def test_references_at_annotated_places_are_fetched_first(undescribed: Hosted) -> None:
+    """From a peer that does not know the annotations; in each way of calling."""
+    assert undescribed.call("cheapest", [TEA, MILK]) == MILK_RECORD
+    assert undescribed.call("named", items=[TEA], teas={"a": 1}) == {"tea": 1}
+    assert undescribed.call("all_of", TEA, MILK) == 2
+    assert undescribed.call("later", MILK) == MILK_RECORD
+    assert undescribed.shop.seen == [([TEA, MILK], None), {"teas": {"a": 1}}, (TEA, MILK)]
+
+
+def test_items_of_a_tuple_are_fetched_too(undescribed: Hosted) -> None:
+    """RPyC sends a tuple with references in it."""
+    assert undescribed.call("cheapest", (TEA, MILK)) == MILK_RECORD
+
+
+@pytest.mark.parametrize("name", ["later", "deferred"])
+def test_a_result_that_takes_its_time_is_a_value(hosted: Hosted, name: str) -> None:
+    """Of a coroutine and of a Deferred."""
+    assert hosted.call(name, MILK) == MILK_RECORD
+
+
+def test_a_threaded_method_is_converted_in_its_thread(hosted: Hosted) -> None:
+    """Here there is none, and all is done at once."""
+    assert hosted.call("in_thread", [MILK]) == MILK_RECORD
+    assert hosted.shop.seen == [[MILK]]
+
+
+def test_named_arguments_and_all_others_are_converted(hosted: Hosted) -> None:
+    """Keyword-only ones, ``*items`` and ``**counts``."""
+    assert hosted.call("named", items=[TEA], a={"x": 1}, b={"y": 2}) == {"tea": 1}
+    assert hosted.call("all_of", TEA, MILK) == 2
+    assert hosted.shop.seen == [{"a": {"x": 1}, "b": {"y": 2}}, (TEA, MILK)]
+
+
+def test_a_wrong_argument_fails_its_call_before_the_method_runs(hosted: Hosted) -> None:
+    """The error names the path."""
+    with pytest.raises(WrongValue, match=r"^items\[1\]\.price: expected Decimal, got str 'x'"):
+        hosted.call("cheapest", [TEA, Item("milk", "x")])  # type: ignore[arg-type]
+    with pytest.raises(WrongValue, match=r"^b\['y'\]: expected int"):
+        hosted.call("named", items=[TEA], b={"y": "2"})
+    assert hosted.shop.seen == []
+
+
+def test_what_is_not_annotated_goes_by_reference_as_ever(hosted: Hosted) -> None:
+    """Arguments and results."""
+    assert type(hosted.call("unannotated", [1])) is RemoteReference
+    assert type(hosted.shop.seen[0]) is RemoteReference
+
+
+def test_a_value_by_hand_arrives_as_one(hosted: Hosted) -> None:
+    """Whatever is annotated."""
+    hosted.call("unannotated", AsValue([MILK, (1, {2})]))
+    assert hosted.shop.seen == [[MILK_RECORD, (1, {2})]]
+
+
+def test_what_is_no_value_goes_by_reference_within_one(hosted: Hosted) -> None:
+    """And comes back as what it is."""
+
+    def callback() -> None:
+        """Do nothing."""
+
+    about = hosted.call("mixed", {"call": callback, "numbers": [1, 2]})
+    assert about == {"call": callback, "numbers": [1, 2]}
+    seen = hosted.shop.seen[0]
+    assert type(seen["call"]) is RemoteReference and seen["numbers"] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["wrong_now", "wrong_later"])
+def test_a_wrong_result_is_the_service_s_mistake(hosted: Hosted, name: str) -> None:
+    """The log has it with its traceback; the caller gets a sentence."""
+    with logged() as log, pytest.raises(RuntimeError) as raised:
+        hosted.call(name)
+    told = str(raised.value).splitlines()[0]
+    assert told.endswith("a mistake of the service: result: expected Item, got str 'tea'")
+    assert f"Shop.{name}" in told
+    assert log.getvalue().count("Traceback") == 1
+
+
+def test_the_items_of_generators_are_values(hosted: Hosted) -> None:
+    """Of both kinds."""
+
+    async def read(name: str) -> list[Any]:
+        return [item.name async for item in await hosted.root.callRemote(name, 25)]
+
+    for name in ("stock", "stock_later"):
+        found = hosted.pair.result(Deferred.fromCoroutine(read(name)))
+        assert found == [str(number) for number in range(25)]
+
+
+def test_a_wrong_item_is_the_service_s_mistake(hosted: Hosted) -> None:
+    """It comes where it stands, behind those before it."""
+
+    async def read() -> list[Any]:
+        found = []
+        with pytest.raises(RuntimeError, match="an item: expected Item"):
+            async for item in await hosted.root.wrong_items():
+                found.append(item)  # those before it are wanted
+        return found
+
+    with logged() as log:
+        assert hosted.pair.result(Deferred.fromCoroutine(read())) == [MILK_RECORD]
+    assert log.getvalue().count("Traceback") == 1
+
+
+def test_a_callback_s_arguments_leave_as_they_are_annotated(hosted: Hosted) -> None:
+    """In its own call and in every later one."""
+    seen = []
+
+    def on_change(item: Any) -> str:
+        seen.append(item)
+        return "seen"
+
+    assert hosted.call("watch", MILK, on_change) == "seen"
+    assert hosted.pair.result(hosted.shop.seen[0](TEA)) == "seen"
+    assert seen[0] == MILK_RECORD and type(seen[1]) is Record
+
+
+def test_a_callback_is_not_called_with_what_is_not_annotated(hosted: Hosted) -> None:
+    """The service is told, before anything is sent."""
+    with pytest.raises(WrongValue, match="expected Item, got str 'tea'"):
+        hosted.call("watch_wrongly", lambda item: "seen")
+
+
+def test_a_stock_peer_s_results_are_as_ever() -> None:
+    """What it sends is copied from it: `tests.interop.test_values` has the real ones."""
+    hosted = Hosted()
+    hosted.pair.server.features = frozenset()
+    hosted.root._replace_call_prefixes({})
+    found = hosted.call("doubled", [1, 2])
+    assert type(found) is RemoteReference
+    assert hosted.shop.seen == [[1, 2]]
+    assert type(hosted.call("stock", 2)) is RemoteReference
+
+
+def test_a_call_that_is_cancelled_fetches_no_more(undescribed: Hosted) -> None:
+    """Its references are given back, and the method never runs."""
+    pair = undescribed.pair
+    call = undescribed.root.cheapest([TEA])
+    failed: list[Any] = []
+    call.addErrback(failed.append)
+    pair._carry(pair.client, pair.server, None)  # type: ignore[attr-defined]
+    call.cancel()
+    pair.pump()
+    assert undescribed.shop.seen == [] and len(failed) == 1
+    pair.advance(1)
+    assert len(pair.server._tables.imports) == 0
+    assert len(pair.client._tables.exports) == 0
+    assert len(pair.server.inbound) == 0
+
+
+def test_a_peer_that_never_answers_costs_the_call(undescribed: Hosted) -> None:
+    """After sync_request_timeout."""
+    pair = undescribed.pair
+    call = undescribed.root.cheapest([TEA])
+    failed: list[Any] = []
+    call.addErrback(failed.append)
+    pair._carry(pair.client, pair.server, None)  # type: ignore[attr-defined]
+    transport: Any = pair.server.transport
+    transport.written.clear()  # FETCH is lost
+    pair.advance(29)
+    assert failed == []
+    pair.advance(2)
+    assert "no answer within 30 s" in str(failed[0].value)
+    assert undescribed.shop.seen == []
+
+
+def test_a_result_to_come_is_used_as_ever(hosted: Hosted) -> None:
+    """By `async_`, too."""
+    result = async_(hosted.root.cheapest)([TEA, MILK])
+    hosted.pair.pump()
+    assert result.value == MILK_RECORD
+
+
+def test_values_in_a_path_of_names_arrive(hosted: Hosted) -> None:
+    """CALLPATH, which a peer's own objects are reached by."""
+
+    class Deep(Service, values=True):
+        exposed_shop = hosted.shop
+
+    pair = connected_pair(server_root=Deep)
+    assert pair.result(pair.client.root.shop.cheapest([TEA, MILK])) == MILK_RECORD
+    pair.result(pair.client.root.shop.unannotated(AsValue([1])))
+    assert hosted.shop.seen[1] == [1]
+
+
+def test_the_switch_does_it_for_every_service() -> None:
+    """Of a listener, say."""
+
+    class Plain(Service):
+        @exposed
+        def total(self, numbers: list[int]) -> int:
+            return sum(numbers)
+
+    pair = connected_pair(server_root=Plain, server_config={"values": True}, clock=Clock())
+    assert pair.result(pair.client.root.total([1, 2])) == 3
+    with pytest.raises(WrongValue, match=r"numbers\[1\]: expected int"):
+        pair.result(pair.client.root.total([1, "2"]))

@@ -1,0 +1,72 @@
+"""
+Methods and functions whose annotations say what travels as a value (`ConvertedMethod`).
+
+The gate gives one in place of the bound method where annotations are read: for all that a
+connection reaches by the switch ``values``, for a service's own methods by the keyword of its
+class. Whoever calls it for a peer (`txremote.peer.converting`) converts the arguments first, and
+checks the result. To whom a method is handed out as an object, it is the method itself.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodType
+from typing import Any
+
+from txremote.gate.threaded import ThreadedMethod
+from txremote.refs.contract import MethodContract
+from txremote.values.plan import CallPlan
+from txremote.values.planning import call_plan
+
+#: The types of what may be bound to an object.
+BOUND = frozenset({MethodType, ThreadedMethod})
+_ANNOTATED = BOUND | {FunctionType}
+
+
+class ConvertedMethod:
+    """
+    A function or bound method, with how its arguments and its result travel.
+
+    Attributes:
+        function: It, as it is called.
+        plan: Of its annotations.
+        contract: How an opened interface says that it is called, or None.
+    """
+
+    __slots__ = ("contract", "function", "plan")
+
+    def __init__(
+        self, function: Any, plan: CallPlan, contract: MethodContract | None = None
+    ) -> None:
+        self.function = function
+        self.plan = plan
+        self.contract = contract
+
+
+def copies_values(owner: object) -> bool:
+    """Tell whether an object's class, or a class itself, was declared with ``values=True``."""
+    kind = type(owner)
+    return getattr(owner if issubclass(kind, type) else kind, "_copies_values", False) is True
+
+
+def is_of_declared(method: Any) -> bool:
+    """Tell whether a method is bound to an object whose class `copies_values`."""
+    if type(method) is ThreadedMethod:
+        method = method.function
+    return type(method) is MethodType and copies_values(method.__self__)
+
+
+def plan_of(function: Any, contract: MethodContract | None = None) -> CallPlan | None:
+    """
+    Return how what is called for a peer takes its arguments; None: by reference, all of them.
+
+    Where an interface declares the method, the interface's annotations count, and the method's
+    own if it has none.
+    """
+    if contract is not None:
+        written = contract.function()
+        plan = None if written is None else call_plan(written)
+        if plan is not None:
+            return plan
+    if type(function) is ThreadedMethod:
+        function = function.function
+    return call_plan(function) if type(function) in _ANNOTATED else None

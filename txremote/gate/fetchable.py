@@ -1,0 +1,99 @@
+"""
+What a peer may have a copy of, where it holds a reference (FETCH).
+
+A copy gives no more than what the peer may read: the items of a container, by the operators that
+are open, and the fields of a record that are exposed. What is neither goes by reference inside a
+copy, under the rules for what is handed out. Values of the standard library, and of registered
+classes, are no more than what they show.
+
+On the connecting side records are given with all their fields: the server could have had them by
+an annotation.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import Any, Protocol
+
+from txremote.errors import NotSendable
+from txremote.wire.limits import DEFAULT_LIMITS
+from txremote.wire.naming import class_name
+from txremote.wire.plain import ATOMS
+from txremote.wire.value_shapes import RECEIVED, RECORD, REFERENCE, plan_of
+
+_SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
+
+
+class Reading(Protocol):
+    """The gate, as far as it says what may be read (`txremote.gate.attributes`)."""
+
+    def get(self, obj: object, name: object) -> Any:
+        """Read an attribute, or raise AttributeError."""
+
+
+def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
+    """
+    Check that a peer may have a copy of an object that it holds.
+
+    Args:
+        all_fields: Whether records are given with all their fields.
+
+    Raises:
+        AttributeError: it may not; the sentence names what to do.
+        TypeError: it is no value.
+        NotSendable: it has too many parts, or cannot be kept.
+    """
+    if plan_kind(obj) == REFERENCE:
+        raise TypeError(
+            f"a {class_name(type(obj))} is no value, and has no copy: call its methods, or send "
+            "its data in a dataclass, a dict or a tuple"
+        )
+    seen: set[int] = set()
+    waiting = [obj]
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if kind in ATOMS or id(part) in seen:
+            continue
+        seen.add(id(part))
+        if len(seen) > DEFAULT_LIMITS.max_items:
+            raise NotSendable("too much for one copy (option max_items): fetch its parts")
+        waiting += _parts(policy, part, kind, all_fields)
+
+
+def plan_kind(obj: object) -> int:
+    """Return how an object travels inside a value, as `txremote.wire.value_shapes` has it."""
+    kind = type(obj)
+    if kind in _SEQUENCES or kind in ATOMS or issubclass(kind, dict):
+        return RECEIVED
+    return plan_of(kind).how
+
+
+def _parts(policy: Reading, part: Any, kind: type, all_fields: bool) -> list[object]:
+    if kind in _SEQUENCES:
+        if kind is not tuple and kind is not frozenset:
+            policy.get(part, "__iter__")
+        return list(part)
+    if issubclass(kind, dict):
+        policy.get(part, "__iter__")
+        policy.get(part, "__getitem__")
+        return [*dict.keys(part), *dict.values(part)]
+    plan = plan_of(kind)
+    if plan.how != RECORD:
+        return []
+    if not all_fields and plan.shape is not None and not issubclass(kind, (tuple, Enum)):
+        _check_fields(policy, part, plan.shape.fields)
+    return list(plan.get(part))
+
+
+def _check_fields(policy: Reading, record: object, fields: tuple[str, ...]) -> None:
+    for name in fields:
+        try:
+            policy.get(record, name)
+        except AttributeError as problem:
+            kind = class_name(type(record))
+            raise AttributeError(
+                f"cannot fetch a {kind}: its {name!r} is not exposed. Its owner may return "
+                f"value(x), annotate a result with {kind} (values=True), or expose the fields"
+            ) from problem

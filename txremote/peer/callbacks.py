@@ -1,0 +1,48 @@
+"""
+Functions of the peer's that were received for a ``Callable[[T], R]`` of an annotation.
+
+A reference to one takes its arguments as they are annotated from then on: each is checked when
+it is called, and leaves as a value. It does so in a reactor and through netrefs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txremote.peer.value_calls import Args, Kwargs, as_sent, note_plans
+from txremote.refs.netref import is_base_netref
+from txremote.refs.reference import RemoteReference
+from txremote.values.plan import CallPlan
+from txremote.wire.consts import FEATURE_VALUES
+
+
+def note_callbacks(plan: CallPlan, args: Args, kwargs: Kwargs) -> None:
+    """Note at the references to callbacks among a call's arguments how they are called."""
+    for name, callback in plan.callbacks.items():
+        given = kwargs.get(name)
+        if name in plan.positional and plan.positional.index(name) < len(args):
+            given = args[plan.positional.index(name)]
+        reference = given.____ref__ if is_base_netref(given) else given
+        if type(reference) is RemoteReference:
+            note_plans(reference, {(): CallbackArguments(callback, reference)})
+
+
+class CallbackArguments:
+    """How a callback takes its arguments: as this side's annotation says."""
+
+    __slots__ = ("_as_values", "_plan")
+
+    def __init__(self, plan: CallPlan, callback: RemoteReference) -> None:
+        self._plan = plan
+        owner: Any = callback._connection
+        self._as_values = FEATURE_VALUES in owner.features
+
+    def prepared(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+        """Return them marked as values, for a peer that knows values. `WrongValue`: not so."""
+        plan = self._plan
+        plan.check(args, kwargs)
+        if not self._as_values:
+            return args, kwargs
+        marked = [as_sent(arg) if plan.is_value(place) else arg for place, arg in enumerate(args)]
+        named = {name: as_sent(arg) if plan.is_value(name) else arg for name, arg in kwargs.items()}
+        return tuple(marked), named

@@ -1,0 +1,140 @@
+"""
+Calls of methods whose annotations declare values (`txremote.gate.converted.ConvertedMethod`).
+
+The arguments are converted before the method runs, and a wrong one fails the call with an error
+that names its path. What has come by reference where a value is declared is fetched first: it
+makes the call one that takes its time, as a coroutine does, or has a thread wait that may block.
+
+The result is checked and leaves as a value, whenever it is there (`Checked`): of a coroutine, a
+Deferred, a `threaded` method. A wrong one is the service's own mistake, so the log has it and the
+peer gets a sentence. The items of a generator are checked as they are read. A stock RPyC gets
+results as RPyC sends them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txremote.errors import WrongValue
+from txremote.gate.converted import ConvertedMethod
+from txremote.gate.threaded import ThreadedCall, ThreadedMethod
+from txremote.peer.awaiting import awaited, is_awaited
+from txremote.peer.callbacks import note_callbacks
+from txremote.peer.checked import Checked
+from txremote.peer.checked_items import items_checked
+from txremote.peer.fetching import fetched, fetched_here
+from txremote.peer.logging import logger_for
+from txremote.peer.value_calls import Args, Kwargs, as_sent
+from txremote.refs.netref import is_base_netref
+from txremote.refs.outcome import Outcome
+from txremote.refs.reference import RemoteReference
+from txremote.values.nodes import ValueType
+from txremote.values.plan import Place, fetched as with_fetched
+from txremote.wire.consts import FEATURE_VALUES
+
+_log = logger_for("call")
+
+
+def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) -> object:
+    """Call a method for a peer; return the result as it travels, or what `awaited` takes."""
+    if method.contract is not None:
+        method.contract.check(args, kwargs)
+    function = method.function
+    if type(function) is ThreadedMethod:
+        # all of it in the thread, where references are netrefs
+        inner = ConvertedMethod(function.function, method.plan)
+        run = ThreadedMethod(_WithPlan(connection, inner))
+        return ThreadedCall(run, args, kwargs)
+    plan = method.plan
+    places = plan.unfetched(args, kwargs, _is_reference)
+    if places:
+        if not any(is_base_netref(place.value) for place in places):
+            return _fetch_and_call(connection, method, args, kwargs, places)
+        args, kwargs = with_fetched(args, kwargs, zip(places, fetched_here(places), strict=True))
+    return _call(connection, method, args, kwargs)
+
+
+def _is_reference(value: object) -> bool:
+    return type(value) is RemoteReference or is_base_netref(value)
+
+
+def _call(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) -> object:
+    """Convert arguments and call a method; return what `call_converted` does."""
+    plan = method.plan
+    try:
+        args, kwargs = plan.convert(args, kwargs)
+    except WrongValue as problem:
+        raise problem.with_traceback(None) from None  # where it was found says nothing
+    if plan.callbacks:
+        note_callbacks(plan, args, kwargs)
+    result = method.function(*args, **kwargs)
+    finish = partial(_finished, connection, method)
+    if is_awaited(type(result)):
+        return Checked(result, finish)
+    return finish(result)
+
+
+async def _fetch_and_call(
+    connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs, places: list[Place]
+) -> object:
+    try:
+        found = await fetched(places)
+    except BaseException:
+        del args, kwargs, places  # the traceback may live until a garbage collection
+        raise
+    args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
+    result = awaited(_call(connection, method, args, kwargs), connection)
+    if isinstance(result, Deferred):
+        result = await result
+    if type(result) is Outcome:
+        if not result.went_well:
+            error: Any = result.value
+            raise error if isinstance(error, BaseException) else error.error
+        return result.value
+    return result
+
+
+class _WithPlan:
+    """A `threaded` method with its plan, as its thread calls it."""
+
+    def __init__(self, connection: Any, method: ConvertedMethod) -> None:
+        self._connection = connection
+        self._method = method
+        self.__qualname__ = getattr(method.function, "__qualname__", "a method")
+
+    def __call__(self, /, *args: object, **kwargs: object) -> object:
+        result = call_converted(self._connection, self._method, args, kwargs)
+        return result.result if type(result) is Checked else result
+
+
+def _finished(connection: Any, method: ConvertedMethod, result: object) -> object:
+    """Check a result, and return it as it leaves."""
+    plan = method.plan
+    as_values = FEATURE_VALUES in connection.features
+    if plan.item is not None and as_values:
+        return items_checked(result, partial(_item_finished, method, plan.item))
+    if plan.result is None:
+        return result
+    try:
+        plan.check_result(result)
+    except WrongValue as problem:
+        raise _wrong(method, problem) from problem
+    return as_sent(result) if as_values else result
+
+
+def _item_finished(method: ConvertedMethod, kind: ValueType, item: object) -> object:
+    try:
+        kind.check(item, "an item")
+    except WrongValue as problem:
+        raise _wrong(method, problem) from problem
+    return as_sent(item)
+
+
+def _wrong(method: ConvertedMethod, problem: WrongValue) -> RuntimeError:
+    """Log that a method gave what it does not declare, and return the error for its caller."""
+    name = getattr(method.function, "__qualname__", "a method")
+    _log.failure("{method} gave what its annotation does not say", method=name)
+    return RuntimeError(f"{name} gave a wrong result, which is a mistake of the service: {problem}")
