@@ -37,6 +37,7 @@ from txremote.interfaces import IAsyncResult, IRemoteService
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.by_hand import fetch, value
 from txremote.refs.helpers import async_, timed
 from txremote.refs.operations import (
     del_remote,
@@ -49,6 +50,8 @@ from txremote.refs.operations import (
 )
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.service import Service, VoidService, expose, exposed, restricted, threaded
+from txremote.values.registry import register_value
+from txremote.wire.record import Record
 from txremote.work.live import live
 from txremote.work.offload import offloaded
 from txremote.work.run import run_async
@@ -101,6 +104,7 @@ __all__ = [
     "PoolFull",
     "PoolStopped",
     "Progress",
+    "Record",
     "RemoteClient",
     "RemotePath",
     "RemoteProtocolError",
@@ -125,11 +129,13 @@ __all__ = [
     "dir_remote",
     "expose",
     "exposed",
+    "fetch",
     "get_remote",
     "len_remote",
     "listen",
     "live",
     "offloaded",
+    "register_value",
     "repr_remote",
     "restricted",
     "run_async",
@@ -137,6 +143,7 @@ __all__ = [
     "str_remote",
     "threaded",
     "timed",
+    "value",
 ]
 
 

@@ -56,6 +56,7 @@ from txremote.blocking.version import __version__ as __version__
 from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.by_hand import fetch_here as fetch, value
 from txremote.refs.helpers import async_, timed
 from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref
@@ -98,6 +99,7 @@ __all__ = [
     "connect_thread",
     "core",
     "exposed",
+    "fetch",
     "lib",
     "restricted",
     "service",
@@ -108,6 +110,7 @@ __all__ = [
     "timed",
     "unix_connect",
     "utils",
+    "value",
 ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from txremote.peer.value_calls import Args, Kwargs, as_sent, note_plans
+from txremote.peer.value_calls import Args, Kwargs, as_sent, note_plans, unmarked
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.values.plan import CallPlan
@@ -40,9 +40,11 @@ class CallbackArguments:
     def prepared(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
         """Return them marked as values, for a peer that knows values. `WrongValue`: not so."""
         plan = self._plan
-        plan.check(args, kwargs)
+        bare = tuple([unmarked(arg) for arg in args])
+        named = {name: unmarked(arg) for name, arg in kwargs.items()}
+        plan.check(bare, named)
         if not self._as_values:
-            return args, kwargs
+            return bare, named
         marked = [as_sent(arg) if plan.is_value(place) else arg for place, arg in enumerate(args)]
         named = {name: as_sent(arg) if plan.is_value(name) else arg for name, arg in kwargs.items()}
         return tuple(marked), named

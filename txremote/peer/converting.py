@@ -27,7 +27,7 @@ from txremote.peer.checked import Checked
 from txremote.peer.checked_items import items_checked
 from txremote.peer.fetching import fetched, fetched_here
 from txremote.peer.logging import logger_for
-from txremote.peer.value_calls import Args, Kwargs, as_sent
+from txremote.peer.value_calls import Args, Kwargs, as_sent, unmarked
 from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome
 from txremote.refs.reference import RemoteReference
@@ -119,15 +119,15 @@ def _finished(connection: Any, method: ConvertedMethod, result: object) -> objec
     if plan.result is None:
         return result
     try:
-        plan.check_result(result)
+        plan.check_result(unmarked(result))
     except WrongValue as problem:
         raise _wrong(method, problem) from problem
-    return as_sent(result) if as_values else result
+    return as_sent(result) if as_values else unmarked(result)
 
 
 def _item_finished(method: ConvertedMethod, kind: ValueType, item: object) -> object:
     try:
-        kind.check(item, "an item")
+        kind.check(unmarked(item), "an item")
     except WrongValue as problem:
         raise _wrong(method, problem) from problem
     return as_sent(item)

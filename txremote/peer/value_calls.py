@@ -82,6 +82,11 @@ def as_sent(value: object) -> object:
     return value if type(value) in _SAME else AsValue(value)
 
 
+def unmarked(value: object) -> object:
+    """Return an argument or a result without the mark that a program gave it."""
+    return value.value if type(value) is AsValue else value
+
+
 def described(description: object) -> dict[Path, Arguments]:
     """
     Return how the methods that a peer describes take their arguments, by path.

@@ -11,6 +11,7 @@ a ``driver`` waits for those.
 the clock of all time limits. A connection is known here by Protocols only: `RequestSender` in
 ``reference``, `NetrefConnection` in ``netref``, and ``ports``.
 ``interface_source``  `written_method`: a method of an interface with its annotations
+``by_hand``  `value` and `fetch`: copies whatever is annotated
 ``copy_nodes``  how one object of a stock peer is copied, by its kind
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
 ``operators``  operators on what is no value, refused in a sentence

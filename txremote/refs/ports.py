@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from twisted.internet.defer import Deferred
 
 from txremote.refs.driver import Driver
+from txremote.refs.threadguard import ThreadGuard
 
 #: The answer to a request. A peer may answer with anything, and what it is, only the code
 #: that made the request knows.
@@ -20,6 +21,10 @@ class RequestContext(Protocol):
     @property
     def driver(self) -> Driver:
         """Waits for results, and times them."""
+
+    @property
+    def guard(self) -> ThreadGuard:
+        """Says from which thread requests may be sent."""
 
     def submit(self, function: Callable[[], object]) -> None:
         """Call a function in the connection's context, from any thread."""

@@ -75,6 +75,7 @@ class RequestSender(Caller, Protocol):
 
     avatar: Any  # the user's object
     config: ConnectionConfig
+    features: frozenset[str]  # the extensions that the peer knows
     transport: ITransport | None
 
     @property

@@ -1,0 +1,108 @@
+"""
+Values by hand, whatever is annotated: `value` sends a copy, `fetch` makes one of a reference.
+
+A txremote sends what is fetched in one request (FETCH), with a `Record` for each object of a
+class. Of a stock RPyC's objects builtin containers and the like are copied part by part
+(`txremote.refs.copying`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import succeed
+
+from txremote.refs.copying import copied
+from txremote.refs.netref import NetrefMethod, is_base_netref
+from txremote.refs.ports import Answer
+from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.typed import TypedReference
+from txremote.wire.consts import FEATURE_VALUES, HANDLE_FETCH
+from txremote.wire.naming import class_name
+from txremote.wire.plain import ATOMS
+from txremote.wire.value_shapes import is_value_class
+from txremote.wire.values import EXTENDED_BUILTINS, MARKS, AsValue
+
+
+def value(x: object) -> Any:
+    """
+    Mark an argument or a result as one that is sent as a copy, whatever is annotated. Any thread.
+
+    Args:
+        x: A number, a text, a container, a dataclass, a date and the like. What is none of these
+            inside it goes by reference.
+
+    Returns:
+        What to give to a remote call, or to return from an exposed method, in its place. A peer
+        that is no txremote cannot be sent it: the call then fails with `NotSendable`.
+
+    Raises:
+        TypeError: it is no value, and would go by reference.
+    """
+    kind = type(x)
+    if kind in MARKS or kind in ATOMS or kind in EXTENDED_BUILTINS or is_value_class(kind):
+        return x if kind in MARKS else AsValue(x)
+    raise TypeError(
+        f"a {class_name(kind)} is no value, and goes by reference: send its data in a dataclass, "
+        "a dict or a tuple, or declare the class by register_value"
+    )
+
+
+def fetch(ref: object) -> Answer:
+    """
+    Copy a remote container, record or other value. In the reactor's thread.
+
+    Args:
+        ref: A `RemoteReference`, or a path, which is read first. What is no remote object is
+            given back as it is.
+
+    Returns:
+        A Deferred of the copy: containers as they are, a `Record` for each object of a class,
+        references for what is no value. It fails with AttributeError where the owner does not
+        let its fields be read, and with TypeError where it is no value.
+
+    Raises:
+        WrongThread: this is not the reactor's thread.
+    """
+    if type(ref) is TypedReference:
+        ref = ref._target
+    if type(ref) is RemotePath:
+        return ref._read().addCallback(fetch)
+    if type(ref) is not RemoteReference:
+        if is_base_netref(ref):
+            raise TypeError("a netref is for code that may block: txremote.blocking.fetch(netref)")
+        return succeed(ref)
+    owner = ref._connection
+    if FEATURE_VALUES in owner.features:
+        return owner.request(HANDLE_FETCH, ref)
+    owner.executor.guard.check()
+    name = ref._pack[0]
+    return copied(ref, owner.config.limits, not owner.is_txremote, _not_copied(name))
+
+
+def _not_copied(name: str) -> TypeError:
+    return TypeError(
+        f"a {name} of a peer without values is no container and has no copy: read its attributes"
+    )
+
+
+def fetch_here(netref: Any) -> Any:
+    """
+    Copy a remote container, record or other value. Waits, in a thread that may block.
+
+    Args:
+        netref: The remote object. What is none is given back as it is.
+
+    Raises:
+        AttributeError: its owner does not let its fields be read.
+        TypeError: it is no value.
+        AsyncResultTimeout: it did not come within ``sync_request_timeout``.
+    """
+    if type(netref) is NetrefMethod:
+        netref = netref.____fetch__()
+    if not is_base_netref(netref):
+        return netref
+    conn: Any = netref.____conn__
+    if FEATURE_VALUES in conn.protocol.features:
+        return conn.sync_request(HANDLE_FETCH, netref)
+    return conn._copied(netref, _not_copied(netref.____id_pack__[0]))
