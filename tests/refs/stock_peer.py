@@ -16,7 +16,7 @@ from txremote.wire import consts
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 from txremote.wire.plain import ATOMS
 
-_SAFE = frozenset({"__iter__", "__getitem__", "__next__", "__str__", "__repr__"})
+_SAFE = frozenset({"__iter__", "__getitem__", "__next__", "__str__", "__repr__", "__mul__"})
 
 
 class StockPeer:

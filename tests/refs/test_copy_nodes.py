@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import datetime
 import enum
+from array import array
+from collections import deque
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType, SimpleNamespace
@@ -27,6 +29,9 @@ VALUES = [
     frozenset([1, (2, 3)]),
     collections.deque([1, [2]]),
     collections.OrderedDict([("b", 1), ("a", [2])]),
+    collections.Counter("aab"),
+    array("d", [1.5, -0.0]),
+    array("b"),
     bytearray(b"abc"),
     range(2, 10, 3),
     (1, [2], {3: {4}}),
@@ -66,6 +71,12 @@ def test_the_pairs_of_a_large_mapping_come_together_where_the_peer_gives_them() 
         assert 200 < len(peer.requests) < most
     with pytest.raises(TypeError, match="the peer gave no pairs"):
         StockPeer(public=True).copied(Odd({n: n for n in range(100)}))
+
+
+def test_a_deque_keeps_its_longest_length() -> None:
+    for maxlen in (None, 0, 3, 10**6):
+        copied = StockPeer().copied([deque([1, 2], maxlen)])[0]
+        assert (copied, copied.maxlen) == (deque([1, 2], maxlen), maxlen)
 
 
 def test_what_has_no_copy_of_its_own_type_becomes_its_builtin_kind() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 from decimal import Decimal
 from fractions import Fraction
 from ipaddress import ip_address, ip_interface, ip_network
@@ -34,6 +35,8 @@ VALUES = [
     pathlib.PureWindowsPath("C:\\x"),
     pathlib.Path("/x"),
     range(5, -7, -2),
+    re.compile("a'.*b"),
+    re.compile("\\d", re.IGNORECASE | re.MULTILINE | re.VERBOSE),
 ]
 
 
@@ -75,6 +78,9 @@ def test_another_systems_paths_are_pure() -> None:
         "",
         "Decimal('1'",
         "Decimal('x')",
+        "Decimal()",
+        "Decimal('1E+999999999')",
+        "Decimal('01')",
         "Decimal",
         "'1'",
         "UUID(int=5)",
@@ -93,11 +99,17 @@ def test_another_systems_paths_are_pure() -> None:
     ],
 )
 def test_what_is_no_repr_of_the_kind_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="repr"):
+    with pytest.raises(ValueError, match=r"repr|Decimal"):
         read_repr("decimal.Decimal", text)
+
+
+def test_a_pattern_that_does_not_compile_or_is_told_in_part_is_refused() -> None:
+    for text in ("re.compile('(')", "re.compile('a', re.DEBUG)", repr(re.compile("a" * 300))):
+        with pytest.raises(ValueError, match=r"pattern|repr"):
+            read_repr("re.Pattern", text)
 
 
 @pytest.mark.parametrize("key", ["'../../../etc/passwd'", "'Mars/Olympus'", "5", "None"])
 def test_an_unknown_time_zone_is_refused(key: str) -> None:
-    with pytest.raises(ValueError, match="not known here"):
+    with pytest.raises(ValueError, match=r"not known here|zone without its key"):
         read_repr("zoneinfo.ZoneInfo", f"zoneinfo.ZoneInfo(key={key})")

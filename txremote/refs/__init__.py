@@ -13,6 +13,7 @@ the clock of all time limits. A connection is known here by Protocols only: `Req
 ``interface_source``  `written_method`: a method of an interface with its annotations
 ``by_hand``  `value` and `fetch`: copies whatever is annotated
 ``copy_nodes``  how one object of a stock peer is copied, by its kind
+``copy_steps``  the steps by which an object of a stock peer is copied, whatever kind it is of
 ``live_config``  `LiveConfig`: a connection's options as RPyC's ``conn._config`` shows them
 ``operators``  operators on what is no value, refused in a sentence
 ``outcome``  `Outcome`: how a call ended, wrapped to pass safely through Deferreds

@@ -1,8 +1,8 @@
 """
-How one object of a stock peer is copied, by its kind: the steps of `txremote.refs.copying`.
+How one object of a stock peer is copied, by its kind.
 
-A *node* is an object that is being copied. It asks for its parts, takes in the answers, and makes
-the copy when the copies of its parts are there.
+A container is read by its iterator, a mapping by its keys or pairs, a value of Python's own from
+its ``repr``, and another object by those of its attributes that an annotation names.
 """
 
 from __future__ import annotations
@@ -10,22 +10,17 @@ from __future__ import annotations
 import builtins
 import collections
 import re
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import SupportsIndex, TypeGuard, cast
+from typing import SupportsIndex, cast
 
-from txremote.errors import RemoteStopIteration
-from txremote.refs.iteration import FIRST_CHUNK, GROWTH, LARGEST_CHUNK
-from txremote.refs.reference import RemoteReference
+from txremote.refs.copy_steps import EmptiedNode, IteratedNode, Node
 from txremote.refs.reprs import TOLD, read_repr
-from txremote.refs.wanted import Parts, Place, Request, Wanted, Work, wrong
+from txremote.refs.wanted import Parts, Place, Wanted, wrong
 from txremote.wire import consts
 from txremote.wire.plain import ATOMS
 
-_Take = Callable[[tuple[object, ...]], None]
-
-# Most items that a container may have that is read in one request.
-_AT_ONCE = 100
 # Hashes of a set's items or a dict's keys that may coincide: see `txremote.wire.brine`.
 _MOST_COLLISIONS = 16
 
@@ -41,175 +36,46 @@ ANYTHING: Wanted = _Anything()
 _ALL_PARTS = Parts(ANYTHING, ANYTHING)
 
 
-class Node:
-    """One object that is being copied, for all places where it stands."""
-
-    __slots__ = (
-        "being_made",
-        "cells",
-        "height",
-        "made",
-        "parts",
-        "place",
-        "reference",
-        "size",
-        "work",
-    )
-
-    def __init__(self, work: Work, reference: RemoteReference, parts: Parts, place: Place) -> None:
-        self.work = work
-        self.reference = reference
-        self.parts = parts
-        self.place = place
-        self.cells: list[object] = []  # values, and nodes of values
-        self.made: object = None
-        self.being_made = False
-        self.height = 0  # of the copy, once it is made, and how many values are in it
-        self.size = 0
-
-    @property
-    def class_name(self) -> str:
-        """The full name of the object's class, as the peer gives it."""
-        return self.reference._pack[0]
-
-    def begin(self) -> None:
-        """Ask for the first parts."""
-        raise NotImplementedError
-
-    def make(self, values: list[object]) -> object:
-        """Return the copy, made of the copies of the cells."""
-        raise NotImplementedError
-
-    def _ask(
-        self,
-        handler: int,
-        *args: object,
-        taken: Callable[[object], None],
-        refused: Callable[[Exception], None] | None = None,
-    ) -> None:
-        self.work.requests.append(Request(handler, (self.reference, *args), taken, refused))
-
-
-def is_node(cell: object) -> TypeGuard[Node]:
-    """Tell whether a node stands for a value; the value itself is not asked."""
-    return issubclass(type(cell), Node)
-
-
-class TupleNode(Node):
-    """A tuple with references in it: it came by value, and needs no request."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, work: Work, values: tuple[object, ...], parts: Parts | None, place: Place
-    ) -> None:
-        self.work = work
-        self.place = place
-        self.being_made = False
-        self.height = 0
-        self.size = 0
-        self.made = None
-        self.cells = [
-            work.placed(value, parts.of_item(index) if parts else None, place.at(f"[{index}]"))
-            for index, value in enumerate(values)
-        ]
-
-    def make(self, values: list[object]) -> object:
-        return tuple(values)
-
-
-class _Iterated(Node):
-    """What is read by its iterator."""
-
-    __slots__ = ()
-
-    def begin(self) -> None:
-        if self.work.direct:
-            self._ask(
-                *(consts.HANDLE_BUFFITER, _AT_ONCE),
-                taken=self._take_if_all,
-                refused=lambda _error: self._iterate(),
-            )
-        else:
-            self._iterate()
-
-    def _take_if_all(self, chunk: object) -> None:
-        """Take the first items, which a stock RPyC gives of a container itself."""
-        if type(chunk) is tuple and len(chunk) < _AT_ONCE:
-            self.take(chunk)
-        else:
-            self._iterate()  # which begins again
-
-    def _iterate(self) -> None:
-        self._ask_iterator(self.reference, self.take)
-
-    def _ask_iterator(self, target: object, take: _Take) -> None:
-        def taken(iterator: object) -> None:
-            self._next_chunk(iterator, FIRST_CHUNK, take)
-
-        if type(target) is not RemoteReference:
-            raise wrong(self.place, "the peer gave nothing that can be iterated over")
-        args = (target, "__iter__", (), ())
-        self.work.requests.append(Request(consts.HANDLE_CALLATTR, args, taken))
-
-    def _next_chunk(self, iterator: object, count: int, take: _Take) -> None:
-        def taken(chunk: object) -> None:
-            if type(chunk) is not tuple:
-                raise wrong(self.place, "the peer gave no tuple of its items")
-            if chunk:
-                take(chunk)
-                self._next_chunk(iterator, min(count * GROWTH, LARGEST_CHUNK), take)
-
-        def refused(error: Exception) -> None:
-            if not isinstance(error, RemoteStopIteration):
-                raise error
-
-        if type(iterator) is not RemoteReference:
-            raise wrong(self.place, "the peer gave no iterator of it")
-        request = Request(consts.HANDLE_BUFFITER, (iterator, count), taken, refused)
-        self.work.requests.append(request)
-
-    def take(self, chunk: tuple[object, ...]) -> None:
-        """Take in some of the items."""
-        self.work.count(len(chunk))
-        cells = self.cells
-        for item in chunk:
-            if type(item) not in ATOMS:
-                index = len(cells)
-                wanted = self.parts.of_item(index)
-                item = self.work.placed(item, wanted, self.place.at(f"[{index}]"))  # noqa: PLW2901
-            cells.append(item)
-
-
-class _List(_Iterated):
+class _List(IteratedNode):
     __slots__ = ()
 
     def make(self, values: list[object]) -> object:
         return values
 
 
-class _TupleByReference(_Iterated):
+class _TupleByReference(IteratedNode):
     __slots__ = ()
 
     def make(self, values: list[object]) -> object:
         return tuple(values)
 
 
-class _Deque(_Iterated):
+class _Deque(EmptiedNode):
     __slots__ = ()
 
+    pattern = re.compile(r"deque\(\[\](?:, maxlen=(\d{1,18}))?\)")
+
     def make(self, values: list[object]) -> object:
-        return deque(values)
+        return deque(values, None if self._shown is None else int(self._shown))
 
 
-class _Bytearray(_Iterated):
+class _Array(EmptiedNode):
+    __slots__ = ()
+
+    pattern = re.compile(r"array\('(\w)'\)")
+
+    def make(self, values: list[object]) -> object:
+        return array(cast(str, self._shown), cast(list[int], values))
+
+
+class _Bytearray(IteratedNode):
     __slots__ = ()
 
     def make(self, values: list[object]) -> object:
         return bytearray(cast(list[SupportsIndex], values))
 
 
-class _Set(_Iterated):
+class _Set(IteratedNode):
     __slots__ = ()
 
     def make(self, values: list[object]) -> object:
@@ -217,7 +83,7 @@ class _Set(_Iterated):
         return set(values)
 
 
-class _Frozenset(_Iterated):
+class _Frozenset(IteratedNode):
     __slots__ = ()
 
     def make(self, values: list[object]) -> object:
@@ -225,7 +91,7 @@ class _Frozenset(_Iterated):
         return frozenset(values)
 
 
-class _Mapping(_Iterated):
+class _Mapping(IteratedNode):
     """
     What has keys, and a value for each: the cells are keys and values in turn.
 
@@ -277,15 +143,16 @@ class _Mapping(_Iterated):
     def make(self, values: list[object]) -> object:
         keys = values[::2]
         _check_hashes(keys)
-        return _MAPPINGS[self.class_name](zip(keys, values[1::2], strict=True))
+        return MAPPINGS[self.class_name](zip(keys, values[1::2], strict=True))
 
 
-_MAPPINGS: dict[str, Callable[[Iterable[tuple[object, object]]], object]] = {
+MAPPINGS: dict[str, Callable[[Iterable[tuple[object, object]]], object]] = {
     "builtins.dict": dict,
     "builtins.frozendict": getattr(builtins, "frozendict", dict),  # CPython 3.15
     "builtins.mappingproxy": dict,
     "collections.OrderedDict": collections.OrderedDict,
     "collections.defaultdict": dict,
+    "collections.Counter": lambda pairs: collections.Counter(dict(pairs)),
 }
 
 
@@ -377,17 +244,22 @@ def _check_hashes(values: list[object]) -> None:
         raise ValueError("too many of its items hash alike")
 
 
-_KINDS: dict[str, type[Node]] = {
+ITERATED: dict[str, type[Node]] = {
     "builtins.list": _List,
     "builtins.set": _Set,
     "builtins.frozenset": _Frozenset,
     "builtins.tuple": _TupleByReference,
     "builtins.bytearray": _Bytearray,
     "collections.deque": _Deque,
+    "array.array": _Array,
     "builtins.dict_keys": _List,
     "builtins.dict_values": _List,
     "builtins.dict_items": _List,
-    **dict.fromkeys(_MAPPINGS, _Mapping),
+}
+
+_KINDS: dict[str, type[Node]] = {
+    **ITERATED,
+    **dict.fromkeys(MAPPINGS, _Mapping),
     **dict.fromkeys(TOLD, _Told),
 }
 
@@ -396,4 +268,6 @@ def kind_of(class_name: str, parts: Parts) -> type[Node]:
     """Return how the objects of a class are copied."""
     if parts.is_member:
         return MemberNode
+    if parts.is_row and class_name not in MAPPINGS:
+        return _TupleByReference
     return _KINDS.get(class_name, ObjectNode)

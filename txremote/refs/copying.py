@@ -8,7 +8,7 @@ asked for is on the way at the same time, so a copy takes about as many round tr
 Nothing is unpickled, no code of the peer's runs here, and no class is looked up by its name.
 
 `Copying` is the work without input and output: it gives requests and takes in their answers.
-Each object that is met becomes a node (`txremote.refs.copy_nodes`), one for as many places as it
+Each object that is met becomes a node (`txremote.refs.copy_steps`), one for as many places as it
 stands in, and the nodes are put together when all is there. So shared parts stay shared, and one
 that holds itself is found. `Copier` sends the requests, in the connection's context.
 
@@ -25,7 +25,8 @@ from math import inf
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from txremote.refs.copy_nodes import ANYTHING, Node, TupleNode, is_node, kind_of
+from txremote.refs.copy_nodes import ANYTHING, kind_of
+from txremote.refs.copy_steps import Node, TupleNode, is_node
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.refs.wanted import Place, Request, Wanted, wrong
@@ -118,7 +119,10 @@ class Copying:
         self, reference: RemoteReference, wanted: Wanted | None, place: Place
     ) -> object:
         name, _class_id, instance_id = reference._pack
-        parts = wanted.parts(name) if wanted is not None and instance_id else None
+        try:
+            parts = wanted.parts(name) if wanted is not None and instance_id else None
+        except TypeError as problem:
+            raise wrong(place, str(problem)) from None
         if parts is None:
             if self._leave is not None:
                 self._leave(name, place)

@@ -11,29 +11,36 @@ from __future__ import annotations
 
 import ast
 import datetime
-import decimal
 import fractions
 import ipaddress
 import pathlib
+import re
 import uuid
-import zoneinfo
 from collections.abc import Callable
-from functools import cache
+
+from txremote.wire.value_dates import load_zone
+from txremote.wire.value_texts import load_decimal, load_pattern
 
 #: Longest repr that is parsed, in characters: a path has 4,096 at most.
 LONGEST_REPR = 10_000
 
 
-@cache
-def _known_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+# these are bounded as they are where a txremote sends them
 
 
-def _zone(key: object) -> zoneinfo.ZoneInfo:
-    # only what is on the list: ZoneInfo looks for files of any other name
-    if type(key) is not str or key not in _known_zones():
+def _zone(key: object) -> object:
+    zone = load_zone((key,))
+    if zone is NotImplemented:
         raise ValueError(f"it is of a time zone that is not known here: {key!r:.100}")
-    return zoneinfo.ZoneInfo(key)
+    return zone
+
+
+def _decimal(text: object) -> object:
+    return load_decimal((text,))
+
+
+def _pattern(text: object, flags: object = 0) -> object:
+    return load_pattern((text, flags))
 
 
 _KINDS: dict[str, Callable[..., object]] = {
@@ -43,7 +50,7 @@ _KINDS: dict[str, Callable[..., object]] = {
     "datetime.timedelta": datetime.timedelta,
     "datetime.timezone": datetime.timezone,
     "zoneinfo.ZoneInfo": _zone,
-    "decimal.Decimal": decimal.Decimal,
+    "decimal.Decimal": _decimal,
     "fractions.Fraction": fractions.Fraction,
     "uuid.UUID": uuid.UUID,
     "ipaddress.IPv4Address": ipaddress.IPv4Address,
@@ -57,6 +64,7 @@ _KINDS: dict[str, Callable[..., object]] = {
     "pathlib.PosixPath": pathlib.PurePosixPath,
     "pathlib.WindowsPath": pathlib.PureWindowsPath,
     "builtins.range": range,
+    "re.Pattern": _pattern,
 }
 # The module of paths has had two names, and paths that can be used are what this system has.
 _NATIVE = "pathlib." + type(pathlib.Path()).__name__
@@ -67,9 +75,9 @@ _KINDS |= {name.replace(".", "._local."): kind for name, kind in _KINDS.items() 
 _CALLED = {name.rpartition(".")[2]: kind for name, kind in _KINDS.items()} | {
     name: kind for name, kind in _KINDS.items() if name.startswith(("datetime.", "zoneinfo."))
 }
+_CALLED["re.compile"] = _pattern
 _UTC = "datetime.timezone.utc"
-
-
+_FLAGS = {f"re.{flag.name}": int(flag) for flag in re.RegexFlag}
 #: The full names of the classes whose objects can be read from their ``repr``.
 TOLD = frozenset(_KINDS)
 
@@ -90,7 +98,14 @@ def read_repr(class_name: str, text: object) -> object:
     try:
         tree = ast.parse(text, mode="eval").body
         value = _value(tree)
-    except (SyntaxError, RecursionError, MemoryError, TypeError, ArithmeticError) as problem:
+    except (
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+    ) as problem:
         raise ValueError(f"its repr cannot be read: {text[:100]}") from problem
     called = _dotted(tree.func if type(tree) is ast.Call else tree).removesuffix(".utc")
     if _KINDS[class_name] is not _CALLED.get(called):
@@ -105,8 +120,16 @@ def _value(tree: ast.expr) -> object:
         number = _value(tree.operand)
         if type(number) is int:
             return -number
-    if type(tree) is ast.Attribute and _dotted(tree) == _UTC:
-        return datetime.UTC
+    if type(tree) is ast.Attribute:
+        name = _dotted(tree)
+        if name == _UTC:
+            return datetime.UTC
+        if name in _FLAGS:
+            return _FLAGS[name]
+    if type(tree) is ast.BinOp and type(tree.op) is ast.BitOr:
+        left, right = _value(tree.left), _value(tree.right)
+        if type(left) is int and type(right) is int:
+            return left | right
     if type(tree) is ast.Call:
         kind = _CALLED.get(_dotted(tree.func))
         if kind is not None:

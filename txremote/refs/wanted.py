@@ -17,7 +17,10 @@ class Wanted(Protocol):
     """What is to be copied at one place: an annotation's, say. There is one for as long as that."""
 
     def parts(self, class_name: str) -> Parts | None:
-        """Return what is copied of an object of a class; None: it stays a reference."""
+        """
+        Return what is copied of an object of a class; None: it stays a reference. Raises TypeError
+        where such an object may not be there.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Parts:
         fields: Of a mapping's values by their keys; of an object that is no container, of its
             attributes.
         make: Makes the copy of such an object, of those fields that it has.
+        is_row: Whether an object of another class than those is read by its iterator, as a
+            named tuple is.
         is_member: Whether it is a member of an enum, whose one field is its ``name``.
     """
 
@@ -40,6 +45,7 @@ class Parts:
     items: tuple[Wanted | None, ...] | None = None
     fields: Mapping[str, Wanted | None] | None = None
     make: Callable[[dict[str, object]], object] = dict
+    is_row: bool = False
     is_member: bool = False
 
     def of_item(self, index: int) -> Wanted | None:
@@ -50,7 +56,9 @@ class Parts:
 
     def of_value(self, key: object) -> Wanted | None:
         """Return what is wanted of a mapping's value."""
-        return self.fields.get(key) if self.fields is not None and type(key) is str else self.item
+        if self.fields is None or type(key) is not str:
+            return self.item
+        return self.fields.get(key, self.item)
 
 
 @dataclass(frozen=True, slots=True)
