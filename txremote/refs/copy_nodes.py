@@ -174,7 +174,7 @@ class _Told(Node):
         return values[0]
 
 
-class ObjectNode(Node):
+class _Object(Node):
     """What is read by its attributes."""
 
     __slots__ = ("_found",)
@@ -215,7 +215,7 @@ class ObjectNode(Node):
         return self.parts.make(in_order)
 
 
-class MemberNode(ObjectNode):
+class _Member(_Object):
     """A member of an enum: its ``repr`` has its name, and a stock client opens nothing else."""
 
     __slots__ = ()
@@ -267,7 +267,7 @@ _KINDS: dict[str, type[Node]] = {
 def kind_of(class_name: str, parts: Parts) -> type[Node]:
     """Return how the objects of a class are copied."""
     if parts.is_member:
-        return MemberNode
+        return _Member
     if parts.is_row and class_name not in MAPPINGS:
         return _TupleByReference
-    return _KINDS.get(class_name, ObjectNode)
+    return _KINDS.get(class_name, _Object)
