@@ -34,6 +34,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``references``  both reference tables of a connection, as boxing asks for them
 ``request``  one request of the peer: where it runs, and how it gets its answer
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
+``stock_wanted``  what an annotation wants of a stock peer's objects
 ``turns``  long work of connections, a slice in each turn of the reactor
 ``value_calls``  calls whose arguments leave as values
 ``variables``  a connection's context variables

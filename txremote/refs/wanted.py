@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from txremote.errors import WrongValue
+
 
 class Wanted(Protocol):
     """What is to be copied at one place: an annotation's, say. There is one for as long as that."""
@@ -101,6 +103,6 @@ class Work(Protocol):
         """Return what stands for a value: itself, or the node of its copy."""
 
 
-def wrong(place: Place, what: str) -> TypeError:
+def wrong(place: Place, what: str) -> WrongValue:
     """Return the error of a value that cannot be copied."""
-    return TypeError(f"{place}: {what}")
+    return WrongValue(f"{place}: {what}")
