@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from txremote.errors import NotSendable
 from txremote.gate import costs
@@ -266,7 +266,8 @@ class AccessPolicy(AttributePolicy):
         if not self._reads_annotations(obj):
             return None
         kind, declared = type(obj), declared_by(obj)
-        known = self._descriptions.get(kind)
+        descriptions = self._plans.descriptions
+        known = descriptions.get(kind)
         if known is not None and known[0] is declared:
             return known[1]
         found = {}
@@ -279,8 +280,8 @@ class AccessPolicy(AttributePolicy):
                     found.setdefault(listed[len(prefix) :], plan.describe())
         description = tuple(found.items()) or None
         if not is_class(obj):
-            make_room(self._descriptions)
-            self._descriptions[kind] = declared, description
+            make_room(descriptions)
+            descriptions[kind] = declared, description
         return description
 
     def described(self, obj: object) -> tuple[tuple[object, ...], ...]:
@@ -302,3 +303,11 @@ class AccessPolicy(AttributePolicy):
         short = name[len(prefix) :]
         other = short in own or (short in attributes and not is_method(attributes[short]))
         return other and self._plain(obj, short)
+
+
+class DiallingPolicy(AccessPolicy):
+    """That of a connecting side: the server may fetch the records that it has been handed."""
+
+    __slots__ = ()
+
+    gives_records: ClassVar[bool] = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from zope.interface import providedBy
 
@@ -23,7 +23,7 @@ from txremote.gate.builtin_types import (
     FUNCTION_HOLDERS,
     MAYBE_BY_VALUE,
 )
-from txremote.gate.converted import ConvertedMethod, copies_values, plan_of
+from txremote.gate.converted import ConvertedMethod, KnownPlans, copies_values, plan_of
 from txremote.gate.exposure import (
     LIFECYCLE,
     LONGEST_TOLD,
@@ -85,11 +85,6 @@ def _refusal(obj: object, name: str, prefix: str) -> AttributeError:
 # same. A plain tuple, which is unpacked at each call.
 _Verdict = tuple[str, types.FunctionType, object]
 
-_Description = tuple[tuple[str, tuple[object, ...]], ...]
-
-# The same of a method whose annotations declare values, with how its arguments travel.
-_PlannedVerdict = tuple[str, types.FunctionType, object, CallPlan]
-
 
 def make_room(verdicts: dict[type, Any]) -> None:
     """Make room for one more class in what is remembered by class."""
@@ -101,22 +96,17 @@ def make_room(verdicts: dict[type, Any]) -> None:
 class AttributePolicy:
     """Decides which attributes of an object a peer may read, set and delete."""
 
-    config: ConnectionConfig
     #: Whether the peer may fetch records that it holds with all their fields.
-    gives_records: bool = False
+    gives_records: ClassVar[bool] = False
+
+    config: ConnectionConfig
     _prefix: str = field(init=False, repr=False, compare=False)
     _safe: frozenset[str] = field(init=False, repr=False, compare=False)
     _exposure: Callable[[object], Exposure | None] = field(init=False, repr=False, compare=False)
     _methods: dict[type, dict[str, _Verdict]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    _planned: dict[type, dict[str, _PlannedVerdict]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
-    # what is described of a class, and the interfaces that it was described with
-    _descriptions: dict[type, tuple[object, _Description | None]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
+    _known: KnownPlans | None = field(init=False, repr=False, compare=False, default=None)
     # whether whatever the switches open is open, with nothing held back
     _trusting: bool = field(init=False, repr=False, compare=False)
     _of_classes: ClassFunctions = field(init=False, repr=False, compare=False)
@@ -144,7 +134,7 @@ class AttributePolicy:
                 and then is (declared_by(obj) if then is None else providedBy(obj).__iro__)
             ):
                 return getattr(obj, reachable)
-        if self._planned and (planned := self._known_plan(obj, name)) is not None:
+        if self._known is not None and (planned := self._known_plan(obj, name)) is not None:
             return planned
         name = self._asked(obj, name)
         override = getattr(kind, "_rpyc_getattr", None)
@@ -173,10 +163,10 @@ class AttributePolicy:
     def _known_plan(self, obj: object, name: object) -> ConvertedMethod | None:
         """Return a method that is known to declare values, if nothing has changed since."""
         kind = type(obj)
-        planned = self._planned.get(kind)
-        if planned is None or type(name) is not str or name not in planned:
+        known = self._plans.planned.get(kind)
+        if known is None or type(name) is not str or name not in known:
             return None
-        reachable, function, then, plan = planned[name]
+        reachable, function, then, plan = known[name]
         if (
             getattr(kind, reachable, None) is not function
             or getattr(kind, "_rpyc_getattr", None) is not None
@@ -187,6 +177,15 @@ class AttributePolicy:
         if type(found) is types.MethodType and found.__func__ is function:
             return ConvertedMethod(found, plan)
         return None  # the object has another of its own
+
+    @property
+    def _plans(self) -> KnownPlans:
+        """What has been found of annotations: nothing, in most programs."""
+        if self._known is None:
+            object.__setattr__(self, "_known", KnownPlans())
+        found = self._known
+        assert found is not None
+        return found
 
     def _reads_annotations(self, obj: object) -> bool:
         """Tell whether annotations of an object's methods declare how arguments travel."""
@@ -216,8 +215,9 @@ class AttributePolicy:
         function = static(obj, reachable)
         if type(function) is types.FunctionType:
             if plan is not None:
-                make_room(self._planned)
-                self._planned.setdefault(kind, {})[name] = reachable, function, declared, plan
+                planned = self._plans.planned
+                make_room(planned)
+                planned.setdefault(kind, {})[name] = reachable, function, declared, plan
                 return
             make_room(self._methods)
             self._methods.setdefault(kind, {})[name] = reachable, function, declared

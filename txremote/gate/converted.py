@@ -42,6 +42,30 @@ class ConvertedMethod:
         self.contract = contract
 
 
+#: What is known of a method of a class: the name it is reached by, the function and the
+#: interfaces it was judged by, and its plan.
+PlannedVerdict = tuple[str, FunctionType, object, CallPlan]
+
+#: Pairs of a method's name and what `CallPlan.describe` gives.
+Description = tuple[tuple[str, tuple[object, ...]], ...]
+
+
+class KnownPlans:
+    """
+    What a gate has found of annotations.
+
+    Attributes:
+        planned: By class and name, methods that declare values.
+        descriptions: By class, what is described of it, and the interfaces it was judged by.
+    """
+
+    __slots__ = ("descriptions", "planned")
+
+    def __init__(self) -> None:
+        self.planned: dict[type, dict[str, PlannedVerdict]] = {}
+        self.descriptions: dict[type, tuple[object, Description | None]] = {}
+
+
 def copies_values(owner: object) -> bool:
     """Tell whether an object's class, or a class itself, was declared with ``values=True``."""
     kind = type(owner)

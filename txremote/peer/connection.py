@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from txremote.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.errors import ConnectionLost
-from txremote.gate.access import AccessPolicy
+from txremote.gate.access import AccessPolicy, DiallingPolicy
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
@@ -184,7 +184,8 @@ class Connection(protocol.Protocol):
         reader.in_steps = executor.turns is not None
         self.outbox = outbox = Outbox(self, dialect, config.max_unsent, config.pause_unsent)
         imports = ImportTable(self, sweeper, config.max_imports)
-        policy = policy or AccessPolicy(config, gives_records=dialect is not None)
+        if policy is None:
+            policy = (AccessPolicy if dialect is None else DiallingPolicy)(config)
         exports = ExportTable(config.max_exports, classes, policy.check_handed_out, self._let_go)
         self._tables = tables = ReferenceTables(self, exports, imports)
         self.outbound = OutboundCalls(
