@@ -11,8 +11,10 @@ import pytest
 import pytest_twisted
 import rpyc
 from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
+from zope.interface import implementer
 
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, joined, listening, served, until
 from tests.processes import Program as Command
@@ -124,6 +126,22 @@ async def test_tls_is_tuned_as_tcp_is_and_written_frame_by_frame(certificate):
         one.transport.loseConnection()
 
 
+@implementer(IPushProducer)
+class Producer:
+    """Notes whether it is to wait."""
+
+    paused = False
+
+    def pauseProducing(self):
+        self.paused = True
+
+    def resumeProducing(self):
+        self.paused = False
+
+    def stopProducing(self):
+        pass
+
+
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 @pytest_twisted.ensureDeferred
 async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
@@ -149,6 +167,39 @@ async def test_it_sends_without_waiting_for_the_reactor(kind, tmp_path):
         writing.now(one.transport, b"too late")  # harmless then
         await until(lambda: not one.transport.connected)
         writing.now(one.transport, b"too late")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+@pytest_twisted.ensureDeferred
+async def test_long_memory_is_sent_in_its_turn_and_not_copied(kind, tmp_path):
+    """It is what the transport sends from; what comes before and after it stays there."""
+    from twisted.internet import reactor
+
+    where = LOOPBACK if kind == "tcp" else f"unix:{tmp_path / 'bytes.sock'}"
+    factory = _factory()
+    memory = memoryview(bytes(range(256)) * 10_000)
+    async with listening(factory, where) as port:
+        one = await clientFromString(reactor, endpoint_of(port)).connect(_factory())
+        await until(lambda: factory.made)
+        [other] = factory.made
+        now = prepare(one.transport).now
+        producer = Producer()
+        one.transport.registerProducer(producer, True)
+        now(one.transport, memory)
+        assert one.transport.dataBuffer.obj is memory.obj
+        assert producer.paused
+        now(one.transport, b"after")
+        now(one.transport, memory)  # behind something: copied
+        one.transport.write(b"end")
+        expected = bytes(memory) + b"after" + bytes(memory) + b"end"
+        await until(lambda: len(other.heard) == len(expected))
+        assert other.heard == expected
+        assert not producer.paused
+        one.transport.unregisterProducer()
+        one.transport.loseConnection()
+        now(one.transport, memory)  # harmless then
+        await until(lambda: not one.transport.connected)
+        now(one.transport, memory)
 
 
 @pytest_twisted.ensureDeferred

@@ -45,7 +45,7 @@ class PumpTransport:
         self.out: deque[bytes | memoryview] = deque()
         self.ending: Exception | None = None  # why the connection is to end when all is sent
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Have bytes sent."""
         self.out.append(data)
 

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 from twisted.internet.interfaces import IAddress
 
 from txremote.blocking.channel import ByteChannel
+from txremote.blocking.channel_io import PumpTransport
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.executor import ScriptExecutor
 from txremote.blocking.pump import Pump
@@ -69,7 +70,7 @@ class BlockingConnection(BlockingView):
     ) -> None:
         """Make the parts that drive the connection, for both ways to make it."""
         pump = Pump(channel)
-        writing = Writing(acknowledge=channel.acknowledge)
+        writing = Writing(now=PumpTransport.write, acknowledge=channel.acknowledge)
         protocol = Connection(
             service,
             executor=ScriptExecutor(pump, self._driven_by, connecting),

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import ITCPTransport
 
 from txremote.eventloop.tcp import acknowledge, tune_keepalive
 from txremote.peer.outbox import Writing
+from txremote.wire.framing import Chunk
 
 # Of a longer message the reactor sends part after part anyway.
 _SEND_AT_ONCE = 65536
@@ -41,13 +42,16 @@ def prepare(transport: Any) -> Writing:
     return Writing(separate=separate, acknowledge=acknowledge)
 
 
-def _write_now(transport: FileDescriptor, data: bytes) -> None:
+def _write_now(transport: FileDescriptor, data: Chunk) -> None:
     """
     Write, and send what can be sent at once, as asyncio's transports do.
 
     Left to the reactor it would go out in the next turn, and the peer would wait for that.
     An error is left for the reactor to find, which then ends the connection.
     """
+    if isinstance(data, memoryview):
+        _write_long(transport, data)
+        return
     if (
         len(data) <= _SEND_AT_ONCE
         and transport.connected
@@ -61,6 +65,20 @@ def _write_now(transport: FileDescriptor, data: bytes) -> None:
                 return
             data = data[sent:]
     transport.write(data)
+
+
+def _write_long(transport: Any, data: memoryview) -> None:
+    """
+    Write what nobody changes, without the copy that Twisted's transports make of all that they
+    are given: where nothing waits before it, it becomes what is sent next.
+    """
+    waiting = transport.dataBuffer or getattr(transport, "_tempDataBuffer", True)
+    if waiting or not transport.connected or transport.disconnecting:
+        transport.write(bytes(data))
+        return
+    transport.dataBuffer = data[:-1]
+    transport.offset = 0
+    transport.write(bytes(data[-1:]))  # starts to write, and tells the producer how much waits
 
 
 def _tune_tcp(transport: Any) -> Callable[[], None] | None:

@@ -16,8 +16,8 @@ Four things can stand between a message and the transport:
   such a peer each frame is written by itself (`separate`).
 * What a message shows by a `memoryview`, such as a numpy array, may be changed as soon as the
   call that sends it has returned, and a transport would look at it in the reactor's next turn.
-  So it is copied into the frame at once, and the transport, which takes a single `bytes` as
-  it is, copies it no more. A `bytes` cannot change: a long one in an answer is not copied here.
+  So it is copied into the frame at once. A long frame is a `memoryview` itself, of memory that
+  nobody changes; a transport that can (`Writing.now`) takes it as it is, without another copy.
 * A peer that does not read makes the transport's buffer grow, which tells its push producer
   when that starts and ends. Past ``pause_unsent`` bytes the connection lets the peer's
   requests wait; past ``max_unsent`` the peer is disconnected.
@@ -35,16 +35,13 @@ from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.ports import BackpressurePort, ClosingPort
 from txremote.wire.brine import dump_int
 from txremote.wire.consts import MSG_REPLY
-from txremote.wire.framing import Chunk, compress_frame, frame_chunks, frame_pieces
+from txremote.wire.framing import Chunk, compress_frame, frame_chunks
 from txremote.wire.messages import Dialect, reply_head
 
 # How much is gathered before it goes to the transport. A syscall for each batch
 # costs little by then, and what the peer does not take is counted early.
 _BATCH_FRAMES = 32
 _BATCH_BYTES = 1 << 18
-
-# A part of an answer that is longer is not copied into a frame.
-_LONG = 1 << 20
 
 
 class Writing(NamedTuple):
@@ -53,12 +50,13 @@ class Writing(NamedTuple):
 
     Attributes:
         separate: Writes a frame so that it is not merged with another.
-        now: Writes to a transport and sends, without waiting for the reactor's next turn.
+        now: Writes to a transport and sends, without waiting for the reactor's next turn. A long
+            frame is a `memoryview`, which it keeps until it is sent.
         acknowledge: Has TCP acknowledge at once what was read.
     """
 
     separate: Callable[[bytes], None] | None = None
-    now: Callable[[Any, bytes], None] | None = None
+    now: Callable[[Any, Chunk], None] | None = None
     acknowledge: Callable[[], object] | None = None
 
 
@@ -118,7 +116,7 @@ class Outbox:
         self.pressing = False  # whether the peer is asked to read first
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
-        self.now: Callable[[Any, bytes], None] | None = None
+        self.now: Callable[[Any, Chunk], None] | None = None
         self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
@@ -205,29 +203,7 @@ class Outbox:
             head = reply_head(dialect, kind, number, sender)
         else:  # the same without the call
             head = (dialect.reply if kind == MSG_REPLY else dialect.exception) + dump_int(number)
-        if self.separate is None and len(body[-1]) > _LONG:
-            lasting = [chunk for chunk in body if type(chunk) is bytes]
-            if len(lasting) == len(body):
-                self._write_long(head, lasting)
-                return
         self.write(frame_chunks(head, body))
-
-    def _write_long(self, head: bytes, body: list[bytes]) -> None:
-        """Write a frame of which one part is long, without a copy of that."""
-        transport = self._transport
-        if transport is None:
-            return
-        pieces = frame_pieces(head, body)  # too long to be compressed
-        size = sum(map(len, pieces))
-        corked = self.corked
-        self.uncork()  # what comes before it
-        self.corked = corked
-        full = self.full
-        if full and not self._room_for(size):
-            return
-        transport.writeSequence(pieces)
-        if self.full and not full:
-            self._count(size)
 
     def uncork(self) -> None:
         """Write the gathered frames."""
@@ -245,10 +221,13 @@ class Outbox:
             if self.full and not counted:
                 self._count(len(data))
 
-    def write(self, frame: bytes) -> None:
+    def write(self, frame: Chunk) -> None:
         """Write a frame, or gather it."""
         transport = self._transport
         if transport is None:
+            return
+        if isinstance(frame, memoryview):
+            self._write_long(frame)
             return
         if self.compress:
             frame = compress_frame(frame)
@@ -267,6 +246,23 @@ class Outbox:
             transport.write(frame)
             if self.full and not full:
                 self._count(len(frame))
+
+    def _write_long(self, frame: memoryview) -> None:
+        """Write a frame that is too long to be compressed, or gathered with others."""
+        corked = self.corked
+        self.uncork()  # what comes before it
+        self.corked = corked
+        full = self.full
+        if full and not self._room_for(len(frame)):
+            return
+        if self.separate is not None:
+            self.separate(bytes(frame))
+        elif self.now is not None:
+            self.now(self._transport, frame)
+        else:
+            self._transport.write(bytes(frame))
+        if self.full and not full:
+            self._count(len(frame))
 
     def _room_for(self, size: int) -> bool:
         """Count a frame for a peer that does not read; tell whether it may wait for it."""

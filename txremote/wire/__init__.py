@@ -15,6 +15,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``limits``  how much a peer may ask this side to read, inflate, nest or count
 ``messages``  payloads to requests, replies and exceptions, in three dialects
 ``naming``  the names of objects and classes, found without asking the objects
+``pages``  memory for long frames: pages of the system's own, huge ones where there are
 ``plain``  types whose values are no references and nothing that is still to come
 ``record``  what a value of a class arrives as
 ``slices``  a long payload, decoded in slices, so that a reactor may do other things between them

@@ -31,6 +31,7 @@ from typing import Any
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.pages import joined
 from txremote.wire.slices import Steps, in_one_go
 
 _HEADER = struct.Struct("!LB")
@@ -51,12 +52,15 @@ _COALESCE = 65536
 _PACKED = 4096
 _INFLATED = 4 << 20
 
+#: Longest payload, in bytes, whose frame is a `bytes`; none that is longer is compressed.
+LONG_FRAME = 1 << 20
+
 #: A part of a message that is to be sent. A `memoryview` is of single bytes, and shows what
 #: somebody may change before long, such as a numpy array.
 Chunk = bytes | memoryview
 
 _COMPRESS_FROM = 3000
-_COMPRESS_UP_TO = 1 << 20  # it takes 10 ms a MiB, in which the process does nothing else
+_COMPRESS_UP_TO = LONG_FRAME  # it takes 10 ms a MiB, in which the process does nothing else
 _SAMPLE = 2048
 
 
@@ -264,32 +268,27 @@ def _no_newline(length: int) -> RemoteProtocolError:
 
 def frame(payload: bytes) -> bytes:
     """Return a payload as one uncompressed frame. Raises as `frame_chunks` does."""
-    return frame_chunks(payload, [])
+    return bytes(frame_chunks(payload, []))
 
 
-def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> bytes:
+def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> Chunk:
     """
-    Return the payload of a head and some chunks as one uncompressed frame, copied once.
+    Return the payload of a head and some chunks as one uncompressed frame, copied once: a
+    `bytes`, or a read-only `memoryview` of more than `LONG_FRAME` bytes.
 
-    The memory that a `memoryview` shows is read here and not later.
+    The memory that a `memoryview` among the chunks shows is read here and not later.
 
     Raises:
         NotSendable: it is longer than 32 bits can say.
     """
-    size = len(head)  # as in frame_pieces, without another call for each message
+    size = len(head)
     for chunk in chunks:
         size += len(chunk)
-    if size > 0xFFFFFFFF:
-        raise _too_long(size)
+    if size > LONG_FRAME:
+        if size > 0xFFFFFFFF:
+            raise _too_long(size)
+        return joined((_pack_header(size, 0), head, *chunks, b"\n"), size + 6)
     return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
-
-
-def frame_pieces(head: bytes, chunks: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Return what `frame_chunks` does in pieces, none of which is copied. Raises as that does."""
-    size = sum(map(len, chunks), len(head))
-    if size > 0xFFFFFFFF:
-        raise _too_long(size)
-    return (_pack_header(size, 0), head, *chunks, b"\n")
 
 
 def _too_long(size: int) -> NotSendable:
