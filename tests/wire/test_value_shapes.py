@@ -147,3 +147,9 @@ def test_a_record_without_one_of_its_fields_is_refused() -> None:
 def test_what_is_a_value_is_told_by_class() -> None:
     assert all(is_value_class(kind) for kind in (Item, Pair, Color, Text, collections.deque))
     assert not any(is_value_class(kind) for kind in (object, type, type(print), Exception))
+
+
+def test_records_of_like_shapes_are_described_once() -> None:
+    data = encoded([Record("Point", x=1), Record("Point", x=2), Point(3), Record("Point", y=1)])
+    assert data.count(b"Point") == 2
+    assert sent([Record("Point", x=1), Point(1)]) == [Record("Point", x=1)] * 2

@@ -13,7 +13,7 @@ its own names hides a field: names with two underscores at both ends are no fiel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from txremote.wire.naming import is_a
@@ -105,11 +105,11 @@ _set_shape: Final = Record.__dict__["__record__"].__set__
 _set_fields: Final = Record.__dict__["__dict__"].__set__
 
 
-def build_record(shape: Shape, values: Iterable[object]) -> Record:
-    """Return a record of a shape; there must be a value for each of its fields."""
+def build_record(shape: Shape, fields: dict[str, object]) -> Record:
+    """Return a record of a shape, with a dict of its fields in their order, which it keeps."""
     record = _new(Record)
     _set_shape(record, shape)
-    _set_fields(record, dict(zip(shape.fields, values, strict=False)))
+    _set_fields(record, fields)
     return record
 
 
@@ -117,7 +117,7 @@ def make_record(kind: int, name: str, fields: Mapping[str, object]) -> Record:
     """Return a record of any kind. Raises as `Record` does."""
     names = tuple(fields)
     check_fields(name, names)
-    return build_record(Shape(kind, name, names), fields.values())
+    return build_record(Shape(kind, name, names), dict(fields))
 
 
 def check_fields(name: str, fields: tuple[str, ...]) -> None:

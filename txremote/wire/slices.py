@@ -35,7 +35,7 @@ from txremote.wire.consts import (
     LABEL_VALUE,
 )
 from txremote.wire.keys import BoxedReferences, key_end
-from txremote.wire.value_loading import load_extended
+from txremote.wire.value_slices import SlicedReading, extended_in_slices
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -125,10 +125,10 @@ def decoded_in_slices(
             elif label == LABEL_EXTENDED:
                 assert references is not None
                 inner = references.within()
-                item, end = load_extended(data, pos, depth, budget, inner)
-                items.append(inner.received(item))
-                room -= 1 + (end - pos) // _BYTES
-                pos = end
+                reading = SlicedReading(data, budget, inner, room, SLICE)
+                value, pos = yield from extended_in_slices(pos, depth, reading)
+                items.append(inner.received(value))
+                room = reading.room - 1
                 left -= 1
                 continue
             elif label != LABEL_TUPLE:

@@ -88,7 +88,8 @@ def build_other(code: int, payload: object) -> object:
         raise ValueError(f"{loader.name} without its {len(loader.fields)} parts")
     built = loader.load(payload)
     if built is NOT_HERE:
-        return build_record(Shape(KIND_OTHER, loader.name, loader.fields), payload)
+        fields = dict(zip(loader.fields, payload, strict=True))
+        return build_record(Shape(KIND_OTHER, loader.name, loader.fields), fields)
     return built
 
 

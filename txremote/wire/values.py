@@ -17,7 +17,7 @@ What is no value goes by reference inside a value, under the same rules as elsew
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, cast
 
 from txremote.errors import NotSendable
@@ -82,7 +82,7 @@ MARKS: Final = frozenset({AsValue, ReceivedValue})
 class _Writing:
     """The state of one extended value that is being written."""
 
-    __slots__ = ("done", "heads", "left", "numbers", "out", "references")
+    __slots__ = ("alike", "done", "heads", "left", "numbers", "out", "records", "references")
 
     def __init__(self, out: list[bytes], references: References) -> None:
         self.out = out
@@ -92,8 +92,11 @@ class _Writing:
         self.numbers: dict[int, int] = {}
         # what is complete, which keeps ids valid; its size and its height
         self.done: list[tuple[object, int, int]] = []
-        # what a record of a known shape begins with, by its shape
+        # what a record of a known shape begins with, by its shape, and by what that consists of
         self.heads: dict[Shape, bytes] = {}
+        self.alike: dict[tuple[int, str, tuple[str, ...]], bytes] = {}
+        # by class: that head, what gives the fields, and what a record counts as
+        self.records: dict[type, tuple[bytes, Callable[[object], Iterable[object]], int]] = {}
 
 
 def dump_extended(
@@ -115,6 +118,8 @@ def dump_extended(
         _dump_items((value,), depth, _Writing(out, references))
     except UnicodeEncodeError as problem:
         raise NotSendable(f"a str that UTF-8 cannot carry: {problem}") from None
+    except AttributeError as problem:
+        raise NotSendable(f"a value that has not all of its fields: {problem}") from problem
 
 
 def _dump_items(items: Iterable[Any], depth: int, state: _Writing) -> int:
@@ -140,15 +145,27 @@ def _dump_items(items: Iterable[Any], depth: int, state: _Writing) -> int:
         elif item is None:
             append(b"\x00")  # TAG_NONE
         else:
-            deeper = _dump_one(item, kind, depth, state)
-            low = min(low, deeper)
+            known = state.records.get(kind)
+            if known is None or depth <= 0 or id(item) in state.numbers or state.left < known[2]:
+                deeper = _dump_one(item, kind, depth, state)
+            else:  # as _dump_record, for the second of a class and those behind it
+                append(known[0])
+                before = state.left
+                state.left = before - known[2]
+                deeper = _dump_items(known[1](item), depth - 1, state)
+                state.numbers[id(item)] = len(state.done)
+                state.done.append((item, before - state.left, depth - deeper))
+            if deeper < low:  # noqa: PLR1730
+                low = deeper
     return low
 
 
 def _take(state: _Writing, count: int, depth: int) -> None:
     """Count what is opened: its items, and its level."""
     if depth <= 0:
-        raise NotSendable("values nested too deep (option max_depth)")
+        raise NotSendable(
+            f"values nested deeper than {SENDABLE_DEPTH}, or in themselves (option max_depth)"
+        )
     state.left -= count
     if state.left < 0:
         raise NotSendable(
@@ -187,6 +204,9 @@ def _dump_one(item: Any, kind: type, depth: int, state: _Writing) -> int:
         out.append(key_of_boxed(boxed))
         return depth
     if plan.is_shared:
+        shape = plan.shape
+        if shape is not None and shape in state.heads:
+            state.records[kind] = (state.heads[shape], plan.get, len(shape.fields) + CONTAINER_COST)
         return _dump_shared(item, kind, plan, depth, state)
     return _dump_other(item, plan, depth, state)
 
@@ -240,7 +260,10 @@ def _dump_container(item: Any, kind: type, depth: int, state: _Writing) -> int:
 
 
 # equal ones of these are equal at the other end too
-_SIMPLE: Final = frozenset({str, int, bytes, float, bool, type(None), tuple, frozenset})
+_SIMPLE: Final = frozenset(
+    {str, int, bytes, float, complex, bool, tuple, frozenset, slice}
+    | {type(None), type(...), type(NotImplemented)}
+)
 
 
 def _keys(items: Iterable[object]) -> tuple[object, ...]:
@@ -257,20 +280,23 @@ def _keys(items: Iterable[object]) -> tuple[object, ...]:
 
 def _dump_record(item: Any, plan: Plan, depth: int, state: _Writing) -> int:
     shape = plan.shape or item.__record__
-    head = state.heads.get(shape)
-    if head is None:
-        state.heads[shape] = b"\xf0" + dump_int(len(state.heads))  # TAG_SAME_SHAPE
+    head = state.heads.get(shape) or _known_head(shape, state)
+    if not head:
         head = b"\x1f" + dump_int(shape.kind)  # TAG_RECORD
         head += dump_str(shape.name) + dump(shape.fields)
     _take(state, len(shape.fields) + CONTAINER_COST, depth)
     state.out.append(head)
-    try:
-        values = plan.get(item)
-    except AttributeError as problem:
-        raise NotSendable(
-            f"a {full_name(type(item))} that has not all of its fields: {problem}"
-        ) from None
-    return _dump_items(values, depth - 1, state)
+    return _dump_items(plan.get(item), depth - 1, state)
+
+
+def _known_head(shape: Shape, state: _Writing) -> bytes:
+    """Return what begins a record whose shape is like a known one, or nothing for the first."""
+    key = (shape.kind, shape.name, shape.fields)
+    known = state.alike.get(key, b"")
+    if not known:
+        state.alike[key] = b"\xf0" + dump_int(len(state.alike))  # TAG_SAME_SHAPE
+    state.heads[shape] = state.alike[key]
+    return known
 
 
 def _dump_other(item: Any, plan: Plan, depth: int, state: _Writing) -> int:
