@@ -101,7 +101,7 @@ def _loader(
         if library in sys.modules:
             return load(payload)
         parts = [bytes(part) if type(part) is memoryview else part for part in payload]
-        return build_record(shape, parts)
+        return build_record(shape, dict(zip(names, parts, strict=True)))
 
     return Loader(name, names, load_if_here, is_shared, takes_views=True, cost=cost)
 
