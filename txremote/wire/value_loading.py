@@ -165,6 +165,7 @@ def load_record(
 
 
 def no_shape(number: int, pos: int) -> RemoteProtocolError:
+    """Return the error for a record of a shape that has not come."""
     return RemoteProtocolError(f"an unknown shape {number} at byte {pos}")
 
 
@@ -294,6 +295,7 @@ def _distinct(items: list[object], pos: int, name: str) -> set[object]:
 
 
 def load_shape(data: bytes, pos: int, state: Reading) -> tuple[Shape, int]:
+    """Decode the kind, the name and the field names of records; and the position behind them."""
     start = pos
     budget = state.budget
     kind, pos = load_number(data, pos)

@@ -198,5 +198,5 @@ def load_pattern(payload: Payload) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return re.compile(text, flags)
-    except (re.error, OverflowError, RecursionError):
-        raise ValueError("a pattern that cannot be compiled") from None
+    except (re.error, OverflowError, RecursionError):  # of a newer Python's syntax
+        return NotImplemented
