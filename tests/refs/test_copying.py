@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,11 +20,26 @@ from txremote.refs.copy_nodes import ANYTHING
 from txremote.refs.copying import Copier, Copying
 from txremote.refs.netref import BaseNetref
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.record import Record
 
 
 @rpyc.exposed
 class Thing:
     pass
+
+
+@dataclass
+class Item:
+    name: str
+    tags: list[Any]
+
+    exposed_name = property(lambda self: self.name)
+    exposed_tags = property(lambda self: self.tags)
+
+
+@dataclass
+class Closed:
+    name: str
 
 
 class Shop(rpyc.Service):
@@ -63,13 +79,32 @@ def test_containers_are_obtained_item_by_item(source: str) -> None:
 
 
 @scripted
-def test_views_are_obtained_as_lists_and_default_dicts_as_dicts() -> None:
+def test_views_are_obtained_as_lists_and_default_dicts_as_they_are() -> None:
     with linked(Shop) as conn:
         assert conn.obtain(conn.root.make("{1: 2}.keys()")) == [1]
         assert conn.obtain(conn.root.make("{1: [2]}.values()")) == [[2]]
         assert conn.obtain(conn.root.make("{1: 2}.items()")) == [(1, 2)]
         made = conn.obtain(conn.root.make("collections.defaultdict(list, {1: [2]})"))
-        assert (type(made), made) == (dict, {1: [2]})
+        assert (type(made), made) == (collections.defaultdict, {1: [2]})
+
+
+@scripted
+def test_a_txremote_sends_a_copy_in_one_answer() -> None:
+    with linked(Shop) as conn:
+        value = conn.root.make("[collections.Counter('aab'), Item('tea', [1])]")
+        asked = conn.protocol.outbound.pending.skip()
+        copied = conn.obtain(value)
+        assert conn.protocol.outbound.pending.skip() == asked + 2  # one between them
+        assert copied == [collections.Counter("aab"), Record("Item", name="tea", tags=[1])]
+
+
+@scripted
+def test_what_is_copied_in_part_is_not_obtained() -> None:
+    with linked(Shop) as conn:
+        with pytest.raises(TypeError, match=r"a .*\.Item cannot be copied"):
+            conn.obtain(conn.root.make("[1, Item('tea', [len])]"))
+        with pytest.raises(TypeError, match=r"a .*\.Closed cannot be copied"):
+            conn.obtain(conn.root.make("[Closed('tea')]"))
 
 
 @scripted

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from txremote.peer.pending_calls import keep_received
 from txremote.peer.stock_copying import Wish, copied
-from txremote.refs.copy_nodes import ANYTHING
+from txremote.peer.stock_wanted import wanted_by
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.values.plan import Place
@@ -37,8 +37,27 @@ def fetched(places: Sequence[Place], for_thread: bool = False) -> Deferred[list[
         A Deferred of the copies. It fails with what the first of them fails with, and may be
         cancelled.
     """
-    asked: list[Deferred[Any]] = [_asked(place, for_thread) for place in places]
+    by_owner: dict[Any, list[int]] = {}
+    for number, place in enumerate(places):
+        assert type(place.value) is RemoteReference
+        by_owner.setdefault(place.value._connection, []).append(number)
+    asked: list[Deferred[Any]] = []
+    numbers: list[list[int]] = []  # of the places that each of those is for
+    for owner, found in by_owner.items():
+        if FEATURE_VALUES in owner.features:
+            asked += [_fetched(owner, places[number], for_thread) for number in found]
+            numbers += [[number] for number in found]
+        else:
+            asked.append(_copied(owner, [places[number] for number in found], for_thread))
+            numbers.append(found)
     gathered = gatherResults(asked, consumeErrors=True)
+
+    def in_order(copies: list[list[Any]]) -> list[Any]:
+        made: list[Any] = [None] * len(places)
+        for group, each in zip(numbers, copies, strict=True):
+            for number, copy in zip(group, each, strict=True):
+                made[number] = copy
+        return made
 
     def failed(failure: Failure) -> Failure:
         for each in asked:
@@ -49,23 +68,27 @@ def fetched(places: Sequence[Place], for_thread: bool = False) -> Deferred[list[
             return first
         return failure
 
-    return gathered.addErrback(failed)
+    return gathered.addCallbacks(in_order, failed)
 
 
-def _asked(place: Place, for_thread: bool) -> Deferred[Any]:
-    reference = place.value
-    assert type(reference) is RemoteReference
-    owner: Any = reference._connection
-    if FEATURE_VALUES not in owner.features:
-        copying = copied(owner, [Wish(reference, ANYTHING, place.path)])
-        return copying.addCallback(
-            lambda copies: ReceivedValue(copies[0], True, ()) if for_thread else copies[0]
-        )
+def _fetched(owner: Any, place: Place, for_thread: bool) -> Deferred[list[Any]]:
     timeout = owner.config.sync_request_timeout
-    asking: Deferred[Any] = owner.outbound.request(HANDLE_FETCH, (reference,), timeout)
+    asking: Deferred[Any] = owner.outbound.request(HANDLE_FETCH, (place.value,), timeout)
     if for_thread:
         keep_received(asking)
-    return asking
+    return asking.addCallback(_alone)
+
+
+def _alone(copy: object) -> list[object]:
+    return [copy]
+
+
+def _copied(owner: Any, places: Sequence[Place], for_thread: bool) -> Deferred[list[Any]]:
+    wishes = [Wish(each.value, wanted_by(each.value_type), each.path) for each in places]
+    copying = copied(owner, wishes)
+    if for_thread:
+        copying.addCallback(lambda copies: [ReceivedValue(copy, True, ()) for copy in copies])
+    return copying
 
 
 def fetched_here(places: Sequence[Place]) -> list[Any]:

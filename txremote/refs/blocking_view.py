@@ -19,6 +19,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, ITransport
 from twisted.logger import Logger
 
+from txremote.errors import NotSendable
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.copying import copied
@@ -28,7 +29,14 @@ from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_clas
 from txremote.refs.ports import Answer
 from txremote.refs.received import changed
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
-from txremote.wire.consts import HANDLE_INSPECT, HANDLE_PICKLE, HANDLE_PING, IdPack
+from txremote.wire.consts import (
+    FEATURE_VALUES,
+    HANDLE_FETCH,
+    HANDLE_INSPECT,
+    HANDLE_PICKLE,
+    HANDLE_PING,
+    IdPack,
+)
 from txremote.wire.messages import PING_DATA, check_echo
 from txremote.wire.plain import ATOMS
 from txremote.wire.values import ReceivedValue
@@ -272,8 +280,9 @@ class BlockingView:
         Return a copy of a remote value.
 
         With ``unpickle`` the peer sends a pickle, as with RPyC (rpyc 6.0.2
-        ``utils.classic.obtain``). Else builtin containers and their items are copied item by
-        item, and nothing that the peer sends is unpickled.
+        ``utils.classic.obtain``). Else a txremote sends a copy of a container or another value, in
+        which a `Record` stands for an object of a class; from a stock RPyC containers are copied
+        item by item. Nothing that the peer sends is unpickled.
 
         Args:
             netref: The value.
@@ -294,10 +303,21 @@ class BlockingView:
                 return self._copied(netref, problem)
         return self._copied(netref)
 
-    def _copied(self, netref: object, refused: ValueError | None = None) -> Any:
+    def _copied(self, netref: object, refused: Exception | None = None) -> Any:
         protocol = self.protocol
-        direct = not protocol.is_txremote
         value = self.from_netrefs(netref)
+        if FEATURE_VALUES in protocol.features:
+            request = protocol.outbound.request_received
+            try:
+                received = self._wait_for_answer(self._timeout, request, HANDLE_FETCH, (value,))
+            except (TypeError, AttributeError, NotSendable):
+                pass  # item by item it may go, and if not it is told why
+            else:
+                if type(received) is not ReceivedValue:
+                    return received
+                if not received.mixed:  # else not all of it can be copied
+                    return received.value
+        direct = not protocol.is_txremote
         limits = protocol.config.limits
         return self.to_netrefs(
             self._wait_for_answer(self._timeout, copied, value, limits, direct, refused)

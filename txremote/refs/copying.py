@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from math import inf
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -264,13 +263,12 @@ class Copier:
         self._copying.forget()
 
 
-def send_for_ever(request: Request) -> Answer:
-    """Send a request of a copy whose time is limited by who waits for it."""
+def _send(request: Request) -> Answer:
+    """Send a request, whose answer may take as long as that of a call."""
     target = request.args[0]
     assert type(target) is RemoteReference
-    return target._connection.outbound.request_with_default_timeout(
-        request.handler, request.args, inf
-    )
+    outbound = target._connection.outbound
+    return outbound.request_with_default_timeout(request.handler, request.args)
 
 
 def copied(value: object, limits: Limits, direct: bool, refused: Exception | None) -> Answer:
@@ -287,7 +285,8 @@ def copied(value: object, limits: Limits, direct: bool, refused: Exception | Non
     def leave(class_name: str, _place: Place) -> None:
         raise refused or TypeError(
             f"a {class_name} cannot be copied by value without unpickling what the peer sends, "
-            "which can run any code here: obtain(proxy, unpickle=True) if you trust it"
+            "which can run any code here: obtain(proxy, unpickle=True) if you trust it, or have it "
+            "sent as a value, by value(x) or by an annotation and values=True"
         )
 
     copying = Copying(limits, direct, leave)
@@ -295,7 +294,7 @@ def copied(value: object, limits: Limits, direct: bool, refused: Exception | Non
         copying.add(value, ANYTHING, "the value")
     except Exception:  # it is no container, and who waits is to see it
         return fail()
-    return Copier(copying, send_for_ever).start().addCallback(_only)
+    return Copier(copying, _send).start().addCallback(_only)
 
 
 def _only(copies: list[object]) -> object:
