@@ -14,6 +14,8 @@ from zope.interface import Interface
 from tests.values.classes import Item, Tree, complaint, converted
 from txremote.values.compiling import register_package, value_type
 from txremote.values.leaves import InstanceType
+from txremote.values.planning import call_plan
+from txremote.values.registry import register_value
 
 T = TypeVar("T")
 N = TypeVar("N", int, str)
@@ -102,6 +104,23 @@ def test_a_package_may_bring_value_types_of_its_own() -> None:
         assert complaint(Plain, 3) == "it: expected Plain, got int 3"
     finally:
         register_package(name, lambda cls: None)
+
+
+def test_a_class_with_a_dump_and_a_load_is_a_value_from_then_on() -> None:
+    class Money:
+        pass
+
+    def pay(amount: Money) -> None:
+        pass
+
+    pay.__annotations__["amount"] = Money  # which a str cannot name from within a function
+    assert value_type(Money) is None
+    assert call_plan(pay) is None
+    register_value(Money, lambda money: 1, lambda raw: Money(), f"{__name__}.Money")
+    own = Money()
+    assert converted(list[Money], [own]) == [own]
+    assert complaint(Money, 3) == "it: expected Money, got int 3"
+    assert call_plan(pay) is not None
 
 
 def test_a_class_is_compiled_once() -> None:

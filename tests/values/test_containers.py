@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as abc
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ from tests.values.classes import compiled, complaint, converted, objection, same
         (dict, {"a": 1}, {"a": 1}),
         (OrderedDict[str, int], {"b": 1, "a": 2}, OrderedDict(b=1, a=2)),
         (Counter[str], Counter("aab"), Counter("aab")),
+        (defaultdict[str, float], defaultdict(int, a=1), defaultdict(int, a=1.0)),
         (abc.Sequence[float], [1], [1.0]),
         (abc.Sequence[float], (1,), (1.0,)),
         (abc.Mapping[str, int], {"a": 1}, {"a": 1}),

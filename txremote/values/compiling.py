@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import sys
 import types
 import typing
 import weakref
@@ -22,17 +21,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from txremote.values import constraints, fields
-from txremote.values.containers import DictType, SequenceType, TupleType
+from txremote.values.containers import MAPPINGS, DictType, SequenceType, TupleType
 from txremote.values.leaves import STANDARD, Constrained, Leaf, LiteralType, as_complex, as_float
 from txremote.values.nodes import Part, ValueType, Work
 from txremote.values.records import RecordType
+from txremote.values.registry import is_registered, when_registered
 from txremote.values.texts import text_of
 from txremote.values.unions import EnumType, UnionType
 from txremote.wire.slices import Steps
 
-_PLAIN: Final = frozenset(
-    {type(None), bool, int, str, bytes, bytearray, range, slice, type(Ellipsis)}
-)
 _SEQUENCES: Final[dict[object, tuple[str, type | None, tuple[type, ...]]]] = {
     list: ("list", list, (list,)),
     collections.deque: ("list", collections.deque, (collections.deque,)),
@@ -49,14 +46,18 @@ _DICTS: Final[dict[object, tuple[type | None, tuple[type, ...]]]] = {
     dict: (dict, (dict,)),
     collections.OrderedDict: (collections.OrderedDict, (collections.OrderedDict,)),
     collections.Counter: (collections.Counter, (collections.Counter,)),
-    abc.Mapping: (None, (dict, collections.OrderedDict, collections.Counter)),
-    abc.MutableMapping: (dict, (dict,)),
+    collections.defaultdict: (collections.defaultdict, (collections.defaultdict,)),
+    abc.Mapping: (None, MAPPINGS),
+    abc.MutableMapping: (None, MAPPINGS[:4]),
 }
+if len(MAPPINGS) > 4:  # where Python has it
+    _DICTS[MAPPINGS[4]] = (MAPPINGS[4], (MAPPINGS[4],))
 _INT: Final = Leaf("int", {int})
 
 #: By the first name of a module: what makes value types of that package's annotations.
 _packages: dict[str, Callable[[object], ValueType | None]] = {}
 _records: weakref.WeakValueDictionary[object, RecordType] = weakref.WeakValueDictionary()
+when_registered(_records.clear)
 
 
 def register_package(name: str, compile_annotation: Callable[[object], ValueType | None]) -> None:
@@ -214,8 +215,10 @@ class Compiler:
 
     def _class(self, cls: Any, arguments: tuple[Any, ...], text: str = "") -> ValueType | None:
         text = text or text_of(cls)
-        if cls in _PLAIN:
+        if is_registered(cls):
             return Leaf(text, {cls})
+        if cls in STANDARD:
+            return Leaf(text, STANDARD[cls])
         if cls is float:
             return Leaf(text, {float}, {int}, as_float)
         if cls is complex:
@@ -229,15 +232,7 @@ class Compiler:
             return self._foreign(cls)
         if issubclass(cls, enum.Enum):
             return EnumType(text, cls) if cls.__members__ else None
-        return self._standard(text, cls) or self._record(text, cls, arguments) or self._foreign(cls)
-
-    def _standard(self, text: str, cls: type) -> ValueType | None:
-        name = f"{cls.__module__}.{cls.__qualname__}".replace("pathlib._local.", "pathlib.")
-        names = STANDARD.get(name)
-        if names is None:
-            return None
-        module = sys.modules[cls.__module__]
-        return Leaf(text, {getattr(module, each) for each in names})
+        return self._record(text, cls, arguments) or self._foreign(cls)
 
     def _record(self, text: str, cls: type, arguments: tuple[Any, ...]) -> ValueType | None:
         kind = fields.kind_of(cls)

@@ -7,7 +7,8 @@ a set. What is made is new: a container of the sender's is a copy here.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+import builtins
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -18,6 +19,12 @@ from txremote.wire.slices import Steps
 
 Items = Collection[object]
 T = TypeVar("T")
+
+#: The classes of values that are mappings; the last is there where Python has it.
+MAPPINGS: Final[tuple[type, ...]] = (
+    *(dict, OrderedDict, Counter, defaultdict),
+    *filter(None, (getattr(builtins, "frozendict", None),)),
+)
 
 #: By class: what is taken for it besides.
 _TAKEN: Final[dict[type, tuple[type, ...]]] = {
@@ -182,8 +189,7 @@ class DictType(ContainerType):
             whole = _hashed(_as_dict, pairs)
             if len(whole) != size:
                 raise Mismatch("two keys became equal")
-            made = self.made or type(part)
-            done.append(whole if made is dict else made(whole))
+            done.append(_like(part, self.made or type(part), whole))
         return done
 
     def parts(self, raw: object, checking: bool) -> Iterable[Part]:
@@ -196,6 +202,15 @@ class DictType(ContainerType):
             yield Part(self.key, keys, lambda index: f" key {shown(keys[index])}")
         if self.value is not None:
             yield Part(self.value, [*whole.values()], lambda index: f"[{_bare(keys[index])}]")
+
+
+def _like(
+    part: Mapping[object, object], made: type, whole: dict[object, object]
+) -> Mapping[object, object]:
+    if isinstance(part, defaultdict):
+        return defaultdict(part.default_factory, whole)
+    found: Mapping[object, object] = whole if made is dict else made(whole)
+    return found
 
 
 def _bare(key: object) -> str:

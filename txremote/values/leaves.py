@@ -7,7 +7,16 @@ bound, is for msgspec.
 
 from __future__ import annotations
 
+import array
+import datetime
+import decimal
+import fractions
+import ipaddress
+import pathlib
+import re
 import typing
+import uuid
+import zoneinfo
 from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from typing import Final, Protocol
@@ -197,30 +206,20 @@ def as_complex(value: object) -> complex:
     return complex(value if isinstance(value, float) else as_float(value))
 
 
-#: The types whose values are at a place with an annotation, by the annotation's dotted name. They
-#: are named, not imported: an annotation that names one has imported it.
-STANDARD: Final = {
-    "datetime.date": ("date",),
-    "datetime.datetime": ("datetime",),
-    "datetime.time": ("time",),
-    "datetime.timedelta": ("timedelta",),
-    "datetime.timezone": ("timezone",),
-    "zoneinfo.ZoneInfo": ("ZoneInfo",),
-    "decimal.Decimal": ("Decimal",),
-    "fractions.Fraction": ("Fraction",),
-    "uuid.UUID": ("UUID",),
-    "ipaddress.IPv4Address": ("IPv4Address",),
-    "ipaddress.IPv6Address": ("IPv6Address",),
-    "ipaddress.IPv4Network": ("IPv4Network",),
-    "ipaddress.IPv6Network": ("IPv6Network",),
-    "ipaddress.IPv4Interface": ("IPv4Interface",),
-    "ipaddress.IPv6Interface": ("IPv6Interface",),
-    "array.array": ("array",),
-    "re.Pattern": ("Pattern",),
-    "pathlib.Path": ("PosixPath", "WindowsPath"),
-    "pathlib.PosixPath": ("PosixPath",),
-    "pathlib.WindowsPath": ("WindowsPath",),
-    "pathlib.PurePath": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
-    "pathlib.PurePosixPath": ("PurePosixPath",),
-    "pathlib.PureWindowsPath": ("PureWindowsPath",),
+_ALONE: Final = (
+    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
+    *(zoneinfo.ZoneInfo, decimal.Decimal, fractions.Fraction, uuid.UUID, array.array, re.Pattern),
+    *(ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv4Interface),
+    *(ipaddress.IPv6Address, ipaddress.IPv6Network, ipaddress.IPv6Interface),
+    *(pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+    *(type(None), bool, int, str, bytes, bytearray, range, slice, type(Ellipsis)),
+)
+_PATHS: Final = (pathlib.PosixPath, pathlib.WindowsPath)
+
+#: By annotation: the exact types of what is a value of it, the codec's stdlib types all.
+STANDARD: Final[dict[type, tuple[type, ...]]] = {
+    **{each: (each,) for each in _ALONE},
+    pathlib.Path: _PATHS,
+    pathlib.PurePath: (*_PATHS, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+    datetime.tzinfo: (datetime.timezone, zoneinfo.ZoneInfo),
 }

@@ -20,6 +20,7 @@ from typing import Any, Final
 from txremote.values.annotations import annotations_of, resolved, signature_of
 from txremote.values.compiling import Compiler
 from txremote.values.plan import CallPlan
+from txremote.values.registry import when_registered
 from txremote.values.texts import text_of
 
 _MOST_TEXT: Final = 2_000  # characters of a signature
@@ -37,6 +38,7 @@ _MANY: Final = frozenset(
 _plans: weakref.WeakKeyDictionary[object, dict[object, CallPlan | None]] = (
     weakref.WeakKeyDictionary()
 )
+when_registered(_plans.clear)
 
 
 def call_plan(function: object, owner: type | None = None) -> CallPlan | None:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _lock: Final = Lock()
 _classes: Final[dict[str, type]] = {}
+_watchers: Final[list[Callable[[], object]]] = []
 
 
 def register_value(
@@ -57,6 +58,8 @@ def register_value(
         _classes[known] = cls
         set_load(known, load)
         plan_registered(cls, Plan(OTHER, _payload_of(known, dump), code=REGISTERED_CODE))
+    for forget in _watchers:
+        forget()
 
 
 def _payload_of(name: str, dump: Callable[[T], object]) -> Callable[[object], Iterable[object]]:
@@ -64,6 +67,11 @@ def _payload_of(name: str, dump: Callable[[T], object]) -> Callable[[object], It
         return name, dump(cast(T, value))
 
     return payload
+
+
+def when_registered(forget: Callable[[], object]) -> None:
+    """Call a function after each `register_value`: what was read of annotations is outdated."""
+    _watchers.append(forget)
 
 
 def is_registered(cls: type) -> bool:
