@@ -130,9 +130,9 @@ class TestFollowed:
         assert reader.ran > 150
 
     @pytest_twisted.ensureDeferred
-    @pytest.mark.parametrize("page", ["pools", "evennia"])
-    async def test_work_somewhere_else(self, page, tmp_path):
-        """Jobs in threads and processes, the progress they tell, and what Evennia's page says."""
+    @pytest.mark.parametrize("page", ["pools", "evennia", "values"])
+    async def test_work_and_values(self, page, tmp_path):
+        """Jobs in threads and processes, what Evennia's page says, and data by value."""
         reader = Reader(DOCS / f"{page}.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 15

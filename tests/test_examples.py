@@ -2,6 +2,7 @@
 The examples, each served by a real twistd and used by real clients.
 """
 
+import json
 import re
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 from examples import calculator, chat, events
-from tests.processes import Program, Twistd, run
+from tests.processes import ROOT, Program, Twistd, run
 from txremote.testing import connected_pair
 
 
@@ -175,7 +176,91 @@ class TestChat:
             pair.result(pair.client.root.say("hello?"))
 
 
-@pytest.mark.parametrize("name", ["calculator", "events", "chat"])
+class TestInventory:
+    """One server, and clients of four kinds; each begins with an empty inventory."""
+
+    CLIENT = (
+        "changed: tea 3",
+        "changed: ice 10",
+        "in stock: 13",
+        "changed: tea 2",
+        "left: tea 2",
+        "hot: tea 2.50",
+        "worth: {'tea': Decimal('5.00'), 'ice': Decimal('9.00')}",
+        "refused: items[1].price: expected Decimal, got str 'cheap'",
+    )
+
+    def test_from_a_reactor(self):
+        """Records go and come, a callback gets them, a wrong field is named."""
+        with Twistd("examples.inventory.inventory") as server:
+            status, out, err = run(*example("inventory", server.endpoint))
+        assert (status, err) == (0, "")
+        assert out.splitlines() == list(self.CLIENT)
+
+    def test_from_a_script(self):
+        """The same calls, and the same answers, without a reactor."""
+        with Twistd("examples.inventory.inventory") as server:
+            status, out, err = run(*example("inventory_script", "127.0.0.1", server.port))
+        assert (status, err) == (0, "")
+        assert out.splitlines() == list(self.CLIENT)
+
+    @pytest.mark.parametrize("runner", ["python", "kernel"])
+    def test_from_a_notebook(self, runner):
+        """The cells, as plain Python runs them and in a notebook's kernel."""
+        with Twistd("examples.inventory.inventory") as server:
+            shown = RUNNERS[runner](notebook_cells("inventory", server.port))
+        assert shown == [
+            "13",
+            "[('tea', 3, Decimal('2.50'))]",
+            "{'tea': Decimal('7.50'), 'ice': Decimal('9.00')}",
+            "items[0].price: expected Decimal, got str 'cheap'",
+        ]
+
+
+#: Runs the cells that come on standard input, and shows what a notebook would.
+CELLS = """
+import ast, json, sys
+names = {}
+for source in json.load(sys.stdin):
+    body = ast.parse(source).body
+    last = [body.pop()] if isinstance(body[-1], ast.Expr) else []
+    exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
+    exec(compile(ast.Interactive(last), "<cell>", "single"), names)
+"""
+
+
+def notebook_cells(name, port):
+    """Return the source of a notebook's cells of code, with another port than 18861."""
+    notebook = json.loads((ROOT / "examples" / f"{name}.ipynb").read_text())
+    sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [source.replace("18861", str(port)) for source in sources]
+
+
+def shown_by_python(cells):
+    """Run cells in one Python; return the lines that they show."""
+    with Program(sys.executable, "-c", CELLS, cwd=ROOT / "examples") as program:
+        program.say(json.dumps(cells))
+        program.end_input()
+        assert program.finish() == 0, program.output
+    return program.output.splitlines()
+
+
+def shown_by_kernel(cells):
+    """Run cells in a notebook's kernel; return what they show."""
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+    where = {"metadata": {"path": str(ROOT / "examples")}}
+    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where).execute()
+    shown = [output for cell in notebook.cells for output in cell.outputs]
+    return [(each.get("text") or each["data"]["text/plain"]).rstrip() for each in shown]
+
+
+RUNNERS = {"python": shown_by_python, "kernel": shown_by_kernel}
+
+
+@pytest.mark.parametrize("name", ["calculator", "events", "chat", "inventory"])
 def test_example_called_wrong_says_how(name):
     """Without its arguments an example prints its usage."""
     status, _out, err = run(*example(name))
