@@ -22,7 +22,7 @@ from tests.work.doubles import DEADLINE, CopyingPool, Step, logged, no_running_p
 from txremote import blocking, current_call, exposed, offloaded
 from txremote.errors import JobTimeout, NotPicklable
 from txremote.testing import connected_pair
-from txremote.work.offload import _by_name, _ByName
+from txremote.work.named import FunctionByName, by_name
 from txremote.work.processes import ProcessPool
 from txremote.work.running import set_default_pool
 from txremote.work.threads import ThreadPool
@@ -312,8 +312,8 @@ class TestByName:
             (plain_function, plain_function.__wrapped__),
             (Counter.noted_above, Counter.noted_above.__wrapped__.__wrapped__),
         ):
-            named = _by_name(original)
-            assert type(named) is _ByName
+            named = by_name(original)
+            assert type(named) is FunctionByName
             assert named.qualname == call.__qualname__
             assert pickle.loads(pickle.dumps(named)).find() is original
 
@@ -324,15 +324,15 @@ class TestByName:
         def local() -> None:
             pass
 
-        assert _by_name(local.__wrapped__) is local.__wrapped__
+        assert by_name(local.__wrapped__) is local.__wrapped__
 
         def impostor() -> None:
             pass
 
         impostor.__module__, impostor.__qualname__ = __name__, "plain_function"
-        assert _by_name(impostor) is impostor
+        assert by_name(impostor) is impostor
         impostor.__module__ = "__main__"
-        assert _by_name(impostor) is impostor
+        assert by_name(impostor) is impostor
 
     def test_in_a_pool_that_copies(self) -> None:
         """self goes by value."""
@@ -341,7 +341,7 @@ class TestByName:
         service = Counter()
         assert outcome(service.above(1))[0][0] == 6
         function, args, _kwargs, timeout, name = pool.submitted[0]
-        assert type(function) is _ByName
+        assert type(function) is FunctionByName
         assert args[0] is service
         assert (timeout, name) == (None, "Counter.above")
 

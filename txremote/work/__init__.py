@@ -3,8 +3,10 @@ Work somewhere else: pools, and `run_async`.
 
 ``child``  the main program of a worker process
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
+``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
 ``live``  `live`: an argument that goes by reference where all others go by value
+``named``  functions that travel to another process by the name of what stands in their place
 ``netrefs``  references of other peers in the arguments and results of a job in a thread
 ``offload``  `offloaded`: a method whose body runs in a pool
 ``output``  the output and the log of a worker process, on their way into the parent's log

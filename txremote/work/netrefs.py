@@ -17,10 +17,11 @@ from twisted.internet.defer import Deferred
 from txremote.refs.netref import is_netref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.plain import PLAIN
+from txremote.work.declared import MAY_HOLD_RECORDS, declared
 from txremote.work.live import Live
 
-#: The types that `to_netrefs` may change.
-MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple})
+#: The types that `call_with_netrefs` may change.
+MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple}) | MAY_HOLD_RECORDS
 
 #: The types that `from_netrefs` leaves alone.
 IS_PLAIN = PLAIN - {tuple}
@@ -46,11 +47,13 @@ def to_netrefs(value: Any) -> Any:
 def call_with_netrefs(
     function: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> Any:
-    """Call a function with netrefs for references. In a worker thread."""
-    return to_netrefs(function)(
-        *[to_netrefs(arg) for arg in args],
-        **{name: to_netrefs(value) for name, value in kwargs.items()},
-    )
+    """
+    Call a function with netrefs for references, and with what it declares for records. In a
+    worker thread.
+    """
+    args = [to_netrefs(arg) for arg in args]
+    kwargs = {name: to_netrefs(value) for name, value in kwargs.items()}
+    return declared(to_netrefs(function), args, kwargs)(*args, **kwargs)
 
 
 def from_netrefs(value: Any) -> Any:

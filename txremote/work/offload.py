@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial, wraps
-from importlib import import_module
 from typing import Any, overload
 
 from twisted.internet.defer import Deferred, fail
@@ -24,6 +23,8 @@ from txremote.errors import NotPicklable
 from txremote.interfaces import IPool
 from txremote.peer.variables import own_context
 from txremote.refs.reactorthread import may_call_here
+from txremote.work.declared import declared
+from txremote.work.named import OFFLOADED_MARK, by_name
 from txremote.work.netrefs import from_netrefs
 from txremote.work.pickling import dump_job
 from txremote.work.pool import name_of
@@ -31,10 +32,6 @@ from txremote.work.ports import IPoolReactor
 from txremote.work.run import choose, name_unhandled
 
 Function = Callable[..., Any]
-
-#: The attribute under which `offloaded` leaves the function itself, by which another
-#: process finds it. Any decorator above that uses `functools.wraps` passes it on.
-OFFLOADED_MARK = "__offloaded__"
 
 
 @overload
@@ -124,9 +121,10 @@ class _Body:
         try:
             chosen = choose(reactor, pool)
             if chosen.by_value:
-                function, args = _by_name(self._function), self._args
+                function, args = by_name(self._function), self._args
             else:
-                function, args = self._context.run, (self._function, *self._args)
+                body = declared(self._function, self._args, self._kwargs)
+                function, args = self._context.run, (body, *self._args)
             deferred = chosen.submit(function, args, self._kwargs, timeout, self._name)
         except Exception:  # a description that makes no sense, say
             deferred = fail(Failure())
@@ -178,34 +176,3 @@ class _Body:
                     error.__cause__ = problem.__cause__
                     return Failure(error)
         return failure
-
-
-class _ByName:
-    """An offloaded function as it travels: the name of what stands in its place."""
-
-    def __init__(self, module: str, qualname: str) -> None:
-        self.module = module
-        self.qualname = qualname
-
-    def find(self) -> Function:
-        """Import it."""
-        found: Any = import_module(self.module)
-        for name in self.qualname.split("."):
-            found = getattr(found, name)
-        function: Function = getattr(found, OFFLOADED_MARK)
-        return function
-
-    def __call__(self, /, *args: object, **kwargs: object) -> Any:
-        return self.find()(*args, **kwargs)
-
-
-def _by_name(function: Function) -> Function:
-    """Return what travels for a function, whose own name means its decorated form."""
-    named = _ByName(function.__module__, function.__qualname__)
-    if function.__module__ != "__main__":  # which is something else in another process
-        try:
-            if named.find() is function:
-                return named
-        except (ImportError, AttributeError):  # defined within a function
-            pass
-    return function

@@ -31,6 +31,7 @@ from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.wire.naming import class_name, is_a, sentence
+from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
 
@@ -185,7 +186,11 @@ def dump_job(
 ) -> Pickled:
     """Return a call as bytes, and its references. NotPicklable says which part cannot be sent."""
     try:
-        return _dump((function, args, kwargs), _live_here)
+        pickled = _dump((function, args, kwargs), _live_here)
+        if RECORD_MODULE in pickled[0]:
+            function = declared(function, args, kwargs)
+            pickled = _dump((function, args, kwargs), _live_here)
+        return pickled
     except Exception as problem:  # any object's own code
         what = _culprit(function, args, kwargs)
         advice = _OF_A_FUNCTION if what.startswith("the function") else advice
