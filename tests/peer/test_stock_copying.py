@@ -64,6 +64,29 @@ def test_a_peer_that_is_no_txremote_gets_all_its_references_back() -> None:
     assert len(pair.server._tables.imports) <= 1  # the client's root
 
 
+def test_a_service_without_values_gets_references_and_its_error_names_the_ways() -> None:
+    class Plain(Service):
+        @exposed
+        def total(self, numbers: list[int]) -> int:
+            return sum(numbers)
+
+    pair = pair_with_stock_client(Plain)
+    with pytest.raises(TypeError, match=r"'async for'.* annotation and values=True"):
+        pair.result(pair.client.root.total([1, 2]))
+
+
+def test_an_annotated_parameter_gets_a_copy_and_the_log_says_so() -> None:
+    class Valued(Service, values=True):
+        @exposed
+        def total(self, numbers: list[int], more: list[int]) -> int:
+            return sum(numbers + more)
+
+    pair = pair_with_stock_client(Valued)
+    with logged() as log:
+        assert pair.result(pair.client.root.total([1, 2], more=[3])) == 6
+    assert "copied numbers, more from a peer" in log.text()
+
+
 # --- a peer whose answers are written by hand ---------------------------------------
 
 ITEMS = Remote(("builtins.list", LOWEST_ADDRESS + 1, LOWEST_ADDRESS + 2))
