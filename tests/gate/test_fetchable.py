@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from txremote import ConnectionConfig, NotSendable
+from txremote import ConnectionConfig, NotSendable, Service
 from txremote.gate.access import AccessPolicy
 from txremote.gate.fetchable import check_fetchable
 from txremote.wire import limits
@@ -93,3 +93,63 @@ def test_the_parts_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("txremote.gate.fetchable.DEFAULT_LIMITS", few)
     with pytest.raises(NotSendable, match="max_items"):
         check_fetchable(PLAIN, [[] for _ in range(20)], all_fields=False)
+
+
+@dataclass
+class Prefixed:
+    """A record with another thing exposed by the name of its field."""
+
+    word: str
+    exposed_word = "***"
+
+
+@dataclass
+class Answering:
+    """A record that says itself what a peer reads of it."""
+
+    word: str
+
+    def _rpyc_getattr(self, name: str) -> str:
+        return "***"
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy"), [(Prefixed, PLAIN), (Answering, PLAIN), (Answering, PUBLIC)]
+)
+def test_what_is_exposed_in_place_of_a_field_does_not_open_the_field(
+    kind: Any, policy: AccessPolicy
+) -> None:
+    """The peer reads the stars; a copy would have the word."""
+    assert policy.get(kind("secret"), "word") == "***"
+    with pytest.raises(AttributeError, match=f"cannot fetch a {kind.__name__}: its 'word'"):
+        check_fetchable(policy, [kind("secret")], all_fields=False)
+
+
+@dataclass
+class Callbacks(Service):
+    """What a client serves, and keeps to itself."""
+
+    token: str
+
+
+@pytest.mark.parametrize("all_fields", [False, True])
+def test_a_service_has_no_copy(all_fields: bool) -> None:
+    """Not even on the connecting side: no annotation asks for one."""
+    with pytest.raises(TypeError, match="a Callbacks is a service"):
+        check_fetchable(PUBLIC, Callbacks("secret"), all_fields)
+
+
+def test_operators_are_asked_for_once_for_each_kind_of_container() -> None:
+    """A long list of dicts is looked at in no time; of a subclass, each object is asked."""
+    asked: list[object] = []
+
+    class Counting(AccessPolicy):
+        def get(self, obj: object, name: object) -> Any:
+            asked.append(name)
+            return super().get(obj, name)
+
+    policy = Counting(ConnectionConfig())
+    check_fetchable(policy, [{"a": [1]} for _ in range(100)], all_fields=False)
+    assert len(asked) == 3
+    check_fetchable(policy, [OrderedDict(a=1) for _ in range(100)], all_fields=False)
+    assert len(asked) == 3 + 1 + 200

@@ -29,6 +29,10 @@ class Shop(Service, values=True):
     def watch(self, count: int, on_change: Callable[[list[Item], int], None]) -> None:
         self.on_change = on_change
 
+    @exposed
+    def watch_names(self, on_name: Callable[[str], None]) -> None:
+        self.on_name = on_name
+
 
 @pytest.fixture
 def shop() -> Shop:
@@ -54,6 +58,23 @@ def test_a_callback_takes_values_however_it_was_given(
     pair.result(call(1, on_change=on_change) if by_name else call(1, on_change))
     pair.result(shop.on_change([Item("tea")], 2))
     assert seen == [([Record("Item", name="tea")], 2)]
+
+
+def test_a_function_may_be_the_callback_of_several_annotations(shop: Shop, pair: Pair) -> None:
+    """It is one reference: a client may have all its news come to one function."""
+    seen: list[Any] = []
+
+    def on_news(*news: Any) -> None:
+        seen.append(news)
+
+    for _again in range(2):
+        pair.result(pair.client.root.watch(1, on_news))
+        pair.result(pair.client.root.watch_names(on_news))
+    pair.result(shop.on_change([Item("tea")], 2))
+    pair.result(shop.on_name("Ann"))
+    assert seen == [([Record("Item", name="tea")], 2), ("Ann",)]
+    with pytest.raises(WrongValue, match="argument 1: expected"):
+        pair.result(shop.on_name(5))
 
 
 def test_wrong_arguments_are_not_sent(shop: Shop, pair: Pair) -> None:

@@ -50,6 +50,7 @@ def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
             "its data in a dataclass, a dict or a tuple"
         )
     seen: set[int] = set()
+    open_kinds: set[type] = set()
     waiting = [obj]
     while waiting:
         part = waiting.pop()
@@ -59,7 +60,7 @@ def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
         seen.add(id(part))
         if len(seen) > DEFAULT_LIMITS.max_items:
             raise NotSendable("too much for one copy (option max_items): fetch its parts")
-        waiting += _parts(policy, part, kind, all_fields)
+        waiting += _parts(policy, part, kind, all_fields, open_kinds)
 
 
 def plan_kind(obj: object) -> int:
@@ -70,28 +71,50 @@ def plan_kind(obj: object) -> int:
     return plan_of(kind).how
 
 
-def _parts(policy: Reading, part: Any, kind: type, all_fields: bool) -> list[object]:
+def _parts(
+    policy: Reading, part: Any, kind: type, all_fields: bool, open_kinds: set[type]
+) -> list[object]:
+    """Return what a part holds; ``open_kinds`` are builtin containers whose operators are open."""
     if kind in _SEQUENCES:
-        if kind is not tuple and kind is not frozenset:
-            policy.get(part, "__iter__")
+        if kind not in open_kinds:
+            if kind is not tuple and kind is not frozenset:
+                policy.get(part, "__iter__")
+            open_kinds.add(kind)
         return list(part)
     if issubclass(kind, dict):
-        policy.get(part, "__iter__")
-        policy.get(part, "__getitem__")
+        if kind not in open_kinds:
+            policy.get(part, "__iter__")
+            policy.get(part, "__getitem__")
+            if kind is dict:  # of another it may be each object's own matter
+                open_kinds.add(kind)
         return [*dict.keys(part), *dict.values(part)]
     plan = plan_of(kind)
     if plan.how != RECORD:
         return []
-    if not all_fields and plan.shape is not None and not issubclass(kind, (tuple, Enum)):
-        _check_fields(policy, part, plan.shape.fields)
-    return list(plan.get(part))
+    values = list(plan.get(part))
+    if plan.shape is not None and not issubclass(kind, (tuple, Enum)):
+        if _is_service(kind):
+            raise TypeError(f"a {class_name(kind)} is a service, and has no copy: call its methods")
+        if not all_fields:
+            _check_fields(policy, part, plan.shape.fields, values)
+    return values
 
 
-def _check_fields(policy: Reading, record: object, fields: tuple[str, ...]) -> None:
-    for name in fields:
+def _is_service(kind: type) -> bool:
+    return hasattr(kind, "on_connect") and hasattr(kind, "on_disconnect")
+
+
+def _check_fields(
+    policy: Reading, record: object, fields: tuple[str, ...], values: list[object]
+) -> None:
+    for name, value in zip(fields, values, strict=True):
+        problem = None
         try:
-            policy.get(record, name)
-        except AttributeError as problem:
+            # what is exposed in place of the field, by a prefix or _rpyc_getattr, is another thing
+            is_open = policy.get(record, name) is value
+        except AttributeError as refusal:
+            is_open, problem = False, refusal
+        if not is_open:
             kind = class_name(type(record))
             raise AttributeError(
                 f"cannot fetch a {kind}: its {name!r} is not exposed. Its owner may return "

@@ -2,14 +2,17 @@
 Functions of the peer's that were received for a ``Callable[[T], R]`` of an annotation.
 
 A reference to one takes its arguments as they are annotated from then on: each is checked when
-it is called, and leaves as a value. It does so in a reactor and through netrefs.
+it is called, and leaves as a value. It does so in a reactor and through netrefs. There is one
+reference for a function, however often it is handed over. So one that was received for several
+annotations takes what any of them says.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from txremote.peer.value_calls import Args, Kwargs, as_sent, note_plans, unmarked
+from txremote.errors import WrongValue
+from txremote.peer.value_calls import Args, Kwargs, ValueCalls, as_sent, note_plans, unmarked
 from txremote.refs.netref import is_base_netref
 from txremote.refs.reference import RemoteReference
 from txremote.values.plan import CallPlan
@@ -24,27 +27,52 @@ def note_callbacks(plan: CallPlan, args: Args, kwargs: Kwargs) -> None:
             given = args[plan.positional.index(name)]
         reference = given.____ref__ if is_base_netref(given) else given
         if type(reference) is RemoteReference:
-            note_plans(reference, {(): CallbackArguments(callback, reference)})
+            known = _noted(reference)
+            if known is None:
+                note_plans(reference, {(): CallbackArguments(callback, reference)})
+            else:
+                known.add(callback)
+
+
+def _noted(reference: RemoteReference) -> CallbackArguments | None:
+    calls = reference._call_prefixes
+    found = calls.plans.get(()) if type(calls) is ValueCalls else None
+    return found if type(found) is CallbackArguments else None
 
 
 class CallbackArguments:
-    """How a callback takes its arguments: as this side's annotation says."""
+    """How a callback takes its arguments: as this side's annotations say."""
 
-    __slots__ = ("_as_values", "_plan")
+    __slots__ = ("_as_values", "_plans")
 
     def __init__(self, plan: CallPlan, callback: RemoteReference) -> None:
-        self._plan = plan
+        self._plans = [plan]
         owner: Any = callback._connection
         self._as_values = FEATURE_VALUES in owner.features
 
+    def add(self, plan: CallPlan) -> None:
+        """Take arguments as another annotation says, too."""
+        if plan not in self._plans:  # they are as many as a program has annotations
+            self._plans.insert(0, plan)
+
     def prepared(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
         """Return them marked as values, for a peer that knows values. `WrongValue`: not so."""
-        plan = self._plan
         bare = tuple([unmarked(arg) for arg in args])
         named = {name: unmarked(arg) for name, arg in kwargs.items()}
-        plan.check(bare, named)
+        plan = self._fitting(bare, named)
         if not self._as_values:
             return bare, named
         marked = [as_sent(arg) if plan.is_value(place) else arg for place, arg in enumerate(args)]
         named = {name: as_sent(arg) if plan.is_value(name) else arg for name, arg in kwargs.items()}
         return tuple(marked), named
+
+    def _fitting(self, args: Args, kwargs: Kwargs) -> CallPlan:
+        problem = None
+        for plan in self._plans:
+            try:
+                plan.check(args, kwargs)
+                return plan
+            except WrongValue as wrong:
+                problem = problem or wrong
+        assert problem is not None
+        raise problem
