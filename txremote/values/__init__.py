@@ -16,6 +16,7 @@ converts what the codec (`txremote.wire`) decoded, and checks what is to be enco
 ``frames``  pandas' DataFrame and Series as values: Arrow's stream, and what Arrow does not know
 ``leaves``  value types that hold no others
 ``libraries``  the values of numpy, Arrow and pandas, in the wire's table of kinds
+``library_types``  annotations of numpy's, Arrow's and pandas' classes as value types
 ``nodes``  `ValueType`, and the search for the value that is wrong
 ``plan``  `CallPlan`: how one function's arguments and its result travel
 ``planning``  `call_plan`: from a function to its plan

@@ -232,7 +232,10 @@ class Compiler:
             return self._foreign(cls)
         if issubclass(cls, enum.Enum):
             return EnumType(text, cls) if cls.__members__ else None
-        return self._record(text, cls, arguments) or self._foreign(cls)
+        found = self._record(text, cls, arguments)
+        if found is not None:
+            return found
+        return self._foreign(types.GenericAlias(cls, arguments) if arguments else cls)
 
     def _record(self, text: str, cls: type, arguments: tuple[Any, ...]) -> ValueType | None:
         kind = fields.kind_of(cls)

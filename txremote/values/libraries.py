@@ -24,6 +24,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+import txremote.values.library_types  # noqa: F401  their annotations are value types
 from txremote.errors import NotSendable
 from txremote.values.arrays import dump_array, dump_scalar, load_array, load_scalar
 from txremote.values.frames import dump_frame, dump_series, load_frame, load_series
