@@ -45,6 +45,7 @@ CONTAINER_COST: Final = 4
 EXTENDED_BUILTINS: Final = frozenset({list, dict, set, tuple, frozenset, slice})
 
 _pack_float: Final = struct.Struct("!Bd").pack
+_SHORT_INTS: Final = [b"\x16" + bytes([i]) for i in range(21)]  # TAG_INT_L1
 _SHORT_STRS: Final = [b"\x08\x0e" + bytes([i]) for i in range(256)]  # TAG_STR, TAG_BYTES_L1
 
 
@@ -130,7 +131,13 @@ def _dump_items(items: Iterable[Any], depth: int, state: _Writing) -> int:
         kind = type(item)
         if kind is int:
             found = IMMEDIATE_INTS.get(item)
-            append(dump_int(item) if found is None else found)
+            if found is not None:
+                append(found)
+            elif -(10**18) < item < 10**18:
+                text = b"%d" % item
+                append(_SHORT_INTS[len(text)] + text)
+            else:
+                append(dump_int(item))
         elif kind is str:
             text = item.encode()
             size = len(text)
