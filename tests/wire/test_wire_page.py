@@ -46,7 +46,10 @@ def tables() -> dict[str, list[list[str]]]:
 
 TABLES = tables()
 NAMES: dict[str, Any] = {
-    "Point": Point, "Color": Color, "date": datetime.date, "Decimal": decimal.Decimal,
+    "Point": Point,
+    "Color": Color,
+    "date": datetime.date,
+    "Decimal": decimal.Decimal,
 }
 ARRIVES: dict[str, Any] = {
     "[Point(1, 2), Point(3, 4)]": [Record("Point", x=1, y=2), Record("Point", x=3, y=4)],
