@@ -9,7 +9,8 @@ and use it, from a reactor::
 
     python examples/inventory.py tcp:127.0.0.1:18861
 
-``inventory_script.py`` does the same without a reactor, and ``inventory.ipynb`` in a notebook.
+``inventory_script.py`` does the same without a reactor, ``inventory.ipynb`` in a notebook, and
+``inventory_rpyc.py`` with RPyC's own client.
 """
 
 import sys

@@ -138,6 +138,13 @@ class TestFollowed:
         assert reader.ran > 15
 
     @pytest_twisted.ensureDeferred
+    async def test_coming_from_rpyc(self, tmp_path):
+        """The steps from RPyC's programs to declared values."""
+        reader = Reader(DOCS / "coming_from_rpyc.rst", tmp_path, only="step-by-step")
+        await reader.follow()
+        assert reader.ran > 8
+
+    @pytest_twisted.ensureDeferred
     async def test_reader_notices_what_is_not_true(self, tmp_path):
         """The tests above would fail if a page were wrong."""
         page = tmp_path / "wrong.rst"

@@ -3,6 +3,7 @@ The examples, each served by a real twistd and used by real clients.
 """
 
 import json
+import os
 import re
 import signal
 import socket
@@ -189,6 +190,12 @@ class TestInventory:
         "worth: {'tea': Decimal('5.00'), 'ice': Decimal('9.00')}",
         "refused: items[1].price: expected Decimal, got str 'cheap'",
     )
+    STOCK = (
+        "in stock: 13",
+        "left: Item(name='tea', count=2, price=Decimal('2.50'), tags=['hot'])",
+        "worth of the tea: 5.00",
+        "refused: items[1].price: expected Decimal, got str 'cheap'",
+    )
 
     def test_from_a_reactor(self):
         """Records go and come, a callback gets them, a wrong field is named."""
@@ -203,6 +210,16 @@ class TestInventory:
             status, out, err = run(*example("inventory_script", "127.0.0.1", server.port))
         assert (status, err) == (0, "")
         assert out.splitlines() == list(self.CLIENT)
+
+    @pytest.mark.parametrize("version", ["6.0.2", "5.3.1"])
+    def test_from_stock_rpyc(self, version, rpyc5):
+        """What is annotated is copied from RPyC's client, its objects' fields included."""
+        env = {**os.environ, **({"PYTHONPATH": str(rpyc5)} if version == "5.3.1" else {})}
+        with Twistd("examples.inventory.inventory") as server:
+            words = example("inventory_rpyc", "127.0.0.1", server.port)
+            status, out, err = run(*words, env=env)
+        assert (status, err) == (0, "")
+        assert out.splitlines() == list(self.STOCK)
 
     @pytest.mark.parametrize("runner", ["python", "kernel"])
     def test_from_a_notebook(self, runner):

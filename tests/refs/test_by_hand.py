@@ -57,7 +57,9 @@ def pair(shop: Shop) -> Pair:
     return connected_pair(server_root=shop)
 
 
-@pytest.mark.parametrize("given", [1, "a", None, [1], {"a": 1}, Item("tea"), datetime.date.max])
+@pytest.mark.parametrize(
+    "given", [1, "a", None, ..., [1], {"a": 1}, Item("tea"), datetime.date.max]
+)
 def test_values_are_marked(given: Any) -> None:
     """Once."""
     marked = value(given)

@@ -8,7 +8,7 @@ class. Of a stock RPyC's objects builtin containers and the like are copied part
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import succeed
 
@@ -22,6 +22,9 @@ from txremote.wire.naming import class_name
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import is_value_class
 from txremote.wire.values import EXTENDED_BUILTINS, MARKS, AsValue
+
+#: The classes of plain values, and what `value` and a copy have made.
+_VALUES: Final = MARKS | ATOMS | EXTENDED_BUILTINS | {type(...), type(NotImplemented)}
 
 
 def value(x: object) -> Any:
@@ -40,7 +43,7 @@ def value(x: object) -> Any:
         TypeError: it is no value, and would go by reference.
     """
     kind = type(x)
-    if kind in MARKS or kind in ATOMS or kind in EXTENDED_BUILTINS or is_value_class(kind):
+    if kind in _VALUES or is_value_class(kind):
         return x if kind in MARKS else AsValue(x)
     raise TypeError(
         f"a {class_name(kind)} is no value, and goes by reference: send its data in a dataclass, "
