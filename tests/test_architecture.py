@@ -42,7 +42,7 @@ ROOMS = [
     {"console"},
     {"daemon"},
     {  # the doors
-        *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "__main__", ""),
+        *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "mypy_plugin", "__main__", ""),
     },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,

@@ -143,3 +143,30 @@ def test_readline_asks_one_by_one() -> None:
     """As readline wants it: a number, until there is no more."""
     completer = Completer({"root": Remote()})
     assert [completer.complete("root.ad", n) for n in range(3)] == ["root.add", "root.adopt", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("take(fi", ["first="]),
+        ("take(1, s", ["second=", "set", "sorted"]),
+        ("take(len(x), s", ["second="]),
+        ("take(len(se", ["set", "setattr"]),
+        ("take(1) + so", ["sorted"]),
+        ("nobody.x(so", ["sorted"]),
+        ("root.take(fi", ["first="]),
+    ],
+)
+def test_names_of_arguments_are_completed(line: str, found: list[str]) -> None:
+    """Those of the call that the cursor is in, before all other names."""
+
+    class Root:
+        def take(self, first: int, *rest: int, second: int) -> None: ...
+
+    text = line[len(line.rstrip("abcdefghijklmnopqrstuvwxyz")) :]
+    names: dict[str, object] = {"root": Root(), "take": Root().take}
+    matches = Completer(names, lambda: line).matches(text)
+    assert set(found) <= set(matches)
+    assert matches[0] == found[0]
+    keywords = [name for name in matches if name.endswith("=")]
+    assert keywords == [name for name in found if name.endswith("=")]

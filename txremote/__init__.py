@@ -46,11 +46,13 @@ from txremote.refs.operations import (
     len_remote,
     repr_remote,
     set_remote,
+    signature_remote,
     str_remote,
 )
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.service import Service, VoidService, expose, exposed, restricted, threaded
 from txremote.values.registry import register_value
+from txremote.views.reactor import typed
 from txremote.wire.record import Record
 from txremote.work.live import live
 from txremote.work.offload import offloaded
@@ -140,9 +142,11 @@ __all__ = [
     "restricted",
     "run_async",
     "set_remote",
+    "signature_remote",
     "str_remote",
     "threaded",
     "timed",
+    "typed",
     "value",
 ]
 

@@ -24,6 +24,7 @@ from txremote.peer.connection import Connection
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
 
 if TYPE_CHECKING:
@@ -258,7 +259,10 @@ async def _call_once(
     except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
         _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
         return NOT_MADE
-    path = RemotePath(connection.root, tuple(options.name.split(".")))
+    first, *rest = options.name.split(".")
+    path = step(connection.root, first)
+    for name in rest:
+        path = step(path, name)
     calling = Deferred.fromCoroutine(_outcome(connection, path, args, keywords))
     calling.addTimeout(options.timeout, steady(reactor), _no_answer)
     try:

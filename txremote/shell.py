@@ -11,16 +11,21 @@ import code
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from inspect import Parameter
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import connect, ssl_connect, unix_connect
 from txremote.classic import install
-from txremote.console.history import use_readline
+from txremote.console.history import line_before, use_readline
+from txremote.refs.netref import NetrefMethod
+from txremote.refs.signatures import signature_of
 
 HISTORY = "~/.txremote_history"
 _DELIMITERS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
 
+#: What is called by the parenthesis that is open last.
+_CALLED = re.compile(r"(\w+(?:\.\w+)*)\((?:[^()]|\([^()]*\))*$")
 _DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
 
 
@@ -46,10 +51,17 @@ def open_endpoint(endpoint: str) -> BlockingConnection:
 
 
 class Completer:
-    """Completes names for readline, those of remote objects included."""
+    """
+    Completes names for readline, those of remote objects and of their methods' arguments included.
 
-    def __init__(self, names: dict[str, object]) -> None:
+    Args:
+        names: What is in scope.
+        before: Returns the line before the cursor.
+    """
+
+    def __init__(self, names: dict[str, object], before: Callable[[], str] = str) -> None:
         self._names = names
+        self._before = before
         self._found: list[str] = []
 
     def complete(self, text: str, state: int) -> str | None:
@@ -63,7 +75,8 @@ class Completer:
         dotted = _DOTTED.match(text)
         if dotted is None:
             scope = {**vars(__import__("builtins")), **self._names}
-            return sorted(name for name in scope if name.startswith(text))
+            found = [*self._keywords(), *sorted(scope)]
+            return [name for name in found if name.startswith(text)]
         base, start = dotted.groups()
         try:
             # reads attributes, and calls nothing: the user is about to read them, too
@@ -76,6 +89,23 @@ class Completer:
             for name in found
             if name.startswith(start) and (hidden or not name.startswith("_"))
         )
+
+    def _keywords(self) -> list[str]:
+        """Return the names of arguments, with ``=``, of the call that the cursor is in."""
+        called = _CALLED.search(self._before())
+        if called is None:
+            return []
+        try:
+            method = eval(called.group(1), {}, self._names)
+            # of a netref's method only what is known: inspect would ask for more
+            told = (
+                method.____signature__() if type(method) is NetrefMethod else signature_of(method)
+            )
+        except Exception:  # a completion never raises
+            return []
+        named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+        parameters = () if told is None else told.parameters.values()
+        return [f"{each.name}=" for each in parameters if each.kind in named]
 
 
 def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
@@ -95,7 +125,7 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
             print(banner)  # noqa: T201
             IPython.start_ipython(argv=["--no-banner"], user_ns=names)
             return
-        save = use_readline(Completer(names).complete, HISTORY, _DELIMITERS)
+        save = use_readline(Completer(names, line_before).complete, HISTORY, _DELIMITERS)
         try:
             code.interact(banner, local=names, exitmsg="")
         finally:

@@ -37,6 +37,7 @@ from txremote.peer.connection import is_local
 from txremote.testing import Pair, connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
+    HANDLE_DESCRIBE,
     HANDLE_GETROOT,
     HANDLE_INSPECT,
     HANDLE_INSTANCECHECK,
@@ -474,6 +475,20 @@ def test_inspect_is_passed_on() -> None:
     methods = dict(between.result(between.b.client.request(HANDLE_INSPECT, taken._pack)))
     assert "exposed_double" in methods
     assert "hidden" not in methods
+
+
+def test_describe_is_passed_on_as_inspect_to_an_owner_without_values() -> None:
+    """Whoever is between knows more than a stock peer that it stands before."""
+    between = Between()
+    taken = between.pass_on(Given())
+
+    def ask() -> dict[str, tuple[Any, ...]]:
+        told = between.result(between.b.client.request(HANDLE_DESCRIBE, taken._pack))
+        return {name: tuple(rest) for name, *rest in told}
+
+    assert len(ask()["exposed_double"]) == 3
+    between.a.server.features = frozenset()
+    assert len(ask()["exposed_double"]) == 1
 
 
 def test_it_comes_back_to_its_owner_as_itself() -> None:

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from zope.interface import Interface
 
 from txremote import NotSendable
 from txremote.peer.exports import ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.peer.references import ReferenceTables
-from txremote.refs.contract import contract_of
 from txremote.refs.reference import RemotePath
 from txremote.refs.typed import TypedReference
 from txremote.wire.keys import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
@@ -66,15 +64,28 @@ def test_the_peers_own_object_is_boxed_as_its_own() -> None:
     assert len(tables.exports) == 0
 
 
-def test_a_reference_by_an_interface_is_boxed_as_the_reference() -> None:
+class AnyNames:
+    """What a class declares, for a view."""
+
+    name = "Any"
+    interface = None
+
+    def names(self) -> list[str]:
+        return []
+
+    def read(self, target: object, name: str) -> object:
+        return None
+
+
+def test_a_view_is_boxed_as_the_reference() -> None:
     """The proxy is this side's affair."""
     tables = tables_of(Owner())
     reference = received(tables)
     out: list[bytes] = []
-    tables.box(out, (TypedReference(reference, contract_of(Interface)),))
+    tables.box(out, (TypedReference(reference, AnyNames()),))
     assert out[-1] == LOCAL_REF_HEAD + key_of(("a.B", 1, 5))
     assert len(tables.exports) == 0
-    path = TypedReference(RemotePath(reference, ("a",)), contract_of(Interface))
+    path = TypedReference(RemotePath(reference, ("a",)), AnyNames())
     with pytest.raises(NotSendable, match="a path is not its value"):
         tables.box([], path)
 

@@ -45,6 +45,7 @@ class Deaf:
     """As much of a connection as asking takes; answers what it is told to."""
 
     closed = False
+    features: frozenset[str] = frozenset()
     transport = None
 
     def __init__(self, answer: Any) -> None:

@@ -26,10 +26,10 @@ from txremote.wire.consts import (
     HANDLE_CALLATTR,
     HANDLE_CMP,
     HANDLE_CTXEXIT,
+    HANDLE_DESCRIBE,
     HANDLE_DIR,
     HANDLE_GETATTR,
     HANDLE_HASH,
-    HANDLE_INSPECT,
     HANDLE_REPR,
     HANDLE_STR,
 )
@@ -823,4 +823,4 @@ def test_a_class_is_asked_about_once_and_again_for_itself() -> None:
         conn.root.make("Bare()")
         conn.root.Bare
         conn.root.Bare()
-        assert tap.taken().count(HANDLE_INSPECT) == 2
+        assert tap.taken().count(HANDLE_DESCRIBE) == 2

@@ -18,7 +18,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.stubs import shop
-from txremote.stubs.annotations import Annotations, Imports, behind, public_module
+from txremote.stubs.annotations import Annotations, Imports, public_module
 from txremote.stubs.flavours import FLAVOURS
 
 UserId = NewType("UserId", int)
@@ -113,11 +113,6 @@ def test_a_long_import_has_lines() -> None:
     assert lines[0] == "from some.module import ("
     assert lines[1] == "    LongClassName0,"
     assert lines[-1] == ")"
-
-
-def test_what_is_behind_an_annotation() -> None:
-    assert behind(Annotated[Deferred[int], "why"]) is int
-    assert behind(list[int]) == list[int]
 
 
 def test_a_public_module_is_preferred() -> None:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import functools
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from tests.stubs import shop
 from txremote import Service, exposed
 from txremote.console.task_service import TaskService
-from txremote.views.members import UNKNOWN, exposes_names, members_of
+from txremote.views.members import UNKNOWN, behind, exposes_names, members_of
 
 
 def names(declaration: object) -> set[str]:
@@ -82,6 +83,7 @@ def test_an_interface_declares_its_names_with_annotations() -> None:
     found = members_of(shop.IShelf)
     assert set(found) == {"size", "put"}
     assert found["put"].resolve(found["put"].returns) == list[shop.Item]
+    assert [each.default for each in found["put"].parameters or ()] == [UNKNOWN, 1]
     assert found["size"].doc == "How many things fit."
 
 
@@ -159,3 +161,8 @@ def test_a_class_exposes_names_or_not() -> None:
     assert not exposes_names(shop.Secret)
     assert not exposes_names(shop.Item)
     assert not exposes_names(int)
+
+
+def test_what_is_behind_an_annotation() -> None:
+    assert behind(Annotated[Deferred[int], "why"]) is int
+    assert behind(list[int]) == list[int]

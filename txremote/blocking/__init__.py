@@ -61,6 +61,7 @@ from txremote.refs.helpers import async_, timed
 from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref
 from txremote.service import exposed, restricted, threaded
+from txremote.views.scripts import typed
 
 if TYPE_CHECKING:
     from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
@@ -108,6 +109,7 @@ __all__ = [
     "ssl_connect",
     "threaded",
     "timed",
+    "typed",
     "unix_connect",
     "utils",
     "value",

@@ -35,3 +35,12 @@ def use_readline(
             return
 
     return save
+
+
+def line_before() -> str:
+    """Return the line that is being typed, up to the cursor; empty without readline."""
+    if find_spec("readline") is None:
+        return ""
+    import readline
+
+    return readline.get_line_buffer()[: readline.get_endidx()]

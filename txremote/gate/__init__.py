@@ -14,6 +14,7 @@ The gate: what a peer may reach of a program's objects, and at what cost.
 ``fallbacks``      special methods that Python replaces where they are missing
 ``converted``      methods whose annotations declare values
 ``fetchable``      what a peer may have a copy of
+``told``           the signature of a method, as its peer may read it
 ``threaded``       the mark of methods that run in a thread
 
 Nothing here knows connections, sockets or reactors.

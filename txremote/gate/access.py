@@ -48,6 +48,7 @@ from txremote.gate.exposure import (
 from txremote.gate.fallbacks import falls_back
 from txremote.gate.machinery import machinery
 from txremote.gate.threaded import ThreadedMethod
+from txremote.gate.told import told_signature
 from txremote.values.plan import CallPlan
 from txremote.wire.exceptions import without_addresses
 from txremote.wire.naming import class_module, class_name, class_qualname
@@ -57,8 +58,8 @@ COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge
 _ALWAYS_LISTED = frozenset({"__call__", "__array__"})
 
 
-def _signature_and_plan(plan: CallPlan | None) -> tuple[str | None, tuple[object, ...] | None]:
-    return (None, None) if plan is None else (plan.signature_text, plan.describe())
+def _described(plan: CallPlan | None) -> tuple[object, ...] | None:
+    return None if plan is None else plan.describe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +287,13 @@ class AccessPolicy(AttributePolicy):
 
     def described(self, obj: object) -> tuple[tuple[object, ...], ...]:
         """Return an object's methods as `methods` does, each with its signature and its plan."""
+        exposure = self._exposure(obj)
+        declared = {} if exposure is None else exposure.names()
         return tuple(
             [
-                (name, doc, *_signature_and_plan(self.plan(obj, name)))
+                (name, doc, told_signature(obj, name, declared.get(name)), _described(plan))
                 for name, doc in self.methods(obj)
+                for plan in (self.plan(obj, name),)
             ]
         )
 

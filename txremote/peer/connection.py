@@ -353,7 +353,7 @@ class Connection(protocol.Protocol):
     # -- for users
 
     @property
-    def root(self) -> Any:
+    def root(self) -> RemoteReference | RemotePath:
         """
         The peer's service, as a `RemoteReference`. Reading this sends nothing: on the
         accepting side it is a path that fetches the root at its first use.

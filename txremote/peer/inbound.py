@@ -35,7 +35,13 @@ from txremote.peer.waiting import Waiting
 from txremote.peer.with_values import call_with_values
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
-from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES
+from txremote.wire.consts import (
+    FEATURE_KEEPALIVE,
+    FEATURE_VALUES,
+    FEATURES,
+    HANDLE_DESCRIBE,
+    HANDLE_INSPECT,
+)
 from txremote.wire.keys import check_pack, key_of
 
 # Seconds more than a caller's own deadline. A caller that gives up sends a CANCEL, which
@@ -194,7 +200,10 @@ class InboundCalls:
             export = self.tables.exports.find(key_of(check_pack(args[0])))
             if export is not None and type(export.target) is RemoteReference:
                 third = export.target  # the answer takes as long as its owner does
-                return lambda *_args: self.pass_on(third._connection, handler, (third._pack,))
+                owner = third._connection
+                if handler == HANDLE_DESCRIBE and FEATURE_VALUES not in owner.features:
+                    handler = HANDLE_INSPECT  # which the owner knows, and which tells less
+                return lambda *_args: self.pass_on(owner, handler, (third._pack,))
         return kind.function
 
     def pass_on(self, owner: Any, handler: int, args: tuple[object, ...]) -> Any:

@@ -22,7 +22,7 @@ from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.refs.netref import BaseNetref
 from txremote.refs.reference import RemotePath, RemoteReference
-from txremote.refs.typed import TypedReference
+from txremote.refs.typed import TypedNetref, TypedPath, TypedReference
 from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_mixed_into
 from txremote.wire.brine import Undumpable, dump_into
 from txremote.wire.consts import FEATURE_VALUES
@@ -33,6 +33,7 @@ from txremote.wire.values import ReceivedValue
 
 _NOT_VALUES: dict[type, str] = {
     RemotePath: "a path is not its value",
+    TypedPath: "a path is not its value",
     types.CoroutineType: "a coroutine is not its result",
 }
 
@@ -106,7 +107,7 @@ class ReferenceTables:
         is still to come or not handed out, or the peer holds too many objects.
         """
         kind = type(value)
-        if kind is TypedReference:
+        if kind is TypedReference or kind is TypedNetref:
             value = value._target
             kind = type(value)
         if issubclass(kind, BaseNetref):  # of a thread's, given to a reactor

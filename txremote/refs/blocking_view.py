@@ -29,8 +29,11 @@ from txremote.refs.netref_class import NetrefClass, builtin_methods, netref_clas
 from txremote.refs.ports import Answer
 from txremote.refs.received import changed
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
+from txremote.refs.remote_signatures import told_signatures
+from txremote.refs.typed import TypedNetref
 from txremote.wire.consts import (
     FEATURE_VALUES,
+    HANDLE_DESCRIBE,
     HANDLE_FETCH,
     HANDLE_INSPECT,
     HANDLE_PICKLE,
@@ -248,9 +251,18 @@ class BlockingView:
         methods: object = builtin_methods(pack)
         is_known = methods is not None
         if methods is None:
-            methods = self.sync_request_raw(HANDLE_INSPECT, (pack,))
+            describes = FEATURE_VALUES in self.protocol.features
+            asked = HANDLE_DESCRIBE if describes else HANDLE_INSPECT
+            methods = self.sync_request_raw(asked, (pack,))
         lasts = is_known or self.protocol.is_txremote
-        kind = NetrefClass(netref_class(pack, _pairs(methods), listed_are_methods=lasts))
+        kind = NetrefClass(
+            netref_class(
+                pack,
+                _pairs(methods),
+                listed_are_methods=lasts,
+                signatures={} if is_known else told_signatures(methods),
+            )
+        )
         if not lasts:
             self._passing[key] = kind
             return kind
@@ -271,6 +283,8 @@ class BlockingView:
             return value
         if issubclass(kind, BaseNetref):
             return value.____ref__
+        if kind is TypedNetref:
+            return value._target.____ref__
         if kind is NetrefMethod:
             return self.from_netrefs(value.____fetch__())
         return value
@@ -341,9 +355,9 @@ def _endpoint(address: IAddress) -> Endpoint:
 
 
 def _pairs(methods: object) -> list[tuple[str, str | None]]:
-    """Return the pairs of name and docstring in an answer to INSPECT, and drop the rest."""
+    """Return the pairs of name and docstring in an answer to INSPECT or DESCRIBE, no more."""
     return [
         (pair[0], pair[1] if type(pair[1]) is str else None)
         for pair in (methods if isinstance(methods, tuple) else ())
-        if type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str
+        if type(pair) is tuple and len(pair) >= 2 and type(pair[0]) is str
     ]

@@ -330,7 +330,14 @@ class NetrefMethod:
     def __getattr__(self, name: str) -> Any:
         if name in NEVER or name.startswith("____"):
             raise AttributeError(name, name=name)
-        return getattr(self.____fetch__(), name)
+        try:
+            return getattr(self.____fetch__(), name)
+        except AttributeError:  # not for us to see: help() asks for these
+            if name == "__self__":
+                return self.____owner__
+            if name not in ("__name__", "__qualname__"):
+                raise
+            return self.____name__
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self.____fetch__(), name, value)

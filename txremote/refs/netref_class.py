@@ -30,7 +30,7 @@ from txremote.refs.netref import (
     read,
 )
 from txremote.refs.reference import RemoteReference
-from txremote.refs.remote_signatures import parse_signature, with_self
+from txremote.refs.remote_signatures import parse_signature
 from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
 
 # Names that a netref defines itself, whatever the peer lists.
@@ -237,7 +237,7 @@ def netref_class(
         if name.startswith("__") and name.endswith("__"):
             special = _make_special(name, doc)
             if name == "__call__" and (told := parse_signature(signatures.get(name))) is not None:
-                vars(special)["__signature__"] = with_self(told)
+                namespace["__signature__"] = told  # for inspect, which would compare and hash it
             is_sure = listed_are_methods or name in _CALLED
             namespace[name] = special if is_sure else _Listed(name, special)
         elif listed_are_methods or name.startswith("exposed_"):

@@ -37,6 +37,18 @@ class _Default:
 DEFAULT = _Default()
 
 
+def told_signatures(described: object) -> dict[str, str]:
+    """Return the texts of signatures in an answer to DESCRIBE, by name; drop the rest of it."""
+    return {
+        entry[0]: entry[2]
+        for entry in (described if type(described) is tuple else ())
+        if type(entry) is tuple
+        and len(entry) > 2
+        and type(entry[0]) is str
+        and type(entry[2]) is str
+    }
+
+
 def parse_signature(text: object) -> Signature | None:
     """Return the signature that a peer's text shows; None where it shows none."""
     if type(text) is not str or len(text) > LONGEST:

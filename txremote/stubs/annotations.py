@@ -9,8 +9,6 @@ of which no type is known.
 
 from __future__ import annotations
 
-import collections.abc
-import dataclasses
 import enum
 import inspect
 import sys
@@ -22,18 +20,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, Unio
 from zope.interface.interface import InterfaceClass
 
 from txremote.stubs.flavours import Flavour
-from txremote.views.members import exposes_names
+from txremote.values.compiling import value_type
+from txremote.views.members import ITERABLES, ITERATORS, behind, exposes_names
 
 #: Wrappers of an annotation that say nothing of its type, and those of a result to come.
 _TRANSPARENT = (ClassVar, Final, Annotated)
-
-_ITERATORS = (
-    collections.abc.Iterator,
-    collections.abc.Generator,
-    collections.abc.AsyncIterator,
-    collections.abc.AsyncGenerator,
-)
-_ITERABLES = (collections.abc.Iterable, collections.abc.AsyncIterable)
 
 
 class Imports:
@@ -131,10 +122,10 @@ class Annotations:
         """Return the text of a result, of what is behind a Deferred or a coroutine's Awaitable."""
         annotation = behind(annotation)
         origin = typing.get_origin(annotation) or annotation
-        if origin in _ITERATORS or origin in _ITERABLES:
+        if origin in ITERABLES:
             args = typing.get_args(annotation)
             item = self.text(args[0], result=True) if args else self.any()
-            kind = self._flavour.iterator if origin in _ITERATORS else self._flavour.iterable
+            kind = self._flavour.iterator if origin in ITERATORS else self._flavour.iterable
             return f"{self._imports.name('collections.abc', kind)}[{item}]"
         return self.text(annotation, result=True)
 
@@ -218,36 +209,7 @@ class Annotations:
 
 def is_value(annotation: object) -> bool:
     """Tell whether the objects of a type travel as values."""
-    origin: Any = typing.get_origin(annotation) or annotation
-    if origin in (Union, types.UnionType, Literal):
-        return True
-    return (
-        dataclasses.is_dataclass(origin)
-        or origin.__module__
-        in ("builtins", "decimal", "datetime", "enum", "uuid", "fractions", "pathlib")
-        or isinstance(origin, enum.EnumMeta)
-        or hasattr(origin, "_fields")
-        or typing.is_typeddict(origin)
-    )
-
-
-def behind(annotation: object) -> object:
-    """Return the result that a Deferred, an Awaitable or a coroutine brings; else the same."""
-    origin = typing.get_origin(annotation)
-    args = typing.get_args(annotation)
-    if origin is Annotated:
-        return behind(args[0])
-    if args and origin is not None:
-        if origin is collections.abc.Awaitable or _is_deferred(origin):
-            return args[0]
-        if origin is collections.abc.Coroutine:
-            return args[-1]
-    return inspect.Parameter.empty if _is_deferred(annotation) else annotation
-
-
-def _is_deferred(kind: Any) -> bool:
-    where = getattr(kind, "__module__", None), getattr(kind, "__qualname__", None)
-    return where == ("twisted.internet.defer", "Deferred")
+    return value_type(annotation) is not None
 
 
 def public_module(thing: Any) -> str:

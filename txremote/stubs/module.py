@@ -82,7 +82,7 @@ def _classes(
         kind, name = list(names.items())[done]
         done += 1
         annotations = Annotations(flavour, imports, view, kind)
-        members = members_of(kind).values()
+        members = [each for name, each in members_of(kind).items() if name[:1] != "_"]
         if any(member.overloads for member in members):
             imports.name("typing", "overload")
         about = f"{getattr(kind, '__name__', kind)}, called {flavour.about}."

@@ -3,8 +3,8 @@
 
 Three kinds of classes declare names. A class of the server's, such as a `Service`, declares what
 it exposes, by `txremote.exposed`, by the prefix, or by an interface that `txremote.expose` has
-opened. A ``typing.Protocol`` and a zope interface declare all that they name. Names that start
-with ``_`` are left out, for they never travel, and so is what `Service` itself exposes.
+opened. A ``typing.Protocol`` and a zope interface declare all that they name. Of classes, names
+that start with ``_`` are left out, for they never travel, and so is what `Service` itself exposes.
 
 No annotation is evaluated here: `Member.resolve` does that for one annotation at a time, with
 what the module imports under ``TYPE_CHECKING`` where it has to.
@@ -13,6 +13,7 @@ what the module imports under ``TYPE_CHECKING`` where it has to.
 from __future__ import annotations
 
 import ast
+import collections.abc
 import functools
 import inspect
 import sys
@@ -22,13 +23,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import FunctionType, SimpleNamespace
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from zope.interface.interface import InterfaceClass
 
 from txremote.gate.exposure import is_exposed, is_method, opened_by
 from txremote.gate.threaded import ThreadedMethod
-from txremote.refs.contract import Contract, contract_of
+from txremote.refs.contract import Contract, MethodContract, contract_of
 from txremote.refs.signatures import signature_of
 from txremote.service import PREFIX, Service
 
@@ -36,6 +37,15 @@ Kind = Literal["method", "attribute", "class"]
 
 _TYPING = ("typing", "typing_extensions", "collections.abc")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+#: What a call gives item by item.
+ITERATORS = (
+    collections.abc.Iterator,
+    collections.abc.Generator,
+    collections.abc.AsyncIterator,
+    collections.abc.AsyncGenerator,
+)
+ITERABLES = (*ITERATORS, collections.abc.Iterable, collections.abc.AsyncIterable)
 
 #: Nothing is known of a type.
 UNKNOWN = inspect.Parameter.empty
@@ -84,15 +94,15 @@ def members_of(declaration: object) -> dict[str, Member]:
         declaration: A class that exposes names, a ``Protocol``, or a zope interface.
 
     Raises:
-        TypeError: it is none of them, or declares nothing.
+        TypeError: it is none of them, or a class that declares nothing.
     """
     if isinstance(declaration, InterfaceClass):
-        found = dict(_of_interface(contract_of(declaration)))
-    elif not isinstance(declaration, type):
+        return dict(_of_interface(contract_of(declaration)))
+    if not isinstance(declaration, type):
         raise TypeError(
             f"{declaration!r} is no class: give a Service, a typing.Protocol or a zope interface"
         )
-    elif is_protocol(declaration):
+    if is_protocol(declaration):
         found = dict(_of_protocol(declaration))
     else:
         found = dict(_of_class(declaration))
@@ -154,17 +164,25 @@ def _of_protocol(kind: type) -> Iterator[tuple[str, Member]]:
 
 def _of_interface(contract: Contract) -> Iterator[tuple[str, Member]]:
     for name, method in contract.names.items():
-        if name[:1] == "_":
-            continue
         owner = typing.cast("type", contract.interface)
         if method is None:
             doc = contract.interface[name].getDoc()
             yield name, Member(name, "attribute", UNKNOWN, owner, doc=doc)
         elif (function := method.function()) is not None:
-            yield name, _method(name, function, owner, bound=False)
+            yield name, _with_defaults(_method(name, function, owner, bound=False), method)
         else:
             parameters = tuple(method.signature.parameters.values())
             yield name, Member(name, "method", None, owner, parameters, doc=method.doc)
+
+
+def _with_defaults(member: Member, method: MethodContract) -> Member:
+    """Return a method with the defaults that zope.interface keeps: the source's are not read."""
+    known = method.signature.parameters
+    parameters = [
+        each.replace(default=known[each.name].default) if each.name in known else each
+        for each in member.parameters or ()
+    ]
+    return replace(member, parameters=tuple(parameters))
 
 
 def _annotations(kind: type) -> Mapping[str, object]:
@@ -275,3 +293,22 @@ def _type_checking(module_name: str) -> dict[str, object]:
                     with suppress(ImportError):  # that name stays unknown
                         exec(compile(ast.Module([each], []), module_name, "exec"), names)
     return names
+
+
+def behind(annotation: object) -> object:
+    """Return the result that a Deferred, an Awaitable or a coroutine brings; else the same."""
+    origin = typing.get_origin(annotation)
+    args = typing.get_args(annotation)
+    if origin is Annotated:
+        return behind(args[0])
+    if args and origin is not None:
+        if origin is collections.abc.Awaitable or _is_deferred(origin):
+            return args[0]
+        if origin is collections.abc.Coroutine:
+            return args[-1]
+    return UNKNOWN if _is_deferred(annotation) else annotation
+
+
+def _is_deferred(kind: Any) -> bool:
+    where = getattr(kind, "__module__", None), getattr(kind, "__qualname__", None)
+    return where == ("twisted.internet.defer", "Deferred")

@@ -1,0 +1,218 @@
+"""
+`typed` for a reactor: a view of a reference, whose calls give Deferreds of the declared types.
+
+A call is checked first, and raises at once where it does not fit. Its values leave as values if
+the peer takes them, else as they always do. What comes back is converted: a reference where a
+value is declared is fetched, an iterator's items are converted as they are read, and an object
+of a class that exposes names has a view of its own. What nothing is declared for is as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, TypeVar, overload
+
+from twisted.internet.defer import Deferred
+from zope.interface.interface import adapter_hooks
+
+from txremote.peer.fetching import fetched
+from txremote.refs.ports import Answer
+from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.typed import Target, TypedPath, TypedReference, step
+from txremote.service import Service
+from txremote.values.plan import CallPlan, Place
+from txremote.views.declaration import (
+    Args,
+    Call,
+    Declaration,
+    Kwargs,
+    Result,
+    declaration_of,
+    marked,
+)
+from txremote.wire.consts import FEATURE_VALUES
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Service)
+
+Remote = RemoteReference | RemotePath | TypedReference[Any]
+
+
+@overload
+def typed(target: Remote, declaration: type[S]) -> TypedReference[S]: ...
+@overload
+def typed(target: Remote, declaration: Callable[..., T]) -> T: ...
+
+
+def typed(target: Any, declaration: Any) -> Any:
+    """
+    Return a view of a remote object with the names and types that a class declares.
+
+    Its methods are called as those of the reference, and each gives a Deferred of the declared
+    type; an attribute is awaited. A call that does not fit is refused here, and nothing is sent.
+    Sends nothing itself: the peer is not asked whether its object has these names.
+
+    Args:
+        target: A `RemoteReference`, a path such as a connection's root, or another view.
+        declaration: A `Service`, or another class that exposes names; a ``typing.Protocol``, as
+            ``txremote stubs`` writes them; or a zope interface.
+
+    Raises:
+        TypeError: the target is no reference, or the class declares no names.
+    """
+    return view_of(target, declaration)
+
+
+def view_of(target: Any, declaration: object) -> TypedReference[Any]:
+    """Do as `typed`, for a class of any kind."""
+    kind = type(target)
+    if kind is TypedReference:
+        target = target._target
+    elif kind is TypedPath:
+        target = RemotePath(target._base, target._names)
+    elif kind is not RemoteReference and kind is not RemotePath:
+        raise TypeError(
+            f"typed() takes a remote reference or a path, not a {kind.__name__}; "
+            "for a netref there is txremote.blocking.typed"
+        )
+    return TypedReference(target, ReactorView(declaration_of(declaration)))
+
+
+class ReactorView:
+    """How a `TypedReference` reads the names of a declaration."""
+
+    __slots__ = ("_declaration",)
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+
+    @property
+    def name(self) -> str:
+        """The class's name."""
+        return self._declaration.name
+
+    @property
+    def interface(self) -> object:
+        """The zope interface that it is, or None."""
+        return self._declaration.interface
+
+    def names(self) -> Iterable[str]:
+        """Return all names."""
+        return self._declaration.names()
+
+    def read(self, target: Target, name: str) -> Any:
+        """Return a method, or an attribute that can be awaited."""
+        declared = self._declaration.find(name)
+        path = step(target, name)
+        if declared.result is not None:
+            attribute = _Attribute(declared.result, name)
+            return TypedPath(path, attribute) if declared.result.is_known else path
+
+        def call(*args: object, **kwargs: object) -> Answer:
+            way = declared.call_for(args, kwargs)
+            return _received(_sent(path, way, args, kwargs), way.result, name)
+
+        return declared.describe(call)
+
+
+class _Attribute:
+    """What is declared of an attribute, as a `TypedPath` uses it."""
+
+    __slots__ = ("_name", "_result")
+
+    def __init__(self, result: Result, name: str) -> None:
+        self._result = result
+        self._name = name
+
+    def received(self, answer: Answer) -> Answer:
+        """Have an answer give what is declared."""
+        return _received(answer, self._result, self._name)
+
+    def view_of(self, path: RemotePath) -> TypedReference[Any] | None:
+        """Return a view of what the attribute leads to, if its class exposes names."""
+        view = self._result.view
+        return None if view is None else view_of(path, view)
+
+
+def _sent(path: RemotePath, call: Call, args: Args, kwargs: Kwargs) -> Answer:
+    """Call what a path leads to, with values marked for a peer that takes them."""
+    plan = call.plan
+    if plan is None or not plan.has_arguments:
+        return path(*args, **kwargs)
+    base = path._base
+    if type(base) is RemoteReference:
+        return base._call(path._names, *_marked(base, plan, args, kwargs))
+
+    def go(reference: object) -> object:
+        if type(reference) is not RemoteReference:
+            return path(*args, **kwargs)
+        return reference._call(path._names, *_marked(reference, plan, args, kwargs))
+
+    return RemotePath(base, ())._read().addCallback(go)
+
+
+def _marked(
+    reference: RemoteReference, plan: CallPlan, args: Args, kwargs: Kwargs
+) -> tuple[Args, Kwargs]:
+    if FEATURE_VALUES in reference._connection.features:
+        return marked(plan, args, kwargs)
+    return args, kwargs
+
+
+def _received(answer: Answer, result: Result, name: str) -> Answer:
+    """Have an answer give what is declared."""
+    return answer.addCallback(_as_declared, result, name) if result.is_known else answer
+
+
+def _as_declared(value: Any, result: Result, name: str) -> Any:
+    is_reference = type(value) is RemoteReference
+    if result.value is not None:
+        if not is_reference:
+            return result.value.convert(value, name)
+        if result.takes_reference:
+            return value
+        copying: Deferred[list[Any]] = fetched([Place(value, result.value, name, ())])
+        return copying.addCallback(_first_converted, result, name)
+    if result.items is not None:
+        return TypedItems(aiter(value) if is_reference else _local(value), result.items, name)
+    if result.view is not None and is_reference:
+        return view_of(value, result.view)
+    return value
+
+
+def _first_converted(copies: list[Any], result: Result, name: str) -> object:
+    assert result.value is not None
+    return result.value.convert(copies[0], name)
+
+
+async def _local(items: Any) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+class TypedItems:
+    """An asynchronous iterator whose items have a declared type."""
+
+    __slots__ = ("_items", "_name", "_result")
+
+    def __init__(self, items: AsyncIterator[Any], result: Result, name: str) -> None:
+        self._items = items
+        self._result = result
+        self._name = name
+
+    def __aiter__(self) -> TypedItems:
+        return self
+
+    async def __anext__(self) -> Any:
+        item = _as_declared(await anext(self._items), self._result, f"{self._name}[]")
+        return await item if isinstance(item, Deferred) else item
+
+
+def _adapt(interface: object, obj: object) -> TypedReference[Any] | None:
+    # by the exact type: isinstance() of a netref may go to the network
+    if type(obj) is RemoteReference or type(obj) is RemotePath:
+        return view_of(obj, interface)
+    return None
+
+
+adapter_hooks.append(_adapt)
