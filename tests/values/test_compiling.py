@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from zope.interface import Interface
 
 from tests.values.classes import Item, Tree, complaint, converted
+from txremote.errors import WrongValue
 from txremote.values.compiling import register_package, value_type
 from txremote.values.leaves import InstanceType
 from txremote.values.planning import call_plan
@@ -126,3 +128,38 @@ def test_a_class_with_a_dump_and_a_load_is_a_value_from_then_on() -> None:
 def test_a_class_is_compiled_once() -> None:
     first, second = value_type(Item), value_type(Item)
     assert first is second
+
+
+NEW_SYNTAX = """
+from __future__ import annotations
+from dataclasses import dataclass
+
+type Tree = int | list[Tree]
+type Named[T] = dict[str, T]
+type Plain = object
+
+@dataclass
+class Box[T]:
+    item: T
+
+def put(tree: Tree, named: Named[float], box: Box[int], plain: Plain) -> None: ...
+
+def first[T: int](items: list[T]) -> T: ...
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement came with Python 3.12")
+def test_type_aliases_and_type_parameters() -> None:
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(NEW_SYNTAX, names)
+    plan = call_plan(names["put"])
+    assert plan is not None
+    assert [*plan.types] == ["tree", "named", "box"]
+    args = ([1, [2, []]], {"a": 1}, {"item": 3}, 0)
+    assert plan.convert(args, {})[0] == ([1, [2, []]], {"a": 1.0}, names["Box"](3), 0)
+    with pytest.raises(WrongValue, match=r"^tree\[1\]\[0\]: expected Tree|^tree"):
+        plan.convert(([1, ["x"]],), {})
+    first = call_plan(names["first"])
+    assert first is not None
+    assert first.result is not None
+    assert first.convert(([1],), {}) == (([1],), {})
