@@ -248,10 +248,9 @@ class Compiler:
             found = _records[key] = RecordType(text, kind, cls)
             given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
             compiler = Compiler(given)
-            found.fields = fields.fields_of(cls)
-            hints = fields.hints_of(cls, [field.name for field in found.fields])
-            for field in found.fields:
-                found.types[field.name] = compiler.compile(hints.get(field.name, Any))
+            marked = fields.fields_of(cls)
+            hints = fields.hints_of(cls, [field.name for field in marked])
+            found.declare(marked, [compiler.compile(hints.get(each.name, Any)) for each in marked])
         return found
 
     def _foreign(self, annotation: Any) -> ValueType | None:

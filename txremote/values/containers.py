@@ -13,7 +13,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
-from txremote.values.nodes import Mismatch, Part, SharedType, ValueType, Work, in_slices
+from txremote.values.leaves import Leaf
+from txremote.values.nodes import (
+    SLICE,
+    SLOW,
+    Mismatch,
+    Part,
+    SharedType,
+    ValueType,
+    Work,
+    in_slices,
+)
 from txremote.values.texts import shown
 from txremote.wire.slices import Steps
 
@@ -85,6 +95,17 @@ class SequenceType(ContainerType):
         super().__init__(text, made, exact)
         self.kind = kind
         self.item = item
+
+    def quick(self, raw: object, checking: bool) -> object:
+        """Copy a short list of leaves."""
+        if (
+            type(raw) is list
+            and self.made is list
+            and len(raw) <= SLICE
+            and _leaves(self.item, raw)
+        ):
+            return raw if checking else [*raw]
+        return SLOW
 
     def fresh(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert the items of all of them as one column."""
@@ -172,6 +193,14 @@ class DictType(ContainerType):
         self.key = key
         self.value = value
 
+    def quick(self, raw: object, checking: bool) -> object:
+        """Copy a small dict of leaves."""
+        if type(raw) is not dict or self.made is not dict or len(raw) > SLICE:
+            return SLOW
+        if _leaves(self.key, raw) and _leaves(self.value, raw.values()):
+            return raw if checking else {**raw}
+        return SLOW
+
     def fresh(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert all keys as one column, and all values as another."""
         self.shape(column, work)
@@ -202,6 +231,12 @@ class DictType(ContainerType):
             yield Part(self.key, keys, lambda index: f" key {shown(keys[index])}")
         if self.value is not None:
             yield Part(self.value, [*whole.values()], lambda index: f"[{_bare(keys[index])}]")
+
+
+def _leaves(value_type: ValueType | None, items: Iterable[object]) -> bool:
+    return value_type is None or (
+        type(value_type) is Leaf and value_type.exact.issuperset(map(type, items))
+    )
 
 
 def _like(

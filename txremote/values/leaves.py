@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from typing import Final, Protocol
 
-from txremote.values.nodes import Mismatch, Part, ValueType, Work
+from txremote.values.nodes import SLOW, Mismatch, Part, ValueType, Work
 from txremote.values.texts import shown
 from txremote.wire.slices import Steps
 
@@ -64,6 +64,10 @@ class Leaf(ValueType):
         return column
         yield  # it is a generator as the others are
 
+    def quick(self, raw: object, checking: bool) -> object:
+        """Hand through what is of an exact type."""
+        return raw if type(raw) in self.exact else SLOW
+
     def accepts(self, raw: object, exactly: bool, checking: bool) -> bool:
         """Go by the exact type."""
         return type(raw) in (self.exact if exactly else self.exact | self.widened)
@@ -77,6 +81,10 @@ class LiteralType(Leaf):
     def __init__(self, text: str, values: Sequence[object]) -> None:
         super().__init__(text, set(map(type, values)))
         self.allowed = frozenset(zip(map(type, values), values, strict=True))
+
+    def quick(self, raw: object, checking: bool) -> object:
+        """Leave it to the column."""
+        return SLOW
 
     def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Look each up, once its type is known to be harmless."""

@@ -30,6 +30,9 @@ from txremote.wire.slices import Steps, in_one_go
 #: How many values of a column are converted at a time.
 SLICE: Final = 5_000
 
+#: What `ValueType.quick` returns where a value needs a column.
+SLOW: Final = object()
+
 _TOO_DEEP = "it is nested too deep, or holds itself"
 
 
@@ -112,7 +115,8 @@ class ValueType:
         Raises:
             WrongValue: It is not as declared. The sentence names the path.
         """
-        return in_one_go(self.convert_in_slices(raw, path))
+        done = self.quick(raw, checking=False)
+        return in_one_go(self.convert_in_slices(raw, path)) if done is SLOW else done
 
     def convert_in_slices(self, raw: object, path: str = "value") -> Steps[object]:
         """Do what `convert` does, as a generator that yields after each slice of work."""
@@ -125,7 +129,16 @@ class ValueType:
         Raises:
             WrongValue: It is not as declared. The sentence names the path.
         """
-        in_one_go(_judged(self, value, path, checking=True))
+        if self.quick(value, checking=True) is SLOW:
+            in_one_go(_judged(self, value, path, checking=True))
+
+    def quick(self, raw: object, checking: bool) -> object:
+        """
+        Convert or check a single small value that is right, or return `SLOW`.
+
+        What most calls have is a number or a small dict, which takes longer as a column of one.
+        """
+        return SLOW
 
     def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Return the values of a column converted, in their order; Mismatch if one is wrong."""

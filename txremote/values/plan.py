@@ -8,14 +8,19 @@ references, as ever. The plan describes the call as a peer makes it: without ``s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from txremote.values.containers import SequenceType, TupleType
 from txremote.values.leaves import Constrained
-from txremote.values.nodes import ValueType
+from txremote.values.nodes import SLOW, ValueType
 from txremote.values.records import RecordType
 from txremote.values.unions import UnionType
+from txremote.wire.plain import PLAIN
+from txremote.wire.record import Record
 from txremote.wire.slices import Steps, in_one_go
+
+# A value of these types is no reference, and holds none that would have to be fetched first.
+_NO_REFERENCES: Final = PLAIN - {tuple} | {Record}
 
 
 class Place(NamedTuple):
@@ -98,10 +103,14 @@ class CallPlan:
         done = [*args]
         words = dict(kwargs)
         for key, value_type, path in self._declared(len(args), kwargs):
+            raw = args[key] if isinstance(key, int) else kwargs[key]
+            made = value_type.quick(raw, checking=False)
+            if made is SLOW:
+                made = yield from value_type.convert_in_slices(raw, path)
             if isinstance(key, int):
-                done[key] = yield from value_type.convert_in_slices(done[key], path)
+                done[key] = made
             else:
-                words[key] = yield from value_type.convert_in_slices(words[key], path)
+                words[key] = made
         return tuple(done), words
 
     def check(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
@@ -174,7 +183,8 @@ class CallPlan:
         found: list[Place] = []
         for key, value_type, path in self._declared(len(args), kwargs):
             value = args[key] if isinstance(key, int) else kwargs[key]
-            _look(Place(value, value_type, path, (key,)), is_reference, found)
+            if type(value) not in _NO_REFERENCES:
+                _look(Place(value, value_type, path, (key,)), is_reference, found)
         return found
 
     def describe(self) -> tuple[tuple[str, ...], tuple[str, ...], bool, bool, str]:

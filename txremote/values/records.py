@@ -17,7 +17,8 @@ from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
-from txremote.values.nodes import Mismatch, Part, SharedType, ValueType, Work, in_slices
+from txremote.values.leaves import Leaf
+from txremote.values.nodes import SLOW, Mismatch, Part, SharedType, ValueType, Work, in_slices
 from txremote.values.texts import shortened, shown
 from txremote.wire.record import KIND_NAMEDTUPLE, KIND_OBJECT, Record, Shape
 from txremote.wire.slices import Steps
@@ -53,7 +54,10 @@ class RecordType(SharedType):
         types: By field: its value type, or None where it is a reference.
     """
 
-    __slots__ = ("__weakref__", "cls", "fields", "kind", "name", "record_kind", "types")
+    __slots__ = (
+        *("__weakref__", "_exact", "_simple", "cls", "fields", "kind", "name", "record_kind"),
+        "types",
+    )
 
     kind: str  # type: ignore[misc]
 
@@ -65,6 +69,17 @@ class RecordType(SharedType):
         self.record_kind = KIND_NAMEDTUPLE if kind == "namedtuple" else KIND_OBJECT
         self.fields: tuple[Field, ...] = ()
         self.types: dict[str, ValueType | None] = {}
+        self._simple: tuple[str, ...] | None = None  # the names of fields that are all leaves
+        self._exact: tuple[frozenset[type], ...] = ()  # and their types
+
+    def declare(self, fields: Sequence[Field], types: Iterable[ValueType | None]) -> None:
+        """Take the fields of the class, which may be of this type, and their types."""
+        self.fields = tuple(fields)
+        self.types.update(zip((field.name for field in fields), types, strict=True))
+        exact = tuple(each.exact for each in self.types.values() if type(each) is Leaf)
+        is_called = all(field.argument and not field.by_name for field in fields)
+        if is_called and len(exact) == len(fields):
+            self._simple, self._exact = tuple(self.types), exact
 
     def accepts(self, raw: object, exactly: bool, checking: bool) -> bool:
         """Go by the class, or the name of a record."""
@@ -92,6 +107,22 @@ class RecordType(SharedType):
         names = frozenset(names)
         required = {field.name for field in self.fields if field.required}
         return required <= names <= self.types.keys()
+
+    def quick(self, raw: object, checking: bool) -> object:
+        """Build one object whose fields are all there, and leaves."""
+        if checking or type(raw) is not Record:
+            return SLOW
+        shape: Shape = _shape_of(raw)
+        if shape.fields != self._simple or not self._is_ours(shape):
+            return SLOW
+        values = _fields_of(raw).values()
+        for value, exact in zip(values, self._exact, strict=True):
+            if type(value) not in exact:
+                return SLOW
+        try:
+            return self.cls(*values)
+        except (ValueError, TypeError):
+            return SLOW  # a column tells it
 
     def fresh(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert a column whose parts are all of one kind, or each kind by itself."""
