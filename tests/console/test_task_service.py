@@ -4,6 +4,7 @@ Tasks as remote objects.
 
 import re
 import sys
+from dataclasses import dataclass
 
 import pytest
 import pytest_twisted
@@ -20,12 +21,20 @@ from txremote import connect, exposed, get_remote, repr_remote
 from txremote.console.task_service import MAX_SUBSCRIPTIONS, PATIENCE, TaskService
 from txremote.console.tasks import TaskManager
 from txremote.errors import ContainerError
+from txremote.refs.reference import RemoteReference
 from txremote.tasks.stepping import Progress
 from txremote.testing import connected_pair
+from txremote.wire.record import Record
+
+
+@dataclass
+class Row:
+    name: str
+    seats: list[int]
 
 
 class Other:
-    commands = ["boom", "same"]
+    commands = ["boom", "same", "row", "rows", "bare"]
     asyncommands = ["load", "gate"]
     gates = []
 
@@ -34,6 +43,15 @@ class Other:
 
     def same(self):
         return 6 * 7
+
+    def row(self) -> Row:
+        return Row("a", [1, 2])
+
+    def rows(self) -> list[Row]:
+        return [Row("a", [1, 2])]
+
+    def bare(self):
+        return Row("a", [1, 2])
 
     def load(self, n: int):
         "tell how far it is"
@@ -117,6 +135,40 @@ class TestTasks:
             linked.get(task.result())
         assert linked.get(get_remote(task, "error")) == "ValueError: no further"
         assert "in boom" in linked.get(get_remote(task, "traceback"))
+
+    def test_a_result_that_is_declared_as_a_value(self, linked):
+        """It is copied; any other stays where it is, as the last item of a list does (plac)."""
+        task = linked.get(linked.root.submit("row"))
+        assert linked.get(task.result()) == Record("Row", name="a", seats=[1, 2])
+        for word in ("rows", "bare"):
+            task = linked.get(linked.root.submit(word))
+            assert type(linked.get(task.result())) is RemoteReference
+
+    def test_a_stock_peer_gets_results_as_ever(self, linked):
+        """By reference, whatever the command declares."""
+        linked.pair.server.features = frozenset()
+        task = linked.get(linked.root.submit("row"))
+        assert type(linked.get(task.result())) is RemoteReference
+        snapshot = linked.get(task.snapshot())
+        assert linked.get(get_remote(snapshot, "words")) == ("row",)
+        with pytest.raises(AttributeError, match="a TaskStatus has its fields alone"):
+            linked.get(get_remote(snapshot, "__dict__"))
+
+    def test_snapshots(self, linked):
+        """All tasks with all that they tell, in one request; and one of them."""
+        linked.get(linked.root.submit("load 2"))
+        task = linked.get(linked.root.submit("boom"))
+        linked.turn()
+        first, second = linked.get(linked.root.snapshots())
+        assert (first.no, first.words, first.status) == (1, ("load", "2"), "FINISHED")
+        assert first.progress == (2, 2, "loading")
+        assert second == linked.get(task.snapshot())
+        assert second.error == "ValueError: no further"
+        assert second.foreground
+        assert None not in second.times
+        assert linked.get(linked.root.snapshots("ABORTED")) == (second,)
+        with pytest.raises(ValueError, match="no status 'LOST'"):
+            linked.get(linked.root.snapshots("LOST"))
 
     def test_a_wrong_line(self, linked):
         """Is an ABORTED task whose output says why."""

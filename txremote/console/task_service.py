@@ -1,7 +1,8 @@
 """
 `TaskService`: the tasks of a console, as remote objects.
 
-A client gets a task as a `RemoteTask`, by reference, and the attributes of that by value.
+A client gets a task as a `RemoteTask`, by reference, and the attributes of that by value. All at
+once, and of all tasks, they come as `TaskStatus`; to a peer that knows values that is a copy.
 
 A subscription sends one message at a time, and the next one after the answer, with all the news
 since then. So a slow client costs nothing: the output is in the task's ring anyway, and a line
@@ -13,7 +14,8 @@ more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -31,6 +33,8 @@ from txremote.service import Service, exposed
 from txremote.tasks.states import RUNNING, STATES
 from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
+from txremote.wire.consts import FEATURE_VALUES
+from txremote.wire.values import AsValue
 
 _log = logger_for("console")
 
@@ -132,6 +136,29 @@ def _attribute(name: str, meaning: str) -> property:
     return exposed(property(attrgetter(f"_task.{name}"), doc=meaning))
 
 
+@dataclass(frozen=True)
+class TaskStatus:
+    """A task at one moment; the fields are the attributes of a `RemoteTask`."""
+
+    no: int
+    words: tuple[str, ...]
+    status: str
+    foreground: bool
+    error: str
+    progress: Figures | None
+    times: tuple[float | None, ...]
+
+    def _rpyc_getattr(self, name: str) -> Any:
+        if name not in self.__dataclass_fields__:
+            raise AttributeError(f"cannot access {name!r}: a TaskStatus has its fields alone")
+        return getattr(self, name)
+
+
+def _as_copy(result: object) -> object:
+    """Return a result as a value, for a peer that knows values."""
+    return AsValue(result) if FEATURE_VALUES in current_call().connection.features else result
+
+
 class RemoteTask:
     """A task as a client has it: by reference, with attributes by value."""
 
@@ -185,10 +212,21 @@ class RemoteTask:
         return waiting.addBoth(lambda _task: self._task.status)
 
     @exposed
+    def snapshot(self) -> Any:
+        """Return all of this, as it is now, as a `TaskStatus`."""
+        return _as_copy(_status_of(self._task))
+
+    @exposed
     async def result(self) -> Any:
-        """Wait for its end; return the command's result (`Task.result`), or raise its exception."""
+        """
+        Wait for its end; return the command's result (`Task.result`), or raise its exception.
+
+        A result that is the value of the command's annotation is copied to a peer that knows
+        values.
+        """
         await self._task.when_done()
-        return self._task.result
+        result = self._task.result
+        return _as_copy(result) if self._task.declares_result() else result
 
     @exposed
     def subscribe(self, on_news: OnNews, since: int = 0) -> Subscription:
@@ -258,9 +296,12 @@ class TaskService(Service):
     @exposed
     def list(self, status: str | None = None) -> tuple[RemoteTask, ...]:
         """Return the tasks that are remembered, by number, or those with a status."""
-        if status is not None and status not in STATES:
-            raise ValueError(f"no status {status!r}: there is {', '.join(STATES)}")
-        return tuple(self._shown(task) for task in self.manager.tasks(status))
+        return tuple(map(self._shown, self._found(status)))
+
+    @exposed
+    def snapshots(self, status: str | None = None) -> Any:
+        """Return the tasks of `list` as they are now, each as a `TaskStatus`, in a tuple."""
+        return _as_copy(tuple(map(_status_of, self._found(status))))
 
     @exposed
     def find(self, no: int = -1) -> RemoteTask:
@@ -283,6 +324,11 @@ class TaskService(Service):
     def subscribe(self, on_news: OnNews, no: int = -1, since: int = 0) -> Subscription:
         """Call a function with the news of a task; see `RemoteTask.subscribe`, and `find`."""
         return self.follow(self._find(no), on_news, since)
+
+    def _found(self, status: str | None) -> Iterable[Task]:
+        if status is not None and status not in STATES:
+            raise ValueError(f"no status {status!r}: there is {', '.join(STATES)}")
+        return self.manager.tasks(status)
 
     def _find(self, no: int, status: str | None = None) -> Task:
         task = self.manager.find(no, status)
@@ -318,3 +364,11 @@ class TaskService(Service):
 
 def _figures_of(task: Task) -> Figures | None:
     return None if task.progress is None else task.progress.figures
+
+
+def _status_of(task: Task) -> TaskStatus:
+    times = task.submitted, task.started, task.ended
+    return TaskStatus(
+        *(task.no, tuple(task.arglist), task.status, task.foreground, task.error),
+        *(_figures_of(task), times),
+    )

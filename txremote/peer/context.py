@@ -41,6 +41,10 @@ class CalledConnection(Protocol):
         """The peer's service, as a reference."""
 
     @property
+    def features(self) -> frozenset[str]:
+        """The extensions that the peer has said it knows; none of a stock RPyC."""
+
+    @property
     def closed(self) -> bool:
         """Whether it has ended."""
 

@@ -9,13 +9,14 @@ except that nothing blocks: a result that is not there yet raises `WouldBlockRea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
-from txremote.errors import WouldBlockReactor
+from txremote.errors import WouldBlockReactor, WrongValue
 from txremote.refs.sharing import follow
 from txremote.tasks.capture import MOST_AT_ONCE, shortened
 from txremote.tasks.listeners import Listener, TaskListeners
@@ -30,6 +31,7 @@ from txremote.tasks.states import (
     TRANSITIONS,
 )
 from txremote.tasks.stepping import AwaitDeferred, Call, Progress, TaskOutcome
+from txremote.values.planning import call_plan
 
 
 def text_of(value: object) -> str:
@@ -117,6 +119,7 @@ class Task(PlacNames):
         self.arglist = list(submission.arglist)
         self.output = submission.ring
         self._call: Call | None = submission.call
+        self._function = _plain(submission.call.function)
         self._clock = submission.clock
         self._all_listeners = submission.listeners
         self._on_end = submission.on_end
@@ -158,6 +161,17 @@ class Task(PlacNames):
         if self.exc is not None:
             raise self.exc
         return self._result
+
+    def declares_result(self) -> bool:
+        """Return whether the result is the value that the command's annotation says it gives."""
+        plan = None if self._function is None or not self.done else call_plan(self._function)
+        if plan is None or plan.result is None:
+            return False
+        try:
+            plan.check_result(self._result)
+        except WrongValue:  # of a command that returns a list it is the list's last item (plac)
+            return False
+        return True
 
     @property
     def error(self) -> str:
@@ -326,6 +340,13 @@ class Task(PlacNames):
         for each in waiting:
             if not each.called:  # else one before it has cancelled it
                 each.callback(self)
+
+
+def _plain(function: object) -> FunctionType | None:
+    """Return a command as a function that holds no container, for its annotations; or None."""
+    if type(function) is MethodType:
+        function = function.__func__
+    return function if isinstance(function, FunctionType) and not function.__closure__ else None
 
 
 def unwrap(result: object) -> object:
