@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from tests.peer.pairs import logged
 from txremote import Service, async_, exposed, threaded
 from txremote.errors import WrongValue
+from txremote.peer.turns import Turns
 from txremote.refs.reference import RemoteReference
 from txremote.testing import Pair, connected_pair
 from txremote.wire.record import Record
@@ -344,3 +345,97 @@ def test_the_switch_does_it_for_every_service() -> None:
     assert pair.result(pair.client.root.total([1, 2])) == 3
     with pytest.raises(WrongValue, match=r"numbers\[1\]: expected int"):
         pair.result(pair.client.root.total([1, "2"]))
+
+
+class Many(Service, values=True):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @exposed
+    def total(self, numbers: list[int]) -> int:
+        self.seen.append(len(numbers))
+        return sum(numbers)
+
+
+class Stepper:
+    """A reactor that takes one turn at a time."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def callLater(self, _seconds: float, function: Any, *args: Any) -> None:
+        self.calls.append((function, args))
+
+    def step(self, pair: Pair) -> bool:
+        """Take a turn, and carry across what that brings about."""
+        pair.pump()
+        if not self.calls:
+            return False
+        function, args = self.calls.pop(0)
+        function(*args)
+        pair.pump()
+        return True
+
+
+def stepped(pair: Pair) -> Stepper:
+    """Have the server of a pair do its long work by steps."""
+    stepper = Stepper()
+    transport: Any = pair.server.transport
+    transport.pauseProducing = transport.resumeProducing = lambda: None
+    pair.server.executor.turns = Turns(stepper)  # type: ignore[arg-type]
+    return stepper
+
+
+def test_long_arguments_are_converted_in_turns() -> None:
+    """Other calls are served between them, and the answer comes in the end."""
+    service = Many()
+    pair = connected_pair(server_root=service)
+    stepper = stepped(pair)
+    numbers = [*range(20_000)]
+    long = pair.client.root.total(numbers)
+    while not len(pair.server.inbound):
+        assert stepper.step(pair)  # it is decoded
+    assert pair.result(pair.client.root.total([1, 2])) == 3
+    assert service.seen == [2]
+    while stepper.step(pair):
+        pass
+    assert pair.result(long) == sum(numbers)
+
+
+def test_long_arguments_that_were_fetched_are_converted_in_turns() -> None:
+    """From a peer that sent a reference."""
+    pair = connected_pair(server_root=Many)
+    pair.client.root._replace_call_prefixes({})
+    stepper = stepped(pair)
+    long = pair.client.root.total([*range(20_000)])
+    steps = 0
+    while stepper.step(pair):
+        steps += 1
+    assert pair.result(long) == sum(range(20_000)) and steps > 4
+
+
+def test_a_wrong_item_far_back_is_found_in_turns() -> None:
+    """As anywhere."""
+    pair = connected_pair(server_root=Many)
+    stepper = stepped(pair)
+    call = pair.client.root.total([*range(20_000), "x"])
+    failed: list[Any] = []
+    call.addErrback(failed.append)
+    while stepper.step(pair):
+        pass
+    assert str(failed[0].value).startswith("numbers[20000]: expected int, got str 'x'")
+
+
+def test_a_long_conversion_ends_with_its_call() -> None:
+    """When it is cancelled."""
+    service = Many()
+    pair = connected_pair(server_root=service)
+    stepper = stepped(pair)
+    call = pair.client.root.total([*range(20_000)])
+    call.addErrback(lambda _failure: None)
+    while not len(pair.server.inbound):
+        assert stepper.step(pair)
+    call.cancel()
+    while stepper.step(pair):
+        pass
+    assert service.seen == [] and len(pair.server.inbound) == 0

@@ -78,7 +78,7 @@ def test_a_container_comes_in_one_request(shop: Shop, pair: Pair) -> None:
 
 def test_a_record_comes_where_its_fields_may_be_read(pair: Pair) -> None:
     """From the accepting side."""
-    with pytest.raises(AttributeError, match="cannot fetch a Item: its 'name' is not exposed"):
+    with pytest.raises(AttributeError, match="cannot fetch an Item: its 'name' is not exposed"):
         fetch(pair, pair.result(pair.client.root.item()))
     found = fetch(pair, pair.result(pair.client.root.open()))
     assert found == Record("Open", exposed_name="tea")
@@ -173,3 +173,56 @@ def test_values_go_on_as_values_to_a_third_peer(shop: Shop, pair: Pair) -> None:
     assert through(front.client.root.far.echo(AsValue([3]))) == {"seen": [3]}
     assert through(front.client.root.far.deep.echo(value=AsValue([4]))) == {"seen": [4]}
     assert far.seen == [[1, {2}], [3], [4]]
+
+
+class Declared(Service, values=True):
+    """A service whose annotations name one of two classes."""
+
+    @exposed
+    def stock(self) -> Any:
+        return {"tea": Item("tea")}
+
+    @exposed
+    def other(self) -> Any:
+        return [Open("tea"), Box([Item("tea")])]
+
+    @exposed
+    def cheapest(self, boxes: list[Box]) -> Item:
+        return boxes[0].items[0]
+
+
+@dataclass
+class Box:
+    items: list[Item]
+
+
+def test_a_class_that_annotations_name_is_declared_a_value() -> None:
+    """At any depth of an annotation of the service's; no call of that method is needed."""
+    pair = connected_pair(server_root=Declared)
+    found = fetch(pair, pair.result(pair.client.root.stock()))
+    assert found == {"tea": Record("Item", name="tea", exposed_price=3)}
+    found = fetch(pair, pair.result(pair.client.root.other()))
+    assert found[1].items == [Record("Item", name="tea", exposed_price=3)]
+
+
+def test_with_the_switch_annotations_that_were_read_declare() -> None:
+    """Those of an object that is reached, beside the service's."""
+
+    class Back(Service):
+        @exposed
+        def take(self, item: Item) -> None:
+            """Take an item."""
+
+    class Front(Service):
+        exposed_back = Back()
+
+        @exposed
+        def item(self) -> Any:
+            return Item("tea")
+
+    pair = connected_pair(server_root=Front, server_config={"values": True})
+    item = pair.result(pair.client.root.item())
+    with pytest.raises(AttributeError, match="name Item in an annotation"):
+        fetch(pair, item)
+    pair.result(pair.client.root.back.take(Item("milk")))
+    assert fetch(pair, item).name == "tea"

@@ -18,6 +18,7 @@ from txremote.wire.naming import (
     is_a,
     sentence,
     text_of,
+    with_article,
 )
 
 
@@ -116,3 +117,10 @@ def test_a_problem_is_a_sentence_whatever_it_says() -> None:
     assert sentence(ValueError("too long")) == "ValueError: too long"
     assert sentence(KeyError()) == "KeyError"
     assert sentence(Silent("x")) == "Silent"
+
+
+def test_a_class_has_the_article_of_its_name() -> None:
+    """As it is spelled, for none is spoken."""
+    assert [with_article(name) for name in ("Item", "list", "object", "")] == [
+        *("an Item", "a list", "an object", "a ")
+    ]

@@ -29,7 +29,7 @@ from txremote.errors import NotSendable
 from txremote.gate import costs
 from txremote.gate.attributes import AttributePolicy, make_room, marking
 from txremote.gate.builtin_types import ADDRESS_HASHES, never_handed_out
-from txremote.gate.converted import BOUND, ConvertedMethod, is_of_declared, plan_of
+from txremote.gate.converted import BOUND, ConvertedMethod, is_of_declared
 from txremote.gate.exposure import (
     answers_for_itself,
     checked,
@@ -122,7 +122,7 @@ class AccessPolicy(AttributePolicy):
             if not self._trusting and not is_function(obj):
                 return self._exposed_call(obj)
             if self.config.values or (type(obj) in BOUND and is_of_declared(obj)):
-                plan = plan_of(obj)
+                plan = self._read_plan(obj)
                 return obj if plan is None else ConvertedMethod(obj, plan)
             return obj
         method = exposure.method("__call__")

@@ -8,7 +8,7 @@ remembered by class and name, for as long as the class and the interfaces are as
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -41,7 +41,9 @@ from txremote.gate.fallbacks import FALLBACKS
 from txremote.gate.machinery import machinery
 from txremote.gate.unbound import ClassFunctions
 from txremote.gate.weight import MOST_REMEMBERED
+from txremote.refs.contract import MethodContract
 from txremote.values.plan import CallPlan
+from txremote.values.record_classes import record_classes
 from txremote.wire.brine import dumpable
 from txremote.wire.naming import class_name
 
@@ -149,16 +151,29 @@ class AttributePolicy:
             found = self._read(obj, name)
             if method is None:
                 return found
-            plan = plan_of(found, method) if self._reads_annotations(obj) else None
+            plan = self._read_plan(found, method) if self._reads_annotations(obj) else None
             return checked(method, found) if plan is None else ConvertedMethod(found, plan, method)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
         if not self._reads_annotations(obj):
             self._remember(obj, name, reachable, declared)
             return self._read(obj, reachable)
         found = self._read(obj, reachable)
-        plan = plan_of(found)
+        plan = self._read_plan(found)
         self._remember(obj, name, reachable, declared, plan)
         return found if plan is None else ConvertedMethod(found, plan)
+
+    def _read_plan(self, found: object, method: MethodContract | None = None) -> CallPlan | None:
+        """Return the plan of what was found, and note the classes that it declares values."""
+        plan = plan_of(found, method)
+        if plan is not None and plan not in self._plans.read:
+            self._plans.read.add(plan)
+            self._plans.records |= record_classes(plan)
+        return plan
+
+    @property
+    def declared_records(self) -> Container[type]:
+        """The classes that are declared as values by annotations that were read."""
+        return () if self._known is None else self._known.records
 
     def _known_plan(self, obj: object, name: object) -> ConvertedMethod | None:
         """Return a method that is known to declare values, if nothing has changed since."""

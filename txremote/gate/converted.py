@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from types import FunctionType, MethodType
 from typing import Any
+from weakref import WeakSet
 
 from txremote.gate.threaded import ThreadedMethod
 from txremote.refs.contract import MethodContract
@@ -57,13 +58,17 @@ class KnownPlans:
     Attributes:
         planned: By class and name, methods that declare values.
         descriptions: By class, what is described of it, and the interfaces it was judged by.
+        read: The plans that were found.
+        records: The classes in their annotations.
     """
 
-    __slots__ = ("descriptions", "planned")
+    __slots__ = ("descriptions", "planned", "read", "records")
 
     def __init__(self) -> None:
         self.planned: dict[type, dict[str, PlannedVerdict]] = {}
         self.descriptions: dict[type, tuple[object, Description | None]] = {}
+        self.read: WeakSet[CallPlan] = WeakSet()
+        self.records: WeakSet[type] = WeakSet()
 
 
 def copies_values(owner: object) -> bool:

@@ -4,7 +4,8 @@ What a peer may have a copy of, where it holds a reference (FETCH).
 A copy gives no more than what the peer may read: the items of a container, by the operators that
 are open, and the fields of a record that are exposed. What is neither goes by reference inside a
 copy, under the rules for what is handed out. Values of the standard library, and of registered
-classes, are no more than what they show.
+classes, are no more than what they show. A class that stands in an annotation of what is exposed,
+where annotations are read, is declared a value: its fields are given.
 
 On the connecting side records are given with all their fields: the server could have had them by
 an annotation.
@@ -13,12 +14,13 @@ an annotation.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from enum import Enum
 from typing import Any, Protocol
 
 from txremote.errors import NotSendable
 from txremote.wire.limits import DEFAULT_LIMITS
-from txremote.wire.naming import class_name
+from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import RECEIVED, RECORD, REFERENCE, plan_of
 
@@ -27,6 +29,10 @@ _SEQUENCES = frozenset({list, tuple, set, frozenset, deque})
 
 class Reading(Protocol):
     """The gate, as far as it says what may be read (`txremote.gate.attributes`)."""
+
+    @property
+    def declared_records(self) -> Container[type]:
+        """The classes that are declared as values by annotations of what is exposed."""
 
     def get(self, obj: object, name: object) -> Any:
         """Read an attribute, or raise AttributeError."""
@@ -46,8 +52,8 @@ def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
     """
     if plan_kind(obj) == REFERENCE:
         raise TypeError(
-            f"a {class_name(type(obj))} is no value, and has no copy: call its methods, or send "
-            "its data in a dataclass, a dict or a tuple"
+            f"{with_article(class_name(type(obj)))} is no value, and has no copy: call its "
+            "methods, or send its data in a dataclass, a dict or a tuple"
         )
     seen: set[int] = set()
     open_kinds: set[type] = set()
@@ -94,8 +100,9 @@ def _parts(
     values = list(plan.get(part))
     if plan.shape is not None and not issubclass(kind, (tuple, Enum)):
         if _is_service(kind):
-            raise TypeError(f"a {class_name(kind)} is a service, and has no copy: call its methods")
-        if not all_fields:
+            name = with_article(class_name(kind))
+            raise TypeError(f"{name} is a service, and has no copy: call its methods")
+        if not (all_fields or kind in policy.declared_records):
             _check_fields(policy, part, plan.shape.fields, values)
     return values
 
@@ -117,6 +124,7 @@ def _check_fields(
         if not is_open:
             kind = class_name(type(record))
             raise AttributeError(
-                f"cannot fetch a {kind}: its {name!r} is not exposed. Its owner may return "
-                f"value(x), annotate a result with {kind} (values=True), or expose the fields"
+                f"cannot fetch {with_article(kind)}: its {name!r} is not exposed. Its owner may "
+                f"return value(x), name {kind} in an annotation of a service with values=True, or "
+                "expose the fields"
             ) from problem

@@ -5,6 +5,8 @@ The arguments are converted before the method runs, and a wrong one fails the ca
 that names its path. What has come by reference where a value is declared is fetched first: it
 makes the call one that takes its time, as a coroutine does, or has a thread wait that may block.
 
+Long arguments are converted a slice at a time (`txremote.peer.turns`).
+
 The result is checked and leaves as a value, whenever it is there (`Checked`): of a coroutine, a
 Deferred, a `threaded` method. A wrong one is the service's own mistake, so the log has it and the
 peer gets a sentence. The items of a generator are checked as they are read. A stock RPyC gets
@@ -27,6 +29,7 @@ from txremote.peer.checked import Checked
 from txremote.peer.checked_items import items_checked
 from txremote.peer.fetching import fetched, fetched_here
 from txremote.peer.logging import logger_for
+from txremote.peer.turns import in_turns, may_take_turns
 from txremote.peer.value_calls import Args, Kwargs, as_sent, unmarked
 from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome
@@ -34,6 +37,7 @@ from txremote.refs.reference import RemoteReference
 from txremote.values.nodes import ValueType
 from txremote.values.plan import Place, fetched as with_fetched
 from txremote.wire.consts import FEATURE_VALUES
+from txremote.wire.slices import in_one_go
 
 _log = logger_for("call")
 
@@ -52,9 +56,23 @@ def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs:
     places = plan.unfetched(args, kwargs, _is_reference)
     if places:
         if not any(is_base_netref(place.value) for place in places):
-            return _fetch_and_call(connection, method, args, kwargs, places)
+            return _call_later(connection, method, args, kwargs, places)
         args, kwargs = with_fetched(args, kwargs, zip(places, fetched_here(places), strict=True))
-    return _call(connection, method, args, kwargs)
+    steps = plan.convert_in_slices(args, kwargs)
+    try:
+        next(steps)
+    except StopIteration as end:
+        args, kwargs = end.value
+        return _call(connection, method, args, kwargs)
+    except WrongValue as problem:
+        raise _bare(problem) from None
+    if may_take_turns(connection):
+        return _call_later(connection, method, args, kwargs, [])
+    return _call(connection, method, *in_one_go(steps))
+
+
+def _bare(problem: WrongValue) -> WrongValue:
+    return problem.with_traceback(None)  # where it was found says nothing
 
 
 def _is_reference(value: object) -> bool:
@@ -62,14 +80,9 @@ def _is_reference(value: object) -> bool:
 
 
 def _call(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) -> object:
-    """Convert arguments and call a method; return what `call_converted` does."""
-    plan = method.plan
-    try:
-        args, kwargs = plan.convert(args, kwargs)
-    except WrongValue as problem:
-        raise problem.with_traceback(None) from None  # where it was found says nothing
-    if plan.callbacks:
-        note_callbacks(plan, args, kwargs)
+    """Call a method with converted arguments; return what `call_converted` does."""
+    if method.plan.callbacks:
+        note_callbacks(method.plan, args, kwargs)
     result = method.function(*args, **kwargs)
     finish = partial(_finished, connection, method)
     if is_awaited(type(result)):
@@ -77,15 +90,23 @@ def _call(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) 
     return finish(result)
 
 
-async def _fetch_and_call(
+async def _call_later(
     connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs, places: list[Place]
 ) -> object:
+    """Call a method when its arguments are fetched, and converted a slice at a time."""
     try:
-        found = await fetched(places)
-    except BaseException:
-        del args, kwargs, places  # the traceback may live until a garbage collection
-        raise
-    args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
+        if places:
+            found = await fetched(places)
+            args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
+        steps = method.plan.convert_in_slices(args, kwargs)
+        if may_take_turns(connection):
+            args, kwargs = await in_turns(connection.executor.turns, steps)
+        else:
+            args, kwargs = in_one_go(steps)
+    except BaseException as problem:
+        # the traceback may live until a garbage collection
+        args, kwargs, places, found, steps = (), {}, [], [], None
+        raise (_bare(problem) if type(problem) is WrongValue else problem) from None
     result = awaited(_call(connection, method, args, kwargs), connection)
     if isinstance(result, Deferred):
         result = await result

@@ -131,6 +131,7 @@ def _fetch(serving: Serving, obj: object) -> object:
     serving.policy.check_reference(obj)
     if is_base_netref(obj):  # a third peer's, in a thread
         return serving.pass_on(obj.____ref__._connection, consts.HANDLE_FETCH, (obj.____ref__,))
+    serving.policy.description(serving.root)  # what its annotations declare may be fetched
     check_fetchable(serving.policy, obj, serving.policy.gives_records)
     return AsValue(obj)
 

@@ -3,20 +3,27 @@ Long work of connections, a slice in each turn of the reactor.
 
 A message of a million values takes a fifth of a second to decode, and a few KiB of zlib's are
 such a message. So it is decoded in slices, and one connection of a reactor is served in a turn:
-a hundred that send such messages together hold it no longer than one does.
+a hundred that send such messages together hold it no longer than one does. Values of declared
+types are converted in the same way.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txremote.errors import WrongThread
+from txremote.wire.slices import Steps
 
 _log = Logger("txremote")
 
+T = TypeVar("T")
 Step = Callable[[], bool]
 
 
@@ -60,3 +67,35 @@ def turns_of(reactor: Any) -> Turns:
     if found is None:
         found = reactor._txremote_turns = Turns(reactor)
     return found
+
+
+def may_take_turns(connection: Any) -> bool:
+    """Tell whether this is a reactor's thread, which long work would hold up."""
+    if connection.executor.turns is None:
+        return False
+    try:
+        connection.executor.guard.check()
+    except WrongThread:
+        return False
+    return True
+
+
+def in_turns(turns: Turns, steps: Steps[T]) -> Deferred[T]:
+    """Take the steps of a generator in turns; return a Deferred of what it returns."""
+    over: Deferred[T] = Deferred(lambda _over: steps.close())
+
+    def step() -> bool:
+        if over.called:  # it was cancelled
+            return False
+        try:
+            next(steps)
+        except StopIteration as end:
+            over.callback(end.value)
+            return False
+        except Exception:
+            over.errback(Failure())
+            return False
+        return True
+
+    turns.add(step)
+    return over

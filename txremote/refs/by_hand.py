@@ -18,7 +18,7 @@ from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedReference
 from txremote.wire.consts import FEATURE_VALUES, HANDLE_FETCH
-from txremote.wire.naming import class_name
+from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
 from txremote.wire.value_shapes import is_value_class
 from txremote.wire.values import EXTENDED_BUILTINS, MARKS, AsValue
@@ -46,8 +46,8 @@ def value(x: object) -> Any:
     if kind in _VALUES or is_value_class(kind):
         return x if kind in MARKS else AsValue(x)
     raise TypeError(
-        f"a {class_name(kind)} is no value, and goes by reference: send its data in a dataclass, "
-        "a dict or a tuple, or declare the class by register_value"
+        f"{with_article(class_name(kind))} is no value, and goes by reference: send its data in a "
+        "dataclass, a dict or a tuple, or declare the class by register_value"
     )
 
 
@@ -85,7 +85,8 @@ def fetch(ref: object) -> Answer:
 
 def _not_copied(name: str) -> TypeError:
     return TypeError(
-        f"a {name} of a peer without values is no container and has no copy: read its attributes"
+        f"{with_article(name)} of a peer without values is no container and has no copy: read its "
+        "attributes"
     )
 
 

@@ -20,6 +20,7 @@ converts what the codec (`txremote.wire`) decoded, and checks what is to be enco
 ``nodes``  `ValueType`, and the search for the value that is wrong
 ``plan``  `CallPlan`: how one function's arguments and its result travel
 ``planning``  `call_plan`: from a function to its plan
+``record_classes``  the classes that a call plan takes or gives as records
 ``records``  value types of classes with fields
 ``registry``  classes that are values by functions of the program's own
 ``tables``  Arrow's tables and record batches as values: a stream of Arrow's own IPC format

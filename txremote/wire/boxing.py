@@ -36,7 +36,7 @@ from txremote.wire.brine import (
 )
 from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end
 from txremote.wire.limits import DEFAULT_LIMITS
-from txremote.wire.naming import class_name
+from txremote.wire.naming import class_name, with_article
 from txremote.wire.value_loading import load_extended
 from txremote.wire.value_shapes import is_value_class
 from txremote.wire.values import EXTENDED_BUILTINS, MARKS, dump_extended
@@ -112,9 +112,9 @@ def _box_without_values(out: list[bytes], value: object, depth: int) -> None:
         dump_into(out, value, depth)
     except Undumpable:
         raise NotSendable(
-            f"a {class_name(type(value))} cannot go as a value: the peer is an RPyC, or has not "
-            "said yet that it is a txremote with values. Send it as it is, by reference, or as a "
-            "tuple"
+            f"{with_article(class_name(type(value)))} cannot go as a value: the peer is an RPyC, "
+            "or has not said yet that it is a txremote with values. Send it as it is, by "
+            "reference, or as a tuple"
         ) from None
 
 

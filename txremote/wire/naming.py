@@ -95,3 +95,8 @@ def _exact(text: Any) -> str:
     if type(text) is str:
         return text
     return str.__str__(text) if is_a(text, str) else UNNAMED
+
+
+def with_article(name: str) -> str:
+    """Return a class's name behind ``a`` or ``an``."""
+    return f"an {name}" if name[:1] in "AEIOUaeiou" and name else f"a {name}"
