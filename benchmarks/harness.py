@@ -181,6 +181,14 @@ class Child:
                 return int(number) * (1024 if unit else 1)
         return None
 
+    def reset_peak(self) -> bool:
+        """Forget what memory it had at most so far; return whether the system can do that."""
+        try:
+            Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+        except OSError:
+            return False
+        return True
+
     def cpu(self) -> tuple[float, float]:
         """
         Return the seconds of processor time that it has used, and those of its

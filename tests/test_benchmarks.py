@@ -226,6 +226,23 @@ def test_values_are_measured_beside_others(name):
     assert "us" in measured["txremote"].note or "ms" in measured["txremote"].note
 
 
+@pytest.mark.skipif(not machine.offers("value"), reason="this txremote has no values")
+@pytest.mark.parametrize("name", ["array", "array memory"])
+def test_an_array_is_measured_beside_as_many_bytes(name):
+    """txremote and the floor have a figure each; memory where the system tells it."""
+    pytest.importorskip("numpy", reason="numpy is not installed (extra numpy)")
+    (row,) = [row for row in ROWS if row.name == name]
+    effort = Effort(rounds=1, seconds=0.01, quick=True)
+    measured = harness.run_row(row, effort, ["whole", "txremote"])
+    assert {who: figures.error for who, figures in measured.items()} == {
+        "whole": "",
+        "txremote": "",
+    }
+    for bar in row.first:
+        assert row.is_met(bar, measured) in (True, False)
+        assert row.is_met(bar, {"txremote": measured["txremote"]}) is None
+
+
 def test_a_row_that_this_txremote_cannot_do_is_left_out(monkeypatch, capsys):
     """An older one has no figure, and that is no failure."""
     monkeypatch.setattr(machine, "offers", lambda name: not name)

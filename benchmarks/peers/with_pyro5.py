@@ -10,7 +10,7 @@ from time import perf_counter
 
 import Pyro5.api
 
-from benchmarks.peers.work import WINDOW, check, expected_sum
+from benchmarks.peers.work import WINDOW, check, expected_sum, random_bytes
 
 Pyro5.config.SOCK_NODELAY = True
 
@@ -22,6 +22,10 @@ class Bench:
     def add(self, a: int, b: int) -> int:
         """For "pipelined" and "blocking"."""
         return a + b
+
+    def echo(self, blob: bytes) -> bytes:
+        """For "array": it has none."""
+        return blob
 
 
 class Client:
@@ -53,6 +57,16 @@ class Client:
             total += proxy.add(1, 2)
         seconds = perf_counter() - start
         check(total, 3 * count)
+        return seconds
+
+    def bulk(self, size: int) -> float:
+        """See `benchmarks.rows.array`. Its fastest serializer, which is not its default."""
+        blob = random_bytes(size)
+        self._proxy._pyroSerializer = "marshal"
+        start = perf_counter()
+        answer = self._proxy.echo(blob)
+        seconds = perf_counter() - start
+        check(answer, blob)
         return seconds
 
 

@@ -3,6 +3,7 @@ The rows of the table. To add one: a file that has a ``ROW``, and a line here.
 """
 
 from benchmarks.rows import (
+    array,
     background,
     blocking,
     bulk,
@@ -35,6 +36,8 @@ ROWS: tuple[Row, ...] = (
     objects.ROW,
     values.RECORDS,
     values.DICT_ARGUMENT,
+    array.ROW,
+    array.MEMORY,
     console.ONE,
     console.MANY,
     pools.THREADS,

@@ -4,6 +4,7 @@ A long message holds up its own connection and nobody else: it is read in turns.
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 from typing import Any
 from unittest import mock
@@ -159,6 +160,27 @@ def test_a_message_of_one_slice_is_read_at_once() -> None:
     peer.send(peer.message(("x" * 100,) * 10_000))
     assert peer.service.heard == [10_000]
     assert peer.turns.idle
+
+
+def test_a_long_message_is_let_go_before_what_it_asks_for_is_done() -> None:
+    """Its values are copies by then, and an answer may take as much memory again."""
+    peer = Slow()
+    size = 4 << 20
+    payload = request_payload(1000, HANDLE_CALLATTR, peer.target, "tell", (bytes(size),), ())
+    whole = frame(payload)
+    parts = whole[: size // 2], whole[size // 2 :]
+    taken: list[int] = []
+    with mock.patch.object(peer.service, "heard", mock.Mock()) as heard:
+        heard.append = lambda _length: taken.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.start()
+        try:
+            for part in parts:
+                peer.send(part)
+            peer.turn()
+        finally:
+            tracemalloc.stop()
+    [held] = taken
+    assert size < held < 1.5 * size
 
 
 def test_connections_take_turns() -> None:

@@ -85,8 +85,14 @@ class MessageReader:
             return
         self._call_lost(kind, number, sender, lost)
 
-    def received_in_slices(self, data: bytes) -> Iterator[None]:
-        """Take in a long message as `payload_received` does, decoding a slice at each step."""
+    def received_in_slices(self, held: list[bytes]) -> Iterator[None]:
+        """
+        Take in a long message as `payload_received` does, decoding a slice at each step.
+
+        It is taken out of its list, and let go before what it asks for is done: a large array
+        in it has memory of its own by then.
+        """
+        data = held.pop()
         dialect = self._outbox.dialect or self._first_dialect(data)
         try:
             kind, number, pos, sender = open_envelope(data, dialect, self._decoder.uncounted)
@@ -97,8 +103,10 @@ class MessageReader:
         except RemoteProtocolError as error:
             lost = error
         else:
+            size = len(data)
+            del data
             if kind == MSG_REQUEST:
-                self._inbound.request_received(number, sender, handler, arguments, len(data))
+                self._inbound.request_received(number, sender, handler, arguments, size)
             else:
                 self._answer_received(kind, number, arguments)
             return

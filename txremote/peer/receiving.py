@@ -31,6 +31,12 @@ from txremote.wire.slices import LONG
 _Payload = bytes | Oversize | Packed
 
 
+def _taken(held: list[_Payload]) -> Iterator[_Payload]:
+    """Give what is in a list, which then has it no more."""
+    while held:
+        yield held.pop()
+
+
 class Backlog:
     """The messages that a connection has still to read, and what has come behind them."""
 
@@ -116,11 +122,13 @@ class Receiver:
                 if type(payload) is bytes:
                     size += len(payload)
                     if size > LONG and connection.executor.turns is not None:
-                        self._read_later(payload, payloads)
+                        held: list[_Payload] = [payload]
+                        del payload  # it is let go as soon as it is decoded
+                        self._read_later(held, payloads)
                         break
                     self._messages.payload_received(payload)
                 elif type(payload) is Packed:
-                    self._read_later(payload, payloads)
+                    self._read_later([payload], payloads)
                     break
                 else:
                     assert isinstance(payload, Oversize)
@@ -144,15 +152,16 @@ class Receiver:
 
     # -- long messages
 
-    def _read_later(self, first: _Payload, others: Iterable[_Payload]) -> None:
-        """Read a message, and what has come behind it, in the turns to come."""
+    def _read_later(self, first: list[_Payload], others: Iterable[_Payload]) -> None:
+        """Read a message, which is taken out of its list, and others in the turns to come."""
         turns = self._connection.executor.turns
         assert turns is not None
-        backlog = self._backlog = Backlog(self._steps(chain((first,), others)))
+        size = len(first[0]) if type(first[0]) is bytes else 0
+        backlog = self._backlog = Backlog(self._steps(chain(_taken(first), others)))
         # most are done with the first slice
         if not turns.idle or self._read_on(backlog):
-            if self.share is not None and type(first) is bytes:
-                self.share.set_unfinished(len(first))
+            if self.share is not None and size:
+                self.share.set_unfinished(size)
             self._connection.stream.pauseProducing()
             turns.add(partial(self._read_in_turn, backlog))
 
@@ -173,7 +182,9 @@ class Receiver:
                     yield
                     size = len(payload)
                 if size > LONG:
-                    yield from self._messages.received_in_slices(payload)
+                    held = [payload]
+                    del payload
+                    yield from self._messages.received_in_slices(held)
                 else:
                     self._messages.payload_received(payload)
             backlog = self._backlog
