@@ -264,6 +264,30 @@ def test_every_unknown_kind(kind: int) -> None:
     assert peer.received() == []
 
 
+def test_every_tag_in_an_extended_value() -> None:
+    attack = Attack()
+    head = bytes([MSG_REQUEST]) + b"\x11" + dump(5) + b"\x11" + dump(HANDLE_PING)
+    for tag in range(256):
+        for body in (b"", b"\x50", b"\x02", b"\x10\x1c\x02", b"\xff", b"\x15\xff\xff\xff\xff"):
+            boxed = b"\x11\x55" + bytes([tag]) + body
+            for payload in (head + boxed, head + b"\x11\x52\x11" + boxed + b"\x11\x55\xf2\x50"):
+                attack.answered_or_ended(attack.payload(payload))
+                attack.reconnect()
+    attack.check_others()
+
+
+def test_a_value_that_names_more_than_it_may_costs_its_call() -> None:
+    attack = Attack()
+    head = bytes([MSG_REQUEST]) + b"\x11" + dump(5) + b"\x11" + dump(HANDLE_PING)
+    doubled = b"\x1c\x14\x28\x1c\x02" + b"".join(
+        b"\x1c\x11" + (b"\xf2" + dump(number)) * 2 for number in range(39)
+    )
+    attack.answered_or_ended(attack.payload(head + b"\x11\x55" + doubled))
+    assert not attack.peer.ended
+    assert attack.peer.ask(HANDLE_PING, 1) == 1
+    attack.check_others()
+
+
 @pytest.mark.parametrize("label", [0, 6, 100, -1, "x", None, (1,), 1.0, True, 1 << 70])
 def test_every_unknown_label(label: Any) -> None:
     for box in ((label, ()), (2, ((label, 1),)), (2, ((1, 1), (label, ("a.B", 1, 2))))):

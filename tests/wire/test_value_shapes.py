@@ -123,6 +123,7 @@ REFUSED = [
     (Text("a"), "subclass of str"),
     (collections.UserDict, None),
     ({Identity(1)}, "no __eq__"),
+    (Struct(msgspec.UNSET), "UNSET"),
     (type("Dict", (dict,), {})(), "subclass of dict.*register_value"),
     (True, None),
 ]

@@ -4,15 +4,26 @@ Extended values, to bytes: what is kept, what is shared, what is refused.
 
 from __future__ import annotations
 
+import datetime
+import struct
+from collections import Counter, OrderedDict, defaultdict, deque
+from decimal import Decimal
+from fractions import Fraction
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from tests.wire.extended import References, decoded, encoded, sent
+from tests.wire.extended_values import EXTENDED, canon
 from txremote.errors import NotSendable
 from txremote.wire.boxing import box_into, unbox
 from txremote.wire.brine import Budget, dump, uncounted_budget
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
+from txremote.wire.record import Record
 from txremote.wire.values import AsValue
 
 
@@ -148,3 +159,74 @@ def test_a_message_cannot_name_more_than_it_may_have_by_many_values() -> None:
 def test_values_are_equal_after_many_ways() -> None:
     value = {"a": [1, {2, 3}], "b": ({"c": None},)}
     assert decoded(encoded(decoded(encoded(value)))) == value
+
+
+@settings(deadline=None, max_examples=150)
+@given(EXTENDED)
+def test_a_value_of_every_type_in_each_other_arrives_as_it_is(value: Any) -> None:
+    """Type and content, by the last bit: NaN's payload, -0.0, folds and zones as well."""
+    assert canon(sent(value)) == canon(value)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**64 - 1))
+def test_every_float_keeps_its_bits(bits: int) -> None:
+    [value] = struct.unpack("!d", bits.to_bytes(8, "big"))
+    assert struct.pack("!d", sent([value])[0]) == bits.to_bytes(8, "big")
+
+
+SUBCLASSES = [
+    *(int, str, bytes, float, complex, tuple, list, dict, set, frozenset, deque, bytearray),
+    *(OrderedDict, Counter, datetime.date, datetime.datetime, datetime.timedelta, datetime.time),
+    *(Decimal, Fraction, PurePosixPath, IPv4Address, UUID),
+]
+ARGUMENTS: dict[type, tuple[Any, ...]] = {
+    datetime.date: (2026, 1, 1),
+    datetime.datetime: (2026, 1, 1),
+    IPv4Address: ("10.0.0.1",),
+    UUID: ("0" * 32,),
+}
+
+
+@pytest.mark.parametrize("base", SUBCLASSES, ids=lambda base: base.__name__)
+def test_an_object_of_a_subclass_is_refused_wherever_it_stands(base: type) -> None:
+    value = type("Sub", (base,), {})(*ARGUMENTS.get(base, ()))
+    for place in (value, [value], {"a": value}, (value,), Record("A", a=value)):
+        with pytest.raises(NotSendable, match=r"subclass of .* register_value"):
+            encoded(place)
+
+
+REFUSED = {
+    "a surrogate": "\ud800",
+    "an int of many digits": 10**5000,
+    "a Decimal of many digits": Decimal("1" * 5000),
+    "a zone of its own": datetime.datetime(
+        2026, 1, 1, tzinfo=type("Zone", (datetime.tzinfo,), {})()
+    ),
+    "a subclass": type("Sub", (str,), {})("a"),
+    "a factory of its own": defaultdict(lambda: 1),
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(sorted(REFUSED)), EXTENDED)
+def test_what_cannot_be_kept_is_refused_beside_anything(name: str, beside: Any) -> None:
+    for value in ([beside, REFUSED[name]], {"a": beside, "b": (REFUSED[name],)}):
+        with pytest.raises(NotSendable):
+            encoded(value)
+
+
+def test_a_container_that_changes_while_it_is_sent_is_sent_as_it_was_or_refused() -> None:
+    value: list[Any] = []
+
+    class Node:
+        pass
+
+    class Changing(References):
+        def box_reference(self, other: Any) -> bytes:
+            value.append(5)
+            return super().box_reference(other)
+
+    value += [Node(), Node()]
+    references = Changing()
+    assert len(decoded(encoded(value, references), references)) == 2

@@ -93,4 +93,5 @@ def test_the_page_has_each_tag_of_ours() -> None:
 def test_the_page_is_right_about_what_things_count() -> None:
     costs = {loader.name: loader.cost for loader in LOADERS.values()}
     assert (costs["deque"], costs["Pattern"]) == (10, 10_000)
+    assert (costs["IPv4Network"], costs["IPv6Interface"]) == (10, 10)
     assert isinstance(decoded(encoded(collections.deque())), collections.deque)

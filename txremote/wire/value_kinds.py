@@ -344,6 +344,8 @@ _kind(18, pathlib.PureWindowsPath, "text", texts.dump_path, texts.loads_path("Pu
 _kind(19, pathlib.PosixPath, "text", texts.dump_path, texts.loads_path("PosixPath"))
 _kind(20, pathlib.WindowsPath, "text", texts.dump_path, texts.loads_path("WindowsPath"))
 for _code, _address in enumerate(texts.ADDRESSES, 21):  # to 26
-    _kind(_code, _address, "text", texts.dump_address, texts.loads_address(_address))
+    # a network has three addresses and a dictionary
+    _cost = 0 if _address in texts.ADDRESSES[:2] else 10
+    _kind(*(_code, _address, "text", texts.dump_address, texts.loads_address(_address)), cost=_cost)
 # it takes up to 30 ms to compile one
 _kind(27, re.Pattern, "pattern flags", texts.dump_pattern, texts.load_pattern, cost=10_000)

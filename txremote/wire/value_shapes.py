@@ -170,8 +170,11 @@ def _field_names(kind: type) -> tuple[str, ...] | None:
     if "__attrs_attrs__" in own:
         return tuple(field.name for field in own["__attrs_attrs__"])
     msgspec = sys.modules.get("msgspec")
-    if msgspec is not None and issubclass(kind, msgspec.Struct):
-        return tuple(kind.__struct_fields__)  # type: ignore[attr-defined]
+    if msgspec is not None:
+        if issubclass(kind, msgspec.Struct):
+            return tuple(kind.__struct_fields__)  # type: ignore[attr-defined]
+        if kind is type(msgspec.UNSET):
+            raise NotSendable("a field of a Struct is UNSET: give it a value before it is sent")
     for base in kind.__mro__:
         if not {"__dataclass_fields__", "__attrs_attrs__"}.isdisjoint(_attributes_of(base)):
             raise NotSendable(
