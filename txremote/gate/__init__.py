@@ -15,6 +15,7 @@ The gate: what a peer may reach of a program's objects, and at what cost.
 ``converted``      methods whose annotations declare values
 ``fetchable``      what a peer may have a copy of
 ``told``           the signature of a method, as its peer may read it
+``refusals``       why a peer may not reach a name, in sentences
 ``threaded``       the mark of methods that run in a thread
 
 Nothing here knows connections, sockets or reactors.

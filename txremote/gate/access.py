@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 from txremote.errors import NotSendable
 from txremote.gate import costs
-from txremote.gate.attributes import AttributePolicy, make_room, marking
+from txremote.gate.attributes import AttributePolicy, make_room
 from txremote.gate.builtin_types import ADDRESS_HASHES, never_handed_out
 from txremote.gate.converted import BOUND, ConvertedMethod, is_of_declared
 from txremote.gate.exposure import (
@@ -47,6 +47,7 @@ from txremote.gate.exposure import (
 )
 from txremote.gate.fallbacks import falls_back
 from txremote.gate.machinery import machinery
+from txremote.gate.refusals import marking
 from txremote.gate.threaded import ThreadedMethod
 from txremote.gate.told import told_signature
 from txremote.values.plan import CallPlan

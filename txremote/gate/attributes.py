@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from zope.interface import providedBy
 
-from txremote.config import DEFAULT_CONFIG, ConnectionConfig
+from txremote.config import ConnectionConfig
 from txremote.gate.builtin_types import (
     BY_VALUE,
     CLOSED,
@@ -26,19 +26,17 @@ from txremote.gate.builtin_types import (
 from txremote.gate.converted import ConvertedMethod, KnownPlans, copies_values, plan_of
 from txremote.gate.exposure import (
     LIFECYCLE,
-    LONGEST_TOLD,
     Exposure,
     checked,
     declared_by,
     exposure_of,
     is_exposed,
     is_hook,
-    name_of,
     shown,
     static,
 )
-from txremote.gate.fallbacks import FALLBACKS
 from txremote.gate.machinery import machinery
+from txremote.gate.refusals import refusal
 from txremote.gate.unbound import ClassFunctions
 from txremote.gate.weight import MOST_REMEMBERED
 from txremote.refs.contract import MethodContract
@@ -51,35 +49,6 @@ from txremote.wire.naming import class_name
 def _check_switch(name: str, allowed: bool, switch: str) -> None:
     if not allowed:
         raise AttributeError(f"cannot access {shown(name)}: allow_{switch} is off")
-
-
-def marking(prefix: str) -> str:
-    """Return the decorator that exposes a name, as an error tells it."""
-    return "@exposed" if prefix == DEFAULT_CONFIG.exposed_prefix else f"@exposed({prefix!r})"
-
-
-def _refusal(obj: object, name: str, prefix: str) -> AttributeError:
-    kind = name_of(obj)
-    if name in FALLBACKS:
-        return AttributeError(
-            f"cannot access {name!r} of {kind}: it is no safe operator here (add it to "
-            "safe_attrs, or do it in a method of the owner's)"
-        )
-    if name.startswith("_") or not prefix or type(obj) in CLOSED or len(name) > LONGEST_TOLD:
-        return AttributeError(f"cannot access {shown(name)} of {kind}")
-    if static(obj, "expects_login") is True:
-        return AttributeError(
-            f"cannot access {name!r}: log in first, by root.login(user, password)"
-        )
-    if any(is_exposed(base.__dict__.get(name), prefix) for base in type(obj).__mro__):
-        return AttributeError(
-            f"cannot access {name!r}: {kind} overrides an exposed {name} without "
-            f"exposing it (mark it with {marking(prefix)} as well)"
-        )
-    return AttributeError(
-        f"cannot access {name!r}: {kind} exposes no such name "
-        f"(mark it with {marking(prefix)} or call it {prefix}{name})"
-    )
 
 
 # What is known of a name of a class: the name it is reached by, and the function and the
@@ -338,7 +307,7 @@ class AttributePolicy:
         if not prefix:
             if plain:
                 return name
-            raise _refusal(obj, name, prefix)
+            raise refusal(obj, name, prefix)
         prefixed = prefix + name
         has_prefixed = static(obj, prefixed) is not None or hasattr(obj, prefixed)
         if plain and not has_prefixed:
@@ -350,4 +319,4 @@ class AttributePolicy:
             return name
         if has_prefixed:
             return name if plain and hasattr(obj, name) else prefixed
-        raise _refusal(obj, name, prefix)
+        raise refusal(obj, name, prefix)

@@ -21,7 +21,7 @@ from txremote.values.leaves import Constrained, Leaf
 from txremote.values.nodes import ValueType
 from txremote.values.records import RecordType
 from txremote.values.unions import EnumType, UnionType
-from txremote.wire.naming import full_name
+from txremote.wire.naming import full_name, with_article
 from txremote.wire.record import KIND_ENUM, make_record
 
 _CONTAINERS = frozenset(ITERATED) | frozenset(MAPPINGS)
@@ -77,7 +77,9 @@ class WantedBy:
         if _passes(self._value_type):
             return None
         way = ", which an RPyC client passes as x.tolist()" if "numpy." in class_name else ""
-        raise TypeError(f"expected {self._value_type.text}, got a {class_name} by reference{way}")
+        raise TypeError(
+            f"expected {self._value_type.text}, got {with_article(class_name)} by reference{way}"
+        )
 
     def _parts_of(self, member: ValueType, class_name: str) -> Parts | None:
         of = self._wants.of

@@ -19,6 +19,7 @@ from txremote.refs.copy_steps import EmptiedNode, IteratedNode, Node
 from txremote.refs.reprs import TOLD, read_repr
 from txremote.refs.wanted import Parts, Place, Wanted, wrong
 from txremote.wire import consts
+from txremote.wire.naming import with_article
 from txremote.wire.plain import ATOMS
 
 # Hashes of a set's items or a dict's keys that may coincide: see `txremote.wire.brine`.
@@ -168,7 +169,9 @@ class _Told(Node):
         try:
             self.cells.append(read_repr(self.class_name, text))
         except ValueError as problem:
-            raise wrong(self.place, f"a {self.class_name} that is no such: {problem}") from problem
+            raise wrong(
+                self.place, f"{with_article(self.class_name)} that is no such: {problem}"
+            ) from problem
 
     def make(self, values: list[object]) -> object:
         return values[0]

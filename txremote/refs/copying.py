@@ -30,6 +30,7 @@ from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.refs.wanted import Place, Request, Wanted, wrong
 from txremote.wire.limits import Limits
+from txremote.wire.naming import with_article
 from txremote.wire.plain import ATOMS
 
 #: Most objects that are copied at once, each of which is held until the end.
@@ -284,9 +285,9 @@ def copied(value: object, limits: Limits, direct: bool, refused: Exception | Non
 
     def leave(class_name: str, _place: Place) -> None:
         raise refused or TypeError(
-            f"a {class_name} cannot be copied by value without unpickling what the peer sends, "
-            "which can run any code here: obtain(proxy, unpickle=True) if you trust it, or have it "
-            "sent as a value, by value(x) or by an annotation and values=True"
+            f"{with_article(class_name)} cannot be copied by value without unpickling what the "
+            "peer sends, which can run any code here: obtain(proxy, unpickle=True) if you trust "
+            "it, or have it sent as a value, by value(x) or by an annotation and values=True"
         )
 
     copying = Copying(limits, direct, leave)
