@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from txremote.peer.value_calls import DescribedArguments, described
+from txremote.peer.value_calls import DescribedArguments, described, described_methods
 from txremote.wire.values import AsValue
 
 
@@ -58,3 +58,10 @@ def test_a_peer_may_describe_anything(description: Any) -> None:
 def test_more_may_be_said_later() -> None:
     """What stands behind is for versions to come."""
     assert isinstance(arguments((("a",), ("a",), False, False, "()", 1, 2)), DescribedArguments)
+
+
+def test_an_answer_to_describe_has_the_same_by_both_names() -> None:
+    plan = (("a",), ("a",), False, False, "(a: list[int])")
+    told = (("exposed_put", None, "(a)", plan), ("plain", "", None, None), ("short",), 3)
+    assert set(described_methods(told)) == {("put",), ("exposed_put",)}
+    assert described_methods(None) == {}

@@ -59,6 +59,10 @@ class Names:
         return [1, 2]
 
     @exposed
+    def pair(self) -> tuple[list[int], str]:
+        return [1], "one"
+
+    @exposed
     def maybe(self, name: str) -> Item | None:
         return Item(name, Decimal(0)) if name else None
 
@@ -239,6 +243,7 @@ def test_without_values_at_the_server_containers_are_fetched(make: Any) -> None:
     shop: Any = typed(pair.client.root, PlainShop)
     assert read(pair, shop.best) == [1, 2]
     assert pair.result(shop.sorted([2, 1])) == [1, 2]
+    assert pair.result(shop.pair()) == ([1], "one")
 
 
 def test_without_values_at_the_server_objects_are_fetched() -> None:

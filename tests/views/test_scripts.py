@@ -15,6 +15,7 @@ import pytest
 from tests.blocking.script_threads import linked, scripted
 from tests.views.test_reactor import CAKE, TEA, Basket, IBasket, Item, PlainShop, ValueShop
 from txremote.errors import WrongValue
+from txremote.peer.value_calls import ValueCalls
 from txremote.refs.netref import is_base_netref
 from txremote.refs.typed import TypedNetref
 from txremote.views.scripts import typed
@@ -68,6 +69,7 @@ def test_without_values_at_the_server_containers_are_fetched() -> None:
     with linked(PlainShop) as conn:
         shop = typed(conn.root, PlainShop)
         assert shop.sorted([2, 1]) == [1, 2]
+        assert shop.pair() == ([1], "one")
         with pytest.raises(WrongValue, match="wrong: expected int, got str 'no int'"):
             shop.wrong()
 
@@ -132,3 +134,14 @@ def test_it_shows_what_is_declared() -> None:
 def test_what_is_no_netref_is_refused_with_what_to_do() -> None:
     with pytest.raises(TypeError, match=r"not a int; in a reactor there is txremote\.typed"):
         typed(3, ValueShop)
+
+
+@scripted
+def test_a_netref_s_class_says_which_arguments_are_values() -> None:
+    """Without a view: what is described with the class leaves as a value at once."""
+    with linked(ValueShop, remote_config={"values": True}) as conn:
+        basket = conn.root.new_basket()
+        calls = basket.____ref__._call_prefixes
+        assert type(calls) is ValueCalls
+        assert set(calls.plans) == {("add",)}
+        assert basket.add(TEA) == 1

@@ -8,7 +8,7 @@ transport may answer inside ``write``. A stock RPyC is asked in steps that it kn
 from __future__ import annotations
 
 from math import inf
-from typing import Never, TypeVar
+from typing import Any, Never, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -24,7 +24,7 @@ from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls, keep_received
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
-from txremote.peer.value_calls import ValueCalls
+from txremote.peer.value_calls import ValueCalls, described_methods, note_plans
 from txremote.refs.reference import RemoteReference
 from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
@@ -247,6 +247,15 @@ class OutboundCalls:
     def _abandoned(self, number: int) -> None:
         if not self._connection.closed and consts.FEATURE_CANCEL in self._connection.features:
             self.send_oneway(consts.HANDLE_CANCEL, number)
+
+    def described(self, told: object) -> object:
+        """Return what the peer's answer to DESCRIBE says of arguments, for `note`; or nothing."""
+        return described_methods(told)
+
+    def note(self, reference: RemoteReference, plans: Any) -> None:
+        """Have calls of a reference's methods take their arguments as was described."""
+        if type(reference._call_prefixes) is not ValueCalls:
+            note_plans(reference, plans)
 
     @property
     def released(self) -> ReleaseQueue:

@@ -104,6 +104,17 @@ def described(description: object) -> dict[Path, Arguments]:
     return found
 
 
+def described_methods(told: object, prefix: str = "exposed_") -> dict[Path, Arguments]:
+    """Return the same of an answer to DESCRIBE, which has more than plans."""
+    pairs = [
+        (name, entry[3])
+        for entry in (told if type(told) is tuple else ())
+        if type(entry) is tuple and len(entry) > 3 and type(entry[0]) is str
+        for name in {entry[0].removeprefix(prefix), entry[0]}
+    ]
+    return described(tuple(pairs))
+
+
 def _arguments(described: object) -> DescribedArguments | None:
     if type(described) is not tuple or len(described) < 4:
         return None

@@ -234,6 +234,8 @@ class BlockingView:
         kind = self._classes.get(key) or self._passing.get(key)
         if kind is None:
             kind = self._make_class(key, pack)
+        if kind.plans:
+            self.protocol.outbound.note(reference, kind.plans)
         made = kind.make(self, reference)
         with _naming:  # another thread may just be making one, too
             known = reference._netref
@@ -250,8 +252,8 @@ class BlockingView:
         """
         methods: object = builtin_methods(pack)
         is_known = methods is not None
+        describes = not is_known and FEATURE_VALUES in self.protocol.features
         if methods is None:
-            describes = FEATURE_VALUES in self.protocol.features
             asked = HANDLE_DESCRIBE if describes else HANDLE_INSPECT
             methods = self.sync_request_raw(asked, (pack,))
         lasts = is_known or self.protocol.is_txremote
@@ -260,9 +262,11 @@ class BlockingView:
                 pack,
                 _pairs(methods),
                 listed_are_methods=lasts,
-                signatures={} if is_known else told_signatures(methods),
+                signatures=told_signatures(methods) if describes else {},
             )
         )
+        if describes:
+            kind.plans = self.protocol.outbound.described(methods)
         if not lasts:
             self._passing[key] = kind
             return kind

@@ -188,10 +188,11 @@ class _AskedFor:
 class NetrefClass:
     """Stands for a netref class, which is in cycles, and is freed with the last of its netrefs."""
 
-    __slots__ = ("__weakref__", "_kind")
+    __slots__ = ("__weakref__", "_kind", "plans")
 
     def __init__(self, kind: type[BaseNetref]) -> None:
         self._kind = kind
+        self.plans: object = None  # how methods take their arguments, where the peer has told it
 
     def make(self, conn: NetrefConnection, reference: RemoteReference) -> BaseNetref:
         """Return a netref of the class."""

@@ -23,7 +23,6 @@ from txremote.values.compiling import value_type
 from txremote.values.nodes import ValueType
 from txremote.values.plan import CallPlan
 from txremote.values.planning import call_plan
-from txremote.values.unions import UnionType
 from txremote.views.members import (
     ITERABLES,
     UNKNOWN,
@@ -70,10 +69,14 @@ class Result:
         """Whether anything is declared."""
         return self.value is not None or self.view is not None or self.items is not None
 
-    @property
-    def takes_reference(self) -> bool:
-        """Whether a reference is as good as a value there."""
-        return isinstance(self.value, UnionType) and bool(self.value.passes)
+    def plan(self, name: str) -> CallPlan | None:
+        """Return how a value comes, as if it were a call's one argument; None if it is none."""
+        if self.value is None:
+            return None
+        plan = CallPlan()
+        plan.positional = (name,)
+        plan.types = {name: self.value}
+        return plan
 
 
 def _view_in(annotation: object) -> object:

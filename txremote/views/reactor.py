@@ -20,7 +20,7 @@ from txremote.refs.ports import Answer
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import Target, TypedPath, TypedReference, step
 from txremote.service import Service
-from txremote.values.plan import CallPlan, Place
+from txremote.values.plan import CallPlan, fetched as with_fetched
 from txremote.views.declaration import (
     Args,
     Call,
@@ -167,12 +167,9 @@ def _received(answer: Answer, result: Result, name: str) -> Answer:
 def _as_declared(value: Any, result: Result, name: str) -> Any:
     is_reference = type(value) is RemoteReference
     if result.value is not None:
-        if not is_reference:
-            return result.value.convert(value, name)
-        if result.takes_reference:
-            return value
-        copying: Deferred[list[Any]] = fetched([Place(value, result.value, name, ())])
-        return copying.addCallback(_first_converted, result, name)
+        if is_reference or type(value) is tuple:
+            return _fetched(value, result, name)
+        return result.value.convert(value, name)
     if result.items is not None:
         return TypedItems(aiter(value) if is_reference else _local(value), result.items, name)
     if result.view is not None and is_reference:
@@ -180,9 +177,23 @@ def _as_declared(value: Any, result: Result, name: str) -> Any:
     return value
 
 
-def _first_converted(copies: list[Any], result: Result, name: str) -> object:
-    assert result.value is not None
-    return result.value.convert(copies[0], name)
+def _fetched(value: object, result: Result, name: str) -> object:
+    """Return what is declared, or a Deferred of it: some of it may have come by reference."""
+    plan = result.plan(name)
+    assert plan is not None
+    places = plan.unfetched((value,), {}, _is_reference)
+    if not places:
+        return plan.convert((value,), {})[0][0]
+
+    def converted(copies: list[Any]) -> object:
+        args, _none = with_fetched((value,), {}, zip(places, copies, strict=True))
+        return plan.convert(args, {})[0][0]
+
+    return fetched(places).addCallback(converted)
+
+
+def _is_reference(value: object) -> bool:
+    return type(value) is RemoteReference
 
 
 async def _local(items: Any) -> AsyncIterator[Any]:

@@ -14,7 +14,7 @@ from txremote.peer.fetching import fetched_here
 from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref, is_base_netref, read
 from txremote.refs.typed import TypedNetref
-from txremote.values.plan import Place
+from txremote.values.plan import fetched as with_fetched
 from txremote.views.declaration import (
     Args,
     Call,
@@ -108,12 +108,12 @@ def _called(target: BaseNetref, name: str, call: Call, args: Args, kwargs: Kwarg
 
 def _as_declared(value: object, result: Result, name: str) -> Any:
     is_netref = is_base_netref(value)
-    if result.value is not None:
-        if is_netref and result.takes_reference:
-            return value
-        if is_netref:
-            (value,) = fetched_here([Place(value, result.value, name, ())])
-        return result.value.convert(value, name)
+    plan = result.plan(name)
+    if plan is not None:
+        places = plan.unfetched((value,), {}, is_base_netref)
+        copies = zip(places, fetched_here(places), strict=True)
+        args, _none = with_fetched((value,), {}, copies)
+        return plan.convert(args, {})[0][0]
     if result.items is not None:
         return _items(value, result.items, name)
     if result.view is not None and is_netref:
