@@ -319,3 +319,10 @@ def test_a_lost_connection_fails_its_calls(pair: Pair) -> None:
     pair.lose()
     with pytest.raises(EOFError):
         pair.result(shop.cheapest([TEA]))
+
+
+def test_a_long_result_is_converted_in_turns() -> None:
+    """A slice at a time: other work of the reactor goes on between."""
+    pair = connected_pair(server_root=ValueShop)
+    shop: Any = typed(pair.client.root, ValueShop)
+    assert len(pair.result(shop.all(20_000))) == 20_000

@@ -16,11 +16,13 @@ from twisted.internet.defer import Deferred
 from zope.interface.interface import adapter_hooks
 
 from txremote.peer.fetching import fetched
+from txremote.peer.turns import in_turns
 from txremote.refs.ports import Answer
-from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.typed import Target, TypedPath, TypedReference, step
 from txremote.service import Service
 from txremote.values.plan import CallPlan, fetched as with_fetched
+from txremote.views.callbacks import with_callbacks
 from txremote.views.declaration import (
     Args,
     Call,
@@ -31,10 +33,12 @@ from txremote.views.declaration import (
     marked,
 )
 from txremote.wire.consts import FEATURE_VALUES
+from txremote.wire.slices import in_one_go
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Service)
 
+Base = RemoteReference | LateReference
 Remote = RemoteReference | RemotePath | TypedReference[Any]
 
 
@@ -105,12 +109,12 @@ class ReactorView:
         declared = self._declaration.find(name)
         path = step(target, name)
         if declared.result is not None:
-            attribute = _Attribute(declared.result, name)
+            attribute = _Attribute(declared.result, name, path._base)
             return TypedPath(path, attribute) if declared.result.is_known else path
 
         def call(*args: object, **kwargs: object) -> Answer:
             way = declared.call_for(args, kwargs)
-            return _received(_sent(path, way, args, kwargs), way.result, name)
+            return _received(_sent(path, way, args, kwargs), way.result, name, path._base)
 
         return declared.describe(call)
 
@@ -118,15 +122,16 @@ class ReactorView:
 class _Attribute:
     """What is declared of an attribute, as a `TypedPath` uses it."""
 
-    __slots__ = ("_name", "_result")
+    __slots__ = ("_base", "_name", "_result")
 
-    def __init__(self, result: Result, name: str) -> None:
+    def __init__(self, result: Result, name: str, base: Base) -> None:
         self._result = result
         self._name = name
+        self._base = base
 
     def received(self, answer: Answer) -> Answer:
         """Have an answer give what is declared."""
-        return _received(answer, self._result, self._name)
+        return _received(answer, self._result, self._name, self._base)
 
     def view_of(self, path: RemotePath) -> TypedReference[Any] | None:
         """Return a view of what the attribute leads to, if its class exposes names."""
@@ -137,6 +142,7 @@ class _Attribute:
 def _sent(path: RemotePath, call: Call, args: Args, kwargs: Kwargs) -> Answer:
     """Call what a path leads to, with values marked for a peer that takes them."""
     plan = call.plan
+    args, kwargs = with_callbacks(plan, args, kwargs)
     if plan is None or not plan.has_arguments:
         return path(*args, **kwargs)
     base = path._base
@@ -159,17 +165,24 @@ def _marked(
     return args, kwargs
 
 
-def _received(answer: Answer, result: Result, name: str) -> Answer:
+def _received(answer: Answer, result: Result, name: str, base: Base) -> Answer:
     """Have an answer give what is declared."""
-    return answer.addCallback(_as_declared, result, name) if result.is_known else answer
+    return answer.addCallback(_as_declared, result, name, base) if result.is_known else answer
 
 
-def _as_declared(value: Any, result: Result, name: str) -> Any:
+def _as_declared(value: Any, result: Result, name: str, base: Base | None = None) -> Any:
     is_reference = type(value) is RemoteReference
-    if result.value is not None:
-        if is_reference or type(value) is tuple:
-            return _fetched(value, result, name)
-        return result.value.convert(value, name)
+    plan = result.plan(name)
+    if plan is not None:
+        places = plan.unfetched((value,), {}, _is_reference)
+        if not places:
+            return _converted(plan, (value,), base)
+
+        def put_back(copies: list[Any]) -> object:
+            args, _none = with_fetched((value,), {}, zip(places, copies, strict=True))
+            return _converted(plan, args, base)
+
+        return fetched(places).addCallback(put_back)
     if result.items is not None:
         return TypedItems(aiter(value) if is_reference else _local(value), result.items, name)
     if result.view is not None and is_reference:
@@ -177,19 +190,18 @@ def _as_declared(value: Any, result: Result, name: str) -> Any:
     return value
 
 
-def _fetched(value: object, result: Result, name: str) -> object:
-    """Return what is declared, or a Deferred of it: some of it may have come by reference."""
-    plan = result.plan(name)
-    assert plan is not None
-    places = plan.unfetched((value,), {}, _is_reference)
-    if not places:
-        return plan.convert((value,), {})[0][0]
-
-    def converted(copies: list[Any]) -> object:
-        args, _none = with_fetched((value,), {}, zip(places, copies, strict=True))
-        return plan.convert(args, {})[0][0]
-
-    return fetched(places).addCallback(converted)
+def _converted(plan: CallPlan, args: Args, base: Base | None) -> object:
+    """Convert a result; a long one a slice at a time, which gives a Deferred."""
+    steps = plan.convert_in_slices(args, {})
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value[0][0]
+    executor = base._connection.executor if isinstance(base, RemoteReference) else None
+    turns = getattr(executor, "turns", None)
+    if turns is None:
+        return in_one_go(steps)[0][0]
+    return in_turns(turns, steps).addCallback(lambda converted: converted[0][0])
 
 
 def _is_reference(value: object) -> bool:
@@ -221,7 +233,7 @@ class TypedItems:
 
 def _adapt(interface: object, obj: object) -> TypedReference[Any] | None:
     # by the exact type: isinstance() of a netref may go to the network
-    if type(obj) is RemoteReference or type(obj) is RemotePath:
+    if type(obj) in (RemoteReference, RemotePath, TypedPath, TypedReference):
         return view_of(obj, interface)
     return None
 

@@ -15,6 +15,7 @@ from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref, is_base_netref, read
 from txremote.refs.typed import TypedNetref
 from txremote.values.plan import fetched as with_fetched
+from txremote.views.callbacks import with_callbacks
 from txremote.views.declaration import (
     Args,
     Call,
@@ -101,6 +102,7 @@ class ScriptView:
 def _called(target: BaseNetref, name: str, call: Call, args: Args, kwargs: Kwargs) -> object:
     conn: Any = target.____conn__
     plan = call.plan
+    args, kwargs = with_callbacks(plan, args, kwargs)
     if plan is not None and plan.has_arguments and FEATURE_VALUES in conn.protocol.features:
         args, kwargs = marked(plan, args, kwargs)
     return conn.sync_call(target.____ref__, (name,), args, kwargs)
