@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, Unpack
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from tests.values.classes import Item
+from tests.values.classes import Item, Movie
+from txremote.errors import WrongValue
 from txremote.values.planning import call_plan, signature_text
 
 
@@ -152,6 +154,32 @@ def test_names_of_an_enclosing_function_are_not_known_unless_they_are_used() -> 
     plan = call_plan(function)
     assert plan is not None
     assert [*plan.types] == ["a"]
+
+
+def test_keywords_may_be_declared_by_a_typed_dict() -> None:
+    def function(**options: Unpack[Movie]) -> None:
+        pass
+
+    plan = call_plan(function)
+    assert plan is not None
+    assert plan.describe()[1] == ("title", "year")
+    with pytest.raises(WrongValue, match=r"^year: expected int"):
+        plan.convert((), {"title": "a", "year": "b"})
+
+
+def test_self_is_the_class() -> None:
+    plan = call_plan(Fork.join, Fork)
+    assert plan is not None
+    assert plan.convert(([{"prongs": 3}],), {})[0] == ([Fork(3)],)
+
+
+@dataclass
+class Fork:
+    prongs: int
+    others: list[Self] = field(default_factory=list)
+
+    def join(self, others: list[Self]) -> Self:
+        return self
 
 
 def test_signatures_show_no_defaults() -> None:

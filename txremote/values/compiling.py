@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import threading
 import types
 import typing
 import weakref
@@ -57,6 +58,7 @@ _INT: Final = Leaf("int", {int})
 #: By the first name of a module: what makes value types of that package's annotations.
 _packages: dict[str, Callable[[object], ValueType | None]] = {}
 _records: weakref.WeakValueDictionary[object, RecordType] = weakref.WeakValueDictionary()
+_lock = threading.RLock()
 when_registered(_records.clear)
 
 
@@ -118,6 +120,8 @@ class Compiler:
             annotation = type(None)
         if annotation in (Any, object, typing.NoReturn, typing.Never):
             return None
+        if annotation is typing.Self:
+            return self.compile(self._variables.get(annotation, Any))
         if isinstance(annotation, typing.TypeVar):
             return self._variable(annotation)
         if hasattr(annotation, "__supertype__"):  # NewType
@@ -208,9 +212,11 @@ class Compiler:
             kinds.append(Constrained(EnumType(text, cls), None, [(wanted.__contains__, "")]))
         return kinds[0] if len(kinds) == 1 else UnionType(text, kinds, passes=False)
 
-    def _tuple(self, text: str, arguments: tuple[object, ...]) -> ValueType:
+    def _tuple(self, text: str, arguments: tuple[object, ...]) -> ValueType | None:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return SequenceType(text, "list", tuple, (tuple,), self.compile(arguments[0]))
+        if any(getattr(each, "__unpacked__", False) or _is_unpack(each) for each in arguments):
+            return None
         return TupleType(text, [self.compile(each) for each in arguments])
 
     def _class(self, cls: Any, arguments: tuple[Any, ...], text: str = "") -> ValueType | None:
@@ -243,15 +249,16 @@ class Compiler:
             return None
         arguments = tuple(self._variables.get(each, each) for each in arguments)
         key = (cls, arguments)
-        found = _records.get(key)
-        if found is None:
-            found = _records[key] = RecordType(text, kind, cls)
-            given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
-            compiler = Compiler(given)
-            marked = fields.fields_of(cls)
-            hints = fields.hints_of(cls, [field.name for field in marked])
-            found.declare(marked, [compiler.compile(hints.get(each.name, Any)) for each in marked])
-        return found
+        with _lock:  # a thread must not see one whose fields are still to come
+            found = _records.get(key)
+            if found is None:
+                found = _records[key] = RecordType(text, kind, cls)
+                given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+                compile_hint = Compiler({**given, typing.Self: cls}).compile
+                marked = fields.fields_of(cls)
+                hints = fields.hints_of(cls, [field.name for field in marked])
+                found.declare(marked, [compile_hint(hints.get(each.name, Any)) for each in marked])
+            return found
 
     def _foreign(self, annotation: Any) -> ValueType | None:
         """Ask those that know the package of a class, or registered the class."""
@@ -267,6 +274,10 @@ def _is_alias(annotation: object) -> bool:
     if kind is None:
         return False
     return isinstance(annotation, kind) or isinstance(typing.get_origin(annotation), kind)
+
+
+def _is_unpack(annotation: object) -> bool:
+    return typing.get_origin(annotation) is typing.Unpack
 
 
 def _is_readonly(origin: object) -> bool:

@@ -98,14 +98,11 @@ class SequenceType(ContainerType):
 
     def quick(self, raw: object, checking: bool) -> object:
         """Copy a short list of leaves."""
-        if (
-            type(raw) is list
-            and self.made is list
-            and len(raw) <= SLICE
-            and _leaves(self.item, raw)
-        ):
-            return raw if checking else [*raw]
-        return SLOW
+        if type(raw) is not list or self.made is not list or len(raw) > SLICE:
+            return SLOW
+        if not _leaves(self.item, raw):
+            return SLOW
+        return raw if checking else [*raw]
 
     def fresh(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert the items of all of them as one column."""

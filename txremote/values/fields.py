@@ -67,12 +67,12 @@ def fields_of(cls: type) -> tuple[Field, ...]:
 
 def _of_typeddict(cls: Any) -> tuple[Field, ...]:
     marks: dict[object, bool] = {typing.Required: True, typing.NotRequired: False}
-    names = [*cls.__required_keys__, *cls.__optional_keys__]
+    names = sorted([*cls.__required_keys__, *cls.__optional_keys__])
     hints = hints_of(cls, names)
     # where the annotations are strings, Python has not seen their marks
     return tuple(
         Field(name, name, True, marks.get(typing.get_origin(hint), name in cls.__required_keys__))
-        for name, hint in {**dict.fromkeys(names), **hints}.items()
+        for name, hint in {**hints, **{name: hints.get(name) for name in names}}.items()
     )
 
 

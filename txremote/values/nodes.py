@@ -33,6 +33,8 @@ SLICE: Final = 5_000
 #: What `ValueType.quick` returns where a value needs a column.
 SLOW: Final = object()
 
+# How deep a wrong value is searched for: each level takes as long as converting what is in it.
+_DEEPEST: Final = 40
 _TOO_DEEP = "it is nested too deep, or holds itself"
 
 
@@ -216,9 +218,9 @@ def _judged(value_type: ValueType, raw: object, path: str, checking: bool) -> St
 
 def explained(value_type: ValueType, raw: object, path: str, checking: bool) -> Steps[WrongValue]:
     """Return the error for a value that is wrong: of the first wrong value inside it."""
-    inside = True
-    while inside:
-        inside = False
+    inside, levels = True, 0
+    while inside and levels < _DEEPEST:
+        inside, levels = False, levels + 1
         for part in value_type.parts(raw, checking):
             index = yield from _first_wrong(part, checking)
             if index is not None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from txremote.values.annotations import annotations_of, resolved, signature_of
 from txremote.values.compiling import Compiler
 from txremote.values.plan import CallPlan
+from txremote.values.records import RecordType
 from txremote.values.registry import when_registered
 from txremote.values.texts import text_of
 
@@ -110,12 +111,16 @@ def _read(function: Any, owner: type | None, bound: bool) -> CallPlan | None:
     hints = resolved(source, annotations, owner)
     plan = CallPlan()
     plan.signature_text = _text(parameters, annotations)
-    _fill(plan, parameters, hints)
+    _fill(plan, parameters, hints, Compiler({typing.Self: owner or Any}))
     return None if plan.is_empty else plan
 
 
-def _fill(plan: CallPlan, parameters: Sequence[Parameter], hints: Mapping[str, object]) -> None:
-    compiler = Compiler({})
+def _fill(
+    plan: CallPlan,
+    parameters: Sequence[Parameter],
+    hints: Mapping[str, object],
+    compiler: Compiler,
+) -> None:
     names = {Parameter.VAR_POSITIONAL: "args", Parameter.VAR_KEYWORD: "kwargs"}
     positional = []
     for parameter in parameters:
@@ -128,6 +133,10 @@ def _fill(plan: CallPlan, parameters: Sequence[Parameter], hints: Mapping[str, o
         elif parameter.kind is Parameter.VAR_KEYWORD:
             plan.var_keyword = value_type
             names[parameter.kind] = name
+            if typing.get_origin(hint) is typing.Unpack:
+                keys = compiler.compile(typing.get_args(hint)[0])
+                if isinstance(keys, RecordType):
+                    plan.types.update((k, each) for k, each in keys.types.items() if each)
         else:
             if parameter.kind is not Parameter.KEYWORD_ONLY:
                 positional.append(name)
@@ -139,10 +148,10 @@ def _fill(plan: CallPlan, parameters: Sequence[Parameter], hints: Mapping[str, o
                     plan.callbacks[name] = callback
     plan.positional = tuple(positional)
     plan.names = (names[Parameter.VAR_POSITIONAL], names[Parameter.VAR_KEYWORD])
-    _fill_result(plan, hints.get("return", Any))
+    _fill_result(plan, hints.get("return", Any), compiler)
 
 
-def _fill_result(plan: CallPlan, hint: object) -> None:
+def _fill_result(plan: CallPlan, hint: object, compiler: Compiler) -> None:
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     while arguments and getattr(origin, "__name__", "") in _LATER:
@@ -151,9 +160,9 @@ def _fill_result(plan: CallPlan, hint: object) -> None:
     if hint is None or hint is type(None):
         return
     if origin in _MANY and arguments:
-        plan.item = Compiler({}).compile(arguments[0])
+        plan.item = compiler.compile(arguments[0])
         return
-    plan.result = Compiler({}).compile(hint)
+    plan.result = compiler.compile(hint)
 
 
 def callback_plan(hint: object) -> CallPlan | None:
@@ -176,7 +185,7 @@ def callback_plan(hint: object) -> CallPlan | None:
         value_type = Compiler({}).compile(each)
         if value_type is not None:
             plan.types[name] = value_type
-    _fill_result(plan, arguments[1])
+    _fill_result(plan, arguments[1], Compiler({}))
     shown = ", ".join(map(text_of, arguments[0]))
     plan.signature_text = f"({shown}) -> {text_of(arguments[1])}"
     return None if plan.is_empty else plan

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import attrgetter, itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from txremote.values.leaves import Leaf
 from txremote.values.nodes import SLOW, Mismatch, Part, SharedType, ValueType, Work, in_slices
 from txremote.values.texts import shortened, shown
 from txremote.wire.record import KIND_NAMEDTUPLE, KIND_OBJECT, Record, Shape
 from txremote.wire.slices import Steps
+
+T = TypeVar("T")
 
 _shape_of: Final = attrgetter("__record__")
 _fields_of: Final = attrgetter("__dict__")
@@ -130,10 +132,10 @@ class RecordType(SharedType):
         if len(kinds) == 1:
             return (yield from self._of_one_kind(kinds.pop(), column, work))
         made: dict[int, object] = {}
-        for kind in kinds:
-            places = [place for place, part in enumerate(column) if type(part) is kind]
+        for kind, places in _places(map(type, column)).items():
             parts = [column[place] for place in places]
-            made.update(zip(places, (yield from self._of_one_kind(kind, parts, work)), strict=True))
+            found = yield from self._of_one_kind(kind, parts, work)
+            made.update(zip(places, found, strict=True))
         return [made[place] for place in range(len(column))]
 
     def _of_one_kind(
@@ -172,9 +174,10 @@ class RecordType(SharedType):
             made = yield from self._build(names, dicts, work)
             return dicts if work.checking else made
         done: dict[int, object] = {}
-        for names in every:  # some were sent without a field that has a default
+        for names in every:
             self._refuse(names)
-            places = [place for place, each in enumerate(dicts) if each.keys() == names]
+        # some were sent without a field that has a default
+        for names, places in _places(map(frozenset, dicts)).items():
             parts = [dicts[place] for place in places]
             done.update(zip(places, (yield from self._build(names, parts, work)), strict=True))
         return [done[place] for place in range(len(dicts))]
@@ -277,6 +280,14 @@ class RecordType(SharedType):
         if not isinstance(raw, tuple) or len(raw) != len(self.types):
             raise Mismatch(f"expected {self.text}, got {shown(raw)}")
         return dict(zip(self.types, raw, strict=True))
+
+
+def _places(marks: Iterable[T]) -> dict[T, list[int]]:
+    """Return where each of some marks stands."""
+    found: dict[T, list[int]] = {}
+    for place, mark in enumerate(marks):
+        found.setdefault(mark, []).append(place)
+    return found
 
 
 def _part(value_type: ValueType, value: object, kind: str, name: str) -> Part:
