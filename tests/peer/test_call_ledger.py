@@ -132,6 +132,19 @@ def test_all_wait_for_the_service_and_for_a_peer_that_does_not_read() -> None:
     assert desk.started == [1]
 
 
+def test_all_wait_for_a_call_that_is_prepared_though_the_peer_is_needed() -> None:
+    """The peer is asked for the arguments, and answers that whatever else it waits for."""
+    desk = Desk()
+    desk.needed = True
+    desk.ledger.prepare()
+    desk.ledger.prepare()
+    desk.admit(1, 2)
+    desk.ledger.prepared()
+    assert desk.started == []
+    desk.ledger.prepared()
+    assert desk.started == [1, 2]
+
+
 def test_a_peer_that_the_service_waits_for_may_call_first() -> None:
     """An on_connect that calls the client is served what the client asks meanwhile."""
     desk = Desk()
@@ -240,7 +253,7 @@ def test_an_abandoned_thread_takes_the_place_of_a_call() -> None:
 VERBS = st.lists(
     st.tuples(
         st.sampled_from(
-            "admit admit admit finish abandon forget cancel hold release pause resume "
+            "admit admit admit finish abandon forget cancel hold release pause resume prepare "
             "need alone thread thread_ends".split()
         ),
         st.integers(0, 40),
@@ -287,6 +300,10 @@ def test_whatever_happens_all_counts_come_back_to_zero(
                 gone.add(some)
         elif verb in ("hold", "release", "pause", "resume"):
             getattr(ledger, verb)()
+        elif verb == "prepare":
+            ledger.prepare()
+            ledger.start_waiting()
+            ledger.prepared()
         elif verb in ("need", "alone"):
             desk.needed = verb == "need"
             ledger.start_waiting()

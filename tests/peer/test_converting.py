@@ -387,7 +387,7 @@ def stepped(pair: Pair) -> Stepper:
 
 
 def test_long_arguments_are_converted_in_turns() -> None:
-    """Other calls are served between them, and the answer comes in the end."""
+    """The peer's later calls begin after this one, as it has made them."""
     service = Many()
     pair = connected_pair(server_root=service)
     stepper = stepped(pair)
@@ -395,11 +395,41 @@ def test_long_arguments_are_converted_in_turns() -> None:
     long = pair.client.root.total(numbers)
     while not len(pair.server.inbound):
         assert stepper.step(pair)  # it is decoded
-    assert pair.result(pair.client.root.total([1, 2])) == 3
-    assert service.seen == [2]
+    short = pair.client.root.total([1, 2])
+    stepper.step(pair)
+    assert service.seen == []
     while stepper.step(pair):
         pass
     assert pair.result(long) == sum(numbers)
+    assert pair.result(short) == 3
+    assert service.seen == [20_000, 2]
+
+
+@pytest.mark.parametrize("end", ["answered", "wrong", "cancelled"])
+def test_a_call_whose_arguments_are_fetched_is_not_overtaken(end: str) -> None:
+    """However its preparation ends; a peer may well count on the order of its calls."""
+    service = Many()
+    pair = connected_pair(server_root=service)
+    pair.client.root._replace_call_prefixes({})  # as of an object that is not described
+    first = pair.client.root.total([1, "x" if end == "wrong" else 2, 3])
+    first.addErrback(lambda _failure: None)
+    second = pair.client.root.total((1, 2))
+    if end == "cancelled":
+        first.cancel()
+    assert pair.result(second) == 3
+    assert service.seen == ([3, 2] if end == "answered" else [2])
+
+
+def test_a_stock_peer_is_served_while_its_objects_are_copied() -> None:
+    """What it runs for that may call here, and wait for the answer."""
+    service = Many()
+    pair = connected_pair(server_root=service)
+    pair.server.features = frozenset()
+    pair.client.root._replace_call_prefixes({})
+    first = pair.client.root.total([1, 2, 3])
+    assert pair.result(pair.client.root.total((1, 2))) == 3
+    assert pair.result(first) == 6
+    assert service.seen == [2, 3]
 
 
 def test_long_arguments_that_were_fetched_are_converted_in_turns() -> None:

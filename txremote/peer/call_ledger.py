@@ -8,7 +8,9 @@ but one call alone may have any size that a message may.
 
 While a call of ours waits for this peer its calls are never queued: its answer may depend
 on one of them, and queueing it would deadlock. They are then bounded by ``max_calls`` and
-``max_waiting`` together, and refused past that, for the same reason.
+``max_waiting`` together, and refused past that, for the same reason. The exception is a call whose
+arguments are fetched from a txremote, or are many: those behind it wait until it has begun, for
+the peer has sent them in this order, and its answer to a FETCH depends on none of them.
 
 A call runs from `begin` to `finish`; one that is answered while it is started is never
 entered. An abandoned one is answered, but still runs in a thread, which nothing can stop: it
@@ -100,7 +102,7 @@ class CallLedger(Generic[R]):
         self._max_unanswered = max_unanswered
         self._start = start
         self._needed = needed
-        self._held = False
+        self._held = 0  # 1 while the service is not ready, and 2 for each call that is prepared
         self._paused = False
         self._starting = False
         self._refusal: Exception | None = None
@@ -168,6 +170,8 @@ class CallLedger(Generic[R]):
         running = len(self._running) + self.abandoned
         if running < self._max_calls and not self._paused and not self._held:
             return True
+        if self._held > 1:
+            return False
         return running < self._max_calls + self._max_waiting and bool(self._needed())
 
     def begin(self, call: Running) -> None:
@@ -239,11 +243,20 @@ class CallLedger(Generic[R]):
 
     def hold(self) -> None:
         """Let all calls wait until `release`: the service is not ready."""
-        self._held = True
+        self._held |= 1
 
     def release(self) -> None:
         """Start the calls that have waited for the service."""
-        self._held = False
+        self._held &= ~1
+        self.start_waiting()
+
+    def prepare(self) -> None:
+        """Let the calls that come wait until `prepared`: one before them cannot begin yet."""
+        self._held += 2
+
+    def prepared(self) -> None:
+        """Start the calls that have waited for one before them."""
+        self._held -= 2
         self.start_waiting()
 
     def pause(self) -> None:

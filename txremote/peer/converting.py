@@ -93,21 +93,23 @@ def _call(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) 
 async def _call_later(
     connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs, places: list[Place]
 ) -> object:
-    """Call a method when its arguments are fetched, and converted a slice at a time."""
+    """
+    Call a method when its arguments are fetched, and converted a slice at a time.
+
+    The peer's later calls wait until it has begun. A stock RPyC's do not where something is
+    fetched: what it runs for that may call here, and its answer wait for ours.
+    """
+    in_order = not places or FEATURE_VALUES in connection.features
+    ledger = connection.inbound.ledger
+    if in_order:
+        ledger.prepare()
     try:
-        if places:
-            found = await fetched(places)
-            args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
-        steps = method.plan.convert_in_slices(args, kwargs)
-        if may_take_turns(connection):
-            args, kwargs = await in_turns(connection.executor.turns, steps)
-        else:
-            args, kwargs = in_one_go(steps)
-    except BaseException as problem:
-        # the traceback may live until a garbage collection
-        args, kwargs, places, found, steps = (), {}, [], [], None
-        raise (_bare(problem) if type(problem) is WrongValue else problem) from None
-    result = awaited(_call(connection, method, args, kwargs), connection)
+        args, kwargs = await _prepared(connection, method, args, kwargs, places)
+        result = awaited(_call(connection, method, args, kwargs), connection)
+    finally:
+        args, kwargs, places = (), {}, []  # the traceback may live until a garbage collection
+        if in_order:
+            ledger.prepared()
     if isinstance(result, Deferred):
         result = await result
     if type(result) is Outcome:
@@ -116,6 +118,22 @@ async def _call_later(
             raise error if isinstance(error, BaseException) else error.error
         return result.value
     return result
+
+
+async def _prepared(
+    connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs, places: list[Place]
+) -> tuple[Args, Kwargs]:
+    try:
+        if places:
+            found = await fetched(places)
+            args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
+        steps = method.plan.convert_in_slices(args, kwargs)
+        if may_take_turns(connection):
+            return await in_turns(connection.executor.turns, steps)
+        return in_one_go(steps)
+    except BaseException as problem:
+        args, kwargs, places, found, steps = (), {}, [], [], None
+        raise (_bare(problem) if type(problem) is WrongValue else problem) from None
 
 
 class _WithPlan:
