@@ -7,12 +7,14 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, NewType, Protocol, TypeVar
+from decimal import Decimal
+from typing import Any, Generic, NewType, Protocol, TypeAlias, TypeVar, Union
 
 import pytest
 from zope.interface import Interface
 
 from tests.values.classes import Item, Tree, complaint, converted
+from tests.wire.extended import sent
 from txremote.errors import WrongValue
 from txremote.values.compiling import register_package, value_type
 from txremote.values.leaves import InstanceType
@@ -130,9 +132,47 @@ def test_a_class_is_compiled_once() -> None:
     assert first is second
 
 
+Json: TypeAlias = "dict[str, Json] | list[Json] | int | str | None"
+Boxes = Union[list["Boxes"], dict[str, "Boxes"], Item]  # noqa: UP007  # a str has no |
+One = Union[list["Other"], int]  # noqa: UP007
+Other = Union[dict[str, "One"], str]  # noqa: UP007
+
+
+@dataclass
+class Shelf:
+    boxes: Boxes
+    note: Json = None
+
+
+def keep(boxes: Boxes, note: Json, one: One, shelf: Shelf | None = None) -> None: ...
+
+
+def test_an_alias_that_names_itself_is_checked_at_any_depth() -> None:
+    """In a function's annotation and in that of a field."""
+    plan = call_plan(keep)
+    assert plan is not None
+    boxes = [[{"a": [Item("tea", Decimal(1))]}]]
+    note = {"a": [[{"b": [1, "x", None]}]]}
+    one = [{"a": [{"b": 3}, "x"]}]
+    args, _kwargs = plan.convert((sent(boxes), note, one, sent(Shelf(boxes, note))), {})
+    assert args == (boxes, note, one, Shelf(boxes, note))
+    for wrong, path in [
+        (([[["tea"]]], None, 1), r"boxes\[0\]\[0\]\[0\]: expected Boxes, got str 'tea'"),
+        ((boxes, {"a": [[1.5]]}, 1), r"note\['a'\]\[0\]\[0\]: expected .*, got float 1\.5"),
+        (
+            (boxes, None, [{"a": [{"b": 1.5}]}]),
+            r"one\[0\]\['a'\]\[0\]\['b'\]: expected One, got float",
+        ),
+        ((boxes, None, 1, {"boxes": [[5]]}), r"shelf\.boxes\[0\]\[0\]: expected Boxes"),
+    ]:
+        with pytest.raises(WrongValue, match=path):
+            plan.convert(wrong, {})
+
+
 NEW_SYNTAX = """
 from __future__ import annotations
 from dataclasses import dataclass
+from decimal import Decimal
 
 type Tree = int | list[Tree]
 type Named[T] = dict[str, T]

@@ -33,6 +33,25 @@ def resolved(
         owner: The class that the scope is in: ``Self``, and its names are seen.
         wanted: The names that are asked for; None for all.
     """
+    evaluate = evaluator(scope, owner)
+    found = {}
+    for name, annotation in annotations.items():
+        if wanted is not None and name not in wanted:
+            continue
+        try:
+            found[name] = evaluate(annotation)
+        except Exception as problem:
+            _log.warn(
+                "{where} takes {name} by reference: its annotation cannot be resolved: {problem}",
+                where=getattr(scope, "__qualname__", scope),
+                name=name,
+                problem=problem,
+            )
+    return found
+
+
+def evaluator(scope: object, owner: type | None) -> Callable[[object], object]:
+    """Return what evaluates an annotation where a function or class stands; it may raise."""
     module = sys.modules.get(getattr(scope, "__module__", None) or "")
     names: dict[str, Any] = {**getattr(module, "__dict__", {}), **_closure(scope)}
     names.update(getattr(scope, "__globals__", {}))
@@ -43,20 +62,7 @@ def resolved(
     for each in (owner, scope):
         for variable in getattr(each, "__type_params__", ()):
             inner[variable.__name__] = variable
-    found = {}
-    for name, annotation in annotations.items():
-        if wanted is not None and name not in wanted:
-            continue
-        try:
-            found[name] = _evaluated(annotation, names, inner, owner)
-        except Exception as problem:
-            _log.warn(
-                "{where} takes {name} by reference: its annotation cannot be resolved: {problem}",
-                where=getattr(scope, "__qualname__", scope),
-                name=name,
-                problem=problem,
-            )
-    return found
+    return lambda annotation: _evaluated(annotation, names, inner, owner)
 
 
 def _evaluated(

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from txremote.values import constraints, fields
+from txremote.values.annotations import evaluator
 from txremote.values.containers import MAPPINGS, DictType, SequenceType, TupleType
 from txremote.values.leaves import STANDARD, Constrained, Leaf, LiteralType, as_complex, as_float
 from txremote.values.nodes import Part, ValueType, Work
@@ -108,10 +109,22 @@ class AliasType(ValueType):
 
 
 class Compiler:
-    """Compiles annotations; ``variables`` says what stands for type variables."""
+    """
+    Compiles annotations.
 
-    def __init__(self, variables: dict[object, object]) -> None:
+    Args:
+        variables: What stands for type variables.
+        evaluate: Evaluates an annotation where it is written (`annotations.evaluator`). Without
+            it a name that an alias has for itself stands for a reference.
+    """
+
+    def __init__(
+        self,
+        variables: dict[object, object],
+        evaluate: Callable[[object], object] | None = None,
+    ) -> None:
         self._variables = variables
+        self._evaluate = evaluate
         self._aliases: dict[object, AliasType] = {}
 
     def compile(self, annotation: object) -> ValueType | None:
@@ -128,6 +141,8 @@ class Compiler:
             return self.compile(annotation.__supertype__)
         if _is_alias(annotation):
             return self._alias(annotation)
+        if isinstance(annotation, str | typing.ForwardRef):
+            return self._forward(annotation)
         origin = typing.get_origin(annotation)
         if origin is not None:
             return self._generic(annotation, origin, typing.get_args(annotation))
@@ -155,6 +170,21 @@ class Compiler:
         finally:
             self._variables = outer
             del self._aliases[key]
+        return made.target
+
+    def _forward(self, reference: str | typing.ForwardRef) -> ValueType | None:
+        """Compile a name that stands within what it names: ``Tree = list["Tree"] | int``."""
+        text = reference if isinstance(reference, str) else reference.__forward_arg__
+        known = self._aliases.get(text)
+        if known is not None or self._evaluate is None:
+            return known
+        try:
+            hint = self._evaluate(text)
+        except Exception:  # whatever stands there: it is a name for type checkers only, say
+            return None
+        made = self._aliases[text] = AliasType(text)
+        found = self.compile(hint)
+        made.target = None if found is made else found
         return made.target
 
     def _generic(
@@ -254,7 +284,8 @@ class Compiler:
             if found is None:
                 found = _records[key] = RecordType(text, kind, cls)
                 given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
-                compile_hint = Compiler({**given, typing.Self: cls}).compile
+                evaluate = evaluator(cls, cls)
+                compile_hint = Compiler({**given, typing.Self: cls}, evaluate).compile
                 marked = fields.fields_of(cls)
                 hints = fields.hints_of(cls, [field.name for field in marked])
                 found.declare(marked, [compile_hint(hints.get(each.name, Any)) for each in marked])

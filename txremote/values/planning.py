@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any, Final
 
-from txremote.values.annotations import annotations_of, resolved, signature_of
+from txremote.values.annotations import annotations_of, evaluator, resolved, signature_of
 from txremote.values.compiling import Compiler
 from txremote.values.plan import CallPlan
 from txremote.values.records import RecordType
@@ -111,7 +111,7 @@ def _read(function: Any, owner: type | None, bound: bool) -> CallPlan | None:
     hints = resolved(source, annotations, owner)
     plan = CallPlan()
     plan.signature_text = _text(parameters, annotations)
-    _fill(plan, parameters, hints, Compiler({typing.Self: owner or Any}))
+    _fill(plan, parameters, hints, Compiler({typing.Self: owner or Any}, evaluator(source, owner)))
     return None if plan.is_empty else plan
 
 

@@ -67,6 +67,8 @@ def text_of(annotation: object) -> str:
         return "..."
     if isinstance(annotation, str):
         return annotation
+    if isinstance(annotation, typing.ForwardRef):
+        return annotation.__forward_arg__
     if isinstance(annotation, list):
         return f"[{', '.join(map(text_of, annotation))}]"
     origin = typing.get_origin(annotation)
