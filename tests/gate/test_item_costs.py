@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.refs.stock_peer import StockPeer
 from txremote.gate import item_costs
 from txremote.gate.costs import measured
 from txremote.gate.item_costs import MOST_MADE, check_made, drawn, taken
@@ -94,3 +95,14 @@ def test_code_of_the_programs_that_a_call_runs_for_each_item_has_its_time(
     monkeypatch.setattr(item_costs.threadable, "isInIOThread", lambda: False)
     measured(items, "sort", items.sort)(key=slow)
     assert items[0] == 9_999
+
+
+@pytest.mark.parametrize(
+    ("obj", "name"),
+    [([1], "extend"), ([1], "__add__"), ({}, "update"), ({1}, "update"), ([1], "__setitem__")],
+)
+def test_what_the_caller_has_by_reference_is_not_taken_in(obj: Any, name: str) -> None:
+    reference = StockPeer().sent([2])
+    args = (slice(0, 1), reference) if name == "__setitem__" else (reference,)
+    with pytest.raises(TypeError, match=r"in a builtins\.list that was sent by reference: send"):
+        ask(obj, name, *args)

@@ -18,10 +18,9 @@ from tests.interop.valued_client import check as checks
 
 SERVICES = ["ValuedShop", "ThreadedShop"]
 CLIENTS = [
-    f"{version}{how} of {service}"
+    f"{peer} of {service}"
     for service in SERVICES
-    for version in ("6.0.2", "5.3.1")
-    for how in ("", " public")
+    for peer in ("6.0.2", "6.0.2 public", "6.0.2 bind_threads", "5.3.1", "5.3.1 public")
 ]
 
 
@@ -38,6 +37,8 @@ def said(rpyc5: Path) -> Iterator[dict[str, str]]:
             peer, _of, service = name.partition(" of ")
             version, *how = peer.split()
             env = {"PYTHONPATH": str(rpyc5)} if version == "5.3.1" else {}
+            if how == ["bind_threads"]:
+                env["RPYC_BIND_THREADS"] = "true"
             clients[name] = script("valued_client", str(servers[service].port), *how, env=env)
             running.append(clients[name])
         for client in clients.values():

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import datetime
 import faulthandler
+import os
 import sys
+import time
 import traceback
 from collections import namedtuple
 from decimal import Decimal
@@ -93,7 +95,7 @@ def objects(conn):
         assert conn.root.cheapest(items, at) == "oil 2024 1"
     else:
         text = error_of(conn.root.cheapest, items)
-        assert "items[0].name" in text, text
+        assert text.startswith(("items[0].", "items[1].")), text
         assert "allow_public_attrs" in text, text
     assert conn.root.cheapest([OpenItem("tea", Decimal(3), ["hot"])]) == "tea  1"
     assert (
@@ -114,7 +116,9 @@ def callbacks(conn):
     """They stay the client's, and are called with what the service has."""
     told = []
     assert conn.root.report([1, 2], lambda numbers: told.append(list(numbers))) == 2
-    conn.ping()
+    end = time.monotonic() + 10
+    while not told and time.monotonic() < end:  # with bind_threads another thread serves it
+        conn.ping()
     assert told == [[2, 4]]
 
 
@@ -176,6 +180,7 @@ def main():
             print(f"ok: {name}")
     conn.close()
     print("done", flush=True)
+    os._exit(0)  # RPyC's threads of bind_threads mode do not all end
 
 
 if __name__ == "__main__":

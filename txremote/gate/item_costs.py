@@ -21,6 +21,8 @@ from twisted.python import threadable
 
 from txremote.gate.builtin_types import CONTAINERS, FROZENDICT, VIEWS
 from txremote.gate.weight import TEXTS
+from txremote.refs.reference import RemoteReference
+from txremote.wire.naming import class_name, with_article
 
 #: Most items or bytes that one call may make, and take in of those that are here already.
 MOST_MADE = 1_000_000
@@ -150,6 +152,12 @@ def _drawn_of_any(obj: object, name: str, items: Any) -> object:
         pairs = drawn((key, items[key]) for key in keys)
         _check_hashes(pairs, pairs=True)
         return dict(pairs)
+    if kind is RemoteReference:
+        raise TypeError(
+            f"{class_name(type(obj))}.{name} cannot wait for what is in "
+            f"{with_article(items._pack[0])} that was sent by reference: send it by value, as a "
+            "tuple or by value(x)"
+        )
     if not hasattr(kind, "__iter__") and not hasattr(kind, "__getitem__"):
         return items  # the container says so itself
     return drawn(items)

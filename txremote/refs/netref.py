@@ -252,7 +252,8 @@ def check_pickle(netref: BaseNetref, what: str) -> None:
     if not netref.____conn__.allow_pickle:
         raise TypeError(
             f"{what} unpickles data of the peer's, which can run any code here: "
-            "connect with config={'allow_pickle': True} if you trust it"
+            "connect with config={'allow_pickle': True} if you trust it, or copy it first by "
+            "txremote.blocking.fetch(netref)"
         )
 
 
