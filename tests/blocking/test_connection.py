@@ -33,8 +33,8 @@ from txremote.wire.consts import (
     HANDLE_CALLATTR,
     HANDLE_CANCEL,
     HANDLE_DEADLINE,
+    HANDLE_DESCRIBE,
     HANDLE_GETATTR,
-    HANDLE_INSPECT,
     HANDLE_PING,
     HANDLE_RELEASE,
 )
@@ -100,7 +100,7 @@ def test_the_root_is_fetched_once() -> None:
     with linked(Shop) as conn:
         tap = Tap(conn)
         assert conn.root is conn.root
-        assert tap.taken() == [HANDLE_INSPECT]
+        assert tap.taken() == [HANDLE_DESCRIBE]
 
 
 @scripted
@@ -110,7 +110,7 @@ def test_a_thousand_objects_of_a_class_are_asked_about_once() -> None:
         _ = conn.root
         tap = Tap(conn)
         things = conn.root.things(1000)
-        assert tap.taken() == [HANDLE_CALLATTR, HANDLE_INSPECT]
+        assert tap.taken() == [HANDLE_CALLATTR, HANDLE_DESCRIBE]
         assert [thing.double() for thing in things[:3]] == [0, 2, 4]
         assert tap.taken() == [HANDLE_CALLATTR] * 3
         assert things[7].number == 7
@@ -127,7 +127,7 @@ def test_builtin_types_are_never_asked_about() -> None:
         tap = Tap(conn)
         items = conn.root.list()
         assert items[0] == 1
-        assert HANDLE_INSPECT not in tap.taken()
+        assert HANDLE_DESCRIBE not in tap.taken()
 
 
 # --- AsyncResult ------------------------------------------------------------------
