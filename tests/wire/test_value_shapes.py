@@ -79,6 +79,10 @@ class Identity:
     a: int
 
 
+class StructIdentity(msgspec.Struct, eq=False):
+    a: int
+
+
 class Text(str):
     pass
 
@@ -123,6 +127,8 @@ REFUSED = [
     (Text("a"), "subclass of str"),
     (collections.UserDict, None),
     ({Identity(1)}, "no __eq__"),
+    ({StructIdentity(1)}, "no __eq__"),
+    ({Identity(1): 1}, "no __eq__"),
     (Struct(msgspec.UNSET), "UNSET"),
     (type("Dict", (dict,), {})(), "subclass of dict.*register_value"),
     (True, None),

@@ -236,8 +236,20 @@ def _unbox_tuple(
     items = []
     item: object
     for _ in range(count):
-        if data[pos] == 0x11 and data[pos + 1] == 0x52:  # TAG_TUPLE_2, INT_ZERO + LABEL_TUPLE
+        # as unbox, but with this budget for all
+        label = data[pos + 1] if data[pos] == 0x11 else 0  # TAG_TUPLE_2
+        if label == 0x51:  # INT_ZERO + LABEL_VALUE
+            item, pos = load_value(data, pos + 2, depth - 1, budget)
+        elif label == 0x52:  # INT_ZERO + LABEL_TUPLE
             item, pos = _unbox_tuple(data, pos + 2, depth - 1, budget, references)
+        elif 0x53 <= label <= 0x54:  # INT_ZERO + LABEL_LOCAL_REF, INT_ZERO + LABEL_REMOTE_REF
+            end = key_end(data, pos + 2)
+            key = data[pos + 2 : end]
+            pos = end
+            if label == 0x53:  # INT_ZERO + LABEL_LOCAL_REF
+                item = references.unbox_local(key)
+            else:
+                item = references.unbox_remote(key)
         else:
             item, pos = unbox(data, pos, depth - 1, budget, references)
         items.append(item)

@@ -150,8 +150,13 @@ def _new_plan(kind: type) -> Plan:
     return Plan(
         *(RECORD, _fields_getter(names)),
         shape=_shape(KIND_OBJECT, kind, names),
-        has_equality=kind.__eq__ is not object.__eq__,
+        has_equality=_has_equality(kind),
     )
+
+
+def _has_equality(kind: type) -> bool:
+    config = getattr(kind, "__struct_config__", None)  # a Struct has an __eq__ in any case
+    return kind.__eq__ is not object.__eq__ if config is None else bool(config.eq)
 
 
 def _shape(kind_of_record: int, kind: type, names: tuple[str, ...]) -> Shape:
