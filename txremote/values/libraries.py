@@ -4,7 +4,7 @@ The values of numpy, Arrow and pandas, in the wire's table of kinds.
 To import this module is to add them; none of the three is imported by that. A class is asked
 about by the name of its module, so a program that has such an object has imported its library. A
 value that comes to a program without the library is kept as a `Record` with its parts as bytes: a
-program in between passes it on as it was.
+program in between passes that record on.
 
 ==== ============================ ==============================================
 code value                        payload

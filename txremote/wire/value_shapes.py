@@ -155,8 +155,11 @@ def _new_plan(kind: type) -> Plan:
 
 
 def _has_equality(kind: type) -> bool:
-    config = getattr(kind, "__struct_config__", None)  # a Struct has an __eq__ in any case
-    return kind.__eq__ is not object.__eq__ if config is None else bool(config.eq)
+    config = getattr(kind, "__struct_config__", None)
+    if config is not None:  # a Struct has an __eq__ in any case
+        return bool(config.eq)
+    own: object = kind.__eq__
+    return own is not object.__eq__
 
 
 def _shape(kind_of_record: int, kind: type, names: tuple[str, ...]) -> Shape:
