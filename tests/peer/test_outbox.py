@@ -406,6 +406,15 @@ def test_a_long_message_is_written_in_its_turn(corked: bool, at_once: bool) -> N
     assert [payload.endswith(long) for payload in found] == [False, True, True, False]
 
 
+def test_a_long_message_to_a_peer_behind_tls_is_one_write_of_bytes() -> None:
+    box, transport = outbox()
+    records: list[Any] = []
+    box.separate = records.append
+    box.answer(MSG_REPLY, 1, 0, [memoryview(bytes(2_000_000))])
+    assert [type(each) for each in records] == [bytes]
+    assert not transport.written
+
+
 def test_what_waits_for_a_peer_is_counted_with_what_waits_for_others() -> None:
     """From the frame on that fills the transport, until all of it has gone."""
     box, transport = outbox(max_unsent=10_000_000)
