@@ -11,6 +11,7 @@ import pytest
 from tests.peer.pairs import Outcome
 from txremote import Service, exposed
 from txremote.errors import WrongValue
+from txremote.peer.value_calls import note_plans
 from txremote.refs.reference import RemoteReference
 from txremote.testing import Pair, connected_pair
 from txremote.wire.record import Record
@@ -75,6 +76,17 @@ def test_a_function_may_be_the_callback_of_several_annotations(shop: Shop, pair:
     assert seen == [([Record("Item", name="tea")], 2), ("Ann",)]
     with pytest.raises(WrongValue, match="argument 1: expected"):
         pair.result(shop.on_name(5))
+
+
+def test_a_callback_may_have_methods_that_take_values(shop: Shop, pair: Pair) -> None:
+    """What is known of these stays known."""
+    described: Any = object()
+    pair.result(pair.client.root.watch(1, print))
+    reference = shop.on_change
+    note_plans(reference, {("method",): described})
+    pair.result(pair.client.root.watch(1, print))
+    assert reference._call_prefixes.plans[("method",)] is described
+    assert set(reference._call_prefixes.plans) == {("method",), ()}
 
 
 def test_wrong_arguments_are_not_sent(shop: Shop, pair: Pair) -> None:

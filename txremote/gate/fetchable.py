@@ -55,7 +55,7 @@ def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
             f"{with_article(class_name(type(obj)))} is no value, and has no copy: call its "
             "methods, or send its data in a dataclass, a dict or a tuple"
         )
-    seen: set[int] = set()
+    seen: dict[int, object] = {}  # it keeps them, so that no other part gets one's id
     open_kinds: set[type] = set()
     waiting = [obj]
     while waiting:
@@ -63,7 +63,7 @@ def check_fetchable(policy: Reading, obj: object, all_fields: bool) -> None:
         kind = type(part)
         if kind in ATOMS or id(part) in seen:
             continue
-        seen.add(id(part))
+        seen[id(part)] = part
         if len(seen) > DEFAULT_LIMITS.max_items:
             raise NotSendable("too much for one copy (option max_items): fetch its parts")
         waiting += _parts(policy, part, kind, all_fields, open_kinds)

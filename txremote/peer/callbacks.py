@@ -27,17 +27,14 @@ def note_callbacks(plan: CallPlan, args: Args, kwargs: Kwargs) -> None:
             given = args[plan.positional.index(name)]
         reference = given.____ref__ if is_base_netref(given) else given
         if type(reference) is RemoteReference:
-            known = _noted(reference)
-            if known is None:
-                note_plans(reference, {(): CallbackArguments(callback, reference)})
+            calls = reference._call_prefixes
+            known = calls.plans if type(calls) is ValueCalls else {}
+            noted = known.get(())
+            if type(noted) is CallbackArguments:
+                noted.add(callback)
             else:
-                known.add(callback)
-
-
-def _noted(reference: RemoteReference) -> CallbackArguments | None:
-    calls = reference._call_prefixes
-    found = calls.plans.get(()) if type(calls) is ValueCalls else None
-    return found if type(found) is CallbackArguments else None
+                noted = CallbackArguments(callback, reference)
+                note_plans(reference, {**known, (): noted})
 
 
 class CallbackArguments:
