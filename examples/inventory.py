@@ -21,7 +21,7 @@ from decimal import Decimal
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
-from txremote import Service, connect, exposed
+from txremote import Service, connect, exposed, typed
 
 
 @dataclass
@@ -106,6 +106,7 @@ async def main(reactor, endpoint):
     print("left:", left.name, left.count)
     for item in await root.find("hot"):  # a list of values: nothing more is asked for
         print("hot:", item.name, item.price)
+    print("typed:", await typed(root, Inventory).find("hot"))  # Items, not Records
     print("worth:", await root.worth())
 
     try:

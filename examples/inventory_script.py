@@ -9,7 +9,7 @@ With the server of ``inventory.py``::
 import sys
 from decimal import Decimal
 
-from inventory import Item
+from inventory import Inventory, Item
 
 import txremote.blocking as rpyc
 
@@ -27,6 +27,7 @@ def main(host, port):
     print("left:", left.name, left.count)
     for item in root.find("hot"):
         print("hot:", item.name, item.price)
+    print("typed:", rpyc.typed(root, Inventory).find("hot"))  # Items, not Records
     print("worth:", root.worth())
 
     try:

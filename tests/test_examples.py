@@ -187,6 +187,7 @@ class TestInventory:
         "changed: tea 2",
         "left: tea 2",
         "hot: tea 2.50",
+        "typed: [Item(name='tea', count=2, price=Decimal('2.50'), tags=['hot'])]",
         "worth: {'tea': Decimal('5.00'), 'ice': Decimal('9.00')}",
         "refused: items[1].price: expected Decimal, got str 'cheap'",
     )

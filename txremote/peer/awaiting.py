@@ -93,7 +93,7 @@ def _halfway(found: Any, position: int) -> Any:
 
 def is_awaited(kind: type) -> bool:
     """Tell whether `awaited` makes a Deferred of an object of a type."""
-    return (
+    return kind not in PLAIN and (
         kind in _AWAITED
         or issubclass(kind, (Deferred, asyncio.Future))
         or (class_name(kind) in _STEPS and class_module(kind) == "builtins")

@@ -129,18 +129,17 @@ def _box_tuple(
     for item in items:
         if type(item) is tuple:
             part = _box_tuple(item, references, depth - 1)
-        else:
+        elif type(item) in MARKS:
             chunks: list[bytes] = []
+            box_value_into(chunks, item.value, references, depth - 1)  # type: ignore[attr-defined]
+            part = (False, chunks)
+        else:
+            chunks = []
             try:
                 dump_into(chunks, item, depth - 1)
                 part = (True, chunks)
             except Undumpable:
-                if type(item) in MARKS:
-                    chunks = []
-                    box_value_into(chunks, item.value, references, depth - 1)  # type: ignore[attr-defined]
-                    part = (False, chunks)
-                else:
-                    part = (False, [references.box_reference(item)])
+                part = (False, [references.box_reference(item)])
         plain = plain and part[0]
         parts.append(part)
     out = [tuple_head(len(items))] if plain else [TUPLE_HEAD + tuple_head(len(items))]
