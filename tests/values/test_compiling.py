@@ -127,6 +127,17 @@ def test_a_class_with_a_dump_and_a_load_is_a_value_from_then_on() -> None:
     assert call_plan(pay) is not None
 
 
+def test_an_annotation_that_doubles_at_each_level_is_compiled() -> None:
+    annotation: Any = int
+    for _ in range(60):
+        annotation = tuple[annotation, annotation]
+    raw: Any = 3
+    for _ in range(60):
+        raw = (raw, raw)
+    assert value_type(annotation) is not None
+    assert type(converted(annotation, raw)) is tuple
+
+
 def test_a_class_is_compiled_once() -> None:
     first, second = value_type(Item), value_type(Item)
     assert first is second
@@ -177,12 +188,15 @@ from decimal import Decimal
 type Tree = int | list[Tree]
 type Named[T] = dict[str, T]
 type Plain = object
+type Endless[T] = list[Endless[list[T]]]
 
 @dataclass
 class Box[T]:
     item: T
 
 def put(tree: Tree, named: Named[float], box: Box[int], plain: Plain) -> None: ...
+
+def endless(a: Endless[int], n: int) -> None: ...
 
 def first[T: int](items: list[T]) -> T: ...
 """
@@ -199,6 +213,9 @@ def test_type_aliases_and_type_parameters() -> None:
     assert plan.convert(args, {})[0] == ([1, [2, []]], {"a": 1.0}, names["Box"](3), 0)
     with pytest.raises(WrongValue, match=r"^tree\[1\]\[0\]: expected Tree|^tree"):
         plan.convert(([1, ["x"]],), {})
+    endless = call_plan(names["endless"])
+    assert endless is not None
+    assert [*endless.types] == ["n"]
     first = call_plan(names["first"])
     assert first is not None
     assert first.result is not None

@@ -50,6 +50,14 @@ def test_what_is_long_is_cut() -> None:
     assert shown(10**5000) == "an int of 16610 bits"
 
 
+def test_an_annotation_that_doubles_at_each_level_is_cut() -> None:
+    annotation: Any = int
+    for _ in range(25):  # each as long as two of the one before
+        annotation = tuple[annotation, annotation]
+    assert len(text_of(annotation)) < 10_000
+    assert len(text_of(list[annotation | None])) < 10_000
+
+
 @pytest.mark.parametrize(
     ("annotation", "text"),
     [

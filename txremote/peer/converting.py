@@ -63,12 +63,13 @@ def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs:
         next(steps)
     except StopIteration as end:
         args, kwargs = end.value
-        return _call(connection, method, args, kwargs)
     except WrongValue as problem:
         raise _bare(problem) from None
-    if may_take_turns(connection):
-        return _call_later(connection, method, args, kwargs, [])
-    return _call(connection, method, *in_one_go(steps))
+    else:
+        if may_take_turns(connection):
+            return _call_later(connection, method, args, kwargs, [])
+        args, kwargs = in_one_go(steps)
+    return _call(connection, method, args, kwargs)
 
 
 def _bare(problem: WrongValue) -> WrongValue:

@@ -126,9 +126,17 @@ class Compiler:
         self._variables = variables
         self._evaluate = evaluate
         self._aliases: dict[object, AliasType] = {}
+        self._known: dict[int, tuple[object, ValueType | None]] = {}  # by an annotation's id
 
     def compile(self, annotation: object) -> ValueType | None:
         """Return an annotation's value type, or None."""
+        known = self._known.get(id(annotation))
+        if known is None:
+            # kept with the annotation, whose id stays its own then
+            known = self._known[id(annotation)] = (annotation, self._compiled(annotation))
+        return known[1]
+
+    def _compiled(self, annotation: object) -> ValueType | None:
         if annotation is None:
             annotation = type(None)
         if annotation in (Any, object, typing.NoReturn, typing.Never):
@@ -165,10 +173,15 @@ class Compiler:
         made = self._aliases[key] = AliasType(text_of(alias))
         given = dict(zip(origin.__type_params__, typing.get_args(alias), strict=False))
         outer, self._variables = self._variables, {**self._variables, **given}
+        known, self._known = self._known, {}
         try:
-            made.target = self.compile(origin.__value__)
+            target = origin.__value__
+            wanted = getattr(target, "__parameters__", ())
+            if wanted:  # also for a package's own types, which know no variables
+                target = target[tuple(self._variables.get(each, each) for each in wanted)]
+            made.target = self.compile(target)
         finally:
-            self._variables = outer
+            self._variables, self._known = outer, known
             del self._aliases[key]
         return made.target
 

@@ -107,10 +107,12 @@ class SequenceType(ContainerType):
     def fresh(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert the items of all of them as one column."""
         self.shape(column, work)
-        items: list[object] = [*chain.from_iterable(_items(column))]
+        items: Sequence[object] = [*chain.from_iterable(_items(column))]
         found = yield from in_slices(self.item, items, work)
         if work.checking:
             return column
+        if len(column) == 1 and type(found) is list:
+            return [self._made(part, found) for part in _items(column)]
         rest = iter(found)
         return [self._made(part, [*islice(rest, len(part))]) for part in _items(column)]
 

@@ -17,12 +17,17 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any, Final
 
+from twisted.logger import Logger
+
 from txremote.values.annotations import annotations_of, evaluator, resolved, signature_of
 from txremote.values.compiling import Compiler
+from txremote.values.nodes import ValueType
 from txremote.values.plan import CallPlan
 from txremote.values.records import RecordType
 from txremote.values.registry import when_registered
 from txremote.values.texts import text_of
+
+_log = Logger()
 
 _MOST_TEXT: Final = 2_000  # characters of a signature
 
@@ -126,7 +131,7 @@ def _fill(
     for parameter in parameters:
         name = parameter.name
         hint = hints.get(name, Any)
-        value_type = compiler.compile(hint)
+        value_type = _compiled(compiler, hint, name)
         if parameter.kind is Parameter.VAR_POSITIONAL:
             plan.var_positional = value_type
             names[parameter.kind] = name
@@ -151,6 +156,19 @@ def _fill(
     _fill_result(plan, hints.get("return", Any), compiler)
 
 
+def _compiled(compiler: Compiler, hint: object, name: str) -> ValueType | None:
+    try:
+        return compiler.compile(hint)
+    except Exception as problem:  # an alias without an end, a constraint that is none
+        _log.warn(
+            "{name} goes by reference: {hint} cannot be read: {problem}",
+            name=name,
+            hint=text_of(hint),
+            problem=problem,
+        )
+        return None
+
+
 def _fill_result(plan: CallPlan, hint: object, compiler: Compiler) -> None:
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
@@ -160,9 +178,9 @@ def _fill_result(plan: CallPlan, hint: object, compiler: Compiler) -> None:
     if hint is None or hint is type(None):
         return
     if origin in _MANY and arguments:
-        plan.item = compiler.compile(arguments[0])
+        plan.item = _compiled(compiler, arguments[0], "the items")
         return
-    plan.result = compiler.compile(hint)
+    plan.result = _compiled(compiler, hint, "the result")
 
 
 def callback_plan(hint: object) -> CallPlan | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Sequence
 from typing import Final
 
 from txremote.wire.record import Record, record_name
 
 _LONGEST: Final = 60  # characters
 _MOST_BITS: Final = 128
+_MOST_WORDS: Final = 500  # of an annotation
 
 _SIMPLE = frozenset({type(None), bool, float, complex})
 # modules whose values have a short repr that asks nobody
@@ -60,28 +62,52 @@ def _safe_repr(value: object) -> str:
 
 
 def text_of(annotation: object) -> str:
-    """Return an annotation as a reader would write it, without the names of modules."""
-    if annotation is None or annotation is type(None):
-        return "None"
-    if annotation is Ellipsis:
-        return "..."
-    if isinstance(annotation, str):
-        return annotation
-    if isinstance(annotation, typing.ForwardRef):
-        return annotation.__forward_arg__
-    if isinstance(annotation, list):
-        return f"[{', '.join(map(text_of, annotation))}]"
+    """Return an annotation as a reader would write it, without modules; a huge one is cut."""
+    words: list[str] = []
+    _write(annotation, words)
+    return "".join(words)
+
+
+def _write(annotation: object, words: list[str]) -> None:
+    """Append an annotation's words; not all of one that says the same part over and over."""
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(map(text_of, arguments))
-    if origin is typing.Annotated:
-        return text_of(arguments[0])
-    if origin is typing.Literal:
-        return f"Literal[{', '.join(map(repr, arguments))}]"
-    if origin is not None and arguments:
-        return f"{_name_of(origin)}[{', '.join(map(text_of, arguments))}]"
-    return _name_of(annotation)
+    if len(words) > _MOST_WORDS:
+        words.append("...")
+    elif annotation is None or annotation is type(None):
+        words.append("None")
+    elif annotation is Ellipsis:
+        words.append("...")
+    elif isinstance(annotation, str):
+        words.append(annotation)
+    elif isinstance(annotation, typing.ForwardRef):
+        words.append(annotation.__forward_arg__)
+    elif isinstance(annotation, list):
+        _write_all(annotation, ", ", words, "[", "]")
+    elif origin in (typing.Union, types.UnionType):
+        _write_all(arguments, " | ", words)
+    elif origin is typing.Annotated:
+        _write(arguments[0], words)
+    elif origin is typing.Literal:
+        words.append(f"Literal[{', '.join(map(repr, arguments))}]")
+    elif origin is not None and arguments:
+        words.append(_name_of(origin))
+        _write_all(arguments, ", ", words, "[", "]")
+    else:
+        words.append(_name_of(annotation))
+
+
+def _write_all(
+    parts: Sequence[object], between: str, words: list[str], before: str = "", after: str = ""
+) -> None:
+    words.append(before)
+    for place, part in enumerate(parts):
+        words.append(between if place else "")
+        if len(words) > _MOST_WORDS:
+            words.append("...")
+            break
+        _write(part, words)
+    words.append(after)
 
 
 def _name_of(annotation: object) -> str:
