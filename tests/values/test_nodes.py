@@ -10,6 +10,7 @@ import pytest
 from tests.values.classes import Item, Tree, compiled, complaint, converted, objection
 from txremote.errors import WrongValue
 from txremote.values.nodes import SLICE
+from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.record import Record
 
 
@@ -67,6 +68,22 @@ def test_a_value_that_holds_itself_is_checked_and_ends() -> None:
     own = Tree("top")
     own.branches.append(own)
     compiled(Tree).check(own)  # the encoder refuses it
+
+
+def test_what_the_wire_lets_nest_is_converted() -> None:
+    raw = Record("Tree", label="leaf")
+    for _ in range(DEFAULT_LIMITS.max_depth):
+        raw = Record("Tree", label="on", best=raw)
+    found = converted(Tree, raw)
+    compiled(Tree).check(found)
+    wrong: object = "leaf"
+    for _ in range(DEFAULT_LIMITS.max_depth):
+        wrong = Record("Tree", label="on", best=wrong)
+    assert complaint(Tree, wrong).endswith("something is wrong within Tree, further inside")
+    many: object = Record("Tree", label="leaf")
+    for _ in range(DEFAULT_LIMITS.max_depth // 2):
+        many = Record("Tree", label="on", branches=[many])
+    compiled(list[Tree | None]).convert([many])
 
 
 def test_what_is_nested_too_deep_is_refused() -> None:

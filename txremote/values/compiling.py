@@ -93,7 +93,7 @@ class AliasType(ValueType):
 
     def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert by what it stands for."""
-        return (yield from self._target().many(column, work))
+        return self._target().many(column, work)
 
     def accepts(self, raw: object, exactly: bool, checking: bool) -> bool:
         """Go by what it stands for."""

@@ -193,11 +193,28 @@ class SharedType(ValueType):
 def in_slices(
     value_type: ValueType | None, column: Sequence[object], work: Work
 ) -> Steps[Sequence[object]]:
-    """Convert a column of any length. What has no value type is passed through as it is."""
+    """
+    Convert a column of any length. What has no value type is passed through as it is.
+
+    A function that returns a generator: one of its own would nest a frame more at each level of a
+    value, and Python's frames are limited.
+    """
     if value_type is None:
-        return column
+        return as_it_is(column)
     if len(column) <= SLICE:
-        return (yield from value_type.many(column, work))
+        return value_type.many(column, work)
+    return _in_slices(value_type, column, work)
+
+
+def as_it_is(column: Sequence[object]) -> Steps[Sequence[object]]:
+    """Return a column after no work."""
+    return column
+    yield
+
+
+def _in_slices(
+    value_type: ValueType, column: Sequence[object], work: Work
+) -> Steps[Sequence[object]]:
     done: list[object] = []
     for start in range(0, len(column), SLICE):
         done += yield from value_type.many(column[start : start + SLICE], work)
@@ -228,6 +245,8 @@ def explained(value_type: ValueType, raw: object, path: str, checking: bool) -> 
                 path += part.step(index)
                 inside = True
                 break
+    if inside:
+        return WrongValue(f"{path}: something is wrong within {value_type.text}, further inside")
     mismatch = (yield from _tried(value_type, (raw,), checking)) or Mismatch()
     detail = mismatch.detail or f"expected {value_type.text}, got {shown(raw)}"
     return WrongValue(f"{path}: {detail}")

@@ -13,6 +13,7 @@ stays the object that it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
@@ -130,20 +131,32 @@ class RecordType(SharedType):
         """Convert a column whose parts are all of one kind, or each kind by itself."""
         kinds = set(map(type, column))
         if len(kinds) == 1:
-            return (yield from self._of_one_kind(kinds.pop(), column, work))
+            return self._of_one_kind(kinds.pop(), column, work)
+        return self._each_apart(map(type, column), column, partial(self._of_one_kind, work=work))
+
+    def _each_apart(
+        self,
+        marks: Iterable[T],
+        column: Sequence[Any],
+        convert: Callable[[T, Sequence[Any]], Steps[Sequence[object]]],
+    ) -> Steps[Sequence[object]]:
+        """Convert the parts of each mark as a column of their own."""
+        places: dict[T, list[int]] = {}
+        for place, mark in enumerate(marks):
+            places.setdefault(mark, []).append(place)
         made: dict[int, object] = {}
-        for kind, places in _places(map(type, column)).items():
-            parts = [column[place] for place in places]
-            found = yield from self._of_one_kind(kind, parts, work)
-            made.update(zip(places, found, strict=True))
+        for mark, group in places.items():
+            found = yield from convert(mark, [column[place] for place in group])
+            made.update(zip(group, found, strict=True))
         return [made[place] for place in range(len(column))]
+
+    # These return the generator of another one: see `in_slices`.
 
     def _of_one_kind(
         self, kind: type, column: Sequence[object], work: Work
     ) -> Steps[Sequence[object]]:
         if kind is self.cls and self.kind != "typeddict":
-            yield from self._check(column, work.checker())
-            return column
+            return self._check(column, work.checker())
         if kind is dict:
             if work.checking and self.kind != "typeddict":
                 raise Mismatch
@@ -162,31 +175,24 @@ class RecordType(SharedType):
             shapes = {tuple(self.types)}
         else:
             raise Mismatch
-        return (yield from self._from_dicts([*dicts], shapes, work))
+        return self._from_dicts([*dicts], shapes, work)
 
     def _from_dicts(
         self, dicts: Sequence[Mapping[str, object]], shapes: set[tuple[str, ...]], work: Work
     ) -> Steps[Sequence[object]]:
         every = set(map(frozenset, shapes))
-        if len(every) == 1:
-            names = every.pop()
-            self._refuse(names)
-            made = yield from self._build(names, dicts, work)
-            return dicts if work.checking else made
-        done: dict[int, object] = {}
         for names in every:
             self._refuse(names)
+        if len(every) == 1:
+            return self._build(every.pop(), dicts, work)
         # some were sent without a field that has a default
-        for names, places in _places(map(frozenset, dicts)).items():
-            parts = [dicts[place] for place in places]
-            done.update(zip(places, (yield from self._build(names, parts, work)), strict=True))
-        return [done[place] for place in range(len(dicts))]
+        return self._each_apart(map(frozenset, dicts), dicts, partial(self._build, work=work))
 
     def _refuse(self, names: frozenset[object]) -> None:
         """Raise Mismatch, which names the field, where these are not the fields of the class."""
         for name in names:
             if name not in self.types:
-                raise Mismatch(f"{self.name} has no field {shortened(repr(name))}")
+                raise Mismatch(f"{self.name} has no field {_quoted(name)}")
         for field in self.fields:
             if field.required and field.name not in names:
                 raise Mismatch(f"field {field.name!r} of {self.name} is missing")
@@ -246,7 +252,7 @@ class RecordType(SharedType):
                 object.__setattr__(each, name, value)
         return made
 
-    def _check(self, column: Sequence[object], work: Work) -> Steps[None]:
+    def _check(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         for field in self.fields:
             value_type = self.types[field.name]
             try:
@@ -255,6 +261,7 @@ class RecordType(SharedType):
                 raise Mismatch(f"{self.name} without its field {field.name!r}") from None
             if value_type is not None:
                 yield from in_slices(value_type, values, work)
+        return column
 
     def parts(self, raw: object, checking: bool) -> Iterable[Part]:
         """Return the fields, if no field is unknown and none is missing."""
@@ -282,12 +289,8 @@ class RecordType(SharedType):
         return dict(zip(self.types, raw, strict=True))
 
 
-def _places(marks: Iterable[T]) -> dict[T, list[int]]:
-    """Return where each of some marks stands."""
-    found: dict[T, list[int]] = {}
-    for place, mark in enumerate(marks):
-        found.setdefault(mark, []).append(place)
-    return found
+def _quoted(name: object) -> str:
+    return shortened(repr(name[:100])) if isinstance(name, str) else shown(name)
 
 
 def _part(value_type: ValueType, value: object, kind: str, name: str) -> Part:

@@ -10,7 +10,7 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
-from txremote.values.nodes import Mismatch, Part, ValueType, Work, in_slices
+from txremote.values.nodes import SLOW, Mismatch, Part, ValueType, Work, in_slices
 from txremote.wire.record import KIND_ENUM, Record, record_fields, record_kind, record_name
 from txremote.wire.slices import Steps
 
@@ -75,6 +75,10 @@ class UnionType(ValueType):
             work.kept.append(part)
             known[key] = _NONE
             for member in members:
+                quick = member.quick(part, work.checking)
+                if quick is not SLOW:
+                    known[key] = quick
+                    break
                 try:
                     known[key] = (yield from member.many((part,), work))[0]
                     break
