@@ -11,12 +11,14 @@ import pytest
 from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from txremote import NotSendable
+from txremote.config import make_config
 from txremote.peer.exports import ExportTable
 from txremote.peer.imports import ImportTable
 from txremote.peer.references import ReferenceTables
 from txremote.refs.reference import RemotePath
 from txremote.refs.typed import TypedReference
 from txremote.wire.keys import LOCAL_REF_HEAD, REMOTE_REF_HEAD, key_of
+from txremote.wire.values import AsValue
 
 
 class Thing:
@@ -180,6 +182,16 @@ def test_a_key_that_stands_for_nothing_is_noted_and_told_once() -> None:
     with pytest.raises(KeyError, match=r"\('a.B', 8, 9\)"):
         tables.check_noted()
     tables.check_noted()
+
+
+def test_a_value_has_as_many_items_as_the_connection_s_own_limit_allows() -> None:
+    owner: Any = Owner()
+    owner.features = frozenset({"values"})
+    owner.config = make_config({"max_items": 50})
+    tables = tables_of(owner)
+    tables.box([], AsValue([0] * 40))
+    with pytest.raises(NotSendable, match="more than 50 items"):
+        tables.box([], AsValue([0] * 50))
 
 
 def test_a_value_that_cannot_be_built_is_told_once() -> None:

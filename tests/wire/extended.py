@@ -26,6 +26,9 @@ class References:
     def takes_values(self) -> bool:
         return True
 
+    def most_items(self) -> int:
+        return DEFAULT_LIMITS.max_items
+
     def within(self) -> References:
         return self
 

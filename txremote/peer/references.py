@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred
 
 import txremote.values.libraries  # noqa: F401  numpy's, Arrow's and pandas' values are known
+from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
@@ -45,6 +46,7 @@ VALUES: Final = b"values"
 class Peer(Protocol):
     """The connection, as far as its references are concerned."""
 
+    config: ConnectionConfig
     features: frozenset[str]  # the extensions that the peer knows
 
 
@@ -143,6 +145,10 @@ class ReferenceTables:
     def takes_values(self) -> bool:
         """Tell whether the peer has said that it knows values."""
         return FEATURE_VALUES in self._owner.features
+
+    def most_items(self) -> int:
+        """Return how many items one value may have that is sent."""
+        return self._owner.config.max_items
 
     def within(self) -> _Within:
         """Begin a value of the peer's."""

@@ -100,7 +100,7 @@ def box_value_into(
         out.append(references.box_reference(value))
     elif references.takes_values():
         out.append(EXTENDED_HEAD)
-        dump_extended(out, value, references, depth)
+        dump_extended(out, value, references, depth, references.most_items())
     else:
         _box_without_values(out, value, depth)
 

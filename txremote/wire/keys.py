@@ -51,6 +51,9 @@ class BoxedReferences(References, Protocol):
     def takes_values(self) -> bool:
         """Tell whether the peer knows extended values."""
 
+    def most_items(self) -> int:
+        """Return how many items one extended value may have that is sent."""
+
     def within(self) -> ReferencesWithin:
         """Begin an extended value that is unboxed."""
 

@@ -83,12 +83,23 @@ MARKS: Final = frozenset({AsValue, ReceivedValue})
 class _Writing:
     """The state of one extended value that is being written."""
 
-    __slots__ = ("alike", "done", "heads", "left", "numbers", "out", "records", "references")
+    __slots__ = (
+        "alike",
+        "done",
+        "heads",
+        "left",
+        "most",
+        "numbers",
+        "out",
+        "records",
+        "references",
+    )
 
-    def __init__(self, out: list[bytes], references: References) -> None:
+    def __init__(self, out: list[bytes], references: References, most: int) -> None:
         self.out = out
         self.references = references
-        self.left = DEFAULT_LIMITS.max_items
+        self.most = most
+        self.left = most
         # by id: the number of what is complete, -1 for what is being written
         self.numbers: dict[int, int] = {}
         # what is complete, which keeps ids valid; its size and its height
@@ -101,7 +112,11 @@ class _Writing:
 
 
 def dump_extended(
-    out: list[bytes], value: object, references: References, depth: int = SENDABLE_DEPTH
+    out: list[bytes],
+    value: object,
+    references: References,
+    depth: int = SENDABLE_DEPTH,
+    most: int = DEFAULT_LIMITS.max_items,
 ) -> None:
     """
     Append the encoding of an extended value to a list of chunks, some of which may be views.
@@ -111,12 +126,13 @@ def dump_extended(
         value: Any.
         references: Boxes what is no value.
         depth: How deep it may nest.
+        most: How many items it may have, counted as the decoder does.
 
     Raises:
         NotSendable: some part of it cannot be kept.
     """
     try:
-        _dump_items((value,), depth, _Writing(out, references))
+        _dump_items((value,), depth, _Writing(out, references, most))
     except UnicodeEncodeError as problem:
         raise NotSendable(f"a str that UTF-8 cannot carry: {problem}") from None
     except AttributeError as problem:
@@ -176,8 +192,7 @@ def _take(state: _Writing, count: int, depth: int) -> None:
     state.left -= count
     if state.left < 0:
         raise NotSendable(
-            f"a value of more than {DEFAULT_LIMITS.max_items} items (option max_items): send it "
-            "in parts"
+            f"a value of more than {state.most} items (option max_items): send it in parts"
         )
 
 
