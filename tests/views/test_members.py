@@ -59,10 +59,26 @@ def test_members_have_parameters_and_a_result(name: str, parameters: Any, return
         assert member.resolve(member.returns) == returns
 
 
-def test_what_is_imported_for_type_checkers_only_is_resolved() -> None:
+def test_other_names_may_be_given() -> None:
     member = members_of(shop.Shop)["late"]
     assert member.parameters is not None
-    assert member.resolve(member.parameters[0].annotation) is Fraction
+    annotation = member.parameters[0].annotation
+    with pytest.raises(NameError):
+        member.resolve(annotation)
+    assert member.resolve(annotation, {"Fraction": Fraction}) is Fraction
+
+
+def test_names_of_the_functions_around_are_seen() -> None:
+    class Local:
+        pass
+
+    class Place(Service):
+        @exposed
+        def where(self) -> Local:
+            return Local()
+
+    member = members_of(Place)["where"]
+    assert member.resolve(member.returns) is Local
 
 
 def test_what_means_nothing_raises() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from inspect import Parameter
 
 from txremote.stubs.annotations import Annotations
+from txremote.stubs.type_checking import names_for_checkers
 from txremote.views.members import Member
 
 WIDTH = 88  # of a line, as formatters have it by default
@@ -94,7 +95,7 @@ class ProtocolWriter:
         if annotation is Parameter.empty:
             return self._annotations.any()
         try:
-            meant = member.resolve(annotation)
+            meant = _meant(member, annotation)
         except Exception as problem:  # annotations are code
             self._complain(
                 f"{member.owner.__module__}.{member.owner.__name__}.{member.name}: "
@@ -102,6 +103,14 @@ class ProtocolWriter:
             )
             return self._annotations.any()
         return write(meant)
+
+
+def _meant(member: Member, annotation: object) -> object:
+    """Return what an annotation means, also by names that are for type checkers only."""
+    try:
+        return member.resolve(annotation)
+    except NameError:
+        return member.resolve(annotation, names_for_checkers(member.owner.__module__))
 
 
 def _body(doc: str | None) -> str:

@@ -6,13 +6,11 @@ it exposes, by `txremote.exposed`, by the prefix, or by an interface that `txrem
 opened. A ``typing.Protocol`` and a zope interface declare all that they name. Of classes, names
 that start with ``_`` are left out, for they never travel, and so is what `Service` itself exposes.
 
-No annotation is evaluated here: `Member.resolve` does that for one annotation at a time, with
-what the module imports under ``TYPE_CHECKING`` where it has to.
+No annotation is evaluated here: `Member.resolve` does that for one annotation at a time.
 """
 
 from __future__ import annotations
 
-import ast
 import collections.abc
 import functools
 import inspect
@@ -21,8 +19,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import FunctionType, SimpleNamespace
+from types import FunctionType, MappingProxyType, SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from zope.interface.interface import InterfaceClass
@@ -32,6 +29,7 @@ from txremote.gate.threaded import ThreadedMethod
 from txremote.refs.contract import Contract, MethodContract, contract_of
 from txremote.refs.signatures import signature_of
 from txremote.service import PREFIX, Service
+from txremote.values.annotations import annotations_of
 
 Kind = Literal["method", "attribute", "class"]
 
@@ -49,6 +47,9 @@ ITERABLES = (*ITERATORS, collections.abc.Iterable, collections.abc.AsyncIterable
 
 #: Nothing is known of a type.
 UNKNOWN = inspect.Parameter.empty
+
+
+_NO_NAMES: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ class Member:
     doc: str | None = None
     overloads: tuple[Member, ...] = ()
 
-    def resolve(self, annotation: object) -> object:
+    def resolve(self, annotation: object, names: Mapping[str, object] = _NO_NAMES) -> object:
         """Return what an annotation means. NameError, TypeError or the like: nothing."""
-        return resolve(annotation, self.value, self.owner)
+        return resolve(annotation, self.value, self.owner, names)
 
 
 def is_protocol(kind: type) -> bool:
@@ -134,7 +135,7 @@ def _of_class(kind: type) -> Iterator[tuple[str, Member]]:
     for base in reversed(kind.__mro__):
         if base in (Service, object) or base.__module__.startswith("rpyc."):
             continue
-        annotations = _annotations(base)
+        annotations = annotations_of(base)
         for name, annotation in annotations.items():
             if name.startswith(PREFIX):
                 public = name.removeprefix(PREFIX)
@@ -152,7 +153,7 @@ def _of_protocol(kind: type) -> Iterator[tuple[str, Member]]:
     for base in reversed(kind.__mro__):
         if base is object or base.__module__ in _TYPING:
             continue
-        annotations = _annotations(base)
+        annotations = annotations_of(base)
         for name, annotation in annotations.items():
             if name[:1] != "_":
                 found[name] = _attribute(name, base, annotation)
@@ -185,15 +186,6 @@ def _with_defaults(member: Member, method: MethodContract) -> Member:
     return replace(member, parameters=tuple(parameters))
 
 
-def _annotations(kind: type) -> Mapping[str, object]:
-    """Return the annotations of a class's own attributes, which may be texts."""
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format, get_annotations
-
-        return get_annotations(kind, format=Format.FORWARDREF)
-    return inspect.get_annotations(kind)
-
-
 def _member(name: str, value: object, owner: type) -> Member:
     """Return what is known of something that a class's ``__dict__`` has."""
     if isinstance(value, property):
@@ -218,7 +210,7 @@ def _attribute(name: str, owner: type, annotation: object) -> Member:
 
 
 def _property(name: str, getter: object, doc: str | None, owner: type) -> Member:
-    returns = getattr(getter, "__annotations__", {}).get("return", UNKNOWN)
+    returns = annotations_of(getter).get("return", UNKNOWN) if callable(getter) else UNKNOWN
     text = inspect.cleandoc(doc) if doc else None
     return Member(name, "attribute", getter, owner, returns=returns, doc=text)
 
@@ -253,46 +245,40 @@ def _parameters(function: object, bound: bool) -> tuple[inspect.Parameter, ...] 
     return found[1:] if takes_self else found
 
 
-def resolve(annotation: object, function: object, owner: type) -> object:
+def resolve(
+    annotation: object, function: object, owner: type, names: Mapping[str, object]
+) -> object:
     """
     Return what an annotation means, where a function or a class's attribute has it.
+
+    Args:
+        annotation: As it stands there.
+        function: The function, if it is one's.
+        owner: The class, whose names are seen.
+        names: Names that are seen too.
 
     Raises:
         Exception: it cannot be evaluated, as the code in it does.
     """
-    globals_ = (
-        getattr(inspect.unwrap(function), "__globals__", None) if callable(function) else None
-    )
-    module = sys.modules.get(owner.__module__)
+    written: object = inspect.unwrap(function) if callable(function) else None
+    globals_ = getattr(written, "__globals__", None)
     if globals_ is None:
+        module = sys.modules.get(owner.__module__)
         globals_ = vars(module) if module is not None else {}
+    inner = {**names, **_closure(written), **(vars(owner) if isinstance(owner, type) else {})}
     holder = SimpleNamespace(__annotations__={"it": annotation})
-    inner = vars(owner) if isinstance(owner, type) else {}
-    try:
-        return typing.get_type_hints(holder, globals_, inner, include_extras=True)["it"]
-    except NameError:
-        more = {**_type_checking(globals_.get("__name__")), **inner}
-        return typing.get_type_hints(holder, globals_, more, include_extras=True)["it"]
+    return typing.get_type_hints(holder, globals_, inner, include_extras=True)["it"]
 
 
-@lru_cache(maxsize=64)
-def _type_checking(module_name: str) -> dict[str, object]:
-    """Return what a module imports under ``if TYPE_CHECKING``, imported now."""
-    module = sys.modules.get(module_name)
-    if module is None:
+def _closure(function: object) -> dict[str, object]:
+    """Return the names that a function takes from the functions around it."""
+    if not isinstance(function, FunctionType):
         return {}
-    try:
-        tree = ast.parse(inspect.getsource(module))
-    except (OSError, TypeError, SyntaxError):
-        return {}
-    names: dict[str, object] = {"__package__": module.__package__, "__name__": module_name}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            for each in node.body:
-                if isinstance(each, ast.Import | ast.ImportFrom):
-                    with suppress(ImportError):  # that name stays unknown
-                        exec(compile(ast.Module([each], []), module_name, "exec"), names)
-    return names
+    found: dict[str, object] = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with suppress(ValueError):  # it has none yet
+            found[name] = cell.cell_contents
+    return found
 
 
 def behind(annotation: object) -> object:
