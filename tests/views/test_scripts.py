@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.blocking.script_threads import linked, scripted
+from tests.blocking.script_threads import client, linked, scripted, serving
 from tests.views.test_reactor import CAKE, TEA, Basket, IBasket, Item, PlainShop, ValueShop
+from txremote import Service, exposed, threaded
 from txremote.errors import WrongValue
 from txremote.peer.value_calls import ValueCalls
 from txremote.refs.netref import is_base_netref
@@ -145,3 +146,32 @@ def test_a_netref_s_class_says_which_arguments_are_values() -> None:
         assert type(calls) is ValueCalls
         assert set(calls.plans) == {("add",)}
         assert basket.add(TEA) == 1
+
+
+class Guest:
+    """What a client hands to a server."""
+
+    @exposed
+    def favourites(self) -> list[Item]:
+        return [TEA]
+
+
+class Host(Service):
+    @exposed
+    @threaded
+    def visit(self, guest: Any) -> str:
+        found = typed(guest, Guest).favourites()
+        return ", ".join(item.name for item in found)
+
+
+@pytest.mark.parametrize("client_values", [True, False])
+@scripted
+def test_it_works_in_a_thread_of_a_server(client_values: bool) -> None:
+    """With the netref that a threaded method gets, of a client with values or without."""
+    open_fields = {"values": client_values, "allow_public_attrs": True}
+    with serving(Host) as server:
+        conn = client(server, config=open_fields)
+        try:
+            assert conn.root.visit(Guest()) == "tea"
+        finally:
+            conn.close()
