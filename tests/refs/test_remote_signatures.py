@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 
 from txremote.refs.remote_signatures import (
     LONGEST,
-    bound_function,
+    RemoteFunction,
     parse_signature,
     with_self,
 )
@@ -90,8 +90,10 @@ def test_inspect_takes_it_for_a_method_s() -> None:
     assert str(with_self(found)) == "(_self, /, self, a: int)"
     found = parse_signature("(a: int)")
     assert found is not None
-    function = bound_function(found, "put", "Put it there.")
-    assert str(inspect.signature(function)) == "(self, /, a: int)"  # type: ignore[arg-type]
+    function = RemoteFunction(found, "put", "Put it there.")
+    assert str(inspect.signature(function)) == "(self, /, a: int)"
     assert function.__doc__ == "Put it there."
     with pytest.raises(TypeError, match="put is a method of a remote object: call it there"):
-        function(1)  # type: ignore[operator]
+        function(1)
+    with pytest.raises(TypeError):
+        inspect.getfile(function)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ from zope.interface.declarations import Declaration
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.callsite import is_called_at_once
 from txremote.refs.reference import RemoteReference
-from txremote.refs.remote_signatures import bound_function, parse_signature
+from txremote.refs.remote_signatures import RemoteFunction, parse_signature
 from txremote.wire import consts
 from txremote.wire.consts import IdPack
 
@@ -312,7 +312,7 @@ class NetrefMethod:
             told = self.____signature__()
             if told is None:
                 raise
-            return bound_function(told, self.____name__, fetched.__doc__)
+            return RemoteFunction(told, self.____name__, fetched.__doc__)
 
     @property  # type: ignore[misc]  # it is never set
     def __class__(self) -> Any:

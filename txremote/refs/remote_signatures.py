@@ -107,13 +107,18 @@ def with_self(signature: Signature) -> Signature:
     return signature.replace(parameters=[first, *given.values()])
 
 
-def bound_function(signature: Signature, name: str, doc: str | None) -> object:
-    """Return what `inspect` reads of a bound method's function, which cannot be called."""
+class RemoteFunction:
+    """
+    Stands for the function of a remote method: what `inspect` and ``help`` read of it.
 
-    def function(*_args: object, **_kwargs: object) -> None:
-        raise TypeError(f"{name} is a method of a remote object: call it there")
+    It is no function, for that would have a file here, and code.
+    """
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    vars(function)["__signature__"] = with_self(signature)
-    return function
+    def __init__(self, signature: Signature, name: str, doc: str | None) -> None:
+        self.__signature__ = with_self(signature)
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = doc
+
+    def __call__(self, *_args: object, **_kwargs: object) -> None:
+        """Refuse: the method is called, where it is."""
+        raise TypeError(f"{self.__name__} is a method of a remote object: call it there")
