@@ -163,7 +163,7 @@ class RemoteClient(Service):
         self._going_live: IDelayedCall | None = None
         self._open: set[Connection] = set()  # those that are prepared or closed included
         self._waiters = ConnectionWaiters()
-        self.root: Any = RemotePath(
+        self.root = RemotePath(
             LateReference(self._fetch_root, self._executor, f"the root of {self._name}"), ()
         )
 
