@@ -37,6 +37,7 @@ from txremote.wire.values import AsValue
         (object, False, None, False),
         (Any, False, None, False),
         (UNKNOWN, False, None, False),
+        (None, False, None, False),
     ],
 )
 def test_an_annotation_says_what_comes_of_a_result(

@@ -14,7 +14,16 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from tests.peer.pairs import Wire, pair_with_stock_server
-from txremote import RemoteReference, Service, async_, exposed, get_remote, repr_remote, typed
+from txremote import (
+    RemoteReference,
+    Service,
+    async_,
+    exposed,
+    get_remote,
+    repr_remote,
+    typed,
+    value,
+)
 from txremote.errors import WrongValue
 from txremote.refs.reference import RemotePath
 from txremote.refs.typed import TypedPath, TypedReference
@@ -158,6 +167,7 @@ def test_results_have_the_declared_types(pair: Pair) -> None:
     shop: Any = typed(pair.client.root, ValueShop)
     assert pair.result(shop.cheapest([TEA, CAKE])) == CAKE
     assert pair.result(shop.all(2)) == [Item("item 0", Decimal(0)), Item("item 1", Decimal(1))]
+    assert pair.result(shop.cheapest(items=value([TEA]))) == TEA
     assert pair.result(shop.maybe("x")) == Item("x", Decimal(0))
     assert pair.result(shop.maybe("")) is None
     remote = typed(pair.client.root, Remote)

@@ -18,7 +18,7 @@ from typing import Self
 from zope.interface.interface import InterfaceClass
 
 from txremote.errors import WrongValue
-from txremote.peer.value_calls import as_sent
+from txremote.peer.value_calls import as_sent, unmarked
 from txremote.values.compiling import value_type
 from txremote.values.nodes import ValueType
 from txremote.values.plan import CallPlan
@@ -60,7 +60,7 @@ class Result:
         if origin in ITERABLES:
             args = typing.get_args(annotation)
             self.items = Result(args[0] if args else UNKNOWN)
-        elif annotation is not UNKNOWN:
+        elif annotation not in (UNKNOWN, None, type(None)):  # nobody reads a None
             self.value = value_type(annotation)
             self.view = None if self.value is not None else _view_in(annotation)
 
@@ -121,7 +121,8 @@ class Call:
                 why = str(problem)[:_LONGEST_PROBLEM]
                 raise TypeError(f"{self._shown}: {why}") from None
         if self.plan is not None:
-            self.plan.check(args, kwargs)
+            bare = {name: unmarked(arg) for name, arg in kwargs.items()}
+            self.plan.check([unmarked(arg) for arg in args], bare)
 
 
 def marked(plan: CallPlan, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
