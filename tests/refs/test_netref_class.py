@@ -4,9 +4,13 @@ Netref classes: which of the names that a peer lists they have, and as what.
 
 from __future__ import annotations
 
+import datetime
 import sys
 import types
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from txremote.refs.netref_class import builtin_methods, netref_class
 from txremote.wire.consts import HANDLE_GETATTR
@@ -86,3 +90,34 @@ def test_naming_a_class_here_runs_no_code() -> None:
         del sys.modules["tests_lazy"]
     assert made.____local__ is None
     assert asked == []
+
+
+class Joined:
+    """Takes part in operators with anything."""
+
+    def __ror__(self, other: Any) -> str:
+        return "joined"
+
+
+class RefusingView(StockView):
+    """Its peer cannot do anything with the other operand."""
+
+    def sync_call(self, reference: Any, names: Any, args: Any, kwargs: Any) -> Any:
+        return NotImplemented
+
+
+def test_an_operand_that_goes_by_reference_is_told_how_to_go_as_a_value() -> None:
+    pack = ("builtins.dict", 1, 2)
+    made = netref_class(pack, builtin_methods(pack) or (), listed_are_methods=True)
+    netref: Any = made(RefusingView(), SimpleNamespace(_pack=pack))  # type: ignore[arg-type]
+    assert netref | Joined() == "joined"
+    for other in ({1: 2}, [1], datetime.date(2024, 1, 1)):
+        with pytest.raises(TypeError) as caught:
+            netref | other
+        assert str(caught.value) == (
+            f"| of a remote builtins.dict and a {type(other).__name__}, which goes by reference: "
+            "send it as value(x), or copy the remote one first by txremote.blocking.fetch(netref)"
+        )
+    for other in (5, netref, object()):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            netref | other

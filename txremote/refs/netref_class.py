@@ -27,11 +27,17 @@ from txremote.refs.netref import (
     NetrefConnection,
     NetrefMetaclass,
     check_pickle,
+    is_netref,
     read,
 )
+from txremote.refs.operators import BINARY
 from txremote.refs.reference import RemoteReference
 from txremote.refs.remote_signatures import parse_signature
 from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
+from txremote.wire.naming import class_name, with_article
+from txremote.wire.plain import ATOMS
+from txremote.wire.value_shapes import is_value_class
+from txremote.wire.values import EXTENDED_BUILTINS
 
 # Names that a netref defines itself, whatever the peer lists.
 _OWN = NEVER.union(
@@ -157,6 +163,14 @@ def _make_special(name: str, doc: str | None) -> Callable[..., object]:
                 array = numpy.asarray(array)  # a scalar's __array__ takes less than is asked
             return array.__array__(*args, **kwargs)
 
+    elif name[2:-2] in BINARY:
+
+        def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
+            result = self.____conn__.sync_call(self.____ref__, names, args, kwargs)
+            if result is NotImplemented and len(args) == 1:
+                return _of_the_other(self, name[2:-2], args[0])
+            return result
+
     else:
 
         def method(self: BaseNetref, /, *args: object, **kwargs: object) -> object:
@@ -165,6 +179,31 @@ def _make_special(name: str, doc: str | None) -> Callable[..., object]:
     method.__name__ = name
     method.__doc__ = doc
     return method
+
+
+def _of_the_other(netref: BaseNetref, operator: str, other: object) -> object:
+    """
+    Return what the other operand makes of an operator that the remote one does not take, as Python
+    asks it next. Python's error would name two dicts that cannot be joined.
+    """
+    kind = type(other)
+    if is_netref(other) or kind in ATOMS or not _goes_as_value(kind):
+        return NotImplemented
+    name = f"__r{operator}__"
+    # not by getattr(): a class of classes has | for its own
+    defined = next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
+    found = NotImplemented if defined is None else defined.__get__(other)(netref)
+    if found is NotImplemented:
+        raise TypeError(
+            f"{BINARY[operator]} of a remote {netref.____id_pack__[0]} and "
+            f"{with_article(class_name(kind))}, which goes by reference: send it as value(x), or "
+            "copy the remote one first by txremote.blocking.fetch(netref)"
+        )
+    return found
+
+
+def _goes_as_value(kind: type) -> bool:
+    return kind in EXTENDED_BUILTINS or is_value_class(kind)
 
 
 class _Listed:

@@ -14,7 +14,8 @@ from typing import Any, Final, NoReturn, TypeVar
 
 T = TypeVar("T", bound=type)
 
-_BINARY: Final = {
+#: By the name of a binary operator without its underscores: how it is written.
+BINARY: Final = {
     "add": "+",
     "sub": "-",
     "mul": "*",
@@ -33,8 +34,8 @@ _BINARY: Final = {
 
 #: By the name of a special method: how its use is written.
 OPERATORS: Final = {
-    **{f"__{name}__": symbol for name, symbol in _BINARY.items()},
-    **{f"__r{name}__": symbol for name, symbol in _BINARY.items()},
+    **{f"__{name}__": symbol for name, symbol in BINARY.items()},
+    **{f"__r{name}__": symbol for name, symbol in BINARY.items()},
     "__lt__": "<",
     "__le__": "<=",
     "__gt__": ">",
