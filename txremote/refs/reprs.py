@@ -40,7 +40,10 @@ def _decimal(text: object) -> object:
 
 
 def _pattern(text: object, flags: object = 0) -> object:
-    return load_pattern((text, flags))
+    pattern = load_pattern((text, flags))
+    if pattern is NotImplemented:
+        raise ValueError("it is a pattern that cannot be compiled here")
+    return pattern
 
 
 _KINDS: dict[str, Callable[..., object]] = {
