@@ -97,6 +97,12 @@ def test_what_would_have_to_be_changed_is_refused(annotation: Any, raw: object) 
 
 
 def test_an_int_is_a_float_where_it_is_exact() -> None:
+    assert complaint(float | None, 2**60 + 1) == (
+        "it: expected float, which does not hold int 1152921504606846977 exactly"
+    )
+    assert complaint(float, 10**400) == (
+        "it: expected float, which does not hold an int of 1329 bits exactly"
+    )
     assert same(converted(list[float], [1, 2.5, -(2**60)]), [1.0, 2.5, -(2.0**60)])
     assert same(converted(complex, 3), 3 + 0j)
     assert math.isnan(converted(float, math.nan))  # type: ignore[arg-type]

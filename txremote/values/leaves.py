@@ -12,6 +12,7 @@ import datetime
 import decimal
 import fractions
 import ipaddress
+import math
 import pathlib
 import re
 import typing
@@ -203,9 +204,9 @@ def as_float(value: object) -> float:
     try:
         made = float(value)
     except OverflowError:
-        raise Mismatch from None
+        made = math.inf
     if made != value:
-        raise Mismatch
+        raise Mismatch(f"expected float, which does not hold {shown(value)} exactly")
     return made
 
 

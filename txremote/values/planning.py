@@ -76,7 +76,7 @@ def call_plan(function: object, owner: type | None = None) -> CallPlan | None:
         known = _plans.setdefault(function, {})
     except TypeError:  # no weak reference to it, as of a builtin: it has no annotations either
         return None
-    key = (bound, None if owner is None else id(owner))
+    key = (bound, None if owner is None else weakref.ref(owner))
     if key not in known:
         known[key] = _read(function, owner, bound)
     return known[key]

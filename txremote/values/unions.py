@@ -36,6 +36,11 @@ class UnionType(ValueType):
         self.members = tuple(members)
         self.passes = passes
 
+    def quick(self, raw: object, checking: bool) -> object:
+        """Leave it to the member, if one alone can be meant."""
+        members = self._meant(raw, checking)
+        return members[0].quick(raw, checking) if len(members) == 1 else SLOW
+
     def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
         """Convert each member's values as a column."""
         chosen: dict[type, Sequence[ValueType]] = {}
