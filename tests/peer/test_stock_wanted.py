@@ -190,6 +190,14 @@ def test_what_is_not_declared_is_refused_with_its_path(
     assert str(caught.value).startswith(error), caught.value
 
 
+@pytest.mark.parametrize("value", [[1.0], "an array"])
+def test_an_array_is_refused_with_what_a_stock_client_can_pass(value: Any) -> None:
+    numpy = pytest.importorskip("numpy", reason="numpy is not installed (extra numpy)")
+    given = numpy.ones(3) if value == "an array" else value
+    with pytest.raises(WrongValue, match=r"expected ndarray, got a .* such as a list or bytes"):
+        converted(StockPeer(public=True), given, numpy.ndarray)
+
+
 def test_a_wrong_object_of_a_union_is_refused_and_its_class_told() -> None:
     own = SimpleNamespace(name="tea")
     with pytest.raises(WrongValue, match=r"expected Item \| Money, got a types"):

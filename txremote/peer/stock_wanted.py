@@ -17,7 +17,7 @@ from txremote.refs.reprs import TOLD
 from txremote.refs.wanted import Parts, Wanted
 from txremote.values.compiling import AliasType
 from txremote.values.containers import DictType, SequenceType, TupleType
-from txremote.values.leaves import Constrained, Leaf
+from txremote.values.leaves import Constrained, InstanceType, Leaf
 from txremote.values.nodes import ValueType
 from txremote.values.records import RecordType
 from txremote.values.unions import EnumType, UnionType
@@ -76,10 +76,19 @@ class WantedBy:
             return ANYTHING.parts(class_name)  # which of them it is, its items show
         if _passes(self._value_type):
             return None
-        way = ", which an RPyC client passes as x.tolist()" if "numpy." in class_name else ""
         raise TypeError(
-            f"expected {self._value_type.text}, got {with_article(class_name)} by reference{way}"
+            f"expected {self._value_type.text}, got {with_article(class_name)} by reference"
+            + self._way(class_name)
         )
+
+    def _way(self, class_name: str) -> str:
+        """Return what to do about an object that is none of what is declared, for an error."""
+        if any(isinstance(each, InstanceType) for each in _members(self._value_type)):
+            return (
+                ", and only a txremote client sends arrays and tables as values: let it have it, or "
+                "let the method take what RPyC can pass, such as a list or bytes"
+            )
+        return ", which an RPyC client passes as x.tolist()" if "numpy." in class_name else ""
 
     def _parts_of(self, member: ValueType, class_name: str) -> Parts | None:
         of = self._wants.of
