@@ -85,8 +85,8 @@ class WantedBy:
         """Return what to do about an object that is none of what is declared, for an error."""
         if any(isinstance(each, InstanceType) for each in _members(self._value_type)):
             return (
-                ", and only a txremote client sends arrays and tables as values: let it have it, or "
-                "let the method take what RPyC can pass, such as a list or bytes"
+                ", and only a txremote client sends arrays and tables as values: let it have "
+                "txremote, or let the method take what RPyC can pass, such as a list or bytes"
             )
         return ", which an RPyC client passes as x.tolist()" if "numpy." in class_name else ""
 
