@@ -5,6 +5,7 @@ Extended values, to bytes: what is kept, what is shared, what is refused.
 from __future__ import annotations
 
 import datetime
+import itertools
 import struct
 from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
@@ -213,6 +214,14 @@ REFUSED = {
 def test_what_cannot_be_kept_is_refused_beside_anything(name: str, beside: Any) -> None:
     for value in ([beside, REFUSED[name]], {"a": beside, "b": (REFUSED[name],)}):
         with pytest.raises(NotSendable):
+            encoded(value)
+
+
+def test_keys_that_collide_are_refused_by_the_sender_too() -> None:
+    keys = list(itertools.product((-1, -2), repeat=5))  # which hash alike
+    assert sent(set(keys[:16])) == set(keys[:16])
+    for value in (set(keys), frozenset(keys), dict.fromkeys(keys)):
+        with pytest.raises(NotSendable, match="equal hashes"):
             encoded(value)
 
 

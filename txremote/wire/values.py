@@ -22,6 +22,7 @@ from typing import Any, Final, cast
 
 from txremote.errors import NotSendable
 from txremote.wire.brine import (
+    _MOST_COLLISIONS,
     IMMEDIATE_INTS,
     _bytes_head,
     dump,
@@ -297,6 +298,11 @@ def _keys(items: Iterable[object]) -> tuple[object, ...]:
                 f"a {full_name(kind)} in a set or as a key of a dict: it has no __eq__, so two of "
                 "one content would arrive as one"
             )
+    if len(keys) > _MOST_COLLISIONS and len(keys) - len(set(map(hash, keys))) > _MOST_COLLISIONS:
+        raise NotSendable(
+            f"a set or dict with more than {_MOST_COLLISIONS} keys of equal hashes, which no peer "
+            "takes: send a list"
+        )
     return keys
 
 
