@@ -515,6 +515,7 @@ def test_every_switch_of_a_connection_can_be_set():
         (["--include-local-traceback"], {"include_local_traceback": True}),
         (["--no-include-local-traceback"], {"include_local_traceback": False}),
         (["--compress", "false", "--exposed-prefix", "pub_"], {"compress": False}),
+        (["--values"], {"values": True}),
         (["--safe-attrs", "__len__"], {"safe_attrs": frozenset({"__len__"})}),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",

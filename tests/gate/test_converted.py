@@ -133,6 +133,32 @@ def test_an_interface_s_annotations_count_and_then_the_method_s_own() -> None:
     assert type(PLAIN.get(behind, "buy")) is not ConvertedMethod
 
 
+class Basket:
+    exposed = True
+
+    def __init__(self, items: list[str]) -> None:
+        self.items = items
+
+
+def test_with_the_switch_a_class_is_made_with_converted_arguments() -> None:
+    """It is called as a function is."""
+    found = READING.callable(Basket)
+    assert type(found) is ConvertedMethod and found.function is Basket
+    assert PLAIN.callable(Basket) is Basket
+
+
+def test_what_an_object_gives_for_itself_is_converted() -> None:
+    """By its ``_rpyc_getattr``."""
+
+    class Answers:
+        def _rpyc_getattr(self, name: str) -> Any:
+            return Undeclared().buy if name == "buy" else 5
+
+    assert type(READING.get(Answers(), "buy")) is ConvertedMethod
+    assert READING.get(Answers(), "other") == 5
+    assert type(PLAIN.get(Answers(), "buy")) is not ConvertedMethod
+
+
 def test_what_has_no_annotations_has_no_plan() -> None:
     """Builtin functions and classes neither."""
     assert plan_of(len) is None

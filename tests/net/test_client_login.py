@@ -124,3 +124,24 @@ def test_errors_in_words():
     assert in_words(ValueError("one\ntwo")) == "ValueError: one"
     assert in_words(ValueError()) == "ValueError"
     assert in_words(type("a.b.C", (GenericException,), {})("no")) == "C: no"
+
+
+class Valued(txremote.Service, values=True):
+    """What a user has whose annotations are read."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @exposed
+    def total(self, numbers: list[int]) -> int:
+        self.seen.append(numbers)
+        return sum(numbers)
+
+
+def test_the_annotations_of_the_user_s_root_are_known_after_the_login():
+    """Its arguments leave as values at once."""
+    pair = logged_in(Valued())
+    root = pair.client.root
+    assert set(root._call_prefixes.plans) == {("total",)}
+    assert pair.result(root.total([1, 2])) == 3
+    assert pair.server._tables.imports.__len__() == 0

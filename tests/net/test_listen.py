@@ -405,3 +405,39 @@ def test_addresses_are_counted_as_they_were_when_they_came():
     assert not factory.limits.hosts
     assert not factory.connections
     assert clock.getDelayedCalls() == []
+
+
+class Adder(txremote.Service):
+    """A service that says nothing of values itself."""
+
+    @txremote.exposed
+    def total(self, numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @txremote.exposed
+    async def ask(self, client: object) -> object:
+        return txremote.value(await client.twice([1, 2]))  # type: ignore[attr-defined]
+
+
+class Twice(txremote.Service):
+    """A client's."""
+
+    @txremote.exposed
+    def twice(self, numbers: list[int]) -> list[int]:
+        return [number * 2 for number in numbers]
+
+
+@pytest_twisted.ensureDeferred
+async def test_either_side_may_have_its_annotations_read():
+    """By an argument of listen() and of connect()."""
+    port = await listen(LOOPBACK, Adder, values=True)
+    service = Twice()
+    conn = await connect(endpoint_of(port), service=service, values=True)
+    try:
+        assert await conn.root.total([1, 2]) == 3
+        with pytest.raises(txremote.WrongValue, match="numbers: expected"):
+            await conn.root.total(5)
+        assert await conn.root.ask(service) == [2, 4]
+    finally:
+        await conn.close()
+        await port.stopListening()

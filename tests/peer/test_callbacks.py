@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.peer.pairs import Outcome
-from txremote import Service, exposed
+from txremote import Service, exposed, value
 from txremote.errors import WrongValue
-from txremote.peer.value_calls import note_plans
 from txremote.refs.reference import RemoteReference
+from txremote.refs.value_calls import note_plans
 from txremote.testing import Pair, connected_pair
 from txremote.wire.record import Record
 
@@ -114,3 +114,29 @@ def test_what_is_no_function_of_the_peer_s_is_left_as_it_is(shop: Shop, pair: Pa
     """None, say, or a function of this side's own that came back."""
     pair.result(pair.client.root.watch(1, None))
     assert shop.on_change is None
+
+
+class Asking(Service, values=True):
+    @exposed
+    async def ask(self, question: Callable[[int], list[Item]]) -> Any:
+        items = await question(3)
+        return len(items), type(items[0]) is Item
+
+
+@pytest.mark.parametrize("by_value", [True, False])
+def test_what_a_callback_returns_is_of_the_annotated_type(by_value: bool) -> None:
+    """As a value, or by reference: then it is fetched."""
+    pair = connected_pair(server_root=Asking)
+
+    def question(number: int) -> Any:
+        items = [Item(str(place)) for place in range(number)]
+        return value(items) if by_value else items
+
+    assert pair.result(pair.client.root.ask(question)) == (3, True)
+
+
+def test_a_callback_that_returns_something_else_fails_at_its_caller() -> None:
+    """With a sentence."""
+    pair = connected_pair(server_root=Asking)
+    with pytest.raises(WrongValue, match="what the callback returned: expected"):
+        pair.result(pair.client.root.ask(lambda number: "nothing"))

@@ -14,9 +14,10 @@ from twisted.internet.task import Clock
 
 from tests.peer.pairs import logged
 from txremote import Service, async_, exposed, threaded
-from txremote.errors import WrongValue
+from txremote.errors import RemoteProtocolError, WrongValue
 from txremote.peer.turns import Turns
 from txremote.refs.reference import RemoteReference
+from txremote.refs.sharing import follow
 from txremote.testing import Pair, connected_pair
 from txremote.wire.record import Record
 from txremote.wire.values import AsValue
@@ -469,3 +470,40 @@ def test_a_long_conversion_ends_with_its_call() -> None:
     while stepper.step(pair):
         pass
     assert service.seen == [] and len(pair.server.inbound) == 0
+
+
+class Two(Service, values=True):
+    def __init__(self) -> None:
+        self.go: Deferred[None] = Deferred()
+
+    @exposed
+    async def total(self, first: list[int], second: list[int]) -> int:
+        await follow(self.go)
+        return sum(first) + sum(second)
+
+
+def test_what_is_fetched_for_one_call_is_no_longer_than_a_message() -> None:
+    """However many references it has."""
+    pair = connected_pair(server_root=Two, server_config={"max_inflated": 3000})
+    pair.client.root._replace_call_prefixes({})
+    numbers = [*range(1000, 1300)]
+    with pytest.raises(RemoteProtocolError, match="max_inflated"):
+        pair.result(pair.client.root.total(numbers, numbers))
+    assert len(pair.server.inbound) == 0 and pair.server.inbound.ledger.size == 0
+
+
+def test_what_is_fetched_counts_as_long_as_its_call_runs() -> None:
+    """As the arguments of a call do that came in its message."""
+    service = Two()
+    pair = connected_pair(server_root=service, server_config={"max_unanswered": 2000})
+    pair.client.root._replace_call_prefixes({})
+    numbers = [*range(1000, 1200)]
+    first = pair.client.root.total(numbers, [1])
+    pair.pump()
+    ledger = pair.server.inbound.ledger
+    assert 1200 < ledger.size < 2000
+    with pytest.raises(RemoteProtocolError, match="max_unanswered"):
+        pair.result(pair.client.root.total(numbers, [1]))
+    service.go.callback(None)
+    assert pair.result(first) == sum(numbers) + 1
+    assert ledger.size == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from txremote import Service, exposed
+from txremote import Service, exposed, get_remote
 from txremote.refs.reference import RemoteReference
 from txremote.testing import Pair, connected_pair
 from txremote.wire.consts import HANDLE_FETCH
@@ -226,3 +227,75 @@ def test_with_the_switch_annotations_that_were_read_declare() -> None:
         fetch(pair, item)
     pair.result(pair.client.root.back.take(Item("milk")))
     assert fetch(pair, item).name == "tea"
+
+
+def test_values_that_go_on_to_a_peer_without_values_go_as_rpyc_sends_them() -> None:
+    """Both ways: containers by reference, and a record, whose fields can be read."""
+
+    class Far(Service):
+        def __init__(self) -> None:
+            self.seen: list[Any] = []
+
+        @exposed
+        def echo(self, given: Any) -> Any:
+            self.seen.append(given)
+            return AsValue([Item("tea")])
+
+    far = Far()
+    behind = connected_pair(server_root=far)
+
+    class Middle(Service):
+        @exposed
+        def far(self) -> Any:
+            return behind.client.root
+
+    front = connected_pair(server_root=Middle)
+    front.server.features -= {"values"}
+
+    def through(call: Any) -> Any:
+        for _ in range(4):
+            front.pump()
+            behind.pump()
+        return front.result(call)
+
+    passed = through(front.client.root.far())
+    items = through(passed.echo([1]))
+    assert type(items) is RemoteReference
+    record = through(items[0])
+    assert through(record.name._read()) == "tea"
+    with pytest.raises(AttributeError):
+        through(get_remote(record, "asdict"))
+
+    front.server.features |= {"values"}
+    behind.client.features -= {"values"}
+    through(passed.echo(AsValue([1])))
+    assert [type(each) for each in far.seen] == [RemoteReference, RemoteReference]
+
+
+def test_references_in_a_value_that_nobody_takes_are_given_back(shop: Shop, pair: Pair) -> None:
+    """A result that comes after its call was cancelled, and arguments of a refused call."""
+
+    class Client(Service):
+        @exposed
+        def ask(self) -> Any:
+            return AsValue({"call": lambda: None})
+
+        @exposed
+        def both(self, first: Any) -> Any:
+            return first
+
+    ask = connected_pair(server_root=Client)
+    call = ask.client.root.ask()
+    call.addErrback(lambda _failure: None)
+    ask._carry(ask.client, ask.server, None)
+    call.cancel()
+    ask.pump()
+    ask.advance(1)
+    gc.collect()
+    ask.advance(1)
+    assert len(ask.client._tables.imports) == 1  # the root
+    with pytest.raises(TypeError):
+        ask.result(ask.client.root.both(AsValue([len]), 2, 3))
+    gc.collect()
+    ask.advance(1)
+    assert len(ask.server._tables.imports) == 0

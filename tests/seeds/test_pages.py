@@ -108,4 +108,4 @@ class TestComing:
         """The server, the clients and what they print."""
         reader = Reader(COMING, tmp_path)
         await reader.follow()
-        assert reader.ran == 7
+        assert reader.ran == 9

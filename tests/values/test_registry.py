@@ -71,14 +71,6 @@ def test_what_is_no_class_or_function_is_refused(wrong: Any) -> None:
         register_value(*wrong)
 
 
-@pytest.mark.parametrize("kind", [int, str, type(None), list, dict, frozenset, Record])
-def test_a_class_that_travels_without_it_is_refused(kind: Any) -> None:
-    """The codec would not ask for it: so nothing is pretended."""
-    with pytest.raises(TypeError, match=f"{kind.__name__} travels as a value without"):
-        register_value(kind, lambda it: it, lambda it: it)
-    assert not is_registered(kind)
-
-
 def test_an_unknown_name_arrives_as_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded([Money(3)])
     monkeypatch.setattr(value_kinds, "_loads", {})

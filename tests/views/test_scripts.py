@@ -16,9 +16,9 @@ from tests.blocking.script_threads import client, linked, scripted, serving
 from tests.views.test_reactor import CAKE, TEA, Basket, IBasket, Item, PlainShop, ValueShop
 from txremote import Service, exposed, threaded
 from txremote.errors import WrongValue
-from txremote.peer.value_calls import ValueCalls
 from txremote.refs.netref import is_base_netref
 from txremote.refs.typed import TypedNetref
+from txremote.refs.value_calls import ValueCalls
 from txremote.views.scripts import typed
 
 

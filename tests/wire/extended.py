@@ -32,7 +32,7 @@ class References:
     def within(self) -> References:
         return self
 
-    def received(self, value: Any) -> Any:
+    def received(self, value: Any, size: int) -> Any:
         return value
 
     def unbox_local(self, key: bytes) -> Any:

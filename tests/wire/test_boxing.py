@@ -82,7 +82,7 @@ class Tables:
         """Let a value go that cannot be built."""
 
     @staticmethod
-    def received(value: object) -> object:
+    def received(value: object, size: int) -> object:
         """End an extended value."""
         return value
 

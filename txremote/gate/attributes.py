@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from zope.interface import providedBy
 
@@ -44,6 +44,7 @@ from txremote.values.plan import CallPlan
 from txremote.values.record_classes import record_classes
 from txremote.wire.brine import dumpable
 from txremote.wire.naming import class_name
+from txremote.wire.record import Record, record_fields
 
 
 def _check_switch(name: str, allowed: bool, switch: str) -> None:
@@ -110,7 +111,7 @@ class AttributePolicy:
         name = self._asked(obj, name)
         override = getattr(kind, "_rpyc_getattr", None)
         if override is not None:
-            return override(obj, name)
+            return self._given(obj, override(obj, name))
         declared = declared_by(obj)
         exposure = self._exposure(obj)
         if exposure is not None:
@@ -143,6 +144,11 @@ class AttributePolicy:
     def declared_records(self) -> Container[type]:
         """The classes that are declared as values by annotations that were read."""
         return () if self._known is None else self._known.records
+
+    def _given(self, obj: object, found: object) -> object:
+        """Return what an object's ``_rpyc_getattr`` gave, with its plan if it is a method."""
+        plan = self._read_plan(found) if self._reads_annotations(obj) else None
+        return found if plan is None else ConvertedMethod(found, plan)
 
     def _known_plan(self, obj: object, name: object) -> ConvertedMethod | None:
         """Return a method that is known to declare values, if nothing has changed since."""
@@ -267,6 +273,8 @@ class AttributePolicy:
             return False
         if name in self._safe:
             return True
+        if kind is Record and name in record_fields(cast(Record, obj)):
+            return True  # it came from a peer, as a copy
         closed = CLOSED.get(kind)
         if closed is not None:
             return name in closed

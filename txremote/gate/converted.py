@@ -98,4 +98,6 @@ def plan_of(function: Any, contract: MethodContract | None = None) -> CallPlan |
             return plan
     if type(function) is ThreadedMethod:
         function = function.function
-    return call_plan(function) if type(function) in _ANNOTATED else None
+    if type(function) in _ANNOTATED or issubclass(type(function), type):
+        return call_plan(function)
+    return None

@@ -12,6 +12,8 @@ from twisted.cred.error import UnauthorizedLogin
 
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemoteReference
+from txremote.refs.value_calls import described_methods, note_plans
+from txremote.wire.consts import FEATURE_VALUES, HANDLE_DESCRIBE
 
 # twisted.cred.error's, rpyc.utils.authenticators', and what services raise that know neither
 _REFUSALS = frozenset(
@@ -45,6 +47,9 @@ async def log_in(connection: Connection, user: str, password: str) -> None:
         raise UnauthorizedLogin(f"the login of {user!r} was refused: it returned False")
     if isinstance(found, RemoteReference):
         connection.root = found
+        if FEATURE_VALUES in connection.features:
+            described = await connection.request(HANDLE_DESCRIBE, found._pack)
+            note_plans(found, described_methods(described))
 
 
 def in_words(error: BaseException) -> str:

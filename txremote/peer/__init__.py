@@ -36,7 +36,6 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
 ``stock_wanted``  what an annotation wants of a stock peer's objects
 ``turns``  long work of connections, a slice in each turn of the reactor
-``value_calls``  calls whose arguments leave as values
 ``variables``  a connection's context variables
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired
 ``with_values``  requests with values in their arguments

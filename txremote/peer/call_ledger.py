@@ -259,6 +259,21 @@ class CallLedger(Generic[R]):
         self._held -= 2
         self.start_waiting()
 
+    def take_in(self, size: int) -> int:
+        """Count bytes that were fetched for a call, and return how many. Raises as `admit`."""
+        if size and self.size + size > self._max_unanswered:
+            raise RemoteProtocolError(
+                f"{self.size} bytes of this connection's calls are unanswered, and {size} more "
+                "that were fetched for one are too many (option max_unanswered)",
+                "max_unanswered",
+            )
+        self._grow(size)
+        return size
+
+    def let_go(self, size: int) -> None:
+        """Count bytes no more that were fetched: their call has ended."""
+        self._grow(-size)
+
     def pause(self) -> None:
         """Let all calls wait until `resume`: the peer does not read its answers."""
         self._paused = True

@@ -12,11 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 from txremote.errors import WrongValue
-from txremote.peer.value_calls import Args, Kwargs, ValueCalls, as_sent, note_plans, unmarked
+from txremote.peer.fetching import fetched
 from txremote.refs.netref import is_base_netref
+from txremote.refs.ports import Answer
+from txremote.refs.received import settled
 from txremote.refs.reference import RemoteReference
-from txremote.values.plan import CallPlan
+from txremote.refs.value_calls import Args, Kwargs, ValueCalls, as_sent, note_plans, unmarked
+from txremote.values.nodes import ValueType
+from txremote.values.plan import CallPlan, Place
 from txremote.wire.consts import FEATURE_VALUES
+
+_RESULT = "what the callback returned"
 
 
 def note_callbacks(plan: CallPlan, args: Args, kwargs: Kwargs) -> None:
@@ -34,7 +40,7 @@ def note_callbacks(plan: CallPlan, args: Args, kwargs: Kwargs) -> None:
                 noted.add(callback)
             else:
                 noted = CallbackArguments(callback, reference)
-                note_plans(reference, {**known, (): noted})
+                note_plans(reference, {(): noted})
 
 
 class CallbackArguments:
@@ -63,6 +69,11 @@ class CallbackArguments:
         named = {name: as_sent(arg) if plan.is_value(name) else arg for name, arg in kwargs.items()}
         return tuple(marked), named
 
+    def answered(self, asked: Answer) -> Answer:
+        """Have the result be of the annotated type, if that is a value type."""
+        result = self._plans[0].result if len(self._plans) == 1 else None
+        return asked if result is None else asked.addCallback(_converted, result)
+
     def _fitting(self, args: Args, kwargs: Kwargs) -> CallPlan:
         problem = None
         for plan in self._plans:
@@ -73,3 +84,11 @@ class CallbackArguments:
                 problem = problem or wrong
         assert problem is not None
         raise problem
+
+
+def _converted(found: object, result: ValueType) -> Any:
+    """Return what a callback gave, as its annotation says: a reference's object is fetched."""
+    if type(found) is RemoteReference:
+        place = Place(found, result, _RESULT, ())
+        return fetched([place]).addCallback(lambda copies: result.convert(copies[0], _RESULT))
+    return result.convert(settled(found), _RESULT)

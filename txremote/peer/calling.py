@@ -211,7 +211,8 @@ def call_path(
             # attributes that are for this side
             conn = obj.____conn__
             if args is not None and position == last:
-                return conn.sync_call(obj.____ref__, (name,), args, _named(kwargs))
+                sent, named = (args, kwargs) if onward is None else (*onward, ())[:2]
+                return conn.sync_call_raw(obj.____ref__, (name,), sent, _named(named))
             obj = conn.sync_request(HANDLE_GETATTR, obj, name)
         else:
             obj = _reach(serving, obj, name)

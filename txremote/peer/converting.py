@@ -27,17 +27,18 @@ from txremote.peer.awaiting import awaited, is_awaited
 from txremote.peer.callbacks import note_callbacks
 from txremote.peer.checked import Checked
 from txremote.peer.checked_items import items_checked
-from txremote.peer.fetching import fetched, fetched_here
+from txremote.peer.fetching import copies_of, fetched_here
 from txremote.peer.logging import logger_for
 from txremote.peer.turns import in_turns, may_take_turns
-from txremote.peer.value_calls import Args, Kwargs, as_sent, unmarked
 from txremote.refs.netref import is_base_netref
 from txremote.refs.outcome import Outcome
 from txremote.refs.reference import RemoteReference
+from txremote.refs.value_calls import Args, Kwargs, as_sent, unmarked
 from txremote.values.nodes import ValueType
 from txremote.values.plan import Place, fetched as with_fetched
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.slices import in_one_go
+from txremote.wire.values import ReceivedValue
 
 _log = logger_for("call")
 
@@ -102,17 +103,24 @@ async def _call_later(
     """
     in_order = not places or FEATURE_VALUES in connection.features
     ledger = connection.inbound.ledger
+    size = 0
     if in_order:
         ledger.prepare()
     try:
-        args, kwargs = await _prepared(connection, method, args, kwargs, places)
-        result = awaited(_call(connection, method, args, kwargs), connection)
+        try:
+            copies = await copies_of(places) if places else []
+            size = ledger.take_in(sum(copy.size for copy in copies))
+            args, kwargs = await _prepared(connection, method, args, kwargs, places, copies)
+            result = awaited(_call(connection, method, args, kwargs), connection)
+        finally:
+            # the traceback may live until a garbage collection
+            args, kwargs, places, copies = (), {}, [], []
+            if in_order:
+                ledger.prepared()
+        if isinstance(result, Deferred):
+            result = await result
     finally:
-        args, kwargs, places = (), {}, []  # the traceback may live until a garbage collection
-        if in_order:
-            ledger.prepared()
-    if isinstance(result, Deferred):
-        result = await result
+        ledger.let_go(size)
     if type(result) is Outcome:
         if not result.went_well:
             error: Any = result.value
@@ -122,18 +130,23 @@ async def _call_later(
 
 
 async def _prepared(
-    connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs, places: list[Place]
+    connection: Any,
+    method: ConvertedMethod,
+    args: Args,
+    kwargs: Kwargs,
+    places: list[Place],
+    copies: list[ReceivedValue],
 ) -> tuple[Args, Kwargs]:
     try:
         if places:
-            found = await fetched(places)
-            args, kwargs = with_fetched(args, kwargs, zip(places, found, strict=True))
+            found = [(place, copy.value) for place, copy in zip(places, copies, strict=True)]
+            args, kwargs = with_fetched(args, kwargs, found)
         steps = method.plan.convert_in_slices(args, kwargs)
         if may_take_turns(connection):
             return await in_turns(connection.executor.turns, steps)
         return in_one_go(steps)
     except BaseException as problem:
-        args, kwargs, places, found, steps = (), {}, [], [], None
+        args, kwargs, places, copies, found, steps = (), {}, [], [], [], None
         raise (_bare(problem) if type(problem) is WrongValue else problem) from None
 
 

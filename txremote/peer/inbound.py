@@ -32,7 +32,7 @@ from txremote.peer.request import Request
 from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
 from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
-from txremote.peer.with_values import call_with_values
+from txremote.peer.with_values import call_with_values, check_target
 from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
 from txremote.wire.consts import (
@@ -163,12 +163,14 @@ class InboundCalls:
             if kind is None:
                 raise KeyError(handler)  # what a stock peer says, too
             function = self._function(number, handler, kind, args)
+            if has_values:
+                check_target(kind, args)
         except Exception as error:
             self.answers.send_error(number, sender, error)
             return
         forwarded = function is not kind.function
         if has_values and not forwarded:
-            function = partial(call_with_values, function)
+            function = partial(call_with_values, function, args)
         deadline = None
         if self._deadline is not None:
             expected, self._deadline = self._deadline, None

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.peer.ports import ConnectionPort
-from txremote.peer.value_calls import described, note_plans
 from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
+from txremote.refs.value_calls import described, note_plans
 from txremote.wire.consts import (
     HANDLE_HELLO,
     HANDLE_PING,

@@ -8,7 +8,7 @@ transport may answer inside ``write``. A stock RPyC is asked in steps that it kn
 from __future__ import annotations
 
 from math import inf
-from typing import Any, Never, TypeVar
+from typing import Never, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -21,11 +21,11 @@ from txremote.peer.halfway import Halfway, go_on
 from txremote.peer.imports import ReleaseQueue
 from txremote.peer.lifecycle import CLOSING
 from txremote.peer.outbox import Outbox
-from txremote.peer.pending_calls import PendingCalls, keep_received
+from txremote.peer.pending_calls import PendingCalls, UnansweredCall, keep_received
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
-from txremote.peer.value_calls import ValueCalls, described_methods, note_plans
 from txremote.refs.reference import RemoteReference
+from txremote.refs.value_calls import ValueCalls
 from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
 from txremote.wire.consts import FEATURE_DEADLINE
@@ -94,7 +94,9 @@ class OutboundCalls:
             prefixes = reference._call_prefixes
             head = prefixes.get(names) if prefixes is not None else None
             if head is None:
-                head, args, kwargs = _begun(reference, names, args, kwargs)
+                if type(prefixes) is ValueCalls and args is not None and names in prefixes.plans:
+                    return self._call_planned(reference, names, args, kwargs, deadline)
+                head = _new_head(reference, names, reference._start_call_prefixes())
             body = [head]
             if args is None:
                 self._tables.box(body, None, ())
@@ -103,7 +105,7 @@ class OutboundCalls:
             else:
                 self._tables.box(body, args)
                 body.append(EMPTY_TUPLE)
-        except (NotSendable, WrongValue) as error:
+        except NotSendable as error:
             return fail(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, steps, timeout, option, deadline)
@@ -112,6 +114,30 @@ class OutboundCalls:
         if steps > 1 and to_the_end:
             return self._to_the_end(asked, names, args, kwargs, deadline)
         return asked
+
+    def _call_planned(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        deadline: float | None,
+    ) -> Deferred[object]:
+        """Make a call that takes values; see `ValueCalls`."""
+        calls = reference._call_prefixes
+        assert type(calls) is ValueCalls
+        plan = calls.plans[names]
+        body = [calls.heads.get(names) or _new_head(reference, names, calls.heads)]
+        try:
+            args, kwargs = plan.prepared(args, kwargs)
+            self._tables.box(body, args, tuple(kwargs.items()))
+        except (NotSendable, WrongValue) as error:
+            return fail(error)
+        timeout, option = self.default_timeout() if deadline is None else (None, None)
+        asked = self._send(body, len(names), timeout, option, deadline)
+        if not self._connection.features:
+            asked = _kept(asked, reference, args, kwargs)
+        return plan.answered(asked)
 
     def call_received(
         self,
@@ -122,7 +148,10 @@ class OutboundCalls:
         deadline: float | None = None,
     ) -> Deferred[object]:
         """Do as `call`; a value is given as it was unboxed (`ReceivedValue`), for a thread."""
-        return keep_received(self.call(reference, names, args, kwargs, deadline))
+        asked = self.call(reference, names, args, kwargs, deadline)
+        if type(asked) is UnansweredCall:  # as keep_received, without the call
+            asked.keeps = True
+        return asked
 
     def _step_by_step(
         self,
@@ -248,15 +277,6 @@ class OutboundCalls:
         if not self._connection.closed and consts.FEATURE_CANCEL in self._connection.features:
             self.send_oneway(consts.HANDLE_CANCEL, number)
 
-    def described(self, told: object) -> object:
-        """Return what the peer's answer to DESCRIBE says of arguments, for `note`; or nothing."""
-        return described_methods(told)
-
-    def note(self, reference: RemoteReference, plans: Any) -> None:
-        """Have calls of a reference's methods take their arguments as was described."""
-        if type(reference._call_prefixes) is not ValueCalls:
-            note_plans(reference, plans)
-
     @property
     def released(self) -> ReleaseQueue:
         """The references that have died and that the peer has not been told of."""
@@ -277,24 +297,14 @@ class OutboundCalls:
             self._outbox.request(self.pending.skip(), [del_request(key, count)])
 
 
-def _begun(
-    reference: RemoteReference,
-    names: tuple[str, ...],
-    args: tuple[object, ...] | None,
-    kwargs: dict[str, object],
-) -> tuple[bytes, tuple[object, ...] | None, dict[str, object]]:
-    """Return a call up to its arguments, which is kept, and its arguments as they travel."""
-    prefixes = reference._start_call_prefixes()
-    heads = prefixes
-    if type(prefixes) is ValueCalls and args is not None and names in prefixes.plans:
-        args, kwargs = prefixes.plans[names].prepared(args, kwargs)
-        heads = prefixes.heads
-    head = heads.get(names)
-    if head is None:
-        head = call_head(reference._key, names)
-        if len(heads) < _MOST_PREFIXES and len(head) < _LONGEST_PREFIX:
-            heads[names] = head
-    return head, args, kwargs
+def _new_head(
+    reference: RemoteReference, names: tuple[str, ...], heads: dict[tuple[str, ...], bytes]
+) -> bytes:
+    """Return what a call begins with, up to its arguments, and keep it."""
+    head = call_head(reference._key, names)
+    if len(heads) < _MOST_PREFIXES and len(head) < _LONGEST_PREFIX:
+        heads[names] = head
+    return head
 
 
 def _kept(asked: Deferred[object], *held: object) -> Deferred[object]:

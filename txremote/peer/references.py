@@ -21,7 +21,7 @@ from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.exports import Export, ExportTable
 from txremote.peer.imports import ImportTable
-from txremote.refs.netref import BaseNetref
+from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedNetref, TypedPath, TypedReference
 from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_mixed_into
@@ -33,9 +33,14 @@ from txremote.wire.naming import class_name, sentence
 from txremote.wire.values import ReceivedValue
 
 _NOT_VALUES: dict[type, str] = {
-    RemotePath: "a path is not its value",
-    TypedPath: "a path is not its value",
-    types.CoroutineType: "a coroutine is not its result",
+    RemotePath: "a path is not its value: await it first",
+    TypedPath: "a path is not its value: await it first",
+    types.CoroutineType: "a coroutine is not its result: await it first",
+    # elsewhere than in a value, its thread has fetched it
+    NetrefMethod: (
+        "a method of a remote object, inside a value, has not been read yet: give it as an "
+        "argument of its own, or a function of yours that calls it"
+    ),
 }
 
 
@@ -119,7 +124,9 @@ class ReferenceTables:
             key: bytes = value._key
             return LOCAL_REF_HEAD + key
         if kind in _NOT_VALUES:
-            raise NotSendable(f"{_NOT_VALUES[kind]}: await it first")
+            if kind is NetrefMethod and value.____fetched__ is not None:
+                return self.box_reference(value.____fetched__)
+            raise NotSendable(_NOT_VALUES[kind])
         if issubclass(kind, Deferred):
             raise NotSendable("a Deferred is not its result: await it first")
         boxed = self.exports.box(value)
@@ -205,8 +212,8 @@ class _Within:
         self._mixed = True
         return self._tables.unbox_remote(key)
 
-    def received(self, value: object) -> ReceivedValue:
+    def received(self, value: object, size: int) -> ReceivedValue:
         """Note that the message has a value in it, and return it as it is unboxed."""
         if self._tables.noted is None:
             self._tables.noted = VALUES
-        return ReceivedValue(value, self._mixed, self._own)
+        return ReceivedValue(value, self._mixed, self._own, size)

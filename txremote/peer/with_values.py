@@ -13,16 +13,37 @@ from typing import Any
 
 from txremote.gate.threaded import ThreadedCall
 from txremote.peer.calling import call_path
+from txremote.peer.handlers import RequestKind
 from txremote.refs.received import settled
+from txremote.wire.naming import class_name, with_article
 from txremote.wire.values import ReceivedValue
 
 
-def call_with_values(handler: Callable[..., object], serving: Any, *received: Any) -> object:
-    """Serve a request by its handler, with the arguments as they were unboxed."""
-    given = settled(received)
+def check_target(kind: RequestKind, args: object) -> None:
+    """
+    Check that a request is not about a value: a peer works on what it holds a reference to.
+
+    Raises:
+        TypeError: it is.
+    """
+    if not kind.in_order and type(args) is tuple and args and type(args[0]) is ReceivedValue:
+        name = with_article(class_name(type(args[0].value)))
+        raise TypeError(f"{name} by value is no reference to an object here")
+
+
+def call_with_values(
+    handler: Callable[..., object], received: tuple[Any, ...], serving: Any, *given: Any
+) -> object:
+    """
+    Serve a request by its handler.
+
+    Args:
+        received: Its arguments as they were unboxed.
+        given: The same, with netrefs in a thread that has them.
+    """
     if handler is call_path:
         handler = partial(call_path, onward=received[2:])
-    return _for_thread(handler(serving, *given), received)
+    return _for_thread(handler(serving, *settled(given)), received)
 
 
 def _for_thread(result: object, received: tuple[object, ...]) -> object:

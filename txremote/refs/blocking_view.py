@@ -31,6 +31,7 @@ from txremote.refs.received import changed
 from txremote.refs.reference import RemotePath, RemoteReference, RequestSender
 from txremote.refs.remote_signatures import told_signatures
 from txremote.refs.typed import TypedNetref
+from txremote.refs.value_calls import described_methods
 from txremote.wire.consts import (
     FEATURE_VALUES,
     HANDLE_DESCRIBE,
@@ -168,6 +169,36 @@ class BlockingView:
         result = self._wait_for_answer(timeout, call, reference, names, sent, named)
         return result if type(result) in ATOMS else self.to_netrefs(result)
 
+    def sync_call_raw(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Any:
+        """`sync_call` whose result has references, and is a value as it was unboxed."""
+        sent = self.from_netrefs(args)
+        named = {name: self.from_netrefs(value) for name, value in kwargs.items()}
+        call = self.protocol.outbound.call_received
+        return self._wait_for_answer(self._timeout, call, reference, names, sent, named)
+
+    def async_call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        timeout: float | None = None,
+    ) -> AsyncResult:
+        """Call a method and return its `AsyncResult`; ``timeout`` as for `async_request`."""
+        sent = self.from_netrefs(args)
+        named = {name: self.from_netrefs(value) for name, value in kwargs.items()}
+        call = self.protocol.outbound.call_received
+        result = self._start(call, reference, names, sent, named, timeout)
+        if timeout is not None:
+            result.set_expiry(timeout)
+        return result
+
     def async_request(
         self, handler: int, *args: object, timeout: float | None = None
     ) -> AsyncResult:
@@ -234,8 +265,6 @@ class BlockingView:
         kind = self._classes.get(key) or self._passing.get(key)
         if kind is None:
             kind = self._make_class(key, pack)
-        if kind.plans:
-            self.protocol.outbound.note(reference, kind.plans)
         made = kind.make(self, reference)
         with _naming:  # another thread may just be making one, too
             known = reference._netref
@@ -263,10 +292,9 @@ class BlockingView:
                 _pairs(methods),
                 listed_are_methods=lasts,
                 signatures=told_signatures(methods) if describes else {},
-            )
+            ),
+            described_methods(methods) if describes else {},
         )
-        if describes:
-            kind.plans = self.protocol.outbound.described(methods)
         if not lasts:
             self._passing[key] = kind
             return kind

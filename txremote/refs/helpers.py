@@ -17,7 +17,6 @@ from txremote.refs.netref import NetrefMethod, is_netref
 from txremote.refs.ports import Answer, RequestContext
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
-from txremote.wire.consts import HANDLE_CALL, HANDLE_CALLATTR
 
 
 def _start(
@@ -28,11 +27,11 @@ def _start(
 ) -> AsyncResult:
     """Start a call. A txremote peer is told in how many seconds it expires (``deadline``)."""
     if is_netref(proxy):
-        conn, pairs = proxy.____conn__, tuple(kwargs.items())
+        conn = proxy.____conn__
         if type(proxy) is NetrefMethod:
-            owner, name = proxy.____owner__, proxy.____name__
-            return conn.async_request(HANDLE_CALLATTR, owner, name, args, pairs, timeout=deadline)
-        return conn.async_request(HANDLE_CALL, proxy, args, pairs, timeout=deadline)
+            reference = proxy.____owner__.____ref__
+            return conn.async_call(reference, (proxy.____name__,), args, kwargs, deadline)
+        return conn.async_call(proxy.____ref__, (), args, kwargs, deadline)
 
     base: object = proxy
     names: tuple[str, ...] = ()

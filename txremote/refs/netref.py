@@ -72,6 +72,25 @@ class NetrefConnection(Protocol):
     ) -> Any:
         """Call a method and wait for the result."""
 
+    def sync_call_raw(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Any:
+        """Call a method and wait for the result, which has references."""
+
+    def async_call(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        timeout: float | None = None,
+    ) -> AsyncResult:
+        """Call a method and return the result to come."""
+
     def async_request(
         self, handler: int, *args: object, timeout: float | None = None
     ) -> AsyncResult:

@@ -33,6 +33,7 @@ from txremote.refs.netref import (
 from txremote.refs.operators import BINARY
 from txremote.refs.reference import RemoteReference
 from txremote.refs.remote_signatures import parse_signature
+from txremote.refs.value_calls import Arguments, note_plans
 from txremote.wire.consts import HANDLE_OLDSLICING, HANDLE_PICKLE, IdPack
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
@@ -227,16 +228,20 @@ class _AskedFor:
 class NetrefClass:
     """Stands for a netref class, which is in cycles, and is freed with the last of its netrefs."""
 
-    __slots__ = ("__weakref__", "_kind", "plans")
+    __slots__ = ("__weakref__", "_kind", "_plans")
 
-    def __init__(self, kind: type[BaseNetref]) -> None:
+    def __init__(
+        self, kind: type[BaseNetref], plans: Mapping[tuple[str, ...], Arguments] | None = None
+    ) -> None:
         self._kind = kind
-        self.plans: object = None  # how methods take their arguments, where the peer has told it
+        self._plans = plans  # how the arguments of its methods travel, where as values
 
     def make(self, conn: NetrefConnection, reference: RemoteReference) -> BaseNetref:
         """Return a netref of the class."""
         netref = self._kind(conn, reference)
         object.__setattr__(netref, "____kind__", self)
+        if self._plans:
+            note_plans(reference, self._plans)
         return netref
 
 

@@ -69,12 +69,6 @@ class Outbound(Caller, Protocol):
     ) -> Answer:
         """Do as `request_with_default_timeout`; a value is given as it was unboxed."""
 
-    def described(self, told: object) -> object:
-        """Return what the peer's answer to DESCRIBE says of arguments, for `note`; or nothing."""
-
-    def note(self, reference: RemoteReference, plans: Any) -> None:
-        """Have calls of a reference's methods take their arguments as was described."""
-
 
 class RequestSender(Caller, Protocol):
     """The `Connection`, as far as references, netrefs and views use it."""

@@ -12,16 +12,10 @@ from threading import Lock
 from typing import Final, TypeVar, cast
 
 from txremote.wire.naming import full_name
-from txremote.wire.plain import ATOMS
-from txremote.wire.record import Record
 from txremote.wire.value_kinds import REGISTERED_CODE, set_load
 from txremote.wire.value_shapes import OTHER, Plan, plan_registered
-from txremote.wire.values import EXTENDED_BUILTINS
 
 T = TypeVar("T")
-
-# The codec does not ask for how these travel.
-_WITHOUT: Final = ATOMS | EXTENDED_BUILTINS | {Record}
 
 _lock: Final = Lock()
 _classes: Final[dict[str, type]] = {}
@@ -49,16 +43,11 @@ def register_value(
         name: What the class is called on the wire; by default its module and name.
 
     Raises:
-        TypeError: ``cls`` is no class, or one of Python's own that travels without this; or
-            ``dump`` or ``load`` cannot be called.
+        TypeError: ``cls`` is no class, or ``dump`` or ``load`` cannot be called.
         ValueError: another class has the name.
     """
     if not isinstance(cls, type) or not callable(dump) or not callable(load):
         raise TypeError("register_value takes a class and two functions, dump and load")
-    if cls in _WITHOUT:
-        raise TypeError(
-            f"{full_name(cls)} travels as a value without register_value: register a class of yours"
-        )
     known = name or f"{cls.__module__}.{cls.__qualname__}"
     with _lock:
         other = _classes.get(known)

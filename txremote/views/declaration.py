@@ -18,7 +18,7 @@ from typing import Self
 from zope.interface.interface import InterfaceClass
 
 from txremote.errors import WrongValue
-from txremote.peer.value_calls import as_sent, unmarked
+from txremote.refs.value_calls import as_sent, unmarked
 from txremote.values.compiling import value_type
 from txremote.values.nodes import ValueType
 from txremote.values.plan import CallPlan

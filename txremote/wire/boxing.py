@@ -39,7 +39,7 @@ from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.value_loading import load_extended
 from txremote.wire.value_shapes import is_value_class
-from txremote.wire.values import EXTENDED_BUILTINS, MARKS, dump_extended
+from txremote.wire.values import EXTENDED_BUILTINS, MARKS, AsValue, ReceivedValue, dump_extended
 
 #: What a boxed value of each label begins with: the pair's tag, and the label.
 VALUE_HEAD: Final = bytes([tags.TAG_TUPLE_2, tags.INT_ZERO + consts.LABEL_VALUE])
@@ -83,9 +83,21 @@ def box_mixed_into(out: list[bytes], value: object, references: BoxedReferences)
     if type(value) is tuple:
         out.extend(_box_tuple(value, references, SENDABLE_DEPTH)[1])
     elif type(value) in MARKS:
-        box_value_into(out, value.value, references, SENDABLE_DEPTH)  # type: ignore[attr-defined]
+        _box_marked(out, value, references, SENDABLE_DEPTH)
     else:
         out.append(references.box_reference(value))
+
+
+def _box_marked(out: list[bytes], marked: object, references: BoxedReferences, depth: int) -> None:
+    """
+    Append what is marked as a value. One that is only passed on, to a peer that knows no values,
+    goes as RPyC would send it.
+    """
+    assert isinstance(marked, AsValue | ReceivedValue)
+    if type(marked) is ReceivedValue and not references.takes_values():
+        box_into(out, marked.value, references)
+    else:
+        box_value_into(out, marked.value, references, depth)
 
 
 def box_value_into(
@@ -131,7 +143,7 @@ def _box_tuple(
             part = _box_tuple(item, references, depth - 1)
         elif type(item) in MARKS:
             chunks: list[bytes] = []
-            box_value_into(chunks, item.value, references, depth - 1)  # type: ignore[attr-defined]
+            _box_marked(chunks, item, references, depth - 1)
             part = (False, chunks)
         else:
             chunks = []
@@ -215,7 +227,7 @@ def unbox(
     if label == 0x55:  # INT_ZERO + LABEL_EXTENDED
         inner = references.within()
         value, end = load_extended(data, pos, depth, budget, inner)
-        return inner.received(value), end
+        return inner.received(value, end - pos), end
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 

@@ -41,8 +41,8 @@ class References(Protocol):
 class ReferencesWithin(References, Protocol):
     """The same within one extended value that is unboxed."""
 
-    def received(self, value: object) -> object:
-        """Return what stands for the value in its message, now that it is complete."""
+    def received(self, value: object, size: int) -> object:
+        """Return what stands for the value, of so many bytes, in its message."""
 
 
 class BoxedReferences(References, Protocol):

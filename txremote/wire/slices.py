@@ -126,8 +126,9 @@ def decoded_in_slices(
                 assert references is not None
                 inner = references.within()
                 reading = SlicedReading(data, budget, inner, room, SLICE)
-                value, pos = yield from extended_in_slices(pos, depth, reading)
-                items.append(inner.received(value))
+                value, end = yield from extended_in_slices(pos, depth, reading)
+                items.append(inner.received(value, end - pos))
+                pos = end
                 room = reading.room - 1
                 left -= 1
                 continue

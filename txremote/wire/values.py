@@ -67,14 +67,16 @@ class ReceivedValue:
         value: It.
         mixed: Whether references to the peer's objects are in it.
         own: The ids of objects of this side's in it, which are its receiver's to look into.
+        size: How many bytes it took in its message.
     """
 
-    __slots__ = ("mixed", "own", "value")
+    __slots__ = ("mixed", "own", "size", "value")
 
-    def __init__(self, value: object, mixed: bool, own: Collection[int]) -> None:
+    def __init__(self, value: object, mixed: bool, own: Collection[int], size: int = 0) -> None:
         self.value = value
         self.mixed = mixed
         self.own = own
+        self.size = size
 
 
 #: What boxing sends as a value, whatever it is.

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from txremote.refs.ports import Answer
 from txremote.refs.reference import RemoteReference
 from txremote.wire.plain import ATOMS
 from txremote.wire.values import AsValue
@@ -19,6 +20,8 @@ from txremote.wire.values import AsValue
 Path = tuple[str, ...]
 Args = tuple[object, ...]
 Kwargs = dict[str, object]
+
+_PREFIX = "exposed_"  # as netrefs know it
 
 #: What travels in the same way as a value and otherwise.
 _SAME = ATOMS | {AsValue, RemoteReference}
@@ -29,6 +32,9 @@ class Arguments(Protocol):
 
     def prepared(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
         """Return them as they are boxed. Raises `WrongValue` where they are not as declared."""
+
+    def answered(self, asked: Answer) -> Answer:
+        """Return the Deferred of a call's result as its caller has it."""
 
 
 class ValueCalls(dict[Path, bytes]):
@@ -76,6 +82,10 @@ class DescribedArguments:
             }
         return tuple(marked), kwargs
 
+    def answered(self, asked: Answer) -> Answer:
+        """Return it as it is: the peer's annotations say what it sends."""
+        return asked
+
 
 def as_sent(value: object) -> object:
     """Return an argument that is declared as a value as it is boxed."""
@@ -104,15 +114,16 @@ def described(description: object) -> dict[Path, Arguments]:
     return found
 
 
-def described_methods(told: object, prefix: str = "exposed_") -> dict[Path, Arguments]:
-    """Return the same of an answer to DESCRIBE, which has more than plans."""
-    pairs = [
-        (name, entry[3])
-        for entry in (told if type(told) is tuple else ())
-        if type(entry) is tuple and len(entry) > 3 and type(entry[0]) is str
-        for name in {entry[0].removeprefix(prefix), entry[0]}
-    ]
-    return described(tuple(pairs))
+def described_methods(entries: object) -> dict[Path, Arguments]:
+    """Return the same of an answer to DESCRIBE: by both names of a method that has a prefix."""
+    found: dict[Path, Arguments] = {}
+    for entry in entries if type(entries) is tuple else ():
+        if type(entry) is tuple and len(entry) > 3 and type(entry[0]) is str:
+            arguments = _arguments(entry[3])
+            if arguments is not None:
+                found[(entry[0],)] = arguments
+                found.setdefault((entry[0].removeprefix(_PREFIX),), arguments)
+    return found
 
 
 def _arguments(described: object) -> DescribedArguments | None:
@@ -121,6 +132,8 @@ def _arguments(described: object) -> DescribedArguments | None:
     positional, values, all_places, all_named = described[:4]
     if not (_are_names(positional) and _are_names(values)):
         return None
+    if not values and all_places is not True and all_named is not True:
+        return None  # nothing of it is a value
     names = frozenset(values)
     places = frozenset(place for place, name in enumerate(positional) if name in names)
     return DescribedArguments(
@@ -133,6 +146,11 @@ def _are_names(names: Any) -> bool:
 
 
 def note_plans(reference: RemoteReference, plans: Mapping[Path, Arguments]) -> None:
-    """Have calls of a reference's methods take their arguments by these plans from now on."""
-    if plans:
-        reference._replace_call_prefixes(ValueCalls(plans))
+    """
+    Have calls of a reference's methods take their arguments by these plans from now on. What is
+    known of others stays known.
+    """
+    calls = reference._call_prefixes
+    known = calls.plans if type(calls) is ValueCalls else {}
+    if not plans.keys() <= known.keys():
+        reference._replace_call_prefixes(ValueCalls({**plans, **known} if known else plans))

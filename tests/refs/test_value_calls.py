@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from txremote.peer.value_calls import DescribedArguments, described, described_methods
+from txremote.refs.value_calls import DescribedArguments, described, described_methods
 from txremote.wire.values import AsValue
 
 
