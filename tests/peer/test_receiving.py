@@ -19,7 +19,16 @@ from txremote import Service, exposed
 from txremote.peer.turns import Turns
 from txremote.testing import MemoryTransport
 from txremote.wire.brine import dump
-from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_CLOSE, HANDLE_GETROOT
+from txremote.wire.consts import (
+    FEATURES,
+    HANDLE_CALLATTR,
+    HANDLE_CLOSE,
+    HANDLE_GETROOT,
+    HANDLE_PING,
+    LABEL_VALUE,
+    MSG_REPLY,
+    MSG_REQUEST,
+)
 from txremote.wire.framing import frame
 from txremote.wire.slices import SLICE
 
@@ -260,3 +269,44 @@ def test_a_long_answer_is_decoded_in_turns_and_given_to_who_waits() -> None:
     assert not found
     peer.turn()
     assert found == [MILLION]
+
+
+def _stock_client() -> tuple[RawPeer, list[object]]:
+    """Return a client, and the transports whose TCP was told to acknowledge at once."""
+    peer = RawPeer(Hears)
+    told: list[object] = []
+    peer.connection._receiver.acknowledge = told.append
+    peer.root()
+    assert not told, "it was asked nothing"
+    return peer, told
+
+
+def _answer(peer: RawPeer) -> None:
+    """Answer what a stock client was asked."""
+    ((kind, number, _args),) = peer.received()
+    assert kind == MSG_REQUEST
+    peer.send_payload(bytes([MSG_REPLY]) + dump((number, (LABEL_VALUE, "data"))))
+
+
+def test_what_a_stock_client_answers_is_acknowledged_at_once() -> None:
+    """It leaves Nagle's algorithm on, so its next request would wait for 40 ms."""
+    peer, told = _stock_client()
+    answered = peer.connection.outbound.request(HANDLE_PING, ("data",))
+    _answer(peer)
+    assert answered.called
+    assert told == [peer.transport]
+
+
+def test_so_is_its_answer_to_a_request_that_nobody_waits_for() -> None:
+    peer, told = _stock_client()
+    peer.connection.outbound.send_oneway(HANDLE_PING, "data")
+    _answer(peer)
+    assert told == [peer.transport]
+
+
+def test_tcp_need_not_hurry_for_a_txremote() -> None:
+    peer, told = _stock_client()
+    peer.connection.hello_received(frozenset(FEATURES))
+    peer.connection.outbound.request(HANDLE_PING, ("data",))
+    _answer(peer)
+    assert not told

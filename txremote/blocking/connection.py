@@ -70,7 +70,11 @@ class BlockingConnection(BlockingView):
     ) -> None:
         """Make the parts that drive the connection, for both ways to make it."""
         pump = Pump(channel)
-        writing = Writing(now=PumpTransport.write, acknowledge=channel.acknowledge)
+        acknowledge = channel.acknowledge
+        writing = Writing(
+            now=PumpTransport.write,
+            acknowledge=None if acknowledge is None else lambda _transport: acknowledge(),
+        )
         protocol = Connection(
             service,
             executor=ScriptExecutor(pump, self._driven_by, connecting),

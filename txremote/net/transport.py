@@ -34,9 +34,9 @@ def prepare(transport: Any) -> Writing:
     acknowledge = None
     if separate is not None:
         # TLS's own handle is OpenSSL's, not the socket
-        acknowledge = _tune_tcp(transport.transport)
+        acknowledge = _acknowledge_tls if _tune_tcp(transport.transport) else None
     elif ITCPTransport.providedBy(transport):
-        acknowledge = _tune_tcp(transport)
+        acknowledge = _acknowledge if _tune_tcp(transport) else None
     if separate is None and isinstance(transport, FileDescriptor):
         return Writing(now=_write_now, acknowledge=acknowledge)
     return Writing(separate=separate, acknowledge=acknowledge)
@@ -81,19 +81,27 @@ def _write_long(transport: Any, data: memoryview) -> None:
     transport.write(bytes(data[-1:]))  # starts to write, and tells the producer how much waits
 
 
-def _tune_tcp(transport: Any) -> Callable[[], None] | None:
-    """Set the options, and return what has TCP acknowledge at once."""
+def _acknowledge(transport: Any) -> None:
+    acknowledge(transport.getHandle().setsockopt)
+
+
+def _acknowledge_tls(transport: Any) -> None:
+    _acknowledge(transport.transport)
+
+
+def _tune_tcp(transport: Any) -> bool:
+    """Set the options of a transport; tell whether it is TCP's, and has them."""
     try:
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
         handle = transport.getHandle()
     except (AttributeError, OSError):  # TLS over something that is no socket
-        return None
+        return False
     set_option = getattr(handle, "setsockopt", None)
     if set_option is None or getattr(handle, "family", None) == socket.AF_UNIX:
-        return None
+        return False
     tune_keepalive(set_option)
-    return partial(acknowledge, set_option)
+    return True
 
 
 def _tls_write(transport: Any) -> Callable[[bytes], None] | None:

@@ -283,8 +283,7 @@ class Connection(protocol.Protocol):
         writing = self._prepare(self.transport)
         self.outbox.separate, self.outbox.now = writing.separate, writing.now
         dialled = self.knows_peer
-        if dialled:
-            self._receiver.acknowledge = writing.acknowledge
+        self._receiver.acknowledge = writing.acknowledge
         timeouts = NO_TIMEOUTS
         if self._clock is not None:
             timeouts = ConnectionTimeouts(self, self._clock, self.config)

@@ -52,12 +52,12 @@ class Writing(NamedTuple):
         separate: Writes a frame so that it is not merged with another.
         now: Writes to a transport and sends, without waiting for the reactor's next turn. A long
             frame is a `memoryview`, which it keeps until it is sent.
-        acknowledge: Has TCP acknowledge at once what was read.
+        acknowledge: Has a transport's TCP acknowledge at once what was read.
     """
 
     separate: Callable[[bytes], None] | None = None
     now: Callable[[Any, Chunk], None] | None = None
-    acknowledge: Callable[[], object] | None = None
+    acknowledge: Callable[[Any], object] | None = None
 
 
 class OutboxOwner(Protocol):

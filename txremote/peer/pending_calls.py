@@ -59,7 +59,12 @@ def keep_received(call: Answer) -> Answer:
 
 
 class PendingCalls:
-    """Request number -> Deferred. Without a clock there are no time-outs."""
+    """
+    Request number -> Deferred. Without a clock there are no time-outs.
+
+    Attributes:
+        skipped: Whether there was a request whose answer is dropped.
+    """
 
     __slots__ = (
         "_abandoned",
@@ -70,6 +75,7 @@ class PendingCalls:
         "_timer",
         "_timer_due",
         "_waiting",
+        "skipped",
     )
 
     def __init__(
@@ -86,6 +92,7 @@ class PendingCalls:
         self._expiries: list[tuple[float, int, str]] = []  # a heap
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
+        self.skipped = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -115,6 +122,7 @@ class PendingCalls:
 
     def skip(self) -> int:
         """Return the number of a request whose answer is dropped: it may never come."""
+        self.skipped = True
         return next(self._numbers)
 
     def _cancelled(self, deferred: Answer) -> None:

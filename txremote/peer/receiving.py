@@ -21,7 +21,7 @@ from txremote.peer.lifecycle import CLOSED, CLOSING
 from txremote.peer.memory_budget import MemoryShare
 from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls
-from txremote.peer.ports import ConnectionPort
+from txremote.peer.ports import ConnectionPort, Stream
 from txremote.peer.reading import MessageReader
 from txremote.refs import forks
 from txremote.wire.framing import FrameReader, Oversize, Packed
@@ -86,7 +86,7 @@ class Receiver:
         self._calls = calls
         self._released = released
         self._backlog: Backlog | None = None  # while a long message is read
-        self.acknowledge: Callable[[], object] | None = None
+        self.acknowledge: Callable[[Stream], object] | None = None
         self.share: MemoryShare | None = None
 
     def allow(self, limits: Limits) -> None:
@@ -110,6 +110,7 @@ class Receiver:
             return
         outbox, reader = self._outbox, self._reader
         needed = outbox.pressing  # then it is read because a call of ours waits for it
+        answered = bool(self._calls) or self._calls.skipped  # perhaps by this
         outbox.corked = True
         whole = False
         size = 0
@@ -145,10 +146,10 @@ class Receiver:
         share = self.share
         if share is not None and share.unfinished != reader.held and self._backlog is None:
             share.set_unfinished(reader.held)
-        # rpyc 6.0.2 servers leave Nagle's algorithm on: of two answers the second
-        # waits until the first is acknowledged, which TCP puts off for 40 ms
-        if self.acknowledge is not None and self._calls and not connection.features:
-            self.acknowledge()
+        # rpyc 6.0.2 leaves Nagle's algorithm on: behind an answer, all that it sends next waits
+        # until the answer is acknowledged, which TCP puts off for 40 ms
+        if answered and self.acknowledge is not None and not connection.features:
+            self.acknowledge(connection.stream)
 
     # -- long messages
 
