@@ -57,7 +57,7 @@ def test_arguments_that_do_not_fit_the_function_are_left_to_it() -> None:
         (("tea",), {}, "item: expected Item, got str 'tea'"),
         ((RAW, ([1], RAW), 0, 1, "2"), {}, "rest[1]: expected int, got str '2'"),
         ((), {"item": 3}, "item: expected Item, got int 3"),
-        ((), {"free": 3, "other": "x", "item": 3}, "item: expected Item, got int 3"),
+        ((), {"free": 3, "other": 5, "item": 3}, "item: expected Item, got int 3"),
     ],
 )
 def test_the_path_begins_with_the_parameter(

@@ -134,6 +134,30 @@ def test_a_decorated_function_is_what_it_wraps() -> None:
     assert partial.is_value("item")
 
 
+def test_a_cached_function_is_what_it_wraps() -> None:
+    @functools.cache
+    def function(n: int) -> float:
+        return n
+
+    plan = call_plan(function)
+    assert plan is not None
+    assert plan.signature_text == "(n: int) -> float"
+
+
+def test_a_function_of_many_types_has_no_plan() -> None:
+    class Many:
+        @functools.singledispatchmethod
+        def show(self, n: int) -> str:
+            return str(n)
+
+    assert call_plan(functools.singledispatch(put_an_int)) is None
+    assert call_plan(Many().show) is None
+
+
+def put_an_int(n: int) -> None:
+    pass
+
+
 def test_one_annotation_that_cannot_be_resolved_spoils_no_other() -> None:
     def function(a: int, b: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F821
         pass

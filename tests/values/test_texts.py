@@ -72,6 +72,8 @@ def test_an_annotation_that_doubles_at_each_level_is_cut() -> None:
         (Callable[[int], str], "Callable[[int], str]"),
         (Any, "Any"),
         ("Item", "Item"),
+        ("'Item'", "Item"),
+        ("Literal['a'] | 'Item'", "Literal['a'] | 'Item'"),
     ],
 )
 def test_annotations_read_as_they_are_written(annotation: Any, text: str) -> None:

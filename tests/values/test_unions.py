@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -64,6 +65,11 @@ def test_members_that_are_no_values_pass_what_comes() -> None:
 
     own = Plain()
     assert converted(Item | Plain, own) is own
+    assert complaint(list[Item | Plain], ["a"]) == "it[0]: expected Item | Plain, got str 'a'"
+    assert converted(Item | Any, "a") == "a"
+    assert converted(int | Hashable, "a") == "a"
+    assert converted(int | Callable[[], None], own.__repr__) == own.__repr__
+    complaint(int | Callable[[], None], "a")
     assert value_type(Plain | None) is None
     assert value_type(Plain | int) is not None
 

@@ -244,7 +244,8 @@ class Compiler:
             exact = frozenset().union(*(each.exact for each in members if isinstance(each, Leaf)))
             if len(members) == len(found):
                 return Leaf(text, exact)
-        return UnionType(text, members, passes=len(members) < len(found))
+        others = [each for each, made in zip(arguments, found, strict=True) if made is None]
+        return UnionType(text, members, bool(others), _plain_classes(others))
 
     def _literal(self, text: str, values: Sequence[object]) -> ValueType:
         members = [each for each in values if isinstance(each, enum.Enum)]
@@ -311,6 +312,17 @@ class Compiler:
             return None
         ask = _packages.get(module.partition(".")[0])
         return None if ask is None else ask(annotation)
+
+
+def _plain_classes(annotations: Sequence[object]) -> tuple[type, ...] | None:
+    """Return the classes that annotations are, or None if one may be anything."""
+    found = []
+    for annotation in annotations:
+        cls = typing.get_origin(annotation) or annotation
+        if cls is Any or not isinstance(cls, type) or getattr(cls, "_is_protocol", False):
+            return None
+        found.append(cls)
+    return tuple(found)
 
 
 def _is_alias(annotation: object) -> bool:

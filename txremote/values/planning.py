@@ -31,6 +31,8 @@ _log = Logger()
 
 _MOST_TEXT: Final = 2_000  # characters of a signature
 
+_CACHED: Final = type(functools.cache(lambda: None))
+
 # Results that come later, by their classes' names: what they give is the last argument.
 _LATER: Final = frozenset({"Deferred", "Awaitable", "Coroutine", "Future", "Task"})
 _MANY: Final = frozenset(
@@ -72,6 +74,8 @@ def call_plan(function: object, owner: type | None = None) -> CallPlan | None:
     elif not isinstance(function, types.FunctionType) and not _is_opaque(function):
         call = inspect.getattr_static(type(function), "__call__", None)
         return call_plan(call, type(function)) if isinstance(call, types.FunctionType) else None
+    if "register" in getattr(function, "__dict__", ()):
+        return None  # of functools.singledispatch: another function for each type
     try:
         known = _plans.setdefault(function, {})
     except TypeError:  # no weak reference to it, as of a builtin: it has no annotations either
@@ -91,7 +95,7 @@ def _found_in(owner: type, function: types.FunctionType) -> object:
 
 
 def _is_opaque(function: object) -> bool:
-    return isinstance(function, (types.BuiltinFunctionType, functools.partial))
+    return isinstance(function, (types.BuiltinFunctionType, functools.partial, _CACHED))
 
 
 def _of_class(cls: type) -> CallPlan | None:

@@ -79,7 +79,7 @@ def _write(annotation: object, words: list[str]) -> None:
     elif annotation is Ellipsis:
         words.append("...")
     elif isinstance(annotation, str):
-        words.append(annotation)
+        words.append(_unquoted(annotation))
     elif isinstance(annotation, typing.ForwardRef):
         words.append(annotation.__forward_arg__)
     elif isinstance(annotation, list):
@@ -108,6 +108,13 @@ def _write_all(
             break
         _write(part, words)
     words.append(after)
+
+
+def _unquoted(annotation: str) -> str:
+    """Return a hint that was quoted although all hints of its module are strings."""
+    inner = annotation[1:-1]
+    is_quoted = annotation[:1] in ("'", '"') and annotation == annotation[0] + inner + annotation[0]
+    return inner if is_quoted and annotation[0] not in inner else annotation
 
 
 def _name_of(annotation: object) -> str:

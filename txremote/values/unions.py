@@ -11,6 +11,7 @@ from operator import or_
 from typing import Final
 
 from txremote.values.nodes import SLOW, Mismatch, Part, ValueType, Work, in_slices
+from txremote.wire.plain import ATOMS
 from txremote.wire.record import KIND_ENUM, Record, record_fields, record_kind, record_name
 from txremote.wire.slices import Steps
 
@@ -25,14 +26,23 @@ class UnionType(ValueType):
         members: The types, in the order of the annotation.
         passes: Whether the union has members that are no values: what fits no member goes
             through as it is.
+        others: The classes of those, where each is one: a str or a number that is of none of
+            them is refused then. None for members that may be anything.
     """
 
-    __slots__ = ("members", "passes")
+    __slots__ = ("members", "others", "passes")
 
     kind = "union"
 
-    def __init__(self, text: str, members: Sequence[ValueType], passes: bool) -> None:
+    def __init__(
+        self,
+        text: str,
+        members: Sequence[ValueType],
+        passes: bool,
+        others: tuple[type, ...] | None = None,
+    ) -> None:
         super().__init__(text)
+        self.others = others
         self.members = tuple(members)
         self.passes = passes
 
@@ -57,13 +67,18 @@ class UnionType(ValueType):
                 groups.setdefault(members[0], []).append(place)
             elif members:
                 made[place] = yield from self._by_trying(members, part, work)
-            elif not self.passes:
+            elif not self._lets_pass(part):
                 raise Mismatch
         for member, places in groups.items():
             found = yield from in_slices(member, [column[place] for place in places], work)
             for place, value in zip(places, found, strict=True):
                 made[place] = value
         return made
+
+    def _lets_pass(self, part: object) -> bool:
+        if not self.passes or self.others is None or type(part) not in ATOMS:
+            return self.passes
+        return issubclass(type(part), self.others)
 
     def _meant(self, part: object, checking: bool) -> Sequence[ValueType]:
         for exactly in (True, False):
