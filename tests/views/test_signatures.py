@@ -105,7 +105,9 @@ def test_an_interface_s_method_has_the_interface_s_signature() -> None:
 def test_a_view_s_methods_have_the_class_s() -> None:
     with linked(Desk) as conn:
         view: Any = __import__("txremote.blocking").blocking.typed(conn.root, Desk)
-        assert list(inspect.signature(view.put).parameters) == ["name", "count", "at"]
+        assert str(inspect.signature(view.put)) == (
+            "(name: str, count: int = 1, *, at: Secret | None = None) -> list[int]"
+        )
 
 
 @pytest.mark.skipif(find_spec("IPython") is None, reason="IPython is not installed")

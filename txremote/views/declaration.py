@@ -18,6 +18,7 @@ from typing import Self
 from zope.interface.interface import InterfaceClass
 
 from txremote.errors import WrongValue
+from txremote.refs.remote_signatures import Written
 from txremote.refs.value_calls import as_sent, unmarked
 from txremote.values.compiling import value_type
 from txremote.values.nodes import ValueType
@@ -106,7 +107,10 @@ class Call:
         self.signature: Signature | None = None
         if member.parameters is not None:
             returns = Signature.empty if member.kind == "class" else member.returns
-            self.signature = Signature(member.parameters, return_annotation=returns)
+            parameters = [
+                each.replace(annotation=_shown(each.annotation)) for each in member.parameters
+            ]
+            self.signature = Signature(parameters, return_annotation=_shown(returns))
         without = inspect.Signature(
             [each.replace(annotation=UNKNOWN) for each in member.parameters or ()]
         )
@@ -123,6 +127,11 @@ class Call:
         if self.plan is not None:
             bare = {name: unmarked(arg) for name, arg in kwargs.items()}
             self.plan.check([unmarked(arg) for arg in args], bare)
+
+
+def _shown(annotation: object) -> object:
+    """Return an annotation as a signature shows it: a text without quotes."""
+    return Written(annotation) if type(annotation) is str else annotation
 
 
 def marked(plan: CallPlan, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
