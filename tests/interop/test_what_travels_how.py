@@ -25,7 +25,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import pytest
 import pytest_twisted
@@ -203,6 +203,8 @@ def how(found, sent):
         return "value" if not _mutable(sent) else "the very same object"
     if isinstance(found, txremote.Record):
         return "Record"
+    if type(sent) is type(Path()) and type(found) is type(PurePath()) and found == sent:
+        return "pure path"
     return "value" if type(found) is type(sent) and same(found, sent) else f"altered: {found!r}"
 
 

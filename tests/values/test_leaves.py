@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
 from ipaddress import IPv4Address
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 from uuid import UUID
 
@@ -84,7 +84,8 @@ def test_a_value_of_the_declared_type_is_handed_through(annotation: Any, raw: ob
         (UUID, "00000000-0000-0000-0000-000000000001"),
         (timedelta, 3),
         (PurePosixPath, Path("a")),
-        (Path, PurePosixPath("a")),
+        (Path, PureWindowsPath("a")),
+        (PurePath, "a"),
         (Literal[1], True),
         (Literal[1], 2),
         (Literal["a"], ["a"]),
@@ -106,3 +107,18 @@ def test_an_int_is_a_float_where_it_is_exact() -> None:
     assert same(converted(list[float], [1, 2.5, -(2**60)]), [1.0, 2.5, -(2.0**60)])
     assert same(converted(complex, 3), 3 + 0j)
     assert math.isnan(converted(float, math.nan))  # type: ignore[arg-type]
+
+
+def test_a_pure_path_of_this_system_is_a_path_where_that_is_declared() -> None:
+    pure = type(PurePath())("a/b")
+    for annotation in (Path, type(Path())):
+        assert same(converted(annotation, pure), Path("a/b"))
+        assert same(converted(list[annotation], [pure, Path("c")]), [Path("a/b"), Path("c")])
+    assert same(converted(str | Path, pure), Path("a/b"))
+    assert same(converted(Path | None, pure), Path("a/b"))
+
+
+def test_a_path_is_a_pure_one_where_no_more_is_declared() -> None:
+    pure = type(PurePath())("a/b")
+    assert same(converted(PurePath, Path("a/b")), pure)
+    assert same(converted(dict[str, PurePath], {"x": Path("a/b")}), {"x": pure})

@@ -146,7 +146,7 @@ def _suits(member: ValueType, class_name: str) -> bool:
             return _is_named(member, class_name) or class_name in MAPPINGS
         return class_name in MAPPINGS or (class_name not in _CONTAINERS and class_name not in TOLD)
     if isinstance(member, Leaf):
-        names = {full_name(each).replace("._local.", ".") for each in member.exact}
+        names = {full_name(each).replace("._local.", ".") for each in member.exact | member.widened}
         return class_name.replace("._local.", ".") in names
     return False
 

@@ -24,7 +24,15 @@ from typing import Any, Final
 from txremote.values import constraints, fields
 from txremote.values.annotations import evaluator
 from txremote.values.containers import MAPPINGS, DictType, SequenceType, TupleType
-from txremote.values.leaves import STANDARD, Constrained, Leaf, LiteralType, as_complex, as_float
+from txremote.values.leaves import (
+    STANDARD,
+    WIDENED,
+    Constrained,
+    Leaf,
+    LiteralType,
+    as_complex,
+    as_float,
+)
 from txremote.values.nodes import Part, ValueType, Work
 from txremote.values.records import RecordType
 from txremote.values.registry import is_registered, when_registered
@@ -268,7 +276,7 @@ class Compiler:
         if is_registered(cls):
             return Leaf(text, {cls})
         if cls in STANDARD:
-            return Leaf(text, STANDARD[cls])
+            return Leaf(text, STANDARD[cls], *WIDENED.get(cls, ()))
         if cls is float:
             return Leaf(text, {float}, {int}, as_float)
         if cls is complex:

@@ -215,6 +215,19 @@ def as_complex(value: object) -> complex:
     return complex(value if isinstance(value, float) else as_float(value))
 
 
+def as_path(value: object) -> pathlib.Path:
+    """Return a pure path of this system as one that can be opened."""
+    assert isinstance(value, pathlib.PurePath)
+    return pathlib.Path(value)
+
+
+def as_pure_path(value: object) -> pathlib.PurePath:
+    """Return a path as one that cannot be opened."""
+    windows = isinstance(value, pathlib.WindowsPath)
+    assert isinstance(value, pathlib.PurePath)
+    return pathlib.PureWindowsPath(value) if windows else pathlib.PurePosixPath(value)
+
+
 _ALONE: Final = (
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(zoneinfo.ZoneInfo, decimal.Decimal, fractions.Fraction, uuid.UUID, array.array, re.Pattern),
@@ -224,11 +237,22 @@ _ALONE: Final = (
     *(type(None), bool, int, str, bytes, bytearray, range, slice, type(Ellipsis)),
 )
 _PATHS: Final = (pathlib.PosixPath, pathlib.WindowsPath)
+_PURE: Final = (pathlib.PurePosixPath, pathlib.PureWindowsPath)
 
 #: By annotation: the exact types of what is a value of it, the codec's stdlib types all.
 STANDARD: Final[dict[type, tuple[type, ...]]] = {
     **{each: (each,) for each in _ALONE},
     pathlib.Path: _PATHS,
-    pathlib.PurePath: (*_PATHS, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+    pathlib.PurePath: _PURE,
     datetime.tzinfo: (datetime.timezone, zoneinfo.ZoneInfo),
+}
+
+#: What is taken for those, and made of it: a path of this system travels as a pure one, and only
+#: where it is declared does it become one that can open files.
+WIDENED: Final[dict[type, tuple[tuple[type, ...], Narrow]]] = {
+    **{
+        each: ((type(pathlib.PurePath()),), as_path)
+        for each in (pathlib.Path, type(pathlib.Path()))
+    },
+    pathlib.PurePath: (_PATHS, as_pure_path),
 }

@@ -11,6 +11,7 @@ Only `text_of` runs an object's code, and it gives text whatever that code does.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,11 @@ _attributes_of = type.__dict__["__dict__"].__get__
 
 _NO_ATTRIBUTES: Mapping[str, object] = {}
 # What CPython makes for an object's dictionary; anything else is a program's code.
+# a vowel that is spoken as one: a UUID, a user, a unit, a one-time code, but an undo
+_VOWEL = re.compile(
+    r"(?!U[A-Z0-9_]|U$|[Uu](?:ni(?![nmd])|s[ea]|ti|to|ri|bi)|[Ee]u|[Oo](?:ne(?=[A-Z_0-9]|$)|nce))"
+    r"[AEIOUaeiou]"
+)
 _DICTIONARIES = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
 
 
@@ -98,5 +104,5 @@ def _exact(text: Any) -> str:
 
 
 def with_article(name: str) -> str:
-    """Return a class's name behind ``a`` or ``an``."""
-    return f"an {name}" if name[:1] in "AEIOUaeiou" and name else f"a {name}"
+    """Return a class's name behind ``a`` or ``an``, as it is spoken."""
+    return f"an {name}" if _VOWEL.match(name) else f"a {name}"

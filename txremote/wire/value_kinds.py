@@ -339,10 +339,13 @@ _kind(13, zoneinfo.ZoneInfo, "key", dates.dump_zone, dates.load_zone)
 _kind(14, decimal.Decimal, "text", texts.dump_decimal, texts.load_decimal)
 _kind(15, fractions.Fraction, *texts.FRACTION)
 _kind(16, uuid.UUID, "content safe", texts.dump_uuid, texts.load_uuid)
-_kind(17, pathlib.PurePosixPath, "text", texts.dump_path, texts.loads_path("PurePosixPath"))
-_kind(18, pathlib.PureWindowsPath, "text", texts.dump_path, texts.loads_path("PureWindowsPath"))
-_kind(19, pathlib.PosixPath, "text", texts.dump_path, texts.loads_path("PosixPath"))
-_kind(20, pathlib.WindowsPath, "text", texts.dump_path, texts.loads_path("WindowsPath"))
+for _code, _path in ((17, pathlib.PurePosixPath), (18, pathlib.PureWindowsPath)):
+    _kind(_code, _path, "text", texts.dump_path, texts.loads_path(_path))
+# a concrete path arrives as the pure one
+_kind(*(19, pathlib.PosixPath, "text", texts.dump_path, texts.loads_path(pathlib.PurePosixPath)))
+_kind(
+    *(20, pathlib.WindowsPath, "text", texts.dump_path, texts.loads_path(pathlib.PureWindowsPath))
+)
 for _code, _address in enumerate(texts.ADDRESSES, 21):  # to 26
     # a network has three addresses and a dictionary
     _cost = 0 if _address in texts.ADDRESSES[:2] else 10

@@ -120,12 +120,13 @@ def dump_path(value: object) -> Payload:
     return (text,)
 
 
-def loads_path(name: str) -> Callable[[Payload], object]:
-    """Return the loader of a class of paths; one of another system becomes a pure path."""
-    kind: type[pathlib.PurePath] = getattr(pathlib, name)
-    pure = pathlib.PureWindowsPath if "Windows" in name else pathlib.PurePosixPath
-    if not issubclass(kind, type(pathlib.Path())) and issubclass(kind, pathlib.Path):
-        kind = pure
+def loads_path(kind: type[pathlib.PurePath]) -> Callable[[Payload], object]:
+    """
+    Return the loader of a class of pure paths.
+
+    A concrete path reads and writes files, and no peer puts an object that can into a program
+    that has not declared it: only an annotation makes a `pathlib.Path` of what is loaded.
+    """
 
     def load(payload: Payload) -> object:
         text = payload[0]
