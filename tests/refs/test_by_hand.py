@@ -41,6 +41,7 @@ class Shop(Service):
         return value([Item("tea")]), [1]
 
     exposed_stock = {"tea": [1, 2]}  # it is read
+    exposed_mixed = [1, object()]
 
     @exposed
     def itself(self) -> Any:
@@ -103,12 +104,14 @@ def test_a_reference_or_a_path_is_fetched(pair: Pair) -> None:
 
 
 def test_a_peer_without_values_is_read_part_by_part(pair: Pair) -> None:
-    """Containers, and no objects."""
+    """Containers, and no objects: the error names what cannot be copied."""
     pair.client.features -= {"values"}
     root = pair.client.root
     assert pair.result(fetch(root.stock)) == {"tea": [1, 2]}
-    with pytest.raises(TypeError, match="is no container and has no copy"):
+    with pytest.raises(TypeError, match="Shop of a peer without values is no container and has"):
         pair.result(fetch(root))
+    with pytest.raises(TypeError, match="object of a peer without values is no container and has"):
+        pair.result(fetch(root.mixed))
 
 
 def test_what_is_no_netref_is_given_back() -> None:

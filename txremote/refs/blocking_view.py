@@ -346,10 +346,11 @@ class BlockingView:
             except ValueError as problem:
                 if unpickle or not str(problem).startswith("pickling is disabled"):
                     raise
-                return self._copied(netref, problem)
+                refusal = problem
+                return self._copied(netref, lambda _class_name: refusal)
         return self._copied(netref)
 
-    def _copied(self, netref: object, refused: Exception | None = None) -> Any:
+    def _copied(self, netref: object, refused: Callable[[str], Exception] | None = None) -> Any:
         protocol = self.protocol
         value = self.from_netrefs(netref)
         if FEATURE_VALUES in protocol.features:

@@ -79,8 +79,7 @@ def fetch(ref: object) -> Answer:
     if FEATURE_VALUES in owner.features:
         return owner.request(HANDLE_FETCH, ref)
     owner.executor.guard.check()
-    name = ref._pack[0]
-    return copied(ref, owner.config.limits, not owner.is_txremote, _not_copied(name))
+    return copied(ref, owner.config.limits, not owner.is_txremote, _not_copied)
 
 
 def _not_copied(name: str) -> TypeError:
@@ -109,4 +108,4 @@ def fetch_here(netref: Any) -> Any:
     conn: Any = netref.____conn__
     if FEATURE_VALUES in conn.protocol.features:
         return conn.sync_request(HANDLE_FETCH, netref)
-    return conn._copied(netref, _not_copied(netref.____id_pack__[0]))
+    return conn._copied(netref, _not_copied)

@@ -272,19 +272,26 @@ def _send(request: Request) -> Answer:
     return outbound.request_with_default_timeout(request.handler, request.args)
 
 
-def copied(value: object, limits: Limits, direct: bool, refused: Exception | None) -> Answer:
+def copied(
+    value: object,
+    limits: Limits,
+    direct: bool,
+    refused: Callable[[str], Exception] | None,
+) -> Answer:
     """
     Copy a container of Python's own, with all that is in it: what ``obtain`` does.
 
     Args:
         value: A reference to it, or a tuple with references in it.
         direct: See `Copying`.
-        refused: What it fails with where another object is met; None for a TypeError that
-            names it.
+        refused: Called with the class's name of another object that is met, returns what the
+            copy fails with; None for a TypeError.
     """
 
     def leave(class_name: str, _place: Place) -> None:
-        raise refused or TypeError(
+        if refused is not None:
+            raise refused(class_name)
+        raise TypeError(
             f"{with_article(class_name)} cannot be copied by value without unpickling what the "
             "peer sends, which can run any code here: obtain(proxy, unpickle=True) if you trust "
             "it, or have it sent as a value, by value(x) or by an annotation and values=True"

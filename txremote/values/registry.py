@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from txremote.wire.naming import full_name
 from txremote.wire.value_kinds import REGISTERED_CODE, set_load
@@ -25,7 +25,7 @@ _watchers: Final[list[Callable[[], object]]] = []
 def register_value(
     cls: type[T],
     dump: Callable[[T], object],
-    load: Callable[[object], T],
+    load: Callable[[Any], T],
     name: str | None = None,
 ) -> None:
     """

@@ -8,7 +8,20 @@ from shop_stubs import AsyncioShop, ReactorBasket, ReactorShop, ScriptShop
 
 import txremote.blocking
 from tests.stubs.shop import Item, Point
-from txremote import RemotePath, RemoteReference, typed
+from txremote import RemotePath, RemoteReference, register_value, typed
+
+
+class Money:
+    def __init__(self, amount: int, currency: str) -> None:
+        self.amount, self.currency = amount, currency
+
+
+def money(dumped: tuple[int, str]) -> Money:
+    return Money(*dumped)
+
+
+register_value(Money, dump=lambda it: (it.amount, it.currency), load=lambda dumped: Money(*dumped))
+register_value(Money, dump=lambda it: (it.amount, it.currency), load=money)
 
 
 async def reactor(root: RemoteReference | RemotePath) -> str:
