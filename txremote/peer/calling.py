@@ -169,12 +169,15 @@ def call_attribute(
     function = _reach(serving, obj, name)
     if type(args) is not tuple:
         raise no_arguments()
+    # in here, for calls nest, and each frame of ours is one less for them
+    plain = type(kwargs) is tuple and not kwargs
     if type(function) not in _FUNCTIONS:
+        if type(function) is ConvertedMethod:
+            named = {} if plain else _named(kwargs)
+            return call_converted(serving.connection, function, args, named)
         function = permitted(serving, function)
         if type(function) in _PREPARED:
             return _call_prepared(serving, function, args, _named(kwargs))
-    # in here, for calls nest, and each frame of ours is one less for them
-    plain = type(kwargs) is tuple and not kwargs
     return function(*args) if plain else function(*args, **_named(kwargs))
 
 

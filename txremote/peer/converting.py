@@ -54,6 +54,9 @@ def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs:
         run = ThreadedMethod(_WithPlan(connection, inner))
         return ThreadedCall(run, args, kwargs)
     plan = method.plan
+    quick = plan.quick(args, kwargs)
+    if quick is not None:
+        return _call(connection, method, quick, kwargs)
     places = plan.unfetched(args, kwargs, _is_reference)
     if places:
         if not any(is_base_netref(place.value) for place in places):
@@ -86,10 +89,9 @@ def _call(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) 
     if method.plan.callbacks:
         note_callbacks(method.plan, args, kwargs)
     result = method.function(*args, **kwargs)
-    finish = partial(_finished, connection, method)
     if is_awaited(type(result)):
-        return Checked(result, finish)
-    return finish(result)
+        return Checked(result, partial(_finished, connection, method))
+    return _finished(connection, method, result)
 
 
 async def _call_later(

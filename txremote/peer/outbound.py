@@ -30,6 +30,7 @@ from txremote.wire import consts
 from txremote.wire.boxing import EMPTY_TUPLE
 from txremote.wire.consts import FEATURE_DEADLINE
 from txremote.wire.messages import call_head, del_request, request_head
+from txremote.wire.values import AsValue
 
 T = TypeVar("T")
 
@@ -130,7 +131,11 @@ class OutboundCalls:
         body = [calls.heads.get(names) or _new_head(reference, names, calls.heads)]
         try:
             args, kwargs = plan.prepared(args, kwargs)
-            self._tables.box(body, args, tuple(kwargs.items()))
+            if not kwargs and AsValue in map(type, args):
+                self._tables.box_marked(body, args)
+                body.append(EMPTY_TUPLE)
+            else:
+                self._tables.box(body, args, tuple(kwargs.items()))
         except (NotSendable, WrongValue) as error:
             return fail(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)

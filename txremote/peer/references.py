@@ -24,12 +24,18 @@ from txremote.peer.imports import ImportTable
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import TypedNetref, TypedPath, TypedReference
-from txremote.wire.boxing import SENDABLE_DEPTH, VALUE_HEAD, box_into, box_mixed_into
+from txremote.wire.boxing import (
+    SENDABLE_DEPTH,
+    VALUE_HEAD,
+    box_arguments_into,
+    box_into,
+    box_mixed_into,
+)
 from txremote.wire.brine import Undumpable, dump_into
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.exceptions import without_addresses
 from txremote.wire.keys import LOCAL_REF_HEAD, key_of_boxed, load_key
-from txremote.wire.naming import class_name, sentence
+from txremote.wire.naming import class_name, sentence, with_article
 from txremote.wire.values import ReceivedValue
 
 _NOT_VALUES: dict[type, str] = {
@@ -93,10 +99,19 @@ class ReferenceTables:
             raise
         except BaseException as problem:  # a class may run any code when it is looked at
             self.take_back()
-            raise NotSendable(
-                f"a {class_name(type(value))} cannot be sent, for looking at it raises "
-                + without_addresses(sentence(problem))
-            ) from problem
+            raise _unsendable(value, problem) from problem
+
+    def box_marked(self, out: list[bytes], args: tuple[object, ...]) -> None:
+        """Do as `box` for arguments of which one is marked as a value, at least."""
+        self._boxed = []
+        try:
+            box_arguments_into(out, args, self)
+        except (NotSendable, KeyboardInterrupt):
+            self.take_back()
+            raise
+        except BaseException as problem:
+            self.take_back()
+            raise _unsendable(args, problem) from problem
 
     def take_back(self) -> None:
         """Undo the counting of the last `box`: its message is not sent."""
@@ -157,6 +172,12 @@ class ReferenceTables:
         """Return how many items one value may have that is sent."""
         return self._owner.config.max_items
 
+    def received(self, value: object, size: int) -> ReceivedValue:
+        """Note that the message has a value in it, and return it as it is unboxed."""
+        if self.noted is None:
+            self.noted = VALUES
+        return ReceivedValue(value, False, (), size)
+
     def within(self) -> _Within:
         """Begin a value of the peer's."""
         return _Within(self)
@@ -187,6 +208,13 @@ class ReferenceTables:
             self.check_noted()
             raise AssertionError
         return export
+
+
+def _unsendable(value: object, problem: BaseException) -> NotSendable:
+    return NotSendable(
+        f"{with_article(class_name(type(value)))} cannot be sent, for looking at it raises "
+        + without_addresses(sentence(problem))
+    )
 
 
 class _Within:

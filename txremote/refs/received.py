@@ -71,6 +71,10 @@ class _Walk:
         return value
 
 
+# what may have to be settled
+_SETTLED = frozenset({ReceivedValue, tuple})
+
+
 def settled(value: Any) -> Any:
     """Return what was unboxed as a reactor's code has it: values as they are."""
     kind = type(value)
@@ -78,6 +82,6 @@ def settled(value: Any) -> Any:
         return value.value
     if kind is tuple:
         for item in value:
-            if type(item) is ReceivedValue or type(item) is tuple:
-                return tuple([settled(item) for item in value])
+            if type(item) in _SETTLED and item:
+                return tuple([settled(it) if type(it) in _SETTLED else it for it in value])
     return value

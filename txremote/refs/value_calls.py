@@ -71,7 +71,9 @@ class DescribedArguments:
         """Return arguments with those marked that are values."""
         places, rest = self._places, self._all_places
         marked = [
-            as_sent(arg) if place in places or (rest is not None and place >= rest) else arg
+            AsValue(arg)
+            if type(arg) not in _SAME and (place in places or (rest is not None and place >= rest))
+            else arg
             for place, arg in enumerate(args)
         ]
         if kwargs:

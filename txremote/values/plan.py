@@ -56,12 +56,22 @@ class CallPlan:
     """
 
     __slots__ = (
-        *("__weakref__", "callbacks", "item", "names", "positional", "result", "signature_text"),
-        *("types", "var_keyword", "var_positional"),
+        *(
+            "__weakref__",
+            "_places",
+            "callbacks",
+            "item",
+            "names",
+            "positional",
+            "result",
+            "signature_text",
+        ),
+        *("signature_text", "types", "var_keyword", "var_positional"),
     )
 
     def __init__(self) -> None:
         self.positional: tuple[str, ...] = ()
+        self._places: tuple[ValueType | None, ...] | None = None
         self.names: tuple[str, str] = ("args", "kwargs")  # of *args and **kwargs
         self.types: dict[str, ValueType] = {}
         self.var_positional: ValueType | None = None
@@ -95,6 +105,26 @@ class CallPlan:
                 too many are left to the function.
         """
         return in_one_go(self.convert_in_slices(args, kwargs))
+
+    def quick(
+        self, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> tuple[object, ...] | None:
+        """
+        Return arguments that are all given by position as they are declared, if those that are
+        values are all small and right, as those of most calls are; else None.
+        """
+        places = self._places
+        if places is None:
+            places = self._places = tuple([self.types.get(name) for name in self.positional])
+        if kwargs or len(args) > len(places):
+            return None
+        done = []
+        for value_type, raw in zip(places, args, strict=False):
+            made = raw if value_type is None else value_type.quick(raw, checking=False)
+            if made is SLOW:
+                return None
+            done.append(made)
+        return tuple(done)
 
     def convert_in_slices(
         self, args: Sequence[object], kwargs: Mapping[str, object]

@@ -20,7 +20,7 @@ An id pack is ``(name, class id, instance id)``, and is used as its encoding
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire import consts, tags
@@ -37,6 +37,7 @@ from txremote.wire.brine import (
 from txremote.wire.keys import LOCAL_REF_HEAD, BoxedReferences, key_end
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, with_article
+from txremote.wire.value_flat import dump_flat, flat_items, load_flat
 from txremote.wire.value_loading import load_extended
 from txremote.wire.value_shapes import is_value_class
 from txremote.wire.values import EXTENDED_BUILTINS, MARKS, AsValue, ReceivedValue, dump_extended
@@ -88,12 +89,41 @@ def box_mixed_into(out: list[bytes], value: object, references: BoxedReferences)
         out.append(references.box_reference(value))
 
 
-def _box_marked(out: list[bytes], marked: object, references: BoxedReferences, depth: int) -> None:
+def box_arguments_into(
+    out: list[bytes], args: tuple[object, ...], references: BoxedReferences
+) -> None:
+    """
+    Append the arguments of a call of which at least one is marked as a value: so brine does not
+    carry them whole, and one pass is enough. Raises as `box_into` does.
+    """
+    out.append(TUPLE_HEAD + tuple_head(len(args)))
+    depth = SENDABLE_DEPTH - 1
+    for item in args:
+        kind = type(item)
+        if type(item) is AsValue:
+            box_value_into(out, item.value, references, depth)
+        elif kind in MARKS:
+            _box_marked(out, item, references, depth)
+        elif type(item) is tuple:
+            plain, chunks = _box_tuple(item, references, depth)
+            if plain:
+                out.append(VALUE_HEAD)
+            out.extend(chunks)
+        else:
+            mark = len(out)
+            out.append(VALUE_HEAD)
+            try:
+                dump_into(out, item, depth)
+            except Undumpable:
+                del out[mark:]
+                out.append(references.box_reference(item))
+
+
+def _box_marked(out: list[bytes], marked: Any, references: BoxedReferences, depth: int) -> None:
     """
     Append what is marked as a value. One that is only passed on, to a peer that knows no values,
     goes as RPyC would send it.
     """
-    assert isinstance(marked, AsValue | ReceivedValue)
     if type(marked) is ReceivedValue and not references.takes_values():
         box_into(out, marked.value, references)
     else:
@@ -112,7 +142,11 @@ def box_value_into(
         out.append(references.box_reference(value))
     elif references.takes_values():
         out.append(EXTENDED_HEAD)
-        dump_extended(out, value, references, depth, references.most_items())
+        items = flat_items(value)
+        if items:
+            dump_flat(out, value, items)
+        else:
+            dump_extended(out, value, references, depth, references.most_items())
     else:
         _box_without_values(out, value, depth)
 
@@ -217,7 +251,7 @@ def unbox(
     if label == 0x52:  # INT_ZERO + LABEL_TUPLE
         if not budget.counted and EXTENDED_HEAD in data:  # which may name things again and again
             budget = budget.as_counted()
-        return _unbox_tuple(data, pos, depth, budget, references)
+        return unbox_tuple(data, pos, depth, budget, references)
     if label == 0x53 or label == 0x54:  # INT_ZERO + LABEL_LOCAL_REF, INT_ZERO + LABEL_REMOTE_REF
         end = key_end(data, pos)
         key = data[pos:end]
@@ -225,15 +259,19 @@ def unbox(
             return references.unbox_local(key), end
         return references.unbox_remote(key), end
     if label == 0x55:  # INT_ZERO + LABEL_EXTENDED
+        flat = load_flat(data, pos, depth, budget)
+        if flat is not None:
+            return references.received(flat[0], flat[1] - pos), flat[1]
         inner = references.within()
         value, end = load_extended(data, pos, depth, budget, inner)
         return inner.received(value, end - pos), end
     raise RemoteProtocolError(f"unknown label at byte {pos - 1}")
 
 
-def _unbox_tuple(
+def unbox_tuple(
     data: bytes, pos: int, depth: int, budget: Budget, references: BoxedReferences
 ) -> tuple[tuple[object, ...], int]:
+    """Decode the tuple of boxed values behind label TUPLE, as `unbox` does."""
     tag = data[pos]
     if tag == 0x02:  # TAG_EMPTY_TUPLE
         return (), pos + 1
@@ -252,7 +290,7 @@ def _unbox_tuple(
         if label == 0x51:  # INT_ZERO + LABEL_VALUE
             item, pos = load_value(data, pos + 2, depth - 1, budget)
         elif label == 0x52:  # INT_ZERO + LABEL_TUPLE
-            item, pos = _unbox_tuple(data, pos + 2, depth - 1, budget, references)
+            item, pos = unbox_tuple(data, pos + 2, depth - 1, budget, references)
         elif 0x53 <= label <= 0x54:  # INT_ZERO + LABEL_LOCAL_REF, INT_ZERO + LABEL_REMOTE_REF
             end = key_end(data, pos + 2)
             key = data[pos + 2 : end]
@@ -261,6 +299,12 @@ def _unbox_tuple(
                 item = references.unbox_local(key)
             else:
                 item = references.unbox_remote(key)
+        elif label == 0x55 and (  # INT_ZERO + LABEL_EXTENDED
+            flat := load_flat(data, pos + 2, depth - 1, budget)
+        ):
+            item, end = flat
+            item = references.received(item, end - pos)
+            pos = end
         else:
             item, pos = unbox(data, pos, depth - 1, budget, references)
         items.append(item)

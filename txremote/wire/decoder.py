@@ -13,7 +13,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from txremote.wire.boxing import EMPTY_TUPLE, VALUE_HEAD, call_site_end, call_site_key, unbox
+from txremote.wire.boxing import (
+    EMPTY_TUPLE,
+    EXTENDED_HEAD,
+    TUPLE_HEAD,
+    VALUE_HEAD,
+    call_site_end,
+    call_site_key,
+    unbox,
+    unbox_tuple,
+)
 from txremote.wire.brine import (
     DECODING_FAILED,
     Budget,
@@ -129,7 +138,8 @@ class MessageDecoder:
         depth = self.limits.max_depth
         references = self._references
         behind = call_site_end(data, pos)
-        if not behind or data[behind : behind + 2] != VALUE_HEAD:
+        head = data[behind : behind + 2]
+        if not behind or (head != VALUE_HEAD and head != TUPLE_HEAD):
             return unbox(data, pos, depth, budget, references)
         site = data[pos:behind]
         cache = self._call_site_cache
@@ -140,7 +150,13 @@ class MessageDecoder:
             if held is not None:
                 self._remember(site, held, whole)
             return whole, end
-        args, end = load_value(data, behind + 2, depth - 1, budget)
+        args: object
+        if head == VALUE_HEAD:
+            args, end = load_value(data, behind + 2, depth - 1, budget)
+        else:
+            if not budget.counted and EXTENDED_HEAD in data:
+                budget = budget.as_counted()  # one for the whole message
+            args, end = unbox_tuple(data, behind + 2, depth - 1, budget, references)
         if data[end:] == EMPTY_TUPLE:
             return (known[0].target, known[1], args, ()), len(data)
         kwargs, end = unbox(data, end, depth - 1, budget, references)

@@ -54,6 +54,9 @@ class BoxedReferences(References, Protocol):
     def most_items(self) -> int:
         """Return how many items one extended value may have that is sent."""
 
+    def received(self, value: object, size: int) -> object:
+        """Return what stands for an extended value that has no references in it."""
+
     def within(self) -> ReferencesWithin:
         """Begin an extended value that is unboxed."""
 

@@ -29,8 +29,8 @@ from txremote.wire.brine import (
 )
 from txremote.wire.keys import References, key_end
 from txremote.wire.record import KINDS, Shape, build_record, check_fields
+from txremote.wire.value_flat import CONTAINER_COST
 from txremote.wire.value_kinds import LOADERS, Loader, NotLoaded, build_other
-from txremote.wire.values import CONTAINER_COST
 
 #: What a loader raises for a payload that is none of its.
 WRONG_PAYLOAD: Final = (ValueError, TypeError, ArithmeticError, LookupError)

@@ -21,6 +21,7 @@ from txremote.errors import RemoteProtocolError
 from txremote.wire.brine import _MOST_COLLISIONS, Budget, _too_deep
 from txremote.wire.keys import References
 from txremote.wire.record import Shape, build_record
+from txremote.wire.value_flat import CONTAINER_COST
 from txremote.wire.value_kinds import LOADERS
 from txremote.wire.value_loading import (
     Reading,
@@ -31,7 +32,6 @@ from txremote.wire.value_loading import (
     open_container,
     other,
 )
-from txremote.wire.values import CONTAINER_COST
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]

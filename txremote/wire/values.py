@@ -35,12 +35,11 @@ from txremote.wire.keys import LOCAL_REF_HEAD, References, key_of_boxed
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, full_name
 from txremote.wire.record import Shape
+from txremote.wire.value_flat import CONTAINER_COST
 from txremote.wire.value_shapes import OTHER, REFERENCE, Plan, plan_of
 
 #: Levels of an extended value, at most: the arguments of a call stand in a tuple of their own.
 SENDABLE_DEPTH: Final = DEFAULT_LIMITS.max_depth - 1
-#: What a list, dict, set or record counts as, beside its items.
-CONTAINER_COST: Final = 4
 
 #: What is no class that `plan_of` knows, and travels as a value.
 EXTENDED_BUILTINS: Final = frozenset({list, dict, set, tuple, frozenset, slice})
