@@ -368,7 +368,8 @@ class ThreadPool(PoolService):
 class _DaemonThreads(TwistedThreadPool):
     """Twisted's threads, which do not keep the program alive."""
 
-    threadFactory = partial(threading.Thread, daemon=True)  # type: ignore[assignment]
+    # static: a partial binds as a method from Python 3.14 on
+    threadFactory = staticmethod(partial(threading.Thread, daemon=True))  # type: ignore[assignment]
 
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ThreadPool:
