@@ -15,7 +15,8 @@ security advisories were about handlers that went around its gate. The rules, in
 6. Any other name is reachable if it is exposed, if it is a safe operator, or if a switch opens it.
 
 An object that is handed out by reference is checked when it is boxed: modules, frames and the
-like never are, and of classes, which make objects, only declared ones. No memory address
+like never are, and of classes, which make objects, only declared ones; nor, where public names
+are open, an array, a frame or a pattern that a peer has sent. No memory address
 leaks: the default repr and hash are made of the export number, and a repr loses its addresses.
 """
 
@@ -52,7 +53,8 @@ from txremote.gate.threaded import ThreadedMethod
 from txremote.gate.told import told_signature
 from txremote.values.plan import CallPlan
 from txremote.wire.exceptions import without_addresses
-from txremote.wire.naming import class_module, class_name, class_qualname
+from txremote.wire.naming import class_module, class_name, class_qualname, with_article
+from txremote.wire.value_origins import was_sent
 
 COMPARISONS = frozenset({"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"})
 
@@ -92,6 +94,12 @@ class AccessPolicy(AttributePolicy):
             raise NotSendable(
                 f"{what} leads to everything and is handed out in classic mode only: expose "
                 "what is needed of it"
+            )
+        if self.config.allow_public_attrs and not self._trusting and was_sent(obj):
+            raise NotSendable(
+                f"{with_article(class_name(type(obj)))} that a peer has sent is not handed out "
+                "under allow_public_attrs, which would open its methods: send value(x), or what "
+                "the program itself has made of it"
             )
 
     def _declares(self, obj: object) -> bool:

@@ -32,6 +32,7 @@ from txremote.values.tables import dump_table, load_batch, load_table
 from txremote.wire.naming import full_name
 from txremote.wire.record import KIND_OTHER, Shape, build_record
 from txremote.wire.value_kinds import Dumper, Loader, Payload, plug
+from txremote.wire.value_origins import noted
 
 ARRAY: Final = 64
 SCALAR: Final = 65
@@ -100,7 +101,7 @@ def _loader(
 
     def load_if_here(payload: Payload) -> object:
         if library in sys.modules:
-            return load(payload)
+            return noted(load(payload)) if is_shared else load(payload)
         parts = [bytes(part) if type(part) is memoryview else part for part in payload]
         return build_record(shape, dict(zip(names, parts, strict=True)))
 

@@ -24,6 +24,7 @@ tried with literals at a prompt, and every other room builds on it.
 ``value_flat``  small lists and dicts of plain values, written and read in one go
 ``value_kinds``  the kinds of extended values beside containers and records, by class and by code
 ``value_loading``  bytes to extended values
+``value_origins``  which objects of some kinds peers have sent
 ``value_shapes``  how the values of a class travel inside an extended value
 ``value_slices``  a long extended value, decoded in slices
 ``value_texts``  numbers, paths, addresses and patterns as payloads, and back

@@ -16,11 +16,13 @@ import re
 import uuid
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Final
 
 from txremote.errors import NotSendable
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name
+from txremote.wire.value_origins import noted
 
 Payload = tuple[object, ...]
 
@@ -35,6 +37,7 @@ PATTERN_FLAGS: Final = re.I | re.M | re.S | re.X | re.A | re.U
 MOST_SETS: Final = 50
 MOST_WIDE_RANGES: Final = 2
 _WIDE_RANGE: Final = re.compile(r"-(?:[^\x00-\u07ff]|\\(?:u(?!0[0-7])|[UN]))")
+_compile: Final[Callable[[str, int], re.Pattern[str]]] = import_module("re._compiler").compile
 #: Longest text of an address, which may name a scope.
 LONGEST_ADDRESS: Final = 128
 
@@ -198,6 +201,7 @@ def load_pattern(payload: Payload) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.compile(text, flags)
+            # not from re's cache, which may have the program's own
+            return noted(_compile(text, flags))
     except (re.error, OverflowError, RecursionError):  # of a newer Python's syntax
         return NotImplemented
