@@ -56,6 +56,9 @@ def test_constraints_hold(annotation: Any, right: object, wrong: object) -> None
 
 def test_the_sentence_says_what_is_wanted() -> None:
     assert complaint(Annotated[int, Meta(ge=0)], -1) == "it: expected int >= 0, got int -1"
+    assert complaint(Annotated[dict[str, int], Meta(min_length=1)], {}) == (
+        "it: expected dict[str, int] of length >= 1, got a dict of 0"
+    )
     assert complaint(Annotated[Decimal, at.Ge(1)], Decimal(0)) == (
         "it: expected Decimal >= 1, got Decimal 0"
     )

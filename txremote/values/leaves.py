@@ -153,7 +153,7 @@ class Constrained(ValueType):
                 msgspec.convert(list(column), list[self.native])  # type: ignore[name-defined]
             except msgspec.ValidationError as problem:
                 came = f", got {shown(column[0])}" if len(column) == 1 else ""
-                raise Mismatch(f"{_sentence(str(problem))}{came}") from None
+                raise Mismatch(f"{_sentence(str(problem), self.text)}{came}") from None
         for test, text in self.tests:
             for part in column:
                 if not _passes(test, part):
@@ -176,8 +176,11 @@ def _passes(test: Callable[[typing.Any], object], part: object) -> bool:
         return False
 
 
-def _sentence(problem: str) -> str:
-    text = problem.partition(" - at")[0].replace("`", "")
+def _sentence(problem: str, kind: str) -> str:
+    text = problem.partition(" - at")[0]
+    for json_name in ("`array`", "`object`"):  # of any container
+        text = text.replace(json_name, kind)
+    text = text.replace("`", "")
     return text[:1].lower() + text[1:]
 
 
