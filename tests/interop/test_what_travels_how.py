@@ -205,6 +205,8 @@ def how(found, sent):
         return "Record"
     if type(sent) is type(Path()) and type(found) is type(PurePath()) and found == sent:
         return "pure path"
+    if hasattr(sent, "dtype") and type(found) in (float, int, str) and found == sent:
+        return "Python's"
     return "value" if type(found) is type(sent) and same(found, sent) else f"altered: {found!r}"
 
 

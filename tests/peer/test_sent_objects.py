@@ -50,7 +50,7 @@ VALUES: dict[int, Any] = {
 if find_spec("numpy"):
     import numpy as np
 
-    VALUES[64] = np.arange(3.0)
+    VALUES |= {64: np.arange(3.0), 65: np.bytes_(b"ssh-ed25519")}
 if find_spec("pandas") and find_spec("pyarrow"):
     import pandas as pd
     import pyarrow as pa

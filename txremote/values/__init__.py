@@ -23,6 +23,7 @@ converts what the codec (`txremote.wire`) decoded, and checks what is to be enco
 ``record_classes``  the classes that a call plan takes or gives as records
 ``records``  value types of classes with fields
 ``registry``  classes that are values by functions of the program's own
+``scalars``  numpy's scalars as they arrive, and where their classes are declared
 ``tables``  Arrow's tables and record batches as values: a stream of Arrow's own IPC format
 ``texts``  how annotations and values read in an error
 ``unions``  value types that are one of several, and enums

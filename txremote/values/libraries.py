@@ -26,8 +26,9 @@ from typing import Any, Final
 
 import txremote.values.library_types  # noqa: F401  their annotations are value types
 from txremote.errors import NotSendable
-from txremote.values.arrays import dump_array, dump_scalar, load_array, load_scalar
+from txremote.values.arrays import dump_array, dump_scalar, load_array
 from txremote.values.frames import dump_frame, dump_series, load_frame, load_series
+from txremote.values.scalars import plain
 from txremote.values.tables import dump_table, load_batch, load_table
 from txremote.wire.naming import full_name
 from txremote.wire.record import KIND_OTHER, Shape, build_record
@@ -124,7 +125,7 @@ plug(
             cost=4,
         ),
         SCALAR: _loader(
-            "numpy", "scalar", "dtype data", lambda parts: load_scalar(*parts), 2, is_shared=False
+            "numpy", "scalar", "dtype data", lambda parts: plain(*parts), 2, is_shared=False
         ),
     },
 )

@@ -3,8 +3,11 @@ Annotations of numpy's, Arrow's and pandas' classes as value types.
 
 ``np.ndarray`` is an array of any dtype, ``NDArray[np.float64]`` one of that dtype in either byte
 order, ``NDArray[np.floating]`` one of several, and ``np.ndarray[tuple[int, int], ...]`` says how
-many axes it has. A scalar's class is the class itself: a float is no ``np.float64``. Nothing is
-converted: an array of another dtype is refused, for a copy of another dtype may be rounded.
+many axes it has. No array is converted: one of another dtype is refused, for a copy of another
+dtype may be rounded.
+
+A scalar travels as its dtype and bytes, and arrives as Python's value or as a `Record`
+(`txremote.values.scalars`). Where its class is declared, it is made of these again.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any
 from txremote.values.compiling import register_package
 from txremote.values.leaves import InstanceType
 from txremote.values.nodes import Mismatch, ValueType, Work
+from txremote.values.scalars import scalar_of
 from txremote.values.texts import shown
 from txremote.wire.slices import Steps
 
@@ -43,6 +47,31 @@ def _shown(part: object) -> str:
     return f"an array of dtype {str(array.dtype)[:60]} and shape {array.shape}"
 
 
+class ScalarType(InstanceType):
+    """Scalars of numpy, of a class or any class derived from it."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, cls: type) -> None:
+        super().__init__(cls.__name__, lambda value: isinstance(value, cls))
+        self.cls = cls
+
+    def many(self, column: Sequence[object], work: Work) -> Steps[Sequence[object]]:
+        """Make each of what has arrived for it."""
+        if work.checking:
+            return (yield from super().many(column, work))
+        made = [part if self.test(part) else scalar_of(part, self.cls) for part in column]
+        if not all(map(self.test, made)):
+            raise Mismatch
+        return made
+
+    def accepts(self, raw: object, exactly: bool, checking: bool) -> bool:
+        """Ask for it, or make it."""
+        if self.test(raw) or exactly or checking:
+            return self.test(raw)
+        return self.test(scalar_of(raw, self.cls))
+
+
 def compile_numpy(annotation: Any) -> ValueType | None:
     """Return the value type of an array or of a scalar, or None for what is neither."""
     numpy = sys.modules["numpy"]
@@ -50,7 +79,7 @@ def compile_numpy(annotation: Any) -> ValueType | None:
     if cls is numpy.ndarray:
         return _array_type(typing.get_args(annotation))
     if isinstance(cls, type) and issubclass(cls, numpy.generic):
-        return InstanceType(cls.__name__, lambda value: isinstance(value, cls))
+        return ScalarType(cls)
     return None
 
 
