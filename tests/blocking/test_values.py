@@ -194,6 +194,34 @@ def test_what_is_annotated_leaves_as_a_value_at_once() -> None:
         assert tap.taken() == [HANDLE_CALLATTR] * 3
 
 
+class Shelf(Service, values=True):
+    exposed_numbers: list[int] = [1, 2]
+    exposed_wrong: list[int] = 3  # type: ignore[assignment]
+
+    @exposed
+    @property
+    def prop(self) -> dict[str, list[int]]:
+        return {"a": [1]}
+
+    @exposed
+    @property
+    def untold(self):  # type: ignore[no-untyped-def]
+        return [1]
+
+
+@scripted
+def test_attributes_that_are_annotated_are_values() -> None:
+    """A wrong one is an error, and one without an annotation a netref."""
+    with linked(Shelf) as conn:
+        root = conn.root
+        for _ in range(2):
+            assert type(root.prop) is dict and root.prop == {"a": [1]}
+            assert type(root.numbers) is list and root.numbers == [1, 2]
+        assert isinstance(root.untold, rpyc.BaseNetref)
+        with pytest.raises(RuntimeError, match="a mistake of the service"):
+            _ = root.wrong
+
+
 @scripted
 def test_a_script_s_references_are_fetched_while_it_waits() -> None:
     """By a peer that was told nothing."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import pytest
 from zope.interface import Interface, implementer
 
 from txremote import ConnectionConfig, Service, exposed, threaded
 from txremote.gate.access import AccessPolicy
-from txremote.gate.converted import ConvertedMethod, copies_values, plan_of
+from txremote.gate.converted import ConvertedAttribute, ConvertedMethod, copies_values, plan_of
+from txremote.gate.fetchable import check_fetchable
 from txremote.service import expose
 
 PLAIN = AccessPolicy(ConnectionConfig())
@@ -164,3 +168,54 @@ def test_what_has_no_annotations_has_no_plan() -> None:
     assert plan_of(len) is None
     assert plan_of(int) is None
     assert plan_of(lambda x: x) is None
+
+
+@dataclass
+class Part:
+    names: list[str]
+
+
+class Shelf(Service, values=True):
+    exposed_xs: ClassVar[list[int]] = [1]
+    exposed_lost: NotThere  # type: ignore[name-defined]  # noqa: F821
+    exposed_call: Callable[[list[int]], None] = print
+    exposed_mine: list[Self]
+    exposed_part: Part
+
+    @functools.cached_property
+    def exposed_once(self) -> list[int]:
+        return [1]
+
+
+class Deeper(Shelf):
+    exposed_xs = [2]
+
+
+def test_an_annotated_attribute_is_given_with_its_plan() -> None:
+    """Its own class's or a base's, by a string or a `cached_property`."""
+    shelf = Deeper()
+    for name in ("xs", "once", "once"):
+        found = PLAIN.get(shelf, name)
+        assert type(found) is ConvertedAttribute
+        assert found.found is getattr(shelf, f"exposed_{name}")
+    assert found.qualname == "Deeper.exposed_once"
+
+
+def test_an_attribute_whose_annotation_is_no_value_is_given_as_it_is() -> None:
+    shelf = Shelf()
+    shelf.exposed_lost = [1]
+    shelf.exposed_mine = []
+    assert PLAIN.get(shelf, "lost") == [1]
+    assert PLAIN.get(shelf, "call") is print
+
+
+def test_the_class_of_an_attribute_may_be_fetched() -> None:
+    """And a record whose own fields are annotated, where they may be read."""
+    shelf, policy = Shelf(), AccessPolicy(ConnectionConfig())
+    shelf.exposed_part = Part(["a"])
+    with pytest.raises(AttributeError, match="cannot fetch"):
+        check_fetchable(policy, shelf.exposed_part, False)
+    policy.get(shelf, "part")
+    check_fetchable(policy, shelf.exposed_part, False)
+    public = AccessPolicy(ConnectionConfig(values=True, allow_public_attrs=True))
+    check_fetchable(public, shelf.exposed_part, False)

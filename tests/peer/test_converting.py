@@ -507,3 +507,102 @@ def test_what_is_fetched_counts_as_long_as_its_call_runs() -> None:
     service.go.callback(None)
     assert pair.result(first) == sum(numbers) + 1
     assert ledger.size == 0
+
+
+class Shelf(Service, values=True):
+    exposed_items: list[Item]
+    exposed_count: int = 7
+    exposed_other = (1,)
+    exposed_wrong: list[int]
+
+    def __init__(self) -> None:
+        self.exposed_items = [MILK]
+        self.exposed_wrong = [1, "2"]  # type: ignore[list-item]
+        self.exposed_loose = [1]
+        self.labels = {"a": 1}
+
+    @exposed
+    @property
+    def prop(self) -> dict[str, int]:
+        return self.labels
+
+    @exposed
+    @property
+    def later(self) -> Deferred[list[int]]:
+        return succeed([1])
+
+    @exposed
+    @property
+    def untold(self):  # type: ignore[no-untyped-def]
+        return self.labels
+
+    @exposed
+    @property
+    def wrong_prop(self) -> list[int]:
+        return 3  # type: ignore[return-value]
+
+
+class Reader:
+    """A pair with a shelf, whose attributes are read."""
+
+    def __init__(self, root: Any = Shelf, **options: Any) -> None:
+        self.pair: Pair = connected_pair(server_root=root, **options)
+        self.root = self.pair.client.root
+
+    def read(self, name: str) -> Any:
+        return self.pair.result(getattr(self.root, name)._read())
+
+
+def test_properties_and_attributes_that_are_annotated_are_values() -> None:
+    """And those without an annotation are as ever."""
+    reader = Reader()
+    for _ in range(2):
+        assert reader.read("prop") == {"a": 1}
+        assert reader.read("items") == [MILK_RECORD]
+    assert reader.read("later") == [1]
+    assert reader.read("count") == 7 and reader.read("other") == (1,)
+    assert type(reader.read("untold")) is RemoteReference
+    assert type(reader.read("loose")) is RemoteReference
+
+
+def test_an_attribute_s_value_in_a_path_is_itself() -> None:
+    """What is called on the way is called on what the object has."""
+    shelf = Shelf()
+    reader = Reader(shelf)
+    assert reader.pair.result(reader.root.prop.get("a")) == 1
+    assert reader.pair.result(reader.root.items.append(TEA)) is None
+    assert len(shelf.exposed_items) == 2 and type(shelf.exposed_items[1]) is RemoteReference
+    with pytest.raises(TypeError, match="'dict' object is not callable"):
+        reader.pair.result(reader.root.callRemote("prop"))
+    with pytest.raises(TypeError, match="not callable"):
+        reader.pair.result(reader.root.prop())
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("wrong", "Shelf.exposed_wrong .* service: result.1.: expected int, got str '2'"),
+        ("wrong_prop", "Shelf.wrong_prop .* service: result: expected list.int., got int 3"),
+    ],
+)
+def test_a_wrong_attribute_is_the_service_s_mistake(name: str, problem: str) -> None:
+    reader = Reader()
+    with logged() as log, pytest.raises(RuntimeError, match=problem):
+        reader.read(name)
+    assert log.getvalue().count("Traceback") == 1
+
+
+def test_a_stock_peer_s_attributes_are_as_ever() -> None:
+    reader = Reader()
+    reader.pair.server.features = frozenset()
+    assert type(reader.read("prop")) is RemoteReference
+    assert type(reader.read("items")) is RemoteReference
+    assert reader.read("count") == 7
+
+
+def test_the_switch_reads_the_annotations_of_attributes_too() -> None:
+    class Plain(Service):
+        exposed_numbers: list[int] = [1]
+
+    assert type(Reader(Plain).read("numbers")) is RemoteReference
+    assert Reader(Plain, server_config={"values": True}).read("numbers") == [1]

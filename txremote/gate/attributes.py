@@ -23,7 +23,13 @@ from txremote.gate.builtin_types import (
     FUNCTION_HOLDERS,
     MAYBE_BY_VALUE,
 )
-from txremote.gate.converted import ConvertedMethod, KnownPlans, copies_values, plan_of
+from txremote.gate.converted import (
+    ConvertedAttribute,
+    ConvertedMethod,
+    KnownPlans,
+    copies_values,
+    plan_of,
+)
 from txremote.gate.exposure import (
     LIFECYCLE,
     Exposure,
@@ -41,6 +47,7 @@ from txremote.gate.unbound import ClassFunctions
 from txremote.gate.weight import MOST_REMEMBERED
 from txremote.refs.contract import MethodContract
 from txremote.values.plan import CallPlan
+from txremote.values.planning import attribute_plan
 from txremote.values.record_classes import record_classes
 from txremote.wire.brine import dumpable
 from txremote.wire.naming import class_name
@@ -119,9 +126,10 @@ class AttributePolicy:
             _check_switch(name, self.config.allow_getattr, "getattr")
             method = exposure.method(name, self._safe)
             found = self._read(obj, name)
+            reads = self._reads_annotations(obj)
             if method is None:
-                return found
-            plan = self._read_plan(found, method) if self._reads_annotations(obj) else None
+                return self._attribute(obj, name, found) if reads else found
+            plan = self._read_plan(found, method) if reads else None
             return checked(method, found) if plan is None else ConvertedMethod(found, plan, method)
         reachable = self._reachable(obj, name, self.config.allow_getattr, "getattr")
         if not self._reads_annotations(obj):
@@ -130,15 +138,31 @@ class AttributePolicy:
         found = self._read(obj, reachable)
         plan = self._read_plan(found)
         self._remember(obj, name, reachable, declared, plan)
-        return found if plan is None else ConvertedMethod(found, plan)
+        return (
+            self._attribute(obj, reachable, found) if plan is None else ConvertedMethod(found, plan)
+        )
+
+    def _attribute(self, obj: object, name: str, found: object) -> object:
+        """Return what was read, with its plan if it is of an attribute declared as a value."""
+        kind = type(obj)
+        plan = attribute_plan(kind, name)
+        if plan is None:
+            return found
+        self._note(plan)
+        return ConvertedAttribute(found, plan, f"{kind.__qualname__}.{name}")
 
     def _read_plan(self, found: object, method: MethodContract | None = None) -> CallPlan | None:
         """Return the plan of what was found, and note the classes that it declares values."""
         plan = plan_of(found, method)
-        if plan is not None and plan not in self._plans.read:
+        if plan is not None:
+            self._note(plan)
+        return plan
+
+    def _note(self, plan: CallPlan) -> None:
+        """Note the classes that a plan declares values."""
+        if plan not in self._plans.read:
             self._plans.read.add(plan)
             self._plans.records |= record_classes(plan)
-        return plan
 
     @property
     def declared_records(self) -> Container[type]:

@@ -1,10 +1,13 @@
 """
-Methods and functions whose annotations say what travels as a value (`ConvertedMethod`).
+Methods, functions and attributes whose annotations say what travels as a value.
 
-The gate gives one in place of the bound method where annotations are read: for all that a
-connection reaches by the switch ``values``, for a service's own methods by the keyword of its
-class. Whoever calls it for a peer (`txremote.peer.converting`) converts the arguments first, and
-checks the result. To whom a method is handed out as an object, it is the method itself.
+Where annotations are read, the gate gives a `ConvertedMethod` in place of the bound method: for all
+that a connection reaches by the switch ``values``, for a service's own methods by the keyword of
+its class. Whoever calls it for a peer (`txremote.peer.converting`) converts the arguments first,
+and checks the result. To whom a method is handed out as an object, it is the method itself.
+
+A property, or an attribute that its class annotates, is given as a `ConvertedAttribute`: what it
+holds is checked and leaves as a value where it is read, and is itself where a path goes on from it.
 """
 
 from __future__ import annotations
@@ -41,6 +44,29 @@ class ConvertedMethod:
         self.function = function
         self.plan = plan
         self.contract = contract
+
+    @property
+    def qualname(self) -> str:
+        """Its name with its class, for a log."""
+        return str(getattr(self.function, "__qualname__", "a method"))
+
+
+class ConvertedAttribute:
+    """
+    What was read of an attribute or a property that is declared as a value.
+
+    Attributes:
+        found: What the object has there.
+        plan: Of the annotation; it has a result only.
+        qualname: The attribute's name with its class, for a log.
+    """
+
+    __slots__ = ("found", "plan", "qualname")
+
+    def __init__(self, found: object, plan: CallPlan, qualname: str) -> None:
+        self.found = found
+        self.plan = plan
+        self.qualname = qualname
 
 
 #: What is known of a method of a class: the name it is reached by, the function and the

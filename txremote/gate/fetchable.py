@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from txremote.errors import NotSendable
+from txremote.gate.converted import ConvertedAttribute
 from txremote.wire.limits import DEFAULT_LIMITS
 from txremote.wire.naming import class_name, with_article
 from txremote.wire.plain import ATOMS
@@ -118,7 +119,8 @@ def _check_fields(
         problem = None
         try:
             # what is exposed in place of the field, by a prefix or _rpyc_getattr, is another thing
-            is_open = policy.get(record, name) is value
+            found = policy.get(record, name)
+            is_open = (found.found if type(found) is ConvertedAttribute else found) is value
         except AttributeError as refusal:
             is_open, problem = False, refusal
         if not is_open:

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 
 from txremote.config import ConnectionConfig
 from txremote.gate.access import AccessPolicy
-from txremote.gate.converted import ConvertedMethod
+from txremote.gate.converted import ConvertedAttribute, ConvertedMethod
 from txremote.gate.costs import COSTLY
 from txremote.gate.exposure import checked, is_class
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.abandoned import step
 from txremote.peer.awaiting import is_awaited
-from txremote.peer.converting import call_converted
+from txremote.peer.converting import attribute_read, call_converted
 from txremote.peer.exports import Granted
 from txremote.peer.halfway import Halfway, further
 from txremote.peer.pending_calls import keep_received
@@ -87,8 +87,10 @@ def _show(serving: Serving, obj: object, name: str, args: tuple[object, ...]) ->
     return serving.policy.repr(obj, number, repr if name == "__repr__" else str)
 
 
-def _granted(found: object) -> object:
+def _granted(serving: Serving, found: object) -> object:
     """Return what was read, as it may be sent: a class was declared by its name."""
+    if type(found) is ConvertedAttribute:
+        return attribute_read(serving.connection, found)
     found = unprepared(found)
     return Granted(found) if is_class(found) else found
 
@@ -96,14 +98,14 @@ def _granted(found: object) -> object:
 def unprepared(found: object) -> object:
     """Return what was read, as an object: a method itself, however its calls are made."""
     if type(found) is not ConvertedMethod:
-        return found
+        return found.found if type(found) is ConvertedAttribute else found
     contract = found.contract
     return found.function if contract is None else checked(contract, found.function)
 
 
 def get_attribute(serving: Serving, obj: object, name: object) -> object:
     """Read an attribute (GETATTR)."""
-    return _granted(_reach(serving, obj, name))
+    return _granted(serving, _reach(serving, obj, name))
 
 
 def set_attribute(serving: Serving, obj: object, name: object, value: object) -> None:
@@ -157,7 +159,11 @@ def _call_prepared(
 
 def permitted(serving: Serving, found: object) -> Any:
     """Return what was read by its name, as `AccessPolicy.callable` lets it be called."""
-    if type(found) in _FUNCTIONS or type(found) is ConvertedMethod or not callable(found):
+    if type(found) in _FUNCTIONS or type(found) is ConvertedMethod:
+        return found
+    if type(found) is ConvertedAttribute:
+        found = found.found
+    if not callable(found):
         return found
     return serving.policy.callable(found)
 
@@ -227,7 +233,7 @@ def call_path(
                 # nothing is reached through what the peer could not be given
                 serving.policy.check_handed_out(obj)
     if args is None:
-        return _granted(obj)
+        return _granted(serving, obj)
     if not names:
         return call(serving, obj, args, kwargs)
     obj = permitted(serving, obj)

@@ -10,7 +10,7 @@ Long arguments are converted a slice at a time (`txremote.peer.turns`).
 The result is checked and leaves as a value, whenever it is there (`Checked`): of a coroutine, a
 Deferred, a `threaded` method. A wrong one is the service's own mistake, so the log has it and the
 peer gets a sentence. The items of a generator are checked as they are read. A stock RPyC gets
-results as RPyC sends them.
+results as RPyC sends them. It is the same for what is read of an attribute that is declared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from txremote.errors import WrongValue
-from txremote.gate.converted import ConvertedMethod
+from txremote.gate.converted import ConvertedAttribute, ConvertedMethod
 from txremote.gate.threaded import ThreadedCall, ThreadedMethod
 from txremote.peer.awaiting import awaited, is_awaited
 from txremote.peer.callbacks import note_callbacks
@@ -41,6 +41,8 @@ from txremote.wire.slices import in_one_go
 from txremote.wire.values import ReceivedValue
 
 _log = logger_for("call")
+
+_Declared = ConvertedMethod | ConvertedAttribute
 
 
 def call_converted(connection: Any, method: ConvertedMethod, args: Args, kwargs: Kwargs) -> object:
@@ -158,14 +160,22 @@ class _WithPlan:
     def __init__(self, connection: Any, method: ConvertedMethod) -> None:
         self._connection = connection
         self._method = method
-        self.__qualname__ = getattr(method.function, "__qualname__", "a method")
+        self.__qualname__ = method.qualname
 
     def __call__(self, /, *args: object, **kwargs: object) -> object:
         result = call_converted(self._connection, self._method, args, kwargs)
         return result.result if type(result) is Checked else result
 
 
-def _finished(connection: Any, method: ConvertedMethod, result: object) -> object:
+def attribute_read(connection: Any, attribute: ConvertedAttribute) -> object:
+    """Return what was read of an attribute as it travels, or what `awaited` takes."""
+    found = attribute.found
+    if is_awaited(type(found)):
+        return Checked(found, partial(_finished, connection, attribute))
+    return _finished(connection, attribute, found)
+
+
+def _finished(connection: Any, method: _Declared, result: object) -> object:
     """Check a result, and return it as it leaves."""
     plan = method.plan
     as_values = FEATURE_VALUES in connection.features
@@ -180,7 +190,7 @@ def _finished(connection: Any, method: ConvertedMethod, result: object) -> objec
     return as_sent(result) if as_values else unmarked(result)
 
 
-def _item_finished(method: ConvertedMethod, kind: ValueType, item: object) -> object:
+def _item_finished(method: _Declared, kind: ValueType, item: object) -> object:
     try:
         kind.check(unmarked(item), "an item")
     except WrongValue as problem:
@@ -188,8 +198,8 @@ def _item_finished(method: ConvertedMethod, kind: ValueType, item: object) -> ob
     return as_sent(item)
 
 
-def _wrong(method: ConvertedMethod, problem: WrongValue) -> RuntimeError:
+def _wrong(method: _Declared, problem: WrongValue) -> RuntimeError:
     """Log that a method gave what it does not declare, and return the error for its caller."""
-    name = getattr(method.function, "__qualname__", "a method")
+    name = method.qualname
     _log.failure("{method} gave what its annotation does not say", method=name)
     return RuntimeError(f"{name} gave a wrong result, which is a mistake of the service: {problem}")

@@ -1,5 +1,6 @@
 """
 `call_plan`: from a function to its `CallPlan`, or None where nothing annotated is a value.
+`attribute_plan`: from an attribute's annotation, or a property's, to one that has a result only.
 
 A function's annotations are read once, when it is first asked for, and the plan is kept as long as
 the function. A decorated function is read as what it wraps (`functools.wraps`).
@@ -46,7 +47,12 @@ _MANY: Final = frozenset(
 _plans: weakref.WeakKeyDictionary[object, dict[object, CallPlan | None]] = (
     weakref.WeakKeyDictionary()
 )
+# By class and name, of attributes that are annotated in a class.
+_attributes: weakref.WeakKeyDictionary[type, dict[str, CallPlan | None]] = (
+    weakref.WeakKeyDictionary()
+)
 when_registered(_plans.clear)
+when_registered(_attributes.clear)
 
 
 def call_plan(function: object, owner: type | None = None) -> CallPlan | None:
@@ -102,6 +108,43 @@ def _of_class(cls: type) -> CallPlan | None:
     init = cls.__dict__.get("__init__")
     plan = call_plan(init, cls) if isinstance(init, types.FunctionType) else None
     return plan if plan is not None and plan.has_arguments else None
+
+
+def attribute_plan(owner: type, name: str) -> CallPlan | None:
+    """
+    Return how what an attribute holds travels, as a plan's result; None: by reference.
+
+    Args:
+        owner: The class of the object.
+        name: A property with an annotated result, or an attribute that a class annotates.
+    """
+    for base in owner.__mro__:
+        defined = base.__dict__.get(name)
+        if isinstance(defined, (property, functools.cached_property)):
+            getter = defined.fget if isinstance(defined, property) else defined.func
+            plan = None if getter is None else call_plan(getter, owner)
+            return plan if plan is not None and (plan.result or plan.item) else None
+        if isinstance(defined, (types.FunctionType, classmethod, staticmethod)):
+            return None
+        annotations = annotations_of(base)
+        if name in annotations:
+            known = _attributes.setdefault(owner, {})
+            if name not in known:
+                known[name] = _of_attribute(base, name, annotations, owner)
+            return known[name]
+    return None
+
+
+def _of_attribute(
+    base: type, name: str, annotations: Mapping[str, object], owner: type
+) -> CallPlan | None:
+    hint = resolved(base, {name: annotations[name]}, owner).get(name, Any)
+    while typing.get_origin(hint) in (typing.ClassVar, Final):
+        hint = typing.get_args(hint)[0]
+    plan = CallPlan()
+    plan.signature_text = text_of(annotations[name])[:_MOST_TEXT]
+    _fill_result(plan, hint, Compiler({typing.Self: owner}, evaluator(base, owner)))
+    return None if plan.is_empty else plan
 
 
 def _read(function: Any, owner: type | None, bound: bool) -> CallPlan | None:
