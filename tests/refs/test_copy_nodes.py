@@ -102,7 +102,12 @@ def test_a_field_that_is_not_open_is_an_error_that_says_how_to_open_it() -> None
     with pytest.raises(TypeError) as caught:
         StockPeer().copied([SimpleNamespace(name="tea")], wanted)
     assert str(caught.value).startswith("items[0].name: the peer does not open this attribute")
-    for way in ("allow_public_attrs", "exposed_name", "a dict of the fields"):
+    for way in (
+        "client connect with config={'allow_public_attrs': True}",
+        "server serve with protocol_config={'allow_public_attrs': True}",
+        "exposed_name",
+        "for an argument, a client may pass a dict of the fields",
+    ):
         assert way in str(caught.value)
 
 

@@ -207,9 +207,10 @@ class _Object(Node):
 
     def _closed(self, name: str) -> str:
         return (
-            f"the peer does not open this attribute of its {self.class_name}: let it connect with "
-            f"config={{'allow_public_attrs': True}}, name the attribute exposed_{name}, or pass a "
-            "dict of the fields"
+            f"the peer does not open this attribute of its {self.class_name}: let a client connect "
+            "with config={'allow_public_attrs': True}, a server serve with "
+            "protocol_config={'allow_public_attrs': True}, or name the attribute "
+            f"exposed_{name}; for an argument, a client may pass a dict of the fields"
         )
 
     def make(self, values: list[object]) -> object:
