@@ -13,8 +13,8 @@ import pytest_twisted
 import txremote
 from tests.blocking.script_threads import linked, run_script, scripted, wait_until
 from tests.net.servers import endpoint_of, served
-from txremote import ClassicService, MasterService, SlaveService, connect, listen
-from txremote.classic import ModuleNamespace, install, opens_everything
+from txremote import ClassicService, MasterService, SlaveService, connect, fetch, listen
+from txremote.classic import ModuleNamespace, install, obtain, opens_everything
 from txremote.config import ConnectionConfig
 from txremote.service import config_of, is_threaded
 
@@ -128,6 +128,8 @@ async def test_the_reactor_facet_may_use_a_classic_server() -> None:
         await conn.root.execute("x = [1, 2]")
         names = await conn.root.namespace
         assert await (await names["x"])[1] == 2
+        assert await obtain(await names["x"]) == await fetch(await names["x"]) == [1, 2]
+        assert await obtain(3) == 3
         path = await conn.root.getmodule("os.path")
         assert await path.join("a", "b") == os.path.join("a", "b")
         await conn.close()

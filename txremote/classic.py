@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from txremote.config import ConnectionConfig
+from txremote.refs.by_hand import fetch
+from txremote.refs.ports import Answer
 from txremote.service import Service
 
 DEFAULT_PORT = 18812
@@ -121,6 +123,21 @@ def install(conn: Any) -> None:
     conn.namespace = slave.namespace
     conn.builtins = conn.builtin = modules.builtins
     conn.teleport = refuse_teleport
+
+
+def obtain(ref: object) -> Answer:
+    """
+    Return what `txremote.fetch` does: a Deferred of a copy. In the reactor's thread.
+
+    Without pickle. For scripts there is `txremote.blocking.classic.obtain`.
+
+    Args:
+        ref: A `RemoteReference` or a path. What is no remote object is given back as it is.
+
+    Raises:
+        WrongThread: this is not the reactor's thread.
+    """
+    return fetch(ref)
 
 
 def refuse_teleport(*_args: object, **_kwargs: object) -> Any:
