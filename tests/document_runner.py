@@ -40,7 +40,7 @@ from docutils.parsers.rst import Directive, directives
 from twisted.internet.defer import Deferred
 
 from tests.console.clients import OnTerminal, TelnetSocket
-from tests.processes import PATIENCE, SERVES, Program, run, script
+from tests.processes import PATIENCE, SERVES, Program, free_port, run, script
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CHECKER = doctest.OutputChecker()
@@ -76,12 +76,6 @@ def doctree(path):
             "file_insertion_enabled": False,
         },
     )
-
-
-def free_port():
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def compare(example, expected, got):

@@ -5,7 +5,9 @@ Not a test file. A `Program` is any command whose output a test waits for; `twis
 starts the daemon as a user does and waits until it tells its port.
 """
 
+import random
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +26,17 @@ SERVES = re.compile(r"txremote serves on (\S+):(\d+) ")
 def script(name: str) -> str:
     """Return the path of a command that is installed beside this Python."""
     return str(Path(sys.executable).with_name(name))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, and that nobody is given who asks for any."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # below those that systems hand out
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 class Program:

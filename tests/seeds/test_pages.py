@@ -16,9 +16,9 @@ from docutils import nodes
 
 from tests.document_runner import Reader, doctree
 from tests.interop.peer_processes import ROOT, TWISTD, Program, outcomes
-from tests.processes import run
+from tests.processes import free_port, run
 from tests.seeds import transcripts
-from tests.seeds.test_part5 import free_port, wait_for_port
+from tests.seeds.test_part5 import wait_for_port
 from tests.seeds.transcripts import IMPORTS, adapted
 
 PART5 = ROOT / "docs" / "tutorial_part5.rst"

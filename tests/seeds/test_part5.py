@@ -11,7 +11,6 @@ to is what RPyC really prints.
 from __future__ import annotations
 
 import os
-import random
 import socket
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.interop.peer_processes import TWISTD, Program, outcomes
-from tests.processes import run
+from tests.processes import free_port, run
 from tests.seeds import transcripts
 from tests.seeds.transcripts import adapted
 
@@ -103,17 +102,6 @@ ALL = [
     for server, libraries in servers.items()
     for library in libraries
 ]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, and that nobody is given who asks for any."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # below those that systems hand out
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return port
 
 
 def wait_for_port(port: int, program: Program) -> None:

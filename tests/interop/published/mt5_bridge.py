@@ -13,7 +13,8 @@ import mt5_mac_bridge
 import numpy
 import rpyc
 
-from tests.interop.published.play import free_port, say_port
+from tests.interop.published.play import say_port
+from tests.processes import free_port
 
 # what has to be said: numpy arrays travel as pickles
 if rpyc.__name__ == "txremote.blocking":

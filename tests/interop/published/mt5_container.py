@@ -11,7 +11,8 @@ import mt5linux
 import numpy
 import rpyc
 
-from tests.interop.published.play import free_port, say_port
+from tests.interop.published.play import say_port
+from tests.processes import free_port
 
 # what has to be said: numpy arrays travel as pickles
 if rpyc.__name__ == "txremote.blocking":

@@ -79,12 +79,5 @@ def say_port(port: int) -> None:
     threading.Thread(target=ask, daemon=True).start()
 
 
-def free_port() -> int:
-    """Return a port for programs that want to be told one."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 if __name__ == "__main__":
     main(*sys.argv[1:])

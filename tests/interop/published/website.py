@@ -14,7 +14,8 @@ django.setup()
 
 from django_rpyc.server import DjangoRpycService  # noqa: E402
 
-from tests.interop.published.play import free_port, say_port  # noqa: E402
+from tests.interop.published.play import say_port  # noqa: E402
+from tests.processes import free_port  # noqa: E402
 
 
 class Orders(rpyc.Service):
