@@ -49,9 +49,13 @@ from txremote.wire.keys import check_pack, key_of
 _GRACE = 1.0
 
 
+# one for all connections: each has a name for it
+_FEATURES_OF_SERVERS = (*FEATURES, FEATURE_KEEPALIVE)
+
+
 def features_of(executor: Executor[Never]) -> tuple[str, ...]:
     """Return what this side knows beyond RPyC's protocol."""
-    return (*FEATURES, FEATURE_KEEPALIVE) if executor.always_serves else FEATURES
+    return _FEATURES_OF_SERVERS if executor.always_serves else FEATURES
 
 
 class InboundCalls:
