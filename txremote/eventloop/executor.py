@@ -119,7 +119,7 @@ class LaneExecutor(LoopExecutor):
         """Return the lane's."""
         return self._lane.variables
 
-    def start(self, request: PeerRequest) -> None:
+    def start(self, request: PeerRequest) -> None:  # type: ignore[override]  # static there
         """Put it into the lane."""
         try:
             LaneCall(request, self._lane, self.loop).start()

@@ -31,7 +31,10 @@ class RunsAtOnce:
     polling = 0
     turns: Turns | None = None
 
-    def start(self, request: PeerRequest) -> None:
+    # static, for each connection holds these two: a bound method would be an object for each
+
+    @staticmethod
+    def start(request: PeerRequest) -> None:
         """Run it now."""
         request.inbound.variables.run(request.run)
 
@@ -39,7 +42,8 @@ class RunsAtOnce:
         """Return False: requests are answered as they come."""
         return False
 
-    def fire(self, deferred: Deferred[Any], result: Any) -> None:
+    @staticmethod
+    def fire(deferred: Deferred[Any], result: Any) -> None:
         """Fire it now."""
         if not deferred.called:  # an earlier one's callback may have cancelled it
             deferred.callback(result)
