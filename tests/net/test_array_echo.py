@@ -109,4 +109,4 @@ async def test_an_array_of_objects_is_refused_and_nothing_else_is_lost():
         with pytest.raises(txremote.NotSendable, match="tolist"):
             await conn.root.echo(np.array([object()]))
         assert await conn.root.anything(np.ones(3)) == "RemoteReference"
-        assert await conn.root.anything(txremote.value(np.float32(3))) == "float32"
+        assert await conn.root.anything(txremote.value(np.float32(3))) == "float"
