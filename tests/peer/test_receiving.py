@@ -310,3 +310,12 @@ def test_tcp_need_not_hurry_for_a_txremote() -> None:
     peer.connection.outbound.request(HANDLE_PING, ("data",))
     _answer(peer)
     assert not told
+
+
+def test_a_transport_that_is_lost_meanwhile_is_left_alone() -> None:
+    peer, told = _stock_client()
+    answered = peer.connection.outbound.request(HANDLE_PING, ("data",))
+    answered.addCallback(lambda _data: peer.connection.connectionLost(Failure(ConnectionDone())))
+    _answer(peer)
+    assert peer.connection.closed
+    assert not told

@@ -110,7 +110,8 @@ class Receiver:
             return
         outbox, reader = self._outbox, self._reader
         needed = outbox.pressing  # then it is read because a call of ours waits for it
-        answered = bool(self._calls) or self._calls.skipped  # perhaps by this
+        # whether this may have answers of a stock peer's in it
+        answered = not connection.features and (bool(self._calls) or self._calls.skipped)
         outbox.corked = True
         whole = False
         size = 0
@@ -148,7 +149,7 @@ class Receiver:
             share.set_unfinished(reader.held)
         # rpyc 6.0.2 leaves Nagle's algorithm on: behind an answer, all that it sends next waits
         # until the answer is acknowledged, which TCP puts off for 40 ms
-        if answered and self.acknowledge is not None and not connection.features:
+        if answered and self.acknowledge is not None and connection.state is not CLOSED:
             self.acknowledge(connection.stream)
 
     # -- long messages
