@@ -82,6 +82,6 @@ def settled(value: Any) -> Any:
         return value.value
     if kind is tuple:
         for item in value:
-            if type(item) in _SETTLED and item:
+            if type(item) in _SETTLED and item:  # an empty tuple has nothing in it
                 return tuple([settled(it) if type(it) in _SETTLED else it for it in value])
     return value

@@ -21,7 +21,6 @@ What remains is read, and then Arrow's full validation has the last word: offset
 from __future__ import annotations
 
 import struct
-import sys
 from typing import TYPE_CHECKING, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
@@ -109,11 +108,6 @@ def load_batch(data: bytes | memoryview) -> pa.RecordBatch:
     if len(batches) != 1:
         raise RemoteProtocolError(f"a record batch of Arrow's in {len(batches)} batches")
     return batches[0]
-
-
-def arrow_is_here() -> bool:
-    """Tell whether this program has imported pyarrow; it is not imported for a peer."""
-    return "pyarrow" in sys.modules
 
 
 # --- types --------------------------------------------------------------------

@@ -217,6 +217,24 @@ class Declaration:
         return found
 
 
+class View:
+    """How a view reads the names of a declaration: what both facets have in common."""
+
+    __slots__ = ("_declaration",)
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+
+    @property
+    def name(self) -> str:
+        """The class's name."""
+        return self._declaration.name
+
+    def names(self) -> Iterable[str]:
+        """Return all names."""
+        return self._declaration.names()
+
+
 @lru_cache(maxsize=256)
 def declaration_of(declaration: object) -> Declaration:
     """Return what a class declares, read once. TypeError: it declares nothing."""

@@ -9,7 +9,7 @@ of a class that exposes names has a view of its own. What nothing is declared fo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar, overload
 
 from twisted.internet.defer import Deferred
@@ -26,9 +26,9 @@ from txremote.views.callbacks import with_callbacks
 from txremote.views.declaration import (
     Args,
     Call,
-    Declaration,
     Kwargs,
     Result,
+    View,
     declaration_of,
     marked,
 )
@@ -82,27 +82,15 @@ def view_of(target: Any, declaration: object) -> TypedReference[Any]:
     return TypedReference(target, ReactorView(declaration_of(declaration)))
 
 
-class ReactorView:
+class ReactorView(View):
     """How a `TypedReference` reads the names of a declaration."""
 
-    __slots__ = ("_declaration",)
-
-    def __init__(self, declaration: Declaration) -> None:
-        self._declaration = declaration
-
-    @property
-    def name(self) -> str:
-        """The class's name."""
-        return self._declaration.name
+    __slots__ = ()
 
     @property
     def interface(self) -> object:
         """The zope interface that it is, or None."""
         return self._declaration.interface
-
-    def names(self) -> Iterable[str]:
-        """Return all names."""
-        return self._declaration.names()
 
     def read(self, target: Target, name: str) -> Any:
         """Return a method, or an attribute that can be awaited."""

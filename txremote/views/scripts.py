@@ -7,7 +7,7 @@ as it is for a reactor (`txremote.views.reactor`); here all of it waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from txremote.peer.fetching import fetched_here
@@ -19,9 +19,9 @@ from txremote.views.callbacks import with_callbacks
 from txremote.views.declaration import (
     Args,
     Call,
-    Declaration,
     Kwargs,
     Result,
+    View,
     declaration_of,
     marked,
 )
@@ -63,22 +63,10 @@ def view_of(target: Any, declaration: object) -> TypedNetref:
     return TypedNetref(target, ScriptView(declaration_of(declaration)))
 
 
-class ScriptView:
+class ScriptView(View):
     """How a `TypedNetref` reads the names of a declaration."""
 
-    __slots__ = ("_declaration",)
-
-    def __init__(self, declaration: Declaration) -> None:
-        self._declaration = declaration
-
-    @property
-    def name(self) -> str:
-        """The class's name."""
-        return self._declaration.name
-
-    def names(self) -> Iterable[str]:
-        """Return all names."""
-        return self._declaration.names()
+    __slots__ = ()
 
     def read(self, target: BaseNetref, name: str) -> Any:
         """Return a method, or an attribute's value."""
