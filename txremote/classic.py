@@ -132,7 +132,7 @@ def obtain(ref: object) -> Answer:
     Without pickle. For scripts there is `txremote.blocking.classic.obtain`.
 
     Args:
-        ref: A `RemoteReference` or a path. What is no remote object is given back as it is.
+        ref: A `RemoteReference` or a path. Any other object is given back as it is.
 
     Raises:
         WrongThread: this is not the reactor's thread.

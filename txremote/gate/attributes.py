@@ -194,7 +194,7 @@ class AttributePolicy:
 
     @property
     def _plans(self) -> KnownPlans:
-        """What has been found of annotations: nothing, in most programs."""
+        """The annotations that were read: none, in most programs."""
         if self._known is None:
             object.__setattr__(self, "_known", KnownPlans())
         found = self._known

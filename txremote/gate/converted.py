@@ -3,8 +3,8 @@ Methods, functions and attributes whose annotations say what travels as a value.
 
 Where annotations are read, the gate gives a `ConvertedMethod` in place of the bound method: for all
 that a connection reaches by the switch ``values``, for a service's own methods by the keyword of
-its class. Whoever calls it for a peer (`txremote.peer.converting`) converts the arguments first,
-and checks the result. To whom a method is handed out as an object, it is the method itself.
+its class. A call for a peer (`txremote.peer.converting`) converts the arguments first, and checks
+the result. Handed out as an object, it is the method itself.
 
 A property, or an attribute that its class annotates, is given as a `ConvertedAttribute`: what it
 holds is checked and leaves as a value where it is read, and is itself where a path goes on from it.
@@ -53,10 +53,10 @@ class ConvertedMethod:
 
 class ConvertedAttribute:
     """
-    What was read of an attribute or a property that is declared as a value.
+    An attribute or a property that is declared as a value, as it was read.
 
     Attributes:
-        found: What the object has there.
+        found: The object's value of it.
         plan: Of the annotation; it has a result only.
         qualname: The attribute's name with its class, for a log.
     """
@@ -79,7 +79,7 @@ Description = tuple[tuple[str, tuple[object, ...]], ...]
 
 class KnownPlans:
     """
-    What a gate has found of annotations.
+    The annotations that a gate has read.
 
     Attributes:
         planned: By class and name, methods that declare values.

@@ -1,8 +1,8 @@
 """
-What a peer may have a copy of, where it holds a reference (FETCH).
+The objects that a peer may have a copy of, where it holds a reference (FETCH).
 
 A copy gives no more than what the peer may read: the items of a container, by the operators that
-are open, and the fields of a record that are exposed. What is neither goes by reference inside a
+are open, and the fields of a record that are exposed. Other objects go by reference inside a
 copy, under the rules for what is handed out. Values of the standard library, and of registered
 classes, are no more than what they show. A class that stands in an annotation of what is exposed,
 where annotations are read, is declared a value: its fields are given.

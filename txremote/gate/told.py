@@ -21,7 +21,7 @@ def told_signature(obj: object, name: str, contract: MethodContract | None) -> s
     Return the signature of a method that a peer may call; None where none is known.
 
     Args:
-        obj: What has it.
+        obj: The object that has it.
         name: Its name, as in the class.
         contract: How an interface declares it, if the object is exposed by one.
     """

@@ -10,7 +10,8 @@ from txremote.refs.outcome import Outcome
 
 class Checked:
     """
-    What a method has returned in place of its result, a coroutine say, and how its result leaves.
+    A stand-in that a method has returned for its result, such as a coroutine, and how the
+    result leaves.
 
     Attributes:
         result: It; what `txremote.peer.awaiting.awaited` makes a Deferred of.

@@ -1,7 +1,7 @@
 """
 Iterators whose items are declared as values: each is checked, and marked, when it is read.
 
-What a method gave is wrapped in a generator of the same manner, so that BUFFITER, ``send`` and
+The method's iterator is wrapped in a generator of the same manner, so that BUFFITER, ``send`` and
 ``close`` find what they know. The peer leaves the wrapping, and that closes what is in it.
 """
 
@@ -19,7 +19,7 @@ def items_checked(result: Any, change: Change) -> Any:
     Return an iterator with ``change`` called for each of its items.
 
     Args:
-        result: What a method returned: a generator, or another iterator, synchronous or not.
+        result: The object that a method returned: a generator, or another iterator, of either kind.
             Anything else is returned as it is.
     """
     kind = type(result)

@@ -2,7 +2,7 @@
 Calls of methods whose annotations declare values (`txremote.gate.converted.ConvertedMethod`).
 
 The arguments are converted before the method runs, and a wrong one fails the call with an error
-that names its path. What has come by reference where a value is declared is fetched first: it
+that names its path. A reference where a value is declared is fetched first: it
 makes the call one that takes its time, as a coroutine does, or has a thread wait that may block.
 
 Long arguments are converted a slice at a time (`txremote.peer.turns`).

@@ -46,8 +46,8 @@ class Wish(NamedTuple):
 
     Attributes:
         value: A `RemoteReference`, or a tuple with such in it.
-        wanted: What of it is copied.
-        path: What errors call it: the parameter's name.
+        wanted: The parts of it that are copied.
+        path: Its name in errors: the parameter's.
     """
 
     value: object

@@ -1,10 +1,10 @@
 """
-What an annotation wants of a stock peer's objects (`txremote.refs.wanted`).
+The copies that an annotation wants of a stock peer's objects (`txremote.refs.wanted`).
 
 A stock peer sends the name of an object's class and nothing else of it. So an object is copied as
 what the annotation says at its place: a list's items, a mapping's values, a dataclass's fields
-from an object of any class, a member of an enum by its name. What the annotation says nothing of
-is copied if it is a container or another value of Python's own, and stays a reference if not.
+from an object of any class, a member of an enum by its name. Of the
+rest, a container or another value of Python's own is copied, and all else stays a reference.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def wanted_by(value_type: ValueType | None) -> Wanted:
 
 
 class _Wants:
-    """What the value types of one annotation want, each for as long as a copy takes."""
+    """The wants of one annotation's value types, each for as long as a copy takes."""
 
     def __init__(self, made: dict[int, WantedBy]) -> None:
         self._made = made
@@ -53,7 +53,7 @@ class _Wants:
 
 
 class WantedBy:
-    """What one value type wants of an object."""
+    """The wants of one value type."""
 
     def __init__(self, value_type: ValueType, wants: _Wants) -> None:
         self._value_type = value_type

@@ -32,11 +32,11 @@ def value(x: object) -> Any:
     Mark an argument or a result as one that is sent as a copy, whatever is annotated. Any thread.
 
     Args:
-        x: A number, a text, a container, a dataclass, a date and the like. What is none of these
+        x: A number, a text, a container, a dataclass, a date and the like. Any other object
             inside it goes by reference.
 
     Returns:
-        What to give to a remote call, or to return from an exposed method, in its place. A peer
+        A mark to give to a remote call, or to return from an exposed method, in its place. A peer
         that is no txremote cannot be sent it: the call then fails with `NotSendable`.
 
     Raises:
@@ -56,7 +56,7 @@ def fetch(ref: object) -> Answer:
     Copy a remote container, record or other value. In the reactor's thread.
 
     Args:
-        ref: A `RemoteReference`, or a path, which is read first. What is no remote object is
+        ref: A `RemoteReference`, or a path, which is read first. Any other object is
             given back as it is.
 
     Returns:
@@ -94,7 +94,7 @@ def fetch_here(netref: Any) -> Any:
     Copy a remote container, record or other value. Waits, in a thread that may block.
 
     Args:
-        netref: The remote object. What is none is given back as it is.
+        netref: The remote object. Any other object is given back as it is.
 
     Raises:
         AttributeError: its owner does not let its fields be read.

@@ -94,7 +94,7 @@ class _Frozenset(IteratedNode):
 
 class _Mapping(IteratedNode):
     """
-    What has keys, and a value for each: the cells are keys and values in turn.
+    A mapping: the cells are its keys and values in turn.
 
     A few values are asked for one by one. Where there are more, pairs are, which a stock RPyC
     gives if it opens public names.
@@ -158,7 +158,7 @@ MAPPINGS: dict[str, Callable[[Iterable[tuple[object, object]]], object]] = {
 
 
 class _Told(Node):
-    """What is read from its repr."""
+    """An object that is read from its repr."""
 
     __slots__ = ()
 
@@ -178,7 +178,7 @@ class _Told(Node):
 
 
 class _Object(Node):
-    """What is read by its attributes."""
+    """An object that is read by its attributes."""
 
     __slots__ = ("_found",)
 

@@ -103,7 +103,7 @@ class TupleNode(Node):
 
 
 class IteratedNode(Node):
-    """What is read by its iterator."""
+    """An object that is read by its iterator."""
 
     __slots__ = ()
 
@@ -167,7 +167,8 @@ class IteratedNode(Node):
 
 class EmptiedNode(IteratedNode):
     """
-    What has more to it than its items: that is in the ``repr`` of it without them, which is short.
+    An object with more to it than its items: the ``repr`` of it without them, which is short,
+    has that.
     A stock peer opens multiplication, and no names of such objects.
     """
 

@@ -91,7 +91,7 @@ def read_repr(class_name: str, text: object) -> object:
 
     Args:
         class_name: The full name that the peer gives the class.
-        text: What it gives as the repr.
+        text: Its repr.
 
     Raises:
         ValueError: it is no repr of such a value, or has a time zone that is not known here.

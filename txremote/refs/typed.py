@@ -1,7 +1,7 @@
 """
 `TypedReference` and `TypedNetref`: a remote object by the names that a class declares.
 
-What the names are, how each is called and what a call gives, is told by a `Declared` object
+A `Declared` object tells the names, how each is called and what a call gives
 (`txremote.views`); there are no others. References have no ``__conform__``, which never travels,
 so zope's adapter hooks make typed ones too.
 """
@@ -23,7 +23,7 @@ Target = RemoteReference | RemotePath
 
 
 class Declared(Protocol):
-    """What a class declares, as a reactor's view has it."""
+    """A class's declaration, as a reactor's view has it."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class TypedReference(Unassignable, Generic[D]):
 
 
 class DeclaredAttribute(Protocol):
-    """What is declared of an attribute."""
+    """The declaration of an attribute."""
 
     def received(self, answer: Answer) -> Answer:
         """Have an answer give what is declared."""
@@ -101,7 +101,7 @@ class TypedPath(RemotePath):
 
 
 class DeclaredNames(Protocol):
-    """What a class declares, as the view of a netref has it."""
+    """A class's declaration, as the view of a netref has it."""
 
     @property
     def name(self) -> str:

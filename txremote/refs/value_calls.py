@@ -149,8 +149,8 @@ def _are_names(names: Any) -> bool:
 
 def note_plans(reference: RemoteReference, plans: Mapping[Path, Arguments]) -> None:
     """
-    Have calls of a reference's methods take their arguments by these plans from now on. What is
-    known of others stays known.
+    Have calls of a reference's methods take their arguments by these plans from now on. The plans
+    of others stay.
     """
     calls = reference._call_prefixes
     known = calls.plans if type(calls) is ValueCalls else {}

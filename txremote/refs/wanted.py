@@ -16,7 +16,7 @@ from txremote.errors import WrongValue
 
 
 class Wanted(Protocol):
-    """What is to be copied at one place: an annotation's, say. There is one for as long as that."""
+    """The copy that one place wants, such as an annotation's; it lives as long as that place."""
 
     def parts(self, class_name: str) -> Parts | None:
         """
@@ -28,7 +28,7 @@ class Wanted(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """
-    What is copied of one object; None for a part that stays as it comes.
+    The parts of one object that are copied; None for a part that stays as it comes.
 
     Attributes:
         item: Of each item, or of each value of a mapping.

@@ -1,7 +1,7 @@
 """
 `Annotations`: annotations as text, with the imports that the text needs.
 
-What an annotation is made of is written by the name under which it can be imported. A class that
+Each part of an annotation is written by the name under which it can be imported. A class that
 exposes names is written as its Protocol, for clients hold references to its objects. So is any
 other class that is no value, as a result: a reactor has a `RemoteReference`, a script a netref,
 of which no type is known.

@@ -23,9 +23,9 @@ class Flavour:
         name: As the command line says it.
         prefix: The beginning of its Protocols' names.
         about: For the docstring of its Protocols.
-        call: What a call gives: a module and a generic class in it, or None for the result itself.
-        iterator: What stands for an iterator of items.
-        iterable: What stands for an iterable.
+        call: The type that a call gives: a module and a generic class in it; None: the result.
+        iterator: Its type for an iterator of items.
+        iterable: Its type for an iterable.
     """
 
     name: FlavourName

@@ -3,7 +3,7 @@
 
 A class leads to the classes that it exposes, and to those in its annotations that expose names.
 Each has a Protocol for each flavour, named by the flavour and by the class: ``ReactorShop``,
-``AsyncioShop``, ``ScriptShop``. What is written depends on the class alone, so that the same
+``AsyncioShop``, ``ScriptShop``. The text depends on the class alone, so that the same
 class gives the same text.
 """
 

@@ -121,7 +121,7 @@ class Compiler:
     Compiles annotations.
 
     Args:
-        variables: What stands for type variables.
+        variables: The types that stand for type variables.
         evaluate: Evaluates an annotation where it is written (`annotations.evaluator`). Without
             it a name that an alias has for itself stands for a reference.
     """

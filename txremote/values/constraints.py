@@ -3,7 +3,7 @@ Constraints in ``Annotated``: `msgspec.Meta`, and those of the package annotated
 
 msgspec checks what it knows for the type. Bounds of other types, such as a `Decimal` or a `date`,
 bounds of more than 64 bits, and predicates are tested here. None is exempt from all of them, so
-``Annotated[int | None, Ge(0)]`` means what it says. What else stands in an ``Annotated`` is for
+``Annotated[int | None, Ge(0)]`` means what it says. Anything else in an ``Annotated`` is for
 others, and passed over.
 """
 

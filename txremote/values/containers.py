@@ -2,7 +2,7 @@
 Value types of containers: their items are one column, whatever container they are in.
 
 A list and a tuple are taken for each other, and so are a set and a frozenset; a list never becomes
-a set. What is made is new: a container of the sender's is a copy here.
+a set. The containers are new: the sender's are copied.
 """
 
 from __future__ import annotations

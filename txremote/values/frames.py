@@ -13,7 +13,7 @@ columns are an index, too, with a stream of its own. An index is one of:
 with dtypes as `txremote.values.frame_columns` has them. pandas' own metadata, a JSON text in
 Arrow's schema, is not used: it would be a peer's word for pandas to look up.
 
-What arrives has memory of its own and can be written to. A program that has not imported pandas
+A frame that arrives has memory of its own and is writable. A program that has not imported pandas
 has no use for a frame, and pandas is not imported for a peer; pyarrow is, when one comes or goes.
 """
 

@@ -1,8 +1,8 @@
 """
 Value types that hold no others: numbers, text, dates, literals, classes with a dump and a load.
 
-A column of them is right where the set of its values' types is. What a type leaves open, such as a
-bound, is for msgspec.
+A column of them is right where the set of its values' types is. Other rules, such
+as a bound, are for msgspec.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class Constrained(ValueType):
 
     Attributes:
         inner: The type without them.
-        native: What msgspec is asked about it: ``Annotated[int, Meta(ge=0)]``.
-        tests: What msgspec has not: pairs of a function and its text.
+        native: The question to msgspec about it: ``Annotated[int, Meta(ge=0)]``.
+        tests: The checks that msgspec has not: pairs of a function and its text.
     """
 
     __slots__ = ("inner", "native", "tests")
@@ -185,7 +185,7 @@ def _sentence(problem: str, kind: str) -> str:
 
 
 class Msgspec(Protocol):
-    """What is used of the module."""
+    """The parts of the module that are used."""
 
     ValidationError: type[Exception]
     Meta: typing.Any

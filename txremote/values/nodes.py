@@ -112,7 +112,7 @@ class ValueType:
 
         Args:
             raw: As the codec, or copying from a stock peer, gives it. It is not changed.
-            path: What errors call it.
+            path: Its name in errors.
 
         Raises:
             WrongValue: It is not as declared. The sentence names the path.
@@ -138,7 +138,7 @@ class ValueType:
         """
         Convert or check a single small value that is right, or return `SLOW`.
 
-        What most calls have is a number or a small dict, which takes longer as a column of one.
+        Most calls have a number or a small dict, which takes longer as a column of one.
         """
         return SLOW
 
@@ -194,7 +194,7 @@ def in_slices(
     value_type: ValueType | None, column: Sequence[object], work: Work
 ) -> Steps[Sequence[object]]:
     """
-    Convert a column of any length. What has no value type is passed through as it is.
+    Convert a column of any length. Without a value type it is passed through as it is.
 
     A function that returns a generator: one of its own would nest a frame more at each level of a
     value, and Python's frames are limited.

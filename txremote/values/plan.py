@@ -28,9 +28,9 @@ class Place(NamedTuple):
     An argument, or an item of one that is a tuple.
 
     Attributes:
-        value: What is there.
-        value_type: What is declared for it.
-        path: What errors call it.
+        value: The object there.
+        value_type: The declared one.
+        path: Its name in errors.
         steps: The way to it: an index or a name, then the indices of tuples.
     """
 
@@ -242,7 +242,7 @@ def fetched(
     Args:
         args: As they were given to `CallPlan.unfetched`.
         kwargs: As they were given to `CallPlan.unfetched`.
-        places: What that returned, each with what was fetched for it.
+        places: Those that it returned, each with what was fetched for it.
     """
     done = [*args]
     words = dict(kwargs)

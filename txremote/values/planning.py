@@ -261,7 +261,7 @@ def signature_text(function: Callable[..., object], bound: bool = False) -> str 
     Return a function's signature as a peer may read it, or None where it has none.
 
     Args:
-        function: What has it.
+        function: The object that has it.
         bound: That the first parameter is no argument of the call.
     """
     try:

@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
     Attributes:
         name: As an attribute, which it is in a record, too.
-        argument: What the constructor calls it, or None where it is set afterwards.
+        argument: Its name for the constructor, or None where it is set afterwards.
         by_name: Whether the constructor takes it by name only.
         required: Whether the class has no default for it.
     """

@@ -40,7 +40,7 @@ def register_value(
         dump: Takes an object of it, returns any value: what ``load`` makes an equal one of.
         load: Takes that value as it came, and must not trust it. An exception that it raises
             is the error of the call that has the value. It may run in the reactor's thread.
-        name: What the class is called on the wire; by default its module and name.
+        name: The name of the class on the wire; by default its module and name.
 
     Raises:
         TypeError: ``cls`` is no class, or ``dump`` or ``load`` cannot be called.

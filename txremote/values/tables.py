@@ -15,7 +15,7 @@ Arrow trusts a stream in what costs no bytes, so that is looked at first:
 * Views of strings and of lists, runs and unions can name the same bytes many times, and nulls take
   none: the former are refused, the latter counted.
 
-What remains is read, and then Arrow's full validation has the last word: offsets, UTF-8, bounds.
+The rest is read, and then Arrow's full validation has the last word: offsets, UTF-8, bounds.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 `Declaration`: a class's names as a view uses them, with the value types of what they take and give.
 
 Annotations are read once, by `txremote.values`. A method's call is checked against its signature
-and its value types before anything is sent. What a call gives is told by its `Result`: a value
+and its value types before anything is sent. The `Result` of a call tells what it gives: a value
 is converted, an iterator's items are, and the object of a class that exposes names has a view.
 """
 
@@ -42,12 +42,12 @@ Kwargs = dict[str, object]
 
 class Result:
     """
-    What a call or an attribute gives.
+    The declared result of a call, or type of an attribute.
 
     Attributes:
         value: Its value type, or None.
         view: The class whose view its object has, or None.
-        items: What the items of an iterator or an iterable are; None if it is none.
+        items: The type of an iterator's or iterable's items; None if it is none.
     """
 
     __slots__ = ("items", "value", "view")
@@ -194,7 +194,7 @@ class Declared:
 
 
 class Declaration:
-    """What a class declares: all its names, with how each is used."""
+    """The names that a class declares, with how each is used."""
 
     __slots__ = ("declared", "interface", "name")
 

@@ -2,9 +2,9 @@
 `typed` for a reactor: a view of a reference, whose calls give Deferreds of the declared types.
 
 A call is checked first, and raises at once where it does not fit. Its values leave as values if
-the peer takes them, else as they always do. What comes back is converted: a reference where a
+the peer takes them, else as they always do. The answer is converted: a reference where a
 value is declared is fetched, an iterator's items are converted as they are read, and an object
-of a class that exposes names has a view of its own. What nothing is declared for is as ever.
+of a class that exposes names has a view of its own. All else is as ever.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class ReactorView(View):
 
 
 class _Attribute:
-    """What is declared of an attribute, as a `TypedPath` uses it."""
+    """The declaration of an attribute, as a `TypedPath` uses it."""
 
     __slots__ = ("_base", "_name", "_result")
 

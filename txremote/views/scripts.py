@@ -1,7 +1,7 @@
 """
 `typed` for code that may block: a view of a netref, whose calls give the declared types.
 
-A call is checked first, and raises at once where it does not fit. What comes back is converted
+A call is checked first, and raises at once where it does not fit. The answer is converted
 as it is for a reactor (`txremote.views.reactor`); here all of it waits.
 """
 

@@ -3,7 +3,7 @@ Small lists and dicts of plain values, which are what most calls have that have 
 
 They need nothing of what extended values need: no numbers for what is shared, no shapes, no
 references. The benchmark row "dict argument" bought this: half of what such a call takes beyond
-one with a tuple. What is not small, flat and right is left to `txremote.wire.values` and
+one with a tuple. All other values are left to `txremote.wire.values` and
 `txremote.wire.value_loading`, which have the errors, too.
 """
 

@@ -3,7 +3,7 @@ The kinds of values beside containers and records: a code each, and a tuple as p
 
 A table by class says how each is dumped, and one by code how it is loaded. A payload is a
 tuple of extended values whose names stand beside the code; a loader checks each of them and
-raises ValueError, TypeError or OverflowError where they are no such value. What is well
+raises ValueError, TypeError or OverflowError where they are no such value. A value that is well
 written but cannot be built here (numpy is not there, a zone is not known) arrives as a
 `Record` of `KIND_OTHER` with the payload as its fields, which no annotation takes.
 
@@ -135,7 +135,7 @@ class NotLoaded(Exception):
     The program's own function has refused a payload.
 
     Attributes:
-        reason: What the call gets that has it.
+        reason: The error of the call that has it.
     """
 
     def __init__(self, name: str, problem: Exception) -> None:

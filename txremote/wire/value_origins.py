@@ -7,7 +7,7 @@ where a switch opens public names, though the program has never had such an obje
 those that are loaded are noted here, weakly, and the gate asks before it hands one out
 (`txremote.gate.access`).
 
-What the program itself makes of such an object, a copy too, is its own.
+An object that the program itself makes of such an object, a copy too, is its own.
 """
 
 from __future__ import annotations

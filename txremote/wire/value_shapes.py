@@ -4,7 +4,7 @@ How the values of a class travel inside an extended value, found once for each c
 The common builtins are encoded in place (`txremote.wire.values`). For all else the encoder
 asks `plan_of` with the exact class. A subclass of a value type is never taken for it: its
 values would arrive as something else, so they are refused, in a sentence that names
-``register_value``. What is no value at all goes by reference.
+``register_value``. Anything else goes by reference.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Plan:
         is_shared: Whether one value that stands at two places arrives as one.
         has_equality: Whether equal values arrive as equal ones; those of other classes are
             refused in sets and as keys.
-        cost: What a value of another kind counts as, beside its items.
+        cost: The items that a value of another kind counts as, beside its own.
     """
 
     __slots__ = ("code", "cost", "get", "has_equality", "how", "is_shared", "shape")

@@ -11,7 +11,7 @@ is read can hold itself. The decoder (`txremote.wire.value_loading`) charges a s
 each place where it is named with all that it holds; the encoder counts likewise, so that it
 refuses what a peer would refuse.
 
-What is no value goes by reference inside a value, under the same rules as elsewhere.
+Other objects go by reference inside a value, under the same rules as elsewhere.
 """
 
 from __future__ import annotations
