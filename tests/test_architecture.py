@@ -29,7 +29,7 @@ ROOMS = [
     {"errors", "interfaces"},
     {"wire"},
     {"values"},
-    {"config", "importing"},
+    {"config", "importing", "servername"},
     {"refs"},
     {"gate"},
     {"peer"},

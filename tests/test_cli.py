@@ -169,10 +169,10 @@ class TestNotMade:
         ("endpoint", "reason"),
         [
             ("tcp:127.0.0.1:1", "refused"),
-            ("nonsense", "Unknown endpoint type: 'nonsense'"),
-            ("tcp:127.0.0.1", "'port'"),
+            ("nonsense", "'nonsense' names no server: it is HOST:PORT, "),
+            ("tcp:127.0.0.1", "it has no port"),
             ("tcp:127.0.0.1:http", "http"),
-            ("", "Unknown endpoint type"),
+            ("", "names no server"),
         ],
     )
     def test_one_sentence_and_2(self, endpoint, reason):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.processes import Twistd
-from txremote.shell import Completer, open_endpoint
+from txremote.shell import Completer
 
 SERVICE = """\
 from txremote import Service, exposed
@@ -114,12 +114,6 @@ def test_a_place_with_nobody_there_is_one_sentence(endpoint: str, tmp_path: Path
     assert ran.returncode == 2
     assert ran.stderr.startswith(f"txremote: cannot connect to {endpoint}: ")
     assert ran.stderr.count("\n") == 1
-
-
-def test_an_endpoint_is_told_what_it_can_be() -> None:
-    """The sentence names the spellings."""
-    with pytest.raises(ValueError, match="tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT"):
-        open_endpoint("tcp:host")
 
 
 class Remote:

@@ -25,11 +25,13 @@ from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
+from txremote.servername import FORMS
 from txremote.wire.consts import HANDLE_INSPECT
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
+_WHERE = f"where: {FORMS}"
 DONE, RAISED, NOT_MADE = 0, 1, 2
 
 
@@ -52,7 +54,7 @@ def _add_call(commands: Commands) -> None:
     )
     call.set_defaults(run=_call)
     add = call.add_argument
-    add("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
+    add("endpoint", help=_WHERE)
     add("name", help="a method or an attribute of the service; a.b goes deeper")
     literals = "Python literals (2, 1.5, '[1, 2]'); any other word is a str"
     add("args", nargs="*", default=[], help=literals)
@@ -70,7 +72,7 @@ def _add_shell(commands: Commands) -> None:
     )
     shell.set_defaults(run=_shell)
     add = shell.add_argument
-    add("endpoint", help="where: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT")
+    add("endpoint", help=_WHERE)
     add("--plain", action="store_true", help="the plain prompt, even if IPython is installed")
 
 
@@ -126,7 +128,7 @@ def _add_tasks(commands: Commands) -> None:
         description="Submit a command to a server, or look after its tasks.",
     )
     tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
-    tasks.add_argument("endpoint", help="where: tcp:HOST:PORT, or any Twisted endpoint")
+    tasks.add_argument("endpoint", help=_WHERE)
     _add_timeout(tasks)
     actions = tasks.add_subparsers(dest="action", required=True, metavar="ACTION")
     submit = actions.add_parser("submit", help="run a command")
@@ -172,10 +174,11 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _shell(options: argparse.Namespace) -> int:
-    from txremote.shell import open_endpoint, run_shell
+    from txremote.blocking.factory import connect
+    from txremote.shell import run_shell
 
     try:
-        conn = open_endpoint(options.endpoint)
+        conn = connect(options.endpoint)
     except (OSError, EOFError, ValueError) as problem:  # a time-out is an OSError
         _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
         return NOT_MADE

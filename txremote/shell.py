@@ -15,7 +15,6 @@ from inspect import Parameter
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
-from txremote.blocking.factory import connect, ssl_connect, unix_connect
 from txremote.classic import install
 from txremote.console.history import line_before, use_readline
 from txremote.refs.netref import NetrefMethod
@@ -27,27 +26,6 @@ _DELIMITERS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
 #: What is called by the parenthesis that is open last.
 _CALLED = re.compile(r"(\w+(?:\.\w+)*)\((?:[^()]|\([^()]*\))*$")
 _DOTTED = re.compile(r"(\w+(?:\.\w+)*)\.(\w*)$")
-
-
-def open_endpoint(endpoint: str) -> BlockingConnection:
-    """
-    Connect to ``tcp:HOST:PORT``, ``HOST:PORT``, ``unix:PATH`` or ``ssl:HOST:PORT``.
-
-    The last does not check the certificate. OSError or EOFError: no server of RPyC's answers.
-    """
-    kind, _colon, rest = endpoint.partition(":")
-    if kind == "unix" and rest:
-        return unix_connect(rest)
-    dial: Callable[..., BlockingConnection] = ssl_connect if kind in ("ssl", "tls") else connect
-    if kind not in ("tcp", "ssl", "tls"):
-        rest = endpoint
-    host, _colon, port = rest.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError(
-            f"{endpoint!r} is no place to connect to: tcp:HOST:PORT, unix:PATH or ssl:HOST:PORT"
-        )
-    host = host.replace("\\:", ":")
-    return dial(host, int(port), ipv6=":" in host)
 
 
 class Completer:

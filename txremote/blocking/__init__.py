@@ -13,6 +13,7 @@ closed.
 ``classic``  classic mode: a server lets a script use its modules
 ``connection``  `BlockingConnection`: what a script holds
 ``defaults``  the default options of a script's connections
+``dialler``  dialling a server by its name
 ``driver``  how a script waits, and which thread may send requests
 ``executor``  `ScriptExecutor`: where the peer's requests run in a script
 ``factory``  making blocking connections

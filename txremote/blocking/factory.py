@@ -10,11 +10,13 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from txremote.blocking.channel import ByteChannel, PipeChannel, SocketChannel, TLSChannel
 from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
+from txremote.blocking.dialler import dialler
 from txremote.blocking.refused import refused
 from txremote.blocking.sockets import CONNECT_TIMEOUT, load_certificates, open_socket
 from txremote.blocking.streams import (
@@ -29,6 +31,7 @@ from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Step, dialling_steps, outcome_of
 from txremote.refs.threadguard import refuse_in_reactor
+from txremote.servername import ServerName, server_name
 from txremote.service import VoidService, check_service, config_of, instantiate
 from txremote.wire.messages import dialect_named
 
@@ -36,11 +39,15 @@ Config = ConnectionConfig | Mapping[str, object] | None
 
 
 def _establish(
-    dial: Callable[[], ByteChannel], service: object, config: Config, dialect: str = "auto"
+    dial: Callable[[], ByteChannel],
+    service: object,
+    config: Config,
+    dialect: str = "auto",
+    timeout: float | None = None,
 ) -> BlockingConnection:
     """
-    Connect, and find the dialect of the peer (see `txremote.peer.dialling`). Where ``dial``
-    cannot be called again, ``dialect`` is the only one to try.
+    Connect, and find the dialect of the peer (see `txremote.peer.dialling`), which has some
+    seconds to answer. Where ``dial`` cannot be called again, ``dialect`` is the only one to try.
     """
     refuse_in_reactor()
     switches = config_of(check_service(service), config_of_script(config))
@@ -49,14 +56,18 @@ def _establish(
         chosen = dialect_named(dialect, switches.bind_threads)
         return drive(dial(), instantiate(service), switches, chosen)
 
-    return _Dialling(open_connection).run(dialect)
+    seconds = CONNECT_TIMEOUT if timeout is None else timeout
+    return _Dialling(open_connection, seconds).run(dialect)
 
 
 class _Dialling:
     """Carries out the steps of `txremote.peer.dialling` in this thread."""
 
-    def __init__(self, open_connection: Callable[[str], BlockingConnection]) -> None:
+    def __init__(
+        self, open_connection: Callable[[str], BlockingConnection], timeout: float
+    ) -> None:
         self._open_connection = open_connection
+        self._deadline = time.monotonic() + timeout
         self._connections: dict[str, BlockingConnection] = {}
         self._errors: dict[str, Exception] = {}
 
@@ -94,11 +105,12 @@ class _Dialling:
         if dialect in self._errors:
             return Outcome(dialect, self._errors[dialect])
         conn = self._connections[dialect]
-        timeout = CONNECT_TIMEOUT if seconds is None else seconds
+        left = max(0.0, self._deadline - time.monotonic())
+        timeout = left if seconds is None else min(seconds, left)
         try:
             conn._wait_for_answer(timeout, conn.protocol.introduce)
         except AsyncResultTimeout:
-            if seconds is None:
+            if timeout == left:  # the server's time is over, and not the attempt's alone
                 raise
             return None
         except Exception as error:
@@ -108,17 +120,20 @@ class _Dialling:
 
 def connect(
     host: str,
-    port: int,
+    port: int | None = None,
     service: object = VoidService,
     config: Config = None,
     ipv6: bool = False,
     keepalive: bool | int = False,
 ) -> BlockingConnection:
     """
-    Connect to a server over TCP (``rpyc.connect``).
+    Connect to a server over TCP (``rpyc.connect``), or, without a port, by its name.
 
     Args:
-        host: The server's name or address.
+        host: The server's name or address; without a port the way that every command names a
+            server, such as ``"localhost:18861"`` or ``"tls:HOST:PORT"``: see
+            `txremote.servername`.
+        port: 1 to 65535.
         service: This side's service, a class or an instance.
         keepalive: Whether TCP's keepalive is on, or its seconds.
 
@@ -126,8 +141,24 @@ def connect(
         OSError: it cannot be reached.
         EOFError: it hung up, or speaks another protocol.
         AsyncResultTimeout: it did not answer within `CONNECT_TIMEOUT` seconds.
+        ValueError: there is no port, and ``host`` names no server.
     """
+    if port is None:
+        return connect_named(server_name(host), service, config, keepalive=keepalive)
     return _establish(lambda: SocketChannel(_dial(host, port, ipv6, keepalive)), service, config)
+
+
+def connect_named(
+    name: ServerName,
+    service: object = VoidService,
+    config: Config = None,
+    *,
+    timeout: float = CONNECT_TIMEOUT,
+    keepalive: bool | int = False,
+) -> BlockingConnection:
+    """Connect to a server by its name; ``timeout`` is in seconds. Raises as `connect` does."""
+    dial = dialler(name, timeout, keepalive)
+    return _establish(dial, service, config, timeout=timeout)
 
 
 def _dial(host: str, port: int, ipv6: bool, keepalive: bool | int) -> socket.socket:

@@ -78,7 +78,7 @@ class RemoteClient(Service):
     ``setServiceParent``, or ``startService()``.
 
     Args:
-        endpoint: A client endpoint, or its description; see `connect`.
+        endpoint: A client endpoint, or the server's name; see `connect`.
         service: This side's service on each connection; nothing if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
         dialect: ``"6"``, ``"5"`` or ``"auto"``; see `connect`.

@@ -168,9 +168,8 @@ def connect(
     Connect to a server. To be called in the reactor's thread.
 
     Args:
-        endpoint: A client endpoint, or its description as
-            `twisted.internet.endpoints.clientFromString` takes it, such as
-            ``"tcp:127.0.0.1:18861"``.
+        endpoint: A client endpoint, or the server's name, such as ``"localhost:18861"``,
+            ``"tls:HOST:PORT"`` or any of Twisted's descriptions: see `txremote.servername`.
         service: This side's service, a `Service` class or an instance; nothing
             if None.
         config: Switches, as a `ConnectionConfig` or a mapping.

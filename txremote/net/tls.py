@@ -29,8 +29,12 @@ from zope.interface import implementer
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.unixsockets import server_endpoint
 from txremote.refs.clock import EventLoop, Reactor
+from txremote.servername import ServerName, server_name, unknown_kind
 
 _log = Logger("txremote")
+
+# of a name that begins with tls:, besides Twisted's
+_OUR_OPTIONS = ("ca", "cert", "key", "hostname")
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -262,13 +266,42 @@ def tls_client(
 
 
 def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEndpoint:
-    """Do as Twisted's `clientFromString`, but raise ImportError where pyOpenSSL is missing."""
+    """
+    Return the endpoint of a server by its name: see `txremote.servername`.
+
+    Raises:
+        ValueError: It is none, or a file that it names is not what it should be.
+        OSError: A file cannot be read.
+        ImportError: ``pip install 'txremote[tls]'``.
+    """
+    name = server_name(description)
+    if name.kind == "tls" and not name.options.keys().isdisjoint(_OUR_OPTIONS):
+        return _client_with_files(reactor, name)
     try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, name.description)
         return endpoint
     except NameError:  # twisted.internet.endpoints has what it could not import in no other way
         _ssl()
         raise
+    except ValueError as problem:
+        if str(problem).startswith("Unknown endpoint type"):
+            raise unknown_kind(description) from None
+        raise
+
+
+def _client_with_files(reactor: EventLoop, name: ServerName) -> IStreamClientEndpoint:
+    """Return the endpoint of a ``tls:`` name that has options of ours, as `tls_client` does."""
+    options = dict(name.options)
+    files = {each: options.pop(each, None) for each in ("ca", "cert", "key")}
+    hostname = options.pop("hostname", name.host)
+    mixed = options.keys() - {"timeout", "bindAddress"}
+    if mixed:
+        raise ValueError(
+            f"{name.text}: {', '.join(sorted(mixed))} cannot be said beside ca=, cert=, key= "
+            "or hostname="
+        )
+    inner = name._replace(kind="tcp", options=options)
+    return tls_client(inner.description, **files, hostname=hostname, reactor=reactor)
 
 
 @implementer(IStreamClientEndpoint)
@@ -297,10 +330,7 @@ def refused_certificate(error: BaseException | None) -> str | None:
 
 def _host_of(endpoint: object) -> str:
     if isinstance(endpoint, str):
-        words = endpoint.split(":")
-        named = [word[5:] for word in words if word.startswith("host=")]
-        if named:
-            return named[0]
-        if words[0] in ("tcp", "tcp6") and len(words) > 1:
-            return words[1]
+        host = server_name(endpoint).host
+        if host:
+            return host
     raise ValueError("say hostname=, the name that the server's certificate is to have")
