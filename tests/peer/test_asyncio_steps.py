@@ -32,7 +32,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
-from txremote import Service, connect, exposed, listen
+from txremote import Service, WrongThread, async_, connect, exposed, listen
 
 variable = contextvars.ContextVar("variable", default="unset")
 
@@ -114,6 +114,10 @@ class Mixed(Service):
         return await function(2)
 
     @exposed
+    async def calls_a_task(self, function):
+        return await function()
+
+    @exposed
     async def sets(self, value):
         variable.set(value)
         await asyncio.sleep(0)
@@ -150,6 +154,39 @@ async def raised(call):
         return await call
     except Exception as error:
         return f"{type(error).__name__}: {error.args[0] if error.args else ''}"
+
+
+async def in_a_task(endpoint):
+    # a task awaits what connect, a call, a path, a result and close give
+    conn = await connect(endpoint)
+    root = conn.root
+    assert await root.nap() == "slept"
+    assert await async_(root.nap)() == "slept"
+    assert await asyncio.gather(root.gets(), root.plain(5)) == ["unset", 5]
+    assert await asyncio.to_thread(lambda: asyncio.run(awaits(async_(root.nap)))) == "slept"
+    waiting = root.nap()
+    assert await asyncio.to_thread(lambda: asyncio.run(refused(waiting))) == 1
+    assert await waiting == "slept"
+    assert await root.calls_a_task(lambda: asyncio.create_task(awaits(root.nap))) == "slept"
+    try:
+        async with asyncio.timeout(0.01):
+            await root.waits_for_a_deferred()
+    except TimeoutError:
+        await root.nap()
+        assert Mixed.noted.pop() == "ended"
+    await conn.close()
+    assert "DeadReferenceError" in await raised(awaits(root.nap))
+
+
+async def awaits(function):
+    return await function()
+
+
+async def refused(call):
+    try:
+        await call
+    except WrongThread as error:
+        return str(error).count("async_")
 
 
 async def main(reactor):
@@ -197,6 +234,8 @@ async def main(reactor):
     await raised(waiting)
     while notes[-2:] != ["ended", "cancelled"]:
         await deferLater(reactor, 0.001, lambda: None)
+
+    await Deferred.fromFuture(loop.create_task(in_a_task(endpoint)))
 
     await conn.close()
     await port.stopListening()

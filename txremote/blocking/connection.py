@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, ParamSpec
 
@@ -114,7 +115,9 @@ class BlockingConnection(BlockingView):
         if self._dialect is not None:
             self._speak_first()
         with pump.lock:
-            result = AsyncResult(send(*args, **kwargs), self._executor.driver)
+            sent = send(*args, **kwargs)
+            cancel = partial(self._executor.submit, sent.cancel)
+            result = AsyncResult(sent, self._executor.driver, cancel)
         pump.io.flush()
         return result
 

@@ -16,6 +16,7 @@ from txremote.blocking.inbox import PendingAnswer
 from txremote.blocking.pump import Pump
 from txremote.errors import WrongThread
 from txremote.peer.context import current
+from txremote.refs.awaiting import task_loop
 from txremote.refs.driver import Pending
 from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.threadguard import refuse_in_reactor
@@ -54,10 +55,10 @@ class ScriptDriver:
             self._pump.run_until(waiter, None if timeout is None else monotonic() + timeout)
 
     def expect(self, result: Pending) -> None:
-        """Have a thread wait where no other will: a reactor's asks, or another connection's."""
+        """Have a thread wait where no other will: a loop's asks, or another connection's."""
         call = current.get(None)
         if call is None:
-            if not is_in_reactor():
+            if not is_in_reactor() and task_loop() is None:
                 return  # the script itself will wait
         elif call.connection is self._pump.connection:
             return  # the thread that serves it will wait again

@@ -131,11 +131,17 @@ class WorkerView(BlockingView):
     ) -> AsyncResult:
         self.protocol.check_process()
         waiting: Deferred[object] = Deferred()
-        result = AsyncResult(waiting, LaneDriver(self))
+        sent: list[Deferred[object]] = []
+
+        def cancel() -> None:
+            in_reactor(self._loop, partial(_cancel_all, sent))
+
+        result = AsyncResult(waiting, LaneDriver(self), cancel)
 
         def start() -> None:
             try:
-                send(*args, **kwargs).addBoth(waiting.callback)
+                sent.append(send(*args, **kwargs))
+                sent[0].addBoth(waiting.callback)
             except Exception:  # it must not be lost in the reactor
                 waiting.errback(Failure())
 

@@ -25,10 +25,8 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
-    fail,
     gatherResults,
     maybeDeferred,
-    succeed,
 )
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
@@ -47,7 +45,8 @@ from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.tls import client_from_string, refused_certificate
 from txremote.peer.connection import Connection
-from txremote.peer.pending_calls import succeeded
+from txremote.peer.pending_calls import already_answered
+from txremote.refs.awaiting import awaitable, failed, succeeded
 from txremote.refs.clock import Reactor, steady
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.sharing import follow
@@ -191,12 +190,12 @@ class RemoteClient(Service):
         """
         live = self._usable()
         if live is not None:
-            return succeed(live)
+            return succeeded(live)
         if self._stopped:
-            return fail(_Stopped(self._name))
+            return failed(_Stopped(self._name))
         if self._refused is not None:
-            return fail(UnauthorizedLogin(*self._refused.args))
-        return self._waiters.add(failAfterFailures)
+            return failed(UnauthorizedLogin(*self._refused.args))
+        return awaitable(self._waiters.add(failAfterFailures), self._executor.guard)
 
     def startService(self) -> None:
         """Start connecting; after `stopService` also with credentials that were refused."""
@@ -230,7 +229,8 @@ class RemoteClient(Service):
         endings: list[Deferred[Any]] = [self._redialling.stopService()]
         endings += [connection.close() for connection in list(self._open)]
         self._waiters.fire(lambda: Failure(_Stopped(self._name)))
-        return gatherResults(endings).addCallback(stopped)
+        guard = self._executor.guard
+        return awaitable(gatherResults(endings).addCallback(stopped), guard)
 
     def _usable(self) -> Connection | None:
         """Return the connection that a call can be sent on, if there is one."""
@@ -241,9 +241,9 @@ class RemoteClient(Service):
         self._executor.guard.check()
         live = self._usable()
         if live is not None:
-            return succeeded(live.root)
+            return already_answered(live.root)
         # a plain Deferred can be iterated, for ever: dict(client.root)
-        return succeeded(None).addCallback(lambda _nothing: self._wait_for_root())
+        return already_answered(None).addCallback(lambda _nothing: self._wait_for_root())
 
     def _wait_for_root(self) -> Deferred[RemoteReference]:
         def waited(_result: object, timeout: float) -> NoReturn:

@@ -22,7 +22,9 @@ from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
 from txremote.peer.imports import ReleaseSweeper
+from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import EventLoop, Reactor, steady
+from txremote.refs.threadguard import LoopGuard
 from txremote.service import VoidService, check_service, config_of, instantiate, is_threaded
 from txremote.wire.messages import dialect_named
 
@@ -207,4 +209,4 @@ def connect(
             return result
 
         dialling.addTimeout(timeout, steady(reactor), timed_out)
-    return dialling
+    return awaitable(dialling, LoopGuard(reactor))

@@ -31,7 +31,9 @@ from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.memory_budget import MemoryBudget
 from txremote.peer.variables import Variables
+from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import Reactor, steady
+from txremote.refs.threadguard import LoopGuard
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
 _log = Logger("txremote")
@@ -307,4 +309,5 @@ def listen(
     switches = with_values(make_config(config), values)
     factory = ServingFactory(reactor, root, switches, threaded_service)
     where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    return Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))
+    listening = Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))
+    return awaitable(listening, LoopGuard(reactor))

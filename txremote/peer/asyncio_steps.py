@@ -18,12 +18,12 @@ import asyncio
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-T = TypeVar("T")
+from txremote.refs.awaiting import until_fired
 
 #: A coroutine of the service's: what it awaits is between it and its driver.
 AnyCoroutine: TypeAlias = Coroutine[Any, Any, Any]
@@ -96,30 +96,13 @@ class _Steps(Coroutine[Any, Any, None]):
             value = None
             try:
                 if issubclass(type(self._awaited), Deferred):
-                    yield from self._fired(self._awaited)
+                    yield from until_fired(self._awaited, self._loop)
                 else:
                     value = yield self._awaited
             except BaseException as error:  # the task was cancelled
                 self.step(self._coroutine.throw, error)
             else:
                 self.step(self._coroutine.send, value)
-
-    def _fired(self, deferred: Deferred[object]) -> Generator[object, object, None]:
-        """Wait until a Deferred has fired, which keeps its result for the code that awaits it."""
-        fired = self._loop.create_future()
-
-        def note(result: T) -> T:
-            if not fired.done():
-                fired.set_result(None)
-            return result
-
-        deferred.addBoth(note)
-        try:
-            yield from fired
-        except asyncio.CancelledError:  # by asyncio, which wants to see its own error
-            deferred.addErrback(lambda _failure: None)
-            deferred.cancel()
-            raise
 
     def cancel(self, task: asyncio.Task[None]) -> None:
         """Cancel what is awaited: a Deferred as Twisted does, and else the task."""

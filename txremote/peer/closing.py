@@ -12,7 +12,7 @@ in the middle of a message is a loss.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -27,6 +27,7 @@ from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
+from txremote.refs.awaiting import awaitable, succeeded
 from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
 
 _events = logger_for("connection")
@@ -86,7 +87,7 @@ class Closing:
     def watch(self) -> Deferred[BaseException]:
         """Return a new Deferred that fires with the `reason` when it has ended."""
         if self.reason is not None:
-            return succeed(self.reason)
+            return succeeded(self.reason)
         watchers = self._watchers
 
         def forget(watcher: Deferred[BaseException]) -> None:
@@ -95,7 +96,7 @@ class Closing:
 
         watcher: Deferred[BaseException] = Deferred(forget)
         watchers.append(watcher)
-        return watcher
+        return awaitable(watcher, self._connection.executor.guard)
 
     # -- this side ends it
 

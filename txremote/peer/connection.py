@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -39,7 +39,7 @@ from txremote.peer.lifecycle import CLOSED, CLOSING, CONNECTING, HANDSHAKING, OP
 from txremote.peer.memory_budget import MemoryBudget, MemoryShare
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox, Writing
-from txremote.peer.pending_calls import succeeded
+from txremote.peer.pending_calls import already_answered
 from txremote.peer.ports import Stream
 from txremote.peer.reading import MessageReader
 from txremote.peer.receiving import Receiver
@@ -47,6 +47,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
 from txremote.refs import forks
+from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES, HANDLE_GETROOT, HANDLE_PING
@@ -373,7 +374,7 @@ class Connection(protocol.Protocol):
     def fetch_root(self) -> Answer:
         """Return a Deferred of the peer's service, asking for it if need be."""
         if self._root is not None:
-            return succeeded(self._root)
+            return already_answered(self._root)
 
         def fetched(root: RemoteReference) -> RemoteReference:
             self._root = root
@@ -410,7 +411,7 @@ class Connection(protocol.Protocol):
             the peer reads nothing, and at once in a forked process, where nothing is done.
         """
         if self.home is not forks.here:
-            return succeed(forks.wrong_process(self.home))
+            return succeeded(forks.wrong_process(self.home))
         hook = self.config.before_closed
         if hook is not None and self.state < CLOSING and self.transport is not None:
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf
 from typing import Never, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.config import ConnectionConfig
@@ -24,6 +24,7 @@ from txremote.peer.outbox import Outbox
 from txremote.peer.pending_calls import PendingCalls, UnansweredCall, keep_received
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
+from txremote.refs.awaiting import failed
 from txremote.refs.reference import RemoteReference
 from txremote.refs.value_calls import ValueCalls
 from txremote.wire import consts
@@ -62,7 +63,7 @@ class OutboundCalls:
         self._config = config
         self._tables = tables
         self._outbox = outbox
-        self.pending = PendingCalls(clock, executor.fire, self._abandoned)
+        self.pending = PendingCalls(clock, executor.fire, self._abandoned, executor.guard)
 
     def call(
         self,
@@ -107,7 +108,7 @@ class OutboundCalls:
                 self._tables.box(body, args)
                 body.append(EMPTY_TUPLE)
         except NotSendable as error:
-            return fail(error)
+            return failed(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, steps, timeout, option, deadline)
         if not self._connection.features:
@@ -137,7 +138,7 @@ class OutboundCalls:
             else:
                 self._tables.box(body, args, tuple(kwargs.items()))
         except (NotSendable, WrongValue) as error:
-            return fail(error)
+            return failed(error)
         timeout, option = self.default_timeout() if deadline is None else (None, None)
         asked = self._send(body, len(names), timeout, option, deadline)
         if not self._connection.features:
@@ -237,7 +238,7 @@ class OutboundCalls:
         try:
             self._tables.box(body, args)
         except NotSendable as error:
-            return fail(error)
+            return failed(error)
         asked = self._send(body, 0, timeout, option, deadline)
         return asked if self._connection.features else _kept(asked, args)
 
@@ -252,7 +253,7 @@ class OutboundCalls:
         connection = self._connection
         if connection.state >= CLOSING:
             self._tables.take_back()
-            return fail(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
+            return failed(DeadReferenceError(f"the connection has ended: {connection.why_ended}"))
         if self._tables.imports.released.dirty:
             self.flush_released()
         inbound = connection.inbound
@@ -269,7 +270,7 @@ class OutboundCalls:
         except NotSendable as error:
             self.pending.pop(number)
             self._tables.take_back()
-            return fail(error)
+            return failed(error)
         return deferred
 
     def send_oneway(self, handler: int, *args: object) -> None:

@@ -15,21 +15,22 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
+from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
+from txremote.refs.threadguard import ThreadGuard
 
 
 @refuses_operators(
     "and this is an answer that is still to come: await the call first, or copy the object that "
     "you ask for parts of ('await fetch(ref)')"
 )
-class UnansweredCall(Deferred[Any]):
+class UnansweredCall(AwaitableDeferred[Any]):
     """
     The Deferred of a call, which knows the call's number.
 
@@ -43,8 +44,14 @@ class UnansweredCall(Deferred[Any]):
     #: Whether its result is given as it was unboxed: to a thread, or to another peer.
     keeps = False
 
+    def check_thread(self, guard: ThreadGuard | None) -> None:
+        """Raise WrongThread in another thread than its connection's."""
+        # found by way of the canceller: an attribute would be set for each call
+        pending = getattr(self._canceller, "__self__", None)
+        super().check_thread(pending.guard if type(pending) is PendingCalls else guard)
 
-def succeeded(result: object) -> Answer:
+
+def already_answered(result: object) -> Answer:
     """Return the Deferred of a call that needed no request."""
     deferred = UnansweredCall()
     deferred.callback(result)
@@ -64,6 +71,7 @@ class PendingCalls:
 
     Attributes:
         skipped: Whether there was a request whose answer is dropped.
+        guard: Says in which thread the calls are awaited; None: in any.
     """
 
     __slots__ = (
@@ -75,6 +83,7 @@ class PendingCalls:
         "_timer",
         "_timer_due",
         "_waiting",
+        "guard",
         "skipped",
     )
 
@@ -83,6 +92,7 @@ class PendingCalls:
         clock: IReactorTime | None,
         fire: Callable[[Answer, object], None],
         abandoned: Callable[[int], None],
+        guard: ThreadGuard | None = None,
     ) -> None:
         self._clock = clock
         self._fire = fire
@@ -92,6 +102,7 @@ class PendingCalls:
         self._expiries: list[tuple[float, int, str]] = []  # a heap
         self._timer: IDelayedCall | None = None
         self._timer_due = 0.0
+        self.guard = guard
         self.skipped = False
 
     def __len__(self) -> int:

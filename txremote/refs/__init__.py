@@ -10,6 +10,7 @@ a ``driver`` waits for those.
 ``reactorthread``, ``threadguard`` and ``forks`` say what may be used where, and ``clock`` is
 the clock of all time limits. A connection is known here by Protocols only: `RequestSender` in
 ``reference``, `NetrefConnection` in ``netref``, and ``ports``.
+``awaiting``  `AwaitableDeferred`: a Deferred that Twisted's coroutines and asyncio's tasks await
 ``interface_source``  `written_method`: a method of an interface with its annotations
 ``by_hand``  `value` and `fetch`: copies whatever is annotated
 ``copy_nodes``  how one object of a stock peer is copied, by its kind

@@ -5,6 +5,8 @@ A result *ends* once: with a value, an exception, or its expiry, which fires too
 does): callbacks run and `deferred` fails with `AsyncResultTimeout`. A value that comes later
 is dropped.
 
+It can be awaited in any thread, also in one whose asyncio loop knows nothing of the connection.
+
 An exception that is never read is not logged, as in RPyC: a callback that was called through
 `async_` is an event, and often no code reads its result. To have Twisted's "unhandled error"
 log, take `deferred`.
@@ -16,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Literal, TypeAlias
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.components import registerAdapter
 from twisted.python.failure import Failure
@@ -24,6 +26,7 @@ from zope.interface import implementer
 
 from txremote.errors import AsyncResultTimeout, RemoteStopIteration
 from txremote.interfaces import IAsyncResult
+from txremote.refs.awaiting import AwaitableDeferred, Yielded, task_loop, until_noted
 from txremote.refs.driver import Driver, ReactorDriver
 from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
@@ -43,6 +46,7 @@ class AsyncResult:
     Args:
         deferred: Brings the result; this object owns it from now on.
         driver: How to wait for the result and how to time it.
+        cancel: Cancels the call, from any thread: nobody waits for it any more.
 
     `add_callback`, `set_expiry` and the properties may be used from any thread;
     callbacks run where the result arrives.
@@ -51,6 +55,7 @@ class AsyncResult:
     __slots__ = (
         "__weakref__",
         "_callbacks",
+        "_cancel",
         "_deadline",
         "_driver",
         "_hooks",
@@ -61,8 +66,14 @@ class AsyncResult:
         "_unended",
     )
 
-    def __init__(self, deferred: Answer, driver: Driver | None = None) -> None:
+    def __init__(
+        self,
+        deferred: Answer,
+        driver: Driver | None = None,
+        cancel: Callable[[], object] | None = None,
+    ) -> None:
         self._driver: Driver = driver if driver is not None else ReactorDriver()
+        self._cancel = cancel
         self._state: State = "pending"
         self._result: object = None
         self._hooks: deque[Callable[[], object]] = deque()
@@ -81,6 +92,13 @@ class AsyncResult:
     def _expire(self) -> None:
         self._end("expired", Failure(AsyncResultTimeout("result expired")))
 
+    def _give_up(self) -> None:
+        """End it, and the call, for the code that awaited it was cancelled."""
+        cancel = self._cancel
+        self._end("error", Failure(CancelledError()))
+        if cancel is not None:
+            cancel()
+
     def _end(self, state: State, result: object) -> None:
         try:
             self._unended.pop()
@@ -88,6 +106,7 @@ class AsyncResult:
             return
         self._result = result
         self._state = state
+        self._cancel = None
         timer, self._timer = self._timer, None
         if timer is not None and state != "expired":
             timer()
@@ -224,7 +243,10 @@ class AsyncResult:
     @property
     def deferred(self) -> Answer:
         """A new Deferred of the result; it fails with the exception or `AsyncResultTimeout`."""
-        waiting: Answer = Deferred()
+        return self._fires(AwaitableDeferred())
+
+    def _fires(self, waiting: Answer) -> Answer:
+        """Have a Deferred fire with the result; return it."""
 
         def fire(result: AsyncResult) -> None:
             if not waiting.called:
@@ -235,8 +257,23 @@ class AsyncResult:
             self._driver.expect(self)
         return waiting
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self.deferred.__await__()
+    def __await__(self) -> Generator[Yielded, Any, Any]:
+        self._check_deadline()
+        if self._state == "pending":
+            loop = task_loop()
+            if loop is not None:
+                yield from until_noted(loop, self._expect, self._give_up)
+        if self._state == "pending":  # no task drives this, but Twisted
+            waiting: Answer = Deferred(lambda _waiting: self._give_up())
+            return (yield from self._fires(waiting).__await__())
+        if isinstance(self._result, Failure):
+            self._result.raiseException()
+        return settled(self._result)
+
+    def _expect(self, note: Callable[[AsyncResult], AsyncResult]) -> None:
+        self.add_callback(note)
+        if self._state == "pending":
+            self._driver.expect(self)
 
     def __repr__(self) -> str:
         self._check_deadline(look=False)

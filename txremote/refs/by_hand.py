@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from twisted.internet.defer import succeed
-
+from txremote.refs.awaiting import awaitable, succeeded
 from txremote.refs.copying import copied
 from txremote.refs.netref import NetrefMethod, is_base_netref
 from txremote.refs.ports import Answer
@@ -74,12 +73,13 @@ def fetch(ref: object) -> Answer:
     if type(ref) is not RemoteReference:
         if is_base_netref(ref):
             raise TypeError("a netref is for code that may block: txremote.blocking.fetch(netref)")
-        return succeed(ref)
+        return succeeded(ref)
     owner = ref._connection
     if FEATURE_VALUES in owner.features:
         return owner.request(HANDLE_FETCH, ref)
-    owner.executor.guard.check()
-    return copied(ref, owner.config.limits, not owner.is_txremote, _not_copied)
+    guard = owner.executor.guard
+    guard.check()
+    return awaitable(copied(ref, owner.config.limits, not owner.is_txremote, _not_copied), guard)
 
 
 def _not_copied(name: str) -> TypeError:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from txremote.refs.asyncresult import AsyncResult
+from txremote.refs.driver import ReactorDriver
 from txremote.refs.netref import NetrefMethod, is_netref
 from txremote.refs.ports import Answer, RequestContext
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
@@ -43,8 +45,19 @@ def _start(
         executor = base.executor
     else:
         # partial, for maybeDeferred has a parameter f, as kwargs may
-        return AsyncResult(follow(maybeDeferred(partial(proxy, *args, **kwargs))))
+        return _of_local(maybeDeferred(partial(proxy, *args, **kwargs)))
     return _start_in(executor, partial(base._call, names, args, kwargs, deadline))
+
+
+def _of_local(called: Answer) -> AsyncResult:
+    """Return the result of a callable that is not remote."""
+    followed, driver, thread = follow(called), ReactorDriver(), get_ident()
+
+    def cancel() -> None:
+        if get_ident() == thread or driver.call_later(0, followed.cancel) is None:
+            followed.cancel()
+
+    return AsyncResult(followed, driver, cancel)
 
 
 def _start_in(executor: RequestContext, call: Callable[[], Answer]) -> AsyncResult:
@@ -56,11 +69,14 @@ def _start_in(executor: RequestContext, call: Callable[[], Answer]) -> AsyncResu
         started.append(maybeDeferred(call))
         started[0].chainDeferred(waiting)
 
+    def cancel() -> None:
+        executor.submit(started[0].cancel)
+
     def ended() -> None:
         if result.expired:  # no thread waits any more, so the peer need not go on
-            executor.submit(started[0].cancel)
+            cancel()
 
-    result = AsyncResult(waiting, executor.driver)
+    result = AsyncResult(waiting, executor.driver, cancel)
     result.when_ended(ended)
     executor.submit(start)
     return result

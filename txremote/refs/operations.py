@@ -10,8 +10,9 @@ from collections.abc import Callable
 from inspect import Signature
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 
+from txremote.refs.awaiting import failed, succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.remote_signatures import parse_signature, told_signatures
@@ -118,16 +119,16 @@ def signature_remote(target: Target) -> Deferred[Signature]:
 def _reached(base: RemoteReference | LateReference, names: tuple[str, ...]) -> Answer:
     """Read what a path leads to, which may have no names."""
     if isinstance(base, RemoteReference) and not names:
-        return succeed(base)
+        return succeeded(base)
     return base._call(names, None, {})
 
 
 def _ask_signature(owner: object, name: str) -> Answer:
     if type(owner) is not RemoteReference:
-        return fail(AttributeError(f"the object that has {name!r} came as a value", name=name))
+        return failed(AttributeError(f"the object that has {name!r} came as a value", name=name))
     connection = owner._connection
     if consts.FEATURE_VALUES not in connection.features:
-        return fail(
+        return failed(
             ValueError(
                 f"no signature of {name!r} is known: the peer, a stock RPyC or an older txremote, "
                 f"tells none; get_remote(ref.{name}, '__doc__') asks for its docstring"

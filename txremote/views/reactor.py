@@ -17,6 +17,7 @@ from zope.interface.interface import adapter_hooks
 
 from txremote.peer.fetching import fetched
 from txremote.peer.turns import in_turns
+from txremote.refs.awaiting import awaitable
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
 from txremote.refs.typed import Target, TypedPath, TypedReference, step
@@ -216,7 +217,7 @@ class TypedItems:
 
     async def __anext__(self) -> Any:
         item = _as_declared(await anext(self._items), self._result, f"{self._name}[]")
-        return await item if isinstance(item, Deferred) else item
+        return await awaitable(item) if isinstance(item, Deferred) else item
 
 
 def _adapt(interface: object, obj: object) -> TypedReference[Any] | None:

@@ -1,0 +1,200 @@
+"""
+`AwaitableDeferred`: a Deferred that coroutines await whoever drives them, Twisted or asyncio.
+
+Twisted's driver takes Deferreds from a coroutine, and an asyncio task takes futures. A coroutine
+does not say which of them drives it, and one may have begun the other: so it is tried. Where a
+task is running, a future is yielded. A task goes on when that is done. Twisted's driver sends
+whatever is no Deferred back at once, and is then given the Deferred.
+
+A task that is cancelled cancels the Deferred, and with it the call at the peer: so
+`asyncio.timeout`, ``wait_for`` and ``TaskGroup`` do. Its failure is then of no interest and is
+not logged.
+
+The result that comes is the task's, and stays in the Deferred for whoever awaits it next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop, Future, current_task
+from collections.abc import Callable, Generator
+from threading import get_ident
+from typing import Any, TypeVar, cast
+
+from twisted.internet.defer import DebugInfo, Deferred
+from twisted.python.failure import Failure
+
+from txremote.errors import WrongThread
+from txremote.refs.threadguard import ThreadGuard
+
+T = TypeVar("T")
+
+#: What a coroutine gives to that which drives it: a Deferred or a future.
+Yielded = Any
+
+_get_running_loop = asyncio._get_running_loop
+
+
+def task_loop() -> AbstractEventLoop | None:
+    """Return the asyncio loop that runs here, if a task of it is running."""
+    loop = _get_running_loop()
+    return None if loop is None or current_task(loop) is None else loop
+
+
+class AwaitableDeferred(Deferred[T]):
+    """A Deferred for Twisted's coroutines and for asyncio's tasks."""
+
+    _guard: ThreadGuard | None = None
+
+    def __await__(self) -> Generator[Yielded, Any, T]:
+        result: object
+        if not self.called or self.paused:
+            loop = _get_running_loop()  # task_loop(), without the call
+            if loop is not None and current_task(loop) is not None:
+                self.check_thread(self._guard)
+                arrived = yield from until_fired(self, loop)
+                if arrived:
+                    result = arrived[0]
+                    if isinstance(result, Failure):
+                        _handled(self, result)
+                        result.raiseException()
+                    return cast(T, result)
+            while not self.called or self.paused:
+                yield self
+        result = self.result
+        if isinstance(result, Failure):  # as Twisted does it
+            assert self._debugInfo is not None
+            self._debugInfo.failResult = None
+            result.raiseException()
+        return cast(T, result)
+
+    def check_thread(self, guard: ThreadGuard | None) -> None:
+        """Raise WrongThread where a task may not await it, which has not fired."""
+        if guard is None:
+            return
+        try:
+            guard.check()
+        except WrongThread:
+            raise WrongThread(
+                "this result comes in the thread of its connection, which is another: await "
+                "txremote.async_(reference)(...) here, whose result comes to any thread"
+            ) from None
+
+
+def awaitable(deferred: Deferred[T], guard: ThreadGuard | None = None) -> AwaitableDeferred[T]:
+    """
+    Make a Deferred an `AwaitableDeferred`.
+
+    Args:
+        deferred: One that nobody else has, such as that of a coroutine.
+        guard: Says in which thread a task may await it before it has fired; None: in any.
+    """
+    kind = type(deferred)
+    if kind is Deferred:
+        # The same object: another one behind it would not be cancelled as a coroutine's is,
+        # which fires when the coroutine has seen to that.
+        deferred.__class__ = AwaitableDeferred
+        made = cast("AwaitableDeferred[T]", deferred)
+    elif issubclass(kind, AwaitableDeferred):
+        made = cast("AwaitableDeferred[T]", deferred)
+    else:  # it has a way of its own to be cancelled
+        made = AwaitableDeferred(lambda _made: deferred.cancel())
+        deferred.chainDeferred(made)
+    if guard is not None:
+        made._guard = guard
+    return made
+
+
+def succeeded(result: T) -> AwaitableDeferred[T]:
+    """Return a Deferred that has fired."""
+    deferred: AwaitableDeferred[T] = AwaitableDeferred()
+    deferred.callback(result)
+    return deferred
+
+
+def failed(error: BaseException | Failure) -> AwaitableDeferred[Any]:
+    """Return a Deferred that has failed."""
+    deferred: AwaitableDeferred[Any] = AwaitableDeferred()
+    deferred.errback(error)
+    return deferred
+
+
+def until_fired(
+    deferred: Deferred[Any], loop: AbstractEventLoop
+) -> Generator[Yielded, Any, list[Any]]:
+    """
+    Wait in a task until a Deferred has fired, and return the result in a list. The list is
+    empty where no task drives the coroutine: the Deferred is then what to yield.
+    """
+    return until_noted(loop, deferred.addBoth, lambda: _give_up(deferred))
+
+
+def until_noted(
+    loop: AbstractEventLoop,
+    subscribe: Callable[[Callable[[T], T]], object],
+    give_up: Callable[[], object],
+) -> Generator[Yielded, Any, list[T]]:
+    """
+    Wait in a task for one call of a function, and return its argument in a list; see `until_fired`.
+
+    Args:
+        loop: The task's.
+        subscribe: Called with the function, which any thread may call.
+        give_up: Called when the task is cancelled.
+    """
+    future: Future[None] = loop.create_future()
+    arrived: list[T] = []
+    thread = get_ident()
+
+    def note(result: T) -> T:
+        arrived.append(result)
+        if get_ident() == thread:
+            _wake(future)
+        else:
+            _wake_in_loop(future, loop)
+        return result
+
+    subscribe(note)
+    future._asyncio_future_blocking = True  # as its own __await__ does
+    try:
+        answer = yield future
+    except asyncio.CancelledError:
+        give_up()
+        raise
+    if answer is future:  # sent back: no task has it
+        return []
+    return arrived
+
+
+def _wake(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _wake_in_loop(future: Future[None], loop: AbstractEventLoop) -> None:
+    try:
+        loop.call_soon_threadsafe(_wake, future)
+    except RuntimeError:  # the loop is closed, and its tasks with it
+        return
+
+
+class _Handled(DebugInfo):
+    """Takes the place of the `DebugInfo` of a Deferred whose failure nobody wants to hear of."""
+
+    def __del__(self) -> None:
+        return
+
+
+def _give_up(deferred: Deferred[Any]) -> None:
+    """Cancel a Deferred. Its failure stays in it, and is not logged."""
+    if deferred._debugInfo is not None:
+        deferred._debugInfo.failResult = None
+    deferred._debugInfo = _Handled()
+    deferred.cancel()
+
+
+def _handled(deferred: Deferred[Any], failure: Failure) -> None:
+    """Note that a failure, if a Deferred is left with it, need not be logged."""
+    info = deferred._debugInfo
+    if info is not None and info.failResult is failure:
+        info.failResult = None
