@@ -38,6 +38,7 @@ ROOMS = [
     {"eventloop"},
     {"blocking", "net"},
     {"work"},
+    {"aio"},
     {"tasks"},
     {"console"},
     {"daemon"},

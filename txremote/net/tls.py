@@ -279,7 +279,6 @@ def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEnd
         return _client_with_files(reactor, name)
     try:
         endpoint: IStreamClientEndpoint = clientFromString(reactor, name.description)
-        return endpoint
     except NameError:  # twisted.internet.endpoints has what it could not import in no other way
         _ssl()
         raise
@@ -287,6 +286,9 @@ def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEnd
         if str(problem).startswith("Unknown endpoint type"):
             raise unknown_kind(description) from None
         raise
+    # a loop without a reactor has endpoints of its own for some of Twisted's
+    adapted = getattr(reactor, "adapted", None)
+    return endpoint if adapted is None else adapted(endpoint)
 
 
 def _client_with_files(reactor: EventLoop, name: ServerName) -> IStreamClientEndpoint:

@@ -30,6 +30,9 @@ def prepare(transport: Any) -> Writing:
     TLS is written to record by record until the peer is known: Twisted merges small writes into
     one record, and a stock RPyC peer would not see a second frame in it until more bytes come.
     """
+    writing = getattr(transport, "writing", None)  # it says so itself
+    if writing is not None:
+        return writing()  # type: ignore[no-any-return]
     separate = _tls_write(transport)
     acknowledge = None
     if separate is not None:

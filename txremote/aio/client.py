@@ -1,0 +1,119 @@
+"""`RemoteClient`, for asyncio: it may be made before its loop runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from txremote.aio.connecting import client_endpoint
+from txremote.aio.loop import AsyncioLoop
+from txremote.config import ConnectionConfig
+from txremote.net.client import RemoteClient as ReactorClient
+from txremote.net.client_status import ClientStatus
+from txremote.peer.connection import Connection
+from txremote.refs.reference import RemotePath
+
+
+class RemoteClient:
+    """
+    A connection that comes back; see `txremote.RemoteClient`, whose arguments it takes.
+
+    It may be made before the loop runs, as a global of a module, and belongs to the loop that
+    it is started in. Start it by ``async with``, which waits for nothing, or by `start`.
+
+    Args:
+        server: ``"HOST:PORT"``, a client endpoint, or its description.
+    """
+
+    def __init__(
+        self,
+        server: str | IStreamClientEndpoint,
+        port: int | None = None,
+        *,
+        service: object = None,
+        config: ConnectionConfig | Mapping[str, Any] | None = None,
+        dialect: str = "auto",
+        timeout: float | None = 30,
+        wait_timeout: float | None = 30,
+        login: tuple[str, str] | None = None,
+        on_connect: Callable[[Connection], object] | None = None,
+        retry_policy: Callable[[int], float] | None = None,
+        values: bool | None = None,
+    ) -> None:
+        self._where = server, port
+        self._make = partial(
+            ReactorClient,
+            service=service,
+            config=config,
+            dialect=dialect,
+            timeout=timeout,
+            wait_timeout=wait_timeout,
+            login=login,
+            on_connect=on_connect,
+            retry_policy=retry_policy,
+            values=values,
+        )
+        self._loop: AsyncioLoop | None = None
+        self._client: ReactorClient | None = None
+
+    def _here(self) -> ReactorClient:
+        """Return the client of this loop; what belongs to one that has ended is forgotten."""
+        loop = AsyncioLoop.current()
+        if self._client is None or self._loop is not loop:
+            self._loop = loop
+            self._client = self._make(client_endpoint(loop, *self._where), reactor=loop)
+        return self._client
+
+    def __repr__(self) -> str:
+        if self._client is None:
+            return f"<RemoteClient of {self._where[0]} (not started yet)>"
+        return repr(self._client)
+
+    @property
+    def root(self) -> RemotePath:
+        """The server's root, on whichever connection is live when a path from it is called."""
+        return self._here().root
+
+    @property
+    def status(self) -> ClientStatus:
+        """How it is doing now."""
+        if self._client is None:
+            return ClientStatus("stopped", "not started yet")
+        return self._client.status
+
+    def start(self) -> None:
+        """Start connecting. In a running loop."""
+        self._here().startService()
+
+    async def connected(self) -> Connection:
+        """
+        Wait for the live connection, or the next one.
+
+        Raises:
+            UnauthorizedLogin: the credentials were refused.
+            CancelledError: Twisted's: it was stopped.
+        """
+        loop = AsyncioLoop.current().loop
+        return await self._here().whenConnected().asFuture(loop)
+
+    async def close(self) -> None:
+        """Close the connection and try no more. Calls in flight, and those that wait, fail."""
+        if self._client is not None:
+            loop = AsyncioLoop.current().loop
+            await self._client.stopService().asFuture(loop)
+
+    async def __aenter__(self) -> RemoteClient:
+        self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,289 @@
+"""
+`AsyncioLoop`: an asyncio loop in the shape of a Twisted reactor.
+
+It has as much of a reactor as `txremote.net`, and the endpoints of Twisted that it uses, ask
+for. So all that is not a transport is the same code with asyncio as with a reactor: dialling,
+logging in, limits, draining, connecting again. No reactor is imported or installed by it.
+
+A loop has one, which it keeps itself, and which ends with it: `asyncio.run`, and whatever else
+calls ``loop.shutdown_asyncgens()`` as it should, first cancels the program's tasks, and then
+closes the asynchronous generator that waits here. It closes the connections that are still
+open, so that each call ends, and no socket is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from twisted.internet._resolver import GAIResolver
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IReactorPluggableNameResolver,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+    IReactorUNIX,
+    IStreamClientEndpoint,
+)
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from txremote.aio.endpoints import without_reactor
+from txremote.aio.ports import TCPPort, UNIXPort, accepting
+from txremote.aio.sockets import Connector, Target, tcp_target
+from txremote.aio.timedcall import TimedCall
+from txremote.aio.transport import ConnectionTransport
+from txremote.peer.variables import program_context
+
+T = TypeVar("T")
+P = TypeVar("P", TCPPort, UNIXPort)
+
+#: Seconds that connections have to send what is unsent when the loop ends.
+LAST_SECONDS = 1.0
+
+
+class _DaemonThreads(ThreadPool):
+    """Threads that do not keep the process alive."""
+
+    threadFactory = staticmethod(  # type: ignore[assignment]
+        partial(threading.Thread, daemon=True)
+    )
+
+
+@implementer(
+    IReactorTime, IReactorThreads, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver
+)
+class AsyncioLoop:
+    """
+    The running asyncio loop, for code that wants a reactor. Made by `current`.
+
+    Attributes:
+        loop: The asyncio loop.
+        io_thread: The thread that it runs in.
+        transports: Those that are open.
+        ports: Those that listen.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.io_thread: int | None = threading.get_ident()
+        self.transports: set[ConnectionTransport] = set()
+        self.ports: set[TCPPort | UNIXPort] = set()
+        self.nameResolver: IHostnameResolver = GAIResolver(self)
+        self._threads: ThreadPool | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._context = program_context()
+        self._end = self._until_end()
+        with suppress(StopIteration):  # the loop notes a generator when it is begun
+            self._end.asend(None).send(None)
+
+    @classmethod
+    def current(cls) -> AsyncioLoop:
+        """
+        Return that of the running loop.
+
+        Raises:
+            RuntimeError: no asyncio loop runs in this thread.
+        """
+        loop = asyncio.get_running_loop()
+        found: AsyncioLoop | None = getattr(loop, "_txremote_loop", None)
+        if found is None:
+            found = cls(loop)
+            loop._txremote_loop = found  # type: ignore[attr-defined]
+        found.io_thread = threading.get_ident()
+        return found
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop runs."""
+        return self.loop.is_running()
+
+    # -- time and threads
+
+    def seconds(self) -> float:
+        """Return the time of the loop, in seconds."""
+        return self.loop.time()
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., object],  # noqa: A002
+        *args: object,
+        **kwargs: object,
+    ) -> TimedCall:
+        """Call a function some seconds from now."""
+        call = partial(callable, *args, **kwargs) if args or kwargs else callable
+        return TimedCall(self.loop, delay, call)
+
+    def getDelayedCalls(self) -> list[TimedCall]:
+        """Return nothing: asyncio does not tell."""
+        return []
+
+    def callFromThread(
+        self,
+        callable: Callable[..., object],  # noqa: A002
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        """Call a function in the loop's thread, from any; nothing happens if the loop is closed."""
+        call = partial(callable, *args, **kwargs) if kwargs else callable
+        with suppress(RuntimeError):  # it is closed, and nobody waits for this any more
+            # not in the context of a worker thread's work
+            self.loop.call_soon_threadsafe(call, *args, context=self._context.copy())
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Have names found by another resolver; return the one until now."""
+        before, self.nameResolver = self.nameResolver, resolver
+        return before
+
+    def getThreadPool(self) -> ThreadPool:
+        """Return the loop's threads, which begin when the first is needed."""
+        if self._threads is None:
+            self._threads = _DaemonThreads(0, 10, "txremote.aio")
+            self._threads.start()
+        return self._threads
+
+    def callInThread(
+        self,
+        callable: Callable[..., object],  # noqa: A002
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        """Call a function in one of the loop's threads."""
+        self.getThreadPool().callInThread(callable, *args, **kwargs)
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """Have as many threads at most."""
+        self.getThreadPool().adjustPoolsize(0, size)
+
+    # -- connecting and listening, as Twisted's endpoints ask for it
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: float | None = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Connector:
+        """Connect a factory to a TCP port (`IReactorTCP`)."""
+        return Connector(self, factory, tcp_target(host, port), timeout, bindAddress)
+
+    def connectUNIX(
+        self, address: str, factory: Any, timeout: float | None = 30, checkPID: bool = False
+    ) -> Connector:
+        """Connect a factory to a UNIX socket (`IReactorUNIX`)."""
+        return Connector(self, factory, Target(socket.AF_UNIX, address), timeout)
+
+    def connectSSL(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float | None = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Connector:
+        """Connect a factory by TLS (`IReactorSSL`)."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory)
+        return self.connectTCP(host, port, wrapped, timeout, bindAddress)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
+        """Serve a factory on a TCP port (`IReactorTCP`)."""
+        return self._listening(TCPPort(port, accepting(factory), backlog, interface, self))
+
+    def listenUNIX(
+        self,
+        address: Any,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> UNIXPort:
+        """Serve a factory on a UNIX socket (`IReactorUNIX`)."""
+        return self._listening(UNIXPort(address, accepting(factory), backlog, mode, self, wantPID))
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> TCPPort:
+        """Serve a factory by TLS (`IReactorSSL`)."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
+        return self.listenTCP(port, wrapped, backlog, interface)
+
+    def _listening(self, port: P) -> P:
+        port.serve_on(self)
+        return port
+
+    def adapted(self, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
+        """Return an endpoint that does the same and installs no reactor."""
+        found: IStreamClientEndpoint = without_reactor(self, endpoint)
+        return found
+
+    # -- its life
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine in a task, which is kept until it has ended."""
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def deferred_of(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run a coroutine in a task; cancelling the Deferred of its result cancels it."""
+        result: Deferred[T] = Deferred(lambda _result: cancel())
+
+        async def run() -> None:
+            try:
+                value = await coroutine
+            except asyncio.CancelledError:
+                if not result.called:
+                    result.errback(CancelledError())
+                raise
+            except Exception:
+                result.errback()
+            else:
+                result.callback(value)
+
+        def cancel() -> None:
+            task.cancel()
+
+        task = self.spawn(run())
+        return result
+
+    async def _until_end(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        for port in list(self.ports):
+            port.stopListening()  # type: ignore[no-untyped-call]
+        for transport in list(self.transports):
+            transport.loseConnection()
+        end = self.loop.time() + LAST_SECONDS
+        await asyncio.sleep(0)
+        while self.transports and self.loop.time() < end:
+            await asyncio.sleep(0.01)
+        for transport in list(self.transports):
+            transport.abortConnection()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if self._threads is not None:
+            self._threads.stop()

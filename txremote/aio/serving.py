@@ -1,0 +1,131 @@
+"""`listen`, for asyncio, and the `Server` that it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+
+from txremote.aio.connecting import Opening
+from txremote.aio.loop import AsyncioLoop
+from txremote.config import ConnectionConfig, make_config, with_values
+from txremote.net.listen import ServingFactory, listen_guarded
+from txremote.net.unixsockets import server_endpoint
+from txremote.peer.connection import Connection
+from txremote.servername import listening_description
+
+
+class Server:
+    """
+    A service that is served. Made by `listen`; all is for the loop's thread.
+
+    With ``async with`` it is closed at the end.
+    """
+
+    def __init__(self, loop: AsyncioLoop, factory: ServingFactory, port: IListeningPort) -> None:
+        self._loop = loop
+        self._factory = factory
+        self._port = port
+        self._closed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed.is_set() else f"on {self.address}"
+        return f"<Server {state}, {len(self.connections)} connections>"
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as `connect` takes it: ``"127.0.0.1:18861"``, ``"unix:PATH"``."""
+        where: Any = self._port.getHost()
+        if isinstance(where, IPv4Address):
+            return f"{where.host}:{where.port}"
+        if isinstance(where, IPv6Address):
+            return f"[{where.host}]:{where.port}"
+        name = where.name
+        return f"unix:{name.decode() if isinstance(name, bytes) else name}"
+
+    @property
+    def port(self) -> int | None:
+        """The number of its TCP port; None on a UNIX socket."""
+        return getattr(self._port.getHost(), "port", None)
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        """Those that are open."""
+        return self._factory.connections.keys()
+
+    async def close(self, drain: float = 0) -> None:
+        """
+        Listen no more, and close all connections.
+
+        Args:
+            drain: Seconds that calls which have begun may take to end; meanwhile new ones are
+                refused, and txremote clients told that the server stops.
+        """
+        if not self._closed.is_set():
+            self._closed.set()
+            stopped: Any = self._port.stopListening()
+            await stopped.asFuture(self._loop.loop)
+        await self._factory.finish_all(drain).asFuture(self._loop.loop)
+
+    async def serve_forever(self) -> None:
+        """Wait until it is closed. If this is cancelled, it is closed."""
+        try:
+            await self._closed.wait()
+        finally:
+            await self.close()
+
+    async def __aenter__(self) -> Server:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def listen(
+    endpoint: str | IStreamServerEndpoint,
+    root: object,
+    *,
+    config: ConnectionConfig | Mapping[str, Any] | None = None,
+    threaded_service: bool | None = None,
+    values: bool | None = None,
+) -> Opening[Server]:
+    """
+    Serve objects. To be awaited, or used by ``async with``, which closes it at the end.
+
+    Args:
+        endpoint: ``"HOST:PORT"``, ``"unix:PATH"``, or a server endpoint or its description, as
+            for `txremote.listen`.
+        root: A `Service` subclass, an instance, or a `twisted.cred.portal.Portal`; see
+            `txremote.listen`.
+        config: Switches, as a `ConnectionConfig` or a mapping.
+        threaded_service: See `txremote.listen`.
+        values: The switch ``values``, if not None.
+
+    Raises:
+        As `txremote.listen`; and RuntimeError where no asyncio loop runs.
+    """
+
+    async def opening() -> Server:
+        loop = AsyncioLoop.current()
+        switches = with_values(make_config(config), values)
+        factory = ServingFactory(loop, root, switches, threaded_service)
+        where = (
+            server_endpoint(loop, listening_description(endpoint))
+            if isinstance(endpoint, str)
+            else endpoint
+        )
+        guarded = listen_guarded(where, factory, factory.refusal)
+        port = await Deferred.fromCoroutine(guarded).asFuture(loop.loop)
+        return Server(loop, factory, port)
+
+    return Opening(opening(), Server.close)

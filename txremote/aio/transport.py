@@ -1,0 +1,273 @@
+"""
+`ConnectionTransport`: an asyncio transport in the shape of Twisted's.
+
+asyncio has a protocol, which it tells of what comes, and a transport, which it is written to.
+This is the one for asyncio, and the other for a protocol of Twisted's, such as a `Connection`.
+On the way of each message stands no code of this file's: asyncio calls ``dataReceived`` of the
+protocol itself, and the protocol ``write`` of asyncio's transport.
+
+As Twisted's TCP transports do it, the end of what the peer sends ends all: nothing that is still
+unsent is waited for. An aborted connection is reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from array import array
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet._producer_helpers import _PullToPush
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress, IConsumer, ITCPTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txremote.eventloop.tcp import acknowledge, tune_keepalive
+from txremote.peer.outbox import Writing
+from txremote.wire.framing import Chunk
+
+if TYPE_CHECKING:
+    from txremote.aio.loop import AsyncioLoop
+
+#: Bytes that wait to be sent when a producer is told to pause; it is told to go on when none do.
+FULL = 65536
+
+# "struct linger": on, and 0 seconds.
+_RESET = array("i", (1, 0)).tobytes()
+
+
+def address_of(family: int, name: Any) -> IAddress:
+    """Return a socket's name as Twisted has it."""
+    if family == socket.AF_INET:
+        return IPv4Address("TCP", *name)
+    if family == socket.AF_INET6:
+        return IPv6Address("TCP", *name)
+    return UNIXAddress(name or None)
+
+
+def _ignore(_data: Chunk) -> None:
+    """Stand in the place of ``write`` when nothing more is sent."""
+
+
+@implementer(ITCPTransport, IConsumer)
+class ConnectionTransport(asyncio.Protocol):
+    """
+    The transport of a protocol of Twisted's.
+
+    Args:
+        reactor: The loop.
+        build: Called with the peer's address once it is connected; returns the protocol, or
+            None to close it.
+
+    Attributes:
+        made: The protocol, once it is there and as long as it is connected.
+    """
+
+    __slots__ = (
+        "_build",
+        "_peer",
+        "_producer",
+        "_reactor",
+        "_socket",
+        "connected",
+        "data_received",
+        "disconnecting",
+        "made",
+        "stream",
+        "write",
+    )
+
+    #: Called by asyncio: ``dataReceived`` of the protocol.
+    data_received: Callable[[bytes], None]  # type: ignore[assignment]  # a method elsewhere
+    #: Writes bytes, or a memoryview of bytes that nobody changes.
+    write: Callable[[Chunk], None]
+
+    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
+        self._reactor = reactor
+        self._build = build
+        self._producer: Any = None
+        self._peer: IAddress | None = None
+        self.made: Any = None
+        self.stream: Any = None
+        self.connected = False
+        self.disconnecting = False
+        self.write = self.data_received = _ignore
+
+    # -- asyncio's side
+
+    def connection_made(self, transport: Any) -> None:
+        """Called by asyncio: begin."""
+        self.stream = transport
+        self._socket = transport.get_extra_info("socket")
+        self._peer = address_of(self._socket.family, transport.get_extra_info("peername"))
+        transport.set_write_buffer_limits(FULL, 0)
+        try:
+            self.made = self._build(self._peer)
+        finally:
+            if self.made is None:
+                transport.abort()
+        if self.made is None:
+            return
+        self.connected = True
+        self._reactor.transports.add(self)
+        self.write = transport.write
+        self.made.makeConnection(self)
+        # an endpoint stands between for the sake of this one call
+        inner = getattr(self.made, "_wrappedProtocol", self.made)
+        self.data_received = inner.dataReceived
+        transport.set_protocol(self)  # uvloop keeps the method
+
+    def eof_received(self) -> None:
+        """Called by asyncio: the peer sends no more."""
+        self.stream.abort()
+
+    def pause_writing(self) -> None:
+        """Called by asyncio: much waits to be sent."""
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio: nothing waits to be sent."""
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio: it has ended."""
+        self.connected = False
+        self.write = self.data_received = _ignore
+        self._reactor.transports.discard(self)
+        protocol, self.made = self.made, None
+        if protocol is not None:
+            protocol.connectionLost(Failure(_why_lost(exc)))
+
+    # -- the protocol's side
+
+    def writing(self) -> Writing:
+        """Return how it is written to; the options of its socket are set."""
+        self.setTcpNoDelay(True)
+        self.setTcpKeepAlive(True)
+        if not self._is_tcp():
+            return Writing(now=_write_now)
+        tune_keepalive(self._socket.setsockopt)
+        return Writing(now=_write_now, acknowledge=_acknowledge)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write all of it."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """Close it when all is sent, and the producer, if there is one, has gone."""
+        if self.connected and not self.disconnecting:
+            self.disconnecting = True
+            if self._producer is None:
+                self._close()
+
+    def abortConnection(self) -> None:
+        """Close it now; what is unsent is lost."""
+        if self.connected:
+            self.disconnecting = True
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except OSError:  # it is closed already
+                pass
+            self.write = _ignore
+            self.stream.abort()
+
+    def _close(self) -> None:
+        self.write = _ignore
+        self.stream.close()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Have a producer told when to pause (`IConsumer`)."""
+        if self._producer is not None:
+            raise RuntimeError(f"there is a producer already: {self._producer!r}")
+        if not self.connected:
+            producer.stopProducing()
+            return
+        if not streaming:
+            self._producer = producer = _PullToPush(producer, self)
+            producer.startStreaming()
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        producer, self._producer = self._producer, None
+        if isinstance(producer, _PullToPush):
+            producer.stopStreaming()
+        if self.disconnecting and self.connected:
+            self._close()
+
+    def pauseProducing(self) -> None:
+        """Read no more."""
+        if self.connected:
+            self.stream.pause_reading()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        if self.connected and not self.disconnecting:
+            self.stream.resume_reading()
+
+    def stopProducing(self) -> None:
+        """Close it."""
+        self.loseConnection()
+
+    def loseWriteConnection(self) -> None:
+        """Close one half of it."""
+        if self.connected:
+            self.stream.write_eof()
+
+    # -- its socket
+
+    def getPeer(self) -> Any:
+        """Return the peer's address."""
+        return self._peer
+
+    def getHost(self) -> Any:
+        """Return this side's address."""
+        return address_of(self._socket.family, self.stream.get_extra_info("sockname"))
+
+    def getHandle(self) -> Any:
+        """Return the socket, to set options of."""
+        return self._socket
+
+    def _is_tcp(self) -> bool:
+        return self._socket.family in (socket.AF_INET, socket.AF_INET6)
+
+    def getTcpNoDelay(self) -> bool:
+        """Tell whether small packets are sent at once."""
+        return self._is_tcp() and bool(
+            self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        )
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Have small packets sent at once."""
+        if self._is_tcp():
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))
+
+    def getTcpKeepAlive(self) -> bool:
+        """Tell whether TCP asks a silent peer."""
+        return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have TCP ask a silent peer."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, bool(enabled))
+
+
+def _write_now(transport: ConnectionTransport, data: Chunk) -> None:
+    # of items longer than a byte asyncio would lose some
+    transport.write(data.cast("B") if type(data) is memoryview else data)
+
+
+def _acknowledge(transport: ConnectionTransport) -> None:
+    acknowledge(transport._socket.setsockopt)
+
+
+def _why_lost(error: Exception | None) -> Exception:
+    if error is None:
+        return ConnectionDone()
+    if isinstance(error, OSError) and not type(error).__module__.startswith("ssl"):
+        return ConnectionLost()
+    return error
