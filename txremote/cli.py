@@ -1,7 +1,7 @@
 """
 The ``txremote`` command.
 
-Exit status: 0 done, 1 the remote call raised, 2 it could not be made.
+Exit status: 0 done, 1 the remote call raised, 2 it could not be made, or was not answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import argparse
 import ast
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,26 +19,27 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from txremote import __version__
 from txremote.errors import ConnectionLost
-from txremote.net.connect import connect
+from txremote.not_reached import NotReached
 from txremote.peer.connection import Connection
+from txremote.reaching import add_server_options, reach, server_of
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
-from txremote.servername import FORMS
 from txremote.wire.consts import HANDLE_INSPECT
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_WHERE = f"where: {FORMS}"
-DONE, RAISED, NOT_MADE = 0, 1, 2
+DONE, RAISED, NOT_MADE, INTERRUPTED = 0, 1, 2, 130
 
 
 def _parser() -> argparse.ArgumentParser:
     about = "Remote objects for Twisted that speak RPyC's wire."
     parser = argparse.ArgumentParser(prog="txremote", description=about)
+    parser.add_argument("--version", action="version", version=f"txremote {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     about = "show the features of txremote, on loopback, in a minute"
     commands.add_parser("demo", help=about).set_defaults(run=_demo)
@@ -54,13 +56,12 @@ def _add_call(commands: Commands) -> None:
     )
     call.set_defaults(run=_call)
     add = call.add_argument
-    add("endpoint", help=_WHERE)
+    add_server_options(call)
     add("name", help="a method or an attribute of the service; a.b goes deeper")
     literals = "Python literals (2, 1.5, '[1, 2]'); any other word is a str"
     add("args", nargs="*", default=[], help=literals)
     keyword = "a keyword argument; may be repeated"
     add("-k", "--keyword", action="append", default=[], metavar="NAME=VALUE", help=keyword)
-    _add_timeout(call)
     add("--traceback", action="store_true", help="print the remote traceback of an error")
 
 
@@ -72,13 +73,8 @@ def _add_shell(commands: Commands) -> None:
     )
     shell.set_defaults(run=_shell)
     add = shell.add_argument
-    add("endpoint", help=_WHERE)
+    add_server_options(shell)
     add("--plain", action="store_true", help="the plain prompt, even if IPython is installed")
-
-
-def _add_timeout(command: argparse.ArgumentParser) -> None:
-    text = "seconds to wait [default: 30]"
-    command.add_argument("-t", "--timeout", type=float, default=30, help=text)
 
 
 def _add_check(commands: Commands) -> None:
@@ -128,8 +124,7 @@ def _add_tasks(commands: Commands) -> None:
         description="Submit a command to a server, or look after its tasks.",
     )
     tasks.set_defaults(run=_tasks, word=None, follow=False, container=None)
-    tasks.add_argument("endpoint", help=_WHERE)
-    _add_timeout(tasks)
+    add_server_options(tasks)
     actions = tasks.add_subparsers(dest="action", required=True, metavar="ACTION")
     submit = actions.add_parser("submit", help="run a command")
     submit.add_argument("word", nargs="+", metavar="COMMAND", help="a command line, or its words")
@@ -174,13 +169,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _shell(options: argparse.Namespace) -> int:
-    from txremote.blocking.factory import connect
-    from txremote.shell import run_shell
+    from txremote.shell import reach_in_script, run_shell
 
     try:
-        conn = connect(options.endpoint)
-    except (OSError, EOFError, ValueError) as problem:  # a time-out is an OSError
-        _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
+        conn = reach_in_script(server_of(options))
+    except NotReached as problem:
+        _complain(str(problem))
         return NOT_MADE
     try:
         run_shell(conn, options.plain)
@@ -209,7 +203,34 @@ def _console(options: argparse.Namespace) -> int:
 def _tasks(options: argparse.Namespace) -> int:
     from txremote.console import remote
 
-    return _run(lambda reactor: remote.run(reactor, options))
+    return _run_with(options, remote.run)
+
+
+Work = Callable[[IReactorCore, Connection, argparse.Namespace], Awaitable[int]]
+
+
+def _run_with(options: argparse.Namespace, work: Work) -> int:
+    """Connect to a command's server, and have the command do its work; return the exit status."""
+    try:
+        server = server_of(options)
+    except NotReached as problem:
+        _complain(str(problem))
+        return NOT_MADE
+
+    async def run(reactor: IReactorCore) -> int:
+        try:
+            connection = await reach(server, reactor)
+        except CancelledError:  # Ctrl-C
+            return INTERRUPTED
+        except NotReached as problem:
+            _complain(str(problem))
+            return NOT_MADE
+        try:
+            return await work(reactor, connection, options)
+        finally:
+            await connection.close()
+
+    return _run(run)
 
 
 def _run(main: Callable[[IReactorCore], Coroutine[Deferred[object], object, int]]) -> int:
@@ -248,20 +269,17 @@ def _call(options: argparse.Namespace) -> int:
             return NOT_MADE
         keywords[name] = parse_literal(value)
     args = [parse_literal(word) for word in options.args]
-    return _run(lambda reactor: _call_once(reactor, options, args, keywords))
+    return _run_with(options, partial(_call_once, args=args, keywords=keywords))
 
 
 async def _call_once(
     reactor: IReactorCore,
+    connection: Connection,
     options: argparse.Namespace,
+    *,
     args: list[object],
     keywords: dict[str, object],
 ) -> int:
-    try:
-        connection = await connect(options.endpoint, timeout=options.timeout, reactor=reactor)
-    except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
-        _complain(f"cannot connect to {options.endpoint}: {str(problem) or repr(problem)}")
-        return NOT_MADE
     first, *rest = options.name.split(".")
     path = step(connection.root, first)
     for name in rest:
@@ -270,16 +288,14 @@ async def _call_once(
     calling.addTimeout(options.timeout, steady(reactor), _no_answer)
     try:
         print(await calling)
-    except ConnectionLost as problem:
+    except (ConnectionLost, NoAnswer) as problem:
         _complain(str(problem))
         return NOT_MADE
     except CancelledError:  # Ctrl-C
-        return NOT_MADE
+        return INTERRUPTED
     except Exception as problem:  # the remote method may raise anything
         _print_error(problem, options)
         return RAISED
-    finally:
-        await connection.close()
     return DONE
 
 
@@ -300,8 +316,12 @@ async def _outcome(
     return repr(result)
 
 
+class NoAnswer(Exception):
+    """A call was not answered in time; a TimeoutError may be the method's own."""
+
+
 def _no_answer(_result: str | Failure, seconds: float) -> Failure:
-    return Failure(TimeoutError(f"no answer within {seconds:g} s"))
+    return Failure(NoAnswer(f"no answer within {seconds:g} s"))
 
 
 def _print_error(problem: Exception, options: argparse.Namespace) -> None:

@@ -89,6 +89,22 @@ class ServerName(NamedTuple):
         added = "".join(f":{name}={quoted(text)}" for name, text in options.items())
         return self._replace(text=self.text + added, options={**self.options, **options})
 
+    def unchecked(self) -> ServerName:
+        """Return the ``ssl:`` name that checks no certificate; ``cert`` and ``key`` are kept."""
+        found = self.options.get
+        kept = {name: self.options[name] for name in _DIALLING & self.options.keys()}
+        own = found("cert") or found("certificate") or found("certKey")
+        key = found("key") or found("privateKey")
+        for name, file in (("cert", own), ("key", key)):
+            if file:
+                kept[name] = file
+        return self._replace(kind="ssl", options=kept)
+
+    def without_tls(self) -> ServerName:
+        """Return the TCP name beneath a name with TLS."""
+        kept = {name: self.options[name] for name in _DIALLING & self.options.keys()}
+        return self._replace(kind="tcp", options=kept)
+
 
 def quoted(text: str) -> str:
     """Return a text as it stands in a description, where colons and the like mean something."""

@@ -69,7 +69,7 @@ def test_ctrl_c_detaches(endpoint):
         program.wait_for("Imported 100 lines")
         program.signal(signal.SIGINT)
         assert program.finish() == 130
-        detached = program.wait_for(r"detached: task (\d+) goes on \(txremote tasks ENDPOINT")
+        detached = program.wait_for(r"detached: task (\d+) goes on \(txremote tasks SERVER")
     _status, (shown,), _err = tasks(endpoint, "kill", detached[1])
     assert shown.endswith("KILLED>")
 

@@ -18,7 +18,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore
 
 from txremote.errors import ConnectionLost
-from txremote.net.connect import connect
 from txremote.peer.connection import Connection
 from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
@@ -78,16 +77,9 @@ async def _show(task: Any) -> None:
     sys.stdout.flush()
 
 
-async def run(reactor: IReactorCore, options: Namespace) -> int:
+async def run(reactor: IReactorCore, connection: Connection, options: Namespace) -> int:
     """Do as the command line says, with the action's ``word``; return the exit status."""
-    endpoint, timeout = options.endpoint, options.timeout
-    try:
-        connection = await connect(endpoint, timeout=timeout, reactor=reactor)
-    except CancelledError:
-        return DETACHED
-    except Exception as problem:  # each kind of endpoint is parsed, and fails, in its own way
-        _complain(f"cannot connect to {endpoint}: {str(problem) or repr(problem)}")
-        return NOT_ASKED
+    server, timeout = options.server, options.timeout
     try:
         asking = Deferred.fromCoroutine(_ask(connection.root, options))
         task = await asking.addTimeout(timeout, steady(reactor))
@@ -101,13 +93,11 @@ async def run(reactor: IReactorCore, options: Namespace) -> int:
         _complain(str(problem.args[0]))
         return FAILED
     except AttributeError:
-        _complain(f"what {endpoint} serves is no TaskService: it has no {options.action}")
+        _complain(f"what {server} serves is no TaskService: it has no {options.action}")
         return NOT_ASKED
     except Exception as problem:  # the server's, of any kind
         _complain(str(problem).split("\n\n========= Remote", 1)[0])
         return NOT_ASKED
-    finally:
-        await connection.close()
 
 
 async def _ask(root: Any, options: Namespace) -> Any:
@@ -155,7 +145,7 @@ async def _follow(connection: Connection, task: Any) -> int:
         status = await ended
     except CancelledError:
         bar.close()
-        _complain(f"detached: task {no} goes on (txremote tasks ENDPOINT output {no} --follow)")
+        _complain(f"detached: task {no} goes on (txremote tasks SERVER output {no} --follow)")
         raise
     finally:
         bar.close()

@@ -39,17 +39,30 @@ async def log_in(connection: Connection, user: str, password: str) -> None:
     try:
         found = await connection.root.login(user, password)
     except Exception as error:
-        names = {kind.__name__.rpartition(".")[2] for kind in type(error).__mro__}
-        if names.isdisjoint(_REFUSALS):
+        refused = refused_login(error, user)
+        if refused is error:
             raise
-        raise UnauthorizedLogin(f"the login of {user!r} was refused: {in_words(error)}") from error
-    if found is False:
-        raise UnauthorizedLogin(f"the login of {user!r} was refused: it returned False")
+        raise refused from error
+    check_answer(found, user)
     if isinstance(found, RemoteReference):
         connection.root = found
         if FEATURE_VALUES in connection.features:
             described = await connection.request(HANDLE_DESCRIBE, found._pack)
             note_plans(found, described_methods(described))
+
+
+def refused_login(error: Exception, user: str) -> Exception:
+    """Return an UnauthorizedLogin for what a login raised, if that is a refusal; else the error."""
+    names = {kind.__name__.rpartition(".")[2] for kind in type(error).__mro__}
+    if names.isdisjoint(_REFUSALS):
+        return error
+    return UnauthorizedLogin(f"the login of {user!r} was refused: {in_words(error)}")
+
+
+def check_answer(found: object, user: str) -> None:
+    """Raise UnauthorizedLogin if a login has returned False."""
+    if found is False:
+        raise UnauthorizedLogin(f"the login of {user!r} was refused: it returned False")
 
 
 def in_words(error: BaseException) -> str:

@@ -258,14 +258,12 @@ def tls_client(
     where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
     ssl = _ssl()
     trust = None if ca is None else _trust(ca)
-    own = None
-    if cert is not None:
-        own = ssl.PrivateCertificate.loadPEM(_contents(cert) + b"\n" + _contents(key or cert))
+    own = None if cert is None else _own_certificate(cert, key)
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
     return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
 
 
-def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEndpoint:
+def client_from_string(reactor: EventLoop, description: str | ServerName) -> IStreamClientEndpoint:
     """
     Return the endpoint of a server by its name: see `txremote.servername`.
 
@@ -274,7 +272,7 @@ def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEnd
         OSError: A file cannot be read.
         ImportError: ``pip install 'txremote[tls]'``.
     """
-    name = server_name(description)
+    name = server_name(description) if isinstance(description, str) else description
     if name.kind == "tls" and not name.options.keys().isdisjoint(_OUR_OPTIONS):
         return _client_with_files(reactor, name)
     try:
@@ -284,26 +282,54 @@ def client_from_string(reactor: EventLoop, description: str) -> IStreamClientEnd
         raise
     except ValueError as problem:
         if str(problem).startswith("Unknown endpoint type"):
-            raise unknown_kind(description) from None
+            raise unknown_kind(name.text) from None
         raise
     # a loop without a reactor has endpoints of its own for some of Twisted's
     adapted = getattr(reactor, "adapted", None)
     return endpoint if adapted is None else adapted(endpoint)
 
 
+def unchecked_client(reactor: EventLoop, name: ServerName) -> IStreamClientEndpoint:
+    """
+    Return the endpoint of a ``tls:`` or ``ssl:`` name that takes any certificate of the server's.
+    Raises as `client_from_string`.
+    """
+    unchecked = name.unchecked()
+    ssl = _ssl()
+    own = None
+    if "cert" in unchecked.options:
+        own = _own_certificate(unchecked.options["cert"], unchecked.options.get("key"))
+    options = ssl.CertificateOptions(
+        privateKey=own and own.privateKey.original, certificate=own and own.original
+    )
+    inner = client_from_string(reactor, unchecked.without_tls())
+    return _TLSClientEndpoint(wrapClientTLS(options, inner), f"TLS over {name.text}")
+
+
+def _own_certificate(cert: str, key: str | None) -> Any:
+    pem = _contents(cert) + b"\n" + _contents(key or cert)
+    try:
+        return _ssl().PrivateCertificate.loadPEM(pem)
+    except Exception:  # pyOpenSSL's own Error
+        where = f"{cert} and {key} hold" if key else f"{cert} holds"
+        raise ValueError(f"{where} no certificate with its private key in PEM") from None
+
+
 def _client_with_files(reactor: EventLoop, name: ServerName) -> IStreamClientEndpoint:
     """Return the endpoint of a ``tls:`` name that has options of ours, as `tls_client` does."""
-    options = dict(name.options)
-    files = {each: options.pop(each, None) for each in ("ca", "cert", "key")}
-    hostname = options.pop("hostname", name.host)
-    mixed = options.keys() - {"timeout", "bindAddress"}
+    options = name.options
+    mixed = options.keys() & {"certificate", "privateKey", "trustRoots", "endpoint"}
     if mixed:
         raise ValueError(
             f"{name.text}: {', '.join(sorted(mixed))} cannot be said beside ca=, cert=, key= "
             "or hostname="
         )
-    inner = name._replace(kind="tcp", options=options)
-    return tls_client(inner.description, **files, hostname=hostname, reactor=reactor)
+    return tls_client(
+        name.without_tls().description,
+        *(options.get(each) for each in ("ca", "cert", "key")),
+        hostname=options.get("hostname", name.host),
+        reactor=reactor,
+    )
 
 
 @implementer(IStreamClientEndpoint)

@@ -1,0 +1,204 @@
+"""
+How a command reaches its server: one set of options, and one way to fail.
+
+`add_server_options` declares the options, `server_of` reads them and asks for a password if need
+be, and `reach` connects and logs in. `reach` is for a reactor, or for what has a reactor's methods;
+`txremote.shell` has the same for scripts. Whatever goes wrong is a `NotReached`, whose text is the
+whole of what a user is told; the command's exit status is 2.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import sys
+import warnings
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from txremote.eventloop.reactor import chosen_reactor
+from txremote.net.client_login import log_in
+from txremote.net.connect import connect
+from txremote.net.tls import client_from_string, unchecked_client
+from txremote.not_reached import NotReached, why_not_connected, why_not_logged_in
+from txremote.peer.connection import Connection
+from txremote.refs.clock import Reactor, steady
+from txremote.refs.reference import RemoteReference
+from txremote.servername import FORMS, ServerName, server_name
+
+PASSWORD: Final = "TXREMOTE_PASSWORD"
+
+# the root of a server that wants a login first, by the name of its class
+_LOGIN_SERVICE: Final = "txremote.net.login.LoginService"
+
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_KEY = b"PRIVATE KEY-----"
+
+
+class Server(NamedTuple):
+    """
+    The server of a command.
+
+    Attributes:
+        name: Where it is.
+        timeout: Seconds that it has to answer.
+        login: A user and a password, if there is a login.
+        checked: Whether its certificate is checked, if it has TLS.
+    """
+
+    name: ServerName
+    timeout: float
+    login: tuple[str, str] | None = None
+    checked: bool = True
+
+
+def add_server_options(command: ArgumentParser) -> None:
+    """Declare the server of a command, and the options that say how to get in there."""
+    add = command.add_argument
+    add("server", metavar="SERVER", help=f"where: {FORMS}")
+    add("-t", "--timeout", type=_seconds, default=30, help="seconds to wait [default: 30]")
+    add("--login", metavar="USER", help="log in; the password is asked for, or comes from the")
+    add("--password-file", metavar="FILE", help="first line of a file, or from $" + PASSWORD)
+    add("--ca", metavar="FILE", help="of tls: whose certificates are trusted [default: as here]")
+    add("--cert", metavar="FILE", help="of tls: a certificate of this side's, in PEM")
+    add("--key", metavar="FILE", help="its private key [default: in the same file]")
+    add("--insecure", action="store_true", help="take any certificate: anyone can pose as it")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise ValueError
+    return seconds
+
+
+def server_of(options: Namespace) -> Server:
+    """
+    Return the server that options name. Asks for a password on the terminal, so no reactor or
+    loop runs yet.
+
+    Raises:
+        NotReached: The options do not go together, or a file is not what it should be.
+    """
+    written = options.server
+    try:
+        name = server_name(written)
+        files = {each: getattr(options, each) for each in ("ca", "cert", "key")}
+        given = {each: file for each, file in files.items() if file is not None}
+        if name.kind != "tls" and given:
+            raise ValueError(f"--{next(iter(given))} is for tls:HOST:PORT")
+        name = name.with_options(given)
+        _check_files(name)
+        if options.insecure:
+            _warn_of(name, written)
+        elif name.kind == "ssl" and name.options.keys().isdisjoint({"hostname", "caCertsDir"}):
+            raise ValueError(
+                "ssl: checks no certificate: say tls:HOST:PORT, with --ca FILE if the authority "
+                "is your own, or --insecure"
+            )
+        login = None if options.login is None else (options.login, _password(options))
+    except (OSError, ValueError) as problem:
+        raise _not_reached(written, problem, name=None) from None
+    return Server(name._replace(text=written), options.timeout, login, not options.insecure)
+
+
+async def reach(server: Server, reactor: Reactor) -> Connection:
+    """
+    Connect to a server, and log in. Cancelling it closes what is open.
+
+    Raises:
+        NotReached: It cannot be reached, or does not let this user in.
+    """
+    name = server.name
+    try:
+        make = client_from_string if server.checked else unchecked_client
+        where = make(chosen_reactor(reactor), name)
+        connection = await connect(where, timeout=server.timeout, reactor=reactor)
+    except CancelledError:
+        raise
+    except Exception as problem:
+        raise _not_reached(name.text, problem, name, server.timeout) from None
+    try:
+        root = connection.root
+        check_login(server, root._pack[0] if isinstance(root, RemoteReference) else "")
+        if server.login is not None:
+            entering = Deferred.fromCoroutine(log_in(connection, *server.login))
+            await entering.addTimeout(server.timeout, steady(reactor), _timed_out)
+    except BaseException as problem:
+        connection.stream.abortConnection()
+        if isinstance(problem, Exception) and not isinstance(problem, CancelledError | NotReached):
+            raise login_failed(server, problem) from None
+        raise
+    return connection
+
+
+def _timed_out(_result: object, _seconds: float) -> None:
+    raise TimeoutError
+
+
+def check_login(server: Server, root_class: str) -> None:
+    """Raise NotReached if a server with a root of some class wants a login, and there is none."""
+    if server.login is None and root_class == _LOGIN_SERVICE:
+        raise NotReached(f"cannot use {server.name.text}: it wants a login: --login USER")
+
+
+def not_connected(server: Server, problem: Exception) -> NotReached:
+    """Return the error of a command that has no connection to its server."""
+    return _not_reached(server.name.text, problem, server.name, server.timeout)
+
+
+def login_failed(server: Server, problem: Exception) -> NotReached:
+    """Return the error of a command whose login has failed."""
+    assert server.login is not None
+    why = why_not_logged_in(problem, server.login[0], server.timeout)
+    return NotReached(f"cannot log in at {server.name.text}: {why}")
+
+
+def _not_reached(
+    written: str, problem: Exception, name: ServerName | None, timeout: float = 0
+) -> NotReached:
+    why = why_not_connected(problem, name or ServerName(written, ""), timeout)
+    return NotReached(f"cannot connect to {written}: {why}")
+
+
+def _warn_of(name: ServerName, written: str) -> None:
+    if name.kind not in ("tls", "ssl"):
+        raise ValueError("--insecure is for tls:HOST:PORT, and there is no TLS here")
+    sys.stderr.write(
+        f"txremote: WARNING: --insecure: nobody has checked that {written} is who it says it is. "
+        "Anyone between can read and change everything, passwords too.\n"
+    )
+
+
+def _check_files(name: ServerName) -> None:
+    """Raise where a file of certificates or keys is missing, or has none."""
+    option: Callable[[str], str | None] = name.options.get
+    own = option("cert") or option("certificate") or option("certKey")
+    key = option("key") or option("privateKey") or own
+    wanted = [(option("ca"), _CERTIFICATE, "certificate"), (own, _CERTIFICATE, "certificate")]
+    for path, mark, kind in [*wanted, (key, _KEY, "private key")]:
+        if path is not None:
+            with open(path, "rb") as file:
+                if mark not in file.read():
+                    raise ValueError(f"{path} holds no {kind} in PEM")
+
+
+def _password(options: Namespace) -> str:
+    """Return the password: of the file, of the environment, or asked for."""
+    if options.password_file is not None:
+        with open(options.password_file, encoding="utf-8") as file:
+            return re.sub(r"\r?\n$", "", file.readline())
+    if PASSWORD in os.environ:
+        return os.environ[PASSWORD]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(f"Password of {options.login}: ")
+        except (getpass.GetPassWarning, EOFError):
+            raise ValueError(
+                f"there is no terminal to ask for a password on: ${PASSWORD} or --password-file"
+            ) from None
