@@ -9,7 +9,7 @@ http://127.0.0.1:8080/ in some browsers::
 
 Change a price, and all of them show it::
 
-    curl -X PUT -d 199 http://127.0.0.1:8080/prices/tea
+    curl -X PUT "http://127.0.0.1:8080/prices/tea?cents=199"
 
 The program holds one connection for all browsers, a `RemoteClient`. While the server is away a
 request waits for it for two seconds and is then a 503; nothing has to be restarted when it is back.
@@ -103,11 +103,11 @@ def refusal_of(failure):
 
 
 def cents_in(request):
-    """Return the number that is the body of a request."""
+    """Return the number that a request says."""
     try:
-        return int(request.content.read(20))
-    except ValueError:
-        raise Refused(400, "send the price in cents as the body, such as 250") from None
+        return int(request.args[b"cents"][0])
+    except (KeyError, ValueError):
+        raise Refused(422, "say the price in cents, as ?cents=250") from None
 
 
 @implementer(IPushProducer)
@@ -197,7 +197,7 @@ class Web(Resource):
                 return
             if refusal is not None and not request.startedWriting:
                 request.setHeader("Retry-After", "1")
-                self._write(request, refusal.status, {"error": str(refusal)})
+                self._write(request, refusal.status, {"detail": str(refusal)})
             request.finish()  # of a stream that has failed this is all that is left to do
 
         answering = Deferred.fromCoroutine(self._answer(request))

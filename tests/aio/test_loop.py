@@ -57,7 +57,7 @@ def test_a_loop_has_one_and_the_next_another() -> None:
 
 
 def test_no_loop_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="no running event loop"):
+    with pytest.raises(RuntimeError, match="no asyncio loop runs in this thread"):
         AsyncioLoop.current()
 
 

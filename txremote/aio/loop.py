@@ -92,7 +92,13 @@ class AsyncioLoop:
         Raises:
             RuntimeError: no asyncio loop runs in this thread.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                "no asyncio loop runs in this thread: call this in a coroutine, or in a function "
+                "that one calls (FastAPI runs each `def` of yours in another thread; use async def)"
+            ) from None
         found: AsyncioLoop | None = getattr(loop, "_txremote_loop", None)
         if found is None:
             found = cls(loop)
