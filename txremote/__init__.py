@@ -72,7 +72,8 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 #: Names that are imported when they are used first. The console's need plac, an extra, so they
-#: are not in ``__all__``; the network's need half of Twisted, which takes workers too long.
+#: are not in ``__all__``; the network's need half of Twisted, which takes workers too long. The
+#: last two are IPython's, which looks for them.
 _LAZY = {
     "ClientStatus": "txremote.net.client_status",
     "ConsoleService": "txremote.console.server",
@@ -83,6 +84,8 @@ _LAZY = {
     "TaskService": "txremote.console.task_service",
     "connect": "txremote.net.connect",
     "listen": "txremote.net.listen",
+    "load_ipython_extension": "txremote.notebook",
+    "unload_ipython_extension": "txremote.notebook",
 }
 
 __all__ = [

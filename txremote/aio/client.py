@@ -89,16 +89,20 @@ class RemoteClient:
         """Start connecting. In a running loop."""
         self._here().startService()
 
-    async def connected(self) -> Connection:
+    async def connected(self, failures: int | None = None) -> Connection:
         """
         Wait for the live connection, or the next one.
+
+        Args:
+            failures: How many failed tries are waited for; the last one's error is raised.
+                None: any number.
 
         Raises:
             UnauthorizedLogin: the credentials were refused.
             CancelledError: Twisted's: it was stopped.
         """
         loop = AsyncioLoop.current().loop
-        return await self._here().whenConnected().asFuture(loop)
+        return await self._here().whenConnected(failures).asFuture(loop)
 
     async def close(self) -> None:
         """Close the connection and try no more. Calls in flight, and those that wait, fail."""

@@ -162,9 +162,9 @@ class RemoteClient(Service):
         self._going_live: IDelayedCall | None = None
         self._open: set[Connection] = set()  # those that are prepared or closed included
         self._waiters = ConnectionWaiters()
-        self.root = RemotePath(
-            LateReference(self._fetch_root, self._executor, f"the root of {self._name}"), ()
-        )
+        name = f"the root of {self._name}"
+        late = LateReference(self._fetch_root, self._executor, name, self._root_now)
+        self.root = RemotePath(late, ())
 
     def __repr__(self) -> str:
         return f"<RemoteClient of {self._name} ({self._status.state})>"
@@ -236,6 +236,11 @@ class RemoteClient(Service):
         """Return the connection that a call can be sent on, if there is one."""
         live = self._live
         return live if live is not None and _is_open(live) else None
+
+    def _root_now(self) -> RemoteReference | None:
+        live = self._usable()
+        root = None if live is None else live.root
+        return root if isinstance(root, RemoteReference) else None
 
     def _fetch_root(self) -> Deferred[RemoteReference]:
         self._executor.guard.check()

@@ -402,12 +402,20 @@ class LateReference:
     another one at each call. Paths grow from it as from a reference.
     """
 
-    __slots__ = ("_fetch", "_name", "executor")
+    __slots__ = ("_fetch", "_name", "executor", "known")
 
-    def __init__(self, fetch: Callable[[], Answer], executor: RequestContext, name: str) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Answer],
+        executor: RequestContext,
+        name: str,
+        known: Callable[[], RemoteReference | None] = lambda: None,
+    ) -> None:
         self._fetch = fetch
         self.executor = executor
         self._name = name
+        #: Gives the reference that is there now, with nothing sent.
+        self.known = known
 
     def _call(
         self,
