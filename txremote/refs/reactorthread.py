@@ -6,6 +6,7 @@ Before a reactor has run there is no such thread, and any may call: the program 
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -53,6 +54,13 @@ def is_in_reactor() -> bool:
         return False
     reactor = sys.modules.get("twisted.internet.reactor")
     return reactor is not None and bool(getattr(reactor, "running", False))
+
+
+def runs_asyncio_alone() -> bool:
+    """Tell whether this thread runs an asyncio loop that is not the one of Twisted's reactor."""
+    running = asyncio._get_running_loop()
+    reactor = sys.modules.get("twisted.internet.reactor")
+    return running is not None and running is not getattr(reactor, "_asyncioEventloop", None)
 
 
 class _Here(threading.local):

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.tasks.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
 from txremote.tasks.listeners import Listener, TaskListeners
@@ -252,7 +253,7 @@ class TaskKeeper:
                 lambda failure: _log.failure("stopping the task manager failed", failure)
             )
         assert self._stopping is not None
-        mine: Deferred[None] = Deferred()
+        mine: Deferred[None] = AwaitableDeferred()
 
         def stopped(_none: None) -> None:
             if not mine.called:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.errors import WouldBlockReactor, WrongValue
+from txremote.refs.awaiting import AwaitableDeferred, succeeded
 from txremote.refs.sharing import follow
 from txremote.tasks.capture import MOST_AT_ONCE, shortened
 from txremote.tasks.listeners import Listener, TaskListeners
@@ -211,8 +212,8 @@ class Task(PlacNames):
         task: then the state says that it goes on.
         """
         if self.done:
-            return succeed(self)
-        waiting: Deferred[Task] = Deferred(self._stop_waiting)
+            return succeeded(self)
+        waiting: Deferred[Task] = AwaitableDeferred(self._stop_waiting)
         self._waiting.append(waiting)
         return waiting
 
