@@ -168,12 +168,13 @@ async def in_a_task(endpoint):
     assert await asyncio.to_thread(lambda: asyncio.run(refused(waiting))) == 1
     assert await waiting == "slept"
     assert await root.calls_a_task(lambda: asyncio.create_task(awaits(root.nap))) == "slept"
-    try:
-        async with asyncio.timeout(0.01):
-            await root.waits_for_a_deferred()
-    except TimeoutError:
-        await root.nap()
-        assert Mixed.noted.pop() == "ended"
+    waits = loop.create_task(awaits(root.waits_for_a_deferred))
+    await root.nap()
+    waits.cancel()
+    await asyncio.wait([waits])
+    assert waits.cancelled()
+    await root.nap()
+    assert Mixed.noted.pop() == "ended"
     await conn.close()
     assert "DeadReferenceError" in await raised(awaits(root.nap))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -86,8 +87,17 @@ class Office:
         self.desk.asked.pop(0).callback(result)
 
 
+@contextmanager
+def nothing_unhandled() -> Iterator[None]:
+    """Assert that Twisted's log is told of no unhandled error."""
+    with logged() as log:
+        yield
+        gc.collect()
+    assert "Unhandled" not in log.getvalue()
+
+
 def in_asyncio(test: Callable[[Office], Coroutine[Any, Any, T]]) -> T:
-    """Run a test in a loop of its own, in which nothing may be left unhandled."""
+    """Run a test in a loop of its own, which is told of no unhandled error."""
     problems: list[dict[str, Any]] = []
 
     async def main() -> T:
@@ -95,12 +105,15 @@ def in_asyncio(test: Callable[[Office], Coroutine[Any, Any, T]]) -> T:
         loop.set_exception_handler(lambda _loop, context: problems.append(context))
         return await asyncio.wait_for(test(Office()), 20)
 
-    with logged() as log:
-        result = asyncio.run(main())
-        gc.collect()
+    result = asyncio.run(main())
     assert problems == []
-    assert "Unhandled" not in log.getvalue()
     return result
+
+
+@pytest.fixture(autouse=True)
+def _nothing_unhandled() -> Iterator[None]:
+    with nothing_unhandled():
+        yield
 
 
 # --- what is awaited ----------------------------------------------------------------

@@ -121,7 +121,11 @@ class _Steps(Coroutine[Any, Any, None]):
     def throw(self, error: Any, *rest: Any) -> Any:
         """Go on with an exception, such as that of a task that is cancelled."""
         if not self._begun:
-            self.send(None)
+            awaited = self.send(None)
+            cancelled = isinstance(error, asyncio.CancelledError)
+            # as a task does that waits: the future is cancelled, and says so
+            if cancelled and asyncio.isfuture(awaited) and awaited.cancel():
+                return awaited
         return self._rest.throw(error)
 
     def close(self) -> None:
