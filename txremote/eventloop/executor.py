@@ -28,12 +28,12 @@ from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Hook, PeerRequest
 from txremote.peer.immediate import RunsAtOnce
 from txremote.peer.turns import turns_of
-from txremote.peer.variables import Variables, own_context, program_context
+from txremote.peer.variables import Variables, outside_calls, own_context, program_context
 from txremote.refs import forks
 from txremote.refs.clock import EventLoop
 from txremote.refs.driver import ReactorDriver
 from txremote.refs.outcome import Outcome
-from txremote.refs.reactorthread import in_reactor, may_call_here
+from txremote.refs.reactorthread import asyncio_loop_of, in_reactor, may_call_here
 from txremote.refs.threadguard import LoopGuard
 
 
@@ -50,6 +50,10 @@ class LoopExecutor(RunsAtOnce):
         self.closings = closings if closings is not None else Closings()
         self.workers = workers if workers is not None else WorkerPool()
         self._context = program_context()
+        if asyncio_loop_of(loop) is not None:
+            self.fire = partial(  # type: ignore[method-assign]
+                outside_calls, self._context, RunsAtOnce.fire
+            )
         forks.watch(loop)
 
     def variables(self) -> Variables:
@@ -113,6 +117,7 @@ class LaneExecutor(LoopExecutor):
         # not by LoopExecutor's: of these there is one for each connection
         self.loop, self.driver, self.guard = shared.loop, shared.driver, shared.guard
         self.turns, self.closings, self.workers = shared.turns, shared.closings, shared.workers
+        self.fire = shared.fire  # type: ignore[method-assign]
         self._lane = Lane(self.workers)
 
     def variables(self) -> Variables:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txremote.peer.connection import Connection
+from txremote.peer.variables import outside_calls
 
 Waiter = Deferred[Connection]
 
@@ -55,4 +56,4 @@ class ConnectionWaiters:
 def _fire(waiting: Iterable[Waiter], make_result: Callable[[], Connection | Failure]) -> None:
     for waiter in waiting:
         if not waiter.called:  # an earlier one's callback may have cancelled it
-            waiter.callback(make_result())
+            outside_calls(None, waiter.callback, make_result())

@@ -27,6 +27,7 @@ from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
+from txremote.peer.variables import outside_calls
 from txremote.refs.awaiting import awaitable, succeeded
 from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
 
@@ -205,7 +206,7 @@ class Closing:
         watchers, self._watchers = self._watchers, []
         for watcher in watchers:
             if not watcher.called:  # an earlier one's callback may have cancelled it
-                watcher.callback(self.reason)
+                outside_calls(None, watcher.callback, self.reason)
 
 
 def _explain(reason: BaseException) -> str:

@@ -49,6 +49,19 @@ def program_context() -> Context:
     return own_context() if current.get(None) is None else Context()
 
 
+def outside_calls(program: Context | None, function: Callable[..., None], *args: Any) -> None:
+    """
+    Call a function in no client's context, but the program's, or an empty one.
+
+    asyncio reads a socket, and calls what is due, in the context in which that was arranged: such
+    as the call of some client, for which a connection to another server was opened.
+    """
+    if current.get(None) is None:
+        function(*args)
+    else:
+        (Context() if program is None else program.copy()).run(function, *args)
+
+
 def _set_all(values: _Values | None) -> None:
     for variable, value in (values or {}).items():
         variable.set(value)

@@ -56,6 +56,12 @@ def is_in_reactor() -> bool:
     return reactor is not None and bool(getattr(reactor, "running", False))
 
 
+def asyncio_loop_of(reactor: object) -> asyncio.AbstractEventLoop | None:
+    """Return the asyncio loop under a reactor: Twisted's asyncio reactor, or txremote.aio's."""
+    loop = getattr(reactor, "_asyncioEventloop", None) or getattr(reactor, "loop", None)
+    return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
+
+
 def runs_asyncio_alone() -> bool:
     """Tell whether this thread runs an asyncio loop that is not the one of Twisted's reactor."""
     running = asyncio._get_running_loop()
