@@ -95,10 +95,17 @@ class TestFollowed:
 
     @pytest_twisted.ensureDeferred
     async def test_choosing(self, tmp_path):
-        """One object, called in a reactor and from a script."""
+        """One object, called in a reactor, with asyncio and from a script."""
         reader = Reader(DOCS / "choosing.rst", tmp_path)
         await reader.follow()
-        assert reader.ran == 10
+        assert reader.ran == 11
+
+    @pytest_twisted.ensureDeferred
+    async def test_asyncio(self, tmp_path):
+        """A program with asyncio alone, and one with Twisted's asyncio reactor."""
+        reader = Reader(DOCS / "asyncio.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran == 3
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial(self, tmp_path):
