@@ -18,10 +18,28 @@ from tests.interop.peer_processes import ROOT, Hosted
 
 RPYC_5 = "5.3.1"
 
+#: Processes that run the tests of the whole suite; each starts servers of its own.
+MOST_PROCESSES = 8
+
 # The suite starts hundreds of processes. Where bytecode files are forbidden, as in many an
 # image, each of them would compile what it imports, and the run take a fifth longer.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """
+    Run the whole suite on all cores (pytest-xdist), a file's tests in one process. A run of
+    some paths is left alone: it is quicker, and easier to debug, in this process.
+    """
+    option = config.option
+    if option.file_or_dir or option.collectonly or option.usepdb:
+        return
+    cores = len(os.sched_getaffinity(0))
+    if getattr(option, "numprocesses", 1) is None and cores > 1:  # there is xdist, and no -n
+        option.numprocesses = min(cores, MOST_PROCESSES)
+        option.dist = "loadfile"
 
 
 def fetched(name: str, version: str, module: str) -> Path | str:

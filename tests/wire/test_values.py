@@ -56,7 +56,7 @@ CONTAINERS = [
 ]
 
 
-@pytest.mark.parametrize("value", CONTAINERS, ids=str)
+@pytest.mark.parametrize("value", CONTAINERS, ids=lambda value: type(value).__name__)
 def test_containers_arrive_as_they_are(value: Any) -> None:
     assert sent(value) == value
     assert type(sent(value)) is type(value)
