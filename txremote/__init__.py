@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from txremote.console.server import ConsoleService as ConsoleService
     from txremote.console.task_service import TaskService as TaskService
     from txremote.console.tasks import TaskManager as TaskManager
+    from txremote.eventloop.client_status import ClientStatus
     from txremote.net.client import RemoteClient
-    from txremote.net.client_status import ClientStatus
     from txremote.net.connect import connect
     from txremote.net.listen import listen
     from txremote.tasks.stepping import Progress
@@ -75,7 +75,7 @@ __version__ = "0.2.0"
 #: are not in ``__all__``; the network's need half of Twisted, which takes workers too long. The
 #: last two are IPython's, which looks for them.
 _LAZY = {
-    "ClientStatus": "txremote.net.client_status",
+    "ClientStatus": "txremote.eventloop.client_status",
     "ConsoleService": "txremote.console.server",
     "Progress": "txremote.tasks.stepping",
     "RemoteClient": "txremote.net.client",

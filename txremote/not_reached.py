@@ -18,7 +18,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import error as twisted_errors
 
 from txremote.errors import AsyncResultTimeout, ConnectionLost
-from txremote.net.client_login import in_words
+from txremote.eventloop.login_refusals import in_words
 from txremote.servername import ServerName
 
 _TIMEOUTS = (TimeoutError, AsyncResultTimeout, twisted_errors.TimeoutError)

@@ -18,7 +18,7 @@ from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.factory import connect_named
 from txremote.classic import install
 from txremote.console.history import line_before, use_readline
-from txremote.net.client_login import check_answer, refused_login
+from txremote.eventloop.login_refusals import check_answer, refused_login
 from txremote.not_reached import NotReached
 from txremote.reaching import Server, check_login, login_failed, not_connected
 from txremote.refs.netref import BaseNetref, NetrefMethod

@@ -11,8 +11,8 @@ from twisted.cred import error as cred
 from twisted.internet.defer import Deferred
 
 import txremote
-from txremote import GenericException, exposed
-from txremote.net.client_login import in_words, log_in
+from txremote import exposed
+from txremote.net.client_login import log_in
 from txremote.testing import connected_pair
 
 
@@ -117,13 +117,6 @@ def test_a_server_without_login_is_no_refusal():
     pair = connected_pair(server_root=Mine())
     with pytest.raises(AttributeError, match="login"):
         pair.result(Deferred.fromCoroutine(log_in(pair.client, "ann", "s3cret")))
-
-
-def test_errors_in_words():
-    """A line of class and text, whatever the peer appended."""
-    assert in_words(ValueError("one\ntwo")) == "ValueError: one"
-    assert in_words(ValueError()) == "ValueError"
-    assert in_words(type("a.b.C", (GenericException,), {})("no")) == "C: no"
 
 
 class Valued(txremote.Service, values=True):

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from txremote.aio.connecting import client_endpoint
 from txremote.aio.loop import AsyncioLoop
 from txremote.config import ConnectionConfig
+from txremote.eventloop.client_status import ClientStatus
 from txremote.net.client import RemoteClient as ReactorClient
-from txremote.net.client_status import ClientStatus
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemotePath
 

@@ -18,8 +18,12 @@ closed.
 ``executor``  `ScriptExecutor`: where the peer's requests run in a script
 ``factory``  making blocking connections
 ``inbox``  the inbox: what has arrived and has not been run, and the threads that sleep beside it
+``keeper``  the thread that makes the connections of a client that reconnects
+``live_root``  the root of a client that reconnects, as a netref
 ``private_reactor``  a reactor for a server of a program that has none
 ``pump``  the pump: drives a `Connection` with the threads that wait on it
+``reconnect``  making a client that reconnects: `reconnecting`
+``reconnecting_client``  a script's connection that comes back
 ``refused``  RPyC's names that are not supported
 ``services``  services as RPyC's programs write them: their methods may block
 ``sockets``  sockets of a script: connected, with their options, and the context for TLS over one
@@ -51,6 +55,8 @@ from txremote.blocking.factory import (
     unix_connect,
 )
 from txremote.blocking.lib import setup_logger, spawn
+from txremote.blocking.reconnect import reconnecting
+from txremote.blocking.reconnecting_client import ReconnectingClient
 from txremote.blocking.services import Service, VoidService, service
 from txremote.blocking.streams import Channel, PipeStream, SocketStream
 from txremote.blocking.version import __version__ as __version__
@@ -83,6 +89,7 @@ __all__ = [
     "MasterService",
     "OneShotServer",
     "PipeStream",
+    "ReconnectingClient",
     "Service",
     "SlaveService",
     "SocketStream",
@@ -103,6 +110,7 @@ __all__ = [
     "exposed",
     "fetch",
     "lib",
+    "reconnecting",
     "restricted",
     "service",
     "setup_logger",

@@ -7,7 +7,6 @@ Getting connected with a reactor.
 ``client``    calling again and again: `RemoteClient`
 ``client_endpoint``  `connect` in the shape that Twisted's `ClientService` wants
 ``client_login``  logging in as RPyC's clients do: ``root.login(user, password)``
-``client_status``  how a `RemoteClient` is doing: `ClientStatus`
 ``connection_waiters``  Deferreds that wait for the next connection of a client
 ``login``  logging in, by `twisted.cred`
 ``tls``  TLS around any endpoint: certificates from files, checked on both sides if wanted

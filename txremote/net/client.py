@@ -36,11 +36,12 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
+from txremote.eventloop.client_status import ClientStatus
 from txremote.eventloop.executor import LoopExecutor
+from txremote.eventloop.login_refusals import in_words
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.net.client_endpoint import ClientEndpoint, until_lost
-from txremote.net.client_login import in_words, log_in
-from txremote.net.client_status import ClientStatus
+from txremote.net.client_login import log_in
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
 from txremote.net.tls import client_from_string, refused_certificate

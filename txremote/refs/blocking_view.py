@@ -303,7 +303,8 @@ class BlockingView:
         self._classes[key] = kind
         return kind
 
-    def from_netrefs(self, value: Any) -> Any:
+    @staticmethod
+    def from_netrefs(value: Any) -> Any:
         """Return a value of this side's code without netrefs, as it can travel."""
         kind = type(value)
         if kind in ATOMS:
@@ -311,14 +312,14 @@ class BlockingView:
         if kind is tuple:
             for item in value:
                 if type(item) not in ATOMS:
-                    return tuple([self.from_netrefs(item) for item in value])
+                    return tuple([BlockingView.from_netrefs(item) for item in value])
             return value
         if issubclass(kind, BaseNetref):
             return value.____ref__
         if kind is TypedNetref:
             return value._target.____ref__
         if kind is NetrefMethod:
-            return self.from_netrefs(value.____fetch__())
+            return BlockingView.from_netrefs(value.____fetch__())
         return value
 
     def obtain(self, netref: object, unpickle: bool | None = None) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
+from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
@@ -29,14 +30,20 @@ def _start(
 ) -> AsyncResult:
     """Start a call. A txremote peer is told in how many seconds it expires (``deadline``)."""
     if is_netref(proxy):
-        conn = proxy.____conn__
+        names: tuple[str, ...] = ()
+        owner: Any = proxy
         if type(proxy) is NetrefMethod:
-            reference = proxy.____owner__.____ref__
-            return conn.async_call(reference, (proxy.____name__,), args, kwargs, deadline)
-        return conn.async_call(proxy.____ref__, (), args, kwargs, deadline)
+            owner, names = proxy.____owner__, (proxy.____name__,)
+        conn = owner.____conn__
+        if not owner.____late__:
+            started: AsyncResult = conn.async_call(owner.____ref__, names, args, kwargs, deadline)
+            return started
+        proxy = owner.____path__(names)  # there may be no connection yet
+        args = conn.from_netrefs(args)
+        kwargs = {name: conn.from_netrefs(value) for name, value in kwargs.items()}
 
     base: object = proxy
-    names: tuple[str, ...] = ()
+    names = ()
     if isinstance(proxy, RemotePath):
         base, names = proxy._base, proxy._names
     if isinstance(base, RemoteReference):
@@ -70,7 +77,11 @@ def _start_in(executor: RequestContext, call: Callable[[], Answer]) -> AsyncResu
         started[0].chainDeferred(waiting)
 
     def cancel() -> None:
-        executor.submit(started[0].cancel)
+        def stop() -> None:
+            for answer in started:
+                answer.cancel()
+
+        executor.submit(stop)
 
     def ended() -> None:
         if result.expired:  # no thread waits any more, so the peer need not go on

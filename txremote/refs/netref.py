@@ -96,7 +96,8 @@ class NetrefConnection(Protocol):
     ) -> AsyncResult:
         """Send a request by its number and return the result to come."""
 
-    def from_netrefs(self, value: object) -> Any:
+    @staticmethod
+    def from_netrefs(value: object) -> Any:
         """Return a value as it can travel: without netrefs."""
 
     def obtain(self, netref: object, unpickle: bool | None = None) -> Any:
@@ -130,6 +131,8 @@ class BaseNetref(metaclass=NetrefMetaclass):
         ____exact__: bool
         ____signatures__: Mapping[str, str]
         ____local__: type | None
+
+    ____late__ = False  # whether each call has to find its connection: then it has a ____path__
 
     @property
     def __annotations__(self) -> Any:  # type: ignore[override]

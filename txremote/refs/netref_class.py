@@ -43,7 +43,7 @@ from txremote.wire.values import EXTENDED_BUILTINS
 # Names that a netref defines itself, whatever the peer lists.
 _OWN = NEVER.union(
     """
-    ____signatures__
+    ____signatures__ ____late__
     ____conn__ ____id_pack__ ____refcount__ ____kind__ ____ref__ __class__ __cmp__ __del__
     __delattr__ __dir__ __doc__ __getattr__ __getattribute__ __hash__ __init__ __init_subclass__
     __instancecheck__ __metaclass__ __module__ __new__ __reduce__ __reduce_ex__ __repr__

@@ -431,9 +431,19 @@ class LateReference:
             if args is None and not names:
                 return reference
             left = None if until is None else max(0.0, until - seconds())
-            return reference._call(names, args, kwargs, left)
+            return self._send(reference, names, args, kwargs, left)
 
         return self._fetch().addCallback(go)
+
+    def _send(
+        self,
+        reference: RemoteReference,
+        names: tuple[str, ...],
+        args: tuple[object, ...] | None,
+        kwargs: dict[str, object],
+        deadline: float | None,
+    ) -> Answer:
+        return reference._call(names, args, kwargs, deadline)
 
     def __repr__(self) -> str:
         return self._name

@@ -1,4 +1,4 @@
-"""How a `RemoteClient` is doing: `ClientStatus`."""
+"""How a client that reconnects is doing: `ClientStatus`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ClientStatus:
     """
-    How a `RemoteClient` is doing, at one moment.
+    How a client that reconnects is doing, at one moment.
 
     Attributes:
         state: ``"stopped"``, ``"connecting"`` (dialling, logging in, in

@@ -4,7 +4,7 @@ The words of a client's status. A client's own statuses are in test_client.
 
 import pytest
 
-from txremote.net.client_status import ClientStatus
+from txremote.eventloop.client_status import ClientStatus
 
 
 @pytest.mark.parametrize(
