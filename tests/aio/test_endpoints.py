@@ -33,7 +33,7 @@ def test_endpoints_are_replaced_within_others() -> None:
         inner = wrapped._wrappedEndpoint
         assert isinstance(inner, HostEndpoint)
         assert (inner._timeout, inner._bind) == (7, ("127.0.0.2", 0))
-        other = UNIXClientEndpoint(loop, "somewhere")
+        other = UNIXClientEndpoint(loop, "somewhere", checkPID=True)
         assert without_reactor(loop, other) is other
 
     run_in("stock", main)

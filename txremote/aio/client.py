@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +27,8 @@ class RemoteClient:
     it is started in. Start it by ``async with``, which waits for nothing, or by `start`.
 
     Args:
-        server: ``"HOST:PORT"``, a client endpoint, or its description.
+        server: As for `txremote.aio.connect`, and so are ``port``, ``ssl`` and
+            ``server_hostname``.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class RemoteClient:
         server: str | IStreamClientEndpoint,
         port: int | None = None,
         *,
+        ssl: SSLContext | None = None,
+        server_hostname: str | None = None,
         service: object = None,
         config: ConnectionConfig | Mapping[str, Any] | None = None,
         dialect: str = "auto",
@@ -44,7 +48,7 @@ class RemoteClient:
         retry_policy: Callable[[int], float] | None = None,
         values: bool | None = None,
     ) -> None:
-        self._where = server, port
+        self._where = server, port, ssl, server_hostname
         self._make = partial(
             ReactorClient,
             service=service,
@@ -101,14 +105,12 @@ class RemoteClient:
             UnauthorizedLogin: the credentials were refused.
             CancelledError: Twisted's: it was stopped.
         """
-        loop = AsyncioLoop.current().loop
-        return await self._here().whenConnected(failures).asFuture(loop)
+        return await self._here().whenConnected(failures)
 
     async def close(self) -> None:
         """Close the connection and try no more. Calls in flight, and those that wait, fail."""
         if self._client is not None:
-            loop = AsyncioLoop.current().loop
-            await self._client.stopService().asFuture(loop)
+            await self._client.stopService()
 
     async def __aenter__(self) -> RemoteClient:
         self.start()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from txremote.aio.endpoints import HostEndpoint
+from txremote.aio.endpoints import HostEndpoint, SocketEndpoint, StreamEndpoint, UNIXEndpoint
 from txremote.aio.loop import AsyncioLoop
+from txremote.aio.sockets import Secure
 from txremote.config import ConnectionConfig
 from txremote.net.connect import connect as connect_by
+from txremote.net.tls import client_from_string
 from txremote.peer.connection import Connection
 
 T = TypeVar("T")
@@ -56,9 +61,13 @@ class Opening(Coroutine[Any, Any, T], Generic[T]):
 
 
 def connect(
-    server: str | IStreamClientEndpoint,
+    server: str | IStreamClientEndpoint | None = None,
     port: int | None = None,
     *,
+    ssl: SSLContext | None = None,
+    server_hostname: str | None = None,
+    sock: socket | None = None,
+    stream: tuple[StreamReader, StreamWriter] | None = None,
     service: object = None,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     dialect: str = "auto",
@@ -72,6 +81,11 @@ def connect(
         server: A host, if ``port`` is given; or a client endpoint; or a name such as
             ``"HOST:PORT"``, ``"unix:PATH"`` or ``"tls:HOST:PORT"`` (`txremote.servername`).
         port: The port.
+        ssl: Speak TLS with this context.
+        server_hostname: The name in the server's certificate; None for the host.
+        sock: A socket that is connected, in the place of a server's name. It belongs to the
+            connection from then on.
+        stream: A pair of asyncio's streams, likewise.
         service: This side's service, a `Service` class or an instance; nothing if None.
         config: Switches, as a `ConnectionConfig` or a mapping.
         dialect: ``"6"``, ``"5"`` or ``"auto"``; see `txremote.connect`.
@@ -85,7 +99,7 @@ def connect(
     async def opening() -> Connection:
         loop = AsyncioLoop.current()
         connecting = connect_by(
-            client_endpoint(loop, server, port),
+            client_endpoint(loop, server, port, ssl, server_hostname, sock, stream),
             service=service,
             config=config,
             dialect=dialect,
@@ -93,19 +107,45 @@ def connect(
             values=values,
             reactor=loop,
         )
-        return await connecting.asFuture(loop.loop)
+        return await connecting
 
-    return Opening(opening(), lambda connection: connection.close().asFuture(_running()))
+    return Opening(opening(), Connection.close)
 
 
 def client_endpoint(
-    loop: AsyncioLoop, server: str | IStreamClientEndpoint, port: int | None
-) -> str | IStreamClientEndpoint:
-    """Return an endpoint, or its description, of what names a server."""
-    if isinstance(server, str) and port is not None:
-        return HostEndpoint(loop, server, port)
-    return server
+    loop: AsyncioLoop,
+    server: str | IStreamClientEndpoint | None,
+    port: int | None = None,
+    context: SSLContext | None = None,
+    hostname: str | None = None,
+    sock: socket | None = None,
+    stream: tuple[StreamReader, StreamWriter] | None = None,
+) -> IStreamClientEndpoint:
+    """Return the endpoint of what names a server; for the arguments see `connect`."""
+    if [server, sock, stream].count(None) != 2:
+        raise TypeError("one of these says where to connect to: a server's name, sock=, stream=")
+    if stream is not None:
+        if context is not None:
+            raise TypeError("stream= has TLS or not: ssl= goes with a server's name, or sock=")
+        return StreamEndpoint(loop, *stream)
+    if sock is not None:
+        secure = None if context is None else _secure(context, hostname)
+        return SocketEndpoint(loop, sock, secure)
+    endpoint: Any = server
+    if isinstance(server, str):
+        if port is None:
+            endpoint = client_from_string(loop, server)
+        else:
+            endpoint = HostEndpoint(loop, server, port)
+    if context is None:
+        return endpoint  # type: ignore[no-any-return]
+    if not isinstance(endpoint, (HostEndpoint, UNIXEndpoint)):
+        raise TypeError(f"ssl= goes with HOST:PORT, a UNIX socket or sock=, not with {server!r}")
+    host = endpoint.host if isinstance(endpoint, HostEndpoint) else None
+    return endpoint.secured(_secure(context, hostname or host))
 
 
-def _running() -> Any:
-    return AsyncioLoop.current().loop
+def _secure(context: SSLContext, hostname: str | None) -> Secure:
+    if hostname is None and context.check_hostname:
+        raise ValueError("say server_hostname=, the name in the server's certificate")
+    return Secure(context, hostname or "")

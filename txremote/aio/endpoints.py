@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
-from twisted.internet.error import DNSLookupError
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError, DNSLookupError, NoProtocol
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from zope.interface import implementer
 
-from txremote.aio.sockets import Target, connected_socket, in_twisteds_words, protocol_on
+from txremote.aio.sockets import (
+    Secure,
+    Target,
+    connected_socket,
+    in_twisteds_words,
+    protocol_on,
+)
+from txremote.aio.transport import ConnectionTransport
 
 if TYPE_CHECKING:
     from txremote.aio.loop import AsyncioLoop
@@ -29,7 +37,34 @@ PATIENCE = 0.3
 
 
 @implementer(IStreamClientEndpoint)
-class HostEndpoint:
+class _Endpoint:
+    """
+    Makes a connected socket, and a connection on it.
+
+    Args:
+        secure: How TLS is put around it; None for none.
+    """
+
+    def __init__(self, reactor: AsyncioLoop, secure: Secure | None = None) -> None:
+        self._reactor = reactor
+        self._secure = secure
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect a factory; cancelling the Deferred ends that."""
+        return self._reactor.deferred_of(self._connect(protocolFactory))
+
+    async def _connect(self, factory: IProtocolFactory) -> Any:
+        try:
+            made = await self._socket()
+        except OSError as error:  # TimeoutError is one
+            raise in_twisteds_words(error) from None
+        return await protocol_on(self._reactor, factory, made, self._secure)
+
+    async def _socket(self) -> socket.socket:
+        raise NotImplementedError
+
+
+class HostEndpoint(_Endpoint):
     """A TCP port of a host."""
 
     def __init__(
@@ -39,39 +74,119 @@ class HostEndpoint:
         port: int,
         timeout: float | None = 30,
         bind: tuple[str, int] | None = None,
+        secure: Secure | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._host = host
+        super().__init__(reactor, secure)
+        self.host = host
         self._port = port
         self._timeout = timeout
         self._bind = bind
 
     def __repr__(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self._port}"
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect a factory; cancelling the Deferred ends that."""
-        return self._reactor.deferred_of(self._connect(protocolFactory))
+    def secured(self, secure: Secure) -> HostEndpoint:
+        """Return the same with TLS."""
+        return HostEndpoint(self._reactor, self.host, self._port, self._timeout, self._bind, secure)
 
-    async def _connect(self, factory: IProtocolFactory) -> Any:
-        try:
-            async with asyncio.timeout(self._timeout):
-                made = await first_connected(self._reactor.loop, await self._targets(), self._bind)
-        except OSError as error:  # TimeoutError is one
-            raise in_twisteds_words(error) from None
-        return await protocol_on(self._reactor, factory, made)
+    async def _socket(self) -> socket.socket:
+        async with asyncio.timeout(self._timeout):
+            return await first_connected(self._reactor.loop, await self._targets(), self._bind)
 
     async def _targets(self) -> list[Target]:
         try:
             found = await self._reactor.loop.getaddrinfo(
-                self._host, self._port, type=socket.SOCK_STREAM
+                self.host, self._port, type=socket.SOCK_STREAM
             )
         except (socket.gaierror, UnicodeError):
             found = []
         if not found:
-            raise DNSLookupError(f"no results for hostname lookup: {self._host}")
+            raise DNSLookupError(f"no results for hostname lookup: {self.host}")
         return [Target(family, name) for family, _type, _number, _canonical, name in found]
+
+
+class UNIXEndpoint(_Endpoint):
+    """A UNIX socket."""
+
+    def __init__(self, reactor: AsyncioLoop, path: str, secure: Secure | None = None) -> None:
+        super().__init__(reactor, secure)
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"unix:{self._path}"
+
+    def secured(self, secure: Secure) -> UNIXEndpoint:
+        """Return the same with TLS."""
+        return UNIXEndpoint(self._reactor, self._path, secure)
+
+    async def _socket(self) -> socket.socket:
+        return await connected_socket(self._reactor.loop, Target(socket.AF_UNIX, self._path))
+
+
+class SocketEndpoint(_Endpoint):
+    """A socket that is connected already. It can be used once."""
+
+    def __init__(
+        self, reactor: AsyncioLoop, made: socket.socket, secure: Secure | None = None
+    ) -> None:
+        super().__init__(reactor, secure)
+        if isinstance(made, ssl.SSLSocket):
+            raise TypeError("sock= takes a plain socket; with TLS around it, say ssl=, too")
+        self._made: socket.socket | None = made
+
+    def __repr__(self) -> str:
+        return "the socket that was given"
+
+    async def _socket(self) -> socket.socket:
+        made, self._made = self._made, None
+        if made is None:
+            raise _used(self)
+        made.setblocking(False)
+        return made
+
+
+class StreamEndpoint(_Endpoint):
+    """A pair of asyncio's streams, which is a connection already. It can be used once."""
+
+    def __init__(
+        self, reactor: AsyncioLoop, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        super().__init__(reactor)
+        self._reader = reader
+        self._writer: asyncio.StreamWriter | None = writer
+
+    def __repr__(self) -> str:
+        return "the streams that were given"
+
+    async def _connect(self, factory: IProtocolFactory) -> Any:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            raise _used(self)
+        stream: Any = writer.transport
+        if stream.is_closing() or self._reader.at_eof():
+            raise ConnectError(string="the streams that were given are closed")
+        stream.pause_reading()
+        self._reader.feed_eof()  # so that what has come already is given at once
+        came = await self._reader.read()
+        transport = ConnectionTransport(self._reactor, factory.buildProtocol)
+        transport.keep = writer  # which closes the stream when it is no more
+        stream.set_protocol(transport)
+        transport.connection_made(stream)
+        if transport.made is None:
+            raise NoProtocol
+        protocol = transport.made
+        if came:
+            transport.data_received(came)
+        if transport.connected:
+            stream.resume_reading()
+        return protocol
+
+
+def _used(endpoint: object) -> ConnectError:
+    return ConnectError(
+        string=f"{endpoint} cannot be connected anew, to find the server's dialect: say dialect='5'"
+    )
 
 
 async def first_connected(
@@ -113,6 +228,8 @@ def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
         if bind is not None and not isinstance(bind, tuple):
             bind = (bind._address or "", bind._port or 0)
         return HostEndpoint(reactor, host, named._port, named._timeout, bind)
+    if isinstance(endpoint, UNIXClientEndpoint) and not endpoint._checkPID:
+        return UNIXEndpoint(reactor, endpoint._path)
     for name in ("_wrappedEndpoint", "_endpoint"):
         inner = getattr(endpoint, name, None)
         if inner is not None:

@@ -40,6 +40,7 @@ from txremote.aio.ports import TCPPort, UNIXPort, accepting
 from txremote.aio.sockets import Connector, Target, tcp_target
 from txremote.aio.timedcall import TimedCall
 from txremote.aio.transport import ConnectionTransport
+from txremote.net.unixsockets import adopt
 from txremote.peer.variables import program_context
 
 T = TypeVar("T")
@@ -205,7 +206,7 @@ class AsyncioLoop:
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
         """Serve a factory on a TCP port (`IReactorTCP`)."""
-        return self._listening(TCPPort(port, accepting(factory), backlog, interface, self))
+        return _started(TCPPort(port, accepting(factory), backlog, interface, self))
 
     def listenUNIX(
         self,
@@ -216,7 +217,20 @@ class AsyncioLoop:
         wantPID: bool = False,
     ) -> UNIXPort:
         """Serve a factory on a UNIX socket (`IReactorUNIX`)."""
-        return self._listening(UNIXPort(address, accepting(factory), backlog, mode, self, wantPID))
+        return _started(UNIXPort(address, accepting(factory), backlog, mode, self, wantPID))
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """Serve a factory on a duplicate of a listening socket (`IReactorSocket`)."""
+        if addressFamily == socket.AF_UNIX:
+            return adopt(self, fileDescriptor, factory)
+        make: Any = TCPPort._fromListeningDescriptor
+        port: TCPPort = make(self, fileDescriptor, addressFamily, accepting(factory))
+        return _started(port)
+
+    def unix_port(self, descriptor: int, factory: Any) -> Any:
+        """Return a port on a duplicate of a listening UNIX socket, which is to be started."""
+        make: Any = UNIXPort._fromListeningDescriptor
+        return make(self, descriptor, accepting(factory))
 
     def listenSSL(
         self,
@@ -231,10 +245,6 @@ class AsyncioLoop:
 
         wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
         return self.listenTCP(port, wrapped, backlog, interface)
-
-    def _listening(self, port: P) -> P:
-        port.serve_on(self)
-        return port
 
     def adapted(self, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
         """Return an endpoint that does the same and installs no reactor."""
@@ -293,3 +303,8 @@ class AsyncioLoop:
         await asyncio.sleep(0)
         if self._threads is not None:
             self._threads.stop()
+
+
+def _started(port: P) -> P:
+    port.startListening()
+    return port

@@ -8,15 +8,27 @@ Twisted makes, binds, and removes the socket, and accepts. What it accepts becom
 from __future__ import annotations
 
 from socket import socket as Socket
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.interfaces import IAddress
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from zope.interface import implementer
 
 from txremote.aio.transport import ConnectionTransport
 
 if TYPE_CHECKING:
     from txremote.aio.loop import AsyncioLoop
+
+
+# As Twisted's ports have it.
+_BACKLOG = 50
 
 
 class _Accepted:
@@ -47,16 +59,25 @@ def accepting(factory: Any) -> Any:
 class _AsyncioPort:
     """What differs from a port of Twisted's."""
 
-    def serve_on(self, reactor: AsyncioLoop) -> None:
+    #: How TLS is put around its clients' sockets; None for none.
+    context: SSLContext | None = None
+
+    def startListening(self) -> None:
         """Begin to listen. Raises CannotListenError."""
         port: Any = self
-        self._loop = reactor
         port.transport = self._begin  # for this Twisted's port calls its transport's class
-        port.startListening()
+        super().startListening()  # type: ignore[misc]
+
+    @property
+    def _loop(self) -> AsyncioLoop:
+        port: Any = self
+        found: AsyncioLoop = port.reactor
+        return found
 
     def _begin(self, accepted: Socket, _protocol: object, *_more: object) -> None:
         port: Any = self
-        transport = ConnectionTransport(self._loop, port.factory.factory.buildProtocol)
+        build = port.factory.factory.buildProtocol
+        transport = ConnectionTransport(self._loop, build, handshake=self.context is not None)
         self._loop.spawn(self._serve(transport, accepted))
 
     async def _serve(self, transport: ConnectionTransport, accepted: Socket) -> None:
@@ -65,6 +86,9 @@ class _AsyncioPort:
             await self._loop.loop.connect_accepted_socket(lambda: transport, accepted)
         except OSError:  # the client has gone
             accepted.close()
+            return
+        if self.context is not None and transport.made is not None:
+            await transport.secure(self.context)
 
     def startReading(self) -> None:
         """Accept."""
@@ -90,3 +114,45 @@ class TCPPort(_AsyncioPort, tcp.Port):
 
 class UNIXPort(_AsyncioPort, unix.Port):
     """A UNIX socket that listens."""
+
+
+@implementer(IStreamServerEndpoint)
+class TLSServerEndpoint:
+    """A server endpoint, whose clients speak TLS by asyncio."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint, context: SSLContext) -> None:
+        self._endpoint = endpoint
+        self.context = context
+
+    def __repr__(self) -> str:
+        return f"{self._endpoint} with TLS"
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen; nobody is accepted before the next turn."""
+
+        def listening(port: Any) -> IListeningPort:
+            if not isinstance(port, _AsyncioPort):
+                raise TypeError("ssl= goes with HOST:PORT, a UNIX socket or sock=")
+            port.context = self.context
+            found: Any = port
+            return found  # type: ignore[no-any-return]
+
+        return self._endpoint.listen(protocolFactory).addCallback(listening)
+
+
+@implementer(IStreamServerEndpoint)
+class SocketServerEndpoint:
+    """A socket that is bound already, or listens."""
+
+    def __init__(self, reactor: AsyncioLoop, made: Socket) -> None:
+        self._reactor = reactor
+        self._made = made
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen on a duplicate of it, and close it."""
+        self._made.setblocking(False)
+        self._made.listen(_BACKLOG)
+        adopt = self._reactor.adoptStreamPort
+        listening = execute(adopt, self._made.fileno(), self._made.family, protocolFactory)
+        self._made.close()
+        return listening

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any
 
@@ -13,10 +15,12 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from txremote.aio.connecting import Opening
 from txremote.aio.loop import AsyncioLoop
+from txremote.aio.ports import SocketServerEndpoint, TLSServerEndpoint
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.net.listen import ServingFactory, listen_guarded
 from txremote.net.unixsockets import server_endpoint
 from txremote.peer.connection import Connection
+from txremote.refs.awaiting import awaitable
 from txremote.servername import listening_description
 
 
@@ -69,8 +73,8 @@ class Server:
         if not self._closed.is_set():
             self._closed.set()
             stopped: Any = self._port.stopListening()
-            await stopped.asFuture(self._loop.loop)
-        await self._factory.finish_all(drain).asFuture(self._loop.loop)
+            await awaitable(stopped)
+        await awaitable(self._factory.finish_all(drain))
 
     async def serve_forever(self) -> None:
         """Wait until it is closed. If this is cancelled, it is closed."""
@@ -92,9 +96,11 @@ class Server:
 
 
 def listen(
-    endpoint: str | IStreamServerEndpoint,
-    root: object,
+    endpoint: str | IStreamServerEndpoint | None = None,
+    root: object = None,
     *,
+    ssl: SSLContext | None = None,
+    sock: socket | None = None,
     config: ConnectionConfig | Mapping[str, Any] | None = None,
     threaded_service: bool | None = None,
     values: bool | None = None,
@@ -107,6 +113,10 @@ def listen(
             for `txremote.listen`.
         root: A `Service` subclass, an instance, or a `twisted.cred.portal.Portal`; see
             `txremote.listen`.
+        ssl: Speak TLS with this context. Where it has ``verify_mode=CERT_REQUIRED``, clients need
+            a certificate.
+        sock: A socket that is bound, in the place of ``endpoint``. It belongs to the server from
+            then on.
         config: Switches, as a `ConnectionConfig` or a mapping.
         threaded_service: See `txremote.listen`.
         values: The switch ``values``, if not None.
@@ -119,13 +129,24 @@ def listen(
         loop = AsyncioLoop.current()
         switches = with_values(make_config(config), values)
         factory = ServingFactory(loop, root, switches, threaded_service)
-        where = (
-            server_endpoint(loop, listening_description(endpoint))
-            if isinstance(endpoint, str)
-            else endpoint
-        )
+        where = _server_endpoint(loop, endpoint, sock)
+        if ssl is not None:
+            where = TLSServerEndpoint(where, ssl)
         guarded = listen_guarded(where, factory, factory.refusal)
-        port = await Deferred.fromCoroutine(guarded).asFuture(loop.loop)
+        port = await awaitable(Deferred.fromCoroutine(guarded))
         return Server(loop, factory, port)
 
     return Opening(opening(), Server.close)
+
+
+def _server_endpoint(
+    loop: AsyncioLoop, endpoint: str | IStreamServerEndpoint | None, sock: socket | None
+) -> IStreamServerEndpoint:
+    if [endpoint, sock].count(None) != 1:
+        raise TypeError("one of these says where to listen: an endpoint, or sock=")
+    if sock is not None:
+        return SocketServerEndpoint(loop, sock)
+    if isinstance(endpoint, str):
+        return server_endpoint(loop, listening_description(endpoint))
+    assert endpoint is not None
+    return endpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.error import (
@@ -67,10 +68,22 @@ def in_twisteds_words(error: OSError) -> Exception:
     return found
 
 
-async def protocol_on(reactor: AsyncioLoop, factory: Any, made: socket.socket) -> Any:
-    """Return a protocol of a factory's, on a connected socket. Raises NoProtocol."""
+class Secure(NamedTuple):
+    """How a client's end of a connection is secured: a context, and the name to check."""
+
+    context: ssl.SSLContext
+    hostname: str
+
+
+async def protocol_on(
+    reactor: AsyncioLoop, factory: Any, made: socket.socket, secure: Secure | None = None
+) -> Any:
+    """Return a protocol of a factory's, on a connected socket. Raises NoProtocol, SSLError."""
     transport = ConnectionTransport(reactor, factory.buildProtocol)
-    await reactor.loop.create_connection(lambda: transport, sock=made)
+    context, hostname = (None, None) if secure is None else secure
+    await reactor.loop.create_connection(
+        lambda: transport, sock=made, ssl=context, server_hostname=hostname
+    )
     if transport.made is None:
         raise NoProtocol
     return transport.made

@@ -8,12 +8,16 @@ protocol itself, and the protocol ``write`` of asyncio's transport.
 
 As Twisted's TCP transports do it, the end of what the peer sends ends all: nothing that is still
 unsent is waited for. An aborted connection is reset.
+
+TLS by an `ssl.SSLContext` is asyncio's. A server begins with a plain transport, so that a client
+in its handshake counts, and has not for ever; then `secure` puts TLS in its place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from array import array
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -21,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet._producer_helpers import _PullToPush
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConsumer, ITCPTransport
+from twisted.internet.interfaces import IAddress, IConsumer, IHandshakeListener, ITCPTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
 
 #: Bytes that wait to be sent when a producer is told to pause; it is told to go on when none do.
 FULL = 65536
+
+# Whoever is served has a time of its own for that.
+_FOR_EVER = 1e6
 
 # "struct linger": on, and 0 seconds.
 _RESET = array("i", (1, 0)).tobytes()
@@ -62,12 +69,17 @@ class ConnectionTransport(asyncio.Protocol):
         build: Called with the peer's address once it is connected; returns the protocol, or
             None to close it.
 
+        handshake: Whether TLS is still to come: until `secure` nothing is read or written.
+
     Attributes:
         made: The protocol, once it is there and as long as it is connected.
+        tls: Whether it is TLS.
+        keep: What has to live as long as it does.
     """
 
     __slots__ = (
         "_build",
+        "_handshake",
         "_peer",
         "_producer",
         "_reactor",
@@ -75,8 +87,10 @@ class ConnectionTransport(asyncio.Protocol):
         "connected",
         "data_received",
         "disconnecting",
+        "keep",
         "made",
         "stream",
+        "tls",
         "write",
     )
 
@@ -85,13 +99,18 @@ class ConnectionTransport(asyncio.Protocol):
     #: Writes bytes, or a memoryview of bytes that nobody changes.
     write: Callable[[Chunk], None]
 
-    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
+    def __init__(
+        self, reactor: AsyncioLoop, build: Callable[[IAddress], Any], handshake: bool = False
+    ) -> None:
         self._reactor = reactor
         self._build = build
+        self._handshake = handshake
         self._producer: Any = None
         self._peer: IAddress | None = None
         self.made: Any = None
         self.stream: Any = None
+        self.keep: object = None
+        self.tls = handshake
         self.connected = False
         self.disconnecting = False
         self.write = self.data_received = _ignore
@@ -104,6 +123,9 @@ class ConnectionTransport(asyncio.Protocol):
         self._socket = transport.get_extra_info("socket")
         self._peer = address_of(self._socket.family, transport.get_extra_info("peername"))
         transport.set_write_buffer_limits(FULL, 0)
+        if self._handshake:
+            transport.pause_reading()
+        self.tls = self._handshake or transport.get_extra_info("sslcontext") is not None
         try:
             self.made = self._build(self._peer)
         finally:
@@ -113,12 +135,38 @@ class ConnectionTransport(asyncio.Protocol):
             return
         self.connected = True
         self._reactor.transports.add(self)
-        self.write = transport.write
+        if not self._handshake:
+            self.write = transport.write
         self.made.makeConnection(self)
         # an endpoint stands between for the sake of this one call
         inner = getattr(self.made, "_wrappedProtocol", self.made)
         self.data_received = inner.dataReceived
         transport.set_protocol(self)  # uvloop keeps the method
+        if self.tls and not self._handshake:
+            self._secured()
+
+    async def secure(self, context: ssl.SSLContext) -> None:
+        """Take a client's handshake, as the server. How it fails is how the connection ends."""
+        loop, lost = self._reactor.loop, None
+        try:
+            stream = await loop.start_tls(
+                self.stream, self, context, server_side=True, ssl_handshake_timeout=_FOR_EVER
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            stream, lost = None, error if isinstance(error, OSError) else None
+        if stream is None or self.made is None:  # it was aborted meanwhile
+            self.stream.abort()
+            self.connection_lost(lost)
+            return
+        self._handshake = False
+        self.stream = stream
+        stream.set_write_buffer_limits(FULL, 0)
+        self.write = stream.write
+        self._secured()
+
+    def _secured(self) -> None:
+        if IHandshakeListener.providedBy(self.made):
+            self.made.handshakeCompleted()
 
     def eof_received(self) -> None:
         """Called by asyncio: the peer sends no more."""
@@ -139,7 +187,7 @@ class ConnectionTransport(asyncio.Protocol):
         self.connected = False
         self.write = self.data_received = _ignore
         self._reactor.transports.discard(self)
-        protocol, self.made = self.made, None
+        protocol, self.made, self.keep = self.made, None, None
         if protocol is not None:
             protocol.connectionLost(Failure(_why_lost(exc)))
 
@@ -147,12 +195,18 @@ class ConnectionTransport(asyncio.Protocol):
 
     def writing(self) -> Writing:
         """Return how it is written to; the options of its socket are set."""
-        self.setTcpNoDelay(True)
-        self.setTcpKeepAlive(True)
-        if not self._is_tcp():
-            return Writing(now=_write_now)
-        tune_keepalive(self._socket.setsockopt)
-        return Writing(now=_write_now, acknowledge=_acknowledge)
+        separate = self._write_record if self.tls else None
+        later = None if self.tls else self._reactor.loop.call_soon
+        acknowledge = None
+        if self._is_tcp():
+            self.setTcpNoDelay(True)
+            self.setTcpKeepAlive(True)
+            tune_keepalive(self._socket.setsockopt)
+            acknowledge = _acknowledge
+        return Writing(separate, _write_now, acknowledge, later)
+
+    def _write_record(self, data: bytes) -> None:
+        self.write(data)  # of asyncio's TLS each is a record of its own
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Write all of it."""
@@ -221,6 +275,11 @@ class ConnectionTransport(asyncio.Protocol):
 
     # -- its socket
 
+    def getPeerCertificate(self) -> Any:
+        """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
+        secured = self.stream.get_extra_info("ssl_object")
+        return secured and (secured.getpeercert() or None)
+
     def getPeer(self) -> Any:
         """Return the peer's address."""
         return self._peer
@@ -268,6 +327,6 @@ def _acknowledge(transport: ConnectionTransport) -> None:
 def _why_lost(error: Exception | None) -> Exception:
     if error is None:
         return ConnectionDone()
-    if isinstance(error, OSError) and not type(error).__module__.startswith("ssl"):
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         return ConnectionLost()
     return error

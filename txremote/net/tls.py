@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from ssl import CERT_REQUIRED, SSLContext
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -42,8 +43,8 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 # them: "tlsv13 alert certificate required", "tlsv1 alert unknown ca"... Another
 # authority's of the same name is a "decrypt error".
 _REFUSED = re.compile(
-    r"'([^']* alert "
-    r"(?:(?:bad |unsupported )?certificate|unknown ca|access denied|decrypt error)[^']*)'"
+    r"[^'\]]* alert "
+    r"(?:(?:bad |unsupported )?certificate|unknown ca|access denied|decrypt error)[^'(]*"
 )
 
 
@@ -211,6 +212,8 @@ def asks_for_certificates(endpoint: object) -> bool:
     """Tell whether a server endpoint lets in only clients with a certificate that it trusts."""
     if isinstance(endpoint, _TLSServerEndpoint):
         context = endpoint.credentials.context()
+    elif isinstance(context := getattr(endpoint, "context", None), SSLContext):  # asyncio's
+        return context.verify_mode == CERT_REQUIRED
     else:
         # both of Twisted's TLS endpoints keep it under this name
         factory = getattr(endpoint, "_sslContextFactory", None)
@@ -350,10 +353,10 @@ class _TLSClientEndpoint:
 
 def refused_certificate(error: BaseException | None) -> str | None:
     """Return the peer's words if a connection ended since it refused our certificate, or none."""
-    if not type(error).__module__.startswith("OpenSSL"):
+    if not type(error).__module__.startswith(("OpenSSL", "ssl")):
         return None
     found = _REFUSED.search(str(error))
-    return found[1] if found else None
+    return found[0].strip() if found else None
 
 
 def _host_of(endpoint: object) -> str:

@@ -19,8 +19,8 @@ _SEND_AT_ONCE = 65536
 
 
 def is_tls(transport: Any) -> bool:
-    """Tell whether a transport is TLS made by Twisted."""
-    return _tls_write(transport) is not None
+    """Tell whether a transport is TLS."""
+    return _tls_write(transport) is not None or getattr(transport, "tls", False)
 
 
 def prepare(transport: Any) -> Writing:
@@ -30,10 +30,10 @@ def prepare(transport: Any) -> Writing:
     TLS is written to record by record until the peer is known: Twisted merges small writes into
     one record, and a stock RPyC peer would not see a second frame in it until more bytes come.
     """
-    writing = getattr(transport, "writing", None)  # it says so itself
-    if writing is not None:
-        return writing()  # type: ignore[no-any-return]
     separate = _tls_write(transport)
+    if separate is None and (own := getattr(transport, "writing", None)) is not None:
+        writing: Writing = own()  # it is asyncio's
+        return writing
     acknowledge = None
     if separate is not None:
         # TLS's own handle is OpenSSL's, not the socket

@@ -20,6 +20,7 @@ import os
 import re
 import socket
 import stat
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -135,7 +136,10 @@ def adopt(
     """
     from twisted.internet import unix  # not on every system
 
-    port: Any = unix.Port._fromListeningDescriptor(reactor, descriptor, factory)
+    make = getattr(reactor, "unix_port", None)  # that of a loop that is no reactor
+    if make is None:
+        make = partial(unix.Port._fromListeningDescriptor, reactor)
+    port: Any = make(descriptor, factory)
     path = _path_of(port)
     if _is_file(path):
         mode = stat.S_IMODE(os.stat(path).st_mode)

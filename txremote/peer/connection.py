@@ -283,6 +283,7 @@ class Connection(protocol.Protocol):
         self.outbox.compress = not local if compress == "auto" else bool(compress)
         writing = self._prepare(self.transport)
         self.outbox.separate, self.outbox.now = writing.separate, writing.now
+        self.outbox.later = writing.later
         dialled = self.knows_peer
         self._receiver.acknowledge = writing.acknowledge
         timeouts = NO_TIMEOUTS

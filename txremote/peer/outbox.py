@@ -53,11 +53,14 @@ class Writing(NamedTuple):
         now: Writes to a transport and sends, without waiting for the reactor's next turn. A long
             frame is a `memoryview`, which it keeps until it is sent.
         acknowledge: Has a transport's TCP acknowledge at once what was read.
+        later: Calls a function in the loop's next turn. Given where ``write`` sends at once: of
+            the messages of one turn the first is, and the others go out together.
     """
 
     separate: Callable[[bytes], None] | None = None
     now: Callable[[Any, Chunk], None] | None = None
     acknowledge: Callable[[Any], object] | None = None
+    later: Callable[[Callable[[], None]], object] | None = None
 
 
 class OutboxOwner(Protocol):
@@ -93,10 +96,12 @@ class Outbox:
         "_shared",
         "_transport",
         "_unsent",
+        "_written",
         "compress",
         "corked",
         "dialect",
         "full",
+        "later",
         "now",
         "pressing",
         "separate",
@@ -117,6 +122,8 @@ class Outbox:
         self.compress = False
         self.separate: Callable[[bytes], None] | None = None
         self.now: Callable[[Any, Chunk], None] | None = None
+        self.later: Callable[[Callable[[], None]], object] | None = None
+        self._written = False  # whether one was sent since the last `uncork`
         self._max_unsent = max_unsent
         self._transport: Any = None
         self._held: list[tuple[int, list[bytes]]] = []
@@ -207,7 +214,7 @@ class Outbox:
 
     def uncork(self) -> None:
         """Write the gathered frames."""
-        self.corked = False
+        self.corked = self._written = False
         frames = self._frames
         if frames and self._transport is not None:
             self._frames = []
@@ -242,7 +249,13 @@ class Outbox:
             if len(self._frames) >= _BATCH_FRAMES or self._gathered > _BATCH_BYTES:
                 self.uncork()
                 self.corked = True
+        elif self.later is not None and self._written:
+            self.corked = True
+            self.later(self.uncork)
+            self._frames.append(frame)
+            self._gathered += len(frame)
         else:
+            self._written = True
             transport.write(frame)
             if self.full and not full:
                 self._count(len(frame))
