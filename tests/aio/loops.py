@@ -20,9 +20,10 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 def run_in(kind: str, main: Callable[[], Coroutine[Any, Any, T]], debug: bool = False) -> T:
-    """Run a program of asyncio's, in the test's thread; any warning is an error."""
+    """Run a program of asyncio's, in the test's thread; what was not closed or awaited is an error."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        for category in (ResourceWarning, RuntimeWarning):
+            warnings.simplefilter("error", category)
         with asyncio.Runner(loop_factory=LOOPS[kind], debug=debug) as runner:
             return runner.run(main())
 

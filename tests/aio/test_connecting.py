@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import socket
 from pathlib import Path
 
 import pytest
 from twisted.internet.error import ConnectionRefusedError as Refused
 
-from tests.aio.loops import LOOPS, Counter, here, run_in
+from tests.aio.loops import LOOPS, Counter, run_in
 from txremote.aio import connect, listen
 
 
@@ -18,17 +21,17 @@ def test_a_server_is_named_in_many_ways(kind: str, tmp_path: Path) -> None:
             port = server.port
             for name in (f"127.0.0.1:{port}", f"tcp:localhost:{port}", server.address):
                 async with connect(name) as conn:
-                    assert await here(conn.root.add(1, 2)) == 3
+                    assert await conn.root.add(1, 2) == 3
             assert port is not None
             conn = await connect("localhost", port)
-            assert await here(conn.root.twice(lambda value: value + 1, 40)) == 42
+            assert await conn.root.twice(lambda value: value + 1, 40) == 42
             with pytest.raises(KeyError):
-                await here(conn.root.fail())
-            await here(conn.close())
+                await conn.root.fail()
+            await conn.close()
             assert conn.closed
         path = tmp_path / "socket"
         async with listen(f"unix:{path}", Counter) as server, connect(server.address) as conn:
-            assert await here(conn.root.add("a", "b")) == "ab"
+            assert await conn.root.add("a", "b") == "ab"
         assert list(tmp_path.iterdir()) == []
 
     run_in(kind, main)
@@ -42,5 +45,28 @@ def test_nobody_there_is_an_error(kind: str) -> None:
         assert port is not None
         with pytest.raises(Refused):
             await connect("127.0.0.1", port)
+
+    run_in(kind, main)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_socket_or_streams_that_are_there_already(kind: str) -> None:
+    async def main() -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
+            async with listen(root=Counter, sock=bound) as server:
+                assert server.port == port
+                made = socket.create_connection(("127.0.0.1", port))
+                async with connect(sock=made) as conn:
+                    assert await conn.root.add(1, 2) == 3
+                assert made.fileno() == -1
+                streams = await asyncio.open_connection("127.0.0.1", port)
+                async with connect(stream=streams) as conn:
+                    del streams
+                    gc.collect()
+                    assert await conn.root.add(b"x" * 9_000_000, b"y") == b"x" * 9_000_000 + b"y"
+                with pytest.raises(TypeError, match="one of these"):
+                    await connect("localhost", port, sock=made)
 
     run_in(kind, main)

@@ -30,7 +30,7 @@ def test_endpoints_are_replaced_within_others() -> None:
         loop = AsyncioLoop.current()
         name = "tls:localhost:1:timeout=7:bindAddress=127.0.0.2"
         wrapped: Any = without_reactor(loop, clientFromString(loop, name))
-        inner = wrapped._wrappedEndpoint
+        inner = wrapped._endpoint
         assert isinstance(inner, HostEndpoint)
         assert (inner._timeout, inner._bind) == (7, ("127.0.0.2", 0))
         other = UNIXClientEndpoint(loop, "somewhere", checkPID=True)

@@ -12,6 +12,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from inspect import getclosurevars
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -28,6 +29,7 @@ from txremote.aio.sockets import (
     protocol_on,
 )
 from txremote.aio.transport import ConnectionTransport
+from txremote.net.tls import TLSClientEndpoint
 
 if TYPE_CHECKING:
     from txremote.aio.loop import AsyncioLoop
@@ -230,8 +232,9 @@ def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
         return HostEndpoint(reactor, host, named._port, named._timeout, bind)
     if isinstance(endpoint, UNIXClientEndpoint) and not endpoint._checkPID:
         return UNIXEndpoint(reactor, endpoint._path)
-    for name in ("_wrappedEndpoint", "_endpoint"):
-        inner = getattr(endpoint, name, None)
-        if inner is not None:
-            setattr(endpoint, name, without_reactor(reactor, inner))
+    make = getattr(endpoint, "_wrapperFactory", None)
+    if make is not None:  # by wrapClientTLS
+        options = getclosurevars(make).nonlocals["connectionCreator"]
+        inner = without_reactor(reactor, endpoint._wrappedEndpoint)
+        return TLSClientEndpoint(inner, options, f"TLS over {inner}", reactor)
     return endpoint

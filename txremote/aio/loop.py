@@ -201,7 +201,7 @@ class AsyncioLoop:
         """Connect a factory by TLS (`IReactorSSL`)."""
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory)
+        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory, clock=self)
         return self.connectTCP(host, port, wrapped, timeout, bindAddress)
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
@@ -243,7 +243,7 @@ class AsyncioLoop:
         """Serve a factory by TLS (`IReactorSSL`)."""
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory)
+        wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory, clock=self)
         return self.listenTCP(port, wrapped, backlog, interface)
 
     def adapted(self, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:

@@ -76,19 +76,18 @@ class _AsyncioPort:
 
     def _begin(self, accepted: Socket, _protocol: object, *_more: object) -> None:
         port: Any = self
-        build = port.factory.factory.buildProtocol
-        transport = ConnectionTransport(self._loop, build, handshake=self.context is not None)
+        transport = ConnectionTransport(self._loop, port.factory.factory.buildProtocol)
         self._loop.spawn(self._serve(transport, accepted))
 
     async def _serve(self, transport: ConnectionTransport, accepted: Socket) -> None:
         accepted.setblocking(False)
         try:
-            await self._loop.loop.connect_accepted_socket(lambda: transport, accepted)
+            if self.context is not None:
+                await transport.accept(accepted, self.context)
+            else:
+                await self._loop.loop.connect_accepted_socket(lambda: transport, accepted)
         except OSError:  # the client has gone
             accepted.close()
-            return
-        if self.context is not None and transport.made is not None:
-            await transport.secure(self.context)
 
     def startReading(self) -> None:
         """Accept."""

@@ -9,8 +9,8 @@ protocol itself, and the protocol ``write`` of asyncio's transport.
 As Twisted's TCP transports do it, the end of what the peer sends ends all: nothing that is still
 unsent is waited for. An aborted connection is reset.
 
-TLS by an `ssl.SSLContext` is asyncio's. A server begins with a plain transport, so that a client
-in its handshake counts, and has not for ever; then `secure` puts TLS in its place.
+TLS by an `ssl.SSLContext` is asyncio's. A server's protocol is there before its client's
+handshake, so that one that does not end it counts as a connection, and has not for ever.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import socket
 import ssl
 from array import array
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet._producer_helpers import _PullToPush
@@ -69,7 +70,6 @@ class ConnectionTransport(asyncio.Protocol):
         build: Called with the peer's address once it is connected; returns the protocol, or
             None to close it.
 
-        handshake: Whether TLS is still to come: until `secure` nothing is read or written.
 
     Attributes:
         made: The protocol, once it is there and as long as it is connected.
@@ -99,18 +99,16 @@ class ConnectionTransport(asyncio.Protocol):
     #: Writes bytes, or a memoryview of bytes that nobody changes.
     write: Callable[[Chunk], None]
 
-    def __init__(
-        self, reactor: AsyncioLoop, build: Callable[[IAddress], Any], handshake: bool = False
-    ) -> None:
+    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
         self._reactor = reactor
         self._build = build
-        self._handshake = handshake
+        self._handshake: asyncio.Task[Any] | None = None  # of a server's
         self._producer: Any = None
         self._peer: IAddress | None = None
         self.made: Any = None
         self.stream: Any = None
         self.keep: object = None
-        self.tls = handshake
+        self.tls = False
         self.connected = False
         self.disconnecting = False
         self.write = self.data_received = _ignore
@@ -120,53 +118,53 @@ class ConnectionTransport(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Called by asyncio: begin."""
         self.stream = transport
-        self._socket = transport.get_extra_info("socket")
-        self._peer = address_of(self._socket.family, transport.get_extra_info("peername"))
         transport.set_write_buffer_limits(FULL, 0)
-        if self._handshake:
-            transport.pause_reading()
-        self.tls = self._handshake or transport.get_extra_info("sslcontext") is not None
+        self.write = transport.write
+        self.tls = transport.get_extra_info("sslcontext") is not None
+        if not self.connected:  # else it is since before its handshake
+            self._begin(transport.get_extra_info("socket"), transport.get_extra_info("peername"))
+        if self.connected:
+            transport.set_protocol(self)  # uvloop keeps the method that was there
+            if self.tls and IHandshakeListener.providedBy(self.made):
+                self.made.handshakeCompleted()
+
+    async def accept(self, accepted: socket.socket, context: ssl.SSLContext) -> None:
+        """Begin with a client that has been accepted, and shake hands with it."""
+        self.tls = True
+        self._handshake = asyncio.current_task()
+        self._begin(accepted, accepted.getpeername())
+        error = None
+        try:
+            if self.connected:
+                await self._reactor.loop.connect_accepted_socket(
+                    lambda: self, accepted, ssl=context, ssl_handshake_timeout=_FOR_EVER
+                )
+        except asyncio.CancelledError:  # by `abortConnection`
+            pass
+        except OSError as problem:
+            error = problem
+        self._handshake = None
+        if self.stream is None:
+            accepted.close()
+            self.connection_lost(error)
+
+    def _begin(self, connected: Any, name: Any) -> None:
+        """Make the protocol, and connect it."""
+        self._socket = connected
+        self._peer = address_of(connected.family, name)
         try:
             self.made = self._build(self._peer)
         finally:
-            if self.made is None:
-                transport.abort()
-        if self.made is None:
-            return
-        self.connected = True
-        self._reactor.transports.add(self)
-        if not self._handshake:
-            self.write = transport.write
-        self.made.makeConnection(self)
-        # an endpoint stands between for the sake of this one call
-        inner = getattr(self.made, "_wrappedProtocol", self.made)
-        self.data_received = inner.dataReceived
-        transport.set_protocol(self)  # uvloop keeps the method
-        if self.tls and not self._handshake:
-            self._secured()
-
-    async def secure(self, context: ssl.SSLContext) -> None:
-        """Take a client's handshake, as the server. How it fails is how the connection ends."""
-        loop, lost = self._reactor.loop, None
-        try:
-            stream = await loop.start_tls(
-                self.stream, self, context, server_side=True, ssl_handshake_timeout=_FOR_EVER
-            )
-        except (OSError, asyncio.CancelledError) as error:
-            stream, lost = None, error if isinstance(error, OSError) else None
-        if stream is None or self.made is None:  # it was aborted meanwhile
-            self.stream.abort()
-            self.connection_lost(lost)
-            return
-        self._handshake = False
-        self.stream = stream
-        stream.set_write_buffer_limits(FULL, 0)
-        self.write = stream.write
-        self._secured()
-
-    def _secured(self) -> None:
-        if IHandshakeListener.providedBy(self.made):
-            self.made.handshakeCompleted()
+            if self.made is None and self.stream is not None:
+                self.write = _ignore
+                self.stream.abort()
+        if self.made is not None:
+            self.connected = True
+            self._reactor.transports.add(self)
+            self.made.makeConnection(self)
+            # an endpoint stands between for the sake of this one call
+            inner = getattr(self.made, "_wrappedProtocol", self.made)
+            self.data_received = inner.dataReceived
 
     def eof_received(self) -> None:
         """Called by asyncio: the peer sends no more."""
@@ -223,16 +221,23 @@ class ConnectionTransport(asyncio.Protocol):
         """Close it now; what is unsent is lost."""
         if self.connected:
             self.disconnecting = True
-            try:
+            with suppress(OSError):  # it is closed already
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            except OSError:  # it is closed already
-                pass
             self.write = _ignore
-            self.stream.abort()
+            if self._handshake is not None:
+                self._handshake.cancel()
+            else:
+                self.stream.abort()
 
     def _close(self) -> None:
         self.write = _ignore
-        self.stream.close()
+        if self._handshake is not None:
+            self._handshake.cancel()
+        elif self.tls:
+            # not amid what it reads: asyncio would fail where the peer's good-bye is in there
+            self._reactor.loop.call_soon(self.stream.close)
+        else:
+            self.stream.close()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Have a producer told when to pause (`IConsumer`)."""
@@ -256,12 +261,12 @@ class ConnectionTransport(asyncio.Protocol):
 
     def pauseProducing(self) -> None:
         """Read no more."""
-        if self.connected:
+        if self.connected and self.stream is not None:
             self.stream.pause_reading()
 
     def resumeProducing(self) -> None:
         """Read again."""
-        if self.connected and not self.disconnecting:
+        if self.connected and not self.disconnecting and self.stream is not None:
             self.stream.resume_reading()
 
     def stopProducing(self) -> None:
@@ -277,7 +282,7 @@ class ConnectionTransport(asyncio.Protocol):
 
     def getPeerCertificate(self) -> Any:
         """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
-        secured = self.stream.get_extra_info("ssl_object")
+        secured = self.stream and self.stream.get_extra_info("ssl_object")
         return secured and (secured.getpeercert() or None)
 
     def getPeer(self) -> Any:
@@ -286,7 +291,7 @@ class ConnectionTransport(asyncio.Protocol):
 
     def getHost(self) -> Any:
         """Return this side's address."""
-        return address_of(self._socket.family, self.stream.get_extra_info("sockname"))
+        return address_of(self._socket.family, self._socket.getsockname())
 
     def getHandle(self) -> Any:
         """Return the socket, to set options of."""

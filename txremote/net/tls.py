@@ -15,7 +15,7 @@ from ssl import CERT_REQUIRED, SSLContext
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString, wrapClientTLS
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLServerConnectionCreator,
@@ -150,8 +150,13 @@ def _trust(path: str) -> Any:
 @implementer(IStreamServerEndpoint)
 class _TLSServerEndpoint:
     def __init__(
-        self, endpoint: IStreamServerEndpoint, credentials: Credentials, description: str
+        self,
+        endpoint: IStreamServerEndpoint,
+        credentials: Credentials,
+        description: str,
+        reactor: EventLoop,
     ) -> None:
+        self._reactor = reactor
         self._endpoint = endpoint
         self.credentials = credentials
         self._description = description
@@ -160,12 +165,12 @@ class _TLSServerEndpoint:
         return f"{self._description} with TLS"
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        wrapped = _server_factory(self.credentials, protocolFactory)
+        wrapped = _server_factory(self.credentials, protocolFactory, self._reactor)
         listening: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
         return listening
 
 
-def _server_factory(credentials: Credentials, factory: Any) -> Any:
+def _server_factory(credentials: Credentials, factory: Any, reactor: EventLoop) -> Any:
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
     class Wrapping(TLSMemoryBIOFactory):
@@ -175,7 +180,8 @@ def _server_factory(credentials: Credentials, factory: Any) -> Any:
             inner = self.wrappedFactory.buildProtocol(addr)
             return None if inner is None else self.protocol(self, inner)
 
-    return Wrapping(credentials, False, factory)
+    clock: Any = reactor
+    return Wrapping(credentials, False, factory, clock=clock)
 
 
 def tls_server(
@@ -205,7 +211,7 @@ def tls_server(
     """
     reactor = chosen_reactor(reactor)
     where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
-    return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint))
+    return _TLSServerEndpoint(where, Credentials(cert, key, ca), str(endpoint), reactor)
 
 
 def asks_for_certificates(endpoint: object) -> bool:
@@ -263,7 +269,7 @@ def tls_client(
     trust = None if ca is None else _trust(ca)
     own = None if cert is None else _own_certificate(cert, key)
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
-    return _TLSClientEndpoint(wrapClientTLS(options, where), f"TLS over {endpoint}")
+    return TLSClientEndpoint(where, options, f"TLS over {endpoint}", reactor)
 
 
 def client_from_string(reactor: EventLoop, description: str | ServerName) -> IStreamClientEndpoint:
@@ -306,7 +312,7 @@ def unchecked_client(reactor: EventLoop, name: ServerName) -> IStreamClientEndpo
         privateKey=own and own.privateKey.original, certificate=own and own.original
     )
     inner = client_from_string(reactor, unchecked.without_tls())
-    return _TLSClientEndpoint(wrapClientTLS(options, inner), f"TLS over {name.text}")
+    return TLSClientEndpoint(inner, options, f"TLS over {name.text}", reactor)
 
 
 def _own_certificate(cert: str, key: str | None) -> Any:
@@ -336,19 +342,32 @@ def _client_with_files(reactor: EventLoop, name: ServerName) -> IStreamClientEnd
 
 
 @implementer(IStreamClientEndpoint)
-class _TLSClientEndpoint:
-    """An endpoint with a repr, which the status of a client shows."""
+class TLSClientEndpoint:
+    """
+    TLS over another endpoint. In the place of Twisted's, for its repr, which the status of a
+    client shows, and since Twisted's goes by the clock of the reactor that is installed.
+    """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, name: str) -> None:
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, options: object, name: str, reactor: EventLoop
+    ) -> None:
         self._endpoint = endpoint
+        self._options = options
         self._name = name
+        self._reactor = reactor
 
     def __repr__(self) -> str:
         return f"<{self._name}>"
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
-        return connecting
+        """Connect a factory."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        options: Any = self._options
+        clock: Any = self._reactor
+        factory = TLSMemoryBIOFactory(options, True, protocolFactory, clock=clock)
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
 
 
 def refused_certificate(error: BaseException | None) -> str | None:

@@ -52,6 +52,8 @@ def server_endpoint(reactor: Reactor, description: str) -> IStreamServerEndpoint
     inner = _innermost(endpoint)
     if isinstance(inner, UNIXServerEndpoint) and _says_mode(description):
         inner._mode = _WrittenMode(inner._mode)
+    if getattr(endpoint, "clock", reactor) is None:  # else TLS would install a reactor
+        endpoint.clock = reactor  # type: ignore[attr-defined]
     return endpoint
 
 
