@@ -20,7 +20,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 def run_in(kind: str, main: Callable[[], Coroutine[Any, Any, T]], debug: bool = False) -> T:
-    """Run a program of asyncio's, in the test's thread; what was not closed or awaited is an error."""
+    """Run a program of asyncio's; what was not closed or awaited is an error."""
     with warnings.catch_warnings():
         for category in (ResourceWarning, RuntimeWarning):
             warnings.simplefilter("error", category)

@@ -64,6 +64,27 @@ def test_a_message_outside_of_a_batch_is_one_write() -> None:
     assert len(transport.written) == 3
 
 
+def test_where_each_write_is_sent_at_once_those_of_a_turn_are_two() -> None:
+    box, transport = outbox()
+    turns: list[Any] = []
+    box.later = turns.append
+    for number in range(5):
+        box.request(number, [dump("x")])
+    assert (len(transport.written), len(turns)) == (1, 1)  # nothing waits behind the first
+    turns.pop()()
+    assert [len(transport.written), len(payloads(transport))] == [2, 5]
+    box.request(5, [dump("x")])
+    box.request(6, [dump("x")])
+    assert len(transport.written) == 3
+    box.corked = True  # something is read meanwhile
+    box.request(7, [dump("x")])
+    box.uncork()
+    assert [len(transport.written), len(payloads(transport))] == [4, 8]
+    turns.pop()()
+    assert len(transport.written) == 4
+    assert not turns
+
+
 def test_a_batch_is_one_write() -> None:
     box, transport = outbox()
     box.corked = True
@@ -258,7 +279,7 @@ def test_introductions_over_tls_wait_for_the_root() -> None:
 
 
 def test_what_a_transport_needs_is_plain_by_default() -> None:
-    assert Writing() == (None, None, None)
+    assert Writing() == (None, None, None, None)
 
 
 # --- a peer that does not read ----------------------------------------------------

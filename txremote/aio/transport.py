@@ -194,14 +194,13 @@ class ConnectionTransport(asyncio.Protocol):
     def writing(self) -> Writing:
         """Return how it is written to; the options of its socket are set."""
         separate = self._write_record if self.tls else None
-        later = None if self.tls else self._reactor.loop.call_soon
         acknowledge = None
         if self._is_tcp():
             self.setTcpNoDelay(True)
             self.setTcpKeepAlive(True)
             tune_keepalive(self._socket.setsockopt)
             acknowledge = _acknowledge
-        return Writing(separate, _write_now, acknowledge, later)
+        return Writing(separate, _write_now, acknowledge, self._reactor.loop.call_soon)
 
     def _write_record(self, data: bytes) -> None:
         self.write(data)  # of asyncio's TLS each is a record of its own
