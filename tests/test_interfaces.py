@@ -8,6 +8,7 @@ import ast
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.application.service import IService
@@ -16,15 +17,21 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IConnector,
+    IConsumer,
     IDelayedCall,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
+    IReactorTCP,
+    IReactorThreads,
     IReactorTime,
+    IReactorUNIX,
     IReadDescriptor,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
+    ITCPTransport,
     ITransport,
 )
 from twisted.internet.task import Clock
@@ -35,6 +42,12 @@ from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
+from txremote.aio.endpoints import _Endpoint
+from txremote.aio.loop import AsyncioLoop
+from txremote.aio.ports import SocketServerEndpoint, TLSServerEndpoint
+from txremote.aio.sockets import Connector
+from txremote.aio.timedcall import TimedCall
+from txremote.aio.transport import ConnectionTransport
 from txremote.blocking.authentication import AuthenticatingPort
 from txremote.blocking.channel_io import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
@@ -43,7 +56,7 @@ from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
 from txremote.net.client_endpoint import ClientEndpoint
 from txremote.net.login import AnyOf, Password, ServiceRealm
-from txremote.net.tls import Credentials, _TLSClientEndpoint, _TLSServerEndpoint
+from txremote.net.tls import Credentials, TLSClientEndpoint, _TLSServerEndpoint
 from txremote.peer.connection import Connection
 from txremote.peer.outbox import Outbox
 from txremote.refs.clock import SteadyCall, SteadyClock
@@ -116,14 +129,33 @@ IMPLEMENTERS = [
     (IRealm, ServiceRealm, lambda: ServiceRealm(Calculator)),
     (ICredentialsChecker, AnyOf, lambda: AnyOf([])),
     (IUsernamePassword, Password, lambda: Password(b"ann", b"secret")),
-    (IStreamServerEndpoint, _TLSServerEndpoint, lambda: _TLSServerEndpoint(None, None, "nowhere")),
-    (IStreamClientEndpoint, _TLSClientEndpoint, lambda: _TLSClientEndpoint(None, "nowhere")),
+    (
+        IStreamServerEndpoint,
+        _TLSServerEndpoint,
+        lambda: _TLSServerEndpoint(None, None, "nowhere", None),
+    ),
+    (
+        IStreamClientEndpoint,
+        TLSClientEndpoint,
+        lambda: TLSClientEndpoint(None, None, "nowhere", None),
+    ),
     (IOpenSSLServerConnectionCreator, Credentials, lambda: Credentials.__new__(Credentials)),
     (IHalfCloseableProtocol, ConsoleClient, _console_client),
     (IPushProducer, ConsoleClient, _console_client),
     (IReadDescriptor, TypedAhead, lambda: TypedAhead(None, 0, None)),
     (IReactorTime, SteadyClock, lambda: SteadyClock(Clock())),
     (IDelayedCall, SteadyCall, lambda: SteadyCall(SteadyClock(Clock()), 1.0, int)),
+    (IDelayedCall, TimedCall, lambda: TimedCall(Mock(), 1.0, int)),
+    (IReactorTime, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (IReactorTCP, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (IReactorUNIX, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (IReactorThreads, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (ITCPTransport, ConnectionTransport, lambda: ConnectionTransport(None, None)),
+    (IConsumer, ConnectionTransport, lambda: ConnectionTransport(None, None)),
+    (IConnector, Connector, lambda: Connector.__new__(Connector)),
+    (IStreamClientEndpoint, _Endpoint, lambda: _Endpoint(None)),
+    (IStreamServerEndpoint, TLSServerEndpoint, lambda: TLSServerEndpoint(None, None)),
+    (IStreamServerEndpoint, SocketServerEndpoint, lambda: SocketServerEndpoint(None, None)),
 ]
 
 

@@ -56,10 +56,6 @@ def address_of(family: int, name: Any) -> IAddress:
     return UNIXAddress(name or None)
 
 
-def _ignore(_data: Chunk) -> None:
-    """Stand in the place of ``write`` when nothing more is sent."""
-
-
 @implementer(ITCPTransport, IConsumer)
 class ConnectionTransport(asyncio.Protocol):
     """
@@ -78,6 +74,7 @@ class ConnectionTransport(asyncio.Protocol):
     """
 
     __slots__ = (
+        "__dict__",
         "_build",
         "_handshake",
         "_peer",
@@ -85,19 +82,12 @@ class ConnectionTransport(asyncio.Protocol):
         "_reactor",
         "_socket",
         "connected",
-        "data_received",
         "disconnecting",
         "keep",
         "made",
         "stream",
         "tls",
-        "write",
     )
-
-    #: Called by asyncio: ``dataReceived`` of the protocol.
-    data_received: Callable[[bytes], None]  # type: ignore[assignment]  # a method elsewhere
-    #: Writes bytes, or a memoryview of bytes that nobody changes.
-    write: Callable[[Chunk], None]
 
     def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
         self._reactor = reactor
@@ -111,15 +101,17 @@ class ConnectionTransport(asyncio.Protocol):
         self.tls = False
         self.connected = False
         self.disconnecting = False
-        self.write = self.data_received = _ignore
 
     # -- asyncio's side
+
+    def data_received(self, data: bytes) -> None:
+        """Drop what comes: while it is connected ``dataReceived`` of the protocol stands here."""
 
     def connection_made(self, transport: Any) -> None:
         """Called by asyncio: begin."""
         self.stream = transport
         transport.set_write_buffer_limits(FULL, 0)
-        self.write = transport.write
+        self.write = transport.write  # type: ignore[method-assign]
         self.tls = transport.get_extra_info("sslcontext") is not None
         if not self.connected:  # else it is since before its handshake
             self._begin(transport.get_extra_info("socket"), transport.get_extra_info("peername"))
@@ -156,7 +148,7 @@ class ConnectionTransport(asyncio.Protocol):
             self.made = self._build(self._peer)
         finally:
             if self.made is None and self.stream is not None:
-                self.write = _ignore
+                self._write_no_more()
                 self.stream.abort()
         if self.made is not None:
             self.connected = True
@@ -164,7 +156,7 @@ class ConnectionTransport(asyncio.Protocol):
             self.made.makeConnection(self)
             # an endpoint stands between for the sake of this one call
             inner = getattr(self.made, "_wrappedProtocol", self.made)
-            self.data_received = inner.dataReceived
+            self.data_received = inner.dataReceived  # type: ignore[method-assign]
 
     def eof_received(self) -> None:
         """Called by asyncio: the peer sends no more."""
@@ -183,7 +175,7 @@ class ConnectionTransport(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: it has ended."""
         self.connected = False
-        self.write = self.data_received = _ignore
+        self.__dict__.clear()
         self._reactor.transports.discard(self)
         protocol, self.made, self.keep = self.made, None, None
         if protocol is not None:
@@ -205,6 +197,15 @@ class ConnectionTransport(asyncio.Protocol):
     def _write_record(self, data: bytes) -> None:
         self.write(data)  # of asyncio's TLS each is a record of its own
 
+    def write(self, data: Chunk) -> None:
+        """
+        Write bytes, or a memoryview of bytes that nobody changes: while it is connected asyncio's
+        ``write`` stands here. This one drops them.
+        """
+
+    def _write_no_more(self) -> None:
+        self.__dict__.pop("write", None)
+
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Write all of it."""
         self.write(b"".join(data))
@@ -222,14 +223,14 @@ class ConnectionTransport(asyncio.Protocol):
             self.disconnecting = True
             with suppress(OSError):  # it is closed already
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self.write = _ignore
+            self._write_no_more()
             if self._handshake is not None:
                 self._handshake.cancel()
             else:
                 self.stream.abort()
 
     def _close(self) -> None:
-        self.write = _ignore
+        self._write_no_more()
         if self._handshake is not None:
             self._handshake.cancel()
         elif self.tls:
