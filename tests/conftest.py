@@ -34,6 +34,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     some paths is left alone: it is quicker, and easier to debug, in this process.
     """
     option = config.option
+    if hasattr(config, "workerinput"):  # one of those processes: it would start more of them
+        return
     if option.file_or_dir or option.collectonly or option.usepdb:
         return
     cores = len(os.sched_getaffinity(0))
