@@ -14,10 +14,21 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
+import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.threads import deferToThread
 
 from tests.peer.pairs import logged
-from txremote import Service, async_, exposed, fetch, get_remote, signature_remote
+from txremote import (
+    Service,
+    async_,
+    blocking,
+    exposed,
+    fetch,
+    get_remote,
+    listen,
+    signature_remote,
+)
 from txremote.errors import ConnectionLost, WrongThread
 from txremote.refs.awaiting import AwaitableDeferred, awaitable, failed, succeeded
 from txremote.testing import Pair, connected_pair
@@ -45,6 +56,11 @@ class Desk(Service):
     async def nap(self, note: object) -> object:
         """Sleep in the loop."""
         await asyncio.sleep(0)
+        return note
+
+    @exposed
+    def plain(self, note: object) -> object:
+        """Give it back."""
         return note
 
     @exposed
@@ -361,3 +377,25 @@ def test_a_result_that_fires_in_another_thread_wakes_the_loop() -> None:
         assert await fired == 1
 
     in_asyncio(test)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_script_s_result_is_awaited_in_a_reactor_and_in_asyncio() -> None:
+    """A thread serves the script's connection meanwhile. The coroutine goes on in its own."""
+    desk = Desk()
+    port = await listen("tcp:0:interface=127.0.0.1", desk)
+    conn: Any = await deferToThread(blocking.connect, "127.0.0.1", port.getHost().port)  # type: ignore[attr-defined]
+    ask, nap = await deferToThread(lambda: (async_(conn.root.ask), async_(conn.root.plain)))
+    thread = threading.get_ident()
+    assert await nap("desk") == "desk"
+    assert threading.get_ident() == thread
+
+    async def in_asyncio_s_thread() -> Any:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ask(), 0.05)
+        return await nap("desk")
+
+    assert await deferToThread(lambda: asyncio.run(in_asyncio_s_thread())) == "desk"
+    assert desk.cancelled == 1
+    await deferToThread(conn.close)
+    await port.stopListening()

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout
 from txremote.peer.halfway import Halfway
-from txremote.refs.awaiting import AwaitableDeferred
+from txremote.refs.awaiting import AwaitableDeferred, check_awaited
 from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
 from txremote.refs.threadguard import ThreadGuard
@@ -44,11 +44,12 @@ class UnansweredCall(AwaitableDeferred[Any]):
     #: Whether its result is given as it was unboxed: to a thread, or to another peer.
     keeps = False
 
-    def check_thread(self, guard: ThreadGuard | None) -> None:
+    def check_thread(self) -> None:
         """Raise WrongThread in another thread than its connection's."""
         # found by way of the canceller: an attribute would be set for each call
         pending = getattr(self._canceller, "__self__", None)
-        super().check_thread(pending.guard if type(pending) is PendingCalls else guard)
+        if type(pending) is PendingCalls and pending.guard is not None:
+            check_awaited(pending.guard)
 
 
 def already_answered(result: object) -> Answer:

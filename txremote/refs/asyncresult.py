@@ -30,6 +30,7 @@ from txremote.refs.awaiting import AwaitableDeferred, Yielded, task_loop, until_
 from txremote.refs.driver import Driver, ReactorDriver
 from txremote.refs.operators import refuses_operators
 from txremote.refs.ports import Answer
+from txremote.refs.reactorthread import is_reactor_thread, reactor_here
 from txremote.refs.received import settled
 
 _log = Logger("txremote")
@@ -246,11 +247,19 @@ class AsyncResult:
         return self._fires(AwaitableDeferred())
 
     def _fires(self, waiting: Answer) -> Answer:
-        """Have a Deferred fire with the result; return it."""
+        """Have a Deferred fire with the result, in a reactor's thread if this is one; return it."""
+        reactor = reactor_here()
 
         def fire(result: AsyncResult) -> None:
+            # that of a script comes in a thread of its own
+            if reactor is not None and not is_reactor_thread(reactor):
+                reactor.callFromThread(give, result._result)
+            else:
+                give(result._result)
+
+        def give(value: object) -> None:
             if not waiting.called:
-                waiting.callback(settled(result._result))
+                waiting.callback(settled(value))
 
         self.add_callback(fire)
         if self._state == "pending":

@@ -47,18 +47,25 @@ class AwaitableDeferred(Deferred[T]):
     _guard: ThreadGuard | None = None
 
     def __await__(self) -> Generator[Yielded, Any, T]:
-        result: object
+        result: Any
         if not self.called or self.paused:
             loop = _get_running_loop()  # task_loop(), without the call
             if loop is not None and current_task(loop) is not None:
-                self.check_thread(self._guard)
-                arrived = yield from until_fired(self, loop)
-                if arrived:
-                    result = arrived[0]
+                self.check_thread()
+                future = loop.create_future()
+                self.addBoth(_note_into(future, loop))
+                future._asyncio_future_blocking = True  # as its own __await__ does
+                try:
+                    answer = yield future
+                except asyncio.CancelledError:
+                    _give_up(self)
+                    raise
+                if answer is not future:
+                    result = future.result()
                     if isinstance(result, Failure):
                         _handled(self, result)
                         result.raiseException()
-                    return cast(T, result)
+                    return result  # type: ignore[no-any-return]
             while not self.called or self.paused:
                 yield self
         result = self.result
@@ -66,19 +73,23 @@ class AwaitableDeferred(Deferred[T]):
             assert self._debugInfo is not None
             self._debugInfo.failResult = None
             result.raiseException()
-        return cast(T, result)
+        return result  # type: ignore[no-any-return]
 
-    def check_thread(self, guard: ThreadGuard | None) -> None:
+    def check_thread(self) -> None:
         """Raise WrongThread where a task may not await it, which has not fired."""
-        if guard is None:
-            return
-        try:
-            guard.check()
-        except WrongThread:
-            raise WrongThread(
-                "this result comes in the thread of its connection, which is another: await "
-                "txremote.async_(reference)(...) here, whose result comes to any thread"
-            ) from None
+        if self._guard is not None:
+            check_awaited(self._guard)
+
+
+def check_awaited(guard: ThreadGuard) -> None:
+    """Raise WrongThread in a thread in which a task may not await what has not come."""
+    try:
+        guard.check()
+    except WrongThread:
+        raise WrongThread(
+            "this result comes in the thread of its connection, which is another: await "
+            "txremote.async_(reference)(...) here, whose result comes to any thread"
+        ) from None
 
 
 def awaitable(deferred: Deferred[T], guard: ThreadGuard | None = None) -> AwaitableDeferred[T]:
@@ -121,11 +132,8 @@ def failed(error: BaseException | Failure) -> AwaitableDeferred[Any]:
 
 def until_fired(
     deferred: Deferred[Any], loop: AbstractEventLoop
-) -> Generator[Yielded, Any, list[Any]]:
-    """
-    Wait in a task until a Deferred has fired, and return the result in a list. The list is
-    empty where no task drives the coroutine: the Deferred is then what to yield.
-    """
+) -> Generator[Yielded, Any, Future[Any] | None]:
+    """Do as `until_noted`, for the result of a Deferred, which keeps it."""
     return until_noted(loop, deferred.addBoth, lambda: _give_up(deferred))
 
 
@@ -133,47 +141,52 @@ def until_noted(
     loop: AbstractEventLoop,
     subscribe: Callable[[Callable[[T], T]], object],
     give_up: Callable[[], object],
-) -> Generator[Yielded, Any, list[T]]:
+) -> Generator[Yielded, Any, Future[T] | None]:
     """
-    Wait in a task for one call of a function, and return its argument in a list; see `until_fired`.
+    Wait in a task for the call of a function.
 
     Args:
         loop: The task's.
-        subscribe: Called with the function, which any thread may call.
+        subscribe: Called with the function, which any thread may call with the result.
         give_up: Called when the task is cancelled.
+
+    Returns:
+        A future of the result; None where no task drives the coroutine, so that the Deferred is
+        what to yield.
     """
-    future: Future[None] = loop.create_future()
-    arrived: list[T] = []
-    thread = get_ident()
-
-    def note(result: T) -> T:
-        arrived.append(result)
-        if get_ident() == thread:
-            _wake(future)
-        else:
-            _wake_in_loop(future, loop)
-        return result
-
-    subscribe(note)
+    future: Future[T] = loop.create_future()
+    subscribe(_note_into(future, loop))
     future._asyncio_future_blocking = True  # as its own __await__ does
     try:
         answer = yield future
     except asyncio.CancelledError:
         give_up()
         raise
-    if answer is future:  # sent back: no task has it
-        return []
-    return arrived
+    return None if answer is future else future
 
 
-def _wake(future: Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _note_into(future: Future[T], loop: AbstractEventLoop) -> Callable[[T], T]:
+    """Return a callback that gives a future the result, from any thread, and returns it."""
+    thread = get_ident()
+
+    def note(result: T) -> T:
+        if get_ident() == thread:
+            if not future.done():
+                future.set_result(result)
+        else:
+            _note_in_loop(future, loop, result)
+        return result
+
+    return note
 
 
-def _wake_in_loop(future: Future[None], loop: AbstractEventLoop) -> None:
+def _note_in_loop(future: Future[T], loop: AbstractEventLoop, result: T) -> None:
+    def note() -> None:
+        if not future.done():
+            future.set_result(result)
+
     try:
-        loop.call_soon_threadsafe(_wake, future)
+        loop.call_soon_threadsafe(note)
     except RuntimeError:  # the loop is closed, and its tasks with it
         return
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python import threadable
@@ -48,12 +49,15 @@ def is_reactor_thread(reactor: object) -> bool:
 
 def is_in_reactor() -> bool:
     """Tell whether this is the thread of a running reactor, the program's or a server's own."""
-    if _here.runs_reactor:
-        return True
+    return _here.runs_reactor or reactor_here() is not None
+
+
+def reactor_here() -> EventLoop | None:
+    """Return the program's reactor, if it runs in this thread."""
     if threadable.ioThread is None or threadable.ioThread != threading.get_ident():
-        return False
-    reactor = sys.modules.get("twisted.internet.reactor")
-    return reactor is not None and bool(getattr(reactor, "running", False))
+        return None
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    return reactor if getattr(reactor, "running", False) else None
 
 
 def asyncio_loop_of(reactor: object) -> asyncio.AbstractEventLoop | None:
