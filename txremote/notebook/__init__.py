@@ -15,6 +15,7 @@ references that show their names.
 ``tables``  `table_of`: values that have rows
 ``markup``  texts of peers, as HTML that does nothing
 ``displays``  `ProgressBar` and `EventTable`: callbacks with a display of their own
+``terminal``  IPython in a terminal: its loop, and Ctrl-C
 ``task_display``  `watch`: a task, with its progress and its output
 """
 

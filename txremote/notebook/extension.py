@@ -13,6 +13,7 @@ from txremote.notebook.connecting import ConnectLine, ConnectMagic
 from txremote.notebook.formatters import Formatters
 from txremote.notebook.inspection import RemoteInspector
 from txremote.notebook.known import Knowledge
+from txremote.notebook.terminal import prepare_terminal
 
 
 class Extension:
@@ -37,6 +38,7 @@ class Extension:
         self._undo.append(lambda: setattr(shell.inspector, "info", inspector.usual))
         shell.register_magic_function(ConnectMagic(shell, knowledge).connect, "line", "connect")
         self._undo.append(lambda: shell.magics_manager.magics["line"].pop("connect", None))
+        self._undo.append(prepare_terminal(shell))
         shell.events.register("post_run_cell", self._cell_has_ended)
         self._undo.append(lambda: shell.events.unregister("post_run_cell", self._cell_has_ended))
 
