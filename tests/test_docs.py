@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import subprocess
+from datetime import datetime
 
 import pytest
 import pytest_twisted
@@ -16,7 +17,7 @@ import txremote
 from tests.document_runner import Reader, doctree
 from tests.processes import ROOT, SERVES
 from tests.switch_tables import page_with
-from txremote import blocking, errors, testing
+from txremote import blocking, errors, notebook, testing
 from txremote.cli import _parser
 from txremote.config import IGNORED
 from txremote.daemon import tap
@@ -233,7 +234,10 @@ class TestReference:
         ]
         written = inspect.signature(
             # the page is ours
-            eval(f"lambda {parameters}: None", {**vars(txremote), "socket": socket})
+            eval(
+                f"lambda {parameters}: None",
+                {**vars(txremote), "socket": socket, "datetime": datetime},
+            )
         )
         assert [(p.name, p.kind, p.default) for p in written.parameters.values()] == actual
 
@@ -272,7 +276,7 @@ class TestReference:
         pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.rst"))
         told = re.findall(r"^\.\. auto\w+:: txremote\.([\w.]+)", pages, re.MULTILINE)
         shown = {id(resolve(name)) for name in told}
-        for module in (txremote, blocking, blocking.classic, testing):
+        for module in (txremote, blocking, blocking.classic, notebook, testing):
             names = getattr(module, "__all__", ["connected_pair", "Pair"])
             public = {name: getattr(module, name) for name in names}
             assert [

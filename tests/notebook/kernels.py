@@ -115,10 +115,6 @@ class Kernel:
                 content: dict[str, Any] = reply["content"]
                 return content
 
-    def cell(self, number: str) -> Cell:
-        """Return what a cell has shown by now."""
-        return self._cells[number]
-
     def interrupt(self) -> None:
         """Interrupt the cell that runs, as the button does."""
         self._manager.interrupt_kernel()

@@ -90,7 +90,8 @@ class Lab(Service, values=True):
         self.connected = 0
         self.documented = 0
         self.subscribers: list[Callable[[str], object]] = []
-        self.waiting: list[Deferred[None]] = []
+        self.called = 0
+        self.until: dict[Deferred[None], int] = {}
         self.tasks: TaskService | None = None
         self.alone: list[Deferred[None]] = []
 
@@ -136,20 +137,31 @@ class Lab(Service, values=True):
     @exposed
     def forever(self) -> Deferred[None]:
         """Wait until the call is cancelled."""
-        waiting: Deferred[None] = Deferred(lambda _deferred: self._count())
-        self.waiting.append(waiting)
-        return waiting
+        self.called += 1
+        for each in [each for each, count in self.until.items() if count <= self.called]:
+            del self.until[each]
+            each.callback(None)
+        return Deferred(lambda _deferred: self._count())
 
     def _count(self) -> None:
         self.cancelled += 1
 
     @exposed
-    def figures(self) -> tuple[int, int, int]:
+    def until_called(self, count: int) -> Deferred[None]:
+        """Wait until there have been so many calls of ``forever``."""
+        waiting: Deferred[None] = Deferred()
+        if count <= self.called:
+            return succeed(None)
+        self.until[waiting] = count
+        return waiting
+
+    @exposed
+    def figures(self) -> tuple[int, int, int, int]:
         """
-        Return how many calls of ``forever`` were cancelled, how many clients are connected, and how
-        often ``getdoc`` was called.
+        Return how many calls of ``forever`` were cancelled, how many clients are connected, how
+        often ``getdoc`` was called, and how often ``forever``.
         """
-        return self.cancelled, self.connected, self.documented
+        return self.cancelled, self.connected, self.documented, self.called
 
     @exposed
     def until_alone(self) -> Deferred[None]:

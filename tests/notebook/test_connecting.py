@@ -60,10 +60,14 @@ def test_a_server_that_is_not_there_is_an_error(kernel):
 
 
 def test_it_says_how_it_is_used(kernel):
-    """By ``?``; and a call that cannot await it says so, too."""
-    assert "--login ann" in kernel.inspect("%connect")
+    """In its docstring; and where it would not be awaited, nothing is done in silence."""
+    code = "get_ipython().find_line_magic('connect').__doc__"
+    assert "--login ann" in kernel.run(code).plain
     code = "get_ipython().run_line_magic('connect', 'localhost:1')"
-    assert "begins with %connect" in kernel.run(code).plain
+    assert "in another cell than %load_ext txremote" in kernel.run(code).text
+    kernel.run("%unload_ext txremote")
+    code = "%load_ext txremote\n%connect localhost:1"
+    assert "nothing was done" in kernel.run(code).text
 
 
 def test_it_logs_in_and_stays(kernel, tmp_path):

@@ -49,7 +49,7 @@ def test_help_shows_the_remote_signature_and_docstring(cart):
     assert "Put an item in.\n\nMore about that." in told
     assert "add(a: int, b: int = ...) -> int  Add two numbers." in cart.inspect("conn.root")
     assert not cart.run("root = conn.root\nroot?").error
-    assert cart.run("await conn.root.figures()").plain.endswith(", 0)")
+    assert cart.run("(await conn.root.figures())[2]").plain == "0"
 
 
 def test_help_for_other_objects_is_ipython_s(cart):

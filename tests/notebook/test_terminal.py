@@ -54,8 +54,9 @@ def test_events_are_shown_while_the_prompt_waits(ipython, other):
 
 def test_ctrl_c_cancels_the_call_at_the_server(ipython, other):
     """IPython alone would leave the cell behind, as a task that goes on."""
-    before = other.figures()[0]
-    ipython.enter("print('wa' + 'its'); await root.forever()", "waits")
+    before, *_others, called = other.figures()
+    ipython._send("await root.forever()\r")
+    other.until_called(called + 1)
     ipython.press("c")
     ipython.said("KeyboardInterrupt(.|\n)*In .7.:")
     ipython.enter("(await root.figures())[0]", rf"Out.7.: {before + 1}(.|\n)*In .8.:")

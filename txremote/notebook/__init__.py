@@ -20,14 +20,15 @@ references that show their names.
 """
 
 from txremote.notebook.displays import EventTable, ProgressBar
-from txremote.notebook.extension import load_ipython_extension, unload_ipython_extension
+from txremote.notebook.extension import (
+    load_ipython_extension as load_ipython_extension,
+    unload_ipython_extension as unload_ipython_extension,
+)
 from txremote.notebook.task_display import TaskDisplay, watch
 
 __all__ = [
     "EventTable",
     "ProgressBar",
     "TaskDisplay",
-    "load_ipython_extension",
-    "unload_ipython_extension",
     "watch",
 ]

@@ -3,7 +3,8 @@
 
 IPython's magic commands cannot wait for anything: the loop that the answer comes through is the
 one that they run in. So the line is made ``await get_ipython().run_line_magic("connect", ...)``,
-and the command gives something to be awaited.
+and the command gives a coroutine. A line that was not made so, for the extension was not loaded
+yet when its cell was read, is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import getpass
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Coroutine
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
@@ -22,6 +23,9 @@ from txremote.aio import RemoteClient, connect
 from txremote.net.client_login import log_in
 from txremote.notebook.known import Knowledge
 from txremote.peer.connection import Connection
+
+#: The option that tells the command that it is awaited.
+AWAITED: Final = "--await"
 
 #: The environment's variable that may have the password.
 PASSWORD: Final = "TXREMOTE_PASSWORD"
@@ -34,11 +38,12 @@ class ConnectLine(EscapedCommand):
 
     def transform(self, lines: list[str]) -> list[str]:
         """Return the lines of a cell, with this one changed."""
-        words = lines[self.start_line][self.start_col :].split(None, 1)
-        if not words or words[0] != "%connect":
-            raise SyntaxError("it is another command")  # which is how IPython goes on
-        changed: list[str] = super().transform(lines)  # type: ignore[no-untyped-call]
         at, start = self.start_line, self.start_col
+        if lines[at][start:].split(None, 1)[:1] != ["%connect"]:
+            raise SyntaxError("it is another command")  # which is how IPython goes on
+        marked = lines[at][:start] + lines[at][start:].replace("%connect", f"%connect {AWAITED}", 1)
+        lines = [*lines[:at], marked, *lines[at + 1 :]]
+        changed: list[str] = super().transform(lines)  # type: ignore[no-untyped-call]
         changed[at] = f"{changed[at][:start]}await {changed[at][start:]}"
         return changed
 
@@ -54,6 +59,7 @@ class _Parser(argparse.ArgumentParser):
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
     parser = _Parser(prog="%connect", add_help=False)
+    parser.add_argument(AWAITED, action="store_true", dest="awaited", help=argparse.SUPPRESS)
     parser.add_argument("server", help="HOST:PORT, unix:PATH, tls:HOST:PORT or another endpoint")
     parser.add_argument(
         "as_", nargs="*", metavar="as NAME", help="the name; conn (and root) if none"
@@ -66,19 +72,6 @@ def make_parser() -> argparse.ArgumentParser:
         "-s", "--stay", action="store_true", help="connect again whenever the connection is lost"
     )
     return parser
-
-
-class _Connecting:
-    """What the command gives: it connects when it is awaited."""
-
-    def __init__(self, begin: Callable[[], Awaitable[None]]) -> None:
-        self._begin = begin
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._begin().__await__()
-
-    def __repr__(self) -> str:
-        return "<nothing is done yet: a line of its own begins with %connect>"
 
 
 class ConnectMagic:
@@ -95,7 +88,7 @@ class ConnectMagic:
         self._knowledge = knowledge
         self._made: dict[str, Connection | RemoteClient] = {}  # by name
 
-    def connect(self, line: str) -> _Connecting:
+    def connect(self, line: str) -> Coroutine[Any, Any, None]:
         """Connect to a server, and leave the connection in a name.
 
         %connect localhost:18861              conn, and root for conn.root
@@ -107,11 +100,16 @@ class ConnectMagic:
         an earlier %connect has left in the name is closed first.
         """
         options = make_parser().parse_args(shlex.split(line))
+        if not options.awaited:  # the cell was read before the extension was loaded, say
+            raise UsageError(
+                "%connect cannot wait for the server here, and nothing was done: begin a line with "
+                "it, in another cell than %load_ext txremote"
+            )
         words = options.as_
         if words and (len(words) != 2 or words[0] != "as" or not words[1].isidentifier()):
             raise UsageError("%connect SERVER as NAME: the name is one that Python takes")
         name = words[1] if words else "conn"
-        return _Connecting(lambda: self._connect(name, options))
+        return self._connect(name, options)
 
     async def _connect(self, name: str, options: argparse.Namespace) -> None:
         earlier = self._made.pop(name, None)
