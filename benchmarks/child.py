@@ -121,6 +121,50 @@ def run_reactor(module: Any, role: str, arguments: list[Any], channel: Channel) 
     running.run()
 
 
+def run_asyncio(module: Any, role: str, arguments: list[Any], channel: Channel) -> None:
+    """Be a contestant that lives in a loop of asyncio's."""
+    import asyncio
+
+    target: Any = module
+    working: set[asyncio.Task[None]] = set()
+
+    async def obey(name: str, given: list[Any]) -> None:
+        try:
+            result = getattr(target, name)(*given)
+            if hasattr(result, "__await__"):
+                result = await result
+            channel.ok(result)
+        except Exception:  # whatever it is, the harness has to hear of it
+            channel.error(traceback.format_exc())
+
+    async def begin() -> None:
+        nonlocal target
+        loop = asyncio.get_running_loop()
+
+        def start(name: str, given: list[Any]) -> None:
+            task = loop.create_task(obey(name, given))
+            working.add(task)
+            task.add_done_callback(working.discard)
+
+        channel.listen(lambda *command: loop.call_soon_threadsafe(start, *command))
+        try:
+            if role == "serve":
+                channel.ok(await module.listen(*arguments))
+            else:
+                target = await module.connect(*arguments)
+                channel.ok()
+        except Exception:  # as above
+            channel.error(traceback.format_exc())
+        await loop.create_future()  # `end` ends it
+
+    if module.LOOP == "uvloop":
+        import uvloop
+
+        uvloop.run(begin())
+    else:
+        asyncio.run(begin())
+
+
 def run_blocking(module: Any, role: str, arguments: list[Any], channel: Channel) -> None:
     """Be a contestant that blocks."""
     commands: queue.SimpleQueue[tuple[str, list[Any]]] = queue.SimpleQueue()
@@ -156,6 +200,8 @@ def main() -> None:
         channel.error(traceback.format_exc())
         return
     run = run_reactor if getattr(module, "REACTOR", False) else run_blocking
+    if hasattr(module, "LOOP"):
+        run = run_asyncio
     run(module, role, json.loads(arguments), channel)
 
 

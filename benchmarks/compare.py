@@ -43,7 +43,8 @@ WORSE, NOT_COMPARED = 1, 2
 
 _LOOK = """
 import json, platform, sys, twisted, txremote
-has = [name for name in sys.argv[1:] if hasattr(txremote, name)]
+from importlib.util import find_spec
+has = [name for name in sys.argv[1:] if hasattr(txremote, name) or find_spec(f"txremote.{name}")]
 print(json.dumps([txremote.__file__, platform.python_version(), twisted.__version__, has]))
 """
 
@@ -184,8 +185,7 @@ def lines_of(row: Row, measured: Mapping[str, Measured]) -> list[Line]:
 
 def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> list[Line]:
     """Measure the rows of these names, or all, on both sides in turn."""
-    peer = PEERS["txremote"]
-    both = {name: (peer, replace(effort, program=side.program)) for name, side in sides.items()}
+    efforts = {name: replace(effort, program=side.program) for name, side in sides.items()}
     found = []
     for row in ROWS:
         if row.name in names or not names:
@@ -195,6 +195,7 @@ def measure(sides: Mapping[str, Side], effort: Effort, names: Sequence[str]) -> 
                     f"left out: no txremote.{row.needs} in {' and '.join(lacks)}", file=sys.stderr
                 )
                 continue
+            both = {name: (PEERS[row.mine], each) for name, each in efforts.items()}
             found += lines_of(row, harness.run_in_turn(row, both, effort.rounds))
     return found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -31,10 +32,10 @@ def version(distribution: str) -> str:
 
 
 def offers(name: str) -> bool:
-    """Tell whether the installed txremote has a public name; "" is none and always there."""
+    """Tell whether the installed txremote has a name or a part; "" is none and always there."""
     import txremote
 
-    return not name or hasattr(txremote, name)
+    return not name or hasattr(txremote, name) or find_spec(f"txremote.{name}") is not None
 
 
 def load() -> str:

@@ -122,7 +122,7 @@ def ratio_cell(row: Row, measured: dict[str, Measured], other: str | None) -> st
     """Return txremote's ratio to another contestant."""
     if other is None or other not in row.contestants:
         return NOT_APPLICABLE
-    return cell(ratio(measured.get("txremote"), measured.get(other)), "")
+    return cell(ratio(measured.get(row.mine), measured.get(other)), "")
 
 
 def simple_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -192,7 +192,7 @@ def cpu_table(run: Run, pools: bool = False) -> str:
         if not spent:
             continue
         figures = [cell(spent[t], " us") if t in spent else NOT_APPLICABLE for t in titles]
-        mine = spent.get("txremote")
+        mine = spent.get(PEERS[row.mine].title)
         ratios = [ratio(mine, spent.get(title)) for title in beside]
         shown = [cell(r, "") if r else NOT_APPLICABLE for r in ratios]
         lines.append([row.name, *figures, *shown])
@@ -309,9 +309,9 @@ def as_json(run: Run) -> dict[str, Any]:
             "floor": row.floor,
             "contestants": {name: _figures(measured.get(name)) for name in row.contestants},
             "ratios": {
-                name: _figures(ratio(measured.get("txremote"), measured.get(name)))
+                name: _figures(ratio(measured.get(row.mine), measured.get(name)))
                 for name in row.contestants
-                if name != "txremote"
+                if name != row.mine
             },
             "first_bar": _bars(row.first, row, measured),
             "goal": _bars(row.goal, row, measured),

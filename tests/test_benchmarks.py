@@ -24,7 +24,7 @@ from benchmarks.peers import PEERS, REQUIREMENTS, Peer, pooling, watching, work
 from benchmarks.peers.commands import LINE
 from benchmarks.peers.crowd import check_file_limit
 from benchmarks.peers.floor_watchers import Sockets
-from benchmarks.rows import ROWS
+from benchmarks.rows import ROWS, aio
 from benchmarks.rows.base import Bar, Row
 from benchmarks.run import arguments, measure
 from tests.processes import run
@@ -211,6 +211,15 @@ def test_consoles_are_measured_beside_plain_sockets(small_run, name):
     assert row["contestants"]["txremote"]["median"] > 0
     assert row["contestants"]["txremote"]["server_cpu_us"][0] > 0
     assert row["ratios"]["lines"]["median"] > 0
+
+
+@pytest.mark.parametrize("row", [aio.TASKS, aio.SEQUENTIAL_UVLOOP], ids=lambda row: row.name)
+def test_programs_without_a_reactor_have_figures(row):
+    """On either loop, and so has the bare protocol on it."""
+    measured = harness.run_row(row, Effort(rounds=1, seconds=0.01, quick=True))
+    assert set(measured) == set(row.contestants)
+    for each in measured.values():
+        assert each.error == "" and each.median > 0 and each.cpu
 
 
 @pytest.mark.skipif(not machine.offers("value"), reason="this txremote has no values")
@@ -528,7 +537,7 @@ def test_figures_have_three_digits_that_count(value, text):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_knows_its_contestants(row):
     """Every row names txremote, known peers, a column for each, and bars to one of them."""
-    assert "txremote" in row.contestants
+    assert row.mine in row.contestants
     assert set(row.contestants) <= set(PEERS)
     titles = [PEERS[name].title for name in row.contestants]
     assert len(set(titles)) == len(titles)

@@ -6,8 +6,9 @@ A contestant that lives in a reactor says ``REACTOR = True`` and has
 ``connect(reactor, address)``, one of its client. Another has ``serve(ready,
 *args)``, which calls ``ready`` with the address and serves for ever, and
 ``connect(address)``. One that lives in a reactor and has a client that blocks as
-well has a second file for that. A client has a method for each piece of work,
-named and described in `benchmarks.rows`; it returns the seconds that took.
+well has a second file for that. One that lives in a loop of asyncio's says which in ``LOOP``, and
+its ``listen`` and ``connect`` are coroutines without the reactor. A client has a method for each
+piece of work, named and described in `benchmarks.rows`; it returns the seconds that took.
 
 Every answer is checked, so nobody is fast by being wrong. TCP_NODELAY is set
 for all.
@@ -88,6 +89,10 @@ PEERS = {
     "foolscap": Peer("foolscap", "benchmarks.peers.with_foolscap", "foolscap"),
     "pyro5": Peer("Pyro5", "benchmarks.peers.with_pyro5", "Pyro5"),
     "manager": Peer("manager", "benchmarks.peers.with_manager", "multiprocessing"),
+    "asyncio": Peer("floor", "benchmarks.peers.asyncio_echo", "asyncio"),
+    "uvloop": Peer("floor", "benchmarks.peers.asyncio_echo_uvloop", "uvloop"),
+    "aio": Peer("txremote.aio", "benchmarks.peers.txr_aio", "txremote"),
+    "aio-uvloop": Peer("txremote.aio", "benchmarks.peers.txr_aio_uvloop", "uvloop"),
     "plain": Peer("floor", "", "twisted", pools="benchmarks.peers.txr_pools"),
     "ampoule": Peer("ampoule", "", "ampoule", pools="benchmarks.peers.with_ampoule"),
     "ampoule-kept": Peer("ampoule kept", "", "ampoule", pools="benchmarks.peers.with_ampoule_kept"),

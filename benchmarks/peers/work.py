@@ -4,10 +4,11 @@ What contestants have in common: the ways to make calls, and to wait for events.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from statistics import median
@@ -96,6 +97,28 @@ async def sequential(add: Callable[[int, int], Deferred[int]], count: int) -> fl
     start = perf_counter()
     for number in range(count):
         total += await add(number, 2)
+    seconds = perf_counter() - start
+    check(total, expected_sum(count))
+    return seconds
+
+
+async def by_tasks(add: Callable[[int, int], Awaitable[int]], count: int) -> float:
+    """
+    Make calls from `WINDOW` tasks of asyncio, each of which awaits one after the other.
+
+    Returns:
+        Seconds.
+    """
+    numbers = iter(range(count))
+
+    async def some() -> int:
+        total = 0
+        for number in numbers:
+            total += await add(number, 2)
+        return total
+
+    start = perf_counter()
+    total = sum(await asyncio.gather(*[some() for _ in range(WINDOW)]))
     seconds = perf_counter() - start
     check(total, expected_sum(count))
     return seconds

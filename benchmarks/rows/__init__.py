@@ -3,6 +3,7 @@ The rows of the table. To add one: a file that has a ``ROW``, and a line here.
 """
 
 from benchmarks.rows import (
+    aio,
     array,
     background,
     blocking,
@@ -25,6 +26,11 @@ from benchmarks.rows.base import Bar, Row
 ROWS: tuple[Row, ...] = (
     pipelined.ROW,
     sequential.ROW,
+    aio.PIPELINED,
+    aio.PIPELINED_UVLOOP,
+    aio.TASKS,
+    aio.SEQUENTIAL,
+    aio.SEQUENTIAL_UVLOOP,
     blocking.ROW,
     blocking.THREADED,
     events.ROW,

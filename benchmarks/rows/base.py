@@ -45,7 +45,8 @@ class Row:
         floor: Which of them is the raw floor, if any.
         blocking: Whether the clients are plain scripts.
         pools: Whether it is about pools, and stands in their tables.
-        needs: A name of txremote that it needs; a txremote that lacks it does not take part.
+        mine: Which of the contestants is txremote.
+        needs: A name or a part of txremote that it needs; one that lacks it does not take part.
         first: The first bars.
         goal: The goals.
     """
@@ -58,6 +59,7 @@ class Row:
     floor: str | None = None
     blocking = False
     pools = False
+    mine = "txremote"
     needs = ""
     first: tuple[Bar, ...] = ()
     goal: tuple[Bar, ...] = ()
@@ -82,7 +84,7 @@ class Row:
 
     def is_met(self, bar: Bar, measured: Mapping[str, Measured]) -> bool | None:
         """Tell whether txremote has reached a bar; None if that was not measured."""
-        mine = measured.get("txremote")
+        mine = measured.get(self.mine)
         figure = mine if bar.of is None else ratio(mine, measured.get(bar.of))
         if figure is None or not figure.values:
             return None
