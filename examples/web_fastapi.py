@@ -187,7 +187,8 @@ async def stream(request: Request, prices: RemotePrices) -> AsyncIterable[Server
     piles up here. The server holds the newest prices for a slow browser, and drops older ones.
     """
     state = request.app.state
-    async for kind, data in until(state.stopping, changes(state.client, prices)):
+    ends = state.stopping.wait(), left(request)  # not every ASGI server ends it with the browser
+    async for kind, data in until(ends, changes(state.client, prices)):
         yield ServerSentEvent(event=kind, data=data)
 
 
@@ -203,21 +204,20 @@ async def changes(client, prices):
         await client.connected()
 
 
-async def until(stopping, items):
-    """Give items until an event is set: a stream would keep a program from stopping."""
-    stop = asyncio.ensure_future(stopping.wait())
+async def until(ends, items):
+    """Give items until one of some coroutines has ended."""
+    ends = [asyncio.ensure_future(end) for end in ends]
     item = None
     try:
         while True:
             item = asyncio.ensure_future(anext(items))
-            await asyncio.wait([item, stop], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([item, *ends], return_when=asyncio.FIRST_COMPLETED)
             if not item.done():
                 return
             yield await item
     finally:
-        stop.cancel()
-        if item is not None:
-            item.cancel()
+        for each in (item, *ends):
+            each.cancel()
 
 
 class Server(uvicorn.Server):
