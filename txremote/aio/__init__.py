@@ -14,14 +14,23 @@ or uvloop's. Neither this nor what it imports installs a reactor.
 ``connecting``  `connect`
 ``serving``     `listen`
 ``client``      `RemoteClient`
+``descriptors`` objects that read and write by themselves, as the pipes of pools do
+``children``    the processes of pools
+``ending``      what is done when a loop ends
 """
 
 from txremote.aio.client import RemoteClient
 from txremote.aio.connecting import connect
+from txremote.aio.loop import AsyncioLoop
 from txremote.aio.serving import Server, listen
 from txremote.refs.helpers import async_, timed
 from txremote.views.reactor import typed
+from txremote.work.loops import drive_asyncio
 from txremote.work.run import run_async
+from txremote.work.running import set_default_pool
+from txremote.work.spec import pool_from_string
+
+drive_asyncio(AsyncioLoop.current)  # for what is not told in which loop it runs
 
 __all__ = [
     "RemoteClient",
@@ -29,7 +38,9 @@ __all__ = [
     "async_",
     "connect",
     "listen",
+    "pool_from_string",
     "run_async",
+    "set_default_pool",
     "timed",
     "typed",
 ]

@@ -35,6 +35,7 @@ from twisted.internet.interfaces import (
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from txremote.aio.descriptors import Descriptors
 from txremote.aio.endpoints import without_reactor
 from txremote.aio.ports import TCPPort, UNIXPort, accepting
 from txremote.aio.sockets import Connector, Target, tcp_target
@@ -61,7 +62,7 @@ class _DaemonThreads(ThreadPool):
 @implementer(
     IReactorTime, IReactorThreads, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver
 )
-class AsyncioLoop:
+class AsyncioLoop(Descriptors):
     """
     The running asyncio loop, for code that wants a reactor. Made by `current`.
 
@@ -73,8 +74,7 @@ class AsyncioLoop:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.io_thread: int | None = threading.get_ident()
+        super().__init__(loop)
         self.transports: set[ConnectionTransport] = set()
         self.ports: set[TCPPort | UNIXPort] = set()
         self.nameResolver: IHostnameResolver = GAIResolver(self)
@@ -155,6 +155,7 @@ class AsyncioLoop:
         if self._threads is None:
             self._threads = _DaemonThreads(0, 10, "txremote.aio")
             self._threads.start()
+            self.addSystemEventTrigger("after", "shutdown", _end_threads, self._threads)
         return self._threads
 
     def callInThread(
@@ -301,10 +302,13 @@ class AsyncioLoop:
             transport.abortConnection()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        if self._threads is not None:
-            self._threads.stop()
 
 
 def _started(port: P) -> P:
     port.startListening()
     return port
+
+
+def _end_threads(threads: ThreadPool) -> None:
+    """Have threads end, each when it has nothing to do. The loop does not wait for that."""
+    threading.Thread(target=threads.stop, name="txremote.aio stop", daemon=True).start()

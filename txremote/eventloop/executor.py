@@ -49,6 +49,7 @@ class LoopExecutor(RunsAtOnce):
         self.turns = turns_of(loop)
         self.closings = closings if closings is not None else Closings()
         self.workers = workers if workers is not None else WorkerPool()
+        self.workers.loop = loop
         self._context = program_context()
         if asyncio_loop_of(loop) is not None:
             self.fire = partial(  # type: ignore[method-assign]

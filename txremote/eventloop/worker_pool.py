@@ -18,6 +18,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from txremote.refs import forks
+from txremote.refs.clock import EventLoop
 from txremote.refs.driver import here as waiting
 
 _log = Logger("txremote")
@@ -46,9 +47,13 @@ class Leavable(Protocol):
 
 
 class _Here(threading.local):
-    """The pool of this thread, and the lanes whose items are on its stack, innermost last."""
+    """
+    The pool of this thread, the loop that it works for, and the lanes whose items are on its stack,
+    innermost last.
+    """
 
     pool: WorkerPool | None = None
+    loop: EventLoop | None = None
 
     def __init__(self) -> None:
         self.lanes: list[Leavable] = []
@@ -95,6 +100,7 @@ class WorkerPool:
             raise ValueError("a pool has at least one slot, and at least as many threads")
         self._slots = slots
         self._max_threads = max_threads
+        self.loop: EventLoop | None = None  # that the threads work for
         self._lock = threading.Lock()
         self._queue: OrderedDict[object, Task] = OrderedDict()  # by their tickets
         self._idle: list[_Worker] = []
@@ -167,6 +173,7 @@ class WorkerPool:
 
     def _work(self, worker: _Worker) -> None:
         here.pool = self
+        here.loop = self.loop
         waiting.absence = _Away(self)
         while True:
             if not worker.called.wait(IDLE_TIMEOUT):

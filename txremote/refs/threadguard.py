@@ -17,7 +17,7 @@ from twisted.python import threadable
 
 from txremote.errors import WouldBlockReactor, WrongThread
 from txremote.refs.clock import EventLoop
-from txremote.refs.reactorthread import is_in_reactor, may_call_here
+from txremote.refs.reactorthread import is_in_reactor, may_call_here, runs_asyncio_alone
 
 # Only a call deeper than this many frames pays for the check of what is left.
 _DEEP = 300
@@ -78,7 +78,12 @@ def refuse_in_reactor() -> None:
 
 
 def would_block() -> WouldBlockReactor:
-    """Return the exception for a blocking call in a reactor's thread."""
+    """Return the exception for a blocking call in the thread of a reactor, or of a loop."""
+    if runs_asyncio_alone():
+        return WouldBlockReactor(
+            "a blocking call in the event loop's thread would stop the loop: await a reference "
+            "there, or make the call in another thread, by asyncio.to_thread() say"
+        )
     return WouldBlockReactor(
         "a blocking call in the reactor's thread would stop the reactor: use "
         "txremote.connect() there, or reactor.callInThread()"

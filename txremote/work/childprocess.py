@@ -20,7 +20,6 @@ from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.process import reapAllProcesses
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -126,9 +125,11 @@ class ChildProcess(ProcessProtocol):
             return
 
     def look(self) -> None:
-        """Poll until it has gone: no SIGCHLD comes under uvloop, or to a reactor in a thread."""
+        """Poll until it has gone: no SIGCHLD comes under uvloop, or to a loop in a thread."""
         self._looking = None
-        reapAllProcesses()
+        if not self.reaped:
+            process: Any = self.transport
+            process.reapProcess()  # and no other, which may belong to another thread
         if not self.reaped:
             self._looking = steady(self._reactor).callLater(_LOOK_AGAIN, self.look)
 

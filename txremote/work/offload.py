@@ -22,8 +22,10 @@ from twisted.python.failure import Failure
 from txremote.errors import NotPicklable
 from txremote.interfaces import IPool
 from txremote.peer.variables import own_context
+from txremote.refs.awaiting import AwaitableDeferred, awaitable
 from txremote.refs.reactorthread import may_call_here
 from txremote.work.declared import declared
+from txremote.work.loops import loop_here
 from txremote.work.named import OFFLOADED_MARK, by_name
 from txremote.work.netrefs import from_netrefs
 from txremote.work.pickling import dump_job
@@ -86,9 +88,7 @@ def _offload(
 
     @wraps(function)
     def call(*args: object, **kwargs: object) -> Deferred[object]:
-        from twisted.internet import reactor as installed
-
-        reactor: Any = installed
+        reactor = loop_here(call.__name__)
         body = _Body(function, args, kwargs)
         if may_call_here(reactor):
             return body.start(reactor, pool, timeout)
@@ -130,7 +130,7 @@ class _Body:
             deferred = fail(Failure())
         deferred.addErrback(self._explain)
         name_unhandled(deferred, self._name)
-        return deferred
+        return awaitable(deferred)
 
     def start_from_thread(
         self, reactor: IPoolReactor, pool: IPool | str | None, timeout: float | None
@@ -144,7 +144,7 @@ class _Body:
             for job in started:
                 job.cancel()
 
-        outcome: Deferred[object] = Deferred(cancel)
+        outcome: Deferred[object] = AwaitableDeferred(cancel)
 
         def start() -> None:
             if not outcome.called:

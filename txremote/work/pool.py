@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -16,10 +16,11 @@ from zope.interface import implementer
 from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.refs import forks
+from txremote.refs.awaiting import AwaitableDeferred, failed, succeeded
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
-from txremote.work.running import running_pools
+from txremote.work.running import pools_of
 
 log = Logger("txremote")
 
@@ -63,6 +64,7 @@ class PoolService(Service):
         self.ends_with_reactor = True  # at the latest
         self.home = forks.here  # the process that has started it
         self._reactor = reactor
+        self._siblings = pools_of(reactor)
         self._most_queued = queue
         self._most_running = workers
         self._done = self._failed = self._killed = 0
@@ -108,7 +110,7 @@ class PoolService(Service):
             self.home = forks.here
             super().startService()  # type: ignore[no-untyped-call]
             if self.shared:
-                running_pools.add(self)
+                self._siblings.add(self)
             if self.ends_with_reactor:
                 self._trigger = self._reactor.addSystemEventTrigger(
                     "before", "shutdown", self._shut_down
@@ -119,10 +121,10 @@ class PoolService(Service):
     def stop(self) -> Deferred[None]:
         """Stop it."""
         if self.home is not forks.here:  # the parent goes on with it
-            return succeed(None)
+            return succeeded(None)
         if self.running:
             super().stopService()  # type: ignore[no-untyped-call]
-            running_pools.discard(self)
+            self._siblings.discard(self)
             if self._trigger is not None:
                 self._reactor.removeSystemEventTrigger(self._trigger)
                 self._trigger = None
@@ -135,16 +137,16 @@ class PoolService(Service):
 
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it cannot be taken back any more
-        return running_pools.after_use(self.stop)
+        return self._siblings.after_use(self.stop)
 
     def startService(self) -> None:
         """Start it, as a service of an application."""
 
-        def failed(failure: Failure) -> None:
+        def not_started(failure: Failure) -> None:
             if self.running:  # and was not stopped while it started
                 log.failure("{pool} did not start", failure, pool=self)
 
-        self.start().addErrback(failed)
+        self.start().addErrback(not_started)
 
     def stopService(self) -> Deferred[None]:
         """Stop it, as a service of an application."""
@@ -160,13 +162,13 @@ class PoolService(Service):
     ) -> Deferred[Any]:
         """Run a job."""
         if self.home is not forks.here:
-            return fail(forks.wrong_process(self.home, "pool"))
+            return failed(forks.wrong_process(self.home, "pool"))
         if not self.running:
-            return fail(PoolStopped(f"the pool {self.description} does not run: start() it"))
+            return failed(PoolStopped(f"the pool {self.description} does not run: start() it"))
         try:
             return self._accept(function, args, kwargs or {}, timeout, name or name_of(function))
         except (NotPicklable, PoolFull, PoolStopped) as refusal:
-            return fail(refusal)
+            return failed(refusal)
 
     def _accept(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
@@ -175,7 +177,7 @@ class PoolService(Service):
         if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()
         job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)
-        outcome: Deferred[object] = Deferred(lambda _outcome: job.cancel())
+        outcome: Deferred[object] = AwaitableDeferred(lambda _outcome: job.cancel())
         self._unfinished[outcome] = name, job
         job.addBoth(self._finished, outcome)
         return outcome
@@ -244,8 +246,8 @@ def _kept(function: Callable[[], object]) -> Deferred[tuple[Failure | None]]:
 def _fork(kept: Deferred[tuple[Failure | None]] | None) -> Deferred[None]:
     """Return a new Deferred of what another is kept for, or of nothing."""
     if kept is None:
-        return succeed(None)
-    fork: Deferred[None] = Deferred()
+        return succeeded(None)
+    fork: Deferred[None] = AwaitableDeferred()
 
     def tell(result: tuple[Failure | None]) -> tuple[Failure | None]:
         if not fork.called:

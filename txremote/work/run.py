@@ -20,15 +20,18 @@ from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
 from txremote.interfaces import IPool
+from txremote.peer.asyncio_steps import deferred_of
+from txremote.refs.awaiting import awaitable
 from txremote.refs.netref import is_netref
 from txremote.refs.reactorthread import may_call_here
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.refs.signatures import signature_of
+from txremote.work.loops import loop_here
 from txremote.work.pool import PoolService, log, name_of
 from txremote.work.ports import IPoolReactor
 from txremote.work.python_source import RETURN, prepared, run_source, title_of
-from txremote.work.running import running_pools
+from txremote.work.running import RunningPools, check_loop, pools_of, running_pools
 from txremote.work.spec import join, pool_from_string, split
 from txremote.work.threads import ThreadPool
 
@@ -58,8 +61,9 @@ def run_async(
             the named arguments as variables, and its result is the value that it gives to
             ``_return``.
         *args: The callable's arguments.
-        at_return: Called with the result. May give a Deferred or a coroutine; may be a remote
-            reference or one of its methods.
+        at_return: Called with the result. May give a Deferred or a coroutine, which may await
+            asyncio's things where an asyncio loop runs; may be a remote reference or one of its
+            methods.
         at_return_kwargs: Named arguments for that.
         at_err: Called with a Failure, that of ``at_return`` included.
         at_err_kwargs: Named arguments for that.
@@ -74,10 +78,9 @@ def run_async(
 
     Raises:
         WrongThread: this is not the reactor's thread.
+        RuntimeError: an asyncio loop runs here, and `txremote.aio` has not been imported.
     """
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed  # its static type is the least that Twisted has anywhere
+    reactor = loop_here("run_async")
     check_thread(reactor, "run_async")
     name = title_of(function) if isinstance(function, str) else name_of(function)
     return _with_callbacks(
@@ -137,7 +140,7 @@ def _with_callbacks(
     if callable(at_err):
         deferred.addErrback(_call_back, at_err, at_err_kwargs or {}, reactor)
     name_unhandled(deferred, name)
-    return deferred
+    return awaitable(deferred)
 
 
 def choose(
@@ -159,23 +162,24 @@ def choose(
             return _described(reactor, pool)
         if not hasattr(pool, "submit"):
             raise TypeError(f"pool= is an IPool or a description such as 'threads:8', not {pool!r}")
+        check_loop(pool, reactor)
         return pool
     if not use_thread:
-        pool = preferred_pool(by_value)
-    return pool or running_pools.made.get((reactor, THREADS)) or _keep(reactor, THREADS)
+        pool = preferred_pool(by_value, pools_of(reactor))
+    return pool or pools_of(reactor).made.get((reactor, THREADS)) or _keep(reactor, THREADS)
 
 
-def preferred_pool(by_value: bool = False) -> IPool | None:
+def preferred_pool(by_value: bool = False, pools: RunningPools = running_pools) -> IPool | None:
     """
     Return the default pool if it runs, else the last started one that is preferred, if any.
 
     With `by_value`, where none is preferred, any pool whose jobs run elsewhere will do.
     """
-    default = running_pools.default
+    default = pools.default
     if default is not None and default.running and (default.by_value or not by_value):
         return default
     elsewhere = None
-    for pool in reversed(running_pools.pools):
+    for pool in reversed(pools.pools):
         if pool.by_value or not by_value:
             if getattr(pool, "preferred", False):
                 return pool
@@ -185,10 +189,11 @@ def preferred_pool(by_value: bool = False) -> IPool | None:
 
 def _described(reactor: IPoolReactor, text: str) -> IPool:
     description = join(*split(text))
-    for pool in reversed(running_pools.pools):
+    pools = pools_of(reactor)
+    for pool in reversed(pools.pools):
         if pool.description == description:
             return pool
-    return running_pools.made.get((reactor, description)) or _keep(reactor, description)
+    return pools.made.get((reactor, description)) or _keep(reactor, description)
 
 
 def _keep(reactor: IPoolReactor, description: str) -> IPool:
@@ -197,18 +202,18 @@ def _keep(reactor: IPoolReactor, description: str) -> IPool:
         pool: IPool = ThreadPool(reactor)
     else:
         pool = pool_from_string(description, reactor)
-    key = reactor, description
-    running_pools.made[key] = pool
+    key, pools = (reactor, description), pools_of(reactor)
+    pools.made[key] = pool
     if isinstance(pool, PoolService):
         pool.ends_with_reactor = True
     else:
-        stop = partial(running_pools.after_use, pool.stop)
+        stop = partial(pools.after_use, pool.stop)
         reactor.addSystemEventTrigger("before", "shutdown", stop)
 
     def failed(failure: Failure) -> None:
         if pool.running:  # and was not stopped while it started
             log.failure("{pool} did not start", failure, pool=pool)
-            del running_pools.made[key]  # it may come up another time
+            del pools.made[key]  # it may come up another time
             pool.stop()
 
     pool.start().addErrback(failed)
@@ -280,7 +285,7 @@ def _call_back(
         return choose(reactor, use_thread=True).submit(function, (result,), kwargs)
     answer = function(result, **kwargs)
     if type(answer) is CoroutineType:
-        return Deferred.fromCoroutine(answer)
+        return deferred_of(answer)
     return follow(answer) if issubclass(type(answer), Deferred) else answer
 
 

@@ -1,9 +1,9 @@
 """
-The pools that run: the one piece of state here that belongs to the whole process.
+The pools that run: the one piece of state here that belongs to the whole process, or to a loop.
 
 `run_async` in one module uses the pool that another module has started, or ``twistd``, and nobody
 passes it along. A pool enters itself when it starts and leaves when it stops. For the reactor's
-thread.
+thread. An asyncio loop has pools of its own (`pools_of`), for its own thread.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.errors import WrongThread
 from txremote.interfaces import IPool
+from txremote.work.loops import asyncio_loop_here
 
 # The file of the frames that import a module, as Python names it.
 _IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class RunningPools:
-    """The pools of a process, in the order in which they were started."""
+    """The pools of a process, or of an asyncio loop, in the order in which they were started."""
 
     def __init__(self) -> None:
         self.default: IPool | None = None  # used where none is named, if it runs
@@ -64,8 +66,24 @@ class RunningPools:
         return unused.addCallback(lambda _none: stop())
 
 
-#: The pools of this process.
+#: The pools of this process: those of its reactors.
 running_pools = RunningPools()
+
+
+def pools_of(loop: object) -> RunningPools:
+    """Return a loop's own pools, as `txremote.aio` has them, or those of the process."""
+    found = getattr(loop, "pools", None)
+    return found if isinstance(found, RunningPools) else running_pools
+
+
+def check_loop(pool: object, loop: object) -> None:
+    """Refuse (WrongThread) a pool of another loop: its jobs would never come back to this one."""
+    home = getattr(pool, "_reactor", loop)
+    if home is not loop and pools_of(home) is not pools_of(loop):
+        raise WrongThread(
+            f"{pool!r} belongs to another event loop, or to one that has ended: make a pool where "
+            "this one runs"
+        )
 
 
 def refuse_in_import() -> None:
@@ -86,6 +104,8 @@ def set_default_pool(pool: IPool | None) -> None:
     Have `run_async` use a pool where none is named, for as long as it runs.
 
     Args:
-        pool: An `IPool`, which may be started later; None takes it back.
+        pool: An `IPool`, which may be started later; None takes it back. With `txremote.aio` it is
+            for the loop that it was made in, and None for the loop that runs here.
     """
-    running_pools.default = pool
+    loop = asyncio_loop_here() if pool is None else getattr(pool, "_reactor", None)
+    pools_of(loop).default = pool

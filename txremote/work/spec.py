@@ -20,6 +20,7 @@ from twisted.python.reflect import namedAny
 from zope.interface import implementer
 
 from txremote.interfaces import IPool, IPoolKind
+from txremote.work.loops import loop_here
 from txremote.work.ports import IPoolReactor
 
 # The parts of a description. A URL's host and port are one part with its scheme;
@@ -83,23 +84,25 @@ def pool_from_string(spec: str, reactor: IReactorCore | None = None) -> IPool:
 
     Args:
         spec: Such as ``"threads:8"``; see the documents for the kinds there are.
-        reactor: The reactor; None for the program's.
+        reactor: The reactor; None for the program's, or for the asyncio loop that runs here, if
+            the program uses `txremote.aio`.
 
     Returns:
         An `IPool` that has not been started.
 
     Raises:
         ValueError: the description makes no sense; a sentence that says why.
+        RuntimeError: an asyncio loop runs here, and nothing that would drive it: see
+            `txremote.aio`.
     """
-    if reactor is None:
-        from twisted.internet import reactor
+    loop = reactor if reactor is not None else loop_here("pool_from_string")
     prefix, words, options = split(spec)
     kinds: dict[str, IPoolKind] = {kind.prefix: kind for kind in getPlugins(IPoolKind)}
     if prefix not in kinds:
         raise ValueError(
             f"{prefix!r} in {spec!r} is no kind of pool: there are {', '.join(sorted(kinds))}"
         )
-    return kinds[prefix].parse(reactor, words, options)
+    return kinds[prefix].parse(loop, words, options)
 
 
 def join(prefix: str, words: Sequence[str], options: Mapping[str, str]) -> str:

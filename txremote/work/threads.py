@@ -31,13 +31,16 @@ from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
 from txremote.errors import JobTimeout
+from txremote.eventloop.worker_pool import here
 from txremote.peer.variables import own_context
 from txremote.refs import forks
+from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.work.failures import job_failure
 from txremote.work.netrefs import IS_PLAIN, MAY_BE_REMOTE, call_with_netrefs, settled_result
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
+from txremote.work.running import pools_of, running_pools
 from txremote.work.spec import Description
 
 #: Seconds after which a batch lets others have the reactor's threads.
@@ -83,7 +86,7 @@ class ThreadJob:
         self.timer: IDelayedCall | None = None
         self.result: object = None
         # the caller's, or None when that has fired
-        self.deferred: Deferred[object] | None = Deferred(self.cancel)
+        self.deferred: Deferred[object] | None = AwaitableDeferred(self.cancel)
 
     def cancel(self, _deferred: Deferred[object]) -> None:
         """Give the job up: the canceller."""
@@ -130,7 +133,8 @@ class ThreadPool(PoolService):
         if description is None:
             description = self.kind if size is None else f"{self.kind}:{size}"
         super().__init__(reactor, description, queue)
-        self.ends_with_reactor = False  # its threads keep no process alive
+        # its threads keep no process alive, but a process may outlive a loop of asyncio's
+        self.ends_with_reactor = pools_of(reactor) is not running_pools
         self._size = size
         self._jobs: set[ThreadJob] = set()
         self._waiting: OrderedDict[ThreadJob, None] = OrderedDict()
@@ -187,7 +191,7 @@ class ThreadPool(PoolService):
         contexts = context.theContextTracker.currentContext().contexts
         contexts.append(context.defaultContextDict)
         try:
-            self._threads.callInThread(self._run_jobs)
+            self._threads.callInThread(self._run_batch)
         finally:
             contexts.pop()
 
@@ -309,7 +313,7 @@ class ThreadPool(PoolService):
         idle = self._idle = Deferred(lambda _idle: None)
         ended = idle.addTimeout(GRACE, steady(self._reactor), self._leave_behind)
         if self._size is not None:
-            ended.addCallback(self._end_threads, self._threads)
+            self._end_threads(self._threads)
         if not self._batches:
             self._idle = None
             idle.callback(None)
@@ -320,14 +324,23 @@ class ThreadPool(PoolService):
         names = ", ".join(sorted(job.name for job in self._jobs))
         log.warn("{pool} has stopped, and leaves behind: {names}", pool=self, names=names)
 
-    def _end_threads(self, _ended: None, threads: TwistedThreadPool) -> None:
-        # It waits for the threads: elsewhere, if one of them may never end.
+    def _end_threads(self, threads: TwistedThreadPool) -> None:
+        # It waits for the threads: elsewhere, if one of them may never end. Not when all are
+        # idle: a loop that is being closed does nothing later.
         if not self._batches:
             threads.stop()
         else:
             threading.Thread(target=threads.stop, name="txremote stop", daemon=True).start()
 
     # -- in worker threads
+
+    def _run_batch(self) -> None:
+        """Run jobs, which may ask for the loop that they work for."""
+        before, here.loop = here.loop, self._reactor
+        try:
+            self._run_jobs()
+        finally:
+            here.loop = before
 
     def _run_jobs(self) -> None:
         """Run jobs until none waits: a batch."""
@@ -353,7 +366,7 @@ class ThreadPool(PoolService):
             if was_last:
                 return
             if until is not None and monotonic() > until:
-                self._threads.callInThread(self._run_jobs)
+                self._threads.callInThread(self._run_batch)
                 return
             del job  # until the next one comes
         ended.append(None)

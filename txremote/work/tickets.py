@@ -39,10 +39,16 @@ def take_ticket(reading_end: int) -> int | None:
 
 
 class TicketPipe:
-    """The parent's side. To be closed. The child gets its `reading_end` as well."""
+    """
+    The parent's side. To be closed; it closes itself where its loop has ended before it could be.
+    The child gets its `reading_end` as well.
+    """
+
+    _open = False  # as long as there are none
 
     def __init__(self) -> None:
         self.reading_end, self._writing_end = os.pipe()
+        self._open = True
         os.set_blocking(self.reading_end, False)
         os.set_blocking(self._writing_end, False)
 
@@ -60,5 +66,9 @@ class TicketPipe:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self.reading_end)
-        os.close(self._writing_end)
+        if self._open:
+            self._open = False
+            os.close(self.reading_end)
+            os.close(self._writing_end)
+
+    __del__ = close

@@ -33,6 +33,7 @@ from txremote.eventloop.worker_pool import WorkerPool
 from txremote.net.transport import prepare
 from txremote.peer.connection import Connection
 from txremote.peer.imports import ReleaseSweeper
+from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
@@ -65,7 +66,7 @@ class Job:
         self.timeout = timeout
         self.worker: Worker | None = None  # that holds it
         # a fired Deferred forgets its canceller, and so the job
-        self.deferred: Deferred[object] = Deferred(partial(canceller, self))
+        self.deferred: Deferred[object] = AwaitableDeferred(partial(canceller, self))
 
     def fail(self, error: Exception) -> None:
         """Fail its Deferred, unless that has fired."""

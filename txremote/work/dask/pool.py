@@ -26,6 +26,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from txremote.errors import ConnectionLost, JobTimeout, NotPicklable, PoolStopped, WorkerDied
+from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.work.dask.link import ClusterLink
 from txremote.work.dask.remote import DONE, NOT_MADE, NOT_SENT, RAISED, Outcome
@@ -148,7 +149,7 @@ class DaskPool(PoolService):
             raise NotPicklable(_NO_PEER.format(name))
         # Dask puts those into one group that are alike before the hyphen
         key = f"{_NOT_IN_KEYS.sub('_', name_of(function))}-{uuid4().hex}"
-        deferred: Deferred[object] = Deferred(partial(self._cancelled, key))
+        deferred: Deferred[object] = AwaitableDeferred(partial(self._cancelled, key))
         self._jobs[key] = DaskJob(name, timeout, deferred)
         self._link.submit(key, payload)
         return deferred
