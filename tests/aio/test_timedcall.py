@@ -26,6 +26,8 @@ def test_a_call_is_made_put_off_or_taken_back(kind: str) -> None:
         assert first.getTime() == pytest.approx(before + 10)
         first.reset(0)
         second = TimedCall(loop, 0, lambda: made.append("second"))
+        assert second.getTime() == pytest.approx(loop.time(), abs=1)
+        second.delay(0)
         second.cancel()
         assert (first.active(), second.active()) == (True, False)
         with pytest.raises(AlreadyCancelled):

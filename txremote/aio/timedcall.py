@@ -26,7 +26,8 @@ class TimedCall:
 
     def getTime(self) -> float:
         """Return when it is due, on the loop's clock."""
-        return self._handle.when()
+        when = getattr(self._handle, "when", None)  # uvloop does not say where it is due at once
+        return self._loop.time() if when is None else when()
 
     def active(self) -> bool:
         """Tell whether it is still to come."""
@@ -43,7 +44,7 @@ class TimedCall:
 
     def delay(self, seconds: float) -> None:
         """Have it come some seconds later than it would. Raises as `cancel` does."""
-        self._put(self._handle.when() + seconds)
+        self._put(self.getTime() + seconds)
 
     def _put(self, when: float) -> None:
         self._check()

@@ -4,6 +4,7 @@ The Dask pool, against a real scheduler and real workers.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -23,8 +24,11 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
+from tests.aio.running import each_loop, run
 from tests.work.dask import jobs
 from tests.work.dask.cluster import Cluster
+from txremote.aio import run_async
+from txremote.aio.loop import AsyncioLoop
 from txremote.errors import (
     ConnectionLost,
     JobTimeout,
@@ -675,3 +679,28 @@ def test_process_commands_are_refused_before_there_are_any() -> None:
     """A Dask worker cannot call back, which is said when the tasks are set up."""
     with pytest.raises(ValueError, match=r"those of dask:\S+ cannot: use a pool of processes"):
         TaskKeeper(pool="dask:tcp://127.0.0.1:1")
+
+
+@each_loop
+def test_an_asyncio_program_has_one_as_well(cluster, new_loop):
+    """A result, an exception, a task that is cancelled, and no reactor."""
+    address = f"dask:{cluster.address}"
+
+    async def main():
+        assert await run_async(pow, 2, 10, pool=address) == 1024
+        with pytest.raises(ZeroDivisionError):
+            await run_async(divmod, 1, 0, pool=address)
+        with pytest.raises(JobTimeout):
+            await run_async(time.sleep, 0.5, pool=address, proc_timeout=0.1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await run_async(time.sleep, 0.5, pool=address)
+        (pool,) = AsyncioLoop.current().pools.pools
+        assert pool.description == address
+        assert pool.statistics().abandoned == 2
+
+    threads = threading.active_count()
+    with capturedLogs() as events:
+        run(main, new_loop)
+    assert [event["log_level"].name for event in events] == ["warn", "warn"]
+    assert threading.active_count() == threads
