@@ -108,6 +108,18 @@ def test_a_job_that_runs_may_tidy_up(tmp_path: Path) -> None:
     assert tidied.read_text() == "tidied"
 
 
+def test_a_job_that_ignores_its_end_is_killed(tmp_path: Path) -> None:
+    begun = str(tmp_path / "begun")
+
+    async def main() -> None:
+        hanging = run_async(jobs.hang, begun, "deaf", pool="processes:1:grace=0.2")
+        job = asyncio.ensure_future(_awaited(hanging))
+        await until(lambda: os.path.exists(begun))
+        assert not job.done()
+
+    run(main, asyncio.new_event_loop)
+
+
 def test_the_program_s_own_ends_come_first() -> None:
     """A coroutine that is cancelled at the end may use a pool still."""
     found: list[Any] = []

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.aio.running import NewLoop, each_loop, run, until
-from tests.aio.workshop import InLanes, Workshop
+from tests.aio.workshop import Desk, InLanes, Workshop
 from tests.work import jobs
+from txremote import live
 from txremote.aio import connect, listen, pool_from_string, run_async, set_default_pool
 from txremote.aio.loop import AsyncioLoop
+from txremote.console.task_service import TaskService
 from txremote.errors import (
     GenericException,
     JobTimeout,
@@ -56,6 +58,11 @@ class TestAJob:
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(waited(pool))
             assert task.result() == "slow"
+            if pool == "processes:1":
+                called: list[int] = []
+                assert await run_async(jobs.call, live(called.append), 3, pool=pool) is None
+                assert await run_async("_return(n * 2)", n=4, pool=pool) == 8
+                assert called == [3]
 
         async def waited(pool: str | None) -> Any:
             return await run_async(jobs.nap, 0.05, "slow", pool=pool)
@@ -149,9 +156,10 @@ class TestAPool:
 
     def test_is_asked_in_the_loop_s_thread(self) -> None:
         async def main() -> None:
-            for thread in (asyncio.to_thread, lambda *call: run_async(*call, pool="threads")):
-                with pytest.raises(WrongThread, match="run_async is called"):
-                    await thread(run_async, jobs.pid)
+            with pytest.raises(WrongThread, match="run_async is called in"):
+                await asyncio.to_thread(run_async, jobs.pid)
+            with pytest.raises(WrongThread, match=r"loop\.call_soon_threadsafe"):
+                await run_async(run_async, jobs.pid, use_thread=True)
 
         run(main, asyncio.new_event_loop)
 
@@ -222,6 +230,25 @@ class TestAService:
                     with pytest.raises(GenericException, match="would stop the loop") as caught:
                         await conn.root.blocks_the_loop(lambda n: n)
                     assert type(caught.value).__name__.endswith("WouldBlockReactor")
+
+        run(main, new_loop)
+
+    def test_has_tasks(self, new_loop: NewLoop) -> None:
+        """In turns of the loop, in a thread and in a process."""
+
+        async def main() -> None:
+            async with await listen(ANYWHERE, TaskService(Desk)) as server:
+                async with connect(server.address) as conn:
+                    for line, output in (
+                        ("square 7", "49"),
+                        ("load 7", "loaded 7"),
+                        ("nap 7", "napping 7"),
+                        ("compute 7", "computing 7"),
+                    ):
+                        task = await conn.root.submit(line)
+                        assert await task.wait() == "FINISHED"
+                        assert (await conn.root.output())[0] == output
+                    assert await task.result() not in (None, os.getpid())
 
         run(main, new_loop)
 

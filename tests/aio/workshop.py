@@ -57,6 +57,31 @@ class InLanes(Workshop):
         return tuple([callback(n) for n in range(3)])
 
 
+class Desk:
+    """Commands of each kind."""
+
+    commands = ["square"]
+    asyncommands = ["load"]
+    thcommands = ["nap"]
+    mpcommands = ["compute"]
+
+    def square(self, n: int) -> int:
+        return n * n
+
+    async def load(self, n: int) -> int:
+        await run_async(jobs.pid, use_thread=True)
+        print("loaded", n)
+        return n
+
+    def nap(self, n: int) -> Any:
+        yield f"napping {n}"
+        time.sleep(0.001)
+
+    def compute(self, n: int) -> Any:
+        yield f"computing {n}"
+        yield os.getpid()
+
+
 async def work() -> None:
     """Have a pool of each kind do something."""
     pids = await asyncio.gather(

@@ -79,22 +79,30 @@ async def test_a_worker_thread_belongs_to_the_loop_that_it_works_for() -> None:
 
 
 def test_a_plain_thread_of_an_asyncio_program_belongs_to_none() -> None:
-    """No reactor is made there, which would never run."""
+    """No reactor is made there, which would never run, and none is taken that does not run."""
     program = (
         "import sys\n"
         "from txremote.errors import WrongThread\n"
+        "from threading import Thread\n"
         "from txremote.work.loops import drive_asyncio, loop_here\n"
         "drive_asyncio(object)\n"
-        "try:\n"
-        "    loop_here('this')\n"
-        "except WrongThread as error:\n"
-        "    print(error)\n"
+        "def ask():\n"
+        "    try:\n"
+        "        loop_here('this')\n"
+        "    except WrongThread as error:\n"
+        "        print(error)\n"
+        "ask()\n"
         "assert 'twisted.internet.reactor' not in sys.modules\n"
+        "from twisted.internet import reactor\n"
+        "thread = Thread(target=ask)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "assert loop_here('this') is reactor\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.startswith("this is called where an event loop runs")
+    assert done.stdout.count("this is called where an event loop runs") == 2
 
 
 class TestPoolsOfALoop:

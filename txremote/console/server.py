@@ -35,6 +35,7 @@ from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local
 from txremote.refs.clock import steady
 from txremote.tasks.keeper import DRAIN
+from txremote.work.loops import loop_here
 
 _log = Logger("txremote")
 
@@ -158,7 +159,7 @@ class ConsoleService(TwistedService):
         reactor: Any = None,
     ) -> None:
         if reactor is None:
-            from twisted.internet import reactor
+            reactor = loop_here("ConsoleService")
         self.containers = containers_by_name(containers)
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self.ports: list[IListeningPort] = []

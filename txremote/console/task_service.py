@@ -35,6 +35,7 @@ from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
 from txremote.wire.consts import FEATURE_VALUES
 from txremote.wire.values import AsValue
+from txremote.work.loops import loop_here
 
 _log = logger_for("console")
 
@@ -249,7 +250,7 @@ class TaskService(Service):
     Args:
         containers: Containers of commands: classes, instances, modules...
         manager: The `TaskManager`, shared with a console for instance; its own if None.
-        reactor: The reactor; the running one if None.
+        reactor: The reactor; None for the program's, or for the asyncio loop that runs here.
 
     Raises:
         ContainerError: one of the containers is none.
@@ -260,7 +261,7 @@ class TaskService(Service):
         self, *containers: object, manager: TaskManager | None = None, reactor: Any = None
     ) -> None:
         if reactor is None:
-            from twisted.internet import reactor
+            reactor = loop_here("TaskService")
         self.manager = TaskManager(reactor=reactor) if manager is None else manager
         self._containers = containers_by_name(containers)
         self.clock: IReactorTime = steady(reactor)

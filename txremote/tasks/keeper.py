@@ -29,6 +29,7 @@ from txremote.tasks.ring import OutputRing
 from txremote.tasks.states import SUBMITTED
 from txremote.tasks.stepping import Call, Progress
 from txremote.tasks.task import Submission, Task
+from txremote.work.loops import loop_here
 from txremote.work.pool import PoolService
 from txremote.work.spec import pool_from_string
 
@@ -58,7 +59,7 @@ class TaskKeeper:
         keep: Seconds for which they are; None for as long as there is room.
         max_lines: How many lines of output are kept of each task.
         max_bytes: How many bytes of output are kept of each task.
-        reactor: The reactor; None for the program's.
+        reactor: The reactor; None for the program's, or for the asyncio loop that runs here.
 
     Raises:
         ValueError: a number makes no sense, or the pool cannot run process commands.
@@ -85,7 +86,7 @@ class TaskKeeper:
         if max_running < 1 or max_waiting < 0 or max_remembered < 0:
             raise ValueError("max_running= is at least 1, max_waiting= and max_remembered= 0")
         if reactor is None:
-            from twisted.internet import reactor
+            reactor = loop_here("TaskManager")
         OutputRing(max_lines, max_bytes)  # raises here and not at the first task
         self._listeners = TaskListeners()
         self._no_listeners = TaskListeners()  # of tasks that cannot be found

@@ -8,14 +8,16 @@ loop is driven.
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from txremote.errors import WrongThread
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import here
-from txremote.refs.reactorthread import is_in_reactor, runs_asyncio_alone
+from txremote.refs.reactorthread import is_in_reactor, is_reactor_thread, runs_asyncio_alone
 from txremote.work.ports import IPoolReactor
 
 _asyncio_driver: list[Callable[[], Any]] = []
@@ -36,9 +38,12 @@ def loop_here(name: str) -> IPoolReactor:
 
     Raises:
         RuntimeError: an asyncio loop runs here, and `txremote.aio` has not been imported.
-        WrongThread: the program uses `txremote.aio` and no reactor, and no loop runs here.
+        WrongThread: the program uses `txremote.aio` and runs no reactor, and no loop runs here.
     """
-    loop: Any = None
+    loop: Any = sys.modules.get("twisted.internet.reactor")
+    running = loop is not None and loop.running and is_reactor_thread(loop)
+    if running and asyncio._get_running_loop() is None:  # nearly always
+        return loop  # type: ignore[no-any-return]
     if runs_asyncio_alone():
         if not _asyncio_driver:
             raise RuntimeError(
@@ -48,7 +53,7 @@ def loop_here(name: str) -> IPoolReactor:
         loop = _asyncio_driver[0]()
     elif here.loop is not None and not is_in_reactor():
         loop = here.loop
-    elif _asyncio_driver and "twisted.internet.reactor" not in sys.modules:
+    elif _asyncio_driver and not _reactor_is_to_come():
         raise WrongThread(
             f"{name} is called where an event loop runs: in a coroutine, or in another thread by "
             f"loop.call_soon_threadsafe({name}, ...)"
@@ -56,6 +61,14 @@ def loop_here(name: str) -> IPoolReactor:
     else:
         loop = chosen_reactor(None)
     return loop  # type: ignore[no-any-return]
+
+
+def _reactor_is_to_come() -> bool:
+    """Tell whether a reactor runs, or may be run yet: a program is set up in its main thread."""
+    reactor: Any = sys.modules.get("twisted.internet.reactor")
+    if reactor is None:
+        return False
+    return reactor.running or threading.current_thread() is threading.main_thread()
 
 
 def asyncio_loop_here() -> Any:

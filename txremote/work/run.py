@@ -223,6 +223,11 @@ def _keep(reactor: IPoolReactor, description: str) -> IPool:
 def check_thread(reactor: IPoolReactor, name: str) -> None:
     """Raise WrongThread if this is not the reactor's thread."""
     if threadable.ioThread != threading.get_ident() and not may_call_here(reactor):
+        if pools_of(reactor) is not running_pools:
+            raise WrongThread(
+                f"{name} is called in the event loop's thread: "
+                f"loop.call_soon_threadsafe({name}, ...)"
+            )
         raise WrongThread(
             f"{name} is called in the reactor's thread: reactor.callFromThread({name}, ...), or "
             f"blockingCallFromThread(reactor, {name}, ...) to wait for the result"
