@@ -70,3 +70,15 @@ def tests(session: nox.Session, twisted: str, reactor: str) -> None:
         "--tb=native",  # others compile source, which Python 3.11 cannot in a greenlet
         *session.posargs,
     )
+
+
+@nox.session
+@nox.parametrize("loop", ["aio-loop", "aio-loop-uvloop"])
+def pools_on_asyncio(session: nox.Session, loop: str) -> None:
+    """Run the tests of pools and tasks by an asyncio loop, with no reactor of their own."""
+    session.install("-e", ".[test]", *EDITABLE)
+    session.run(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider", "--tb=native"),
+        *("-p", "tests.loop_as_reactor", f"--reactor={loop}", "tests/work", "tests/tasks"),
+        *session.posargs,
+    )

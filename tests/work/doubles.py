@@ -24,6 +24,14 @@ from txremote.work.running import running_pools
 DEADLINE = 20.0
 
 
+def default_threads() -> str:
+    """Return how the threads of the program's reactor are called."""
+    from twisted.internet import reactor
+
+    name: str = reactor.getThreadPool().name  # type: ignore[attr-defined]
+    return name
+
+
 class Threads:
     """A thread pool whose tasks run when `run` is called."""
 

@@ -18,7 +18,15 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 import txremote
 from tests.net.servers import joined, until
-from tests.work.doubles import DEADLINE, CopyingPool, Step, logged, no_running_pools, outcome
+from tests.work.doubles import (
+    DEADLINE,
+    CopyingPool,
+    Step,
+    default_threads,
+    logged,
+    no_running_pools,
+    outcome,
+)
 from txremote import blocking, current_call, exposed, offloaded
 from txremote.errors import JobTimeout, NotPicklable
 from txremote.testing import connected_pair
@@ -158,7 +166,7 @@ class TestThreads:
         async with joined(kind()) as conn:
             total, process, thread = await conn.root.above(3)
             assert (total, process) == (8, os.getpid())
-            assert "reactor" in thread  # the reactor's pool, and no lane
+            assert default_threads() in thread  # and no lane
             assert await conn.root.below(3, add=1) == 9
             assert await conn.root.alone(1) == 2
             assert await conn.root.alone_too(1) == 3

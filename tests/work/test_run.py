@@ -18,7 +18,15 @@ from twisted.python.failure import Failure
 
 import txremote
 from tests.net.servers import joined
-from tests.work.doubles import CopyingPool, Reactor, Step, logged, no_running_pools, outcome
+from tests.work.doubles import (
+    CopyingPool,
+    Reactor,
+    Step,
+    default_threads,
+    logged,
+    no_running_pools,
+    outcome,
+)
 from txremote import WrongThread, exposed, live, run_async
 from txremote.errors import JobTimeout, PoolStopped
 from txremote.work import run as run_module
@@ -139,7 +147,7 @@ class TestWhere:
     async def test_a_thread_of_the_reactor(self) -> None:
         """Where nothing else runs."""
         name = await run_async(lambda: threading.current_thread().name)
-        assert "twisted.internet.reactor" in name
+        assert default_threads() in name
 
     @pytest_twisted.ensureDeferred
     async def test_a_process_pool_that_runs(self) -> None:

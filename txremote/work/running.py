@@ -3,7 +3,7 @@ The pools that run: the one piece of state here that belongs to the whole proces
 
 `run_async` in one module uses the pool that another module has started, or ``twistd``, and nobody
 passes it along. A pool enters itself when it starts and leaves when it stops. For the reactor's
-thread. An asyncio loop has pools of its own (`pools_of`), for its own thread.
+thread. A loop in another thread has pools of its own (`pools_of`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class RunningPools:
-    """The pools of a process, or of an asyncio loop, in the order in which they were started."""
+    """The pools of a process, or of one loop, in the order in which they were started."""
 
     def __init__(self) -> None:
         self.default: IPool | None = None  # used where none is named, if it runs
@@ -71,8 +71,14 @@ running_pools = RunningPools()
 
 
 def pools_of(loop: object) -> RunningPools:
-    """Return a loop's own pools, as `txremote.aio` has them, or those of the process."""
+    """
+    Return a loop's own pools, if it runs beside the program's reactor, as those of `txremote.aio`
+    and of a script's servers do; else those of the process.
+    """
     found = getattr(loop, "pools", None)
+    if found is None and getattr(loop, "io_thread", None) is not None:
+        beside: Any = loop
+        found = beside.pools = RunningPools()
     return found if isinstance(found, RunningPools) else running_pools
 
 

@@ -133,7 +133,7 @@ class ThreadPool(PoolService):
         if description is None:
             description = self.kind if size is None else f"{self.kind}:{size}"
         super().__init__(reactor, description, queue)
-        # its threads keep no process alive, but a process may outlive a loop of asyncio's
+        # its threads keep no process alive, but a process may outlive a loop beside its reactor
         self.ends_with_reactor = pools_of(reactor) is not running_pools
         self._size = size
         self._jobs: set[ThreadJob] = set()

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_twisted
 from twisted.python import threadable
@@ -35,6 +36,20 @@ from tests.net.servers import endpoint_of, served
 from txremote.blocking.authentication import SSLAuthenticator
 from txremote.blocking.utils.registry import UDPRegistryClient
 from txremote.blocking.utils.server import ThreadedServer
+
+
+class Workshop(rpyc.Service):
+    """Methods that run elsewhere."""
+
+    @txremote.exposed
+    @txremote.offloaded(pool="threads:1")
+    def double(self, value: int) -> int:
+        return value * 2
+
+    @txremote.exposed
+    @txremote.offloaded(pool="processes:1")
+    def process(self) -> int:
+        return os.getpid()
 
 
 class Desk(rpyc.Service):
@@ -100,6 +115,18 @@ def test_requests_run_in_a_worker_thread_and_may_block() -> None:
     with serving(Desk) as server, client(server) as conn:
         assert conn.root.where() not in (threading.get_ident(), server._reactor.io_thread)
         assert conn.root.call(lambda a: a * 2, 4) == 8
+
+
+@scripted
+def test_methods_may_run_in_pools_which_end_with_their_server() -> None:
+    pids = []
+    for _ in range(2):
+        with serving(Workshop) as server, client(server) as conn:
+            assert (conn.root.double(4), conn.root.double(2)) == (8, 4)
+            pids.append(conn.root.process())
+    assert os.getpid() not in pids
+    assert pids[0] != pids[1]
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
 @scripted
