@@ -55,15 +55,17 @@ class Site:
     """A server, and a program in front of it that has ``url``."""
 
     def __init__(self, kind):
-        self._running = contextlib.ExitStack()
-        self.listen = f"tcp:{free_port()}:interface=127.0.0.1"
-        self.start_server()
-        words = PROGRAMS[kind](self.server.endpoint)
-        self.web = self._running.enter_context(Program(sys.executable, "-m", *words))
-        self.url = f"http://127.0.0.1:{self.web.wait_for(SERVES)[1]}"
+        self._listen = f"tcp:{free_port()}:interface=127.0.0.1"
+        with contextlib.ExitStack() as self._running:
+            self.start_server()
+            words = PROGRAMS[kind](self.server.endpoint)
+            self.web = self._running.enter_context(Program(sys.executable, "-m", *words))
+            self.url = f"http://127.0.0.1:{self.web.wait_for(SERVES)[1]}"
+            self._running = self._running.pop_all()  # no failure: they run on
 
     def start_server(self):
-        self.server = self._running.enter_context(Twistd(SERVICE, listen=self.listen))
+        """Start the server, at the place of the one before."""
+        self.server = self._running.enter_context(Twistd(SERVICE, listen=self._listen))
 
     def conn(self):
         """Return a script's connection to the server, to be closed."""
