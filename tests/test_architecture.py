@@ -44,7 +44,7 @@ ROOMS = [
     {"daemon"},
     {  # the doors
         *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "mypy_plugin", "__main__", ""),
-        *("reaching", "not_reached", "notebook"),
+        *("reaching", "not_reached", "notebook", "await_shell"),
     },
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,

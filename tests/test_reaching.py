@@ -309,6 +309,7 @@ COMMANDS = {
     "call": ["call", "list"],
     "tasks": ["tasks", "list"],
     "shell": ["shell", "--plain"],
+    "shell --await": ["shell", "--await"],
 }
 
 

@@ -74,6 +74,8 @@ def _add_shell(commands: Commands) -> None:
     shell.set_defaults(run=_shell)
     add = shell.add_argument
     add_server_options(shell)
+    about = "a prompt that takes await, in which nothing blocks: with asyncio and Twisted"
+    add("--await", dest="awaits", action="store_true", help=about)
     add("--plain", action="store_true", help="the plain prompt, even if IPython is installed")
 
 
@@ -169,6 +171,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _shell(options: argparse.Namespace) -> int:
+    sys.path.insert(0, os.getcwd())  # as at Python's own prompt
+    if options.awaits:
+        return _await_shell(options)
     from txremote.shell import reach_in_script, run_shell
 
     try:
@@ -180,6 +185,19 @@ def _shell(options: argparse.Namespace) -> int:
         run_shell(conn, options.plain)
     finally:
         conn.close()
+    return DONE
+
+
+def _await_shell(options: argparse.Namespace) -> int:
+    from txremote.await_shell import run_await_shell
+
+    try:
+        run_await_shell(server_of(options))
+    except NotReached as problem:
+        _complain(str(problem))
+        return NOT_MADE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return DONE
 
 

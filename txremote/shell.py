@@ -11,7 +11,8 @@ import code
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
-from inspect import Parameter
+from inspect import Parameter, Signature
+from typing import Any
 
 from txremote.blocking.background import BgServingThread
 from txremote.blocking.connection import BlockingConnection
@@ -26,7 +27,7 @@ from txremote.refs.signatures import signature_of
 from txremote.service import VoidService
 
 HISTORY = "~/.txremote_history"
-_DELIMITERS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
+DELIMITERS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
 
 #: What is called by the parenthesis that is open last.
 _CALLED = re.compile(r"(\w+(?:\.\w+)*)\((?:[^()]|\([^()]*\))*$")
@@ -100,8 +101,7 @@ class Completer:
             return [name for name in found if name.startswith(text)]
         base, start = dotted.groups()
         try:
-            # reads attributes, and calls nothing: the user is about to read them, too
-            found = dir(eval(base, {}, self._names))
+            found = self.names_of(base)
         except Exception:  # a completion never raises
             return []
         hidden = start.startswith("_")
@@ -111,17 +111,29 @@ class Completer:
             if name.startswith(start) and (hidden or not name.startswith("_"))
         )
 
+    def evaluate(self, written: str) -> Any:
+        """Return the object that a dotted name stands for: attributes are read, none is called."""
+        return eval(written, {}, self._names)
+
+    def names_of(self, base: str) -> list[str]:
+        """Return the names of the attributes of what is written."""
+        return dir(self.evaluate(base))
+
+    def signature(self, called: str) -> Signature | None:
+        """Return the signature of what is written, or None."""
+        method = self.evaluate(called)
+        # of a netref's method only what is known: inspect would ask for more
+        if type(method) is NetrefMethod:
+            return method.____signature__()
+        return signature_of(method)
+
     def _keywords(self) -> list[str]:
         """Return the names of arguments, with ``=``, of the call that the cursor is in."""
         called = _CALLED.search(self._before())
         if called is None:
             return []
         try:
-            method = eval(called.group(1), {}, self._names)
-            # of a netref's method only what is known: inspect would ask for more
-            told = (
-                method.____signature__() if type(method) is NetrefMethod else signature_of(method)
-            )
+            told = self.signature(called.group(1))
         except Exception:  # a completion never raises
             return []
         named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
@@ -146,7 +158,7 @@ def run_shell(conn: BlockingConnection, plain: bool = False) -> None:
             print(banner)  # noqa: T201
             IPython.start_ipython(argv=["--no-banner"], user_ns=names)
             return
-        save = use_readline(Completer(names, line_before).complete, HISTORY, _DELIMITERS)
+        save = use_readline(Completer(names, line_before).complete, HISTORY, DELIMITERS)
         try:
             code.interact(banner, local=names, exitmsg="")
         finally:
