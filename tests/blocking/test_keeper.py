@@ -109,11 +109,31 @@ def test_an_on_connect_that_fails_is_a_failed_try() -> None:
 
     with going(Mine, on_connect=fail) as (client, server, clock):
         clock.asleep(1)
-        assert "KeyError: 'a'" in str(client.status)
+        assert client.status.happened == "connected, but: KeyError: 'a'"
         wait_until(lambda: server.remotes[0].closed)
         clock.advance(1)
         with pytest.raises(UnauthorizedLogin, match="not you"):
             client.root.which()
+
+
+@scripted
+def test_a_connection_that_has_ended_before_it_is_used_is_a_failed_try() -> None:
+    """While on_connect ran, or just after it."""
+    ends = [lambda conn: conn.close(), lambda _conn: None]
+
+    def end(conn: rpyc.BlockingConnection) -> None:
+        ends.pop(0)(conn)
+
+    with going(Mine, on_connect=end) as (client, server, clock):
+        clock.asleep(1)
+        assert client.status.happened.startswith("connected, but: ConnectionLost")
+        clock.advance(1)
+        conn = client.connected()
+        server.die()
+        assert client._usable() is None
+        with pytest.raises(EOFError):
+            client._went_live(conn, False)
+        assert client._live is None
 
 
 @scripted

@@ -19,14 +19,12 @@ from twisted.logger import Logger
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.inbox import PendingAnswer
-from txremote.blocking.reconnecting_client import ReconnectingClient
+from txremote.blocking.reconnecting_client import STOPPING, ReconnectingClient
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.login_refusals import check_answer, in_words, refused_login
 from txremote.refs.netref import is_base_netref
 
 _log = Logger("txremote")
-
-_STOPPING = "the server is stopping"
 
 
 def backoff(failures: int) -> float:
@@ -51,6 +49,7 @@ class Keeper:
         self._retry_policy = retry_policy
         self._serve = serve
         self._waiter = PendingAnswer()
+        self._reached = False  # whether the last try has found the server
 
     def start(self) -> None:
         """Start it. It ends with the client, or the program."""
@@ -66,7 +65,7 @@ class Keeper:
             except UnauthorizedLogin as error:
                 self._give_up(error)
                 return
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failures += 1
                 self._failed(error)
             else:
@@ -79,7 +78,9 @@ class Keeper:
         with client._changed:
             status = client._status
             client._note("connecting", status.happened, status.error, status.tries + 1)
+        self._reached = False
         conn = client._dial()
+        self._reached = True
         protocol = conn.protocol
 
         waiter = self._waiter = PendingAnswer()
@@ -95,17 +96,14 @@ class Keeper:
 
         def stopping() -> None:
             # calls in flight end on this one, which the server closes after the last of them
-            leave(_STOPPING, ServerStopping(_STOPPING))
+            leave(STOPPING, ServerStopping(STOPPING))
 
         client._open.add(conn)
         protocol.when_disconnected().addCallback(ended)
         try:
+            client._check_open()
             self._introduce(conn)
             protocol.on_peer_stopping = stopping
-            if conn.closed:
-                raise ConnectionLost(protocol.why_ended)
-            if protocol.peer_stopping:
-                raise ServerStopping(_STOPPING)
             if self._serve:
                 conn._pump.io.channel.interruptible()
             client._went_live(conn, self._serve)
@@ -150,9 +148,9 @@ class Keeper:
                     if client._live is conn:
                         client._clock.wait(client._changed, None)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         client = self._client
-        where = "connected, but" if isinstance(error, ServerStopping) else "no connection"
+        where = "connected, but" if self._reached else "no connection"
         with client._changed:
             client._note("connecting", f"{where}: {in_words(error)}", error)
         if not client._closed:

@@ -30,7 +30,7 @@ from twisted.logger import Logger
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.live_root import LateCall, LiveRoot
-from txremote.errors import DeadReferenceError
+from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.client_status import ClientStatus
 from txremote.peer.closing import CLOSE_TIMEOUT
 from txremote.refs import forks
@@ -38,6 +38,8 @@ from txremote.refs.reactorthread import is_in_reactor
 from txremote.refs.threadguard import refuse_in_reactor
 
 _log = Logger("txremote")
+
+STOPPING = "the server is stopping"
 
 
 class Clock:
@@ -259,10 +261,18 @@ class ReconnectingClient:
         )
         self._changed.notify_all()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DeadReferenceError(f"the client of {self._name} is closed")
+
     def _went_live(self, conn: BlockingConnection, served: bool) -> None:
         with self._changed:
-            if self._closed:
-                raise DeadReferenceError("it was closed meanwhile")
+            self._check_open()
+            # told of its end from now on; what came before, these have noted
+            if conn.closed:
+                raise ConnectionLost(conn.protocol.why_ended)
+            if conn.protocol.peer_stopping:
+                raise ServerStopping(STOPPING)
             self._live = self._latest = conn
             self._served = served
             self._note("connected", f"reached {self._name}")
