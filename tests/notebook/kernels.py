@@ -2,8 +2,7 @@
 A notebook's kernel, run as a frontend runs it. Not a test file.
 
 A `Kernel` is a real ipykernel; `Kernel.run` executes a cell and gives a `Cell` with all that the
-frontend was sent. What comes outside of a cell, as the update of a display does, is in
-`Kernel.displays`.
+frontend was sent. Displays are in `Kernel.displays`, for they change outside of cells, too.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 @dataclass
 class Cell:
-    """What a cell has shown."""
+    """The outputs of a cell."""
 
     no: int = 0
     results: list[dict[str, str]] = field(default_factory=list)  # by MIME type
@@ -105,8 +104,11 @@ class Kernel:
     def finish(self, number: str) -> Cell:
         """Wait until a cell has ended."""
         self.wait_until(lambda: number in self._idle)
-        self._reply(number)
-        return self._cells[number]
+        cell, reply = self._cells[number], self._reply(number)
+        if reply["status"] == "error":
+            cell.error = f"{reply['ename']}: {reply['evalue']}".partition("\n")[0]
+            cell.traceback = _COLOURS.sub("", "\n".join(reply["traceback"]))
+        return cell
 
     def _reply(self, number: str) -> dict[str, Any]:
         while True:
@@ -136,9 +138,6 @@ class Kernel:
         cell = self._cells.get(parent, Cell())
         if kind == "stream":
             cell.text += content["text"]
-        elif kind == "error":
-            cell.error = f"{content['ename']}: {content['evalue']}".partition("\n")[0]
-            cell.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
         elif kind in ("execute_result", "display_data", "update_display_data"):
             shown = content.get("transient", {}).get("display_id")
             if shown is not None:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy
 from twisted.internet.defer import Deferred, succeed
 
-from txremote import Service, TaskService, exposed
+from txremote import ConnectionLost, DeadReferenceError, Service, TaskService, exposed
 from txremote.tasks.stepping import Progress
 
-#: What a peer may send to have a notebook run it.
+#: A text that a peer may send to have a notebook run it.
 HOSTILE = "<script>alert(1)</script> $\\href{javascript:x}{y}$ \x1b[31m"
 
 
@@ -83,7 +83,7 @@ class Cart(Service):
 
 
 class Lab(Service, values=True):
-    """What the notebook connects to. One for all clients."""
+    """The root that the notebook connects to. One for all clients."""
 
     def __init__(self) -> None:
         self.cancelled = 0
@@ -193,8 +193,11 @@ class Lab(Service, values=True):
     @exposed
     async def publish(self, event: str) -> int:
         """Tell all subscribers of an event."""
-        for each in self.subscribers:
-            await each(event)  # type: ignore[misc]
+        for each in list(self.subscribers):
+            try:
+                await each(event)  # type: ignore[misc]
+            except (ConnectionLost, DeadReferenceError):
+                self.subscribers.remove(each)
         return len(self.subscribers)
 
     @exposed

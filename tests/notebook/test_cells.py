@@ -4,7 +4,7 @@ from tests.processes import Twistd, free_port
 
 
 def test_a_call_is_awaited_in_its_cell_or_in_another(kernel):
-    """A call is sent when it is made; who awaits it later has its result."""
+    """A call is sent when it is made; it may be awaited later."""
     assert kernel.run("await conn.root.add(1)").plain == "3"
     assert not kernel.run("call = conn.root.add(2)").error
     assert kernel.run("await call").plain == "4"

@@ -1,6 +1,9 @@
-"""What ``?`` tells of remote objects."""
+"""The answers of ``?`` about remote objects."""
+
+import re
 
 import pytest
+from IPython import version_info
 from IPython.core.oinspect import Inspector
 
 from tests.notebook.lab import Lab
@@ -18,11 +21,12 @@ def pair():
 def told(pair):
     """A function that gives what ``?`` shows, of a knowledge that has the root."""
     knowledge = Knowledge()
-    inspector = Inspector(theme_name="nocolor")
+    inspector = Inspector(theme_name="nocolor") if version_info >= (9,) else Inspector()
     inspector.info = RemoteInspector(knowledge, inspector.info).info
 
     def tell(found, name):
-        return inspector._get_info(found, name)["text/plain"]
+        shown = inspector._get_info(found, name)["text/plain"]
+        return re.sub(r"\x1b\[[\d;]*m", "", shown)
 
     tell.knowledge = knowledge
     return tell

@@ -1,4 +1,4 @@
-"""What is known of remote objects, without a request when it is looked at."""
+"""Descriptions of remote objects, which are looked at without a request."""
 
 import gc
 
@@ -72,7 +72,7 @@ def test_nothing_is_known_of_what_is_no_reference(pair):
 
 
 def test_a_lost_connection_ends_the_asking(pair):
-    """Whoever waits goes on, and nothing is asked again."""
+    """Those who wait go on, and nothing is asked again."""
     knowledge = Knowledge()
     done = []
     knowledge.ask(pair.client.root).addCallback(done.append)
@@ -113,7 +113,7 @@ def test_nothing_is_kept_of_a_reference_that_is_gone(pair):
 
 
 def test_an_answer_of_a_hostile_peer_is_bounded_and_checked():
-    """What is no name, no text or too much is dropped."""
+    """All that is no name, no text or too much is dropped."""
     methods = tuple([(f"m{n}", "x" * 5000, "(a)", None) for n in range(5 * MOST_NAMES)])
     found = described(tuple([f"n{n}" for n in range(10**5)]), methods)
     assert len(found.names) == MOST_NAMES

@@ -1,4 +1,4 @@
-"""What an expression stands for, with nobody's code run."""
+"""Expressions before the cursor are followed, and nobody's code is run."""
 
 import pytest
 

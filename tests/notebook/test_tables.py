@@ -96,7 +96,7 @@ def test_large_tables_are_cut_and_say_so():
 
 
 def test_a_hostile_list_is_not_looked_at_as_a_whole():
-    """What is not shown may be anything."""
+    """The items that are not shown may be anything."""
 
     class Row(dict):
         def __iter__(self):

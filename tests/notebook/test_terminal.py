@@ -58,7 +58,7 @@ def test_ctrl_c_cancels_the_call_at_the_server(ipython, other):
     ipython._send("await root.forever()\r")
     other.until_called(called + 1)
     ipython.press("c")
-    ipython.said("KeyboardInterrupt(.|\n)*In .7.:")
+    ipython.said("CancelledError(.|\n)*In .7.:")
     ipython.enter("(await root.figures())[0]", rf"Out.7.: {before + 1}(.|\n)*In .8.:")
 
 

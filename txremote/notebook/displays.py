@@ -20,6 +20,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from math import isfinite
 from typing import Any, Final
@@ -71,10 +72,11 @@ class LiveDisplay:
     def changed(self) -> None:
         """Redraw it, soon."""
         with self._lock:
-            if self._waits or self._loop.is_closed():
+            if self._waits:
                 return
             self._waits = True
-        self._loop.call_soon_threadsafe(self._wait)
+        with suppress(RuntimeError):  # the loop has ended, and nobody sees it
+            self._loop.call_soon_threadsafe(self._wait)
 
     def _wait(self) -> None:
         self._due = self._loop.call_later(1 / PER_SECOND, self.finish, context=self._context)

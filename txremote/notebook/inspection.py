@@ -18,8 +18,8 @@ from txremote.refs.reference import RemotePath, RemoteReference
 
 _NOT_KNOWN = (
     "Nothing is known of it yet: its owner has been asked, and the answer is there when the "
-    "notebook is idle for a moment. What follows a second dot is not asked about: await it into "
-    "a name first."
+    "notebook is idle for a moment. Nothing is asked about names after a second dot: await into a "
+    "name first what they follow."
 )
 
 _REMOTE = RemoteReference, RemotePath

@@ -70,7 +70,7 @@ class Description:
 
 
 class Knowledge:
-    """What is known of references, for as long as they are held. One thread."""
+    """The descriptions of references, kept for as long as those are held. One thread."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[RemoteReference, Description] = WeakKeyDictionary()

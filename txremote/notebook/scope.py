@@ -17,7 +17,7 @@ from txremote.net.client import RemoteClient as ReactorClient
 from txremote.peer.connection import Connection
 from txremote.refs.reference import RemotePath, RemoteReference
 
-#: What has a remote root.
+#: The classes of objects that have a remote root.
 _CONNECTED = (Connection, RemoteClient, ReactorClient)
 
 T = TypeVar("T")

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
+
 from txremote.errors import ConnectionLost
 from txremote.notebook.displays import Bundle, LiveDisplay, ProgressBar, redraws, say
 from txremote.notebook.markup import escaped, preformatted, printable, shortened
@@ -40,7 +42,9 @@ class TaskDisplay:
         self._has_progress = False
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._display = LiveDisplay(self.draw) if redraws() else None
-        task._connection.when_disconnected().addCallback(self._lost)  # type: ignore[attr-defined]
+        connection: Any = task._connection
+        self._until_lost: Deferred[Any] = connection.when_disconnected()
+        self._until_lost.addCallbacks(self._lost, lambda _cancelled: None)
         task.subscribe(self._news).addErrback(self._refused)
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -71,6 +75,7 @@ class TaskDisplay:
             self._display.changed()
         if over and not self._ended.done():
             self._ended.set_result(None)
+            self._until_lost.cancel()  # else the connection would keep this
 
     def _lost(self, how: BaseException) -> None:
         self._fail(ConnectionLost(f"the connection was lost: {how}"), "connection lost")

@@ -10,24 +10,51 @@ task that goes on; here it is cancelled, and so is its call at the server.
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Any
 
 from IPython.core.async_helpers import get_asyncio_loop
 
 
 def run_cell(cell: Coroutine[Any, Any, object]) -> object:
-    """Run a cell that awaits, and cancel it if it is interrupted."""
+    """
+    Run a cell that awaits, and cancel it at the first Ctrl-C, as `asyncio.run` does.
+
+    A second one raises KeyboardInterrupt wherever the cell is, which may be code that awaits
+    nothing.
+    """
     loop: asyncio.AbstractEventLoop = get_asyncio_loop()
     task = loop.create_task(cell)
+    interrupts = 0
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1 or task.done():
+            raise KeyboardInterrupt
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)  # wakes it
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is signal.default_int_handler and in_main_thread():
+        signal.signal(signal.SIGINT, interrupt)
     try:
         return loop.run_until_complete(task)
-    except KeyboardInterrupt:
-        task.cancel()
-        loop.run_until_complete(asyncio.wait([task]))
-        if not task.cancelled():
-            task.exception()  # it is shown in the place of the interrupt, by nobody
+    except asyncio.CancelledError:
+        if interrupts and not task.uncancel():
+            raise KeyboardInterrupt from None
         raise
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, usual)
+
+
+def in_main_thread() -> bool:
+    """Tell whether signals may be handled here."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def prepare_terminal(shell: Any) -> Callable[[], object]:
