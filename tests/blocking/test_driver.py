@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
+
 import pytest
 
 import txremote.blocking as rpyc
@@ -34,6 +38,28 @@ def test_the_answer_to_an_asyncresult_goes_out_though_another_thread_reads() -> 
             assert conn.root.begin(lambda twenty, n=number: twenty + n) == 20 + number
         for thread in there:
             thread.stop()
+
+
+@scripted
+def test_a_loop_has_what_it_awaits_though_another_thread_has_read_it() -> None:
+    """That thread was done, and has left the callback queued."""
+
+    class Read:
+        pending = False
+
+        def when_ended(self, hook: Callable[[], object]) -> None:
+            hook()
+
+    with linked(Desk) as conn:
+        driver = conn._executor.driver
+        told = threading.Event()
+        driver.deliver(told.set)
+
+        async def awaits() -> bool:
+            driver.expect(Read())
+            return await asyncio.to_thread(told.wait, 10)
+
+        assert asyncio.run(awaits())
 
 
 @scripted

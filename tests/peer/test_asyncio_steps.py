@@ -164,9 +164,12 @@ async def in_a_task(endpoint):
     assert await async_(root.nap)() == "slept"
     assert await asyncio.gather(root.gets(), root.plain(5)) == ["unset", 5]
     assert await asyncio.to_thread(lambda: asyncio.run(awaits(async_(root.nap)))) == "slept"
-    waiting = root.nap()
+    waiting = root.waits()
     assert await asyncio.to_thread(lambda: asyncio.run(refused(waiting))) == 1
-    assert await waiting == "slept"
+    waiting.cancel()
+    assert "Cancelled" in await raised(waiting)
+    await root.nap()
+    assert Mixed.noted.pop() == "cancelled"
     assert await root.calls_a_task(lambda: asyncio.create_task(awaits(root.nap))) == "slept"
     waits = loop.create_task(awaits(root.waits_for_a_deferred))
     await root.nap()

@@ -112,7 +112,10 @@ def nothing_unhandled() -> Iterator[None]:
     assert "Unhandled" not in log.getvalue()
 
 
-def in_asyncio(test: Callable[[Office], Coroutine[Any, Any, T]]) -> T:
+def in_asyncio(
+    test: Callable[[Office], Coroutine[Any, Any, T]],
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
     """Run a test in a loop of its own, which is told of no unhandled error."""
     problems: list[dict[str, Any]] = []
 
@@ -121,7 +124,8 @@ def in_asyncio(test: Callable[[Office], Coroutine[Any, Any, T]]) -> T:
         loop.set_exception_handler(lambda _loop, context: problems.append(context))
         return await asyncio.wait_for(test(Office()), 20)
 
-    result = asyncio.run(main())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        result = runner.run(main())
     assert problems == []
     return result
 

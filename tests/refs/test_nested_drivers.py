@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 
@@ -217,11 +218,14 @@ def _makes_sense(story: Story) -> bool:
     return story.answer != "error" or story.cancelled is None or _is_awaited(story)
 
 
-def test_each_ends_once_and_with_the_right_thing() -> None:
-    @settings(max_examples=150, deadline=None, derandomize=True)
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_each_ends_once_and_with_the_right_thing(kind: str) -> None:
+    module = pytest.importorskip(kind)
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
     @given(STORIES.filter(_makes_sense))
     def each(story: Story) -> None:
-        in_asyncio(partial(_tell, story))
+        in_asyncio(partial(_tell, story), module.new_event_loop)
 
     with nothing_unhandled():
         each()

@@ -63,8 +63,13 @@ class ScriptDriver:
         elif call.connection is self._pump.connection:
             return  # the thread that serves it will wait again
         threading.Thread(
-            target=self.wait, args=(result, None), name="txremote awaited result", daemon=True
+            target=self._bring, args=(result,), name="txremote awaited result", daemon=True
         ).start()
+
+    def _bring(self, result: Pending) -> None:
+        self.wait(result, None)
+        # a thread that waited for another may have read it, and left its callbacks queued
+        self.serve_arrived()
 
     def serve_arrived(self) -> None:
         """Serve what has come, without waiting."""
