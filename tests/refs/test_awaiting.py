@@ -307,6 +307,23 @@ def test_a_loop_that_ends_first_leaves_nothing() -> None:
     in_asyncio(test)
 
 
+def test_a_loop_that_is_closed_under_way_leaves_the_result() -> None:
+    """Nobody has cancelled its tasks."""
+    loop = asyncio.new_event_loop()
+    fired: AwaitableDeferred[int] = AwaitableDeferred()
+
+    async def waits() -> None:
+        await fired
+
+    task = loop.create_task(waits())
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    fired.callback(1)
+    assert fired.result == 1
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # as is to be expected
+
+
 # --- who drives the coroutine -------------------------------------------------------
 
 

@@ -170,25 +170,21 @@ def _note_into(future: Future[T], loop: AbstractEventLoop) -> Callable[[T], T]:
     thread = get_ident()
 
     def note(result: T) -> T:
-        if get_ident() == thread:
-            if not future.done():
-                future.set_result(result)
-        else:
-            _note_in_loop(future, loop, result)
+        try:
+            if get_ident() == thread:
+                _set(future, result)
+            else:
+                loop.call_soon_threadsafe(_set, future, result)
+        except RuntimeError:  # the loop is closed, and nobody waits in it
+            return result
         return result
 
     return note
 
 
-def _note_in_loop(future: Future[T], loop: AbstractEventLoop, result: T) -> None:
-    def note() -> None:
-        if not future.done():
-            future.set_result(result)
-
-    try:
-        loop.call_soon_threadsafe(note)
-    except RuntimeError:  # the loop is closed, and its tasks with it
-        return
+def _set(future: Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 class _Handled(DebugInfo):
