@@ -17,7 +17,7 @@ import txremote
 from tests.document_runner import Reader, doctree
 from tests.processes import ROOT, SERVES
 from tests.switch_tables import page_with
-from txremote import blocking, errors, notebook, testing
+from txremote import aio, blocking, errors, notebook, testing
 from txremote.cli import _parser
 from txremote.config import IGNORED
 from txremote.daemon import tap
@@ -209,8 +209,13 @@ class TestReference:
     @pytest.mark.parametrize("name", sorted(txremote.__all__))
     def test_every_public_name_is_there(self, name):
         """What can be imported from txremote is in the reference."""
-        own, _heading, _others = REFERENCE.partition("\ntxremote.blocking\n---")
+        own, _heading, _others = REFERENCE.partition("\ntxremote.aio\n---")
         assert re.search(rf"\b{name}\b", own)
+
+    @pytest.mark.parametrize("name", sorted(aio.__all__))
+    def test_every_name_for_asyncio_is_there(self, name):
+        """What can be imported from txremote.aio is in its section."""
+        assert re.search(rf"``(aio\.)?{name}\b", section_of("txremote.aio"))
 
     @pytest.mark.parametrize("name", sorted({*blocking.__all__} - {"classic"}))
     def test_every_blocking_name_is_there(self, name):
@@ -276,7 +281,7 @@ class TestReference:
         pages = "".join(page.read_text() for page in (DOCS / "api").glob("*.rst"))
         told = re.findall(r"^\.\. auto\w+:: txremote\.([\w.]+)", pages, re.MULTILINE)
         shown = {id(resolve(name)) for name in told}
-        for module in (txremote, blocking, blocking.classic, notebook, testing):
+        for module in (txremote, aio, blocking, blocking.classic, notebook, testing):
             names = getattr(module, "__all__", ["connected_pair", "Pair"])
             public = {name: getattr(module, name) for name in names}
             assert [

@@ -24,6 +24,8 @@ from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IPushProducer,
+    IReactorFDSet,
+    IReactorProcess,
     IReactorTCP,
     IReactorThreads,
     IReactorTime,
@@ -42,6 +44,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 import txremote
 from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidService, exposed
+from txremote.aio.descriptors import Descriptors
 from txremote.aio.endpoints import _Endpoint
 from txremote.aio.loop import AsyncioLoop
 from txremote.aio.ports import SocketServerEndpoint, TLSServerEndpoint
@@ -146,6 +149,8 @@ IMPLEMENTERS = [
     (IReactorTime, SteadyClock, lambda: SteadyClock(Clock())),
     (IDelayedCall, SteadyCall, lambda: SteadyCall(SteadyClock(Clock()), 1.0, int)),
     (IDelayedCall, TimedCall, lambda: TimedCall(Mock(), 1.0, int)),
+    (IReactorFDSet, Descriptors, lambda: Descriptors.__new__(Descriptors)),
+    (IReactorProcess, Descriptors, lambda: Descriptors.__new__(Descriptors)),
     (IReactorTime, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
     (IReactorTCP, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
     (IReactorUNIX, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),

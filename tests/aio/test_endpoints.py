@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.endpoints import UNIXClientEndpoint, clientFromString
-from twisted.internet.error import DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory, Protocol
 
-from tests.aio.loops import LOOPS, run_in
+from tests.aio.loops import LOOPS, here, run_in
 from txremote.aio.endpoints import HostEndpoint, without_reactor
 from txremote.aio.loop import AsyncioLoop
 
@@ -33,7 +33,8 @@ def test_endpoints_are_replaced_within_others() -> None:
         inner = wrapped._endpoint
         assert isinstance(inner, HostEndpoint)
         assert (inner._timeout, inner._bind) == (7, ("127.0.0.2", 0))
-        other = UNIXClientEndpoint(loop, "somewhere", checkPID=True)
-        assert without_reactor(loop, other) is other
+        other: Any = without_reactor(loop, UNIXClientEndpoint(loop, "nowhere", checkPID=True))
+        with pytest.raises(ConnectError, match="no server has locked nowhere"):
+            await here(other.connect(Factory.forProtocol(Protocol)))
 
     run_in("stock", main)

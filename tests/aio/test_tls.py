@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import pytest
@@ -61,15 +62,23 @@ def test_a_context_at_both_ends(kind: str, contexts: Contexts, tmp_path: Path) -
             async with connect("localhost", server.port, **client) as conn:
                 assert await conn.root.name() == ""
                 assert conn.peer_certificate["subject"][0][0] == ("commonName", "own")
-            with pytest.raises(ssl.SSLCertVerificationError):
+            with pytest.raises(SSLCertVerificationError):
                 await connect(server.address, ssl=contexts.strange)
             with pytest.raises(ConnectionLost):  # without TLS
                 await connect(server.address)
             tls = f"tls:localhost:{server.port}:ca={contexts.authority.path}"
             async with connect(tls) as conn:  # Twisted's, at this end
                 assert await conn.root.name() == ""
+            async with connect(f"ssl:localhost:{server.port}") as conn:  # its older way
+                assert await conn.root.name() == ""
             async with RemoteClient(f"localhost:{server.port}", **client) as again:
                 assert await again.root.name() == ""
+        ssl = f"ssl:0:interface=127.0.0.1:privateKey={contexts.own}:certKey={contexts.own}"
+        async with (
+            listen(ssl, Counter) as server,
+            connect("localhost", server.port, **client) as conn,
+        ):
+            assert await conn.root.add(1, 2) == 3
         async with (
             listen(f"unix:{tmp_path / 'socket'}", Counter, ssl=contexts.server) as server,
             connect(server.address, server_hostname="localhost", **client) as conn,

@@ -75,7 +75,7 @@ def test_code_of_the_programs_that_a_call_runs_for_each_item_has_its_time(
     """A key function and a generator, in the reactor's thread; elsewhere they hold nobody up."""
     spent = [0.0]
     monkeypatch.setattr(item_costs, "thread_time", lambda: spent[0])
-    monkeypatch.setattr(item_costs.threadable, "isInIOThread", lambda: True)
+    monkeypatch.setattr(item_costs, "is_loop_thread", lambda: True)
 
     def slow(item: int) -> int:
         spent[0] += 0.001
@@ -92,7 +92,7 @@ def test_code_of_the_programs_that_a_call_runs_for_each_item_has_its_time(
     assert few == [1, 2, 3]
     measured(few, "sort", few.sort)(key=None, reverse=True)
     assert few == [3, 2, 1]
-    monkeypatch.setattr(item_costs.threadable, "isInIOThread", lambda: False)
+    monkeypatch.setattr(item_costs, "is_loop_thread", lambda: False)
     measured(items, "sort", items.sort)(key=slow)
     assert items[0] == 9_999
 

@@ -12,13 +12,15 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from errno import ENOENT
 from inspect import getclosurevars
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError, NoProtocol
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.python.lockfile import isLocked
 from zope.interface import implementer
 
 from txremote.aio.sockets import (
@@ -28,11 +30,8 @@ from txremote.aio.sockets import (
     in_twisteds_words,
     protocol_on,
 )
-from txremote.aio.transport import ConnectionTransport
+from txremote.aio.transport import ConnectionTransport, LoopPort
 from txremote.net.tls import TLSClientEndpoint
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
 
 #: Seconds that an address has to answer before the next is tried as well.
 PATIENCE = 0.3
@@ -47,7 +46,7 @@ class _Endpoint:
         secure: How TLS is put around it; None for none.
     """
 
-    def __init__(self, reactor: AsyncioLoop, secure: Secure | None = None) -> None:
+    def __init__(self, reactor: LoopPort, secure: Secure | None = None) -> None:
         self._reactor = reactor
         self._secure = secure
 
@@ -71,7 +70,7 @@ class HostEndpoint(_Endpoint):
 
     def __init__(
         self,
-        reactor: AsyncioLoop,
+        reactor: LoopPort,
         host: str,
         port: int,
         timeout: float | None = 30,
@@ -111,18 +110,27 @@ class HostEndpoint(_Endpoint):
 class UNIXEndpoint(_Endpoint):
     """A UNIX socket."""
 
-    def __init__(self, reactor: AsyncioLoop, path: str, secure: Secure | None = None) -> None:
+    def __init__(
+        self,
+        reactor: LoopPort,
+        path: str,
+        secure: Secure | None = None,
+        locked: bool = False,
+    ) -> None:
         super().__init__(reactor, secure)
         self._path = path
+        self._locked = locked  # whether its server has to hold a lock
 
     def __repr__(self) -> str:
         return f"unix:{self._path}"
 
     def secured(self, secure: Secure) -> UNIXEndpoint:
         """Return the same with TLS."""
-        return UNIXEndpoint(self._reactor, self._path, secure)
+        return UNIXEndpoint(self._reactor, self._path, secure, self._locked)
 
     async def _socket(self) -> socket.socket:
+        if self._locked and not isLocked(f"{self._path}.lock"):
+            raise FileNotFoundError(ENOENT, f"no server has locked {self._path}")
         return await connected_socket(self._reactor.loop, Target(socket.AF_UNIX, self._path))
 
 
@@ -130,7 +138,7 @@ class SocketEndpoint(_Endpoint):
     """A socket that is connected already. It can be used once."""
 
     def __init__(
-        self, reactor: AsyncioLoop, made: socket.socket, secure: Secure | None = None
+        self, reactor: LoopPort, made: socket.socket, secure: Secure | None = None
     ) -> None:
         super().__init__(reactor, secure)
         if isinstance(made, ssl.SSLSocket):
@@ -152,7 +160,7 @@ class StreamEndpoint(_Endpoint):
     """A pair of asyncio's streams, which is a connection already. It can be used once."""
 
     def __init__(
-        self, reactor: AsyncioLoop, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, reactor: LoopPort, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         super().__init__(reactor)
         self._reader = reader
@@ -207,6 +215,7 @@ async def first_connected(
             )
             for ended in done:
                 if ended.exception() is None:
+                    tries |= done - {ended}
                     return ended.result()
                 error = ended.exception() or error
         raise error
@@ -221,8 +230,8 @@ def _close_late(ended: asyncio.Task[socket.socket]) -> None:
         ended.result().close()
 
 
-def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
-    """Return a client endpoint, with a `HostEndpoint` for those of Twisted's that name a host."""
+def without_reactor(reactor: LoopPort, endpoint: Any) -> Any:
+    """Return a client endpoint, with those of this file for Twisted's."""
     if isinstance(endpoint, (HostnameEndpoint, TCP4ClientEndpoint)):
         named: Any = endpoint
         host = named._host if isinstance(endpoint, TCP4ClientEndpoint) else named._hostText
@@ -230,8 +239,8 @@ def without_reactor(reactor: AsyncioLoop, endpoint: Any) -> Any:
         if bind is not None and not isinstance(bind, tuple):
             bind = (bind._address or "", bind._port or 0)
         return HostEndpoint(reactor, host, named._port, named._timeout, bind)
-    if isinstance(endpoint, UNIXClientEndpoint) and not endpoint._checkPID:
-        return UNIXEndpoint(reactor, endpoint._path)
+    if isinstance(endpoint, UNIXClientEndpoint):
+        return UNIXEndpoint(reactor, endpoint._path, locked=endpoint._checkPID)
     make = getattr(endpoint, "_wrapperFactory", None)
     if make is not None:  # by wrapClientTLS
         options = getclosurevars(make).nonlocals["connectionCreator"]

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet._resolver import GAIResolver
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IHostnameResolver,
@@ -36,9 +37,9 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from txremote.aio.descriptors import Descriptors
-from txremote.aio.endpoints import without_reactor
+from txremote.aio.endpoints import HostEndpoint, UNIXEndpoint, without_reactor
 from txremote.aio.ports import TCPPort, UNIXPort, accepting
-from txremote.aio.sockets import Connector, Target, tcp_target
+from txremote.aio.sockets import Connector
 from txremote.aio.timedcall import TimedCall
 from txremote.aio.transport import ConnectionTransport
 from txremote.net.unixsockets import adopt
@@ -59,10 +60,99 @@ class _DaemonThreads(ThreadPool):
     )
 
 
+class _Opens:
+    """Connecting and listening, as Twisted's endpoints ask a reactor for it."""
+
+    @property
+    def _whole(self) -> Any:
+        return self  # with all that `AsyncioLoop` adds
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: float | None = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Connector:
+        """Connect a factory to a TCP port (`IReactorTCP`)."""
+        endpoint = HostEndpoint(self._whole, host, port, timeout, bindAddress)
+        return Connector(factory, endpoint, IPv4Address("TCP", host, port))
+
+    def connectUNIX(
+        self, address: str, factory: Any, timeout: float | None = 30, checkPID: bool = False
+    ) -> Connector:
+        """Connect a factory to a UNIX socket (`IReactorUNIX`)."""
+        endpoint = UNIXEndpoint(self._whole, address, locked=checkPID)
+        return Connector(factory, endpoint, UNIXAddress(address))
+
+    def connectSSL(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float | None = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Connector:
+        """Connect a factory by TLS (`IReactorSSL`)."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory, clock=self._whole)
+        return self.connectTCP(host, port, wrapped, timeout, bindAddress)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
+        """Serve a factory on a TCP port (`IReactorTCP`)."""
+        return _started(TCPPort(port, accepting(factory), backlog, interface, self))
+
+    def listenUNIX(
+        self,
+        address: Any,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> UNIXPort:
+        """Serve a factory on a UNIX socket (`IReactorUNIX`)."""
+        return _started(UNIXPort(address, accepting(factory), backlog, mode, self, wantPID))
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """Serve a factory on a duplicate of a listening socket (`IReactorSocket`)."""
+        if addressFamily == socket.AF_UNIX:
+            return adopt(self._whole, fileDescriptor, factory)
+        make: Any = TCPPort._fromListeningDescriptor
+        port: TCPPort = make(self, fileDescriptor, addressFamily, accepting(factory))
+        return _started(port)
+
+    def unix_port(self, descriptor: int, factory: Any) -> Any:
+        """Return a port on a duplicate of a listening UNIX socket, which is to be started."""
+        make: Any = UNIXPort._fromListeningDescriptor
+        return make(self, descriptor, accepting(factory))
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> TCPPort:
+        """Serve a factory by TLS (`IReactorSSL`)."""
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory, clock=self._whole)
+        return self.listenTCP(port, wrapped, backlog, interface)
+
+    def adapted(self, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
+        """Return an endpoint that does the same and installs no reactor."""
+        found: IStreamClientEndpoint = without_reactor(self._whole, endpoint)
+        return found
+
+
 @implementer(
     IReactorTime, IReactorThreads, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver
 )
-class AsyncioLoop(Descriptors):
+class AsyncioLoop(Descriptors, _Opens):
     """
     The running asyncio loop, for code that wants a reactor. Made by `current`.
 
@@ -73,8 +163,12 @@ class AsyncioLoop(Descriptors):
         ports: Those that listen.
     """
 
+    #: Twisted does not know its thread, and may have a reactor in another.
+    has_own_thread = True
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
+        self._cut_off = False
         self.transports: set[ConnectionTransport] = set()
         self.ports: set[TCPPort | UNIXPort] = set()
         self.nameResolver: IHostnameResolver = GAIResolver(self)
@@ -109,8 +203,12 @@ class AsyncioLoop(Descriptors):
 
     @property
     def running(self) -> bool:
-        """Whether the loop runs."""
-        return self.loop.is_running()
+        """Whether the loop runs; never in a process that was forked of the loop's."""
+        return not self._cut_off and self.loop.is_running()
+
+    @running.setter
+    def running(self, running: bool) -> None:
+        self._cut_off = not running  # by `txremote.refs.forks`
 
     # -- time and threads
 
@@ -171,87 +269,6 @@ class AsyncioLoop(Descriptors):
         """Have as many threads at most."""
         self.getThreadPool().adjustPoolsize(0, size)
 
-    # -- connecting and listening, as Twisted's endpoints ask for it
-
-    def connectTCP(
-        self,
-        host: str,
-        port: int,
-        factory: Any,
-        timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
-    ) -> Connector:
-        """Connect a factory to a TCP port (`IReactorTCP`)."""
-        return Connector(self, factory, tcp_target(host, port), timeout, bindAddress)
-
-    def connectUNIX(
-        self, address: str, factory: Any, timeout: float | None = 30, checkPID: bool = False
-    ) -> Connector:
-        """Connect a factory to a UNIX socket (`IReactorUNIX`)."""
-        return Connector(self, factory, Target(socket.AF_UNIX, address), timeout)
-
-    def connectSSL(
-        self,
-        host: str,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
-    ) -> Connector:
-        """Connect a factory by TLS (`IReactorSSL`)."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory
-
-        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory, clock=self)
-        return self.connectTCP(host, port, wrapped, timeout, bindAddress)
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
-        """Serve a factory on a TCP port (`IReactorTCP`)."""
-        return _started(TCPPort(port, accepting(factory), backlog, interface, self))
-
-    def listenUNIX(
-        self,
-        address: Any,
-        factory: Any,
-        backlog: int = 50,
-        mode: int = 0o666,
-        wantPID: bool = False,
-    ) -> UNIXPort:
-        """Serve a factory on a UNIX socket (`IReactorUNIX`)."""
-        return _started(UNIXPort(address, accepting(factory), backlog, mode, self, wantPID))
-
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """Serve a factory on a duplicate of a listening socket (`IReactorSocket`)."""
-        if addressFamily == socket.AF_UNIX:
-            return adopt(self, fileDescriptor, factory)
-        make: Any = TCPPort._fromListeningDescriptor
-        port: TCPPort = make(self, fileDescriptor, addressFamily, accepting(factory))
-        return _started(port)
-
-    def unix_port(self, descriptor: int, factory: Any) -> Any:
-        """Return a port on a duplicate of a listening UNIX socket, which is to be started."""
-        make: Any = UNIXPort._fromListeningDescriptor
-        return make(self, descriptor, accepting(factory))
-
-    def listenSSL(
-        self,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
-    ) -> TCPPort:
-        """Serve a factory by TLS (`IReactorSSL`)."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory
-
-        wrapped: Any = TLSMemoryBIOFactory(contextFactory, False, factory, clock=self)
-        return self.listenTCP(port, wrapped, backlog, interface)
-
-    def adapted(self, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
-        """Return an endpoint that does the same and installs no reactor."""
-        found: IStreamClientEndpoint = without_reactor(self, endpoint)
-        return found
-
     # -- its life
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -281,6 +298,7 @@ class AsyncioLoop(Descriptors):
             task.cancel()
 
         task = self.spawn(run())
+        task.add_done_callback(lambda _task: coroutine.close())  # if it was never begun
         return result
 
     async def _until_end(self) -> AsyncGenerator[None, None]:

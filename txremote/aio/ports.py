@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from socket import socket as Socket
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, execute
@@ -21,11 +21,7 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from txremote.aio.transport import ConnectionTransport
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
-
+from txremote.aio.transport import ConnectionTransport, LoopPort
 
 # As Twisted's ports have it.
 _BACKLOG = 50
@@ -69,9 +65,9 @@ class _AsyncioPort:
         super().startListening()  # type: ignore[misc]
 
     @property
-    def _loop(self) -> AsyncioLoop:
+    def _loop(self) -> LoopPort:
         port: Any = self
-        found: AsyncioLoop = port.reactor
+        found: LoopPort = port.reactor
         return found
 
     def _begin(self, accepted: Socket, _protocol: object, *_more: object) -> None:
@@ -143,7 +139,7 @@ class TLSServerEndpoint:
 class SocketServerEndpoint:
     """A socket that is bound already, or listens."""
 
-    def __init__(self, reactor: AsyncioLoop, made: Socket) -> None:
+    def __init__(self, reactor: LoopPort, made: Socket) -> None:
         self._reactor = reactor
         self._made = made
 

@@ -1,30 +1,23 @@
-"""Connecting a socket, and a factory of Twisted's by it: `Connector`."""
+"""Connected sockets, and the protocols of Twisted's on them."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.error import (
-    ConnectError,
     DNSLookupError,
     NoProtocol,
     NotConnectingError,
     TimeoutError as ConnectTimeout,
-    UserError,
     getConnectError,
 )
-from twisted.internet.interfaces import IAddress, IConnector
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IAddress, IConnector, IStreamClientEndpoint
 from zope.interface import implementer
 
-from txremote.aio.transport import ConnectionTransport, address_of
-from txremote.refs.clock import steady
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
+from txremote.aio.transport import ConnectionTransport, LoopPort
 
 
 class Target(NamedTuple):
@@ -32,11 +25,6 @@ class Target(NamedTuple):
 
     family: int
     name: Any
-
-
-def tcp_target(host: str, port: int) -> Target:
-    """Return a TCP port of a host as a target."""
-    return Target(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))
 
 
 async def connected_socket(
@@ -76,7 +64,7 @@ class Secure(NamedTuple):
 
 
 async def protocol_on(
-    reactor: AsyncioLoop, factory: Any, made: socket.socket, secure: Secure | None = None
+    reactor: LoopPort, factory: Any, made: socket.socket, secure: Secure | None = None
 ) -> Any:
     """Return a protocol of a factory's, on a connected socket. Raises NoProtocol, SSLError."""
     transport = ConnectionTransport(reactor, factory.buildProtocol)
@@ -91,67 +79,27 @@ async def protocol_on(
 
 @implementer(IConnector)
 class Connector:
-    """One try to connect a factory, as Twisted's endpoints make it. In the loop's thread."""
+    """One try to connect a factory, by an endpoint of ours, as Twisted's own endpoints make it."""
 
-    def __init__(
-        self,
-        reactor: AsyncioLoop,
-        factory: Any,
-        target: Target,
-        timeout: float | None,
-        bind: tuple[str, int] | None = None,
-    ) -> None:
-        self._reactor = reactor
-        self._factory = factory
-        self._target = target
-        self._connecting = True
+    def __init__(self, factory: Any, endpoint: IStreamClientEndpoint, where: IAddress) -> None:
+        self._where = where
         factory.startedConnecting(self)
-        self._timer = None
-        if timeout is not None:
-            self._timer = steady(reactor).callLater(timeout, self._give_up, ConnectTimeout())
-        self._task = reactor.spawn(self._connect(bind))
+        self._connecting = endpoint.connect(factory)
+        self._connecting.addErrback(lambda reason: factory.clientConnectionFailed(self, reason))
 
     def getDestination(self) -> IAddress:
         """Return where it connects to."""
-        return address_of(*self._target)
-
-    def stopConnecting(self) -> None:
-        """Give up. Raises NotConnectingError."""
-        if not self._connecting:
-            raise NotConnectingError("we're not trying to connect")
-        self._give_up(UserError())
+        return self._where
 
     def connect(self) -> None:
         """Do nothing: each is for one try."""
 
+    def stopConnecting(self) -> None:
+        """Give up. Raises NotConnectingError."""
+        if self._connecting.called:
+            raise NotConnectingError("we're not trying to connect")
+        self._connecting.cancel()
+
     def disconnect(self) -> None:
         """Give up, if it is not connected yet."""
-        if self._connecting:
-            self.stopConnecting()
-
-    def _give_up(self, error: Exception) -> None:
-        self._task.cancel()
-        self._failed(error)
-
-    def _failed(self, error: Exception) -> None:
-        if self._ended_connecting():
-            self._factory.clientConnectionFailed(self, Failure(error))
-
-    def _ended_connecting(self) -> bool:
-        was, self._connecting = self._connecting, False
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        return was
-
-    async def _connect(self, bind: tuple[str, int] | None) -> None:
-        loop = self._reactor.loop
-        try:
-            made = await connected_socket(loop, self._target, bind)
-        except OSError as error:
-            self._failed(in_twisteds_words(error))
-            return
-        except BaseException:  # the loop ends
-            self._failed(ConnectError(string="the event loop has ended"))
-            raise
-        self._ended_connecting()
-        await protocol_on(self._reactor, self._factory, made)
+        self._connecting.cancel()

@@ -19,12 +19,13 @@ import asyncio
 import socket
 import ssl
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet._producer_helpers import _PullToPush
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IConsumer, IHandshakeListener, ITCPTransport
 from twisted.python.failure import Failure
@@ -32,19 +33,37 @@ from zope.interface import implementer
 
 from txremote.eventloop.tcp import acknowledge, tune_keepalive
 from txremote.peer.outbox import Writing
+from txremote.refs.clock import EventLoop
 from txremote.wire.framing import Chunk
-
-if TYPE_CHECKING:
-    from txremote.aio.loop import AsyncioLoop
 
 #: Bytes that wait to be sent when a producer is told to pause; it is told to go on when none do.
 FULL = 65536
 
-# Whoever is served has a time of its own for that.
+# Seconds for a client's handshake: its connection has a time-out of its own (``frame_timeout``).
 _FOR_EVER = 1e6
 
 # "struct linger": on, and 0 seconds.
 _RESET = array("i", (1, 0)).tobytes()
+
+
+T = TypeVar("T")
+
+
+class LoopPort(EventLoop, Protocol):
+    """The loop (`txremote.aio.loop.AsyncioLoop`), as its parts know it."""
+
+    loop: asyncio.AbstractEventLoop
+    transports: set[Any]  # those that are open
+    ports: set[Any]  # those that listen
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine in a task."""
+
+    def deferred_of(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run a coroutine in a task; return a Deferred of its result."""
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
+        """Serve a factory on a duplicate of a listening socket."""
 
 
 def address_of(family: int, name: Any) -> IAddress:
@@ -56,8 +75,113 @@ def address_of(family: int, name: Any) -> IAddress:
     return UNIXAddress(name or None)
 
 
+class _OfSocket(asyncio.Protocol):
+    """What a transport tells of its socket, and sets."""
+
+    __slots__ = ("_peer", "_socket", "stream")
+
+    _peer: IAddress | None
+    _socket: Any
+    stream: Any  # asyncio's transport, or None before it is there
+
+    def getPeerCertificate(self) -> Any:
+        """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
+        secured = self.stream and self.stream.get_extra_info("ssl_object")
+        return secured and (secured.getpeercert() or None)
+
+    def getPeer(self) -> Any:
+        """Return the peer's address."""
+        return self._peer
+
+    def getHost(self) -> Any:
+        """Return this side's address."""
+        return address_of(self._socket.family, self._socket.getsockname())
+
+    def getHandle(self) -> Any:
+        """Return the socket, to set options of."""
+        return self._socket
+
+    def _is_tcp(self) -> bool:
+        return self._socket.family in (socket.AF_INET, socket.AF_INET6)
+
+    def getTcpNoDelay(self) -> bool:
+        """Tell whether small packets are sent at once."""
+        return self._is_tcp() and bool(
+            self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        )
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Have small packets sent at once."""
+        if self._is_tcp():
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))
+
+    def getTcpKeepAlive(self) -> bool:
+        """Tell whether TCP asks a silent peer."""
+        return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have TCP ask a silent peer."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, bool(enabled))
+
+
+class _Consumer(_OfSocket):
+    """The side of a transport that is written to, which tells a producer when to pause."""
+
+    __slots__ = ("__dict__", "_producer", "connected", "disconnecting")
+
+    _producer: Any
+    connected: bool
+    disconnecting: bool
+
+    def write(self, data: Chunk) -> None:
+        """
+        Write bytes, or a memoryview of bytes that nobody changes: while it is connected asyncio's
+        ``write`` stands here. This one drops them.
+        """
+
+    def _write_no_more(self) -> None:
+        self.__dict__.pop("write", None)
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write all of it."""
+        self.write(b"".join(data))
+
+    def pause_writing(self) -> None:
+        """Called by asyncio: much waits to be sent."""
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio: nothing waits to be sent."""
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Have a producer told when to pause (`IConsumer`)."""
+        if self._producer is not None:
+            raise RuntimeError(f"there is a producer already: {self._producer!r}")
+        if not self.connected:
+            producer.stopProducing()
+            return
+        if not streaming:
+            self._producer = producer = _PullToPush(producer, self)
+            producer.startStreaming()
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        producer, self._producer = self._producer, None
+        if isinstance(producer, _PullToPush):
+            producer.stopStreaming()
+        if self.disconnecting and self.connected:
+            self._close()
+
+
 @implementer(ITCPTransport, IConsumer)
-class ConnectionTransport(asyncio.Protocol):
+class ConnectionTransport(_Consumer):
     """
     The transport of a protocol of Twisted's.
 
@@ -66,7 +190,6 @@ class ConnectionTransport(asyncio.Protocol):
         build: Called with the peer's address once it is connected; returns the protocol, or
             None to close it.
 
-
     Attributes:
         made: The protocol, once it is there and as long as it is connected.
         tls: Whether it is TLS.
@@ -74,29 +197,22 @@ class ConnectionTransport(asyncio.Protocol):
     """
 
     __slots__ = (
-        "__dict__",
         "_build",
         "_handshake",
-        "_peer",
-        "_producer",
         "_reactor",
-        "_socket",
-        "connected",
-        "disconnecting",
         "keep",
         "made",
-        "stream",
         "tls",
     )
 
-    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
+    def __init__(self, reactor: LoopPort, build: Callable[[IAddress], Any]) -> None:
         self._reactor = reactor
         self._build = build
         self._handshake: asyncio.Task[Any] | None = None  # of a server's
-        self._producer: Any = None
-        self._peer: IAddress | None = None
+        self._producer = None
+        self._peer = None
         self.made: Any = None
-        self.stream: Any = None
+        self.stream = None
         self.keep: object = None
         self.tls = False
         self.connected = False
@@ -162,16 +278,6 @@ class ConnectionTransport(asyncio.Protocol):
         """Called by asyncio: the peer sends no more."""
         self.stream.abort()
 
-    def pause_writing(self) -> None:
-        """Called by asyncio: much waits to be sent."""
-        if self._producer is not None:
-            self._producer.pauseProducing()
-
-    def resume_writing(self) -> None:
-        """Called by asyncio: nothing waits to be sent."""
-        if self._producer is not None:
-            self._producer.resumeProducing()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: it has ended."""
         self.connected = False
@@ -196,19 +302,6 @@ class ConnectionTransport(asyncio.Protocol):
 
     def _write_record(self, data: bytes) -> None:
         self.write(data)  # of asyncio's TLS each is a record of its own
-
-    def write(self, data: Chunk) -> None:
-        """
-        Write bytes, or a memoryview of bytes that nobody changes: while it is connected asyncio's
-        ``write`` stands here. This one drops them.
-        """
-
-    def _write_no_more(self) -> None:
-        self.__dict__.pop("write", None)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Write all of it."""
-        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         """Close it when all is sent, and the producer, if there is one, has gone."""
@@ -239,26 +332,6 @@ class ConnectionTransport(asyncio.Protocol):
         else:
             self.stream.close()
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Have a producer told when to pause (`IConsumer`)."""
-        if self._producer is not None:
-            raise RuntimeError(f"there is a producer already: {self._producer!r}")
-        if not self.connected:
-            producer.stopProducing()
-            return
-        if not streaming:
-            self._producer = producer = _PullToPush(producer, self)
-            producer.startStreaming()
-        self._producer = producer
-
-    def unregisterProducer(self) -> None:
-        """Forget the producer."""
-        producer, self._producer = self._producer, None
-        if isinstance(producer, _PullToPush):
-            producer.stopStreaming()
-        if self.disconnecting and self.connected:
-            self._close()
-
     def pauseProducing(self) -> None:
         """Read no more."""
         if self.connected and self.stream is not None:
@@ -277,47 +350,6 @@ class ConnectionTransport(asyncio.Protocol):
         """Close one half of it."""
         if self.connected:
             self.stream.write_eof()
-
-    # -- its socket
-
-    def getPeerCertificate(self) -> Any:
-        """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
-        secured = self.stream and self.stream.get_extra_info("ssl_object")
-        return secured and (secured.getpeercert() or None)
-
-    def getPeer(self) -> Any:
-        """Return the peer's address."""
-        return self._peer
-
-    def getHost(self) -> Any:
-        """Return this side's address."""
-        return address_of(self._socket.family, self._socket.getsockname())
-
-    def getHandle(self) -> Any:
-        """Return the socket, to set options of."""
-        return self._socket
-
-    def _is_tcp(self) -> bool:
-        return self._socket.family in (socket.AF_INET, socket.AF_INET6)
-
-    def getTcpNoDelay(self) -> bool:
-        """Tell whether small packets are sent at once."""
-        return self._is_tcp() and bool(
-            self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        )
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Have small packets sent at once."""
-        if self._is_tcp():
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))
-
-    def getTcpKeepAlive(self) -> bool:
-        """Tell whether TCP asks a silent peer."""
-        return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Have TCP ask a silent peer."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, bool(enabled))
 
 
 def _write_now(transport: ConnectionTransport, data: Chunk) -> None:

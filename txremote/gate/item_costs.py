@@ -17,10 +17,9 @@ from time import thread_time
 from types import FunctionType
 from typing import Any
 
-from twisted.python import threadable
-
 from txremote.gate.builtin_types import CONTAINERS, FROZENDICT, VIEWS
 from txremote.gate.weight import TEXTS
+from txremote.refs.reactorthread import is_loop_thread
 from txremote.refs.reference import RemoteReference
 from txremote.wire.naming import class_name, with_article
 
@@ -76,7 +75,7 @@ def check_made(items: int) -> None:
 
 def in_time(function: Any) -> object:
     """Return a function whose calls, one for each item, take no longer than all may."""
-    if function is None or not threadable.isInIOThread():
+    if function is None or not is_loop_thread():
         return function
     until = thread_time() + MOST_SECONDS
 
@@ -96,7 +95,7 @@ def drawn(items: Any) -> tuple[Any, ...]:
     """Return what an iterator gives, if that is no more than may be taken and there is time."""
     found: list[object] = []
     source = iter(items)
-    limited = threadable.isInIOThread()
+    limited = is_loop_thread()
     begun = thread_time()
     chunk = _FEW
     while len(found) <= MOST_MADE:

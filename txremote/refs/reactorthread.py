@@ -60,6 +60,13 @@ def reactor_here() -> EventLoop | None:
     return reactor if getattr(reactor, "running", False) else None
 
 
+def is_loop_thread() -> bool:
+    """Tell whether this is the thread of the program's reactor, or of a loop of txremote.aio's."""
+    if threadable.isInIOThread():
+        return True
+    return hasattr(asyncio._get_running_loop(), "_txremote_loop")
+
+
 def asyncio_loop_of(reactor: object) -> asyncio.AbstractEventLoop | None:
     """Return the asyncio loop under a reactor: Twisted's asyncio reactor, or txremote.aio's."""
     loop = getattr(reactor, "_asyncioEventloop", None) or getattr(reactor, "loop", None)

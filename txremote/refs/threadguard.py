@@ -42,18 +42,24 @@ class ThreadGuard(Protocol):
 class LoopGuard:
     """A `ThreadGuard` of connections that live in an event loop."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "_own")
 
     def __init__(self, loop: EventLoop) -> None:
         self._loop = loop
+        self._own = getattr(loop, "has_own_thread", False)  # which is not the reactor's
 
     def check(self) -> None:
         """Allow the loop's thread; any thread while the loop has none yet."""
         # the first of the two is nearly always enough, and takes less time
-        if threadable.ioThread != threading.get_ident() and not may_call_here(self._loop):
+        if self._own or threadable.ioThread != threading.get_ident():
+            if may_call_here(self._loop):
+                return
+            where, how = "the reactor's thread", "reactor.callFromThread"
+            if self._own:
+                where, how = "the thread of its event loop", "loop.call_soon_threadsafe"
             raise WrongThread(
-                "a remote reference is called in the reactor's thread: use "
-                "txremote.async_(reference)(...), or reactor.callFromThread"
+                f"a remote reference is called in {where}: use "
+                f"txremote.async_(reference)(...), or {how}"
             )
 
 

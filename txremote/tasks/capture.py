@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar
 from typing import Any, TextIO
 
-from twisted.python import threadable
+from txremote.refs.reactorthread import is_loop_thread
 
 #: Longest line in characters; a longer one comes in pieces.
 LONGEST_LINE = 64 * 1024
@@ -61,7 +61,7 @@ class LineWriter:
     @property
     def is_current(self) -> bool:
         """Whether a print here and now is its task's."""
-        return self.active and not (self._in_thread and threadable.isInIOThread())
+        return self.active and not (self._in_thread and is_loop_thread())
 
     def write(self, text: str) -> int:
         """Write some text."""
