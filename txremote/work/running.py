@@ -113,5 +113,7 @@ def set_default_pool(pool: IPool | None) -> None:
         pool: An `IPool`, which may be started later; None takes it back. With `txremote.aio` it is
             for the loop that it was made in, and None for the loop that runs here.
     """
-    loop = asyncio_loop_here() if pool is None else getattr(pool, "_reactor", None)
+    loop = getattr(pool, "_reactor", None)
+    if loop is None:  # any object may be a pool
+        loop = asyncio_loop_here()
     pools_of(loop).default = pool
