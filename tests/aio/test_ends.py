@@ -175,11 +175,10 @@ def test_two_loops_in_two_threads_have_pools_each() -> None:
     assert problems == []
 
 
-@each_loop
-def test_no_reactor_is_there_and_nobody_complains(new_loop: NewLoop) -> None:
+def test_no_reactor_is_there_and_nobody_complains() -> None:
     """In asyncio's debug mode, with all warnings shown."""
-    program = f"""
-import asyncio, sys, uvloop
+    program = """
+import asyncio, sys
 from tests.aio.running import run, until
 from tests.aio.workshop import Workshop, work
 from txremote.aio import connect, listen
@@ -189,7 +188,7 @@ async def main():
         async with connect(server.address) as conn:
             assert (await conn.root.compute(3))[0] == 9
             assert await conn.root.blocking(lambda n: n + 1) == 3
-run(main, {"uvloop" if "uvloop" in new_loop.__module__ else "asyncio"}.new_event_loop)
+run(main, asyncio.new_event_loop)
 print("reactor" if "twisted.internet.reactor" in sys.modules else "no reactor")
 """
     done = subprocess.run(

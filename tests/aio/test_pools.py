@@ -31,8 +31,8 @@ from txremote.errors import (
 ANYWHERE = "127.0.0.1:0"
 
 
-@each_loop
 class TestAJob:
+    @each_loop
     @pytest.mark.parametrize("pool", [None, "threads:2", "processes:1"])
     def test_is_awaited_where_it_was_begun(self, new_loop: NewLoop, pool: str | None) -> None:
         """Its result, its exception, and what its callbacks make of both."""
@@ -71,7 +71,7 @@ class TestAJob:
         assert caught == [TypeError]
 
     def test_in_a_process_is_ended_when_its_time_is_up_or_its_task_cancelled(
-        self, new_loop: NewLoop, tmp_path: Path
+        self, tmp_path: Path
     ) -> None:
         async def begun(name: str, **options: Any) -> Any:
             path = str(tmp_path / name)
@@ -98,9 +98,9 @@ class TestAJob:
             assert not (tmp_path / "never").exists()
 
         pool: Any = None
-        run(main, new_loop)
+        run(main, asyncio.new_event_loop)
 
-    def test_whose_process_dies_fails_and_the_next_one_runs(self, new_loop: NewLoop) -> None:
+    def test_whose_process_dies_fails_and_the_next_one_runs(self) -> None:
         async def main() -> None:
             with pytest.raises(WorkerDied, match="SIGSEGV"):
                 await run_async(jobs.crash, pool="processes:1")
@@ -108,7 +108,7 @@ class TestAJob:
                 await run_async(jobs.same, threading.Lock(), pool="processes:1")
             assert await run_async(jobs.add, 1, 1, pool="processes:1") == 2
 
-        run(main, new_loop)
+        run(main, asyncio.new_event_loop)
 
 
 class TestAPool:
