@@ -169,8 +169,9 @@ class TestJobs:
             await many(6000)  # so that all that grows once has grown
             memory, opened, living = size()
             await many(10_000)
-            after, *rest = size()
-            assert rest == [opened, living]
+            after, still_opened, still_living = size()
+            assert still_opened <= opened  # another test's may just have been closed
+            assert still_living == living
             assert after - memory < 3 << 20
             statistics = pool.statistics()
             assert (statistics.done, statistics.busy, statistics.queued) == (16_000, 0, 0)
