@@ -92,7 +92,7 @@ class Connector:
         return self._where
 
     def connect(self) -> None:
-        """Do nothing: each is for one try."""
+        """Do nothing: it connects but once."""
 
     def stopConnecting(self) -> None:
         """Give up. Raises NotConnectingError."""
