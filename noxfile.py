@@ -19,6 +19,11 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 REACTORS = ("epoll", "asyncio", "select", "uvloop")
 TWISTED = ("oldest", "newest")
 
+# The driver of txremote.aio on either loop, and the tests of a reactor that are run over it.
+DRIVERS = ("aio", "aio-uvloop")
+DRIVEN = ("tests/net", "tests/peer", "tests/refs", "tests/eventloop", "tests/interop")
+DRIVEN += ("tests/hostile",)
+
 # Every two of (Python, Twisted, reactor) meet in some cell; not every three.
 CELLS = [
     (python, TWISTED[(row + column) % 2], reactor)
@@ -81,4 +86,17 @@ def pools_on_asyncio(session: nox.Session, loop: str) -> None:
         *("python", "-m", "pytest", "-p", "no:cacheprovider", "--tb=native"),
         *("-p", "tests.loop_as_reactor", f"--reactor={loop}", "tests/work", "tests/tasks"),
         *session.posargs,
+    )
+
+
+@nox.session
+@nox.parametrize("driver", DRIVERS)
+def drivers(session: nox.Session, driver: str) -> None:
+    """Run a reactor's tests over the driver of txremote.aio; arguments go to pytest."""
+    session.install("-e", ".[test]", *EDITABLE)
+    session.run(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider"),
+        *("-p", "tests.drivers", f"--reactor={driver}"),
+        "--tb=native",
+        *(session.posargs or DRIVEN),
     )

@@ -20,6 +20,9 @@ from typing import Any
 
 from benchmarks.harness import Child, Stage
 
+#: The server's module.
+FORT = "benchmarks.peers.fort"
+
 #: Seconds after which nothing may be left of those who have gone.
 PATIENCE = 30.0
 
@@ -87,7 +90,7 @@ def settled(server: Child, before: dict[str, int] | None = None) -> dict[str, in
         time.sleep(0.2)
 
 
-def soak(connections: int, seconds: float, stay: float, out: Any = None) -> Soak:
+def soak(connections: int, seconds: float, stay: float, out: Any = None, fort: str = FORT) -> Soak:
     """
     Have clients come and go.
 
@@ -96,12 +99,13 @@ def soak(connections: int, seconds: float, stay: float, out: Any = None) -> Soak
         seconds: For how long.
         stay: Seconds that one stays, on average.
         out: Where progress is told, if anywhere.
+        fort: The module of the server.
 
     Raises:
         Leaked: something is left, or somebody was not served.
     """
     with Stage() as stage:
-        server = stage.serve("benchmarks.peers.fort", {"soak": {}})
+        server = stage.serve(fort, {"soak": {}})
         visitors = stage.connect("benchmarks.peers.visitors", server.first["soak"])
 
         def wave(length: float) -> int:

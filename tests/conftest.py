@@ -10,16 +10,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.interop.peer_processes import ROOT, Hosted
+from tests.interop.peer_processes import ROOT, Hosted, script
 
 RPYC_5 = "5.3.1"
 
 #: Processes that run the tests of the whole suite; each starts servers of its own.
 MOST_PROCESSES = 8
+
+#: The servers of unmodified RPyC that the tests have.
+STOCK_SERVERS = [
+    "6.0.2 ThreadedServer",
+    "6.0.2 ThreadPoolServer",
+    "6.0.2 TLS",
+    "6.0.2 bind_threads",
+    "5.3.1 ThreadedServer",
+    "5.3.1 ThreadPoolServer",
+    "5.3.1 TLS",
+]
 
 # The suite starts hundreds of processes. Where bytecode files are forbidden, as in many an
 # image, each of them would compile what it imports, and the run take a fifth longer.
@@ -112,3 +123,53 @@ def hosted(certificate: dict[str, str], tmp_path_factory: pytest.TempPathFactory
         server.stop_cleanly()
     finally:
         server.kill()
+
+
+class StockServer(NamedTuple):
+    """
+    A server of unmodified RPyC.
+
+    Attributes:
+        endpoint: Where it is, as `txremote.connect` takes it.
+        config: What a client has to be told.
+        dialect: The same, for one that cannot be found out.
+        port: The number.
+    """
+
+    endpoint: str
+    config: dict[str, bool]
+    dialect: str
+    port: int
+
+
+@pytest.fixture(scope="session")
+def stock_servers(rpyc5: Path, certificate: dict[str, str]) -> Iterator[dict[str, StockServer]]:
+    """The `STOCK_SERVERS`, which three processes are."""
+    files = [certificate["key"], certificate["certificate"]]
+    running = {
+        "6.0.2": script("stock_server", *files),
+        "5.3.1": script("stock_server", *files, env={"PYTHONPATH": str(rpyc5)}),
+        "bound": script("stock_server", env={"RPYC_BIND_THREADS": "true"}),
+    }
+    try:
+        found = {}
+        for server in STOCK_SERVERS:
+            version, name = server.split()
+            bound = name == "bind_threads"
+            process = running["bound" if bound else version]
+            said = process.wait_for(rf"^{'ThreadedServer' if bound else name} (\d+)")
+            kind, more = "tcp", ""
+            if name == "TLS":
+                kind, more = "tls", ":trustRoots=" + certificate["folder"]
+            port = int(said[0][1])
+            found[server] = StockServer(
+                endpoint=f"{kind}:127.0.0.1:{port}{more}",
+                config={"bind_threads": True} if bound else {},
+                # RPyC 5's thread pool says nothing at all to a client that speaks RPyC 6
+                dialect="5" if server == "5.3.1 ThreadPoolServer" else "auto",
+                port=port,
+            )
+        yield found
+    finally:
+        for process in running.values():
+            process.kill()

@@ -18,6 +18,7 @@ from docutils import nodes
 
 from benchmarks.rows import ROWS
 from tests.document_runner import doctree
+from tests.drivers import DRIVERS
 from tests.processes import ROOT
 from tests.reactors import REACTORS
 from tests.test_architecture import ROOMS
@@ -72,6 +73,7 @@ def test_the_matrix_has_what_the_package_says_it_supports(monkeypatch: pytest.Mo
     setup = (ROOT / "setup.cfg").read_text()
     assert re.findall(r"Python :: (3\.\d+)", setup) == [*names["PYTHONS"]]
     assert set(names["REACTORS"]) == set(REACTORS)
+    assert set(names["DRIVERS"]) == set(DRIVERS)
     assert "Twisted==24.11" in names["lowest"]("3.12")
     assert set(names["lowest"]("3.11")) > set(names["lowest"]("3.12"))
 

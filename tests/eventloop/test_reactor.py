@@ -8,6 +8,7 @@ import sys
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
+from tests.drivers import of_a_reactor
 from txremote.eventloop.reactor import chosen_reactor
 
 IN_ASYNCIO = """
@@ -71,6 +72,7 @@ def test_the_one_that_is_given_is_meant() -> None:
     assert chosen_reactor(clock) is clock  # type: ignore[comparison-overlap, arg-type]
 
 
+@of_a_reactor
 def test_else_the_one_that_the_program_runs() -> None:
     assert chosen_reactor(None) is reactor
 

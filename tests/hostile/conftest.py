@@ -4,6 +4,7 @@ One fort for all attacks, and ten guests who are served throughout.
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from collections.abc import Iterator
@@ -14,12 +15,16 @@ from typing import Any
 import pytest
 
 from benchmarks.harness import Child, Stage
+from tests.drivers import DRIVER
 from tests.hostile.attacker import DEADLINE, Attacker
 from tests.net.certificates import Authority
 
 MIB = 1 << 20
 
 GUEST_ADDRESS = "127.0.0.1"
+
+#: The fort's module: the one of the driver that this run tries, if it tries one.
+FORT = "tests.hostile.driven_fort" if DRIVER in os.environ else "benchmarks.peers.fort"
 
 #: Small, so that an attack is soon over a limit.
 SWITCHES: dict[str, Any] = {
@@ -58,7 +63,7 @@ class Siege:
         self.guest_certificate = self.authority.issue("guest")
         tls = {"cert": self.authority.issue("server"), "ca": self.authority.path}
         self.server: Child = stage.serve(
-            "benchmarks.peers.fort",
+            FORT,
             {
                 "plain": {"config": SWITCHES},
                 "login": {"config": SWITCHES, "login": True},

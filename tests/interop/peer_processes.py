@@ -29,7 +29,7 @@ TWISTD = [
     "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()",
 ]
 
-_TROUBLE = re.compile(r"#(warn|error|critical)\]|^Unhandled|^Exception ignored")
+TROUBLE = re.compile(r"#(warn|error|critical)\]|^Unhandled|^Exception ignored")
 _SERVES = r"txremote serves on (\S+) \((.*)\)$"
 
 
@@ -201,7 +201,7 @@ class Hosted(Program):
         # twistd ends itself by the signal it got, once everything is closed
         assert status in (0, -15), f"status {status}:\n{output}"
         assert "Server Shut Down." in output, output
-        trouble = [line for line in output.splitlines() if _TROUBLE.search(line)]
+        trouble = [line for line in output.splitlines() if TROUBLE.search(line)]
         assert not trouble, output
 
 

@@ -19,7 +19,8 @@ from twisted.internet.endpoints import clientFromString
 from twisted.internet.threads import deferToThread
 
 import txremote.blocking
-from tests.interop.peer_processes import Program, script
+from tests.conftest import STOCK_SERVERS as SERVERS
+from tests.interop.peer_processes import Program
 from tests.interop.reactor_client import check as checks, run_check
 from txremote import ConnectionLost, connect
 from txremote.wire.consts import (
@@ -31,16 +32,6 @@ from txremote.wire.consts import (
     HANDLE_INSPECT,
     HANDLE_PING,
 )
-
-SERVERS = [
-    "6.0.2 ThreadedServer",
-    "6.0.2 ThreadPoolServer",
-    "6.0.2 TLS",
-    "6.0.2 bind_threads",
-    "5.3.1 ThreadedServer",
-    "5.3.1 ThreadPoolServer",
-    "5.3.1 TLS",
-]
 
 
 class Recorded:
@@ -113,34 +104,9 @@ def requests(written: list[bytes]) -> list[Sent]:
 
 
 @pytest.fixture(scope="module")
-def endpoints(rpyc5, certificate):
-    """
-    Where the stock servers are, three processes of them, and how to configure
-    a client for each: name -> (endpoint, config).
-    """
-    files = [certificate["key"], certificate["certificate"]]
-    running = {
-        "6.0.2": script("stock_server", *files),
-        "5.3.1": script("stock_server", *files, env={"PYTHONPATH": str(rpyc5)}),
-        "bound": script("stock_server", env={"RPYC_BIND_THREADS": "true"}),
-    }
-    try:
-        found = {}
-        for server in SERVERS:
-            version, name = server.split()
-            config = {}
-            process = running[version]
-            if name == "bind_threads":
-                process, name, config = running["bound"], "ThreadedServer", {"bind_threads": True}
-            port = process.wait_for(rf"^{name} (\d+)")[0][1]
-            kind, more = "tcp", ""
-            if name == "TLS":
-                kind, more = "tls", ":trustRoots=" + certificate["folder"]
-            found[server] = (f"{kind}:127.0.0.1:{port}{more}", config)
-        yield found
-    finally:
-        for process in running.values():
-            process.kill()
+def endpoints(stock_servers):
+    """Where the stock servers are, and how to configure a client: name -> (endpoint, config)."""
+    return {name: (stock.endpoint, stock.config) for name, stock in stock_servers.items()}
 
 
 class Run(NamedTuple):

@@ -96,6 +96,11 @@ def endpoint_of(port: Any) -> str:
     return f"unix:{host.name.decode() if isinstance(host.name, bytes) else host.name}"
 
 
+def factory_of(port: Any) -> Any:
+    """Return the factory that was listened with; the driver of asyncio has one of its own."""
+    return getattr(port.factory, "factory", port.factory)
+
+
 @asynccontextmanager
 async def served(root: Any, where: Any = LOOPBACK, **switches: Any) -> AsyncIterator[Any]:
     """Listen, and close all at the end."""
@@ -165,6 +170,7 @@ __all__ = [
     "Desk",
     "ServingFactory",
     "endpoint_of",
+    "factory_of",
     "joined",
     "listening",
     "logged",

@@ -33,6 +33,7 @@ from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 import txremote
+from tests.drivers import of_a_reactor
 from tests.net.certificates import DAY, Authority
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, served, until
 from tests.peer.pairs import Outcome, logged
@@ -1123,6 +1124,7 @@ async def test_its_calls_are_for_the_reactors_thread():
         await client.stopService()
 
 
+@of_a_reactor
 @pytest_twisted.ensureDeferred
 async def test_it_leaves_nothing_in_the_reactor():
     """

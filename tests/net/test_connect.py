@@ -22,6 +22,7 @@ from tests.net.servers import (
     LOOPBACK,
     Desk,
     endpoint_of,
+    factory_of,
     joined,
     listening,
     logged,
@@ -250,7 +251,7 @@ async def test_over_tls_frames_stay_separate_until_the_peer_is_known(certificate
     async with served(Desk, where) as port:
         conn = await connect(_tls_client(port, certificate), timeout=DEADLINE)
         # GETROOT, its answer, HELLO, its answer: one frame each
-        assert [who is port.factory for who, _data in records] == [False, True, False, True]
+        assert [who is factory_of(port) for who, _data in records] == [False, True, False, True]
         assert [_frames(data) for _who, data in records] == [1, 1, 1, 1]
         assert b"cancel" in records[2][1]
         records.clear()
@@ -293,7 +294,7 @@ async def test_a_server_over_tls_sends_a_stock_client_one_frame_a_record(certifi
         conn = await connect(_tls_client(port, certificate), timeout=DEADLINE)
         assert not conn.is_txremote
         await gatherResults([conn.root.same(number) for number in range(50)])
-        answers = [_frames(data) for who, data in records if who is port.factory]
+        answers = [_frames(data) for who, data in records if who is factory_of(port)]
         assert answers == [1] * 51
         await conn.close()
 
