@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config, with_values
-from txremote.errors import ConnectionLost
+from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
@@ -147,12 +147,15 @@ async def _introduced(connection: Connection) -> Connection:
         return await connection.introduce(separately=is_tls(connection.transport))
     except BaseException as error:  # a cancellation included: leave nothing open
         connection.stream.abortConnection()
-        if isinstance(error, ConnectionLost) and connection.closed:
+        early = isinstance(error, DeadReferenceError)  # it ended before anything was asked
+        if early or (isinstance(error, ConnectionLost) and connection.closed):
             ended = await connection.when_disconnected()
             refused = refused_certificate(ended)
             if refused is not None:
                 words = f"the server refused this client's certificate: {refused}"
                 raise ConnectionLost(words) from ended
+            if early:
+                raise ConnectionLost(connection.why_ended) from ended
         raise
 
 
