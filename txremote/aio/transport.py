@@ -127,8 +127,9 @@ class _OfSocket(asyncio.Protocol):
 class _Consumer(_OfSocket):
     """The side of a transport that is written to, which tells a producer when to pause."""
 
-    __slots__ = ("__dict__", "_producer", "connected", "disconnecting")
+    __slots__ = ("__dict__", "_full", "_producer", "connected", "disconnecting")
 
+    _full: bool  # whether the producer has been told to pause
     _producer: Any
     connected: bool
     disconnecting: bool
@@ -151,13 +152,16 @@ class _Consumer(_OfSocket):
 
     def pause_writing(self) -> None:
         """Called by asyncio: much waits to be sent."""
+        self._full = True
         if self._producer is not None:
             self._producer.pauseProducing()
 
     def resume_writing(self) -> None:
         """Called by asyncio: nothing waits to be sent."""
+        self._full = False
         if self._producer is not None:
             self._producer.resumeProducing()
+        self._close_when_sent()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Have a producer told when to pause (`IConsumer`)."""
@@ -176,7 +180,13 @@ class _Consumer(_OfSocket):
         producer, self._producer = self._producer, None
         if isinstance(producer, _PullToPush):
             producer.stopStreaming()
-        if self.disconnecting and self.connected:
+        self._close_when_sent()
+
+    def _close_when_sent(self) -> None:
+        more = self._producer is not None and (
+            self._full or isinstance(self._producer, _PullToPush)
+        )
+        if self.disconnecting and self.connected and not more:
             self._close()
 
 
@@ -216,7 +226,7 @@ class ConnectionTransport(_Consumer):
         self.keep: object = None
         self.tls = False
         self.connected = False
-        self.disconnecting = False
+        self.disconnecting = self._full = False
 
     # -- asyncio's side
 
@@ -304,11 +314,13 @@ class ConnectionTransport(_Consumer):
         self.write(data)  # of asyncio's TLS each is a record of its own
 
     def loseConnection(self) -> None:
-        """Close it when all is sent, and the producer, if there is one, has gone."""
+        """
+        Close it when all is sent. A producer that has been told to pause is heard first, and one
+        that is pulled until it goes.
+        """
         if self.connected and not self.disconnecting:
             self.disconnecting = True
-            if self._producer is None:
-                self._close()
+            self._close_when_sent()
 
     def abortConnection(self) -> None:
         """Close it now; what is unsent is lost."""
