@@ -84,6 +84,10 @@ class Mixed(Service):
             await asyncio.sleep(60)
 
     @exposed
+    async def shares(self):
+        return await self.shared
+
+    @exposed
     async def group(self):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(asyncio.sleep(0, each)) for each in range(3)]
@@ -202,6 +206,13 @@ async def main(reactor):
     assert await root.nap() == "slept"
     assert await root.both() == (1, 2, 3, 4)
     assert await root.group() == (0, 1, 2)
+
+    Mixed.shared = loop.create_future()  # which many await, as they do with a task
+    calls = [root.shares() for _ in range(3)]
+    await root.nap()
+    Mixed.shared.set_result("shared")
+    assert await gatherResults(calls) == ["shared"] * 3
+
     assert "TimeoutError" in await raised(root.times_out())
     assert "TimeoutError" in await raised(root.times_out_of_asyncio())
     assert await raised(root.fails("key")) == "KeyError: mine"

@@ -49,6 +49,7 @@ def _in_task(coroutine: AnyCoroutine, loop: asyncio.AbstractEventLoop) -> Deferr
     _enter_task(loop, task)
     try:
         context.run(steps.step, coroutine.send, None)
+        steps.put_aside()
     finally:
         _leave_task(loop, task)
         if outer is not None:
@@ -91,6 +92,14 @@ class _Steps(Coroutine[Any, Any, None]):
         if not self.ended.called:  # it has when it was cancelled, whatever comes of that
             self.ended.callback(result)
 
+    def put_aside(self) -> None:
+        """
+        Let others await the future that the first step has come to as well: the task gets it in
+        the loop's next turn, and until a task has it asyncio lets nobody else.
+        """
+        if asyncio.isfuture(self._awaited):
+            self._awaited._asyncio_future_blocking = False
+
     def _run(self) -> Generator[object, object, None]:
         while not self._over:
             value = None
@@ -98,6 +107,8 @@ class _Steps(Coroutine[Any, Any, None]):
                 if issubclass(type(self._awaited), Deferred):
                     yield from until_fired(self._awaited, self._loop)
                 else:
+                    if asyncio.isfuture(self._awaited):
+                        self._awaited._asyncio_future_blocking = True
                     value = yield self._awaited
             except BaseException as error:  # the task was cancelled
                 self.step(self._coroutine.throw, error)
