@@ -3,13 +3,15 @@ The shop of the interop tests, served by `txremote.aio`. Not a test file::
 
     python -m tests.aio.compat_shop LOOP KEY CERTIFICATE SOCKET
 
-Says where it is, and serves on TCP, TLS and a UNIX socket until it gets SIGTERM.
+Says where it is, and serves on TCP, TLS (by an `ssl.SSLContext`, and by Twisted's) and a UNIX
+socket until it gets SIGTERM.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import sys
 from typing import Any
 
@@ -49,15 +51,18 @@ async def main(key: str, certificate: str, path: str) -> None:
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, end.set)
     loop.set_exception_handler(lambda _loop, what: print("TROUBLE#error]", what))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
     place = "tcp:0:interface=127.0.0.1"
     servers = {
         "tcp": await listen(place, Shop),
+        "context": await listen(place, Shop, ssl=context),
         "ssl": await listen(
             f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}", Shop
         ),
         "unix": await listen(f"unix:{path}", Shop),
     }
-    for name in ("tcp", "ssl"):
+    for name in ("tcp", "context", "ssl"):
         print(f"serves {name} {servers[name].port}", flush=True)
     print("serves unix", flush=True)
     await end.wait()

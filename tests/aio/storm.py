@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.aio.loops import run_in
 from tests.interop.peer_processes import Checks
-from txremote import DeadReferenceError, Service, async_, exposed, threaded
+from txremote import ConnectionLost, DeadReferenceError, Service, async_, exposed, threaded
 from txremote.aio import RemoteClient, connect, listen
 from txremote.aio.loop import AsyncioLoop
 from txremote.eventloop import worker_pool
@@ -306,10 +306,15 @@ class Elsewhere:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.loop.call_soon_threadsafe(self._end.set)
+        with contextlib.suppress(RuntimeError):  # it has been told to, and is closed
+            self.end()
         self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
         assert self._error is None, self._error
+
+    def end(self) -> None:
+        """Have its loop end, whatever is under way."""
+        self.loop.call_soon_threadsafe(self._end.set)
 
     def _run(self) -> None:
         try:
@@ -361,6 +366,39 @@ def the_loop_ends_under_way(loop: str) -> None:
         late.addErrback(results.append)
         assert results.pop().check(DeadReferenceError)
         elsewhere.wait_until_idle()
+
+
+@check
+def the_loop_of_the_peer_ends_under_way(loop: str) -> None:
+    """Each call ends, once, with the connection; one that comes too late is not sent."""
+
+    async def main() -> None:
+        here = asyncio.get_running_loop().create_future()
+
+        async def for_ever(_number: int) -> None:
+            await here
+
+        async with connect("127.0.0.1", elsewhere.port) as conn:
+            calls = [conn.root.never() for _ in range(10)]
+            calls += [conn.root.call(for_ever, number) for number in range(10)]
+            calls += [conn.root.in_a_thread(number) for number in range(10)]
+            await conn.root.same(1)
+            elsewhere.end()
+            found = await asyncio.gather(*map(outcome, calls))
+            assert set(found[:20]) == {ConnectionLost}, found
+            assert set(found[20:]) <= {int, ConnectionLost}, found
+            assert await outcome(conn.root.same(1)) is DeadReferenceError
+
+    with Elsewhere(loop) as elsewhere:
+        run_in(loop, main)
+
+
+async def outcome(call: Awaitable[Any]) -> type:
+    """Return the type of a call's result or error."""
+    try:
+        return type(await call)
+    except Exception as error:
+        return type(error)
 
 
 @check

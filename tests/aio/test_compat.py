@@ -31,8 +31,10 @@ def places(
         name: {"at": [one.endpoint], "config": one.config, "dialect": one.dialect}
         for name, one in stock.items()
     }
-    found["hosted tcp"] = {"at": [f"127.0.0.1:{hosted.port}"]}
+    # one by TLS of the standard library, the other by Twisted's
     authority = certificate["certificate"]
+    found["6.0.2 TLS"] |= {"at": ["127.0.0.1", stock["6.0.2 TLS"].port], "ca": authority}
+    found["hosted tcp"] = {"at": [f"127.0.0.1:{hosted.port}"]}
     found["hosted TLS"] = {"at": [f"tls:127.0.0.1:{hosted.port_of('ssl')}:ca={authority}"]}
     found["hosted unix"] = {"at": [f"unix:{hosted.path}"]}
     return found
@@ -77,8 +79,8 @@ def test_what_a_client_does(asked: dict[str, str], loop: str, name: str) -> None
 
 #: Of each loop's server the clients; each client is tried with one loop.
 CLIENTS = {
-    "stock": ["6.0.2", "6.0.2 bind_threads", "5.3.1 ssl"],
-    "uvloop": ["5.3.1", "5.3.1 bind_threads", "6.0.2 ssl"],
+    "stock": ["6.0.2", "6.0.2 bind_threads", "5.3.1 context"],
+    "uvloop": ["5.3.1", "5.3.1 bind_threads", "6.0.2 ssl", "6.0.2 context"],
 }
 
 _UNIX = """
