@@ -88,16 +88,14 @@ class _AsyncioPort:
     def startReading(self) -> None:
         """Accept."""
         port: Any = self
-        self._loop.ports.add(port)
-        self._number = port.fileno()
-        self._loop.loop.add_reader(self._number, port.doRead)
+        port.reactor.ports.add(port)
+        port.reactor.addReader(port)
 
     def stopReading(self) -> None:
-        """Accept no more."""
+        """Accept no more. In a forked process, whose parent goes on, this touches nothing."""
         port: Any = self
-        if port in self._loop.ports:
-            self._loop.ports.discard(port)
-            self._loop.loop.remove_reader(self._number)
+        port.reactor.ports.discard(port)
+        port.reactor.removeReader(port)
 
     def stopWriting(self) -> None:
         """Do nothing: a port never writes."""
