@@ -181,6 +181,8 @@ def _shell(options: argparse.Namespace) -> int:
     except NotReached as problem:
         _complain(str(problem))
         return NOT_MADE
+    except KeyboardInterrupt:
+        return INTERRUPTED
     try:
         run_shell(conn, options.plain)
     finally:
