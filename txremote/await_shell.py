@@ -19,6 +19,7 @@ import asyncio
 import code
 import concurrent.futures
 import ctypes
+import signal
 import sys
 import threading
 import traceback
@@ -65,6 +66,8 @@ class LoopThread:
         self._thread.start()
 
     def _run(self) -> None:
+        # Ctrl-C has to wake the main thread: a signal goes to any thread that takes it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         run = self.reactor.run
         while True:
             try:
