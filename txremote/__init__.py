@@ -2,7 +2,8 @@
 Remote objects for Twisted that speak RPyC's wire.
 
 Serve objects with `listen`, call them with `connect`. Every remote call is a
-Deferred. Any RPyC program can be at the other end.
+Deferred. Any RPyC program can be at the other end. `txremote.aio` has the same for
+asyncio without a reactor, `txremote.blocking` for scripts.
 """
 
 from importlib import import_module

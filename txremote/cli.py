@@ -37,7 +37,7 @@ DONE, RAISED, NOT_MADE, INTERRUPTED = 0, 1, 2, 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = "Remote objects for Twisted that speak RPyC's wire."
+    about = "Remote objects for Twisted, asyncio and scripts that speak RPyC's wire."
     parser = argparse.ArgumentParser(prog="txremote", description=about)
     parser.add_argument("--version", action="version", version=f"txremote {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
