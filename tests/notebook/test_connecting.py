@@ -40,7 +40,10 @@ def test_it_may_stand_in_a_block(kernel, lab_server):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("%connect", "the following arguments are required: server\n"),
+        (
+            "%connect",
+            "the following arguments are required: SERVER\nusage: %connect SERVER [as NAME] ",
+        ),
         ("%connect localhost:1 as 5", "the name is one that Python takes"),
         ("%connect localhost:1 to x", "the name is one that Python takes"),
         ("%connect localhost:1 --fast", "unrecognized arguments: --fast"),

@@ -58,9 +58,12 @@ class _Parser(argparse.ArgumentParser):
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
-    parser = _Parser(prog="%connect", add_help=False)
+    usage = "%(prog)s SERVER [as NAME] [--login USER] [--timeout SECONDS] [--stay]"
+    parser = _Parser(prog="%connect", usage=usage, add_help=False)
     parser.add_argument(AWAITED, action="store_true", dest="awaited", help=argparse.SUPPRESS)
-    parser.add_argument("server", help="HOST:PORT, unix:PATH, tls:HOST:PORT or another endpoint")
+    parser.add_argument(
+        "server", metavar="SERVER", help="HOST:PORT, unix:PATH, tls:HOST:PORT or another endpoint"
+    )
     parser.add_argument(
         "as_", nargs="*", default=[], metavar="as NAME", help="the name; conn (and root) if none"
     )
