@@ -214,7 +214,7 @@ class Reader:
         background = words[-1] == "&"
         if background:
             words.pop()
-            port = self._choose_port(words[1])
+            self._choose_ports()
         self._write_files()
         if words[0] == "python":
             words[0] = sys.executable
@@ -232,7 +232,7 @@ class Reader:
         if background:
             program = Program(*words, cwd=self._folder)
             self._programs.enter_context(program)
-            self._wait_for_port(program, port)
+            self._wait_for_port(program)
             return
         status, out, err = run(*words, cwd=self._folder)
         if words[0] == "openssl":
@@ -301,15 +301,9 @@ class Reader:
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 
-    def _choose_port(self, file):
-        """Return the port of a program that serves: beside the server, if it is another."""
-        others = set(PORT.findall(self._files[file])) - self._ports.keys()
-        if not (self._ports and others):
-            self._programs.close()
-            self._ports, others = {}, {"18861"}
-        (name,) = others
-        self._ports[name] = free_port()
-        return self._ports[name]
+    def _choose_ports(self):
+        self._programs.close()
+        self._ports = {"18861": free_port()}
 
     # -- servers
 
@@ -372,11 +366,11 @@ class Reader:
             self._ahead[1].kill()
         self._ahead = None
 
-    def _wait_for_port(self, program, port):
+    def _wait_for_port(self, program):
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", port)).close()
+                socket.create_connection(("127.0.0.1", self._ports["18861"])).close()
                 return
             except OSError:
                 if time.monotonic() > deadline or not program.runs:

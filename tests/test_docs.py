@@ -92,7 +92,7 @@ class TestFollowed:
         """The server, the clients and the prompt of the README."""
         reader = Reader(ROOT / "README.rst", tmp_path)
         await reader.follow()
-        assert reader.ran == 7
+        assert reader.ran == 6
 
     @pytest_twisted.ensureDeferred
     async def test_choosing(self, tmp_path):
@@ -103,10 +103,10 @@ class TestFollowed:
 
     @pytest_twisted.ensureDeferred
     async def test_asyncio(self, tmp_path):
-        """Programs with asyncio alone, one that serves, and one with Twisted's asyncio reactor."""
+        """A program with asyncio alone, and one with Twisted's asyncio reactor."""
         reader = Reader(DOCS / "asyncio.rst", tmp_path)
         await reader.follow()
-        assert reader.ran == 5
+        assert reader.ran == 3
 
     @pytest_twisted.ensureDeferred
     async def test_tutorial(self, tmp_path):

@@ -21,7 +21,7 @@ RUNS = {
     ],
     "aio-uvloop": [
         *("net/test_connect.py", "net/test_client.py", "net/test_client_login.py"),
-        *("net/test_unixsockets.py", "hostile/test_garbage.py", "refs/test_forks.py"),
+        *("net/test_unixsockets.py", "hostile/test_garbage.py", "hostile/test_identity.py"),
     ],
 }
 

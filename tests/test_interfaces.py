@@ -8,7 +8,6 @@ import ast
 import os
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from twisted.application.service import IService
@@ -17,7 +16,6 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
-    IConnector,
     IConsumer,
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -25,15 +23,13 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IPushProducer,
     IReactorFDSet,
+    IReactorFromThreads,
+    IReactorInThreads,
     IReactorProcess,
-    IReactorTCP,
-    IReactorThreads,
     IReactorTime,
-    IReactorUNIX,
     IReadDescriptor,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
-    ITCPTransport,
     ITransport,
 )
 from twisted.internet.task import Clock
@@ -47,9 +43,7 @@ from txremote import AsyncResult, IAsyncResult, IRemoteService, Service, VoidSer
 from txremote.aio.descriptors import Descriptors
 from txremote.aio.endpoints import _Endpoint
 from txremote.aio.loop import AsyncioLoop
-from txremote.aio.ports import SocketServerEndpoint, TLSServerEndpoint
-from txremote.aio.sockets import Connector
-from txremote.aio.timedcall import TimedCall
+from txremote.aio.ports import TLSServerEndpoint
 from txremote.aio.transport import ConnectionTransport
 from txremote.blocking.authentication import AuthenticatingPort
 from txremote.blocking.channel_io import PumpTransport
@@ -148,19 +142,15 @@ IMPLEMENTERS = [
     (IReadDescriptor, TypedAhead, lambda: TypedAhead(None, 0, None)),
     (IReactorTime, SteadyClock, lambda: SteadyClock(Clock())),
     (IDelayedCall, SteadyCall, lambda: SteadyCall(SteadyClock(Clock()), 1.0, int)),
-    (IDelayedCall, TimedCall, lambda: TimedCall(Mock(), 1.0, int)),
     (IReactorFDSet, Descriptors, lambda: Descriptors.__new__(Descriptors)),
     (IReactorProcess, Descriptors, lambda: Descriptors.__new__(Descriptors)),
     (IReactorTime, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
-    (IReactorTCP, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
-    (IReactorUNIX, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
-    (IReactorThreads, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
-    (ITCPTransport, ConnectionTransport, lambda: ConnectionTransport(None, None)),
+    (IReactorFromThreads, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (IReactorInThreads, AsyncioLoop, lambda: AsyncioLoop.__new__(AsyncioLoop)),
+    (ITransport, ConnectionTransport, lambda: ConnectionTransport(None, None)),
     (IConsumer, ConnectionTransport, lambda: ConnectionTransport(None, None)),
-    (IConnector, Connector, lambda: Connector.__new__(Connector)),
     (IStreamClientEndpoint, _Endpoint, lambda: _Endpoint(None)),
     (IStreamServerEndpoint, TLSServerEndpoint, lambda: TLSServerEndpoint(None, None)),
-    (IStreamServerEndpoint, SocketServerEndpoint, lambda: SocketServerEndpoint(None, None)),
 ]
 
 

@@ -276,17 +276,7 @@ def test_a_password_comes_from_a_file_before_the_environment(
     monkeypatch.setenv(PASSWORD, "other")
     words = ["host:1", "--login", "ann"]
     assert named(words).login == ("ann", "other")
-    server = named([*words, "--password-file", str(file)])
-    assert server.login == ("ann", " a: b ")
-    assert repr(server) == "<Server host:1>"
-
-
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
-def test_a_time_that_is_none_is_told(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A command waits for some time, and not for ever."""
-    with pytest.raises(SystemExit):
-        named(["host:1", f"--timeout={seconds}"])
-    assert f"a number of seconds, more than 0, and not {seconds!r}" in capsys.readouterr().err
+    assert named([*words, "--password-file", str(file)]).login == ("ann", " a: b ")
 
 
 SERVICE = """\

@@ -6,7 +6,6 @@ Both programs have the same pages, so the same tests are for both.
 
 import asyncio
 import contextlib
-import importlib
 import json
 import re
 import signal
@@ -15,6 +14,7 @@ import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from docutils import nodes
 from twisted.internet.error import ConnectionDone
@@ -24,17 +24,12 @@ from twisted.python.failure import Failure
 from twisted.web import server
 
 import txremote.blocking as rpyc
-from examples import web_twisted
+from examples import web_fastapi, web_twisted
 from examples.prices import Prices
 from tests.document_runner import doctree
 from tests.processes import PATIENCE, ROOT, Program, Twistd, free_port
 from txremote import aio
 from txremote.testing import connected_pair
-
-httpx = pytest.importorskip("httpx", reason="httpx is not installed (extra test)")
-pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra test)")
-pytest.importorskip("fastapi", reason="FastAPI is not installed (extra test)")
-web_fastapi = importlib.import_module("examples.web_fastapi")
 
 SERVICE = "examples.prices.prices"
 

@@ -2,8 +2,7 @@
 Remote objects for Twisted that speak RPyC's wire.
 
 Serve objects with `listen`, call them with `connect`. Every remote call is a
-Deferred. Any RPyC program can be at the other end. `txremote.aio` has the same for
-asyncio without a reactor, `txremote.blocking` for scripts.
+Deferred. Any RPyC program can be at the other end.
 """
 
 from importlib import import_module

@@ -19,13 +19,12 @@ import asyncio
 import code
 import concurrent.futures
 import ctypes
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
 from inspect import Signature, iscoroutine
-from types import CodeType, FrameType, FunctionType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
 
 from twisted.internet import asyncioreactor
@@ -50,10 +49,7 @@ _TAB: Final = 2.0
 _LEAVING: Final = 5.0
 
 #: Seconds in which the loop hears of Ctrl-C, unless a statement holds it up.
-_HEARD: Final = 0.1
-
-# Modules in which nothing may be raised from another thread.
-_OURS: Final = ("txremote", "twisted", "asyncio", "selectors")
+_HEARD: Final = 0.3
 
 
 class LoopThread:
@@ -69,8 +65,6 @@ class LoopThread:
         self._thread.start()
 
     def _run(self) -> None:
-        # Ctrl-C has to wake the main thread: a signal goes to any thread that takes it
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         run = self.reactor.run
         while True:
             try:
@@ -88,84 +82,62 @@ class LoopThread:
             BaseException: Whatever it raised.
         """
         outcome: concurrent.futures.Future[object] = concurrent.futures.Future()
-        ended = threading.Event()
         running: list[Deferred[object]] = []
-
-        def end(give: Callable[[Any], None], result: object) -> None:
-            give(result)
-            ended.set()
 
         async def finish(coroutine: Coroutine[Any, Any, object]) -> None:
             try:
-                end(outcome.set_result, await coroutine)
+                outcome.set_result(await coroutine)
             except BaseException as error:  # here, where it still has its traceback
-                end(outcome.set_exception, error)
+                outcome.set_exception(error)
 
         def begin() -> None:
             try:
                 result = function()
             except BaseException as error:
-                end(outcome.set_exception, error)
+                outcome.set_exception(error)
                 return
             if iscoroutine(result):
                 running.append(deferred_of(finish(result)).addErrback(lambda _cancelled: None))
             else:
-                end(outcome.set_result, result)
+                outcome.set_result(result)
 
         self._loop.call_soon_threadsafe(begin)
-        interrupted = self._wait(ended, running)
-        try:
-            return outcome.result()
-        except (asyncio.CancelledError, CancelledError):
-            if interrupted:
-                raise KeyboardInterrupt from None
-            raise
+        interrupted = False
+        while True:
+            try:
+                return outcome.result()
+            except KeyboardInterrupt:
+                if outcome.done():
+                    raise
+                interrupted = True
+                self._interrupt(running)
+            except (asyncio.CancelledError, CancelledError):
+                if interrupted:
+                    raise KeyboardInterrupt from None
+                raise
 
-    def _wait(self, ended: threading.Event, running: list[Deferred[object]]) -> bool:
+    def _interrupt(self, running: list[Deferred[object]]) -> None:
         """
-        Wait for a statement, whose end Ctrl-C brings; tell whether it did.
-
-        Ctrl-C raises nothing here: an exception amid what the two threads share would leave a
-        lock that nobody opens. What is awaited is cancelled. A statement that leaves the loop
-        no time for that has an exception raised in it.
+        Cancel what is awaited. A statement that leaves the loop no time has an exception raised
+        in it: not at once, for it may just be in the midst of sending a call.
         """
-        presses = heard = 0
+        heard = threading.Event()
 
-        def cancel(press: int) -> None:
-            nonlocal heard
-            heard = press
+        def cancel() -> None:
+            heard.set()
             for each in running:
                 each.cancel()
 
-        def pressed(_number: int, _frame: FrameType | None) -> None:
-            nonlocal presses
-            presses += 1
-            self._loop.call_soon_threadsafe(cancel, presses)
-
-        before = signal.signal(signal.SIGINT, pressed)
-        try:
-            while not ended.wait(_HEARD):
-                if heard < presses:
-                    self._raise_in_statement()
-        finally:
-            signal.signal(signal.SIGINT, before)
-        return presses > 0
-
-    def _raise_in_statement(self) -> None:
-        """
-        Raise KeyboardInterrupt in the statement that holds up the loop, if it runs none of the
-        loop's or of the connection's code at the moment, which might be sending a call.
-        """
+        self._loop.call_soon_threadsafe(cancel)
+        if heard.wait(_HEARD):
+            return
         thread = self._thread.ident or 0
         frame = sys._current_frames().get(thread)
-        if frame is None or frame.f_globals.get("__name__", "").startswith(_OURS):
-            return
         while frame is not None and frame.f_code.co_filename != _TYPED:
             frame = frame.f_back
-        if frame is None:
-            return
-        raised = ctypes.py_object(KeyboardInterrupt)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+        if frame is not None:
+            raised = ctypes.py_object(KeyboardInterrupt)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
 
     def stop(self) -> None:
         """Cancel all tasks and end the reactor; wait for that, but not for ever."""

@@ -37,7 +37,7 @@ DONE, RAISED, NOT_MADE, INTERRUPTED = 0, 1, 2, 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = "Remote objects for Twisted, asyncio and scripts that speak RPyC's wire."
+    about = "Remote objects for Twisted that speak RPyC's wire."
     parser = argparse.ArgumentParser(prog="txremote", description=about)
     parser.add_argument("--version", action="version", version=f"txremote {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -181,8 +181,6 @@ def _shell(options: argparse.Namespace) -> int:
     except NotReached as problem:
         _complain(str(problem))
         return NOT_MADE
-    except KeyboardInterrupt:
-        return INTERRUPTED
     try:
         run_shell(conn, options.plain)
     finally:

@@ -14,9 +14,8 @@ import os
 import re
 import sys
 import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from math import inf
 from typing import Final, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -56,31 +55,24 @@ class Server(NamedTuple):
     login: tuple[str, str] | None = None
     checked: bool = True
 
-    def __repr__(self) -> str:
-        return f"<Server {self.name.text}>"  # without the password
-
 
 def add_server_options(command: ArgumentParser) -> None:
     """Declare the server of a command, and the options that say how to get in there."""
     add = command.add_argument
     add("server", metavar="SERVER", help=f"where: {FORMS}")
     add("-t", "--timeout", type=_seconds, default=30, help="seconds to wait [default: 30]")
-    add("--login", metavar="USER", help=f"log in; asks for the password, unless ${PASSWORD} has it")
-    add("--password-file", metavar="FILE", help="a file whose first line is the password")
-    trusted = "of tls: the authorities that are trusted, in PEM [default: the system's]"
-    add("--ca", metavar="FILE", help=trusted)
+    add("--login", metavar="USER", help="log in; the password is asked for, or comes from the")
+    add("--password-file", metavar="FILE", help="first line of a file, or from $" + PASSWORD)
+    add("--ca", metavar="FILE", help="of tls: whose certificates are trusted [default: as here]")
     add("--cert", metavar="FILE", help="of tls: a certificate of this side's, in PEM")
     add("--key", metavar="FILE", help="its private key [default: in the same file]")
     add("--insecure", action="store_true", help="take any certificate: anyone can pose as it")
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < inf:
-        raise ArgumentTypeError(f"a number of seconds, more than 0, and not {text!r}")
+    seconds = float(text)
+    if not seconds > 0:
+        raise ValueError
     return seconds
 
 

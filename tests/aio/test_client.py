@@ -34,3 +34,26 @@ def test_a_client_is_made_before_its_loop_and_serves_another_later(kind: str) ->
 
     run_in(kind, use)
     run_in(kind, use)
+
+
+def test_a_client_is_of_one_loop_at_a_time() -> None:
+    """Until that loop is closed another one is refused, and the client goes on."""
+    client = RemoteClient("localhost:1", retry_policy=lambda _failures: 1000)
+
+    async def elsewhere() -> None:
+        with pytest.raises(RuntimeError, match="belongs to another asyncio loop"):
+            _ = client.root
+        with pytest.raises(RuntimeError, match="make a RemoteClient for each loop"):
+            client.start()
+
+    async def main() -> None:
+        async with client:
+            await asyncio.to_thread(run_in, "stock", elsewhere)
+            assert client.status.state != "stopped"
+
+    run_in("stock", main)
+
+    async def later() -> None:
+        assert client.root is not None
+
+    run_in("stock", later)

@@ -71,10 +71,15 @@ def test_it_tells_time_and_takes_calls_from_threads(kind: str) -> None:
         loop.callLater(0, made.append, "later")
         result = deferToThreadPool(loop, loop.getThreadPool(), lambda: 7)  # type: ignore[arg-type]
         result.addCallback(made.append)
-        loop.callInThread(loop.callFromThread, done.set)
+
+        def seen(one: int, two: int) -> None:
+            made.append((one, two))
+            done.set()
+
+        loop.callInThread(loop.callFromThread, seen, 1, two=2)
         await asyncio.wait_for(done.wait(), 10)
         await asyncio.wait_for(result.asFuture(loop.loop), 10)
-        assert sorted(map(str, made)) == ["7", "later"]
+        assert sorted(map(str, made)) == ["(1, 2)", "7", "later"]
 
     run_in(kind, main)
 

@@ -32,7 +32,7 @@ def test_a_call_is_made_put_off_or_taken_back(kind: str) -> None:
         assert (first.active(), second.active()) == (True, False)
         with pytest.raises(AlreadyCancelled):
             second.cancel()
-        TimedCall(loop, 0.01, done.set)
+        TimedCall(loop, 0.01, done.set).delay(0.01)
         await asyncio.wait_for(done.wait(), 10)
         assert made == ["first"]
         assert not first.active()

@@ -1,16 +1,12 @@
 """Names of remote objects, and of arguments."""
 
 import pytest
+from IPython.core.completer import CompletionContext
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from tests.notebook.lab import Lab
 from txremote.notebook.completion import RemoteMatcher
 from txremote.notebook.known import Knowledge
 from txremote.testing import connected_pair
-
-completer = pytest.importorskip(
-    "IPython.core.completer", reason="IPython is not installed (extra notebook)"
-)
 
 
 class Asked:
@@ -24,7 +20,7 @@ class Asked:
 
     def ask(self, text, before=""):
         full = before + text
-        context = completer.CompletionContext(text, full, len(text), full.count("\n"), None)
+        context = CompletionContext(text, full, len(text), full.count("\n"), None)
         result = self.matcher(context)
         return [each.text for each in result["completions"]], result
 

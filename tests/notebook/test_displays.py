@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from txremote.notebook.displays import EventTable, LiveDisplay, ProgressBar
 
 NAN, INFINITE = float("nan"), float("inf")

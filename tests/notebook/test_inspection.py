@@ -3,15 +3,13 @@
 import re
 
 import pytest
+from IPython import version_info
+from IPython.core.oinspect import Inspector
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from tests.notebook.lab import Lab
 from txremote.notebook.inspection import RemoteInspector
 from txremote.notebook.known import Knowledge
 from txremote.testing import connected_pair
-
-IPython = pytest.importorskip("IPython", reason="IPython is not installed (extra notebook)")
-oinspect = pytest.importorskip("IPython.core.oinspect")
 
 
 @pytest.fixture
@@ -23,8 +21,7 @@ def pair():
 def told(pair):
     """A function that gives what ``?`` shows, of a knowledge that has the root."""
     knowledge = Knowledge()
-    words = {"theme_name": "nocolor"} if IPython.version_info >= (9,) else {}
-    inspector = oinspect.Inspector(**words)
+    inspector = Inspector(theme_name="nocolor") if version_info >= (9,) else Inspector()
     inspector.info = RemoteInspector(knowledge, inspector.info).info
 
     def tell(found, name):

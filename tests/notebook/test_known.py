@@ -4,7 +4,6 @@ import gc
 
 import pytest
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from tests.notebook.lab import Cart, Lab
 from txremote import ConnectionConfig
 from txremote.notebook.known import (

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from txremote.notebook.markup import LONGEST, escaped, in_short, preformatted, printable, table
 from txremote.wire.record import Record
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from tests.notebook.lab import Lab
 from txremote import RemotePath
 from txremote.notebook.scope import reached

@@ -4,16 +4,14 @@ import re
 from collections import namedtuple
 from dataclasses import dataclass, field
 
+import attrs
 import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from tests.notebook import parts  # noqa: F401  # skips where one is missing
 from txremote.notebook.tables import MOST_COLUMNS, MOST_ROWS, table_of
 from txremote.wire.record import Record
-
-attrs = pytest.importorskip("attrs", reason="attrs is not installed (extra test)")
-np = pytest.importorskip("numpy", reason="numpy is not installed (extra numpy)")
-pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed (extra arrow)")
 
 
 @dataclass

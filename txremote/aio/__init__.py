@@ -8,7 +8,6 @@ or uvloop's. Neither this nor what it imports installs a reactor.
 ``loop``        an asyncio loop in the shape of a reactor: `AsyncioLoop`
 ``timedcall``   a call to be made later
 ``transport``   an asyncio transport in the shape of Twisted's
-``sockets``     connecting sockets
 ``endpoints``   client endpoints that install no reactor
 ``ports``       listening
 ``connecting``  `connect`

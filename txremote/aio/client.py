@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -24,7 +23,8 @@ class RemoteClient:
     A connection that comes back; see `txremote.RemoteClient`, whose arguments it takes.
 
     It may be made before the loop runs, as a global of a module, and belongs to the loop that
-    it is started in. Start it by ``async with``, which waits for nothing, or by `start`.
+    it is started in until that is closed: another loop's use of it is a RuntimeError. Start it by
+    ``async with``, which waits for nothing, or by `start`.
 
     Args:
         server: As for `txremote.aio.connect`, and so are ``port``, ``ssl`` and
@@ -65,11 +65,17 @@ class RemoteClient:
         self._client: ReactorClient | None = None
 
     def _here(self) -> ReactorClient:
-        """Return the client of this loop; what belongs to one that has ended is forgotten."""
+        """Return the client of this loop; that of a loop that is closed is forgotten."""
         loop = AsyncioLoop.current()
-        if self._client is None or self._loop is not loop:
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.loop.is_closed():
+                raise RuntimeError(
+                    f"{self!r} belongs to another asyncio loop, which is not closed: make a "
+                    "RemoteClient for each loop"
+                )
             self._loop = loop
             self._client = self._make(client_endpoint(loop, *self._where), reactor=loop)
+        assert self._client is not None
         return self._client
 
     def __repr__(self) -> str:
@@ -116,10 +122,5 @@ class RemoteClient:
         self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()

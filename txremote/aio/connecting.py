@@ -5,15 +5,18 @@ from __future__ import annotations
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from socket import socket
-from ssl import SSLContext
-from types import TracebackType
+from ssl import SSLContext, SSLSocket
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from txremote.aio.endpoints import HostEndpoint, SocketEndpoint, StreamEndpoint, UNIXEndpoint
+from txremote.aio.endpoints import (
+    HostEndpoint,
+    SocketEndpoint,
+    StreamEndpoint,
+    UNIXEndpoint,
+)
 from txremote.aio.loop import AsyncioLoop
-from txremote.aio.sockets import Secure
 from txremote.config import ConnectionConfig
 from txremote.net.connect import connect as connect_by
 from txremote.net.tls import client_from_string
@@ -51,12 +54,7 @@ class Opening(Coroutine[Any, Any, T], Generic[T]):
         self._opened = await self._opening
         return self._opened
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._close(self._opened)
 
 
@@ -128,24 +126,22 @@ def client_endpoint(
         if context is not None:
             raise TypeError("stream= has TLS or not: ssl= goes with a server's name, or sock=")
         return StreamEndpoint(loop, *stream)
-    if sock is not None:
-        secure = None if context is None else _secure(context, hostname)
-        return SocketEndpoint(loop, sock, secure)
     endpoint: Any = server
-    if isinstance(server, str):
-        if port is None:
-            endpoint = client_from_string(loop, server)
-        else:
-            endpoint = HostEndpoint(loop, server, port)
-    if context is None:
-        return endpoint  # type: ignore[no-any-return]
-    if not isinstance(endpoint, (HostEndpoint, UNIXEndpoint)):
-        raise TypeError(f"ssl= goes with HOST:PORT, a UNIX socket or sock=, not with {server!r}")
-    host = endpoint.host if isinstance(endpoint, HostEndpoint) else None
-    return endpoint.secured(_secure(context, hostname or host))
-
-
-def _secure(context: SSLContext, hostname: str | None) -> Secure:
-    if hostname is None and context.check_hostname:
-        raise ValueError("say server_hostname=, the name in the server's certificate")
-    return Secure(context, hostname or "")
+    if sock is not None:
+        if isinstance(sock, SSLSocket):
+            raise TypeError("sock= takes a plain socket; with TLS around it, say ssl=, too")
+        endpoint = SocketEndpoint(loop, sock)
+    elif isinstance(server, str) and port is not None:
+        endpoint = HostEndpoint(loop, server, port)
+    elif isinstance(server, str):
+        endpoint = client_from_string(loop, server)
+    else:
+        endpoint = loop.adapted(endpoint)
+    if context is not None:
+        if not isinstance(endpoint, (HostEndpoint, UNIXEndpoint, SocketEndpoint)):
+            raise TypeError(f"ssl= goes with HOST:PORT, UNIX sockets and sock=, not {server!r}")
+        hostname = hostname or getattr(endpoint, "host", None)
+        if hostname is None and context.check_hostname:
+            raise ValueError("say server_hostname=, the name in the server's certificate")
+        endpoint.context, endpoint.hostname = context, hostname or ""
+    return endpoint  # type: ignore[no-any-return]

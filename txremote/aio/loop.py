@@ -5,41 +5,34 @@ It has as much of a reactor as `txremote.net`, and the endpoints of Twisted that
 for. So all that is not a transport is the same code with asyncio as with a reactor: dialling,
 logging in, limits, draining, connecting again. No reactor is imported or installed by it.
 
-A loop has one, which it keeps itself, and which ends with it: `asyncio.run`, and whatever else
-calls ``loop.shutdown_asyncgens()`` as it should, first cancels the program's tasks, and then
-closes the asynchronous generator that waits here. It closes the connections that are still
-open, so that each call ends, and no socket is left.
+A loop has one, which it keeps itself, and which ends with it (`txremote.aio.ending`): connections
+that are still open are closed, so that each call ends, and no socket is left.
 """
+
+# ruff: noqa: A002  (Twisted's interfaces name an argument "callable")
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+from twisted.internet import interfaces
 from twisted.internet._resolver import GAIResolver
-from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import (
-    IHostnameResolver,
-    IReactorPluggableNameResolver,
-    IReactorTCP,
-    IReactorThreads,
-    IReactorTime,
-    IReactorUNIX,
-    IStreamClientEndpoint,
-)
+from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from txremote.aio.descriptors import Descriptors
-from txremote.aio.endpoints import HostEndpoint, UNIXEndpoint, without_reactor
+from txremote.aio.endpoints import without_reactor
 from txremote.aio.ports import TCPPort, UNIXPort, accepting
-from txremote.aio.sockets import Connector
 from txremote.aio.timedcall import TimedCall
 from txremote.aio.transport import ConnectionTransport
 from txremote.net.unixsockets import adopt
@@ -61,45 +54,20 @@ class _DaemonThreads(ThreadPool):
 
 
 class _Opens:
-    """Connecting and listening, as Twisted's endpoints ask a reactor for it."""
+    """Listening, as Twisted's endpoints ask a reactor for it; and connecting."""
 
     @property
     def _whole(self) -> Any:
         return self  # with all that `AsyncioLoop` adds
 
-    def connectTCP(
-        self,
-        host: str,
-        port: int,
-        factory: Any,
-        timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
-    ) -> Connector:
-        """Connect a factory to a TCP port (`IReactorTCP`)."""
-        endpoint = HostEndpoint(self._whole, host, port, timeout, bindAddress)
-        return Connector(factory, endpoint, IPv4Address("TCP", host, port))
+    def connectTCP(self, *_args: object, **_keywords: object) -> NoReturn:
+        """Refuse it, to an endpoint that `adapted` does not know. Raises NotImplementedError."""
+        raise NotImplementedError(
+            "this endpoint asks for Twisted's own way of connecting, which a loop of asyncio's has "
+            "not: name the server as HOST:PORT, or connect a socket yourself and give it as sock="
+        )
 
-    def connectUNIX(
-        self, address: str, factory: Any, timeout: float | None = 30, checkPID: bool = False
-    ) -> Connector:
-        """Connect a factory to a UNIX socket (`IReactorUNIX`)."""
-        endpoint = UNIXEndpoint(self._whole, address, locked=checkPID)
-        return Connector(factory, endpoint, UNIXAddress(address))
-
-    def connectSSL(
-        self,
-        host: str,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
-    ) -> Connector:
-        """Connect a factory by TLS (`IReactorSSL`)."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory
-
-        wrapped = TLSMemoryBIOFactory(contextFactory, True, factory, clock=self._whole)
-        return self.connectTCP(host, port, wrapped, timeout, bindAddress)
+    connectUNIX = connectSSL = connectTCP
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> TCPPort:
         """Serve a factory on a TCP port (`IReactorTCP`)."""
@@ -130,12 +98,7 @@ class _Opens:
         return make(self, descriptor, accepting(factory))
 
     def listenSSL(
-        self,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> TCPPort:
         """Serve a factory by TLS (`IReactorSSL`)."""
         from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -149,8 +112,12 @@ class _Opens:
         return found
 
 
+# The last of them is what `HostnameEndpoint` wants to see of a reactor when it is made.
 @implementer(
-    IReactorTime, IReactorThreads, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver
+    interfaces.IReactorTime,
+    interfaces.IReactorFromThreads,
+    interfaces.IReactorInThreads,
+    interfaces.IReactorPluggableNameResolver,
 )
 class AsyncioLoop(Descriptors, _Opens):
     """
@@ -171,13 +138,12 @@ class AsyncioLoop(Descriptors, _Opens):
         self._cut_off = False
         self.transports: set[ConnectionTransport] = set()
         self.ports: set[TCPPort | UNIXPort] = set()
-        self.nameResolver: IHostnameResolver = GAIResolver(self)
+        self.nameResolver: IHostnameResolver = GAIResolver(self._whole)
         self._threads: ThreadPool | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._context = program_context()
-        self._end = self._until_end()
-        with suppress(StopIteration):  # the loop notes a generator when it is begun
-            self._end.asend(None).send(None)
+        # the first of them: pools stop when connections have been told to end
+        self.addSystemEventTrigger("before", "shutdown", self._close_all)
 
     @classmethod
     def current(cls) -> AsyncioLoop:
@@ -217,11 +183,7 @@ class AsyncioLoop(Descriptors, _Opens):
         return self.loop.time()
 
     def callLater(
-        self,
-        delay: float,
-        callable: Callable[..., object],  # noqa: A002
-        *args: object,
-        **kwargs: object,
+        self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object
     ) -> TimedCall:
         """Call a function some seconds from now."""
         call = partial(callable, *args, **kwargs) if args or kwargs else callable
@@ -232,21 +194,13 @@ class AsyncioLoop(Descriptors, _Opens):
         return []
 
     def callFromThread(
-        self,
-        callable: Callable[..., object],  # noqa: A002
-        *args: object,
-        **kwargs: object,
+        self, callable: Callable[..., object], *args: object, **kwargs: object
     ) -> None:
         """Call a function in the loop's thread, from any; nothing happens if the loop is closed."""
-        call = partial(callable, *args, **kwargs) if kwargs else callable
+        call = partial(callable, **kwargs) if kwargs else callable
         with suppress(RuntimeError):  # it is closed, and nobody waits for this any more
             # not in the context of a worker thread's work
             self.loop.call_soon_threadsafe(call, *args, context=self._context.copy())
-
-    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
-        """Have names found by another resolver; return the one until now."""
-        before, self.nameResolver = self.nameResolver, resolver
-        return before
 
     def getThreadPool(self) -> ThreadPool:
         """Return the loop's threads, which begin when the first is needed."""
@@ -257,21 +211,19 @@ class AsyncioLoop(Descriptors, _Opens):
         return self._threads
 
     def callInThread(
-        self,
-        callable: Callable[..., object],  # noqa: A002
-        *args: object,
-        **kwargs: object,
+        self, callable: Callable[..., object], *args: object, **kwargs: object
     ) -> None:
         """Call a function in one of the loop's threads."""
         self.getThreadPool().callInThread(callable, *args, **kwargs)
 
-    def suggestThreadPoolSize(self, size: int) -> None:
-        """Have as many threads at most."""
-        self.getThreadPool().adjustPoolsize(0, size)
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Have endpoints of Twisted's find names by another resolver; return the one until now."""
+        before, self.nameResolver = self.nameResolver, resolver
+        return before
 
     # -- its life
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine in a task, which is kept until it has ended."""
         task = self.loop.create_task(coroutine)
         self._tasks.add(task)
@@ -282,44 +234,38 @@ class AsyncioLoop(Descriptors, _Opens):
         """Run a coroutine in a task; cancelling the Deferred of its result cancels it."""
         result: Deferred[T] = Deferred(lambda _result: cancel())
 
-        async def run() -> None:
-            try:
-                value = await coroutine
-            except asyncio.CancelledError:
-                if not result.called:
-                    result.errback(CancelledError())
-                raise
-            except Exception:
-                result.errback()
+        def ended(task: asyncio.Task[T]) -> None:
+            error = CancelledError() if task.cancelled() else task.exception()
+            if result.called:  # it was cancelled
+                return
+            if error is None:
+                result.callback(task.result())
             else:
-                result.callback(value)
+                result.errback(Failure(error))
 
         def cancel() -> None:
             task.cancel()
 
-        task = self.spawn(run())
-        task.add_done_callback(lambda _task: coroutine.close())  # if it was never begun
+        task = self.spawn(coroutine)
+        task.add_done_callback(ended)
         return result
 
-    async def _until_end(self) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            await self._close()
-
-    async def _close(self) -> None:
+    async def _close_all(self) -> None:
+        """
+        Close ports and connections at the loop's end. Of a loop that is just closed no more than
+        the first turn is made.
+        """
         for port in list(self.ports):
             port.stopListening()  # type: ignore[no-untyped-call]
         for transport in list(self.transports):
             transport.loseConnection()
-        end = self.loop.time() + LAST_SECONDS
-        await asyncio.sleep(0)
-        while self.transports and self.loop.time() < end:
-            await asyncio.sleep(0.01)
+        end = self.seconds() + LAST_SECONDS
+        await deferLater(self, 0)
+        while self.transports and self.seconds() < end:
+            await deferLater(self, 0.01)
         for transport in list(self.transports):
             transport.abortConnection()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await deferLater(self, 0.001)
 
 
 def _started(port: P) -> P:

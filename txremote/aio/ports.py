@@ -12,7 +12,7 @@ from ssl import SSLContext
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -21,21 +21,14 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from txremote.aio.transport import ConnectionTransport, LoopPort
-
-# As Twisted's ports have it.
-_BACKLOG = 50
-
-
-class _Accepted:
-    """Stands for a protocol that has still to be made, as long as a port handles it."""
-
-    def makeConnection(self, _transport: object) -> None:
-        pass
+from txremote.aio.transport import ConnectionTransport
 
 
 class _Accepting:
-    """A factory, whose protocols are made when asyncio has a transport for them."""
+    """
+    A factory, whose protocols are made when asyncio has a transport for them. As long as a port
+    handles one, this stands for it.
+    """
 
     def __init__(self, factory: Any) -> None:
         self.factory = factory
@@ -43,8 +36,12 @@ class _Accepting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.factory, name)
 
-    def buildProtocol(self, _address: IAddress) -> _Accepted:
-        return _Accepted()
+    def buildProtocol(self, _address: IAddress) -> _Accepting:
+        """Return this, in the place of a protocol."""
+        return self
+
+    def makeConnection(self, _transport: object) -> None:
+        """Do nothing: the port goes on by itself."""
 
 
 def accepting(factory: Any) -> Any:
@@ -57,23 +54,20 @@ class _AsyncioPort:
 
     #: How TLS is put around its clients' sockets; None for none.
     context: SSLContext | None = None
+    reactor: Any
+    factory: Any
+    fileno: Any
+    doRead: Any
+    transport: Any
 
     def startListening(self) -> None:
         """Begin to listen. Raises CannotListenError."""
-        port: Any = self
-        port.transport = self._begin  # for this Twisted's port calls its transport's class
+        self.transport = self._begin  # for this Twisted's port calls its transport's class
         super().startListening()  # type: ignore[misc]
 
-    @property
-    def _loop(self) -> LoopPort:
-        port: Any = self
-        found: LoopPort = port.reactor
-        return found
-
     def _begin(self, accepted: Socket, _protocol: object, *_more: object) -> None:
-        port: Any = self
-        transport = ConnectionTransport(self._loop, port.factory.factory.buildProtocol)
-        self._loop.spawn(self._serve(transport, accepted))
+        transport = ConnectionTransport(self.reactor, self.factory.factory.buildProtocol)
+        self.reactor.spawn(self._serve(transport, accepted))
 
     async def _serve(self, transport: ConnectionTransport, accepted: Socket) -> None:
         accepted.setblocking(False)
@@ -81,21 +75,21 @@ class _AsyncioPort:
             if self.context is not None:
                 await transport.accept(accepted, self.context)
             else:
-                await self._loop.loop.connect_accepted_socket(lambda: transport, accepted)
+                await self.reactor.loop.connect_accepted_socket(lambda: transport, accepted)
         except OSError:  # the client has gone
             accepted.close()
 
     def startReading(self) -> None:
         """Accept."""
-        port: Any = self
-        port.reactor.ports.add(port)
-        port.reactor.addReader(port)
+        self.reactor.ports.add(self)
+        self._number = self.fileno()
+        self.reactor.loop.add_reader(self._number, self.doRead)
 
     def stopReading(self) -> None:
-        """Accept no more. In a forked process, whose parent goes on, this touches nothing."""
-        port: Any = self
-        port.reactor.ports.discard(port)
-        port.reactor.removeReader(port)
+        """Accept no more."""
+        if self in self.reactor.ports:
+            self.reactor.ports.discard(self)
+            self.reactor.loop.remove_reader(self._number)
 
     def stopWriting(self) -> None:
         """Do nothing: a port never writes."""
@@ -131,21 +125,3 @@ class TLSServerEndpoint:
             return found  # type: ignore[no-any-return]
 
         return self._endpoint.listen(protocolFactory).addCallback(listening)
-
-
-@implementer(IStreamServerEndpoint)
-class SocketServerEndpoint:
-    """A socket that is bound already, or listens."""
-
-    def __init__(self, reactor: LoopPort, made: Socket) -> None:
-        self._reactor = reactor
-        self._made = made
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen on a duplicate of it, and close it."""
-        self._made.setblocking(False)
-        self._made.listen(_BACKLOG)
-        adopt = self._reactor.adoptStreamPort
-        listening = execute(adopt, self._made.fileno(), self._made.family, protocolFactory)
-        self._made.close()
-        return listening

@@ -6,22 +6,25 @@ import asyncio
 from collections.abc import Collection, Mapping
 from socket import socket
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 
 from txremote.aio.connecting import Opening
 from txremote.aio.loop import AsyncioLoop
-from txremote.aio.ports import SocketServerEndpoint, TLSServerEndpoint
+from txremote.aio.ports import TLSServerEndpoint
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.net.listen import ServingFactory, listen_guarded
 from txremote.net.unixsockets import server_endpoint
 from txremote.peer.connection import Connection
 from txremote.refs.awaiting import awaitable
 from txremote.servername import listening_description
+
+# As Twisted's ports have it.
+_BACKLOG = 50
 
 
 class Server:
@@ -86,12 +89,7 @@ class Server:
     async def __aenter__(self) -> Server:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
 
@@ -145,7 +143,8 @@ def _server_endpoint(
     if [endpoint, sock].count(None) != 1:
         raise TypeError("one of these says where to listen: an endpoint, or sock=")
     if sock is not None:
-        return SocketServerEndpoint(loop, sock)
+        sock.listen(_BACKLOG)
+        return AdoptedStreamServerEndpoint(loop, sock.detach(), sock.family)
     if isinstance(endpoint, str):
         return server_endpoint(loop, listening_description(endpoint))
     assert endpoint is not None

@@ -19,22 +19,21 @@ import asyncio
 import socket
 import ssl
 from array import array
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet._producer_helpers import _PullToPush
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IConsumer, IHandshakeListener, ITCPTransport
+from twisted.internet.interfaces import IAddress, IConsumer, IHandshakeListener, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txremote.eventloop.tcp import acknowledge, tune_keepalive
 from txremote.peer.outbox import Writing
-from txremote.refs.clock import EventLoop
 from txremote.wire.framing import Chunk
+
+if TYPE_CHECKING:
+    from txremote.aio.loop import AsyncioLoop
 
 #: Bytes that wait to be sent when a producer is told to pause; it is told to go on when none do.
 FULL = 65536
@@ -46,26 +45,6 @@ _FOR_EVER = 1e6
 _RESET = array("i", (1, 0)).tobytes()
 
 
-T = TypeVar("T")
-
-
-class LoopPort(EventLoop, Protocol):
-    """The loop (`txremote.aio.loop.AsyncioLoop`), as its parts know it."""
-
-    loop: asyncio.AbstractEventLoop
-    transports: set[Any]  # those that are open
-    ports: set[Any]  # those that listen
-
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine in a task."""
-
-    def deferred_of(self, coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Run a coroutine in a task; return a Deferred of its result."""
-
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> Any:
-        """Serve a factory on a duplicate of a listening socket."""
-
-
 def address_of(family: int, name: Any) -> IAddress:
     """Return a socket's name as Twisted has it."""
     if family == socket.AF_INET:
@@ -75,19 +54,17 @@ def address_of(family: int, name: Any) -> IAddress:
     return UNIXAddress(name or None)
 
 
-class _OfSocket(asyncio.Protocol):
-    """What a transport tells of its socket, and sets."""
+class _Consumer(asyncio.Protocol):
+    """What is written to, and tells a producer when to pause; and what is known of its socket."""
 
-    __slots__ = ("_peer", "_socket", "stream")
-
-    _peer: IAddress | None
-    _socket: Any
-    stream: Any  # asyncio's transport, or None before it is there
-
-    def getPeerCertificate(self) -> Any:
-        """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
-        secured = self.stream and self.stream.get_extra_info("ssl_object")
-        return secured and (secured.getpeercert() or None)
+    def __init__(self) -> None:
+        self._socket: Any = None
+        self._peer: IAddress | None = None
+        self._full = False  # whether the producer has been told to pause
+        self._producer: Any = None
+        self.stream: Any = None
+        self.connected = False
+        self.disconnecting = False
 
     def getPeer(self) -> Any:
         """Return the peer's address."""
@@ -101,38 +78,18 @@ class _OfSocket(asyncio.Protocol):
         """Return the socket, to set options of."""
         return self._socket
 
-    def _is_tcp(self) -> bool:
-        return self._socket.family in (socket.AF_INET, socket.AF_INET6)
-
-    def getTcpNoDelay(self) -> bool:
-        """Tell whether small packets are sent at once."""
-        return self._is_tcp() and bool(
-            self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        )
+    def getPeerCertificate(self) -> Any:
+        """Return the peer's certificate, as `ssl.SSLSocket.getpeercert` has it; None if none."""
+        secured = self.stream and self.stream.get_extra_info("ssl_object")
+        return secured and (secured.getpeercert() or None)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Have small packets sent at once."""
-        if self._is_tcp():
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))
-
-    def getTcpKeepAlive(self) -> bool:
-        """Tell whether TCP asks a silent peer."""
-        return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        """Have small packets sent at once. Raises OSError where it is not TCP."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """Have TCP ask a silent peer."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, bool(enabled))
-
-
-class _Consumer(_OfSocket):
-    """The side of a transport that is written to, which tells a producer when to pause."""
-
-    __slots__ = ("__dict__", "_full", "_producer", "connected", "disconnecting")
-
-    _full: bool  # whether the producer has been told to pause
-    _producer: Any
-    connected: bool
-    disconnecting: bool
 
     def write(self, data: Chunk) -> None:
         """
@@ -164,33 +121,28 @@ class _Consumer(_OfSocket):
         self._close_when_sent()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Have a producer told when to pause (`IConsumer`)."""
+        """Have a producer told when to pause (`IConsumer`). It is one that goes by itself."""
+        if not streaming:
+            raise ValueError(f"{producer!r} has to be pulled: register it as streaming")
         if self._producer is not None:
             raise RuntimeError(f"there is a producer already: {self._producer!r}")
-        if not self.connected:
+        if self.connected:
+            self._producer = producer
+        else:
             producer.stopProducing()
-            return
-        if not streaming:
-            self._producer = producer = _PullToPush(producer, self)
-            producer.startStreaming()
-        self._producer = producer
 
     def unregisterProducer(self) -> None:
         """Forget the producer."""
-        producer, self._producer = self._producer, None
-        if isinstance(producer, _PullToPush):
-            producer.stopStreaming()
+        self._producer = None
         self._close_when_sent()
 
     def _close_when_sent(self) -> None:
-        more = self._producer is not None and (
-            self._full or isinstance(self._producer, _PullToPush)
-        )
-        if self.disconnecting and self.connected and not more:
+        heard = self._producer is None or not self._full
+        if self.disconnecting and self.connected and heard:
             self._close()
 
 
-@implementer(ITCPTransport, IConsumer)
+@implementer(ITransport, IConsumer)
 class ConnectionTransport(_Consumer):
     """
     The transport of a protocol of Twisted's.
@@ -202,31 +154,19 @@ class ConnectionTransport(_Consumer):
 
     Attributes:
         made: The protocol, once it is there and as long as it is connected.
+        stream: asyncio's transport, or None before it is there.
         tls: Whether it is TLS.
         keep: What has to live as long as it does.
     """
 
-    __slots__ = (
-        "_build",
-        "_handshake",
-        "_reactor",
-        "keep",
-        "made",
-        "tls",
-    )
-
-    def __init__(self, reactor: LoopPort, build: Callable[[IAddress], Any]) -> None:
+    def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:
+        super().__init__()
         self._reactor = reactor
         self._build = build
         self._handshake: asyncio.Task[Any] | None = None  # of a server's
-        self._producer = None
-        self._peer = None
         self.made: Any = None
-        self.stream = None
         self.keep: object = None
         self.tls = False
-        self.connected = False
-        self.disconnecting = self._full = False
 
     # -- asyncio's side
 
@@ -291,7 +231,8 @@ class ConnectionTransport(_Consumer):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: it has ended."""
         self.connected = False
-        self.__dict__.clear()
+        self._write_no_more()
+        self.__dict__.pop("data_received", None)
         self._reactor.transports.discard(self)
         protocol, self.made, self.keep = self.made, None, None
         if protocol is not None:
@@ -299,25 +240,16 @@ class ConnectionTransport(_Consumer):
 
     # -- the protocol's side
 
-    def writing(self) -> Writing:
-        """Return how it is written to; the options of its socket are set."""
+    def writing(self, acknowledge: Callable[[Any], None] | None) -> Writing:
+        """Return how it is written to, and how what came is acknowledged."""
         separate = self._write_record if self.tls else None
-        acknowledge = None
-        if self._is_tcp():
-            self.setTcpNoDelay(True)
-            self.setTcpKeepAlive(True)
-            tune_keepalive(self._socket.setsockopt)
-            acknowledge = _acknowledge
         return Writing(separate, _write_now, acknowledge, self._reactor.loop.call_soon)
 
     def _write_record(self, data: bytes) -> None:
         self.write(data)  # of asyncio's TLS each is a record of its own
 
     def loseConnection(self) -> None:
-        """
-        Close it when all is sent. A producer that has been told to pause is heard first, and one
-        that is pulled until it goes.
-        """
+        """Close it when all is sent. A producer that has been told to pause is heard first."""
         if self.connected and not self.disconnecting:
             self.disconnecting = True
             self._close_when_sent()
@@ -354,23 +286,10 @@ class ConnectionTransport(_Consumer):
         if self.connected and not self.disconnecting and self.stream is not None:
             self.stream.resume_reading()
 
-    def stopProducing(self) -> None:
-        """Close it."""
-        self.loseConnection()
-
-    def loseWriteConnection(self) -> None:
-        """Close one half of it."""
-        if self.connected:
-            self.stream.write_eof()
-
 
 def _write_now(transport: ConnectionTransport, data: Chunk) -> None:
     # of items longer than a byte asyncio would lose some
     transport.write(data.cast("B") if type(data) is memoryview else data)
-
-
-def _acknowledge(transport: ConnectionTransport) -> None:
-    acknowledge(transport._socket.setsockopt)
 
 
 def _why_lost(error: Exception | None) -> Exception:

@@ -17,7 +17,7 @@ from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
-from txremote.net.tls import certificate_problem, client_from_string
+from txremote.net.tls import client_from_string, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
@@ -150,8 +150,9 @@ async def _introduced(connection: Connection) -> Connection:
         early = isinstance(error, DeadReferenceError)  # it ended before anything was asked
         if early or (isinstance(error, ConnectionLost) and connection.closed):
             ended = await connection.when_disconnected()
-            words = certificate_problem(ended)
-            if words is not None:
+            refused = refused_certificate(ended)
+            if refused is not None:
+                words = f"the server refused this client's certificate: {refused}"
                 raise ConnectionLost(words) from ended
             if early:
                 raise ConnectionLost(connection.why_ended) from ended

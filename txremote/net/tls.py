@@ -378,21 +378,6 @@ def refused_certificate(error: BaseException | None) -> str | None:
     return found[0].strip() if found else None
 
 
-def certificate_problem(error: BaseException) -> str | None:
-    """Return what is wrong with a certificate, if a connection ended for that, or none."""
-    refused = refused_certificate(error)
-    if refused is not None:
-        return f"the server refused this client's certificate: {refused}"
-    if type(error).__module__.startswith("service_identity"):
-        return f"the server's certificate is for another name: {error} (hostname=NAME says which)"
-    if type(error).__module__.startswith("OpenSSL") and "certificate verify failed" in str(error):
-        return (
-            "the server's certificate is not trusted: it has expired, or no authority that is "
-            "known has signed it (ca=FILE names one)"
-        )
-    return None
-
-
 def _host_of(endpoint: object) -> str:
     if isinstance(endpoint, str):
         host = server_name(endpoint).host

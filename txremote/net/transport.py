@@ -32,7 +32,7 @@ def prepare(transport: Any) -> Writing:
     """
     separate = _tls_write(transport)
     if separate is None and (own := getattr(transport, "writing", None)) is not None:
-        writing: Writing = own()  # it is asyncio's
+        writing: Writing = own(_acknowledge if _tune_tcp(transport) else None)  # it is asyncio's
         return writing
     acknowledge = None
     if separate is not None:

@@ -58,14 +58,11 @@ class _Parser(argparse.ArgumentParser):
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
-    usage = "%(prog)s SERVER [as NAME] [--login USER] [--timeout SECONDS] [--stay]"
-    parser = _Parser(prog="%connect", usage=usage, add_help=False)
+    parser = _Parser(prog="%connect", add_help=False)
     parser.add_argument(AWAITED, action="store_true", dest="awaited", help=argparse.SUPPRESS)
+    parser.add_argument("server", help="HOST:PORT, unix:PATH, tls:HOST:PORT or another endpoint")
     parser.add_argument(
-        "server", metavar="SERVER", help="HOST:PORT, unix:PATH, tls:HOST:PORT or another endpoint"
-    )
-    parser.add_argument(
-        "as_", nargs="*", default=[], metavar="as NAME", help="the name; conn (and root) if none"
+        "as_", nargs="*", metavar="as NAME", help="the name; conn (and root) if none"
     )
     parser.add_argument(
         "-l", "--login", metavar="USER", help="log in, with a password that is asked"
@@ -102,7 +99,7 @@ class ConnectMagic:
         The password is taken from TXREMOTE_PASSWORD, or asked for. A connection that
         an earlier %connect has left in the name is closed first.
         """
-        options = make_parser().parse_intermixed_args(shlex.split(line))
+        options = make_parser().parse_args(shlex.split(line))
         if not options.awaited:  # the cell was read before the extension was loaded, say
             raise UsageError(
                 "%connect cannot wait for the server here, and nothing was done: begin a line with "
