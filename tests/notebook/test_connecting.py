@@ -51,8 +51,11 @@ def test_a_wrong_line_is_told(kernel, line, told):
     assert told in kernel.run(line).text
 
 
-def test_a_server_that_is_not_there_is_an_error(kernel):
-    """Of the class that ``connect`` has, with or without ``--stay``."""
+def test_a_server_that_is_not_there_is_an_error(kernel, lab_server):
+    """Of the class that ``connect`` has, with or without ``--stay``; an earlier one stays."""
+    kernel.run(f"%connect localhost:{lab_server.port} as kept")
+    assert kernel.run(f"%connect localhost:{free_port()} as kept").error
+    assert kernel.run("await kept.root.add(1)").plain == "3"
     for option in ("", " --stay"):
         cell = kernel.run(f"%connect localhost:{free_port()} as gone{option}")
         assert cell.error.startswith("ConnectionRefusedError"), cell

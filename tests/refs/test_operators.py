@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -150,6 +151,9 @@ def test_what_an_answer_lacks_is_told_by_a_name_that_says_what_it_is(pair: Pair)
         answer()
     with pytest.raises(TypeError, match=r"object of type 'UnansweredCall' has no len\(\)"):
         len(answer)
+    assert re.fullmatch("<UnansweredCall at 0x[0-9a-f]+, to be awaited>", repr(answer))
+    pair.result(answer)
+    assert "awaited" not in repr(answer)
 
 
 @pytest.mark.parametrize("name", [*COMPUTING, *LOOKING_INTO, *CHANGING])

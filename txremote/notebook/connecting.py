@@ -97,7 +97,7 @@ class ConnectMagic:
         %connect localhost:18861 --stay       connects again whenever it is lost
 
         The password is taken from TXREMOTE_PASSWORD, or asked for. A connection that
-        an earlier %connect has left in the name is closed first.
+        an earlier %connect has left in the name is closed when the new one is there.
         """
         options = make_parser().parse_args(shlex.split(line))
         if not options.awaited:  # the cell was read before the extension was loaded, say
@@ -112,16 +112,16 @@ class ConnectMagic:
         return self._connect(name, options)
 
     async def _connect(self, name: str, options: argparse.Namespace) -> None:
-        earlier = self._made.pop(name, None)
-        if earlier is not None:
-            await earlier.close()
         login = None if options.login is None else (options.login, _password(options.login))
         made = await self._dial(options, login)
+        earlier = self._made.get(name)
         self._made[name] = made
         named: dict[str, object] = {name: made}
         if name == "conn":
             named["root"] = made.root
         self._shell.push(named)
+        if earlier is not None:
+            await earlier.close()
         await self._knowledge.ask(made.root)
         print(f"{', '.join(named)}: connected to {options.server}")  # noqa: T201
 

@@ -44,6 +44,11 @@ class UnansweredCall(AwaitableDeferred[Any]):
     #: Whether its result is given as it was unboxed: to a thread, or to another peer.
     keeps = False
 
+    def __repr__(self) -> str:
+        """Return what a prompt or a notebook shows where ``await`` was forgotten."""
+        text = super().__repr__()
+        return text if self.called else f"{text[:-1]}, to be awaited>"
+
     def check_thread(self) -> None:
         """Raise WrongThread in another thread than its connection's."""
         # found by way of the canceller: an attribute would be set for each call
