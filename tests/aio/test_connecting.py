@@ -6,12 +6,14 @@ import asyncio
 import gc
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionRefusedError as Refused
 
 from tests.aio.loops import LOOPS, Counter, run_in
-from txremote.aio import connect, listen
+from txremote.aio import connect, connecting, listen
+from txremote.aio.loop import AsyncioLoop
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -68,5 +70,36 @@ def test_a_socket_or_streams_that_are_there_already(kind: str) -> None:
                     assert await conn.root.add(b"x" * 9_000_000, b"y") == b"x" * 9_000_000 + b"y"
                 with pytest.raises(TypeError, match="one of these"):
                     await connect("localhost", port, sock=made)
+
+    run_in(kind, main)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_connection_that_comes_as_its_task_is_cancelled_is_closed(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[asyncio.Task[object]] = []
+    by_reactor = connecting.connect_by
+
+    def cancelled(*args: Any, **words: Any) -> Any:
+        def cancel(connection: object) -> object:
+            assert tasks.pop().cancel()
+            return connection
+
+        return by_reactor(*args, **words).addCallback(cancel)
+
+    monkeypatch.setattr(connecting, "connect_by", cancelled)
+
+    async def main() -> None:
+        async with listen("localhost:0", Counter) as server:
+            tasks.append(task := asyncio.create_task(open_one(server.address)))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with asyncio.timeout(20):
+                while server.connections or AsyncioLoop.current().transports:
+                    await asyncio.sleep(0.001)
+
+    async def open_one(name: str) -> object:
+        return await connect(name)
 
     run_in(kind, main)

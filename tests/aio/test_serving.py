@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
+from twisted.internet.error import ConnectionRefusedError as Refused
 
 from tests.aio.loops import LOOPS, Counter, run_in
 from txremote.aio import connect, listen
@@ -26,3 +28,38 @@ def test_a_server_tells_where_it_is_and_closes_all(kind: str) -> None:
         assert "closed" in repr(server)
 
     run_in(kind, main)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_close_that_is_cancelled_closes_all(kind: str) -> None:
+    """As often as it awaits something, as anyio cancels."""
+
+    async def main() -> None:
+        async with listen("localhost:0", Counter) as server:
+            conn = await connect(server.address)
+            ended = conn.when_disconnected()
+            serving = asyncio.ensure_future(server.serve_forever())
+            while not serving.done():
+                await asyncio.sleep(0)
+                serving.cancel()
+            await asyncio.wait_for(ended.asFuture(asyncio.get_running_loop()), 10)
+            with pytest.raises(Refused):
+                await connect(server.address)
+
+    run_in(kind, main)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python has none before 3.12")
+def test_exposed_coroutines_run_where_tasks_begin_at_once() -> None:
+    async def main() -> int:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore]
+
+        async def increment(value: int) -> int:
+            await asyncio.sleep(0.001)
+            return value + 1
+
+        async with listen("localhost:0", Counter) as server, connect(server.address) as conn:
+            found: int = await conn.root.twice(increment, 40)
+            return found
+
+    assert run_in("stock", main) == 42

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from socket import socket
@@ -105,7 +106,12 @@ def connect(
             values=values,
             reactor=loop,
         )
-        return await connecting
+        try:
+            return await connecting
+        except asyncio.CancelledError:
+            # it may have come in the same turn, and nobody has it
+            connecting.addCallback(Connection.close).addErrback(lambda _cancelled: None)
+            raise
 
     return Opening(opening(), Connection.close)
 

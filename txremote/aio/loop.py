@@ -256,7 +256,7 @@ class AsyncioLoop(Descriptors, _Opens):
         the first turn is made.
         """
         for port in list(self.ports):
-            port.stopListening()  # type: ignore[no-untyped-call]
+            port.stopListening()
         for transport in list(self.transports):
             transport.loseConnection()
         end = self.seconds() + LAST_SECONDS

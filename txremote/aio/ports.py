@@ -94,12 +94,23 @@ class _AsyncioPort:
     def stopWriting(self) -> None:
         """Do nothing: a port never writes."""
 
+    def stopListening(self) -> Any:
+        """Close it, though a task that waits for that may be cancelled."""
+        port: Any = self
+        closed: Deferred[None] = Deferred()
+        closing = port.loseConnection()
+        if closing is None:  # it is closed
+            closed.callback(None)
+        else:
+            closing.chainDeferred(closed)
+        return closed
 
-class TCPPort(_AsyncioPort, tcp.Port):
+
+class TCPPort(_AsyncioPort, tcp.Port):  # type: ignore[misc]
     """A TCP port that listens."""
 
 
-class UNIXPort(_AsyncioPort, unix.Port):
+class UNIXPort(_AsyncioPort, unix.Port):  # type: ignore[misc]
     """A UNIX socket that listens."""
 
 

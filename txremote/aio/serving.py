@@ -38,6 +38,7 @@ class Server:
         self._loop = loop
         self._factory = factory
         self._port = port
+        self._where: Any = port.getHost()  # a port that is closed has none
         self._closed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -47,7 +48,7 @@ class Server:
     @property
     def address(self) -> str:
         """Where it listens, as `connect` takes it: ``"127.0.0.1:18861"``, ``"unix:PATH"``."""
-        where: Any = self._port.getHost()
+        where = self._where
         if isinstance(where, IPv4Address):
             return f"{where.host}:{where.port}"
         if isinstance(where, IPv6Address):
@@ -58,7 +59,7 @@ class Server:
     @property
     def port(self) -> int | None:
         """The number of its TCP port; None on a UNIX socket."""
-        return getattr(self._port.getHost(), "port", None)
+        return getattr(self._where, "port", None)
 
     @property
     def connections(self) -> Collection[Connection]:
@@ -73,11 +74,14 @@ class Server:
             drain: Seconds that calls which have begun may take to end; meanwhile new ones are
                 refused, and txremote clients told that the server stops.
         """
+        stopped: Any = None
         if not self._closed.is_set():
             self._closed.set()
-            stopped: Any = self._port.stopListening()
+            stopped = self._port.stopListening()
+        finished = self._factory.finish_all(drain)  # begun, though this may be cancelled
+        if stopped is not None:
             await awaitable(stopped)
-        await awaitable(self._factory.finish_all(drain))
+        await awaitable(finished)
 
     async def serve_forever(self) -> None:
         """Wait until it is closed. If this is cancelled, it is closed."""

@@ -42,7 +42,8 @@ def _in_task(coroutine: AnyCoroutine, loop: asyncio.AbstractEventLoop) -> Deferr
     ended: Deferred[object] = Deferred(lambda _deferred: steps.cancel(task))
     steps.ended = ended
     context = copy_context()  # of all its steps, as under a Deferred
-    task = loop.create_task(steps, context=context)
+    # not by the loop's task factory: an eager one would run it now
+    task = asyncio.Task(steps, loop=loop, context=context)
     outer = asyncio.current_task(loop)
     if outer is not None:
         _leave_task(loop, outer)
