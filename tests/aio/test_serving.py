@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 import sys
 
 import pytest
@@ -47,6 +50,27 @@ def test_a_close_that_is_cancelled_closes_all(kind: str) -> None:
                 await connect(server.address)
 
     run_in(kind, main)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_clients_that_reset_before_they_are_accepted_leave_nothing(kind: str) -> None:
+    troubles: list[object] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: troubles.append(what))
+        async with listen("localhost:0", Counter) as server, connect(server.address) as conn:
+            assert await conn.root.add(1, 2) == 3
+            before = len(os.listdir("/dev/fd"))
+            for _ in range(10):
+                with socket.create_connection(("127.0.0.1", server.port)) as made:
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            for _ in range(20):  # each accepts, and those that were accepted go on
+                assert await conn.root.add(1, 2) == 3
+            assert len(os.listdir("/dev/fd")) == before
+            assert len(server.connections) == 1
+
+    run_in(kind, main)
+    assert troubles == []
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python has none before 3.12")

@@ -209,9 +209,11 @@ class ConnectionTransport(_Consumer):
     def _begin(self, connected: Any, name: Any) -> None:
         """Make the protocol, and connect it."""
         self._socket = connected
-        self._peer = address_of(connected.family, name)
         try:
-            self.made = self._build(self._peer)
+            # without a name a TCP peer has reset it before it was accepted
+            if name is not None or connected.family == socket.AF_UNIX:
+                self._peer = address_of(connected.family, name)
+                self.made = self._build(self._peer)
         finally:
             if self.made is None and self.stream is not None:
                 self._write_no_more()
