@@ -20,7 +20,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +29,6 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from twisted.application.internet import backoffPolicy
-from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 from examples.prices import Price, Prices
 from txremote import ConnectionLost, DeadReferenceError, ServerStopping
@@ -70,21 +69,9 @@ async def lifespan(app):
     app.state.stopping = asyncio.Event()
     app.state.places = asyncio.Semaphore(MOST_STREAMS)
     client = RemoteClient(app.state.server, wait_timeout=WAIT_TIMEOUT, retry_policy=RETRY)
-    with log_of_txremote():
-        async with client:
-            app.state.client = client
-            yield
-
-
-@contextmanager
-def log_of_txremote():
-    """Pass on to Python's logging what txremote tells Twisted's: that a server is lost, say."""
-    observer = STDLibLogObserver("txremote")
-    globalLogPublisher.addObserver(observer)
-    try:
+    async with client:
+        app.state.client = client
         yield
-    finally:
-        globalLogPublisher.removeObserver(observer)
 
 
 app = FastAPI(title="Prices", lifespan=lifespan)

@@ -13,6 +13,7 @@ or uvloop's. Neither this nor what it imports installs a reactor.
 ``connecting``  `connect`
 ``serving``     `listen`
 ``client``      `RemoteClient`
+``logs``        Python's logging gets what txremote logs
 ``descriptors`` objects that read and write by themselves, as the pipes of pools do
 ``children``    the processes of pools
 ``ending``      what is done when a loop ends

@@ -32,6 +32,7 @@ from zope.interface import implementer
 
 from txremote.aio.descriptors import Descriptors
 from txremote.aio.endpoints import without_reactor
+from txremote.aio.logs import log_to_logging
 from txremote.aio.ports import TCPPort, UNIXPort, accepting
 from txremote.aio.timedcall import TimedCall
 from txremote.aio.transport import ConnectionTransport
@@ -43,14 +44,6 @@ P = TypeVar("P", TCPPort, UNIXPort)
 
 #: Seconds that connections have to send what is unsent when the loop ends.
 LAST_SECONDS = 1.0
-
-
-class _DaemonThreads(ThreadPool):
-    """Threads that do not keep the process alive."""
-
-    threadFactory = staticmethod(  # type: ignore[assignment]
-        partial(threading.Thread, daemon=True)
-    )
 
 
 class _Opens:
@@ -142,6 +135,7 @@ class AsyncioLoop(Descriptors, _Opens):
         self._threads: ThreadPool | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._context = program_context()
+        log_to_logging()
         # the first of them: pools stop when connections have been told to end
         self.addSystemEventTrigger("before", "shutdown", self._close_all)
 
@@ -205,7 +199,9 @@ class AsyncioLoop(Descriptors, _Opens):
     def getThreadPool(self) -> ThreadPool:
         """Return the loop's threads, which begin when the first is needed."""
         if self._threads is None:
-            self._threads = _DaemonThreads(0, 10, "txremote.aio")
+            self._threads = ThreadPool(0, 10, "txremote.aio")
+            # they do not keep the process alive
+            self._threads.threadFactory = partial(threading.Thread, daemon=True)  # type: ignore[assignment]
             self._threads.start()
             self.addSystemEventTrigger("after", "shutdown", _end_threads, self._threads)
         return self._threads
