@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from zope.interface.verify import verifyObject
 
-from tests.aio.loops import LOOPS, run_in
+from tests.aio.loops import LOOPS, Counter, run_in
+from txremote.aio import connect, listen
 from txremote.aio.loop import AsyncioLoop
 
 PROGRAM = """
@@ -114,3 +115,23 @@ def test_what_is_deferred_can_be_cancelled(kind: str) -> None:
         assert seen == ["CancelledError", "cancelled"]
 
     run_in(kind, main)
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_connections_are_told_to_end_before_pools_are(kind: str) -> None:
+    """Pools stop by triggers of the loop's end that are added later than the loop's own."""
+    seen: list[list[bool]] = []
+
+    async def main() -> AsyncioLoop:
+        loop = AsyncioLoop.current()
+        server = await listen("localhost:0", Counter)
+        await connect(server.address)
+        ends = loop.transports
+        loop.addSystemEventTrigger(
+            "before", "shutdown", lambda: seen.append([each.disconnecting for each in ends])
+        )
+        return loop
+
+    loop = run_in(kind, main)
+    assert seen == [[True, True]]
+    assert (loop.transports, loop.ports) == (set(), set())
