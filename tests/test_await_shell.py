@@ -306,3 +306,20 @@ async def test_the_tutorial_is_typed_along_as_it_is_printed(tmp_path: Path) -> N
         reader = TypedAlong(ROOT / "docs" / "tutorial.rst", tmp_path, closing)
         await reader.follow()
     assert reader.ran > 60
+
+
+def test_a_reactor_that_was_stopped_ends_the_prompt(server: Twistd, folder: Path) -> None:
+    """Nothing that is typed afterwards waits for it."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "txremote", "shell", "--await", server.endpoint],
+        input="from twisted.internet import reactor\nreactor.stop()\nawait root.counts()\n",
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        1,
+        "the event loop was stopped: nothing can be called",
+    )

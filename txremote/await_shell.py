@@ -23,6 +23,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from inspect import Signature, iscoroutine
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
@@ -61,10 +62,20 @@ class LoopThread:
         from twisted.internet import reactor
 
         self.reactor: Any = reactor
+        self._outcome: concurrent.futures.Future[object] | None = None  # what is waited for
+        self._over = False
         self._thread = threading.Thread(target=self._run, name="reactor", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        try:
+            self._run_reactor()
+        finally:
+            self._over = True
+            if self._outcome is not None:
+                _refuse(self._outcome)
+
+    def _run_reactor(self) -> None:
         run = self.reactor.run
         while True:
             try:
@@ -79,9 +90,13 @@ class LoopThread:
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed, and it has ended since.
+            SystemExit: The reactor was stopped, by what was typed.
             BaseException: Whatever it raised.
         """
         outcome: concurrent.futures.Future[object] = concurrent.futures.Future()
+        self._outcome = outcome
+        if self._over:  # asked after it is noted: then it is refused here or there
+            _refuse(outcome)
         running: list[Deferred[object]] = []
 
         async def finish(coroutine: Coroutine[Any, Any, object]) -> None:
@@ -149,6 +164,11 @@ class LoopThread:
 
         self._loop.call_soon_threadsafe(stop)
         self._thread.join(_LEAVING)
+
+
+def _refuse(outcome: concurrent.futures.Future[object]) -> None:
+    with suppress(concurrent.futures.InvalidStateError):
+        outcome.set_exception(SystemExit("the event loop was stopped: nothing can be called"))
 
 
 class AwaitConsole(code.InteractiveConsole):
