@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
@@ -21,7 +20,7 @@ from twisted.internet.task import deferLater
 
 from tests.aio.running import NewLoop, each_loop, run, until
 from tests.aio.workshop import work
-from tests.work import jobs
+from tests.work import child_processes, jobs
 from tests.work.doubles import logged
 from txremote.aio import children, pool_from_string, run_async
 from txremote.aio.loop import AsyncioLoop
@@ -36,13 +35,14 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pytest_twisted.blockon(deferLater(reactor, 0))  # type: ignore[arg-type]
     for each in each_loop.args[1]:
         run(nothing, *each.values)  # and uvloop's library one for all
+    others = child_processes.children()  # servers that tests share
     threads = set(threading.enumerate())
     before = descriptors()
     yield
     for thread in set(threading.enumerate()) - threads:
         thread.join(20)
         assert not thread.is_alive(), thread
-    assert not psutil.Process().children()
+    assert not child_processes.children() - others
     gc.collect()  # of a closed loop what is in circles
     assert descriptors() == before
 
@@ -66,8 +66,9 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 @each_loop
 def test_pools_end_with_their_loop_and_the_next_loop_has_its_own(new_loop: NewLoop) -> None:
     with logged() as lines:
+        others = child_processes.children()
         run(work, new_loop)
-        assert not psutil.Process().children()
+        assert child_processes.children() == others
         run(work, new_loop)
     assert not lines
 

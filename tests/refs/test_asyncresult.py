@@ -148,6 +148,18 @@ def test_an_expiry_of_a_result_that_is_there_does_nothing() -> None:
     assert clock.getDelayedCalls() == []
 
 
+def test_an_answer_after_its_time_is_dropped_though_the_timer_is_late() -> None:
+    """A busy loop reads what has come before it makes its timed calls; as in RPyC."""
+    clock = Clock()
+    deferred, result = pending(clock)
+    result.set_expiry(2)
+    clock.rightNow = 2.5  # and the timed call has not been made yet
+    deferred.callback("late")
+    assert result.expired
+    clock.advance(0)
+    assert result.expired
+
+
 class ScriptDriver(ImmediateDriver):
     """Has a time and nothing that runs by itself, like a script's."""
 

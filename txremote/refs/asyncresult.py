@@ -88,6 +88,7 @@ class AsyncResult:
     # -- how it ends
 
     def _arrived(self, result: object) -> None:
+        self._check_deadline(look=False)  # a busy loop may read the answer before its own timer
         self._end("error" if isinstance(result, Failure) else "ready", result)
 
     def _expire(self) -> None:
