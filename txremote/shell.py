@@ -77,7 +77,7 @@ class Completer:
     Completes names for readline, those of remote objects and of their methods' arguments included.
 
     Args:
-        names: What is in scope.
+        names: The names in scope, and their objects.
         before: Returns the line before the cursor.
     """
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -25,7 +26,7 @@ from txremote.net.listen import ServingFactory
 from txremote.testing import MemoryTransport
 
 
-@pytest.mark.parametrize("kind", ["string", "object", "unix string", "unix object"])
+@pytest.mark.parametrize("kind", ["name", "string", "object", "unix string", "unix object"])
 @pytest_twisted.ensureDeferred
 async def test_every_kind_of_endpoint(kind, tmp_path):
     """Endpoint strings and endpoint objects, TCP and UNIX, do the same."""
@@ -33,6 +34,7 @@ async def test_every_kind_of_endpoint(kind, tmp_path):
 
     path = str(tmp_path / "desk.sock")
     where = {
+        "name": "127.0.0.1:0",
         "string": LOOPBACK,
         "object": TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
         "unix string": f"unix:{path}",
@@ -44,6 +46,21 @@ async def test_every_kind_of_endpoint(kind, tmp_path):
         assert await conn.root.same("hello") == "hello"
         assert ("UNIXAddress" if "unix" in kind else "127.0.0.1") in (await conn.root.peer())[0]
         await conn.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: listen(18861, Desk), "no place to listen: 18861. It is 'HOST:PORT'"),
+        (lambda: listen("127.0.0.1", Desk), "no place to listen: '127.0.0.1'. It is 'HOST:PORT'"),
+        (lambda: connect(18861), "no server's name: 18861. It is 'HOST:PORT'"),
+        (lambda: txremote.RemoteClient(18861), "no server's name: 18861. It is 'HOST:PORT'"),
+    ],
+)
+def test_anything_else_is_refused_with_the_right_forms(make, told):
+    """In `listen`, `connect` and `RemoteClient` alike."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+        make()
 
 
 @pytest_twisted.ensureDeferred

@@ -20,7 +20,7 @@ from txremote.aio.endpoints import (
 from txremote.aio.loop import AsyncioLoop
 from txremote.config import ConnectionConfig
 from txremote.net.connect import connect as connect_by
-from txremote.net.tls import client_from_string
+from txremote.net.tls import client_endpoint_of
 from txremote.peer.connection import Connection
 
 T = TypeVar("T")
@@ -139,10 +139,10 @@ def client_endpoint(
         endpoint = SocketEndpoint(loop, sock)
     elif isinstance(server, str) and port is not None:
         endpoint = HostEndpoint(loop, server, port)
-    elif isinstance(server, str):
-        endpoint = client_from_string(loop, server)
     else:
-        endpoint = loop.adapted(endpoint)
+        endpoint = client_endpoint_of(loop, server)
+        if not isinstance(server, str):
+            endpoint = loop.adapted(endpoint)
     if context is not None:
         if not isinstance(endpoint, (HostEndpoint, UNIXEndpoint, SocketEndpoint)):
             raise TypeError(f"ssl= goes with HOST:PORT, UNIX sockets and sock=, not {server!r}")

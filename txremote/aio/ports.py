@@ -1,7 +1,7 @@
 """
 Listening: Twisted's own ports, whose clients have asyncio's transports.
 
-Twisted makes, binds, and removes the socket, and accepts. What it accepts becomes a
+Twisted makes, binds, and removes the socket, and accepts. Each socket that it accepts becomes a
 `ConnectionTransport` in the loop's next turn.
 """
 
@@ -50,7 +50,7 @@ def accepting(factory: Any) -> Any:
 
 
 class _AsyncioPort:
-    """What differs from a port of Twisted's."""
+    """The parts that differ from a port of Twisted's."""
 
     #: How TLS is put around its clients' sockets; None for none.
     context: SSLContext | None = None

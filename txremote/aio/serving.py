@@ -17,11 +17,9 @@ from txremote.aio.connecting import Opening
 from txremote.aio.loop import AsyncioLoop
 from txremote.aio.ports import TLSServerEndpoint
 from txremote.config import ConnectionConfig, make_config, with_values
-from txremote.net.listen import ServingFactory, listen_guarded
-from txremote.net.unixsockets import server_endpoint
+from txremote.net.listen import ServingFactory, listen_guarded, server_endpoint_of
 from txremote.peer.connection import Connection
 from txremote.refs.awaiting import awaitable
-from txremote.servername import listening_description
 
 # As Twisted's ports have it.
 _BACKLOG = 50
@@ -149,7 +147,4 @@ def _server_endpoint(
     if sock is not None:
         sock.listen(_BACKLOG)
         return AdoptedStreamServerEndpoint(loop, sock.detach(), sock.family)
-    if isinstance(endpoint, str):
-        return server_endpoint(loop, listening_description(endpoint))
-    assert endpoint is not None
-    return endpoint
+    return server_endpoint_of(loop, endpoint)

@@ -55,7 +55,7 @@ def address_of(family: int, name: Any) -> IAddress:
 
 
 class _Consumer(asyncio.Protocol):
-    """What is written to, and tells a producer when to pause; and what is known of its socket."""
+    """The writing side: tells a producer when to pause, and knows the socket."""
 
     def __init__(self) -> None:
         self._socket: Any = None
@@ -156,7 +156,7 @@ class ConnectionTransport(_Consumer):
         made: The protocol, once it is there and as long as it is connected.
         stream: asyncio's transport, or None before it is there.
         tls: Whether it is TLS.
-        keep: What has to live as long as it does.
+        keep: An object that has to live as long as it does.
     """
 
     def __init__(self, reactor: AsyncioLoop, build: Callable[[IAddress], Any]) -> None:

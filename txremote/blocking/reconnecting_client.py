@@ -61,8 +61,8 @@ class ReconnectingClient:
 
     Attributes:
         root: The server's root, on whichever connection is live when it is used. A call of one
-            of its methods waits while there is none. What calls return belongs to their
-            connection, and is dead after it.
+            of its methods waits while there is none. Results of calls belong to their
+            connection, and are dead after it.
     """
 
     root: Any

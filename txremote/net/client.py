@@ -44,7 +44,7 @@ from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import log_in
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
-from txremote.net.tls import client_from_string, refused_certificate
+from txremote.net.tls import client_endpoint_of, refused_certificate
 from txremote.peer.connection import Connection
 from txremote.peer.pending_calls import already_answered
 from txremote.refs.awaiting import awaitable, failed, succeeded
@@ -123,8 +123,7 @@ class RemoteClient(Service):
         reactor: Reactor | None = None,
     ) -> None:
         reactor = chosen_reactor(reactor)
-        if isinstance(endpoint, str):
-            client_from_string(reactor, endpoint)  # to refuse it now and not at each try
+        client_endpoint_of(reactor, endpoint)  # to refuse it now and not at each try
         if dialect not in ("auto", "5", "6"):
             raise ValueError(f"no dialect {dialect!r}: it is 'auto', '6' or '5'")
         for name, seconds in (("timeout", timeout), ("wait_timeout", wait_timeout)):

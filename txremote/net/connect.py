@@ -17,7 +17,7 @@ from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
-from txremote.net.tls import client_from_string, refused_certificate
+from txremote.net.tls import client_endpoint_of, refused_certificate
 from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
 from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
@@ -199,7 +199,7 @@ def connect(
     service = VoidService if service is None else service
     check_service(service)
     switches = config_of(service, with_values(make_config(config), values))
-    where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = client_endpoint_of(reactor, endpoint)
     dialling = Deferred.fromCoroutine(
         _Dialling(where, reactor, service, switches).run(dialling_steps(dialect))
     )

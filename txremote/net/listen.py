@@ -34,6 +34,7 @@ from txremote.peer.variables import Variables
 from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import Reactor, steady
 from txremote.refs.threadguard import LoopGuard
+from txremote.servername import listening_description
 from txremote.service import VoidService, check_service, config_of, is_threaded
 
 _log = Logger("txremote")
@@ -246,6 +247,25 @@ class ServingFactory(Factory):
         return DeferredList(ending).addCallback(ended).addCallback(self._generators_closed)
 
 
+def server_endpoint_of(reactor: Any, where: object) -> IStreamServerEndpoint:
+    """Return the endpoint of what says where to listen; for both see `listen`."""
+    no_place = (
+        f"no place to listen: {where!r}. It is 'HOST:PORT', 'unix:PATH', a server endpoint or its "
+        "description"
+    )
+    if isinstance(where, str):
+        try:
+            return server_endpoint(reactor, listening_description(where))
+        except ValueError as problem:
+            if str(problem).startswith("Unknown endpoint type"):  # Twisted's words
+                raise ValueError(no_place) from None
+            raise
+    if not hasattr(where, "listen"):
+        raise TypeError(no_place)
+    endpoint: Any = where
+    return endpoint  # type: ignore[no-any-return]
+
+
 async def listen_guarded(
     endpoint: IStreamServerEndpoint, factory: ServingFactory, why_not: str | None
 ) -> IListeningPort:
@@ -277,8 +297,8 @@ def listen(
     Serve objects on an endpoint. To be called in the reactor's thread.
 
     Args:
-        endpoint: A server endpoint, or its description as
-            `twisted.internet.endpoints.serverFromString` takes it, such as
+        endpoint: ``"HOST:PORT"``, such as ``"127.0.0.1:18861"``; a server endpoint, or its
+            description as `twisted.internet.endpoints.serverFromString` takes it, such as
             ``"tcp:18861:interface=127.0.0.1"``. A description without
             ``interface`` listens on every address of the machine. A UNIX socket
             without ``mode=`` has the rights that the umask leaves; 0600 where
@@ -300,7 +320,7 @@ def listen(
         A Deferred of the port; `CannotListenError` where it is taken.
 
     Raises:
-        TypeError: the root is no service, or a switch is not known.
+        TypeError: the root is no service, a switch is not known, or the endpoint is none.
         ValueError: the description is none, or a switch is out of range. The
             Deferred has it too, for a classic service that strangers can reach, or
             another with ``access="classic"``.
@@ -308,6 +328,6 @@ def listen(
     reactor = chosen_reactor(reactor)
     switches = with_values(make_config(config), values)
     factory = ServingFactory(reactor, root, switches, threaded_service)
-    where = server_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = server_endpoint_of(reactor, endpoint)
     listening = Deferred.fromCoroutine(listen_guarded(where, factory, factory.refusal))
     return awaitable(listening, LoopGuard(reactor))

@@ -264,12 +264,30 @@ def tls_client(
     reactor = chosen_reactor(reactor)
     if hostname is None:
         hostname = _host_of(endpoint)
-    where = client_from_string(reactor, endpoint) if isinstance(endpoint, str) else endpoint
+    where = client_endpoint_of(reactor, endpoint)
     ssl = _ssl()
     trust = None if ca is None else _trust(ca)
     own = None if cert is None else _own_certificate(cert, key)
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
     return TLSClientEndpoint(where, options, f"TLS over {endpoint}", reactor)
+
+
+def client_endpoint_of(reactor: EventLoop, where: object) -> IStreamClientEndpoint:
+    """
+    Return the endpoint of what says where to connect to: a server's name, or an endpoint.
+
+    Raises:
+        TypeError: it is neither. ValueError: see `client_from_string`.
+    """
+    if isinstance(where, str):
+        return client_from_string(reactor, where)
+    if not hasattr(where, "connect"):
+        raise TypeError(
+            f"no server's name: {where!r}. It is 'HOST:PORT', 'unix:PATH', 'tls:HOST:PORT', a "
+            "client endpoint or its description"
+        )
+    endpoint: Any = where
+    return endpoint  # type: ignore[no-any-return]
 
 
 def client_from_string(reactor: EventLoop, description: str | ServerName) -> IStreamClientEndpoint:

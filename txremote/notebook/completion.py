@@ -42,7 +42,7 @@ class RemoteMatcher:
     Finds completions.
 
     Args:
-        knowledge: What is known of remote objects.
+        knowledge: The names that are known of remote objects.
         names: Gives the names that are in scope.
     """
 

@@ -108,7 +108,7 @@ class ProgressBar:
     the peer likes: a wrong figure is an error that goes back to the peer.
 
     Args:
-        title: What stands before it.
+        title: The words before it.
 
     Attributes:
         done: How much is done.
@@ -173,7 +173,7 @@ class EventTable:
     top.
 
     Args:
-        title: What stands above it.
+        title: The line above it.
         most: How many events are kept.
         now: Returns the time of an event.
 

@@ -37,7 +37,7 @@ class Formatters:
 
     Args:
         formatter: IPython's ``display_formatter``.
-        knowledge: What is known of references.
+        knowledge: The names that are known of references.
     """
 
     def __init__(self, formatter: Any, knowledge: Knowledge) -> None:

@@ -32,7 +32,7 @@ class RemoteInspector:
     Stands before ``info`` of IPython's inspector.
 
     Args:
-        knowledge: What is known of remote objects.
+        knowledge: The names that are known of remote objects.
         usual: Gives the facts about all other objects.
     """
 

@@ -122,7 +122,7 @@ def watch(task: RemoteReference, title: str = "task") -> TaskDisplay:
 
     Args:
         task: The reference that a `TaskService` gave, by ``submit`` or ``find``.
-        title: What stands above it.
+        title: The line above it.
 
     Returns:
         A `TaskDisplay`: ``await`` it for the task's result.

@@ -34,7 +34,7 @@ def loop_here(name: str) -> IPoolReactor:
     thread, or the one that this worker thread works for; else the program's reactor.
 
     Args:
-        name: What needs it, for the errors.
+        name: The function that needs it, for the errors.
 
     Raises:
         RuntimeError: an asyncio loop runs here, and `txremote.aio` has not been imported.
