@@ -188,22 +188,6 @@ def test_ctrl_c_cancels_the_call_at_the_server(prompt: Prompt) -> None:
     assert int(prompt.say("(await root.counts())[0]")) == int(before) + 1
 
 
-def test_ctrl_c_ends_a_statement_that_awaits_nothing(prompt: Prompt) -> None:
-    """The loop goes on afterwards."""
-    prompt.say("def spin():\n    print('spinning')\n    while True:\n        pass")
-    prompt.type("spin()")
-    prompt.wait_for("spinning\r\n$")
-    prompt.interrupted()
-    assert prompt.say("await root.add(1)") == "3\n"
-
-
-def test_ctrl_c_drops_a_line_that_is_being_typed(prompt: Prompt) -> None:
-    """As at Python's own prompt."""
-    prompt._send("await root.nev")
-    prompt.interrupted()
-    assert prompt.say("await root.add(1)") == "3\n"
-
-
 def test_the_loop_runs_while_the_prompt_waits(prompt: Prompt) -> None:
     """An event is shown though nothing is typed."""
     prompt.say("await root.ring(0.05, print)")

@@ -44,7 +44,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         assert not thread.is_alive(), thread
     assert not child_processes.children() - others
     gc.collect()  # of a closed loop what is in circles
-    assert descriptors() == before
+    assert descriptors().items() <= before.items()  # tests before this one may have left some
 
 
 async def nothing() -> None:

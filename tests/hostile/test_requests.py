@@ -233,7 +233,8 @@ def pour(attackers: list[Attacker], data: bytes, most: int) -> int:
 
 def test_large_pings_of_somebody_who_does_not_read(siege: Siege) -> None:
     """They are not even taken in, when some have not been fetched."""
-    with siege.attack(), ExitStack() as stack:
+    # each client's frame of a MiB may be there three times: read, decoded, and to be sent
+    with siege.attack(memory=45 * MIB), ExitStack() as stack:
         lazy = [stack.enter_context(Attacker(siege.ports["plain"])) for _ in range(10)]
         for one in lazy:
             one.root()
