@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +25,16 @@ NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 def run(main: Any, new_loop: NewLoop) -> Any:
     """Run a coroutine function as `asyncio.run` does it."""
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(main())
+    finally:
+        # a loop of uvloop's that has started a process leaves the signal without its handler, and
+        # the tests' own reactor would not hear of its processes any more
+        handler = signal.getsignal(signal.SIGCHLD)
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, handler)
+            signal.siginterrupt(signal.SIGCHLD, False)  # as Twisted has it
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from math import inf
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.logger import Logger
@@ -21,6 +20,7 @@ from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.inbox import PendingAnswer
 from txremote.blocking.reconnecting_client import STOPPING, ReconnectingClient
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
+from txremote.eventloop.client_status import next_delay
 from txremote.eventloop.login_refusals import check_answer, in_words, refused_login
 from txremote.refs.netref import is_base_netref
 
@@ -71,7 +71,7 @@ class Keeper:
             else:
                 failures = 0
                 self._until_left(conn)
-            self._pause(self._delay(failures))
+            self._pause(next_delay(client, failures, self._retry_policy, backoff))
 
     def _connect(self) -> BlockingConnection:
         client = self._client
@@ -166,18 +166,6 @@ class Keeper:
             client._note("refused", str(error), error)
         _log.error("{client!r}: {happened}", client=client, happened=client._status.happened)
         client._fail_calls()
-
-    def _delay(self, failures: int) -> float:
-        try:
-            delay = float(self._retry_policy(failures))
-            if not 0 <= delay < inf:
-                raise ValueError(f"{delay} is no number of seconds to wait")
-        except Exception:  # the user's own
-            _log.failure(
-                "the retry_policy of {client!r} failed, the usual is used", client=self._client
-            )
-            delay = backoff(failures)
-        return delay
 
     def _pause(self, seconds: float) -> None:
         client = self._client

@@ -1,8 +1,16 @@
-"""How a client that reconnects is doing: `ClientStatus`."""
+"""How a client that reconnects is doing, and when it tries again: `ClientStatus`, `next_delay`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+
+from twisted.logger import Logger
+
+_log = Logger("txremote")
+
+Policy = Callable[[int], float]
 
 
 @dataclass(frozen=True)
@@ -32,3 +40,18 @@ class ClientStatus:
         if self.tries:
             text += f", after {self.tries} {'try' if self.tries == 1 else 'tries'}"
         return text if self.next_try is None else f"{text}, next try in {self.next_try:.1f} s"
+
+
+def next_delay(client: object, failures: int, policy: Policy, usual: Policy) -> float:
+    """
+    Return the seconds until a client's next try, by its own policy; by the usual one where that
+    raises, or gives no number of seconds, which is logged.
+    """
+    try:
+        delay = float(policy(failures))
+        if not 0 <= delay < inf:
+            raise ValueError(f"{delay} is no number of seconds to wait")
+    except Exception:  # the user's own, and the trying has to go on
+        _log.failure("the retry_policy of {client!r} failed, the usual is used", client=client)
+        delay = usual(failures)
+    return delay

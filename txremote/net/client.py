@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from math import inf
 from typing import Any, NoReturn
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -36,7 +35,7 @@ from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
-from txremote.eventloop.client_status import ClientStatus
+from txremote.eventloop.client_status import ClientStatus, next_delay
 from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.login_refusals import in_words
 from txremote.eventloop.reactor import chosen_reactor
@@ -377,13 +376,8 @@ class RemoteClient(Service):
 
     def _delay(self, failures: int) -> float:
         """Return the seconds until the next try (`ClientService`'s ``retryPolicy``)."""
-        try:
-            delay = float(self._retry_policy(failures))
-            if not 0 <= delay < inf:
-                raise ValueError(f"{delay} is no number of seconds to wait")
-        except Exception:  # the user's own: ClientService would stop without a word
-            _log.failure("the retry_policy of {client!r} failed, Twisted's is used", client=self)
-            delay = _usual_policy(failures)
+        # an exception would stop ClientService without a word
+        delay = next_delay(self, failures, self._retry_policy, _usual_policy)
         self._status = replace(self._status, state="waiting")
         self._next_try = self._clock.seconds() + delay
         return delay
