@@ -33,6 +33,7 @@ def test_who_does_not_read_waits_and_past_the_limit_is_disconnected(kind: str) -
         config = {"max_unsent": 4 * MIB, "pause_unsent": 8 * MIB}
         async with listen("localhost:0", Counter, config=config) as server:
             conn = await connect(server.address)
+            await conn.root.add(0, 0)  # its root is there, which it would have to read
             calls = unread_calls(conn, 40)
             await _soon(lambda: not server.connections)
             read_again(conn)

@@ -242,6 +242,7 @@ async def test_who_asks_twice_does_not_wait_for_a_client_that_reads_nothing(depo
     """It has a second to take what is still unsent."""
     server = depot("--drain", "3600")
     stuck, other = await gatherResults([connect(server.endpoint) for _ in range(2)])
+    await stuck.root.add(0, 0)  # its root is there, which it would have to read
     stuck.transport.pauseProducing()
     call = stuck.root.blob(32 << 20)  # more than the kernel keeps for it
     await other.root.add(1, 2)

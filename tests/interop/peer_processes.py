@@ -109,8 +109,17 @@ class Program:
         raise AssertionError(f"no line like {pattern!r} ({ended}):\n{self.output}")
 
     def wait(self, timeout: float = DEADLINE) -> int:
-        """Wait for its end, and return its status; minus the signal that ended it."""
-        status = self._process.wait(timeout)
+        """
+        Wait for its end, and return its status; minus the signal that ended it.
+
+        Raises:
+            subprocess.TimeoutExpired: it does not end; with what it has said so far.
+        """
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired as late:
+            late.add_note(self.output)
+            raise
         self._reader.join(timeout)
         return status
 
