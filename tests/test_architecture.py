@@ -46,6 +46,7 @@ ROOMS = [
         *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "mypy_plugin", "__main__", ""),
         *("reaching", "not_reached", "notebook", "await_shell"),
     },
+    {"contrib"},
 ]
 # What a user of RPyC imports: it shows the blocking room, and `ThreadedServer`,
 # which runs a reactor, beside it. So these are doors, and no part of the room.
@@ -54,10 +55,10 @@ FACES = {"txremote.blocking", "txremote.blocking.utils", "txremote.blocking.util
 RPYC_NAMES = ("txremote.blocking.core.", "txremote.blocking.utils.", "txremote.blocking.version")
 RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
 # Files that are one room together though each has a name of its own.
-SHARED = [{"errors", "interfaces"}, {"service", "classic"}, ROOMS[-1]]
+SHARED = [{"errors", "interfaces"}, {"service", "classic"}, ROOMS[-2]]
 
 # May import our own modules within a function: commands that load what they need.
-LAZY = {"txremote.cli", "txremote.demo"}
+LAZY = {"txremote.cli", "txremote.demo", "txremote.contrib.evennia.in_worker"}
 
 # Calls that go by a clock which is one of their arguments.
 TAKE_A_CLOCK = {
