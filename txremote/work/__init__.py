@@ -17,6 +17,7 @@ Work somewhere else: pools, and `run_async`.
 ``ports``  names of types: the reactor as pools use it, and the parts of a job
 ``processes``  `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes
 ``python_source``  jobs that are given as source: a string as the function of `run_async`
+``reducers``  objects that travel with a job in a form of their own
 ``run``  `run_async`: a callable, or a source, somewhere else
 ``running``  the pools that run: the one piece of state here that belongs to the whole process
 ``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``

@@ -34,6 +34,7 @@ from txremote.wire.naming import class_name, is_a, sentence
 from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
+from txremote.work.reducers import ReducingPickler, are_registered, dumps as reducing_dumps, reduced
 
 PROTOCOL = 5
 _MAIN = b"__main__"  # its names mean something else in another process
@@ -96,6 +97,12 @@ def _thorough_pickler() -> Any:
             self.references.append(_on_purpose(target))
             return len(self.references) - 1, names
 
+        def reducer_override(self, found: object) -> object:
+            form = reduced(found)
+            if form is NotImplemented and Pickler is not pickle.Pickler:
+                return super().reducer_override(found)
+            return form
+
     return ByReference
 
 
@@ -116,7 +123,7 @@ def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
     return file.getvalue(), pickler.references
 
 
-class _ErrorPickler(pickle.Pickler):
+class _ErrorPickler(ReducingPickler):
     # tblib, which comes with dask, has its own ideas of how exceptions are pickled
     dispatch_table: dict[type, Any] = {}
 
@@ -130,9 +137,11 @@ def _dumps_error(error: BaseException, protocol: int) -> bytes:
 def _dump(
     value: object,
     is_live: Callable[[object], object],
-    dumps: Callable[[Any, int], bytes] = pickle.dumps,
+    dumps: Callable[[Any, int], bytes] | None = None,
 ) -> Pickled:
     try:
+        if dumps is None:
+            dumps = reducing_dumps if are_registered() else pickle.dumps
         plain = dumps(value, PROTOCOL)
         if _MAIN not in plain:
             return plain, []
