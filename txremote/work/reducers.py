@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 #: Gives what ``__reduce__`` may give, or NotImplemented for an object that is not its concern.
 Reduce = Callable[[object], object]
@@ -60,7 +61,7 @@ def reduced(found: object) -> object:
 class ReducingPickler(pickle.Pickler):
     """The plain pickler, which asks the registered functions first."""
 
-    def reducer_override(self, found: object) -> object:
+    def reducer_override(self, found: object) -> Any:
         """Return an object's form, as the registered functions say."""
         return reduced(found)
 
