@@ -223,14 +223,14 @@ class TestTheJobReceiver:
         desk = JobReceiver()
         arrived: list[str] = []
         assert desk.take(3, lambda: arrived.append("3")) == (None, [])
-        desk.submit(1, "one", b"1")
-        desk.submit(4, "four", b"4")
+        desk.submit(1, "one", False, b"1")
+        desk.submit(4, "four", False, b"4")
         assert arrived == []
-        desk.submit(3, "three", b"3")
+        desk.submit(3, "three", True, b"3")
         assert arrived == ["3"]
         job, dropped = desk.take(3, lambda: None)
         assert job is not None
-        assert (job.name, job.payload) == ("three", b"3")
+        assert (job.name, job.timed, job.payload) == ("three", True, b"3")
         assert [one.name for one in dropped] == ["one"]
         assert desk.take(4, lambda: None)[1] == []
 
@@ -240,7 +240,7 @@ class TestTheJobReceiver:
         desk.part(1, b"never ")
         desk.part(2, b"one ")
         desk.part(2, b"two ")
-        desk.submit(2, "job", b"three", "reference")
+        desk.submit(2, "job", False, b"three", "reference")
         job, _dropped = desk.take(2, lambda: None)
         assert job is not None
         assert (job.payload, job.references) == (b"one two three", ("reference",))

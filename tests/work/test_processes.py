@@ -352,7 +352,7 @@ class TestDescriptions:
         recycle = int(options["recycle"]) if "recycle" in options else None
         assert pool._workers.size == Size(least, most, float(options.get("idle", 20)), recycle)
         assert pool._most_queued == int(options.get("queue", 10_000))
-        assert pool._workers._spawn.args[-1] == WorkerLimits(grace=float(options.get("grace", 2)))
+        assert pool._workers._spawn.args[2] == WorkerLimits(grace=float(options.get("grace", 2)))
 
     @pytest.mark.parametrize(
         ("words", "options", "said"),

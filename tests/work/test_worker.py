@@ -239,6 +239,9 @@ class Hold:
         self.held.allow(numbers)
         return made
 
+    def load(self, number: int) -> None:
+        self.held.loaded(number)
+
     def begin(self) -> int | None:
         return take_ticket(self.held.tickets.reading_end)
 
@@ -299,8 +302,10 @@ class TestItsTime:
     def test_time_is_that_of_the_first(self, hold: Hold) -> None:
         """A job that waits behind it has its whole time when it is its turn."""
         hold.give(1, 2, timeout=5)
+        hold.load(1)
         hold.clock.advance(4)
         hold.held.remove(1)
+        hold.load(2)
         hold.clock.advance(4.9)
         assert not hold.late
         hold.clock.advance(0.2)
@@ -309,6 +314,7 @@ class TestItsTime:
     def test_it_is_told_once(self, hold: Hold) -> None:
         """And of a job that has ended never."""
         hold.give(1, timeout=5)
+        hold.load(1)
         hold.give(2)
         hold.clock.advance(4)
         hold.held.remove(1)
@@ -316,6 +322,7 @@ class TestItsTime:
         assert not hold.late
         hold.held.remove(2)
         hold.give(3, timeout=-1)
+        hold.load(3)
         hold.clock.advance(0)
         hold.clock.advance(1000)
         assert hold.late == ["3"]

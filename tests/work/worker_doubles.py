@@ -49,7 +49,7 @@ class FakeWorker(Worker):
         self.sent: dict[int, Job] = {}
         self.sendings = 0
         self.runs_now: tuple[int, Job] | None = None
-        self.said: list[tuple[int, Job]] = []
+        self.said: list[tuple[int, Job | None]] = []  # None: the job is loaded
         self.alive = True
         self._pipes: Any = self
         self.made.append(self)
@@ -80,6 +80,8 @@ class FakeWorker(Worker):
                     del self.sent[other]
                 self.runs_now = number, job
                 self.begun[job.name] += 1
+                if job.timeout is not None:
+                    self.said.append((number, None))
 
     def finish(self) -> None:
         """End the job that runs, and say so."""
@@ -91,6 +93,9 @@ class FakeWorker(Worker):
         """Have the parent read what was said."""
         while self.said:
             number, job = self.said.pop(0)
+            if job is None:
+                self.held.loaded(number)
+                continue
             self._answered((DONE, pickle.dumps(job.name)), job, number)
 
     def die(self) -> None:

@@ -5,6 +5,7 @@ Work somewhere else: pools, and `run_async`.
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
 ``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
+``initializer``  the function that sets up a worker process before its first job
 ``live``  `live`: an argument that goes by reference where all others go by value
 ``loops``  the loop that code runs in, where it does not say: a reactor, or one of asyncio's
 ``named``  functions that travel to another process by the name of what stands in their place
@@ -21,6 +22,7 @@ Work somewhere else: pools, and `run_async`.
 ``run``  `run_async`: a callable, or a source, somewhere else
 ``running``  the pools that run: the one piece of state here that belongs to the whole process
 ``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``
+``surroundings``  the environment, folder and initializer of a pool's processes
 ``threads``  a pool of threads: the reactor's own, or a number of its own
 ``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
 ``worker``  one worker: its process, the connection to it, its jobs

@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from txremote.blocking.channel import PipeChannel
 from txremote.blocking.channel_io import ChannelIO
@@ -59,7 +60,9 @@ _OWN_THREADS = 2  # the main one, and the one that watches the parent
 class ReceivedJob:
     """A job that has not run yet."""
 
+    number: int
     name: str
+    timed: bool  # whether the parent wants to know when it begins
     payload: bytes
     references: tuple[object, ...]
     reply: Deferred[object] = field(default_factory=Unshared)
@@ -77,8 +80,9 @@ class JobReceiver(Service):
         self._lock = threading.Lock()
         self._wanted: tuple[int, Callable[[], None]] | None = None
 
-    def prepare(self, path: tuple[str, ...], level: int, part: int) -> int:
+    def prepare(self, path: tuple[str, ...], level: int, part: int, nice: int) -> int:
         """Take over the parent's `sys.path`, level of `logging` and size of parts, in bytes."""
+        _be_nice(nice)
         sys.path[:] = path
         send_logs(WRITER.send, level)
         self.part_size = part
@@ -88,11 +92,13 @@ class JobReceiver(Service):
         """Take a part of the payload of a job that is to come."""
         self._parts.setdefault(number, []).append(data)
 
-    def submit(self, number: int, name: str, payload: bytes, *references: Any) -> Deferred[object]:
+    def submit(
+        self, number: int, name: str, timed: bool, payload: bytes, *references: Any
+    ) -> Deferred[object]:
         """Take a job; answer (DONE, payload, *references), (FAILED, *dump_error()), (DROPPED,)."""
         if self._parts:
             payload = b"".join([*self._parts.pop(number, []), payload])
-        job = ReceivedJob(name, payload, references)
+        job = ReceivedJob(number, name, timed, payload, references)
         with self._lock:
             self._jobs[number] = job
             wanted = self._wanted
@@ -173,6 +179,8 @@ class Child:
         try:
             function, args, kwargs = load_job(job.payload, job.references, job.name)
             job.payload, job.references = b"", ()
+            if job.timed:
+                self._tell_loaded(job.number)
             result = function(*args, **kwargs)
             function = args = kwargs = None  # type: ignore[assignment]  # free what they hold
             if not is_netref(result):
@@ -195,6 +203,20 @@ class Child:
         WRITER.job = ""
         self._reply(job, reply)
 
+    def _tell_loaded(self, number: int) -> None:
+        """Have the parent count a job's time from now on: what it needs has been imported."""
+        self._conn.root  # noqa: B018  # is fetched once
+        self._send_loaded(number)
+
+    def _send_loaded(self, number: int) -> None:
+        protocol = self._conn.protocol
+        root = protocol._root
+        assert root is not None
+        with self._conn._pump.lock:
+            told = protocol.outbound.call(root, ("loaded",), (number,), {})
+            told.addErrback(_ignored)
+        self._flush()
+
     def _send_parts(self, payload: bytes) -> bytes:
         """Send all but the last part of a payload, and return that."""
         size = self._receiver.part_size
@@ -209,11 +231,22 @@ class Child:
         pump = self._conn._pump
         with pump.lock:
             job.reply.callback(self._conn.from_netrefs(reply))
-        io = pump.io
+        self._flush()
+
+    def _flush(self) -> None:
+        io = self._conn._pump.io
         io.flush()
         while io.transport.out and not self._conn.closed:  # a thread of a job's is sending
             time.sleep(_RETRY)
             io.flush()
+
+
+def _be_nice(steps: int) -> None:
+    if steps:
+        try:
+            os.nice(steps)
+        except OSError as problem:
+            raise PermissionError(f"nice={steps} of the pool: {problem.strerror}") from None
 
 
 def _die_with_parent(parent: int) -> None:
@@ -255,9 +288,16 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
 # The functions that must not be left half done. They wait for nothing but a full pipe.
 _WHOLE = frozenset(
     function.__code__
-    for function in (ChannelIO.flush, Inbox.take, ChannelIO.read_available, Child._reply)
+    for function in (
+        *(ChannelIO.flush, Inbox.take, ChannelIO.read_available),
+        *(Child._reply, Child._send_loaded),
+    )
 )
 _STATE = os.path.join(os.path.dirname(inbound.__file__), "")
+
+
+def _ignored(_failure: Failure) -> None:
+    return None  # of a lost connection the main loop hears
 
 
 def _open_streams() -> None:

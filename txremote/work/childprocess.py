@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from txremote.refs.clock import steady
 from txremote.work.output import RecordReader
 from txremote.work.ports import IPoolReactor
+from txremote.work.surroundings import LIKE_PARENT, Surroundings
 from txremote.work.worker_protocol import ANSWERS, PATH_VARIABLE, REQUESTS, TICKETS
 
 _PIPE_SIZE = 256 * 1024  # bytes
@@ -40,8 +41,10 @@ class ChildProcess(ProcessProtocol):
         reactor: IPoolReactor,
         printed: Callable[[dict[str, str]], None],
         exited: Callable[[str], None],
+        surroundings: Surroundings = LIKE_PARENT,
     ) -> None:
         self._reactor = reactor
+        self._surroundings = surroundings
         self._exited = exited
         self._readers = {1: RecordReader("stdout", printed), 2: RecordReader("stderr", printed)}
         self._killing: IDelayedCall | None = None
@@ -51,6 +54,9 @@ class ChildProcess(ProcessProtocol):
 
     def start(self, tickets: int) -> tuple[int, int]:
         """Start it; return the descriptors of its answers and requests, to be closed. OSError."""
+        surroundings = self._surroundings
+        surroundings.check()
+        path = os.pathsep.join(import_path(surroundings.cwd))
         with ExitStack() as ours, ExitStack() as theirs:
             quiet = os.open(os.devnull, os.O_RDWR)
             theirs.callback(os.close, quiet)
@@ -62,7 +68,8 @@ class ChildProcess(ProcessProtocol):
                 self,
                 sys.executable,
                 [sys.executable, *_options(), "-c", _START, str(os.getpid())],
-                env={**os.environ, PATH_VARIABLE: os.pathsep.join(import_path())},
+                env={**os.environ, **surroundings.env, PATH_VARIABLE: path},
+                path=surroundings.cwd,
                 childFDs={
                     0: quiet,
                     1: "r",
@@ -145,9 +152,12 @@ class ChildProcess(ProcessProtocol):
             pass
 
 
-def import_path() -> tuple[str, ...]:
-    """Return the path by which a process like this one finds modules."""
-    return tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
+def import_path(cwd: str | None = None) -> tuple[str, ...]:
+    """Return the path by which a process finds the modules that this one does, in any folder."""
+    path = tuple(entry for entry in sys.path if isinstance(entry, str))  # others are ignored
+    if cwd is None:
+        return path
+    return tuple(map(os.path.abspath, path))  # "" is where this process is, and not the other
 
 
 def how_it_ended(reason: Failure) -> str:

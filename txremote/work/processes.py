@@ -20,17 +20,26 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
+from txremote.work.initializer import InitializerFunction
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import refuse_in_import
 from txremote.work.spec import Description
+from txremote.work.surroundings import (
+    Surroundings,
+    check_seconds,
+    env_of,
+    initializer_of,
+    nice_of,
+)
 from txremote.work.worker import Job, Worker
 from txremote.work.worker_protocol import WorkerLimits
 from txremote.work.worker_set import IDLE, Size, WorkerSet
@@ -166,6 +175,13 @@ class ProcessPool(PoolService):
         idle: Seconds after which a process more than the least ends, if it has nothing to do.
         recycle: After how many jobs a process is replaced by a new one; None for never.
         queue: How many jobs may wait.
+        initializer: A function without arguments, or its dotted name, that each process calls
+            before its first job; where it fails the process has not come up.
+        env: Variables of the environment for the processes, beside those of this one.
+        cwd: Their working directory; it is on no path by which modules are found.
+        nice: How much nicer they are than this process, in the operating system's steps.
+        import_timeout: Seconds that a job with a time-out has to be loaded, which imports what
+            it needs, before its own time begins.
     """
 
     kind = "processes"
@@ -180,15 +196,25 @@ class ProcessPool(PoolService):
         idle: float = IDLE,
         recycle: int | None = None,
         queue: int = DEFAULT_QUEUE,
+        initializer: InitializerFunction | str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        nice: int = 0,
+        import_timeout: float = WorkerLimits.imports,
         limits: WorkerLimits | None = None,
         description: str | None = None,
     ) -> None:
         most = max(least, 1) if most is None else most
         size = Size(least, most, idle, recycle)
         super().__init__(reactor, description or f"processes:min={least}:max={most}", queue)
-        spawn = partial(Worker, reactor, self, limits or WorkerLimits())
+        surroundings = Surroundings(env or {}, None if cwd is None else os.fspath(cwd), nice)
+        setting_up = None if initializer is None else initializer_of(initializer)
+        seconds = check_seconds("import_timeout", import_timeout)
+        limits = replace(limits or WorkerLimits(), imports=seconds)
+        spawn = partial(Worker, reactor, self, limits, surroundings, setting_up)
         self._workers = WorkerSet(reactor, size, spawn, self)
         self._queue = JobQueue(self._workers)
+        self._import_timeout = seconds
         self._closings: list[tuple[set[Worker], Deferred[None]]] = []
 
     def start(self) -> Deferred[None]:
@@ -284,6 +310,11 @@ class ProcessPool(PoolService):
         if self._end_job(worker, job, f"was ended when {job.name} was over its time", False):
             self._killed += 1
             problem = f"{job.name} took longer than {job.timeout:g} s and was ended"
+            if not job.loaded:
+                problem = (
+                    f"{job.name} was ended, since what it imports was not loaded within "
+                    f"{self._import_timeout:g} s (option import_timeout=)"
+                )
             job.fail(JobTimeout(problem))
 
     def _end_job(self, worker: Worker, job: Job, why: str, cancelled: bool) -> bool:
@@ -358,7 +389,10 @@ class ProcessPool(PoolService):
 
 def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str]) -> ProcessPool:
     """Make a pool of a description's parts: ``processes:4``, ``processes:min=2:max=8:idle=20``."""
-    names = ("min", "max", "idle", "recycle", "queue", "grace")
+    names = (
+        *("min", "max", "idle", "recycle", "queue", "grace"),
+        *("init", "import_timeout", "env", "cwd", "nice"),
+    )
     told = Description(ProcessPool.kind, words, options, word="count", names=names)
     count, given = told.number("count", 1, None), {"min", "max"} & options.keys()
     if count is None and not given:
@@ -370,6 +404,11 @@ def parse(reactor: IPoolReactor, words: Sequence[str], options: Mapping[str, str
         idle=told.seconds("idle", IDLE),
         recycle=told.number("recycle", 1, None),
         queue=told.number("queue", 1, DEFAULT_QUEUE),
+        initializer=told.text("init"),
+        env=told.read("env", env_of, None),
+        cwd=told.text("cwd"),
+        nice=told.read("nice", nice_of, 0),
+        import_timeout=told.seconds("import_timeout", WorkerLimits.imports),
         limits=WorkerLimits(grace=told.seconds("grace", WorkerLimits.grace)),
         description=str(told),
     )

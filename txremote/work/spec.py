@@ -10,7 +10,7 @@ own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ _ESCAPED = r"\\\g<0>"
 
 
 Default = TypeVar("Default")
+Found = TypeVar("Found")
 
 
 @implementer(IPlugin, IPoolKind)
@@ -159,6 +160,20 @@ class Description:
         raise ValueError(
             f"{text!r} in {self._text!r} is no {name}: it is a whole number, {least} or more"
         )
+
+    def text(self, name: str) -> str | None:
+        """Return an option as it is; None if it is not given."""
+        return self._given.get(name)
+
+    def read(self, name: str, convert: Callable[[str], Found], default: Default) -> Found | Default:
+        """Return what a function makes of an option. ValueError: it can make nothing of it."""
+        text = self._given.get(name)
+        if text is None:
+            return default
+        try:
+            return convert(text)
+        except ValueError as problem:
+            raise ValueError(f"{problem}, in {self._text!r}") from None
 
     def seconds(self, name: str, default: float) -> float:
         """Return an option in seconds. ValueError: it is none, not more than 0, or infinite."""

@@ -9,9 +9,13 @@ job is a request over the worker's own connection, with large values in parts. T
 * A job that is taken back has not begun, and never will unless it is given again.
 * When all that can be has been taken back, only the last job that is left can be running; the
   outcomes of the others are on their way.
-* Outcomes come in order, so the first job runs, or is about to, and time is counted for it alone.
-  When the time is up, the outcome may be on its way, or the job not begun; `PrefetchedJobs.runs`
-  tells.
+* Outcomes come in order, so the first job runs, or is about to, and time is counted for it alone:
+  of a job with a time-out the process says when it is loaded, which may import a lot, and that
+  has a limit of its own. When the time is up, the outcome may be on its way, or the job not begun;
+  `PrefetchedJobs.runs` tells.
+
+An initializer (`txremote.work.surroundings`) is job number 0, which the pool does not know of: with
+its outcome the worker has come up, or has not.
 """
 
 from __future__ import annotations
@@ -37,19 +41,24 @@ from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.service import Service
 from txremote.wire.messages import dialect_named
+from txremote.wire.naming import sentence
 from txremote.work.childprocess import ChildProcess, import_path
 from txremote.work.output import OutputLog
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
 from txremote.work.ports import IPoolReactor
+from txremote.work.surroundings import LIKE_PARENT, Initializer, Surroundings
 from txremote.work.tickets import TicketPipe
-from txremote.work.worker_protocol import CONFIG, DONE, FAILED, WorkerLimits
+from txremote.work.worker_protocol import CONFIG, DONE, FAILED, INITIALIZER, WorkerLimits
 
 
 class Job:
     """A call that a process is to make, once."""
 
-    __slots__ = ("deferred", "name", "number", "payload", "references", "timeout", "worker")
+    __slots__ = (
+        *("deferred", "loaded", "name", "number"),
+        *("payload", "references", "timeout", "worker"),
+    )
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class Job:
         self.payload = payload
         self.references = references
         self.timeout = timeout
+        self.loaded = False  # whether its time is counted, if it has a time-out
         self.worker: Worker | None = None  # that holds it
         # a fired Deferred forgets its canceller, and so the job
         self.deferred: Deferred[object] = AwaitableDeferred(partial(canceller, self))
@@ -78,7 +88,11 @@ class PrefetchedJobs:
     """The jobs that one worker holds, oldest first. For the reactor's thread. To be closed."""
 
     def __init__(
-        self, worker: Worker, clock: IReactorTime, timed_out: Callable[[Job], None]
+        self,
+        worker: Worker,
+        clock: IReactorTime,
+        timed_out: Callable[[Job], None],
+        imports: float = WorkerLimits.imports,
     ) -> None:
         self.jobs: dict[int, Job] = {}
         self.given = 0
@@ -86,6 +100,7 @@ class PrefetchedJobs:
         self._worker = worker
         self._clock = clock
         self._timed_out = timed_out
+        self._imports = imports
         self._timer: IDelayedCall | None = None
         self._timed: Job | None = None
 
@@ -133,6 +148,15 @@ class PrefetchedJobs:
         """Return the job that is about to run, or runs; None if none is held."""
         return next(iter(self.jobs.values())) if self.jobs else None
 
+    def loaded(self, number: int) -> None:
+        """Count a job's time from now on: its process has imported what it needs."""
+        job, timer = self._timed, self._timer
+        if job is None or timer is None or job.number != number:
+            return  # it was cancelled, or is over its time
+        job.loaded = True
+        timer.cancel()
+        self._time(job, job.timeout)
+
     def clear(self) -> list[Job]:
         """Forget all jobs, and return them."""
         left = list(self.jobs.values())
@@ -154,9 +178,12 @@ class PrefetchedJobs:
             self._timer.cancel()
             self._timer = self._timed = None
         if first is not None and first.timeout is not None:
-            self._timed = first
-            seconds = max(0.0, first.timeout)
-            self._timer = self._clock.callLater(seconds, self._time_is_up, first)
+            self._time(first, self._imports)
+
+    def _time(self, job: Job, seconds: float | None) -> None:
+        assert seconds is not None
+        self._timed = job
+        self._timer = self._clock.callLater(max(0.0, seconds), self._time_is_up, job)
 
     def _time_is_up(self, job: Job) -> None:
         self._timer = self._timed = None
@@ -182,8 +209,9 @@ class WorkerEvents(Protocol):
 class _Parent(Service):
     """The root of the connection on the parent's side: takes results in parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, loaded: Callable[[int], None]) -> None:
         self.parts: list[bytes] = []
+        self.loaded = loaded
 
     def part(self, data: bytes) -> None:
         """Take a part of the result that comes next."""
@@ -195,21 +223,36 @@ class _Parent(Service):
         return b"".join([*parts, rest]) if parts else rest
 
 
+class _NotSetUp(Exception):
+    """A worker's initializer has failed."""
+
+
 class Worker:
     """One worker. For the reactor's thread. OSError: no descriptor or no process is left."""
 
-    def __init__(self, reactor: IPoolReactor, events: WorkerEvents, limits: WorkerLimits) -> None:
+    def __init__(
+        self,
+        reactor: IPoolReactor,
+        events: WorkerEvents,
+        limits: WorkerLimits,
+        surroundings: Surroundings = LIKE_PARENT,
+        initializer: Initializer | None = None,
+    ) -> None:
         self._reactor = reactor
         self._events = events
         self._limits = limits
+        self._surroundings = surroundings
+        self._initializer = initializer
+        self._at = ""  # the part of coming up that it is at
         self.ready = self.came_up = self.ending = False
         self.tail: deque[str] = deque(maxlen=10)  # of its output: why it did not come up
         self.why = ""  # how it ended, or why it was told to
         clock = steady(reactor)
         self._output = OutputLog(clock)
-        self.held = PrefetchedJobs(self, clock, partial(events.job_timed_out, self))
-        self._process = ChildProcess(reactor, self._printed, self._exited)
-        self._parent = _Parent()
+        timed_out = partial(events.job_timed_out, self)
+        self.held = PrefetchedJobs(self, clock, timed_out, limits.imports)
+        self._process = ChildProcess(reactor, self._printed, self._exited, surroundings)
+        self._parent = _Parent(self.held.loaded)
         self._connection = Connection(
             self._parent,
             executor=LoopExecutor(reactor, WorkerPool()),
@@ -245,14 +288,33 @@ class Worker:
     async def _come_up(self) -> None:
         await self._connection.introduce()
         level = logging.getLogger().getEffectiveLevel()
-        await self._connection.root.prepare(import_path(), level, self._limits.part)
+        around = self._surroundings
+        path = import_path(around.cwd)
+        await self._connection.root.prepare(path, level, self._limits.part, around.nice)
+        if self._initializer is not None and not self.ending:
+            await self._set_up(self._initializer)
         if not self.ending:
             self.ready = self.came_up = True
             self._events.worker_ready(self)
 
+    async def _set_up(self, initializer: Initializer) -> None:
+        self._at = f" while its {initializer.name} ran"
+        payload, references = initializer.pickled
+        self.held.tickets.put([INITIALIZER])
+        call = (INITIALIZER, initializer.name, False, payload, *references)
+        status, *rest = await self._connection.root.submit(*call)
+        self._at = ""
+        if status == FAILED:
+            problem = load_error(*rest).value
+            assert problem is not None
+            self.tail.append(rest[-1].rstrip())  # the traceback
+            raise _NotSetUp(f"its {initializer.name} failed: {sentence(problem)}")
+
     def _did_not_come_up(self, failure: Failure) -> None:
         if failure.check(DeferredTimeout):
-            self.end(f"did not come up within {self._limits.start:g} s")
+            self.end(f"did not come up within {self._limits.start:g} s{self._at}")
+        elif failure.check(_NotSetUp):
+            self.end(f"was ended: {failure.value}")
         else:
             if not failure.check(ConnectionLost):  # then `_exited` says how it has ended
                 self.tail.append(str(failure.value))
@@ -287,7 +349,7 @@ class Worker:
             start += part
         if start:
             payload = payload[start:]
-        arguments = (job.number, job.name, payload, *job.references)
+        arguments = (job.number, job.name, job.timeout is not None, payload, *job.references)
         answer = connection.outbound.call(root, ("submit",), arguments, {})
         if not answer.called:
             about = (job, job.number)
@@ -355,7 +417,7 @@ class Worker:
         unbegun = self.held.take_back()
         begun = self.held.clear()
         self.held.close()
-        self.why = self.why or how
+        self.why = self.why or how + self._at
         self._events.worker_ended(self, unbegun, begun)
 
 

@@ -16,6 +16,9 @@ REQUESTS, ANSWERS, TICKETS = 3, 4, 5
 #: The environment variable that tells a worker its parent's `sys.path`.
 PATH_VARIABLE = "TXREMOTE_PATH"
 
+#: The number of the job that sets up a worker: before all others.
+INITIALIZER = 0
+
 #: The first item of a reply to a job.
 DONE, FAILED, DROPPED = 1, 0, -1
 
@@ -41,4 +44,5 @@ class WorkerLimits:
 
     grace: float = 2.0  # seconds from TERM to KILL
     part: int = PART  # bytes
-    start: float = 60.0  # seconds that it has to come up
+    start: float = 60.0  # seconds that it has to come up, its initializer included
+    imports: float = 60.0  # seconds that a job with a time-out has to be loaded before it begins
