@@ -389,3 +389,35 @@ def annotated() -> None:
         outer = ValueError("outer")
         outer.add_note("the outer note\nof two lines")
         raise outer from error
+
+
+# -- initializers
+
+SET_UP: list[int] = []
+
+
+def set_up() -> None:
+    """Note that this process is set up, and write it where the environment says."""
+    SET_UP.append(os.getpid())
+    mark(os.environ["TXREMOTE_MARKS"], os.getpid())
+
+
+def set_up_here(*_ignored: Any) -> tuple[int, list[int]]:
+    return os.getpid(), SET_UP
+
+
+def fail_to_set_up() -> None:
+    print("about to fail")
+    raise LookupError("no settings")
+
+
+def hang_when_first() -> None:
+    """Set up, but the first process that does so never ends."""
+    path = os.environ["TXREMOTE_MARKS"]
+    if not os.path.exists(path):
+        hang(path, "sleep")
+    set_up()
+
+
+async def set_up_later() -> None:
+    pass

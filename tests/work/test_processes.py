@@ -370,6 +370,11 @@ class TestDescriptions:
             ((), {"recycle": "0"}, "recycle"),
             ((), {"queue": "none"}, "queue"),
             ((), {"size": "4"}, "size"),
+            ((), {"init": "django"}, "'django' is no initializer"),
+            ((), {"env": "A"}, "'A' is no env: .*, in 'processes:env=A'"),
+            ((), {"nice": "most"}, "'most' is no nice"),
+            ((), {"nice": "20"}, "nice= takes a whole number from -20 to 19"),
+            ((), {"import_timeout": "0"}, "'0' in .* is no import_timeout"),
         ],
     )
     def test_what_makes_no_sense(

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,47 @@ class TestItsTime:
         hold.clock.advance(0)
         hold.clock.advance(1000)
         assert hold.late == ["3"]
+
+    def test_it_begins_when_the_job_is_loaded(self, hold: Hold) -> None:
+        """Until then there is another limit, for what it has to import."""
+        slow, stuck = hold.give(1, 2, timeout=5)
+        hold.clock.advance(59)
+        hold.load(2)  # it is not its turn
+        hold.load(1)
+        hold.clock.advance(4)
+        assert not hold.late
+        hold.clock.advance(2)
+        assert hold.late == ["1"]
+        hold.load(1)  # when it is over already
+        hold.held.remove(1)
+        hold.clock.advance(59)
+        assert hold.late == ["1"]
+        hold.clock.advance(2)
+        assert hold.late == ["1", "2"]
+        assert (slow.loaded, stuck.loaded) == (True, False)
+
+    @pytest_twisted.ensureDeferred
+    async def test_what_a_job_imports_is_not_counted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """But has a limit of its own, which its error names."""
+        (tmp_path / "slow_module.py").write_text(
+            "import os, time\n"
+            "time.sleep(float(os.environ.get('SLOW', 0)))\n"
+            "def work():\n    return 1\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        module = import_module("slow_module")
+        async with running_pool(import_timeout=0.3, env={"SLOW": "1000"}) as pool:
+            found = await outcome_of(pool.submit(module.work, timeout=2000))
+            assert isinstance(found, JobTimeout)
+            assert str(found) == (
+                "work was ended, since what it imports was not loaded within 0.3 s (option "
+                "import_timeout=)"
+            )
+            assert pool.statistics().killed == 1
+        async with running_pool(env={"SLOW": "1.5"}) as pool:
+            assert await outcome_of(pool.submit(module.work, timeout=1)) == 1
 
     @pytest_twisted.ensureDeferred
     async def test_time_is_counted_from_the_start(self) -> None:
