@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from txremote.net.client import RemoteClient
     from txremote.net.connect import connect
     from txremote.net.listen import listen
+    from txremote.net.server_service import ServerService
     from txremote.tasks.stepping import Progress
     from txremote.tasks.task import Task
 
@@ -79,6 +80,7 @@ _LAZY = {
     "ConsoleService": "txremote.console.server",
     "Progress": "txremote.tasks.stepping",
     "RemoteClient": "txremote.net.client",
+    "ServerService": "txremote.net.server_service",
     "Task": "txremote.tasks.task",
     "TaskManager": "txremote.console.tasks",
     "TaskService": "txremote.console.task_service",
@@ -115,6 +117,7 @@ __all__ = [
     "RemoteProtocolError",
     "RemoteReference",
     "RemoteStopIteration",
+    "ServerService",
     "ServerStopping",
     "Service",
     "SlaveService",

@@ -13,10 +13,9 @@ from zope.interface.verify import verifyObject
 
 from tests.console.clients import TelnetSocket
 from tests.interop.peer_processes import TWISTD, Program
-from txremote import TaskService, exposed
+from txremote import ServerService, TaskService, exposed
 from txremote.console.server import DEFAULT_ENDPOINT, ConsoleService
 from txremote.daemon import tap
-from txremote.daemon.hosting import ListeningService
 
 THREADED = "tests.console.importers.Threaded DSN"
 DESK = "tests.console.importers.Desk"
@@ -44,7 +43,7 @@ def consoles(whole):
 
 def served(whole):
     """Return the listening services: of what is not a console."""
-    return [each for each in whole if isinstance(each, ListeningService)]
+    return [each for each in whole if isinstance(each, ServerService)]
 
 
 # What was typed, and what its one line must say.
@@ -148,7 +147,7 @@ def test_the_tasks_are_served(words, kind):
     """With --listen, or by name; a subclass may add to them. They are the console's."""
     whole = make("--container", DESK, *words)
     [listening] = served(whole)
-    tasks = listening._factory.served
+    tasks = listening.served
     assert type(tasks) is kind
     assert tasks.manager is consoles(whole)[0].manager
 
@@ -157,7 +156,7 @@ def test_beside_a_service_of_ones_own():
     """The console is there as well."""
     whole = make("--container", DESK, "--service", "tests.net.servers.Desk")
     assert len(consoles(whole)) == len(served(whole)) == 1
-    assert not isinstance(served(whole)[0]._factory.served, TaskService)
+    assert not isinstance(served(whole)[0].served, TaskService)
 
 
 @pytest_twisted.ensureDeferred

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
 
 from tests.work.doubles import CopyingPool, Reactor, no_running_pools, outcome
 from txremote.work.run import preferred_pool
@@ -94,29 +93,3 @@ def test_a_pool_that_is_not_shared_is_nobody_else_s(no_running_pools: RunningPoo
     pool.start()
     assert pool.running
     assert (preferred_pool(), no_running_pools.pools) == (None, [])
-
-
-def test_a_user_of_pools_is_waited_for(no_running_pools: RunningPools) -> None:
-    """A pool that would stop with the reactor stops when the last of them is done."""
-    stopped: list[str] = []
-
-    def stop() -> Deferred[None]:
-        stopped.append("stopped")
-        return succeed(None)
-
-    users: list[Deferred[None]] = [Deferred(), Deferred()]
-    for user in users:
-        no_running_pools.keep_for(user)
-    result = outcome(no_running_pools.after_use(stop))
-    users[0].callback(None)
-    assert (stopped, result) == ([], [])
-    users[1].callback(None)
-    assert (stopped, result) == (["stopped"], [None])
-
-
-def test_where_nobody_uses_pools_one_stops_at_once(no_running_pools: RunningPools) -> None:
-    """With what it gives."""
-    pool = CopyingPool()
-    pool.start()
-    assert outcome(no_running_pools.after_use(pool.stop)) == [None]
-    assert not pool.running

@@ -8,7 +8,6 @@ from socket import socket
 from ssl import SSLContext
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -17,7 +16,12 @@ from txremote.aio.connecting import Opening
 from txremote.aio.loop import AsyncioLoop
 from txremote.aio.ports import TLSServerEndpoint
 from txremote.config import ConnectionConfig, make_config, with_values
-from txremote.net.listen import ServingFactory, listen_guarded, server_endpoint_of
+from txremote.net.listen import (
+    ServingFactory,
+    address_of_port,
+    listen_guarded,
+    server_endpoint_of,
+)
 from txremote.peer.connection import Connection
 from txremote.refs.awaiting import awaitable
 
@@ -37,6 +41,7 @@ class Server:
         self._factory = factory
         self._port = port
         self._where: Any = port.getHost()  # a port that is closed has none
+        self._address = address_of_port(port)
         self._closed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -46,13 +51,7 @@ class Server:
     @property
     def address(self) -> str:
         """Where it listens, as `connect` takes it: ``"127.0.0.1:18861"``, ``"unix:PATH"``."""
-        where = self._where
-        if isinstance(where, IPv4Address):
-            return f"{where.host}:{where.port}"
-        if isinstance(where, IPv6Address):
-            return f"[{where.host}]:{where.port}"
-        name = where.name
-        return f"unix:{name.decode() if isinstance(name, bytes) else name}"
+        return self._address
 
     @property
     def port(self) -> int | None:

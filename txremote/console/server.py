@@ -30,6 +30,7 @@ from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
+from txremote.eventloop.stop_order import stop_order
 from txremote.net.tls import asks_for_certificates
 from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local
@@ -197,7 +198,9 @@ class ConsoleService(TwistedService):
         Fires when that is done, a second after ``drain`` at the latest.
         """
         super().stopService()  # type: ignore[no-untyped-call]
-        return Deferred.fromCoroutine(self._stop())
+        stopping = Deferred.fromCoroutine(self._stop())
+        stop_order.keep_for(stopping)  # its tasks may use pools, and clients, until they end
+        return stopping
 
     async def _stop(self) -> None:
         for taking in self._listening:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -28,7 +28,6 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IDelayedCall,
-    IListeningPort,
     IReactorCore,
     IReactorFromThreads,
     IReactorThreads,
@@ -39,7 +38,9 @@ from twisted.python.failure import Failure
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.resolve import Resolved, Server
-from txremote.net.listen import ServingFactory, listen_guarded, refusal_of_hosted
+from txremote.eventloop.stop_order import stop_order
+from txremote.net.listen import refusal_of_hosted
+from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
 from txremote.peer.logging import set_verbose
 from txremote.refs.clock import steady
@@ -50,7 +51,7 @@ if TYPE_CHECKING:  # the console needs plac
 
 _log = Logger("txremote")
 
-#: Seconds for clients to read their answers after a second signal, and for threads to end.
+#: Seconds for threads to end.
 FINAL_GRACE: Final = 1.0
 
 _daemon_thread = partial(threading.Thread, daemon=True)
@@ -65,67 +66,27 @@ def refuse(problems: Iterable[str]) -> NoReturn:
     raise Refused("\n".join(f"txremote: {each}" for each in problems))
 
 
-class ListeningService(TwistedService):
-    """One endpoint, served from start to stop; calls in flight have ``drain`` seconds then."""
+class HostedServer(ServerService):
+    """One address of a server, as twistd hosts it."""
 
     def __init__(
-        self, address: ListenAddress, factory: ServingFactory, drain: float, reactor: IReactorCore
+        self, server: Server, address: ListenAddress, drain: float, reactor: IReactorCore
     ) -> None:
+        assert address.endpoint is not None  # it was made when the plan was resolved
+        super().__init__(
+            address.endpoint,
+            server.root,
+            config=server.config,
+            threaded_service=server.plan.threaded or None,
+            drain=drain,
+            reactor=reactor,
+        )
         self.description = address.description
-        self.ports: list[IListeningPort] = []
-        self._endpoint = address.endpoint
-        self._factory = factory
-        self._drain = drain
-        self._reactor = reactor
-        self._starting: Deferred[None] | None = None
 
-    def privilegedStartService(self) -> None:
-        """Take the port, or raise CannotListenError, or another kind of endpoint's error."""
-        failed: list[Failure] = []
-
-        def not_taken(failure: Failure) -> None:
-            failed.append(failure)
-            if self.running:  # too late for an exception to reach anybody
-                _log.failure("txremote cannot listen", failure)
-
-        assert self._endpoint is not None  # it was made when the plan was resolved
-        why_not = refusal_of_hosted(self._factory.served, self._factory.config)
-        listening = Deferred.fromCoroutine(listen_guarded(self._endpoint, self._factory, why_not))
-        self._starting = listening.addCallbacks(self._port_taken, not_taken)
-        if failed:
-            failed[0].raiseException()
-
-    def startService(self) -> None:
-        """Take the port, unless `privilegedStartService` has done so."""
-        super().startService()  # type: ignore[no-untyped-call]
-        if self._starting is None:
-            self.privilegedStartService()
-
-    def _port_taken(self, port: IListeningPort) -> None:
-        self.ports.append(port)
-        host: Any = port.getHost()
-        where = f"{host.host}:{host.port}" if hasattr(host, "port") else str(host)
-        _log.info("txremote serves on {where} ({what})", where=where, what=self.description)
-
-    async def _stop(self) -> None:
-        ports, self.ports = self.ports, []
-        stopping = [maybeDeferred(port.stopListening) for port in ports]
-        finishing = self._factory.finish_all(self._drain)
-        for each in stopping:
-            await each
-        await finishing
-
-    def stopService(self) -> Deferred[None]:
-        """Give the port back, let the calls in flight end, and close every connection."""
-        super().stopService()  # type: ignore[no-untyped-call]
-        if self._starting is not None:
-            self._starting.cancel()
-        return Deferred.fromCoroutine(self._stop())
-
-    def close_now(self) -> None:
-        """Close every connection now, while it stops."""
-        self._factory.close_all()
-        steady(self._reactor).callLater(FINAL_GRACE, self._factory.drop_all)
+    @property
+    def refusal(self) -> str | None:
+        """Why strangers must not be able to connect; None if they may."""
+        return refusal_of_hosted(self._factory.served, self._factory.config)
 
 
 class Hosting(MultiService):
@@ -137,7 +98,7 @@ class Hosting(MultiService):
         self._verbose = resolved.plan.verbose
         self._pools = list(resolved.pools)
         # with the places where their plans were written
-        self._listening: dict[ListeningService | ConsoleService, ConfigOrigin] = {
+        self._listening: dict[HostedServer | ConsoleService, ConfigOrigin] = {
             each.service: each.plan.origin for each in resolved.consoles
         }
         self._waited_enough: Deferred[None] = Deferred()
@@ -197,13 +158,13 @@ class Hosting(MultiService):
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
         unused: Deferred[None] = Deferred()
-        running_pools.keep_for(unused)
-        ending = _stop_all(self._listening)
+        stop_order.keep_for(unused)
+        ending = _stop_all({each: each.stopService for each in self._listening})
         await DeferredList([ending, self._waited_enough], fireOnOneCallback=True)
         if self._final_call is not None and self._final_call.active():
             self._final_call.cancel()
         unused.callback(None)
-        await _stop_all(self._pools)
+        await _stop_all({each: each.stop for each in self._pools})
         if running_pools.default in self._pools:
             set_default_pool(None)
         set_verbose(True)  # as it was
@@ -232,16 +193,16 @@ class Hosting(MultiService):
         if self._final_call is None:
             _log.info("told again to stop: it does not wait for what is in flight")
             for each in self._listening:
-                if isinstance(each, ListeningService):
+                if isinstance(each, HostedServer):
                     each.close_now()
             # the rest is left behind then
             self._final_call = steady(self._reactor).callLater(
-                2 * FINAL_GRACE, self._waited_enough.callback, None
+                2 * LAST_WORDS, self._waited_enough.callback, None
             )
 
 
 def _cannot_listen(
-    service: ListeningService | ConsoleService, origin: ConfigOrigin, problem: Exception
+    service: HostedServer | ConsoleService, origin: ConfigOrigin, problem: Exception
 ) -> str:
     """Return the sentence about a port that could not be taken."""
     where = getattr(service, "description", "")
@@ -255,7 +216,7 @@ def _cannot_listen(
     return f"{origin.prefix}{origin.spelled('listen')}: cannot listen{on}: {reason}"
 
 
-def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[ListeningService]:
+def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[HostedServer]:
     """Make the services of a server, one for each address."""
     plan = server.plan
     for note in server.notes:
@@ -267,8 +228,7 @@ def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[
                 what=address.description,
                 how=plan.origin.spelled("tls-cert"),
             )
-        factory = ServingFactory(reactor, server.root, server.config, plan.threaded or None)
-        yield ListeningService(address, factory, drain, reactor)
+        yield HostedServer(server, address, drain, reactor)
 
 
 def _let_go_of(threads: Any) -> None:
@@ -288,12 +248,12 @@ def _let_go_of(threads: Any) -> None:
     threads.stop = stop_soon
 
 
-def _stop_all(services: Iterable[IService]) -> Deferred[Any]:
+def _stop_all(services: Mapping[IService, Callable[[], Deferred[None]]]) -> Deferred[Any]:
     """Stop services side by side; one that fails is logged, and the others go on."""
 
     def failed(failure: Failure, service: IService) -> None:
         _log.failure("{service} did not stop well", failure, service=service)
 
     return DeferredList(
-        [maybeDeferred(each.stopService).addErrback(failed, each) for each in services]
+        [maybeDeferred(stop).addErrback(failed, each) for each, stop in services.items()]
     )

@@ -9,6 +9,7 @@ Connections whose work happens in the thread of an event loop, such as Twisted's
 ``connection_limits``  how many connections a listener takes, of one address too
 ``login_throttle``  how fast an address may guess passwords
 ``reactor``         the reactor of a function whose argument may be left out
+``stop_order``      which services wait for which others when a program stops
 ``client_status``   how a client that reconnects is doing, and when it tries again
 ``login_refusals``  which errors of a login are refusals
 ``tcp``             the options of TCP sockets; drivers without a loop use them, too

@@ -3,6 +3,7 @@ Getting connected with a reactor.
 
 ``transport`` what is done to a transport once it is there
 ``listen``    serving: `listen`, and the factory behind it
+``server_service``  the same as a service of an application: `ServerService`
 ``connect``   calling: `connect`
 ``client``    calling again and again: `RemoteClient`
 ``client_endpoint``  `connect` in the shape that Twisted's `ClientService` wants

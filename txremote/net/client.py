@@ -39,6 +39,7 @@ from txremote.eventloop.client_status import ClientStatus, next_delay
 from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.login_refusals import in_words
 from txremote.eventloop.reactor import chosen_reactor
+from txremote.eventloop.stop_order import stop_order
 from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import log_in
 from txremote.net.connect import connect
@@ -211,10 +212,15 @@ class RemoteClient(Service):
         """
         Close the connection and try no more. Calls in flight, and those that wait, fail.
 
+        As a part of an application that stops it first waits for the servers of that, whose calls
+        may use it until they end.
+
         Returns:
             A Deferred that fires when nothing is left.
         """
+        return awaitable(stop_order.of_service(self, self._stop), self._executor.guard)
 
+    def _stop(self) -> Deferred[None]:
         def stopped(_ended: object) -> None:
             self._stopping -= 1
             if self.running and not self._stopping:  # started again meanwhile
@@ -228,8 +234,7 @@ class RemoteClient(Service):
         endings: list[Deferred[Any]] = [self._redialling.stopService()]
         endings += [connection.close() for connection in list(self._open)]
         self._waiters.fire(lambda: Failure(_Stopped(self._name)))
-        guard = self._executor.guard
-        return awaitable(gatherResults(endings).addCallback(stopped), guard)
+        return gatherResults(endings).addCallback(stopped)
 
     def _usable(self) -> Connection | None:
         """Return the connection that a call can be sent on, if there is one."""

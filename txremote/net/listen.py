@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from twisted.cred.portal import Portal
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
@@ -90,6 +92,7 @@ class ServingFactory(Factory):
     Attributes:
         served: The service, or the one that users have after their login.
         config: The switches of its connections, the service's own included.
+        stopping: Whether `finish_all` was called: it takes no clients any more.
     """
 
     noisy = False
@@ -127,14 +130,14 @@ class ServingFactory(Factory):
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
         self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
-        self._stopping = False
+        self.stopping = False
         self._throttle = LoginThrottle(self._clock)
         self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """Make a connection; None drops the client: its service could not be made, say."""
         host = host_of(addr)
-        refusal = "the server is stopping" if self._stopping else self.limits.refusal(host)
+        refusal = "the server is stopping" if self.stopping else self.limits.refusal(host)
         if refusal is not None:
             return self._turn_away(addr, refusal)
         executor = LaneExecutor(self._executor) if self._threaded else self._executor
@@ -231,7 +234,7 @@ class ServingFactory(Factory):
         Refuse new calls, let those in flight end, for ``drain`` seconds at most, and close; the
         Deferred is as that of `close_all`.
         """
-        self._stopping = True
+        self.stopping = True
         if drain <= 0:
             return self.close_all()
         ending = [one.closing.drain("the server is stopping") for one in list(self.connections)]
@@ -264,6 +267,18 @@ def server_endpoint_of(reactor: Any, where: object) -> IStreamServerEndpoint:
         raise TypeError(no_place)
     endpoint: Any = where
     return endpoint  # type: ignore[no-any-return]
+
+
+def address_of_port(port: IListeningPort) -> str:
+    """Return where a port listens, as `connect` takes it: ``127.0.0.1:18861``, ``unix:PATH``."""
+    where: Any = port.getHost()
+    if isinstance(where, IPv4Address):
+        return f"{where.host}:{where.port}"
+    if isinstance(where, IPv6Address):
+        return f"[{where.host}]:{where.port}"
+    if isinstance(where, UNIXAddress):
+        return f"unix:{os.fsdecode(where.name or b'')}"
+    return str(where)
 
 
 async def listen_guarded(

@@ -137,7 +137,7 @@ class PoolService(Service):
 
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it cannot be taken back any more
-        return self._siblings.after_use(self.stop)
+        return self._siblings.order.with_reactor(self.stop)
 
     def startService(self) -> None:
         """Start it, as a service of an application."""
@@ -149,8 +149,8 @@ class PoolService(Service):
         self.start().addErrback(not_started)
 
     def stopService(self) -> Deferred[None]:
-        """Stop it, as a service of an application."""
-        return self.stop()
+        """Stop it, as a service of an application: after the servers that stop with that."""
+        return self._siblings.order.of_service(self, self.stop)
 
     def submit(
         self,

@@ -207,7 +207,7 @@ def _keep(reactor: IPoolReactor, description: str) -> IPool:
     if isinstance(pool, PoolService):
         pool.ends_with_reactor = True
     else:
-        stop = partial(pools.after_use, pool.stop)
+        stop = partial(pools.order.with_reactor, pool.stop)
         reactor.addSystemEventTrigger("before", "shutdown", stop)
 
     def failed(failure: Failure) -> None:

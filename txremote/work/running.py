@@ -9,12 +9,11 @@ thread. A loop in another thread has pools of its own (`pools_of`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from txremote.errors import WrongThread
+from txremote.eventloop.stop_order import StopOrder, stop_order
 from txremote.interfaces import IPool
 from txremote.work.loops import asyncio_loop_here
 
@@ -23,16 +22,20 @@ _IMPORTING = "<frozen importlib._bootstrap>"
 
 
 class RunningPools:
-    """The pools of a process, or of one loop, in the order in which they were started."""
+    """
+    The pools of a process, or of one loop, in the order in which they were started.
 
-    def __init__(self) -> None:
+    Attributes:
+        order: Says how long a pool has to wait for its users when it is to stop.
+    """
+
+    def __init__(self, order: StopOrder | None = None) -> None:
         self.default: IPool | None = None  # used where none is named, if it runs
         self.in_worker = False  # whether this is a worker process of a pool
         # those that run_async made of descriptions, and that have stopped too
         self.made: dict[tuple[Hashable, str], IPool] = {}
         self.pools: list[IPool] = []
-        self._users = 0
-        self._waiting: list[Deferred[None]] = []
+        self.order = StopOrder() if order is None else order
 
     def add(self, pool: IPool) -> None:
         """Enter a pool that starts."""
@@ -43,31 +46,9 @@ class RunningPools:
         if pool in self.pools:
             self.pools.remove(pool)
 
-    def keep_for(self, user: Deferred[Any]) -> None:
-        """Have pools that end with the reactor wait until a user's Deferred has fired."""
-        self._users += 1
-
-        def done(result: object) -> Any:
-            self._users -= 1
-            if not self._users:
-                waiting, self._waiting = self._waiting, []
-                for each in waiting:
-                    each.callback(None)
-            return result
-
-        user.addBoth(done)
-
-    def after_use(self, stop: Callable[[], Deferred[None]]) -> Deferred[None]:
-        """Stop a pool because the reactor stops: now, or when nobody uses pools any more."""
-        if not self._users:
-            return stop()
-        unused: Deferred[None] = Deferred()
-        self._waiting.append(unused)
-        return unused.addCallback(lambda _none: stop())
-
 
 #: The pools of this process: those of its reactors.
-running_pools = RunningPools()
+running_pools = RunningPools(stop_order)
 
 
 def pools_of(loop: object) -> RunningPools:
