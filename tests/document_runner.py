@@ -45,7 +45,7 @@ from tests.processes import PATIENCE, SERVES, Program, free_port, run, script
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CHECKER = doctest.OutputChecker()
 PORT = re.compile(r"\b(?:188(?:6\d|12)|2199)\b")
-NOT_AHEAD = re.compile(r"--config|--tls|--auth|privateKey|unix:")  # these read other files
+NOT_AHEAD = re.compile(r"--config|-y |--tls|--auth|privateKey|unix:")  # these read other files
 CONSOLE = re.compile(r"txremote console on (\S+):(\d+) ")
 PROMPTS = re.compile(r"^(?:>>> |\.\.\. )+", re.MULTILINE)
 
@@ -327,8 +327,9 @@ class Reader:
     def _start_server(self, command):
         """Start a server on free ports; return it, and the ports that the document has."""
         words = shlex.split(command)
-        if "--config" in words:
-            name = words[words.index("--config") + 1]
+        of_file = {"--config", "-y"}.intersection(words)  # its ports are written in there
+        if of_file:
+            name = words[words.index(of_file.pop()) + 1]
             documented = PORT.findall(self._files[name])
             (self._folder / name).write_text(PORT.sub("0", self._files[name]))
         else:
