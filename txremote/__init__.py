@@ -17,6 +17,8 @@ from txremote.errors import (
     DeadReferenceError,
     GenericException,
     JobTimeout,
+    LimitExceeded,
+    NoSandbox,
     NotPicklable,
     NotSendable,
     PingError,
@@ -25,6 +27,8 @@ from txremote.errors import (
     RemoteProtocolError,
     RemoteStopIteration,
     ServerStopping,
+    SourceFailed,
+    SourceRefused,
     TxRemoteError,
     UsageError,
     WorkerDied,
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
     from txremote.net.server_service import ServerService
     from txremote.tasks.stepping import Progress
     from txremote.tasks.task import Task
+    from txremote.work.limited.execution import limited_exec
 
 __version__ = "0.2.0"
 
@@ -85,6 +90,7 @@ _LAZY = {
     "TaskManager": "txremote.console.tasks",
     "TaskService": "txremote.console.task_service",
     "connect": "txremote.net.connect",
+    "limited_exec": "txremote.work.limited.execution",
     "listen": "txremote.net.listen",
     "load_ipython_extension": "txremote.notebook",
     "unload_ipython_extension": "txremote.notebook",
@@ -104,7 +110,9 @@ __all__ = [
     "IAsyncResult",
     "IRemoteService",
     "JobTimeout",
+    "LimitExceeded",
     "MasterService",
+    "NoSandbox",
     "NotPicklable",
     "NotSendable",
     "PingError",
@@ -121,6 +129,8 @@ __all__ = [
     "ServerStopping",
     "Service",
     "SlaveService",
+    "SourceFailed",
+    "SourceRefused",
     "Task",
     "TxRemoteError",
     "UsageError",
@@ -140,6 +150,7 @@ __all__ = [
     "fetch",
     "get_remote",
     "len_remote",
+    "limited_exec",
     "listen",
     "live",
     "offloaded",

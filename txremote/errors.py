@@ -19,6 +19,10 @@ Every exception txremote raises, in one tree.
     │   ├── WorkerDied (RuntimeError)       a job whose process or thread was lost
     │   ├── NotPicklable (TypeError)        a job or a result that cannot go by value
     │   ├── JobTimeout (TimeoutError)       a job that took longer than it was given
+    │   ├── LimitExceeded (RuntimeError)    a limited source met one of its limits
+    │   ├── SourceFailed (RuntimeError)     a limited source raised an error
+    │   │   └── SourceRefused                   a limited source has what it may not have
+    │   ├── NoSandbox (RuntimeError)        a limited source needs a sandbox, and there is none
     │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
@@ -120,6 +124,49 @@ class NotPicklable(TxRemoteError, TypeError):
 
 class JobTimeout(TxRemoteError, TimeoutError):
     """A job took longer than it was given, and was ended where it could be."""
+
+
+class LimitExceeded(TxRemoteError, RuntimeError):
+    """
+    A limited source met one of its limits, and was ended.
+
+    Attributes:
+        limit: The argument of `txremote.limited_exec` that set it: ``timeout``, ``memory``,
+            ``output``, ``calls``, ``message``; or ``recursion``, which is Python's.
+        value: That limit.
+        printed: The text that the source had printed.
+    """
+
+    def __init__(self, message: str, limit: str = "", value: float = 0, printed: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.value = value
+        self.printed = printed
+
+
+class SourceFailed(TxRemoteError, RuntimeError):
+    """
+    A limited source raised an error that it did not handle.
+
+    Attributes:
+        error: The name of the error's class.
+        line: The line of the source, or 0.
+        printed: The text that the source had printed.
+    """
+
+    def __init__(self, message: str, error: str = "", line: int = 0, printed: str = "") -> None:
+        super().__init__(message)
+        self.error = error
+        self.line = line
+        self.printed = printed
+
+
+class SourceRefused(SourceFailed):
+    """A limited source is no Python, or says or names what it may not. The message tells all."""
+
+
+class NoSandbox(TxRemoteError, RuntimeError):
+    """A limited source is to run in a sandbox, and there is no bubblewrap that works."""
 
 
 class ContainerError(TxRemoteError, TypeError):
