@@ -4,7 +4,8 @@
 It has an empty environment and three pipes: requests, messages, and the last words of one that does
 not come up. It is ended by KILL, whatever it does. In a sandbox the process that is started here is
 bubblewrap, which waits for the first one within; it tells that one's number, which is killed, so
-that bubblewrap reaps it and nobody is left behind.
+that bubblewrap reaps it and nobody is left behind. To kill bubblewrap before it has told that
+number would leave the other one behind, waiting for it for ever (0.8.0).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from txremote.work.ports import IPoolReactor
 
 _REQUESTS, _MESSAGES, _WORDS = range(3)  # its descriptors
 _LOOK_AGAIN: Final = 0.01  # seconds
+_PATIENCE: Final = 5.0  # seconds in which bubblewrap must have told what it has started
 _LAST_WORDS: Final = 2_000  # bytes that are kept of what it says
 
 
@@ -52,14 +54,17 @@ class SourceProcess(ProcessProtocol):
         self._words = b""
         self._info = b""
         self._inner: int | None = None  # a descriptor of the first process in the sandbox
+        self._is_told = False  # whether there is nothing to be told about that any more
         self._killed = self._reaped = False
         self._looking: IDelayedCall | None = None
+        self._waiting: IDelayedCall | None = None
 
     def start(self, command: Command) -> None:
         """Start it. OSError: no process or descriptor is left."""
         pipes: dict[int, int | str] = {_REQUESTS: "w", _MESSAGES: "r", _WORDS: "r"}
         if command.is_boxed:
             pipes[INFO] = "r"
+        self._is_told = not command.is_boxed
         self._reactor.spawnProcess(
             self, command.executable, command.arguments, env={}, childFDs=pipes
         )
@@ -72,10 +77,10 @@ class SourceProcess(ProcessProtocol):
     def kill(self) -> None:
         """End it."""
         self._killed = True
-        process: Any = self.transport
-        if not self._kill_inner() and not self._reaped:
-            with suppress(ProcessExitedAlready):
-                process.signalProcess("KILL")
+        if self._is_told:
+            self._kill()
+        elif self._waiting is None and not self._reaped:
+            self._waiting = self._clock.callLater(_PATIENCE, self._kill)
         self.childConnectionLost(_MESSAGES)
 
     def last_words(self) -> str:
@@ -88,7 +93,7 @@ class SourceProcess(ProcessProtocol):
             self._received(data)
         elif childFD == _WORDS:
             self._words = (self._words + data)[-_LAST_WORDS:]
-        elif self._inner is None:
+        elif not self._is_told:
             self._info += data
             self._find_inner()
 
@@ -100,9 +105,10 @@ class SourceProcess(ProcessProtocol):
     def processExited(self, reason: Failure) -> None:
         """Note that it has been reaped; if it was bubblewrap, nothing in it lives longer."""
         self._reaped = True
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        for timer in (self._looking, self._waiting):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._looking = self._waiting = None
         self._kill_inner()
 
     def processEnded(self, reason: Failure) -> None:
@@ -118,8 +124,15 @@ class SourceProcess(ProcessProtocol):
         if colon and comma and number.strip().isdigit():
             with suppress(OSError, AttributeError):  # it has ended; an old system
                 self._inner = os.pidfd_open(int(number))
+            self._is_told = True
             if self._killed:
-                self._kill_inner()
+                self._kill()
+
+    def _kill(self) -> None:
+        process: Any = self.transport
+        if not self._kill_inner() and not self._reaped:
+            with suppress(ProcessExitedAlready):
+                process.signalProcess("KILL")
 
     def _kill_inner(self) -> bool:
         """Kill the first process in the sandbox, and so all; tell whether one is known."""
