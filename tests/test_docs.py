@@ -17,6 +17,7 @@ import txremote
 from tests.document_runner import Reader, doctree
 from tests.processes import ROOT, SERVES
 from tests.switch_tables import page_with
+from tests.work.limited.surroundings import why_no_sandbox
 from txremote import aio, blocking, errors, notebook, testing
 from txremote.cli import _parser
 from txremote.config import IGNORED
@@ -142,6 +143,15 @@ class TestFollowed:
     async def test_work_and_values(self, page, tmp_path):
         """Jobs in threads and processes, what Evennia's page says, and data by value."""
         reader = Reader(DOCS / f"{page}.rst", tmp_path)
+        await reader.follow()
+        assert reader.ran > 15
+
+    @pytest_twisted.ensureDeferred
+    async def test_limited(self, tmp_path):
+        """Sources of strangers, where there is a sandbox for them."""
+        if why_no_sandbox():
+            pytest.skip(f"no bubblewrap that works: {why_no_sandbox()}")
+        reader = Reader(DOCS / "limited.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 15
 

@@ -6,6 +6,7 @@ Work somewhere else: pools, and `run_async`.
 ``declared``  records in the arguments of a job, and the types that its function declares
 ``failures``  `JobFailure`: a job's exception with its notes, cause and context
 ``initializer``  the function that sets up a worker process before its first job
+``limited``  `limited_exec`: sources of people who are not trusted, each in a process of its own
 ``live``  `live`: an argument that goes by reference where all others go by value
 ``loops``  the loop that code runs in, where it does not say: a reactor, or one of asyncio's
 ``named``  functions that travel to another process by the name of what stands in their place

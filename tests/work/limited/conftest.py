@@ -2,27 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-from functools import lru_cache
-
 import pytest
 
-from txremote.errors import NoSandbox
-from txremote.work.limited.sandbox import boxed, interpreter, restricted_python
-
-
-@lru_cache(maxsize=1)
-def why_no_sandbox() -> str:
-    """Return why bubblewrap makes no sandbox on this machine; nothing if it does."""
-    try:
-        command = boxed((interpreter(), "-I", "-S", "-c", "pass"), restricted_python())
-    except NoSandbox as problem:
-        return str(problem)
-    words = list(command.arguments)
-    at = words.index("--info-fd")
-    del words[at : at + 2]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    return done.stderr if done.returncode else ""
+from tests.work.limited.surroundings import why_no_sandbox
 
 
 @pytest.fixture

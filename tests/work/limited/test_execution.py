@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from tests.processes import Program, script
 from tests.work.child_processes import outcome_of, outcomes_of, until
-from tests.work.limited.remains import remains
+from tests.work.limited.surroundings import remains
 from txremote import limited_exec, live, run_async
 from txremote.errors import (
     LimitExceeded,

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tests.work.child_processes import outcome_of, until
-from tests.work.limited.remains import named, remains
+from tests.work.limited.surroundings import named, remains
 from txremote.work.limited.process import SourceProcess
 from txremote.work.limited.sandbox import Command, boxed, interpreter, restricted_python
 

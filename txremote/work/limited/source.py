@@ -51,7 +51,7 @@ class SourceLimits:
             "output": f"printed more than {value} bytes",
             "calls": f"called functions more than {value} times",
             "message": f"gave a value of more than {value} bytes, or of too many items",
-            "recursion": f"nested more than {value} calls, or the like",
+            "recursion": f"nested calls deeper than {value}",
         }[limit]
         return LimitExceeded(
             f"the source {text}, and was ended (limit {limit})", limit, value, printed
