@@ -18,15 +18,23 @@ _FLAGS: Final = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS",
 _HUGE: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
-def joined(parts: Iterable[bytes | memoryview], size: int) -> bytes | memoryview:
-    """Return the parts as one, copied once; they are ``size`` bytes, more than none."""
+def fresh(size: int) -> mmap.mmap | bytearray:
+    """Return new memory of ``size`` bytes, more than none, to be written to."""
     if _HUGE is None or not _FLAGS:
-        return b"".join(parts)
+        return bytearray(size)
     memory = mmap.mmap(-1, size, flags=_FLAGS)
     try:
         memory.madvise(_HUGE)
     except OSError:  # a kernel without huge pages
         memory.close()
+        return bytearray(size)
+    return memory
+
+
+def joined(parts: Iterable[bytes | memoryview], size: int) -> bytes | memoryview:
+    """Return the parts as one, copied once; they are ``size`` bytes, more than none."""
+    memory = fresh(size)
+    if isinstance(memory, bytearray):
         return b"".join(parts)
     for part in parts:
         memory.write(part)

@@ -35,10 +35,12 @@ from txremote.refs.netref import is_netref
 from txremote.refs.sharing import Unshared
 from txremote.service import Service
 from txremote.wire.exceptions import safe_repr
+from txremote.work.buffers import LEAST, Buffers
 from txremote.work.netrefs import settled
 from txremote.work.output import RecordStream, RecordWriter, send_logs
-from txremote.work.pickling import Terminated, dump_error, dump_result, load_job
+from txremote.work.pickling import JobCall, Terminated, dump_error, dump_result, load_job
 from txremote.work.running import running_pools
+from txremote.work.sharedmemory import MOST_AHEAD, Place, SharedMemory
 from txremote.work.tickets import take_ticket
 from txremote.work.worker_protocol import (
     ANSWERS,
@@ -46,6 +48,8 @@ from txremote.work.worker_protocol import (
     DONE,
     DROPPED,
     FAILED,
+    LARGE_JOBS,
+    LARGE_RESULTS,
     PART,
     REQUESTS,
     TICKETS,
@@ -63,7 +67,7 @@ class ReceivedJob:
     number: int
     name: str
     timed: bool  # whether the parent wants to know when it begins
-    payload: bytes
+    payload: bytes | Place
     references: tuple[object, ...]
     reply: Deferred[object] = field(default_factory=Unshared)
 
@@ -93,10 +97,10 @@ class JobReceiver(Service):
         self._parts.setdefault(number, []).append(data)
 
     def submit(
-        self, number: int, name: str, timed: bool, payload: bytes, *references: Any
+        self, number: int, name: str, timed: bool, payload: bytes | Place, *references: Any
     ) -> Deferred[object]:
         """Take a job; answer (DONE, payload, *references), (FAILED, *dump_error()), (DROPPED,)."""
-        if self._parts:
+        if self._parts and isinstance(payload, bytes):
             payload = b"".join([*self._parts.pop(number, []), payload])
         job = ReceivedJob(number, name, timed, payload, references)
         with self._lock:
@@ -130,10 +134,19 @@ WRITER = RecordWriter(1)
 class Child:
     """The main loop."""
 
-    def __init__(self, conn: BlockingConnection, receiver: JobReceiver, tickets: int) -> None:
+    def __init__(
+        self,
+        conn: BlockingConnection,
+        receiver: JobReceiver,
+        tickets: int,
+        large_jobs: SharedMemory | None = None,
+        large_results: SharedMemory | None = None,
+    ) -> None:
         self._conn = conn
         self._receiver = receiver
         self._tickets = tickets
+        self._large_jobs = large_jobs
+        self._large_results = large_results
         self._poll = select.poll()
         self._poll.register(conn.fileno(), select.POLLIN)
         self._poll.register(tickets, select.POLLIN)
@@ -177,16 +190,15 @@ class Child:
     def _run(self, job: ReceivedJob) -> None:
         WRITER.job = job.name
         try:
-            function, args, kwargs = load_job(job.payload, job.references, job.name)
-            job.payload, job.references = b"", ()
+            function, args, kwargs = self._load(job)
             if job.timed:
                 self._tell_loaded(job.number)
             result = function(*args, **kwargs)
             function = args = kwargs = None  # type: ignore[assignment]  # free what they hold
             if not is_netref(result):
                 settled(result, "process")
-            payload, references = dump_result(result, job.name)
-            reply = (DONE, self._send_parts(payload), *references)
+            reply = (DONE, *self._dump(result, job.name))
+            result = None
         except Terminated:
             raise
         except Exception as error:
@@ -195,8 +207,7 @@ class Child:
             plain = RuntimeError(f"the job {job.name} raised {safe_repr(error)}")
             plain.__cause__ = error
             reply = (FAILED, *dump_error(plain))
-        if os.getpid() != self._pid:
-            os._exit(0)  # the job has forked, and come back twice
+        self._leave_if_forked()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, RecordStream) and not stream.finish():
                 _open_streams()
@@ -216,6 +227,32 @@ class Child:
             told = protocol.outbound.call(root, ("loaded",), (number,), {})
             told.addErrback(_ignored)
         self._flush()
+
+    def _leave_if_forked(self) -> None:
+        if os.getpid() != self._pid:
+            os._exit(0)  # the job has forked, and come back twice
+
+    def _load(self, job: ReceivedJob) -> JobCall:
+        payload, references = job.payload, job.references
+        job.payload, job.references = b"", ()
+        if isinstance(payload, bytes):
+            return load_job(payload, references, job.name)
+        assert self._large_jobs is not None
+        body, buffers = self._large_jobs.take(payload)
+        return load_job(body, references, job.name, buffers)
+
+    def _dump(self, result: object, name: str) -> tuple[object, ...]:
+        buffers = Buffers()
+        payload, references = dump_result(result, name, buffers)
+        if buffers or len(payload) >= LEAST:
+            self._leave_if_forked()
+            memory = self._large_results
+            place = None if memory is None else memory.put([payload, *buffers])
+            if place is not None:
+                return place, *references
+            if buffers:
+                payload, references = dump_result(result, name)
+        return self._send_parts(payload), *references
 
     def _send_parts(self, payload: bytes) -> bytes:
         """Send all but the last part of a payload, and return that."""
@@ -312,13 +349,15 @@ def main() -> int:
     os.setpgid(0, 0)
     _die_with_parent(parent)
     signal.signal(signal.SIGTERM, _terminate)
-    for descriptor in (REQUESTS, ANSWERS, TICKETS):
+    for descriptor in (REQUESTS, ANSWERS, TICKETS, LARGE_JOBS, LARGE_RESULTS):
         os.set_inheritable(descriptor, False)  # not for what the jobs start
     _open_streams()
     receiver = JobReceiver()
+    jobs = SharedMemory.inherited(LARGE_JOBS)
+    results = SharedMemory.inherited(LARGE_RESULTS, MOST_AHEAD)
     conn = accept(PipeChannel(REQUESTS, ANSWERS), receiver, CONFIG)
     try:
-        Child(conn, receiver, TICKETS).run()
+        Child(conn, receiver, TICKETS, jobs, results).run()
     except Terminated:
         return 128 + signal.SIGTERM
     return 0

@@ -26,8 +26,16 @@ from twisted.python.failure import Failure
 from txremote.refs.clock import steady
 from txremote.work.output import RecordReader
 from txremote.work.ports import IPoolReactor
+from txremote.work.sharedmemory import SharedMemory
 from txremote.work.surroundings import LIKE_PARENT, Surroundings
-from txremote.work.worker_protocol import ANSWERS, PATH_VARIABLE, REQUESTS, TICKETS
+from txremote.work.worker_protocol import (
+    ANSWERS,
+    LARGE_JOBS,
+    LARGE_RESULTS,
+    PATH_VARIABLE,
+    REQUESTS,
+    TICKETS,
+)
 
 _PIPE_SIZE = 256 * 1024  # bytes
 _LOOK_AGAIN = 0.05  # seconds
@@ -52,7 +60,9 @@ class ChildProcess(ProcessProtocol):
         self.pid = 0
         self.reaped = False
 
-    def start(self, tickets: int) -> tuple[int, int]:
+    def start(
+        self, tickets: int, jobs: SharedMemory | None = None, results: SharedMemory | None = None
+    ) -> tuple[int, int]:
         """Start it; return the descriptors of its answers and requests, to be closed. OSError."""
         surroundings = self._surroundings
         surroundings.check()
@@ -77,6 +87,8 @@ class ChildProcess(ProcessProtocol):
                     REQUESTS: child_reads,
                     ANSWERS: child_writes,
                     TICKETS: tickets,
+                    LARGE_JOBS: quiet if jobs is None else jobs.descriptor,
+                    LARGE_RESULTS: quiet if results is None else results.descriptor,
                 },
             )
             ours.pop_all()  # they stay open

@@ -31,6 +31,7 @@ from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.wire.naming import class_name, is_a, sentence
+from txremote.work.buffers import Buffers
 from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
@@ -45,6 +46,7 @@ _OF_A_FUNCTION = "; a function that can be imported goes by name, without what i
 _BY_VALUE = object()
 
 Pickled = tuple[bytes, list[object]]
+_Take = Callable[[pickle.PickleBuffer], bool] | None
 JobCall = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
 
@@ -81,8 +83,8 @@ def _thorough_pickler() -> Any:
         Pickler = pickle.Pickler
 
     class ByReference(Pickler):  # type: ignore[misc]
-        def __init__(self, file: Any, is_live: Callable[[object], object]) -> None:
-            super().__init__(file, PROTOCOL)
+        def __init__(self, file: Any, is_live: Callable[[object], object], take: _Take) -> None:
+            super().__init__(file, PROTOCOL, buffer_callback=take)
             self.references: list[object] = []
             self._is_live = is_live
 
@@ -115,10 +117,10 @@ def _has_cloudpickle() -> bool:
     return _thorough_pickler().__base__ is not pickle.Pickler
 
 
-def _thorough(value: object, is_live: Callable[[object], object]) -> Pickled:
+def _thorough(value: object, is_live: Callable[[object], object], take: _Take) -> Pickled:
     """Pickle what the plain pickler cannot; `is_live` returns what goes by reference."""
     file = io.BytesIO()
-    pickler = _thorough_pickler()(file, is_live)
+    pickler = _thorough_pickler()(file, is_live, take)
     pickler.dump(value)
     return file.getvalue(), pickler.references
 
@@ -128,37 +130,48 @@ class _ErrorPickler(ReducingPickler):
     dispatch_table: dict[type, Any] = {}
 
 
-def _dumps_error(error: BaseException, protocol: int) -> bytes:
+def _dumps_error(error: BaseException, protocol: int, *, buffer_callback: _Take) -> bytes:
     file = io.BytesIO()
-    _ErrorPickler(file, protocol).dump(error)
+    _ErrorPickler(file, protocol, buffer_callback=buffer_callback).dump(error)
     return file.getvalue()
 
 
 def _dump(
     value: object,
     is_live: Callable[[object], object],
-    dumps: Callable[[Any, int], bytes] | None = None,
+    buffers: Buffers | None = None,
+    dumps: Callable[..., bytes] | None = None,
 ) -> Pickled:
+    take = None if buffers is None else buffers.take
     try:
         if dumps is None:
             dumps = reducing_dumps if are_registered() else pickle.dumps
-        plain = dumps(value, PROTOCOL)
+        plain = dumps(value, PROTOCOL, buffer_callback=take)
         if _MAIN not in plain:
             return plain, []
     except Exception:  # any object's own code; the other way may know better
         pass
-    return _thorough(value, is_live)
+    if buffers:
+        buffers.clear()
+    return _thorough(value, is_live, take)
 
 
-def _load(payload: bytes, references: Sequence[object]) -> Any:
+def _load(
+    payload: bytes | memoryview, references: Sequence[object], buffers: Sequence[memoryview] = ()
+) -> Any:
     if not references:
-        return pickle.loads(payload)
-    return _Unpickler(payload, references).load()
+        return pickle.loads(payload, buffers=buffers)
+    return _Unpickler(payload, references, buffers).load()
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, payload: bytes, references: Sequence[object]) -> None:
-        super().__init__(io.BytesIO(payload))
+    def __init__(
+        self,
+        payload: bytes | memoryview,
+        references: Sequence[object],
+        buffers: Sequence[memoryview],
+    ) -> None:
+        super().__init__(io.BytesIO(payload), buffers=buffers)
         self._references = references
 
     def persistent_load(self, found: tuple[int, tuple[str, ...]]) -> object:
@@ -192,13 +205,21 @@ def dump_job(
     kwargs: dict[str, object],
     name: str,
     advice: str = "; live(it) sends a reference",
+    buffers: Buffers | None = None,
 ) -> Pickled:
-    """Return a call as bytes, and its references. NotPicklable says which part cannot be sent."""
+    """
+    Return a call as bytes, and its references. NotPicklable says which part cannot be sent.
+
+    Args:
+        buffers: Gets the large buffers, which are then not among the bytes.
+    """
     try:
-        pickled = _dump((function, args, kwargs), _live_here)
+        pickled = _dump((function, args, kwargs), _live_here, buffers)
         if RECORD_MODULE in pickled[0]:
             function = declared(function, args, kwargs)
-            pickled = _dump((function, args, kwargs), _live_here)
+            if buffers:
+                buffers.clear()
+            pickled = _dump((function, args, kwargs), _live_here, buffers)
         return pickled
     except Exception as problem:  # any object's own code
         what = _culprit(function, args, kwargs)
@@ -224,22 +245,32 @@ def _culprit(
     return "the whole"  # what each of them can be, all together cannot
 
 
-def load_job(payload: bytes, references: Sequence[object], name: str) -> JobCall:
+def load_job(
+    payload: bytes | memoryview,
+    references: Sequence[object],
+    name: str,
+    buffers: Sequence[memoryview] = (),
+) -> JobCall:
     """Return the call that bytes stand for. NotPicklable: it cannot be imported or made here."""
     try:
-        call: JobCall = _load(payload, references)
+        call: JobCall = _load(payload, references, buffers)
         return call
     except Exception as problem:  # imports and constructors: any code
-        hint = "" if _has_cloudpickle() or _MAIN not in payload else _HINT
+        hint = "" if _has_cloudpickle() or _MAIN not in bytes(payload) else _HINT
         raise NotPicklable(
             f"the job {name} cannot be made in its process: {sentence(problem)}{hint}"
         ) from problem
 
 
-def dump_result(value: object, name: str) -> Pickled:
-    """Return a result as bytes, and its references. NotPicklable: it cannot be pickled."""
+def dump_result(value: object, name: str, buffers: Buffers | None = None) -> Pickled:
+    """
+    Return a result as bytes, and its references. NotPicklable: it cannot be pickled.
+
+    Args:
+        buffers: Gets the large buffers, which are then not among the bytes.
+    """
     try:
-        return _dump(value, _live_there)
+        return _dump(value, _live_there, buffers)
     except Exception as problem:  # any object's own code
         raise NotPicklable(
             f"the result of the job {name}, a {class_name(type(value))}, cannot be sent back: "
@@ -247,10 +278,15 @@ def dump_result(value: object, name: str) -> Pickled:
         ) from problem
 
 
-def load_result(payload: bytes, references: Sequence[object], name: str) -> Any:
+def load_result(
+    payload: bytes | memoryview,
+    references: Sequence[object],
+    name: str,
+    buffers: Sequence[memoryview] = (),
+) -> Any:
     """Return the result that bytes stand for. NotPicklable: it cannot be imported or made here."""
     try:
-        result = _load(payload, references)
+        result = _load(payload, references, buffers)
         isinstance(result, Failure)  # as the Deferred will do that gives it
         return result
     except BaseException as problem:  # imports and constructors: any code
@@ -264,7 +300,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     text = format_traceback(error)
     payload: bytes | None
     try:
-        payload, references = _dump(error, lambda _found: _BY_VALUE, _dumps_error)
+        payload, references = _dump(error, lambda _found: _BY_VALUE, dumps=_dumps_error)
         if references or type(_load(payload, ())) is not type(error):
             payload = None
     except Terminated:

@@ -27,11 +27,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
+from txremote.work.buffers import LEAST, Buffers
 from txremote.work.initializer import InitializerFunction
 from txremote.work.pickling import dump_job
 from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import refuse_in_import
+from txremote.work.sharedmemory import SharedMemory, Stored
 from txremote.work.spec import Description
 from txremote.work.surroundings import (
     Surroundings,
@@ -207,6 +209,7 @@ class ProcessPool(PoolService):
         most = max(least, 1) if most is None else most
         size = Size(least, most, idle, recycle)
         super().__init__(reactor, description or f"processes:min={least}:max={most}", queue)
+        self.large_jobs: SharedMemory | None = None  # while it runs, if the system has such files
         surroundings = Surroundings(env or {}, None if cwd is None else os.fspath(cwd), nice)
         setting_up = None if initializer is None else initializer_of(initializer)
         seconds = check_seconds("import_timeout", import_timeout)
@@ -225,6 +228,7 @@ class ProcessPool(PoolService):
     def open(self) -> Deferred[None]:
         """Start the least number of processes."""
         warm = self._warm_up()
+        self.large_jobs = SharedMemory.create()
         self._workers.open()
         self._fire_if_warm()
         return warm
@@ -243,6 +247,8 @@ class ProcessPool(PoolService):
                 self._workers.mark_ending(worker)
         for job in left:
             job.fail(self._stopped(job.name))
+        if self.large_jobs is not None:  # what still ends has it open itself
+            self.large_jobs.close()
         gone: Deferred[None] = Deferred()
         if self._workers.ending:  # it may be started again before they are gone
             self._closings.append((set(self._workers.ending), gone))
@@ -271,12 +277,26 @@ class ProcessPool(PoolService):
             raise self._full()
         if not name.isascii():  # it travels, and may have been a file's
             name = name.encode("utf-8", "replace").decode()
-        payload, references = dump_job(function, tuple(args), dict(kwargs), name)
+        payload, references = self._dump(function, tuple(args), dict(kwargs), name)
         job = Job(name, payload, references, timeout, self._cancelled)
         self._queue.put(job)
         if len(self._workers.active) < self._workers.size.most:
             self._workers.grow()
         return job.deferred
+
+    def _dump(
+        self, function: Function, args: tuple[object, ...], kwargs: dict[str, object], name: str
+    ) -> tuple[bytes | Stored, list[object]]:
+        buffers = Buffers()
+        payload, references = dump_job(function, args, kwargs, name, buffers=buffers)
+        if buffers or len(payload) >= LEAST:
+            memory = self.large_jobs
+            place = None if memory is None else memory.put([payload, *buffers])
+            if memory is not None and place is not None:
+                return Stored(memory, place), references
+            if buffers:
+                payload, references = dump_job(function, args, kwargs, name)
+        return payload, references
 
     def statistics(self) -> PoolStatistics:
         """Return what it is doing."""
@@ -294,6 +314,8 @@ class ProcessPool(PoolService):
     def job_ended(self, worker: Worker, job: Job, result: object) -> None:
         """Called by a worker with a job's result."""
         self._count(result)
+        if type(job.payload) is Stored:
+            job.forget()
         if len(worker.held.jobs) <= AHEAD // 2:
             self._queue.feed(worker)
         if not job.deferred.called:
@@ -302,6 +324,7 @@ class ProcessPool(PoolService):
     def _cancelled(self, job: Job, _deferred: Deferred[object]) -> None:
         if job.worker is None:
             self._queue.drop(job)
+            job.forget()
         elif self._end_job(job.worker, job, f"was ended when {job.name} was cancelled", True):
             self._killed += 1
 
@@ -335,6 +358,8 @@ class ProcessPool(PoolService):
             self._queue.share_out()
             return True
         held.give_again([one for one in back if not (cancelled and one is job)])
+        if cancelled and job in back:
+            job.forget()
         if not held.jobs:
             self._queue.feed(worker)
         return False

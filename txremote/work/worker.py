@@ -47,6 +47,7 @@ from txremote.work.output import OutputLog
 from txremote.work.pickling import load_error, load_result
 from txremote.work.pipes import PipeTransport
 from txremote.work.ports import IPoolReactor
+from txremote.work.sharedmemory import Place, SharedMemory, Stored
 from txremote.work.surroundings import LIKE_PARENT, Initializer, Surroundings
 from txremote.work.tickets import TicketPipe
 from txremote.work.worker_protocol import CONFIG, DONE, FAILED, INITIALIZER, WorkerLimits
@@ -63,7 +64,7 @@ class Job:
     def __init__(
         self,
         name: str,
-        payload: bytes,
+        payload: bytes | Stored,
         references: list[object],
         timeout: float | None,
         canceller: Callable[[Job, Deferred[object]], None],
@@ -77,6 +78,12 @@ class Job:
         self.worker: Worker | None = None  # that holds it
         # a fired Deferred forgets its canceller, and so the job
         self.deferred: Deferred[object] = AwaitableDeferred(partial(canceller, self))
+
+    def forget(self) -> None:
+        """Let go of its arguments: it has ended, or never begins."""
+        if isinstance(self.payload, Stored):
+            self.payload.release()
+        self.payload, self.references = b"", []
 
     def fail(self, error: Exception) -> None:
         """Fail its Deferred, unless that has fired."""
@@ -193,6 +200,8 @@ class PrefetchedJobs:
 class WorkerEvents(Protocol):
     """The events of a worker, for its pool."""
 
+    large_jobs: SharedMemory | None  # the file that large jobs are in, if there is one
+
     def worker_ready(self, worker: Worker) -> None:
         """It has come up, and takes jobs."""
 
@@ -244,6 +253,7 @@ class Worker:
         self._surroundings = surroundings
         self._initializer = initializer
         self._at = ""  # the part of coming up that it is at
+        self._large_results: SharedMemory | None = None
         self.ready = self.came_up = self.ending = False
         self.tail: deque[str] = deque(maxlen=10)  # of its output: why it did not come up
         self.why = ""  # how it ended, or why it was told to
@@ -276,7 +286,11 @@ class Worker:
     def _start(self) -> None:
         with ExitStack() as undo:
             undo.callback(self.held.close)
-            answers, requests = self._process.start(self.held.tickets.reading_end)
+            undo.callback(self._close_memory)
+            self._large_results = SharedMemory.create()
+            tickets = self.held.tickets.reading_end
+            memory = self._events.large_jobs, self._large_results
+            answers, requests = self._process.start(tickets, *memory)
             undo.pop_all()
         self._pipes = PipeTransport(self._reactor, self._connection, answers, requests)
         self._pipes.open()
@@ -341,14 +355,11 @@ class Worker:
     def _send(self, job: Job) -> Failure | None:
         connection = self._connection
         root: Any = connection._root
-        payload, part = job.payload, self._limits.part
-        start = 0
-        while len(payload) - start > part:
-            piece = payload[start : start + part]
-            connection.outbound.call(root, ("part",), (job.number, piece), {}).addErrback(_ignored)
-            start += part
-        if start:
-            payload = payload[start:]
+        payload: bytes | Place
+        if isinstance(job.payload, Stored):
+            payload = job.payload.place
+        else:
+            payload = self._send_parts(job.number, job.payload)
         arguments = (job.number, job.name, job.timeout is not None, payload, *job.references)
         answer = connection.outbound.call(root, ("submit",), arguments, {})
         if not answer.called:
@@ -360,15 +371,28 @@ class Worker:
         # of a lost connection `_exited` tells
         return problem if isinstance(problem, Failure) and problem.check(NotSendable) else None
 
+    def _send_parts(self, number: int, payload: bytes) -> bytes:
+        """Send all but the last part of a payload, and return that."""
+        outbound, part = self._connection.outbound, self._limits.part
+        root: Any = self._connection._root
+        start = 0
+        while len(payload) - start > part:
+            piece = payload[start : start + part]
+            outbound.call(root, ("part",), (number, piece), {}).addErrback(_ignored)
+            start += part
+        return payload[start:] if start else payload
+
     def _answered(self, reply: Any, job: Job, number: int) -> None:
         held = self.held
-        if held.jobs.get(number) is not job:
-            return  # it was taken back
         status, *rest = reply
+        if held.jobs.get(number) is not job:  # it was taken back
+            if status == DONE:
+                self._forget(rest[0])
+            return
         if status == DONE:
             payload, *references = rest
             try:
-                result = load_result(self._parent.whole(payload), references, job.name)
+                result = self._load(payload, references, job.name)
             except Exception:
                 result = Failure()
         elif status == FAILED:
@@ -379,6 +403,26 @@ class Worker:
         if self._output.ration.left_out:
             self._output.tell_left_out(self.pid)
         self._events.job_ended(self, job, result)
+
+    def _load(self, payload: bytes | Place, references: list[object], name: str) -> object:
+        if isinstance(payload, bytes):
+            return load_result(self._parent.whole(payload), references, name)
+        memory = self._large_results
+        assert memory is not None
+        try:
+            body, buffers = memory.take(payload)
+            return load_result(body, references, name, buffers)
+        finally:
+            memory.free_until(payload)
+
+    def _forget(self, payload: bytes | Place) -> None:
+        self._parent.parts = []
+        if self._large_results is not None and not isinstance(payload, bytes):
+            self._large_results.free_until(payload)
+
+    def _close_memory(self) -> None:
+        if self._large_results is not None:
+            self._large_results.close()
 
     def _unanswered(self, failure: Failure, job: Job, number: int) -> None:
         # a result that cannot be sent; of a lost connection `_exited` tells
@@ -413,6 +457,7 @@ class Worker:
         self.ready = False
         self._pipes.drain()
         self._process.bury()
+        self._close_memory()
         self._output.tell_left_out(self.pid)
         unbegun = self.held.take_back()
         begun = self.held.clear()

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from txremote.config import ProgramConfig
 
-#: The descriptors that a worker inherits, beside the standard ones.
-REQUESTS, ANSWERS, TICKETS = 3, 4, 5
+#: The descriptors that a worker inherits, beside the standard ones. The last two are files of
+#: shared memory, for large jobs and for large results, or no regular files where there are none.
+REQUESTS, ANSWERS, TICKETS, LARGE_JOBS, LARGE_RESULTS = 3, 4, 5, 6, 7
 
 #: The environment variable that tells a worker its parent's `sys.path`.
 PATH_VARIABLE = "TXREMOTE_PATH"
