@@ -1,6 +1,7 @@
 """
 Work somewhere else: pools, and `run_async`.
 
+``buffers``  large buffers, such as a numpy array's memory, kept out of a job's pickle
 ``child``  the main program of a worker process
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words
 ``declared``  records in the arguments of a job, and the types that its function declares
@@ -22,6 +23,7 @@ Work somewhere else: pools, and `run_async`.
 ``reducers``  objects that travel with a job in a form of their own
 ``run``  `run_async`: a callable, or a source, somewhere else
 ``running``  the pools that run: the one piece of state here that belongs to the whole process
+``sharedmemory``  large values between a pool and its processes: files that are only memory
 ``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``
 ``surroundings``  the environment, folder and initializer of a pool's processes
 ``threads``  a pool of threads: the reactor's own, or a number of its own
