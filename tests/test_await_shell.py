@@ -188,6 +188,48 @@ def test_ctrl_c_cancels_the_call_at_the_server(prompt: Prompt) -> None:
     assert int(prompt.say("(await root.counts())[0]")) == int(before) + 1
 
 
+def test_ctrl_c_ends_a_statement_that_awaits_nothing(prompt: Prompt) -> None:
+    """And the next one runs."""
+    prompt.type("if not print('running'): exec('while True: pass')")
+    prompt.wait_for(r"\.\.\. $")
+    prompt.type("")
+    prompt.wait_for("running")
+    prompt.interrupted()
+    assert prompt.say("1 + 1") == "2\n"
+
+
+PRESSED_AS_IT_BEGINS = """
+import signal
+from txremote.await_shell import LoopThread
+
+def forever():
+    while True: pass
+
+thread = LoopThread()
+begin = thread._loop.call_soon_threadsafe
+
+def pressed(callback):
+    thread._loop.call_soon_threadsafe = begin
+    begin(callback)
+    signal.raise_signal(signal.SIGINT)
+
+thread._loop.call_soon_threadsafe = pressed
+statement = compile("forever()", "<console>", "exec")
+try:
+    thread.call(lambda: exec(statement))
+except KeyboardInterrupt:
+    print(thread.call(lambda: "and the next one runs"))
+thread.stop()
+"""
+
+
+def test_ctrl_c_that_is_pressed_as_a_statement_begins_ends_it() -> None:
+    """It was left running, and the prompt ran no other."""
+    words = [sys.executable, "-c", PRESSED_AS_IT_BEGINS]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "and the next one runs\n", "")
+
+
 def test_the_loop_runs_while_the_prompt_waits(prompt: Prompt) -> None:
     """An event is shown though nothing is typed."""
     prompt.say("await root.ring(0.05, print)")

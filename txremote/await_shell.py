@@ -19,12 +19,14 @@ import asyncio
 import code
 import concurrent.futures
 import ctypes
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from inspect import Signature, iscoroutine
+from queue import SimpleQueue
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
 
@@ -48,6 +50,8 @@ _TYPED: Final = "<console>"
 #: Seconds that the peer has to tell its names to the Tab key; and that leaving may take.
 _TAB: Final = 2.0
 _LEAVING: Final = 5.0
+
+_STOPPED: Final = "the event loop was stopped: nothing can be called"
 
 #: Seconds in which the loop hears of Ctrl-C, unless a statement holds it up.
 _HEARD: Final = 0.3
@@ -73,7 +77,7 @@ class LoopThread:
         finally:
             self._over = True
             if self._outcome is not None:
-                _refuse(self._outcome)
+                _end(self._outcome, SystemExit(_STOPPED))
 
     def _run_reactor(self) -> None:
         run = self.reactor.run
@@ -81,12 +85,15 @@ class LoopThread:
             try:
                 run(False)
                 return
-            except KeyboardInterrupt:  # it was meant for a statement that had just ended
+            except KeyboardInterrupt as error:  # it was meant for a statement that was just ending
+                if self._outcome is not None:
+                    _end(self._outcome, error)
                 run = lambda _no_signals: self._loop.run_forever()  # noqa: E731
 
     def call(self, function: Callable[[], object]) -> Any:
         """
-        Call a function in the loop, and wait for its result, or for that of its coroutine.
+        Call a function in the loop, and wait for its result, or for that of its coroutine. For
+        the main thread.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed, and it has ended since.
@@ -96,40 +103,54 @@ class LoopThread:
         outcome: concurrent.futures.Future[object] = concurrent.futures.Future()
         self._outcome = outcome
         if self._over:  # asked after it is noted: then it is refused here or there
-            _refuse(outcome)
+            _end(outcome, SystemExit(_STOPPED))
         running: list[Deferred[object]] = []
 
         async def finish(coroutine: Coroutine[Any, Any, object]) -> None:
             try:
                 outcome.set_result(await coroutine)
             except BaseException as error:  # here, where it still has its traceback
-                outcome.set_exception(error)
+                _end(outcome, error)
 
         def begin() -> None:
             try:
                 result = function()
+                if iscoroutine(result):
+                    running.append(deferred_of(finish(result)).addErrback(lambda _cancelled: None))
+                else:
+                    outcome.set_result(result)
             except BaseException as error:
-                outcome.set_exception(error)
-                return
-            if iscoroutine(result):
-                running.append(deferred_of(finish(result)).addErrback(lambda _cancelled: None))
-            else:
-                outcome.set_result(result)
+                _end(outcome, error)
 
-        self._loop.call_soon_threadsafe(begin)
+        return self._wait(outcome, begin, running)
+
+    def _wait(
+        self,
+        outcome: concurrent.futures.Future[object],
+        begin: Callable[[], None],
+        running: list[Deferred[object]],
+    ) -> object:
+        """
+        Have the loop begin, and wait for the outcome. Ctrl-C raises nothing here meanwhile: an
+        exception between two of these lines would leave the statement running, and alone.
+        """
+        news: SimpleQueue[bool] = SimpleQueue()  # a signal's handler may put into it
         interrupted = False
-        while True:
-            try:
-                return outcome.result()
-            except KeyboardInterrupt:
-                if outcome.done():
-                    raise
+        before = signal.signal(signal.SIGINT, lambda _number, _frame: news.put(False))
+        try:
+            self._loop.call_soon_threadsafe(begin)
+            outcome.add_done_callback(lambda _outcome: news.put(True))
+            while not news.get():
                 interrupted = True
                 self._interrupt(running)
-            except (asyncio.CancelledError, CancelledError):
-                if interrupted:
-                    raise KeyboardInterrupt from None
-                raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+        try:
+            return outcome.result()
+        except (asyncio.CancelledError, CancelledError):
+            if interrupted:
+                raise KeyboardInterrupt from None
+            raise
 
     def _interrupt(self, running: list[Deferred[object]]) -> None:
         """
@@ -166,9 +187,10 @@ class LoopThread:
         self._thread.join(_LEAVING)
 
 
-def _refuse(outcome: concurrent.futures.Future[object]) -> None:
+def _end(outcome: concurrent.futures.Future[object], error: BaseException) -> None:
+    """Have an outcome be an exception, unless there is one."""
     with suppress(concurrent.futures.InvalidStateError):
-        outcome.set_exception(SystemExit("the event loop was stopped: nothing can be called"))
+        outcome.set_exception(error)
 
 
 class AwaitConsole(code.InteractiveConsole):
