@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,28 @@ STOCK_SERVERS = [
 # image, each of them would compile what it imports, and the run take a fifth longer.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(autouse=True)
+def the_reactor_hears_signals() -> Iterator[None]:
+    """
+    Fail a test that takes its signals from the reactor that all tests share: that would not hear
+    of the ends of later tests' processes. A loop of asyncio's does so where it handles a signal,
+    and one of uvloop's where it starts a process.
+    """
+    before = wakeup_descriptor()
+    yield
+    after = wakeup_descriptor()
+    if before not in (-1, after):
+        signal.set_wakeup_fd(before)
+        pytest.fail("the reactor's wakeup descriptor is not set any more")
+
+
+def wakeup_descriptor() -> int:
+    """Return the descriptor that Python writes to when a signal comes; -1 for none."""
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    return descriptor
 
 
 @pytest.hookimpl(tryfirst=True)

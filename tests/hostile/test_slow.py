@@ -66,9 +66,11 @@ def test_twenty_that_ask_for_much_and_do_not_read(siege: Siege, door: str) -> No
     count = 40
     siege.server.ask("blobs")
     with siege.attack(memory=80 * MIB), ExitStack() as stack:
-        lazy = [stack.enter_context(Attacker(siege.ports[door])) for _ in range(20)]
-        for one in lazy:
-            if door == "tls":
+        lazy = []
+        for _ in range(20):
+            one = stack.enter_context(Attacker(siege.ports[door]))
+            lazy.append(one)
+            if door == "tls":  # at once: there is a limit of time for that
                 siege.secure(one)
             root = one.root()
             for _ in range(count):

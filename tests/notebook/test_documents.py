@@ -1,6 +1,7 @@
 """The page of notebooks and the example, run as a reader would."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from docutils import nodes
@@ -49,7 +50,9 @@ def test_the_example_is_executed_by_nbclient(server):
     for cell in notebook.cells:
         assert not cell.get("outputs")
         cell.source = cell.source.replace("18861", str(server.port))
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3")
+    with ThreadPoolExecutor(1) as thread:  # in the main one its loop takes signals from the reactor
+        thread.submit(client.execute).result()
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     table, total, root, late, bar, task, rings, heard = shown[2:10]
     assert "<th>no</th><th>value</th><th>unit</th>" in table[0]["data"]["text/html"]
