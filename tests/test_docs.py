@@ -247,11 +247,12 @@ class TestReference:
             for parameter in inspect.signature(found).parameters.values()
             if parameter.name != "self"
         ]
+        public = {each: getattr(txremote, each) for each in txremote.__all__}
         written = inspect.signature(
             # the page is ours
             eval(
                 f"lambda {parameters}: None",
-                {**vars(txremote), "socket": socket, "datetime": datetime},
+                {**public, "socket": socket, "datetime": datetime},
             )
         )
         assert [(p.name, p.kind, p.default) for p in written.parameters.values()] == actual

@@ -35,10 +35,8 @@ closed.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from txremote.blocking import classic, core, lib, utils
-from txremote.blocking.background import BgServingThread
+from txremote.blocking import lib
 from txremote.blocking.connection import BlockingConnection, BlockingConnection as Connection
-from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
 from txremote.blocking.factory import (
     connect,
     connect_by_service as connect_by_service,
@@ -55,12 +53,9 @@ from txremote.blocking.factory import (
     unix_connect,
 )
 from txremote.blocking.lib import setup_logger, spawn
-from txremote.blocking.reconnect import reconnecting
-from txremote.blocking.reconnecting_client import ReconnectingClient
 from txremote.blocking.services import Service, VoidService, service
 from txremote.blocking.streams import Channel, PipeStream, SocketStream
 from txremote.blocking.version import __version__ as __version__
-from txremote.classic import ClassicService, MasterService, SlaveService
 from txremote.errors import AsyncResultTimeout, GenericException
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.by_hand import fetch_here as fetch, value
@@ -68,10 +63,16 @@ from txremote.refs.helpers import async_, timed
 from txremote.refs.iteration import buffiter
 from txremote.refs.netref import BaseNetref
 from txremote.service import exposed, restricted, threaded
-from txremote.views.scripts import typed
 
 if TYPE_CHECKING:
+    from txremote.blocking import classic, core, utils
+    from txremote.blocking.background import BgServingThread
+    from txremote.blocking.core.stream import TunneledSocketStream as TunneledSocketStream
+    from txremote.blocking.reconnect import reconnecting
+    from txremote.blocking.reconnecting_client import ReconnectingClient
     from txremote.blocking.utils.server import OneShotServer, ThreadedServer, ThreadPoolServer
+    from txremote.classic import ClassicService, MasterService, SlaveService
+    from txremote.views.scripts import typed
 
 # the name in RPyC's programs of Python 2; a keyword now, so only by getattr
 globals()["async"] = async_
@@ -125,17 +126,32 @@ __all__ = [
 ]
 
 
-# they import a reactor, which takes time: only programs that use them pay for it
-_SERVERS = frozenset({"ForkingServer", "OneShotServer", "ThreadPoolServer", "ThreadedServer"})
+# Modules, and the names that they give to this one when they are used first: servers import a
+# reactor, and a worker process of a pool needs none of these and is to begin soon.
+_NAMES = {
+    "txremote.blocking.background": "BgServingThread",
+    "txremote.blocking.core.stream": "TunneledSocketStream",
+    "txremote.blocking.reconnect": "reconnecting",
+    "txremote.blocking.reconnecting_client": "ReconnectingClient",
+    "txremote.blocking.utils.server": (
+        "ForkingServer OneShotServer ThreadPoolServer ThreadedServer"
+    ),
+    "txremote.classic": "ClassicService MasterService SlaveService",
+    "txremote.views.scripts": "typed",
+}
+_LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES = frozenset({"classic", "core", "utils"})  # of RPyC's, which import much of it
 
 
 def __getattr__(name: str) -> object:
-    if name not in _SERVERS:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module("txremote.blocking.utils.server"), name)
+    found: object = getattr(import_module(_LAZY[name]), name)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SERVERS})
+    return sorted({*globals(), *_LAZY, *_MODULES})

@@ -33,7 +33,22 @@ Work somewhere else: pools, and `run_async`.
 ``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are
 """
 
-from txremote.work.running import set_default_pool
-from txremote.work.spec import pool_from_string
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from txremote.work.running import set_default_pool
+    from txremote.work.spec import pool_from_string
 
 __all__ = ["pool_from_string", "set_default_pool"]
+
+# imported when they are used first: a worker process needs neither
+_LAZY = {"pool_from_string": "spec", "set_default_pool": "running"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = found
+    return found
