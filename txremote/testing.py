@@ -33,6 +33,7 @@ from txremote.peer.immediate import ImmediateExecutor
 from txremote.peer.imports import ReleaseSweeper
 from txremote.refs.sharing import follow
 from txremote.service import VoidService, check_service, instantiate
+from txremote.views import reactor as _views  # noqa: F401  # has interfaces adapt references
 from txremote.wire.messages import Dialect, dialect_named
 
 T = TypeVar("T")

@@ -35,6 +35,7 @@ from txremote.refs.driver import ReactorDriver
 from txremote.refs.outcome import Outcome
 from txremote.refs.reactorthread import asyncio_loop_of, in_reactor, may_call_here
 from txremote.refs.threadguard import LoopGuard
+from txremote.views import reactor as _views  # noqa: F401  # has interfaces adapt references
 
 
 class LoopExecutor(RunsAtOnce):
