@@ -56,7 +56,10 @@ async def test_it_is_written_to_read_and_killed(sandbox: str) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_last_words() -> None:
-    """The last line of what it says beside its messages, however much that is."""
+    """The last line of what it says beside its messages; what says too much is not heard."""
     running = Running("import sys; sys.stderr.write('x' * 9999 + '\\nthe reason\\n')", False)
     await outcome_of(running.gone)
     assert running.process.last_words() == "the reason"
+    running = Running("import os\nwhile True: os.write(2, b'x' * 999)", False)
+    await outcome_of(running.gone)  # its pipe is broken
+    assert running.process._said < 200_000

@@ -62,6 +62,7 @@ class Run:
         (UP + UP, "comes at a wrong time"),
         (UP + frame("getattr", "f", "x"), "a message that is none"),
         (UP + frame(PRINTED, 1), "whose parts make no sense"),
+        (UP + frame(PRINTED, ""), "text that is none"),
         (UP + frame(PRINTED), "whose parts make no sense"),
         (UP + frame(FAILED, "a", "b", "c"), "whose parts make no sense"),
         (UP + frame(LIMIT, "timeout"), "a limit that is none"),

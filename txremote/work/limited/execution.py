@@ -11,8 +11,7 @@ import keyword
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, cast
-from weakref import WeakKeyDictionary
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -147,7 +146,9 @@ class LimitedRunner:
         self._waiting: deque[LimitedSource] = deque()
         self._running: set[SourceRun] = set()
         self._stopped: Deferred[None] | None = None
-        self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
+        self._trigger: object = self._reactor.addSystemEventTrigger(
+            "before", "shutdown", self._at_shutdown
+        )
 
     def __repr__(self) -> str:
         return f"<LimitedRunner {len(self._running)} running, {len(self._waiting)} waiting>"
@@ -174,6 +175,9 @@ class LimitedRunner:
 
     def stop(self) -> Deferred[None]:
         """Start nothing more, end what runs; the Deferred fires when no process is left."""
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+            self._trigger = None
         if self._stopped is None:
             self._stopped = Deferred()
             waiting, self._waiting = self._waiting, deque()
@@ -186,6 +190,10 @@ class LimitedRunner:
         told: Deferred[None] = Deferred()
         self._stopped.chainDeferred(told)
         return told
+
+    def _at_shutdown(self) -> Deferred[None]:
+        self._trigger = None
+        return self.stop()
 
     def _cancel(self, result: Deferred[LimitedResult]) -> None:
         for source in self._waiting:
@@ -221,11 +229,10 @@ class LimitedRunner:
             self._stopped.callback(None)
 
 
-_runners: WeakKeyDictionary[IPoolReactor, LimitedRunner] = WeakKeyDictionary()
-
-
 def _runner_of(reactor: IPoolReactor) -> LimitedRunner:
-    found = _runners.get(reactor)
+    """Return a loop's own, which it keeps: they end together."""
+    found: LimitedRunner | None = getattr(reactor, "limited_runner", None)
     if found is None or found._stopped is not None:
-        found = _runners[reactor] = LimitedRunner(reactor)
+        keeper: Any = reactor
+        found = keeper.limited_runner = LimitedRunner(reactor)
     return found

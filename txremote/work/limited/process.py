@@ -28,7 +28,8 @@ from txremote.work.ports import IPoolReactor
 _REQUESTS, _MESSAGES, _WORDS = range(3)  # its descriptors
 _LOOK_AGAIN: Final = 0.01  # seconds
 _PATIENCE: Final = 5.0  # seconds in which bubblewrap must have told what it has started
-_LAST_WORDS: Final = 2_000  # bytes that are kept of what it says
+_LAST_WORDS: Final = 2_000  # bytes that are kept of what it says beside its messages
+_MOST_WORDS: Final = 65_536  # bytes of that which are read
 
 
 class SourceProcess(ProcessProtocol):
@@ -52,6 +53,7 @@ class SourceProcess(ProcessProtocol):
         self._received = received
         self._gone = gone
         self._words = b""
+        self._said = 0  # bytes of that, in all
         self._info = b""
         self._inner: int | None = None  # a descriptor of the first process in the sandbox
         self._is_told = False  # whether there is nothing to be told about that any more
@@ -93,6 +95,10 @@ class SourceProcess(ProcessProtocol):
             self._received(data)
         elif childFD == _WORDS:
             self._words = (self._words + data)[-_LAST_WORDS:]
+            self._said += len(data)
+            if self._said > _MOST_WORDS:
+                process: Any = self.transport
+                process.closeChildFD(_WORDS)
         elif not self._is_told:
             self._info += data
             self._find_inner()

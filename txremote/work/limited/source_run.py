@@ -147,6 +147,8 @@ class SourceRun:
         self._process.write(frame(RUN, source.text, source.values, tuple(source.live)))
 
     def _has_printed(self, text: str) -> None:
+        if not text:  # else it could say that for ever
+            raise RemoteProtocolError("text that is none")
         encoded = text.encode()
         fits = encoded[: self._left].decode("utf-8", "ignore")
         self._printed.append(fits)
