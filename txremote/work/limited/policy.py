@@ -101,19 +101,26 @@ def compiled(source: str) -> CodeType:
         Refused: it is no Python, or has what a limited source may not have.
     """
     try:
-        tree = ast.parse(source, FILENAME)
+        is_expression = _is_expression(source)
     except SyntaxError as problem:
         raise Refused(f"line {problem.lineno}: {problem.msg}") from None
     except ValueError as problem:  # a null byte
         raise Refused(str(problem)) from None
-    first = tree.body[0] if len(tree.body) == 1 else None
-    if isinstance(first, ast.Expr):
-        result = compile_restricted_eval(ast.Expression(first.value), FILENAME, policy=Policy)
-    else:
-        result = compile_restricted_exec(tree, FILENAME, policy=Policy)
+    compile_ = compile_restricted_eval if is_expression else compile_restricted_exec
+    result = compile_(source, FILENAME, policy=Policy)
     if result.errors or result.code is None:
         raise Refused("; ".join(result.errors))
     return result.code
+
+
+def _is_expression(source: str) -> bool:
+    """Tell whether a source is an expression. SyntaxError, ValueError: it is no Python."""
+    try:
+        ast.parse(source, FILENAME, "eval")
+    except SyntaxError:
+        ast.parse(source, FILENAME)
+        return False
+    return True
 
 
 def environment(
