@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.work.limited.surroundings import why_no_sandbox
-
 
 @pytest.fixture
 def boxes() -> None:
     """Skip a test where there is no sandbox."""
+    # not above: it imports the reactor, which an option chooses after this file is read
+    from tests.work.limited.surroundings import why_no_sandbox
+
     if why_no_sandbox():
         pytest.skip(f"no bubblewrap that works: {why_no_sandbox()}")
 
