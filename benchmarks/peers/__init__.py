@@ -99,6 +99,7 @@ PEERS = {
     "futures": Peer("futures", "", "concurrent.futures", pools="benchmarks.peers.with_futures"),
     "pebble": Peer("pebble", "", "pebble", pools="benchmarks.peers.with_pebble"),
     "loky": Peer("loky", "", "loky", pools="benchmarks.peers.with_loky"),
+    "joblib": Peer("joblib", "", "joblib", pools="benchmarks.peers.with_joblib"),
     "dask": Peer("dask", "", "distributed", pools="benchmarks.peers.with_dask"),
     "plac": Peer("plac", "", "plac", pools="benchmarks.peers.with_plac"),
     "txremote": Peer(

@@ -21,6 +21,11 @@ def increment(number: int) -> int:
     return number + 1
 
 
+def same(value: object) -> object:
+    """Return what it is given."""
+    return value
+
+
 def burn(number: int) -> int:
     """Keep a processor, and its interpreter, busy for `BURN`. Add one."""
     end = time.process_time() + BURN

@@ -77,6 +77,49 @@ def blocking_bursts(submit: Callable[[int], Any], count: int, size: int) -> floa
     return perf_counter() - start
 
 
+def _numbers(size: int) -> Any:
+    import numpy as np
+
+    return np.arange(size // 8, dtype=np.float64)
+
+
+def _check_numbers(array: Any, size: int) -> None:
+    last = size // 8 - 1
+    check((float(array[0]), float(array[last // 2]), float(array[-1])), (0.0, last // 2, last))
+
+
+async def arrays(echo: Callable[[Any], Deferred[Any]], count: int, size: int) -> float:
+    """
+    Have an array echoed some times, one after the other, each time what came back.
+
+    Args:
+        echo: Gives a pool the job.
+        count: How many times.
+        size: How many bytes the array has.
+
+    Returns:
+        Seconds.
+    """
+    array = _numbers(size)
+    start = perf_counter()
+    for _ in range(count):
+        array = await echo(array)
+    seconds = perf_counter() - start
+    _check_numbers(array, size)
+    return seconds
+
+
+def blocking_arrays(echo: Callable[[Any], Any], count: int, size: int) -> float:
+    """Do the same with a function that waits for the job."""
+    array = _numbers(size)
+    start = perf_counter()
+    for _ in range(count):
+        array = echo(array)
+    seconds = perf_counter() - start
+    _check_numbers(array, size)
+    return seconds
+
+
 class Ticks:
     """
     A timer that is to fire each `TICK`, and how late it is.

@@ -54,6 +54,11 @@ class Client:
     def _in_process(self, number: int) -> Deferred[int]:
         return run_async(jobs.increment, number, pool=self._processes)
 
+    async def arrays(self, count: int, size: int) -> float:
+        """See `benchmarks.rows.pool_arrays`."""
+        pool = self._processes
+        return await pooling.arrays(lambda a: run_async(jobs.same, a, pool=pool), count, size)
+
     # -- how late the reactor is
 
     async def latency(self, count: int) -> tuple[float, float]:

@@ -21,6 +21,11 @@ class Client:
         submit = self._executor.submit
         return pooling.blocking_bursts(lambda n: submit(jobs.increment, n), count, size)
 
+    def arrays(self, count: int, size: int) -> float:
+        """See `benchmarks.rows.pool_arrays`."""
+        submit = self._executor.submit
+        return pooling.blocking_arrays(lambda a: submit(jobs.same, a).result(), count, size)
+
 
 def connect() -> Client:
     """Return the pool; it starts with the first job."""

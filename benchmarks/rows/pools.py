@@ -19,7 +19,7 @@ _ON_DASK = "benchmarks.peers.txr_dask"
 
 
 @dataclass
-class _Warm:
+class Warm:
     """A pool at work, and how much each round asks of it."""
 
     child: Child
@@ -47,15 +47,15 @@ class ThreadsPool(PoolRow):
     first = (Bar(0.9, "plain"),)
     goal = (Bar(1.0, "plain"),)
 
-    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> _Warm:
+    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> Warm:
         """Start a pool, and find out how many bursts fill the time."""
         child, method = self.begin(stage, peer)
         size = 60 if effort.quick else self.size
         child.ask(method, 1, size)
         seconds = child.ask(method, 1, size)
-        return _Warm(child, method, max(1, round(effort.seconds / seconds)), size)
+        return Warm(child, method, max(1, round(effort.seconds / seconds)), size)
 
-    def measure(self, state: _Warm, effort: Effort) -> Sample:
+    def measure(self, state: Warm, effort: Effort) -> Sample:
         """Give it the jobs."""
         child = state.child
         before = child.cpu()
