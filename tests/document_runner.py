@@ -78,6 +78,15 @@ def doctree(path):
     )
 
 
+def shown_code(path, title):
+    """Return the Python code that a section shows for the reader's eyes, block by block."""
+    (section,) = [
+        found for found in doctree(path).findall(nodes.section) if found[0].astext() == title
+    ]
+    blocks = section.findall(nodes.literal_block)
+    return [block.astext() for block in blocks if not block.astext().startswith(">>>")]
+
+
 def compare(example, expected, got):
     """Fail unless what was printed is what the document says."""
     if not CHECKER.check_output(expected, got, FLAGS):
