@@ -6,16 +6,23 @@ threads, where they share the Server's objects, and in processes, which are set 
 and read the same database. Objects of the game travel as their model and number, and arrive as the
 receiving process's own, read anew.
 
-``settings``   ``TXREMOTE``, read and checked
-``runtime``    what runs in this Server, and what is ended before it stops
-``root``       `World`: what clients of the game get, by the interfaces of its objects
-``login``      `AccountChecker`: logins by the game's accounts; `needs`: permissions of methods
-``interfaces`` `IObject` and the others, and the records that they give
-``hearing``    what a character hears, for clients
-``awaiting``   `Awaiting`: how such commands are driven
-``ports``      what is used of Evennia's objects, as types
-``log``        txremote's lines in the game's log
+``awaiting``  `Awaiting`: how such commands are driven
+``changes``  what a job in a process changes of the game, read again in the Server
+``database``  the database connections of the threads and processes that run jobs
+``gamepools``  a pool as the game's jobs use it: each is listed, and has the game as it is
+``hearing``  what a character hears, for clients
 ``in_worker``  `setup`: makes a worker process part of the game, for ``init=``
+``interfaces``  `IObject` and the others, and the records that they give
+``joblist``  the jobs that `run_async` has begun; `progress` and `tracked` for them
+``jobs``  `run_async`, from any thread, in threads or in processes of the game
+``log``  txremote's lines in the game's log
+``login``  `AccountChecker`: logins by the game's accounts; `needs`: permissions of methods
+``messages``  ``obj.msg()`` in a process: the Server says it
+``ports``  what is used of Evennia's objects, as types
+``root``  `World`: what clients of the game get, by the interfaces of its objects
+``runtime``  what runs in this Server, and what is ended before it stops
+``settings``  ``TXREMOTE``, read and checked
+``travelling``  the objects of a game in the arguments, results and errors of jobs
 
 Nothing here is imported before it is used, for the settings of a game are read before Django can
 be.
@@ -27,6 +34,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from txremote.contrib.evennia.awaiting import Awaiting as Awaiting
     from txremote.contrib.evennia.in_worker import setup as setup
+    from txremote.contrib.evennia.joblist import progress as progress, tracked as tracked
+    from txremote.contrib.evennia.jobs import run_async as run_async
     from txremote.contrib.evennia.login import AccountChecker as AccountChecker, needs as needs
     from txremote.contrib.evennia.root import World as World
 
@@ -35,7 +44,10 @@ _LAZY = {
     "Awaiting": "txremote.contrib.evennia.awaiting",
     "World": "txremote.contrib.evennia.root",
     "needs": "txremote.contrib.evennia.login",
+    "progress": "txremote.contrib.evennia.joblist",
+    "run_async": "txremote.contrib.evennia.jobs",
     "setup": "txremote.contrib.evennia.in_worker",
+    "tracked": "txremote.contrib.evennia.joblist",
 }
 
 

@@ -1,0 +1,33 @@
+"""The `run_async` of a game."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contrib.evennia.checking import results_of_checks
+from tests.contrib.evennia.game import needs_evennia
+
+pytestmark = needs_evennia
+
+
+@pytest.fixture(scope="module")
+def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """How each of `job_checks` went."""
+    return results_of_checks(tmp_path_factory)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a_job_runs_in_a_thread_unless_a_process_is_asked_for",
+        "any_thread_may_begin_a_job",
+        "without_a_pool_the_error_says_what_to_write",
+        "a_job_cannot_begin_jobs_in_its_process",
+        "jobs_are_listed_with_their_progress",
+        "a_listed_job_can_be_killed",
+        "a_failed_job_says_why",
+    ],
+)
+def test_in_a_game(name: str, checks: dict[str, str]) -> None:
+    """Each is a function of `job_checks`, which says what it asserts."""
+    assert checks.get(name, f"it did not run: {checks}") == ""
