@@ -39,7 +39,7 @@ from typeclasses.objects import Object  # noqa: E402
 from typeclasses.rooms import Room  # noqa: E402
 
 from txremote import live, run_async as plain_run_async  # noqa: E402
-from txremote.contrib.evennia import progress, run_async, tracked  # noqa: E402
+from txremote.contrib.evennia import Awaiting, progress, run_async, tracked  # noqa: E402
 from txremote.contrib.evennia.joblist import FAILED, KILLED, RUNNING, JobKilled, jobs  # noqa: E402
 from txremote.contrib.evennia.runtime import runtime  # noqa: E402
 from txremote.errors import JobTimeout, NotPicklable, PoolStopped  # noqa: E402
@@ -443,6 +443,26 @@ async def jobs_are_listed_with_their_progress(world):
         assert reached == [0, 1, 2]
 
 
+class Walking(Awaiting, Command):
+    """A command that awaits a job."""
+
+    key = "walking"
+
+    async def func(self):
+        """Begin a job when it has waited for something else."""
+        await deferLater(reactor, 0)
+        self.result = await run_async(same, "done")
+
+
+async def an_awaiting_commands_jobs_are_its_callers(world):
+    """Though nothing of the job names the caller."""
+    command = Walking()
+    command.caller = world.thing
+    await command.func()
+    assert command.result == "done"
+    assert (jobs.ended()[-1].name, jobs.ended()[-1].who) == ("same", world.thing)
+
+
 async def a_listed_job_can_be_killed(world):
     """Its process is ended."""
     job = run_async(live_wait, process=True)
@@ -512,6 +532,7 @@ CHECKS = [
     without_a_pool_the_error_says_what_to_write,
     a_job_cannot_begin_jobs_in_its_process,
     jobs_are_listed_with_their_progress,
+    an_awaiting_commands_jobs_are_its_callers,
     a_listed_job_can_be_killed,
     a_failed_job_says_why,
     what_a_job_says_is_said_by_the_server,

@@ -24,6 +24,7 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "without_a_pool_the_error_says_what_to_write",
         "a_job_cannot_begin_jobs_in_its_process",
         "jobs_are_listed_with_their_progress",
+        "an_awaiting_commands_jobs_are_its_callers",
         "a_listed_job_can_be_killed",
         "a_failed_job_says_why",
     ],

@@ -72,6 +72,11 @@ class Awaiting:
                 setattr(cls, name, _as_deferred(method))
 
 
+def driven_command() -> object:
+    """Return the awaiting command whose code runs here, or None."""
+    return _driven.get()
+
+
 def noting(call: Callable[[], T]) -> tuple[T, list[Deferred[None]]]:
     """
     Call something, such as ``execute_cmd``, and note the awaiting commands that it begins.

@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
+from txremote.contrib.evennia.awaiting import driven_command
 from txremote.contrib.evennia.gamepools import GamePool
 from txremote.contrib.evennia.runtime import RELOADING, runtime
 from txremote.errors import PoolStopped
@@ -138,7 +139,7 @@ def _for_whom(
     """Return the object or account for which a job seems to be done; None: no idea."""
     # by type: a remote function would be asked over the network
     methods = [each for each in (at_return, at_err, function) if type(each) is MethodType]
-    owners = [method.__self__ for method in methods]
+    owners = [*(method.__self__ for method in methods), driven_command()]
     callers = [getattr(owner, "caller", None) for owner in owners]
     for found in (*callers, *owners, *args):
         if issubclass(type(found), (ObjectDB, AccountDB)):
