@@ -391,6 +391,7 @@ class Reader:
 
     async def _run_example(self, example):
         self.ran += 1
+        self._write_files()  # which it may import
         printed = io.StringIO()
         raised = None
         with contextlib.redirect_stdout(printed):

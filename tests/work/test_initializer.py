@@ -167,7 +167,7 @@ class TestAProcessIsNotSetUp:
     @pytest.mark.parametrize(
         ("given", "error", "said"),
         [
-            ("no_such_module.set_up", LookupError, "no module 'no_such_module'"),
+            ("no_such_module.set_up", ImportError, "no module 'no_such_module' is on the path"),
             (f"{JOBS}.no_such_name", ImportError, f"'{JOBS}' has no 'no_such_name'"),
             (f"{JOBS}.SET_UP", TypeError, f"{JOBS}.SET_UP is no function but a list"),
             (f"{JOBS}.set_up_later", TypeError, "it gave a coroutine, which nobody waits for"),

@@ -41,7 +41,10 @@ def initialize(given: InitializerFunction | str) -> None:
 
 def _imported(name: str) -> InitializerFunction:
     parts = name.split(".")
-    found, left = import_longest(parts, len(parts) - 1)
+    try:
+        found, left = import_longest(parts, len(parts) - 1)
+    except LookupError:
+        raise ImportError(f"no module {parts[0]!r} is on the path of the process") from None
     function: object = found
     for part in left:
         try:
