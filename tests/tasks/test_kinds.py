@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.task import Clock, Cooperator, deferLater
+from twisted.internet.task import Clock, deferLater
 
 from tests.tasks.task_helpers import (
     DEADLINE,
@@ -29,11 +29,12 @@ from tests.tasks.task_helpers import (
 from txremote.tasks.kinds import (
     MOST_CHARACTERS,
     MOST_IN_MAILBOX,
-    NEXT_TURN,
     AsynTask,
+    Errands,
     Mailbox,
     SynTask,
     ThreadedTask,
+    Turns,
 )
 from txremote.tasks.states import ABORTED, FINISHED, KILLED, RUNNING, SUBMITTED, TOBEKILLED
 from txremote.tasks.stepping import Progress
@@ -47,29 +48,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def cooperator(clock: Clock) -> Cooperator:
-    return Cooperator(scheduler=lambda call: clock.callLater(NEXT_TURN, call))
+def turns(clock: Clock) -> Turns:
+    return Turns(clock)
 
 
 @pytest.fixture
-def one_step(clock: Clock) -> Cooperator:
+def one_step(clock: Clock) -> Turns:
     """Gives one step a turn, however fast it is."""
-    return Cooperator(
-        terminationPredicateFactory=lambda: lambda: True,
-        scheduler=lambda call: clock.callLater(NEXT_TURN, call),
-    )
+    return Turns(clock, seconds=0.0)
 
 
-def asyn(command: Command, clock: Clock, cooperator: Cooperator) -> AsynTask:
+def asyn(command: Command, clock: Clock, turns: Turns) -> AsynTask:
     """Return a task that has been begun."""
-    task = AsynTask(*arguments(command, reactor=clock), cooperator=cooperator)
+    task = AsynTask(*arguments(command, reactor=clock), turns=turns)
     task.begin()
     return task
 
 
-def syn(command: Command, clock: Clock, cooperator: Cooperator) -> SynTask:
+def syn(command: Command, clock: Clock, turns: Turns) -> SynTask:
     """Return a foreground task that has been begun."""
-    task = SynTask(*arguments(command, reactor=clock), cooperator=cooperator)
+    task = SynTask(*arguments(command, reactor=clock), turns=turns)
     task.begin()
     return task
 
@@ -77,9 +75,7 @@ def syn(command: Command, clock: Clock, cooperator: Cooperator) -> SynTask:
 # -- in turns
 
 
-def test_an_asynchronous_command_is_stepped_by_the_reactor(
-    clock: Clock, cooperator: Cooperator
-) -> None:
+def test_an_asynchronous_command_is_stepped_by_the_reactor(clock: Clock, turns: Turns) -> None:
     """It begins with the next turn, and the state says so, as in plac's document."""
 
     def command() -> Iterator[Any]:
@@ -87,7 +83,7 @@ def test_an_asynchronous_command_is_stepped_by_the_reactor(
         yield
         yield 2
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     assert repr(task) == "<AsynTask 1 [command] SUBMITTED>"
     states = states_of(task)
     until_done(clock, task)
@@ -95,7 +91,7 @@ def test_an_asynchronous_command_is_stepped_by_the_reactor(
     assert (task.outlist, task.result) == (["one", "2"], 2)
 
 
-def test_tasks_take_turns(clock: Clock, one_step: Cooperator) -> None:
+def test_tasks_take_turns(clock: Clock, one_step: Turns) -> None:
     """A step each: none waits for another's end."""
     steps: list[str] = []
 
@@ -109,14 +105,14 @@ def test_tasks_take_turns(clock: Clock, one_step: Cooperator) -> None:
     assert steps == list("abcabcabc")
 
 
-def test_a_busy_command_lets_the_reactor_turn(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_busy_command_lets_the_reactor_turn(clock: Clock, turns: Turns) -> None:
     """One that never pauses does not keep the reactor from others for long."""
 
     def command() -> Iterator[Any]:
         while True:
             yield
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     before = time.monotonic()
     turn(clock, 3)
     assert time.monotonic() - before < 1
@@ -126,17 +122,15 @@ def test_a_busy_command_lets_the_reactor_turn(clock: Clock, cooperator: Cooperat
     assert task.status == KILLED
 
 
-def test_a_foreground_command_is_run_at_once(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_foreground_command_is_run_at_once(clock: Clock, turns: Turns) -> None:
     """A command of one step has ended when it was submitted."""
-    task = syn(lambda: "a line", clock, cooperator)
+    task = syn(lambda: "a line", clock, turns)
     assert task.foreground
     assert (task.status, task.outlist) == (FINISHED, ["a line"])
     assert not clock.getDelayedCalls()
 
 
-def test_a_foreground_generator_s_lines_come_as_they_come(
-    clock: Clock, one_step: Cooperator
-) -> None:
+def test_a_foreground_generator_s_lines_come_as_they_come(clock: Clock, one_step: Turns) -> None:
     """The first at once, the others with the reactor's turns."""
 
     def command() -> Iterator[Any]:
@@ -149,14 +143,14 @@ def test_a_foreground_generator_s_lines_come_as_they_come(
     until_done(clock, task)
 
 
-def test_a_foreground_command_may_wait_at_once(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_foreground_command_may_wait_at_once(clock: Clock, turns: Turns) -> None:
     """For a Deferred in its first step."""
     waiting: Deferred[str] = Deferred()
 
     def command() -> Iterator[Any]:
         yield (yield waiting)
 
-    task = syn(command, clock, cooperator)
+    task = syn(command, clock, turns)
     turn(clock, 3)
     assert task.status == RUNNING
     waiting.callback("at last")
@@ -164,14 +158,14 @@ def test_a_foreground_command_may_wait_at_once(clock: Clock, cooperator: Coopera
     assert task.outlist == ["at last"]
 
 
-def test_a_yielded_deferred_pauses_the_command(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_yielded_deferred_pauses_the_command(clock: Clock, turns: Turns) -> None:
     """Nothing is stepped meanwhile; its result is the value of the yield."""
 
     def command() -> Iterator[Any]:
         yield "before"
         yield (yield deferLater(clock, 5, lambda: "after"))  # type: ignore[arg-type]
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     turn(clock, 5)
     assert task.outlist == ["before"]
     assert len(clock.getDelayedCalls()) == 1
@@ -180,14 +174,14 @@ def test_a_yielded_deferred_pauses_the_command(clock: Clock, cooperator: Coopera
     assert task.result == "after"
 
 
-def test_a_deferred_may_be_waited_for_by_several(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_deferred_may_be_waited_for_by_several(clock: Clock, turns: Turns) -> None:
     """Each has its result; that one is killed takes it from none."""
     shared: Deferred[str] = Deferred()
 
     def command() -> Iterator[Any]:
         yield (yield shared)
 
-    tasks = [asyn(command, clock, cooperator) for _ in range(3)]
+    tasks = [asyn(command, clock, turns) for _ in range(3)]
     turn(clock, 2)
     tasks[0].kill()
     turn(clock, 2)
@@ -198,21 +192,21 @@ def test_a_deferred_may_be_waited_for_by_several(clock: Clock, cooperator: Coope
     assert tasks[1].result == tasks[2].result == "given"
 
 
-def test_a_coroutine_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_coroutine_is_a_command(clock: Clock, turns: Turns) -> None:
     """Its result is its line."""
 
     async def command() -> str:
         await deferLater(clock, 5)  # type: ignore[arg-type]
         return "rested"
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     turn(clock)
     clock.advance(5)
     until_done(clock, task)
     assert task.outlist == ["rested"]
 
 
-def test_an_asynchronous_generator_is_a_command(clock: Clock, cooperator: Cooperator) -> None:
+def test_an_asynchronous_generator_is_a_command(clock: Clock, turns: Turns) -> None:
     """The values it yields are its lines."""
 
     async def command() -> AsyncIterator[Any]:
@@ -220,7 +214,7 @@ def test_an_asynchronous_generator_is_a_command(clock: Clock, cooperator: Cooper
             await deferLater(clock, 1)  # type: ignore[arg-type]
             yield number
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     for _ in range(10):
         turn(clock, 2)
         clock.advance(1)
@@ -229,7 +223,7 @@ def test_an_asynchronous_generator_is_a_command(clock: Clock, cooperator: Cooper
 
 
 def test_what_an_asynchronous_command_prints_is_its_output(
-    clock: Clock, one_step: Cooperator, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, one_step: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In order with what it yields, and each command's in its own."""
     outside = io.StringIO()
@@ -252,7 +246,7 @@ def test_what_an_asynchronous_command_prints_is_its_output(
     assert sys.stdout is outside
 
 
-def test_a_crash_is_the_task_s(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_crash_is_the_task_s(clock: Clock, turns: Turns) -> None:
     """The traceback is its, and the others go on."""
 
     def command() -> Iterator[Any]:
@@ -262,7 +256,7 @@ def test_a_crash_is_the_task_s(clock: Clock, cooperator: Cooperator) -> None:
     def other() -> Iterator[Any]:
         yield from range(5)
 
-    task, unharmed = asyn(command, clock, cooperator), asyn(other, clock, cooperator)
+    task, unharmed = asyn(command, clock, turns), asyn(other, clock, turns)
     until_done(clock, task, unharmed)
     assert (task.status, task.error) == (ABORTED, "ValueError: a bug")
     assert "in command" in task.traceback
@@ -270,7 +264,7 @@ def test_a_crash_is_the_task_s(clock: Clock, cooperator: Cooperator) -> None:
     assert unharmed.status == FINISHED
 
 
-def test_a_killed_asynchronous_command(clock: Clock, one_step: Cooperator) -> None:
+def test_a_killed_asynchronous_command(clock: Clock, one_step: Turns) -> None:
     """TOBEKILLED, and KILLED with its next turn; its finally prints into its output."""
 
     def command() -> Iterator[Any]:
@@ -291,7 +285,7 @@ def test_a_killed_asynchronous_command(clock: Clock, one_step: Cooperator) -> No
     assert task.result is None
 
 
-def test_a_kill_ends_a_wait(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_kill_ends_a_wait(clock: Clock, turns: Turns) -> None:
     """The Deferred is cancelled, and the generator closed where it stands."""
     cancelled: list[Any] = []
     seen: list[str] = []
@@ -303,14 +297,14 @@ def test_a_kill_ends_a_wait(clock: Clock, cooperator: Cooperator) -> None:
             seen.append("exit")
             raise
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     turn(clock)
     task.kill()
     turn(clock)
     assert (task.status, len(cancelled), seen) == (KILLED, 1, ["exit"])
 
 
-def test_a_killed_coroutine_may_clean_up_slowly(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_killed_coroutine_may_clean_up_slowly(clock: Clock, turns: Turns) -> None:
     """Its finally awaits something, and is not killed a second time."""
     seen: list[str] = []
 
@@ -321,7 +315,7 @@ def test_a_killed_coroutine_may_clean_up_slowly(clock: Clock, cooperator: Cooper
             await deferLater(clock, 5)  # type: ignore[arg-type]
             seen.append("cleaned up")
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     turn(clock)
     task.kill()
     turn(clock, 3)
@@ -333,7 +327,7 @@ def test_a_killed_coroutine_may_clean_up_slowly(clock: Clock, cooperator: Cooper
     assert (task.status, seen) == (KILLED, ["cleaned up"])
 
 
-def test_a_coroutine_that_does_not_want_to_die(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_coroutine_that_does_not_want_to_die(clock: Clock, turns: Turns) -> None:
     """If it ends well all the same, it has FINISHED."""
 
     async def command() -> str:
@@ -341,24 +335,24 @@ def test_a_coroutine_that_does_not_want_to_die(clock: Clock, cooperator: Coopera
             await Deferred()
         return "all the same"
 
-    task = asyn(command, clock, cooperator)
+    task = asyn(command, clock, turns)
     turn(clock)
     task.kill()
     until_done(clock, task)
     assert (task.status, task.result) == (FINISHED, "all the same")
 
 
-def test_a_kill_before_the_first_turn(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_kill_before_the_first_turn(clock: Clock, turns: Turns) -> None:
     """The command is never called."""
     called: list[int] = []
-    task = asyn(lambda: called.append(1), clock, cooperator)
+    task = asyn(lambda: called.append(1), clock, turns)
     assert task.status == SUBMITTED
     task.kill()
     turn(clock, 2)
     assert (task.status, called) == (KILLED, [])
 
 
-def test_a_command_that_kills_itself(clock: Clock, cooperator: Cooperator) -> None:
+def test_a_command_that_kills_itself(clock: Clock, turns: Turns) -> None:
     """In a step that waits for something: it does not wait any more."""
     tasks: list[AsynTask] = []
 
@@ -366,19 +360,19 @@ def test_a_command_that_kills_itself(clock: Clock, cooperator: Cooperator) -> No
         tasks[0].kill()
         yield Deferred()
 
-    tasks.append(asyn(command, clock, cooperator))
+    tasks.append(asyn(command, clock, turns))
     until_done(clock, *tasks)
     assert tasks[0].status == KILLED
 
 
 def test_a_listener_that_kills_at_the_beginning(
-    clock: Clock, cooperator: Cooperator, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, turns: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command is not called, and standard output is as it was."""
     before = io.StringIO()
     monkeypatch.setattr(sys, "stdout", before)
     called: list[int] = []
-    task = asyn(lambda: called.append(1), clock, cooperator)
+    task = asyn(lambda: called.append(1), clock, turns)
     task.listen(state=lambda its, state: its.kill() if state == RUNNING else None)
     turn(clock)
     assert (task.status, called) == (KILLED, [])
@@ -392,7 +386,7 @@ def threaded(command: Command) -> ThreadedTask:
     """Return a task whose thread has been started."""
     from twisted.internet import reactor
 
-    task = ThreadedTask(*arguments(command, reactor=reactor))
+    task = ThreadedTask(*arguments(command, reactor=reactor), errands=Errands(reactor))
     task.begin()
     return task
 
@@ -638,7 +632,7 @@ async def test_a_thread_that_is_given_up_may_end_later() -> None:
 # -- from thread to reactor
 
 
-class Errands(Clock):
+class Turning(Clock):
     """A reactor that does what threads ask for when it is told."""
 
     def __init__(self) -> None:
@@ -651,9 +645,9 @@ class Errands(Clock):
 
 def test_a_mailbox_brings_much_over_at_once() -> None:
     """One errand for all that was posted, in order."""
-    reactor = Errands()
+    reactor = Turning()
     received: list[list[Any]] = []
-    mailbox = Mailbox(reactor, received.append)
+    mailbox = Mailbox(Errands(reactor), received.append)
     for item in range(5):
         mailbox.post(item)
     assert len(reactor.asked) == 1
@@ -666,9 +660,9 @@ def test_a_mailbox_brings_much_over_at_once() -> None:
 
 def test_a_full_mailbox_holds_its_thread_up() -> None:
     """A command that puts out more than the reactor takes in waits for it."""
-    reactor = Errands()
+    reactor = Turning()
     received: list[list[Any]] = []
-    mailbox = Mailbox(reactor, received.append)
+    mailbox = Mailbox(Errands(reactor), received.append)
     for item in range(MOST_IN_MAILBOX):
         mailbox.post(item)
     posted = threading.Event()
@@ -684,9 +678,9 @@ def test_a_full_mailbox_holds_its_thread_up() -> None:
 
 def test_a_mailbox_is_full_of_few_long_lines_as_well() -> None:
     """So the reactor is not given a hundred MB in one turn."""
-    reactor = Errands()
+    reactor = Turning()
     received: list[list[Any]] = []
-    mailbox = Mailbox(reactor, received.append)
+    mailbox = Mailbox(Errands(reactor), received.append)
     line = "x" * (MOST_CHARACTERS // 4)
     posted: list[int] = []
 
@@ -708,9 +702,9 @@ def test_a_mailbox_is_full_of_few_long_lines_as_well() -> None:
 
 def test_a_closed_mailbox_holds_nobody_up() -> None:
     """Items that are posted are lost, but for the last."""
-    reactor = Errands()
+    reactor = Turning()
     received: list[list[Any]] = []
-    mailbox = Mailbox(reactor, received.append)
+    mailbox = Mailbox(Errands(reactor), received.append)
     for item in range(MOST_IN_MAILBOX):
         mailbox.post(item)
     thread = threading.Thread(target=mailbox.post, args=("more",), daemon=True)

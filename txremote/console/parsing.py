@@ -13,6 +13,7 @@ import argparse
 import cmd
 import inspect
 import io
+import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,12 +41,19 @@ Commands: TypeAlias = Mapping[str, Callable[..., object]]
 PREFIX = "."
 
 
+# A line without any of the first is its words and the blanks between them, as shlex has them.
+_SYNTAX = re.compile(r"""['"\\#]""")
+_WORD = re.compile(r"[^ \t\r\n]+")
+
+
 class HelpAsked(Exception):
     """A command line asks for help (``-h``). Its str is the help."""
 
 
 def split_line(line: str) -> list[str]:
     """Return the words of a command line as a shell and plac have them; UsageError: open quotes."""
+    if _SYNTAX.search(line) is None:  # most lines, and shlex looks at each character
+        return _WORD.findall(line)
     try:
         return shlex.split(line, comments=True)
     except ValueError as problem:
@@ -56,11 +64,47 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
     """plac's parser for one callable: its `consume` returns the command's name and a `Call`."""
 
     argspec: inspect.FullArgSpec
+    # positional arguments of a word each, where the defaults of the options need no conversion
+    _plain: Sequence[argparse.Action] | None = None
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._late: dict[str, Converter | None] = {}
         self.color = False  # our terminal is not the client's (Python 3.14 asks ours)
+
+    def populate_from(self, func: object) -> None:
+        """Take over a callable's arguments, as plac does."""
+        super().populate_from(func)
+        positionals = self._get_positional_actions()
+        options = [action for action in self._actions if action not in positionals]
+        self._unset = {one.dest: one.default for one in options if one.dest != "help"}
+        if self.fromfile_prefix_chars is None and not (
+            any(action.nargs not in (None, argparse.OPTIONAL) for action in positionals)
+            or any(isinstance(default, str) for default in self._unset.values())
+        ):
+            self._plain = positionals
+
+    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:
+        """
+        Read the words of a line, as argparse does it.
+
+        Where they are one for each positional argument, its search for options is left out: that
+        takes longer than all else that is done for a short command.
+        """
+        actions, options = self._plain, tuple(self.prefix_chars)
+        if actions is None or len(args) != len(actions) or any(w.startswith(options) for w in args):
+            return self._parse(args)
+        found = argparse.Namespace(**self._unset)
+        try:
+            for action, word in zip(actions, args, strict=True):
+                setattr(found, action.dest, self._get_values(action, [word]))
+        except argparse.ArgumentError:
+            return self._parse(args)  # it has the words for it
+        return found
+
+    def _parse(self, args: Sequence[str]) -> argparse.Namespace:
+        found: argparse.Namespace = super().parse_args(args)
+        return found
 
     def _set_func_argspec(self, obj: Callable[..., object]) -> None:
         # called by plac; its own puts the parser into the registry as well

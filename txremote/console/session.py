@@ -34,7 +34,7 @@ class Session:
         task = self._submit(self._live, line)
         if task is not None and not task.done:
             self._tasks[task] = None
-            task.when_done().addCallback(self._tasks.pop)
+            task.at_end(self._tasks.pop)
         return task
 
     @property

@@ -97,7 +97,7 @@ class TaskManager(TaskKeeper):
             task.stops_on_line = follows(call)
         if live is not None and not task.done:
             live.hold()
-            task.when_done().addCallback(lambda _task: live.release())
+            task.at_end(lambda _task: live.release())
         return task
 
     def _tasks_ended(self) -> None:

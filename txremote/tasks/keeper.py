@@ -15,14 +15,13 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
-from txremote.tasks.kinds import NEXT_TURN, AsynTask, SynTask, ThreadedTask
+from txremote.tasks.kinds import AsynTask, Errands, SynTask, ThreadedTask, Turns
 from txremote.tasks.listeners import Listener, TaskListeners
 from txremote.tasks.mptask import MPTask, check_pool
 from txremote.tasks.ring import OutputRing
@@ -109,12 +108,12 @@ class TaskKeeper:
         self._begun: set[Task] = set()  # background tasks among them that were begun
         self._queue: dict[Task, None] = {}  # background tasks that wait, in order
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
-        cooperator = Cooperator(scheduler=lambda turn: self._clock.callLater(NEXT_TURN, turn))
+        turns = Turns(self._clock)
         self._kinds: dict[str, Callable[[Submission], Task]] = {
-            SYNCHRONOUS: partial(SynTask, cooperator=cooperator),
-            THREADED: ThreadedTask,
+            SYNCHRONOUS: partial(SynTask, turns=turns),
+            THREADED: partial(ThreadedTask, errands=Errands(reactor)),
             PROCESS: self._process_task,
-            ASYNCHRONOUS: partial(AsynTask, cooperator=cooperator),
+            ASYNCHRONOUS: partial(AsynTask, turns=turns),
         }
 
     def add(

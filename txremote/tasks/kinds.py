@@ -1,26 +1,27 @@
 """
 Tasks that run in this process: in turns of the reactor, or in a thread each.
 
-*In turns*: a `twisted.internet.task.Cooperator` steps the commands of all tasks of a manager one
-after the other, and lets the reactor have its own turn every 10 ms.
+*In turns*: `Turns` steps the commands of all tasks of a manager one after the other, and lets the
+reactor have its own turn every 10 ms.
 
 *In a thread*: each task has a daemon thread of its own. Tasks run for hours, so they must not use
 up the reactor's pool, which others need (the resolver, say); and a thread that does not end must
 not keep the program from ending, as a pool's threads would. The thread waits for a Deferred that
 the command yields; its callbacks run in the reactor's thread. The output goes through a `Mailbox`:
-a thread that puts out more than the reactor can take waits for it.
+a thread that puts out more than the reactor can take waits for it. All threads of a manager wake
+the reactor as one (`Errands`): to be woken costs more than the rest of a short task.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from contextvars import Context
+from time import monotonic
 from typing import TypeAlias
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.task import Cooperator
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from txremote.peer.variables import own_context
@@ -55,32 +56,68 @@ MOST_CHARACTERS = 1_000_000
 #: that a clock which is advanced by hand gets out of it (Twisted's cooperator).
 NEXT_TURN = 1e-8
 
+#: Seconds that tasks are stepped for before the reactor has its turn.
+TURN = 0.01
+
+
+class Turns:
+    """
+    Steps tasks in turn, one step each, and lets the reactor have its own turns between.
+
+    Args:
+        clock: The reactor's.
+        seconds: How long tasks are stepped before the reactor has its turn.
+    """
+
+    def __init__(self, clock: IReactorTime, seconds: float = TURN) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._steps: deque[Callable[[], bool]] = deque()
+        self._is_due = False
+
+    def add(self, step: Callable[[], bool]) -> None:
+        """Call a function from the next turn on, until it returns False."""
+        self._steps.append(step)
+        if not self._is_due:
+            self._is_due = True
+            self._clock.callLater(NEXT_TURN, self._take)
+
+    def _take(self) -> None:
+        steps, until = self._steps, monotonic() + self._seconds
+        try:
+            while steps:
+                step = steps.popleft()
+                if step():
+                    steps.append(step)
+                if monotonic() >= until:
+                    return
+        finally:
+            self._is_due = bool(steps)
+            if steps:
+                self._clock.callLater(NEXT_TURN, self._take)
+
 
 class AsynTask(Task):
-    """A task whose command runs in turns of the reactor, which a cooperator gives."""
+    """A task whose command runs in turns of the reactor."""
 
-    def __init__(self, submission: Submission, cooperator: Cooperator) -> None:
+    def __init__(self, submission: Submission, turns: Turns) -> None:
         super().__init__(submission)
-        self._cooperator = cooperator
+        self._turns = turns
         self._steps: Steps | None = None
         self._context: Context | None = None
         self._prints: ContextPrints | None = None
         self._error: BaseException | None = None  # to be thrown at the next step
         self._value: object = None  # else to be sent
-        self._pause: Deferred[None] | None = None
+        self._is_asleep = False
         self._give_up_waiting: Callable[[], None] | None = None
         self._is_interrupted = False
 
     def begin(self) -> None:
         """Take part in the turns."""
-        self._cooperator.cooperate(self._turns())
-
-    def _turns(self) -> Iterator[Deferred[None] | None]:
-        while self._take_turn():
-            yield self._pause
+        self._turns.add(self._take_turn)
 
     def _take_turn(self) -> bool:
-        """Take one step; return whether there is another."""
+        """Take one step; return whether there is another that need not wait."""
         if self.done:
             return False
         if self._steps is None:
@@ -110,7 +147,7 @@ class AsynTask(Task):
             self._finish(raised)
         elif wait is not None:
             self._sleep(wait)
-        return raised is None
+        return raised is None and wait is None
 
     def _start(self) -> None:
         assert self._call is not None
@@ -130,7 +167,7 @@ class AsynTask(Task):
         self._show(value)
 
     def _sleep(self, wait: AwaitDeferred) -> None:
-        self._pause = Deferred()
+        self._is_asleep = True
 
         def wake(result: object) -> None:
             if not isinstance(result, Failure):
@@ -140,15 +177,14 @@ class AsynTask(Task):
             self._wake_up()
 
         give_up = self._wait_for(wait, wake)
-        if self._pause is not None:
+        if self._is_asleep:
             self._give_up_waiting = give_up
             if self.status == TOBEKILLED and not self._is_interrupted:
                 self._interrupt()  # it was killed in the step before this
 
     def _wake_up(self) -> None:
-        pause, self._pause, self._give_up_waiting = self._pause, None, None
-        if pause is not None:
-            pause.callback(None)
+        self._is_asleep, self._give_up_waiting = False, None
+        self._turns.add(self._take_turn)
 
     def _interrupt(self) -> None:
         if self._give_up_waiting is not None:
@@ -173,11 +209,7 @@ class SynTask(AsynTask):
     def begin(self) -> None:
         """Take the first step, and part in the turns if there are more."""
         if self._take_turn():
-            self._cooperator.cooperate(self._rest())
-
-    def _rest(self) -> Iterator[Deferred[None] | None]:
-        yield self._pause
-        yield from self._turns()
+            self._turns.add(self._take_turn)
 
 
 class _Waiting:
@@ -198,13 +230,38 @@ class _Waiting:
 Mail: TypeAlias = str | Progress | _Waiting | TaskOutcome
 
 
+class Errands:
+    """Calls in the reactor's thread that threads ask for: one wake-up does for many. Any thread."""
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor = reactor
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._is_woken = False
+
+    def add(self, function: Callable[[], object]) -> None:
+        """Call a function in the reactor's thread."""
+        self._waiting.append(function)  # first: who sees the flag raised has been seen
+        if not self._is_woken:
+            self._is_woken = True
+            self._reactor.callFromThread(self._run)
+
+    def _run(self) -> None:
+        self._is_woken = False
+        waiting = self._waiting
+        try:
+            for _ in range(len(waiting)):  # those that come meanwhile have the next turn
+                waiting.popleft()()
+        finally:
+            if waiting and not self._is_woken:
+                self._is_woken = True
+                self._reactor.callFromThread(self._run)
+
+
 class Mailbox:
     """The items that a thread sends to the reactor, which gets them as lists, in order."""
 
-    def __init__(
-        self, reactor: IReactorFromThreads, received: Callable[[list[Mail]], object]
-    ) -> None:
-        self._reactor = reactor
+    def __init__(self, errands: Errands, received: Callable[[list[Mail]], object]) -> None:
+        self._errands = errands
         self._received = received
         self._items: list[Mail] = []
         self._size = 0  # how many characters they have
@@ -223,7 +280,7 @@ class Mailbox:
                 self._size += len(item)
             if len(self._items) > 1:
                 return
-        self._reactor.callFromThread(self._collect)
+        self._errands.add(self._collect)
 
     @property
     def _is_full(self) -> bool:
@@ -246,9 +303,9 @@ class Mailbox:
 class ThreadedTask(Task):
     """A task whose command runs in a thread of its own. See `Task`."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(self, submission: Submission, errands: Errands) -> None:
         super().__init__(submission)
-        self._mailbox = Mailbox(submission.reactor, self._receive)
+        self._mailbox = Mailbox(errands, self._receive)
         self._redirection: Redirection | None = None
         self._waiting_for: _Waiting | None = None
         self._give_up_waiting: Callable[[], None] | None = None

@@ -135,6 +135,7 @@ class Task(PlacNames):
         self.wants_exit = False
         self._listeners = TaskListeners()
         self._result: object = None
+        self._at_end: list[Callable[[Task], object]] = []
         self._waiting: list[Deferred[Task]] = []
 
     def __repr__(self) -> str:
@@ -216,6 +217,17 @@ class Task(PlacNames):
         waiting: Deferred[Task] = AwaitableDeferred(self._stop_waiting)
         self._waiting.append(waiting)
         return waiting
+
+    def at_end(self, function: Callable[[Task], object]) -> None:
+        """
+        Call a function that cannot fail when `when_done` would fire, and before it does.
+
+        For this library's own parts: a Deferred for each would be a fifth of a short task.
+        """
+        if self.done:
+            function(self)
+        else:
+            self._at_end.append(function)
 
     def _stop_waiting(self, waiting: Deferred[Task]) -> None:
         self._waiting = [other for other in self._waiting if other is not waiting]
@@ -333,10 +345,12 @@ class Task(PlacNames):
         self.traceback = outcome.traceback
         self.wants_exit = outcome.wants_exit
         self._move(outcome.status)
-        if self._waiting:
-            self._fire_waiting()
+        self._fire_waiting()
 
     def _fire_waiting(self) -> None:
+        functions, self._at_end = self._at_end, []
+        for function in functions:
+            function(self)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if not each.called:  # else one before it has cancelled it
