@@ -97,7 +97,8 @@ class CallParser(plac_core.ArgumentParser):  # type: ignore[misc]
         found = argparse.Namespace(**self._unset)
         try:
             for action, word in zip(actions, args, strict=True):
-                setattr(found, action.dest, self._get_values(action, [word]))
+                is_text = action.type is None and action.choices is None
+                setattr(found, action.dest, word if is_text else self._get_values(action, [word]))
         except argparse.ArgumentError:
             return self._parse(args)  # it has the words for it
         return found

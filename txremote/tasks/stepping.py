@@ -20,11 +20,11 @@ it, so that its ``finally`` may await something.
 
 from __future__ import annotations
 
-import inspect
 import traceback
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, NamedTuple, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -66,13 +66,12 @@ class Progress:
         return f"{figure} {self.text}".rstrip()
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A command and its arguments."""
 
     function: Callable[..., object]
     args: tuple[object, ...] = ()
-    kwargs: dict[str, object] = field(default_factory=dict)
+    kwargs: Mapping[str, object] = {}
 
     def __call__(self) -> object:
         return self.function(*self.args, **self.kwargs)
@@ -107,14 +106,14 @@ def steps(call: Call, show: Show) -> Steps:
     (plac).
     """
     value: Any = call()
-    if isinstance(value, Deferred):
+    if isinstance(value, GeneratorType):
+        return (yield from _step(value, show, awaits=False))
+    if isinstance(value, AsyncGeneratorType):
+        return (yield from _step(_lines_of(value), show, awaits=True))
+    if isinstance(value, CoroutineType):
+        value = yield from _step(value, show, awaits=True)
+    elif isinstance(value, Deferred):
         value = yield AwaitDeferred(value, True)
-    elif inspect.isasyncgen(value):
-        return (yield from _step(_lines_of(value), show))
-    elif inspect.iscoroutine(value):
-        value = yield from _step(value, show)
-    elif inspect.isgenerator(value):
-        return (yield from _step(value, show))
     return (yield from _put_out(value, show))
 
 
@@ -138,10 +137,11 @@ def _put_out(value: Any, show: Show) -> Steps:
 
 
 def _step(
-    inner: Generator[object, Any, object] | Coroutine[object, Any, object], show: Show
+    inner: Generator[object, Any, object] | Coroutine[object, Any, object],
+    show: Show,
+    awaits: bool,
 ) -> Steps:
-    """Step a generator or a coroutine."""
-    awaits = inspect.iscoroutine(inner)
+    """Step a generator, or a coroutine, which awaits."""
     resume: Callable[[Any], object] = inner.send
     argument: object = None
     last: object = None
@@ -201,8 +201,7 @@ async def _lines_of(lines: AsyncGenerator[object, Any]) -> None:
         await lines.aclose()
 
 
-@dataclass(frozen=True)
-class TaskOutcome:
+class TaskOutcome(NamedTuple):
     """How the steps ended: FINISHED with a result, ABORTED with an error, or KILLED."""
 
     status: str
