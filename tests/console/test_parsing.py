@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import gc
 import io
+import shlex
 import sys
 import types
 import weakref
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import plac
@@ -25,6 +26,7 @@ from txremote.console.parsing import (
     known_as,
     parse_call,
     parse_first,
+    parser_of,
     split_line,
 )
 from txremote.errors import UsageError
@@ -77,6 +79,54 @@ def test_a_line_is_split_as_in_a_shell() -> None:
     assert split_line("  ") == split_line("# only this") == []
     with pytest.raises(UsageError, match="No closing quotation: import_file 'my file"):
         split_line("import_file 'my file\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        " \t\r\n",
+        "a b\tc\r\nd",
+        " --x=1 -- =",
+        "a\x0bb\x0cc\x1cd",
+        "a\u3000b\xa0\x00c",
+        "(a)|b;c&",
+    ],
+)
+def test_a_line_without_syntax_is_split_as_in_a_shell(line: str) -> None:
+    """Without its lexer, which sees no blanks but four characters."""
+    assert split_line(line) == shlex.split(line, comments=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["7", "up"], ["7", ""], ["x", "up"], ["7", "left"], ["7"], ["7", "up", "more"]),
+        *(["-7", "up"], ["7", "-f"], ["7", "--", "up"], ["-n", "3", "7", "up"], ["7", "up", "-"]),
+    ],
+)
+def test_words_that_are_the_arguments_are_read_as_by_argparse(words: list[str]) -> None:
+    """The same values, or the same error; the options have their defaults."""
+
+    @plac.annotations(
+        count=("how many", "positional", None, int),
+        where=("where to", "positional", None, None, ["up", "down", ""]),
+        number=("a number", "option", "n", int),
+        fast=("fast", "flag", "f"),
+    )
+    def move(count: Any, where: Any = "up", number: Any = 5, fast: Any = False) -> None:
+        return None
+
+    parser = parser_of(move, "move")
+    assert parser._plain is not None
+
+    def read(parse: Callable[[Any, list[str]], Any]) -> Any:
+        try:
+            return vars(parse(parser, words))
+        except UsageError as error:
+            return str(error)
+
+    assert read(type(parser).parse_args) == read(ArgumentParser.parse_args)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,22 @@ def test_tasks_take_turns(clock: Clock, one_step: Turns) -> None:
     assert steps == list("abcabcabc")
 
 
+def test_a_step_with_a_bug_is_no_end_of_the_turns(clock: Clock, turns: Turns) -> None:
+    """The reactor hears of it, and the others are stepped on."""
+    steps: list[str] = []
+
+    def broken() -> bool:
+        raise KeyError("a bug of this library's")
+
+    turns.add(broken)
+    turns.add(lambda: bool(steps.append("stepped")))
+    with pytest.raises(KeyError):
+        turn(clock)
+    turn(clock)
+    assert steps == ["stepped"]
+    assert not clock.getDelayedCalls()
+
+
 def test_a_busy_command_lets_the_reactor_turn(clock: Clock, turns: Turns) -> None:
     """One that never pauses does not keep the reactor from others for long."""
 
@@ -641,6 +657,34 @@ class Turning(Clock):
 
     def callFromThread(self, function: Any) -> None:
         self.asked.append(function)
+
+
+def test_threads_wake_the_reactor_as_one() -> None:
+    """Once for all errands until it comes to them; those that come meanwhile have its next turn."""
+    reactor = Turning()
+    errands = Errands(reactor)
+    done: list[int] = []
+    errands.add(lambda: errands.add(lambda: done.append(3)))
+    errands.add(lambda: done.append(1))
+    errands.add(lambda: done.append(2))
+    assert len(reactor.asked) == 1
+    reactor.asked.pop()()
+    assert (done, len(reactor.asked)) == ([1, 2], 1)
+    reactor.asked.pop()()
+    assert (done, reactor.asked) == ([1, 2, 3], [])
+
+
+def test_an_errand_with_a_bug_is_no_end_of_the_others() -> None:
+    """They are done in another turn."""
+    reactor = Turning()
+    errands = Errands(reactor)
+    done: list[int] = []
+    errands.add(lambda: done.index(7))
+    errands.add(lambda: done.append(1))
+    with pytest.raises(ValueError, match="7"):
+        reactor.asked.pop()()
+    reactor.asked.pop()()
+    assert (done, reactor.asked) == ([1], [])
 
 
 def test_a_mailbox_brings_much_over_at_once() -> None:
