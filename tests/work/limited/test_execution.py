@@ -206,6 +206,12 @@ class TestTheRunner:
         assert first._at_once == 2 * (os.cpu_count() or 1)
         await first.stop()
         assert await outcome_of(limited_exec("1", sandbox="none")) == LimitedResult(1, "")
+        last = execution._runner_of(reactor)  # type: ignore[arg-type]
+        try:
+            await last._at_shutdown()
+            assert isinstance(await outcome_of(limited_exec("1", sandbox="none")), PoolStopped)
+        finally:
+            del reactor.limited_runner  # type: ignore[attr-defined]
 
     def test_its_numbers_are_checked(self) -> None:
         """None at once would run nothing."""

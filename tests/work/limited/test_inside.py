@@ -49,6 +49,9 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         os.close(each)
 
 
+AN_INT = "an int of 16610 bits: more decimal digits than sys.get_int_max_str_digits() allows"
+
+
 @pytest.mark.parametrize(
     ("source", "ending"),
     [
@@ -59,6 +62,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ("1 / 0", (FAILED, "ZeroDivisionError", "division by zero", 1)),
         ("raise ValueError('\\udc80')", (FAILED, "ValueError", "?", 1)),
         ("open", (REFUSED, "line 1: a limited source has no open", 1)),
+        ("10 ** 5000", (FAILED, "NotSendable", AN_INT, 0)),
         ("y", (FAILED, "NameError", "name 'y' is not defined", 1)),
     ],
 )

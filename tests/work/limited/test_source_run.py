@@ -28,7 +28,13 @@ from txremote.work.limited.sandbox import Command, interpreter
 from txremote.work.limited.source import LimitedResult, LimitedSource, SourceLimits
 from txremote.work.limited.source_run import START, SourceRun
 
-NO_ARGS = pack((), "it"), pack({}, "it")
+
+def pack_of(*args: object) -> tuple[object, object]:
+    """Return the arguments of a call, packed."""
+    return pack(args, "it"), pack({}, "it")
+
+
+NO_ARGS = pack_of()
 UP = frame(READY)
 
 
@@ -90,7 +96,7 @@ async def test_what_it_may_not_say_ends_it(
     [
         (UP + (1001).to_bytes(4, "big"), "message"),
         (UP + frame(PRINTED, "x" * 6) * 2, "output"),
-        (UP + frame(CALL, "f", pack((1,), "it"), pack({}, "it")) * 3, "calls"),
+        (UP + frame(CALL, "f", *pack_of(1)) * 3, "calls"),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -121,6 +127,18 @@ async def test_another_end_of_the_process_is_told(
     """No run is left without one."""
     outcome = await Run(monkeypatch, data, then).outcome()
     assert text in str(outcome)
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_does_not_listen_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer to a closed pipe goes nowhere."""
+    then = (
+        f"os.close(0)\ntime.sleep(0.2)\nos.write(1, {frame(CALL, 'f', *pack_of(1))!r})\n"
+        f"time.sleep(0.2)\nos.write(1, {frame(DONE, 1)!r})\ntime.sleep(60)"
+    )
+    run = Run(monkeypatch, UP, then)
+    assert await run.outcome() == LimitedResult(1, "")
+    assert run.called == [1]
 
 
 @pytest_twisted.ensureDeferred

@@ -146,6 +146,7 @@ class LimitedRunner:
         self._waiting: deque[LimitedSource] = deque()
         self._running: set[SourceRun] = set()
         self._stopped: Deferred[None] | None = None
+        self.ends_with_loop = False  # then there is no other after it
         self._trigger: object = self._reactor.addSystemEventTrigger(
             "before", "shutdown", self._at_shutdown
         )
@@ -193,6 +194,7 @@ class LimitedRunner:
 
     def _at_shutdown(self) -> Deferred[None]:
         self._trigger = None
+        self.ends_with_loop = True
         return self.stop()
 
     def _cancel(self, result: Deferred[LimitedResult]) -> None:
@@ -232,7 +234,7 @@ class LimitedRunner:
 def _runner_of(reactor: IPoolReactor) -> LimitedRunner:
     """Return a loop's own, which it keeps: they end together."""
     found: LimitedRunner | None = getattr(reactor, "limited_runner", None)
-    if found is None or found._stopped is not None:
+    if found is None or (found._stopped is not None and not found.ends_with_loop):
         keeper: Any = reactor
         found = keeper.limited_runner = LimitedRunner(reactor)
     return found

@@ -148,7 +148,9 @@ def run(pipe: Pipe, source: str, names: dict[str, object]) -> tuple[object, ...]
         value = eval(code, environment(names, print_, return_))
         if returned:
             value = returned[0] if len(returned) == 1 else returned
-        return DONE, pack(value, "the result")
+        packed = pack(value, "the result")
+        frame(packed)  # a number or a text that cannot be written is the source's error
+        return DONE, packed
     except Refused as problem:
         return REFUSED, str(problem)[:_LONGEST_TEXT], 0
     except (MemoryError, RecursionError) as problem:

@@ -57,7 +57,7 @@ class SourceProcess(ProcessProtocol):
         self._info = b""
         self._inner: int | None = None  # a descriptor of the first process in the sandbox
         self._is_told = False  # whether there is nothing to be told about that any more
-        self._killed = self._reaped = False
+        self._killed = self._reaped = self._is_deaf = False
         self._looking: IDelayedCall | None = None
         self._waiting: IDelayedCall | None = None
 
@@ -72,9 +72,10 @@ class SourceProcess(ProcessProtocol):
         )
 
     def write(self, data: bytes) -> None:
-        """Send it bytes."""
+        """Send it bytes; nothing, if it has closed that pipe."""
         process: Any = self.transport
-        process.writeToChild(_REQUESTS, data)
+        if not self._is_deaf:
+            process.writeToChild(_REQUESTS, data)
 
     def kill(self) -> None:
         """End it."""
@@ -83,7 +84,7 @@ class SourceProcess(ProcessProtocol):
             self._kill()
         elif self._waiting is None and not self._reaped:
             self._waiting = self._clock.callLater(_PATIENCE, self._kill)
-        self.childConnectionLost(_MESSAGES)
+        self._look_soon()
 
     def last_words(self) -> str:
         """Return the last line that it has said beside its messages."""
@@ -99,12 +100,17 @@ class SourceProcess(ProcessProtocol):
             if self._said > _MOST_WORDS:
                 process: Any = self.transport
                 process.closeChildFD(_WORDS)
-        elif not self._is_told:
+        elif not self._is_told and not self._reaped:
             self._info += data
             self._find_inner()
 
     def childConnectionLost(self, childFD: int) -> None:
         """Look for its end: no SIGCHLD comes under uvloop, or to a loop in a thread."""
+        if childFD == _REQUESTS:
+            self._is_deaf = True
+        self._look_soon()
+
+    def _look_soon(self) -> None:
         if self._looking is None and not self._reaped:
             self._looking = self._clock.callLater(_LOOK_AGAIN, self._look)
 
@@ -128,8 +134,7 @@ class SourceProcess(ProcessProtocol):
         _before, colon, rest = self._info.partition(b'"child-pid":')
         number, comma, _after = rest.partition(b",")
         if colon and comma and number.strip().isdigit():
-            with suppress(OSError, AttributeError):  # it has ended; an old system
-                self._inner = os.pidfd_open(int(number))
+            self._inner = _opened(int(number), self.transport)
             self._is_told = True
             if self._killed:
                 self._kill()
@@ -152,3 +157,20 @@ class SourceProcess(ProcessProtocol):
         process: Any = self.transport
         self._looking = self._clock.callLater(_LOOK_AGAIN, self._look)
         process.reapProcess()  # and no other, which may belong to another thread
+
+
+def _opened(number: int, parent: Any) -> int | None:
+    """Return a descriptor of a process, if there is one of that number that a parent has."""
+    try:
+        found = os.pidfd_open(number)
+    except (OSError, AttributeError):  # it has ended; an old system
+        return None
+    try:
+        with open(f"/proc/{number}/stat") as file:
+            after_the_name = file.read().rpartition(")")[2].split()
+        if int(after_the_name[1]) == parent.pid:
+            return found
+    except (OSError, ValueError, IndexError):
+        pass
+    os.close(found)  # the number was another's already
+    return None

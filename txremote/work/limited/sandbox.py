@@ -134,8 +134,8 @@ def _files(restricted: Path) -> tuple[str, ...]:
     shown = [path for path in _SYSTEM if os.path.isdir(path)]
     python = interpreter()
     shown.append(python)
-    library = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib")
-    shown += map(str, library.glob("libpython*.so*"))
+    for library in {sysconfig.get_config_var("LIBDIR"), os.path.join(sys.base_prefix, "lib")}:
+        shown += map(str, Path(library or "/usr/lib").glob("libpython*.so*"))
     base = sysconfig.get_paths(vars={"base": sys.base_prefix, "platbase": sys.base_exec_prefix})
     standard = {base["stdlib"], base["platstdlib"]}
     shown += sorted(standard)
