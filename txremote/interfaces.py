@@ -56,8 +56,9 @@ class IPool(IService):
     A place where a callable can run: threads, processes, other machines.
 
     All methods are for the reactor's thread. `txremote.work.pool.PoolService` implements
-    all of it but the running of a job. A pool that lacks `can_call_back` or `preferred`
-    counts as one whose `can_call_back` is its `by_value`, and that is not preferred.
+    all of it but the running of a job. A pool that lacks `can_call_back` or `preferred` counts as
+    one whose jobs, if they run elsewhere, cannot call back, and that is not preferred. Nothing of
+    txremote calls `room`, so a pool may lack that, too.
     """
 
     kind = Attribute("What it is made of: its prefix in a description, such as 'processes'.")
@@ -89,6 +90,15 @@ class IPool(IService):
         with the function's own exception, `PoolFull`, `PoolStopped`, `WorkerDied`, `NotPicklable`,
         `JobTimeout`, or with `ConnectionLost` to other machines. Cancelling it takes a queued job
         out of the queue and ends one that runs, where the pool can.
+        """
+
+    def room() -> Deferred[None]:
+        """
+        Return a Deferred that fires when the pool would take another job, so that ``await
+        pool.room()`` before each `submit` never meets `PoolFull`.
+
+        Those who wait are served in order, one for each place. Cancelling it leaves the line.
+        Fails with PoolStopped when the pool stops, or does not run.
         """
 
     def statistics() -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.defer import CancelledError
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, succeed
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -22,9 +23,11 @@ import txremote
 from tests.work import foreign_kind
 from tests.work.child_processes import children, outcomes_of, until
 from tests.work.doubles import no_running_pools
-from txremote.errors import PoolFull, PoolStopped
+from txremote import live
+from txremote.errors import NotPicklable, PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.tasks.keeper import TaskKeeper
+from txremote.testing import connected_pair
 from txremote.work import pool_from_string
 
 __all__ = ["no_running_pools"]
@@ -109,3 +112,37 @@ def test_process_commands_are_refused_before_there_are_any() -> None:
     """Its jobs cannot call back, and says so when the tasks are set up."""
     with pytest.raises(ValueError, match="those of interpreter cannot: use a pool of processes"):
         TaskKeeper(pool="interpreter")
+
+
+class OtherPool(Service):  # type: ignore[misc]
+    """An `IPool` that derives from nothing of txremote's, and says nothing of calling back."""
+
+    kind = description = "other"
+    by_value = True
+
+    def submit(self, function: Any, args: Any = (), kwargs: Any = None, *_more: Any) -> Any:
+        return succeed(function(*args, **(kwargs or {})))
+
+
+@pytest.mark.parametrize("kind", ["interpreter", "other"])
+@pytest.mark.parametrize("where", ["argument 1", "argument 'file'", "the function"])
+@pytest_twisted.ensureDeferred
+async def test_references_are_refused_in_a_sentence(kind: str, where: str) -> None:
+    """A job could do nothing with them; all else goes to the pool as ever."""
+    pool = made() if kind == "interpreter" else OtherPool()
+    function: Any = print
+    args: tuple[Any, ...] = (live([]),) if where == "argument 1" else ()
+    kwargs: dict[str, Any] = {"file": live([])} if where == "argument 'file'" else {}
+    if where == "the function":
+        function = connected_pair().client.root.hi
+    with pytest.raises(NotPicklable) as caught:
+        await txremote.run_async(function, *args, pool=pool, **kwargs)
+    assert str(caught.value).startswith(f"{where} of the job ")
+    assert f"those of {kind} cannot call back: use a pool of processes" in str(caught.value)
+    assert await txremote.run_async(operator.neg, 3, pool=pool) == -3
+
+
+def test_a_pool_that_says_nothing_of_calling_back_gets_no_process_commands() -> None:
+    """Where it is configured."""
+    with pytest.raises(ValueError, match="those of other cannot: use a pool of processes"):
+        TaskKeeper(pool=OtherPool())

@@ -49,7 +49,7 @@ def test_it_holds_the_object() -> None:
 
 def test_it_is_only_for_jobs() -> None:
     """Pickled anywhere else, it says what it is for."""
-    with pytest.raises(TypeError, match="for the arguments of a job"):
+    with pytest.raises(TypeError, match="for jobs in a process or in a thread"):
         pickle.dumps(live(Player()))
 
 

@@ -98,13 +98,16 @@ class TestValues:
 class TestWhatCannotTravel:
     def test_a_function(self) -> None:
         """The error names it, and the job."""
-        with pytest.raises(NotPicklable, match=r"^the function, a builtin.* of the job acquire "):
+        with pytest.raises(
+            NotPicklable, match=r"^the function, .*; a function that can be"
+        ) as told:
             dump_job(threading.Lock().acquire, (), {}, "acquire")
+        assert " of the job acquire " in str(told.value)
 
     def test_what_a_function_takes_along(self) -> None:
-        """The error says what helps: `live` would not, since a job is no reference."""
+        """The error says which of its variables it is, and what helps."""
         lock = threading.Lock()
-        with pytest.raises(NotPicklable, match="; a function that can be imported goes by name"):
+        with pytest.raises(NotPicklable, match=r"the variable 'lock' of .*; live\(lock\) sends"):
             dump_job(lambda: lock, (), {}, "closure")
 
     def test_arguments(self) -> None:
@@ -115,7 +118,9 @@ class TestWhatCannotTravel:
         assert "live(it) sends a reference" in str(raised.value)
         with pytest.raises(NotPicklable, match="argument 'b', a lock, of the job add"):
             dump_job(jobs.add, (1,), {"b": threading.Lock()}, "add")
-        with pytest.raises(NotPicklable, match="argument 1, a list, of the job same"):
+        with pytest.raises(
+            NotPicklable, match=r"argument 1, a list \(at \[0\]\[\d\]: a .*\), of the job same"
+        ):
             dump_job(jobs.same, ([[io.StringIO(), threading.Lock()]],), {}, "same")
 
     def test_a_result(self) -> None:

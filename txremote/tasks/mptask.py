@@ -69,7 +69,7 @@ def check_pool(pool: Any) -> None:
     """Refuse (ValueError) a pool whose jobs run here, or cannot reach a `Sink` from elsewhere."""
     if not pool.by_value:
         raise ValueError(f"process commands need a pool of processes, not {pool.description}")
-    if not getattr(pool, "can_call_back", True):
+    if not getattr(pool, "can_call_back", False):
         raise ValueError(
             "process commands need a pool whose jobs can call back, and those of "
             f"{pool.description} cannot: use a pool of processes"

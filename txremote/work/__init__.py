@@ -21,6 +21,7 @@ Work somewhere else: pools, and `run_async`.
 ``processes``  `ProcessPool`: jobs in child processes, each of them a txremote peer over pipes
 ``python_source``  jobs that are given as source: a string as the function of `run_async`
 ``reducers``  objects that travel with a job in a form of their own
+``room``  the line of those who wait for a place in a pool's queue: `WaitingLine`
 ``run``  `run_async`: a callable, or a source, somewhere else
 ``running``  the pools that run: the one piece of state here that belongs to the whole process
 ``sharedmemory``  large values between a pool and its processes: files that are only memory
@@ -28,6 +29,7 @@ Work somewhere else: pools, and `run_async`.
 ``surroundings``  the environment, folder and initializer of a pool's processes
 ``threads``  a pool of threads: the reactor's own, or a number of its own
 ``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
+``unpicklable``  the part of a job that cannot be pickled, in words
 ``worker``  one worker: its process, the connection to it, its jobs
 ``worker_protocol``  the numbers and switches that a pool and its worker processes agree on
 ``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are

@@ -14,6 +14,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from txremote.errors import NotPicklable
+from txremote.interfaces import IPool
 from txremote.refs.netref import is_netref
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.plain import PLAIN
@@ -22,6 +24,8 @@ from txremote.work.live import Live
 
 #: The types that `call_with_netrefs` may change.
 MAY_BE_REMOTE = frozenset({RemoteReference, RemotePath, Live, tuple}) | MAY_HOLD_RECORDS
+
+_REFERENCES = frozenset({RemoteReference, RemotePath, Live})
 
 #: The types that `from_netrefs` leaves alone.
 IS_PLAIN = PLAIN - {tuple}
@@ -83,3 +87,21 @@ def settled(result: object, where: str) -> Any:
             "itself, and asynchronous code belongs in the reactor's thread"
         )
     return result
+
+
+def refuse_references(
+    pool: IPool, name: str, function: object, args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
+    """Refuse (NotPicklable) references for a pool whose jobs run elsewhere and cannot use them."""
+    if not pool.by_value or getattr(pool, "can_call_back", False):
+        return
+    parts: list[tuple[str, object]] = [("the function", function)]
+    parts += [(f"argument {number}", arg) for number, arg in enumerate(args, 1)]
+    parts += [(f"argument {key!r}", value) for key, value in kwargs.items()]
+    for what, part in parts:
+        if type(part) in _REFERENCES or is_netref(part):
+            raise NotPicklable(
+                f"{what} of the job {name} is a reference, which a job must be able to call, and "
+                f"those of {pool.description} cannot call back: use a pool of processes or of "
+                "threads, or send a copy"
+            )

@@ -27,9 +27,9 @@ from txremote.refs.reactorthread import may_call_here
 from txremote.work.declared import declared
 from txremote.work.loops import loop_here
 from txremote.work.named import OFFLOADED_MARK, by_name
-from txremote.work.netrefs import from_netrefs
+from txremote.work.netrefs import from_netrefs, refuse_references
 from txremote.work.pickling import dump_job
-from txremote.work.pool import name_of
+from txremote.work.pool import PoolService, name_of
 from txremote.work.ports import IPoolReactor
 from txremote.work.run import choose, name_unhandled
 
@@ -122,6 +122,8 @@ class _Body:
             chosen = choose(reactor, pool)
             if chosen.by_value:
                 function, args = by_name(self._function), self._args
+                if not isinstance(chosen, PoolService):  # which sees to that itself
+                    refuse_references(chosen, self._name, function, args, self._kwargs)
             else:
                 body = declared(self._function, self._args, self._kwargs)
                 function, args = self._context.run, (body, *self._args)

@@ -30,18 +30,17 @@ from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
-from txremote.wire.naming import class_name, is_a, sentence
+from txremote.wire.naming import is_a, sentence
 from txremote.work.buffers import Buffers
 from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
 from txremote.work.live import Live
 from txremote.work.reducers import ReducingPickler, are_registered, dumps as reducing_dumps, reduced
+from txremote.work.unpicklable import ADVICE, Place, describe, parts_of
 
 PROTOCOL = 5
 _MAIN = b"__main__"  # its names mean something else in another process
 _HINT = " (pip install 'txremote[pool]' for lambdas, closures and what is in __main__)"
-
-_OF_A_FUNCTION = "; a function that can be imported goes by name, without what it makes use of"
 
 _BY_VALUE = object()
 
@@ -86,9 +85,11 @@ def _thorough_pickler() -> Any:
         def __init__(self, file: Any, is_live: Callable[[object], object], take: _Take) -> None:
             super().__init__(file, PROTOCOL, buffer_callback=take)
             self.references: list[object] = []
+            self.latest: object = None  # that it came to
             self._is_live = is_live
 
         def persistent_id(self, found: object) -> tuple[int, tuple[str, ...]] | None:
+            self.latest = found
             target = self._is_live(found)
             if target is _BY_VALUE:
                 return None
@@ -117,11 +118,20 @@ def _has_cloudpickle() -> bool:
     return _thorough_pickler().__base__ is not pickle.Pickler
 
 
-def _thorough(value: object, is_live: Callable[[object], object], take: _Take) -> Pickled:
-    """Pickle what the plain pickler cannot; `is_live` returns what goes by reference."""
+def _thorough(
+    value: object, is_live: Callable[[object], object], take: _Take, culprit: list[object]
+) -> Pickled:
+    """
+    Pickle what the plain pickler cannot; `is_live` returns what goes by reference. If it fails,
+    the object that it failed with is added to the list.
+    """
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live, take)
-    pickler.dump(value)
+    try:
+        pickler.dump(value)
+    except Exception:
+        culprit.append(pickler.latest)
+        raise
     return file.getvalue(), pickler.references
 
 
@@ -141,6 +151,7 @@ def _dump(
     is_live: Callable[[object], object],
     buffers: Buffers | None = None,
     dumps: Callable[..., bytes] | None = None,
+    culprit: list[object] | None = None,
 ) -> Pickled:
     take = None if buffers is None else buffers.take
     try:
@@ -153,7 +164,7 @@ def _dump(
         pass
     if buffers:
         buffers.clear()
-    return _thorough(value, is_live, take)
+    return _thorough(value, is_live, take, [] if culprit is None else culprit)
 
 
 def _load(
@@ -204,7 +215,7 @@ def dump_job(
     args: tuple[object, ...],
     kwargs: dict[str, object],
     name: str,
-    advice: str = "; live(it) sends a reference",
+    advice: str = ADVICE,
     buffers: Buffers | None = None,
 ) -> Pickled:
     """
@@ -213,17 +224,17 @@ def dump_job(
     Args:
         buffers: Gets the large buffers, which are then not among the bytes.
     """
+    culprit: list[object] = []
     try:
-        pickled = _dump((function, args, kwargs), _live_here, buffers)
+        pickled = _dump((function, args, kwargs), _live_here, buffers, culprit=culprit)
         if RECORD_MODULE in pickled[0]:
             function = declared(function, args, kwargs)
             if buffers:
                 buffers.clear()
-            pickled = _dump((function, args, kwargs), _live_here, buffers)
+            pickled = _dump((function, args, kwargs), _live_here, buffers, culprit=culprit)
         return pickled
     except Exception as problem:  # any object's own code
-        what = _culprit(function, args, kwargs)
-        advice = _OF_A_FUNCTION if what.startswith("the function") else advice
+        what, advice = _what_is_wrong(list(parts_of(function, args, kwargs)), culprit, advice)
         hint = "" if _has_cloudpickle() else _HINT
         raise NotPicklable(
             f"{what} of the job {name} cannot be sent to a process: "
@@ -231,18 +242,18 @@ def dump_job(
         ) from problem
 
 
-def _culprit(
-    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
-) -> str:
-    parts: list[tuple[str, object]] = [("the function", function)]
-    parts += [(f"argument {number}", arg) for number, arg in enumerate(args, 1)]
-    parts += [(f"argument {key!r}", value) for key, value in kwargs.items()]
-    for what, part in parts:
+def _what_is_wrong(parts: list[Place], culprit: list[object], advice: str) -> tuple[str, str]:
+    """Return what cannot be pickled, and what may be done about it, as `describe` does."""
+    if culprit:
+        what, how = describe(parts, culprit[0], advice)
+        if what:
+            return what, how
+    for place in parts:  # the culprit is something that an object gives for itself
         try:
-            _dump(part, _live_here)
+            _dump(place.found, _live_here)
         except Exception:  # any object's own code
-            return f"{what}, a {class_name(type(part))},"
-    return "the whole"  # what each of them can be, all together cannot
+            return describe([place], place.found, advice)
+    return "the whole", ""  # what each of them can be, all together cannot
 
 
 def load_job(
@@ -269,12 +280,15 @@ def dump_result(value: object, name: str, buffers: Buffers | None = None) -> Pic
     Args:
         buffers: Gets the large buffers, which are then not among the bytes.
     """
+    culprit: list[object] = []
     try:
-        return _dump(value, _live_there, buffers)
+        return _dump(value, _live_there, buffers, culprit=culprit)
     except Exception as problem:  # any object's own code
+        result = Place(value, f"the result of the job {name}", value, "", ADVICE.format("it"))
+        places = [describe([result], each)[0] for each in [*culprit, value]]
+        what = next(filter(None, places))
         raise NotPicklable(
-            f"the result of the job {name}, a {class_name(type(value))}, cannot be sent back: "
-            f"{sentence(problem)}; live(it) sends a reference"
+            f"{what} cannot be sent back: {sentence(problem)}{result.advice}"
         ) from problem
 
 

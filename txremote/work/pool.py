@@ -17,9 +17,12 @@ from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped
 from txremote.interfaces import IPool
 from txremote.refs import forks
 from txremote.refs.awaiting import AwaitableDeferred, failed, succeeded
+from txremote.refs.clock import steady
 from txremote.refs.netref import BaseNetref, NetrefMethod
 from txremote.refs.reference import RemotePath, RemoteReference
+from txremote.work.netrefs import refuse_references
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
+from txremote.work.room import WaitingLine
 from txremote.work.running import pools_of
 
 log = Logger("txremote")
@@ -73,6 +76,7 @@ class PoolService(Service):
         self._closing: Deferred[tuple[Failure | None]] | None = None
         self._trigger: object = None
         self._warming_up: Deferred[None] | None = None
+        self._line: WaitingLine | None = None  # since somebody has asked for room
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
@@ -128,6 +132,9 @@ class PoolService(Service):
             if self._trigger is not None:
                 self._reactor.removeSystemEventTrigger(self._trigger)
                 self._trigger = None
+            line, self._line = self._line, None
+            if line is not None:
+                line.fail(partial(self._stopped, "room()"))
             for outcome, (name, job) in list(self._unfinished.items()):
                 if not outcome.called:
                     outcome.errback(self._stopped(name))
@@ -164,11 +171,37 @@ class PoolService(Service):
         if self.home is not forks.here:
             return failed(forks.wrong_process(self.home, "pool"))
         if not self.running:
-            return failed(PoolStopped(f"the pool {self.description} does not run: start() it"))
+            return failed(self._not_running())
+        if self._line is not None:
+            self._line.job_came()
         try:
             return self._accept(function, args, kwargs or {}, timeout, name or name_of(function))
         except (NotPicklable, PoolFull, PoolStopped) as refusal:
             return failed(refusal)
+
+    def room(self) -> Deferred[None]:
+        """
+        Return a Deferred that fires when the pool would take another job.
+
+        At once if it would now; else those who wait are served in order, one for each place, which
+        is kept for a moment: `submit` then, or let it be. Fails with PoolStopped.
+        """
+        if self.home is not forks.here:
+            return failed(forks.wrong_process(self.home, "pool"))
+        if not self.running:
+            return failed(self._not_running())
+        if self._line is None:
+            self._line = WaitingLine(steady(self._reactor), self._places)
+        return self._line.wait()
+
+    def _places(self) -> int:
+        """Return how many jobs more would be taken now, at least."""
+        return self._most_queued + self._most_running - len(self._unfinished)
+
+    def _made_room(self) -> None:
+        """Note that there may be a place more: a job has ended, say."""
+        if self._line is not None:
+            self._line.move_up()
 
     def _accept(
         self, function: Function, args: Args, kwargs: Kwargs, timeout: float | None, name: str
@@ -176,6 +209,7 @@ class PoolService(Service):
         """Take a job, keep account of it, and have `_submit` run it. PoolFull: too many wait."""
         if len(self._unfinished) >= self._most_queued + self._most_running:
             raise self._full()
+        refuse_references(self, name, function, args, kwargs)
         job = maybeDeferred(self._submit, function, args, kwargs, timeout, name)
         outcome: Deferred[object] = AwaitableDeferred(lambda _outcome: job.cancel())
         self._unfinished[outcome] = name, job
@@ -191,6 +225,7 @@ class PoolService(Service):
             self._count(result)
         if not outcome.called:
             outcome.callback(result)
+        self._made_room()
 
     def _count(self, result: Any) -> Failure | None:
         """Count a job that has ended by itself, and return its Failure, if it has one."""
@@ -200,6 +235,9 @@ class PoolService(Service):
             return failure
         self._done += 1
         return None
+
+    def _not_running(self) -> PoolStopped:
+        return PoolStopped(f"the pool {self.description} does not run: start() it")
 
     def _stopped(self, name: str) -> PoolStopped:
         return PoolStopped(f"{name}: the pool {self.description} was stopped")

@@ -298,6 +298,9 @@ class ProcessPool(PoolService):
                 payload, references = dump_job(function, args, kwargs, name)
         return payload, references
 
+    def _places(self) -> int:
+        return self._most_queued - self._queue.waiting()
+
     def statistics(self) -> PoolStatistics:
         """Return what it is doing."""
         workers = self._workers
@@ -320,6 +323,8 @@ class ProcessPool(PoolService):
             self._queue.feed(worker)
         if not job.deferred.called:
             job.deferred.callback(result)
+        if self._line is not None:
+            self._line.move_up()
 
     def _cancelled(self, job: Job, _deferred: Deferred[object]) -> None:
         if job.worker is None:
@@ -327,6 +332,7 @@ class ProcessPool(PoolService):
             job.forget()
         elif self._end_job(job.worker, job, f"was ended when {job.name} was cancelled", True):
             self._killed += 1
+        self._made_room()
 
     def job_timed_out(self, worker: Worker, job: Job) -> None:
         """Called by a worker when a job's time is up."""
@@ -339,6 +345,7 @@ class ProcessPool(PoolService):
                     f"{self._import_timeout:g} s (option import_timeout=)"
                 )
             job.fail(JobTimeout(problem))
+        self._made_room()
 
     def _end_job(self, worker: Worker, job: Job, why: str, cancelled: bool) -> bool:
         """
@@ -371,6 +378,7 @@ class ProcessPool(PoolService):
         if self._workers.came_up(worker):
             self._queue.feed(worker)
         self._fire_if_warm()
+        self._made_room()
 
     def worker_ended(self, worker: Worker, unbegun: list[Job], begun: list[Job]) -> None:
         """Called by a worker whose process has gone."""

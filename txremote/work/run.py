@@ -28,6 +28,7 @@ from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.sharing import follow
 from txremote.refs.signatures import signature_of
 from txremote.work.loops import loop_here
+from txremote.work.netrefs import refuse_references
 from txremote.work.pool import PoolService, log, name_of
 from txremote.work.ports import IPoolReactor
 from txremote.work.python_source import RETURN, prepared, run_source, title_of
@@ -119,6 +120,8 @@ def _begin(
             return chosen.submit(run_source, (source,), kwargs, timeout, name)
         _check_call(function, args, kwargs)
         chosen = choose(reactor, pool, use_thread)
+        if not isinstance(chosen, PoolService):  # which sees to that itself
+            refuse_references(chosen, name, function, args, kwargs)
         return chosen.submit(function, args, kwargs, timeout, name)
     except Exception as error:  # a wrong argument, or any code of a kind of pool
         if error.__suppress_context__:

@@ -180,6 +180,10 @@ class ThreadPool(PoolService):
         self._send_batch()
         return deferred
 
+    def _places(self) -> int:
+        threads: int = self._threads.max
+        return self._most_queued + max(-len(self._waiting), threads - len(self._jobs))
+
     def _send_batch(self) -> None:
         """Send another batch, unless there are enough: each has a job, or looks for one."""
         batches = self._batches
@@ -209,6 +213,7 @@ class ThreadPool(PoolService):
         ended = self._ended
         for _ in range(_MOST_AT_ONCE):
             if not ended:
+                self._made_room()
                 return
             job = ended.popleft()
             if job is not None:
@@ -217,6 +222,7 @@ class ThreadPool(PoolService):
                 self._batch_over()  # first, for a callback may submit the next job
             if job is not None:
                 self._fire(job)
+        self._made_room()
         self._wake()
 
     def _fire(self, job: ThreadJob) -> None:
@@ -246,6 +252,7 @@ class ThreadPool(PoolService):
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
+        self._made_room()
 
     def _take_back(self, job: ThreadJob) -> bool:
         try:

@@ -154,6 +154,9 @@ class DaskPool(PoolService):
         self._link.submit(key, payload)
         return deferred
 
+    def _places(self) -> int:
+        return self._most_queued - len(self._jobs)
+
     def statistics(self) -> PoolStatistics:
         """Return what it is doing. Its workers are the threads of the cluster's workers."""
         running = [job for job in self._jobs.values() if job.worker]
@@ -201,6 +204,7 @@ class DaskPool(PoolService):
         self._stop_timer(job)
         if deferred is not None:
             deferred.callback(result)
+        self._made_room()
 
     def _stop_timer(self, job: DaskJob) -> None:
         timer, job.timer = job.timer, None
@@ -217,6 +221,7 @@ class DaskPool(PoolService):
             del self._jobs[key]
             assert self._link is not None
             self._link.cancel(key)
+        self._made_room()
 
     def _expire(self, job: DaskJob) -> None:
         why = f"took longer than {job.timeout:g} s"
