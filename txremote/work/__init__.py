@@ -27,6 +27,7 @@ Work somewhere else: pools, and `run_async`.
 ``sharedmemory``  large values between a pool and its processes: files that are only memory
 ``spec``  pools by name: ``threads:8``, ``processes:min=2:max=8``
 ``surroundings``  the environment, folder and initializer of a pool's processes
+``stuck``  jobs in threads that wait for one another for ever
 ``threads``  a pool of threads: the reactor's own, or a number of its own
 ``tickets``  tickets: how two processes agree, without a word, on which jobs have begun
 ``unpicklable``  the part of a job that cannot be pickled, in words

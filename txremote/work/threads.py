@@ -11,6 +11,9 @@ A thread cannot be stopped. A job that is cancelled or times out while it runs i
 Deferred fails at once, and it goes on. A job runs in a copy of the context that it was submitted
 in, and references to other peers' objects arrive as blocking netrefs.
 
+A job that waits for another one of the same pool holds its thread meanwhile. Where all threads are
+held so (`txremote.work.stuck`) one of the jobs that they wait for fails, and the others go on.
+
 Jobs are submitted, cancelled and counted in the reactor's thread. A worker thread only takes a job
 out of the queue, which is atomic, and later adds it to those that have ended.
 """
@@ -30,7 +33,7 @@ from twisted.python import context
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool as TwistedThreadPool
 
-from txremote.errors import JobTimeout
+from txremote.errors import JobTimeout, PoolFull
 from txremote.eventloop.worker_pool import here
 from txremote.peer.variables import own_context
 from txremote.refs import forks
@@ -42,6 +45,7 @@ from txremote.work.pool import DEFAULT_QUEUE, PoolService, PoolStatistics, log
 from txremote.work.ports import Args, Function, IPoolReactor, Kwargs
 from txremote.work.running import pools_of, running_pools
 from txremote.work.spec import Description
+from txremote.work.stuck import StuckWatch
 
 #: Seconds after which a batch lets others have the reactor's threads.
 SLICE = 0.01
@@ -143,6 +147,7 @@ class ThreadPool(PoolService):
         self._batches = 0
         self._idle: Deferred[None] | None = None
         self._threads: Any = None
+        self._watch = StuckWatch(reactor, lambda: list(self._waiting), self._give_up)
 
     def open(self) -> None:
         """Make the threads ready."""
@@ -180,6 +185,12 @@ class ThreadPool(PoolService):
         self._send_batch()
         return deferred
 
+    def _settle(self) -> None:
+        """Do what is to be done when jobs have gone."""
+        self._made_room()
+        if not self._jobs:
+            self._watch.end()
+
     def _places(self) -> int:
         threads: int = self._threads.max
         return self._most_queued + max(-len(self._waiting), threads - len(self._jobs))
@@ -187,7 +198,11 @@ class ThreadPool(PoolService):
     def _send_batch(self) -> None:
         """Send another batch, unless there are enough: each has a job, or looks for one."""
         batches = self._batches
-        if batches >= self._threads.max or batches >= len(self._jobs):
+        if batches >= self._threads.max:
+            if self._watch.timer is None:
+                self._watch.begin(self._threads)
+            return
+        if batches >= len(self._jobs):
             return
         self._batches = batches + 1
         # Each job brings the context it was submitted in: the batch's own is
@@ -198,6 +213,18 @@ class ThreadPool(PoolService):
             self._threads.callInThread(self._run_batch)
         finally:
             contexts.pop()
+
+    def _give_up(self, job: ThreadJob) -> None:
+        """Fail a job that waits, and that all threads wait for."""
+        deferred, job.deferred = job.deferred, None
+        if self._take_back(job) and deferred is not None:
+            problem = (
+                f"{job.name}: all threads of {self.description} run jobs that wait for jobs of "
+                "this pool, which have no thread to begin in. A job that waits for another should "
+                "be a coroutine of the reactor's, or use another pool"
+            )
+            log.error("{problem}", problem=problem)
+            deferred.errback(PoolFull(problem))
 
     def _batch_over(self) -> None:
         self._batches -= 1
@@ -213,7 +240,7 @@ class ThreadPool(PoolService):
         ended = self._ended
         for _ in range(_MOST_AT_ONCE):
             if not ended:
-                self._made_room()
+                self._settle()
                 return
             job = ended.popleft()
             if job is not None:
@@ -222,7 +249,7 @@ class ThreadPool(PoolService):
                 self._batch_over()  # first, for a callback may submit the next job
             if job is not None:
                 self._fire(job)
-        self._made_room()
+        self._settle()
         self._wake()
 
     def _fire(self, job: ThreadJob) -> None:
@@ -252,7 +279,7 @@ class ThreadPool(PoolService):
         job.deferred = None
         if not self._take_back(job):
             self._abandon(job, "was cancelled")
-        self._made_room()
+        self._settle()
 
     def _take_back(self, job: ThreadJob) -> bool:
         try:
@@ -307,6 +334,7 @@ class ThreadPool(PoolService):
 
     def close(self) -> Deferred[None]:
         """Fail the jobs that wait and run; wait a moment for those that run."""
+        self._watch.end()
         left = [job for job in list(self._jobs) if self._take_back(job)]
         while self._ended:
             self._bring()  # these have their results
