@@ -70,6 +70,35 @@ class TestAJob:
         run(main, new_loop)
         assert caught == [TypeError]
 
+    @each_loop
+    def test_waits_for_room(self, new_loop: NewLoop) -> None:
+        """Tasks share the places of a small queue in order, and a task that is cancelled leaves."""
+        ended: list[Any] = []
+
+        async def submit(pool: Any, count: int) -> None:
+            for number in range(count):
+                await pool.room()
+                pool.submit(jobs.add, (number, 1)).addBoth(ended.append)
+
+        async def main() -> None:
+            pool = pool_from_string("threads:2:queue=3")
+            await pool.start()
+            gate = threading.Event()
+            held = [pool.submit(gate.wait, (20,)) for _ in range(5)]
+            tasks = [asyncio.create_task(submit(pool, 100)) for _ in range(4)]
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await pool.room()
+            tasks.pop(0).cancel()
+            gate.set()
+            await asyncio.gather(*tasks)
+            await until(lambda: len(ended) == 300)
+            assert sum(ended) == 3 * 5050
+            assert [await each for each in held] == [True] * 5
+            await pool.stop()
+
+        run(main, new_loop)
+
     def test_in_a_process_is_ended_when_its_time_is_up_or_its_task_cancelled(
         self, tmp_path: Path
     ) -> None:
