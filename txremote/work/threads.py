@@ -216,8 +216,9 @@ class ThreadPool(PoolService):
 
     def _give_up(self, job: ThreadJob) -> None:
         """Fail a job that waits, and that all threads wait for."""
-        deferred, job.deferred = job.deferred, None
-        if self._take_back(job) and deferred is not None:
+        deferred = job.deferred
+        if deferred is not None and self._take_back(job):
+            job.deferred = None
             problem = (
                 f"{job.name}: all threads of {self.description} run jobs that wait for jobs of "
                 "this pool, which have no thread to begin in. A job that waits for another should "
