@@ -90,6 +90,18 @@ def pools_on_asyncio(session: nox.Session, loop: str) -> None:
 
 
 @nox.session
+def games(session: nox.Session) -> None:
+    """Run the tests of Evennia's games with their large numbers: 50 players, 100 cold workers."""
+    session.install("-e", ".[test]", *EDITABLE)
+    session.run("python", "-m", "tests.contrib.evennia.environment")
+    session.run(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider"),
+        *(session.posargs or ["tests/contrib"]),
+        env={"TXREMOTE_LONG": "1"},
+    )
+
+
+@nox.session
 @nox.parametrize("driver", DRIVERS)
 def drivers(session: nox.Session, driver: str) -> None:
     """Run a reactor's tests over the driver of txremote.aio; arguments go to pytest."""

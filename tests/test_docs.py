@@ -139,9 +139,9 @@ class TestFollowed:
         assert reader.ran > 150
 
     @pytest_twisted.ensureDeferred
-    @pytest.mark.parametrize("page", ["pools", "evennia", "values"])
+    @pytest.mark.parametrize("page", ["pools", "values"])
     async def test_work_and_values(self, page, tmp_path):
-        """Jobs in threads and processes, what Evennia's page says, and data by value."""
+        """Jobs in threads and processes, and data by value."""
         reader = Reader(DOCS / f"{page}.rst", tmp_path)
         await reader.follow()
         assert reader.ran > 15

@@ -131,7 +131,13 @@ class Making:
         self.run(python, "-m", "venv", "--clear", FOLDER)
         pip = (bin("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check")
         self.run(*pip, *PACKAGES)
-        self.run(*pip, "-e", f"{ROOT}[pool,console]", "--config-settings", "editable_mode=compat")
+        self.run(
+            *pip,
+            "-e",
+            f"{ROOT}[evennia,console,restricted]",
+            "--config-settings",
+            "editable_mode=compat",
+        )
         self.run(bin("evennia"), "--init", TEMPLATE.name, cwd=FOLDER)
         self.run(bin("evennia"), "migrate", cwd=TEMPLATE)
         # a shell makes the superuser of the variables; this is what the first start would do
