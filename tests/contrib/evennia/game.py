@@ -245,6 +245,18 @@ class Game:
         file = self.folder / "server" / "logs" / "server.log"
         return file.read_text() if file.exists() else ""
 
+    def wait_for_log(self, text: str, timeout: float = LAUNCH) -> None:
+        """
+        Wait until the Server has logged something.
+
+        Raises:
+            AssertionError: It has not, in so many seconds.
+        """
+        end = time.monotonic() + timeout
+        while text not in self.server_log:
+            assert time.monotonic() < end, f"no {text!r} in\n{self.log}"
+            time.sleep(0.1)
+
     def make_accounts(self, names: Iterable[str], permissions: Iterable[str] = ()) -> None:
         """Make accounts with a character each, in Limbo; before the Server is started."""
         self.python(
