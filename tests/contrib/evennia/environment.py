@@ -24,12 +24,12 @@ FOLDER = ROOT / ".peers" / "evennia"
 
 #: A game that was never started: made, migrated, with its superuser and its first room.
 TEMPLATE = FOLDER / "template"
-#: Written last. It has the reason where the environment could not be made.
+#: Written last, with `WANTED`; or with the reason where the environment could not be made.
 READY = FOLDER / "ready"
 
 PYTHONS = ("3.13", "3.12", "3.11")
-#: Besides Evennia and txremote: the driver of PostgreSQL.
-PACKAGES = ("evennia>=5.0.1", "psycopg[binary]>=3.1.12")
+#: What the environment has: one that was made with less is made anew.
+WANTED = ("evennia>=5.0.1", "psycopg[binary]>=3.1.12", "txremote[evennia,console,restricted]")
 
 #: Seconds that all of it may take.
 PATIENCE = 240
@@ -37,6 +37,8 @@ PATIENCE = 240
 #: The account that may do anything, and the password of all accounts of the tests.
 SUPERUSER = "admin"
 PASSWORD = "tolkien-99"
+
+FAILED = "Evennia could not be installed"
 
 #: Limbo and the first character, without the restart that ends it in a running Server.
 FIRST_START = """
@@ -67,9 +69,11 @@ def variables() -> dict[str, str]:
 
 def why_not() -> str | None:
     """Return why no game can be run, or None if one can."""
-    if not READY.exists():
-        return "no Evennia: python -m tests.contrib.evennia.environment installs it"
-    return READY.read_text() or None
+    found = READY.read_text() if READY.exists() else ""
+    if found == "\n".join(WANTED):
+        return None
+    reason = found if found.startswith(FAILED) else "no Evennia"
+    return f"{reason}: python -m tests.contrib.evennia.environment installs it"
 
 
 def pythons() -> list[str]:
@@ -130,14 +134,10 @@ class Making:
             raise RuntimeError(f"no Python of {', '.join(PYTHONS)} that has venv")
         self.run(python, "-m", "venv", "--clear", FOLDER)
         pip = (bin("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check")
-        self.run(*pip, *PACKAGES)
-        self.run(
-            *pip,
-            "-e",
-            f"{ROOT}[evennia,console,restricted]",
-            "--config-settings",
-            "editable_mode=compat",
-        )
+        *packages, own = WANTED
+        self.run(*pip, *packages)
+        tree = f"{ROOT}{own.removeprefix('txremote')}"
+        self.run(*pip, "-e", tree, "--config-settings", "editable_mode=compat")
         self.run(bin("evennia"), "--init", TEMPLATE.name, cwd=FOLDER)
         self.run(bin("evennia"), "migrate", cwd=TEMPLATE)
         # a shell makes the superuser of the variables; this is what the first start would do
@@ -154,16 +154,16 @@ def make(seconds: float = PATIENCE) -> str | None:
     Returns:
         Why there is none; or None: there is one.
     """
-    if READY.exists() and why_not() is None:
+    if why_not() is None:
         return None
     shutil.rmtree(FOLDER, ignore_errors=True)
     try:
         Making(seconds).everything()
     except RuntimeError as error:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        READY.write_text(f"Evennia could not be installed: {error}")
+        READY.write_text(f"{FAILED}: {error}")
     else:
-        READY.write_text("")
+        READY.write_text("\n".join(WANTED))
     return why_not()
 
 
