@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from tests.processes import Program, script
-from tests.work.child_processes import outcome_of, outcomes_of, until
+from tests.work.child_processes import lives, outcome_of, outcomes_of, running_pool, until
 from tests.work.limited.surroundings import remains
-from txremote import limited_exec, live, run_async
+from txremote import limited_exec, live
 from txremote.errors import (
     LimitExceeded,
     NoSandbox,
@@ -30,6 +31,7 @@ from txremote.errors import (
 from txremote.work.limited import execution, sandbox as sandboxes
 from txremote.work.limited.execution import LimitedRunner
 from txremote.work.limited.source import LimitedResult
+from txremote.work.processes import ProcessPool
 
 MIB = 1024 * 1024
 FOREVER = "while True: pass"
@@ -150,9 +152,15 @@ async def test_a_failure_names_the_line_and_has_what_was_printed(sandbox: Any) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_hundred_at_once(boxes: None) -> None:
-    """Each has one end, as many processes as may run do, and other jobs go on."""
-    await outcome_of(run_async(sum, [1], use_thread=True))  # opens what the reactor keeps
-    await outcome_of(limited_exec("1"))
+    """Each has one end, as many processes as may run do, and the jobs of a pool go on."""
+    async with running_pool() as pool:
+        await hundred(pool)
+    assert pool.statistics().killed == pool.statistics().failed == 0
+
+
+async def hundred(pool: ProcessPool) -> None:
+    """Run a hundred sources that meet limits, and jobs beside them."""
+    await limited_exec("1")  # opens what the reactor keeps
     before = remains()
     runner = LimitedRunner(reactor, at_once=4)  # type: ignore[arg-type]
     cases = {
@@ -166,10 +174,11 @@ async def test_a_hundred_at_once(boxes: None) -> None:
         for source, limit in [*cases.items()] * 25
     ]
     assert repr(runner) == "<LimitedRunner 4 running, 96 waiting>"
-    assert await run_async(sum, [1, 2], use_thread=True) == 3
+    jobs = [pool.submit(pow, (2, n)) for n in range(50)]
     ends = await outcomes_of(runs)
     found = [getattr(end, "limit", type(end).__name__) for end in ends]
     assert found == [*cases.values()] * 25
+    assert await outcomes_of(jobs) == [2**n for n in range(50)]
     await runner.stop()
     await until(lambda: remains() == before)
 
@@ -303,8 +312,33 @@ application = Application("limited")
 reactor.callWhenRunning(lambda: limited_exec("40 + 2", sandbox="SANDBOX").addBoth(done))
 """
 
+KILLED = """
+from twisted.internet import reactor
+from txremote import limited_exec, live
 
-@pytest.mark.parametrize("runs", ["asyncio.run(main())", "import uvloop; uvloop.run(main())"])
+said = live(lambda: print("up", flush=True))
+source = "said()" + chr(10) + "while True: pass"
+reactor.callWhenRunning(lambda: limited_exec(source, {"said": said}, timeout=600))
+reactor.run()
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_sandbox_ends_with_a_program_that_is_killed(boxes: None) -> None:
+    """Nobody ends it then but bubblewrap and the system."""
+    with Program(sys.executable, "-c", KILLED) as program:
+        program.wait_for("up")
+        inside = psutil.Process(program._process.pid).children(recursive=True)
+        assert len(inside) > 1
+        program.kill()
+        await until(lambda: not any(lives(each.pid) for each in inside))
+
+
+@pytest.mark.parametrize(
+    ("runs", "sandbox"),
+    [("asyncio.run(main())", "required"), ("import uvloop; uvloop.run(main())", "none")],
+    indirect=["sandbox"],
+)
 def test_a_program_of_asyncio(runs: str, sandbox: str) -> None:
     """Without a reactor, on both loops; an awaited function is one of the loop's."""
     with Program(sys.executable, "-c", ASYNCIO.replace("SANDBOX", sandbox) + runs) as program:
