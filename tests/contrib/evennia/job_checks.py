@@ -201,6 +201,9 @@ async def an_object_arrives_as_it_is_now(world):
     *first, pid = await job()
     assert first == ["Object", "thing", 1, "room", thing.pk]
     assert pid != os.getpid()
+    assert [each[:5] for each in [await each for each in [job() for _ in range(100)]]] == [
+        ("Object", "thing", 1, "room", thing.pk)
+    ] * 100
     thing.key, thing.db.hp, thing.location = "other", 2, world.cave
     assert (await job())[:4] == ("Object", "other", 2, "cave")
     thing.db.hp += 1

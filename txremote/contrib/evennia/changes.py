@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
@@ -23,10 +23,11 @@ from evennia.objects.models import ObjectDB
 from evennia.typeclasses.attributes import Attribute
 from evennia.utils.idmapper.models import SharedMemoryModel
 
-#: A row: its model's label and its number.
+#: A row: its model's label and its number. Or CONTENTS and the number of a place.
 Row = tuple[str, object]
 
-CHANGED = "changed"
+CHANGED: Final = "changed"
+CONTENTS: Final = "contents"
 
 _HANDLERS = ("attributes", "tags", "aliases", "permissions", "nicks")
 _AT_ONCE = 500  # rows in one query
@@ -99,8 +100,8 @@ def _deleting(sender: object, instance: Any, **_more: object) -> None:
 
 
 def _note_place(instance: Any) -> None:
-    if issubclass(type(instance), ObjectDB) and instance.db_location is not None:
-        _note(instance.db_location)
+    if _notes and issubclass(type(instance), ObjectDB) and instance.db_location_id is not None:
+        _notes[-1].note((CONTENTS, instance.db_location_id))
 
 
 def _linking(
@@ -128,6 +129,7 @@ def refresh(rows: set[Row]) -> None:
     by_model: dict[str, list[object]] = {}
     for label, number in rows:
         by_model.setdefault(label, []).append(number)
+    places = by_model.pop(CONTENTS, [])
     # attributes first: the handlers of their owners find them as they are now
     for label in sorted(by_model, key=lambda label: label != Attribute._meta.label_lower):
         model: Any = apps.get_model(label)
@@ -140,8 +142,7 @@ def refresh(rows: set[Row]) -> None:
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
             _refresh(model, {number: cached[number] for number in some})
-    if ObjectDB._meta.label_lower in by_model:
-        _refresh_contents(by_model[ObjectDB._meta.label_lower])
+    _refresh_contents(places)
 
 
 def _refresh(model: Any, cached: dict[object, Any]) -> None:
@@ -176,9 +177,9 @@ def _update(own: Any, values: dict[str, Any]) -> None:
         _refresh_contents([before["db_location_id"], values["db_location_id"]])
 
 
-def _refresh_contents(rooms: list[object]) -> None:
-    """Have the objects that are places look again what is in them."""
-    for number in rooms:
+def _refresh_contents(places: list[object]) -> None:
+    """Have objects look again what is in them."""
+    for number in places:
         own = ObjectDB.get_cached_instance(number)
         if own is not None and "contents_cache" in vars(own):
             own.contents_cache.clear()
