@@ -8,8 +8,10 @@ Portal, no sessions, no tickers, no scripts.
 
 Each job begins with empty caches, so all that it reads is as it stands in the database. Pickled,
 a job's function begins with `BEGIN`, which empties them: before the objects among the function's
-arguments are made. The names of what the job is about to change go to the Server as they come
-(`txremote.contrib.evennia.changes`), so a job that is killed has told of them, too.
+arguments are made. While it runs, the job tells the Server which rows it is about to change
+(`txremote.contrib.evennia.changes`), what it says to objects (`messages`) and how far it is
+(`joblist`). Each of these is sent at once, and not waited for, so a job that is killed has told of
+them, too.
 
 Django can be imported only when its settings are known. So this module imports nothing of the
 game at its top.
@@ -24,9 +26,8 @@ from typing import Any
 from txremote.contrib.evennia.joblist import Reporter, reporting
 from txremote.refs.helpers import async_
 
-#: Called with a kind of message and what it is about: `changes.Changes.told` of the Server.
+#: Called with a kind of message and what it is about; in the Server, by `gamepools`.
 Tell = Callable[..., object]
-
 
 _set_up: list[bool] = []
 
