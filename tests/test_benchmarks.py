@@ -94,7 +94,7 @@ def run_of(row, measured, **kwargs):
 # -- the command
 
 SMALL_CALLS = ("blocking", "threaded", "background", "objects", "console lines", "console tasks")
-SMALL_POOLS = ("threads pool", "process pool", "latency", "thread latency")
+SMALL_POOLS = ("threads pool", "process pool", "cold pool", "latency", "thread latency")
 SMALL_POOLS += ("thread tasks", "reactor tasks", "process tasks")
 SMALL_RUN = SMALL_CALLS + SMALL_POOLS
 
@@ -187,6 +187,7 @@ def test_a_hundred_events_take_no_interval(small_run):
     [
         ("threads pool", "plain"),
         ("process pool", "futures"),
+        ("cold pool", "futures"),
         ("latency", "plain"),
         ("thread latency", "plain"),
         ("thread tasks", "plain"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -58,6 +59,16 @@ class Client:
         """See `benchmarks.rows.pool_arrays`."""
         pool = self._processes
         return await pooling.arrays(lambda a: run_async(jobs.same, a, pool=pool), count, size)
+
+    async def cold(self) -> float:
+        """See `benchmarks.rows.pools`."""
+        start = perf_counter()
+        pool = pool_from_string("processes:1", self._reactor)
+        pool.start().addErrback(lambda _failure: None)  # of which the job tells
+        check(await pool.submit(jobs.increment, (1,)), 2)
+        seconds = perf_counter() - start
+        await pool.stop()
+        return seconds
 
     # -- how late the reactor is
 

@@ -49,6 +49,7 @@ ROWS: tuple[Row, ...] = (
     console.MANY,
     pools.THREADS,
     pools.PROCESSES,
+    pools.COLD,
     pool_arrays.SMALL,
     pool_arrays.LARGE,
     pools.DASK,

@@ -78,6 +78,30 @@ class ProcessPool(ThreadsPool):
     goal = (Bar(1.2, "pebble", "pebble"),)
 
 
+class ColdPool(PoolRow):
+    """``cold()``: make a pool of one process, give it ``increment(1)``, wait for the result."""
+
+    name = "cold pool"
+    work = "a new pool of 1 process, until its first result"
+    unit = " ms"
+    more_is_better = False
+    method = "cold"
+    contestants = ("futures", "loky", "pebble", "txremote")
+    first = (Bar(3.0, "pebble", "pebble"),)
+    goal = (Bar(1.0, "pebble", "pebble"),)
+
+    def prepare(self, stage: Stage, peer: Peer, effort: Effort) -> tuple[Child, str]:
+        """Start a contestant; one pool to warm up the machine's caches."""
+        child, method = self.begin(stage, peer)
+        child.ask(method)
+        return child, method
+
+    def measure(self, state: tuple[Child, str], effort: Effort) -> Sample:
+        """Do it once."""
+        child, method = state
+        return Sample(child.ask(method) * 1e3)
+
+
 class DaskPool(ThreadsPool):
     """
     ``dask(count, size)``: the same on a Dask cluster, of a scheduler and two
@@ -102,4 +126,5 @@ class DaskPool(ThreadsPool):
 
 THREADS = ThreadsPool()
 PROCESSES = ProcessPool()
+COLD = ColdPool()
 DASK = DaskPool()
