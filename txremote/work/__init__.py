@@ -1,6 +1,7 @@
 """
 Work somewhere else: pools, and `run_async`.
 
+``arrowslices``  slices of Arrow's tables and arrays, without the rows that they do not show
 ``buffers``  large buffers, such as a numpy array's memory, kept out of a job's pickle
 ``child``  the main program of a worker process
 ``childprocess``  a worker's process, as the operating system has it: its start, its end in words

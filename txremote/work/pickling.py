@@ -31,6 +31,7 @@ from txremote.refs.outcome import can_be_failure
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.wire.exceptions import dump_exception, format_traceback, load_exception
 from txremote.wire.naming import is_a, sentence
+from txremote.work.arrowslices import MARK as ARROW, slice_form
 from txremote.work.buffers import Buffers
 from txremote.work.declared import RECORD_MODULE, declared
 from txremote.work.failures import JobFailure, job_failure
@@ -87,6 +88,7 @@ def _thorough_pickler() -> Any:
             self.references: list[object] = []
             self.latest: object = None  # that it came to
             self._is_live = is_live
+            self._has_buffers = take is not None
 
         def persistent_id(self, found: object) -> tuple[int, tuple[str, ...]] | None:
             self.latest = found
@@ -102,6 +104,8 @@ def _thorough_pickler() -> Any:
 
         def reducer_override(self, found: object) -> object:
             form = reduced(found)
+            if form is NotImplemented and self._has_buffers:
+                form = slice_form(found)
             if form is NotImplemented and Pickler is not pickle.Pickler:
                 return super().reducer_override(found)
             return form
@@ -146,6 +150,18 @@ def _dumps_error(error: BaseException, protocol: int, *, buffer_callback: _Take)
     return file.getvalue()
 
 
+class _SlicesPickler(ReducingPickler):
+    def reducer_override(self, found: object) -> Any:
+        form = reduced(found)
+        return slice_form(found) if form is NotImplemented else form
+
+
+def _dumps_slices(value: object, protocol: int, *, buffer_callback: _Take) -> bytes:
+    file = io.BytesIO()
+    _SlicesPickler(file, protocol, buffer_callback=buffer_callback).dump(value)
+    return file.getvalue()
+
+
 def _dump(
     value: object,
     is_live: Callable[[object], object],
@@ -158,6 +174,9 @@ def _dump(
         if dumps is None:
             dumps = reducing_dumps if are_registered() else pickle.dumps
         plain = dumps(value, PROTOCOL, buffer_callback=take)
+        if buffers and ARROW in plain:
+            buffers.clear()
+            plain = _dumps_slices(value, PROTOCOL, buffer_callback=take)
         if _MAIN not in plain:
             return plain, []
     except Exception:  # any object's own code; the other way may know better
