@@ -55,6 +55,7 @@ class GamePool:
         self._who = who
         self._problem = problem
         self.by_value = pool is None or pool.by_value
+        self.can_call_back = pool is None or getattr(pool, "can_call_back", pool.by_value)
         self.description = "none" if pool is None else pool.description
 
     def submit(
