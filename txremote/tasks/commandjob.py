@@ -2,7 +2,8 @@
 A command in a process of a pool: the child's side of `txremote.tasks.mptask`.
 
 Each line goes to the parent's sink as it comes, with at most `WINDOW` of them unanswered: a parent
-that cannot follow slows the command down. TERM raises an exception that is no `Exception` in the
+that cannot follow slows the command down. They and the end arrive before the job's outcome, which
+goes the same way after them, so nothing is waited for but the parent's leave to begin. TERM raises an exception that is no `Exception` in the
 main thread, where this runs (`txremote.work.child`). So the command's ``finally`` is run, and its
 prints have arrived before the process ends.
 """
@@ -35,9 +36,10 @@ WINDOW = 64
 
 
 class _Reporter:
-    """Sends the command's output to the parent's sink."""
+    """Sends the command's output, and how it ended, to the parent's sink."""
 
     def __init__(self, sink: Any) -> None:
+        self._sink = sink
         self._send_line = async_(sink.line)
         self._send_progress = async_(sink.progressed)
         self._under_way: deque[AsyncResult] = deque()
@@ -57,8 +59,15 @@ class _Reporter:
     def _sent(self, message: AsyncResult) -> None:
         under_way = self._under_way
         under_way.append(message)
-        while under_way and (len(under_way) > WINDOW or under_way[0].ready):
+        if len(under_way) > WINDOW:
             under_way.popleft().wait()
+
+    def end(self, traceback: str) -> None:
+        """Say that the command has ended by itself, with a traceback or without."""
+        self.writer.finish()
+        if traceback:
+            self._sent(async_(self._sink.failed)(traceback))
+        self._sent(async_(self._sink.ended)())
 
     def finish(self) -> None:
         """Wait until everything has arrived."""
@@ -85,10 +94,7 @@ def run_command(call: Call, sink: Any) -> tuple[str, object, bool]:
     except BaseException:  # TERM: the process ends when this returns
         reporter.finish()
         raise
-    reporter.finish()
-    if outcome.error is not None:
-        sink.failed(outcome.traceback)
-    sink.ended()
+    reporter.end(outcome.traceback)
     if outcome.error is not None:
         raise outcome.error
     return outcome.status, outcome.result, outcome.wants_exit
