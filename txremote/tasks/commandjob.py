@@ -3,9 +3,11 @@ A command in a process of a pool: the child's side of `txremote.tasks.mptask`.
 
 Each line goes to the parent's sink as it comes, with at most `WINDOW` of them unanswered: a parent
 that cannot follow slows the command down. They and the end arrive before the job's outcome, which
-goes the same way after them, so nothing is waited for but the parent's leave to begin. TERM raises an exception that is no `Exception` in the
-main thread, where this runs (`txremote.work.child`). So the command's ``finally`` is run, and its
-prints have arrived before the process ends.
+goes the same way after them, so nothing is waited for but the parent's leave to begin.
+
+TERM raises an exception that is no `Exception` in the main thread, where this runs
+(`txremote.work.child`). So the command's ``finally`` is run, and its prints have arrived before the
+process ends.
 """
 
 from __future__ import annotations
