@@ -128,7 +128,7 @@ class Hosting(MultiService):
         """Start the pools, then the rest."""
         threads = IReactorThreads(self._reactor, None)
         if threads is not None:
-            _let_go_of(threads.getThreadPool())
+            let_go_of(threads.getThreadPool())
         # before the pools do so, which stop with the reactor as well
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
         set_verbose(self._verbose)
@@ -231,8 +231,12 @@ def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[
         yield HostedServer(server, address, drain, reactor)
 
 
-def _let_go_of(threads: Any) -> None:
-    """Have no thread of a Twisted pool, which waits for each, keep the process from ending."""
+def let_go_of(threads: Any, grace: float = FINAL_GRACE) -> None:
+    """
+    Have no thread of a Twisted pool, which waits for each, keep the process from ending.
+
+    Its stop waits ``grace`` seconds for them. Threads that it has started already keep it.
+    """
     if threads.threadFactory is _daemon_thread:
         return  # that is done
     threads.threadFactory = _daemon_thread
@@ -241,7 +245,7 @@ def _let_go_of(threads: Any) -> None:
     def stop_soon() -> None:
         stopping = threading.Thread(target=stop, name="txremote stop", daemon=True)
         stopping.start()
-        stopping.join(FINAL_GRACE)
+        stopping.join(grace)
         if stopping.is_alive():
             _log.warn("threads of the reactor are still at work, and are left behind")
 

@@ -139,6 +139,7 @@ class ThreadPool(PoolService):
         super().__init__(reactor, description, queue)
         # its threads keep no process alive, but a process may outlive a loop beside its reactor
         self.ends_with_reactor = pools_of(reactor) is not running_pools
+        self.grace = GRACE  # seconds that its stop waits for jobs that run
         self._size = size
         self._jobs: set[ThreadJob] = set()
         self._waiting: OrderedDict[ThreadJob, None] = OrderedDict()
@@ -347,7 +348,7 @@ class ThreadPool(PoolService):
             if deferred is not None:
                 deferred.errback(self._stopped(job.name))
         idle = self._idle = Deferred(lambda _idle: None)
-        ended = idle.addTimeout(GRACE, steady(self._reactor), self._leave_behind)
+        ended = idle.addTimeout(self.grace, steady(self._reactor), self._leave_behind)
         if self._size is not None:
             self._end_threads(self._threads)
         if not self._batches:

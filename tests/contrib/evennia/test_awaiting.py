@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 
 from txremote.contrib.evennia.awaiting import Awaiting, end_all, in_one_line, noting
+from txremote.contrib.evennia.runtime import runtime
 
 
 class Base:
@@ -135,16 +136,27 @@ def test_whoever_runs_a_command_may_wait_for_its_end() -> None:
     assert noting(lambda: 1) == (1, [])
 
 
+class Cleans(Waits):
+    """Ends well when it is cancelled."""
+
+    async def func(self) -> None:
+        """Wait."""
+        try:
+            await self.gate
+        except CancelledError:
+            self.said.append("cleaned")
+
+
+def test_what_begins_when_all_else_was_ended_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would hear of it otherwise."""
+    monkeypatch.setattr(runtime, "stopping", True)
+    command = Cleans()
+    run(command)
+    assert command.said == ["cleaned", "post"]
+
+
 def test_what_waits_is_cancelled_when_the_game_stops() -> None:
     """Its ``finally`` runs; one that ends well in spite of it is not told of."""
-
-    class Cleans(Waits):
-        async def func(self) -> None:
-            try:
-                await self.gate
-            except CancelledError:
-                self.said.append("cleaned")
-
     command = Cleans()
     run(command)
     end_all("the game stops")

@@ -5,14 +5,17 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.peer.pairs import logged
-from txremote.contrib.evennia.hearing import hear
+from txremote.contrib.evennia.hearing import MOST_LISTENERS, hear
 
 
 class Character:
     """As far as `hear` knows one: Evennia calls the hook of each with all that it is told."""
 
     pk = 1
+    key = "ann"
 
     def __init__(self) -> None:
         self.ndb = SimpleNamespace()
@@ -66,3 +69,13 @@ def test_a_listener_that_fails_is_logged_and_the_others_hear() -> None:
         assert character.at_msg_receive(text="a")
     assert heard == ["a"]
     assert "a listener of" in log.text()
+
+
+def test_listeners_are_bounded() -> None:
+    """A client may begin to listen as often as it likes."""
+    character = Character()
+    ends = [hear(character, print) for _each in range(MOST_LISTENERS)]
+    with pytest.raises(ValueError, match="100 listen to ann already"):
+        hear(character, print)
+    ends[0]()
+    hear(character, print)

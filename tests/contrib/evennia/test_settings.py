@@ -65,9 +65,9 @@ def test_a_mistake_is_a_sentence_and_costs_its_part(
 @pytest.mark.parametrize(
     ("given", "used"),
     [
-        ("processes:2", "processes:2:init=txremote.contrib.evennia.in_worker.setup"),
-        ("processes", "processes:init=txremote.contrib.evennia.in_worker.setup"),
-        ("processes:2:init=world.setup", "processes:2:init=world.setup"),
+        ("processes:2", "processes:2:init=txremote.contrib.evennia.in_worker.setup:grace=0.3"),
+        ("processes", "processes:init=txremote.contrib.evennia.in_worker.setup:grace=0.3"),
+        ("processes:2:grace=2:init=world.setup", "processes:2:grace=2:init=world.setup"),
         ("threads:4", "threads:4"),
     ],
 )

@@ -31,8 +31,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txremote.contrib.evennia.runtime import runtime
+from txremote.contrib.evennia.runtime import RELOADING, runtime
 from txremote.peer.asyncio_steps import deferred_of
+from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
 
 T = TypeVar("T")
@@ -147,8 +148,8 @@ async def _given(command: Any, wanted: object) -> object:
     from twisted.internet import reactor
 
     if isinstance(wanted, (int, float)):
-        clock: Any = reactor
-        return await deferLater(clock, wanted)
+        loop: Any = reactor
+        return await deferLater(steady(loop), wanted)
     if not isinstance(wanted, str):
         raise TypeError(
             f"yield takes seconds or a question in a command, not {type(wanted).__name__}: await it"
@@ -184,6 +185,8 @@ class _Drive:
         # Evennia calls it next, and it is not time yet: this one call of it does nothing
         command.at_post_cmd = lambda: vars(command).pop("at_post_cmd", None) and None
         work.addCallbacks(self._succeeded, self._failed).addBoth(self._over)
+        if runtime.stopping and not self.ended.called:
+            self._end(RELOADING)  # it was begun after all others were ended
 
     def _end(self, why: str) -> None:
         self._why = why

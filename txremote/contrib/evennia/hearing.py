@@ -17,6 +17,9 @@ from txremote.contrib.evennia.ports import Thing
 
 _log = Logger("txremote.game")
 
+#: How many may listen to one object: clients can begin it again and again.
+MOST_LISTENERS: Final = 100
+
 _HOOK: Final = "at_msg_receive"
 _KEPT: Final = "_txremote_ears"
 
@@ -53,6 +56,9 @@ def hear(obj: Thing, listener: Callable[[str], object]) -> Callable[[], None]:
 
     Returns:
         A function that ends it; it may be called more than once.
+
+    Raises:
+        ValueError: `MOST_LISTENERS` listen to it already.
     """
     ears = vars(obj).get(_HOOK)
     if ears is None:
@@ -61,6 +67,8 @@ def hear(obj: Thing, listener: Callable[[str], object]) -> Callable[[], None]:
         setattr(obj.ndb, _KEPT, found)  # an object with ndb stays in Evennia's cache
     else:
         found = ears.__self__
+    if len(found.listeners) >= MOST_LISTENERS:
+        raise ValueError(f"{MOST_LISTENERS} listen to {obj.key} already: end one of them")
     found.listeners.append(listener)
 
     def end() -> None:

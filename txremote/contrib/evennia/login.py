@@ -65,10 +65,10 @@ class AccountChecker:
 
         name = _text(credentials.username)
         password = _text(credentials.password)
+        # here, so that the thread finds it in Evennia's cache, and makes no second object of it
         known = AccountDB.objects.get_account_from_name(name)
         if known is not None and not known.is_active:
             raise UnauthorizedLogin
-        # now, so that the thread finds it: a second object of one account would be stale
         account_class = class_from_module(settings_of().BASE_ACCOUNT_TYPECLASS)
         account_id = await deferToThread(
             _authenticate,

@@ -25,7 +25,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -142,9 +142,14 @@ class CharacterView(ObjectView):
 
     def hear(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Have a function called with each text that the character hears."""
-        end = hear(self._played(), lambda text: listener(plain(text)))
-        current_call().connection.when_disconnected().addBoth(lambda _ended: end())
-        return end
+        end = hear(self._played(), lambda text: _tell(listener, plain(text)))
+        gone = current_call().connection.when_disconnected()
+        gone.addBoth(lambda _ended: end())
+
+        def stop() -> None:
+            gone.cancel()  # it is not kept until the connection ends
+
+        return stop
 
     def _played(self) -> Thing:
         character = self._seen()
@@ -287,6 +292,11 @@ def plain(text: str) -> str:
     from evennia.utils.ansi import strip_ansi
 
     return str(strip_ansi(text))
+
+
+def _tell(listener: Callable[[str], object], text: str) -> None:
+    """Tell a client something; one that cannot be told has gone, or knows of its error."""
+    maybeDeferred(listener, text).addErrback(lambda _failure: None)
 
 
 def _leave(character: Thing, account: Account) -> None:

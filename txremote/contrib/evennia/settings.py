@@ -21,6 +21,9 @@ DEFAULT_CONTAINER: Final = "txremote.contrib.evennia.console.GameConsole"
 #: Run in each worker process of a pool that names no ``init=`` of its own.
 SETUP: Final = "txremote.contrib.evennia.in_worker.setup"
 
+#: Seconds that a worker process has to end in: the next Server does not start beside this one.
+GRACE: Final = 0.3
+
 
 @dataclass(frozen=True)
 class GameSettings:
@@ -80,11 +83,14 @@ def read_settings(given: object) -> tuple[GameSettings, list[str]]:
 
 
 def with_setup(pool: str) -> str:
-    """Return a pool's description, with the set-up of a game's workers where it names none."""
+    """Return a pool's description, with what a game's worker processes need where it names none."""
     kind, *parts = pool.split(":")
-    if kind != "processes" or any(part.startswith("init=") for part in parts):
-        return pool
-    return f"{pool}:init={SETUP}"
+    if kind == "processes":
+        for option in (f"init={SETUP}", f"grace={GRACE:g}"):
+            name = option.partition("=")[0]
+            if not any(part.startswith(f"{name}=") for part in parts):
+                pool = f"{pool}:{option}"
+    return pool
 
 
 def _text(value: object) -> str:
