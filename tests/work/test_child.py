@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -245,3 +246,16 @@ class TestTheJobReceiver:
         assert job is not None
         assert (job.payload, job.references) == (b"one two three", ("reference",))
         assert desk._parts == {}
+
+
+def test_a_child_imports_little() -> None:
+    """It begins with what it needs to take a job: no TLS, no reactor, nothing of the pool's."""
+    script = (
+        "import sys, txremote.work.child\n"
+        "dear = {'OpenSSL', 'cloudpickle', 'numpy', 'twisted.internet.reactor',\n"
+        "    'txremote.blocking.core', 'txremote.blocking.utils', 'txremote.net',\n"
+        "    'txremote.views', 'txremote.work.processes', 'txremote.work.run', 'txremote.work.spec'}\n"
+        "print(sorted(dear & set(sys.modules)))\n"
+    )
+    done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
