@@ -119,6 +119,18 @@ def test_what_is_closed_takes_nothing_and_touches_no_other_file(memory: SharedMe
             os.close(number)
 
 
+def test_a_copy_of_the_process_gives_nothing_back(memory: SharedMemory) -> None:
+    """A program may fork: what its copy forgets, the program has still."""
+    place = memory.put([b"x" * MIB])
+    assert place is not None
+    stored = Stored(memory, place)
+    if not (pid := os.fork()):
+        stored.release()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert memory.take(place)[0] == b"x" * MIB
+
+
 def test_what_cannot_be_taken_leaves_nothing(memory: SharedMemory) -> None:
     """A limit on the size of files stands for all that may go wrong while it is written."""
     before = memory.put([b"before" * 1000])

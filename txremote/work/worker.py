@@ -384,11 +384,9 @@ class Worker:
 
     def _answered(self, reply: Any, job: Job, number: int) -> None:
         held = self.held
+        if held.jobs.get(number) is not job:
+            return  # it was taken back, or its process is being ended
         status, *rest = reply
-        if held.jobs.get(number) is not job:  # it was taken back
-            if status == DONE:
-                self._forget(rest[0])
-            return
         if status == DONE:
             payload, *references = rest
             try:
@@ -414,11 +412,6 @@ class Worker:
             return load_result(body, references, name, buffers)
         finally:
             memory.free_until(payload)
-
-    def _forget(self, payload: bytes | Place) -> None:
-        self._parent.parts = []
-        if self._large_results is not None and not isinstance(payload, bytes):
-            self._large_results.free_until(payload)
 
     def _close_memory(self) -> None:
         if self._large_results is not None:
