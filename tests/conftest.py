@@ -22,6 +22,14 @@ RPYC_5 = "5.3.1"
 #: Processes that run the tests of the whole suite; each starts servers of its own.
 MOST_PROCESSES = 8
 
+#: Files and folders that take longest, with few tests. They begin first: left for last, as by
+#: pytest-xdist, one process would run on when the others have nothing to do any more.
+LONGEST = (
+    *("tests/test_docs.py", "tests/test_drivers.py", "tests/contrib/", "tests/hostile/"),
+    *("tests/notebook/", "tests/test_benchmarks.py", "tests/test_reaching.py"),
+    *("tests/test_web_examples.py", "tests/aio/", "tests/interop/", "tests/work/"),
+)
+
 #: The servers of unmodified RPyC that the tests have.
 STOCK_SERVERS = [
     "6.0.2 ThreadedServer",
@@ -76,6 +84,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if getattr(option, "numprocesses", 1) is None and cores > 1:  # there is xdist, and no -n
         option.numprocesses = min(cores, MOST_PROCESSES)
         option.dist = "loadfile"
+        option.loadscopereorder = False  # `pytest_collection_modifyitems` has the order
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99)
+
+    items.sort(key=rank)
 
 
 def fetched(name: str, version: str, module: str) -> Path | str:
