@@ -51,6 +51,14 @@ COMMANDS = """
             await deferLater(reactor, 0)
             {}["lute"]
 
+    class CmdLate(AwaitingCommand):
+        key = "late"
+
+        async def func(self):
+            await deferLater(reactor, 0.3)
+            self.caller.msg("nobody hears it")
+            raise ValueError("too late")
+
     class CmdInline(AwaitingCommand):
         key = "inline"
 
@@ -199,6 +207,18 @@ def test_each_kind_of_command_that_awaits_is_driven_to_its_end(played: Played) -
         assert "Traceback" not in ann.heard
     assert "the command 'fail' of ann failed" in played.game.server_log
     assert played.game.server_log.count("builtins.KeyError: 'lute'") == 1
+
+
+def test_a_command_goes_on_when_its_player_has_left(played: Played) -> None:
+    """Its error is for the log alone."""
+    with played.game.player("ann") as ann:
+        ann.type("late")
+    with played.game.player("bob") as bob:
+        bob.type("slow 0.6")
+        bob.expect("slept 0.6")
+    log = played.game.server_log
+    assert "the command 'late' of ann failed" in log
+    assert "was not told" not in log
 
 
 def test_a_mistake_in_the_settings_is_a_sentence_in_the_log(played: Played) -> None:
