@@ -195,8 +195,9 @@ class Game:
 
     def stop(self) -> None:
         """Stop Server and Portal."""
-        printed = self.launch("stop")
-        assert "Evennia shut down" in printed, f"{printed}\n{self.log}"
+        running = [pid for pid in (self.pid("server"), self.pid("portal")) if pid]
+        self.launch("stop")
+        wait_until_gone(running)  # the launcher does not always hear of it
 
     def pid(self, part: str) -> int | None:
         """Return the process id of ``"server"`` or ``"portal"``, or None if it does not run."""

@@ -16,7 +16,7 @@ a block of Python               is a file of the game: the one that the paragrap
 Ports that begin with 40 stand for free ones. The environment is there already, so ``pip`` is not
 run again; ``evennia start`` gets the first account by variables, in place of typed answers. Each
 reload takes seconds, so the second one that the page has is done with the files of all that are
-still to come, which therefore have to suit those before them.
+still to come, and with their servers; so these have to suit what is before them.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ class Follower:
                     command, _newline, expected = part.partition("\n")
                     if command == "evennia reload":
                         self._reload(found[number + 1 :])
+                    elif command.endswith("&") and self._reloads > 1:
+                        continue  # it runs already
                     else:
                         self._run(command, expected)
             else:
@@ -113,6 +115,8 @@ class Follower:
             for step in following:
                 if step.kind == "python":
                     self._write(step)
+                elif step.text.startswith("$ twistd"):
+                    self._run(step.text[2:].strip(), "")
         if self._reloads <= 2:
             self._game.reload()
 

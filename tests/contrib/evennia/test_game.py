@@ -194,4 +194,4 @@ def test_stopped_it_leaves_nothing(played: Played) -> None:
         game.stop()
         player.expect(r"end 4: (?!done)\w+\.")
     wait_until_gone(workers)
-    assert game.pid("server") is None
+    assert game.pid("server") is game.pid("portal") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.contrib.evennia.game import Game, needs_evennia
+from tests.contrib.evennia.game import Game, needs_evennia, wait_until_gone
 from tests.contrib.evennia.page import Follower, steps
 from tests.processes import ROOT
 
@@ -23,7 +23,7 @@ def test_every_line_of_the_page_does_what_it_says(tmp_path: Path) -> None:
         workers = game.children()
         assert len(workers) == 2
         game.stop()
-        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+        wait_until_gone(workers)
     assert reader.done > 60
 
 
