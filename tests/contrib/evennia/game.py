@@ -37,7 +37,7 @@ from tests.contrib.evennia.environment import PASSWORD, SUPERUSER, TEMPLATE
 from tests.processes import free_port
 
 #: Seconds that a player waits for a line, and that the launcher may take.
-PATIENCE = 30
+PATIENCE = 90
 LAUNCH = 90
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
