@@ -94,6 +94,15 @@ class TestValues:
         _function, args, kwargs = load_job(payload, ["first", "second"], "j")
         assert (args, kwargs) == ((["first"],), {"other": "second"})
 
+    def test_one_needs_no_cloudpickle(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The plain pickler does all beside it; a reference that is there twice goes once."""
+        monkeypatch.delattr("txremote.work.pickling._thorough")
+        player = live(object())
+        payload, references = dump_job(jobs.same, ([player, jobs.add, player],), {}, "j")
+        assert references == [player.target]
+        _function, ([first, add, second],), _kwargs = load_job(payload, ["there"], "j")
+        assert (first, add, second) == ("there", jobs.add, "there")
+
 
 class TestWhatCannotTravel:
     def test_a_function(self) -> None:

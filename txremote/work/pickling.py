@@ -1,10 +1,11 @@
 """
 Jobs and their outcomes as bytes, with a list of the objects that go by reference.
 
-A job is pickled with the C pickler, which takes importable functions and classes by name. Lambdas,
-closures and all that is defined in ``__main__`` are pickled by cloudpickle, by value. For a `Live`
-or a remote reference the pickler writes an index and puts the object into a list, which travels in
-the same request as references of the wire.
+A job is pickled with the C pickler, which takes importable functions and classes by name. Where
+that comes to a `Live` or a remote reference it begins again, with a function to ask, which writes
+an index and puts the object into a list. The list travels in the same request as references of the
+wire. Lambdas, closures and all that is defined in ``__main__`` are pickled by cloudpickle, by
+value, with the same function.
 
 An exception that cannot be pickled travels as the wire's exceptions do. The text of its traceback
 ends up as its ``__cause__`` (as in `concurrent.futures.process`) and in the log.
@@ -18,9 +19,9 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.python.failure import Failure
 
@@ -47,6 +48,7 @@ _BY_VALUE = object()
 
 Pickled = tuple[bytes, list[object]]
 _Take = Callable[[pickle.PickleBuffer], bool] | None
+_IsLive = Callable[[object], object]
 JobCall = tuple[Callable[..., object], tuple[object, ...], dict[str, object]]
 
 
@@ -74,43 +76,29 @@ def with_remote_traceback(error: BaseException, text: str) -> JobFailure:
     return job_failure(error, text)
 
 
-@cache
-def _thorough_pickler() -> Any:
-    """Return the pickler for objects that the plain one cannot do: cloudpickle's, if installed."""
-    try:
-        from cloudpickle import Pickler  # type: ignore[import-untyped]
-    except ImportError:
-        Pickler = pickle.Pickler
+class _ReferringPickler(pickle.Pickler):
+    """
+    The plain pickler, which puts objects into a list that go by reference. It also asks for the
+    forms of other objects that the plain one would not find.
+    """
 
-    class ByReference(Pickler):  # type: ignore[misc]
-        def __init__(self, file: Any, is_live: Callable[[object], object], take: _Take) -> None:
-            super().__init__(file, PROTOCOL, buffer_callback=take)
-            self.references: list[object] = []
-            self.latest: object = None  # that it came to
-            self._is_live = is_live
-            self._has_buffers = take is not None
+    def __init__(self, file: io.BytesIO, is_live: _IsLive, take: _Take) -> None:
+        super().__init__(file, PROTOCOL, buffer_callback=take)
+        self.references: list[object] = []
+        self._is_live = is_live
+        self._has_buffers = take is not None
 
-        def persistent_id(self, found: object) -> tuple[int, tuple[str, ...]] | None:
-            self.latest = found
-            target = self._is_live(found)
-            if target is _BY_VALUE:
-                return None
-            names: tuple[str, ...] = ()
-            path: Any = target
-            if type(target) is RemotePath and type(path._base) is RemoteReference:
-                target, names = path._base, path._names  # it is gone along there
-            self.references.append(_on_purpose(target))
-            return len(self.references) - 1, names
-
-        def reducer_override(self, found: object) -> object:
+    def reducer_override(self, found: object) -> Any:
+        """Return an object's form, or NotImplemented where it has none of ours."""
+        target: Any = self._is_live(found)
+        if target is _BY_VALUE:
             form = reduced(found)
-            if form is NotImplemented and self._has_buffers:
-                form = slice_form(found)
-            if form is NotImplemented and Pickler is not pickle.Pickler:
-                return super().reducer_override(found)
-            return form
-
-    return ByReference
+            return slice_form(found) if form is NotImplemented and self._has_buffers else form
+        names: tuple[str, ...] = ()
+        if type(target) is RemotePath and type(target._base) is RemoteReference:
+            target, names = target._base, target._names  # it is gone along there
+        self.references.append(_on_purpose(target))
+        return _reference, (len(self.references) - 1, *names)
 
 
 def _on_purpose(target: Any) -> Any:
@@ -118,17 +106,83 @@ def _on_purpose(target: Any) -> Any:
     return Granted(target) if issubclass(type(target), (type, ModuleType)) else target
 
 
+def _reference(index: int, *names: str) -> NoReturn:
+    """Stand in a pickle for the `_referred` of an `_Unpickler`, which has the list."""
+    raise pickle.UnpicklingError("a reference without the list that it is in")
+
+
+def _referred(references: Sequence[object], index: int, *names: str) -> object:
+    target = references[index]
+    for name in names:
+        target = getattr(target, name)
+    return target
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(
+        self,
+        payload: bytes | memoryview,
+        references: Sequence[object],
+        buffers: Sequence[memoryview],
+    ) -> None:
+        super().__init__(io.BytesIO(payload), buffers=buffers)
+        # its memo keeps this: a method of its own would be a cycle
+        self._referred = partial(_referred, references)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for."""
+        found = super().find_class(module, name)
+        return self._referred if found is _reference else found
+
+
+@cache
+def _cloudpickler() -> Any:
+    """Return cloudpickle's pickler, or the plain one if it is not installed."""
+    try:
+        from cloudpickle import Pickler  # type: ignore[import-untyped]
+    except ImportError:
+        Pickler = pickle.Pickler
+    return Pickler
+
+
 def _has_cloudpickle() -> bool:
-    return _thorough_pickler().__base__ is not pickle.Pickler
+    return _cloudpickler() is not pickle.Pickler
 
 
-def _thorough(
-    value: object, is_live: Callable[[object], object], take: _Take, culprit: list[object]
-) -> Pickled:
-    """
-    Pickle what the plain pickler cannot; `is_live` returns what goes by reference. If it fails,
-    the object that it failed with is added to the list.
-    """
+@cache
+def _thorough_pickler() -> Any:
+    """Return the pickler for objects that the plain one cannot do."""
+    Pickler: Any = _cloudpickler()
+
+    class Thorough(_ReferringPickler, Pickler):  # type: ignore[misc]
+        latest: object = None  # that it came to
+
+        def persistent_id(self, found: object) -> None:
+            self.latest = found
+
+        def reducer_override(self, found: object) -> Any:
+            form = super().reducer_override(found)
+            if form is NotImplemented and Pickler is not pickle.Pickler:
+                return Pickler.reducer_override(self, found)
+            return form
+
+    return Thorough
+
+
+def _plain(value: object, _is_live: _IsLive, take: _Take) -> Pickled:
+    dumps = reducing_dumps if are_registered() else pickle.dumps
+    return dumps(value, PROTOCOL, buffer_callback=take), []
+
+
+def _referring(value: object, is_live: _IsLive, take: _Take) -> Pickled:
+    file = io.BytesIO()
+    pickler = _ReferringPickler(file, is_live, take)
+    pickler.dump(value)
+    return file.getvalue(), pickler.references
+
+
+def _thorough(value: object, is_live: _IsLive, take: _Take, culprit: list[object]) -> Pickled:
+    """If it fails, the object that it failed with is added to the list."""
     file = io.BytesIO()
     pickler = _thorough_pickler()(file, is_live, take)
     try:
@@ -144,43 +198,32 @@ class _ErrorPickler(ReducingPickler):
     dispatch_table: dict[type, Any] = {}
 
 
-def _dumps_error(error: BaseException, protocol: int, *, buffer_callback: _Take) -> bytes:
+def _plain_error(error: object, _is_live: _IsLive, take: _Take) -> Pickled:
     file = io.BytesIO()
-    _ErrorPickler(file, protocol, buffer_callback=buffer_callback).dump(error)
-    return file.getvalue()
-
-
-class _SlicesPickler(ReducingPickler):
-    def reducer_override(self, found: object) -> Any:
-        form = reduced(found)
-        return slice_form(found) if form is NotImplemented else form
-
-
-def _dumps_slices(value: object, protocol: int, *, buffer_callback: _Take) -> bytes:
-    file = io.BytesIO()
-    _SlicesPickler(file, protocol, buffer_callback=buffer_callback).dump(value)
-    return file.getvalue()
+    _ErrorPickler(file, PROTOCOL, buffer_callback=take).dump(error)
+    return file.getvalue(), []
 
 
 def _dump(
     value: object,
-    is_live: Callable[[object], object],
+    is_live: _IsLive,
     buffers: Buffers | None = None,
-    dumps: Callable[..., bytes] | None = None,
     culprit: list[object] | None = None,
+    ways: Sequence[Callable[[object, _IsLive, _Take], Pickled]] = (_plain, _referring),
 ) -> Pickled:
+    """Pickle a value in the first way that can do it; `is_live` returns what goes by reference."""
     take = None if buffers is None else buffers.take
-    try:
-        if dumps is None:
-            dumps = reducing_dumps if are_registered() else pickle.dumps
-        plain = dumps(value, PROTOCOL, buffer_callback=take)
-        if buffers and ARROW in plain:
+    for way in ways:
+        try:
+            pickled = way(value, is_live, take)
+            if _MAIN in pickled[0]:
+                break
+            if way is not _plain or not buffers or ARROW not in pickled[0]:
+                return pickled
+        except Exception:  # any object's own code; another way may know better
+            pass
+        if buffers:
             buffers.clear()
-            plain = _dumps_slices(value, PROTOCOL, buffer_callback=take)
-        if _MAIN not in plain:
-            return plain, []
-    except Exception:  # any object's own code; the other way may know better
-        pass
     if buffers:
         buffers.clear()
     return _thorough(value, is_live, take, [] if culprit is None else culprit)
@@ -192,24 +235,6 @@ def _load(
     if not references:
         return pickle.loads(payload, buffers=buffers)
     return _Unpickler(payload, references, buffers).load()
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(
-        self,
-        payload: bytes | memoryview,
-        references: Sequence[object],
-        buffers: Sequence[memoryview],
-    ) -> None:
-        super().__init__(io.BytesIO(payload), buffers=buffers)
-        self._references = references
-
-    def persistent_load(self, found: tuple[int, tuple[str, ...]]) -> object:
-        index, names = found
-        target = self._references[index]
-        for name in names:
-            target = getattr(target, name)
-        return target
 
 
 def _live_here(found: Any) -> object:
@@ -333,7 +358,7 @@ def dump_error(error: BaseException) -> tuple[bytes | None, Any, str]:
     text = format_traceback(error)
     payload: bytes | None
     try:
-        payload, references = _dump(error, lambda _found: _BY_VALUE, dumps=_dumps_error)
+        payload, references = _dump(error, lambda _found: _BY_VALUE, ways=[_plain_error])
         if references or type(_load(payload, ())) is not type(error):
             payload = None
     except Terminated:
