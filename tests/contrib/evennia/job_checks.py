@@ -8,12 +8,14 @@ worker process, and prints a line for each check that passed, or why it did not.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 import time
 import traceback
 from collections import OrderedDict, defaultdict, deque
+from contextlib import contextmanager
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "server.conf.settings"
 sys.path.insert(0, os.getcwd())
@@ -34,6 +36,7 @@ from evennia.server.serversession import ServerSession  # noqa: E402
 from twisted.internet import reactor, threads  # noqa: E402
 from twisted.internet.defer import CancelledError, Deferred  # noqa: E402
 from twisted.internet.task import deferLater  # noqa: E402
+from twisted.logger import globalLogPublisher  # noqa: E402
 from typeclasses.characters import Character  # noqa: E402
 from typeclasses.objects import Object  # noqa: E402
 from typeclasses.rooms import Room  # noqa: E402
@@ -505,6 +508,55 @@ async def a_failed_job_says_why(world):
     assert jobs.ended()[-1].error.startswith("LookupError: ")
 
 
+@contextmanager
+def failures_logged():
+    """Give the list of failures that are logged meanwhile, as they are written."""
+    found = []
+
+    def observe(event):
+        if "log_failure" in event:
+            found.append(event["log_failure"].getTraceback())
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield found
+    finally:
+        globalLogPublisher.removeObserver(observe)
+
+
+async def an_error_that_nobody_handles_is_logged_at_once(world):
+    """Though the list of jobs goes on to have its job."""
+    for process in (False, True):
+        with failures_logged() as logged:
+            run_async(int, f"not a number {process}", process=process)
+            await until(lambda: not jobs.unended())
+            gc.collect()
+            await until(lambda: logged)
+        assert f"not a number {process}" in logged[0]
+
+
+class Failing(Awaiting, Command):
+    """A command whose job fails."""
+
+    key = "failing"
+
+    async def func(self):
+        """Begin it."""
+        await run_async(change, self.caller, None, True, process=True)
+
+
+async def the_log_says_where_a_commands_job_failed(world):
+    """Both in the command and in the other process."""
+    command = Failing()
+    command.caller = world.thing
+    command.session = None
+    with failures_logged() as logged:
+        await command.func()
+    [text] = logged
+    assert "await run_async(change, " in text
+    assert "raise LookupError(obj)" in text
+
+
 async def jobs_are_told_when_the_server_stops(world):
     """While their callers can be: those that run, and those that are begun later."""
     go, heard = threading.Event(), []
@@ -538,6 +590,8 @@ CHECKS = [
     an_awaiting_commands_jobs_are_its_callers,
     a_listed_job_can_be_killed,
     a_failed_job_says_why,
+    an_error_that_nobody_handles_is_logged_at_once,
+    the_log_says_where_a_commands_job_failed,
     what_a_job_says_is_said_by_the_server,
     a_thread_ends_at_its_next_word_of_progress,
     jobs_are_told_when_the_server_stops,  # the last: no job runs after it

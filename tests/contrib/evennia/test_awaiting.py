@@ -171,6 +171,7 @@ def test_what_waits_is_cancelled_when_the_game_stops() -> None:
         (ValueError("no  such\nthing"), "no such thing"),
         (KeyError("lute"), "KeyError: 'lute'"),
         (ZeroDivisionError(), "ZeroDivisionError"),
+        (CancelledError(), "it was cancelled"),
         (ValueError("x" * 400), "x" * 300 + "..."),
     ],
 )

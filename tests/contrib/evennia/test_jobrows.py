@@ -45,9 +45,8 @@ def test_what_has_ended_stands_last_with_its_error(listed: JobList) -> None:
     """A builder sees what went wrong."""
     first = begun(listed)
     begun(listed)
+    first.outcome.addErrback(lambda failure: listed.end(first, failure))
     first.kill()
-    listed.end(first, first.outcome.result)
-    first.outcome.addErrback(lambda _failure: None)
     assert [row.id for row in rows()] == ["2", "1"]
     assert str(find_row("1")).startswith("1 count: killed after 0.0 s, CancelledError")
     assert find_row("3") is None

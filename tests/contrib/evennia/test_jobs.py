@@ -27,6 +27,8 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "an_awaiting_commands_jobs_are_its_callers",
         "a_listed_job_can_be_killed",
         "a_failed_job_says_why",
+        "an_error_that_nobody_handles_is_logged_at_once",
+        "the_log_says_where_a_commands_job_failed",
     ],
 )
 def test_in_a_game(name: str, checks: dict[str, str]) -> None:

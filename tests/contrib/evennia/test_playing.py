@@ -206,7 +206,7 @@ def test_each_kind_of_command_that_awaits_is_driven_to_its_end(played: Played) -
         ann.expect("blue ME")
         assert "Traceback" not in ann.heard
     assert "the command 'fail' of ann failed" in played.game.server_log
-    assert played.game.server_log.count("builtins.KeyError: 'lute'") == 1
+    assert played.game.server_log.count("\tKeyError: 'lute'") == 1
 
 
 def test_a_command_goes_on_when_its_player_has_left(played: Played) -> None:

@@ -35,6 +35,7 @@ from txremote.contrib.evennia.runtime import RELOADING, runtime
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.refs.clock import steady
 from txremote.refs.sharing import follow
+from txremote.work.failures import job_failure
 
 T = TypeVar("T")
 
@@ -205,8 +206,10 @@ class _Drive:
         if self._why is not None and failure.check(CancelledError):
             self._tell(f"'{key}' was ended: {self._why}.")
             return
+        # with its cause: the traceback of a job in a process
+        whole = job_failure(failure.value) if failure.value is not None else failure
         _log.failure(
-            "the command {key!r} of {caller} failed", failure, key=key, caller=self._command.caller
+            "the command {key!r} of {caller} failed", whole, key=key, caller=self._command.caller
         )
         self._tell(f"'{key}' failed: {in_one_line(failure.value)}")
 
@@ -231,7 +234,7 @@ def in_one_line(error: BaseException | None) -> str:
     words = " ".join(str(error).split())
     name = type(error).__name__
     if not words:
-        return name
+        return "it was cancelled" if isinstance(error, CancelledError) else name
     shown = words if len(words) <= 300 else words[:300] + "..."
     return f"{name}: {shown}" if isinstance(error, LookupError) else shown
 

@@ -100,7 +100,7 @@ class _ThreadJob:
         """Hand its result on, unless its caller was told of another end."""
         outcome = self._job.outcome
         jobs.end(self._job, result)
-        if not outcome.called:
+        if outcome is not None and not outcome.called:
             outcome.callback(result)
 
 
@@ -175,6 +175,6 @@ def _end_all(why: str) -> None:
     for job in jobs.unended():
         outcome = job.outcome
         failure = Failure(PoolStopped(f"{job.name}: {why}"))
-        if not outcome.called:
+        if outcome is not None and not outcome.called:
             jobs.end(job, failure)
             outcome.errback(failure)

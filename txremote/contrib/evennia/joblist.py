@@ -142,14 +142,15 @@ class GameJob:
         done, of, text: Its progress; `done` is None as long as it has told of none.
         seconds: How long it took, of one that has ended.
         error: Why it has failed, in a line.
-        outcome: The Deferred of its result.
+        outcome: The Deferred of its result; None when it has ended: a failure in a Deferred is
+            logged when nobody holds that any more.
     """
 
     number: int
     name: str
     who: object
     where: str
-    outcome: Deferred[object]
+    outcome: Deferred[object] | None
     since: float = field(default_factory=time.time)
     state: str = WAITING
     done: float | None = None
@@ -181,19 +182,21 @@ class GameJob:
             Whether it had not ended. A process is ended with it, and one in a thread goes on
             until it calls `progress`.
         """
-        if self.outcome.called:
+        if self.outcome is None or self.outcome.called:
             return False
         self.outcome.cancel()
         return True
 
     def ended(self, result: object) -> None:
         """Note how it has ended."""
+        self.outcome = None
         self.seconds = max(0.0, time.time() - self.since)
         self.state = DONE
         if isinstance(result, Failure):
             cut = result.check(CancelledError, JobTimeout, PoolStopped) is not None
             self.state = KILLED if cut else FAILED
-            self.error = f"{type(result.value).__name__}: {result.getErrorMessage()}"
+            words = str(result.value)
+            self.error = type(result.value).__name__ + (f": {words}" if words else "")
 
 
 class JobList:
