@@ -51,6 +51,11 @@ def test_the_object_is_as_before_when_nobody_listens() -> None:
     character.at_msg_receive(text="a")
     assert (first, second) == ([], ["a"])
     ends[1]()
+    ends[1] = hear(character, second.append)
+    ends[0]()
+    character.at_msg_receive(text="b")
+    assert (first, second) == ([], ["a", "b"])
+    ends[1]()
     assert "at_msg_receive" not in vars(character)
     assert not vars(character.ndb)
 

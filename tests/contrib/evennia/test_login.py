@@ -5,7 +5,7 @@ What needs which permission. Logins themselves are tried in `test_plugin`, in a 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,12 +17,24 @@ from txremote.testing import connected_pair
 class Account:
     """As far as `needs` knows an account of Evennia's."""
 
-    pk = 1
-    is_active = True
+    cache: ClassVar[dict[int, Account]] = {}
 
-    def __init__(self, *permissions: str) -> None:
+    def __init__(self, *permissions: str, name: str = "ann", is_active: bool = True) -> None:
         self.permissions = permissions
+        self.key = name
+        self.is_active = is_active
         self.locks = self
+        self.pk: int | None = len(self.cache)
+        self.cache[self.pk] = self
+
+    @classmethod
+    def get_cached_instance(cls, number: int) -> Account:
+        """Evennia's idmapper."""
+        return cls.cache[number]
+
+    def is_banned(self, *, username: str, ip: str) -> bool:
+        """Evennia asks the list of ``ban``."""
+        return username == "bob"
 
     def check_permstring(self, permission: str) -> bool:
         """Evennia's own has the hierarchy of permissions."""
@@ -68,14 +80,27 @@ def test_those_who_have_the_permission_or_pass_the_lock_may() -> None:
     [
         (Account("Player"), r"build\(\) needs Builder"),
         (None, "only for those who have logged in"),
-        (SimpleNamespace(pk=None, is_active=True), "this account is no more"),
-        (SimpleNamespace(pk=1, is_active=False), "this account is no more"),
+        (Account("Builder", is_active=False), "this account is no more"),
+        (Account("Builder", name="bob"), "this account or its address is banned"),
     ],
 )
 def test_others_are_refused_at_each_call(account: object, why: str) -> None:
-    """Also those who were deleted or made inactive after they had logged in."""
+    """Also those who were banned or made inactive after they had logged in."""
     pair = as_account(account)
     with pytest.raises(PermissionError, match=why):
+        pair.result(pair.client.root.build("a wall"))
+
+
+def test_an_account_is_asked_as_it_is_now() -> None:
+    """Evennia has another object of it where it has emptied its cache, and none of a deleted."""
+    account = Account("Builder")
+    pair = as_account(account)
+    assert account.pk is not None
+    account.cache[account.pk] = Account("Player")
+    with pytest.raises(PermissionError, match="needs Builder"):
+        pair.result(pair.client.root.build("a wall"))
+    account.pk = None
+    with pytest.raises(PermissionError, match="this account is no more"):
         pair.result(pair.client.root.build("a wall"))
 
 

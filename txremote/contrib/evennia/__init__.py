@@ -11,6 +11,7 @@ receiving process's own, read anew.
 ``commands``  `AwaitingCommand`, `CmdJobs`, `TxremoteCmdSet`
 ``console``  `GameConsole`: the commands of the line console
 ``database``  the database connections of the threads and processes that run jobs
+``fairness``  the commands of clients, one in each turn of the reactor
 ``gamepools``  a pool as the game's jobs use it: each is listed, and has the game as it is
 ``hearing``  what a character hears, for clients
 ``in_worker``  `setup`: makes a worker process part of the game, for ``init=``

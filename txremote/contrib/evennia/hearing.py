@@ -72,8 +72,9 @@ def hear(obj: Thing, listener: Callable[[str], object]) -> Callable[[], None]:
     found.listeners.append(listener)
 
     def end() -> None:
-        if listener in found.listeners:
-            found.listeners.remove(listener)
+        if listener not in found.listeners:
+            return  # it has ended; who listens now is another's affair
+        found.listeners.remove(listener)
         if not found.listeners and _HOOK in vars(obj):
             delattr(obj, _HOOK)
             if obj.pk is not None:

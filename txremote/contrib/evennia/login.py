@@ -9,14 +9,15 @@ done in a thread, and the game goes on. The account itself is read in the reacto
 keeps one object for each account, and no other thread is to make it.
 
 A login makes no session of the game's: the account does not appear in ``who`` by it, and its
-login hooks are not called. An account that is deleted, or made inactive, loses what it has from
-the next call on.
+login hooks are not called. ``boot`` does not end it. An account that is deleted or made
+inactive loses what it has from the next call on, and one that is banned within a second.
 
 `needs` stands above a method that only some accounts may call.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -29,7 +30,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
-from txremote.contrib.evennia.ports import Account
+from txremote.contrib.evennia.ports import Account, Thing
 from txremote.gate.threaded import ThreadedMethod
 from txremote.interfaces import IRemoteService
 from txremote.peer.context import current_call
@@ -37,6 +38,7 @@ from txremote.service import instantiate
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row = TypeVar("Row", Account, Thing)
 
 
 @implementer(ICredentialsChecker)
@@ -165,10 +167,60 @@ def account_of_call() -> Account:
 
 
 def still_there(account: Account) -> Account:
-    """Return an account, or raise PermissionError: it was deleted or made inactive."""
-    if account.pk is None or not account.is_active:
+    """
+    Return an account as it is now.
+
+    Raises:
+        PermissionError: it was deleted, banned or made inactive.
+    """
+    own = as_it_is(account)
+    if own is None or not own.is_active:
         raise PermissionError("this account is no more")
-    return account
+    if _bans.has(own, _address()):
+        raise PermissionError("this account or its address is banned")
+    return own
+
+
+class _Bans:
+    """Who is banned, as the database has had it within a second: to ask it takes long."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def has(self, account: Account, address: str) -> bool:
+        """Tell whether an account's name or an address is banned."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + 1.0
+            self._known = {}
+        asked = account.key, address
+        if asked not in self._known:
+            self._known[asked] = account.is_banned(username=account.key, ip=address)
+        return self._known[asked]
+
+
+_bans = _Bans()
+
+
+def is_there(account: Account) -> bool:
+    """Tell whether an account is as `still_there` has it, outside of its calls."""
+    own = as_it_is(account)
+    return own is not None and own.is_active and not _bans.has(own, "")
+
+
+def as_it_is(found: Row) -> Row | None:
+    """
+    Return the Server's own object of a row, or None: it was deleted.
+
+    Evennia empties its cache now and then, and makes another object of the row afterwards. The one
+    before it stays as it was then.
+    """
+    if found.pk is None:
+        return None
+    model: Any = type(found)
+    own: Row | None = model.get_cached_instance(found.pk)
+    return model._base_manager.filter(pk=found.pk).first() if own is None else own
 
 
 def may(account: Account, permission: str) -> bool:

@@ -18,15 +18,18 @@ class Handler(Protocol):
         """Return how many that are."""
 
 
-class Characters(Protocol):
-    """The characters of an account."""
+class Attributes(Protocol):
+    """What is kept with an object in the database."""
 
-    def all(self) -> list[Thing]:
-        """Return them."""
+    def get(self, key: str) -> list[Thing | None] | None:
+        """Return what has a name; here the characters of an account."""
 
 
 class Locks(Protocol):
     """The locks of an object."""
+
+    def cache_lock_bypass(self, obj: object) -> None:
+        """Look again whether a superuser has the object, who passes every lock."""
 
     def check_lockstring(self, accessing_obj: object, lockstring: str) -> bool:
         """Tell whether somebody passes a lock."""
@@ -42,6 +45,8 @@ class Thing(Protocol):
         location: Where it is.
         contents: What is in it.
         sessions: The sessions of those who play it.
+        account: The account that plays it; None: nobody does.
+        locks: Its locks.
         ndb: What is kept with it until the server ends.
     """
 
@@ -50,6 +55,8 @@ class Thing(Protocol):
     location: Thing | None
     contents: list[Thing]
     sessions: Handler
+    account: Account | None
+    locks: Locks
     ndb: object
 
     def access(self, accessing_obj: object, access_type: str) -> bool:
@@ -98,8 +105,11 @@ class Account(Protocol):
     is_active: bool
     is_superuser: bool
     permissions: Handler
-    characters: Characters
+    attributes: Attributes
     locks: Locks
+
+    def is_banned(self, *, username: str, ip: str) -> bool:
+        """Tell whether a name or an address is banned."""
 
     def check_permstring(self, permstring: str) -> bool:
         """Tell whether it has a permission, or a higher one."""

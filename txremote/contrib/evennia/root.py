@@ -7,8 +7,10 @@ have the names of an interface (`IObject`, `IRoom`, `ICharacter`) and ask the lo
 for the account that has logged in. So no attribute of an object is readable but by these names,
 and what they give are values: texts, numbers and records.
 
-What an account may see is what its character sees: the locks ``view`` and ``search``, and the
-class's ``filter_visible``. What it may do are the commands of its character, by their locks.
+What an account may see is what its characters see where they are: the lock ``view`` and the
+class's ``filter_visible``. A builder sees what is elsewhere, too. What it may do are the commands
+of its character, by their locks. A character that somebody else plays just now has the rights of
+that one: its own account neither acts by it nor hears what it hears.
 
 A game derives its own root, and adds exposed methods; ``self.account`` is who has logged in::
 
@@ -30,6 +32,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txremote.contrib.evennia.awaiting import noting
+from txremote.contrib.evennia.fairness import turn_of
 from txremote.contrib.evennia.hearing import hear
 from txremote.contrib.evennia.interfaces import (
     AccountRecord,
@@ -41,9 +44,10 @@ from txremote.contrib.evennia.interfaces import (
     OnlineRecord,
     RoomRecord,
 )
-from txremote.contrib.evennia.login import may, needs, still_there
+from txremote.contrib.evennia.login import as_it_is, is_there, may, needs, still_there
 from txremote.contrib.evennia.ports import Account, Thing
 from txremote.peer.context import current_call
+from txremote.peer.turns import turns_of
 from txremote.refs.sharing import follow
 from txremote.service import Service, exposed
 
@@ -51,6 +55,9 @@ _log = Logger("txremote.game")
 
 #: Longest command line that a client may send, in characters.
 LONGEST_LINE = 4000
+
+#: Most characters of text that `CharacterView.execute` gives, before its last line.
+MOST_HEARD = 1 << 20
 
 
 class _View:
@@ -64,12 +71,14 @@ class _View:
 
     def _seen(self) -> Thing:
         """Return the object, if it is there and its account may see it."""
-        still_there(self._account)
-        if self._obj.pk is None:
+        self._account = still_there(self._account)
+        obj = as_it_is(self._obj)
+        if obj is None:
             raise LookupError("it is not in the game any more")
-        if not can_see(self._account, self._obj):
+        if not can_see(self._account, obj):
             raise PermissionError("it cannot be seen")
-        return self._obj
+        self._obj = obj
+        return obj
 
 
 @implementer(IObject)
@@ -122,8 +131,6 @@ class CharacterView(ObjectView):
         character = self._played()
         if character.location is not None:
             return
-        if not character.access(self._account, "puppet"):
-            raise PermissionError(f"{self._account.key} may not play {character.key}")
         character.at_pre_puppet(self._account, session=None)
         if character.location is None:
             raise LookupError(f"{character.key} has no place in the game, and no home")
@@ -138,11 +145,17 @@ class CharacterView(ObjectView):
 
     def execute(self, line: str) -> Deferred[list[str]]:
         """Do a command."""
-        return Deferred.fromCoroutine(self._execute(self._played(), _checked_line(line)))
+        return Deferred.fromCoroutine(self._execute(_checked_line(line)))
 
     def hear(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Have a function called with each text that the character hears."""
-        end = hear(self._played(), lambda text: _tell(listener, plain(text)))
+        character = self._played()
+
+        def told(text: str) -> None:
+            if is_there(self._account) and plays(self._account, character):
+                _tell(listener, plain(text))
+
+        end = hear(character, told)
         gone = current_call().connection.when_disconnected()
         gone.addBoth(lambda _ended: end())
 
@@ -153,20 +166,27 @@ class CharacterView(ObjectView):
 
     def _played(self) -> Thing:
         character = self._seen()
-        if not plays(self._account, character):
-            raise PermissionError(f"{character.key} is no character of {self._account.key}'s")
-        return character
+        if plays(self._account, character):
+            return character
+        name, account = character.key, self._account.key
+        if character in characters_of(self._account):
+            raise PermissionError(f"somebody else plays {name}, or {account} may not play it")
+        raise PermissionError(f"{name} is no character of {account}'s")
 
-    async def _execute(self, character: Thing, line: str) -> list[str]:
-        heard: list[str] = []
-        end = hear(character, lambda text: heard.append(plain(text)))
+    async def _execute(self, line: str) -> list[str]:
+        from twisted.internet import reactor
+
+        await turn_of(current_call().connection, turns_of(reactor))
+        character = self._played()
+        heard = Heard()
+        end = hear(character, lambda text: heard.take(plain(text)))
         try:
             done, begun = noting(lambda: character.execute_cmd(line))
             await follow(done)
-            await DeferredList([follow(each) for each in begun])
+            await DeferredList([follow(each) for each in begun], consumeErrors=True)
         finally:
             end()
-        return heard
+        return heard.texts
 
 
 @implementer(IAccount)
@@ -284,7 +304,27 @@ class World(Service, values=True):
     def _account(self) -> Account:
         if self.account is None:
             raise PermissionError("only for those who have logged in")
-        return still_there(self.account)
+        self.account = still_there(self.account)
+        return self.account
+
+
+class Heard:
+    """
+    The texts that a command's character has heard so far, up to `MOST_HEARD`.
+
+    Attributes:
+        texts: They; a last line tells that there were more.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._left = MOST_HEARD
+
+    def take(self, text: str) -> None:
+        """Take a text."""
+        if self._left > 0:
+            self._left -= len(text) + 1
+            self.texts.append(text if self._left > 0 else "[more was heard, and is left out]")
 
 
 def plain(text: str) -> str:
@@ -307,24 +347,51 @@ def _leave(character: Thing, account: Account) -> None:
 
 def characters_of(account: Account) -> list[Thing]:
     """Return the characters of an account that are still there."""
-    return [each for each in account.characters.all() if each is not None and each.pk is not None]
+    # account.characters writes to the database each time that it is asked (Evennia 6.1)
+    found = account.attributes.get("_playable_characters") or []
+    return [each for each in found if each is not None and each.pk is not None]
 
 
 def plays(account: Account, character: Thing) -> bool:
-    """Tell whether an account may act as a character: it is its own, or it plays it just now."""
-    return character in characters_of(account) or character in account.get_all_puppets()
+    """Tell whether an account may act as a character: it plays it, or could and nobody does."""
+    if character.account is not None:  # whoever plays it lends it all rights
+        return character.account == account
+    # a superuser who has played it is remembered as its player (Evennia 6.1)
+    character.locks.cache_lock_bypass(character)
+    return character in characters_of(account) and bool(character.access(account, "puppet"))
+
+
+def played_by(account: Account) -> list[Thing]:
+    """Return the characters by which an account may act: those that it plays just now are first."""
+    playing = list(account.get_all_puppets())
+    others = [each for each in characters_of(account) if each not in playing]
+    return playing + [each for each in others if plays(account, each)]
 
 
 def looker_of(account: Account) -> Thing | Account:
-    """Return who looks for an account: the character that it plays, or its only one, or itself."""
-    lookers = list(account.get_all_puppets()) or characters_of(account)
+    """Return who looks for an account: the character that it plays, or its first one, or itself."""
+    lookers = played_by(account)
     return lookers[0] if lookers else account
 
 
 def can_see(account: Account, obj: Thing) -> bool:
-    """Tell whether an account may see an object: the lock ``view``, as ``look`` asks for it."""
-    looker = looker_of(account)
-    return obj is looker or bool(obj.access(looker, "view"))
+    """Tell whether an account may see an object: it is near, and has the lock ``view`` for it."""
+    lookers = played_by(account)
+    if obj in lookers or obj in characters_of(account):
+        return True
+    if not any(_is_near(each, obj) for each in lookers) and not may(account, "Builder"):
+        return False
+    return bool(obj.access(lookers[0] if lookers else account, "view"))
+
+
+def _is_near(looker: Thing, obj: Thing) -> bool:
+    """Tell whether an object is around somebody, or beside or in him."""
+    around = looker.location
+    if obj.location is not None and obj.location in (looker, around):
+        return True
+    while around is not None and around != obj:
+        around = around.location
+    return around is not None
 
 
 def view_of(account: Account, obj: Thing | None) -> ObjectView | None:
