@@ -91,12 +91,23 @@ def pools_on_asyncio(session: nox.Session, loop: str) -> None:
 
 @nox.session
 def games(session: nox.Session) -> None:
-    """Run the tests of Evennia's games with their large numbers: 50 players, 100 cold workers."""
+    """Run the tests of games with their large numbers, and one that is made as the page says."""
     session.install("-e", ".[test]", *EDITABLE)
     session.run("python", "-m", "tests.contrib.evennia.environment")
     session.run(
         *("python", "-m", "pytest", "-p", "no:cacheprovider"),
         *(session.posargs or ["tests/contrib"]),
+        env={"TXREMOTE_LONG": "1"},
+    )
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run the tests of the benchmarks with all rows that are cheap enough for tests."""
+    session.install("-e", ".[test]", *EDITABLE)
+    session.run(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_benchmarks.py"),
+        *session.posargs,
         env={"TXREMOTE_LONG": "1"},
     )
 

@@ -24,6 +24,7 @@ the console's.
 import ast
 import contextlib
 import doctest
+import functools
 import inspect
 import io
 import os
@@ -65,9 +66,14 @@ directives.register_directive("toctree", Toctree)
 
 
 def doctree(path):
-    """Parse a document; what docutils warns about is an error."""
+    """Parse a document, once; what docutils warns about is an error."""
+    return _parsed(path, path.read_text())
+
+
+@functools.cache
+def _parsed(path, text):
     return docutils.core.publish_doctree(
-        path.read_text(),
+        text,
         source_path=str(path),
         settings_overrides={
             "report_level": 2,

@@ -20,8 +20,7 @@ RUNS = {
         *("eventloop/test_connection_limits.py", "hostile/test_faults.py"),
     ],
     "aio-uvloop": [
-        *("net/test_connect.py", "net/test_client.py", "net/test_client_login.py"),
-        *("net/test_unixsockets.py", "hostile/test_garbage.py", "hostile/test_identity.py"),
+        *("net/test_client.py", "net/test_unixsockets.py", "hostile/test_garbage.py"),
     ],
 }
 

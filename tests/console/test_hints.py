@@ -306,7 +306,7 @@ def conforms(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(HINTS, WORDS)
 def test_a_word_becomes_what_its_hint_says_or_is_refused(hint: Any, word: str) -> None:
     """Nothing else than a usage error is raised, and nothing else than the hint's is given."""
@@ -322,7 +322,7 @@ def test_a_word_becomes_what_its_hint_says_or_is_refused(hint: Any, word: str) -
     assert conforms(found, hint)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.one_of(
         *(st.integers(), st.floats(allow_nan=False), st.complex_numbers(allow_nan=False)),

@@ -983,7 +983,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_every_call_ends_once_and_runs_at_most_once(steps):
     """Whatever comes in whatever order."""

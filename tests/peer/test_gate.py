@@ -481,7 +481,7 @@ def arguments(prober: Prober, handler: int) -> st.SearchStrategy[tuple[Any, ...]
     return st.one_of(shaped, shaped, st.lists(anything, max_size=6).map(tuple))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_nothing_undeclared_is_reached_by_any_requests(data: st.DataObject) -> None:
     """Whatever a peer sends, in whatever order, with what it was given before."""

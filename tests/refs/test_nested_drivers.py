@@ -222,7 +222,7 @@ def _makes_sense(story: Story) -> bool:
 def test_each_ends_once_and_with_the_right_thing(kind: str) -> None:
     module = pytest.importorskip(kind)
 
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=40, deadline=None, derandomize=True)
     @given(STORIES.filter(_makes_sense))
     def each(story: Story) -> None:
         in_asyncio(partial(_tell, story), module.new_event_loop)

@@ -518,7 +518,7 @@ def test_anything_comes_out_as_it_went_in(value: Any) -> None:
     assert receiver.proxies == [get_id_pack(thing) for thing in sender.boxed]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(
     st.lists(
         st.one_of(

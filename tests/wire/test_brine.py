@@ -566,7 +566,7 @@ def test_any_value_cut_anywhere_is_refused(value: Any, draw: st.DataObject) -> N
         load(data[:end])
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(st.one_of(st.integers(0, 0x1C), st.integers(0, 255)), max_size=40).map(bytes))
 def test_random_bytes_raise_one_error_or_none(data: bytes) -> None:
     """Whatever comes is a value or a RemoteProtocolError, and a value can be sent on."""

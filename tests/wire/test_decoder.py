@@ -181,7 +181,7 @@ def test_bytes_behind_the_arguments_are_refused(
         assert "1 bytes behind the message" in str(error)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 @given(
     st.sampled_from([MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION]),
     st.sampled_from([b"", *(data[:9] for _kind, data, _expected in MESSAGES), boxing.TUPLE_HEAD]),

@@ -419,7 +419,7 @@ class TestDecisions:
         ]
         assert kind.begun == Counter("02")
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(
         seed=st.integers(0, 2**32),
         size=st.sampled_from([(1, 1), (2, 2), (1, 3), (0, 2), (3, 3)]),

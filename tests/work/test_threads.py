@@ -611,7 +611,7 @@ class Trial:
         self.pool.stop()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(ACTIONS, max_size=40))
 def test_any_order_of_events(actions: list[Any]) -> None:
     """Each job ends once; none runs twice, and never one that was cancelled before it began."""

@@ -144,6 +144,12 @@ class Making:
         self.run(bin("evennia"), "shell", "-c", FIRST_START, cwd=TEMPLATE)
 
 
+def in_a_line(error: object) -> str:
+    """Return the beginning and the end of a text, in one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) < 400 else f"{text[:100]} ... {text[-300:]}"
+
+
 def make(seconds: float = PATIENCE) -> str | None:
     """
     Make the environment if it is not there.
@@ -161,7 +167,7 @@ def make(seconds: float = PATIENCE) -> str | None:
         Making(seconds).everything()
     except RuntimeError as error:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        READY.write_text(f"{FAILED}: {error}")
+        READY.write_text(f"{FAILED}: {in_a_line(error)}")
     else:
         READY.write_text("\n".join(WANTED))
     return why_not()

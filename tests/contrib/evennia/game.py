@@ -83,7 +83,7 @@ from evennia import ObjectDB, settings_default
 from django.conf import settings
 limbo = ObjectDB.objects.get(id=2)
 for name in {names!r}:
-    account = create_account(name, "", {password!r}, permissions={permissions!r})
+    account = create_account(name, "", {password!r})
     character, errors = account.create_character(key=name, location=limbo, home=limbo)
     assert not errors, errors
     account.db._last_puppet = character
@@ -103,6 +103,7 @@ class Game:
 
     Attributes:
         folder: The game's own folder.
+        copied: As it was given.
         ports: By name: telnet, web, websocket, amp.
     """
 
@@ -111,6 +112,7 @@ class Game:
     ) -> None:
         self.folder = folder / name
         self.ports = {name: free_port() for name in PORTS}
+        self.copied = copied
         self._settings = SETTINGS.format(**self.ports) + settings
         if copied:
             shutil.copytree(TEMPLATE, self.folder)
@@ -258,13 +260,16 @@ class Game:
             assert time.monotonic() < end, f"no {text!r} in\n{self.log}"
             time.sleep(0.1)
 
-    def make_accounts(self, names: Iterable[str], permissions: Iterable[str] = ()) -> None:
-        """Make accounts with a character each, in Limbo; before the Server is started."""
-        self.python(
-            MAKE_ACCOUNTS.format(
-                names=list(names), password=PASSWORD, permissions=list(permissions)
-            )
-        )
+    def make_accounts(self, names: Iterable[str], more: str = "") -> None:
+        """
+        Make accounts with a character each, in Limbo; before the Server is started.
+
+        Args:
+            names: Theirs, and of their characters.
+            more: Lines that are run behind it, in the same process.
+        """
+        made = MAKE_ACCOUNTS.format(names=list(names), password=PASSWORD)
+        self.python(made + textwrap.dedent(more))
 
     def player(self, name: str = SUPERUSER) -> Player:
         """Return a player who has logged in and plays the account's character."""

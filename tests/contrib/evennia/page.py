@@ -16,7 +16,8 @@ a block of Python               is a file of the game: the one that the paragrap
 Ports that begin with 40 stand for free ones. The environment is there already, so ``pip`` is not
 run again; ``evennia start`` gets the first account by variables, in place of typed answers. Each
 reload takes seconds, so the second one that the page has is done with the files of all that are
-still to come, and with their servers; so these have to suit what is before them.
+still to come, and with their servers; so these have to suit what is before them. A game that is
+a copy of the environment's has been made and migrated there.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Follower:
     Somebody who follows the page. Use it in a ``with``.
 
     Args:
-        game: A game whose folder is not made yet.
+        game: It does not run yet.
 
     Attributes:
         done: How many files were written, commands run and lines typed.
@@ -156,12 +157,16 @@ class Follower:
         elif words[0] == "pip":
             return  # the environment has it
         elif words[:2] == ["evennia", "--init"]:
-            self._game.make(words[2])
+            if not self._game.copied:
+                self._game.make(words[2])
         elif words[0] == "cd":
             assert words[2:] == ["&&", "evennia", "migrate", "&&", "evennia", "start"]
-            self._game.launch("migrate")
-            self._game.start()
-            self._game.wait_for_log("restarted in 'reset' mode")  # once, by itself
+            if self._game.copied:
+                self._game.start()
+            else:
+                self._game.launch("migrate")
+                self._game.start()
+                self._game.wait_for_log("restarted in 'reset' mode")  # once, by itself
         else:
             compare(command, expected, self._game.command(*words))
 

@@ -1,7 +1,12 @@
-"""The page for Evennia's users, followed by a new user: a game is made, and every line is typed."""
+"""
+The page for Evennia's users, followed by a new user: every line is typed.
+
+``TXREMOTE_LONG=1`` (``nox -s games``) makes and migrates the game, too, as the page has it.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.contrib.evennia.game import Game, needs_evennia, wait_until_gone
@@ -14,8 +19,11 @@ pytestmark = needs_evennia
 
 
 def test_every_line_of_the_page_does_what_it_says(tmp_path: Path) -> None:
-    """From ``evennia --init`` to the reload, with nothing but the page."""
-    with Game(tmp_path, copied=False) as game, Follower(game) as reader:
+    """From ``evennia start`` to the last reload, with nothing but the page."""
+    with (
+        Game(tmp_path, copied=not os.environ.get("TXREMOTE_LONG")) as game,
+        Follower(game) as reader,
+    ):
         try:
             reader.follow(PAGE)
         except AssertionError as error:

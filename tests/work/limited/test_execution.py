@@ -151,15 +151,15 @@ async def test_a_failure_names_the_line_and_has_what_was_printed(sandbox: Any) -
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_hundred_at_once(boxes: None) -> None:
+async def test_forty_at_once(boxes: None) -> None:
     """Each has one end, as many processes as may run do, and the jobs of a pool go on."""
     async with running_pool() as pool:
-        await hundred(pool)
+        await forty(pool)
     assert pool.statistics().killed == pool.statistics().failed == 0
 
 
-async def hundred(pool: ProcessPool) -> None:
-    """Run a hundred sources that meet limits, and jobs beside them."""
+async def forty(pool: ProcessPool) -> None:
+    """Run forty sources that meet limits, and jobs beside them."""
     await limited_exec("1")  # opens what the reactor keeps
     before = remains()
     runner = LimitedRunner(reactor, at_once=4)  # type: ignore[arg-type]
@@ -171,13 +171,13 @@ async def hundred(pool: ProcessPool) -> None:
     }
     runs = [
         limited_exec(source, timeout=0.1 if limit == "timeout" else 60, output=100, runner=runner)
-        for source, limit in [*cases.items()] * 25
+        for source, limit in [*cases.items()] * 10
     ]
-    assert repr(runner) == "<LimitedRunner 4 running, 96 waiting>"
+    assert repr(runner) == "<LimitedRunner 4 running, 36 waiting>"
     jobs = [pool.submit(pow, (2, n)) for n in range(50)]
     ends = await outcomes_of(runs)
     found = [getattr(end, "limit", type(end).__name__) for end in ends]
-    assert found == [*cases.values()] * 25
+    assert found == [*cases.values()] * 10
     assert await outcomes_of(jobs) == [2**n for n in range(50)]
     await runner.stop()
     await until(lambda: remains() == before)
