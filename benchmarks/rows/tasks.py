@@ -74,8 +74,8 @@ class ProcessTasks(ThreadTasks):
     method = "process_tasks"
     contestants = ("plain", "txremote")
     # A task is four messages from its process (it begins, a line, it ends, the outcome), and
-    # the first is waited for; a job of the pool is one. And each has the container pickled,
-    # beside a reference, which the plain pickler cannot do.
+    # the first is waited for; a job of the pool is one. And each has the container pickled, and a
+    # sink of its own, by reference.
     first = (Bar(0.1, "plain"),)
     goal = (Bar(0.25, "plain"),)
 
