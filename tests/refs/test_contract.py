@@ -65,6 +65,11 @@ def test_an_interface_has_one_contract() -> None:
     assert set(contract_of(IBase).names) == {"reset"}
 
 
+def test_a_method_is_read_from_its_source_once() -> None:
+    """Each call asks for its annotations."""
+    assert method("add").function() is method("add").function()
+
+
 @pytest.mark.parametrize(
     ("name", "args", "kwargs"),
     [

@@ -29,10 +29,11 @@ _LONGEST_PROBLEM = 200  # characters, for the name of an argument is the caller'
 class MethodContract:
     """How one method of an interface is called: its name, docstring and signature."""
 
-    __slots__ = ("_fewest", "_method", "_most", "_shown", "doc", "name", "signature")
+    __slots__ = ("_fewest", "_function", "_method", "_most", "_shown", "doc", "name", "signature")
 
     def __init__(self, interface_name: str, method: Any) -> None:  # zope's has no types
         self._method = method
+        self._function: tuple[FunctionType | None] | None = None  # in a tuple once it was read
         self.name: str = method.getName()
         self.doc: str = method.getDoc()
         self.signature = _signature(method.getSignatureInfo())
@@ -43,7 +44,9 @@ class MethodContract:
 
     def function(self) -> FunctionType | None:
         """Return the method as it is written, with annotations, or None; see `written_method`."""
-        return written_method(self._method.interface, self.name)
+        if self._function is None:  # each call asks, and it is read from the source
+            self._function = (written_method(self._method.interface, self.name),)
+        return self._function[0]
 
     def check(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Raise TypeError, with the signature, where a call does not fit."""

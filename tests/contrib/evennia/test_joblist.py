@@ -50,11 +50,35 @@ def test_progress_is_sent_ten_times_a_second_at_most(monkeypatch: pytest.MonkeyP
     assert 10 <= len(sent) <= 13
 
 
+class Wordless(Exception):
+    """An error of a careless program."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_without_a_text_ends_its_job() -> None:
+    """Else its caller would wait for ever."""
+    jobs = JobList()
+    job = jobs.begin("count", None, "threads", Deferred())
+    jobs.end(job, Failure(Wordless()))
+    assert (job.state, jobs.unended()) == (FAILED, [])
+    assert job.error.startswith("Wordless: ")
+
+
+@pytest.mark.parametrize("told", [("half",), (1, "all"), ([],)])
+def test_progress_takes_numbers(told: Any) -> None:
+    """Else the list of jobs could not be shown."""
+    with reporting(Reporter(lambda *message: None)), pytest.raises((TypeError, ValueError)):
+        progress(*told)
+
+
 @pytest.mark.parametrize(
     ("result", "state", "error"),
     [
         ("a value", DONE, ""),
         (Failure(LookupError("nothing there")), FAILED, "LookupError: nothing there"),
+        (Failure(LookupError("one\ntwo" + "x" * 999)), FAILED, f"LookupError: one two{'x' * 293}"),
         (Failure(CancelledError()), KILLED, "CancelledError"),
     ],
 )

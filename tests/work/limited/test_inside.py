@@ -61,6 +61,11 @@ AN_INT = "an int of 16610 bits: more decimal digits than sys.get_int_max_str_dig
         ("def f(): f()\nf()", (LIMIT, "recursion")),
         ("1 / 0", (FAILED, "ZeroDivisionError", "division by zero", 1)),
         ("raise ValueError('\\udc80')", (FAILED, "ValueError", "?", 1)),
+        ("raise ValueError(10 ** 5000)", (FAILED, "ValueError", "it cannot be shown", 1)),
+        (
+            "x = []\nfor i in range(5000): x = [x]\nraise KeyError(x)",
+            (FAILED, "KeyError", "it cannot be shown", 3),
+        ),
         ("open", (REFUSED, "line 1: a limited source has no open", 1)),
         ("10 ** 5000", (FAILED, "NotSendable", AN_INT, 0)),
         ("y", (FAILED, "NameError", "name 'y' is not defined", 1)),

@@ -39,6 +39,9 @@ WAITING, RUNNING, DONE, FAILED, KILLED = "waiting", "running", "done", "failed",
 #: Seconds between two messages about the progress of one job, at least.
 INTERVAL: Final = 0.1
 
+#: Most characters of a job's words that are listed.
+LONGEST: Final = 300
+
 #: Jobs that have ended and are still listed.
 KEPT: Final = 20
 
@@ -100,13 +103,15 @@ def progress(done: float, of: float | None = None, text: str = "") -> None:
 
     Raises:
         JobKilled: this job runs in a thread, and was killed.
+        TypeError, ValueError: `done` or `of` is no number.
 
     For the job's own thread; elsewhere it does nothing. It may be called as often as one likes: it
     is sent ten times a second at most.
     """
     reporter = _reporter.get()
     if reporter is not None:
-        reporter.progress(done, of, text)
+        # what is shown later to somebody else goes wrong here, if it does
+        reporter.progress(float(done), None if of is None else float(of), str(text)[:LONGEST])
 
 
 def tracked(items: Iterable[T], of: int | None = None, text: str = "") -> Iterator[T]:
@@ -195,7 +200,8 @@ class GameJob:
         if isinstance(result, Failure):
             cut = result.check(CancelledError, JobTimeout, PoolStopped) is not None
             self.state = KILLED if cut else FAILED
-            words = str(result.value)
+            # str() of an error is any code; its caller is still to hear of it
+            words = " ".join(result.getErrorMessage()[:LONGEST].split())
             self.error = type(result.value).__name__ + (f": {words}" if words else "")
 
 

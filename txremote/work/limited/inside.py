@@ -166,7 +166,10 @@ def _failed(problem: BaseException) -> tuple[object, ...]:
         if trace.tb_frame.f_code.co_filename == FILENAME:
             line = trace.tb_lineno
         trace = trace.tb_next
-    text = str(problem)[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+    try:
+        text = str(problem)[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+    except (RecursionError, ValueError):  # of a value in it: nested too deep, a number too long
+        text = "it cannot be shown"
     if isinstance(problem, NameError) and not_there(str(problem.name)):
         return REFUSED, f"line {line}: a limited source has no {problem.name}", line
     return FAILED, type(problem).__name__, text, line
