@@ -1,4 +1,9 @@
-"""A real game with the plugin: its players, its clients, its console, and how it ends."""
+"""
+A real game with the plugin: its players, its clients, its console, and how it ends.
+
+One game for all of these tests, in the order in which they stand: starting it takes many seconds.
+``TXREMOTE_LONG=1`` (``nox -s games``) runs the large numbers, which take minutes.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,19 @@ from typing import Any, ParamSpec
 import pytest
 
 import txremote.blocking as rpyc
+from tests.contrib.evennia.crowd import Crowd, reload_in_game
 from tests.contrib.evennia.environment import PASSWORD
 from tests.contrib.evennia.game import Game, needs_evennia, wait_until_gone
+from tests.contrib.evennia.recipes import add_recipes
 from tests.processes import free_port
 
 pytestmark = needs_evennia
+
+IS_LONG = bool(os.environ.get("TXREMOTE_LONG"))
+LONG = pytest.mark.skipif(not IS_LONG, reason="it takes minutes: TXREMOTE_LONG=1")
+
+#: How many players have jobs at the same time.
+CROWD = 50 if IS_LONG else 8
 
 P = ParamSpec("P")
 
@@ -101,7 +114,7 @@ COMMANDS = """
         return "worked"
 
     class CmdWork(Command):
-        key = "work"
+        key = "toil"
 
         def func(self):
             kind, seconds, steps = self.args.split()
@@ -164,25 +177,20 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """Run a game with a pool, a service and a console, and three accounts."""
+    """Run a game with a pool, a service and a console, and its accounts."""
     port, console = free_port(), free_port()
     with Game(tmp_path_factory.mktemp("plugin")) as game:
+        add_recipes(game, port)
         game.write("commands/trial.py", COMMANDS)
         game.append("commands/default_cmdsets.py", COMMAND_SET)
         game.append(
             "server/conf/settings.py",
             f"""
-            SERVER_SERVICES_PLUGIN_MODULES.append("txremote.contrib.evennia.plugin")
-            TXREMOTE = {{
-                "pool": "processes:1",
-                "listen": "tcp:{port}:interface=127.0.0.1",
-                "console": "tcp:{console}:interface=127.0.0.1",
-                "lisen": "a mistake",
-            }}
+            TXREMOTE["console"] = "tcp:{console}:interface=127.0.0.1"
+            TXREMOTE["lisen"] = "a mistake"
             """,
         )
-        game.make_accounts(["ann", "bob"])
-        game.python(SECRETS)
+        game.make_accounts(["ann", "bob", *(f"player{number}" for number in range(CROWD))], SECRETS)
         game.start()
         yield Played(game, port, console)
 
@@ -247,31 +255,33 @@ def test_a_client_logs_in_with_an_account_of_the_game(played: Played) -> None:
 @in_a_thread
 def test_an_account_sees_and_does_what_the_locks_allow(played: Played) -> None:
     """It acts by its character, whom others see; what is locked does not exist for it."""
-    with played.game.player("bob") as bob, played.connect() as connection:
-        world = connection.root.login("ann", PASSWORD)
-        ann = world.character()
-        assert ann.location() is None
-        ann.enter()
-        bob.expect("ann has entered the game")
-        room = ann.location().room()
-        assert [each.name for each in room.things] == ["a lamp"]
-        assert "bob" in [each.name for each in room.characters]
-        assert "a secret" not in room.text
-        heard: list[str] = []
-        end = ann.hear(heard.append)
-        assert ann.say("hello") == ['You say, "hello"']
-        bob.expect('ann says, "hello"')
-        assert ann.execute("slow 0.01")[-2:] == ["slept 0.01", "after it"]
-        end()
-        ann.execute("look")
-        assert heard[0] == 'You say, "hello"' and "after it" in heard[-1]
-        [online] = [each for each in world.who() if each.name == "bob"]
-        assert (online.character, online.room) == (None, None)
-        _refusals(world, ann)
     with played.game.player("bob") as bob:
+        with played.connect() as connection:
+            world = connection.root.login("ann", PASSWORD)
+            ann = world.character()
+            assert ann.location() is None
+            ann.enter()
+            bob.expect("ann has entered the game")
+            room = ann.location().room()
+            assert [each.name for each in room.things] == ["a lamp"]
+            assert "bob" in [each.name for each in room.characters]
+            assert "a secret" not in room.text
+            heard: list[str] = []
+            end = ann.hear(heard.append)
+            assert ann.say("hello") == ['You say, "hello"']
+            bob.expect('ann says, "hello"')
+            assert ann.execute("slow 0.01")[-2:] == ["slept 0.01", "after it"]
+            end()
+            ann.execute("look")
+            assert heard[0] == 'You say, "hello"' and "after it" in heard[-1]
+            [online] = [each for each in world.who() if each.name == "bob"]
+            assert (online.character, online.room) == (None, None)
+            _refusals(world, ann)
+        bob.expect("ann has left the game")
         bob.type("look")
         bob.expect("Limbo")
-        assert "ann" not in bob.heard.partition("Limbo")[2]
+        bob.expect("You see")
+        assert "ann" not in bob.heard.rpartition("Limbo")[2]
 
 
 def _refusals(world: Any, ann: Any) -> None:
@@ -305,7 +315,7 @@ def test_builders_list_follow_and_kill_jobs(played: Played) -> None:
     with played.game.player("ann") as ann, played.game.player() as admin:
         ann.type("jobs")
         ann.expect("Command 'jobs' is not available")
-        ann.type("work thread 60 600")
+        ann.type("toil thread 60 600")
         admin.type("jobs")
         number = admin.expect(r"\| +(\d+) +\| work +\| ann ")[1]
         admin.type(f"jobs/follow {number}")
@@ -332,14 +342,14 @@ def test_a_reload_tells_everybody_and_leaves_nothing(played: Played) -> None:
         assert client.root.me().info().name == "ann"
         server, workers = game.pid("server"), game.children()
         assert workers
-        for line in ("slow 60", "work thread 60 1", "work process 60 600", "slow 0.01"):
+        for line in ("slow 900", "toil thread 900 1", "toil process 900 9000", "slow 0.01"):
             bob.type(line)
         bob.expect("after it")
         game.reload()
         for told in ("cleaned up", "'slow' was ended: the game server stops or reloads"):
             bob.expect(told)
         assert _everything(console).endswith(b"the console stops\r\ni> ")
-        wait_until_gone([server, *workers], timeout=10)
+        wait_until_gone([server, *workers])
         assert client.root.me().info().name == "ann"
         bob.type("slow 0.02")
         bob.expect("slept 0.02")
@@ -354,14 +364,63 @@ def _everything(connection: socket.socket) -> bytes:
     return received
 
 
-def test_no_worker_outlives_a_server_that_is_killed(played: Played) -> None:
-    """It sees the end of its pipe."""
-    with played.game.player("ann") as ann:
-        ann.type("work process 60 600")
-        ann.type("slow 0.01")
-        ann.expect("after it")
-        server, workers = played.game.pid("server"), played.game.children()
-        assert workers
-        assert server is not None
+def test_every_player_hears_one_end_of_each_job(played: Played) -> None:
+    """While a worker is killed and the game is reloaded."""
+    game, each = played.game, 2
+    with Crowd(game, CROWD) as crowd:
+        crowd.begin(0.5, each)
+        worker = game.children()[0]
+        os.kill(worker, signal.SIGKILL)
+        wait_until_gone([worker])
+        crowd.begin(0.5, each)
+        reload_in_game(game, crowd)
+        crowd.begin(0.2, each)
+        ends = crowd.ends()
+    assert sum(ends.values()) == CROWD * each * 3
+    assert ends["done"] >= CROWD * each  # those that began behind the reload
+
+
+@LONG
+def test_a_hundred_cold_workers_have_objects_right_the_first_time(played: Played) -> None:
+    """Name, attributes, place and class, as the Server has them, in a process that is new."""
+    with played.game.player("player0") as player:
+        player.type("cold 100")
+        player.expect(r"100 right of 100 workers\.", 1500)
+
+
+def test_what_a_job_changed_is_the_server_s_at_once(played: Played) -> None:
+    """Attributes and tags, again and again, on the very object that was sent."""
+    with played.game.player("player0") as player:
+        for text in ("red", "blue"):
+            player.type(f"mark {text}")
+            player.expect(rf"marked: {text} True True\.")
+
+
+def test_killed_it_leaves_no_worker_and_starts_again(played: Played) -> None:
+    """``kill -9`` while jobs run in processes; then ``evennia start``."""
+    game = played.game
+    server, workers = game.pid("server"), game.children()
+    assert server and len(workers) == 2
+    with game.player("player1") as player:
+        for number in range(2):
+            player.type(f"work {number} 600 process")
+            player.expect(rf"begun {number}\.")
         os.kill(server, signal.SIGKILL)
-        wait_until_gone(workers, timeout=20)
+        wait_until_gone([server, *workers])
+    game.start()
+    with game.player("player1") as player:
+        player.type("await 3 0")
+        player.expect(r"end 3: done\.")
+
+
+def test_stopped_it_leaves_nothing(played: Played) -> None:
+    """Jobs that would run for minutes end with the game, and so do their processes."""
+    game = played.game
+    workers = game.children()
+    with game.player("player1") as player:
+        player.type("await 4 600")
+        player.expect(r"begun 4\.")
+        game.stop()
+        player.expect("'await' was ended: the game server stops")  # no character speaks now
+    wait_until_gone(workers)
+    assert game.pid("server") is game.pid("portal") is None
