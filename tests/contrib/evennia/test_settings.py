@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from txremote.contrib.evennia.settings import GameSettings, read_settings, with_setup
+from tests.processes import ROOT
+from txremote.contrib.evennia.settings import _READERS, GameSettings, read_settings, with_setup
+
+
+def test_the_page_has_every_key() -> None:
+    """In its table."""
+    page = (ROOT / "docs" / "evennia.rst").read_text(encoding="utf-8")
+    table = page.partition("The keys of TXREMOTE\n---")[2]
+    assert [key for key in _READERS if f'\n``"{key}"``' not in table] == []
 
 
 @pytest.mark.parametrize("given", [None, {}])
