@@ -2,12 +2,14 @@
 The examples, each served by a real twistd and used by real clients.
 """
 
+import asyncio
 import json
 import os
 import re
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -270,7 +272,9 @@ def shown_by_kernel(cells):
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
     where = {"metadata": {"path": str(ROOT / "examples")}}
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where).execute()
+    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where)
+    with ThreadPoolExecutor(1) as thread:  # in the main one its loop takes signals from the reactor
+        thread.submit(asyncio.run, client.async_execute()).result()
     shown = [output for cell in notebook.cells for output in cell.outputs]
     return [(each.get("text") or each["data"]["text/plain"]).rstrip() for each in shown]
 

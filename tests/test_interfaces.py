@@ -49,6 +49,9 @@ from txremote.blocking.authentication import AuthenticatingPort
 from txremote.blocking.channel_io import PumpTransport
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.terminal import TypedAhead
+from txremote.contrib.evennia.interfaces import IAccount, ICharacter, IObject, IRoom
+from txremote.contrib.evennia.login import AccountChecker, GameRealm
+from txremote.contrib.evennia.root import AccountView, CharacterView, ObjectView, RoomView
 from txremote.interfaces import IPool, IPoolKind
 from txremote.net.client import RemoteClient
 from txremote.net.client_endpoint import ClientEndpoint
@@ -151,6 +154,12 @@ IMPLEMENTERS = [
     (IConsumer, ConnectionTransport, lambda: ConnectionTransport(None, None)),
     (IStreamClientEndpoint, _Endpoint, lambda: _Endpoint(None)),
     (IStreamServerEndpoint, TLSServerEndpoint, lambda: TLSServerEndpoint(None, None)),
+    (ICredentialsChecker, AccountChecker, AccountChecker),
+    (IRealm, GameRealm, lambda: GameRealm(Service)),
+    (IObject, ObjectView, lambda: ObjectView(None, None)),
+    (IRoom, RoomView, lambda: RoomView(None, None)),
+    (ICharacter, CharacterView, lambda: CharacterView(None, None)),
+    (IAccount, AccountView, lambda: AccountView(None)),
 ]
 
 

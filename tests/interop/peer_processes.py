@@ -197,7 +197,7 @@ class Hosted(Program):
     @property
     def path(self) -> str:
         """The path of its UNIX socket."""
-        return re.search(r"'(.*)'", self.places["unix"])[1]
+        return self.places["unix"].removeprefix("unix:")
 
     def port_of(self, kind: str) -> int:
         """The port of its endpoint of a kind."""

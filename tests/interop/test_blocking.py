@@ -109,7 +109,7 @@ class Stage:
             ports[name] = server.wait_for(r"txremote serves on \S+:(\d+) \(tcp")[0][1]
         twistd = self.hosted["twistd"]
         ports["twistd TLS"] = twistd.wait_for(r"txremote serves on \S+:(\d+) \(ssl")[0][1]
-        ports["twistd UNIX"] = twistd.wait_for(r"UNIXAddress\('(.*)'\)")[0][1]
+        ports["twistd UNIX"] = twistd.wait_for(r"txremote serves on unix:(\S+) \(unix")[0][1]
         return ports
 
     def play(self):

@@ -1,5 +1,6 @@
 """The page of notebooks and the example, run as a reader would."""
 
+import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -52,7 +53,7 @@ def test_the_example_is_executed_by_nbclient(server):
         cell.source = cell.source.replace("18861", str(server.port))
     client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3")
     with ThreadPoolExecutor(1) as thread:  # in the main one its loop takes signals from the reactor
-        thread.submit(client.execute).result()
+        thread.submit(asyncio.run, client.async_execute()).result()
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     table, total, root, late, bar, task, rings, heard = shown[2:10]
     assert "<th>no</th><th>value</th><th>unit</th>" in table[0]["data"]["text/html"]
