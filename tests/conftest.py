@@ -47,6 +47,21 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+#: Files that take half a minute and more each, with programs and services of others. They are not
+#: in a run of the whole suite: ``.ci/run`` runs them after it, by their names.
+LONG_FILES = tuple(
+    f"tests/{name}"
+    for name in (
+        *("test_benchmarks.py", "test_drivers.py", "test_wheel.py", "interop/test_published.py"),
+        *("contrib/evennia/test_playing.py", "contrib/evennia/test_postgresql.py"),
+        *("contrib/evennia/test_root.py", "contrib/evennia/test_commands.py"),
+        *("contrib/evennia/test_gamepools.py", "contrib/evennia/test_changes.py"),
+        *("contrib/evennia/test_travelling.py", "contrib/evennia/test_jobs.py"),
+        *("contrib/evennia/test_messages.py", "work/dask/test_pool.py"),
+    )
+)
+
+
 @pytest.fixture(autouse=True)
 def the_reactor_hears_signals() -> Iterator[None]:
     """
@@ -72,17 +87,18 @@ def wakeup_descriptor() -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """
-    Run the whole suite on all cores (pytest-xdist), a file's tests in one process. A run of
-    some paths is left alone: it is quicker, and easier to debug, in this process.
+    Run the whole suite, without its long files, on all cores (pytest-xdist), a file's tests in
+    one process. A run of some paths is left alone: it is quicker, and easier to debug, here.
     """
     option = config.option
     if hasattr(config, "workerinput"):  # one of those processes: it would start more of them
         return
     if option.file_or_dir or option.collectonly or option.usepdb:
         return
+    option.ignore = [*(option.ignore or ()), *(str(ROOT / path) for path in LONG_FILES)]
     cores = len(os.sched_getaffinity(0))
     if getattr(option, "numprocesses", 1) is None and cores > 1:  # there is xdist, and no -n
-        option.numprocesses = min(cores, MOST_PROCESSES)
+        option.numprocesses = min(cores + 1, MOST_PROCESSES)  # they often wait for others
         option.dist = "loadfile"
         option.loadscopereorder = False  # `pytest_collection_modifyitems` has the order
 

@@ -2,18 +2,17 @@
 The examples, each served by a real twistd and used by real clients.
 """
 
-import asyncio
 import json
 import os
 import re
 import signal
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from examples import calculator, chat, events
+from tests.notebook.executed import executed
 from tests.processes import ROOT, Program, Twistd, run
 from txremote.testing import connected_pair
 
@@ -268,13 +267,10 @@ def shown_by_python(cells):
 def shown_by_kernel(cells):
     """Run cells in a notebook's kernel; return what they show."""
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
-    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    pytest.importorskip("nbclient", reason="nbclient is not installed")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
-    where = {"metadata": {"path": str(ROOT / "examples")}}
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", resources=where)
-    with ThreadPoolExecutor(1) as thread:  # in the main one its loop takes signals from the reactor
-        thread.submit(asyncio.run, client.async_execute()).result()
+    notebook = executed(notebook, ROOT / "examples")
     shown = [output for cell in notebook.cells for output in cell.outputs]
     return [(each.get("text") or each["data"]["text/plain"]).rstrip() for each in shown]
 

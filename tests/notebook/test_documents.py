@@ -1,17 +1,16 @@
 """The page of notebooks and the example, run as a reader would."""
 
-import asyncio
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from docutils import nodes
 
 from tests.document_runner import compare, doctree
+from tests.notebook.executed import executed
 from tests.processes import ROOT, Twistd
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
-nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+pytest.importorskip("nbclient", reason="nbclient is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +50,7 @@ def test_the_example_is_executed_by_nbclient(server):
     for cell in notebook.cells:
         assert not cell.get("outputs")
         cell.source = cell.source.replace("18861", str(server.port))
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3")
-    with ThreadPoolExecutor(1) as thread:  # in the main one its loop takes signals from the reactor
-        thread.submit(asyncio.run, client.async_execute()).result()
+    notebook = executed(notebook, ROOT)
     shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     table, total, root, late, bar, task, rings, heard = shown[2:10]
     assert "<th>no</th><th>value</th><th>unit</th>" in table[0]["data"]["text/html"]

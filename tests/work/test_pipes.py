@@ -57,7 +57,7 @@ def child() -> Iterator[Child]:
     yield found
     found.close()
     found.transport.abortConnection()
-    assert descriptors() == found.before
+    assert descriptors() <= found.before  # others may have been left to the garbage collector
 
 
 def test_it_is_a_transport(child: Child) -> None:
