@@ -118,14 +118,7 @@ async def test_a_command_of_each_kind(
     assert task.result == EXPECTED[1]
 
 
-#: A defect: TERM is put off while a message is under way, which in a command that does nothing
-#: but print is nearly always, and on a busy machine the grace is over before.
-LATE = pytest.mark.xfail(strict=False, reason="killed before its finally, on a busy machine")
-
-
-@pytest.mark.parametrize(
-    "command", ["now", "in_thread", pytest.param("in_process", marks=LATE), "in_turns"]
-)
+@pytest.mark.parametrize("command", ["now", "in_thread", "in_process", "in_turns"])
 @pytest_twisted.ensureDeferred
 async def test_a_killed_command_of_each_kind(real: TaskManager, command: str) -> None:
     """TOBEKILLED, then KILLED; the file is closed, and that is heard."""

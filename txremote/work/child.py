@@ -313,12 +313,15 @@ def _terminate(_number: int, frame: FrameType | None) -> None:
     while frame is not None:
         code = frame.f_code
         if code in _WHOLE or code.co_filename.startswith(_STATE):
-            again = threading.Timer(_RETRY, os.kill, (os.getpid(), signal.SIGTERM))
-            again.daemon = True
-            again.start()
+            # The kernel's timer: a thread would mostly get to send a signal while this one waits in
+            # a system call, which is always in the middle of a message.
+            signal.signal(signal.SIGALRM, _terminate)
+            signal.setitimer(signal.ITIMER_REAL, _RETRY)
             return
         frame = frame.f_back
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # finally's own time
+    if signal.getsignal(signal.SIGALRM) is _terminate:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
     raise Terminated
 
 
