@@ -1,15 +1,18 @@
 """
-Modules by dotted names that users write.
+Modules by dotted names that users write, and names of packages that are imported late.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from txremote.importing import import_longest
+from txremote.importing import import_longest, lazy_names
 
 
 class TestImportLongest:
@@ -40,3 +43,20 @@ class TestImportLongest:
         monkeypatch.syspath_prepend(tmp_path)
         with pytest.raises(ImportError, match=sentence):
             import_longest(["spoilt", "Thing"], 1)
+
+
+def test_a_lazy_name_is_imported_once_it_is_used_and_listed_before() -> None:
+    """A name that is none says which package has no such name."""
+    package = ModuleType("lazy_package")
+    sys.modules["lazy_package"] = package
+    try:
+        package.__getattr__, package.__dir__ = lazy_names(  # type: ignore[method-assign]
+            "lazy_package", {"Fraction": "fractions", "nothing": "fractions"}
+        )
+        assert {"Fraction", "nothing"} <= set(dir(package))
+        assert "Fraction" not in vars(package)
+        assert package.Fraction is vars(package)["Fraction"] is Fraction
+        with pytest.raises(AttributeError, match="module 'lazy_package' has no attribute 'more'"):
+            _ = package.more
+    finally:
+        del sys.modules["lazy_package"]

@@ -5,7 +5,6 @@ Serve objects with `listen`, call them with `connect`. Every remote call is a
 Deferred. Any RPyC program can be at the other end.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from txremote.errors import (
@@ -35,6 +34,7 @@ from txremote.errors import (
     WrongThread,
     WrongValue,
 )
+from txremote.importing import lazy_names
 
 if TYPE_CHECKING:
     from txremote.classic import ClassicService, MasterService, SlaveService
@@ -188,13 +188,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

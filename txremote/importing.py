@@ -1,8 +1,12 @@
-"""Modules by dotted names that users write: of a service, or of a container of commands."""
+"""
+Modules by dotted names that users write: of a service, or of a container of commands; and names
+that a package has without importing their modules before they are used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -29,3 +33,26 @@ def import_longest(parts: Sequence[str], most: int) -> tuple[ModuleType, Sequenc
                 f"importing {module!r} failed: {type(problem).__name__}: {problem}"
             ) from problem
     raise LookupError(f"no module {parts[0]!r}, installed or in the working directory")
+
+
+def lazy_names(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """
+    Return a package's ``__getattr__`` and ``__dir__``, for names whose modules are imported when
+    they are used first.
+
+    Args:
+        package: Its name.
+        modules: The module of each name.
+    """
+    names = vars(sys.modules[package])
+
+    def get(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        found: object = getattr(import_module(modules[name]), name)
+        names[name] = found
+        return found
+
+    return get, lambda: sorted({*names, *modules})

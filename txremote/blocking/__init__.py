@@ -57,6 +57,7 @@ from txremote.blocking.services import Service, VoidService, service
 from txremote.blocking.streams import Channel, PipeStream, SocketStream
 from txremote.blocking.version import __version__ as __version__
 from txremote.errors import AsyncResultTimeout, GenericException
+from txremote.importing import lazy_names
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.by_hand import fetch_here as fetch, value
 from txremote.refs.helpers import async_, timed
@@ -141,17 +142,12 @@ _NAMES = {
 }
 _LAZY = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = frozenset({"classic", "core", "utils"})  # of RPyC's, which import much of it
+_lazy, _names = lazy_names(__name__, _LAZY)
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = found
-    return found
+    return import_module(f"{__name__}.{name}") if name in _MODULES else _lazy(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_MODULES})
+    return sorted({*_names(), *_MODULES})

@@ -37,8 +37,9 @@ Work somewhere else: pools, and `run_async`.
 ``worker_set``  `WorkerSet`: the processes of a pool, and how many of them there are
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from txremote.importing import lazy_names
 
 if TYPE_CHECKING:
     from txremote.work.running import set_default_pool
@@ -47,12 +48,9 @@ if TYPE_CHECKING:
 __all__ = ["pool_from_string", "set_default_pool"]
 
 # imported when they are used first: a worker process needs neither
-_LAZY = {"pool_from_string": "spec", "set_default_pool": "running"}
+_LAZY = {
+    "pool_from_string": "txremote.work.spec",
+    "set_default_pool": "txremote.work.running",
+}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    globals()[name] = found
-    return found
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contrib.evennia.checking import results_of_checks
 from tests.contrib.evennia.game import needs_evennia
 
 pytestmark = needs_evennia
-
-
-@pytest.fixture(scope="module")
-def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """How each of `job_checks` went."""
-    return results_of_checks(tmp_path_factory)
 
 
 @pytest.mark.parametrize(

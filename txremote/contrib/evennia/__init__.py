@@ -33,8 +33,9 @@ Nothing here is imported before it is used, for the settings of a game are read 
 be.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from txremote.importing import lazy_names
 
 if TYPE_CHECKING:
     from txremote.contrib.evennia.awaiting import Awaiting as Awaiting
@@ -66,13 +67,4 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

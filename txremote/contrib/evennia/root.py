@@ -356,7 +356,7 @@ def plays(account: Account, character: Thing) -> bool:
     """Tell whether an account may act as a character: it plays it, or could and nobody does."""
     if character.account is not None:  # whoever plays it lends it all rights
         return character.account == account
-    # a superuser who has played it is remembered as its player (Evennia 6.1)
+    # of those who play it now, and of nobody who did before
     character.locks.cache_lock_bypass(character)
     return character in characters_of(account) and bool(character.access(account, "puppet"))
 
