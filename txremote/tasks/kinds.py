@@ -240,7 +240,8 @@ class Errands:
 
     def add(self, function: Callable[[], object]) -> None:
         """Call a function in the reactor's thread."""
-        self._waiting.append(function)  # first: who sees the flag raised has been seen
+        # before the flag is read, which `_run` clears before it looks
+        self._waiting.append(function)
         if not self._is_woken:
             self._is_woken = True
             self._reactor.callFromThread(self._run)

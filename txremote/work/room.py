@@ -1,9 +1,9 @@
 """
 The line of those who wait for a place in a pool's queue: `WaitingLine`, behind ``pool.room()``.
 
-Whoever comes first is served first, one for each place. A place that was given is kept until a job
-is submitted, for a coroutine may go on a few turns later; one that is not used within `KEPT`
-seconds goes to the next in line.
+They are served in the order in which they came, one for each place. A place that was given is kept
+until a job is submitted, for a coroutine may go on a few turns later; one that is not used within
+`KEPT` seconds goes to the next in line.
 
 A pool calls `move_up` when jobs end or are cancelled. Places come to be in rarer ways, too, such
 as a worker that starts, so the line looks for itself once a second while somebody waits.
