@@ -24,6 +24,7 @@ import txremote
 from tests.net.servers import DEADLINE, LOOPBACK, Desk, endpoint_of, logged, served, until
 from tests.processes import ROOT, Program, free_port, script
 from txremote import ClassicService, RemoteClient, ServerService, ServerStopping, connect, exposed
+from txremote.peer.request import MakeRequest, Request
 from txremote.work import pool_from_string
 
 
@@ -283,6 +284,7 @@ import time
 from twisted.application.service import Application
 from tests.services import LATER
 from txremote import ConsoleService, RemoteClient, ServerService, Service, exposed, run_async
+from txremote.peer.request import MakeRequest, Request
 from txremote.work import pool_from_string
 
 class Front(Service):
@@ -367,3 +369,30 @@ async def test_clients_of_a_program_that_just_stops_its_reactor_are_told_so() ->
         assert conn.peer_stopping
         assert program.finish() == 0
         assert program.output.endswith("ended\n")
+
+
+def noting(made: list[str], name: str, make: MakeRequest) -> MakeRequest:
+    """Return a maker of requests that notes its name, and calls the one before it."""
+
+    def maker(*about: Any) -> Request:
+        made.append(name)
+        return make(*about)
+
+    return maker
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_maker_of_requests_is_kept_from_one_start_to_the_next() -> None:
+    service = ServerService(LOOPBACK, Desk)
+    made: list[str] = []
+    for name in ("first", "second"):
+        service.make_request = noting(made, name, service.make_request)
+    for _ in range(2):
+        service.startService()
+        client = await client_of(service)
+        await client.root
+        del made[:]
+        assert await client.root.same(1) == 1
+        assert made == ["second", "first"]
+        await client.close()
+        await service.stopService()

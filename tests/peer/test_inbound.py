@@ -23,6 +23,7 @@ from tests.peer.pairs import (
 )
 from tests.peer.slow_service import Slow, slow_pair
 from txremote import Service, current_call, exposed, timed
+from txremote.peer.request import Request
 from txremote.testing import connected_pair
 from txremote.wire.brine import dump
 from txremote.wire.consts import (
@@ -452,3 +453,20 @@ def test_a_connection_that_is_to_end_does_so_when_the_last_that_waits_is_answere
     assert pair.server.closed
     if how == "read":
         assert outcome.value == 3
+
+
+def test_a_maker_of_requests_sees_each_of_them_and_changes_none() -> None:
+    pair = slow_pair()
+    inbound, numbers = pair.server.inbound, []
+
+    def maker(owner: Any, number: int, *rest: Any) -> Request:
+        numbers.append(number)
+        return Request(owner, number, *rest)
+
+    inbound.make_request = maker
+    outcome = Outcome(pair.client.root.callRemote("sleeps", 5))
+    pair.pump()
+    assert numbers
+    assert len(inbound) == 1
+    pair.advance(5)
+    assert (outcome.value, pair.server.service.finished) == ("done", 1)

@@ -32,6 +32,7 @@ from txremote.peer.exports import ClassNumbers
 from txremote.peer.imports import ReleaseSweeper
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.memory_budget import MemoryBudget
+from txremote.peer.request import MakeRequest, Request
 from txremote.peer.variables import Variables
 from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import Reactor, steady
@@ -93,6 +94,8 @@ class ServingFactory(Factory):
         served: The service, or the one that users have after their login.
         config: The switches of its connections, the service's own included.
         stopping: Whether `finish_all` was called: it takes no clients any more.
+        make_request: Makes the requests of the connections that are still to come.
+        refused_total: How many clients were turned away.
     """
 
     noisy = False
@@ -131,6 +134,8 @@ class ServingFactory(Factory):
         self._broken = RateLimitedCount()
         self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
         self.stopping = False
+        self.make_request: MakeRequest = Request
+        self.refused_total = 0
         self._throttle = LoginThrottle(self._clock)
         self._ended = self._gone  # one bound method for all
 
@@ -154,6 +159,7 @@ class ServingFactory(Factory):
             sweeper=self._sweeper,
             ended=self._ended,
             variables=variables,
+            make_request=self.make_request,
         )
         connection.factory = self
         connection.closing.log_limit = self._broken
@@ -191,6 +197,7 @@ class ServingFactory(Factory):
         return refusal(self.served, self.config)
 
     def _turn_away(self, addr: IAddress | None, why: str) -> Connection | None:
+        self.refused_total += 1
         count = self._refused.one_more(self._clock.seconds())
         if count:
             _log.warn(

@@ -33,6 +33,7 @@ from txremote.net.listen import (
     server_endpoint_of,
 )
 from txremote.peer.connection import Connection
+from txremote.peer.request import MakeRequest
 from txremote.refs.awaiting import AwaitableDeferred, awaitable, succeeded
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.sharing import follow
@@ -124,6 +125,34 @@ class ServerService(TwistedService):
         """Why strangers must not be able to connect, as a sentence; None if they may."""
         return self._factory.refusal
 
+    @property
+    def make_request(self) -> MakeRequest:
+        """
+        The maker of the peers' requests (`txremote.peer.request.MakeRequest`). May be set, to one
+        that calls the maker before it: connections that come from then on have their requests
+        made by it.
+        """
+        return self._factory.make_request
+
+    @make_request.setter
+    def make_request(self, make_request: MakeRequest) -> None:
+        self._factory.make_request = make_request
+
+    @property
+    def refused_total(self) -> int:
+        """How many clients were turned away since it was made."""
+        return self._factory.refused_total
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it lets calls in flight end, or has stopped."""
+        return self._factory.stopping
+
+    def _next_factory(self) -> None:
+        before, self._factory = self._factory, self._make_factory()
+        self._factory.make_request = before.make_request
+        self._factory.refused_total = before.refused_total
+
     # -- its start
 
     def privilegedStartService(self) -> None:
@@ -138,7 +167,7 @@ class ServerService(TwistedService):
         if self._taking is not None:
             return
         if self._factory.stopping:
-            self._factory = self._make_factory()
+            self._next_factory()
         raised: list[Failure] = []
         at_once = True
 

@@ -44,6 +44,7 @@ from txremote.peer.ports import Stream
 from txremote.peer.reading import MessageReader
 from txremote.peer.receiving import Receiver
 from txremote.peer.references import ReferenceTables
+from txremote.peer.request import MakeRequest, Request
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
 from txremote.refs import forks
@@ -96,6 +97,7 @@ class Connection(protocol.Protocol):
             nothing before.
         clock: For time-outs; None for a connection without any.
         prepare: Called with the transport; returns how its kind is written to.
+        make_request: Makes each request of the peer; an observer brings its own.
 
     Attributes:
         service: The object that this side offers.
@@ -161,6 +163,7 @@ class Connection(protocol.Protocol):
         prepare: Callable[[Any], Writing] = lambda _transport: Writing(),
         ended: Callable[[Connection], object] | None = None,
         variables: Variables | None = None,
+        make_request: MakeRequest = Request,
     ) -> None:
         self.service = service
         self.config = config
@@ -204,6 +207,7 @@ class Connection(protocol.Protocol):
             clock=clock,
             needed=self.backpressure.needs_peer,
             variables=variables,
+            make_request=make_request,
         )
         self._messages = MessageReader(
             config=config,

@@ -28,7 +28,7 @@ from txremote.peer.lifecycle import DRAINING
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
-from txremote.peer.request import Request
+from txremote.peer.request import MakeRequest, Request
 from txremote.peer.timeouts import NO_TIMEOUTS, Timeouts
 from txremote.peer.variables import Variables
 from txremote.peer.waiting import Waiting
@@ -65,6 +65,7 @@ class InboundCalls:
     Attributes:
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
+        make_request: Makes each request: `Request`, or a maker of an observer's.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class InboundCalls:
         "connection",
         "features",
         "ledger",
+        "make_request",
         "policy",
         "received",
         "refusal",
@@ -97,8 +99,10 @@ class InboundCalls:
         clock: IReactorTime | None,
         needed: Callable[[], object],
         variables: Variables | None = None,
+        make_request: MakeRequest = Request,
     ) -> None:
         executor = connection.executor
+        self.make_request = make_request
         self.root = root
         self.config = config
         self.policy = policy
@@ -180,7 +184,7 @@ class InboundCalls:
             expected, self._deadline = self._deadline, None
             if expected[0] == number:
                 deadline = expected[1]
-        request = Request(self, number, sender, function, args, forwarded, deadline, size)
+        request = self.make_request(self, number, sender, function, args, forwarded, deadline, size)
         try:
             if forwarded or not kind.in_order:
                 self.ledger.admit(request)

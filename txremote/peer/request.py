@@ -7,7 +7,8 @@ thread, and finished in the connection's own context.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 
@@ -140,3 +141,10 @@ class Request:
             self.inbound.wait_for(self, result, call)
             return None
         return self.inbound.answers.send(self.number, self.sender, result)
+
+
+#: Makes the request of a message. It takes what `Request` takes, and `Request` is the usual one;
+#: another may time a request, or wrap its handler, and calls the next maker then.
+MakeRequest: TypeAlias = Callable[
+    [RequestOwner, int, int, Handler, tuple[object, ...], bool, float | None, int], Request
+]
