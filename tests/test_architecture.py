@@ -27,6 +27,7 @@ TESTS = Path(__file__).parent
 # What follows `txremote.` in a module's name says which room it is in.
 ROOMS = [
     {"errors", "interfaces"},
+    {"levels"},
     {"wire"},
     {"values"},
     {"config", "importing", "servername"},

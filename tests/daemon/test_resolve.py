@@ -385,3 +385,12 @@ def test_what_only_systemd_knows_is_taken_for_good_where_nothing_is_started() ->
     text = f'[[server]]\n{DEPOT}listen = "systemd:domain=INET:index=0"\n'
     [server] = resolved(text, starting=False).servers
     assert server.addresses[0].endpoint is None
+
+
+def test_levels_of_the_log_that_make_no_sense() -> None:
+    """A level, a namespace, and what says the same as --verbose."""
+    text = 'verbose = true\nlog-level = ["loud", "shop=debug", "warn", "txremote.call=debug"]\n'
+    first, second, third = map(str, problems(f"{text}[[server]]\n{DEPOT}"))
+    assert "log-level" in first and "no level 'loud': it is one of debug, info" in first
+    assert "nothing is logged here as 'shop'" in second
+    assert "verbose = true means the level debug: leave one out" in third

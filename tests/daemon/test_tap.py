@@ -905,6 +905,22 @@ def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
         assert ("has come" in server.output) is seen
 
 
+def test_the_log_s_level_is_chosen_and_a_signal_shows_everything_for_a_while(twistd):
+    """By namespace: here calls, and not that clients come and go. SIGUSR2 says what it does."""
+    levels = ["--log-level", "txremote.connection=warn", "--log-level", "txremote.call=debug"]
+    server = twistd("--service", "tests.services.Depot", "--listen", LOOPBACK, *levels)
+    port = _port(server)
+    for said in ("events of all levels are logged", "the log's level is as before: info, txremote"):
+        conn = rpyc.connect("127.0.0.1", port)
+        with pytest.raises(ValueError, match="no good"):
+            conn.root.fail("no good")
+        server.signal(signal.SIGUSR2)
+        server.wait_for(f"SIGUSR2: {said}")
+        conn.close()
+    assert server.output.count("Depot.fail, called by") == 2
+    assert server.output.count("has come") == 1
+
+
 def test_the_log_as_json(twistd):
     """An object a line, with what the event is about in fields of its own."""
     own = ["--logger", "txremote.jsonlog.observer"]

@@ -11,7 +11,8 @@ import pytest
 
 from tests.peer.pairs import Outcome, logged
 from txremote import Service, exposed
-from txremote.peer.logging import RateLimit, RateLimitedCount, logger_for, set_verbose
+from txremote.levels import levels
+from txremote.peer.logging import RateLimit, RateLimitedCount
 from txremote.testing import connected_pair
 
 
@@ -26,35 +27,13 @@ class Failing(Service):
 @pytest.fixture(autouse=True)
 def _verbose_afterwards() -> Iterator[None]:
     yield
-    set_verbose(True)
-
-
-def test_everything_is_logged_to_begin_with() -> None:
-    """A program's own observers choose."""
-    with logged() as log:
-        logger_for("test").debug("a detail")
-        logger_for("test").info("news")
-    assert "[txremote.test#debug] a detail" in log.text()
-    assert "[txremote.test#info] news" in log.text()
-
-
-def test_details_can_be_left_out() -> None:
-    """And be had again."""
-    set_verbose(False)
-    with logged() as log:
-        logger_for("test").debug("a detail")
-        logger_for("test").info("news")
-        set_verbose(True)
-        logger_for("test").debug("one more")
-    assert "a detail" not in log.text()
-    assert "news" in log.text()
-    assert "one more" in log.text()
+    levels.reset()
 
 
 @pytest.mark.parametrize("verbose", [True, False])
 def test_a_call_s_exception_that_its_caller_sees_is_a_detail(verbose: bool) -> None:
     """It names the call, who called, and what was raised."""
-    set_verbose(verbose)
+    levels.begin(verbose)
     pair: Any = connected_pair(server_root=Failing)
     with logged() as log:
         Outcome(pair.client.root.fail())
@@ -65,7 +44,7 @@ def test_a_call_s_exception_that_its_caller_sees_is_a_detail(verbose: bool) -> N
 
 def test_one_that_its_caller_does_not_see_is_an_error() -> None:
     """Under the number that the caller has."""
-    set_verbose(False)
+    levels.begin(verbose=False)
     pair: Any = connected_pair(
         server_root=Failing, server_config={"include_local_traceback": False}
     )

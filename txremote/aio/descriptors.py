@@ -23,12 +23,12 @@ from twisted.internet.interfaces import (
     IReadDescriptor,
     IWriteDescriptor,
 )
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.aio.children import Child, Children
 from txremote.aio.ending import Ending
+from txremote.levels import Logger
 from txremote.work.running import RunningPools
 
 _log = Logger("txremote")

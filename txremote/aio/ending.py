@@ -18,9 +18,9 @@ from functools import partial
 from typing import TypeAlias
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.levels import Logger
 from txremote.refs import forks
 
 _log = Logger("txremote")

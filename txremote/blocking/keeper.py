@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from twisted.cred.error import UnauthorizedLogin
-from twisted.logger import Logger
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.inbox import PendingAnswer
@@ -22,6 +21,7 @@ from txremote.blocking.reconnecting_client import STOPPING, ReconnectingClient
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.client_status import next_delay
 from txremote.eventloop.login_refusals import check_answer, in_words, refused_login
+from txremote.levels import Logger
 from txremote.refs.netref import is_base_netref
 
 _log = Logger("txremote")

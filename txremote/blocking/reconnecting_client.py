@@ -26,12 +26,12 @@ from time import monotonic
 from typing import Any
 
 from twisted.cred.error import UnauthorizedLogin
-from twisted.logger import Logger
 
 from txremote.blocking.connection import BlockingConnection
 from txremote.blocking.live_root import LateCall, LiveRoot
 from txremote.errors import ConnectionLost, DeadReferenceError, ServerStopping
 from txremote.eventloop.client_status import ClientStatus
+from txremote.levels import Logger
 from txremote.peer.closing import CLOSE_TIMEOUT
 from txremote.refs import forks
 from txremote.refs.reactorthread import is_in_reactor

@@ -30,13 +30,13 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.console import DEFAULT_MAX_LINE
 from txremote.console.dialogue import Dialogue, Sessions
 from txremote.console.telnet import Key, TelnetLines
+from txremote.levels import Logger
 from txremote.net.transport import prepare
 
 _log = Logger("txremote")

@@ -25,8 +25,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from twisted.logger import Logger
-
 from txremote.console.parsing import (
     PREFIX,
     CommandParser,
@@ -42,6 +40,7 @@ from txremote.console.parsing import (
 )
 from txremote.errors import ContainerError, UsageError
 from txremote.importing import import_longest
+from txremote.levels import Logger
 from txremote.tasks.keeper import SYNCHRONOUS
 from txremote.tasks.stepping import Call
 

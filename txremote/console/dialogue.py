@@ -18,11 +18,11 @@ from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from txremote.console.containers import Container
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
+from txremote.levels import Logger
 from txremote.tasks.states import TOBEKILLED
 from txremote.tasks.task import Task
 

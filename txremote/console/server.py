@@ -22,7 +22,6 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.console import DEFAULT_ENDPOINT
@@ -31,6 +30,7 @@ from txremote.console.containers import Container, container_from
 from txremote.console.dialogue import Sessions
 from txremote.console.tasks import TaskManager
 from txremote.eventloop.stop_order import stop_order
+from txremote.levels import Logger
 from txremote.net.tls import asks_for_certificates
 from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local

@@ -32,17 +32,17 @@ from twisted.internet.interfaces import (
     IReactorFromThreads,
     IReactorThreads,
 )
-from twisted.logger import Logger
+from twisted.logger import Logger as TwistedLogger
 from twisted.python.failure import Failure
 
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
+from txremote.levels import Logger, levels
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
-from txremote.peer.logging import set_verbose
 from txremote.refs.clock import steady
 from txremote.work.running import running_pools, set_default_pool
 
@@ -50,6 +50,10 @@ if TYPE_CHECKING:  # the console needs plac
     from txremote.console.server import ConsoleService
 
 _log = Logger("txremote")
+_always = TwistedLogger("txremote")  # whatever the levels are
+
+# Windows has no such signal
+_toggles: Final = getattr(signal, "SIGUSR2", None)
 
 #: Seconds for threads to end.
 FINAL_GRACE: Final = 1.0
@@ -95,7 +99,7 @@ class Hosting(MultiService):
     def __init__(self, resolved: Resolved, reactor: IReactorCore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._reactor = reactor
-        self._verbose = resolved.plan.verbose
+        self._plan = resolved.plan
         self._pools = list(resolved.pools)
         # with the places where their plans were written
         self._listening: dict[HostedServer | ConsoleService, ConfigOrigin] = {
@@ -131,7 +135,7 @@ class Hosting(MultiService):
             let_go_of(threads.getThreadPool())
         # before the pools do so, which stop with the reactor as well
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
-        set_verbose(self._verbose)
+        levels.begin(self._plan.verbose, *self._plan.log_level)
         if self._pools:
             set_default_pool(self._pools[0])
         super().startService()  # type: ignore[no-untyped-call]
@@ -167,7 +171,7 @@ class Hosting(MultiService):
         await _stop_all({each: each.stop for each in self._pools})
         if running_pools.default in self._pools:
             set_default_pool(None)
-        set_verbose(True)  # as it was
+        levels.reset()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
@@ -175,6 +179,8 @@ class Hosting(MultiService):
         """Have a second signal that stops the reactor close everything at once."""
         if self._stopping is not None or threading.current_thread() is not threading.main_thread():
             return
+        if _toggles is not None:
+            self._handlers[_toggles] = signal.signal(_toggles, self._toggle_debug)
         for number in (signal.SIGTERM, signal.SIGINT):
             handler = signal.getsignal(number)
             if callable(handler):  # else the reactor does not handle it
@@ -188,6 +194,14 @@ class Hosting(MultiService):
             IReactorFromThreads(self._reactor).callFromThread(self._close_now)
         else:
             self._handlers[number](number, frame)
+
+    def _toggle_debug(self, _number: int, _frame: FrameType | None) -> None:
+        def toggle() -> None:
+            all_of_it = "events of all levels are logged; once more ends that"
+            now = all_of_it if levels.toggle_debug() else f"the log's level is as before: {levels}"
+            _always.info("SIGUSR2: {now}", now=now)
+
+        IReactorFromThreads(self._reactor).callFromThread(toggle)
 
     def _close_now(self) -> None:
         if self._final_call is None:

@@ -282,6 +282,11 @@ class Plan:
     verbose: bool = _setting(
         False, FLAG, "Log each call that ends with an exception, and each client that comes."
     )
+    log_level: tuple[str, ...] = _texts(
+        "Log events of this level (debug, info, warn, error, critical) and above, or with "
+        "NAMESPACE=LEVEL those of a part, such as txremote.call=debug; may be repeated. "
+        "[default: info]"
+    )
     problems: tuple[Problem, ...] = ()
 
 

@@ -25,6 +25,7 @@ from txremote.daemon.problems import PlanError, Problems
 from txremote.daemon.rpyc_defaults import DefaultsWatch
 from txremote.daemon.rpyc_netrefs import make_known
 from txremote.interfaces import IPool
+from txremote.levels import NAMESPACE, parsed
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.service import config_of
@@ -77,6 +78,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
     if here not in sys.path:
         sys.path.insert(0, here)
     resolver = _Resolver(plan, reactor, starting)
+    resolver.check_levels()
     pools = resolver.pools()
     consoles = [found for each in plan.consoles if (found := resolver.console(each))]
     servers = [made for each in plan.servers if (made := resolver.server(each, consoles))]
@@ -94,6 +96,15 @@ class _Resolver:
         self._reactor = reactor
         self._addresses = AddressResolver(reactor, starting, self.problems)
         self._defaults = DefaultsWatch()
+
+    def check_levels(self) -> None:
+        """Note what is wrong with the levels of the log."""
+        plan = self._plan
+        for written in plan.log_level:
+            with self.problems.noting(plan.origin, "log-level", written):
+                if parsed(written)[0] == NAMESPACE and plan.verbose:
+                    verbose = plan.origin.spelled("verbose", "true")
+                    raise ValueError(f"{verbose} means the level debug: leave one out")
 
     def pools(self) -> tuple[IPool, ...]:
         """Make the pools."""

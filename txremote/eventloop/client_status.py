@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from twisted.logger import Logger
+from txremote.levels import Logger
 
 _log = Logger("txremote")
 

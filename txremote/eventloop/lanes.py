@@ -24,9 +24,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from twisted.logger import Logger
-
 from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool, here
+from txremote.levels import Logger
 from txremote.peer.variables import Variables
 
 _log = Logger("txremote")

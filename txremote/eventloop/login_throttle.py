@@ -20,9 +20,9 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from txremote.eventloop.connection_limits import host_of
+from txremote.levels import Logger
 from txremote.peer.logging import RateLimitedCount
 
 _log = Logger("txremote")

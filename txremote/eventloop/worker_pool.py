@@ -15,8 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.logger import Logger
-
+from txremote.levels import Logger
 from txremote.refs import forks
 from txremote.refs.clock import EventLoop
 from txremote.refs.driver import here as waiting

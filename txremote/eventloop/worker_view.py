@@ -15,12 +15,12 @@ from time import monotonic
 from typing import Any, ParamSpec
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import AsyncResultTimeout, DeadReferenceError
 from txremote.eventloop.lanes import Lane, ThreadParking, lanes_here
 from txremote.eventloop.worker_pool import TooManyThreads, WorkerPool, here as thread
+from txremote.levels import Logger
 from txremote.peer.connection import Connection
 from txremote.peer.variables import own_context
 from txremote.refs import forks

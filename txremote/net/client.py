@@ -30,7 +30,6 @@ from twisted.internet.defer import (
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config, with_values
@@ -40,6 +39,7 @@ from txremote.eventloop.executor import LoopExecutor
 from txremote.eventloop.login_refusals import in_words
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.stop_order import stop_order
+from txremote.levels import Logger
 from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import log_in
 from txremote.net.connect import connect

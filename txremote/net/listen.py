@@ -12,7 +12,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger, LogLevel
+from twisted.logger import LogLevel
 
 from txremote.classic import opens_everything
 from txremote.config import ConnectionConfig, make_config, with_values
@@ -22,6 +22,7 @@ from txremote.eventloop.login_throttle import LoginThrottle
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
+from txremote.levels import Logger
 from txremote.net.login import LoginService
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare

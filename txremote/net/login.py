@@ -28,12 +28,12 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.eventloop.login_throttle import LoginThrottle, Turn
 from txremote.interfaces import IRemoteService
+from txremote.levels import Logger
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
 from txremote.refs.clock import EventLoop, steady

@@ -20,12 +20,12 @@ from typing import Any, Final
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorCore, IStreamServerEndpoint
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.config import ConnectionConfig, make_config, with_values
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.stop_order import stop_order
+from txremote.levels import Logger
 from txremote.net.listen import (
     ServingFactory,
     address_of_port,

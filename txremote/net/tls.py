@@ -24,10 +24,10 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from txremote.eventloop.reactor import chosen_reactor
+from txremote.levels import Logger
 from txremote.net.unixsockets import server_endpoint
 from txremote.refs.clock import EventLoop, Reactor
 from txremote.servername import ServerName, server_name, unknown_kind

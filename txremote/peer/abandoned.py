@@ -17,8 +17,8 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 
+from txremote.levels import Logger
 from txremote.peer.variables import Within
 
 _log = Logger("txremote")

@@ -20,7 +20,6 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -28,6 +27,7 @@ from txremote.config import DEFAULT_CONFIG, ConnectionConfig
 from txremote.errors import ConnectionLost
 from txremote.gate.access import AccessPolicy, DiallingPolicy
 from txremote.gate.threaded import ThreadedCall
+from txremote.levels import Logger
 from txremote.peer.backpressure import Backpressure
 from txremote.peer.closing import Closing
 from txremote.peer.executor import Executor

@@ -6,9 +6,9 @@ from types import CoroutineType
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.levels import Logger
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.peer.connection import Connection
 from txremote.peer.context import CurrentCall, current

@@ -9,27 +9,12 @@ writes all it is given, gets them only with ``--verbose``.
 
 from __future__ import annotations
 
-from typing import Final
-
-from twisted.logger import (
-    FilteringLogObserver,
-    Logger,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogPublisher,
-)
-
-_NAMESPACE: Final = "txremote"
-
-# what is let through: everything, until it is said otherwise
-_levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.debug)
+from txremote.levels import Logger
 
 
 def logger_for(name: str) -> Logger:
     """Return the logger of a part of this package: its namespace is below ``txremote``."""
-    return Logger(
-        f"{_NAMESPACE}.{name}", observer=FilteringLogObserver(globalLogPublisher, [_levels])
-    )
+    return Logger(f"txremote.{name}")
 
 
 class RateLimitedCount:
@@ -74,9 +59,3 @@ class RateLimit:
         """Return how often something was left out, and count anew."""
         count, self.left_out = self.left_out, 0
         return count
-
-
-def set_verbose(verbose: bool) -> None:
-    """Have events of level debug logged, as they are to begin with, or not."""
-    level = LogLevel.debug if verbose else LogLevel.info
-    _levels.setLogLevelForNamespace(_NAMESPACE, level)

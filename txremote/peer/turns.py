@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import WrongThread
+from txremote.levels import Logger
 from txremote.wire.slices import Steps
 
 _log = Logger("txremote")

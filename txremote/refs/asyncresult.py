@@ -19,13 +19,13 @@ from collections.abc import Callable, Generator
 from typing import Any, Literal, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 from twisted.python.components import registerAdapter
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.errors import AsyncResultTimeout, RemoteStopIteration
 from txremote.interfaces import IAsyncResult
+from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred, Yielded, task_loop, until_noted
 from txremote.refs.driver import Driver, ReactorDriver
 from txremote.refs.operators import refuses_operators

@@ -17,9 +17,9 @@ from typing import Any, ParamSpec
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, ITransport
-from twisted.logger import Logger
 
 from txremote.errors import NotSendable
+from txremote.levels import Logger
 from txremote.refs import forks
 from txremote.refs.asyncresult import AsyncResult
 from txremote.refs.copying import copied

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from txremote.errors import PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.tasks.kinds import AsynTask, Errands, SynTask, ThreadedTask, Turns

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from twisted.logger import Logger
-
+from txremote.levels import Logger
 from txremote.tasks.stepping import Progress
 
 _log = Logger("txremote")

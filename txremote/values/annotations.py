@@ -13,9 +13,9 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.logger import Logger
+from txremote.levels import Logger
 
-_log = Logger()
+_log = Logger("txremote.values")
 
 
 def resolved(

@@ -18,8 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any, Final
 
-from twisted.logger import Logger
-
+from txremote.levels import Logger
 from txremote.values.annotations import annotations_of, evaluator, resolved, signature_of
 from txremote.values.compiling import Compiler
 from txremote.values.nodes import ValueType
@@ -28,7 +27,7 @@ from txremote.values.records import RecordType
 from txremote.values.registry import when_registered
 from txremote.values.texts import text_of
 
-_log = Logger()
+_log = Logger("txremote.values")
 
 _MOST_TEXT: Final = 2_000  # characters of a signature
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txremote.errors import JobTimeout, NotPicklable, PoolFull, PoolStopped
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 from txremote.refs import forks
 from txremote.refs.awaiting import AwaitableDeferred, failed, succeeded
 from txremote.refs.clock import steady

@@ -24,9 +24,9 @@ from dataclasses import replace
 from functools import partial
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from txremote.errors import JobTimeout, PoolStopped, WorkerDied
+from txremote.levels import Logger
 from txremote.work.buffers import LEAST, Buffers
 from txremote.work.initializer import InitializerFunction
 from txremote.work.pickling import dump_job

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.peer.pairs import logged
 from txremote.contrib.evennia.log import quieten
-from txremote.peer.logging import logger_for, set_verbose
+from txremote.levels import levels
+from txremote.peer.logging import logger_for
 
 
 def test_events_for_debugging_are_left_out() -> None:
@@ -15,6 +16,6 @@ def test_events_for_debugging_are_left_out() -> None:
             logger_for("connection").debug("a client has come")
             logger_for("connection").info("a client has gone")
     finally:
-        set_verbose(True)
+        levels.reset()
     assert "has come" not in log.text()
     assert "has gone" in log.text()

@@ -28,10 +28,10 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.contrib.evennia.runtime import RELOADING, runtime
+from txremote.levels import Logger
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.refs.clock import steady
 from txremote.refs.sharing import follow

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from twisted.logger import Logger
+
+from txremote.levels import Logger
 
 _log = Logger("txremote.game")
 

@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.contrib.evennia import changes, database, messages, travelling
@@ -24,6 +23,7 @@ from txremote.contrib.evennia.joblist import GameJob, Reporter, jobs, reporting
 from txremote.contrib.evennia.runtime import RELOADING, runtime
 from txremote.errors import JobTimeout, PoolStopped
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
 from txremote.work.live import live

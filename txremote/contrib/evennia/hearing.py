@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from twisted.logger import Logger
-
 from txremote.contrib.evennia.ports import Thing
+from txremote.levels import Logger
 
 _log = Logger("txremote.game")
 

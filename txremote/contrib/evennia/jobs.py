@@ -21,7 +21,6 @@ from typing import Any, Final
 from evennia.accounts.models import AccountDB
 from evennia.objects.models import ObjectDB
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.logger import Logger
 from twisted.python import threadable
 from twisted.python.failure import Failure
 
@@ -30,6 +29,7 @@ from txremote.contrib.evennia.gamepools import GamePool
 from txremote.contrib.evennia.runtime import RELOADING, runtime
 from txremote.errors import PoolStopped
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 from txremote.refs.reactorthread import may_call_here
 from txremote.work import run
 from txremote.work.loops import loop_here

@@ -11,9 +11,9 @@ An error of a job or a command is told with its traceback once: where it is hand
 
 from __future__ import annotations
 
-from txremote.peer.logging import set_verbose
+from txremote.levels import levels
 
 
 def quieten() -> None:
     """Have txremote's events of level debug left out of the log."""
-    set_verbose(False)
+    levels.begin(verbose=False)

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from evennia.accounts.accounts import DefaultAccount
 from evennia.objects.objects import DefaultObject
-from twisted.logger import Logger
 
 from txremote.contrib.evennia.joblist import current_reporter
+from txremote.levels import Logger
 from txremote.work.reducers import dumps
 
 _log = Logger("txremote.game")

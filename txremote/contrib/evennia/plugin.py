@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.reflect import namedAny
 
@@ -40,6 +39,7 @@ from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.hosting import let_go_of
 from txremote.errors import PoolStopped
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 from txremote.net.server_service import ServerService
 from txremote.refs.clock import steady
 from txremote.servername import listening_description

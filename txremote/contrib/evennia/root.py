@@ -28,7 +28,6 @@ import time
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from txremote.contrib.evennia.awaiting import noting
@@ -46,6 +45,7 @@ from txremote.contrib.evennia.interfaces import (
 )
 from txremote.contrib.evennia.login import as_it_is, is_there, may, needs, still_there
 from txremote.contrib.evennia.ports import Account, Thing
+from txremote.levels import Logger
 from txremote.peer.context import current_call
 from txremote.peer.turns import turns_of
 from txremote.refs.sharing import follow

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from twisted.logger import Logger
-
 from txremote.interfaces import IPool
+from txremote.levels import Logger
 
 if TYPE_CHECKING:  # the console needs plac
     from txremote.console.server import ConsoleService

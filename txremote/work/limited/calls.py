@@ -13,10 +13,10 @@ from types import CoroutineType
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable, RemoteProtocolError
+from txremote.levels import Logger
 from txremote.peer.asyncio_steps import deferred_of
 from txremote.refs.sharing import follow
 from txremote.wire.exceptions import without_addresses
@@ -24,7 +24,7 @@ from txremote.work.limited.messages import ANSWER, ERROR, RAISED_AS_THEY_ARE, fr
 
 _LONGEST_TEXT: Final = 1_000  # characters of an error
 
-log = Logger()
+log = Logger("txremote.limited")
 
 
 class FunctionCalls:
