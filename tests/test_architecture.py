@@ -44,7 +44,18 @@ ROOMS = [
     {"console"},
     {"daemon"},
     {  # the doors
-        *("testing", "cli", "shell", "demo", "jsonlog", "stubs", "mypy_plugin", "__main__", ""),
+        *(
+            "testing",
+            "cli",
+            "commands",
+            "shell",
+            "demo",
+            "jsonlog",
+            "stubs",
+            "mypy_plugin",
+            "__main__",
+            "",
+        ),
         *("reaching", "not_reached", "notebook", "await_shell"),
     },
     {"contrib"},
@@ -59,7 +70,9 @@ RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
 SHARED = [{"errors", "interfaces"}, {"service", "classic"}, ROOMS[-2]]
 
 # May import our own modules within a function: commands that load what they need.
-LAZY = {"txremote.cli", "txremote.demo", "txremote.contrib.evennia.in_worker"}
+LAZY = {"txremote.demo", "txremote.contrib.evennia.in_worker"} | {
+    f"txremote.commands.{name}" for name in ("local", "prompts", "tasks")
+}
 
 # Calls that go by a clock which is one of their arguments.
 TAKE_A_CLOCK = {

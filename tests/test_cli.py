@@ -1,259 +1,66 @@
-"""
-``txremote call``, run as a user runs it against a real ``twistd txremote``.
-"""
+"""The table of commands, and its help."""
 
-import socket
-import textwrap
+import re
+from importlib.metadata import version
 
 import pytest
 
 import txremote
-from tests.processes import Twistd, run, script
-from txremote.cli import main, parse_literal
-
-SERVICE = textwrap.dedent(
-    """
-    from twisted.internet.defer import Deferred
-
-    from txremote import Service, current_call, exposed
+from txremote.cli import GROUPS, commands, main
 
 
-    class Room:
-        exposed_name = "kitchen"
-
-        def __repr__(self):
-            return "<the kitchen>"
-
-        @exposed
-        def players(self):
-            return ["ann", "bob"]
+@pytest.mark.parametrize("words", [["nosuch"], ["call"], ["call", "tcp:127.0.0.1:1"]])
+def test_missing_words_are_named(words, capsys):
+    """An incomplete command line prints its usage and ends with 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: txremote")
 
 
-    class Desk(Service):
-        exposed_pi = 3.14
-        exposed_room = Room()
-
-        def __init__(self):
-            self._calls = 0
-
-        @exposed
-        def say(self, *args, **kwargs):
-            return repr((args, kwargs))
-
-        @exposed
-        def count(self):
-            self._calls += 1
-            return self._calls
-
-        @exposed
-        def nothing(self):
-            pass
-
-        @exposed
-        def divide(self, a, b):
-            return a / b
-
-        @exposed
-        def odd(self):
-            raise type("OddError", (Exception,), {})("odd", 3)
-
-        @exposed
-        def never(self):
-            return Deferred()
-
-        @exposed
-        def hang_up(self):
-            current_call().connection.transport.abortConnection()
-            return Deferred()
-    """
-)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("desk")
-    (folder / "desk.py").write_text(SERVICE)
-    with Twistd("desk.Desk", cwd=folder) as twistd:
-        yield twistd
-
-
-@pytest.fixture(scope="module")
-def call(server):
-    def call(*words):
-        return run(script("txremote"), "call", server.endpoint, *words)
-
-    return call
-
-
-class TestResult:
-    def test_literals_are_parsed_and_the_rest_is_text(self, call):
-        """Numbers, None, tuples and quoted text are Python's; a bare word is a str."""
-        words = ["2", "-1.5", "None", "(1, 'x')", "b'raw'", "'7'", "word", "two words", "x("]
-        status, out, err = call("say", *words)
-        expected = repr((2, -1.5, None, (1, "x"), b"raw", "7", "word", "two words", "x(")), {}
-        assert (status, err) == (0, "")
-        assert out.strip() == repr(f"({expected[0]}, {{}})")
-
-    def test_list_goes_by_reference(self, call):
-        """A list of the command line is the command's own, as any list of a client's is."""
-        status, out, _err = call("say", "[1, 2]")
-        assert status == 0
-        assert "<RemoteReference to a builtins.list" in out
-
-    def test_keywords(self, call):
-        """-k and --keyword give named arguments; a value may have = in it."""
-        status, out, err = call("say", "-k", "a=1", "--keyword", "b=x=y")
-        assert (status, err) == (0, "")
-        assert out.strip() == repr("((), {'a': 1, 'b': 'x=y'})")
-
-    def test_method_without_arguments_is_called_once(self, call):
-        """A name that turns out to be a method is called."""
-        assert call("count") == (0, "1\n", "")
-
-    def test_none_is_printed(self, call):
-        """A method without a result prints None."""
-        assert call("nothing") == (0, "None\n", "")
-
-    def test_attribute(self, call):
-        """A name that is a value is printed."""
-        assert call("pi") == (0, "3.14\n", "")
-
-    def test_dotted_path(self, call):
-        """room.name goes through an object to its attribute, room.players to its method."""
-        assert call("room.name") == (0, "'kitchen'\n", "")
-        assert call("room.players") == (0, "['ann', 'bob']\n", "")
-
-    def test_reference_is_printed_as_its_owner_prints_it(self, call):
-        """An object that stays at the server shows by its repr there."""
-        assert call("room") == (0, "<the kitchen>\n", "")
-
-
-class TestError:
-    def test_remote_exception_ends_with_1(self, call):
-        """The method's exception is one line on standard error."""
-        assert call("divide", "1", "0") == (1, "", "ZeroDivisionError: division by zero\n")
-
-    def test_remote_traceback_on_request(self, call):
-        """--traceback shows the server's own lines."""
-        status, out, err = call("divide", "1", "0", "--traceback")
-        assert (status, out) == (1, "")
-        assert err.startswith("Traceback (most recent call last):\n")
-        assert "return a / b" in err
-        assert err.endswith("\nZeroDivisionError: division by zero\n")
-
-    def test_exception_class_that_is_not_known_here(self, call):
-        """A class of the server's own goes by its full name."""
-        assert call("odd") == (1, "", "desk.OddError: ('odd', 3)\n")
-
-    def test_name_that_is_not_exposed(self, call):
-        """The sentence says what the service's author can do."""
-        status, out, err = call("nosuch")
-        assert (status, out) == (1, "")
-        assert err.startswith("AttributeError: cannot access 'nosuch': Desk exposes no such name")
-
-    def test_no_answer_in_time(self, call):
-        """--timeout ends a call that takes too long."""
-        status, out, err = call("never", "--timeout", "0.2")
-        assert (status, out, err) == (2, "", "txremote: no answer within 0.2 s\n")
-
-    def test_connection_lost_in_mid_call_ends_with_2(self, call):
-        """A server that goes away is no error of the method."""
-        status, out, err = call("hang_up")
-        assert (status, out) == (2, "")
-        assert err.startswith("txremote: ")
-        assert err.count("\n") == 1
-
-
-class TestNotMade:
-    @pytest.mark.parametrize(
-        ("endpoint", "reason"),
-        [
-            ("tcp:127.0.0.1:1", "refused"),
-            ("nonsense", "'nonsense' names no server: it is HOST:PORT, "),
-            ("tcp:127.0.0.1", "it has no port"),
-            ("tcp:127.0.0.1:http", "http"),
-            ("", "names no server"),
-        ],
-    )
-    def test_one_sentence_and_2(self, endpoint, reason):
-        """Nobody there, or an endpoint that is none: one line that names it."""
-        status, out, err = run(script("txremote"), "call", endpoint, "add", "2", "3")
-        assert (status, out) == (2, "")
-        assert err.startswith(f"txremote: cannot connect to {endpoint}: ")
-        assert reason in err
-        assert err.count("\n") == 1
-
-    def test_server_that_says_nothing(self):
-        """A listener that is no RPyC costs the time-out, no more."""
-        with socket.create_server(("127.0.0.1", 0)) as mute:
-            endpoint = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
-            status, out, err = run(script("txremote"), "call", endpoint, "add", "-t", "0.2")
-        assert (status, out) == (2, "")
-        assert err == (f"txremote: cannot connect to {endpoint}: no answer within 0.2 s\n")
-
-    @pytest.mark.parametrize("pair", ["novalue", "1=2", "=3"])
-    def test_keyword_that_is_none(self, pair, capsys):
-        """--keyword wants NAME=VALUE."""
-        assert main(["call", "tcp:127.0.0.1:1", "add", "-k", pair]) == 2
-        assert capsys.readouterr().err == f"txremote: --keyword takes NAME=VALUE, not {pair!r}\n"
-
-
-class TestWords:
-    @pytest.mark.parametrize("words", [[], ["nosuch"], ["call"], ["call", "tcp:127.0.0.1:1"]])
-    def test_missing_words_are_named(self, words, capsys):
-        """An incomplete command line prints its usage and ends with 2."""
-        with pytest.raises(SystemExit) as ended:
-            main(words)
-        assert ended.value.code == 2
-        assert capsys.readouterr().err.startswith("usage: txremote")
-
-    def test_help_names_the_commands(self, capsys):
-        """--help tells what there is."""
-        with pytest.raises(SystemExit) as ended:
-            main(["--help"])
-        assert ended.value.code == 0
-        out = capsys.readouterr().out
-        assert "demo" in out and "call" in out
-
-    def test_help_of_call_explains_its_words(self, capsys):
-        """call --help tells server, name, arguments and options."""
-        with pytest.raises(SystemExit):
-            main(["call", "--help"])
-        out = capsys.readouterr().out
-        for word in ("SERVER", "name", "args", "--keyword", "--timeout", "--traceback"):
-            assert word in out
-
-    @pytest.mark.parametrize(
-        ("word", "value"),
-        [
-            ("2", 2),
-            ("'2'", "2"),
-            ("two", "two"),
-            ("{'a': 1}", {"a": 1}),
-            ("", ""),
-            ("f(x)", "f(x)"),
-        ],
-    )
-    def test_parse_literal(self, word, value):
-        """A word is a literal if it reads as one."""
-        assert parse_literal(word) == value
-
-    def test_deeply_nested_word_is_text(self):
-        """A word that Python's own parser gives up on is taken as text."""
-        word = "(" * 100_000
-        assert parse_literal(word) == word
+def test_help_of_call_explains_its_words(capsys):
+    """call --help tells server, name, arguments and options."""
+    with pytest.raises(SystemExit):
+        main(["call", "--help"])
+    out = capsys.readouterr().out
+    for word in ("SERVER", "name", "args", "--keyword", "--timeout", "--traceback"):
+        assert word in out
 
 
 def test_version_is_the_package_s():
     """The installed version is the imported one."""
-    from importlib.metadata import version
-
     assert version("txremote") == txremote.__version__
 
 
-def test_the_command_tells_the_version(capsys):
-    """--version, and nothing else."""
+def test_the_command_tells_the_versions(capsys):
+    """--version, with what a report of a bug needs besides."""
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"txremote {txremote.__version__}\n"
+    assert capsys.readouterr().out.startswith(f"txremote {txremote.__version__} (Twisted ")
+
+
+def test_without_a_word_there_is_an_overview(capsys):
+    """As pip has it: a user who knows no command yet has made no mistake."""
+    assert main([]) == 0
+    overview, err = capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert (ended.value.code, err) == (0, "")
+    whole = capsys.readouterr().out
+    for group, rows in GROUPS:
+        assert f"\n{group}:\n" in overview
+        for row in rows:
+            assert re.search(rf"^  {row.name} +{re.escape(row.summary)}$", overview, re.MULTILINE)
+            assert row.summary in whole
+    assert max(map(len, overview.splitlines())) <= 100
+    assert "--version" in whole
+
+
+@pytest.mark.parametrize("name", [row.name for row in commands()])
+def test_each_command_explains_itself(name, capsys):
+    """Its own help begins with its usage, and has its description."""
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: txremote {name} ")

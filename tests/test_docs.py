@@ -19,7 +19,7 @@ from tests.processes import ROOT, SERVES
 from tests.switch_tables import page_with
 from tests.work.limited.surroundings import why_no_sandbox
 from txremote import aio, blocking, errors, notebook, testing
-from txremote.cli import _parser
+from txremote.cli import parser
 from txremote.config import IGNORED
 from txremote.daemon import tap
 from txremote.daemon.plan import CONSOLE_SETTINGS, LIMITS, PROCESS_SETTINGS, SERVER_SETTINGS
@@ -326,10 +326,10 @@ class TestReference:
     def test_options_of_txremote(self):
         """Every command and option of txremote is there."""
         section = section_of("txremote")
-        (commands,) = [a for a in _parser()._actions if isinstance(a.choices, dict)]
-        for command, parser in commands.choices.items():
+        (commands,) = [a for a in parser()._actions if isinstance(a.choices, dict)]
+        for command, its_parser in commands.choices.items():
             assert f"``txremote {command}" in section
-            for action in parser._actions:
+            for action in its_parser._actions:
                 for option in action.option_strings:
                     if action.dest != "help":
                         assert f"``{option}" in section

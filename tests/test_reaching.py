@@ -26,7 +26,7 @@ import txremote
 from tests.console.clients import OnTerminal
 from tests.net.certificates import Authority
 from tests.processes import Program, Twistd, run, script
-from txremote.cli import _parser
+from txremote.cli import parser
 from txremote.net.login import portal_for
 from txremote.net.tls import tls_server
 from txremote.not_reached import NotReached
@@ -135,7 +135,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 def named(words: list[str]) -> Server:
     """Return the server that a command line names."""
-    return server_of(_parser().parse_args(["call", *words, "whoami"]))
+    return server_of(parser().parse_args(["call", *words, "whoami"]))
 
 
 async def by_reactor(server: Server) -> str | None:

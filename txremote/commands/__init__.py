@@ -1,0 +1,13 @@
+"""
+The commands of ``txremote``, a file each: its options, and what it runs.
+
+`txremote.cli` has the table of them. A file loads what its command needs when that runs, so that
+the others, and ``--help``, begin at once.
+
+``call``  ``txremote call``: a remote method from a command line
+``command``  `Command`: a row of the table; the exit statuses
+``local``  ``demo``, ``check`` and ``stubs``, which need no server
+``prompts``  ``shell`` and ``console``
+``running``  a command that needs a server: the reactor, the connection, Ctrl-C
+``tasks``  ``txremote tasks``: the tasks of a server
+"""
