@@ -46,6 +46,11 @@ STOCK_SERVERS = [
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A shell that runs the suite in the background has SIGINT ignored, and so would have every
+# process that tests start, though they press Ctrl-C there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 #: Files that take half a minute and more each, with programs and services of others. They are not
 #: in a run of the whole suite: ``.ci/run`` runs them after it, by their names.
