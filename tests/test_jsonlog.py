@@ -82,7 +82,7 @@ def test_twisted_s_older_log(written: Any) -> None:
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        (IPv6Address("TCP", "::1", 5), "::1:5"),
+        (IPv6Address("TCP", "::1", 5), "[::1]:5"),
         (UNIXAddress(b"/run/x.sock"), "unix"),
         (UNIXAddress(None), "unix"),
     ],

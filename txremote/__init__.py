@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from txremote.errors import (
     AsyncResultTimeout,
+    CallCut,
     ConnectionLost,
     ContainerError,
     DeadReferenceError,
@@ -119,6 +120,7 @@ _LAZY = {name: module for module, names in _NAMES.items() for name in names.spli
 __all__ = [
     "AsyncResult",
     "AsyncResultTimeout",
+    "CallCut",
     "ClassicService",
     "ClientStatus",
     "Connection",

@@ -26,6 +26,7 @@ Every exception txremote raises, in one tree.
     │   ├── ContainerError (TypeError)      no container of commands, or none that can be made
     │   └── UsageError (ValueError)         a command line that its command does not take
     ├── ConnectionLost (twisted.internet.error.ConnectionLost, EOFError)
+    │   └── CallCut                    a call that a server has cut, since it stops
     ├── AsyncResultTimeout (TimeoutError)
     ├── RemoteStopIteration (StopAsyncIteration)
     └── GenericException               an exception class this side does not know
@@ -195,6 +196,15 @@ class ConnectionLost(_twisted_error.ConnectionLost, EOFError):
     def __str__(self) -> str:
         # Twisted's would begin "Connection to the other side was lost in a non-clean fashion"
         return ": ".join(str(part) for part in self.args) or "the connection was lost"
+
+
+class CallCut(ConnectionLost):
+    """
+    A call that had begun was cut by its server, which is about to stop and waits no longer.
+
+    As with a lost connection nobody knows how far the call came, so whoever made it must not just
+    repeat it. (`ServerStopping` is the error of a call that was not begun.)
+    """
 
 
 class AsyncResultTimeout(TimeoutError):

@@ -16,6 +16,8 @@ from typing import TextIO
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import FileLogObserver, ILogObserver, LogEvent, formatEvent
 
+from txremote.peer.naming import address_text
+
 _PLAIN = (str, int, float, bool, type(None))
 _LONGEST = 10_000  # characters of a value that had to be made a text
 
@@ -55,10 +57,8 @@ def _json_of(value: object) -> object:
         return str(value)
     if isinstance(value, _PLAIN):
         return value
-    if isinstance(value, (IPv4Address, IPv6Address)):
-        return f"{value.host}:{value.port}"
-    if isinstance(value, UNIXAddress):
-        return "unix"
+    if isinstance(value, (IPv4Address, IPv6Address, UNIXAddress)):
+        return address_text(value)
     try:
         return str(value)[:_LONGEST]
     except Exception:  # any code can be behind __str__

@@ -662,7 +662,7 @@ def test_a_stock_client_over_tls(twistd, authority):
     assert conn.root.add(2, 3) == 5
     assert conn.root.who() == (None, None)
     conn.close()
-    server.wait_for("has gone after .* and 4 requests: the peer closed the connection")
+    server.wait_for(r"127\.0\.0\.1:\d+ left after \S+ s, 4 requests\n")
 
 
 def test_stock_clients_with_certificates(twistd, authority, tmp_path):
@@ -892,16 +892,21 @@ def test_a_port_of_a_file_that_is_taken(twistd, tmp_path, taken):
     )
 
 
-def test_exceptions_of_calls_are_no_events_unless_somebody_wants_them(twistd):
-    """Their callers have them. --verbose logs them, and each client that comes."""
+def test_the_first_exception_of_a_method_is_an_event_and_each_one_if_somebody_wants_that(twistd):
+    """Their callers have them. --verbose logs each, and each client that comes."""
     for words, seen in (([], False), (["--verbose"], True)):
         server = twistd("--service", "tests.services.Depot", "--listen", LOOPBACK, *words)
         conn = rpyc.connect("127.0.0.1", _port(server))
-        with pytest.raises(ValueError, match="no good"):
-            conn.root.fail("no good")
+        for text in ("no good", "no better"):
+            with pytest.raises(ValueError, match=text):
+                conn.root.fail(text)
         conn.close()
-        server.wait_for(r"txremote\.connection#info\] .* has gone after \S+ s and 2 requests: ")
-        assert ("Depot.fail, called by" in server.output) is seen
+        server.wait_for(
+            r"txremote\.connection#info\] 127\.0\.0\.1:\d+ left after \S+ s, \d requests\n"
+        )
+        told = r"127\.0\.0\.1:\d+, failed: ValueError: no good \(services.py:\d+\)\n"
+        assert re.search(rf"#warn\] Depot\.fail, called by {told}", server.output)
+        assert ("raised ValueError: no better" in server.output) is seen
         assert ("has come" in server.output) is seen
 
 

@@ -101,7 +101,7 @@ def test_those_that_are_refused_are_counted_in_the_log() -> None:
                     gate.ask()
     lines = log.text().splitlines()
     assert len(lines) == 2
-    assert "refused 1 logins, the last of IPv4Address(" in lines[0]
+    assert "refused 1 logins, the last of 198.51.100.7:1000" in lines[0]
     assert "refused 1" in lines[1]  # 149 less those that there was room for
 
 

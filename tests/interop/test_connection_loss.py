@@ -222,7 +222,7 @@ async def test_a_client_that_hangs_is_found_and_one_that_is_idle_is_left_alone()
             await deferToThread(program.wait_for, "idle")
         client.signal(signal.SIGSTOP)
         began = time.monotonic()
-        await deferToThread(server.wait_for, "has gone after .* no sign of life")
+        await deferToThread(server.wait_for, "left after .* no sign of life")
         assert time.monotonic() - began < SOON
         client.signal(signal.SIGCONT)
         await deferToThread(client.wait_for, "told")

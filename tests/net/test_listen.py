@@ -15,7 +15,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, formatEvent
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -375,10 +375,14 @@ async def test_each_connection_is_an_event_when_it_ends():
         lost = await connect(endpoint_of(port))
         lost.transport.abortConnection()
         await until(lambda: not port.factory.connections)
-    gone = [event for event in events if "has gone" in (event.get("log_format") or "")]
+    gone = [event for event in events if "{who} left" in (event.get("log_format") or "")]
     assert gone[0]["why"] == "the peer closed the connection"
     assert "lost" in gone[1]["why"]
-    assert (gone[0]["peer"], gone[0]["requests"], gone[0]["user"]) == (mine, 2, None)
+    where = f"127.0.0.1:{mine.port}"
+    assert (gone[0]["peer"], gone[0]["requests"], gone[0]["user"]) == (where, 2, None)
+    ordinary, cut = [formatEvent(event) for event in gone]
+    assert re.fullmatch(rf"{where} left after \d+\.\d s, 2 requests", ordinary)
+    assert re.fullmatch(r"\S+ left after \d+\.\d s, 0 requests: .*lost.*", cut)
     assert 0 <= gone[0]["seconds"] < DEADLINE
     assert {(event["log_namespace"], event["log_level"].name) for event in gone} == {
         ("txremote.connection", "info")

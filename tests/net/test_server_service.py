@@ -17,6 +17,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import formatEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -94,8 +95,11 @@ async def test_calls_in_flight_end_first(application: MultiService) -> None:
 
 @pytest.mark.parametrize("how", ["no drain", "its drain is over", "now"])
 @pytest_twisted.ensureDeferred
-async def test_a_call_that_does_not_end_is_cancelled(how: str) -> None:
-    """After the seconds of ``drain``, or when it is to close at once."""
+async def test_a_call_that_does_not_end_is_cut(how: str) -> None:
+    """
+    After the seconds of ``drain``, or when it is to close at once: it is cancelled, and its caller
+    hears why. It is a lost connection for whoever asks whether the call may be repeated.
+    """
     desk = Desk()
     drain = {"no drain": 0.0, "its drain is over": 0.05, "now": DEADLINE}[how]
     service = ServerService(LOOPBACK, desk, drain=drain)
@@ -103,13 +107,17 @@ async def test_a_call_that_does_not_end_is_cancelled(how: str) -> None:
     conn = await client_of(service)
     call = result_of(conn.root.wait())
     await until(lambda: desk.waiting)
-    stopped = service.stopService()
-    if how == "now":
-        service.close_now()
-    await stopped
+    async with logged() as events:
+        stopped = service.stopService()
+        if how == "now":
+            service.close_now()
+        await stopped
     assert desk.cancelled == desk.waiting
     await until(lambda: call)
-    assert isinstance(call[0], txremote.ConnectionLost)
+    assert isinstance(call[0], txremote.CallCut) and isinstance(call[0], txremote.ConnectionLost)
+    told = "the server is stopping: it has cut this call, which had begun"
+    assert str(call[0]).startswith(told)
+    assert "Desk is stopping, and cuts 1 call (Desk.wait)" in map(formatEvent, events)
 
 
 @pytest_twisted.ensureDeferred

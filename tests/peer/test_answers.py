@@ -226,7 +226,7 @@ def test_exceptions_are_logged_at_debug_level_or_to_a_logger_of_ones_own(caplog:
         pair = connected_pair(server_root=Raising)
         Outcome(pair.client.root.fail("OSError"))
         pair.pump()
-    assert "Raising.fail, called by UNIXAddress('memory'), raised FileNotFound" in log.text()
+    assert "Raising.fail, called by unix, raised FileNotFound" in log.text()
     with logged() as log:
         pair = connected_pair(server_root=Raising, server_config={"log_exceptions": False})
         Outcome(pair.client.root.fail("OSError"))

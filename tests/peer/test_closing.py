@@ -173,5 +173,5 @@ def test_of_many_connections_that_break_the_protocol_the_log_tells_a_number() ->
             clock.advance(0.105)
     told = [line for line in log.text().splitlines() if "broke the protocol" in line]
     assert len(told) == 2
-    assert "UNIXAddress('memory') broke the protocol" in told[0]
-    assert "96 connections broke the protocol, the last of UNIXAddress" in told[1]
+    assert "unix broke the protocol" in told[0]
+    assert "96 connections broke the protocol, the last of unix:" in told[1]

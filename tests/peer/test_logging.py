@@ -38,7 +38,7 @@ def test_a_call_s_exception_that_its_caller_sees_is_a_detail(verbose: bool) -> N
     with logged() as log:
         Outcome(pair.client.root.fail())
         pair.pump()
-    told = "[txremote.call#debug] Failing.fail, called by UNIXAddress('memory'), raised ValueError"
+    told = "[txremote.call#debug] Failing.fail, called by unix, raised ValueError"
     assert (told in log.text()) is verbose
 
 

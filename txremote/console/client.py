@@ -38,6 +38,7 @@ from txremote.console.dialogue import Dialogue, Sessions
 from txremote.console.telnet import Key, TelnetLines
 from txremote.levels import Logger
 from txremote.net.transport import prepare
+from txremote.peer.naming import address_text
 
 _log = Logger("txremote")
 
@@ -210,7 +211,7 @@ class ConsoleClient(Protocol):
     def _drop(self) -> None:
         _log.warn(
             "the console drops {peer}, which has read nothing for {seconds:g} s",
-            peer=self.transport.getPeer(),
+            peer=address_text(self.transport.getPeer()),
             seconds=self._limits.patience,
         )
         self.drop()

@@ -21,9 +21,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from txremote.eventloop.lanes import Lane
+from txremote.peer.called import Called, called_by
 from txremote.peer.context import CurrentCall
 from txremote.peer.executor import PeerRequest
 from txremote.peer.logging import logger_for
+from txremote.peer.naming import about
 from txremote.refs.clock import EventLoop, steady
 from txremote.refs.sharing import follow
 from txremote.wire.plain import PLAIN
@@ -58,6 +60,11 @@ class LaneCall:
         """The request's, in bytes."""
         return self._request.size
 
+    @property
+    def called(self) -> Called:
+        """What the request is a call of."""
+        return called_by(self._request)
+
     def start(self) -> None:
         """Put it into the lane; raise `TooManyThreads` where there is no thread to run it."""
         request = self._request
@@ -69,6 +76,10 @@ class LaneCall:
     def cancel(self) -> None:
         """Answer it now; stop it if it has not begun."""
         self._end(CancelledError(), "was cancelled")
+
+    def cut(self, error: Exception, unbegun: Exception) -> None:
+        """Do as `cancel`, with the one error, or with the other if it has not begun."""
+        self._end(error, "was cut", unbegun)
 
     # -- in the loop's thread
 
@@ -90,7 +101,7 @@ class LaneCall:
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _end(self, error: Exception, how: str) -> None:
+    def _end(self, error: Exception, how: str, unbegun: Exception | None = None) -> None:
         """Answer it with an error, before it has ended or even begun."""
         if self._over:
             return
@@ -100,13 +111,14 @@ class LaneCall:
         inbound = request.inbound
         if self._lane.take_back(self._ticket):
             inbound.ledger.finish(self)
+            error = unbegun or error
         else:
             inbound.ledger.abandon(self)
             _log.debug(
-                "a call of {peer} {how}, and a thread cannot be stopped: it goes on, and its "
+                "a call of {who} {how}, and a thread cannot be stopped: it goes on, and its "
                 "lane waits for it",
-                peer=CurrentCall(inbound.connection).peer,
                 how=how,
+                **about(inbound.connection),
             )
         inbound.answers.send_error(request.number, request.sender, error)
         inbound.note_answered()

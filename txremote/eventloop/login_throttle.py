@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txremote.eventloop.connection_limits import host_of
 from txremote.levels import Logger
 from txremote.peer.logging import RateLimitedCount
+from txremote.peer.naming import address_text
 
 _log = Logger("txremote")
 
@@ -179,7 +180,7 @@ class LoginThrottle:
                 _log.warn(
                     "refused {count} logins, the last of {peer}, where {most} wait already",
                     count=count,
-                    peer=address,
+                    peer=address_text(address),
                     most=MOST_WAITING,
                 )
             raise

@@ -9,6 +9,7 @@ Getting connected with a reactor.
 ``client_endpoint``  `connect` in the shape that Twisted's `ClientService` wants
 ``client_login``  logging in as RPyC's clients do: ``root.login(user, password)``
 ``connection_waiters``  Deferreds that wait for the next connection of a client
+``draining``  the end of a listener's calls: they have some seconds, and the rest is cut
 ``login``  logging in, by `twisted.cred`
 ``tls``  TLS around any endpoint: certificates from files, checked on both sides if wanted
 ``unixsockets``  UNIX sockets: who may connect to one, and what is left of one

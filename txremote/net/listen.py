@@ -23,6 +23,7 @@ from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
 from txremote.gate.access import AccessPolicy
 from txremote.levels import Logger
+from txremote.net.draining import WHY as STOPPING, Draining
 from txremote.net.login import LoginService
 from txremote.net.tls import asks_for_certificates
 from txremote.net.transport import prepare
@@ -30,9 +31,12 @@ from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.abandoned import Closings
 from txremote.peer.connection import Connection, is_local
 from txremote.peer.exports import ClassNumbers
+from txremote.peer.failing import FailureLog
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.lifecycle import GOODBYE
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.memory_budget import MemoryBudget
+from txremote.peer.naming import about, address_text
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.variables import Variables
 from txremote.refs.awaiting import awaitable
@@ -40,6 +44,7 @@ from txremote.refs.clock import Reactor, steady
 from txremote.refs.threadguard import LoopGuard
 from txremote.servername import listening_description
 from txremote.service import VoidService, check_service, config_of, is_threaded
+from txremote.wire.naming import class_name
 
 _log = Logger("txremote")
 _events = logger_for("connection")
@@ -133,17 +138,19 @@ class ServingFactory(Factory):
         self._turned_away: set[Connection] = set()
         self._refused = RateLimitedCount()
         self._broken = RateLimitedCount()
+        self._failures = FailureLog(self._clock)
         self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
         self.stopping = False
         self.make_request: MakeRequest = Request
         self.refused_total = 0
         self._throttle = LoginThrottle(self._clock)
+        self._draining = Draining(_name_of(self.served), lambda: self.connections, self._clock)
         self._ended = self._gone  # one bound method for all
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """Make a connection; None drops the client: its service could not be made, say."""
         host = host_of(addr)
-        refusal = "the server is stopping" if self.stopping else self.limits.refusal(host)
+        refusal = STOPPING if self.stopping else self.limits.refusal(host)
         if refusal is not None:
             return self._turn_away(addr, refusal)
         executor = LaneExecutor(self._executor) if self._threaded else self._executor
@@ -151,7 +158,8 @@ class ServingFactory(Factory):
         try:
             service = self._make_service(variables)
         except Exception:
-            _log.failure("{root!r} could not be made for {peer}", root=self.served, peer=addr)
+            where = address_text(addr)
+            _log.failure("{root!r} could not be made for {peer}", root=self.served, peer=where)
             return None
         connection = self._make_connection(
             service,
@@ -164,7 +172,8 @@ class ServingFactory(Factory):
         )
         connection.factory = self
         connection.closing.log_limit = self._broken
-        _events.debug("{peer} has come", peer=addr)
+        connection.inbound.answers.failures = self._failures
+        _events.debug("{peer} has come", peer=address_text(addr))
         connection.share(self._memory, host)
         self.limits.add(connection, host, expects_login=self._portal is not None)
         return connection
@@ -181,15 +190,17 @@ class ServingFactory(Factory):
 
     def _gone(self, connection: Connection) -> None:
         self.limits.remove(connection)
+        requests = connection.inbound.received
+        ordinary = connection.why_ended == GOODBYE
         # peers that speak no RPyC may be thousands a second, and have been logged in numbers
         _events.emit(
             LogLevel.debug if connection.closing.protocol_broken else LogLevel.info,
-            "{peer} has gone after {seconds:.3f} s and {requests} requests: {why}",
-            peer=connection.stream.getPeer(),
-            user=connection.user,
-            seconds=self._clock.seconds() - connection.opened,
-            requests=connection.inbound.received,
+            "{who} left after {seconds:.1f} s, {requests} "
+            f"{'request' if requests == 1 else 'requests'}{'' if ordinary else ': {why}'}",
+            seconds=round(self._clock.seconds() - connection.opened, 3),
+            requests=requests,
             why=connection.why_ended,
+            **about(connection),
         )
 
     @property
@@ -204,7 +215,7 @@ class ServingFactory(Factory):
             _log.warn(
                 "refused {count} connections, the last of {peer}: {why}",
                 count=count,
-                peer=addr,
+                peer=address_text(addr),
                 why=why,
             )
         if len(self._turned_away) >= MOST_TURNED_AWAY:
@@ -222,6 +233,8 @@ class ServingFactory(Factory):
         Close every connection; the Deferred fires when the last one has ended, and the
         generators that their peers have left are closed, or `LAST_STEPS` seconds later.
         """
+        if self.stopping:
+            self._draining.cut()
         everybody = [*self.connections, *self._turned_away]
         ending = DeferredList([connection.close() for connection in everybody])
         return ending.addCallback(self._generators_closed)
@@ -245,17 +258,14 @@ class ServingFactory(Factory):
         self.stopping = True
         if drain <= 0:
             return self.close_all()
-        ending = [one.closing.drain("the server is stopping") for one in list(self.connections)]
-        timer = self._clock.callLater(drain, self.close_all)
+        ending = self._draining.begin(drain, self.close_all)
         for connection in list(self._turned_away):
             connection.close()
+        return ending.addCallback(self._generators_closed)
 
-        def ended(result: object) -> object:
-            if timer.active():
-                timer.cancel()
-            return result
 
-        return DeferredList(ending).addCallback(ended).addCallback(self._generators_closed)
+def _name_of(served: object) -> str:
+    return class_name(served if isinstance(served, type) else type(served))
 
 
 def server_endpoint_of(reactor: Any, where: object) -> IStreamServerEndpoint:

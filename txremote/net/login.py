@@ -26,7 +26,6 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import LoginFailed, Unauthorized, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -36,6 +35,7 @@ from txremote.interfaces import IRemoteService
 from txremote.levels import Logger
 from txremote.peer.connection import Connection
 from txremote.peer.context import current_call
+from txremote.peer.naming import address_text
 from txremote.refs.clock import EventLoop, steady
 from txremote.refs.reactorthread import in_reactor
 from txremote.refs.sharing import follow
@@ -198,7 +198,8 @@ class LoginService(Service):
             _let_go(leave)
             raise UnauthorizedLogin("the connection has ended")
         self._avatar, self._leave = avatar, leave
-        _log.info("{peer} logged in as {user!r}", peer=_peer(connection), user=user[:LONGEST])
+        where = address_text(connection.peer)
+        _log.info("{peer} logged in as {user!r}", peer=where, user=user[:LONGEST])
         # what the checker or the realm has set is there for the calls that come
         assert connection.inbound.variables is not None  # an executor with a loop gives some
         connection.inbound.variables.keep(before, copy_context())
@@ -213,7 +214,7 @@ class LoginService(Service):
         self, connection: Connection, user: str, credentials: Password
     ) -> tuple[Any, Callable[[], object]]:
         """Wait for this attempt's turn, and ask the portal for the avatar and its logout."""
-        address = _peer(connection)
+        address = connection.peer
         try:
             turn = await self._throttle.turn(address, user)
         except ConnectionRefusedError:
@@ -256,7 +257,7 @@ class LoginService(Service):
     async def _failed(
         self, connection: Connection, credentials: Password, failure: Failure, turn: Turn
     ) -> NoReturn:
-        peer = _peer(connection)
+        peer = address_text(connection.peer)
         user = credentials.username.decode("utf-8", "replace")[:LONGEST]
         told: Exception = UnauthorizedLogin("wrong user or password")
         if failure.check(LoginFailed, Unauthorized):
@@ -331,7 +332,3 @@ def _unless_cancelled(entering: Deferred[Any]) -> Deferred[Any]:
 
     entering.addBoth(entered)
     return outcome
-
-
-def _peer(connection: Connection) -> IAddress | None:
-    return None if connection.transport is None else connection.transport.getPeer()

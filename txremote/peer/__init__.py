@@ -16,6 +16,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``answers``  `Answers`: results and exceptions on their way to the peer
 ``asyncio_steps``  coroutines that await asyncio's things
 ``awaiting``  `awaited`: whatever an exposed method may return in place of a result, as a Deferred
+``called``  what a call of the peer's is a call of, for the log
 ``callbacks``  functions of the peer's that take values, as an annotation of ours says
 ``calling``  reading, changing and calling an object for the peer, by name or by a path of names
 ``checked``  `Checked`: what is done with a result that is still to come
@@ -23,6 +24,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``converting``  calls of methods whose annotations declare values
 ``dialling``  finding the dialect of a server: which attempts to make, and which one to keep
 ``error_report``  `ErrorReport`: an exception as the peer is sent it, and as the log has it
+``failing``  `FailureLog`: methods that fail, as an operator hears of them
 ``fetching``  copies of what a peer has by reference, where values are declared
 ``halfway``  `Halfway`: how far a path came at its owner, where it goes on elsewhere
 ``hooks``  a service's hooks, ``on_connect`` and ``on_disconnect``: called, waited for, logged
@@ -30,6 +32,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``introduction``  how the connecting side introduces itself
 ``logging``  the events of a connection, and how many of them are logged
 ``memory_budget``  the memory that the connections of a listener hold together, in bytes
+``naming``  how the log names a peer: by its address, and by its user where it has logged in
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
 ``references``  both reference tables of a connection, as boxing asks for them
 ``request``  one request of the peer: where it runs, and how it gets its answer

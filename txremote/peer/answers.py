@@ -3,7 +3,8 @@
 
 Each request gets one answer. An exception is logged here, from its report. Its traceback is
 for trusted peers (``include_local_traceback``); others get a reference number, under which the
-log has the traceback.
+log has the traceback. A method that fails for trusted peers is told of by `FailureLog`, where a
+listener has one.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 from txremote.config import ConnectionConfig
 from txremote.errors import NotSendable
 from txremote.peer.error_report import ErrorReport, encoded_plainly, report_error
+from txremote.peer.failing import FailureLog
 from txremote.peer.halfway import Halfway
 from txremote.peer.lifecycle import CLOSED
 from txremote.peer.logging import logger_for
+from txremote.peer.naming import about
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
 from txremote.peer.references import ReferenceTables
@@ -25,9 +28,14 @@ _log = logger_for("call")
 
 
 class Answers:
-    """The answers of one connection."""
+    """
+    The answers of one connection.
 
-    __slots__ = ("_config", "_connection", "_outbox", "_show_tracebacks", "_tables")
+    Attributes:
+        failures: Tells of methods that fail, where connections share it; None: it is a detail.
+    """
+
+    __slots__ = ("_config", "_connection", "_outbox", "_show_tracebacks", "_tables", "failures")
 
     def __init__(
         self,
@@ -42,6 +50,7 @@ class Answers:
         self._tables = tables
         self._outbox = outbox
         self._show_tracebacks = bool(config.include_local_traceback)
+        self.failures: FailureLog | None = None
 
     def trust_peer(self) -> None:
         """
@@ -118,19 +127,20 @@ class Answers:
 
     def _log_error(self, report: ErrorReport) -> None:
         """Log an exception: with its traceback where the peer is sent a reference to that."""
-        connection = self._connection
-        about = {"call": report.called, "peer": connection.peer, "user": connection.user}
-        if report.reference is None:
-            _log.debug(
-                "{call}, called by {peer}, raised {kind}: {error}",
-                kind=class_name(type(report.error)),
-                error=report.text,
-                **about,
-            )
-        else:
+        connection, failures = self._connection, self.failures
+        if report.reference is not None:
             _log.error(
-                "{call}, called by {peer}, failed, reference {reference}\n{traceback}",
+                "{call}, called by {who}, failed, reference {reference}\n{traceback}",
                 reference=report.reference,
                 traceback=report.text,
-                **about,
+                call=report.called,
+                **about(connection),
+            )
+        elif failures is None or not report.line or not failures.note(report, connection):
+            _log.debug(
+                "{call}, called by {who}, raised {kind}: {error}",
+                kind=class_name(type(report.error)),
+                error=report.text,
+                call=report.called,
+                **about(connection),
             )

@@ -21,7 +21,7 @@ While a connection drains, new calls are refused, unless a call that has begun m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 from txremote.errors import RemoteProtocolError
@@ -48,6 +48,9 @@ class Cancellable(Protocol):
 class Running(Cancellable, Protocol):
     """A call of the peer that runs and is unanswered."""
 
+    def cut(self, error: Exception, unbegun: Exception) -> object:
+        """Cancel it, and answer it now: with an error, or another if it has not begun."""
+
     @property
     def number(self) -> int:
         """Its sequence number."""
@@ -55,6 +58,10 @@ class Running(Cancellable, Protocol):
     @property
     def size(self) -> int:
         """The bytes of its message."""
+
+    @property
+    def called(self) -> tuple[object, ...]:
+        """What it is a call of (`txremote.peer.called`)."""
 
 
 R = TypeVar("R", bound=Request)
@@ -115,6 +122,11 @@ class CallLedger(Generic[R]):
     def __len__(self) -> int:
         """Return how many calls are unanswered."""
         return len(self._running) + len(self.waiting)
+
+    @property
+    def running(self) -> Collection[Running]:
+        """The calls that run and are unanswered. For reading only."""
+        return self._running.values()
 
     def __contains__(self, number: int) -> bool:
         """Tell whether the call of a number is unanswered."""
@@ -232,6 +244,18 @@ class CallLedger(Generic[R]):
         self._grow(-freed)
         for call in running:
             cancel_at_end(call)
+
+    def cut(self, error: Exception, unbegun: Exception) -> list[R]:
+        """Cancel all that run, as each one's ``cut`` does; return those that wait."""
+        waiting = list(self.waiting.values())
+        self.waiting.clear()
+        self._grow(-sum(request.size for request in waiting))
+        for call in list(self._running.values()):
+            try:
+                call.cut(error, unbegun)
+            except Exception:  # a canceller is the user's, and the rest has to end all the same
+                _log.failure("a canceller failed of a call that was cut")
+        return waiting
 
     def _grow(self, size: int) -> None:
         """Count bytes more, or fewer."""

@@ -22,8 +22,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.inbound import InboundCalls
-from txremote.peer.lifecycle import ABORTING, CLOSED, CLOSING, DRAINING
+from txremote.peer.lifecycle import ABORTING, CLOSED, CLOSING, DRAINING, GOODBYE
 from txremote.peer.logging import RateLimitedCount, logger_for
+from txremote.peer.naming import about
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
@@ -103,7 +104,7 @@ class Closing:
 
     def hang_up(self, why: str) -> None:
         """Close in order, for a reason other than the user's wish, which is logged."""
-        _events.debug("{peer}: {why}", peer=self._connection.peer, why=why)
+        _events.debug("{who}: {why}", why=why, **about(self._connection))
         self.close(why)
 
     def close(self, why: str, say_goodbye: bool = True) -> None:
@@ -127,7 +128,7 @@ class Closing:
         """End it at once: nothing that is sent would arrive."""
         if self._connection.state < CLOSING:
             self.why = why
-            _events.debug("{peer}: {why}", peer=self._connection.peer, why=why)
+            _events.debug("{who}: {why}", why=why, **about(self._connection))
             self._abort()
 
     def fail(self, error: RemoteProtocolError) -> None:
@@ -141,14 +142,14 @@ class Closing:
         connection, limit = self._connection, self.log_limit
         count = 1 if limit is None else limit.one_more(connection.seconds())
         # as text: the error's frames hold the whole connection, and a log may keep events
-        about = {"peer": connection.peer, "error": str(error)}
+        fields = {**about(connection), "error": str(error)}
         if count == 1:
-            _events.warn("{peer} broke the protocol: {error}", **about)
+            _events.warn("{who} broke the protocol: {error}", **fields)
         elif count:
             _events.warn(
-                "{count} connections broke the protocol, the last of {peer}: {error}",
+                "{count} connections broke the protocol, the last of {who}: {error}",
                 count=count,
-                **about,
+                **fields,
             )
 
     def drain(self, why: str) -> Deferred[BaseException]:
@@ -211,7 +212,7 @@ class Closing:
 
 def _explain(reason: BaseException) -> str:
     if isinstance(reason, ConnectionDone):
-        return "the peer closed the connection"
+        return GOODBYE
     if type(reason) is TwistedConnectionLost:  # its text is another in each facet
         return _LOST
     return str(reason) or type(reason).__name__

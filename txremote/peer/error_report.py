@@ -12,6 +12,7 @@ Making a report never fails: of a class whose code raises the name remains.
 from __future__ import annotations
 
 import logging
+import os
 from secrets import token_hex
 from types import TracebackType
 
@@ -34,14 +35,22 @@ _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback 
 
 
 class ErrorReport:
-    """An exception of a method: encoded for the peer, and the text of the log or None."""
+    """
+    An exception of a method: encoded for the peer, and the text of the log or None.
 
-    __slots__ = ("called", "encoded", "error", "reference", "text")
+    Attributes:
+        called: The method, or "a request" where it came to none.
+        line: Where in the method's file it was raised, ``shop.py:12``; empty if in no method,
+            or where the log has a traceback.
+    """
+
+    __slots__ = ("called", "encoded", "error", "line", "reference", "text")
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
         self.encoded = b""
         self.called = "a request"
+        self.line = ""
         self.text: str | None = None
         self.reference: str | None = None
 
@@ -88,23 +97,36 @@ def _for_the_log(report: ErrorReport, logger: logging.Logger | None) -> None:
         return
     # as text: the log may keep what it is given, and the error's frames hold
     # references that are to be given back
-    report.called = _called(error)
+    method = _method(error)
+    if method is not None:
+        report.called = method.tb_frame.f_code.co_qualname
     if report.reference is None:
+        report.line = "" if method is None else _line(method)
         text = text_of(error, str)
         report.text = "<unprintable>" if text is None else text[:_LONGEST_LOGGED]
     else:
         report.text = _shortened(format_traceback(error))
 
 
-def _called(error: BaseException) -> str:
-    """Return the name of the function whose call ended with an exception."""
+def _method(error: BaseException) -> TracebackType | None:
+    """Return the frame of the function whose call ended with an exception; None without one."""
     frame = first = frames_beyond(error)
-    if first is None:
-        return "a request"
     # coroutines are run by Twisted, and threads begin in this package
     while frame is not None and _module(frame).startswith(_CARRIERS):
         frame = frame.tb_next
-    return (frame or first).tb_frame.f_code.co_qualname
+    return frame or first
+
+
+def _line(method: TracebackType) -> str:
+    """Return the last line of a method's own file in a traceback."""
+    file = method.tb_frame.f_code.co_filename
+    frame: TracebackType | None = method
+    number = 0
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == file:
+            number = frame.tb_lineno
+        frame = frame.tb_next
+    return f"{os.path.basename(file)}:{number}"
 
 
 def _module(frame: TracebackType) -> str:

@@ -43,6 +43,8 @@ class PeerRequest(Protocol):
     sender: int
     size: int
     deadline: float | None
+    handler: Any
+    args: tuple[Any, ...]
 
     def run(self) -> None:
         """Run it and answer it, in the connection's own context."""

@@ -38,6 +38,7 @@ from txremote.peer.calling import (
 from txremote.peer.context import current
 from txremote.peer.exports import Export
 from txremote.peer.halfway import Halfway
+from txremote.peer.lifecycle import GOODBYE
 from txremote.peer.variables import Within, own_context
 from txremote.refs.netref import BaseNetref, is_base_netref
 from txremote.refs.reference import RemoteReference
@@ -81,7 +82,7 @@ def _ping(serving: Serving, data: object = None) -> object:
 
 
 def _close(serving: Serving) -> None:
-    serving.connection.closing.close("the peer closed the connection", say_goodbye=False)
+    serving.connection.closing.close(GOODBYE, say_goodbye=False)
 
 
 def _getroot(serving: Serving) -> object:

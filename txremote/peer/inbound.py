@@ -17,10 +17,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.config import ConnectionConfig
-from txremote.errors import RemoteProtocolError
+from txremote.errors import CallCut, RemoteProtocolError, ServerStopping
 from txremote.gate.access import AccessPolicy
 from txremote.peer.answers import Answers
 from txremote.peer.call_ledger import CallLedger, cancel_at_end
+from txremote.peer.called import Called, called_by
 from txremote.peer.context import CurrentCall, current
 from txremote.peer.executor import Executor
 from txremote.peer.handlers import HANDLERS, Handler, RequestKind
@@ -270,6 +271,18 @@ class InboundCalls:
             self._clock.callLater(0, self.close_if_drained)
             return
         connection.closing.hang_up(connection.closing.why)
+
+    def unanswered(self) -> list[Called]:
+        """Return what the calls are calls of that run or wait."""
+        running = [call.called for call in self.ledger.running]
+        return running + [called_by(request) for request in self.ledger.waiting.values()]
+
+    def cut(self, why: str) -> None:
+        """Answer all requests with an error, and cancel them: this side waits no longer."""
+        unbegun = ServerStopping(why)
+        cut = CallCut(f"{why}: it has cut this call, which had begun")
+        for request in self.ledger.cut(cut, unbegun):
+            self.answers.send_error(request.number, request.sender, unbegun)
 
     def stop(self) -> None:
         """Cancel all requests: the connection has ended and nobody waits any more."""

@@ -46,6 +46,9 @@ CLOSING: Final = State.CLOSING
 ABORTING: Final = State.ABORTING
 CLOSED: Final = State.CLOSED
 
+#: Why a connection has ended that the peer has closed in order, in words.
+GOODBYE: Final = "the peer closed the connection"
+
 #: From each state, those that may come next.
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     CONNECTING: frozenset({HANDSHAKING, OPEN, CLOSED}),

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from txremote.errors import NotSendable
 from txremote.peer.call_ledger import CallLedger
+from txremote.peer.called import called_by
 from txremote.peer.context import CurrentCall
 from txremote.peer.request import Request, RequestOwner
 from txremote.refs.outcome import Outcome
@@ -38,20 +39,32 @@ class WaitingOwner(RequestOwner, Protocol):
 class Waiting:
     """A request that is answered when a Deferred has fired."""
 
-    __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "number", "size")
+    __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "called", "number", "size")
 
     def __init__(
         self, inbound: WaitingOwner, request: Request, deferred: Deferred[object], call: CurrentCall
     ) -> None:
         self._inbound = inbound
         self.number, self._sender, self.size = request.number, request.sender, request.size
-        self._deferred = deferred
+        self.called = called_by(request)
+        self._deferred: Deferred[object] | None = deferred  # None: it was cut
         self._call = call
         self._over = False
 
     def cancel(self) -> None:
         """Cancel the Deferred."""
-        self._deferred.cancel()
+        if self._deferred is not None:
+            self._deferred.cancel()
+
+    def cut(self, error: Exception, _unbegun: Exception) -> None:
+        """Answer with an error now, and cancel the Deferred, whose result is dropped."""
+        deferred, self._deferred = self._deferred, None
+        if deferred is None or self._over:
+            return
+        inbound = self._inbound
+        inbound.ledger.finish(self)
+        inbound.answers.send_error(self.number, self._sender, error)
+        deferred.cancel()
 
     def __call__(self, result: object) -> None:
         """Answer with a result, an `Outcome` or a Failure, whichever thread brings it."""
@@ -59,6 +72,8 @@ class Waiting:
         self._inbound.connection.executor.submit(partial(self._answer, result))
 
     def _answer(self, result: Any) -> None:
+        if self._deferred is None:
+            return
         inbound = self._inbound
         inbound.ledger.finish(self)
         went_well = True
@@ -83,7 +98,7 @@ class Waiting:
 
     def dropped(self) -> None:
         """Answer, soon, that the result was lost. For a finalizer."""
-        if not self._over and not self._inbound.connection.closed:
+        if not self._over and self._deferred is not None and not self._inbound.connection.closed:
             self._inbound.connection.executor.driver.call_later(0, self._dropped)
 
     def _dropped(self) -> None:

@@ -44,10 +44,10 @@ _REMOTE_LINE = "\n\n========= Remote Traceback ({}) =========\n"
 _REMOTE_MARK = "========= Remote Traceback "
 
 # Of our own errors those that are about the call. ConnectionLost is not: the
-# peer lost some other connection, and this one is as it was.
+# peer lost some other connection, and this one is as it was. CallCut is: its server says so.
 _REBUILT = frozenset(
     "RemoteProtocolError NotSendable AsyncResultTimeout DeadReferenceError ServerStopping "
-    "WrongValue".split()
+    "CallCut WrongValue".split()
 )
 
 # "<Thing object at 0x7f...>", and "<DelayedCall 0x7f...>"

@@ -1,0 +1,70 @@
+"""
+What a call of the peer's is a call of, for the log: its method's name, and none of its arguments.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final, Protocol
+
+from txremote.peer.calling import call_path
+from txremote.peer.handlers import Handler
+from txremote.wire.naming import class_name
+
+_LONGEST: Final = 200  # characters of a name that a peer has chosen
+_MOST: Final = 5  # methods that a sentence names
+
+#: An object of ours, and a name of its, or a path of names, or nothing.
+Called = tuple[object, ...]
+
+
+class Asked(Protocol):
+    """A request of the peer (`txremote.peer.request.Request`)."""
+
+    handler: Handler
+    args: tuple[Any, ...]
+
+
+def called_by(request: Asked) -> Called:
+    """Return the object and the name that a request is about; it holds no arguments."""
+    args = request.args
+    if len(args) > 1 and (type(args[1]) is str or _is_path(request.handler)):
+        return args[:2]
+    return args[:1]
+
+
+def _is_path(handler: Handler) -> bool:
+    if type(handler) is partial:  # its arguments are values
+        handler = handler.args[0]
+    return handler is call_path
+
+
+def called_text(called: Called) -> str:
+    """Return the name of what is called: ``Shop.count``."""
+    if not called:
+        return "a request"
+    target, *names = called
+    own = getattr(target, "__qualname__", None) if _is_code(target) else None
+    text = own if type(own) is str else class_name(target if type(target) is type else type(target))
+    for name in names:
+        parts = name if type(name) is tuple else (name,)
+        text = ".".join([text, *(part for part in parts if type(part) is str)])
+    text = text[:_LONGEST]
+    return text if text.isprintable() else repr(text)
+
+
+def _is_code(target: object) -> bool:
+    # of these alone a name can be asked without running code of the program's
+    return type(target).__module__ == "builtins" and type(target) is not type
+
+
+def calls_text(calls: Iterable[Called]) -> str:
+    """Return how many calls there are, and of what: ``3 calls (Shop.count 2, Shop.wait)``."""
+    counted = Counter(map(called_text, calls))
+    total = counted.total()
+    named = [f"{name} {count}" if count > 1 else name for name, count in counted.most_common(_MOST)]
+    if len(counted) > _MOST:
+        named.append("...")
+    return f"{total} {'call' if total == 1 else 'calls'} ({', '.join(named)})"
