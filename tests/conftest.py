@@ -96,11 +96,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     one process. A run of some paths is left alone: it is quicker, and easier to debug, here.
     """
     option = config.option
-    if hasattr(config, "workerinput"):  # one of those processes: it would start more of them
-        return
     if option.file_or_dir or option.collectonly or option.usepdb:
         return
+    # in each process, as pytest-xdist gives them the command line and not the options
     option.ignore = [*(option.ignore or ()), *(str(ROOT / path) for path in LONG_FILES)]
+    if hasattr(config, "workerinput"):  # one of those processes: it would start more of them
+        return
     cores = len(os.sched_getaffinity(0))
     if getattr(option, "numprocesses", 1) is None and cores > 1:  # there is xdist, and no -n
         option.numprocesses = min(cores + 1, MOST_PROCESSES)  # they often wait for others
