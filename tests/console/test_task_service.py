@@ -100,6 +100,7 @@ def linked():
 class TestTasks:
     def test_submit(self, linked):
         """A task comes by reference; what it tells by value."""
+        linked.pair.server.log_in("ann", None)
         task = linked.get(linked.root.submit("load 2"))
         linked.turn()
         assert linked.get(repr_remote(task)) == "<AsynTask 1 [load 2] FINISHED>"
@@ -110,6 +111,8 @@ class TestTasks:
         assert linked.get(get_remote(task, "progress")) == (2, 2, "loading")
         assert linked.get(get_remote(task, "error")) == ""
         assert len(linked.get(get_remote(task, "times"))) == 3
+        assert linked.get(get_remote(task, "owner")) == "ann"
+        assert linked.get(get_remote(task, "pace")) == (0.0, None, None)  # no time has passed
         assert linked.get(task.output()) == ("line 1", "line 2")
         assert linked.get(task.output(1)) == ("line 2",)
         assert linked.get(linked.root.find()) is task
@@ -162,6 +165,7 @@ class TestTasks:
         first, second = linked.get(linked.root.snapshots())
         assert (first.no, first.words, first.status) == (1, ("load", "2"), "FINISHED")
         assert first.progress == (2, 2, "loading")
+        assert (first.owner, first.duration, first.pace) == ("", 0.0, (0.0, None, None))
         assert second == linked.get(task.snapshot())
         assert second.error == "ValueError: no further"
         assert second.foreground

@@ -50,8 +50,11 @@ class IScreen(Protocol):
 class Sessions:
     """One user's sessions, one a container, each opened when it is needed first."""
 
-    def __init__(self, manager: TaskManager, containers: Mapping[str, Container]) -> None:
+    def __init__(
+        self, manager: TaskManager, containers: Mapping[str, Container], owner: str = ""
+    ) -> None:
         self._manager = manager
+        self._owner = owner
         self._containers = containers
         self._open: dict[str, Session] = {}
         self.name = next(iter(containers))
@@ -65,7 +68,7 @@ class Sessions:
     def current(self) -> Session:
         """Return the current session. Raises as the container's constructor does."""
         if self.name not in self._open:
-            self._open[self.name] = self._manager.open(self._containers[self.name])
+            self._open[self.name] = self._manager.open(self._containers[self.name], self._owner)
         return self._open[self.name]
 
     def greeting(self) -> str:

@@ -30,7 +30,9 @@ DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 class Bar:
     """A progress bar under the lines of a task, where there is a terminal for one."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, counted: float = 0.0) -> None:
+        """``counted``: for how many seconds the task's progress has counted already."""
+        self._counted = counted
         self._out = out
         self._err = err
         self._bar: Any = None
@@ -46,7 +48,11 @@ class Bar:
         if progress is not None and self._make is not None:
             done, total, text = progress
             if self._bar is None:
-                self._bar = self._make(total=total, file=self._err, dynamic_ncols=True)
+                # smoothing=0: the rate is the average since `start_t`, as the server has it
+                self._bar = self._make(total=total, file=self._err, dynamic_ncols=True, smoothing=0)
+                self._bar.start_t -= self._counted
+            elif done < self._bar.n:  # it counts anew
+                self._bar.start_t = self._bar._time()
             self._bar.total, self._bar.n = total, done
             self._bar.set_description_str(text, refresh=False)
         if self._bar is not None:
@@ -124,9 +130,18 @@ async def _ask(root: Any, options: Namespace) -> Any:
     return None
 
 
+async def _counted_for(task: Any) -> float:
+    try:
+        seconds, _rate, _left = await task.pace
+    except AttributeError:  # a server of 0.1
+        return 0.0
+    return float(seconds)
+
+
 async def _follow(connection: Connection, task: Any) -> int:
     """Print a task's output until it has ended."""
-    bar = Bar(sys.stdout, sys.stderr)
+    counted = await _counted_for(task) if sys.stderr.isatty() else 0.0
+    bar = Bar(sys.stdout, sys.stderr, counted)
     ended: Deferred[str] = Deferred()
 
     def on_news(lines: tuple[str, ...], status: str, progress: Figures | None) -> None:

@@ -148,6 +148,9 @@ class TaskStatus:
     error: str
     progress: Figures | None
     times: tuple[float | None, ...]
+    owner: str = ""
+    duration: float | None = None
+    pace: tuple[float, float | None, float | None] = (0.0, None, None)
 
     def _rpyc_getattr(self, name: str) -> Any:
         if name not in self.__dataclass_fields__:
@@ -174,6 +177,7 @@ class RemoteTask:
     foreground = _attribute("foreground", "Whether its user waits for its end.")
     status = _attribute("status", "One of the six states.")
     error = _attribute("error", 'The exception it raised, as a line, or "".')
+    owner = _attribute("owner", 'The user or the address that has submitted it, or "".')
     traceback = _attribute("traceback", 'The traceback of that exception, or "".')
 
     @exposed
@@ -193,6 +197,12 @@ class RemoteTask:
     def times(self) -> tuple[float | None, ...]:
         """When it was submitted, started and ended, in seconds since 1970, or None."""
         return self._task.submitted, self._task.started, self._task.ended
+
+    @exposed
+    @property
+    def pace(self) -> tuple[float, float | None, float | None]:
+        """For how many seconds its progress has counted, how much a second, the seconds left."""
+        return _pace_of(self._task)
 
     @exposed
     def output(self, since: int = 0) -> tuple[str, ...]:
@@ -292,7 +302,8 @@ class TaskService(Service):
         name = names[0] if container is None else container
         if name not in self._containers:
             raise LookupError(f"no container {name!r}: there is {', '.join(names)}")
-        return self._shown(self.manager.submit(self._containers[name], line))
+        owner = current_call().user or ""
+        return self._shown(self.manager.submit(self._containers[name], line, owner))
 
     @exposed
     def list(self, status: str | None = None) -> tuple[RemoteTask, ...]:
@@ -367,9 +378,13 @@ def _figures_of(task: Task) -> Figures | None:
     return None if task.progress is None else task.progress.figures
 
 
+def _pace_of(task: Task) -> tuple[float, float | None, float | None]:
+    return task.counted_for(), task.progress_rate(), task.time_left()
+
+
 def _status_of(task: Task) -> TaskStatus:
     times = task.submitted, task.started, task.ended
     return TaskStatus(
         *(task.no, tuple(task.arglist), task.status, task.foreground, task.error),
-        *(_figures_of(task), times),
+        *(_figures_of(task), times, task.owner, task.duration, _pace_of(task)),
     )

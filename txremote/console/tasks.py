@@ -7,6 +7,7 @@ A container that is shared is entered when it is needed first, and exited when t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from txremote.console.builtins import Builtins, follows
@@ -30,9 +31,11 @@ class TaskManager(TaskKeeper):
         # by the id of their source, which is kept so that no other object gets that id
         self._shared: dict[int, tuple[object, LiveContainer]] = {}
 
-    def open(self, container: object) -> Session:
+    def open(self, container: object, owner: str = "") -> Session:
         """
         Begin a session with a `Container`, or an object that stands for one.
+
+        The owner, a user or an address, is that of its tasks.
 
         Raises:
             ContainerError: it is none.
@@ -40,11 +43,11 @@ class TaskManager(TaskKeeper):
             Exception: of its constructor or its ``__enter__``.
         """
         self._check_running()
-        session = Session(self._enter(container), self._submit)
+        session = Session(self._enter(container), partial(self._submit, owner=owner))
         self._sessions = {other for other in self._sessions if not other.closed} | {session}
         return session
 
-    def submit(self, container: object, line: str | Sequence[str]) -> Task:
+    def submit(self, container: object, line: str | Sequence[str], owner: str = "") -> Task:
         """
         Run one command.
 
@@ -52,6 +55,7 @@ class TaskManager(TaskKeeper):
             container: As for `open`. An instance of a class is made for this task
                 alone, and exited after it.
             line: The command line, or its words.
+            owner: The user or the address that it is done for.
 
         Returns:
             Its task. If the container or the line is wrong it is ABORTED with the error
@@ -65,9 +69,9 @@ class TaskManager(TaskKeeper):
             live = self._enter(container)
         except Exception as problem:  # a container's constructor: any code
             words = line.split() if isinstance(line, str) else line
-            return self._run(None, refusal(problem, words))
+            return self._run(None, refusal(problem, words), owner)
         try:
-            return self._run(live, live.read(line))
+            return self._run(live, live.read(line), owner)
         finally:
             live.release()
 
@@ -84,15 +88,15 @@ class TaskManager(TaskKeeper):
             live.hold()
         return live
 
-    def _submit(self, live: LiveContainer, line: str | Sequence[str]) -> Task | None:
+    def _submit(self, live: LiveContainer, line: str | Sequence[str], owner: str) -> Task | None:
         """Make a task of a command line, unless it is empty."""
         command = live.read(line)
-        return self._run(live, command) if command.words else None
+        return self._run(live, command, owner) if command.words else None
 
-    def _run(self, live: LiveContainer | None, command: Command) -> Task:
+    def _run(self, live: LiveContainer | None, command: Command, owner: str) -> Task:
         """Make a task of a command, which keeps its container from being exited."""
         kind, call, words, is_builtin = command
-        task = self.add(kind, call, words, remembered=not is_builtin)
+        task = self.add(kind, call, words, remembered=not is_builtin, owner=owner)
         if is_builtin:
             task.stops_on_line = follows(call)
         if live is not None and not task.done:

@@ -117,7 +117,13 @@ class TaskKeeper:
         }
 
     def add(
-        self, kind: str, call: Call, arglist: Sequence[str], *, remembered: bool = True
+        self,
+        kind: str,
+        call: Call,
+        arglist: Sequence[str],
+        *,
+        remembered: bool = True,
+        owner: str = "",
     ) -> Task:
         """
         Run a command as a task, which may have ended when this returns.
@@ -131,9 +137,8 @@ class TaskKeeper:
         self._no += 1
         ring, clock = self._make_ring(), self._clock
         listeners = self._listeners if remembered else self._no_listeners
-        submission = Submission(
-            self._no, arglist, call, self._reactor, clock, ring, listeners, self._task_ended
-        )
+        told = listeners, self._task_ended, owner
+        submission = Submission(self._no, arglist, call, self._reactor, clock, ring, *told)
         task = self._kinds[kind](submission)
         self._live.add(task)
         if remembered:

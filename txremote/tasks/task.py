@@ -21,6 +21,7 @@ from txremote.refs.awaiting import AwaitableDeferred, succeeded
 from txremote.refs.sharing import follow
 from txremote.tasks.capture import MOST_AT_ONCE, shortened
 from txremote.tasks.listeners import Listener, TaskListeners
+from txremote.tasks.pace import Pace
 from txremote.tasks.ring import OutputRing
 from txremote.tasks.states import (
     ABORTED,
@@ -55,6 +56,7 @@ class Submission(NamedTuple):
     ring: OutputRing
     listeners: TaskListeners
     on_end: Callable[[Task], object]
+    owner: str = ""
 
 
 class PlacNames:
@@ -88,7 +90,7 @@ class PlacNames:
         return self.output.text()
 
 
-class Task(PlacNames):
+class Task(PlacNames, Pace):
     """
     A command that runs, or ran. Made by a `TaskManager`.
 
@@ -98,6 +100,7 @@ class Task(PlacNames):
     Attributes:
         no: Its number.
         arglist: The words of the command line.
+        owner: The user or the address that has submitted it, or "".
         foreground: Whether its user waits for its end.
         stops_on_line: Whether an empty line that is typed meanwhile ends it.
         status: Its state, one of `STATES`.
@@ -118,6 +121,7 @@ class Task(PlacNames):
     def __init__(self, submission: Submission) -> None:
         self.no = submission.no
         self.arglist = list(submission.arglist)
+        self.owner = submission.owner
         self.output = submission.ring
         self._call: Call | None = submission.call
         self._function = _plain(submission.call.function)
@@ -127,9 +131,6 @@ class Task(PlacNames):
         self.status: str = SUBMITTED
         self.done = False
         self.submitted: float = self._clock.seconds()
-        self.started: float | None = None
-        self.ended: float | None = None
-        self.progress: Progress | None = None
         self.exc: Exception | None = None
         self.traceback = ""
         self.wants_exit = False
@@ -302,7 +303,7 @@ class Task(PlacNames):
     def _show(self, value: object) -> None:
         """Put out a value that the command yields."""
         if isinstance(value, Progress):
-            self.progress = value
+            self._count(value)
             for listeners in (self._all_listeners, self._listeners):
                 if listeners.progress:
                     listeners.progress.notify(self, value)
