@@ -17,6 +17,7 @@ import twisted
 from txremote import __version__
 from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
+from txremote.commands.health import HEALTH
 from txremote.commands.local import CHECK, DEMO, STUBS
 from txremote.commands.prompts import CONSOLE, SHELL
 from txremote.commands.tasks import TASKS
@@ -25,7 +26,7 @@ from txremote.commands.tasks import TASKS
 GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
     ("try", (DEMO, CALL, SHELL)),
     ("serve", (CHECK, CONSOLE)),
-    ("operate", (TASKS,)),
+    ("operate", (HEALTH, TASKS)),
     ("develop", (STUBS,)),
 )
 

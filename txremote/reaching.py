@@ -60,9 +60,16 @@ def add_server_options(command: ArgumentParser) -> None:
     """Declare the server of a command, and the options that say how to get in there."""
     add = command.add_argument
     add("server", metavar="SERVER", help=f"where: {FORMS}")
-    add("-t", "--timeout", type=_seconds, default=30, help="seconds to wait [default: 30]")
+    add_way_options(command, 30)
     add("--login", metavar="USER", help="log in; the password is asked for, or comes from the")
     add("--password-file", metavar="FILE", help="first line of a file, or from $" + PASSWORD)
+
+
+def add_way_options(command: ArgumentParser, timeout: float) -> None:
+    """Declare the options of a command's way to its server, without a login."""
+    add = command.add_argument
+    waiting = f"seconds to wait [default: {timeout:g}]"
+    add("-t", "--timeout", type=_seconds, default=timeout, help=waiting)
     add("--ca", metavar="FILE", help="of tls: whose certificates are trusted [default: as here]")
     add("--cert", metavar="FILE", help="of tls: a certificate of this side's, in PEM")
     add("--key", metavar="FILE", help="its private key [default: in the same file]")

@@ -6,6 +6,7 @@ the others, and ``--help``, begin at once.
 
 ``call``  ``txremote call``: a remote method from a command line
 ``command``  `Command`: a row of the table; the exit statuses
+``health``  ``txremote health``: whether a server is ready
 ``local``  ``demo``, ``check`` and ``stubs``, which need no server
 ``prompts``  ``shell`` and ``console``
 ``running``  a command that needs a server: the reactor, the connection, Ctrl-C
