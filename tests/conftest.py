@@ -4,6 +4,7 @@ Fixtures for all tests: real server processes, started once and shared.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.interop.peer_processes import ROOT, Hosted, script
+from tests.unclosed_loops import LoopWatch
 
 RPYC_5 = "5.3.1"
 
@@ -45,6 +47,8 @@ STOCK_SERVERS = [
 # image, each of them would compile what it imports, and the run take a fifth longer.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+LOOPS = LoopWatch()
 
 # A shell that runs the suite in the background has SIGINT ignored, and so would have every
 # process that tests start, though they press Ctrl-C there.
@@ -82,6 +86,14 @@ def the_reactor_hears_signals() -> Iterator[None]:
         pytest.fail("the reactor's wakeup descriptor is not set any more")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loops_are_closed() -> Iterator[None]:
+    """Fail a file of tests in which a loop of asyncio's was made and never closed."""
+    yield
+    if lost := LOOPS.lost():
+        pytest.fail("loops were not closed that were made in\n" + "\n".join(lost))
+
+
 def wakeup_descriptor() -> int:
     """Return the descriptor that Python writes to when a signal comes; -1 for none."""
     descriptor = signal.set_wakeup_fd(-1)
@@ -116,6 +128,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99)
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves, half a million objects, out of each later search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Undo that: hypothesis, which may be imported this late, searches what trio has made."""
+    gc.unfreeze()
 
 
 def fetched(name: str, version: str, module: str) -> Path | str:

@@ -153,8 +153,9 @@ def _found(package):
     return importlib.util.find_spec(package) is not None
 
 
-ROWS = [(expression, said) for expression, said in rows() if importable(expression)]
-THINGS = [eval(expression, dict(NAMES)) for expression, _said in ROWS]
+#: The table, and what its expressions give, which a fixture makes.
+ROWS = []
+THINGS = []
 
 
 def annotated(function, annotation, result=None):
@@ -241,11 +242,12 @@ async def serving():
         await port.stopListening()
 
 
-@pytest.fixture(autouse=True)
-def money():
-    """Register the class of the table, for these tests."""
-    with contextlib.suppress(ValueError):  # registered by the test before
-        txremote.register_value(Money, lambda money: money.amount, Money, name="tests.Money")
+@pytest.fixture(scope="module", autouse=True)
+def table():
+    """Read the table, and register its class."""
+    ROWS.extend((expression, said) for expression, said in rows() if importable(expression))
+    THINGS.extend(eval(expression, dict(NAMES)) for expression, _said in ROWS)
+    txremote.register_value(Money, lambda money: money.amount, Money, name="tests.Money")
 
 
 @pytest_twisted.ensureDeferred

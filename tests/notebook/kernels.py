@@ -7,12 +7,14 @@ frontend was sent. Displays are in `Kernel.displays`, for they change outside of
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +52,10 @@ class Kernel:
     """
     A kernel that runs. Use it in a ``with``.
 
+    Jupyter's functions that block run in a loop of asyncio's, which they keep in a context variable.
+    Each test has a context of its own; one of the kernel's own spares each test a loop that nobody
+    closes.
+
     Attributes:
         displays: The last bundle of each display, by its id, in the order in which they were made.
         redrawn: How often each of them was redrawn.
@@ -57,11 +63,14 @@ class Kernel:
 
     def __init__(self, name: str = "python3") -> None:
         from jupyter_client.manager import KernelManager  # where it is missing, most tests run
+        from jupyter_core.utils import ensure_event_loop
 
+        self._in_context = copy_context().run
+        self._loop = self._in_context(ensure_event_loop)
         self._manager = KernelManager(kernel_name=name)
         self._folder = tempfile.TemporaryDirectory()
         env = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": self._folder.name}
-        self._manager.start_kernel(cwd=str(ROOT), env=env)
+        self._in_context(self._manager.start_kernel, cwd=str(ROOT), env=env)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         self.displays: dict[str, dict[str, str]] = {}
@@ -69,7 +78,7 @@ class Kernel:
         self._cells: dict[str, Cell] = {}
         self._idle: set[str] = set()
         try:
-            self._client.wait_for_ready(timeout=PATIENCE)
+            self._in_context(self._client.wait_for_ready, timeout=PATIENCE)
         except BaseException:
             self.stop()
             raise
@@ -83,13 +92,16 @@ class Kernel:
     def stop(self) -> None:
         """End it."""
         self._client.stop_channels()
-        self._manager.shutdown_kernel(now=True)
+        self._in_context(self._manager.shutdown_kernel, now=True)
         self._folder.cleanup()
+        if not self._loop.is_running():  # it is not that of a reactor, which Jupyter found
+            self._loop.close()
+            asyncio.set_event_loop(None)
 
     def restart(self) -> None:
         """Restart it, as its user does by the menu: it is asked to end first."""
-        self._manager.restart_kernel(now=False)
-        self._client.wait_for_ready(timeout=PATIENCE)
+        self._in_context(self._manager.restart_kernel, now=False)
+        self._in_context(self._client.wait_for_ready, timeout=PATIENCE)
 
     def run(self, code: str) -> Cell:
         """Execute a cell, and wait until it has ended."""
@@ -112,22 +124,22 @@ class Kernel:
 
     def _reply(self, number: str) -> dict[str, Any]:
         while True:
-            reply: dict[str, Any] = self._client.get_shell_msg(timeout=PATIENCE)
+            reply: dict[str, Any] = self._in_context(self._client.get_shell_msg, timeout=PATIENCE)
             if reply["parent_header"].get("msg_id") == number:
                 content: dict[str, Any] = reply["content"]
                 return content
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, as the button does."""
-        self._manager.interrupt_kernel()
+        self._in_context(self._manager.interrupt_kernel)
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         """Take what the kernel sends until something is true of it."""
         deadline = time.monotonic() + PATIENCE
         while not true():
-            left = deadline - time.monotonic()
+            left = max(0.0, deadline - time.monotonic())
             try:
-                self._take(self._client.get_iopub_msg(timeout=max(0.0, left)))
+                self._take(self._in_context(self._client.get_iopub_msg, timeout=left))
             except queue.Empty:
                 cells = list(self._cells.values())[-2:]
                 raise AssertionError(f"it does not come: {cells}, {self.displays}") from None

@@ -46,7 +46,8 @@ def _parameters() -> Iterator[str]:
         yield from inspect.signature(function).parameters
 
 
-NAMES = dict.fromkeys(sorted({*_parameters(), "key", "workers", "pure"}), 1)
+#: They are found when a test needs them: it takes a second.
+NAMES: dict[str, int] = {}
 #: `run_async`'s own, which its docs name.
 OWN = inspect.signature(run_async).parameters.keys() - {"function", "args", "kwargs"}
 
@@ -88,7 +89,10 @@ class _Callable:
         return given(**names)
 
 
-EVERY = tuple(NAMES)
+@pytest.fixture(scope="module", autouse=True)
+def every_name() -> None:
+    """Find the names."""
+    NAMES.update(dict.fromkeys(sorted({*_parameters(), "key", "workers", "pure"}), 1))
 
 
 def test_the_names_are_many() -> None:
@@ -114,15 +118,15 @@ def test_the_names_are_many() -> None:
 )
 def test_a_reference_sends_every_name(way: Callable[[Any, Any], Any]) -> None:
     pair = connected_pair(server_root=Calls())
-    assert pair.result(way(pair.client.root, pair.result)) == EVERY
+    assert pair.result(way(pair.client.root, pair.result)) == tuple(NAMES)
 
 
 def test_async_of_a_local_function_takes_every_name() -> None:
-    assert async_(given)(**NAMES).value == timed(given, 5)(**NAMES).value == EVERY
+    assert async_(given)(**NAMES).value == timed(given, 5)(**NAMES).value == tuple(NAMES)
 
 
 def test_the_programs_own_call_of_a_threaded_method_takes_every_name() -> None:
-    assert Calls().exposed_in_thread(**NAMES) == EVERY
+    assert Calls().exposed_in_thread(**NAMES) == tuple(NAMES)
 
 
 @pytest_twisted.ensureDeferred
@@ -130,9 +134,9 @@ async def test_a_pool_of_threads_takes_every_name() -> None:
     pool = ThreadPool(reactor, 1, 10, "threads:1")
     pool.start()
     try:
-        assert await pool.submit(given, (), NAMES) == EVERY
+        assert await pool.submit(given, (), NAMES) == tuple(NAMES)
         in_context = context.call({"color": "red"}, pool.submit, given, (), NAMES)
-        assert await in_context == EVERY
+        assert await in_context == tuple(NAMES)
     finally:
         await pool.stop()
 
@@ -146,7 +150,7 @@ async def test_run_async_takes_every_name_but_its_own() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_an_offloaded_function_takes_every_name() -> None:
-    assert await offloaded(given)(**NAMES) == EVERY
+    assert await offloaded(given)(**NAMES) == tuple(NAMES)
 
 
 def _by_netrefs() -> list[Any]:
@@ -168,4 +172,4 @@ def _by_netrefs() -> list[Any]:
 
 @pytest_twisted.ensureDeferred
 async def test_a_netref_sends_every_name() -> None:
-    assert await threads.deferToThread(_by_netrefs) == [EVERY] * 7
+    assert await threads.deferToThread(_by_netrefs) == [tuple(NAMES)] * 7

@@ -117,25 +117,26 @@ def test_limits_hold() -> None:
 
 
 MANY = 40 * SLICE
-SHAPES = {
-    "ints": tuple_head(MANY) + b"\x50" * MANY,
-    "long ints": tuple_head(MANY) + b"\x16\x02\x34\x34" * MANY,
-    "strs": tuple_head(MANY) + b"\x08\x0e\x01a" * MANY,
-    "empty strs": tuple_head(MANY) + b"\x08\x01" * MANY,
-    "pairs": tuple_head(MANY // 4) + (b"\x11" + b"\x50\x50") * (MANY // 4),
-    "a tuple of tuples": tuple_head(100)
-    + (tuple_head(MANY // 100) + b"\x50" * (MANY // 100)) * 100,
-    "empty tuples": tuple_head(MANY) + b"\x02" * MANY,
-    "huge ints": tuple_head(1_000) + dump(10**4000) * 1_000,
-    "slices": tuple_head(MANY // 4) + b"\x19\x12\x50\x50\x50" * (MANY // 4),
-    "a frozenset": dump(frozenset(range(MANY // 2))),
+SHAPES: dict[str, Callable[[], bytes]] = {
+    "ints": lambda: tuple_head(MANY) + b"\x50" * MANY,
+    "long ints": lambda: tuple_head(MANY) + b"\x16\x02\x34\x34" * MANY,
+    "strs": lambda: tuple_head(MANY) + b"\x08\x0e\x01a" * MANY,
+    "empty strs": lambda: tuple_head(MANY) + b"\x08\x01" * MANY,
+    "pairs": lambda: tuple_head(MANY // 4) + (b"\x11" + b"\x50\x50") * (MANY // 4),
+    "a tuple of tuples": lambda: (
+        tuple_head(100) + (tuple_head(MANY // 100) + b"\x50" * (MANY // 100)) * 100
+    ),
+    "empty tuples": lambda: tuple_head(MANY) + b"\x02" * MANY,
+    "huge ints": lambda: tuple_head(1_000) + dump(10**4000) * 1_000,
+    "slices": lambda: tuple_head(MANY // 4) + b"\x19\x12\x50\x50\x50" * (MANY // 4),
+    "a frozenset": lambda: dump(frozenset(range(MANY // 2))),
 }
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_no_slice_has_more_work_than_it_may(name: str) -> None:
     """The greatest count of values between two steps, however they are nested."""
-    data = SHAPES[name]
+    data = SHAPES[name]()
     counted = Counted(data)
     steps = decoded_in_slices(counted, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)), None)
     stretches = []

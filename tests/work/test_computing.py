@@ -15,10 +15,6 @@ from tests.processes import ROOT
 from tests.work.child_processes import running_pool
 from txremote import live
 
-np = pytest.importorskip("numpy")
-pytest.importorskip("sklearn", reason="scikit-learn is not installed (pip install scikit-learn)")
-pytest.importorskip("tqdm", reason="tqdm is not installed (pip install tqdm)")
-
 
 class Screen:
     """A user's screen."""
@@ -36,6 +32,10 @@ class Screen:
 @pytest_twisted.ensureDeferred
 async def test_a_user_sees_the_bar_of_a_training_in_a_process() -> None:
     """The bar goes to the end, and the model is trained."""
+    np = pytest.importorskip("numpy")
+    # here: its import takes seconds, and each process that runs tests reads all files of them
+    pytest.importorskip("sklearn", reason="no scikit-learn (pip install scikit-learn)")
+    pytest.importorskip("tqdm", reason="tqdm is not installed (pip install tqdm)")
     scope: dict[str, Any] = {"__name__": "__main__"}  # a user's program
     code = shown_code(ROOT / "docs" / "pools.rst", "Show the progress of a computation")[0]
     exec(code, scope)
