@@ -52,9 +52,8 @@ class Kernel:
     """
     A kernel that runs. Use it in a ``with``.
 
-    Jupyter's functions that block run in a loop of asyncio's, which they keep in a context variable.
-    Each test has a context of its own; one of the kernel's own spares each test a loop that nobody
-    closes.
+    Jupyter's functions that block run in a loop that they keep in a context variable. Each test
+    has a context of its own, and would get a loop that nobody closes: so the kernel has a context.
 
     Attributes:
         displays: The last bundle of each display, by its id, in the order in which they were made.
