@@ -71,11 +71,16 @@ class Source:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of it, for those who look for something: a walk takes long, and many look."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def docstrings(self) -> list[ast.Constant]:
         """The docstrings of the module, its classes and functions."""
         return [
             found
-            for node in ast.walk(self.tree)
+            for node in self.nodes
             if isinstance(node, _DOCUMENTED) and (found := docstring_of(node)) is not None
         ]
 
@@ -144,7 +149,7 @@ def any_names(files: Iterable[Source]) -> int:
         (isinstance(node, ast.Name) and node.id == "Any")
         or (isinstance(node, ast.Attribute) and node.attr == "Any")
         for file in files
-        for node in ast.walk(file.tree)
+        for node in file.nodes
     )
 
 
@@ -167,13 +172,13 @@ def casts(files: Iterable[Source]) -> int:
     return sum(
         isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "cast"
         for file in files
-        for node in ast.walk(file.tree)
+        for node in file.nodes
     )
 
 
 def functions(file: Source) -> Iterator[tuple[str, int]]:
     """Give a file's functions, methods and inner ones too, and how long they are."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, _FUNCTIONS):
             first = docstring_of(node)
             unsaid = len(lines_of(first)) if first is not None else 0
@@ -182,7 +187,7 @@ def functions(file: Source) -> Iterator[tuple[str, int]]:
 
 def classes(file: Source) -> Iterator[tuple[str, int]]:
     """Give a file's classes, and how many methods they have."""
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.ClassDef):
             yield f"{file.path}:{node.name}", sum(isinstance(s, _FUNCTIONS) for s in node.body)
 
@@ -213,7 +218,7 @@ def imports(files: Sequence[Source], package: str = "txremote") -> dict[str, set
     for file in files:
         own = [package, *filter(None, file.module.split("."))]
         targets = set()
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, ast.Import):
                 targets |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):

@@ -12,13 +12,13 @@ import ast
 import dataclasses
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
 
 import txremote
-from benchmarks.house import any_per_hundred, sources
+from benchmarks.house import Source, any_per_hundred, sources
 
 PACKAGE = Path(txremote.__file__).parent
 TESTS = Path(__file__).parent
@@ -135,13 +135,26 @@ class Module:
 
     Attributes:
         name: Its dotted name.
-        path: Its file, from the package's folder.
-        tree: Its source, parsed.
+        source: Its file.
     """
 
     name: str
-    path: Path
-    tree: ast.Module
+    source: Source
+
+    @property
+    def path(self) -> Path:
+        """Its file, from the package's folder."""
+        return self.source.path
+
+    @property
+    def tree(self) -> ast.Module:
+        """Its source, parsed."""
+        return self.source.tree
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """What it imports when it runs."""
+        return imports_of(self.tree, self.name, self.path.name == "__init__.py")
 
     @property
     def room(self) -> str:
@@ -160,13 +173,9 @@ def room_of(name: str) -> str:
 def modules() -> dict[str, Module]:
     """Return every module of the package by name."""
     found = {}
-    for file in sorted(PACKAGE.rglob("*.py")):
-        path = file.relative_to(PACKAGE)
-        parts = ["txremote", *path.with_suffix("").parts]
-        if parts[-1] == "__init__":
-            parts.pop()
-        name = ".".join(parts)
-        found[name] = Module(name, path, ast.parse(file.read_text("utf-8")))
+    for source in sources(PACKAGE):
+        name = ".".join(("txremote", source.module)) if source.module else "txremote"
+        found[name] = Module(name, source)
     return found
 
 
@@ -204,11 +213,9 @@ def _imports(node: ast.AST, name: str, is_package: bool, within: str) -> Iterato
             yield from _imports(child, name, is_package, within)
 
 
-def all_imports() -> Iterator[tuple[Module, Import]]:
-    """Give every import of every module."""
-    for module in modules().values():
-        for found in imports_of(module.tree, module.name, module.path.name == "__init__.py"):
-            yield module, found
+def all_imports() -> list[tuple[Module, Import]]:
+    """Return every import of every module."""
+    return [(module, found) for module in modules().values() for found in module.imports]
 
 
 def our_module(target: str) -> str | None:
@@ -236,6 +243,13 @@ def imports_any(target: str, names: set[str]) -> bool:
 def place(module: Module, found: Import) -> str:
     """Return where an import stands, as a sentence's beginning."""
     return f"txremote/{module.path.as_posix()}:{found.line} imports {found.target}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """Leave none of it to the tests after these: a million objects slow a search for garbage."""
+    yield
+    modules.cache_clear()
 
 
 # --- the checks -----------------------------------------------------------------
@@ -291,14 +305,14 @@ def wire_codecs(module: Module) -> list[str]:
     at = f"txremote/{module.path.as_posix()}"
     found = [
         f"{at}:{node.lineno} has {node.value!r}"
-        for node in ast.walk(module.tree)
+        for node in module.source.nodes
         if isinstance(node, ast.Constant)
         and type(node.value) is bytes
         and not TAGS.isdisjoint(node.value)
     ]
     found += [
         f"{at}:{each.line} imports struct"
-        for each in imports_of(module.tree, module.name)
+        for each in module.imports
         if each.target.partition(".")[0] == "struct"
     ]
     return found
@@ -376,25 +390,25 @@ def test_our_own_package_is_imported_at_the_top() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def interface_unions(tree: ast.Module) -> list[int]:
+def interface_unions(source: Source) -> list[int]:
     """Return the lines where ``|`` joins an interface to something when the module runs."""
-    hints = {
-        id(part)
-        for node in ast.walk(tree)
-        for hint in (getattr(node, "annotation", None), getattr(node, "returns", None))
-        if hint is not None
-        for part in ast.walk(hint)
-    }
-    return [
-        node.lineno
-        for node in ast.walk(tree)
+    joined = [
+        node
+        for node in source.nodes
         if isinstance(node, ast.BinOp)
         and isinstance(node.op, ast.BitOr)
-        and id(node) not in hints
         and any(
             re.fullmatch(r"I[A-Z][a-z]+[A-Z]\w+", ast.unparse(x)) for x in (node.left, node.right)
         )
     ]
+    hints = {
+        id(part)
+        for node in (source.nodes if joined else ())
+        for hint in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if hint is not None
+        for part in ast.walk(hint)
+    }
+    return [node.lineno for node in joined if id(node) not in hints]
 
 
 def test_interfaces_are_joined_in_hints_only() -> None:
@@ -402,11 +416,11 @@ def test_interfaces_are_joined_in_hints_only() -> None:
     wrong = [
         f"txremote/{module.path.as_posix()}:{line}"
         for module in modules().values()
-        for line in interface_unions(module.tree)
+        for line in interface_unions(module.source)
     ]
     assert not wrong, "\n".join(wrong)
-    assert interface_unions(ast.parse("def f(x: Loop | IReactorCore): pass")) == []
-    assert interface_unions(ast.parse("Reactor = Loop | IReactorCore")) == [1]
+    assert interface_unions(Source(Path(), "def f(x: Loop | IReactorCore): pass")) == []
+    assert interface_unions(Source(Path(), "Reactor = Loop | IReactorCore")) == [1]
 
 
 def test_no_module_installs_a_reactor_by_being_imported() -> None:
@@ -425,7 +439,7 @@ def test_time_is_taken_from_a_steady_clock_and_not_from_a_reactor() -> None:
     for module in modules().values():
         if module.name in ("txremote.refs.clock", "txremote.demo"):  # which has Twisted's own way
             continue
-        for node in ast.walk(module.tree):
+        for node in module.source.nodes:
             if isinstance(node, ast.Call):
                 asked = [*node.args, *(keyword.value for keyword in node.keywords)]
                 if isinstance(node.func, ast.Attribute) and node.func.attr in (
@@ -468,7 +482,7 @@ def only_renames(module: Module) -> bool:
     """
     defined = (ast.FunctionDef, ast.ClassDef)
     return module.name.startswith(RPYC_NAMES) and not any(
-        isinstance(each, defined) for each in ast.walk(module.tree)
+        isinstance(each, defined) for each in module.source.nodes
     )
 
 
@@ -539,7 +553,7 @@ def test_every_module_class_and_function_says_what_it_is_for() -> None:
 
 def test_any_becomes_rarer() -> None:
     """`Any` hides a type, and a direction: what is named by it is checked by nobody."""
-    assert any_per_hundred(sources(PACKAGE)) <= MOST_ANY
+    assert any_per_hundred([each.source for each in modules().values()]) <= MOST_ANY
 
 
 # --- the checks are checked -------------------------------------------------------
