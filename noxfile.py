@@ -74,6 +74,7 @@ def tests(session: nox.Session, twisted: str, reactor: str) -> None:
         *("-p", "tests.reactors", f"--reactor={reactor}"),
         "--tb=native",  # others compile source, which Python 3.11 cannot in a greenlet
         *session.posargs,
+        env={"TXREMOTE_LONG": "1"},  # all examples of hypothesis
     )
 
 

@@ -9,8 +9,6 @@ import subprocess
 import sys
 from types import ModuleType
 
-import pytest
-
 import txremote.blocking
 from tests.rpyc_names import INSIDES, PAGE, modules, names_of, page_with
 
@@ -37,19 +35,25 @@ def test_what_a_module_says_that_it_has_is_there() -> None:
             assert all(hasattr(found, each) for each in getattr(found, "__all__", ()))
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("core.protocol.DEFAULT_CONFIG", "core.netref.BaseNetref", "core.service.ModuleNamespace"),
-        *("core.stream.SocketStream", "core.async_.AsyncResult", "utils.server.ThreadedServer"),
-        *("utils.classic.obtain", "utils.helpers.BgServingThread", "utils.factory.unix_connect"),
-        *("utils.authenticators.SSLAuthenticator", "classic.DEFAULT_SERVER_PORT", "lib.spawn"),
-    ],
+PATHS = (
+    *("core.protocol.DEFAULT_CONFIG", "core.netref.BaseNetref", "core.service.ModuleNamespace"),
+    *("core.stream.SocketStream", "core.async_.AsyncResult", "utils.server.ThreadedServer"),
+    *("utils.classic.obtain", "utils.helpers.BgServingThread", "utils.factory.unix_connect"),
+    *("utils.authenticators.SSLAuthenticator", "classic.DEFAULT_SERVER_PORT", "lib.spawn"),
 )
-def test_submodules_are_there_without_being_imported(path: str) -> None:
-    """As those of RPyC are: in a process that has imported nothing else."""
-    program = f"import txremote.blocking as rpyc; rpyc.{path}"
-    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_submodules_are_there_without_being_imported() -> None:
+    """As those of RPyC are: each path in a process that has imported nothing else."""
+    program = (
+        "import os, sys, txremote.blocking as rpyc\n"
+        "for path in sys.argv[1:]:\n"
+        "    if not os.fork():\n"
+        "        eval(f'rpyc.{path}')\n"
+        "        os._exit(0)\n"
+        "    assert os.wait()[1] == 0, path\n"
+    )
+    subprocess.run([sys.executable, "-c", program, *PATHS], check=True)
 
 
 def test_a_reactor_is_loaded_with_servers_only() -> None:

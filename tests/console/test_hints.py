@@ -22,6 +22,7 @@ import plac_core
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from txremote.console.hints import argspec_of, boolean
 from txremote.console.parsing import parse_call
 from txremote.errors import UsageError
@@ -306,7 +307,7 @@ def conforms(value: Any, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(HINTS, WORDS)
 def test_a_word_becomes_what_its_hint_says_or_is_refused(hint: Any, word: str) -> None:
     """Nothing else than a usage error is raised, and nothing else than the hint's is given."""
@@ -322,7 +323,7 @@ def test_a_word_becomes_what_its_hint_says_or_is_refused(hint: Any, word: str) -
     assert conforms(found, hint)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.one_of(
         *(st.integers(), st.floats(allow_nan=False), st.complex_numbers(allow_nan=False)),

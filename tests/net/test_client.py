@@ -34,6 +34,7 @@ from zope.interface import implementer
 
 import txremote
 from tests.drivers import of_a_reactor
+from tests.examples import examples
 from tests.net.certificates import DAY, Authority
 from tests.net.servers import LOOPBACK, Desk, endpoint_of, served, until
 from tests.peer.pairs import Outcome, logged
@@ -983,7 +984,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(STEPS)
 def test_every_call_ends_once_and_runs_at_most_once(steps):
     """Whatever comes in whatever order."""

@@ -24,6 +24,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface, implementer
 
+from tests.examples import examples
 from tests.peer.pairs import Local, RawPeer, Remote, answer_of
 from txremote import Service, expose, exposed, restricted, threaded
 from txremote.peer.handlers import HANDLERS
@@ -481,7 +482,7 @@ def arguments(prober: Prober, handler: int) -> st.SearchStrategy[tuple[Any, ...]
     return st.one_of(shaped, shaped, st.lists(anything, max_size=6).map(tuple))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(data=st.data())
 def test_nothing_undeclared_is_reached_by_any_requests(data: st.DataObject) -> None:
     """Whatever a peer sends, in whatever order, with what it was given before."""

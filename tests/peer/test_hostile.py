@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from tests.examples import examples
 from tests.peer.pairs import (
     Local,
     Outcome,
@@ -1054,7 +1055,7 @@ def edited(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
     return bytes(out)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(changes=edits, chunk=st.sampled_from([1, 7, 100, 100_000]))
 def test_a_damaged_stream_never_raises_and_harms_nobody_else(
     changes: list[tuple[str, float, bytes]], chunk: int
@@ -1069,7 +1070,7 @@ def test_a_damaged_stream_never_raises_and_harms_nobody_else(
     attack.check_others()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(kind=st.sampled_from(KINDS), changes=edits)
 def test_a_damaged_message_in_a_good_frame_is_answered_or_ends_the_connection(
     kind: str, changes: list[tuple[str, float, bytes]]
@@ -1082,7 +1083,7 @@ def test_a_damaged_message_in_a_good_frame_is_answered_or_ends_the_connection(
     attack.check_others()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.binary(max_size=200), first=st.booleans())
 def test_random_bytes(data: bytes, first: bool) -> None:
     peer = RawPeer(Target)
@@ -1093,7 +1094,7 @@ def test_random_bytes(data: bytes, first: bool) -> None:
     peer.received()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(kind=st.sampled_from(["reply", "exception"]), changes=edits)
 def test_a_client_survives_a_damaged_answer(
     kind: str, changes: list[tuple[str, float, bytes]]

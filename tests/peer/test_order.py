@@ -17,6 +17,7 @@ from hypothesis import given, settings, strategies as st
 from zope.interface import alsoProvides, classImplements, directlyProvides, noLongerProvides
 from zope.interface.interface import InterfaceClass, Method
 
+from tests.examples import examples
 from txremote import ConnectionConfig, expose, exposed
 from txremote.gate.access import AccessPolicy
 
@@ -128,7 +129,7 @@ ASKED = st.tuples(st.integers(0, 5), st.sampled_from(NAMES))
 CHANGED = st.tuples(st.sampled_from(CHANGES), st.integers(0, 5), st.integers(0, 1))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     config=st.sampled_from(sorted(CONFIGS)),
     steps=st.lists(st.one_of(ASKED, ASKED, CHANGED), min_size=2, max_size=25),

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 
+from tests.examples import examples
 from tests.refs.test_awaiting import Office, in_asyncio, nothing_unhandled
 from txremote import AsyncResult, async_
 from txremote.peer.asyncio_steps import deferred_of
@@ -222,7 +223,7 @@ def _makes_sense(story: Story) -> bool:
 def test_each_ends_once_and_with_the_right_thing(kind: str) -> None:
     module = pytest.importorskip(kind)
 
-    @settings(max_examples=40, deadline=None, derandomize=True)
+    @settings(max_examples=examples(40), deadline=None, derandomize=True)
     @given(STORIES.filter(_makes_sense))
     def each(story: Story) -> None:
         in_asyncio(partial(_tell, story), module.new_event_loop)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from tests.values.dtypes import DTYPES, NESTED, POINT
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.values.arrays import MOST_OF_EMPTY, dump_array, dump_scalar, load_array, load_scalar
@@ -117,7 +118,7 @@ def test_bits_are_kept() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_array_of_numbers_arrives_as_it_was(data: st.DataObject) -> None:
     dtype = data.draw(st.sampled_from(["<i2", ">f4", "<c16", "|u1", "<M8[s]"]))
     shape = data.draw(st.lists(st.integers(0, 4), max_size=4).map(tuple))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.values import tables
 from txremote.values.tables import dump_table, load_batch, load_table
@@ -93,7 +94,7 @@ def test_dictionaries_of_chunks_are_made_one() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(), st.text()), max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_any_rows_arrive_as_they_were(rows: list[tuple[int, float, str]]) -> None:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     types = (pa.int64(), pa.float64(), pa.string())

@@ -18,6 +18,7 @@ from rpyc.core import brine as stock_brine, consts as stock_consts
 from rpyc.core.netref import BaseNetref
 from rpyc.lib import get_id_pack
 
+from tests.examples import examples
 from tests.wire.stock import stock_end
 from tests.wire.values import VALUES, canon
 from txremote.errors import NotSendable, RemoteProtocolError
@@ -488,14 +489,14 @@ _MIXED = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(_MIXED)
 def test_anything_is_boxed_as_stock_rpyc_boxes_it(value: Any) -> None:
     """Our bytes are RPyC's bytes, and RPyC reads them."""
     assert box(value) == stock_box(value)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(_MIXED)
 def test_anything_comes_out_as_it_went_in(value: Any) -> None:
     """Values as they were, objects as references to them, shape and order kept."""
@@ -518,7 +519,7 @@ def test_anything_comes_out_as_it_went_in(value: Any) -> None:
     assert receiver.proxies == [get_id_pack(thing) for thing in sender.boxed]
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(
     st.lists(
         st.one_of(

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from rpyc.core import brine as stock_brine
 
+from tests.examples import examples
 from tests.wire.values import COLLIDING, HASHABLE, VALUES, canon
 from txremote.errors import NotSendable, RemoteProtocolError, TxRemoteError
 from txremote.wire import brine
@@ -33,7 +34,7 @@ from txremote.wire.brine import (
 )
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
 
-BRISK = settings(deadline=None, max_examples=100)
+BRISK = settings(deadline=None, max_examples=examples(100))
 
 # (value, its bytes), every tag at least once and every length where a head changes
 CASES: list[tuple[Any, bytes]] = [
@@ -566,7 +567,7 @@ def test_any_value_cut_anywhere_is_refused(value: Any, draw: st.DataObject) -> N
         load(data[:end])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(st.one_of(st.integers(0, 0x1C), st.integers(0, 255)), max_size=40).map(bytes))
 def test_random_bytes_raise_one_error_or_none(data: bytes) -> None:
     """Whatever comes is a value or a RemoteProtocolError, and a value can be sent on."""
@@ -577,7 +578,7 @@ def test_random_bytes_raise_one_error_or_none(data: bytes) -> None:
     assert canon(load(dump(value))) == canon(value)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.one_of(VALUES, HASHABLE), st.data())
 def test_damaged_bytes_raise_one_error_or_none(value: Any, draw: st.DataObject) -> None:
     """One byte changed, one left out, one put in: the same holds, with small limits too."""

@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from txremote.errors import RemoteProtocolError
 from txremote.wire import boxing, decoder, slices
 from txremote.wire.brine import dump
@@ -181,7 +182,7 @@ def test_bytes_behind_the_arguments_are_refused(
         assert "1 bytes behind the message" in str(error)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(
     st.sampled_from([MSG_REQUEST, MSG_REPLY, MSG_EXCEPTION]),
     st.sampled_from([b"", *(data[:9] for _kind, data, _expected in MESSAGES), boxing.TUPLE_HEAD]),

@@ -19,6 +19,7 @@ from rpyc.core import brine as stock_brine, vinegar
 from twisted.python.failure import Failure
 
 import txremote.peer
+from tests.examples import examples
 from tests.wire.values import VALUES
 from txremote import errors
 from txremote.errors import (
@@ -777,7 +778,7 @@ def test_a_class_that_takes_no_attributes_is_told_all_the_same() -> None:
     assert "x" in str(got)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.one_of(
         VALUES,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from tests.wire.stock import stock_frame, stock_payload
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.framing import (
@@ -450,7 +451,7 @@ _FRAMES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(_FRAMES, st.data())
 def test_any_split_of_any_frames_gives_the_same_payloads(
     frames: list[tuple[bytes, bool]], draw: st.DataObject
@@ -464,7 +465,7 @@ def test_any_split_of_any_frames_gives_the_same_payloads(
     assert reader.at_boundary
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(_FRAMES, st.data())
 def test_any_split_with_frames_over_the_limit(
     frames: list[tuple[bytes, bool]], draw: st.DataObject
@@ -481,7 +482,7 @@ def test_any_split_with_frames_over_the_limit(
     assert reader.at_boundary
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.lists(st.binary(max_size=30), max_size=6))
 def test_random_reads_raise_one_error_or_none(reads: list[bytes]) -> None:
     """Whatever is read gives payloads or a RemoteProtocolError."""

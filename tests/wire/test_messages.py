@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from rpyc.core import brine as stock_brine, consts as stock_consts
 
+from tests.examples import examples
 from tests.wire.stock import stock_end, written_payload
 from txremote.errors import RemoteProtocolError
 from txremote.wire.brine import Budget, dump, load_value
@@ -321,7 +322,7 @@ def test_a_start_that_tells_nothing_is_none(head: bytes) -> None:
         assert peek(head, known, budget()) is None
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.sampled_from([b"", *(d.request for d in ALL)]), st.binary(max_size=40))
 def test_random_starts_raise_nothing(before: bytes, rest: bytes) -> None:
     """Whatever stands there, sniffing gives a dialect or the one error, peeking never fails."""

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from tests.wire.values import COLLIDING, VALUES, canon
 from txremote.errors import RemoteProtocolError
 from txremote.wire import slices
@@ -74,7 +75,7 @@ def box(value: Any) -> bytes:
     return VALUE_HEAD + dump(value)
 
 
-CASES = settings(deadline=None, max_examples=100)
+CASES = settings(deadline=None, max_examples=examples(100))
 
 
 @CASES
@@ -116,7 +117,9 @@ def test_limits_hold() -> None:
     assert agree(b"\x10" + dump(nested)) == "refused"
 
 
-MANY = 40 * SLICE
+#: Ten times fewer than `SLICE`, for the length of a slice does not matter here.
+FEW = SLICE // 10
+MANY = 40 * FEW
 SHAPES: dict[str, Callable[[], bytes]] = {
     "ints": lambda: tuple_head(MANY) + b"\x50" * MANY,
     "long ints": lambda: tuple_head(MANY) + b"\x16\x02\x34\x34" * MANY,
@@ -140,12 +143,13 @@ def test_no_slice_has_more_work_than_it_may(name: str) -> None:
     counted = Counted(data)
     steps = decoded_in_slices(counted, 0, DEPTH, Budget(DEFAULT_LIMITS, len(data)), None)
     stretches = []
-    for _ in steps:
-        stretches.append(counted.looks)
-        counted.looks = 0
+    with mock.patch.object(slices, "SLICE", FEW):
+        for _ in steps:
+            stretches.append(counted.looks)
+            counted.looks = 0
     assert len(stretches) >= 9
     # each value is looked at a few times
-    assert max(stretches) <= 6 * SLICE
+    assert max(stretches) <= 6 * FEW
 
 
 def test_references_are_more_work_than_values() -> None:

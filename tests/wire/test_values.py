@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.examples import examples
 from tests.wire.extended import References, decoded, encoded, sent
 from tests.wire.extended_values import EXTENDED, canon
 from txremote.errors import NotSendable
@@ -162,14 +163,14 @@ def test_values_are_equal_after_many_ways() -> None:
     assert decoded(encoded(decoded(encoded(value)))) == value
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(EXTENDED)
 def test_a_value_of_every_type_in_each_other_arrives_as_it_is(value: Any) -> None:
     """Type and content, by the last bit: NaN's payload, -0.0, folds and zones as well."""
     assert canon(sent(value)) == canon(value)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.integers(0, 2**64 - 1))
 def test_every_float_keeps_its_bits(bits: int) -> None:
     [value] = struct.unpack("!d", bits.to_bytes(8, "big"))
@@ -209,7 +210,7 @@ REFUSED = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.sampled_from(sorted(REFUSED)), EXTENDED)
 def test_what_cannot_be_kept_is_refused_beside_anything(name: str, beside: Any) -> None:
     for value in ([beside, REFUSED[name]], {"a": beside, "b": (REFUSED[name],)}):

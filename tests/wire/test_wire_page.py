@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from docutils import nodes
 
+import txremote.values.libraries  # noqa: F401  the kinds of numpy, Arrow and pandas
 from tests.document_runner import doctree
 from tests.processes import ROOT
 from tests.wire.extended import decoded, encoded

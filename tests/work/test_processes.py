@@ -22,6 +22,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
+from tests.examples import examples
 from tests.work import jobs
 from tests.work.child_processes import (
     QUICK,
@@ -419,7 +420,7 @@ class TestDecisions:
         ]
         assert kind.begun == Counter("02")
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=examples(50), deadline=None)
     @given(
         seed=st.integers(0, 2**32),
         size=st.sampled_from([(1, 1), (2, 2), (1, 3), (0, 2), (3, 3)]),

@@ -19,6 +19,7 @@ from twisted.python import context
 from zope.interface.verify import verifyObject
 
 import txremote
+from tests.examples import examples
 from tests.net.servers import endpoint_of, served
 from tests.work.doubles import DEADLINE, Reactor, Step, logged, outcome
 from txremote import WouldBlockReactor, exposed, live
@@ -611,7 +612,7 @@ class Trial:
         self.pool.stop()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.lists(ACTIONS, max_size=40))
 def test_any_order_of_events(actions: list[Any]) -> None:
     """Each job ends once; none runs twice, and never one that was cancelled before it began."""
