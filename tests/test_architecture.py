@@ -42,6 +42,7 @@ ROOMS = [
     {"aio"},
     {"tasks"},
     {"console"},
+    {"monitor"},
     {"daemon"},
     {  # the doors
         *(

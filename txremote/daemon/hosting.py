@@ -40,6 +40,7 @@ from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
+from txremote.monitor.monitor import Monitor
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
@@ -94,7 +95,12 @@ class HostedServer(ServerService):
 
 
 class Hosting(MultiService):
-    """All that one process hosts."""
+    """
+    All that one process hosts.
+
+    Attributes:
+        monitor: The `Monitor` that watches all of it.
+    """
 
     def __init__(self, resolved: Resolved, reactor: IReactorCore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -111,11 +117,27 @@ class Hosting(MultiService):
         self._trigger: object = None
         self._handlers: dict[int, Any] = {}  # of signals, before ours
         self._told_to_stop = False
+        self.monitor = Monitor(reactor, slow=resolved.plan.slow)
         for server in resolved.servers:
-            services = _listening(server, resolved.plan.drain, reactor)
+            services = list(_listening(server, resolved.plan.drain, reactor))
             self._listening.update(dict.fromkeys(services, server.plan.origin))
-        for service in (*self._pools, *self._listening):
+            for hosted in services:
+                self.monitor.watch_server(hosted, self._name_of(server))
+        for pool in self._pools:
+            self.monitor.watch_pool(pool)
+        for console in resolved.consoles:
+            self.monitor.watch_tasks(console.plan.name, console.service.manager)
+        # first, so that it sees how the others start
+        for service in (self.monitor, *self._pools, *self._listening):
             service.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def _name_of(self, server: Server) -> str:
+        """Return a name for the next address of a server: numbered, from the second one on."""
+        name, number = server.plan.what, 1
+        while name in self.monitor.servers:
+            number += 1
+            name = f"{server.plan.what} {number}"
+        return name
 
     def privilegedStartService(self) -> None:
         """Take all ports, or leave no file of those behind and raise SystemExit."""
@@ -149,6 +171,7 @@ class Hosting(MultiService):
         """Stop everything, in order; fires when nothing is left."""
         if self._stopping is None:
             TwistedService.stopService(self)  # not yet the parts
+            self.monitor.note_draining()
             self._stopping = Deferred.fromCoroutine(self._stop())
             self._stopping.addErrback(
                 lambda failure: _log.failure("txremote did not stop well", failure)
@@ -171,6 +194,7 @@ class Hosting(MultiService):
         await _stop_all({each: each.stop for each in self._pools})
         if running_pools.default in self._pools:
             set_default_pool(None)
+        await maybeDeferred(self.monitor.stopService)
         levels.reset()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)

@@ -287,6 +287,11 @@ class Plan:
         "NAMESPACE=LEVEL those of a part, such as txremote.call=debug; may be repeated. "
         "[default: info]"
     )
+    slow: float = _setting(
+        0.1,
+        SECONDS,
+        "Log a call that holds the server for longer, with its line; 0: none.",
+    )
     problems: tuple[Problem, ...] = ()
 
 

@@ -204,6 +204,11 @@ class ServingFactory(Factory):
         )
 
     @property
+    def expects_login(self) -> bool:
+        """Whether its clients have to log in."""
+        return self._portal is not None
+
+    @property
     def refusal(self) -> str | None:
         """Why strangers must not be able to connect, to log in even; None if they may."""
         return refusal(self.served, self.config)

@@ -32,6 +32,7 @@ from txremote.net.listen import (
     listen_guarded,
     server_endpoint_of,
 )
+from txremote.net.tls import speaks_tls
 from txremote.peer.connection import Connection
 from txremote.peer.request import MakeRequest
 from txremote.refs.awaiting import AwaitableDeferred, awaitable, succeeded
@@ -137,6 +138,16 @@ class ServerService(TwistedService):
     @make_request.setter
     def make_request(self, make_request: MakeRequest) -> None:
         self._factory.make_request = make_request
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether its endpoint speaks TLS, as far as that can be told."""
+        return speaks_tls(self._endpoint)
+
+    @property
+    def expects_login(self) -> bool:
+        """Whether its clients have to log in."""
+        return self._factory.expects_login
 
     @property
     def refused_total(self) -> int:

@@ -232,6 +232,15 @@ def asks_for_certificates(endpoint: object) -> bool:
     return bool(context.get_verify_mode() & required == required)
 
 
+def speaks_tls(endpoint: object) -> bool:
+    """Tell whether a server endpoint speaks TLS, as far as that can be told."""
+    return (
+        isinstance(endpoint, _TLSServerEndpoint)
+        or isinstance(getattr(endpoint, "context", None), SSLContext)  # asyncio's
+        or getattr(endpoint, "_sslContextFactory", None) is not None  # Twisted's
+    )
+
+
 def tls_client(
     endpoint: str | IStreamClientEndpoint,
     ca: str | None = None,

@@ -125,12 +125,17 @@ class CallLedger(Generic[R]):
 
     @property
     def running(self) -> Collection[Running]:
-        """The calls that run and are unanswered. For reading only."""
+        """The calls that run and are unanswered, oldest first. For reading only."""
         return self._running.values()
 
     def __contains__(self, number: int) -> bool:
         """Tell whether the call of a number is unanswered."""
         return number in self._running or number in self.waiting
+
+    @property
+    def paused(self) -> bool:
+        """Whether all calls wait since the peer does not read its answers."""
+        return self._paused
 
     # -- a call begins
 

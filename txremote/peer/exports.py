@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from itertools import count
 from random import randrange
@@ -192,6 +192,9 @@ class ExportTable:
 
     def __len__(self) -> int:
         return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Export]:
+        return iter(self._by_key.values())
 
     def box(self, target: Any) -> bytes:
         """

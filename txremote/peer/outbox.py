@@ -178,6 +178,11 @@ class Outbox:
 
     # -- the connection's side
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes have come to wait since the transport has as much as it wants."""
+        return self._unsent if self.full else 0
+
     def speak_first(self, dialect: Dialect) -> None:
         """Write in a dialect, unless the peer has spoken already."""
         if self.dialect is None:

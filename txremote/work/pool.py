@@ -42,6 +42,7 @@ class PoolStatistics:
     failed: int = 0  # with an exception, or with their worker
     killed: int = 0  # cancelled or timed out while they ran
     abandoned: int = 0  # cancelled or timed out, and still running: nothing can stop them
+    restarted: int = 0  # workers that ended unasked, and were replaced
 
 
 @implementer(IPool)

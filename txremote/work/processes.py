@@ -312,6 +312,7 @@ class ProcessPool(PoolService):
             done=self._done,
             failed=self._failed,
             killed=self._killed,
+            restarted=workers.lost,
         )
 
     def job_ended(self, worker: Worker, job: Job, result: object) -> None:

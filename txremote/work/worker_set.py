@@ -89,6 +89,7 @@ class WorkerSet:
         self.hungry: set[Worker] = set()  # want some now
         self.ending: set[Worker] = set()
         self.idle_since: dict[Worker, float] = {}
+        self.lost = 0  # how many have ended unasked
         self._clock = steady(reactor)
         self._spawn = spawn
         self._events = events
@@ -169,6 +170,7 @@ class WorkerSet:
         """Forget a worker whose process has gone, and tell whether it was to end."""
         self._forget(worker)
         expected = worker in self.ending
+        self.lost += self._open and not expected
         self.ending.discard(worker)
         return expected
 

@@ -1,0 +1,157 @@
+"""The `Monitor`: what it measures by its clock, whom it tells, and where it hangs."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_twisted
+from twisted.internet.task import Clock
+from twisted.logger import Logger
+
+from tests.monitor.watched import watched
+from tests.net.servers import logged
+from txremote.monitor import Monitor
+from txremote.monitor.rows import CertificateRow
+from txremote.monitor.series import STEP
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def monitor(clock: Clock) -> Any:
+    """A monitor that runs by a fake clock."""
+    made = Monitor(clock)
+    made.startService()
+    yield made
+    made.stopService()
+    assert not clock.getDelayedCalls()
+
+
+def test_a_point_is_added_every_five_seconds(clock: Clock, monitor: Monitor) -> None:
+    clock.pump([0.5] * 40)
+    series = monitor.series()
+    assert series.step == STEP
+    assert len(series.at) == 4
+    assert series.columns["calls"] == [0, 0, 0, 0]
+    assert series.columns["p50"] == [None] * 4
+    assert series.columns["connections"] == [0] * 4
+    assert all(rss is not None and rss >= 0 for rss in series.columns["rss"])
+
+
+def test_a_late_turn_of_the_loop_is_lag(clock: Clock, monitor: Monitor) -> None:
+    clock.advance(0.5)
+    assert monitor.overview().loop_lag == 0.0
+    clock.advance(2.5)
+    assert monitor.overview().loop_lag == 2.0
+    clock.pump([0.5] * 4)
+    assert monitor.overview().loop_lag == 0.0
+    assert monitor.series().columns["loop_lag"] == [2.0]  # the worst of the span
+
+
+def test_listeners_are_called_once_a_second_while_there_are_any(
+    clock: Clock, monitor: Monitor
+) -> None:
+    first: list[int] = []
+    second: list[int] = []
+    idle = len(clock.getDelayedCalls())
+    drop = monitor.on_news(lambda: first.append(1))
+    monitor.on_news(lambda: second.append(1) or [].pop())  # type: ignore[func-returns-value]
+    clock.pump([0.5] * 7)
+    assert (len(first), len(second)) == (3, 1)  # the second raised, and was dropped
+    drop()
+    drop()
+    clock.pump([0.5] * 4)
+    assert len(first) == 3
+    assert len(clock.getDelayedCalls()) == idle
+
+
+def test_a_listener_may_drop_another_and_itself(clock: Clock, monitor: Monitor) -> None:
+    told: list[str] = []
+    drops: dict[str, Any] = {}
+
+    def drop_both() -> None:
+        told.append("first")
+        drops["first"]()
+        drops["second"]()
+
+    drops["first"] = monitor.on_news(drop_both)
+    drops["second"] = monitor.on_news(lambda: told.append("second"))
+    clock.pump([1.0] * 3)
+    assert told == ["first"]
+
+
+def test_names_are_given_once() -> None:
+    monitor = Monitor(Clock())
+    server: Any = object()
+    monitor.watch_server(server, "shop")
+    monitor.watch_tasks("desk", server)
+    with pytest.raises(ValueError, match="'shop' is watched already"):
+        monitor.watch_server(server, "shop")
+    with pytest.raises(ValueError, match="'desk' is watched already"):
+        monitor.watch_tasks("desk", server)
+    with pytest.raises(ValueError, match="slow is a number of seconds"):
+        Monitor(Clock(), slow=-1)
+
+
+def test_certificates_are_asked_of_whoever_has_them(monitor: Monitor) -> None:
+    row = CertificateRow("shop", "CN=shop", "CN=shop", 0.0, 1.0, -1.0, "expired", "shop.pem")
+    monitor.watch_certificates(lambda: [row])
+    assert monitor.certificates() == [row]
+
+
+def test_warnings_are_kept_while_it_runs(clock: Clock) -> None:
+    monitor = Monitor(clock)
+    Logger("txremote").warn("before")
+    monitor.startService()
+    Logger("txremote").warn("meanwhile")
+    monitor.stopService()
+    Logger("txremote").warn("after")
+    assert [row.text for row in monitor.log()] == ["meanwhile"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_overview_is_the_truth_and_every_row_is_json() -> None:
+    async with watched() as here:
+        conn = await here.client()
+        here.submit("says hello")
+        await conn.root.same(1)
+        found = here.monitor.overview()
+        assert (found.pid, found.state, found.connections) == (os.getpid(), "serving", 1)
+        assert (found.calls_running, found.can_write) == (0, False)
+        assert abs(found.started + found.uptime - time.time()) < 1
+        rows = [
+            *(found, here.monitor.series(), here.monitor.health()),
+            *here.monitor.listeners(),
+            *here.monitor.connections(),
+            *here.monitor.calls(),
+            *here.monitor.slowest(),
+            *here.monitor.methods(),
+            *here.monitor.objects(),
+            *here.monitor.pools(),
+            *here.monitor.tasks(),
+            *here.monitor.log(),
+            here.monitor.task_output("desk", 1),
+        ]
+        for row in rows:
+            assert msgspec.json.decode(msgspec.json.encode(row), type=type(row)) == row
+
+
+@pytest_twisted.ensureDeferred
+async def test_health_goes_from_starting_to_stopped() -> None:
+    async with logged(), watched() as here:
+        monitor = here.monitor
+        assert (monitor.health().healthy, monitor.health().ready) == (True, True)
+        monitor.note_draining()
+        assert not monitor.health().ready
+        assert monitor.overview().state == "draining"
+    assert monitor.overview().state == "stopped"
+    monitor.startService()
+    assert monitor.overview().state == "draining"  # its server has stopped
+    monitor.stopService()

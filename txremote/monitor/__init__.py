@@ -1,0 +1,30 @@
+"""
+What runs in a process, for its operator: `Monitor`, and what shows it.
+
+Everything hangs on one object. The page, the metrics and ``txremote top`` ask the `Monitor` for
+its rows, and look into no connection or pool themselves.
+
+``actions``  what an operator may do: close a connection, kill a task
+``callstats``  figures of calls: how many, how many failed, how long they took
+``exported``  exported objects by class, and how fast they grow
+``health``  whether the process works, asked from any thread
+``monitor``  `Monitor`: the face of it all, a service of Twisted's
+``recentlog``  the last warnings and errors of the log
+``rows``  the rows: plain data, which become JSON as they are
+``series``  figures of the last hour, in a memory that does not grow
+``snapshots``  the rows of this moment: connections, calls, objects, pools, tasks
+``system``  figures of the operating system: memory, descriptors, a connection's bytes
+"""
+
+from typing import TYPE_CHECKING
+
+from txremote.importing import lazy_names
+
+if TYPE_CHECKING:
+    from txremote.monitor.monitor import Monitor
+
+__all__ = ["Monitor"]
+
+_LAZY = {"Monitor": "txremote.monitor.monitor"}
+
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

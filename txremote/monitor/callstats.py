@@ -1,0 +1,164 @@
+"""
+Figures of calls: how many, how many failed, and how long they took.
+
+`CallStats.answered` is called for each call, so it does little: it finds the method, and counts one
+more in one bucket of its histogram. All else is summed up when somebody asks. A bucket is a quarter
+of an octave wide, so a percentile is right to within 10 %.
+
+The table of methods is bounded, for peers make up names: a name enters it with a call that went
+well, or whose method was found; past `MOST_METHODS` calls count as those of "other".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from heapq import heappush, heapreplace
+from itertools import count
+from math import log2
+from operator import itemgetter
+from typing import Final
+
+from txremote.monitor.rows import Ended, MethodRow, SlowCall, plain
+
+#: Most methods that have a row of their own.
+MOST_METHODS: Final = 200
+
+#: The row of all others.
+OTHER: Final = "other"
+
+#: How many of the slowest calls are kept, and for how many seconds.
+MOST_SLOW: Final = 50
+SLOW_FOR: Final = 300.0
+
+#: Seconds below which no call is one of the slowest, however few there are.
+NEVER_SLOW: Final = 0.001
+
+# Four buckets an octave of nanoseconds: the last one begins at 500 years.
+_BUCKETS: Final = 4 * 64
+
+
+def bucket_of(nanoseconds: int) -> int:
+    """Return the bucket of a duration."""
+    return int(4 * log2(nanoseconds + 1))
+
+
+def seconds_of(bucket: int) -> float:
+    """Return the duration in the middle of a bucket."""
+    return float(2 ** ((bucket + 0.5) / 4)) / 1e9
+
+
+def percentile(buckets: Sequence[int], part: float) -> float | None:
+    """Return the seconds that a part of the calls took at most, 0.99 say; None of no call."""
+    wanted = part * sum(buckets)
+    if not wanted:
+        return None
+    passed = 0
+    for bucket, number in enumerate(buckets):
+        passed += number
+        if passed >= wanted:
+            return seconds_of(bucket)
+    return None
+
+
+class MethodStats:
+    """The calls of one method; ``buckets`` counts all that have ended, failed ones included."""
+
+    __slots__ = ("buckets", "failed", "name", "slowest")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.buckets = [0] * _BUCKETS
+        self.failed = 0
+        self.slowest = 0  # nanoseconds
+
+    def row(self) -> MethodRow:
+        """Return it as a row."""
+        return MethodRow(
+            method=self.name,
+            calls=sum(self.buckets),
+            failed=self.failed,
+            p50=percentile(self.buckets, 0.5),
+            p99=percentile(self.buckets, 0.99),
+            slowest=self.slowest / 1e9 if self.slowest else None,
+        )
+
+
+class CallStats:
+    """
+    The calls of all connections. For the reactor's thread.
+
+    Attributes:
+        slow_from: Nanoseconds from which on a call is one of the slowest.
+    """
+
+    def __init__(self) -> None:
+        self.other = MethodStats(OTHER)
+        self.by_name: dict[str, MethodStats] = {}
+        self.slow_from = int(NEVER_SLOW * 1e9)
+        self._slow: list[tuple[float, int, SlowCall]] = []  # a heap, the fastest first
+        self._numbers = count()  # so that equal ones are not compared further
+
+    def method(self, name: str, found: bool = True) -> MethodStats:
+        """Return the figures of a method; those of "other" where it was not ``found``."""
+        known = self.by_name.get(name)
+        if known is None:
+            if not found or len(self.by_name) >= MOST_METHODS:
+                return self.other
+            known = self.by_name[name] = MethodStats(plain(name))
+        return known
+
+    def buckets(self) -> list[int]:
+        """Return the histogram of all calls since the beginning."""
+        return [sum(each) for each in zip(*(m.buckets for m in self._all()), strict=True)]
+
+    def failed(self) -> int:
+        """Return how many have failed since the beginning."""
+        return sum(method.failed for method in self._all())
+
+    def _all(self) -> Iterable[MethodStats]:
+        return (self.other, *self.by_name.values())
+
+    def rows(self) -> list[MethodRow]:
+        """Return a row for each method that was called, the most called first."""
+        rows = [method.row() for method in self._all()]
+        return sorted((row for row in rows if row.calls), key=lambda row: -row.calls)
+
+    # -- the slowest
+
+    def note_slow(
+        self, method: str, user: str | None, peer: str, seconds: float, ended: Ended, line: str = ""
+    ) -> None:
+        """Keep a call as one of the slowest; a faster one gives way."""
+        row = SlowCall(
+            method=plain(method),
+            user=None if user is None else plain(user),
+            peer=plain(peer),
+            at=time.time() - seconds,
+            seconds=seconds,
+            ended=ended,
+            line=plain(line),
+        )
+        entry = (seconds, next(self._numbers), row)
+        if len(self._slow) < MOST_SLOW:
+            heappush(self._slow, entry)
+        elif seconds > self._slow[0][0]:
+            heapreplace(self._slow, entry)
+        self._set_floor()
+
+    def forget_old(self) -> None:
+        """Forget the slow calls of long ago; called every few seconds."""
+        if not self._slow:
+            return
+        oldest = time.time() - SLOW_FOR
+        # sorted, a list is a heap
+        self._slow = sorted(e for e in self._slow if e[2].at + e[2].seconds >= oldest)
+        self._set_floor()
+
+    def _set_floor(self) -> None:
+        floor = self._slow[0][0] if len(self._slow) >= MOST_SLOW else 0.0
+        self.slow_from = int(max(floor, NEVER_SLOW) * 1e9)
+
+    def slowest(self) -> list[SlowCall]:
+        """Return the slowest calls of the last minutes, the slowest first."""
+        return [row for _s, _n, row in sorted(self._slow, key=itemgetter(0), reverse=True)]

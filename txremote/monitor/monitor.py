@@ -1,0 +1,355 @@
+"""
+`Monitor`: what runs in this process, as plain rows.
+
+A program that hosts servers of its own makes one, and tells it what to watch::
+
+    monitor = Monitor(reactor)
+    monitor.watch_server(service, "shop")
+    monitor.watch_pool(pool)
+    monitor.setServiceParent(application)
+
+twistd's hosting makes one for whatever it hosts. All methods are for the reactor's thread, but
+for `health`, which any thread may call.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from twisted.application.service import Service as TwistedService
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from twisted import __version__ as twisted_version
+from txremote.interfaces import IPool
+from txremote.levels import Logger
+from txremote.monitor.actions import Actions
+from txremote.monitor.callstats import CallStats, percentile
+from txremote.monitor.exported import ExportedObjects
+from txremote.monitor.health import Heart, health_of, state_of
+from txremote.monitor.recentlog import RecentLog
+from txremote.monitor.rows import (
+    CallRow,
+    CertificateRow,
+    ConnectionRow,
+    Health,
+    ListenerRow,
+    LogRow,
+    MethodRow,
+    ObjectRow,
+    Overview,
+    PoolRow,
+    Series,
+    SlowCall,
+    TaskOutput,
+    TaskRow,
+)
+from txremote.monitor.series import STEP, SeriesKeeper
+from txremote.monitor.snapshots import Certificates, Snapshots
+from txremote.monitor.system import most_descriptors, open_descriptors, resident_memory
+from txremote.net.server_service import ServerService
+from txremote.refs.clock import Reactor, steady
+from txremote.tasks.keeper import TaskKeeper
+
+_log = Logger("txremote")
+
+#: Seconds between two beats of the event loop's heart.
+BEAT: Final = 0.5
+
+#: Seconds between two calls of the listeners to news.
+NEWS: Final = 1.0
+
+
+class Reader:
+    """
+    What a monitor tells, as rows. All methods are for the reactor's thread, but `health`.
+
+    Args:
+        clock: The clock of the connections and the tasks.
+        can_write: See `Monitor`.
+    """
+
+    def __init__(self, clock: IReactorTime, can_write: bool) -> None:
+        self._clock = clock
+        self._started = time.time()
+        self._snapshots = Snapshots(clock)
+        self._actions = Actions(self._snapshots, can_write)
+        self._stats = CallStats()
+        self._exported = ExportedObjects()
+        self._series = SeriesKeeper()
+        self._log = RecentLog()
+        self._heart = Heart()
+        self._loop_lag = 0.0
+        self._open_files = 0
+        self._running, self._begun, self._draining = False, False, False
+
+    def overview(self) -> Overview:
+        """Return the process as a whole."""
+        calls, snapshots = self._series.latest("calls"), self._snapshots
+        return Overview(
+            version=str(getattr(sys.modules["txremote"], "__version__", "")),
+            build=f"Twisted {twisted_version}",
+            pid=os.getpid(),
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+            started=self._started,
+            uptime=max(0.0, time.time() - self._started),
+            state=state_of(self._running, self._begun, self._draining, snapshots.servers),
+            connections=snapshots.count_connections(),
+            calls_total=sum(self._stats.buckets()),
+            calls_failed=self._stats.failed(),
+            calls_running=sum(
+                len(each.inbound.ledger) for _name, each in snapshots.all_connections()
+            ),
+            calls_per_second=(calls or 0.0) / STEP,
+            p50=self._series.latest("p50"),
+            p99=self._series.latest("p99"),
+            loop_lag=self._loop_lag,
+            rss=resident_memory(),
+            open_files=self._open_files or open_descriptors(),
+            max_files=most_descriptors(),
+            threads=threading.active_count(),
+            can_write=self._actions.can_write,
+        )
+
+    def listeners(self) -> list[ListenerRow]:
+        """Return the servers."""
+        return self._snapshots.listeners()
+
+    def connections(self) -> list[ConnectionRow]:
+        """Return the open connections, the oldest of each server first."""
+        return self._snapshots.connections()
+
+    def calls(self) -> list[CallRow]:
+        """Return the calls under way, the oldest first."""
+        return []
+
+    def slowest(self) -> list[SlowCall]:
+        """Return the slowest calls of the last five minutes, the slowest first."""
+        return self._stats.slowest()
+
+    def methods(self) -> list[MethodRow]:
+        """Return the methods that were called, the most called first."""
+        return self._stats.rows()
+
+    def objects(self) -> list[ObjectRow]:
+        """Return the exported objects by class, the most frequent first."""
+        return self._exported.rows(self._clock.seconds(), self._tables())
+
+    def pools(self) -> list[PoolRow]:
+        """Return the pools."""
+        return self._snapshots.pool_rows()
+
+    def tasks(self) -> list[TaskRow]:
+        """Return the tasks that consoles remember."""
+        return self._snapshots.task_rows()
+
+    def task_output(self, console: str, number: int, since: int = 0) -> TaskOutput:
+        """Return a task's kept lines from a number on. KeyError: there is no such task."""
+        return self._snapshots.task_output(console, number, since)
+
+    def certificates(self) -> list[CertificateRow]:
+        """Return the certificates of the servers."""
+        return [row for each in self._snapshots.certificates for row in each()]
+
+    def log(self) -> list[LogRow]:
+        """Return the last warnings and errors, oldest first."""
+        return self._log.rows()
+
+    def series(self) -> Series:
+        """Return the figures of the last hour."""
+        return self._series.series()
+
+    def health(self) -> Health:
+        """Return whether it works, and whether it should be sent clients. Any thread."""
+        servers = self._snapshots.servers
+        state = state_of(self._running, self._begun, self._draining, servers)
+        return health_of(state, self._heart, servers)
+
+    def _tables(self) -> list[Any]:
+        connections = self._snapshots.all_connections()
+        return [connection.inbound.tables.exports for _name, connection in connections]
+
+
+class Monitor(Reader, TwistedService):
+    """
+    Watches servers, pools and tasks, as a service of an application.
+
+    Args:
+        reactor: The reactor; a `twisted.internet.task.Clock` will do.
+        slow: Seconds that a call may hold the event loop; a longer one is logged with its line.
+            0: none is.
+        can_write: Whether connections may be closed and tasks killed through it.
+    """
+
+    def __init__(self, reactor: Reactor, *, slow: float = 0.1, can_write: bool = False) -> None:
+        if not (isinstance(slow, (int, float)) and slow >= 0):
+            raise ValueError(f"slow is a number of seconds, 0 or more, not {slow!r}")
+        Reader.__init__(self, steady(reactor), can_write)
+        self.slow = float(slow)
+        self._beating: IDelayedCall | None = None
+        self._beat_due = 0.0
+        self._worst_lag = 0.0  # since the last point
+        self._point_due = 0.0
+        self._last_buckets: list[int] = []
+        self._last_failed = 0
+        self._listeners: dict[object, Callable[[], object]] = {}
+        self._telling: IDelayedCall | None = None
+
+    # -- what it watches
+
+    def watch_server(self, service: ServerService, name: str) -> None:
+        """Watch a server, before it has clients. ValueError: another one has that name."""
+        if name in self._snapshots.servers:
+            raise ValueError(f"a server named {name!r} is watched already")
+        self._snapshots.servers[name] = service
+
+    @property
+    def servers(self) -> Mapping[str, ServerService]:
+        """The servers that are watched, by name."""
+        return self._snapshots.servers
+
+    def watch_pool(self, pool: IPool) -> None:
+        """Watch a pool."""
+        if pool not in self._snapshots.pools:
+            self._snapshots.pools.append(pool)
+
+    def watch_tasks(self, console: str, keeper: TaskKeeper) -> None:
+        """Watch the tasks of a console. ValueError: another one has that name."""
+        if console in self._snapshots.keepers:
+            raise ValueError(f"a console named {console!r} is watched already")
+        self._snapshots.keepers[console] = keeper
+
+    def watch_certificates(self, certificates: Certificates) -> None:
+        """Have a function asked for the certificates of a server."""
+        self._snapshots.certificates.append(certificates)
+
+    def note_draining(self) -> None:
+        """Note that the process has begun to stop: it is not ready any more."""
+        self._draining = True
+
+    # -- its life
+
+    def startService(self) -> None:
+        """Begin to measure."""
+        super().startService()  # type: ignore[no-untyped-call]
+        self._running, self._begun, self._draining = True, True, False
+        self._log.start()
+        self._last_buckets, self._last_failed = self._stats.buckets(), self._stats.failed()
+        now = self._clock.seconds()
+        self._point_due = now + STEP
+        self._exported.remember(now, self._tables())
+        self._heart.beat()
+        self._next_beat()
+        self._tell_later()
+
+    def stopService(self) -> None:
+        """Measure no more. What was measured can still be asked for."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        self._running = False
+        self._heart.stop()
+        self._log.stop()
+        for timer in (self._beating, self._telling):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._beating = self._telling = None
+
+    def _next_beat(self) -> None:
+        self._beat_due = self._clock.seconds() + BEAT
+        self._beating = self._clock.callLater(BEAT, self._beat)
+
+    def _beat(self) -> None:
+        now = self._clock.seconds()
+        self._heart.beat()
+        self._loop_lag = max(0.0, now - self._beat_due)
+        self._worst_lag = max(self._worst_lag, self._loop_lag)
+        if now >= self._point_due:
+            self._point_due = now + STEP
+            self._add_point(now)
+        self._next_beat()
+
+    def _add_point(self, now: float) -> None:
+        buckets, failed = self._stats.buckets(), self._stats.failed()
+        new = [after - before for after, before in zip(buckets, self._last_buckets, strict=True)]
+        newly_failed = failed - self._last_failed
+        self._last_buckets, self._last_failed = buckets, failed
+        self._stats.forget_old()
+        tables = self._tables()
+        self._exported.remember(now, tables)
+        self._open_files = open_descriptors()
+        pools, keepers = self._snapshots.pools, self._snapshots.keepers.values()
+        self._series.add(
+            time.time(),
+            {
+                "calls": sum(new),
+                "failed": newly_failed,
+                "p50": percentile(new, 0.5),
+                "p99": percentile(new, 0.99),
+                "loop_lag": self._worst_lag,
+                "rss": resident_memory(),
+                "connections": self._snapshots.count_connections(),
+                "exports": sum(map(len, tables)),
+                "queued": sum(getattr(pool.statistics(), "queued", 0) for pool in pools),
+                "tasks": sum(not task.done for keeper in keepers for task in keeper.tasks()),
+            },
+        )
+        self._worst_lag = 0.0
+
+    # -- news
+
+    def on_news(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """
+        Have a function called once a second, while the monitor runs.
+
+        Returns:
+            A function that takes that back. A listener that raises is dropped.
+        """
+        key = object()
+        self._listeners[key] = listener
+        self._tell_later()
+        return partial(self._drop, key)
+
+    def _drop(self, key: object) -> None:
+        self._listeners.pop(key, None)
+        if not self._listeners and self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+
+    def _tell_later(self) -> None:
+        if self._listeners and self._telling is None and self._running:
+            self._telling = self._clock.callLater(NEWS, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        for key, listener in list(self._listeners.items()):
+            if key not in self._listeners:
+                continue  # one before it has dropped it
+            try:
+                listener()
+            except Exception:  # it is somebody else's
+                _log.failure("a listener to the monitor failed, and is dropped")
+                self._drop(key)
+        self._tell_later()
+
+    # -- actions
+
+    def close_connection(self, number: int, *, by: str) -> bool:
+        """
+        Close a connection; tell whether there was one.
+
+        Args:
+            by: Who does it, for the log.
+
+        Raises:
+            PermissionError: the monitor may not write.
+        """
+        return self._actions.close_connection(number, by)
+
+    def kill_task(self, console: str, number: int, *, by: str) -> bool:
+        """Kill a task; tell whether there was anything to end. Else as `close_connection`."""
+        return self._actions.kill_task(console, number, by)

@@ -1,0 +1,220 @@
+"""
+The rows of this moment: what is watched, looked at when somebody asks.
+
+Nothing is counted here that its owner does not count already, so a monitor that nobody asks costs
+nothing in here. The texts are peers' and users', and pass `plain`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from twisted.internet.interfaces import IReactorTime
+
+from txremote.interfaces import IPool
+from txremote.monitor.rows import (
+    CertificateRow,
+    ConnectionRow,
+    ListenerRow,
+    PoolRow,
+    TaskOutput,
+    TaskRow,
+    plain,
+)
+from txremote.monitor.system import connection_bytes
+from txremote.net.server_service import ServerService
+from txremote.peer.connection import Connection
+from txremote.peer.lifecycle import HANDSHAKING
+from txremote.peer.naming import address_text
+from txremote.tasks.keeper import TaskKeeper
+from txremote.tasks.task import Task
+
+#: Gives the certificates of a server.
+Certificates = Callable[[], Iterable[CertificateRow]]
+
+# Most characters of one line of a task's output.
+_LONGEST_LINE: Final = 4_000
+
+
+class Snapshots:
+    """
+    What is watched. For the reactor's thread.
+
+    Args:
+        clock: The clock of the connections and the tasks.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self.servers: dict[str, ServerService] = {}
+        self.pools: list[IPool] = []
+        self.keepers: dict[str, TaskKeeper] = {}
+        self.certificates: list[Certificates] = []
+        self._numbers: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+        self._last_number = 0
+
+    def unix_time(self, seconds: float) -> float:
+        """Return a time of the clock as a unix time."""
+        return time.time() - (self._clock.seconds() - seconds)
+
+    # -- servers and their connections
+
+    def all_connections(self) -> Iterator[tuple[str, Connection]]:
+        """Give each open connection with its server's name."""
+        for name, server in self.servers.items():
+            for connection in list(server.connections):
+                yield name, connection
+
+    def count_connections(self) -> int:
+        """Return how many are open."""
+        return sum(len(server.connections) for server in self.servers.values())
+
+    def number_of(self, connection: Connection) -> int:
+        """Return a connection's number, which is given to no other."""
+        number = self._numbers.get(connection)
+        if number is None:
+            self._last_number += 1
+            number = self._numbers[connection] = self._last_number
+        return number
+
+    def find_connection(self, number: int) -> Connection | None:
+        """Return the open connection of a number, or None."""
+        for _name, connection in self.all_connections():
+            if self._numbers.get(connection) == number:
+                return connection
+        return None
+
+    def listeners(self) -> list[ListenerRow]:
+        """Return a row for each server."""
+        return [
+            ListenerRow(
+                server=plain(name),
+                address=plain(", ".join(server.addresses) or server.description),
+                tls=server.speaks_tls,
+                login=server.expects_login,
+                connections=len(server.connections),
+                refused_total=server.refused_total,
+            )
+            for name, server in self.servers.items()
+        ]
+
+    def connections(self) -> list[ConnectionRow]:
+        """Return a row for each connection, the oldest of each server first."""
+        return [self._connection(name, each) for name, each in self.all_connections()]
+
+    def _connection(self, server: str, connection: Connection) -> ConnectionRow:
+        inbound, dialect = connection.inbound, connection.outbox.dialect
+        received, sent = connection_bytes(connection.transport)
+        spoken = "" if dialect is None else f"RPyC {dialect.name}"
+        return ConnectionRow(
+            number=self.number_of(connection),
+            server=plain(server),
+            user=None if connection.user is None else plain(connection.user),
+            peer=address_text(connection.peer),
+            dialect=f"txremote ({spoken})" if connection.is_txremote else spoken,
+            since=self.unix_time(connection.opened),
+            requests=inbound.received,
+            bytes_in=received,
+            bytes_out=sent,
+            unsent=connection.outbox.unsent,
+            exports=len(inbound.tables.exports),
+            imports=len(inbound.tables.imports),
+            running=len(inbound.ledger.running),
+            waiting=len(inbound.ledger.waiting),
+            waits_for=_waits_for(connection),
+            state=connection.state.name.lower(),
+        )
+
+    # -- pools and tasks
+
+    def pool_rows(self) -> list[PoolRow]:
+        """Return a row for each pool."""
+        return [_pool(pool) for pool in self.pools]
+
+    def task_rows(self) -> list[TaskRow]:
+        """Return a row for each task that is remembered, by console and number."""
+        return [
+            self._task(name, task)
+            for name, keeper in self.keepers.items()
+            for task in keeper.tasks()
+        ]
+
+    def find_task(self, console: str, number: int) -> Task | None:
+        """Return a task, or None if there is none (any more)."""
+        keeper = self.keepers.get(console)
+        return None if keeper is None or number < 0 else keeper.find(number)
+
+    def task_output(self, console: str, number: int, since: int) -> TaskOutput:
+        """Return the kept lines of a task from a number on. KeyError: there is no such task."""
+        task = self.find_task(console, number)
+        if task is None:
+            raise KeyError(f"the console {plain(console)!r} has no task {number} (any more)")
+        first = min(max(since, task.output.first), task.output.next)
+        lines = [plain(line, _LONGEST_LINE) for line in task.output.lines(first)]
+        return TaskOutput(first=first, lines=lines, next=task.output.next, ended=task.done)
+
+    def _task(self, console: str, task: Task) -> TaskRow:
+        progress = task.progress
+        done = total = rate = eta = None
+        if progress is not None:
+            done, total = float(progress.done), progress.total
+            duration = task.duration
+            if duration and done > 0:
+                rate = done / duration
+                if total is not None and not task.done:
+                    eta = max(0.0, total - done) / rate
+        started = None if task.started is None else self.unix_time(task.started)
+        ended = None if task.ended is None else self.unix_time(task.ended)
+        return TaskRow(
+            console=plain(console),
+            number=task.no,
+            command=plain(" ".join(task.arglist)),
+            status=task.status,
+            owner=plain(str(getattr(task, "owner", None) or "")),
+            submitted=self.unix_time(task.submitted),
+            started=started,
+            ended=ended,
+            done_count=done,
+            total=None if total is None else float(total),
+            rate=rate,
+            eta=eta,
+            progress_text="" if progress is None else plain(progress.text),
+            lines=task.output.next,
+        )
+
+
+def _waits_for(connection: Connection) -> str:
+    """Return the end of the sentence "it waits for", or "" where it does not."""
+    if connection.state <= HANDSHAKING:
+        return "TLS"
+    if connection.user is None and getattr(connection.service, "expects_login", False):
+        return "login"
+    ledger = connection.inbound.ledger
+    if ledger.paused:
+        return "the peer reads its answers"
+    if ledger.running:
+        return "its calls"
+    return "an answer of the peer" if len(connection.outbound.pending) else ""
+
+
+def _pool(pool: Any) -> PoolRow:
+    statistics = pool.statistics()
+
+    def count(name: str) -> int:  # a pool of somebody else's may lack one
+        return int(getattr(statistics, name, 0))
+
+    return PoolRow(
+        name=plain(str(pool.description)),
+        kind=plain(str(pool.kind)),
+        workers=count("workers"),
+        busy=count("busy"),
+        queued=count("queued"),
+        done=count("done"),
+        failed=count("failed"),
+        killed=count("killed"),
+        restarted=count("restarted"),
+        state="running" if pool.running else "stopped",
+    )
