@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 from typing import Any, Final
 
@@ -20,9 +19,9 @@ except ImportError:  # Windows
 
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 
-# Where `struct tcp_info` of Linux has bytes_acked and bytes_received, 64 bits each.
-_BYTES_AT: Final = 120
-_BYTES: Final = struct.Struct("=QQ")
+# Where `struct tcp_info` of Linux has bytes_acked and bytes_received.
+_ACKED: Final = slice(120, 128)
+_RECEIVED: Final = slice(128, 136)
 
 
 def resident_memory() -> int:
@@ -66,7 +65,10 @@ def connection_bytes(transport: Any) -> tuple[int | None, int | None]:
         if getattr(found, "family", None) not in (socket.AF_INET, socket.AF_INET6):
             return None, None
         told = found.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 256)  # type: ignore[union-attr]
-        sent, received = _BYTES.unpack_from(told, _BYTES_AT)
-    except (OSError, struct.error, AttributeError, TypeError):
-        return None, None  # it has just been closed, or is an older kernel's
-    return received, sent
+    except (OSError, AttributeError, TypeError):
+        return None, None  # it has just been closed
+    if len(told) < _RECEIVED.stop:  # an older kernel's
+        return None, None
+    return int.from_bytes(told[_RECEIVED], sys.byteorder), int.from_bytes(
+        told[_ACKED], sys.byteorder
+    )
