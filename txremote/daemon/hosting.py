@@ -41,6 +41,7 @@ from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.monitor import Monitor
+from txremote.monitor.systemd import SystemdNotifier
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
@@ -127,8 +128,9 @@ class Hosting(MultiService):
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
-        # first, so that it sees how the others start
-        for service in (self.monitor, *self._pools, *self._listening):
+        self._systemd = SystemdNotifier(self.monitor, reactor)
+        # the monitor first, so that it sees how the others start
+        for service in (self.monitor, *self._pools, *self._listening, self._systemd):
             service.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def _name_of(self, server: Server) -> str:
@@ -172,6 +174,7 @@ class Hosting(MultiService):
         if self._stopping is None:
             TwistedService.stopService(self)  # not yet the parts
             self.monitor.note_draining()
+            self._systemd.stopping()
             self._stopping = Deferred.fromCoroutine(self._stop())
             self._stopping.addErrback(
                 lambda failure: _log.failure("txremote did not stop well", failure)
@@ -194,6 +197,7 @@ class Hosting(MultiService):
         await _stop_all({each: each.stop for each in self._pools})
         if running_pools.default in self._pools:
             set_default_pool(None)
+        self._systemd.stopService()
         await maybeDeferred(self.monitor.stopService)
         levels.reset()
         for number, handler in self._handlers.items():

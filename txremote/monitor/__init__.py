@@ -13,6 +13,7 @@ its rows, and look into no connection or pool themselves.
 ``rows``  the rows: plain data, which become JSON as they are
 ``series``  figures of the last hour, in a memory that does not grow
 ``snapshots``  the rows of this moment: connections, calls, objects, pools, tasks
+``systemd``  telling systemd how the server is
 ``system``  figures of the operating system: memory, descriptors, a connection's bytes
 """
 
