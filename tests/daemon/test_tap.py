@@ -28,7 +28,13 @@ from zope.interface.verify import verifyObject
 from tests.interop.peer_processes import DEADLINE, ROOT, TWISTD, Hosted, Program
 from tests.net.certificates import DAY, Authority
 from tests.work.child_processes import lives
-from txremote import ConnectionConfig, ConnectionLost, RemoteProtocolError, connect
+from txremote import (
+    ConnectionConfig,
+    ConnectionLost,
+    RemoteProtocolError,
+    ServerService,
+    connect,
+)
 from txremote.config import SECONDS_OR_NEVER
 from txremote.daemon import tap
 from txremote.daemon.plan import LIMITS, SWITCHES
@@ -438,6 +444,11 @@ def _options(*words: str) -> tap.Options:
     return options
 
 
+def _servers(*words: str) -> list:
+    """Return the servers that twistd would host, among its other services."""
+    return [each for each in tap.makeService(_options(*words)) if isinstance(each, ServerService)]
+
+
 def test_the_plugin_is_found_under_its_name():
     """``twistd --help`` lists it."""
     from twisted.application.service import IServiceMaker
@@ -453,7 +464,7 @@ def test_a_service_is_made_for_every_endpoint():
     words = ["--service", "tests.net.servers.Desk", "--listen", "tcp:0", "-l", "unix:/nosuch"]
     whole = tap.makeService(_options(*words))
     assert verifyObject(IService, whole)
-    assert len(list(whole)) == 2
+    assert sum(isinstance(one, ServerService) for one in whole) == 2
     for one in whole:
         assert verifyObject(IService, one)
         assert not one.running
@@ -461,8 +472,7 @@ def test_a_service_is_made_for_every_endpoint():
 
 def test_without_listen_it_is_loopback_alone():
     """The default endpoint is RPyC's port, on 127.0.0.1."""
-    whole = tap.makeService(_options("--service", "tests.net.servers.Desk"))
-    [one] = list(whole)
+    [one] = _servers("--service", "tests.net.servers.Desk")
     assert one.description == "tcp:18861:interface=127.0.0.1"
 
 
@@ -487,8 +497,7 @@ def test_every_limit_is_an_option():
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
 def test_a_limit_that_is_typed_is_the_server_s(limit):
     """As the switch of its connections; 0 is no limit where there may be none."""
-    whole = tap.makeService(_options("--service", "tests.net.servers.Desk", f"--{limit.name}=77"))
-    [server] = list(whole)
+    [server] = _servers("--service", "tests.net.servers.Desk", f"--{limit.name}=77")
     assert getattr(server._factory.config, limit.field) == 77
     if limit.kind == SECONDS_OR_NEVER:
         [planned] = _plan("--service", "x.y", f"--{limit.name}=0").servers
@@ -522,7 +531,7 @@ def test_every_switch_of_a_connection_can_be_set():
 )
 def test_a_switch_that_is_typed_is_the_server_s(words, changed):
     """And those that are not typed have their defaults."""
-    [server] = list(tap.makeService(_options("--service", "tests.net.servers.Desk", *words)))
+    [server] = _servers("--service", "tests.net.servers.Desk", *words)
     expected = {**dataclasses.asdict(ConnectionConfig()), **changed}
     if "--exposed-prefix" in words:
         expected["exposed_prefix"] = "pub_"

@@ -15,6 +15,7 @@ import pytest
 
 from tests.interop import hosted_library, hosted_reader
 from tests.interop.peer_processes import TWISTD, Program, outcomes, script
+from txremote import ServerService
 from txremote.daemon import tap
 from txremote.service import check_service, instantiate, is_threaded
 
@@ -127,7 +128,8 @@ class TestClassicOption:
         """Return where ``twistd txremote`` would listen."""
         options = tap.Options()
         options.parseOptions(words)
-        return [service.description for service in tap.makeService(options)]
+        whole = tap.makeService(options)
+        return [each.description for each in whole if isinstance(each, ServerService)]
 
     def test_default_port_is_rpyc_s(self):
         """Where RPyC's classic clients look for a server; without --classic it is another."""
