@@ -57,7 +57,7 @@ ROOMS = [
             "__main__",
             "",
         ),
-        *("reaching", "not_reached", "notebook", "await_shell"),
+        *("reaching", "not_reached", "notebook", "await_shell", "passwords"),
     },
     {"contrib"},
 ]
