@@ -235,7 +235,7 @@ class Reader:
             words[0] = sys.executable
         elif words[0] in ("txremote", "pytest"):
             words[0] = script(words[0])
-        elif words[0] not in ("openssl", "mkdir", "cp", "nc"):
+        elif words[0] not in ("openssl", "mkdir", "cp", "nc", "curl"):
             raise AssertionError(f"a command that nobody knows: {command}")
         words = [self._real(word) for word in words]
         if ">>> " in expected:

@@ -1,8 +1,7 @@
-"""Makes ``txremote`` a command of ``twistd``, and its pools and checker known by name."""
+"""Makes ``txremote`` a command of ``twistd``, and its pools known by name."""
 
 from twisted.application.service import ServiceMaker
 
-from txremote.passwords.checker import ScryptFactory
 from txremote.work.spec import PoolKind
 
 txremote = ServiceMaker(
@@ -15,5 +14,3 @@ txremote = ServiceMaker(
 threads = PoolKind("threads", "txremote.work.threads.parse")
 processes = PoolKind("processes", "txremote.work.processes.parse")
 dask = PoolKind("dask", "txremote.work.dask.pool.parse")
-
-scrypt = ScryptFactory()

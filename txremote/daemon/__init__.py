@@ -4,6 +4,7 @@ The parts of ``twistd txremote``, from the words of a command line to services.
 Options (``tap``) and files (``configfile``) become a ``plan``; ``resolve`` makes
 objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``hosting`` serves them.
 
+``adminsite``  where the admin site may listen, and its token
 ``check``  ``txremote check``: all problems of a file
 ``rpyc_defaults``  switches that a hosted module sets for its whole program
 ``rpyc_netrefs``  ``isinstance(x, rpyc.BaseNetref)`` in hosted modules

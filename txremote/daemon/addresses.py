@@ -59,14 +59,19 @@ class AddressResolver:
                 if plan.tls_cert is not None and description.startswith(("ssl:", "tls:")):
                     how = origin.spelled("tls-cert")
                     raise ValueError(f"it has TLS already: write tcp: with {how}")
-                endpoint = self._endpoint(description)
-                self._take(description, origin)
+                endpoint = self.endpoint(description, origin)
                 if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
                 found.append(ListenAddress(description, endpoint))
         return tuple(found) if len(self._problems) == before else ()
 
-    def _take(self, description: str, origin: ConfigOrigin) -> None:
+    def endpoint(self, description: str, origin: ConfigOrigin) -> IStreamServerEndpoint | None:
+        """Return the endpoint of an address, and take it. ValueError: none, or taken already."""
+        endpoint = self._endpoint(description)
+        self.take(description, origin)
+        return endpoint
+
+    def take(self, description: str, origin: ConfigOrigin) -> None:
         """Note that an address is taken; raise ValueError if it is already."""
         address = address_of(description)
         if address is None:

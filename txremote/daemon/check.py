@@ -53,6 +53,12 @@ def _described(resolved: Resolved) -> Iterator[str]:
         yield from _addresses(console.plan, console.addresses)
     for description in resolved.plan.pool:
         yield f"pool: {description}"
+    if resolved.admin is not None:
+        yield f"admin: {resolved.admin.description}"
+        if resolved.plan.admin_token is not None:
+            yield f"  token: {resolved.plan.admin_token}"
+        if resolved.plan.admin_write:
+            yield "  its users can close connections and kill tasks"
     yield f"drain: {resolved.plan.drain:g} s"
 
 

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from twisted.application.service import IService, MultiService, Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -36,12 +36,15 @@ from twisted.logger import Logger as TwistedLogger
 from twisted.python.failure import Failure
 
 from txremote.daemon.addresses import ListenAddress
+from txremote.daemon.adminsite import Admin
 from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.systemd import SystemdNotifier
+from txremote.monitor.web.service import AdminService
+from txremote.monitor.web.tokenfile import BadToken
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
@@ -50,6 +53,8 @@ from txremote.work.running import running_pools, set_default_pool
 
 if TYPE_CHECKING:  # the console needs plac
     from txremote.console.server import ConsoleService
+
+    _Listening: TypeAlias = "HostedServer | ConsoleService | AdminService"
 
 _log = Logger("txremote")
 _always = TwistedLogger("txremote")  # whatever the levels are
@@ -118,7 +123,9 @@ class Hosting(MultiService):
         self._trigger: object = None
         self._handlers: dict[int, Any] = {}  # of signals, before ours
         self._told_to_stop = False
-        self.monitor = Monitor(reactor, slow=resolved.plan.slow)
+        self.monitor = Monitor(
+            reactor, slow=resolved.plan.slow, can_write=resolved.plan.admin_write
+        )
         for server in resolved.servers:
             services = list(_listening(server, resolved.plan.drain, reactor))
             self._listening.update(dict.fromkeys(services, server.plan.origin))
@@ -129,9 +136,11 @@ class Hosting(MultiService):
         for console in resolved.consoles:
             self.monitor.watch_tasks(console.plan.name, console.service.manager)
         self._systemd = SystemdNotifier(self.monitor, reactor)
+        self._admin = _admin_of(resolved.admin, self.monitor, reactor)
+        sites = () if self._admin is None else (self._admin,)
         # the monitor first, so that it sees how the others start
-        for service in (self.monitor, *self._pools, *self._listening, self._systemd):
-            service.setServiceParent(self)  # type: ignore[no-untyped-call]
+        for service in (self.monitor, *self._pools, *self._listening, *sites, self._systemd):
+            service.setServiceParent(self)
 
     def _name_of(self, server: Server) -> str:
         """Return a name for the next address of a server: numbered, from the second one on."""
@@ -145,12 +154,17 @@ class Hosting(MultiService):
         """Take all ports, or leave no file of those behind and raise SystemExit."""
         TwistedService.privilegedStartService(self)
         for service, origin in self._listening.items():
-            try:
-                service.privilegedStartService()
-            except Exception as problem:  # each kind of endpoint fails in its own way
-                for port in (port for other in self._listening for port in other.ports):
-                    forget(port)
-                refuse([_cannot_listen(service, origin, problem)])
+            self._take_port(service, origin, "listen")
+        if self._admin is not None:
+            self._take_port(self._admin, self._plan.origin, "admin")
+
+    def _take_port(self, service: _Listening, origin: ConfigOrigin, key: str) -> None:
+        try:
+            service.privilegedStartService()
+        except Exception as problem:  # each kind of endpoint fails in its own way
+            for port in (port for other in self._listening for port in other.ports):
+                forget(port)
+            refuse([_cannot_listen(service, origin, key, problem)])
 
     def startService(self) -> None:
         """Start the pools, then the rest."""
@@ -162,7 +176,10 @@ class Hosting(MultiService):
         levels.begin(self._plan.verbose, *self._plan.log_level)
         if self._pools:
             set_default_pool(self._pools[0])
-        super().startService()  # type: ignore[no-untyped-call]
+        try:
+            super().startService()  # type: ignore[no-untyped-call]
+        except BadToken as problem:
+            refuse([str(problem)])
         self._reactor.callWhenRunning(self._handle_signals)
 
     def _shut_down(self) -> Deferred[None]:
@@ -198,6 +215,8 @@ class Hosting(MultiService):
         if running_pools.default in self._pools:
             set_default_pool(None)
         self._systemd.stopService()
+        if self._admin is not None:  # it has shown what the rest waited for
+            await maybeDeferred(self._admin.stopService)
         await maybeDeferred(self.monitor.stopService)
         levels.reset()
         for number, handler in self._handlers.items():
@@ -243,9 +262,7 @@ class Hosting(MultiService):
             )
 
 
-def _cannot_listen(
-    service: HostedServer | ConsoleService, origin: ConfigOrigin, problem: Exception
-) -> str:
+def _cannot_listen(service: _Listening, origin: ConfigOrigin, key: str, problem: Exception) -> str:
     """Return the sentence about a port that could not be taken."""
     where = getattr(service, "description", "")
     # not its text: for a path that names the lock beside it, too
@@ -255,7 +272,23 @@ def _cannot_listen(
         reason = getattr(problem.socketError, "strerror", None) or problem.socketError
         reason = f"{reason}. Choose another port, or stop what uses it"
     on = f" on {where}" if where else ""
-    return f"{origin.prefix}{origin.spelled('listen')}: cannot listen{on}: {reason}"
+    return f"{origin.prefix}{origin.spelled(key)}: cannot listen{on}: {reason}"
+
+
+def _admin_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> AdminService | None:
+    """Make the service of an admin site, if there is to be one."""
+    if admin is None:
+        return None
+    assert admin.endpoint is not None  # it was made when the plan was resolved
+    return AdminService(
+        admin.endpoint,
+        admin.description,
+        monitor,
+        token=admin.token,
+        secure=admin.secure,
+        exposition=admin.exposition,
+        reactor=reactor,
+    )
 
 
 def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[HostedServer]:

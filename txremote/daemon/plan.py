@@ -231,7 +231,7 @@ class ServerPlan(ListenerPlan):
     )
     auth: tuple[str, ...] = _texts(
         "Have clients log in with root.login(user, password), and how that is checked: "
-        "scrypt:FILE (see txremote passwd), file:PATH, unix...; may be repeated. See --help-auth.",
+        "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
         secret=True,
     )
     switches: Mapping[str, object] = field(default_factory=dict)
@@ -286,6 +286,17 @@ class Plan:
         "Log events of this level (debug, info, warn, error, critical) and above, or with "
         "NAMESPACE=LEVEL those of a part, such as txremote.call=debug; may be repeated. "
         "[default: info]"
+    )
+    admin: str | None = _text(
+        "Serve a page for operators there, with metrics, health and JSON: on loopback, such as "
+        "tcp:9180:interface=127.0.0.1, on unix:PATH, or with tls:PORT:cert=FILE:ca=FILE."
+    )
+    admin_token: str | None = _text(
+        "The file with the token that the page asks for; made if it is not there. Without it "
+        "each start makes a fresh one, and the log names its file."
+    )
+    admin_write: bool = _setting(
+        False, FLAG, "Let the page's users close connections and kill tasks."
     )
     slow: float = _setting(
         0.1,

@@ -19,6 +19,7 @@ from txremote.classic import SlaveService, opens_everything
 from txremote.config import ConnectionConfig, make_config
 from txremote.console import DEFAULT_ENDPOINT as CONSOLE_ENDPOINT
 from txremote.daemon.addresses import AddressResolver, ListenAddress
+from txremote.daemon.adminsite import Admin, resolve_admin
 from txremote.daemon.lookup import SERVICE_NAME, find_checker, find_container, find_service
 from txremote.daemon.plan import CLASSIC_ENDPOINT, SERVER_ENDPOINT, ConsolePlan, Plan, ServerPlan
 from txremote.daemon.problems import PlanError, Problems
@@ -66,6 +67,7 @@ class Resolved:
     servers: tuple[Server, ...]
     consoles: tuple[Console, ...]
     pools: tuple[IPool, ...]
+    admin: Admin | None = None
 
 
 def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
@@ -82,9 +84,10 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
     pools = resolver.pools()
     consoles = [found for each in plan.consoles if (found := resolver.console(each))]
     servers = [made for each in plan.servers if (made := resolver.server(each, consoles))]
+    admin = resolver.admin()
     if resolver.problems:
         raise PlanError(*resolver.problems)
-    return Resolved(plan, tuple(servers), tuple(consoles), pools)
+    return Resolved(plan, tuple(servers), tuple(consoles), pools, admin)
 
 
 class _Resolver:
@@ -113,6 +116,10 @@ class _Resolver:
             with self.problems.noting(self._plan.origin, "pool", description):
                 found.append(pool_from_string(description, self._reactor))
         return tuple(found)
+
+    def admin(self) -> Admin | None:
+        """Return the admin site, or None: there is none, or a problem, which is noted."""
+        return resolve_admin(self._plan, self._addresses, self._reactor, self.problems)
 
     def console(self, plan: ConsolePlan) -> Console | None:
         """Make a console, or return None and note why."""

@@ -10,7 +10,12 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.internet.protocol import Factory
 from twisted.logger import LogLevel
 
@@ -305,7 +310,7 @@ def address_of_port(port: IListeningPort) -> str:
 
 
 async def listen_guarded(
-    endpoint: IStreamServerEndpoint, factory: ServingFactory, why_not: str | None
+    endpoint: IStreamServerEndpoint, factory: IProtocolFactory, why_not: str | None
 ) -> IListeningPort:
     """
     Listen on an endpoint; where `refusal` or `refusal_of_hosted` says ``why_not``, only if

@@ -1,0 +1,68 @@
+"""
+What the twistd of the page's tests serves: calls that stay, objects that are held, tasks.
+
+Not a test file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from twisted.internet.defer import Deferred
+
+import txremote
+from txremote import Progress, exposed, offloaded
+
+
+class Basket:
+    """Something that a client holds."""
+
+
+class Shop(txremote.Service):
+    """Has a call for each thing that the page shows."""
+
+    @exposed
+    def price(self, what: str) -> int:
+        """Tell at once."""
+        return len(what)
+
+    @exposed
+    def basket(self) -> Basket:
+        """Give something to hold."""
+        return Basket()
+
+    @exposed
+    def wait(self) -> Deferred[None]:
+        """Do not end."""
+        return Deferred()
+
+    @exposed
+    def stock(self, seconds: float) -> None:
+        """Hold the reactor."""
+        time.sleep(seconds)
+
+    @exposed
+    @offloaded
+    def count(self, seconds: float) -> None:
+        """Take a while in a thread."""
+        time.sleep(seconds)
+
+    @exposed
+    def break_something(self) -> None:
+        """Fail."""
+        raise ValueError("it is broken")
+
+
+class Stock:
+    """Commands for a console."""
+
+    commands = ()
+    thcommands = ("fill",)
+
+    def fill(self, what: str) -> Iterator[object]:
+        """Go on, and tell how far it is."""
+        for number in range(100_000):
+            yield f"{what}: box {number}"
+            yield Progress(number, 100_000)
+            time.sleep(0.05)
