@@ -161,8 +161,8 @@ async def by_script(server: Server) -> str | None:
 WAYS = [by_reactor, by_script]
 HUNG_UP = "it hung up before it answered: is it a server of RPyC's, {} TLS?"
 UNTRUSTED = (
-    "the server's certificate is not trusted: it has expired, or no authority that is known has "
-    "signed it (--ca FILE names one)"
+    "the server's certificate (CN=server) is not trusted: no authority that is known here has "
+    "signed it (its issuer is CN=authority); --ca FILE names an authority"
 )
 CA = "--ca FOLDER/authority.pem"
 
@@ -176,22 +176,23 @@ CA = "--ca FOLDER/authority.pem"
         ("@mute -t 0.3", "no answer within 0.3 s"),
         ("tls:@mute -t 0.3", "no answer within 0.3 s"),
         ("@hangs-up", HUNG_UP.format("without")),
-        ("@tls", HUNG_UP.format("without")),
+        ("@tls", "the server speaks TLS: tls:127.0.0.1:"),
         ("tls:@hangs-up", HUNG_UP.format("with")),
         ("tls:@plain", HUNG_UP.format("with")),
         ("@mail", "the peer broke the protocol: a frame with compression flag 109: "),
-        ("tls:@mail", "there is no TLS with this server: wrong version number"),
+        ("tls:@mail", "there is no TLS at this server: leave out tls:"),
         ("tls:@tls", UNTRUSTED),
         ("tls:@tls --ca FOLDER/other.pem", UNTRUSTED),
-        (f"tls:@expired {CA}", UNTRUSTED),
+        (f"tls:@expired {CA}", "the server's certificate (CN=expired) expired on 20"),
         (
             f"tls:@tls:hostname=example.org {CA}",
-            "the server's certificate is not for example.org (tls:...:hostname=NAME says for whom)",
+            "the server's certificate (CN=server) is for localhost, 127.0.0.1, not example.org; "
+            "tls:...:hostname=NAME says for whom",
         ),
         (f"tls:@asking {CA}", "the server wants a certificate of its clients: --cert FILE"),
         (
             f"tls:@asking {CA} --cert FOLDER/eve.pem",
-            "the server refused this client's certificate: tlsv1 alert unknown ca",
+            "the server refused this client's certificate: no authority that is known there has ",
         ),
         ("@login", "it wants a login: --login USER"),
         ("@plain --login ann", "it takes no login: leave out --login"),

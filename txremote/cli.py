@@ -19,13 +19,14 @@ from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
 from txremote.commands.health import HEALTH
 from txremote.commands.local import CHECK, DEMO, STUBS
+from txremote.commands.passwd import PASSWD
 from txremote.commands.prompts import CONSOLE, SHELL
 from txremote.commands.tasks import TASKS
 
 #: All commands, by what one wants to do. A new one is a word here.
 GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
     ("try", (DEMO, CALL, SHELL)),
-    ("serve", (CHECK, CONSOLE)),
+    ("serve", (CHECK, PASSWD, CONSOLE)),
     ("operate", (HEALTH, TASKS)),
     ("develop", (STUBS,)),
 )

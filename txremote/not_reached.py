@@ -19,20 +19,17 @@ from twisted.internet import error as twisted_errors
 
 from txremote.errors import AsyncResultTimeout, ConnectionLost
 from txremote.eventloop.login_refusals import in_words
+from txremote.peer.tls_words import BEFORE_TLS, CUT_OFF, NO_TLS, in_words as tls_in_words
 from txremote.servername import ServerName
+from txremote.wire.framing import SPOKE_TLS
 
 _TIMEOUTS = (TimeoutError, AsyncResultTimeout, twisted_errors.TimeoutError)
 _NO_HOST = (socket.gaierror, twisted_errors.DNSLookupError, twisted_errors.UnknownHostError)
 
-_MISMATCH = re.compile(r"VerificationError|[Mm]ismatch")
+# the sentences of txremote.eventloop.certificates
+_CERTIFICATE = re.compile(r"(?:an authority of )?the server's certificate \(.*")
+_REFUSED = re.compile(r"refused this (?:side|client)'s certificate: ([^\[(]*)")
 _UNTRUSTED = re.compile(r"certificate verify failed")
-# of OpenSSL's alerts, those about the certificate of this side: see txremote.net.tls
-_REFUSED = re.compile(
-    r"(?:tls|ssl)\w* alert "
-    r"(?:(?:bad |unsupported )?certificate[a-z ]*|unknown ca|access denied|decrypt error)"
-)
-_TLS_FAILED = re.compile(r"\[SSL: \w+\] ([a-z0-9 ]+)|'SSL routines', '\w*', '([^']+)'")
-_CUT_OFF = re.compile(r"EOF occurred|unexpected eof")
 
 
 class NotReached(Exception):
@@ -43,13 +40,15 @@ def why_not_connected(error: Exception, name: ServerName, timeout: float) -> str
     """Return why there is no connection to a server, in words that are no class's own."""
     texts = f"{error} {error.__cause__ or ''}"
     if name.kind in ("tls", "ssl") and not isinstance(error, _TIMEOUTS):
-        tls = _why_no_tls(texts, name)
+        tls = _why_no_tls(error, texts, name)
         if tls is not None:
             return tls
     if isinstance(error, _NO_HOST):
         return "there is no such host"
     if isinstance(error, _TIMEOUTS):
         return f"no answer within {timeout:g} s"
+    if SPOKE_TLS in texts:
+        return f"the server speaks TLS: tls:{name.host}:{name.port}"
     if isinstance(error, ConnectionLost) and "protocol" in texts:  # and then what it said
         return str(error)
     if isinstance(error, EOFError | ConnectionResetError | BrokenPipeError):
@@ -70,26 +69,29 @@ def why_not_logged_in(error: Exception, user: str, timeout: float) -> str:
     return f"the login of {user!r} failed: {in_words(error)}"
 
 
-def _why_no_tls(texts: str, name: ServerName) -> str | None:
-    if _MISMATCH.search(texts):
-        wanted = name.options.get("hostname", name.host)
-        return f"the server's certificate is not for {wanted} (tls:...:hostname=NAME says for whom)"
+def _why_no_tls(error: Exception, texts: str, name: ServerName) -> str | None:
+    certificate = _CERTIFICATE.search(str(error))
+    if certificate is not None:
+        sentence = certificate[0].strip()
+        if "not trusted" in sentence:
+            return f"{sentence}; --ca FILE names an authority"
+        other_host = ", not " in sentence
+        return f"{sentence}; tls:...:hostname=NAME says for whom" if other_host else sentence
     if _UNTRUSTED.search(texts):
         return (
             "the server's certificate is not trusted: it has expired, or no authority that is "
             "known has signed it (--ca FILE names one)"
         )
-    refused = _REFUSED.search(texts.replace("_", " "))
+    refused = _REFUSED.search(texts)
     if refused is not None:
         if name.options.keys().isdisjoint({"cert", "certificate", "certKey"}):
             return "the server wants a certificate of its clients: --cert FILE"
-        return f"the server refused this client's certificate: {refused[0].strip()}"
-    if _CUT_OFF.search(texts):
+        return f"the server refused this client's certificate: {refused[1].strip()}"
+    if NO_TLS in texts:
+        return "there is no TLS at this server: leave out tls:"
+    if BEFORE_TLS in texts or CUT_OFF in texts:
         return _hung_up(name)
-    failed = _TLS_FAILED.search(texts)
-    if failed is not None:
-        return f"there is no TLS with this server: {(failed[1] or failed[2]).strip()}"
-    return None
+    return tls_in_words(error)
 
 
 def _hung_up(name: ServerName) -> str:

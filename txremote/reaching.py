@@ -201,11 +201,15 @@ def _password(options: Namespace) -> str:
             return re.sub(r"\r?\n$", "", file.readline())
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
+    return asked_for(f"Password of {options.login}: ", f"${PASSWORD} or --password-file")
+
+
+def asked_for(prompt: str, otherwise: str) -> str:
+    """Ask for a password on the terminal. ValueError: there is none, and what to do otherwise."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(f"Password of {options.login}: ")
+            return getpass.getpass(prompt)
         except (getpass.GetPassWarning, EOFError):
-            raise ValueError(
-                f"there is no terminal to ask for a password on: ${PASSWORD} or --password-file"
-            ) from None
+            sentence = f"there is no terminal to ask for a password on: {otherwise}"
+            raise ValueError(sentence) from None

@@ -16,6 +16,7 @@ from tests.net.certificates import Authority
 from txremote import ConnectionLost, Service, current_call, exposed
 from txremote.aio import RemoteClient, connect, listen
 from txremote.aio.loop import AsyncioLoop
+from txremote.eventloop.certificates import subject_of
 from txremote.net.tls import tls_server
 
 
@@ -50,6 +51,7 @@ class WhoAmI(Service):
     @exposed
     def name(self) -> str:
         certificate = current_call().peer_certificate
+        assert bool(certificate) is (current_call().peer_x509 is not None)
         return dict(pair for [pair] in certificate["subject"])["commonName"] if certificate else ""
 
 
@@ -62,6 +64,7 @@ def test_a_context_at_both_ends(kind: str, contexts: Contexts, tmp_path: Path) -
             async with connect("localhost", server.port, **client) as conn:
                 assert await conn.root.name() == ""
                 assert conn.peer_certificate["subject"][0][0] == ("commonName", "own")
+                assert subject_of(conn.peer_x509) == "CN=own"
             with pytest.raises(SSLCertVerificationError):
                 await connect(server.address, ssl=contexts.strange)
             with pytest.raises(ConnectionLost):  # without TLS

@@ -98,6 +98,8 @@ class Attacker:
         if not data:
             self.ended = self.ended or "closed"
             return False
+        if data.startswith(b"\x15\x03"):
+            return True  # an alert of TLS, from a port that speaks it
         for payload in self._reader.feed(data):
             assert isinstance(payload, bytes)
             number, args = load(payload[1:])

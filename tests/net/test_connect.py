@@ -189,7 +189,7 @@ async def test_a_server_that_hangs_up_on_us(how):
     ("says", "shown"),
     [
         (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 400"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "x15"),  # TLS: an alert
+        (b"\x15\x02\x01\x00\x02\x02\x46", "x15"),
     ],
 )
 @pytest_twisted.ensureDeferred

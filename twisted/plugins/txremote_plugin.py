@@ -1,7 +1,8 @@
-"""Makes ``txremote`` a command of ``twistd``, and its pools known by name."""
+"""Makes ``txremote`` a command of ``twistd``, and its pools and checker known by name."""
 
 from twisted.application.service import ServiceMaker
 
+from txremote.passwords.checker import ScryptFactory
 from txremote.work.spec import PoolKind
 
 txremote = ServiceMaker(
@@ -14,3 +15,5 @@ txremote = ServiceMaker(
 threads = PoolKind("threads", "txremote.work.threads.parse")
 processes = PoolKind("processes", "txremote.work.processes.parse")
 dask = PoolKind("dask", "txremote.work.dask.pool.parse")
+
+scrypt = ScryptFactory()

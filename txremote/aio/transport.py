@@ -83,6 +83,12 @@ class _Consumer(asyncio.Protocol):
         secured = self.stream and self.stream.get_extra_info("ssl_object")
         return secured and (secured.getpeercert() or None)
 
+    def peer_certificate_bytes(self) -> bytes | None:
+        """Return the peer's certificate in DER, None if there is none."""
+        secured = self.stream and self.stream.get_extra_info("ssl_object")
+        found: bytes | None = secured.getpeercert(binary_form=True) if secured else None
+        return found
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Have small packets sent at once. Raises OSError where it is not TCP."""
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, bool(enabled))

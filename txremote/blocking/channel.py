@@ -111,6 +111,10 @@ class ByteChannel:
         self._interrupting = threading.Lock()  # a thread that is not here may have had it
         self.close()
 
+    def peer_certificate_bytes(self) -> bytes | None:
+        """Return the peer's certificate in DER; None if there is none, or no TLS."""
+        return None
+
     def _close_interrupter(self) -> None:
         with self._interrupting:
             if self._interrupter is not None:
@@ -169,6 +173,10 @@ class TLSChannel(SocketChannel):
         sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # see receive_now
         # reading and writing share the TLS state
         self._exclusive = threading.Lock()
+
+    def peer_certificate_bytes(self) -> bytes | None:
+        with self._exclusive:
+            return self._tls.getpeercert(binary_form=True)
 
     def wait(self, timeout: float | None, *, writable: bool = False) -> bool:
         with self._exclusive:

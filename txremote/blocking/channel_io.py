@@ -70,6 +70,10 @@ class PumpTransport:
         """Return this end's address."""
         return self._channel.host
 
+    def peer_certificate_bytes(self) -> bytes | None:
+        """Return the peer's certificate in DER; None if there is none."""
+        return self._channel.peer_certificate_bytes()
+
 
 class ChannelIO:
     """Sends and reads the bytes of one connection, in any thread that has the role for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from twisted.internet.interfaces import IAddress
 
@@ -23,6 +23,9 @@ from txremote.refs.blocking_view import BlockingView
 from txremote.refs.ports import Answer
 from txremote.service import Service, check_service, config_of, instantiate
 from txremote.wire.messages import Dialect, dialect_named
+
+if TYPE_CHECKING:  # it comes with the extra tls
+    from cryptography.x509 import Certificate
 
 P = ParamSpec("P")
 
@@ -120,6 +123,14 @@ class BlockingConnection(BlockingView):
             result = AsyncResult(sent, self._executor.driver, cancel)
         pump.io.flush()
         return result
+
+    @property
+    def peer_x509(self) -> Certificate | None:
+        """
+        The server's certificate on a TLS connection, as cryptography has it, else None. Raises
+        ImportError without the extra ``tls``.
+        """
+        return self.protocol.peer_x509
 
     def fileno(self) -> int:
         """

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable
 
 from txremote.blocking.channel import ByteChannel, SocketChannel, TLSChannel
-from txremote.blocking.sockets import CONNECT_TIMEOUT, load_certificates, open_socket
+from txremote.blocking.sockets import CONNECT_TIMEOUT, begin_tls, load_certificates, open_socket
 from txremote.blocking.streams import SocketStream
 from txremote.servername import OTHER, ServerName, unknown_kind
 
@@ -50,13 +50,7 @@ def dialler(
     context = tls_context_of(name)
 
     def dial_tls() -> TLSChannel:
-        plain = dial()
-        try:
-            hostname = options.get("hostname", name.host)
-            return TLSChannel(context.wrap_socket(plain, server_hostname=hostname))
-        except BaseException:
-            plain.close()
-            raise
+        return TLSChannel(begin_tls(context, dial(), options.get("hostname", name.host)))
 
     return dial_tls
 

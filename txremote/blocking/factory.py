@@ -18,7 +18,7 @@ from txremote.blocking.connection import BlockingConnection, drive
 from txremote.blocking.defaults import config_of_script
 from txremote.blocking.dialler import dialler
 from txremote.blocking.refused import refused
-from txremote.blocking.sockets import CONNECT_TIMEOUT, load_certificates, open_socket
+from txremote.blocking.sockets import CONNECT_TIMEOUT, begin_tls, load_certificates, open_socket
 from txremote.blocking.streams import (
     Channel,
     File,
@@ -29,7 +29,16 @@ from txremote.blocking.streams import (
 )
 from txremote.config import ConnectionConfig
 from txremote.errors import AsyncResultTimeout
-from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Step, dialling_steps, outcome_of
+from txremote.peer.dialling import (
+    KEEP,
+    OPEN,
+    WAIT,
+    Outcome,
+    Step,
+    dialling_steps,
+    outcome_of,
+    unanswered,
+)
 from txremote.refs.threadguard import refuse_in_reactor
 from txremote.servername import ServerName, server_name
 from txremote.service import VoidService, check_service, config_of, instantiate
@@ -114,7 +123,8 @@ class _Dialling:
                 raise
             return None
         except Exception as error:
-            return outcome_of(dialect, error, conn.protocol.other_dialect)
+            tls = isinstance(conn._pump.io.channel, TLSChannel)
+            return outcome_of(dialect, unanswered(error, tls), conn.protocol.other_dialect)
         return Outcome(dialect)
 
 
@@ -206,11 +216,7 @@ def ssl_connect(
 
     def dial() -> TLSChannel:
         plain = _dial(host, port, ipv6, keepalive)
-        try:
-            return TLSChannel(context.wrap_socket(plain, server_hostname=host))
-        except BaseException:
-            plain.close()
-            raise
+        return TLSChannel(begin_tls(context, plain, host))
 
     return _establish(dial, service, config)
 

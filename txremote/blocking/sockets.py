@@ -5,12 +5,21 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from txremote.eventloop.certificates import why_refused
 from txremote.eventloop.tcp import KEEPALIVE_IDLE
+from txremote.peer.tls_words import BEFORE_TLS, CUT_OFF, in_words
+
+if TYPE_CHECKING:  # it comes with the extra tls
+    from cryptography.x509 import Certificate
 
 #: Seconds that connecting may take.
 CONNECT_TIMEOUT = 30.0
+
+# Seconds for a server to show its certificate once more.
+_SHOWN_WITHIN = 3.0
 
 
 def open_socket(
@@ -49,6 +58,58 @@ def open_socket(
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), idle)
         return sock
     raise problem or OSError(f"no address for {host!r}")
+
+
+def begin_tls(context: ssl.SSLContext, plain: socket.socket, hostname: str) -> ssl.SSLSocket:
+    """
+    Shake hands over a connected socket, which is closed if that fails.
+
+    Raises:
+        ssl.SSLError: TLS failed. Behind the text of Python's it says why, in words.
+        OSError: The connection has ended, or was silent for too long.
+    """
+    family, timeout, address = plain.family, plain.gettimeout(), None
+    with suppress(OSError):  # it has hung up already
+        address = plain.getpeername()
+    try:
+        return context.wrap_socket(plain, server_hostname=hostname)
+    except ssl.SSLCertVerificationError as error:
+        with suppress(OSError, ImportError, ValueError):
+            shown = _certificate_at(family, address, hostname, timeout)
+            whose = "the server's certificate"
+            _explain(error, why_refused(shown, error.verify_code, whose, hostname))
+        raise
+    except ssl.SSLError as error:
+        words = in_words(error)
+        _explain(error, BEFORE_TLS if words == CUT_OFF else words)
+        raise
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _explain(error: ssl.SSLError, words: str | None) -> None:
+    if words is not None:
+        error.strerror = f"{error.strerror}: {words}"
+
+
+def _certificate_at(
+    family: int, address: object, hostname: str, timeout: float | None
+) -> Certificate:
+    """
+    Return the certificate that a server shows, to say what is wrong with it: of one that was
+    refused Python keeps nothing, so it is asked for once more. Nothing else is sent.
+    """
+    from cryptography.x509 import load_der_x509_certificate
+
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    with socket.socket(family) as plain:
+        plain.settimeout(_SHOWN_WITHIN if timeout is None else min(timeout, _SHOWN_WITHIN))
+        plain.connect(address)  # type: ignore[arg-type]  # as it was given
+        with unchecked.wrap_socket(plain, server_hostname=hostname) as tls:
+            return load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
 
 
 def load_certificates(

@@ -231,7 +231,7 @@ class ServerPlan(ListenerPlan):
     )
     auth: tuple[str, ...] = _texts(
         "Have clients log in with root.login(user, password), and how that is checked: "
-        "file:PATH, memory:USER:PASSWORD, unix...; may be repeated. See --help-auth.",
+        "scrypt:FILE (see txremote passwd), file:PATH, unix...; may be repeated. See --help-auth.",
         secret=True,
     )
     switches: Mapping[str, object] = field(default_factory=dict)

@@ -12,5 +12,6 @@ Connections whose work happens in the thread of an event loop, such as Twisted's
 ``stop_order``      which services wait for which others when a program stops
 ``client_status``   how a client that reconnects is doing, and when it tries again
 ``login_refusals``  which errors of a login are refusals
+``certificates``    certificates in words: whose, until when, why refused; scripts use it, too
 ``tcp``             the options of TCP sockets; drivers without a loop use them, too
 """

@@ -8,6 +8,7 @@ its rows, and look into no connection or pool themselves.
 ``callstats``  figures of calls: how many, how many failed, how long they took
 ``exported``  exported objects by class, and how fast they grow
 ``health``  whether the process works, asked from any thread
+``metrics``  the figures as Prometheus reads them
 ``monitor``  `Monitor`: the face of it all, a service of Twisted's
 ``recentlog``  the last warnings and errors of the log
 ``rows``  the rows: plain data, which become JSON as they are

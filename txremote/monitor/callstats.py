@@ -12,7 +12,7 @@ well, or whose method was found; past `MOST_METHODS` calls count as those of "ot
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappush, heapreplace
 from itertools import count
 from math import log2
@@ -90,12 +90,14 @@ class CallStats:
 
     Attributes:
         slow_from: Nanoseconds from which on a call is one of the slowest.
+        held_loop: How many calls have held the event loop for longer than ``--slow``.
     """
 
     def __init__(self) -> None:
         self.other = MethodStats(OTHER)
         self.by_name: dict[str, MethodStats] = {}
         self.slow_from = int(NEVER_SLOW * 1e9)
+        self.held_loop = 0
         self._slow: list[tuple[float, int, SlowCall]] = []  # a heap, the fastest first
         self._numbers = count()  # so that equal ones are not compared further
 
@@ -118,6 +120,13 @@ class CallStats:
 
     def _all(self) -> Iterable[MethodStats]:
         return (self.other, *self.by_name.values())
+
+    def totals(self) -> Iterator[tuple[str, int, int]]:
+        """Give each method that was called, with how many calls have ended and have failed."""
+        for method in self._all():
+            ended = sum(method.buckets)
+            if ended:
+                yield method.name, ended, method.failed
 
     def rows(self) -> list[MethodRow]:
         """Return a row for each method that was called, the most called first."""

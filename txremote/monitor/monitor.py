@@ -129,6 +129,11 @@ class Reader:
         """Return the calls under way, the oldest first."""
         return []
 
+    @property
+    def stats(self) -> CallStats:
+        """The counts of all calls since the beginning."""
+        return self._stats
+
     def slowest(self) -> list[SlowCall]:
         """Return the slowest calls of the last five minutes, the slowest first."""
         return self._stats.slowest()
@@ -160,6 +165,10 @@ class Reader:
     def log(self) -> list[LogRow]:
         """Return the last warnings and errors, oldest first."""
         return self._log.rows()
+
+    def log_totals(self) -> dict[str, int]:
+        """Return how many warnings and errors there were, by level."""
+        return dict(self._log.totals)
 
     def series(self) -> Series:
         """Return the figures of the last hour."""

@@ -24,9 +24,15 @@ _KEPT_LEVELS: Final = frozenset({LogLevel.warn, LogLevel.error, LogLevel.critica
 
 @implementer(ILogObserver)
 class RecentLog:
-    """An observer of Twisted's log that keeps the last warnings and errors. Any thread."""
+    """
+    An observer of Twisted's log that keeps the last warnings and errors. Any thread.
+
+    Attributes:
+        totals: How many there were, by level, since the beginning.
+    """
 
     def __init__(self) -> None:
+        self.totals = {level.name: 0 for level in _KEPT_LEVELS}
         self._rows: deque[LogRow] = deque(maxlen=KEPT)
         self._observing = False
 
@@ -37,6 +43,7 @@ class RecentLog:
         namespace = str(event.get("log_namespace"))
         if namespace.partition(".")[0] != "txremote" and "log_failure" not in event:
             return
+        self.totals[event["log_level"].name] += 1
         text = formatEvent(event)
         failure = event.get("log_failure")
         if failure is not None:

@@ -12,5 +12,6 @@ Getting connected with a reactor.
 ``draining``  the end of a listener's calls: they have some seconds, and the rest is cut
 ``login``  logging in, by `twisted.cred`
 ``tls``  TLS around any endpoint: certificates from files, checked on both sides if wanted
+``tls_checks``  what a TLS connection says of the peer when it fails
 ``unixsockets``  UNIX sockets: who may connect to one, and what is left of one
 """

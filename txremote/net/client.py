@@ -44,9 +44,10 @@ from txremote.net.client_endpoint import ClientEndpoint, until_lost
 from txremote.net.client_login import log_in
 from txremote.net.connect import connect
 from txremote.net.connection_waiters import ConnectionWaiters
-from txremote.net.tls import client_endpoint_of, refused_certificate
+from txremote.net.tls import client_endpoint_of
 from txremote.peer.connection import Connection
 from txremote.peer.pending_calls import already_answered
+from txremote.peer.tls_words import refused_own
 from txremote.refs.awaiting import awaitable, failed, succeeded
 from txremote.refs.clock import Reactor, steady
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
@@ -281,7 +282,7 @@ class RemoteClient(Service):
         def not_dialled(failure: Failure) -> Any:
             error = failure.value
             assert error is not None
-            if refused_certificate(error.__cause__) and not self._stopping:
+            if refused_own(error.__cause__) and not self._stopping:
                 return self._give_up(Failure(UnauthorizedLogin(str(error))))
             return self._failed(failure, "no connection")
 

@@ -17,11 +17,21 @@ from txremote.errors import ConnectionLost, DeadReferenceError
 from txremote.eventloop.executor import LaneExecutor, LoopExecutor
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.eventloop.worker_pool import WorkerPool
-from txremote.net.tls import client_endpoint_of, refused_certificate
+from txremote.net.tls import client_endpoint_of
 from txremote.net.transport import is_tls, prepare
 from txremote.peer.connection import Connection
-from txremote.peer.dialling import KEEP, OPEN, WAIT, Outcome, Steps, dialling_steps, outcome_of
+from txremote.peer.dialling import (
+    KEEP,
+    OPEN,
+    WAIT,
+    Outcome,
+    Steps,
+    dialling_steps,
+    outcome_of,
+    unanswered,
+)
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.tls_words import refused_own
 from txremote.refs.awaiting import awaitable
 from txremote.refs.clock import EventLoop, Reactor, steady
 from txremote.refs.threadguard import LoopGuard
@@ -150,12 +160,13 @@ async def _introduced(connection: Connection) -> Connection:
         early = isinstance(error, DeadReferenceError)  # it ended before anything was asked
         if early or (isinstance(error, ConnectionLost) and connection.closed):
             ended = await connection.when_disconnected()
-            refused = refused_certificate(ended)
+            refused = refused_own(ended)
             if refused is not None:
                 words = f"the server refused this client's certificate: {refused}"
                 raise ConnectionLost(words) from ended
             if early:
-                raise ConnectionLost(connection.why_ended) from ended
+                error = ConnectionLost(connection.why_ended)
+            raise unanswered(error, is_tls(connection.transport)) from ended
         raise
 
 

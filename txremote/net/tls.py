@@ -28,24 +28,18 @@ from zope.interface import implementer
 
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.levels import Logger
+from txremote.net.tls_checks import CheckingClient, first_bytes, note_refused
 from txremote.net.unixsockets import server_endpoint
 from txremote.refs.clock import EventLoop, Reactor
 from txremote.servername import ServerName, server_name, unknown_kind
 
 _log = Logger("txremote")
 
-# of a name that begins with tls:, besides Twisted's
-_OUR_OPTIONS = ("ca", "cert", "key", "hostname")
+# of a name that begins with tls:, ours and those that only Twisted's endpoint knows
+_OUR_OPTIONS = {"ca", "cert", "key", "hostname"}
+_OPTIONS_OF_TWISTED = {"certificate", "privateKey", "trustRoots", "endpoint"}
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-# The alerts of RFC 8446 that are about the receiver's certificate, as OpenSSL words
-# them: "tlsv13 alert certificate required", "tlsv1 alert unknown ca"... Another
-# authority's of the same name is a "decrypt error".
-_REFUSED = re.compile(
-    r"[^'\]]* alert "
-    r"(?:(?:bad |unsupported )?certificate|unknown ca|access denied|decrypt error)[^'(]*"
-)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -65,9 +59,12 @@ class Credentials:
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> Any:
         """Return OpenSSL's side of a new connection (`IOpenSSLServerConnectionCreator`)."""
-        from OpenSSL.SSL import Connection as TLSConnection
+        from OpenSSL.SSL import VERIFY_PEER, Connection as TLSConnection
 
-        return TLSConnection(self.context(), None)
+        connection = TLSConnection(self.context(), None)
+        if connection.get_verify_mode() & VERIFY_PEER:
+            note_refused(connection, tlsProtocol, "the client's certificate")
+        return connection
 
     def context(self) -> Any:
         """Return the OpenSSL context of the files as they are now."""
@@ -173,8 +170,12 @@ class _TLSServerEndpoint:
 def _server_factory(credentials: Credentials, factory: Any, reactor: EventLoop) -> Any:
     from twisted.protocols.tls import TLSMemoryBIOFactory
 
+    usual: Any = TLSMemoryBIOFactory.protocol
+    waiting = first_bytes(usual)
+
     class Wrapping(TLSMemoryBIOFactory):
         noisy = False
+        protocol = waiting
 
         def buildProtocol(self, addr: object) -> Any:
             inner = self.wrappedFactory.buildProtocol(addr)
@@ -278,7 +279,8 @@ def tls_client(
     trust = None if ca is None else _trust(ca)
     own = None if cert is None else _own_certificate(cert, key)
     options = ssl.optionsForClientTLS(hostname, trustRoot=trust, clientCertificate=own)
-    return TLSClientEndpoint(where, options, f"TLS over {endpoint}", reactor)
+    checking = CheckingClient(options, hostname)
+    return TLSClientEndpoint(where, checking, f"TLS over {endpoint}", reactor)
 
 
 def client_endpoint_of(reactor: EventLoop, where: object) -> IStreamClientEndpoint:
@@ -309,7 +311,8 @@ def client_from_string(reactor: EventLoop, description: str | ServerName) -> ISt
         ImportError: ``pip install 'txremote[tls]'``.
     """
     name = server_name(description) if isinstance(description, str) else description
-    if name.kind == "tls" and not name.options.keys().isdisjoint(_OUR_OPTIONS):
+    options = name.options.keys()
+    if name.kind == "tls" and (options & _OUR_OPTIONS or not options & _OPTIONS_OF_TWISTED):
         return _client_with_files(reactor, name)
     try:
         endpoint: IStreamClientEndpoint = clientFromString(reactor, name.description)
@@ -354,7 +357,7 @@ def _own_certificate(cert: str, key: str | None) -> Any:
 def _client_with_files(reactor: EventLoop, name: ServerName) -> IStreamClientEndpoint:
     """Return the endpoint of a ``tls:`` name that has options of ours, as `tls_client` does."""
     options = name.options
-    mixed = options.keys() & {"certificate", "privateKey", "trustRoots", "endpoint"}
+    mixed = options.keys() & _OPTIONS_OF_TWISTED
     if mixed:
         raise ValueError(
             f"{name.text}: {', '.join(sorted(mixed))} cannot be said beside ca=, cert=, key= "
@@ -395,14 +398,6 @@ class TLSClientEndpoint:
         factory = TLSMemoryBIOFactory(options, True, protocolFactory, clock=clock)
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting.addCallback(lambda protocol: protocol.wrappedProtocol)
-
-
-def refused_certificate(error: BaseException | None) -> str | None:
-    """Return the peer's words if a connection ended since it refused our certificate, or none."""
-    if not type(error).__module__.startswith(("OpenSSL", "ssl")):
-        return None
-    found = _REFUSED.search(str(error))
-    return found[0].strip() if found else None
 
 
 def _host_of(endpoint: object) -> str:

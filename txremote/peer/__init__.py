@@ -38,9 +38,11 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``request``  one request of the peer: where it runs, and how it gets its answer
 ``stock_copying``  copies of a stock peer's objects, for parameters that are annotated as values
 ``stock_wanted``  what an annotation wants of a stock peer's objects
+``tls_words``  why TLS has failed, in words, from what OpenSSL or Python's ssl says
 ``turns``  long work of connections, a slice in each turn of the reactor
 ``variables``  a connection's context variables
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired
+``x509``  `x509_of`: a peer's certificate as cryptography has it
 ``with_values``  requests with values in their arguments
 
 This room knows Twisted's Deferreds and Protocols. It imports no reactor, opens no socket and

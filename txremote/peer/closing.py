@@ -22,15 +22,24 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from txremote.errors import ConnectionLost, RemoteProtocolError, ServerStopping
 from txremote.peer.inbound import InboundCalls
-from txremote.peer.lifecycle import ABORTING, CLOSED, CLOSING, DRAINING, GOODBYE
+from txremote.peer.lifecycle import (
+    ABORTING,
+    CLOSED,
+    CLOSING,
+    DRAINING,
+    GOODBYE,
+    HANDSHAKING,
+)
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.naming import about
 from txremote.peer.outbound import OutboundCalls
 from txremote.peer.outbox import Outbox
 from txremote.peer.ports import ConnectionPort
+from txremote.peer.tls_words import BEFORE_TLS, in_words
 from txremote.peer.variables import outside_calls
 from txremote.refs.awaiting import awaitable, succeeded
 from txremote.wire.consts import FEATURE_STOPPING, HANDLE_CLOSE, HANDLE_STOPPING
+from txremote.wire.framing import SPOKE_TLS
 
 _events = logger_for("connection")
 
@@ -136,14 +145,18 @@ class Closing:
         if self._connection.other_dialect is None:  # else it is dialled once more
             self.protocol_broken = True
             self._log_failure(error)
-        self.close(f"the peer broke the protocol: {error}", say_goodbye=False)
+        said = str(error)
+        why = said if said == SPOKE_TLS else f"the peer broke the protocol: {said}"
+        self.close(why, say_goodbye=False)
 
     def _log_failure(self, error: RemoteProtocolError) -> None:
         connection, limit = self._connection, self.log_limit
         count = 1 if limit is None else limit.one_more(connection.seconds())
         # as text: the error's frames hold the whole connection, and a log may keep events
         fields = {**about(connection), "error": str(error)}
-        if count == 1:
+        if count == 1 and str(error) == SPOKE_TLS and not connection.knows_peer:
+            _events.warn("{who} spoke TLS to a plain port", **fields)
+        elif count == 1:
             _events.warn("{who} broke the protocol: {error}", **fields)
         elif count:
             _events.warn(
@@ -196,7 +209,10 @@ class Closing:
         else:
             if not at_boundary and isinstance(reason, ConnectionDone):
                 reason = ConnectionLost(_IN_MID_MESSAGE)
-            self.why = _explain(reason)
+            # TLS's transport may know more: see txremote.net.tls_checks
+            told = getattr(connection.stream, "tls_problem", None)
+            in_handshake = connection.state is HANDSHAKING
+            self.why = told or _explain(reason, in_handshake)
         self.reason = reason
         connection.enter(CLOSED)
         self._stop_timer()
@@ -210,9 +226,11 @@ class Closing:
                 outside_calls(None, watcher.callback, self.reason)
 
 
-def _explain(reason: BaseException) -> str:
+def _explain(reason: BaseException, in_handshake: bool) -> str:
+    if in_handshake and isinstance(reason, ConnectionDone | TwistedConnectionLost):
+        return BEFORE_TLS
     if isinstance(reason, ConnectionDone):
         return GOODBYE
     if type(reason) is TwistedConnectionLost:  # its text is another in each facet
         return _LOST
-    return str(reason) or type(reason).__name__
+    return in_words(reason) or str(reason) or type(reason).__name__

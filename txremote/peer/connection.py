@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet import protocol
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -47,6 +47,7 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
+from txremote.peer.x509 import x509_of
 from txremote.refs import forks
 from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
@@ -56,6 +57,9 @@ from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
 _log = Logger("txremote")
+
+if TYPE_CHECKING:  # it comes with the extra tls
+    from cryptography.x509 import Certificate
 
 T = TypeVar("T")
 
@@ -260,9 +264,17 @@ class Connection(protocol.Protocol):
 
     @property
     def peer_certificate(self) -> Any:
-        """The peer's certificate on a TLS connection, else None."""
+        """
+        The peer's certificate on a TLS connection, as the transport has it, else None: pyOpenSSL's
+        ``X509``, or behind an `ssl.SSLContext` what ``getpeercert`` gives.
+        """
         fetch = getattr(self.transport, "getPeerCertificate", None)
         return fetch() if fetch is not None else None
+
+    @property
+    def peer_x509(self) -> Certificate | None:
+        """The peer's certificate on a TLS connection, as cryptography has it, else None."""
+        return x509_of(self.transport)
 
     @property
     def stream(self) -> Stream:

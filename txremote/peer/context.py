@@ -9,10 +9,13 @@ and in the pool thread of a threaded method.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
+
+if TYPE_CHECKING:  # it comes with the extra tls
+    from cryptography.x509 import Certificate
 
 current: ContextVar[CurrentCall] = ContextVar("txremote.current_call")
 
@@ -27,6 +30,10 @@ class CalledConnection(Protocol):
     @property
     def peer_certificate(self) -> Any:
         """The peer's certificate on a TLS connection, else None."""
+
+    @property
+    def peer_x509(self) -> Certificate | None:
+        """The same as cryptography has it."""
 
     @property
     def avatar(self) -> Any:
@@ -92,8 +99,16 @@ class CurrentCall:
 
     @property
     def peer_certificate(self) -> Any:
-        """The peer's certificate on a TLS connection, else None."""
+        """
+        The peer's certificate on a TLS connection, as the transport has it, else None: pyOpenSSL's
+        ``X509``, whose own way to read it is deprecated. See `peer_x509`.
+        """
         return self.connection.peer_certificate
+
+    @property
+    def peer_x509(self) -> Certificate | None:
+        """The peer's certificate as a `cryptography.x509.Certificate`, None without TLS or one."""
+        return self.connection.peer_x509
 
     @property
     def avatar(self) -> Any:

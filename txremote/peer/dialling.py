@@ -27,9 +27,10 @@ generator, which has every attempt closed and raises it again.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from txremote.errors import ConnectionLost
+from txremote.peer.lifecycle import GOODBYE
 
 #: Seconds that a server has to answer in the dialect of RPyC 6, before that of RPyC 5 is tried.
 PATIENCE: Final = 1.0
@@ -62,6 +63,8 @@ class Outcome(NamedTuple):
     other_dialect: str | None = None
 
 
+_E = TypeVar("_E", bound=BaseException)
+
 Steps = Generator[Step, Outcome | None, None]
 
 
@@ -69,6 +72,14 @@ def outcome_of(dialect: str, error: Exception, other_dialect: str | None) -> Out
     """Return the outcome of a failed attempt."""
     hung_up = isinstance(error, ConnectionLost)
     return Outcome(dialect, error, other_dialect if hung_up else None)
+
+
+def unanswered(error: _E, tls: bool) -> _E | ConnectionLost:
+    """Return the error of an attempt; of a peer that hung up it says what may be wrong with it."""
+    if type(error) is not ConnectionLost or str(error) != GOODBYE:
+        return error
+    how = "with" if tls else "without"
+    return ConnectionLost(f"{GOODBYE} before it answered: is it a server of RPyC's, {how} TLS?")
 
 
 def dialling_steps(dialect: str = "auto") -> Steps:

@@ -23,11 +23,12 @@ what does not compress. `compress_frame` looks at a sample first.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from txremote.errors import NotSendable, RemoteProtocolError
 from txremote.wire.limits import DEFAULT_LIMITS, Limits
@@ -39,6 +40,12 @@ _pack_header = _HEADER.pack
 _unpack_header = _HEADER.unpack_from
 
 _NEWLINE = ord("\n")
+
+#: The peer has begun a TLS connection, or answered with an alert of TLS.
+SPOKE_TLS: Final = "the peer speaks TLS, and this side does not"
+
+# A record of TLS: an alert or a handshake, in version 3.something.
+_TLS = re.compile(rb"[\x15\x16]\x03[\x00-\x04]")
 
 # Enough of a payload to hold the thread ids, the kind and the sequence number.
 HEAD_SIZE = 64
@@ -179,12 +186,14 @@ class FrameReader:
         while size - pos >= 5:
             length, flag = _unpack_header(data, pos)
             if flag > 1:  # before its bytes are waited for: this is no RPyC
+                _check_tls(data, pos)
                 raise RemoteProtocolError(
                     f"a frame with compression flag {flag}: the stream is out of step, "
                     f"or the peer is no RPyC (it says {data[pos : pos + 16]!r})"
                 )
             end = pos + 5 + length
             if length > max_frame:
+                _check_tls(data, pos)
                 wanted = pos + 5 + min(length, HEAD_SIZE)
                 if size < wanted:
                     break
@@ -289,6 +298,12 @@ def frame_chunks(head: bytes, chunks: Sequence[Chunk]) -> Chunk:
             raise _too_long(size)
         return joined((_pack_header(size, 0), head, *chunks, b"\n"), size + 6)
     return b"".join((_pack_header(size, 0), head, *chunks, b"\n"))
+
+
+def _check_tls(data: bytes, pos: int) -> None:
+    """Raise RemoteProtocolError if what is no frame is TLS."""
+    if _TLS.match(data, pos):
+        raise RemoteProtocolError(SPOKE_TLS)
 
 
 def _too_long(size: int) -> NotSendable:
