@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
@@ -73,8 +72,6 @@ def resolve_admin(
 
 
 def _exposition() -> Exposition:
-    if find_spec("txremote.monitor.metrics") is None:
-        return lambda _monitor, _accept: ("text/plain", b"")
     try:
         metrics: Any = import_module("txremote.monitor.metrics")
     except ImportError as problem:

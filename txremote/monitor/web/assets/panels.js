@@ -1,7 +1,7 @@
 // What is opened on top: the details of a row, the output of a task, the keys.
 
 import { el, setText } from "./dom.js";
-import { clock, text } from "./format.js";
+import { ago, clock, rounded, seconds, text } from "./format.js";
 import { ask } from "./live.js";
 
 const MOST_LINES = 5000;
@@ -9,8 +9,9 @@ const TIMES = new Set(["since", "at", "submitted", "started", "ended", "not_befo
 
 const LABELS = {
   number: "No.", peer: "Address", since: "Since", done_count: "Steps done", total: "Steps in all", rate: "Steps a second",
-  eta: "Seconds left", bytes_in: "Bytes in", bytes_out: "Bytes out", unsent: "Bytes unsent", seconds: "Seconds", line: "Held the event loop at",
+  eta: "Time left", bytes_in: "Bytes in", bytes_out: "Bytes out", unsent: "Bytes unsent", seconds: "Took", line: "Held the event loop at",
 };
+const SPANS = { eta: ago, age: seconds, seconds, p50: seconds, p99: seconds, slowest: seconds, number: String, connection: String };
 
 class Panel {
   constructor(title, kind) {
@@ -66,7 +67,7 @@ export class Details extends Panel {
     const shown = Object.entries(row).filter(([name]) => !["words", "taken", "per_second"].includes(name));
     this.fields.replaceChildren(...shown.flatMap(([name, value]) => [
       el("dt", {}, LABELS[name] || (name[0].toUpperCase() + name.slice(1)).replaceAll("_", " ")),
-      el("dd", {}, TIMES.has(name) ? clock(value) : typeof value === "number" ? text(Math.round(value * 1e6) / 1e6) : text(value)),
+      el("dd", {}, TIMES.has(name) ? clock(value) : SPANS[name] ? SPANS[name](value) : typeof value === "number" ? rounded(value) : text(value)),
     ]));
   }
 

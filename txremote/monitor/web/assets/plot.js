@@ -1,13 +1,14 @@
-// A plot of one or two columns over the last hour, as SVG; under the pointer it tells the values.
+// A plot of one or two columns over the last hour at most, as SVG; under the pointer it tells the values.
 
 import { el, setText, svg } from "./dom.js";
-import { clock } from "./format.js";
+import { ago, clock } from "./format.js";
 
 const WIDTH = 600;
 const HEIGHT = 150;
 const TOP = 10;
 const BOTTOM = 128;
 const HOUR = 3600;
+const LEAST = 300; // seconds that a plot spans: of a server that was just started
 
 // The next larger of 1, 2, 5, 10, 20...; for sizes of memory a power of two.
 function roundedUp(value, binary) {
@@ -32,7 +33,9 @@ export class Plot {
       { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title, preserveAspectRatio: "none" },
       grid, this.area, this.paths, this.cross,
     );
-    this.labels = el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "1 h ago"), el("span", {}, "30 min"), el("span", {}, "now"));
+    this.first = el("span", {});
+    this.middle = el("span", {});
+    this.labels = el("div", { class: "axis", "aria-hidden": "true" }, this.first, this.middle, el("span", {}, "now"));
     this.most = el("span", { class: "most", "aria-hidden": "true" });
     const legend = lines.map((line, n) => el("span", { class: `key ${line.kind}` }, line.label, " ", this.values[n]));
     this.node = el(
@@ -49,10 +52,13 @@ export class Plot {
   draw(series, now) {
     this.series = series;
     this.now = now;
+    this.span = Math.min(HOUR, Math.max(LEAST, now - (series.at[0] ?? now)));
+    setText(this.first, `${ago(this.span)} ago`);
+    setText(this.middle, ago(this.span / 2));
     const found = this.lines.map((line) => (series.columns[line.column] || []).map((v) => (v === null ? null : v * this.scale)));
     const highest = Math.max(this.least, ...found.map((values) => values.reduce((most, v) => (v > most ? v : most), 0)));
     const most = roundedUp(highest, this.binary);
-    const x = (n) => WIDTH * (1 - (now - series.at[n]) / HOUR);
+    const x = (n) => WIDTH * (1 - (now - series.at[n]) / this.span);
     const y = (value) => BOTTOM - ((BOTTOM - TOP) * Math.min(value, most)) / most;
     found.forEach((values, n) => {
       const parts = pieces(values, series, x);
@@ -78,12 +84,12 @@ export class Plot {
   point(event) {
     if (!this.series || !this.series.at.length) return;
     const box = this.drawing.getBoundingClientRect();
-    const at = this.now - HOUR * (1 - (event.clientX - box.left) / box.width);
+    const at = this.now - this.span * (1 - (event.clientX - box.left) / box.width);
     const times = this.series.at;
     let nearest = 0;
     times.forEach((time, n) => { if (Math.abs(time - at) < Math.abs(times[nearest] - at)) nearest = n; });
     this.pointed = true;
-    const x = WIDTH * (1 - (this.now - times[nearest]) / HOUR);
+    const x = WIDTH * (1 - (this.now - times[nearest]) / this.span);
     for (const [name, value] of [["x1", x], ["x2", x], ["visibility", "visible"]]) this.cross.setAttribute(name, value);
     this.tell(nearest);
   }
