@@ -14,7 +14,7 @@ import pytest
 import pytest_twisted
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -24,6 +24,9 @@ from tests.net.certificates import Authority
 from tests.processes import free_port, run, script
 from txremote.cli import parser
 from txremote.commands.health import NotReady, ask_health
+from txremote.monitor.monitor import Monitor
+from txremote.monitor.web.service import AdminService
+from txremote.monitor.web.tokenfile import TokenFile
 from txremote.net.login import portal_for
 from txremote.net.tls import tls_server
 from txremote.net.unixsockets import server_endpoint
@@ -70,7 +73,6 @@ class Servers:
         self._connection = await txremote.connect(self.places["full"])
         reasons = b'{"healthy": true, "ready": false, "reasons": ["it is stopping", "\\u001b[2J"]}'
         for name, code, body in [
-            ("admin", 200, b"ready\n"),
             ("draining", 503, reasons),
             ("terse", 503, b"the \x1b[2Jloop is stuck\n"),
             ("silent", 503, b""),
@@ -80,8 +82,28 @@ class Servers:
                 site = Site(Page(code, body))
                 kind = "unix-" if place.startswith("unix:") else ""
                 self._keep(f"{kind}{name}", await server_endpoint(reactor, place).listen(site))
+        await self._start_admin()
         self._mute = socket.create_server(("127.0.0.1", 0))  # as one whose loop is stuck
         self.places["mute"] = f"127.0.0.1:{self._mute.getsockname()[1]}"
+
+    async def _start_admin(self) -> None:
+        """Serve the admin site of a monitor that watches nothing, and is ready."""
+        self._services: list[Any] = [Monitor(reactor)]
+        for name, place in (("admin", LOCAL), ("unix-admin", f"unix:{self.folder}/admin")):
+            self._services.append(
+                AdminService(
+                    server_endpoint(reactor, place),
+                    place,
+                    self._services[0],
+                    token=TokenFile(f"{self.folder}/token") if place == LOCAL else None,
+                    secure=False,
+                    exposition=lambda _monitor, _accept: ("", b""),
+                    reactor=reactor,
+                )
+            )
+            self._services[-1].startService()
+            self._keep(name, self._services[-1].ports[0])
+        self._services[0].startService()
 
     def _keep(self, name: str, port: Any) -> None:
         self._ports.append(port)
@@ -92,8 +114,10 @@ class Servers:
     async def stop(self) -> None:
         await self._connection.close()
         self._mute.close()
+        for service in reversed(self._services):
+            await maybeDeferred(service.stopService)
         for port in self._ports:
-            await port.stopListening()
+            await maybeDeferred(port.stopListening)
 
     def words(self, text: str) -> list[str]:
         """Return a command line, with the places of ``@NAME`` put in."""
@@ -162,7 +186,7 @@ async def test_a_server_that_is_not_ready_says_why(servers: Servers, words: str,
         ("http://@mute -t 0.1", "cannot connect to WHERE: no answer within 0.1 s"),
         ("http://@plain", "cannot connect to WHERE: it does not answer as an admin address does"),
         ("http://@elsewhere", "cannot connect to WHERE: it answers '404 Not Found' to /readyz"),
-        ("tls:@tls", "cannot connect to WHERE: the server's certificate is not trusted"),
+        ("tls:@tls", "cannot connect to WHERE: the server's certificate (CN=server) is"),
         ("http://@admin/healthz", "'WHERE' is no admin address: it is http://HOST:PORT"),
         ("http://localhost:65536", "'WHERE' is no admin address: it is http://HOST:PORT"),
         ("here", "cannot connect to WHERE: 'here' names no server: it is HOST:PORT"),

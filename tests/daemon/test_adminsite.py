@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_where_strangers_can_connect(endpoint: str) -> None:
     said = problem(f'admin = "{endpoint}"')
     assert said.startswith(f"x.toml: admin {endpoint}: the admin site shows who does what")
     assert "(tls:PORT:cert=FILE:ca=FILE)" in said
+
+
+def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "txremote.monitor.metrics", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    said = problem('admin = "tcp:9180:interface=127.0.0.1"')
+    assert said.startswith(
+        "x.toml: admin: metrics need prometheus_client: pip install 'txremote[admin]' ("
+    )
 
 
 def test_tls_with_client_certificates(tmp_path: Path) -> None:

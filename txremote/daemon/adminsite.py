@@ -72,10 +72,7 @@ def resolve_admin(
 
 
 def _exposition() -> Exposition:
-    try:
-        metrics: Any = import_module("txremote.monitor.metrics")
-    except ImportError as problem:
-        raise ImportError(f"it needs pip install 'txremote[admin]' ({problem})") from None
+    metrics: Any = import_module("txremote.monitor.metrics")  # its error says what to install
     found: Exposition = metrics.exposition
     return found
 
