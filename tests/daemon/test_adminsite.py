@@ -5,13 +5,17 @@ Where an admin site may listen, and what is wrong with one.
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import rpyc
 from twisted.internet import reactor
 
 from tests.net.certificates import Authority
@@ -144,10 +148,43 @@ def test_it_starts_and_leaves_nothing_behind(tmp_path: Path) -> None:
         assert not token.parent.exists()
 
 
+def test_clients_with_a_certificate_watch_it_drain(tmp_path: Path) -> None:
+    """It answers until the last call has ended, and is not ready meanwhile; metrics are there."""
+    authority, token = Authority(tmp_path), tmp_path / "token"
+    files = f"cert={authority.issue('server')}:ca={authority.path}"
+    admin = f'admin = "tls:0:{files}:interface=127.0.0.1"\nadmin-token = "{token}"\ndrain = 20'
+    (tmp_path / "site.toml").write_text(f"{admin}\n{SERVER}")
+    words = script("twistd"), "--pidfile=", "-n", "txremote", "--config", tmp_path / "site.toml"
+    with Program(*words) as server:
+        url = server.wait_for(r"the admin site is on (https://127\S+/), its token in")[1]
+        port = server.wait_for(r"serves on 127\.0\.0\.1:(\d+) ")[1]
+        context = ssl.create_default_context(cafile=authority.path)
+        with httpx.Client(verify=context) as stranger, pytest.raises(httpx.TransportError):
+            stranger.get(f"{url}healthz")
+        context.load_cert_chain(authority.issue("ann"))
+        with httpx.Client(verify=context) as client:
+            assert client.get(f"{url}api/overview.json").status_code == 401
+            client.headers["Authorization"] = f"Bearer {token.read_text().strip()}"
+            assert "txremote_" in client.get(f"{url}metrics").text
+            assert client.get(f"{url}readyz").text == "ok\n"
+            conn = rpyc.connect("127.0.0.1", int(port))
+            call = rpyc.async_(conn.root.never)()
+            running = f"{url}api/overview.json"
+            while client.get(running).json()["calls_running"] == 0:
+                time.sleep(0.01)
+            server.signal(15)
+            server.wait_for("is stopping, and waits for 1 call")
+            ready = client.get(f"{url}readyz")
+            assert (ready.status_code, ready.text[:7]) == (503, "not ok\n")
+            assert client.get(f"{url}healthz").status_code == 200
+            assert client.get(running).json()["state"] == "draining"
+            conn.close()
+            assert not call.ready
+        server.finish()
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """The start ends with a sentence, and the servers' sockets are gone."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
         words = script("twistd"), "--pidfile=", "-n", "txremote"

@@ -111,11 +111,24 @@ class Credentials:
         )
         try:
             context = options.getContext()
+            context.set_alpn_select_callback(_no_protocol)
             context.check_privatekey()
         except Exception:  # pyOpenSSL's own Error
             raise ValueError(f"{self._key} is not the key of {self._cert}") from None
         self._context = context
         self._seen = seen
+
+
+def _no_protocol(_connection: object, _offered: object) -> object:
+    """
+    Take no notice of the protocols that a client offers (ALPN), as browsers and curl do.
+
+    Twisted's own function, from 26.10 on, refuses a client whose offers nobody has named, and
+    works with connections that Twisted has made only.
+    """
+    from OpenSSL.SSL import NO_OVERLAPPING_PROTOCOLS
+
+    return NO_OVERLAPPING_PROTOCOLS
 
 
 def _ssl() -> Any:
