@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from twisted.cred.error import UnauthorizedLogin
+from twisted.logger import LogEvent, globalLogPublisher
 
 import txremote.blocking as rpyc
 from tests.blocking.script_threads import Script, gather, scripted, wait_until
@@ -141,6 +142,49 @@ def test_results_to_come_do_not_wait_for_the_connection() -> None:
         with pytest.raises(rpyc.AsyncResultTimeout):
             short.value
         assert rpyc.timed(client.root.add, 20)(1, 2).value == 3
+
+
+@scripted
+@pytest.mark.parametrize("comes", [True, False], ids=["sent", "failed"])
+def test_a_result_to_come_is_waited_for_while_other_threads_are_busy(comes: bool) -> None:
+    """The thread that begins the calls which have waited logs, or runs a callback of the first."""
+    busy, seen = threading.Event(), threading.Event()
+
+    def work(_result: Any) -> None:
+        busy.set()
+        assert seen.wait(20)
+
+    def heard(event: LogEvent) -> None:
+        if str(event.get("happened")).startswith("reached"):
+            work(event)
+
+    with going(Shop) as (client, server, clock):
+        old = client.connected()
+        server.die()
+        with pytest.raises(EOFError):
+            old.ping()
+        clock.asleep(1)
+        first, second = rpyc.async_(client.root.add)(1, 2), rpyc.async_(client.root.add)(3, 4)
+        if comes:
+            globalLogPublisher.addObserver(heard)
+            server.up = True
+            clock.advance(1)
+        else:
+            first.add_callback(work)
+            closing = Script(client.close)
+        try:
+            assert busy.wait(20)
+            if comes:
+                assert second.value == 7
+            else:
+                with pytest.raises(DeadReferenceError):
+                    second.value
+        finally:
+            seen.set()
+            if comes:
+                globalLogPublisher.removeObserver(heard)
+            else:
+                closing.result()
 
 
 @scripted

@@ -44,7 +44,7 @@ class Client(Protocol):
         """Have a call sent as soon as there is a connection, or fail if none comes in time."""
 
     def wait_to_begin(self, call: LateCall, timeout: float | None) -> None:
-        """Wait until a call was sent or has failed, for some seconds at most."""
+        """Wait until it is decided what becomes of a call, for some seconds at most."""
 
     def seconds(self) -> float:
         """Return the monotonic time."""
@@ -181,8 +181,9 @@ class LateCall:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._lock = threading.Lock()  # for the three
+        self._lock = threading.Lock()  # for the four
         self._send: Callable[[], object] | None = None
+        self._taken = False  # whether a thread begins it
         self._begun = False
         self._cancelled = False
         self._connection: BlockingConnection | None = None
@@ -191,15 +192,23 @@ class LateCall:
 
     # -- how it begins
 
-    def begin(self, connection: BlockingConnection) -> None:
-        """Send it, unless it was cancelled."""
-        self._connection = connection
-        connection._executor.submit(self._begin)
+    def decide(self, outcome: BlockingConnection | Exception) -> None:
+        """Note on which connection it is to be sent, or why it never is; `begin` then does it."""
+        if isinstance(outcome, Exception):
+            self._error = outcome
+        else:
+            self._connection = outcome
 
-    def fail(self, error: Exception) -> None:
-        """End it, unsent."""
-        self._error = error
-        self._begin()
+    def begin(self) -> None:
+        """Do as was decided, unless it was cancelled, or another thread does."""
+        with self._lock:
+            taken, self._taken = self._taken, True
+        if taken:
+            return
+        if self._connection is not None:
+            self._connection._executor.submit(self._begin)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         with self._lock:
@@ -248,9 +257,16 @@ class LateCall:
         refuse_in_reactor()
         until = None if timeout is None else self.seconds() + timeout
         self._client.wait_to_begin(self, timeout)
+        if self._connection is None and self._error is None:
+            return  # the time is over
+        self.begin()  # those who decided may be busy with other calls, and with their callbacks
+        left = None if until is None else max(0.0, until - self.seconds())
         if self._driver is not None:
-            left = None if until is None else max(0.0, until - self.seconds())
             self._driver.wait(result, left)
+        else:  # another thread is just ending it
+            ended = threading.Event()
+            result.when_ended(ended.set)
+            ended.wait(left)
 
     def expect(self, result: Pending) -> None:
         """Have a thread wait."""

@@ -181,12 +181,13 @@ class ReconnectingClient:
                 if conn is None:
                     self._calls[call] = self._deadline()
         if conn is not None:
-            call.begin(conn)
+            call.decide(conn)
+            call.begin()
         else:
             self._fail_calls()
 
     def wait_to_begin(self, call: LateCall, timeout: float | None) -> None:
-        """Wait until a call was sent or has failed, for some seconds at most."""
+        """Wait until it is decided what becomes of a call, for some seconds at most."""
         until = None if timeout is None else self._clock.seconds() + timeout
         with self._changed:
             while call in self._calls and self._why_not(self._calls[call]) is None:
@@ -198,17 +199,18 @@ class ReconnectingClient:
 
     def _fail_calls(self) -> None:
         """Fail the calls that need wait no longer."""
-        failed: list[tuple[LateCall, Exception]] = []
+        failed: list[LateCall] = []
         with self._changed:
             for call, deadline in list(self._calls.items()):
                 error = self._why_not(deadline)
                 if error is not None:
                     del self._calls[call]
-                    failed.append((call, error))
+                    call.decide(error)
+                    failed.append(call)
             if failed:
                 self._changed.notify_all()
-        for call, error in failed:
-            call.fail(error)
+        for call in failed:
+            call.begin()
 
     def _usable(self) -> BlockingConnection | None:
         """Return the connection that a call can be sent on, if there is one."""
@@ -277,10 +279,12 @@ class ReconnectingClient:
             self._served = served
             self._note("connected", f"reached {self._name}")
             calls = list(self._calls)
+            for call in calls:
+                call.decide(conn)
             self._calls.clear()
         _log.info("{client!r}: {happened}", client=self, happened=self._status.happened)
         for call in calls:
-            call.begin(conn)
+            call.begin()
 
     def _left_behind(
         self, conn: BlockingConnection, happened: str, error: BaseException | None
