@@ -66,7 +66,8 @@ LONG_FILES = tuple(
         *("contrib/evennia/test_root.py", "contrib/evennia/test_commands.py"),
         *("contrib/evennia/test_gamepools.py", "contrib/evennia/test_changes.py"),
         *("contrib/evennia/test_travelling.py", "contrib/evennia/test_jobs.py"),
-        *("contrib/evennia/test_messages.py", "work/dask/test_pool.py"),
+        *("contrib/evennia/test_messages.py", "contrib/evennia/test_page.py"),
+        "work/dask/test_pool.py",
     )
 )
 

@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries. Not a test file."""
+"""How many examples hypothesis, and a test with a seed, tries. Not a test file."""
 
 from __future__ import annotations
 

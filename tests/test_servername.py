@@ -5,9 +5,10 @@ How a server is named: what is a name, what it means, and what is said of a text
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from twisted.internet.endpoints import _parse
 
+from tests.examples import examples
 from txremote.servername import (
     OTHER,
     ServerName,
@@ -82,6 +83,7 @@ def test_a_text_that_is_none_is_told_the_forms(text: str, why: str) -> None:
 texts = st.text(st.sampled_from("ab1/.:=\\[] "), min_size=1)
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(texts, st.integers(1, 65535), st.dictionaries(st.sampled_from(["ca", "key"]), texts))
 def test_the_description_is_read_by_twisted_as_the_name_is_here(
     host: str, port: int, options: dict[str, str]
@@ -93,6 +95,7 @@ def test_the_description_is_read_by_twisted_as_the_name_is_here(
     assert server_name(longer.text).options == longer.options == options
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(texts, min_size=2, max_size=4), st.dictionaries(texts, texts, max_size=2))
 def test_no_text_makes_it_fail_otherwise_than_by_its_sentence(
     words: list[str], options: dict[str, str]
