@@ -7,6 +7,7 @@ here: the rest of the path goes on to its owner.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
@@ -50,6 +51,7 @@ class Serving(Protocol):
     root: object
     features: tuple[str, ...]
     connection: Any
+    operations: Callable[[Any], object] | None
 
     def cancel(self, number: int) -> None:
         """Cancel what runs for a request."""
