@@ -8,9 +8,12 @@ import sys
 import psutil
 import pytest
 import pytest_twisted
+from twisted.logger import capturedLogs, formatEvent
 
 from tests.net.servers import Desk, joined, until
+from txremote.monitor import system
 from txremote.monitor.system import (
+    DescriptorWatch,
     connection_bytes,
     most_descriptors,
     open_descriptors,
@@ -31,6 +34,20 @@ def test_memory_and_descriptors_are_what_others_see() -> None:
     for each in pair:
         os.close(each)
     assert most_descriptors() == process.rlimit(psutil.RLIMIT_NOFILE)[0]
+
+
+@linux
+def test_few_descriptors_are_told_once_and_enough_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = iter([10, 93, 94, 100, 60, 60])
+    monkeypatch.setattr(system, "open_descriptors", lambda: next(opened))
+    monkeypatch.setattr(system, "most_descriptors", lambda: 100)
+    watch = DescriptorWatch()
+    with capturedLogs() as logged:
+        assert [watch.look() for _ in range(6)] == [10, 93, 94, 100, 60, 60]
+    assert [formatEvent(event).partition(":")[0] for event in logged] == [
+        "93 of 100 file descriptors are open",
+        "60 of 100 file descriptors are open",
+    ]
 
 
 @linux

@@ -39,6 +39,10 @@ class Shop(Service):
         raise OSError
 
     @exposed
+    def whole(self) -> int:
+        return 1 << 70_000_000  # more than a message may hold
+
+    @exposed
     def given_up(self, kind: str) -> None:
         raise {"twisted": CancelledError, "asyncio": asyncio.CancelledError}[kind]
 
@@ -112,6 +116,15 @@ def test_what_no_method_has_raised_is_no_failure_of_one() -> None:
         counter.fail("given_up", "asyncio")
     assert warnings(log) == []
     assert counter.clock.getDelayedCalls() == []
+
+
+def test_an_answer_that_cannot_be_sent_is_told_of() -> None:
+    counter = Counter()
+    with logged() as log:
+        counter.fail("whole")
+    (line,) = warnings(log)
+    assert line.startswith("a request, called by ann at unix, failed: NotSendable: "), line
+    assert line.endswith(" (its answer)"), line
 
 
 def test_many_methods_that_fail_at_once_are_one(monkeypatch: Any) -> None:

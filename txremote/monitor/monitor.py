@@ -52,7 +52,12 @@ from txremote.monitor.rows import (
 )
 from txremote.monitor.series import STEP, SeriesKeeper
 from txremote.monitor.snapshots import Certificates, Snapshots
-from txremote.monitor.system import most_descriptors, open_descriptors, resident_memory
+from txremote.monitor.system import (
+    DescriptorWatch,
+    most_descriptors,
+    open_descriptors,
+    resident_memory,
+)
 from txremote.net.server_service import ServerService
 from txremote.refs.clock import Reactor, steady
 from txremote.tasks.keeper import TaskKeeper
@@ -86,6 +91,7 @@ class Reader:
         self._log = RecentLog()
         self._heart = Heart()
         self._loop_lag = 0.0
+        self._descriptors = DescriptorWatch()
         self._open_files = 0
         self._running, self._begun, self._draining = False, False, False
 
@@ -290,7 +296,7 @@ class Monitor(Reader, TwistedService):
         self._stats.forget_old()
         tables = self._tables()
         self._exported.remember(now, tables)
-        self._open_files = open_descriptors()
+        self._open_files = self._descriptors.look()
         pools, keepers = self._snapshots.pools, self._snapshots.keepers.values()
         self._series.add(
             time.time(),

@@ -7,15 +7,23 @@ nothing while nobody asks. Where a system does not tell them they are 0, or None
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 from typing import Any, Final
 
+from txremote.levels import Logger
+
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
+
+_log = Logger("txremote")
+
+# A process with fewer left has no room for a handful of clients, or for a worker's pipes.
+_FEW_DESCRIPTORS: Final = 8
 
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 
@@ -38,8 +46,9 @@ def open_descriptors() -> int:
     for folder in ("/proc/self/fd", "/dev/fd"):
         try:
             return len(os.listdir(folder)) - 1  # the folder itself is open meanwhile
-        except OSError:
-            continue
+        except OSError as problem:
+            if problem.errno == errno.EMFILE:  # so all that there may be
+                return most_descriptors()
     return 0
 
 
@@ -49,6 +58,29 @@ def most_descriptors() -> int:
         return 0
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return 0 if soft == resource.RLIM_INFINITY else soft
+
+
+class DescriptorWatch:
+    """Warns when few descriptors are left, and says when there are enough again."""
+
+    def __init__(self) -> None:
+        self._few = False
+
+    def look(self) -> int:
+        """Return how many are open, and log what has changed since the last look."""
+        opened, most = open_descriptors(), most_descriptors()
+        few = most > 0 and most - opened < max(_FEW_DESCRIPTORS, most // 20)
+        if few and not self._few:
+            _log.warn(
+                "{opened} of {most} file descriptors are open: new clients are turned away when "
+                "none is left (ulimit -n, or LimitNOFILE= of systemd, allows more)",
+                opened=opened,
+                most=most,
+            )
+        elif self._few and not few:
+            _log.info("{opened} of {most} file descriptors are open", opened=opened, most=most)
+        self._few = few
+        return opened
 
 
 def connection_bytes(transport: Any) -> tuple[int | None, int | None]:

@@ -7,7 +7,6 @@ here: the rest of the path goes on to its owner.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
@@ -51,7 +50,6 @@ class Serving(Protocol):
     root: object
     features: tuple[str, ...]
     connection: Any
-    operations: Callable[[Any], object] | None
 
     def cancel(self, number: int) -> None:
         """Cancel what runs for a request."""

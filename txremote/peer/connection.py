@@ -52,13 +52,7 @@ from txremote.refs import forks
 from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire.consts import (
-    FEATURE_KEEPALIVE,
-    FEATURE_OPERATIONS,
-    FEATURES,
-    HANDLE_GETROOT,
-    HANDLE_PING,
-)
+from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES, HANDLE_GETROOT, HANDLE_PING
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
@@ -69,7 +63,7 @@ if TYPE_CHECKING:  # it comes with the extra tls
 
 T = TypeVar("T")
 
-_KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_OPERATIONS))
+_KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}

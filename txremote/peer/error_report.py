@@ -28,7 +28,10 @@ from txremote.wire.naming import class_name, sentence, text_of
 
 _CARRIERS = (
     "twisted.internet.",
-    *(f"txremote.{room}." for room in ("peer", "gate", "eventloop", "net", "work", "tasks")),
+    *(
+        f"txremote.{room}."
+        for room in ("wire", "refs", "gate", "peer", "eventloop", "net", "work", "tasks")
+    ),
 )
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback of its failed
@@ -40,8 +43,8 @@ class ErrorReport:
 
     Attributes:
         called: The method, or "a request" where it came to none.
-        line: Where in the method's file it was raised, ``shop.py:12``; empty if in no method,
-            or where the log has a traceback.
+        line: Where in the method's file it was raised, ``shop.py:12``; "its answer" where that
+            could not be sent; empty if in no method, or where the log has a traceback.
     """
 
     __slots__ = ("called", "encoded", "error", "line", "reference", "text")
@@ -101,7 +104,10 @@ def _for_the_log(report: ErrorReport, logger: logging.Logger | None) -> None:
     if method is not None:
         report.called = method.tb_frame.f_code.co_qualname
     if report.reference is None:
-        report.line = "" if method is None else _line(method)
+        if method is not None:
+            report.line = _line(method)
+        elif issubclass(type(error), NotSendable):
+            report.line = "its answer"
         text = text_of(error, str)
         report.text = "<unprintable>" if text is None else text[:_LONGEST_LOGGED]
     else:
@@ -110,11 +116,11 @@ def _for_the_log(report: ErrorReport, logger: logging.Logger | None) -> None:
 
 def _method(error: BaseException) -> TracebackType | None:
     """Return the frame of the function whose call ended with an exception; None without one."""
-    frame = first = frames_beyond(error)
-    # coroutines are run by Twisted, and threads begin in this package
+    frame = frames_beyond(error)
+    # coroutines are run by Twisted, threads begin in this package, and it boxes results
     while frame is not None and _module(frame).startswith(_CARRIERS):
         frame = frame.tb_next
-    return frame or first
+    return frame
 
 
 def _line(method: TracebackType) -> str:

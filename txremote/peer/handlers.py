@@ -306,14 +306,6 @@ def _halfway(serving: Serving, number: object, position: object, value: object) 
     serving.connection.outbound.left_halfway(number, Halfway(position, value))
 
 
-def _operations(serving: Serving) -> object:
-    if serving.operations is None:
-        raise PermissionError(
-            "nobody is an operator here: twistd txremote --operators USERS says who is"
-        )
-    return serving.operations(serving.connection)
-
-
 def _cancel(serving: Serving, number: object) -> None:
     if type(number) is int:
         serving.cancel(number)
@@ -383,5 +375,4 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_HALFWAY: _of_connection(_halfway),
     consts.HANDLE_DESCRIBE: _of_connection(_describe, forwarded_by_pack=True),
     consts.HANDLE_FETCH: _of_object(_fetch),
-    consts.HANDLE_OPERATIONS: _of_connection(_operations),
 }

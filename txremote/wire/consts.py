@@ -57,7 +57,6 @@ HANDLE_DEADLINE: Final = 69
 HANDLE_HALFWAY: Final = 70
 HANDLE_DESCRIBE: Final = 71
 HANDLE_FETCH: Final = 72
-HANDLE_OPERATIONS: Final = 74
 
 HELLO_VERSION: Final = 1
 #: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.
@@ -73,8 +72,6 @@ FEATURE_HALFWAY: Final = "halfway"
 FEATURE_VALUES: Final = "values"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
-#: Has operators: said only by a server that has some.
-FEATURE_OPERATIONS: Final = "operations"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
     *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),

@@ -389,8 +389,14 @@ class ProcessPool(PoolService):
             self._failed += 1
             problem = f"{job.name}: process {worker.pid} {worker.why} while it ran the job"
             job.fail(WorkerDied(f"{problem}, which is not run again"))
-        if not expected and not begun:
-            _log.warn("process {pid} of {pool} {why}", pid=worker.pid, pool=self, why=worker.why)
+        if not expected:
+            _log.warn(
+                "process {pid} of {pool} {why}{meanwhile}",
+                pid=worker.pid,
+                pool=self,
+                why=worker.why,
+                meanwhile="".join(f" while it ran {job.name}" for job in begun),
+            )
         self._fire_if_gone(worker)
         if not self.running:
             return
