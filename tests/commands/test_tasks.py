@@ -13,7 +13,7 @@ from txremote.cli import parser
         ("submit import_file a -f", {"word": ["import_file", "a"], "follow": True}),
         ("list finished", {"word": "finished", "follow": False}),
         ("kill", {"word": -1}),
-        ("output 3 --follow", {"word": 3, "follow": True}),
+        ("output 3 4 --follow", {"word": [3, 4], "follow": True}),
     ],
 )
 def test_an_action_has_its_words(line: str, expected: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from txremote.console.builtins import Builtins, follows
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.tasks.states import RUNNING, TOBEKILLED
-from txremote.tasks.stepping import Call
+from txremote.tasks.stepping import Call, Progress
 from txremote.tasks.task import Task
 
 
@@ -94,7 +94,8 @@ def test_list(desk: Desk) -> None:
     running = ["<AsynTask 2 [work a] RUNNING>", "<AsynTask 3 [work b] RUNNING>"]
     assert desk.ask(".list") == desk.ask("_list") == desk.ask(".li running") == running
     assert desk.ask(".list FINISHED") == ["<SynTask 4 [answer] FINISHED>"]
-    assert "invalid choice: 'COFFEE'" in desk.ask(".list coffee")[1]
+    assert desk.ask(".list fin") == ["<SynTask 4 [answer] FINISHED>"]
+    assert "no status 'coffee': there is SUBMITTED, RUNNING" in desk.ask(".list coffee")[1]
 
 
 def test_output(desk: Desk) -> None:
@@ -138,7 +139,7 @@ def test_output_of_a_killed_task(desk: Desk) -> None:
 def test_no_output_is_written_to_a_file(desk: Desk) -> None:
     """plac's second argument is none here."""
     desk.ask("answer")
-    assert "unrecognized arguments: /tmp/x" in desk.ask(".output 1 /tmp/x")[1]
+    assert "invalid int value: '/tmp/x'" in desk.ask(".output 1 /tmp/x")[1]
 
 
 def test_output_followed(desk: Desk) -> None:
@@ -172,6 +173,39 @@ def test_output_followed_to_the_end_at_once(desk: Desk) -> None:
         "at once",
         "<SynTask 1 [answer] FINISHED>",
     ]
+
+
+def test_the_output_of_several_tasks(desk: Desk) -> None:
+    """Each line with its task's number, followed until all have ended."""
+    first, second = desk.submit("work a"), desk.submit("work b")
+    assert desk.ask(".output 99 1 2 1") == [
+        "Unknown task 99",
+        "<AsynTask 1 [work a] RUNNING>",
+        "<AsynTask 2 [work b] RUNNING>",
+    ]
+    following = desk.submit(".output 1 2 -f")
+    lines: list[str] = []
+    following.listen(output=lambda _task, new: lines.extend(new))
+    desk.worker.tell("one")
+    turn(desk.clock, 5)
+    assert sorted(lines) == ["1| a: one", "2| b: one"]
+    first.kill()
+    turn(desk.clock, 5)
+    assert lines[2:] == ["1| closing a", "<AsynTask 1 [work a] KILLED>"]
+    second.kill()
+    until_done(desk.clock, following)
+    assert lines[4:] == ["2| closing b", "<AsynTask 2 [work b] KILLED>"]
+
+
+def test_progress_is_told_now_and_then(desk: Desk) -> None:
+    """To those who follow a task, and where somebody waits for it: each five seconds."""
+    task = desk.submit("work a")
+    following = desk.submit(".output -f")
+    for done in (1, 2, 3):
+        desk.clock.advance(2)
+        task._show(Progress(done, 12, "files"))
+        turn(desk.clock, 5)
+    assert following.outlist[1:] == ["25% (3/12 files), 0.5/s, 18 s left"]
 
 
 def test_a_task_that_ends_while_its_output_is_written(desk: Desk) -> None:
@@ -264,6 +298,22 @@ def test_help(desk: Desk) -> None:
     assert "go on with what comes" in "\n".join(desk.ask("help .output"))
     assert "go on with what comes" in "\n".join(desk.ask("help _output"))
     assert desk.ask("help coffee") == ["Unknown command coffee"]
+    assert "  .kill     kill a given task (-1 is the latest that runs)" in text.splitlines()
+    assert "special commands\n================" in "\n".join(desk.ask(".help"))
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("anser", "No command 'anser': did you mean 'answer'?"),
+        ("lsit", "No command 'lsit': did you mean '.list'?"),
+        ("coffee", "No command 'coffee'"),
+    ],
+)
+def test_a_typo_is_an_answer_and_no_task(line: str, answer: str, desk: Desk) -> None:
+    """It has no place among the tasks, nor in their history."""
+    assert desk.ask(line) == [answer]
+    assert desk.manager.tasks() == []
 
 
 def test_built_in_commands_have_numbers_and_are_not_remembered(desk: Desk) -> None:
@@ -278,6 +328,6 @@ def test_built_in_commands_have_numbers_and_are_not_remembered(desk: Desk) -> No
 def test_follows() -> None:
     """Only .output with -f is meant to be stopped."""
     builtins = Builtins(TaskManager(reactor=Clock()))
-    assert follows(Call(builtins.output, (-1, True)))
-    assert not follows(Call(builtins.output, (-1, False)))
+    assert follows(Call(builtins.output, (True, -1)))
+    assert not follows(Call(builtins.output, (False, -1)))
     assert not follows(Call(builtins.kill, (-1,)))

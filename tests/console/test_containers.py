@@ -380,7 +380,7 @@ def test_its_commands_and_built_in_ones() -> None:
         return "listed"
 
     live = container_from(Importer).enter({".list": listing})
-    assert live.commands == [".list", "help", "info"]
+    assert live.commands == [".help", ".list", "help", "info"]
     assert live.read(["_li"])[1]() == "listed"
     assert live.read(["inf"])[1]() == "default"
     assert live.read([".li"]).is_builtin and live.read(["help"]).is_builtin

@@ -40,9 +40,10 @@ def test_submit_list_output_kill(endpoint):
     assert (status, err) == (0, "")
     assert shown.endswith(" [import_file file2] RUNNING>")
     no = shown.split()[1]
-    assert shown in tasks(endpoint, "list")[1]
-    assert shown in tasks(endpoint, "list", "running")[1]
-    assert shown not in tasks(endpoint, "list", "FINISHED")[1]
+    for status, is_there in ([], True), (["run"], True), (["FINISHED"], False):
+        rows = tasks(endpoint, "list", *status)[1]
+        assert any(row.startswith(f"{shown} ") for row in rows) is is_there
+        assert max(map(len, [*rows, ""])) <= 80
     status, lines, _err = tasks(endpoint, "output", no)
     assert (status, lines[0]) == (0, shown)
     assert "Imported 100 lines" in lines

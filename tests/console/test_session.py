@@ -72,7 +72,7 @@ def test_what_a_client_is_shown(manager: TaskManager) -> None:
     assert session.greeting == "A shelf\nwith things"
     assert session.name == "Shelf"
     assert session.commands == [
-        *(".kill", ".last_tb", ".list", ".output", ".quit"),
+        *(".help", ".kill", ".last_tb", ".list", ".output", ".quit"),
         *("crash", "help", "leave", "put", "wait"),
     ]
     assert repr(session) == "<Session Shelf>"

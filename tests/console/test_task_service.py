@@ -165,7 +165,7 @@ class TestTasks:
         first, second = linked.get(linked.root.snapshots())
         assert (first.no, first.words, first.status) == (1, ("load", "2"), "FINISHED")
         assert first.progress == (2, 2, "loading")
-        assert (first.owner, first.duration, first.pace) == ("", 0.0, (0.0, None, None))
+        assert (first.owner, first.duration, first.pace) == ("unix", 0.0, (0.0, None, None))
         assert second == linked.get(task.snapshot())
         assert second.error == "ValueError: no further"
         assert second.foreground
@@ -418,7 +418,8 @@ async def test_one_task_seen_by_three(tmp_path):
 
         def at_the_console():
             with TelnetSocket(console_port) as client:
-                assert client.ask(".list") == [shown]
+                assert client.ask(".list")[0].startswith(f"{shown} ")
+                assert client.ask("_list") == [shown]
                 client.type(".output -f")
                 client.wait_for("Imported 200 lines")
                 client.ask("")

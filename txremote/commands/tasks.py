@@ -19,11 +19,11 @@ def _declare(tasks: ArgumentParser) -> None:
     submit.add_argument("-c", "--container", metavar="NAME", help=owner)
     listing = actions.add_parser("list", help="list the tasks and their states")
     listing.add_argument("word", nargs="?", metavar="STATUS", help="only those with a status")
-    output = actions.add_parser("output", help="print the output of a task")
+    output = actions.add_parser("output", help="print the output of tasks")
+    latest = "[default: the latest]"
+    output.add_argument("word", nargs="*", type=int, metavar="N", help=latest)
     kill = actions.add_parser("kill", help="end a task")
-    for action in (output, kill):
-        latest = "[default: the latest]"
-        action.add_argument("word", nargs="?", type=int, default=-1, metavar="N", help=latest)
+    kill.add_argument("word", nargs="?", type=int, default=-1, metavar="N", help=latest)
     for action in (submit, output):
         follow = "print its output until it ends; Ctrl-C leaves the task alone"
         action.add_argument("-f", "--follow", action="store_true", help=follow)

@@ -7,6 +7,7 @@ writes a file, as plac's ``.output`` does: a client would name the file.
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import Deferred
@@ -14,9 +15,18 @@ from twisted.internet.defer import Deferred
 from txremote.console.extra import annotated
 from txremote.console.parsing import PREFIX
 from txremote.tasks.keeper import TaskKeeper
-from txremote.tasks.states import FINAL, RUNNING, STATES
+from txremote.tasks.listing import ProgressLines, row_of
+from txremote.tasks.states import FINAL, RUNNING, state_from_text
 from txremote.tasks.stepping import Call, LeaveSession
 from txremote.tasks.task import Lines, Task
+
+
+def _state(text: str) -> str:
+    """Return the state that a word means, for plac's parser."""
+    try:
+        return state_from_text(text)
+    except ValueError as problem:
+        raise ArgumentTypeError(str(problem)) from None
 
 
 class Builtins:
@@ -28,40 +38,46 @@ class Builtins:
     def by_name(self) -> dict[str, Callable[..., object]]:
         """Return the commands by name."""
         names = ("list", "output", "kill", "last_tb", "quit")
-        return {PREFIX + name: getattr(self, name) for name in names}
+        found = {PREFIX + name: getattr(self, name) for name in names}
+        return {**found, "_list": self.plac_list}
 
-    @annotated(status=("of the tasks", "positional", None, str.upper, STATES))
-    def list(self, status: str = RUNNING) -> Iterator[str]:
-        """list the tasks with a given status"""
+    @annotated(status=("of the tasks, or its beginning", "positional", None, _state))
+    def plac_list(self, status: str = RUNNING) -> Iterator[str]:
+        """list the tasks with a given status, as plac does"""
         for task in self._keeper.tasks(status):
             yield repr(task)
 
+    @annotated(status=("of the tasks, or its beginning", "positional", None, _state))
+    def list(self, status: str = RUNNING) -> Iterator[str]:
+        """list the tasks with a given status"""
+        for task in self._keeper.tasks(status):
+            yield row_of(task)
+
     @annotated(
-        taskno=("number of the task", "positional", None, int),
         follow=("go on with what comes, until it ends or you do", "flag", "f"),
+        tasknos=("number of the task, or of several", "positional", None, int),
     )
-    def output(self, taskno: int = -1, follow: bool = False) -> Iterator[object]:
-        """show the output of a given task (-1 is the latest)"""
-        task = self._keeper.find(taskno)
-        if task is None:
-            yield _nothing("show", taskno)
+    def output(self, follow: bool = False, *tasknos: int) -> Iterator[object]:
+        """show the output of given tasks (-1 is the latest)"""
+        # plac gives options that it does not know to an argument that takes all words
+        unknown = [str(word) for word in tasknos if type(word) is not int]
+        if unknown:
+            yield f"unrecognized arguments: {' '.join(unknown)}"
             return
-        yield repr(task)
-        seen = 0
-        while True:
-            is_over = task.done or not follow
-            if seen < task.output.first:
-                yield f"... {task.output.first - seen} lines were dropped"
-            lines = task.output.lines(seen)
-            seen = task.output.next
-            yield Lines(lines)
-            if is_over:
-                break
-            # more may have come while that was written
-            if seen == task.output.next and not task.done:
-                yield _news_of(task)
+        found = []
+        for taskno in dict.fromkeys(tasknos or (-1,)):
+            task = self._keeper.find(taskno)
+            if task is None:
+                yield _nothing("show", taskno)
+            elif task not in found:
+                found.append(task)
+        followed = [FollowedTask(task, len(found) > 1) for task in found]
         if follow:
-            yield repr(task)
+            yield from _follow(followed)
+            return
+        for each in followed:
+            yield each.shown()
+            yield each.news()
 
     @annotated(taskno=("number of the task", "positional", None, int))
     def kill(self, taskno: int = -1) -> Iterator[str]:
@@ -86,9 +102,66 @@ class Builtins:
         raise LeaveSession
 
 
+class FollowedTask:
+    """
+    A task whose output is shown.
+
+    Args:
+        task: The task.
+        numbered: Whether its lines begin with its number, since there are others.
+    """
+
+    def __init__(self, task: Task, numbered: bool) -> None:
+        self.task = task
+        self._prefix = f"{task.no}| " if numbered else ""
+        self._seen = 0
+        self._progress = ProgressLines(task.clock)
+
+    def shown(self) -> str:
+        """Return how it stands."""
+        return repr(self.task)
+
+    def news(self) -> Lines:
+        """Return the lines that it has put out since this was called before."""
+        output = self.task.output
+        lost = output.first - self._seen
+        lines = output.lines(self._seen)
+        self._seen = output.next
+        if lost > 0:
+            lines.insert(0, f"... {lost} lines were dropped")
+        progress = None if self.task.done else self._progress.of(self.task)
+        if progress is not None:
+            lines.append(progress)
+        return Lines([f"{self._prefix}{line}" for line in lines] if self._prefix else lines)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are lines that were not shown."""
+        return self._seen < self.task.output.next
+
+
+def _follow(followed: list[FollowedTask]) -> Iterator[object]:
+    """Show what comes of some tasks until all have ended."""
+    for each in followed:
+        yield each.shown()
+    while followed:
+        left = []
+        for each in followed:
+            is_over = each.task.done
+            yield each.news()
+            if is_over:
+                yield each.shown()
+            else:
+                left.append(each)
+        followed = left
+        # more may have come while that was written
+        if followed and not any(each.has_news or each.task.done for each in followed):
+            yield _news_of([each.task for each in followed])
+
+
 def follows(call: Call) -> bool:
     """Return whether a call is ``.output -f``, which its user stops with an empty line."""
-    return getattr(call.function, "__func__", None) is Builtins.output and bool(call.args[1])
+    return getattr(call.function, "__func__", None) is Builtins.output and bool(call.args[0])
 
 
 def _nothing(verb: str, taskno: int) -> str:
@@ -96,8 +169,8 @@ def _nothing(verb: str, taskno: int) -> str:
     return f"Nothing to {verb}" if taskno < 0 else f"Unknown task {taskno}"
 
 
-def _news_of(task: Task) -> Deferred[None]:
-    """Return a Deferred that fires when a task has put something out, or ended."""
+def _news_of(tasks: list[Task]) -> Deferred[None]:
+    """Return a Deferred that fires when one of some tasks has put something out, or ended."""
     news: Deferred[None] = Deferred(lambda _news: stop())
 
     def fire(*_task_and_news: object) -> None:
@@ -105,5 +178,10 @@ def _news_of(task: Task) -> Deferred[None]:
         if not news.called:
             news.callback(None)
 
-    stop = task.listen(output=fire, state=fire)
+    stops = [task.listen(output=fire, progress=fire, state=fire) for task in tasks]
+
+    def stop() -> None:
+        for each in stops:
+            each()
+
     return news

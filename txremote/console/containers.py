@@ -30,6 +30,7 @@ from txremote.console.parsing import (
     CommandParser,
     Commands,
     HelpAsked,
+    UnknownCommand,
     commands_of,
     container_parser,
     known_as,
@@ -86,7 +87,10 @@ class LiveContainer:
         self.obj = obj
         self.greeting: str = getattr(obj, "__doc__", None) or ""
         self._holders = 1
-        self._builtins = {"help": self.help, **builtins}
+        # under plac's older spelling a command may be another one
+        self._older = {name: each for name, each in builtins.items() if name.startswith("_")}
+        newer = {name: each for name, each in builtins.items() if name not in self._older}
+        self._builtins = {"help": self.help, ".help": self.names, **newer}
         self._own = commands_of(obj)
         self._parser: CommandParser | None = None
         if not is_command(obj):
@@ -94,7 +98,7 @@ class LiveContainer:
                 self._parser = container_parser(obj, self._builtins)
             except AttributeError as problem:
                 raise ContainerError(f"the container {name}: {problem}") from problem
-        self.commands = sorted(self._parser.kinds if self._parser else builtins)
+        self.commands = sorted(self._parser.kinds if self._parser else newer)
         # looked up on the object, so that a module may have them (plac)
         enter = getattr(obj, "__enter__", None)
         if enter is not None:
@@ -123,8 +127,11 @@ class LiveContainer:
             words = split_line(line) if isinstance(line, str) else list(line)
         except UsageError as problem:
             return refusal(problem, [str(line)])
-        is_builtin = False
+        is_builtin = bool(words) and words[0] in self._older and words[0] not in self._own
         try:
+            if is_builtin:
+                call = parse_call(self._older[words[0]], words[1:], words[0])
+                return Command(SYNCHRONOUS, call, words, True)
             if self._parser is None:
                 name = self._builtin_of_command(words)
                 is_builtin = name in self._builtins
@@ -139,6 +146,8 @@ class LiveContainer:
             return Command(kind, call, words, is_builtin)
         except HelpAsked as asked:
             return Command(SYNCHRONOUS, Call(str, (asked,)), words, is_builtin)
+        except UnknownCommand as problem:  # an answer, and no task to be remembered
+            return refusal(problem, words, True)
         except Exception as problem:  # a converter of an argument: any code
             return refusal(problem, words, is_builtin)
 
@@ -157,8 +166,12 @@ class LiveContainer:
         if self._parser is None:
             return parser_of(self.obj, self.name).format_help()
         if cmd is None:
-            return self._parser.summary()
+            return self._parser.overview()
         return self._parser.help_on(known_as(cmd, self._parser.kinds))
+
+    def names(self) -> str:
+        """show the names of the commands alone, as plac's help does"""
+        return self.help() if self._parser is None else self._parser.summary()
 
 
 def refusal(problem: Exception, words: Sequence[str], is_builtin: bool = False) -> Command:

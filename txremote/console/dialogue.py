@@ -23,6 +23,7 @@ from txremote.console.containers import Container
 from txremote.console.session import Session
 from txremote.console.tasks import TaskManager
 from txremote.levels import Logger
+from txremote.tasks.listing import ProgressLines
 from txremote.tasks.states import TOBEKILLED
 from txremote.tasks.task import Task
 
@@ -51,10 +52,15 @@ class Sessions:
     """One user's sessions, one a container, each opened when it is needed first."""
 
     def __init__(
-        self, manager: TaskManager, containers: Mapping[str, Container], owner: str = ""
+        self,
+        manager: TaskManager,
+        containers: Mapping[str, Container],
+        owner: str = "",
+        prompt: str = PROMPT,
     ) -> None:
         self._manager = manager
         self._owner = owner
+        self._prompt = prompt
         self._containers = containers
         self._open: dict[str, Session] = {}
         self.name = next(iter(containers))
@@ -63,7 +69,7 @@ class Sessions:
     @property
     def prompt(self) -> str:
         """The prompt, with the container's name where there are several."""
-        return f"{self.name}> " if self.has_several else PROMPT
+        return f"{self.name}> " if self.has_several else self._prompt
 
     def current(self) -> Session:
         """Return the current session. Raises as the container's constructor does."""
@@ -120,6 +126,7 @@ class Dialogue:
         self._task: Task | None = None  # the one in the foreground
         self._stop_listening: Callable[[], None] | None = None
         self._seen = 0  # lines of its output that were written
+        self._progress: ProgressLines | None = None  # about it
         self._full = False
         self._at_end = False  # nothing more will be typed
         self._over = False
@@ -239,7 +246,11 @@ class Dialogue:
         if task.done:  # most have ended by now: nothing to listen to
             self._show()
             return
-        self._stop_listening = task.listen(output=lambda _task, _lines: self._show())
+        self._progress = ProgressLines(task.clock)
+        self._stop_listening = task.listen(
+            output=lambda _task, _lines: self._show(),
+            progress=lambda task, _progress: self._show_progress(task),
+        )
         self._show()
         task.when_done().addCallback(lambda _task: self._show())
         if task.stops_on_line and "" in self.lines_ahead:
@@ -273,6 +284,11 @@ class Dialogue:
             self._screen.write("\n".join(piece) + "\n")  # empty ones as well
         if task.done and at == len(lines) and not self._full and self._task is task:
             self._finish(task)
+
+    def _show_progress(self, task: Task) -> None:
+        """Write how far the foreground's task is, now and then."""
+        if self._task is task and not self._full and self._progress is not None:
+            self._write(self._progress.of(task) or "")
 
     def _finish(self, task: Task) -> None:
         self._unfollow()

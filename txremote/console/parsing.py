@@ -17,6 +17,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn, TypeAlias
 
 from txremote.console.extra import plac_core
@@ -44,6 +45,16 @@ PREFIX = "."
 # A line without any of the first is its words and the blanks between them, as shlex has them.
 _SYNTAX = re.compile(r"""['"\\#]""")
 _WORD = re.compile(r"[^ \t\r\n]+")
+
+
+class UnknownCommand(UsageError):
+    """A command line begins with no command. Its str says which one may be meant."""
+
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        known = [*names]
+        close = get_close_matches(name, known, 1) or get_close_matches(f"{PREFIX}{name}", known, 1)
+        hint = f": did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"No command {name!r}{hint}")  # plac's words
 
 
 class HelpAsked(Exception):
@@ -205,7 +216,7 @@ class CommandParser(CallParser):
         """Return the call for an unknown command: of the container's ``__missing__`` (plac)."""
         missing = getattr(self.obj, "__missing__", None)
         if missing is None:
-            raise UsageError(f"No command {name!r}")
+            raise UnknownCommand(name, self.kinds)
         return Call(missing, (name,))
 
     def add_command(
@@ -230,6 +241,20 @@ class CommandParser(CallParser):
         except SystemExit:  # plac's own way to say it
             raise UsageError("there is no command in it") from None
         return self.kinds.get(name, SYNCHRONOUS), call
+
+    def overview(self) -> str:
+        """Return a line for each command, by kind: its name and what its docstring begins with."""
+        width = min(20, max(map(len, self.kinds)))
+        parts = []
+        for kind, title in {**KINDS, PREFIX: "special commands"}.items():
+            names = [name for name, its in self.kinds.items() if _group(name, its) == kind]
+            lines = [f"  {name:<{width}}  {self._first_line(name)}"[:80] for name in sorted(names)]
+            parts += ["\n".join([f"{title}:", *map(str.rstrip, lines)])] if lines else []
+        return "\n".join(parts)
+
+    def _first_line(self, name: str) -> str:
+        about = (self.subparsers._name_parser_map[name].description or "").strip()
+        return about.partition("\n")[0].strip()
 
     def summary(self) -> str:
         """Return the names of all commands, as plac's ``help`` does."""
@@ -263,6 +288,10 @@ class CommandParser(CallParser):
             formatter.end_section()
         text: str = formatter.format_help()
         return text
+
+
+def _group(name: str, kind: str) -> str:
+    return PREFIX if name.startswith(PREFIX) else kind
 
 
 def commands_of(obj: object) -> dict[str, str]:

@@ -14,7 +14,7 @@ import sys
 from argparse import Namespace
 from typing import Any, TextIO
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorCore
 
 from txremote.errors import ConnectionLost
@@ -28,35 +28,55 @@ DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 
 
 class Bar:
-    """A progress bar under the lines of a task, where there is a terminal for one."""
+    """
+    A progress bar under the lines of a task, where there is a terminal for one.
 
-    def __init__(self, out: TextIO, err: TextIO, counted: float = 0.0) -> None:
-        """``counted``: for how many seconds the task's progress has counted already."""
-        self._counted = counted
+    Args:
+        out: For the lines.
+        err: For the bar.
+        counted: For how many seconds the task's progress has counted already.
+        prefix: Text that the lines, and the bar, begin with.
+        position: How many bars there are above it.
+    """
+
+    def __init__(
+        self, out: TextIO, err: TextIO, counted: float = 0.0, prefix: str = "", position: int = 0
+    ) -> None:
         self._out = out
         self._err = err
+        self._counted = counted
+        self._prefix = prefix
+        self._position = position
         self._bar: Any = None
         self._make = _bar_maker() if err.isatty() else None
 
     def show(self, lines: tuple[str, ...], progress: Figures | None) -> None:
         """Print lines, and redraw the bar beneath them."""
-        if self._bar is not None and lines:
-            self._bar.clear()
-        for line in lines:
-            self._out.write(f"{line}\n")
+        text = "".join(f"{self._prefix}{line}\n" for line in lines)
+        if text and self._make is not None:
+            self._make.write(text, file=self._out, end="")  # clears the bars, and redraws them
+        else:
+            self._out.write(text)
         self._out.flush()
         if progress is not None and self._make is not None:
-            done, total, text = progress
-            if self._bar is None:
-                # smoothing=0: the rate is the average since `start_t`, as the server has it
-                self._bar = self._make(total=total, file=self._err, dynamic_ncols=True, smoothing=0)
-                self._bar.start_t -= self._counted
-            elif done < self._bar.n:  # it counts anew
-                self._bar.start_t = self._bar._time()
-            self._bar.total, self._bar.n = total, done
-            self._bar.set_description_str(text, refresh=False)
-        if self._bar is not None:
-            self._bar.refresh()
+            self._draw(self._make, *progress)
+
+    def _draw(self, make: Any, done: float, total: float | None, text: str) -> None:
+        if self._bar is None:
+            # smoothing=0: the rate is the average since `start_t`, as the server has it
+            self._bar = make(
+                total=total,
+                file=self._err,
+                dynamic_ncols=True,
+                smoothing=0,
+                position=self._position,
+            )
+            self._bar.start_t -= self._counted
+        elif done < self._bar.n:  # it counts anew
+            self._bar.start_t = self._bar._time()
+        self._bar.total, self._bar.n = total, done
+        self._bar.set_description_str(f"{self._prefix}{text}", refresh=False)
+        self._bar.refresh()
 
     def close(self) -> None:
         """Leave the bar as it is, and go to the next line."""
@@ -88,8 +108,8 @@ async def run(reactor: IReactorCore, connection: Connection, options: Namespace)
     server, timeout = options.server, options.timeout
     try:
         asking = Deferred.fromCoroutine(_ask(connection.root, options))
-        task = await asking.addTimeout(timeout, steady(reactor))
-        return DONE if task is None else await _follow(connection, task)
+        tasks = await asking.addTimeout(timeout, steady(reactor))
+        return await _follow_all(connection, tasks) if tasks else DONE
     except CancelledError:
         return DETACHED
     except (ConnectionLost, TimeoutError) as problem:
@@ -106,28 +126,56 @@ async def run(reactor: IReactorCore, connection: Connection, options: Namespace)
         return NOT_ASKED
 
 
-async def _ask(root: Any, options: Namespace) -> Any:
-    """Make the call and print its result; return the task to be followed, or None."""
+async def _ask(root: Any, options: Namespace) -> list[Any]:
+    """Make the call and print its result; return the tasks to be followed."""
     word = options.word
     if options.action == "list":
-        for task in await root.list(word and word.upper()):
-            await _show(task)
-        return None
-    if options.action == "submit":
+        await _list(root, word)
+    elif options.action == "submit":
         line = word[0] if len(word) == 1 else tuple(word)
         task = await root.submit(line, options.container)
         if await task.foreground:
-            return task
+            return [task]
+        await _show(task)
+        return [task] if options.follow else []
     elif options.action == "kill":
-        task = await root.kill(word)
+        await _show(await root.kill(word))
     else:
-        task = await root.find(word)
-    await _show(task)
-    if options.follow:
-        return task
-    if options.action == "output":
-        sys.stdout.writelines(f"{text}\n" for text in await task.output())
-    return None
+        found = [await root.find(no) for no in word or (-1,)]
+        for task in found:
+            await _show(task)
+            if not options.follow:
+                sys.stdout.writelines(f"{text}\n" for text in await task.output())
+        return found if options.follow else []
+    return []
+
+
+async def _list(root: Any, status: str | None) -> None:
+    """Print a line for each task."""
+    status = status and status.upper()
+    try:
+        rows = await root.rows(status)
+    except AttributeError:  # a server of 0.1
+        rows = [await repr_remote(task) for task in await root.list(status)]
+    sys.stdout.writelines(f"{text}\n" for text in rows)
+    sys.stdout.flush()
+
+
+async def _follow_all(connection: Connection, tasks: list[Any]) -> int:
+    """Print the output of some tasks until they have ended; the first that fails is the status."""
+    several = len(tasks) > 1
+    following = [
+        Deferred.fromCoroutine(_follow(connection, task, position if several else None))
+        for position, task in enumerate(tasks)
+    ]
+    try:
+        statuses = await gatherResults(following, consumeErrors=True)
+    except FirstError as problem:
+        problem.subFailure.raiseException()
+    finally:
+        for each in following:
+            each.cancel()
+    return max(statuses)
 
 
 async def _counted_for(task: Any) -> float:
@@ -138,10 +186,12 @@ async def _counted_for(task: Any) -> float:
     return float(seconds)
 
 
-async def _follow(connection: Connection, task: Any) -> int:
-    """Print a task's output until it has ended."""
+async def _follow(connection: Connection, task: Any, position: int | None) -> int:
+    """Print a task's output until it has ended; with a position there are others."""
+    no = await task.no
     counted = await _counted_for(task) if sys.stderr.isatty() else 0.0
-    bar = Bar(sys.stdout, sys.stderr, counted)
+    prefix = "" if position is None else f"{no}| "
+    bar = Bar(sys.stdout, sys.stderr, counted, prefix, position or 0)
     ended: Deferred[str] = Deferred()
 
     def on_news(lines: tuple[str, ...], status: str, progress: Figures | None) -> None:
@@ -155,7 +205,6 @@ async def _follow(connection: Connection, task: Any) -> int:
 
     connection.when_disconnected().addCallback(lost)
     try:
-        no = await task.no
         await task.subscribe(on_news)
         status = await ended
     except CancelledError:

@@ -27,13 +27,14 @@ from twisted.python.failure import Failure
 from txremote.console import DEFAULT_ENDPOINT
 from txremote.console.client import ConsoleClient, ConsoleLimits
 from txremote.console.containers import Container, container_from
-from txremote.console.dialogue import Sessions
+from txremote.console.dialogue import PROMPT, Sessions
 from txremote.console.tasks import TaskManager
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger
 from txremote.net.tls import asks_for_certificates
 from txremote.net.unixsockets import server_endpoint, take_port
 from txremote.peer.connection import is_local
+from txremote.peer.naming import address_text
 from txremote.refs.clock import steady
 from txremote.tasks.keeper import DRAIN
 from txremote.work.loops import loop_here
@@ -76,7 +77,9 @@ class ConsoleFactory(Factory):
         containers: Mapping[str, Container],
         reactor: IReactorTime,
         limits: ConsoleLimits | None = None,
+        prompt: str = PROMPT,
     ) -> None:
+        self._prompt = prompt
         self._manager = manager
         self._containers = containers
         self._clock: IReactorTime = steady(reactor)
@@ -86,7 +89,8 @@ class ConsoleFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> ConsoleClient:
         """Make the protocol of a new client."""
-        sessions = Sessions(self._manager, self._containers)
+        owner = address_text(addr)
+        sessions = Sessions(self._manager, self._containers, owner, self._prompt)
         client = ConsoleClient(sessions, self._clock, self._limits, self._client_ended)
         client.factory = self
         self.clients.add(client)
@@ -139,6 +143,7 @@ class ConsoleService(TwistedService):
         limits: The limits of each client.
         drain: Seconds that tasks have to end in when it stops.
         reactor: The reactor; the running one if None.
+        name: What the prompt begins with, if there is one container; plac's ``i`` if empty.
 
     Attributes:
         manager: The `TaskManager`.
@@ -158,6 +163,7 @@ class ConsoleService(TwistedService):
         limits: ConsoleLimits | None = None,
         drain: float = DRAIN,
         reactor: Any = None,
+        name: str = "",
     ) -> None:
         if reactor is None:
             reactor = loop_here("ConsoleService")
@@ -168,7 +174,8 @@ class ConsoleService(TwistedService):
             (each, server_endpoint(reactor, each)) if isinstance(each, str) else (repr(each), each)
             for each in endpoints
         ]
-        self._factory = ConsoleFactory(self.manager, self.containers, reactor, limits)
+        prompt = f"{name}> " if name else PROMPT
+        self._factory = ConsoleFactory(self.manager, self.containers, reactor, limits, prompt)
         self._drain = drain
         self._listening: list[Deferred[None]] = []
         self._starting = False

@@ -28,9 +28,11 @@ from txremote.console.server import containers_by_name
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import CalledConnection, current_call
 from txremote.peer.logging import logger_for
+from txremote.peer.naming import address_text
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
-from txremote.tasks.states import RUNNING, STATES
+from txremote.tasks.listing import row_of
+from txremote.tasks.states import RUNNING, state_from_text
 from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
 from txremote.wire.consts import FEATURE_VALUES
@@ -302,7 +304,8 @@ class TaskService(Service):
         name = names[0] if container is None else container
         if name not in self._containers:
             raise LookupError(f"no container {name!r}: there is {', '.join(names)}")
-        owner = current_call().user or ""
+        connection = current_call().connection
+        owner = connection.user or address_text(connection.peer)
         return self._shown(self.manager.submit(self._containers[name], line, owner))
 
     @exposed
@@ -314,6 +317,11 @@ class TaskService(Service):
     def snapshots(self, status: str | None = None) -> Any:
         """Return the tasks of `list` as they are now, each as a `TaskStatus`, in a tuple."""
         return _as_copy(tuple(map(_status_of, self._found(status))))
+
+    @exposed
+    def rows(self, status: str | None = None) -> tuple[str, ...]:
+        """Return a line for each task of `list`, of 80 columns at most."""
+        return tuple(map(row_of, self._found(status)))
 
     @exposed
     def find(self, no: int = -1) -> RemoteTask:
@@ -338,9 +346,7 @@ class TaskService(Service):
         return self.follow(self._find(no), on_news, since)
 
     def _found(self, status: str | None) -> Iterable[Task]:
-        if status is not None and status not in STATES:
-            raise ValueError(f"no status {status!r}: there is {', '.join(STATES)}")
-        return self.manager.tasks(status)
+        return self.manager.tasks(None if status is None else state_from_text(status))
 
     def _find(self, no: int, status: str | None = None) -> Task:
         task = self.manager.find(no, status)

@@ -152,6 +152,8 @@ class _Resolver:
                 limits=server.ConsoleLimits(max_line=plan.max_line),
                 drain=self._plan.drain,
                 reactor=self._reactor,
+                # the default name is for files that have one console: the prompt is plac's then
+                name="" if plan.name == "console" else plan.name,
             )
             return Console(plan, service, addresses)
         return None

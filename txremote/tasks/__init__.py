@@ -5,6 +5,7 @@ Background tasks, as plac has them: commands that run while their user goes on.
 ``capture``  the prints of a command, taken out of `sys.stdout` for the task that runs it
 ``commandjob``  a command in a process of a pool: the child's side of `txremote.tasks.mptask`
 ``listeners``  the listeners to one task, or to all tasks of a keeper
+``listing``  tasks as lines for people: a row of a list, and how far one is
 ``pace``  how fast a task comes on, and how long it will take
 ``ring``  `OutputRing`: the last lines that a task has put out, and how many went before
 ``states``  the states of a task, which are plac's, and what may follow each of them

@@ -26,13 +26,13 @@ class Pace:
     progress: Progress | None = None
     started: float | None = None
     ended: float | None = None
-    _clock: IReactorTime
+    clock: IReactorTime
     _counts_since: float | None = None  # None: since it began
     _counted_at = 0.0  # when the last progress came
 
     def _count(self, progress: Progress) -> None:
         """Note a figure."""
-        now = self._clock.seconds()
+        now = self.clock.seconds()
         if self.progress is not None and progress.done < self.progress.done:
             self._counts_since = self._counted_at
         self._counted_at = now
@@ -43,7 +43,7 @@ class Pace:
         since = self.started if self._counts_since is None else self._counts_since
         if self.progress is None or since is None:
             return 0.0
-        return max(0.0, (self._clock.seconds() if self.ended is None else self.ended) - since)
+        return max(0.0, (self.clock.seconds() if self.ended is None else self.ended) - since)
 
     def progress_rate(self) -> float | None:
         """Return how much is done in a second, since the task began; None if it is not known."""

@@ -27,3 +27,11 @@ STATES: Final = tuple(TRANSITIONS)
 
 #: Those that a task does not leave.
 FINAL: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
+
+
+def state_from_text(text: str) -> str:
+    """Return the state that a word or its beginning means, ``fin`` say. ValueError: none, many."""
+    found = [state for state in STATES if state.startswith(text.upper())]
+    if len(found) != 1:
+        raise ValueError(f"no status {text!r}: there is {', '.join(STATES)}")
+    return found[0]

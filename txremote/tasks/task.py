@@ -105,6 +105,7 @@ class Task(PlacNames, Pace):
         stops_on_line: Whether an empty line that is typed meanwhile ends it.
         status: Its state, one of `STATES`.
         done: Whether it has ended.
+        clock: The clock of its times, in seconds.
         submitted: When it was submitted, in the clock's seconds.
         started: When it began to run, or None.
         ended: When it ended, or None.
@@ -125,12 +126,12 @@ class Task(PlacNames, Pace):
         self.output = submission.ring
         self._call: Call | None = submission.call
         self._function = _plain(submission.call.function)
-        self._clock = submission.clock
+        self.clock = submission.clock
         self._all_listeners = submission.listeners
         self._on_end = submission.on_end
         self.status: str = SUBMITTED
         self.done = False
-        self.submitted: float = self._clock.seconds()
+        self.submitted: float = self.clock.seconds()
         self.exc: Exception | None = None
         self.traceback = ""
         self.wants_exit = False
@@ -148,7 +149,7 @@ class Task(PlacNames, Pace):
         """How long it has run, or ran, in seconds; None before it has begun."""
         if self.started is None:
             return None
-        return (self._clock.seconds() if self.ended is None else self.ended) - self.started
+        return (self.clock.seconds() if self.ended is None else self.ended) - self.started
 
     @property
     def result(self) -> Any:
@@ -278,10 +279,10 @@ class Task(PlacNames, Pace):
             raise RuntimeError(f"{self!r} cannot become {status}")
         self.status = status
         if status == RUNNING:
-            self.started = self._clock.seconds()
+            self.started = self.clock.seconds()
         elif status in FINAL:
             self.done = True
-            self.ended = self._clock.seconds()
+            self.ended = self.clock.seconds()
         if self._all_listeners.state:
             self._all_listeners.state.notify(self, status)
         if self.done:
