@@ -83,6 +83,7 @@ def test_wheel_has_the_package_and_the_plugin_and_no_more(wheel):
     """No tests, no docs, and no __init__.py that would hide Twisted's own plugins."""
     names = zipfile.ZipFile(wheel).namelist()
     assert "txremote/py.typed" in names
+    assert "txremote/monitor/web/assets/page.html" in names
     assert "twisted/plugins/txremote_plugin.py" in names
     assert "txremote/wire/brine.py" in names
     foreign = [

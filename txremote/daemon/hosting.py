@@ -162,9 +162,13 @@ class Hosting(MultiService):
         try:
             service.privilegedStartService()
         except Exception as problem:  # each kind of endpoint fails in its own way
-            for port in (port for other in self._listening for port in other.ports):
-                forget(port)
+            self._forget_ports()
             refuse([_cannot_listen(service, origin, key, problem)])
+
+    def _forget_ports(self) -> None:
+        sites = () if self._admin is None else (self._admin,)
+        for port in (port for service in (*self._listening, *sites) for port in service.ports):
+            forget(port)
 
     def startService(self) -> None:
         """Start the pools, then the rest."""
@@ -179,6 +183,7 @@ class Hosting(MultiService):
         try:
             super().startService()  # type: ignore[no-untyped-call]
         except BadToken as problem:
+            self._forget_ports()
             refuse([str(problem)])
         self._reactor.callWhenRunning(self._handle_signals)
 

@@ -42,6 +42,15 @@ def test_a_name_that_was_made_to_point_here_is_refused(host: str, right: bool) -
     assert Guard(TOKEN, any_host=True).wrong_place(request(Host=host)) is None
 
 
+def test_a_request_without_a_host_is_no_browsers() -> None:
+    """Health checks of HTTP/1.0 send none."""
+    made = request()
+    made.requestHeaders.removeHeader("Host")
+    assert Guard(TOKEN).wrong_place(made) is None
+    made.requestHeaders.addRawHeader("Origin", "http://localhost")
+    assert Guard(TOKEN).wrong_place(made) is not None
+
+
 @pytest.mark.parametrize(
     ("headers", "right"),
     [

@@ -74,8 +74,9 @@ class Guard:
 
     def wrong_place(self, request: Request) -> str | None:
         """Return why a request may come from another site's page, as a sentence, or None."""
-        host = _header(request, "Host") or ""
-        if not (self._any_host or _is_of_this_machine(host)):
+        host = _header(request, "Host")
+        # no browser leaves it out; old health checks do
+        if not (self._any_host or host is None or _is_of_this_machine(host)):
             return (
                 "the request's Host is no name of this machine: open the page as localhost or by "
                 "its address, and have a proxy send 'Host: localhost'"

@@ -66,7 +66,7 @@ export const COLUMNS = {
     figure("connections", "Clients", count), figure("refused_total", "Refused", count, { tone: (row) => (row.refused_total ? "warn" : "") }),
   ],
   connections: [
-    figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code" }), words("server", "Server", { wide: true }),
+    figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), words("server", "Server", { wide: true }),
     since("since", "For"), figure("requests", "Requests", count), figure("per_second", "/s", rounded, { title: "Requests a second" }),
     figure("bytes_in", "In", bytes, { wide: true }), figure("bytes_out", "Out", bytes, { wide: true }), figure("unsent", "Unsent", bytes, { wide: true, tone: (row) => (row.unsent > 65536 ? "warn" : "") }),
     figure("exports", "Exports", count, { wide: true, title: "Objects of ours that it holds" }), figure("running", "Running", count), figure("waiting", "Waiting", count, { wide: true }),
