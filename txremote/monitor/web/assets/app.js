@@ -122,8 +122,7 @@ class App {
     const table = this.view.tables[this.view.name];
     if (table && (table.cut || this.chosen)) {
       query.filter = table.filter;
-      const fields = [...table.rows.values()][0] || {};
-      if (table.sort.replace("-", "") in fields && table.sort !== "per_second") query.sort = table.sort.replace("per_second", "requests");
+      query.sort = table.order;
       this.chosen = Boolean(table.filter);
     }
     this.live.watch(query);

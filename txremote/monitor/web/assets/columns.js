@@ -7,7 +7,7 @@ export const server = { now: 0 }; // the server's time of day, in seconds
 
 const words = (name, label, more) => ({ name, label, value: (row) => row[name], show: (row) => text(row[name]), ...more });
 const figure = (name, label, show, more) => ({ name, label, kind: "number", value: (row) => row[name], show: (row) => show(row[name]), ...more });
-const since = (name, label, more) => figure(name, label, null, { show: (row) => (row[name] === null ? "–" : ago(server.now - row[name])), value: (row) => (row[name] === null ? null : -row[name]), ...more });
+const since = (name, label, more) => figure(name, label, null, { show: (row) => (row[name] === null ? "–" : ago(server.now - row[name])), value: (row) => (row[name] === null ? null : -row[name]), order: `-${name}`, ...more });
 const name = (field, label, more) => words(field, label, { kind: "name", ...more });
 const bad = (field) => ({ tone: (row) => (row[field] > 0 ? "bad" : "") });
 
@@ -67,7 +67,7 @@ export const COLUMNS = {
   ],
   connections: [
     figure("number", "No.", text), name("user", "User"), words("peer", "Address", { kind: "code", wide: true }), words("server", "Server", { wide: true }),
-    since("since", "For"), figure("requests", "Requests", count), figure("per_second", "/s", rounded, { title: "Requests a second" }),
+    since("since", "For"), figure("requests", "Requests", count), figure("per_second", "/s", rounded, { order: null, title: "Requests a second" }),
     figure("bytes_in", "In", bytes, { wide: true }), figure("bytes_out", "Out", bytes, { wide: true }), figure("unsent", "Unsent", bytes, { wide: true, tone: (row) => (row.unsent > 65536 ? "warn" : "") }),
     figure("exports", "Exports", count, { wide: true, title: "Objects of ours that it holds" }), figure("running", "Running", count), figure("waiting", "Waiting", count, { wide: true }),
     words("waits_for", "Waits for", { grow: true }),
@@ -97,8 +97,8 @@ export const COLUMNS = {
   ],
   tasks: [
     figure("number", "No.", text), words("command", "Command", { kind: "code", grow: true }), chip("status", "State"),
-    figure("done_count", "Progress", null, { kind: "barcell", draw: progress, value: (row) => (row.total ? row.done_count / row.total : row.done_count) }),
-    figure("started", "Took", null, { show: (row) => seconds(lasted(row)), value: lasted }), name("owner", "Owner"), words("console", "Console", { wide: true }), figure("lines", "Lines", count, { wide: true }),
+    figure("done_count", "Progress", null, { kind: "barcell", draw: progress, value: (row) => (row.total ? row.done_count / row.total : row.done_count), order: null }),
+    figure("started", "Took", null, { show: (row) => seconds(lasted(row)), value: lasted, order: null }), name("owner", "Owner"), words("console", "Console", { wide: true }), figure("lines", "Lines", count, { wide: true }),
   ],
   log: [
     figure("at", "At", clock), chip("level", "Level"), words("namespace", "From", { kind: "code", wide: true }), words("text", "Text", { grow: true, kind: "wrap" }),

@@ -3,7 +3,8 @@
 import { el, setText } from "./dom.js";
 
 export class Table {
-  // columns: [{name, label, value(row), show(row), kind, wide}], where value is for sorting
+  // columns: [{name, label, value(row), show(row), kind, wide, order}], where value is for sorting here,
+  // and order the field that the server sorts by in its stead: -FIELD the other way round, null for none
   constructor({ title, columns, sort, key, empty, open, more }) {
     Object.assign(this, { title, columns, key, empty, open, more, rows: new Map(), drawn: new Map() });
     this.sort = sort;
@@ -56,6 +57,14 @@ export class Table {
       row.per_second = before && row.taken > before.taken ? ((row.requests - before.requests) * 1000) / (row.taken - before.taken) : null;
     }
     return row;
+  }
+
+  // How the server has to sort, for the rows that come first here to be among those it sends.
+  get order() {
+    const { name, order = name } = this.columns.find((each) => each.name === this.sort.replace("-", ""));
+    if (order === null) return "";
+    const down = this.sort.startsWith("-") !== order.startsWith("-");
+    return (down ? "-" : "") + order.replace("-", "");
   }
 
   get cut() { return this.total > this.rows.size; }
