@@ -39,6 +39,7 @@ ROOMS = [
     {"eventloop"},
     {"blocking", "net"},
     {"work"},
+    {"tracing"},
     {"aio"},
     {"tasks"},
     {"console"},

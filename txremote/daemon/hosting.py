@@ -49,6 +49,7 @@ from txremote.net.listen import refusal_of_hosted
 from txremote.net.server_service import LAST_WORDS, ServerService
 from txremote.net.unixsockets import forget
 from txremote.refs.clock import steady
+from txremote.tracing.exporting import Exporting
 from txremote.work.running import running_pools, set_default_pool
 
 if TYPE_CHECKING:  # the console needs plac
@@ -113,6 +114,7 @@ class Hosting(MultiService):
         self._reactor = reactor
         self._plan = resolved.plan
         self._pools = list(resolved.pools)
+        self._exporting = [Exporting(reactor)] if resolved.plan.tracing else []
         # with the places where their plans were written
         self._listening: dict[HostedServer | ConsoleService, ConfigOrigin] = {
             each.service: each.plan.origin for each in resolved.consoles
@@ -139,7 +141,8 @@ class Hosting(MultiService):
         self._admin = _admin_of(resolved.admin, self.monitor, reactor)
         sites = () if self._admin is None else (self._admin,)
         # the monitor first, so that it sees how the others start
-        for service in (self.monitor, *self._pools, *self._listening, *sites, self._systemd):
+        watching = (self.monitor, *self._exporting)
+        for service in (*watching, *self._pools, *self._listening, *sites, self._systemd):
             service.setServiceParent(self)
 
     def _name_of(self, server: Server) -> str:
@@ -217,6 +220,7 @@ class Hosting(MultiService):
             self._final_call.cancel()
         unused.callback(None)
         await _stop_all({each: each.stop for each in self._pools})
+        await _stop_all({each: each.stop for each in self._exporting})
         if running_pools.default in self._pools:
             set_default_pool(None)
         self._systemd.stopService()

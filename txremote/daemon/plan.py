@@ -303,6 +303,12 @@ class Plan:
         SECONDS,
         "Log a call that holds the server for longer, with its line; 0: none.",
     )
+    tracing: bool = _setting(
+        False,
+        FLAG,
+        "Trace calls and jobs with OpenTelemetry, and export the spans by OTLP over HTTP, as the "
+        "OTEL_ variables of the environment say.",
+    )
     problems: tuple[Problem, ...] = ()
 
 

@@ -30,6 +30,7 @@ from txremote.levels import NAMESPACE, parsed
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.service import config_of
+from txremote.tracing.exporting import check_exporter
 from txremote.work.spec import pool_from_string
 
 if TYPE_CHECKING:  # the console needs plac
@@ -81,6 +82,7 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
         sys.path.insert(0, here)
     resolver = _Resolver(plan, reactor, starting)
     resolver.check_levels()
+    resolver.check_tracing()
     pools = resolver.pools()
     consoles = [found for each in plan.consoles if (found := resolver.console(each))]
     servers = [made for each in plan.servers if (made := resolver.server(each, consoles))]
@@ -108,6 +110,12 @@ class _Resolver:
                 if parsed(written)[0] == NAMESPACE and plan.verbose:
                     verbose = plan.origin.spelled("verbose", "true")
                     raise ValueError(f"{verbose} means the level debug: leave one out")
+
+    def check_tracing(self) -> None:
+        """Note why spans cannot be exported, if they are to be."""
+        if self._plan.tracing:
+            with self.problems.noting(self._plan.origin, "tracing"):
+                check_exporter()
 
     def pools(self) -> tuple[IPool, ...]:
         """Make the pools."""

@@ -41,6 +41,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``tls_words``  why TLS has failed, in words, from what OpenSSL or Python's ssl says
 ``turns``  long work of connections, a slice in each turn of the reactor
 ``variables``  a connection's context variables
+``watchers``  functions that are told of each connection of the program
 ``waiting``  `Waiting`: a request that is answered when a Deferred has fired
 ``x509``  `x509_of`: a peer's certificate as cryptography has it
 ``with_values``  requests with values in their arguments

@@ -7,6 +7,7 @@ here: the rest of the path goes on to its owner.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from types import AsyncGeneratorType, BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Protocol
@@ -56,6 +57,10 @@ class Serving(Protocol):
 
     def expect_deadline(self, number: int, seconds: float) -> None:
         """The request of that number, which comes next, has so much time."""
+
+    @property
+    def take_context(self) -> Callable[[object], None]:
+        """Takes the arguments of a TRACE: of which trace the next request is a part."""
 
     def pass_on(self, owner: object, handler: int, args: tuple[object, ...]) -> object:
         """Pass a request on to the connection that an object came over."""

@@ -47,12 +47,13 @@ from txremote.peer.references import ReferenceTables
 from txremote.peer.request import MakeRequest, Request
 from txremote.peer.timeouts import NO_TIMEOUTS, ConnectionTimeouts
 from txremote.peer.variables import Variables
+from txremote.peer.watchers import watchers
 from txremote.peer.x509 import x509_of
 from txremote.refs import forks
 from txremote.refs.awaiting import succeeded
 from txremote.refs.ports import Answer
 from txremote.refs.reference import LateReference, RemotePath, RemoteReference
-from txremote.wire.consts import FEATURE_KEEPALIVE, FEATURES, HANDLE_GETROOT, HANDLE_PING
+from txremote.wire.consts import HANDLE_GETROOT, HANDLE_PING, KNOWN_FEATURES
 from txremote.wire.framing import FrameReader
 from txremote.wire.messages import PING_DATA, Dialect, check_echo
 
@@ -62,8 +63,6 @@ if TYPE_CHECKING:  # it comes with the extra tls
     from cryptography.x509 import Certificate
 
 T = TypeVar("T")
-
-_KNOWN = frozenset((*FEATURES, FEATURE_KEEPALIVE))
 
 # Peers know much the same, and each set of names takes 200 bytes.
 _seen: dict[frozenset[str], frozenset[str]] = {}
@@ -291,6 +290,8 @@ class Connection(protocol.Protocol):
     def connectionMade(self) -> None:
         """Called by the transport. Starts the conversation."""
         self.opened = self.seconds()
+        for watch in watchers:
+            watch(self)
         local = is_local(self.peer)
         if local:
             self.inbound.answers.trust_peer()
@@ -506,7 +507,7 @@ class Connection(protocol.Protocol):
     def hello_received(self, features: frozenset[str]) -> None:
         """Note that the peer is a txremote, with these extensions."""
         self.knows_peer = True
-        known = features & _KNOWN
+        known = features & KNOWN_FEATURES
         self.features = _seen.setdefault(known, known)
         self.outbox.separate = None
         self.inbound.timeouts.peer_known()

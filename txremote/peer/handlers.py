@@ -81,7 +81,7 @@ def _ping(serving: Serving, data: object = None) -> object:
     return data
 
 
-def _close(serving: Serving) -> None:
+def _close(serving: Serving, _arguments: object) -> None:
     serving.connection.closing.close(GOODBYE, say_goodbye=False)
 
 
@@ -293,6 +293,10 @@ def _deadline(serving: Serving, number: object, milliseconds: object) -> None:
     serving.expect_deadline(number, milliseconds / 1000)
 
 
+def _trace(serving: Serving, arguments: object) -> None:
+    serving.take_context(arguments)
+
+
 def _stopping(serving: Serving) -> None:
     connection = serving.connection
     if not connection.peer_stopping:
@@ -326,7 +330,8 @@ class RequestKind:
         forwarded: Whether it is passed on to the owner of its first argument, where that
             is a third peer's object.
         forwarded_by_pack: The same, where its first argument is an id pack.
-        answered: Whether it is answered. If not it is in order, and its arguments are ignored.
+        answered: Whether it is answered. If not it is in order, and its function gets its
+            arguments as they came, in one piece: no error of theirs would be told.
     """
 
     function: Handler
@@ -375,4 +380,5 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_HALFWAY: _of_connection(_halfway),
     consts.HANDLE_DESCRIBE: _of_connection(_describe, forwarded_by_pack=True),
     consts.HANDLE_FETCH: _of_object(_fetch),
+    consts.HANDLE_TRACE: _of_connection(_trace, answered=False),
 }

@@ -59,6 +59,15 @@ def features_of(executor: Executor[Never]) -> tuple[str, ...]:
     return _FEATURES_OF_SERVERS if executor.always_serves else FEATURES
 
 
+def pass_on_to(owner: object, handler: int, serving: InboundCalls, *args: object) -> object:
+    """Pass a request of a handler's number on to its owner; for `partial`, which shows them."""
+    return serving.pass_on(owner, handler, args)
+
+
+def _ignore(_arguments: object) -> None:
+    pass
+
+
 class InboundCalls:
     """
     Serves the peer of one connection (`txremote.peer.handlers.Serving`).
@@ -67,6 +76,7 @@ class InboundCalls:
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
         make_request: Makes each request: `Request`, or a maker of an observer's.
+        take_context: Takes the arguments of a TRACE; a tracer's.
     """
 
     __slots__ = (
@@ -84,6 +94,7 @@ class InboundCalls:
         "root",
         "steady_call",
         "tables",
+        "take_context",
         "timeouts",
         "variables",
     )
@@ -104,6 +115,7 @@ class InboundCalls:
     ) -> None:
         executor = connection.executor
         self.make_request = make_request
+        self.take_context: Callable[[object], None] = _ignore
         self.root = root
         self.config = config
         self.policy = policy
@@ -158,7 +170,8 @@ class InboundCalls:
             self.received += 1
             self.timeouts.active = True
         elif not kind.answered:
-            kind.function(self)
+            self.tables.noted = None
+            kind.function(self, args)
             return
         if self.refusal is not None:
             self.answers.send_error(number, sender, self.refusal)
@@ -206,7 +219,7 @@ class InboundCalls:
                 ours: object = self.connection
                 if owner is ours:
                     raise TypeError("the object is yours, not mine")
-                return lambda _serving, *args: self.pass_on(owner, handler, args)
+                return partial(pass_on_to, owner, handler)
         elif kind.forwarded_by_pack and args:
             export = self.tables.exports.find(key_of(check_pack(args[0])))
             if export is not None and type(export.target) is RemoteReference:

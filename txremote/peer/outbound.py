@@ -7,6 +7,7 @@ transport may answer inside ``write``. A stock RPyC is asked in steps that it kn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Never, TypeVar
 
@@ -47,7 +48,7 @@ _LONGEST_PREFIX = 1000
 class OutboundCalls:
     """The requests that one connection sends to its peer; ``pending`` wait for an answer."""
 
-    __slots__ = ("_config", "_connection", "_outbox", "_tables", "pending")
+    __slots__ = ("_config", "_connection", "_outbox", "_tables", "_write", "pending")
 
     def __init__(
         self,
@@ -63,6 +64,8 @@ class OutboundCalls:
         self._config = config
         self._tables = tables
         self._outbox = outbox
+        # writes the requests that are answered; a tracer's writes their context before them
+        self._write: Callable[[int, list[bytes]], None] = outbox.request
         self.pending = PendingCalls(clock, executor.fire, self._abandoned, executor.guard)
 
     def call(
@@ -266,7 +269,7 @@ class OutboundCalls:
         if deadline is not None and deadline < inf and FEATURE_DEADLINE in connection.features:
             self.send_oneway(consts.HANDLE_DEADLINE, number, int(deadline * 1000))
         try:
-            self._outbox.request(number, body)
+            self._write(number, body)
         except NotSendable as error:
             self.pending.pop(number)
             self._tables.take_back()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
+from contextvars import copy_context
 from typing import Any, NoReturn, Protocol
 
 from twisted.internet.interfaces import ITransport
@@ -433,7 +434,11 @@ class LateReference:
             left = None if until is None else max(0.0, until - seconds())
             return self._send(reference, names, args, kwargs, left)
 
-        return self._fetch().addCallback(go)
+        fetched = self._fetch()
+        if not fetched.called or fetched.paused:  # it is its caller's, though it is made later
+            context = copy_context()
+            return fetched.addCallback(lambda reference: context.run(go, reference))
+        return fetched.addCallback(go)
 
     def _send(
         self,

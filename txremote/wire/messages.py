@@ -170,6 +170,9 @@ def request_head(handler: int) -> bytes:
     return _PAIR + dump_int(handler)
 
 
+_TRACE_HEAD: Final = request_head(consts.HANDLE_TRACE) + VALUE_HEAD
+
+
 def call_head(key: bytes, names: tuple[str, ...]) -> bytes:
     """
     Return what stands between a call's number and its arguments: the handler, the key of the
@@ -193,6 +196,12 @@ def del_request(key: bytes, count: int) -> bytes:
     """Return the DEL that gives back a reference to the peer's object, behind its number."""
     head = request_head(consts.HANDLE_DEL) + TUPLE_HEAD + tuple_head(2)
     return head + LOCAL_REF_HEAD + key + VALUE_HEAD + dump(count)
+
+
+def trace_request(number: int, traceparent: str, tracestate: str) -> bytes:
+    """Return the TRACE that tells of the trace of the request of a number, behind its own."""
+    context = (number, traceparent, tracestate) if tracestate else (number, traceparent)
+    return _TRACE_HEAD + dump(context)
 
 
 def reply_head(dialect: Dialect, kind: int, seq: int, sender: int = 0) -> bytes:

@@ -32,6 +32,7 @@ from txremote.work.pickling import dump_job
 from txremote.work.pool import PoolService, name_of
 from txremote.work.ports import IPoolReactor
 from txremote.work.run import choose, name_unhandled
+from txremote.work.threads import ThreadPool
 
 Function = Callable[..., Any]
 
@@ -125,9 +126,13 @@ class _Body:
                 if not isinstance(chosen, PoolService):  # which sees to that itself
                     refuse_references(chosen, self._name, function, args, self._kwargs)
             else:
-                body = declared(self._function, self._args, self._kwargs)
-                function, args = self._context.run, (body, *self._args)
-            deferred = chosen.submit(function, args, self._kwargs, timeout, self._name)
+                function, args = declared(self._function, self._args, self._kwargs), self._args
+                if not isinstance(chosen, ThreadPool):  # whose jobs run where they are submitted
+                    function, args = own_context(self._context).run, (function, *args)
+            # in the context of the call, which may have come from another thread
+            deferred = self._context.run(
+                chosen.submit, function, args, self._kwargs, timeout, self._name
+            )
         except Exception:  # a description that makes no sense, say
             deferred = fail(Failure())
         deferred.addErrback(self._explain)

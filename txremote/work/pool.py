@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -26,6 +26,10 @@ from txremote.work.room import WaitingLine
 from txremote.work.running import pools_of
 
 log = Logger("txremote")
+
+#: Takes a job in place of a pool's own function, which it gets first, before the pool, the job's
+#: function, its arguments, its named ones, the time-out and the name.
+JobWatcher = Callable[..., Deferred[Any]]
 
 #: How many jobs may wait in a pool, where its ``queue=`` says nothing else.
 DEFAULT_QUEUE = 10_000
@@ -59,6 +63,8 @@ class PoolService(Service):
     by_value = True
     can_call_back = False
     preferred = False
+    #: Takes the jobs of all pools, where it is not None: a tracer.
+    job_watcher: ClassVar[JobWatcher | None] = None
 
     def __init__(
         self, reactor: IPoolReactor, description: str, queue: int = DEFAULT_QUEUE, workers: int = 1
@@ -175,8 +181,10 @@ class PoolService(Service):
             return failed(self._not_running())
         if self._line is not None:
             self._line.job_came()
+        job = function, args, kwargs or {}, timeout, name or name_of(function)
+        watcher = PoolService.job_watcher
         try:
-            return self._accept(function, args, kwargs or {}, timeout, name or name_of(function))
+            return self._accept(*job) if watcher is None else watcher(self._accept, self, *job)
         except (NotPicklable, PoolFull, PoolStopped) as refusal:
             return failed(refusal)
 

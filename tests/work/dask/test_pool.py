@@ -25,6 +25,8 @@ from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
 from tests.aio.running import each_loop, run
+from tests.tracing.recorded import recording
+from tests.tracing.seen import seen
 from tests.work.dask import jobs
 from tests.work.dask.cluster import Cluster
 from txremote.aio import run_async
@@ -705,3 +707,12 @@ def test_an_asyncio_program_has_one_as_well(cluster, new_loop):
         run(main, new_loop)
     assert [event["log_level"].name for event in events] == ["warn", "warn"]
     assert threading.active_count() == threads
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_context_of_a_trace_is_there_in_the_worker(pool):
+    """The span of the job is the parent of what it begins."""
+    with recording() as recorder:
+        found = await pool.submit(seen)
+    context = recorder.one("internal", "job seen").context
+    assert found == (context.trace_id, context.span_id, True)
