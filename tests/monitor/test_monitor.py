@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from tests.net.servers import logged
 from txremote.monitor import Monitor
 from txremote.monitor.rows import CertificateRow
 from txremote.monitor.series import STEP
+from txremote.peer.request import Request
 
 
 @pytest.fixture
@@ -89,13 +91,15 @@ def test_a_listener_may_drop_another_and_itself(clock: Clock, monitor: Monitor) 
 
 def test_names_are_given_once() -> None:
     monitor = Monitor(Clock())
-    server: Any = object()
+    server: Any = SimpleNamespace(make_request=Request)
     monitor.watch_server(server, "shop")
     monitor.watch_tasks("desk", server)
     with pytest.raises(ValueError, match="'shop' is watched already"):
         monitor.watch_server(server, "shop")
     with pytest.raises(ValueError, match="'desk' is watched already"):
         monitor.watch_tasks("desk", server)
+    with pytest.raises(RuntimeError, match="observed already"):
+        Monitor(Clock()).watch_server(server, "shop")
     with pytest.raises(ValueError, match="slow is a number of seconds"):
         Monitor(Clock(), slow=-1)
 

@@ -65,6 +65,11 @@ class LaneCall:
         """What the request is a call of."""
         return called_by(self._request)
 
+    @property
+    def begun(self) -> int:
+        """The request's (`txremote.peer.request.Request.begun`)."""
+        return self._request.begun
+
     def start(self) -> None:
         """Put it into the lane; raise `TooManyThreads` where there is no thread to run it."""
         request = self._request
@@ -120,7 +125,7 @@ class LaneCall:
                 how=how,
                 **about(inbound.connection),
             )
-        inbound.answers.send_error(request.number, request.sender, error)
+        request.fail(error)
         inbound.note_answered()
 
     def _finish(self, went_well: bool, result: object) -> None:

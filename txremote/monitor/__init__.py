@@ -9,6 +9,8 @@ its rows, and look into no connection or pool themselves.
 ``exported``  exported objects by class, and how fast they grow
 ``health``  whether the process works, asked from any thread
 ``metrics``  the figures as Prometheus reads them
+``holds``  the log of what held the event loop, kept short
+``loopwatch``  the watchdog: which line holds the event loop
 ``monitor``  `Monitor`: the face of it all, a service of Twisted's
 ``recentlog``  the last warnings and errors of the log
 ``rows``  the rows: plain data, which become JSON as they are

@@ -5,21 +5,38 @@ Figures of calls: how many, how many failed, and how long they took.
 more in one bucket of its histogram. All else is summed up when somebody asks. A bucket is a quarter
 of an octave wide, so a percentile is right to within 10 %.
 
-The table of methods is bounded, for peers make up names: a name enters it with a call that went
-well, or whose method was found; past `MOST_METHODS` calls count as those of "other".
+The table of methods is bounded, for peers make up names: a name enters it with a call that found
+its method; past `MOST_METHODS` calls count as those of "other". What a peer asks of the connection
+itself, a PING say, is no call.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from heapq import heappush, heapreplace
 from itertools import count
 from math import log2
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
+from msgspec import structs
+from twisted.internet.defer import CancelledError
+
+from txremote.errors import RemoteProtocolError
 from txremote.monitor.rows import Ended, MethodRow, SlowCall, plain
+from txremote.peer.called import called_by, called_text
+from txremote.peer.calling import (
+    call_attribute,
+    call_path,
+    delete_attribute,
+    get_attribute,
+    set_attribute,
+)
+from txremote.peer.handlers import HANDLERS
+from txremote.peer.naming import address_text
+from txremote.peer.observing import TimedRequest
 
 #: Most methods that have a row of their own.
 MOST_METHODS: Final = 200
@@ -33,6 +50,20 @@ SLOW_FOR: Final = 300.0
 
 #: Seconds below which no call is one of the slowest, however few there are.
 NEVER_SLOW: Final = 0.001
+
+# Requests whose second argument is a name, or a path of names.
+_NAMED: Final = frozenset(
+    {call_attribute, call_path, get_attribute, set_attribute, delete_attribute}
+)
+
+# Requests about the connection itself.
+_NO_CALLS: Final = frozenset(kind.function for kind in HANDLERS.values() if kind.in_order)
+
+# Most names of methods that are found by a short cut.
+_MOST_KNOWN: Final = 1_000
+
+# A method was not found by what ended with one of these.
+_NOT_FOUND: Final = (AttributeError, RemoteProtocolError)
 
 # Four buckets an octave of nanoseconds: the last one begins at 500 years.
 _BUCKETS: Final = 4 * 64
@@ -70,18 +101,24 @@ class MethodStats:
         self.name = name
         self.buckets = [0] * _BUCKETS
         self.failed = 0
-        self.slowest = 0  # nanoseconds
+        self.slowest = 0  # nanoseconds; 0 where none was slow: its bucket tells it then
 
     def row(self) -> MethodRow:
         """Return it as a row."""
+        last = percentile(self.buckets, 1.0)
+        if last is not None and self.slowest and bucket_of(self.slowest) >= self._last_bucket():
+            last = self.slowest / 1e9
         return MethodRow(
             method=self.name,
             calls=sum(self.buckets),
             failed=self.failed,
             p50=percentile(self.buckets, 0.5),
             p99=percentile(self.buckets, 0.99),
-            slowest=self.slowest / 1e9 if self.slowest else None,
+            slowest=last,
         )
+
+    def _last_bucket(self) -> int:
+        return max(bucket for bucket, number in enumerate(self.buckets) if number)
 
 
 class CallStats:
@@ -100,6 +137,84 @@ class CallStats:
         self.held_loop = 0
         self._slow: list[tuple[float, int, SlowCall]] = []  # a heap, the fastest first
         self._numbers = count()  # so that equal ones are not compared further
+        # by the id of the object's class and the name, with the class, so that no other gets
+        # that id; its own hash would be code of the program's
+        self._known: dict[tuple[int, str], tuple[MethodStats, type]] = {}
+
+    # -- for each call (`txremote.peer.observing.CallObserver`)
+
+    def answered(
+        self, request: TimedRequest, nanoseconds: int, error: BaseException | None
+    ) -> None:
+        """Count a request that was answered after a time; ``error``: with that."""
+        known = None
+        if request.handler in _NAMED:
+            try:
+                target, name = request.args[:2]
+            except ValueError:  # it is answered with an error
+                name = None
+            if type(name) is tuple and len(name) == 1:
+                name = name[0]
+            if type(name) is str:
+                known = self._known.get((id(type(target)), name))
+        method = known[0] if known is not None else self._find(request, error)
+        if method is None:
+            return
+        method.buckets[int(4 * log2(nanoseconds + 1))] += 1
+        if error is not None or nanoseconds > self.slow_from:
+            self._note(method, request.inbound.connection, nanoseconds, error)
+
+    def method_of(self, request: TimedRequest) -> MethodStats | None:
+        """Return the figures of a request's method, None of what is no call."""
+        return self._find(request, None)
+
+    def waited(
+        self,
+        method: MethodStats | None,
+        connection: Any,
+        nanoseconds: int,
+        error: BaseException | None,
+    ) -> None:
+        """Count a request that was answered when its Deferred had fired."""
+        if method is not None:
+            method.buckets[bucket_of(nanoseconds)] += 1
+            if error is not None or nanoseconds > self.slow_from:
+                self._note(method, connection, nanoseconds, error)
+
+    def _find(self, request: TimedRequest, error: BaseException | None) -> MethodStats | None:
+        """Find the figures of a request's method the long way; None: it is no call."""
+        handler: Any = request.handler
+        while type(handler) is partial and handler.args:  # its arguments are values, say
+            handler = handler.args[0]
+        if handler in _NO_CALLS:
+            return None
+        called = called_by(request)
+        name = called[-1] if len(called) > 1 and handler in _NAMED else None
+        text = called_text(called if name is not None else called[:1])
+        method = self.method(text, not issubclass(type(error), _NOT_FOUND))
+        if type(name) is tuple and len(name) == 1:
+            name = name[0]
+        if type(name) is str and method is not self.other:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            kind = type(called[0])
+            self._known[id(kind), name] = method, kind
+        return method
+
+    def _note(
+        self, method: MethodStats, connection: Any, nanoseconds: int, error: BaseException | None
+    ) -> None:
+        """Note a call that has failed, or that is one of the slowest."""
+        ended: Ended = "value"
+        if error is not None:
+            method.failed += 1
+            ended = "cancelled" if issubclass(type(error), CancelledError) else "error"
+        if nanoseconds > self.slow_from:
+            method.slowest = max(method.slowest, nanoseconds)
+            peer = address_text(connection.peer)
+            self.note_slow(method.name, connection.user, peer, nanoseconds / 1e9, ended)
+
+    # -- summed up
 
     def method(self, name: str, found: bool = True) -> MethodStats:
         """Return the figures of a method; those of "other" where it was not ``found``."""
@@ -154,6 +269,28 @@ class CallStats:
         elif seconds > self._slow[0][0]:
             heapreplace(self._slow, entry)
         self._set_floor()
+
+    def name_line(self, method: str, line: str, held: float) -> bool:
+        """
+        Name the line of the last slow call of a method.
+
+        Args:
+            held: For how many seconds the event loop was held, most of which was that call.
+
+        Returns:
+            Whether there is such a call.
+        """
+        found = [
+            (number, position)
+            for position, (seconds, number, row) in enumerate(self._slow)
+            if seconds >= held / 2 and row.method == plain(method) and not row.line
+        ]
+        if not found:
+            return False
+        position = max(found)[1]
+        seconds, number, row = self._slow[position]
+        self._slow[position] = seconds, number, structs.replace(row, line=plain(line))
+        return True
 
     def forget_old(self) -> None:
         """Forget the slow calls of long ago; called every few seconds."""

@@ -33,6 +33,8 @@ from txremote.monitor.actions import Actions
 from txremote.monitor.callstats import CallStats, percentile
 from txremote.monitor.exported import ExportedObjects
 from txremote.monitor.health import Heart, health_of, state_of
+from txremote.monitor.holds import HoldLog
+from txremote.monitor.loopwatch import LoopWatch
 from txremote.monitor.recentlog import RecentLog
 from txremote.monitor.rows import (
     CallRow,
@@ -59,6 +61,8 @@ from txremote.monitor.system import (
     resident_memory,
 )
 from txremote.net.server_service import ServerService
+from txremote.peer.observing import timed_requests
+from txremote.peer.request import Request
 from txremote.refs.clock import Reactor, steady
 from txremote.tasks.keeper import TaskKeeper
 
@@ -133,7 +137,7 @@ class Reader:
 
     def calls(self) -> list[CallRow]:
         """Return the calls under way, the oldest first."""
-        return []
+        return self._snapshots.calls()
 
     @property
     def stats(self) -> CallStats:
@@ -207,21 +211,37 @@ class Monitor(Reader, TwistedService):
             raise ValueError(f"slow is a number of seconds, 0 or more, not {slow!r}")
         Reader.__init__(self, steady(reactor), can_write)
         self.slow = float(slow)
+        self._requests = timed_requests(self._stats)
         self._beating: IDelayedCall | None = None
         self._beat_due = 0.0
         self._worst_lag = 0.0  # since the last point
         self._point_due = 0.0
         self._last_buckets: list[int] = []
         self._last_failed = 0
+        call = getattr(reactor, "callFromThread", None)  # which a Clock has not
+        self._holds = HoldLog(self._stats, self._clock)
+        self._watch: LoopWatch | None = None
+        self._make_watch = None
+        if call is not None and slow > 0:
+            self._make_watch = partial(LoopWatch, call, self.slow, self._holds.report)
         self._listeners: dict[object, Callable[[], object]] = {}
         self._telling: IDelayedCall | None = None
 
     # -- what it watches
 
     def watch_server(self, service: ServerService, name: str) -> None:
-        """Watch a server, before it has clients. ValueError: another one has that name."""
+        """
+        Watch a server. Connections that are there already have their calls not counted.
+
+        Raises:
+            ValueError: another server has that name.
+            RuntimeError: something else makes its requests already, another monitor say.
+        """
         if name in self._snapshots.servers:
             raise ValueError(f"a server named {name!r} is watched already")
+        if service.make_request is not Request:
+            raise RuntimeError(f"the calls of {name!r} are observed already: watch it first")
+        service.make_request = self._requests
         self._snapshots.servers[name] = service
 
     @property
@@ -262,11 +282,17 @@ class Monitor(Reader, TwistedService):
         self._heart.beat()
         self._next_beat()
         self._tell_later()
+        if self._make_watch is not None:
+            self._watch = self._make_watch()
+            self._watch.start()
 
     def stopService(self) -> None:
         """Measure no more. What was measured can still be asked for."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._running = False
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         self._heart.stop()
         self._log.stop()
         for timer in (self._beating, self._telling):

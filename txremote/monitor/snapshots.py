@@ -9,31 +9,46 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from heapq import nlargest, nsmallest
+from inspect import getattr_static
+from operator import itemgetter
+from time import perf_counter_ns
+from types import FunctionType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from twisted.internet.interfaces import IReactorTime
 
+from txremote.eventloop.executor import LaneExecutor
+from txremote.eventloop.lane_calls import LaneCall
+from txremote.gate.threaded import ThreadedMethod
 from txremote.interfaces import IPool
 from txremote.monitor.rows import (
+    CallRow,
     CertificateRow,
     ConnectionRow,
     ListenerRow,
     PoolRow,
     TaskOutput,
     TaskRow,
+    Where,
     plain,
 )
 from txremote.monitor.system import connection_bytes
 from txremote.net.server_service import ServerService
+from txremote.peer.called import Called, called_by, called_text
 from txremote.peer.connection import Connection
 from txremote.peer.lifecycle import HANDSHAKING
 from txremote.peer.naming import address_text
 from txremote.tasks.keeper import TaskKeeper
 from txremote.tasks.task import Task
+from txremote.work.named import OFFLOADED_MARK
 
 #: Gives the certificates of a server.
 Certificates = Callable[[], Iterable[CertificateRow]]
+
+#: How many connections, and how many calls, have rows, where there are more.
+MOST_ROWS: Final = 1_000
 
 # Most characters of one line of a task's output.
 _LONGEST_LINE: Final = 4_000
@@ -102,8 +117,47 @@ class Snapshots:
         ]
 
     def connections(self) -> list[ConnectionRow]:
-        """Return a row for each connection, the oldest of each server first."""
-        return [self._connection(name, each) for name, each in self.all_connections()]
+        """
+        Return a row for each connection, by number. Of more than `MOST_ROWS` those that have calls
+        under way have one, and of the others the newest.
+        """
+        found = list(self.all_connections())
+        if len(found) > MOST_ROWS:
+            found = nlargest(MOST_ROWS, found, key=lambda f: (len(f[1].inbound), f[1].opened))
+            found.sort(key=lambda each: each[1].opened)
+        return [self._connection(name, each) for name, each in found]
+
+    def calls(self) -> list[CallRow]:
+        """Return a row for each call under way, the oldest first, `MOST_ROWS` at most."""
+        found: list[tuple[int, Any, Connection, bool]] = []
+        for _name, connection in self.all_connections():
+            ledger = connection.inbound.ledger
+            found += [(call.begun, call, connection, False) for call in ledger.running]
+            found += [(call.begun, call, connection, True) for call in ledger.waiting.values()]
+        now, clock = time.time(), perf_counter_ns()
+        return [
+            self._call(call, connection, waiting, now, (clock - begun) / 1e9 if begun else 0.0)
+            for begun, call, connection, waiting in nsmallest(MOST_ROWS, found, key=itemgetter(0))
+        ]
+
+    def _call(
+        self, call: Any, connection: Connection, waiting: bool, now: float, age: float
+    ) -> CallRow:
+        called = called_by(call) if waiting else call.called
+        where: Where = "reactor"
+        if type(call) is LaneCall or isinstance(connection.executor, LaneExecutor):
+            where = "thread"
+        elif not waiting:
+            where = _where(called)
+        return CallRow(
+            connection=self.number_of(connection),
+            user=None if connection.user is None else plain(connection.user),
+            method=plain(called_text(called)),
+            since=now - age,
+            age=age,
+            where=where,
+            waiting=waiting,
+        )
 
     def _connection(self, server: str, connection: Connection) -> ConnectionRow:
         inbound, dialect = connection.inbound, connection.outbox.dialect
@@ -184,6 +238,22 @@ class Snapshots:
             progress_text="" if progress is None else plain(progress.text),
             lines=task.output.next,
         )
+
+
+def _where(called: Called) -> Where:
+    """Return where a method runs whose Deferred has not fired: by how its class declares it."""
+    name: Any = called[1] if len(called) > 1 else None
+    if type(name) is tuple and len(name) == 1:
+        name = name[0]
+    if type(name) is not str:
+        return "deferred"
+    for spelled in (name, f"exposed_{name}"):
+        found = getattr_static(type(called[0]), spelled, None)
+        if type(found) is ThreadedMethod:
+            return "thread"
+        if type(found) is FunctionType and OFFLOADED_MARK in vars(found):
+            return "pool"
+    return "deferred"
 
 
 def _waits_for(connection: Connection) -> str:

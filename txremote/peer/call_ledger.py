@@ -60,6 +60,10 @@ class Running(Cancellable, Protocol):
         """The bytes of its message."""
 
     @property
+    def begun(self) -> int:
+        """When it was received, as `txremote.peer.request.Request.begun`."""
+
+    @property
     def called(self) -> tuple[object, ...]:
         """What it is a call of (`txremote.peer.called`)."""
 

@@ -43,6 +43,7 @@ class PeerRequest(Protocol):
     sender: int
     size: int
     deadline: float | None
+    begun: int
     handler: Any
     args: tuple[Any, ...]
 
@@ -57,6 +58,9 @@ class PeerRequest(Protocol):
 
     def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """Answer it, in the connection's own context; return the Ctrl-C that came meanwhile."""
+
+    def fail(self, error: BaseException) -> None:
+        """Answer it with an exception, in the connection's own context."""
 
     def finish(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """Do as `begin` and `answer`, in the connection's own context."""

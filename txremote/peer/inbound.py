@@ -206,7 +206,7 @@ class InboundCalls:
             if number in self.ledger:
                 raise RemoteProtocolError(f"request {number} is still unanswered")
         except Exception as error:
-            self.answers.send_error(number, sender, error)
+            request.fail(error)
             return
         request.run()
 
@@ -248,7 +248,7 @@ class InboundCalls:
         if unfinished and call.deadline is not None and self._clock is not None:
             left = max(0.0, call.deadline + call.grace - self._clock.seconds())
             deferred.addTimeout(left, self._clock)
-        waiting = Waiting(self, request, deferred, call)
+        waiting: Waiting = (request.waits_as or Waiting)(self, request, deferred, call)
         self.ledger.begin(waiting)
         if type(deferred) is Follower:
             deferred.when_dropped = waiting.dropped
@@ -263,7 +263,7 @@ class InboundCalls:
         """Cancel what runs for a request, if it still does."""
         waiting = self.ledger.cancel(number)
         if waiting is not None:
-            self.answers.send_error(number, waiting.sender, defer.CancelledError())
+            waiting.fail(defer.CancelledError())
             self.close_if_drained()
 
     def start_waiting(self) -> None:
@@ -295,7 +295,7 @@ class InboundCalls:
         unbegun = ServerStopping(why)
         cut = CallCut(f"{why}: it has cut this call, which had begun")
         for request in self.ledger.cut(cut, unbegun):
-            self.answers.send_error(request.number, request.sender, unbegun)
+            request.fail(unbegun)
 
     def stop(self) -> None:
         """Cancel all requests: the connection has ended and nobody waits any more."""

@@ -8,13 +8,14 @@ thread, and finished in the connection's own context.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred
 
 from txremote.peer.answers import Answers
 from txremote.peer.awaiting import awaited
 from txremote.peer.context import CurrentCall, current
+from txremote.peer.error_report import ErrorReport
 from txremote.peer.halfway import Halfway
 from txremote.peer.handlers import Handler
 from txremote.peer.ports import ConnectionPort
@@ -44,6 +45,11 @@ class Request:
     """One request of the peer, decoded and not yet answered."""
 
     __slots__ = ("args", "deadline", "forwarded", "handler", "inbound", "number", "sender", "size")
+
+    #: What stands for it in the ledger while a Deferred has not fired, if not a `Waiting`.
+    waits_as: ClassVar[Callable[..., Any] | None] = None
+    #: When it was received, in nanoseconds of `time.perf_counter_ns`; 0: nobody measures that.
+    begun = 0
 
     def __init__(
         self,
@@ -77,7 +83,7 @@ class Request:
             if type(result) not in PLAIN:
                 result = awaited(result, inbound.connection)
         except BaseException as error:  # it is the peer's to see, whatever it is
-            inbound.answers.send_error(self.number, self.sender, error)
+            self.fail(error)
             return
         finally:
             current.reset(token)
@@ -129,11 +135,14 @@ class Request:
 
     def answer(self, went_well: bool, result: Any) -> KeyboardInterrupt | None:
         """Answer with what `begin` gave; return what `Answers.send` does."""
-        inbound = self.inbound
         if went_well:
-            return self._answer(result, inbound.call_until(self.deadline))
-        inbound.answers.send_error(self.number, self.sender, result)
+            return self._answer(result, self.inbound.call_until(self.deadline))
+        self.fail(result)
         return None
+
+    def fail(self, error: BaseException | ErrorReport) -> None:
+        """Answer it with an exception, in the connection's own context."""
+        self.inbound.answers.send_error(self.number, self.sender, error)
 
     def _answer(self, result: Any, call: CurrentCall) -> KeyboardInterrupt | None:
         kind = type(result)

@@ -39,6 +39,9 @@ class WaitingOwner(RequestOwner, Protocol):
 class Waiting:
     """A request that is answered when a Deferred has fired."""
 
+    #: When its request was received, as `txremote.peer.request.Request.begun`.
+    begun = 0
+
     __slots__ = ("_call", "_deferred", "_inbound", "_over", "_sender", "called", "number", "size")
 
     def __init__(

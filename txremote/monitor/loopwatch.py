@@ -1,0 +1,208 @@
+"""
+The watchdog: which method, at which line, holds the event loop.
+
+A thread looks four times in `slow` seconds whether the loop waits for events. While it does not, it
+is asked to beat. If the beat does not come, the thread reads the stack of the loop's thread, a few
+times, and when the beat has come at last the hold is reported with what was seen. Calls pay nothing
+for that, and a loop that waits is not woken.
+
+A hold that is reported took `slow` seconds at least. One that is just a quarter longer may go
+unseen, for the loop is asked to beat when the hold has begun already.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from txremote.peer.called import called_by, called_text
+from txremote.peer.naming import peer_text
+from txremote.peer.request import Request
+
+#: Seconds after which a hold is reported that has not ended.
+STILL: Final = 2.0
+
+# Where an event loop waits: the Python function that calls the system's.
+_WAITS: Final = frozenset({"doPoll", "doSelect", "doKEvent", "select", "run", "run_forever"})
+_LOOPS: Final = ("reactor.py", "selectors.py", "base_events.py", "loop.py")
+
+# Folders whose functions are not to be named as a program's own.
+_LIBRARIES: Final = tuple(
+    {
+        os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ""),
+        *(
+            os.path.join(path, "")
+            for name in ("stdlib", "platstdlib", "purelib", "platlib")
+            if (path := sysconfig.get_paths().get(name))
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    One look at the loop's stack.
+
+    Attributes:
+        key: The same for as long as the same call holds the loop.
+        method: The peer's call, or the function that the loop has called.
+        line: Where it stands: ``shop.py:12 in Shop.price``.
+        who: The peer of the call; "" of what is no call.
+    """
+
+    key: object
+    method: str
+    line: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """
+    A hold of the event loop.
+
+    Attributes:
+        seen: What held it, as seen most often.
+        seconds: For how long, at least.
+        others: Whether several calls held it in turn.
+        ended: Whether the loop turns again.
+    """
+
+    seen: Seen
+    seconds: float
+    others: bool
+    ended: bool
+
+
+def is_own(filename: str) -> bool:
+    """Tell whether a file is a program's own: neither Python's, nor a package's, nor ours."""
+    return not filename.startswith(("<frozen", *_LIBRARIES))
+
+
+def place_of(frame: FrameType) -> str:
+    """Return where a frame stands."""
+    code = frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_qualname}"
+
+
+def look(frame: FrameType) -> Seen:
+    """Look at a stack, from its innermost frame on. Any thread."""
+    innermost, line, entry = frame, "", None
+    request: Any = None
+    each: FrameType | None = frame
+    while each is not None and request is None:
+        code: CodeType = each.f_code
+        if code is Request.run.__code__:
+            request = each.f_locals.get("self")
+        elif is_own(code.co_filename):
+            line = line or place_of(each)
+            entry = code
+        each = each.f_back
+    line = line or place_of(innermost)
+    if isinstance(request, Request):
+        connection = request.inbound.connection
+        who = peer_text(connection.peer, connection.user)
+        return Seen((id(connection), request.number), called_text(called_by(request)), line, who)
+    code = entry or innermost.f_code
+    return Seen(id(code), code.co_qualname, line, "")
+
+
+class LoopWatch:
+    """
+    Watches the thread of an event loop.
+
+    Args:
+        call: Calls a function in the loop's thread: a reactor's ``callFromThread``.
+        slow: Seconds.
+        report: Called with each `Held`: in the loop's thread, or in the watchdog's where the
+            hold has not ended.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Callable[[], object]], object],
+        slow: float,
+        report: Callable[[Held], object],
+    ) -> None:
+        self._call = call
+        self._slow = slow
+        self._report = report
+        self._stopped = threading.Event()
+        self._watched = 0  # the thread
+
+    def start(self) -> None:
+        """Begin to watch, when the loop turns."""
+        self._call(self._begin)
+
+    def stop(self) -> None:
+        """Watch no more. Any thread."""
+        self._stopped.set()
+
+    def _begin(self) -> None:
+        self._watched = threading.get_ident()
+        threading.Thread(target=self._watch, name="txremote watchdog", daemon=True).start()
+
+    # -- in the watchdog's thread
+
+    def _watch(self) -> None:
+        period = self._slow / 4
+        while not self._stopped.wait(period):
+            frame = self._frame()
+            if frame is not None and not _waits(frame):
+                del frame
+                self._follow(period)
+
+    def _frame(self) -> FrameType | None:
+        return sys._current_frames().get(self._watched)
+
+    def _follow(self, period: float) -> None:
+        """Wait for a beat of the loop, and look at its stack meanwhile."""
+        beaten = threading.Event()
+        since = perf_counter()
+        ends: list[float] = []
+
+        def beat() -> None:
+            ends.append(perf_counter())
+            beaten.set()
+
+        self._call(beat)
+        seen: list[Seen] = []
+        told = False
+        while not beaten.wait(period):
+            if self._stopped.is_set():
+                return
+            held = perf_counter() - since
+            frame = self._frame()
+            if frame is not None and held >= self._slow / 2:
+                seen.append(look(frame))
+                del seen[1:-100]  # the first, and the last ones
+            del frame
+            if held >= STILL and seen and not told:
+                told = True
+                self._report(_held(seen[-1:], held, False))
+        held = ends[0] - since
+        if held >= self._slow and seen and not self._stopped.is_set():
+            found = _held(seen, held, True)
+            self._call(lambda: self._report(found))
+
+
+def _waits(frame: FrameType) -> bool:
+    """Tell whether a loop waits for events, by its innermost frame."""
+    code = frame.f_code
+    return code.co_name in _WAITS and code.co_filename.endswith(_LOOPS)
+
+
+def _held(seen: list[Seen], seconds: float, ended: bool) -> Held:
+    keys = Counter(each.key for each in seen)
+    most = keys.most_common(1)[0][0]
+    last = next(each for each in reversed(seen) if each.key == most)
+    return Held(last, seconds, len(keys) > 1, ended)
