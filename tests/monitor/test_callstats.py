@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, strategies as st
 
+import txremote
+from txremote import exposed
 from txremote.monitor.callstats import (
+    BUSY,
     MOST_METHODS,
     MOST_SLOW,
     OTHER,
+    SAMPLE,
     CallStats,
     bucket_of,
     percentile,
     seconds_of,
 )
+from txremote.peer.observing import timed_requests
+from txremote.testing import connected_pair
+from txremote.wire import consts
 
 
 @given(st.integers(min_value=100, max_value=10**15))
@@ -64,3 +73,86 @@ def test_the_slowest_calls_are_kept_and_faster_ones_give_way(
     assert (row.method, row.user, len(row.peer), row.ended) == ("late", "bob ", 200, "error")
     assert row.at == now - 0.5
     assert stats.slow_from == 1_000_000
+
+
+def test_of_many_calls_a_sample_is_counted_for_all_until_there_are_fewer() -> None:
+    stats = CallStats()
+    stats._counted = 2 * BUSY
+    stats.adapt(1.0)
+    assert stats.skip == SAMPLE - 1
+    stats._counted = int(0.7 * BUSY)
+    stats.adapt(1.0)
+    assert stats.skip == SAMPLE - 1
+    stats._counted = int(0.4 * BUSY)
+    stats.adapt(1.0)
+    assert stats.skip == 0
+
+
+class Fold(txremote.Service):
+    """A service with a few methods."""
+
+    @exposed
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    @exposed
+    def fails(self) -> None:
+        raise ValueError("as ever")
+
+    @exposed
+    def fold(self) -> Any:
+        return self
+
+
+def fold(stats: CallStats) -> Any:
+    """Return a pair whose server is observed from the next call on."""
+    pair = connected_pair(server_root=Fold)
+    pair.server.inbound.make_request = timed_requests(stats)
+    return pair
+
+
+def called(pair: Any, call: Any) -> None:
+    """Make a call, whatever it ends with."""
+    call.addErrback(lambda _failure: None)
+    pair.pump()
+
+
+def test_calls_are_counted_by_method_with_those_that_failed() -> None:
+    stats = CallStats()
+    pair = fold(stats)
+    for number in range(7):
+        called(pair, pair.client.root.add(number, 1))
+    for _ in range(3):
+        called(pair, pair.client.root.fails())
+    called(pair, pair.client.root.fold.fold.add(1, 2))
+    called(pair, pair.client.root.add("a secret", 1))
+    called(pair, pair.client.ping())
+    rows = {row.method: (row.calls, row.failed) for row in stats.rows()}
+    # a path that leads nowhere makes no row, whatever a peer calls it
+    assert rows == {"Fold.add": (8, 1), "Fold.fails": (3, 3), OTHER: (1, 1)}
+    assert sum(calls for calls, _failed in rows.values()) == sum(stats.buckets())
+    assert stats.failed() == 5
+    assert "secret" not in repr(rows)
+    assert all(row.p50 is not None and row.slowest is not None for row in stats.rows())
+
+
+def test_arguments_are_in_no_name_whatever_the_request() -> None:
+    stats = CallStats()
+    secret = "a secret of the caller's"
+    pair = fold(stats)
+    reference = pair.result(pair.client.root.fold())
+    for handler, *rest in (
+        (consts.HANDLE_CMP, secret, "__eq__"),
+        (consts.HANDLE_CALL, (secret,), ()),
+        (consts.HANDLE_SETATTR, "shown", secret),
+        (consts.HANDLE_CALLATTR, "add", (secret, secret), ((secret, 1),)),
+        (consts.HANDLE_CALLATTR, (secret,), secret),
+        (consts.HANDLE_CTXEXIT, secret),
+        (consts.HANDLE_CALLPATH, ("add",), (secret, 1)),
+        (consts.HANDLE_CALLPATH,),
+        (consts.HANDLE_CALLATTR,),
+    ):
+        called(pair, pair.client.request(handler, reference, *rest))
+    assert sum(stats.buckets()) >= 9
+    assert secret not in repr([row.method for row in stats.rows()])
+    assert secret not in repr(stats.slowest())

@@ -36,12 +36,14 @@ def held(method: str, seconds: float = 0.25, others: bool = False, ended: bool =
 
 def test_a_method_is_told_of_once_in_ten_seconds_with_a_count(events: list[str]) -> None:
     clock = Clock()
-    log = HoldLog(CallStats(), clock)
+    stats = CallStats()
+    log = HoldLog(stats, clock)
     for _ in range(5):
         log.report(held("Shop.price"))
         log.report(held("Shop.count\x1b", others=True))
         clock.advance(2.5)
     assert len(events) == 3 + 1
+    assert stats.held_loop == 10
     assert events[0].startswith(
         "Shop.price, called by ann at 127.0.0.1:4 held the event loop for 0.25 s, at "
         "shop.py:7 in Shop.price; nobody else is served meanwhile: "

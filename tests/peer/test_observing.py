@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
 import txremote
-from tests.peer.pairs import Outcome, Wire
+from tests.peer.pairs import Outcome, Wire, logged
 from txremote import exposed
 from txremote.peer.observing import TimedRequest, timed_requests
 from txremote.testing import Pair, connected_pair
@@ -20,12 +20,18 @@ from txremote.testing import Pair, connected_pair
 class Observer:
     """Notes what it is told."""
 
+    skip = 0
+    slow_from = 1 << 62
+
     def __init__(self) -> None:
         self.ends: list[tuple[str, str]] = []
 
     def answered(self, request: TimedRequest, nanoseconds: int, error: Any) -> None:
         assert nanoseconds >= 0
         self.ends.append((request.handler.__name__, type(error).__name__))
+
+    def slow(self, request: TimedRequest, nanoseconds: int) -> None:
+        raise AssertionError("each is counted")
 
     def method_of(self, request: TimedRequest) -> str:
         return request.handler.__name__
@@ -156,3 +162,42 @@ def test_a_timed_request_answers_as_another_does_and_is_counted_once(name: str) 
     for pair in (observed, plain):
         pair.lose()
     assert len(observer.ends) - len(counted) <= 1  # the CANCEL
+
+
+class Broken(Observer):
+    """One that fails: that is a fault of its own, and no caller's."""
+
+    def answered(self, request: TimedRequest, nanoseconds: int, error: Any) -> None:
+        raise RuntimeError("as it was made to")
+
+    def waited(self, method: str, connection: Any, nanoseconds: int, error: Any) -> None:
+        raise RuntimeError("as it was made to")
+
+
+@pytest.mark.parametrize("name", ["value", "fails", "late", "never"])
+def test_an_observer_that_fails_costs_no_call_and_is_logged(name: str) -> None:
+    plain, _nobody = shop(False)
+    observed, _ = shop(False)
+    observed.server.inbound.make_request = timed_requests(Broken())
+    with logged() as log:
+        assert outcome_of(observed, name) == outcome_of(plain, name)
+        assert "a call could not be counted" in log.text()
+
+
+def test_of_a_sample_slow_requests_are_told_all_the_same() -> None:
+    told: list[str] = []
+
+    class Sampling(Observer):
+        skip = (1 << 40) - 1
+        slow_from = -1
+
+        def slow(self, request: TimedRequest, nanoseconds: int) -> None:
+            told.append(request.handler.__name__)
+
+    pair, _ = shop(False)
+    observer = Sampling()
+    pair.server.inbound.make_request = timed_requests(observer)
+    outcome_of(pair, "value")
+    outcome_of(pair, "fails")
+    assert told == ["call_attribute"]
+    assert [error for _name, error in observer.ends] == ["ValueError"]

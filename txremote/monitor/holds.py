@@ -51,6 +51,7 @@ class HoldLog:
                 **about,
             )
             return
+        self._stats.held_loop += 1
         if not self._stats.name_line(seen.method, seen.line, held.seconds):
             self._stats.note_slow(seen.method, None, seen.who, held.seconds, "value", seen.line)
         if len(self._limits) >= _MOST:

@@ -111,7 +111,7 @@ class Reader:
             uptime=max(0.0, time.time() - self._started),
             state=state_of(self._running, self._begun, self._draining, snapshots.servers),
             connections=snapshots.count_connections(),
-            calls_total=sum(self._stats.buckets()),
+            calls_total=self._requests_total(),
             calls_failed=self._stats.failed(),
             calls_running=sum(
                 len(each.inbound.ledger) for _name, each in snapshots.all_connections()
@@ -190,6 +190,9 @@ class Reader:
         state = state_of(self._running, self._begun, self._draining, servers)
         return health_of(state, self._heart, servers)
 
+    def _requests_total(self) -> int:
+        return sum(server.requests_total for server in self._snapshots.servers.values())
+
     def _tables(self) -> list[Any]:
         connections = self._snapshots.all_connections()
         return [connection.inbound.tables.exports for _name, connection in connections]
@@ -217,7 +220,7 @@ class Monitor(Reader, TwistedService):
         self._worst_lag = 0.0  # since the last point
         self._point_due = 0.0
         self._last_buckets: list[int] = []
-        self._last_failed = 0
+        self._last_failed = self._last_calls = 0
         call = getattr(reactor, "callFromThread", None)  # which a Clock has not
         self._holds = HoldLog(self._stats, self._clock)
         self._watch: LoopWatch | None = None
@@ -276,6 +279,7 @@ class Monitor(Reader, TwistedService):
         self._running, self._begun, self._draining = True, True, False
         self._log.start()
         self._last_buckets, self._last_failed = self._stats.buckets(), self._stats.failed()
+        self._last_calls = self._requests_total()
         now = self._clock.seconds()
         self._point_due = now + STEP
         self._exported.remember(now, self._tables())
@@ -309,6 +313,7 @@ class Monitor(Reader, TwistedService):
         self._heart.beat()
         self._loop_lag = max(0.0, now - self._beat_due)
         self._worst_lag = max(self._worst_lag, self._loop_lag)
+        self._stats.adapt(BEAT + self._loop_lag)
         if now >= self._point_due:
             self._point_due = now + STEP
             self._add_point(now)
@@ -318,7 +323,9 @@ class Monitor(Reader, TwistedService):
         buckets, failed = self._stats.buckets(), self._stats.failed()
         new = [after - before for after, before in zip(buckets, self._last_buckets, strict=True)]
         newly_failed = failed - self._last_failed
-        self._last_buckets, self._last_failed = buckets, failed
+        calls = self._requests_total()
+        newly_called = calls - self._last_calls
+        self._last_buckets, self._last_failed, self._last_calls = buckets, failed, calls
         self._stats.forget_old()
         tables = self._tables()
         self._exported.remember(now, tables)
@@ -327,7 +334,7 @@ class Monitor(Reader, TwistedService):
         self._series.add(
             time.time(),
             {
-                "calls": sum(new),
+                "calls": newly_called,
                 "failed": newly_failed,
                 "p50": percentile(new, 0.5),
                 "p99": percentile(new, 0.99),

@@ -107,6 +107,7 @@ class ServingFactory(Factory):
         stopping: Whether `finish_all` was called: it takes no clients any more.
         make_request: Makes the requests of the connections that are still to come.
         refused_total: How many clients were turned away.
+        past_requests: How many requests were received over connections that have ended.
     """
 
     noisy = False
@@ -148,6 +149,7 @@ class ServingFactory(Factory):
         self.stopping = False
         self.make_request: MakeRequest = Request
         self.refused_total = 0
+        self.past_requests = 0
         self._throttle = LoginThrottle(self._clock)
         self._draining = Draining(_name_of(self.served), lambda: self.connections, self._clock)
         self._ended = self._gone  # one bound method for all
@@ -195,6 +197,7 @@ class ServingFactory(Factory):
 
     def _gone(self, connection: Connection) -> None:
         self.limits.remove(connection)
+        self.past_requests += connection.inbound.received
         requests = connection.inbound.received
         ordinary = connection.why_ended == GOODBYE
         # peers that speak no RPyC may be thousands a second, and have been logged in numbers

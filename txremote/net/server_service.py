@@ -155,6 +155,12 @@ class ServerService(TwistedService):
         return self._factory.refused_total
 
     @property
+    def requests_total(self) -> int:
+        """How many requests it has received since it was made, but for PING and the like."""
+        open_ones = sum(connection.inbound.received for connection in self.connections)
+        return self._factory.past_requests + open_ones
+
+    @property
     def stopping(self) -> bool:
         """Whether it lets calls in flight end, or has stopped."""
         return self._factory.stopping
@@ -163,6 +169,7 @@ class ServerService(TwistedService):
         before, self._factory = self._factory, self._make_factory()
         self._factory.make_request = before.make_request
         self._factory.refused_total = before.refused_total
+        self._factory.past_requests = before.past_requests
 
     # -- its start
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType
 from typing import Any, Final, Protocol
 
 from txremote.peer.calling import call_path
@@ -15,6 +16,8 @@ from txremote.wire.naming import class_name
 
 _LONGEST: Final = 200  # characters of a name that a peer has chosen
 _MOST: Final = 5  # methods that a sentence names
+
+_FUNCTIONS: Final = frozenset({FunctionType, BuiltinFunctionType, MethodWrapperType})
 
 #: An object of ours, and a name of its, or a path of names, or nothing.
 Called = tuple[object, ...]
@@ -46,7 +49,7 @@ def called_text(called: Called) -> str:
     if not called:
         return "a request"
     target, *names = called
-    own = getattr(target, "__qualname__", None) if _is_code(target) else None
+    own = _own_name(target)
     text = own if type(own) is str else class_name(target if type(target) is type else type(target))
     for name in names:
         parts = name if type(name) is tuple else (name,)
@@ -55,9 +58,10 @@ def called_text(called: Called) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def _is_code(target: object) -> bool:
+def _own_name(target: Any) -> object:
     # of these alone a name can be asked without running code of the program's
-    return type(target).__module__ == "builtins" and type(target) is not type
+    function = target.__func__ if type(target) is MethodType else target
+    return function.__qualname__ if type(function) in _FUNCTIONS else None
 
 
 def calls_text(calls: Iterable[Called]) -> str:

@@ -2,8 +2,8 @@
 Requests that are timed, from when they are received until they are answered.
 
 `timed_requests` gives a class of requests for an observer, to be a connection's ``make_request``.
-Without an observer none of this is there. With one, a request costs two readings of the clock more,
-and one call of `CallObserver.answered`: it finds the method and counts, and that has to be quick.
+Without an observer none of this is there. With one, a request costs two readings of the clock more.
+Of many calls a second the observer is told of a sample, of those that fail or take long always.
 """
 
 from __future__ import annotations
@@ -17,19 +17,36 @@ from twisted.python.failure import Failure
 from txremote.peer.context import CurrentCall
 from txremote.peer.error_report import ErrorReport
 from txremote.peer.handlers import Handler
+from txremote.peer.logging import logger_for
 from txremote.peer.request import Request, RequestOwner
 from txremote.peer.waiting import Waiting, WaitingOwner
 from txremote.refs.outcome import Outcome
 from txremote.wire.plain import PLAIN
 
+_log = logger_for("call")
+
+_NOT_COUNTED = "a call could not be counted"
+
 
 class CallObserver(Protocol):
-    """Is told of each request that is answered. For the connection's own context."""
+    """
+    Is told of requests that are answered. For the connection's own context.
+
+    Attributes:
+        skip: 0 to be told of each, or of a sample: one in ``skip + 1``, a power of two.
+        slow_from: Nanoseconds from which on it is told of each request by `slow`.
+    """
+
+    skip: int
+    slow_from: int
 
     def answered(
         self, request: TimedRequest, nanoseconds: int, error: BaseException | None
     ) -> object:
-        """Count a request that was answered after a time; ``error``: with that."""
+        """Count a request of the sample, or one that was answered with an ``error``."""
+
+    def slow(self, request: TimedRequest, nanoseconds: int) -> object:
+        """Note a request that took long, and is not in the sample."""
 
     def method_of(self, request: TimedRequest) -> Any:
         """Return what `waited` takes, without the request's arguments."""
@@ -70,8 +87,11 @@ class TimedWaiting(Waiting):
             self._count(_error_in(result))
 
     def _count(self, error: BaseException | None) -> None:
-        seconds = perf_counter_ns() - self.begun
-        self._observer.waited(self._method, self._inbound.connection, seconds, error)
+        taken = perf_counter_ns() - self.begun
+        try:
+            self._observer.waited(self._method, self._inbound.connection, taken, error)
+        except Exception:
+            _log.failure(_NOT_COUNTED)
 
 
 def _error_in(result: Any) -> BaseException | None:
@@ -120,8 +140,12 @@ class TimedRequest(Request):
     def fail(self, error: BaseException | ErrorReport) -> None:
         """Answer it with an exception, and count it."""
         super().fail(error)
-        raised = error.error if isinstance(error, ErrorReport) else error
-        self.observer.answered(self, perf_counter_ns() - self.begun, raised)
+        taken = perf_counter_ns() - self.begun
+        raised: Any = error.error if type(error) is ErrorReport else error
+        try:
+            self.observer.answered(self, taken, raised)
+        except Exception:
+            _log.failure(_NOT_COUNTED)
 
     def _answer(self, result: Any, call: CurrentCall) -> KeyboardInterrupt | None:
         kind = type(result)
@@ -129,7 +153,16 @@ class TimedRequest(Request):
             self.inbound.wait_for(self, result, call)
             return None
         interrupt = self.inbound.answers.send(self.number, self.sender, result)
-        self.observer.answered(self, perf_counter_ns() - self.begun, None)
+        observer = self.observer
+        taken = perf_counter_ns() - self.begun
+        # the time of its arrival is as good as dice, in units that each system's clock has
+        try:
+            if not self.begun >> 7 & observer.skip:
+                observer.answered(self, taken, None)
+            elif taken > observer.slow_from:
+                observer.slow(self, taken)
+        except Exception:  # the answer has gone, and there must not be another
+            _log.failure(_NOT_COUNTED)
         return interrupt
 
 
