@@ -79,13 +79,13 @@ def test_of_many_calls_a_sample_is_counted_for_all_until_there_are_fewer() -> No
     stats = CallStats()
     stats._counted = 2 * BUSY
     stats.adapt(1.0)
-    assert stats.skip == SAMPLE - 1
+    assert stats.every == SAMPLE
     stats._counted = int(0.7 * BUSY)
     stats.adapt(1.0)
-    assert stats.skip == SAMPLE - 1
+    assert stats.every == SAMPLE
     stats._counted = int(0.4 * BUSY)
     stats.adapt(1.0)
-    assert stats.skip == 0
+    assert stats.every == 1
 
 
 class Fold(txremote.Service):

@@ -20,8 +20,7 @@ from txremote.testing import Pair, connected_pair
 class Observer:
     """Notes what it is told."""
 
-    skip = 0
-    slow_from = 1 << 62
+    every = 1
 
     def __init__(self) -> None:
         self.ends: list[tuple[str, str]] = []
@@ -29,9 +28,6 @@ class Observer:
     def answered(self, request: TimedRequest, nanoseconds: int, error: Any) -> None:
         assert nanoseconds >= 0
         self.ends.append((request.handler.__name__, type(error).__name__))
-
-    def slow(self, request: TimedRequest, nanoseconds: int) -> None:
-        raise AssertionError("each is counted")
 
     def method_of(self, request: TimedRequest) -> str:
         return request.handler.__name__
@@ -184,20 +180,17 @@ def test_an_observer_that_fails_costs_no_call_and_is_logged(name: str) -> None:
         assert "a call could not be counted" in log.text()
 
 
-def test_of_a_sample_slow_requests_are_told_all_the_same() -> None:
-    told: list[str] = []
-
+def test_one_request_in_so_many_is_told_of_and_each_that_fails_or_waits() -> None:
     class Sampling(Observer):
-        skip = (1 << 40) - 1
-        slow_from = -1
-
-        def slow(self, request: TimedRequest, nanoseconds: int) -> None:
-            told.append(request.handler.__name__)
+        every = 17
 
     pair, _ = shop(False)
     observer = Sampling()
     pair.server.inbound.make_request = timed_requests(observer)
-    outcome_of(pair, "value")
-    outcome_of(pair, "fails")
-    assert told == ["call_attribute"]
-    assert [error for _name, error in observer.ends] == ["ValueError"]
+    for _ in range(17):
+        for name in ("value", "fails", "late"):
+            outcome_of(pair, name)
+    errors = [error for _name, error in observer.ends]
+    # in each 17 requests, of whatever kind, one; all of those that fail, or wait
+    assert errors.count("ValueError") == 17
+    assert 17 + 1 <= errors.count("NoneType") <= 17 + 3

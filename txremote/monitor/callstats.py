@@ -6,7 +6,8 @@ summed up when somebody asks. A bucket is a quarter of an octave wide, so a perc
 within 10 %.
 
 Up to `BUSY` calls a second each call is counted. Of more, one in `SAMPLE` is, for `SAMPLE` calls:
-the figures of methods are estimates then. Failures and slow calls are always counted.
+the figures of methods are estimates then. Failures are always counted, and so are calls that wait
+for something; of those that hold the event loop the watchdog knows.
 
 The table of methods is bounded, for peers make up names: a name enters it with a call that found
 its method; past `MOST_METHODS` calls count as those of "other". What a peer asks of the connection
@@ -54,9 +55,9 @@ SLOW_FOR: Final = 300.0
 #: Seconds below which no call is one of the slowest, however few there are.
 NEVER_SLOW: Final = 0.001
 
-#: Calls a second from which on a sample is counted, and one in how many that is.
+#: Calls a second from which on a sample is counted, and one in how many that is: a prime number.
 BUSY: Final = 1_000
-SAMPLE: Final = 16
+SAMPLE: Final = 17
 
 # Requests whose second argument is a name, or a path of names.
 _NAMED: Final = frozenset(
@@ -134,12 +135,12 @@ class CallStats:
 
     Attributes:
         slow_from: Nanoseconds from which on a call is one of the slowest.
-        skip: 0 while each call is counted, else one less than `SAMPLE`.
+        every: One call in so many is counted: 1 or `SAMPLE`.
         held_loop: How many calls have held the event loop for longer than ``--slow``.
     """
 
     def __init__(self) -> None:
-        self.skip = 0
+        self.every = 1
         self._counted = 0  # since the last `adapt`
         self.other = MethodStats(OTHER)
         self.by_name: dict[str, MethodStats] = {}
@@ -170,26 +171,20 @@ class CallStats:
         method = known[0] if known is not None else self._find(request, error)
         if method is None:
             return
-        weight = 1 if error is not None else self.skip + 1
+        weight = 1 if error is not None else self.every
         method.buckets[int(4 * log2(nanoseconds + 1))] += weight
         self._counted += weight
         if error is not None or nanoseconds > self.slow_from:
             self._note(method, request.inbound.connection, nanoseconds, error)
-
-    def slow(self, request: TimedRequest, nanoseconds: int) -> None:
-        """Note a request that took long, and is not in the sample."""
-        method = self._find(request, None)
-        if method is not None:
-            self._note(method, request.inbound.connection, nanoseconds, None)
 
     def adapt(self, seconds: float) -> None:
         """Count each call, or a sample: by how many there were in the last ``seconds``."""
         a_second = self._counted / seconds
         self._counted = 0
         if a_second > BUSY:
-            self.skip = SAMPLE - 1
+            self.every = SAMPLE
         elif a_second < BUSY / 2:
-            self.skip = 0
+            self.every = 1
 
     def method_of(self, request: TimedRequest) -> MethodStats | None:
         """Return the figures of a request's method, None of what is no call."""

@@ -32,6 +32,7 @@ One live connection: the objects it exports, who may reach them, the calls both 
 ``introduction``  how the connecting side introduces itself
 ``logging``  the events of a connection, and how many of them are logged
 ``memory_budget``  the memory that the connections of a listener hold together, in bytes
+``observing``  requests that are timed, for an observer of calls
 ``naming``  how the log names a peer: by its address, and by its user where it has logged in
 ``reading``  messages of the peer's: a request of its own, or the answer to one of ours
 ``references``  both reference tables of a connection, as boxing asks for them

@@ -2,8 +2,8 @@
 Requests that are timed, from when they are received until they are answered.
 
 `timed_requests` gives a class of requests for an observer, to be a connection's ``make_request``.
-Without an observer none of this is there. With one, a request costs two readings of the clock more.
-Of many calls a second the observer is told of a sample, of those that fail or take long always.
+Without an observer none of this is there. With one, a request costs a reading of the clock more.
+Of many calls a second the observer is told of a sample, and always of those that fail.
 """
 
 from __future__ import annotations
@@ -33,20 +33,16 @@ class CallObserver(Protocol):
     Is told of requests that are answered. For the connection's own context.
 
     Attributes:
-        skip: 0 to be told of each, or of a sample: one in ``skip + 1``, a power of two.
-        slow_from: Nanoseconds from which on it is told of each request by `slow`.
+        every: It is told of one request in so many: 1, or a prime number, so that requests in
+            pairs, as RPyC makes them, are met in turn.
     """
 
-    skip: int
-    slow_from: int
+    every: int
 
     def answered(
         self, request: TimedRequest, nanoseconds: int, error: BaseException | None
     ) -> object:
         """Count a request of the sample, or one that was answered with an ``error``."""
-
-    def slow(self, request: TimedRequest, nanoseconds: int) -> object:
-        """Note a request that took long, and is not in the sample."""
 
     def method_of(self, request: TimedRequest) -> Any:
         """Return what `waited` takes, without the request's arguments."""
@@ -153,16 +149,11 @@ class TimedRequest(Request):
             self.inbound.wait_for(self, result, call)
             return None
         interrupt = self.inbound.answers.send(self.number, self.sender, result)
-        observer = self.observer
-        taken = perf_counter_ns() - self.begun
-        # the time of its arrival is as good as dice, in units that each system's clock has
-        try:
-            if not self.begun >> 7 & observer.skip:
-                observer.answered(self, taken, None)
-            elif taken > observer.slow_from:
-                observer.slow(self, taken)
-        except Exception:  # the answer has gone, and there must not be another
-            _log.failure(_NOT_COUNTED)
+        if not self.number % self.observer.every:
+            try:
+                self.observer.answered(self, perf_counter_ns() - self.begun, None)
+            except Exception:  # the answer has gone, and there must not be another
+                _log.failure(_NOT_COUNTED)
         return interrupt
 
 
