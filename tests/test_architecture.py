@@ -73,7 +73,7 @@ SHARED = [{"errors", "interfaces"}, {"service", "classic"}, ROOMS[-2]]
 
 # May import our own modules within a function: commands that load what they need.
 LAZY = {"txremote.demo", "txremote.contrib.evennia.in_worker"} | {
-    f"txremote.commands.{name}" for name in ("local", "prompts", "tasks")
+    f"txremote.commands.{name}" for name in ("local", "operating", "prompts", "tasks")
 }
 
 # Calls that go by a clock which is one of their arguments.

@@ -19,6 +19,7 @@ from txremote.commands.call import CALL
 from txremote.commands.command import DONE, Command
 from txremote.commands.health import HEALTH
 from txremote.commands.local import CHECK, DEMO, STUBS
+from txremote.commands.operating import LOG_LEVEL, TOP
 from txremote.commands.passwd import PASSWD
 from txremote.commands.prompts import CONSOLE, SHELL
 from txremote.commands.tasks import TASKS
@@ -27,7 +28,7 @@ from txremote.commands.tasks import TASKS
 GROUPS: Final[tuple[tuple[str, tuple[Command, ...]], ...]] = (
     ("try", (DEMO, CALL, SHELL)),
     ("serve", (CHECK, PASSWD, CONSOLE)),
-    ("operate", (HEALTH, TASKS)),
+    ("operate", (TOP, HEALTH, TASKS, LOG_LEVEL)),
     ("develop", (STUBS,)),
 )
 

@@ -9,6 +9,7 @@ the others, and ``--help``, begin at once.
 ``health``  ``txremote health``: whether a server is ready
 ``local``  ``demo``, ``check`` and ``stubs``, which need no server
 ``passwd``  ``txremote passwd``: a user's line in a file of passwords
+``operating``  ``top`` and ``log-level``, for operators
 ``prompts``  ``shell`` and ``console``
 ``running``  a command that needs a server: the reactor, the connection, Ctrl-C
 ``tasks``  ``txremote tasks``: the tasks of a server

@@ -41,10 +41,13 @@ def resolve_admin(
     """Return the admin site of a plan, or None: there is none, or a problem, which is noted."""
     origin, description = plan.origin, plan.admin
     if description is None:
-        for name, given in (("admin-token", plan.admin_token), ("admin-write", plan.admin_write)):
-            if given:
-                how = origin.spelled("admin", "ENDPOINT")
-                problems.note_mismatch(origin, name, f" is of use with {how} only")
+        how = origin.spelled("admin", "ENDPOINT")
+        if plan.admin_token:
+            problems.note_mismatch(origin, "admin-token", f" is of use with {how} only")
+        if plan.admin_write and not any(server.operators for server in plan.servers):
+            operators = origin.spelled("operators", "USERS")
+            words = f" is of use with {how} or {operators} only"
+            problems.note_mismatch(origin, "admin-write", words)
         return None
     before = len(problems)
     endpoint = None

@@ -43,6 +43,8 @@ def _described(resolved: Resolved) -> Iterator[str]:
         if plan.auth:
             ways = ", ".join(each.partition(":")[0] for each in plan.auth)
             yield f"  login: {ways}"
+        if server.operators:
+            yield f"  operators: {', '.join(server.operators)}"
         for note in server.notes:
             yield f"  {note}"
         for setting in (*SWITCHES, *LIMITS):

@@ -42,6 +42,7 @@ from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
 from txremote.monitor.monitor import Monitor
+from txremote.monitor.operating import Operators
 from txremote.monitor.systemd import SystemdNotifier
 from txremote.monitor.web.service import AdminService
 from txremote.monitor.web.tokenfile import BadToken
@@ -133,6 +134,8 @@ class Hosting(MultiService):
             self._listening.update(dict.fromkeys(services, server.plan.origin))
             for hosted in services:
                 self.monitor.watch_server(hosted, self._name_of(server))
+                if server.operators:
+                    hosted.offer_operations(Operators(server.operators, self.monitor, reactor))
         for pool in self._pools:
             self.monitor.watch_pool(pool)
         for console in resolved.consoles:

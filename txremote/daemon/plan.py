@@ -234,6 +234,10 @@ class ServerPlan(ListenerPlan):
         "scrypt:FILE (see txremote passwd), file:PATH, unix...; may be repeated. See --help-auth.",
         secret=True,
     )
+    operators: tuple[str, ...] = _texts(
+        "Users who may look after the server with txremote top and log-level, after their login; "
+        "with commas between them, or repeated."
+    )
     switches: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -296,7 +300,7 @@ class Plan:
         "each start makes a fresh one, and the log names its file."
     )
     admin_write: bool = _setting(
-        False, FLAG, "Let the page's users close connections and kill tasks."
+        False, FLAG, "Let operators and the page's users close connections and kill tasks."
     )
     slow: float = _setting(
         0.1,

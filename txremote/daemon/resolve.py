@@ -49,6 +49,7 @@ class Server:
     config: ConnectionConfig
     addresses: tuple[ListenAddress, ...]
     notes: tuple[str, ...] = ()  # for an operator
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ class _Resolver:
             config = make_config(plan.switches, make_config(set_by_module))
         addresses = self._addresses.of(plan, CLASSIC_ENDPOINT if plan.classic else SERVER_ENDPOINT)
         root = self._with_login(plan, served)
+        operators = self._operators(plan)
         if served is None or config is None or not addresses:
             return None
         why_not = refusal_of_hosted(served, config_of(served, config))
@@ -185,7 +187,9 @@ class _Resolver:
             f"the module of {plan.what} sets {', '.join(sorted(set_by_module))} in RPyC's "
             "DEFAULT_CONFIG, which holds for it"
         )
-        return Server(plan, served, root, config, addresses, (note,) if set_by_module else ())
+        return Server(
+            plan, served, root, config, addresses, (note,) if set_by_module else (), operators
+        )
 
     def _served(self, plan: ServerPlan, consoles: list[Console]) -> object:
         """Return the service of a plan, or None where there is a problem, which is noted."""
@@ -262,6 +266,18 @@ class _Resolver:
             how = f"{origin.spelled('tasks', 'NAME')} with one of {names}"
         words = f" serves tasks: say whose, {how}"
         self.problems.note_mismatch(origin, "service", words, plan.service or "")
+
+    def _operators(self, plan: ServerPlan) -> tuple[str, ...]:
+        """Return the names of a server's operators."""
+        written = ",".join(plan.operators)
+        names = tuple(name.strip() for name in written.split(",")) if plan.operators else ()
+        if not all(names):
+            self.problems.note_mismatch(plan.origin, "operators", ": a name is empty", written)
+        elif names and not plan.auth:
+            how = plan.origin.spelled("auth", "file:PATH")
+            words = f": nobody logs in here: add {how}, and those who do may be operators"
+            self.problems.note_mismatch(plan.origin, "operators", words, written)
+        return names
 
     def _with_login(self, plan: ServerPlan, served: object) -> object:
         checkers = []

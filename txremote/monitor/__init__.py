@@ -5,6 +5,7 @@ Everything hangs on one object. The page, the metrics and ``txremote top`` ask t
 its rows, and look into no connection or pool themselves.
 
 ``actions``  what an operator may do: close a connection, kill a task
+``asking``  an operator's client: the same rows, over the wire
 ``callstats``  figures of calls: how many, how many failed, how long they took
 ``exported``  exported objects by class, and how fast they grow
 ``health``  whether the process works, asked from any thread
@@ -12,11 +13,13 @@ its rows, and look into no connection or pool themselves.
 ``holds``  the log of what held the event loop, kept short
 ``loopwatch``  the watchdog: which line holds the event loop
 ``monitor``  `Monitor`: the face of it all, a service of Twisted's
+``operating``  what operators may do over the wire
 ``recentlog``  the last warnings and errors of the log
 ``rows``  the rows: plain data, which become JSON as they are
 ``series``  figures of the last hour, in a memory that does not grow
 ``snapshots``  the rows of this moment: connections, calls, objects, pools, tasks
 ``systemd``  telling systemd how the server is
+``top``  ``txremote top``: the rows in a terminal
 ``web``  the admin site: the page, and the same figures over HTTP
 ``system``  figures of the operating system: memory, descriptors, a connection's bytes
 """

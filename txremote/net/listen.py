@@ -38,6 +38,7 @@ from txremote.peer.connection import Connection, is_local
 from txremote.peer.exports import ClassNumbers
 from txremote.peer.failing import FailureLog
 from txremote.peer.imports import ReleaseSweeper
+from txremote.peer.inbound import Operations
 from txremote.peer.lifecycle import GOODBYE
 from txremote.peer.logging import RateLimitedCount, logger_for
 from txremote.peer.memory_budget import MemoryBudget
@@ -106,6 +107,7 @@ class ServingFactory(Factory):
         config: The switches of its connections, the service's own included.
         stopping: Whether `finish_all` was called: it takes no clients any more.
         make_request: Makes the requests of the connections that are still to come.
+        operations: What operators may do (`InboundCalls.offer_operations`); None for nothing.
         refused_total: How many clients were turned away.
         past_requests: How many requests were received over connections that have ended.
     """
@@ -148,6 +150,7 @@ class ServingFactory(Factory):
         self._memory = MemoryBudget(self.config.max_held, self.config.max_held_per_address)
         self.stopping = False
         self.make_request: MakeRequest = Request
+        self.operations: Operations | None = None
         self.refused_total = 0
         self.past_requests = 0
         self._throttle = LoginThrottle(self._clock)
@@ -177,6 +180,8 @@ class ServingFactory(Factory):
             variables=variables,
             make_request=self.make_request,
         )
+        if self.operations is not None:
+            connection.inbound.offer_operations(self.operations)
         connection.factory = self
         connection.closing.log_limit = self._broken
         connection.inbound.answers.failures = self._failures

@@ -34,6 +34,7 @@ from txremote.net.listen import (
 )
 from txremote.net.tls import speaks_tls
 from txremote.peer.connection import Connection
+from txremote.peer.inbound import Operations
 from txremote.peer.request import MakeRequest
 from txremote.refs.awaiting import AwaitableDeferred, awaitable, succeeded
 from txremote.refs.clock import EventLoop, Reactor, steady
@@ -165,9 +166,20 @@ class ServerService(TwistedService):
         """Whether it lets calls in flight end, or has stopped."""
         return self._factory.stopping
 
+    def offer_operations(self, operations: Operations) -> None:
+        """
+        Let operators in, of the connections that come from now on.
+
+        Args:
+            operations: Called with a connection; returns the object that its user is given, or
+                raises PermissionError. See `txremote.monitor.operating`.
+        """
+        self._factory.operations = operations
+
     def _next_factory(self) -> None:
         before, self._factory = self._factory, self._make_factory()
         self._factory.make_request = before.make_request
+        self._factory.operations = before.operations
         self._factory.refused_total = before.refused_total
         self._factory.past_requests = before.past_requests
 

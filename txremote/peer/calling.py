@@ -51,6 +51,7 @@ class Serving(Protocol):
     root: object
     features: tuple[str, ...]
     connection: Any
+    operations: Callable[[Any], object] | None
 
     def cancel(self, number: int) -> None:
         """Cancel what runs for a request."""

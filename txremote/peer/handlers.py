@@ -310,6 +310,14 @@ def _halfway(serving: Serving, number: object, position: object, value: object) 
     serving.connection.outbound.left_halfway(number, Halfway(position, value))
 
 
+def _operations(serving: Serving) -> object:
+    if serving.operations is None:
+        raise PermissionError(
+            "nobody is an operator here: twistd txremote --operators USERS says who is"
+        )
+    return serving.operations(serving.connection)
+
+
 def _cancel(serving: Serving, number: object) -> None:
     if type(number) is int:
         serving.cancel(number)
@@ -381,4 +389,5 @@ HANDLERS: dict[int, RequestKind] = {
     consts.HANDLE_DESCRIBE: _of_connection(_describe, forwarded_by_pack=True),
     consts.HANDLE_FETCH: _of_object(_fetch),
     consts.HANDLE_TRACE: _of_connection(_trace, answered=False),
+    consts.HANDLE_OPERATIONS: _of_connection(_operations),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Never
+from typing import Any, Never, TypeAlias
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -38,6 +38,7 @@ from txremote.refs.reference import RemoteReference
 from txremote.refs.sharing import Follower
 from txremote.wire.consts import (
     FEATURE_KEEPALIVE,
+    FEATURE_OPERATIONS,
     FEATURE_VALUES,
     FEATURES,
     HANDLE_DESCRIBE,
@@ -52,6 +53,9 @@ _GRACE = 1.0
 
 # one for all connections: each has a name for it
 _FEATURES_OF_SERVERS = (*FEATURES, FEATURE_KEEPALIVE)
+
+#: Gives a connection what its user may do with the server, or raises PermissionError.
+Operations: TypeAlias = Callable[[Any], object]
 
 
 def features_of(executor: Executor[Never]) -> tuple[str, ...]:
@@ -75,6 +79,8 @@ class InboundCalls:
     Attributes:
         refusal: The answer to the first request, which is the last, of a peer that is
             turned away; None for others.
+        operations: Gives a connection what its user, an operator, may do with the server, or
+            raises PermissionError; None where nobody is an operator.
         make_request: Makes each request: `Request`, or a maker of an observer's.
         take_context: Takes the arguments of a TRACE; a tracer's.
     """
@@ -88,6 +94,7 @@ class InboundCalls:
         "features",
         "ledger",
         "make_request",
+        "operations",
         "policy",
         "received",
         "refusal",
@@ -121,6 +128,7 @@ class InboundCalls:
         self.policy = policy
         self.tables = tables
         self.features = features_of(executor)
+        self.operations: Operations | None = None
         self.connection = connection
         self.variables = executor.variables() if variables is None else variables
         self.answers = Answers(connection, config=config, tables=tables, outbox=outbox)
@@ -138,6 +146,11 @@ class InboundCalls:
 
     def __len__(self) -> int:
         return len(self.ledger)
+
+    def offer_operations(self, operations: Operations) -> None:
+        """Let operators in, and say so in HELLO. To be called before the peer says anything."""
+        self.operations = operations
+        self.features = (*self.features, FEATURE_OPERATIONS)
 
     def call_until(self, deadline: float | None, begun: bool = True) -> CurrentCall:
         """

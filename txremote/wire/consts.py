@@ -58,6 +58,7 @@ HANDLE_HALFWAY: Final = 70
 HANDLE_DESCRIBE: Final = 71
 HANDLE_FETCH: Final = 72
 HANDLE_TRACE: Final = 73
+HANDLE_OPERATIONS: Final = 74
 
 HELLO_VERSION: Final = 1
 #: What a PING's data begins with that is a HELLO: RPyC sends it back, and logs nothing.
@@ -75,12 +76,14 @@ FEATURE_VALUES: Final = "values"
 FEATURE_TRACE: Final = "trace"
 #: Answers a PING at any time: not so a script, which serves only while it waits.
 FEATURE_KEEPALIVE: Final = "keepalive"
+#: Has operators: said only by a server that has some.
+FEATURE_OPERATIONS: Final = "operations"
 FEATURES: Final = (
     *(FEATURE_CANCEL, FEATURE_CALLPATH, FEATURE_RELEASE),
     *(FEATURE_STOPPING, FEATURE_DEADLINE, FEATURE_HALFWAY, FEATURE_VALUES),
 )
 #: What a peer may say that it knows; "trace" only while it traces.
-KNOWN_FEATURES: Final = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_TRACE))
+KNOWN_FEATURES: Final = frozenset((*FEATURES, FEATURE_KEEPALIVE, FEATURE_TRACE, FEATURE_OPERATIONS))
 
 # An exception message whose argument is this int is a bare StopIteration.
 EXC_STOP_ITERATION: Final = 1

@@ -1,0 +1,52 @@
+"""
+All tables, printed once: by the command, as a script reads them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tests.monitor.top.conftest import Operated
+from txremote.monitor.rows import ObjectRow
+from txremote.monitor.top.once import printed
+from txremote.monitor.top.views import VIEWS, Choice, table_of
+
+
+def test_all_tables_are_printed(operated: Operated) -> None:
+    """For an operator, with the one connection that there is; another user is refused."""
+    status, out, errors = operated.command("top", operated.server, "--login", "ann", "--once")
+    assert (status, errors) == (0, "")
+    assert out.startswith("serving, 1 connections, ")
+    assert re.findall(r"^([A-Z]+): \d+$", out, re.M) == [view.title.upper() for view in VIEWS]
+    assert re.search(r"^ *\d+  ann   127\.0\.0\.1:\d+ ", out, re.M)
+    assert "threads:1  threads" in out
+    status, out, errors = operated.command(
+        "top", operated.server, "--login", "bob", "--once", user="bob"
+    )
+    assert (status, out) == (2, "")
+    assert errors == "txremote: 'bob' is no operator here (option --operators)\n"
+
+
+def test_the_site_has_the_same_tables(operated: Operated) -> None:
+    """With its token, and a filter."""
+    token = ["--token-file", str(operated.token)]
+    words = ["top", operated.site, "--once", "--filter", "threads"]
+    status, out, errors = operated.command(*words, *token)
+    assert (status, errors) == (0, "")
+    assert "CONNECTIONS: 0" in out and "threads:1" in out
+    status, out, errors = operated.command(*words)
+    assert (status, out, errors) == (
+        *(2, ""),
+        "txremote: the admin site wants its token: --token-file FILE\n",
+    )
+
+
+def test_columns_are_aligned() -> None:
+    """Figures at their ends."""
+    [view] = [view for view in VIEWS if view.kind == "objects"]
+    table = table_of(view, [ObjectRow("A", 10, 0.0, 1), ObjectRow("Longer", 5, 1.5, 2)], Choice())
+    assert list(printed(view, table)) == [
+        "class   objects  a minute  holders",
+        "A            10         0        1",
+        "Longer        5      +1.5        2",
+    ]
