@@ -95,7 +95,7 @@ def test_tls_with_client_certificates(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ('admin-token = "t"', 'admin-token is of use with admin = "ENDPOINT" only'),
-        ("admin-write = true", 'admin-write is of use with admin = "ENDPOINT" only'),
+        ("admin-write = true", 'is of use with admin = "ENDPOINT" or operators = "USERS" only'),
         ('admin = "unix:a.sock"\nadmin-token = "t"', "a unix: socket needs none"),
         ('admin = "unix:"', "it has no path"),
         ('admin = "carrier:pigeon"', "carrier"),

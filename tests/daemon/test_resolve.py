@@ -394,3 +394,15 @@ def test_levels_of_the_log_that_make_no_sense() -> None:
     assert "log-level" in first and "no level 'loud': it is one of debug, info" in first
     assert "nothing is logged here as 'shop'" in second
     assert "verbose = true means the level debug: leave one out" in third
+
+
+def test_operators_are_users_of_one_server() -> None:
+    """Whose login they pass; commas and lists are the same."""
+    one = f'[[server]]\n{DEPOT}auth = "memory:ann:x"\noperators = ["ann, bob", "cy"]\n'
+    two = f'[[server]]\n{DEPOT}listen = "unix:a.sock"\n'
+    servers = resolved(f"{one}{two}").servers
+    assert [server.operators for server in servers] == [("ann", "bob", "cy"), ()]
+    [problem] = map(str, problems(f'{two}operators = "ann"\n'))
+    assert "operators ann: nobody logs in here: add auth" in problem
+    [problem] = map(str, problems(one.replace("cy", ",")))
+    assert "a name is empty" in problem

@@ -53,8 +53,8 @@ class Top(App[None]):
 
     BINDINGS: ClassVar[Any] = [
         *(Binding(str(n), f"view({n - 1})", show=False) for n in range(1, len(VIEWS) + 1)),
-        Binding("left,shift+tab", "turn(-1)", show=False, priority=True),
-        Binding("right,tab", "turn(1)", "view", key_display="1-8", priority=True),
+        Binding("shift+tab", "turn(-1)", show=False, priority=True),
+        Binding("tab", "turn(1)", "view", key_display="1-8", priority=True),
         Binding("s", "sort", "sort"),
         Binding("r", "reverse", "reverse"),
         Binding("slash", "filter", "filter", key_display="/"),
@@ -169,15 +169,16 @@ class Top(App[None]):
 
     def _titles(self) -> Text:
         found = Text()
-        narrow = sum(len(view.title) + 3 for view in VIEWS) > self.size.width
+        words = [f"/{self.choice.filter}"] if self.choice.filter else []
+        if self._table.left_out:
+            words.append(f"{self._table.left_out} more")
+        needed = sum(len(view.title) + 3 for view in VIEWS) + len(" ".join(words))
+        narrow = needed > self.size.width
         for number, view in enumerate(VIEWS):
             here = number == self._number
             name = view.title if here or not narrow else ""
             found.append(f"{number + 1} {name}".rstrip(), "reverse" if here else "")
             found.append(" ")
-        words = [f"/{self.choice.filter}"] if self.choice.filter else []
-        if self._table.left_out:
-            words.append(f"{self._table.left_out} more")
         return found.append(" ".join(words), "bold")
 
     def _fill(self, table: DataTable[Text]) -> None:

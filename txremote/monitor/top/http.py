@@ -116,7 +116,7 @@ class HttpSource:
             raise SourceGone(_why(problem, self._timeout)) from None
         finally:
             connection.close()
-        if answer.status in (401, 403) and not self._headers:
+        if answer.status == 401:
             raise Refused("the admin site wants its token: --token-file FILE")
         if answer.status == 200:
             return body
