@@ -10,7 +10,9 @@ from tests.processes import SERVES, Program, run, script
 from txremote.cli import main
 
 
-def test_the_log_s_level_is_shown_and_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_s_level_is_shown_and_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By an operator; the server's log says who it was."""
     monkeypatch.setenv("TXREMOTE_PASSWORD", "sesame")
     words = ("--service", "tests.services.Depot", "--listen", "tcp:0:interface=127.0.0.1")
@@ -19,7 +21,7 @@ def test_the_log_s_level_is_shown_and_set(monkeypatch: pytest.MonkeyPatch) -> No
         where = f"127.0.0.1:{server.wait_for(SERVES)[2]}"
 
         def typed(*words: str, user: str = "ann") -> tuple[int, str, str]:
-            return run(script("txremote"), "log-level", where, "--login", user, *words)
+            return main(["log-level", where, "--login", user, *words]), *capsys.readouterr()
 
         assert typed("txremote.call=debug") == (0, "info, txremote.call=debug\n", "")
         assert typed("show") == (0, "info, txremote.call=debug\n", "")

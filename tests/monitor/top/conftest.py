@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.processes import SERVES, Program, run, script
+from tests.processes import SERVES, Program, script
+from txremote.cli import main
 
 PASSWORDS = {"ann": "sesame", "bob": "hunter2"}
 
@@ -29,14 +29,27 @@ class Operated(NamedTuple):
     site: str
     token: Path
 
-    def command(self, *words: str, user: str = "ann") -> tuple[int, str, str]:
-        """Run ``txremote WORDS`` as a user; return its status and what it has printed."""
-        return run(script("txremote"), *words, env=as_user(user))
+
+class Typed(NamedTuple):
+    """What a command of ``txremote`` has given."""
+
+    status: int
+    out: str
+    errors: str
 
 
-def as_user(user: str) -> dict[str, str]:
-    """Return the environment of somebody who knows a user's password."""
-    return {**os.environ, "TXREMOTE_PASSWORD": PASSWORDS[user]}
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Typed]:
+    """Return what runs a command line of txremote as a user, in this process."""
+
+    def run(*words: str, user: str = "ann") -> Typed:
+        monkeypatch.setenv("TXREMOTE_PASSWORD", PASSWORDS[user])
+        status = main(words)
+        return Typed(status, *capsys.readouterr())
+
+    return run
 
 
 def twistd(*words: str) -> Program:

@@ -4,11 +4,13 @@ A task in a real terminal: its output is followed, and it is killed if the user 
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.monitor.top.conftest import PASSWORDS, Operated
 from tests.monitor.top.tmux import Terminal, needs_tmux
-from tests.processes import script
+from tests.processes import run, script
 
 pytest.importorskip("textual", reason="the extra 'top' is not installed")
 
@@ -18,9 +20,9 @@ ANN = {"TXREMOTE_PASSWORD": PASSWORDS["ann"]}
 @needs_tmux
 def test_a_task_is_followed_and_killed(operated: Operated) -> None:
     """What it prints is shown as it is: no markup, and nothing that the terminal would do."""
-    status, _out, errors = operated.command(
-        "tasks", operated.server, "--login", "bob", "submit", "dig 100000", user="bob"
-    )
+    submit = ("tasks", operated.server, "--login", "bob", "submit", "dig 100000")
+    env = {**os.environ, "TXREMOTE_PASSWORD": PASSWORDS["bob"]}
+    status, _out, errors = run(script("txremote"), *submit, env=env)
     assert status == 0, errors
     login = ("--login", "ann")
     with Terminal(script("txremote"), "top", operated.server, *login, env=ANN) as screen:

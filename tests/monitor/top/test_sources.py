@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import rpyc
 
 from tests.monitor.top.conftest import Operated
 from tests.processes import SERVES, Program, free_port, script
@@ -15,6 +16,7 @@ from txremote import aio
 from txremote.monitor.top.sources import Refused, SourceGone, WireSource, sentence_of
 from txremote.net.client_login import log_in
 from txremote.peer.connection import Connection
+from txremote.wire.consts import HANDLE_OPERATIONS
 
 WORDS = ("--service", "tests.services.Depot", "--auth", "memory:ann:sesame", "--operators", "ann")
 
@@ -90,6 +92,20 @@ def test_an_answer_that_does_not_come_is_waited_for_no_longer(operated: Operated
         await rows.close()
 
     asyncio.run(ask())
+
+
+def test_a_stock_client_reads_the_rows(operated: Operated) -> None:
+    """By the request's number; a row is pairs, of which it makes a dict."""
+    conn = rpyc.connect("127.0.0.1", operated.port)
+    with pytest.raises(PermissionError, match="operators log in first"):
+        conn.sync_request(HANDLE_OPERATIONS)
+    conn.root.login("ann", "sesame")
+    there = conn.sync_request(HANDLE_OPERATIONS)
+    assert dict(there.overview())["state"] == "serving"
+    [mine] = [dict(row) for row in there.connections() if dict(row)["user"] == "ann"]
+    assert mine["dialect"].startswith("RPyC")
+    assert there.log_level() == "info"
+    conn.close()
 
 
 @pytest.mark.parametrize(

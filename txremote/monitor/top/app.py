@@ -9,11 +9,12 @@ says so, and it is tried again. Texts are put into `rich.text.Text`, in which no
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from msgspec import Struct
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, Input, Static
@@ -151,12 +152,14 @@ class Top(App[None]):
     # -- showing
 
     def _say(self, sentence: str) -> None:
-        try:
+        with suppress(NoMatches, ScreenStackError):  # it is just ending
             self.screen_stack[0].query_one("#message", Static).update(Text(sentence))
-        except NoMatches:  # it is just ending
-            pass
 
     def _show(self) -> None:
+        with suppress(NoMatches, ScreenStackError):  # as above
+            self._show_all()
+
+    def _show_all(self) -> None:
         main = self.screen_stack[0]
         width = self.size.width
         if self._overview is not None:

@@ -84,11 +84,12 @@ class Output(ModalScreen[None]):
         self.query_one(RichLog).scroll_end(animate=False)
 
     def _tell(self, state: str) -> None:
-        self.query_one("#title", Static).update(Text(f"{self._what}  {state}".rstrip()))
+        if self.is_attached:
+            self.query_one("#title", Static).update(Text(f"{self._what}  {state}".rstrip()))
 
     async def _follow(self) -> None:
         following = 0
-        while True:
+        while self.is_attached:
             try:
                 output = await self._source.task_output(*self._task_of, following)
             except Refused as problem:
@@ -98,6 +99,8 @@ class Output(ModalScreen[None]):
                 self._tell(f"[the server is gone: {text(problem)}]")
                 await asyncio.sleep(2)
                 continue
+            if not self.is_attached:  # it was left meanwhile
+                return
             log = self.query_one(RichLog)
             if output.first > following and output.lines:
                 log.write(Text(f"... {output.first - following} lines are not kept any more ..."))
