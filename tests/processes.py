@@ -47,12 +47,13 @@ class Program:
         *words: The command line.
         cwd: Where it runs.
         env: Its whole environment, if not this process's.
+        pass_fds: Descriptors that it has, too.
 
     Attributes:
         output: What it has printed so far, errors included.
     """
 
-    def __init__(self, *words, cwd=ROOT, env=None):
+    def __init__(self, *words, cwd=ROOT, env=None, pass_fds=()):
         self.output = ""
         self._changed = threading.Condition()
         self._ended = False
@@ -60,6 +61,7 @@ class Program:
             [str(word) for word in words],
             cwd=cwd,
             env=env,
+            pass_fds=pass_fds,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

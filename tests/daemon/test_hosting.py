@@ -11,9 +11,9 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -388,45 +388,79 @@ def test_the_unit_files_of_the_documentation_are_right(tmp_path: Path) -> None:
         assert "shop" not in output + problems
 
 
+#: A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it.
+AS_SYSTEMD = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 3, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="shop")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def started_by_systemd(listener: socket.socket, name: str = "name=shop") -> Program:
+    """Start a twistd whose port is a socket that it is handed."""
+    number = listener.fileno()
+    words = [sys.executable, "-c", AS_SYSTEMD, number, script("twistd"), "--pidfile=", "-n"]
+    words += ["txremote", "--service", "tests.services.Depot"]
+    return Program(*words, "--listen", f"systemd:domain=INET:{name}", pass_fds=[number])
+
+
 @pytest.mark.parametrize("name", ["name=shop", "index=0"])
 def test_a_port_that_systemd_hands_over_is_served(name: str) -> None:
-    """A socket in descriptor 3, with LISTEN_FDS and the like, as systemd does it."""
-    as_systemd = (
-        "import os, sys\n"
-        "os.dup2(int(sys.argv[1]), 3, inheritable=True)\n"
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='shop')\n"
-        "os.execv(sys.argv[2], sys.argv[2:])\n"
-    )
-    words = [
-        script("twistd"),
-        "--pidfile=",
-        "-n",
-        "txremote",
-        "--service",
-        "tests.services.Depot",
-    ]
-    words += ["--listen", f"systemd:domain=INET:{name}"]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = subprocess.Popen(
-            [sys.executable, "-c", as_systemd, str(listener.fileno()), *words],
-            pass_fds=[listener.fileno()],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            # connected before it runs: systemd's socket queues clients meanwhile
-            conn = rpyc.connect(*listener.getsockname())
-            assert conn.root.add(2, 3) == 5
-            conn.close()
-            process.terminate()
-            output, _ = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
-            process.wait()
-    assert "Server Shut Down." in output
-    assert process.returncode in (0, -signal.SIGTERM)
+    """In descriptor 3; clients that come before it runs wait."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        started_by_systemd(listener, name) as server,
+    ):
+        # connected before it runs: systemd's socket queues clients meanwhile
+        conn = rpyc.connect(*listener.getsockname())
+        assert conn.root.add(2, 3) == 5
+        conn.close()
+        server.signal(signal.SIGTERM)
+        ended_well(server)
+
+
+def test_a_new_server_takes_over_the_socket_of_an_old_one() -> None:
+    """Nobody is refused: a client loses the connection that it has, and the next one is good."""
+    served, failures, over = [0], [], threading.Event()
+
+    def come_and_go(host: str, port: int) -> None:
+        while not over.is_set():
+            try:
+                conn = rpyc.connect(host, port)
+                assert conn.root.add(2, 3) == 5
+                conn.close()
+                served[0] += 1
+            except Exception as problem:
+                failures.append(str(problem))
+
+    def wait_for_more() -> None:
+        enough, deadline = served[0] + 50, time.monotonic() + PATIENCE
+        while served[0] < enough:
+            assert time.monotonic() < deadline, failures[-3:]
+            time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        where = listener.getsockname()
+        clients = [threading.Thread(target=come_and_go, args=where) for _ in range(4)]
+        with started_by_systemd(listener) as old, started_by_systemd(listener) as new:
+            try:
+                for client in clients:
+                    client.start()
+                wait_for_more()
+                new.wait_for("txremote serves on")
+                wait_for_more()
+                old.signal(signal.SIGTERM)
+                ended_well(old)
+                wait_for_more()
+            finally:
+                over.set()
+                for client in clients:
+                    client.join(PATIENCE)
+            new.signal(signal.SIGTERM)
+            ended_well(new)
+    assert len(failures) <= len(clients), failures
+    assert not [each for each in failures if "refused" in each or "reset" in each]
 
 
 def test_without_systemd_its_endpoint_is_refused_with_a_sentence() -> None:
