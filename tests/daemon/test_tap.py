@@ -27,6 +27,7 @@ from zope.interface.verify import verifyObject
 
 from tests.interop.peer_processes import DEADLINE, ROOT, TWISTD, Hosted, Program
 from tests.net.certificates import DAY, Authority
+from tests.processes import run, script
 from tests.work.child_processes import lives
 from txremote import (
     ConnectionConfig,
@@ -142,7 +143,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a socket in a folder that is not there": (
         ["--service", "desk.Desk", "--listen", "unix:/nosuch/folder/desk.sock"],
-        ["cannot listen on unix:/nosuch/folder/desk.sock: No such file or directory"],
+        ["cannot listen on unix:/nosuch/folder/desk.sock: there is no folder /nosuch/folder"],
     ),
     "a --max-frame that is no number": (
         ["--service", "desk.Desk", "--max-frame", "lots"],
@@ -182,7 +183,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     ),
     "a console's folder that is not there": (
         ["--container", "tests.services.Importer", "--console", "unix:/nosuch/console.sock"],
-        ["--console: ", "No such file or directory"],
+        ["--console: ", "there is no folder /nosuch"],
     ),
     "--config and something else": (
         ["--config", "site.toml", "--drain", "3", "--classic"],
@@ -412,7 +413,7 @@ async def test_a_class_is_made_anew_for_each_client(workplace):
 
 @pytest_twisted.ensureDeferred
 async def test_sigterm_does_not_wait_for_ever_for_calls_that_never_end(workplace):
-    """Their callers get ConnectionLost, and the server ends."""
+    """Their callers hear why, and the server ends; its log says what it has cut."""
     (workplace / "slow.py").write_text(
         "import txremote\n"
         "from twisted.internet.defer import Deferred\n"
@@ -429,9 +430,9 @@ async def test_sigterm_does_not_wait_for_ever_for_calls_that_never_end(workplace
         server.signal(signal.SIGTERM)
         with pytest.raises(ConnectionLost):
             await call
-        assert server.stop() in (0, -15)
-        assert "Slow is stopping, and cuts 1 call (Slow.wait)" in server.output
+        assert server.stop() in (0, -signal.SIGTERM)
         assert "cancelled" in server.output
+        assert "Slow is stopping, and cuts 1 call (Slow.wait)" in server.output
     finally:
         server.kill()
 
@@ -815,11 +816,30 @@ async def test_a_client_of_ours_logs_in(twistd):
     assert "sesame" not in server.output
 
 
-def test_passwords_in_the_clear_are_warned_of(twistd):
-    """Where others can hear them, and there is no TLS."""
+def test_an_operator_is_warned_at_the_start(twistd, authority):
+    """Of passwords that others can hear, and of a certificate that has expired."""
     words = ["--service", "tests.services.Depot", "--auth", "memory:ann:sesame"]
+    words += ["--listen", f"ssl:0:privateKey={authority.issue('late', -DAY)}"]
     server = twistd(*words, "--listen", "tcp:0")
     server.wait_for("#warn.*passwords travel in the clear on tcp:0: --tls-cert protects them")
+    server.wait_for(r"#warn.*/late.pem: the certificate of CN=late expired on 20\d\d-")
+
+
+def test_a_daemon_that_does_not_start_tells_the_whole_reason(tmp_path):
+    """To who has started it, in words, for each place that cannot be had."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ["--pidfile", tmp_path / "pid", "--logfile", tmp_path / "log", "txremote"]
+        words += ["--service", "tests.services.Depot", "--listen", "unix:/nosuch/x.sock"]
+        words += ["--listen", f"tcp:{port}:interface=127.0.0.1"]
+        status, out, err = run(script("twistd"), *words)
+    assert (status, out) == (1, "")
+    assert err.splitlines() == [
+        "txremote: --listen: cannot listen on unix:/nosuch/x.sock: there is no folder /nosuch",
+        f"txremote: --listen: cannot listen on tcp:{port}:interface=127.0.0.1: Address already in "
+        "use. Choose another port, or stop what uses it",
+    ]
+    assert not (tmp_path / "pid").exists()
 
 
 SITE = """\

@@ -32,6 +32,8 @@ DEMO = Command(
 
 def _declare_check(check: ArgumentParser) -> None:
     check.add_argument("file", help="the TOML file")
+    about = "try no ports: the server that has them runs"
+    check.add_argument("--no-ports", action="store_true", help=about)
 
 
 def _run_check(options: Namespace) -> int:
@@ -39,14 +41,14 @@ def _run_check(options: Namespace) -> int:
 
     from txremote.daemon.check import run_check
 
-    return run_check(options.file, reactor)
+    return run_check(options.file, reactor, try_ports=not options.no_ports)
 
 
 CHECK = Command(
     "check",
     "check a file for twistd txremote --config, without starting anything",
     "Print all that is wrong with a file for twistd txremote --config, or what it would serve. "
-    "The modules of its services are imported.",
+    "The modules of its services are imported; ports are taken for a moment.",
     _declare_check,
     _run_check,
 )

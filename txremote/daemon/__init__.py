@@ -5,7 +5,9 @@ Options (``tap``) and files (``configfile``) become a ``plan``; ``resolve`` make
 objects of it with ``lookup`` and ``addresses``, and collects ``problems``; ``hosting`` serves them.
 
 ``adminsite``  where the admin site may listen, and its token
+``advice``  what an operator should know of a server, though it can be started
 ``check``  ``txremote check``: all problems of a file
+``ports``  whether a place to listen can be had: it is tried, and given back
 ``rpyc_defaults``  switches that a hosted module sets for its whole program
 ``rpyc_netrefs``  ``isinstance(x, rpyc.BaseNetref)`` in hosted modules
 """

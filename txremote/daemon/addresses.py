@@ -9,13 +9,13 @@ from typing import Final
 from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
 
 from txremote.daemon.plan import ListenerPlan
+from txremote.daemon.ports import TCP, in_words, port_of, why_not_free
 from txremote.daemon.problems import ConfigOrigin, Problems
 from txremote.net.tls import Credentials, tls_server
 from txremote.net.unixsockets import server_endpoint
 from txremote.work.spec import split
 
 _ENDPOINTS: Final = "tcp:PORT:interface=ADDRESS, unix:PATH or ssl:PORT:privateKey=FILE"
-_TCP: Final = ("tcp", "tcp6", "ssl", "tls")
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,33 @@ class ListenAddress:
         kind, words, options = split(self.description)
         interface = _interface(words, options)
         local = interface.startswith("127.") or interface in ("::1", "localhost")
-        return kind in _TCP and not local
+        return kind in TCP and not local
 
     @property
     def is_plain(self) -> bool:
         """Whether it is TCP, where TLS may still be put around it."""
         return self.description.startswith(("tcp:", "tcp6:"))
 
+    def certificate_files(self, plan: ListenerPlan) -> list[str]:
+        """Return the files of the certificates that are shown, or trusted, there."""
+        _kind, _words, options = split(self.description)
+        of_endpoint = [options.get("certKey") or options.get("privateKey")]
+        found = [plan.tls_cert, plan.tls_ca, *(of_endpoint if not self.is_plain else [])]
+        return [path for path in found if path is not None]
+
 
 class AddressResolver:
-    """Makes endpoints of the addresses in a plan, and refuses an address that is there twice."""
+    """
+    Makes endpoints of the addresses in a plan, and refuses an address that is there twice.
 
-    def __init__(self, reactor: IReactorCore, starting: bool, problems: Problems) -> None:
+    Args:
+        try_ports: Whether to refuse one that cannot be had now (`txremote.daemon.ports`).
+    """
+
+    def __init__(
+        self, reactor: IReactorCore, starting: bool, problems: Problems, try_ports: bool = False
+    ) -> None:
+        self._try_ports = try_ports
         self._reactor = reactor
         self._starting = starting
         self._problems = problems
@@ -60,6 +75,7 @@ class AddressResolver:
                     how = origin.spelled("tls-cert")
                     raise ValueError(f"it has TLS already: write tcp: with {how}")
                 endpoint = self.endpoint(description, origin)
+                self.try_port(description, origin)
                 if plan.tls_cert is not None and endpoint is not None and credentials_are_good:
                     endpoint = tls_server(description, *_files(plan), reactor=self._reactor)
                 found.append(ListenAddress(description, endpoint))
@@ -82,12 +98,18 @@ class AddressResolver:
             raise ValueError(f"{already} listens there already" if already else "it is there twice")
         self._taken[address] = origin
 
+    def try_port(self, description: str, origin: ConfigOrigin, key: str = "listen") -> None:
+        """Note a problem if nobody can listen there now, where that is to be tried."""
+        why_not = why_not_free(description) if self._try_ports else None
+        if why_not is not None:
+            self._problems.note(origin, key, f": cannot listen on {description}: {why_not}")
+
     def _endpoint(self, description: str) -> IStreamServerEndpoint | None:
         kind = description.partition(":")[0]
         try:
             return server_endpoint(self._reactor, description)
         except Exception as problem:  # each kind of endpoint parses in its own way
-            sentence = f"{problem} (write it as {_ENDPOINTS})"
+            sentence = f"{in_words(problem, description)} (write it as {_ENDPOINTS})"
             if isinstance(problem, ImportError):
                 how = "pip install 'txremote[tls]'"
                 sentence = f"{how} ({problem})" if kind == "ssl" else str(problem)
@@ -147,12 +169,8 @@ def address_of(description: str) -> tuple[str, ...] | None:
         if not path:
             raise ValueError("it has no path: unix:PATH")
         return kind, os.path.abspath(path)
-    if kind not in _TCP:
-        return None
-    port = int(options.get("port", "".join(words[:1])))
-    if not 0 <= port <= 65_535:
-        raise ValueError(f"{port} is no port: it is 0 to 65535")
-    return ("tcp", str(port), _interface(words, options)) if port else None
+    found = port_of(description)
+    return ("tcp", str(found[1]), found[0]) if found is not None and found[1] else None
 
 
 def _interface(words: tuple[str, ...], options: dict[str, str]) -> str:

@@ -1,36 +1,47 @@
 """
 ``txremote check FILE``: print all problems of a file for ``twistd txremote --config``.
 
-Of a file without problems print its servers, consoles and pools. Nothing is started, but modules
-are imported, and so they run, and certificates are read.
+Of a file without problems print its servers, consoles and pools, and what an operator should know
+of them. Nothing is started, but modules are imported, and so they run, certificates are read, and
+ports are taken for a moment.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
 
 from txremote.classic import opens_everything
 from txremote.daemon.addresses import ListenAddress
+from txremote.daemon.advice import advice
 from txremote.daemon.configfile import read_plan
 from txremote.daemon.plan import LIMITS, SWITCHES, ListenerPlan
 from txremote.daemon.problems import PlanError
 from txremote.daemon.resolve import Resolved, resolve
 
 
-def run_check(path: str, reactor: IReactorCore) -> int:
+def run_check(path: str, reactor: IReactorCore, *, try_ports: bool = True) -> int:
     """Print a file's problems and return 1, or print its contents and return 0."""
     try:
-        resolved = resolve(read_plan(path), reactor, starting=False)
+        resolved = resolve(read_plan(path), reactor, starting=False, try_ports=try_ports)
     except PlanError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        _print(error.problems, sys.stderr)
         return 1
-    for line in _described(resolved):
-        print(line)
+    _print(_described(resolved), sys.stdout)
     return 0
+
+
+def _print(lines: Iterable[str], file: TextIO) -> None:
+    try:
+        file.writelines(f"{line}\n" for line in lines)
+        file.flush()
+    except BrokenPipeError:  # its reader, head say, has seen enough
+        # Python flushes it once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def _described(resolved: Resolved) -> Iterator[str]:
@@ -47,12 +58,14 @@ def _described(resolved: Resolved) -> Iterator[str]:
             yield f"  operators: {', '.join(server.operators)}"
         for note in server.notes:
             yield f"  {note}"
+        yield from _advice(plan, server.addresses)
         for setting in (*SWITCHES, *LIMITS):
             if setting.field in plan.switches:
                 yield f"  {setting.name}: {_shown(plan.switches[setting.field])}"
     for console in resolved.consoles:
         yield f"console: {', '.join(console.service.containers)}"
         yield from _addresses(console.plan, console.addresses)
+        yield from _advice(console.plan, console.addresses)
     for description in resolved.plan.pool:
         yield f"pool: {description}"
     if resolved.admin is not None:
@@ -73,6 +86,11 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _advice(plan: ListenerPlan, addresses: tuple[ListenAddress, ...]) -> Iterator[str]:
+    for sentence in advice(plan, addresses):
+        yield f"  warning: {sentence}"
 
 
 def _addresses(plan: ListenerPlan, addresses: tuple[ListenAddress, ...]) -> Iterator[str]:

@@ -37,10 +37,14 @@ from twisted.python.failure import Failure
 
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.adminsite import Admin
+from txremote.daemon.advice import advice, certificate_files
+from txremote.daemon.plan import ListenerPlan, ServerPlan
+from txremote.daemon.ports import error_text
 from txremote.daemon.problems import ConfigOrigin
 from txremote.daemon.resolve import Resolved, Server
 from txremote.eventloop.stop_order import stop_order
 from txremote.levels import Logger, levels
+from txremote.monitor.certificates import CertificateRows
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.operating import Operators
 from txremote.monitor.systemd import SystemdNotifier
@@ -130,6 +134,10 @@ class Hosting(MultiService):
             reactor, slow=resolved.plan.slow, can_write=resolved.plan.admin_write
         )
         for server in resolved.servers:
+            self._advise(server.plan, server.addresses)
+        for console in resolved.consoles:
+            self._advise(console.plan, console.addresses)
+        for server in resolved.servers:
             services = list(_listening(server, resolved.plan.drain, reactor))
             self._listening.update(dict.fromkeys(services, server.plan.origin))
             for hosted in services:
@@ -147,6 +155,15 @@ class Hosting(MultiService):
         watching = (self.monitor, *self._exporting)
         for service in (*watching, *self._pools, *self._listening, *sites, self._systemd):
             service.setServiceParent(self)
+
+    def _advise(self, plan: ListenerPlan, addresses: tuple[ListenAddress, ...]) -> None:
+        """Log what an operator should know, and have the monitor show the certificates."""
+        for sentence in advice(plan, addresses):
+            _log.warn("{sentence}", sentence=sentence)
+        files = certificate_files(plan, addresses)
+        if files:
+            name = plan.what if isinstance(plan, ServerPlan) else "console"
+            self.monitor.watch_certificates(CertificateRows(name, files))
 
     def _name_of(self, server: Server) -> str:
         """Return a name for the next address of a server: numbered, from the second one on."""
@@ -278,10 +295,10 @@ def _cannot_listen(service: _Listening, origin: ConfigOrigin, key: str, problem:
     """Return the sentence about a port that could not be taken."""
     where = getattr(service, "description", "")
     # not its text: for a path that names the lock beside it, too
-    reason = getattr(problem, "strerror", None) or problem
+    reason = getattr(problem, "strerror", None) or error_text(problem)
     if isinstance(problem, CannotListenError):
         where = where or ":".join(str(part) for part in (problem.interface, problem.port) if part)
-        reason = getattr(problem.socketError, "strerror", None) or problem.socketError
+        reason = getattr(problem.socketError, "strerror", None) or error_text(problem.socketError)
         reason = f"{reason}. Choose another port, or stop what uses it"
     on = f" on {where}" if where else ""
     return f"{origin.prefix}{origin.spelled(key)}: cannot listen{on}: {reason}"
@@ -305,16 +322,9 @@ def _admin_of(admin: Admin | None, monitor: Monitor, reactor: IReactorCore) -> A
 
 def _listening(server: Server, drain: float, reactor: IReactorCore) -> Iterator[HostedServer]:
     """Make the services of a server, one for each address."""
-    plan = server.plan
     for note in server.notes:
         _log.info("{note}", note=note)
     for address in server.addresses:
-        if plan.auth and address.exposed and not plan.tls_cert and address.is_plain:
-            _log.warn(
-                "passwords travel in the clear on {what}: {how} protects them",
-                what=address.description,
-                how=plan.origin.spelled("tls-cert"),
-            )
         yield HostedServer(server, address, drain, reactor)
 
 

@@ -34,7 +34,8 @@ def find_checker(description: str) -> ICredentialsChecker:
     """Return the checker that a description means, or raise ValueError without its passwords."""
     kind, _colon, argument = description.partition(":")
     if kind == "file" and argument.strip() and not os.path.isfile(argument):
-        raise ValueError(f"there is no file {argument}")
+        is_folder = os.path.isdir(argument)
+        raise ValueError(f"{argument} is a folder" if is_folder else f"there is no file {argument}")
     try:
         checker: ICredentialsChecker = makeChecker(description)
     except InvalidAuthType:
@@ -58,10 +59,12 @@ def find_checker(description: str) -> ICredentialsChecker:
         path = checker.filename
         checker.filename = os.path.abspath(path)  # it is read at each login
         try:
-            with open(path, "rb"):
-                pass
+            with open(path, "rb") as users:
+                lines = [line for line in users if line.strip()]
         except OSError as problem:
             raise ValueError(f"{path}: {problem.strerror}") from None
+        if lines and not any(b":" in line for line in lines):
+            raise ValueError(f"{path} has no line NAME:PASSWORD")
     return checker
 
 

@@ -72,16 +72,19 @@ class Resolved:
     admin: Admin | None = None
 
 
-def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Resolved:
+def resolve(
+    plan: Plan, reactor: IReactorCore, *, starting: bool = True, try_ports: bool = False
+) -> Resolved:
     """
     Return the parts of a plan, or raise PlanError. The reactor need not run.
 
-    Unless it is ``starting`` now, an endpoint that only systemd knows is taken for good.
+    Unless it is ``starting`` now, an endpoint that only systemd knows is taken for good. With
+    ``try_ports`` each place to listen is tried, and given back.
     """
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
-    resolver = _Resolver(plan, reactor, starting)
+    resolver = _Resolver(plan, reactor, starting, try_ports)
     resolver.check_levels()
     resolver.check_tracing()
     pools = resolver.pools()
@@ -96,11 +99,11 @@ def resolve(plan: Plan, reactor: IReactorCore, *, starting: bool = True) -> Reso
 class _Resolver:
     """Resolves one plan, and collects its problems."""
 
-    def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool) -> None:
+    def __init__(self, plan: Plan, reactor: IReactorCore, starting: bool, try_ports: bool) -> None:
         self.problems = Problems(plan.problems)
         self._plan = plan
         self._reactor = reactor
-        self._addresses = AddressResolver(reactor, starting, self.problems)
+        self._addresses = AddressResolver(reactor, starting, self.problems, try_ports)
         self._defaults = DefaultsWatch()
 
     def check_levels(self) -> None:

@@ -163,6 +163,6 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     try:
-        return Hosting(resolve(plan_of(options), reactor), reactor)
+        return Hosting(resolve(plan_of(options), reactor, try_ports=True), reactor)
     except PlanError as error:
         refuse(error.problems)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 #: Days before its end from which a certificate is said to expire soon.
 SOON: Final = 30
+
+#: How a certificate may be.
+State = Literal["ok", "expires soon", "expired", "not yet valid"]
 
 OK: Final = "ok"
 EXPIRES_SOON: Final = "expires soon"
@@ -79,7 +82,7 @@ def _moment(certificate: Certificate, name: str) -> datetime:
     return found
 
 
-def state_of(certificate: Certificate, now: datetime) -> str:
+def state_of(certificate: Certificate, now: datetime) -> State:
     """Return how a certificate is: `OK`, `EXPIRES_SOON`, `EXPIRED` or `NOT_YET_VALID`."""
     if now < valid_from(certificate):
         return NOT_YET_VALID

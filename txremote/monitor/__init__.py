@@ -7,6 +7,7 @@ its rows, and look into no connection or pool themselves.
 ``actions``  what an operator may do: close a connection, kill a task
 ``asking``  an operator's client: the same rows, over the wire
 ``callstats``  figures of calls: how many, how many failed, how long they took
+``certificates``  the certificates of a server, as an operator has to know them
 ``exported``  exported objects by class, and how fast they grow
 ``health``  whether the process works, asked from any thread
 ``metrics``  the figures as Prometheus reads them

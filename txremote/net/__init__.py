@@ -6,6 +6,7 @@ Getting connected with a reactor.
 ``server_service``  the same as a service of an application: `ServerService`
 ``connect``   calling: `connect`
 ``client``    calling again and again: `RemoteClient`
+``certificate_files``  the certificates in a file, read anew when it has changed
 ``client_endpoint``  `connect` in the shape that Twisted's `ClientService` wants
 ``client_login``  logging in as RPyC's clients do: ``root.login(user, password)``
 ``connection_waiters``  Deferreds that wait for the next connection of a client

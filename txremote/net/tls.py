@@ -10,7 +10,6 @@ checks it before it reads a byte of txremote's.
 from __future__ import annotations
 
 import os
-import re
 from ssl import CERT_REQUIRED, SSLContext
 from typing import Any
 
@@ -28,6 +27,7 @@ from zope.interface import implementer
 
 from txremote.eventloop.reactor import chosen_reactor
 from txremote.levels import Logger
+from txremote.net.certificate_files import pem_certificates
 from txremote.net.tls_checks import CheckingClient, first_bytes, note_refused
 from txremote.net.unixsockets import server_endpoint
 from txremote.refs.clock import EventLoop, Reactor
@@ -38,8 +38,6 @@ _log = Logger("txremote")
 # of a name that begins with tls:, ours and those that only Twisted's endpoint knows
 _OUR_OPTIONS = {"ca", "cert", "key", "hostname"}
 _OPTIONS_OF_TWISTED = {"certificate", "privateKey", "trustRoots", "endpoint"}
-
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -95,7 +93,7 @@ class Credentials:
     def _read(self) -> None:
         seen = self._stamp()
         ssl = _ssl()
-        chain = [ssl.Certificate.loadPEM(pem) for pem in _certificates(self._cert)]
+        chain = [ssl.Certificate.loadPEM(pem) for pem in pem_certificates(self._cert)]
         pem = _contents(self._key)
         try:
             key = ssl.KeyPair.load(pem, 1)  # crypto.FILETYPE_PEM
@@ -144,16 +142,9 @@ def _contents(path: str) -> bytes:
         return file.read()
 
 
-def _certificates(path: str) -> list[bytes]:
-    found = _PEM.findall(_contents(path))
-    if not found:
-        raise ValueError(f"{path} holds no certificate in PEM")
-    return found
-
-
 def _trust(path: str) -> Any:
     ssl = _ssl()
-    authorities = [ssl.Certificate.loadPEM(pem) for pem in _certificates(path)]
+    authorities = [ssl.Certificate.loadPEM(pem) for pem in pem_certificates(path)]
     return ssl.trustRootFromCertificates(authorities)
 
 

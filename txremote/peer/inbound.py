@@ -306,7 +306,9 @@ class InboundCalls:
     def cut(self, why: str) -> None:
         """Answer all requests with an error, and cancel them: this side waits no longer."""
         unbegun = ServerStopping(why)
-        cut = CallCut(f"{why}: it has cut this call, which had begun")
+        words = f"{why}: it has cut this call, which had begun"
+        # programs of RPyC's catch what a connection that is lost raises
+        cut = CallCut(words) if self.connection.features else EOFError(words)
         for request in self.ledger.cut(cut, unbegun):
             request.fail(unbegun)
 

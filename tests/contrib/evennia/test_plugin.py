@@ -17,6 +17,7 @@ HERE = "tcp:0:interface=127.0.0.1"
     [
         (GameSettings(listen=(HERE, "tcp:4010")), "listener is left out: tcp:4010 would have pass"),
         (GameSettings(listen=("0.0.0.0:4010",)), "passwords travel in the clear"),
+        (GameSettings(listen=("tcp:401x:interface=0.0.0.0",)), "'401x' is no port"),
         (GameSettings(listen=("nowhere",)), "the listener is left out: "),
         (GameSettings(listen=(HERE,), service="builtins.int"), "int is no service"),
         (GameSettings(listen=(HERE,), service="no.such.World"), "the listener is left out"),

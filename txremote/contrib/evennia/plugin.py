@@ -37,6 +37,7 @@ from txremote.contrib.evennia.runtime import runtime
 from txremote.contrib.evennia.settings import GameSettings, read_settings, with_setup
 from txremote.daemon.addresses import ListenAddress
 from txremote.daemon.hosting import let_go_of
+from txremote.daemon.ports import port_of
 from txremote.errors import PoolStopped
 from txremote.interfaces import IPool
 from txremote.levels import Logger
@@ -227,6 +228,7 @@ class GameServices(MultiService):
 def _check_private(where: str) -> None:
     """Refuse (ValueError) to have other machines log in without TLS."""
     address = ListenAddress(listening_description(where), None)
+    port_of(address.description)  # or it is said that this is no port
     if address.exposed and address.is_plain:
         raise ValueError(
             f"{where} would have passwords travel in the clear: listen on this machine alone "
