@@ -59,6 +59,7 @@ def resolve_admin(
         else:
             needs_token = _check_open_to(description)
             endpoint = addresses.endpoint(description, origin)
+        addresses.try_port(description, origin, "admin")
     token = TokenFile(plan.admin_token) if needs_token else None
     if plan.admin_token is not None and token is None:
         problems.note_mismatch(
