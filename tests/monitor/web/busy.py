@@ -1,5 +1,5 @@
 """
-What the twistd of the page's tests serves: calls that stay, objects that are held, tasks.
+The services of the twistd of the page's tests: calls that stay, objects that are held, tasks.
 
 Not a test file.
 """

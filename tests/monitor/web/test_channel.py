@@ -1,5 +1,5 @@
 """
-What a client of the admin site may use up: bytes, connections and time.
+The limits of the admin site's clients: bytes, connections and time.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_a_client_that_does_not_read_is_dropped() -> None:
     ],
 )
 def test_sizes(headers: bytes, body: bytes, status: bytes) -> None:
-    """What is too large is refused before it is there, once, and the client is let go."""
+    """A request that is too large is refused before it is there, once, and the client is let go."""
     channel, transport = Server().client()
     channel.dataReceived(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n" + body)
     said: Any = transport.value()

@@ -139,7 +139,7 @@ class SlowRequest:
 
 @pytest.mark.parametrize("seconds", [0.001, 0.04, 0.5])
 def test_the_pages_take_a_small_share_of_the_loops_time(seconds: float) -> None:
-    """What takes long is done more rarely; the first news comes at once."""
+    """Work that takes long is done more rarely; the first news comes at once."""
     monitor = MadeUpMonitor()
     request: Any = SlowRequest(seconds)
     streams = Streams(monitor, lambda: request.now)  # type: ignore[arg-type]

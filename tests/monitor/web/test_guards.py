@@ -1,5 +1,5 @@
 """
-Who may ask for what: names of the machine, other sites' pages, the token and the cookie.
+The guards: names of the machine, other sites' pages, the token and the cookie.
 """
 
 from __future__ import annotations

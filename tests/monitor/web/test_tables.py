@@ -33,7 +33,7 @@ METHODS = [
     ],
 )
 def test_rows_are_chosen(choice: Choice, found: str) -> None:
-    """What is not known comes first, or last; the total is that before the cut."""
+    """A value that is not known comes first, or last; the total is that before the cut."""
     cut = choose(METHODS, choice)
     assert "".join(each.method for each in cut.rows) == found  # type: ignore[attr-defined]
     assert cut.total == (3 if not choice.filter else len(found))

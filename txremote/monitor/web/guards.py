@@ -1,5 +1,5 @@
 """
-Who may ask for what: the token, the page's cookie, and requests that another site's page made.
+The admin site's guards: the token, the page's cookie, and requests that another site's page made.
 
 A program shows the token in each request, as ``Authorization: Bearer``. The page asks for it once,
 and has a cookie from then on: a time of expiry, signed with the token, so it survives a restart
@@ -51,7 +51,7 @@ class Guard:
     Decides about requests. For the reactor's thread.
 
     Args:
-        token: What programs show; None where the socket itself keeps others out.
+        token: The secret that programs show; None where the socket itself keeps others out.
         any_host: Whether every ``Host`` is right: TLS and UNIX sockets have no rebinding.
         secure: Whether clients speak TLS.
         now: The time of day, in seconds.

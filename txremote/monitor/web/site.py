@@ -98,7 +98,7 @@ class AdminSite(ChannelFactory):
     The site. For the reactor's thread.
 
     Args:
-        guard: Who may do what.
+        guard: Decides who may do what.
         exposition: Gives the metrics.
         clock: A steady clock.
     """

@@ -1,4 +1,4 @@
-// What is opened on top: the details of a row, the output of a task, the keys.
+// Panels that are opened on top: the details of a row, the output of a task, the keys.
 
 import { el, setText } from "./dom.js";
 import { ago, clock, rounded, seconds, text } from "./format.js";

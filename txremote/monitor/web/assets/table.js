@@ -42,7 +42,7 @@ export class Table {
     if (this.more) this.more();
   }
 
-  // What a stream has told of this table; see events.py
+  // Takes the news of a stream about this table; see events.py
   take(news) {
     if (news.whole) this.rows.clear();
     for (const key of news.gone) this.rows.delete(key);
