@@ -132,7 +132,7 @@ class Page:
 
     def until(self, check: Callable[[], Any]) -> Any:
         """Wait until a function gives something true, and return that."""
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 found = check()
@@ -244,6 +244,10 @@ def test_each_view_shows_what_the_server_has(server: Server, page: Page) -> None
     page.until(lambda: any("busy.Shop" in row and "2 0" in row for row in page.rows("listeners")))
     page.show("connections")
     page.until(lambda: any("bob 127.0.0.1:" in row for row in page.rows("connections")))
+    page.show("calls")
+    page.until(lambda: any("wait" in row and "bob" in row for row in page.rows("calls")))
+    page.until(lambda: any("busy.py" in row for row in page.rows("slowest")))
+    page.until(lambda: any("price" in row for row in page.rows("methods")))
     page.show("objects")
     page.until(lambda: any("Basket 3" in row for row in page.rows("objects")))
     page.show("pools")
@@ -253,6 +257,7 @@ def test_each_view_shows_what_the_server_has(server: Server, page: Page) -> None
     page.until(lambda: page.one("[data-table=tasks] [role=progressbar]"))
     page.show("log")
     page.until(lambda: any("broken" in row for row in page.rows("log")))
+    page.until(lambda: any("busy.py" in row for row in page.rows("log")))
 
 
 def test_a_hostile_name_is_text(server: Server, page: Page) -> None:
