@@ -12,7 +12,6 @@ item of an iterator has none, and goes in the context of its caller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import partial
 from random import random
 from typing import Any
@@ -31,10 +30,6 @@ from txremote.tracing.w3c import written
 from txremote.wire.consts import FEATURE_TRACE, HANDLE_BUFFITER
 from txremote.wire.messages import trace_request
 
-# The span of the request that is just being written, `INVALID_SPAN` for one that has none. It is
-# not the current one: that is the program's.
-_sending: ContextVar[Span | None] = ContextVar("txremote.tracing.sending", default=None)
-
 
 class TracedCalls(OutboundCalls):
     """
@@ -45,7 +40,9 @@ class TracedCalls(OutboundCalls):
         spans: Begins their spans.
     """
 
-    __slots__ = ("_spans",)
+    # The span of the request that is just being made, `INVALID_SPAN` for one that has none. It is
+    # not the current one: that is the program's.
+    __slots__ = ("_sending", "_spans")
 
     def __init__(
         self,
@@ -57,7 +54,7 @@ class TracedCalls(OutboundCalls):
             setattr(self, name, getattr(calls, name))
         self._connection = connection
         self._spans = spans
-        self._write = self._write_traced
+        self._sending: Span | None = None
 
     # -- with a span
 
@@ -78,17 +75,14 @@ class TracedCalls(OutboundCalls):
         if get_current() or random() < tracing.ratio:  # as `throw`, without the call
             make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
             if names and names[-1] in ITEMS:
-                return _sent_within(get_current_span(), make)
+                return self._sent_within(get_current_span(), make)
             span = self._spans.client_of_path(reference._pack[0], names)
             if span is not None:
-                return _spanned(span, make)
+                return self._spanned(span, make)
         if args is not None and len(names) == 1:  # one request
             return super().call(reference, names, args, kwargs, deadline, to_the_end)
-        token = _sending.set(INVALID_SPAN)
-        try:
-            return super().call(reference, names, args, kwargs, deadline, to_the_end)
-        finally:
-            _sending.reset(token)
+        make = partial(super().call, reference, names, args, kwargs, deadline, to_the_end)
+        return self._sent_within(INVALID_SPAN, make)
 
     def request(
         self,
@@ -100,14 +94,14 @@ class TracedCalls(OutboundCalls):
     ) -> Deferred[object]:
         """Send a request by its number."""
         make = partial(super().request, handler, args, timeout, option, deadline)
-        if _sending.get() is not None or not self._spans.tracing.on:  # a call's own
+        if self._sending is not None or not self._spans.tracing.on:  # a call's own
             return make()
         if handler == HANDLE_BUFFITER:
-            return _sent_within(get_current_span(), make)
+            return self._sent_within(get_current_span(), make)
         if handler not in SPANNED or not (get_current() or self._spans.tracing.throw()):
             return make()
         span = self._spans.client_of_request(handler, args)
-        return make() if span is None else _spanned(span, make)
+        return make() if span is None else self._spanned(span, make)
 
     def _step_by_step(
         self,
@@ -125,7 +119,7 @@ class TracedCalls(OutboundCalls):
                 if step._connection.outbound is not self:
                     return step._call(names[-1:], args, kwargs, deadline)
                 last = partial(untraced, step, names[-1:], args, kwargs, deadline)
-                return _sent_within(INVALID_SPAN, last)
+                return self._sent_within(INVALID_SPAN, last)
             return step if type(step) is Halfway else Halfway(len(names) - 1, step)
 
         leading = untraced(reference, names[:-1], None, {}, deadline, False)
@@ -149,7 +143,7 @@ class TracedCalls(OutboundCalls):
 
     def _write_traced(self, number: int, body: list[bytes]) -> None:
         """Write a request, and before it the context of its span, to a peer that takes that."""
-        span = _sending.get()
+        span = self._sending
         if span is not None and FEATURE_TRACE in self._connection.features:
             context = span.get_span_context()
             if context.trace_flags & TraceFlags.SAMPLED:  # a peer takes the others for unsampled
@@ -157,23 +151,23 @@ class TracedCalls(OutboundCalls):
                 self._outbox.request(self.pending.skip(), [about])
         self._outbox.request(number, body)
 
+    def _spanned(self, span: Span, make: Callable[[], Deferred[object]]) -> Deferred[object]:
+        """Make a call whose span this is, which ends with it."""
+        try:
+            asked = self._sent_within(span, make)
+        except BaseException as error:
+            end_failed(span, error, None)
+            raise
+        return asked.addBoth(end_client, span)
 
-def _spanned(span: Span, make: Callable[[], Deferred[object]]) -> Deferred[object]:
-    """Make a call whose span this is, which ends with it."""
-    try:
-        asked = _sent_within(span, make)
-    except BaseException as error:
-        end_failed(span, error, None)
-        raise
-    return asked.addBoth(end_client, span)
-
-
-def _sent_within(span: Span, make: Callable[[], Deferred[object]]) -> Deferred[object]:
-    token = _sending.set(span)
-    try:
-        return make()
-    finally:
-        _sending.reset(token)
+    def _sent_within(self, span: Span, make: Callable[[], Deferred[object]]) -> Deferred[object]:
+        """Make a call, whose requests are sent with the context of a span."""
+        before = self._sending, self._write
+        self._sending, self._write = span, self._write_traced
+        try:
+            return make()
+        finally:
+            self._sending, self._write = before
 
 
 def _called_in(
