@@ -110,6 +110,7 @@ PEERS = {
         "benchmarks.peers.txr_pools",
         "benchmarks.peers.txr_values",
     ),
+    "observed": Peer("txremote, observed", "benchmarks.peers.txr_observed", "txremote"),
 }
 
 #: The file that installs whoever is missing.

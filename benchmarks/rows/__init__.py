@@ -14,6 +14,7 @@ from benchmarks.rows import (
     events,
     latency,
     objects,
+    observed,
     pipelined,
     pool_arrays,
     pools,
@@ -27,6 +28,7 @@ from benchmarks.rows.base import Bar, Row
 ROWS: tuple[Row, ...] = (
     pipelined.ROW,
     sequential.ROW,
+    observed.ROW,
     aio.PIPELINED,
     aio.PIPELINED_UVLOOP,
     aio.TASKS,
