@@ -35,9 +35,9 @@ def test_extensions_are_new_handler_numbers() -> None:
     """From 64 on, so that a stock peer can only ever say KeyError; and one label."""
     ours = {k: v for k, v in numbers(consts).items() if k not in numbers(stock_consts)}
     names = ["HELLO", "CANCEL", "CALLPATH", "RELEASE", "STOPPING", "DEADLINE", "HALFWAY"]
-    names += ["DESCRIBE", "FETCH"]
+    names += ["DESCRIBE", "FETCH", "TRACE", "OPERATIONS"]
     assert set(ours) == {*(f"HANDLE_{name}" for name in names), "LABEL_EXTENDED"}
-    assert sorted(ours.values()) == [5, 64, 65, 66, 67, 68, 69, 70, 71, 72]
+    assert sorted(ours.values()) == [5, 64, 65, 66, 67, 68, 69, *range(70, 75)]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -50,6 +50,7 @@ def test_no_number_is_used_twice(prefix: str) -> None:
 def test_every_feature_is_announced() -> None:
     """HELLO names each extension that a peer may use, as plain str."""
     named = {value for name, value in vars(consts).items() if name.startswith("FEATURE_")}
-    # a script, which serves only while it waits, does not say "keepalive"
-    assert {*consts.FEATURES, consts.FEATURE_KEEPALIVE} == named
+    # a script, which serves only while it waits, does not say "keepalive"; nor are all said always
+    assert named == consts.KNOWN_FEATURES
+    assert named - {"keepalive", "trace", "operations"} == {*consts.FEATURES}
     assert all(type(feature) is str for feature in consts.FEATURES)
