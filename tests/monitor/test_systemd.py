@@ -17,7 +17,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from tests.processes import PATIENCE, Program, free_port, run, script
+from tests.processes import PATIENCE, Program, free_port, script
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import Health, Overview
 from txremote.monitor.systemd import SystemdNotifier
@@ -216,10 +216,11 @@ def test_twistd_tells_systemd(systemd: Systemd, tmp_path: Path) -> None:
         assert f"MAINPID={pid}" in lines
         assert "WATCHDOG=1" in lines
         assert "WATCHDOG=1" in systemd.next()
-        assert run(script("txremote"), "call", f"127.0.0.1:{port}", "hold")[0] == 0
-        heard = [systemd.next()]
-        while heard[-1] != ["ends"]:
-            heard.append(systemd.next())
+        with Program(script("txremote"), "call", f"127.0.0.1:{port}", "hold") as call:
+            heard = [systemd.next()]  # all the time: nobody waits for a full socket
+            while heard[-1] != ["ends"]:
+                heard.append(systemd.next())
+            assert call.finish() == 0
         assert heard[-2] == ["begins"]
         assert "WATCHDOG=1" in systemd.next()
         os.kill(pid, signal.SIGTERM)
