@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_metrics
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from tests.monitor.watched import Watched, watched
@@ -76,6 +78,11 @@ class Shop(Service):
     def make(self) -> Item:
         """Give an object."""
         return Item()
+
+    @exposed
+    async def slowly(self) -> None:
+        """Take ten milliseconds."""
+        await deferLater(reactor, 0.01)
 
     @exposed
     def wait(self) -> Deferred[None]:
@@ -198,6 +205,24 @@ async def test_slow_calls_are_exemplars() -> None:
     ]
     assert exemplars == [(2**29 / 1e9, "slower", 0.5)]
     assert "b" * 122 + '"' in long
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_exemplar_of_a_call_that_is_traced_leads_to_its_trace() -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    recorded = import_module("tests.tracing.recorded")
+    with recorded.recording() as recorder:
+        async with watched(Shop()) as found:
+            await (await found.client()).root.slowly()
+            _page, page = pages_of(found.monitor)
+    found_in = [
+        sample.exemplar.labels
+        for family in open_metrics(page)
+        for sample in family.samples
+        if sample.exemplar and sample.exemplar.labels["method"] == "Shop.slowly"
+    ]
+    traces = {f"{span.context.trace_id:032x}" for span in recorder.spans}
+    assert [labels["trace_id"] in traces for labels in found_in] == [True]
 
 
 @pytest_twisted.ensureDeferred

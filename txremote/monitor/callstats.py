@@ -234,7 +234,8 @@ class CallStats:
         if nanoseconds > self.slow_from:
             method.slowest = max(method.slowest, nanoseconds)
             peer = address_text(connection.peer)
-            self.note_slow(method.name, connection.user, peer, nanoseconds / 1e9, ended)
+            trace = getattr(connection.inbound.answers, "last_trace", "")
+            self.note_slow(method.name, connection.user, peer, nanoseconds / 1e9, ended, "", trace)
 
     # -- summed up
 
@@ -273,7 +274,14 @@ class CallStats:
     # -- the slowest
 
     def note_slow(
-        self, method: str, user: str | None, peer: str, seconds: float, ended: Ended, line: str = ""
+        self,
+        method: str,
+        user: str | None,
+        peer: str,
+        seconds: float,
+        ended: Ended,
+        line: str = "",
+        trace: str = "",
     ) -> None:
         """Keep a call as one of the slowest; a faster one gives way."""
         row = SlowCall(
@@ -284,6 +292,7 @@ class CallStats:
             seconds=seconds,
             ended=ended,
             line=plain(line),
+            trace=trace,
         )
         entry = (seconds, next(self._numbers), row)
         if len(self._slow) < MOST_SLOW:

@@ -106,7 +106,7 @@ class MonitorCollector(Collector):
         methods = list(monitor.stats.totals())
         yield _counter(
             "txremote_calls",
-            "Calls that have ended, by method; the methods past 200 are one, other.",
+            "Calls that have ended, by method; an estimate where there are thousands a second.",
             ["method"],
             (([name], ended) for name, ended, _failed in methods),
         )
@@ -275,5 +275,7 @@ def _durations(buckets: list[int], slowest: list[SlowCall]) -> HistogramMetricFa
 
 
 def _exemplar(call: SlowCall) -> Exemplar:
-    method = call.method[: _LONGEST_EXEMPLAR - len("method")]
-    return Exemplar({"method": method}, call.seconds, call.at)
+    labels = {"trace_id": call.trace} if call.trace else {}
+    taken = sum(map(len, (*labels, *labels.values(), "method")))
+    labels["method"] = call.method[: _LONGEST_EXEMPLAR - taken]
+    return Exemplar(labels, call.seconds, call.at)

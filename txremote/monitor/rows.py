@@ -113,7 +113,10 @@ class CallRow(Struct, frozen=True):
 
 
 class SlowCall(Struct, frozen=True):
-    """A call that took long; ``line`` is where it held the event loop, or ""."""
+    """
+    A call that took long; ``line`` is where it held the event loop, or "", and ``trace`` the id
+    of its trace, where that is sampled.
+    """
 
     method: str
     user: str | None
@@ -122,6 +125,7 @@ class SlowCall(Struct, frozen=True):
     seconds: float
     ended: Ended
     line: str
+    trace: str = ""
 
 
 class MethodRow(Struct, frozen=True):

@@ -43,9 +43,11 @@ class TracedAnswers(Answers):
 
     Attributes:
         served: The spans and contexts of requests that are unanswered, by number.
+        last_trace: The id of the trace of the last request that was answered, "" where it is in
+            none that is sampled.
     """
 
-    __slots__ = ("served",)
+    __slots__ = ("last_trace", "served")
 
     def __init__(self, connection: Connection) -> None:
         inbound = connection.inbound
@@ -53,26 +55,31 @@ class TracedAnswers(Answers):
             connection, config=inbound.config, tables=inbound.tables, outbox=connection.outbox
         )
         self.served: dict[int, _Served] = {}
+        self.last_trace = ""
 
     def send(self, number: int, sender: int, result: object) -> KeyboardInterrupt | None:
         """Send a result."""
         interrupt = super().send(number, sender, result)
-        if number in self.served:
-            self._end(number, None)
+        self._end(number, None)
         return interrupt
 
     def send_error(self, number: int, sender: int, error: BaseException | ErrorReport) -> None:
         """Send an exception."""
         if number not in self.served:
             super().send_error(number, sender, error)
+            self.last_trace = ""
             return
         report = error if isinstance(error, ErrorReport) else self.report(error)
         super().send_error(number, sender, report)
         self._end(number, report)
 
     def _end(self, number: int, error: ErrorReport | None) -> None:
+        self.last_trace = ""
         served = self.served.pop(number, None)
         if served is not None and served[0] is not None:
+            context = served[0].get_span_context()
+            if context.trace_flags.sampled:
+                self.last_trace = f"{context.trace_id:032x}"
             end_server(served[0], error)
 
     def end_all(self, why: str) -> None:
