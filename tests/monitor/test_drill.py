@@ -156,6 +156,19 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
     drill.stop()
 
 
+def test_a_slow_method(drill: Drill) -> None:
+    drill.call("hold", 0.4)
+    drill.seen(
+        lambda: [
+            row
+            for row in drill.rows("slowest")
+            if row["method"].endswith("hold") and "drilled.py" in row["line"]
+        ],
+        lambda: drill.metric("txremote_slow_calls_total") >= 1,
+        r"hold.*drilled\.py",
+    )
+
+
 def test_objects_that_are_never_given_back(drill: Drill) -> None:
     def leak() -> list[Any]:
         held = []
@@ -184,6 +197,15 @@ def test_a_worker_that_is_killed(drill: Drill) -> None:
         lambda: [row for row in drill.rows("pools") if row["restarted"]],
         lambda: drill.metric("txremote_pool_worker_restarts_total") >= 1,
         r"SIGKILL\) while it ran .*die",
+    )
+
+
+def test_a_certificate_that_has_expired(drill: Drill) -> None:
+    drill.certify(days=-1)
+    drill.seen(
+        lambda: [row for row in drill.rows("certificates") if row["state"] == "expired"],
+        lambda: drill.metric("txremote_certificate_expiry_timestamp_seconds") < time.time(),
+        r"server\.pem.*expired on",
     )
 
 

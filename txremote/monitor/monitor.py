@@ -31,6 +31,7 @@ from txremote.interfaces import IPool
 from txremote.levels import Logger
 from txremote.monitor.actions import Actions
 from txremote.monitor.callstats import CallStats, percentile
+from txremote.monitor.certificates import CertificateWatch
 from txremote.monitor.exported import ExportedObjects
 from txremote.monitor.health import Heart, health_of, state_of
 from txremote.monitor.holds import HoldLog
@@ -96,6 +97,7 @@ class Reader:
         self._heart = Heart()
         self._loop_lag = 0.0
         self._descriptors = DescriptorWatch()
+        self._certificates = CertificateWatch()
         self._open_files = 0
         self._running, self._begun, self._draining = False, False, False
 
@@ -283,6 +285,7 @@ class Monitor(Reader, TwistedService):
         now = self._clock.seconds()
         self._point_due = now + STEP
         self._exported.remember(now, self._tables())
+        self._certificates.look(self.certificates())
         self._heart.beat()
         self._next_beat()
         self._tell_later()
@@ -330,6 +333,7 @@ class Monitor(Reader, TwistedService):
         tables = self._tables()
         self._exported.remember(now, tables)
         self._open_files = self._descriptors.look()
+        self._certificates.look(self.certificates())
         pools, keepers = self._snapshots.pools, self._snapshots.keepers.values()
         self._series.add(
             time.time(),
