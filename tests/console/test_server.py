@@ -59,6 +59,14 @@ def importer(request):
     try:
         yield request.param, server.port
         assert server.stop() in (0, -signal.SIGTERM)
+        who = r"127\.0\.0\.1:\d+"
+        for told in (
+            f"#info] {who} has opened the console$",
+            f"#info] {who} submitted the task 1: import_file$",
+            rf"#info] the task 1 of {who} ended after \S+ s: import_file, [A-Z]+$",
+            rf"#info] {who} has left the console after \S+ s$",
+        ):
+            assert re.search(told, server.output, re.MULTILINE), told
         assert "Unhandled" not in server.output
     finally:
         server.kill()

@@ -85,6 +85,7 @@ class ConsoleFactory(Factory):
         self._clock: IReactorTime = steady(reactor)
         self._limits = limits or ConsoleLimits()
         self.clients: set[ConsoleClient] = set()
+        self._came: dict[ConsoleClient, tuple[str, float]] = {}  # who, and when
         self._waiting: list[Deferred[None]] = []  # until there are no clients
 
     def buildProtocol(self, addr: IAddress | None) -> ConsoleClient:
@@ -94,10 +95,15 @@ class ConsoleFactory(Factory):
         client = ConsoleClient(sessions, self._clock, self._limits, self._client_ended)
         client.factory = self
         self.clients.add(client)
+        self._came[client] = owner, self._clock.seconds()
+        _log.info("{who} has opened the console", who=owner)
         return client
 
     def _client_ended(self, client: ConsoleClient) -> None:
         self.clients.discard(client)
+        who, since = self._came.pop(client)
+        seconds = round(self._clock.seconds() - since, 3)
+        _log.info("{who} has left the console after {seconds:.1f} s", who=who, seconds=seconds)
         if not self.clients:
             waiting, self._waiting = self._waiting, []
             for each in waiting:

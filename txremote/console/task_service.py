@@ -28,9 +28,10 @@ from txremote.console.server import containers_by_name
 from txremote.console.tasks import TaskManager
 from txremote.peer.context import CalledConnection, current_call
 from txremote.peer.logging import logger_for
-from txremote.peer.naming import address_text
+from txremote.peer.naming import address_text, peer_text
 from txremote.refs.clock import steady
 from txremote.service import Service, exposed
+from txremote.tasks import task_log
 from txremote.tasks.listing import row_of
 from txremote.tasks.states import RUNNING, state_from_text
 from txremote.tasks.stepping import Figures
@@ -214,7 +215,7 @@ class RemoteTask:
     @exposed
     def kill(self) -> bool:
         """End it. False if it has ended already."""
-        return self._task.kill()
+        return _kill(self._task)
 
     @exposed
     def wait(self, timeout: float | None = None) -> Deferred[str]:
@@ -337,7 +338,7 @@ class TaskService(Service):
     def kill(self, no: int = -1) -> RemoteTask:
         """Kill a task, and return it; -1 is the latest that runs. LookupError: no such task."""
         task = self._find(no, RUNNING)
-        task.kill()
+        _kill(task)
         return self._shown(task)
 
     @exposed
@@ -378,6 +379,14 @@ class TaskService(Service):
     def _forget(self, _reason: object, connection: CalledConnection) -> None:
         for subscription in list(self._subscriptions.pop(connection, ())):
             subscription.cancel()
+
+
+def _kill(task: Task) -> bool:
+    """Kill a task for the caller, which is logged; tell whether there was anything to end."""
+    connection = current_call().connection
+    if not task.done:
+        task_log.killed(task, peer_text(connection.peer, connection.user))
+    return task.kill()
 
 
 def _figures_of(task: Task) -> Figures | None:

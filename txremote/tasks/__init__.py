@@ -9,5 +9,6 @@ Background tasks, as plac has them: commands that run while their user goes on.
 ``pace``  how fast a task comes on, and how long it will take
 ``ring``  `OutputRing`: the last lines that a task has put out, and how many went before
 ``states``  the states of a task, which are plac's, and what may follow each of them
+``task_log``  what the log says of tasks: who has submitted which, and how each ends
 ``stepping``  a command as a generator of steps, whatever it is made of
 """

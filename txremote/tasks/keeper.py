@@ -21,6 +21,7 @@ from txremote.interfaces import IPool
 from txremote.levels import Logger
 from txremote.refs.awaiting import AwaitableDeferred
 from txremote.refs.clock import steady
+from txremote.tasks import task_log
 from txremote.tasks.kinds import AsynTask, Errands, SynTask, ThreadedTask, Turns
 from txremote.tasks.listeners import Listener, TaskListeners
 from txremote.tasks.mptask import MPTask, check_pool
@@ -141,8 +142,11 @@ class TaskKeeper:
         submission = Submission(self._no, arglist, call, self._reactor, clock, ring, *told)
         task = self._kinds[kind](submission)
         self._live.add(task)
-        if remembered:
+        if not remembered:
+            task_log.asked(arglist, owner)
+        else:
             self._tasks[task.no] = task
+            task_log.submitted(task)
             if listeners.state:
                 listeners.state.notify(task, SUBMITTED)
         if not task.done:  # else a listener has killed it
@@ -191,6 +195,7 @@ class TaskKeeper:
         self._queue.pop(task, None)
         self._begun.discard(task)
         if task.no in self._tasks and task.ended is not None:
+            task_log.ended(task)
             self._ended[task.no] = task
             self._forget_old(task.ended)
         if self._queue:
