@@ -1,13 +1,13 @@
 """
 The watchdog: which method, at which line, holds the event loop.
 
-A thread looks four times in `slow` seconds whether the loop waits for events. While it does not, it
+A thread looks twice in `slow` seconds whether the loop waits for events. While it does not, it
 is asked to beat. If the beat does not come, the thread reads the stack of the loop's thread, a few
 times, and when the beat has come at last the hold is reported with what was seen. Calls pay nothing
 for that, and a loop that waits is not woken.
 
-A hold that is reported took `slow` seconds at least. One that is just a quarter longer may go
-unseen, for the loop is asked to beat when the hold has begun already.
+A hold that is reported took `slow` seconds at least. One that is less than half as long again may
+go unseen, for the loop is asked to beat when the hold has begun already.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class LoopWatch:
     # -- in the watchdog's thread
 
     def _watch(self) -> None:
-        period = self._slow / 4
+        period = self._slow / 2
         while not self._stopped.wait(period):
             frame = self._frame()
             if frame is not None and not _waits(frame):
