@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import pytest_twisted
+import rpyc
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from rpyc.utils.server import ThreadedServer
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.threads import deferToThread
 
 from tests.net.servers import endpoint_of, served
 from tests.peer.pairs import Outcome, Wire, pair_with_stock_server
@@ -213,3 +217,41 @@ async def test_a_thread_that_calls_back_has_its_calls_in_the_trace(service: type
     assert names == (call, shown, call)
     path = f"client {call} / server {call}"
     assert f"{path} / client function.__call__ / server {shown}" in recorder.tree
+
+
+class Stock(rpyc.Service):  # type: ignore[misc]
+    """A service of RPyC's own."""
+
+    def exposed_call(self, function: Any) -> Any:
+        """Call the caller."""
+        return function(1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_real_rpyc_peers_are_served_and_called_as_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def by_rpyc(port: int) -> Any:
+        with rpyc.connect("127.0.0.1", port, config={"logger": None}) as conn:
+            return conn.root.here(), list(conn.root.numbers())
+
+    server = ThreadedServer(Stock, hostname="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.start, daemon=True)
+    thread.start()
+    try:
+        with recording() as recorder, caplog.at_level("DEBUG"):
+            async with served(Shop) as port:
+                number = port.getHost().port
+                assert await deferToThread(by_rpyc, number) == ("Shop.here", [None, None])
+            conn = await connect(f"tcp:127.0.0.1:{server.port}")
+            with recorder.within("main"):
+                called = conn.root.call(lambda number: (number, current_name() is not None))
+            assert await called == (1, True)
+            await conn.close()
+    finally:
+        server.close()
+        thread.join()
+    assert "Traceback" not in caplog.text
+    assert "main / client Stock.call" in recorder.tree
+    systems = {span.attributes["rpc.system"] for span in recorder.spans if span.name != "main"}  # type: ignore[index]
+    assert systems == {"rpyc"}
