@@ -10,6 +10,7 @@ from opentelemetry import trace
 from twisted.internet.defer import Deferred
 
 from tests.peer.pairs import Outcome, RawPeer, RemoteError, logged, pair_with_stock_client
+from tests.peer.test_hostile import ANSWERED, Attack, odd_values
 from tests.tracing.recorded import Shop, current_name, recording
 from tests.tracing.test_w3c import PARENT
 from txremote import Service, exposed
@@ -22,6 +23,7 @@ from txremote.wire.consts import (
     HANDLE_HELLO,
     HANDLE_PING,
     HANDLE_TRACE,
+    MSG_REQUEST,
 )
 
 
@@ -105,6 +107,24 @@ def test_a_hostile_context_is_none_and_the_call_runs(
     assert "traceparent" not in log.text()
 
 
+@pytest.mark.parametrize("handler", ANSWERED)
+def test_wrong_arguments_cost_at_most_the_call_while_it_is_traced(handler: int) -> None:
+    with recording():
+        attack = Attack(allow_setattr=True, allow_delattr=True, allow_pickle=True)
+        values = odd_values(attack)
+        lists: list[tuple[Any, ...]] = [(), *((value,) for value in values)]
+        lists += [(attack.root, value) for value in values]
+        lists += [(attack.root, value, ()) for value in values]
+        lists += [(value,) * 5 for value in values[:5]]
+        for args in lists:
+            number = attack.peer.send_request(handler, *args)
+            answers = [each for each in attack.peer.received() if each[0] != MSG_REQUEST]
+            assert not attack.peer.ended, args
+            assert [answer[1] for answer in answers] == [number], args
+        attack.check_others()
+        attack.peer.connection.connectionLost()
+
+
 def test_objects_in_a_context_cost_the_next_request_nothing() -> None:
     with recording():
         peer = traced_peer()
@@ -158,11 +178,15 @@ def test_what_an_error_says_is_what_the_peer_is_told() -> None:
 def test_another_observer_of_requests_goes_on_observing() -> None:
     seen: list[int] = []
 
-    class Noting(Request):
+    class Timed(Request):
+        __slots__ = ("begun",)
+
+    class Noting(Timed):
         __slots__ = ()
 
         def run(self) -> None:
-            seen.append(self.number)
+            self.begun = self.number
+            seen.append(self.begun)
             super().run()
 
     with recording() as recorder:

@@ -25,7 +25,7 @@ from txremote.peer.error_report import ErrorReport
 from txremote.peer.handlers import Handler
 from txremote.peer.inbound import InboundCalls
 from txremote.peer.request import MakeRequest, Request, RequestOwner
-from txremote.tracing.naming import ITEMS, SPANNED, handler_of
+from txremote.tracing.naming import ITEMS, SPANNED, handler_of, member_of
 from txremote.tracing.roots import NO_CONTEXT, unsampled, within
 from txremote.tracing.spans import ConnectionSpans, end_server
 from txremote.tracing.w3c import read
@@ -161,7 +161,7 @@ class TracedRequests:
 
 
 def _is_item(handler: int, args: tuple[Any, ...]) -> bool:
-    return handler == HANDLE_CALLATTR and type(args[1]) is str and args[1] in ITEMS
+    return handler == HANDLE_CALLATTR and member_of(handler, args) in ITEMS
 
 
 class _InContext(Request):
