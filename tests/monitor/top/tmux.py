@@ -7,8 +7,10 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 import pytest
@@ -28,11 +30,9 @@ class Terminal:
         env: Variables that the program gets besides those of the terminal.
     """
 
-    _count = 0
-
     def __init__(self, *words: str, size: tuple[int, int] = (80, 24), env: Mapping[str, str]):
-        Terminal._count += 1
-        self._socket = f"txremote-{os.getpid()}-{Terminal._count}"
+        self._folder = tempfile.TemporaryDirectory(prefix="txremote-tmux-")
+        self._socket = str(Path(self._folder.name) / "socket")
         columns, lines = map(str, size)
         variables = [f"{name}={value}" for name, value in env.items()]
         line = shlex.join(["env", *variables, *words])
@@ -40,7 +40,7 @@ class Terminal:
         self._tmux(*("new-session", "-d", "-x", columns, "-y", lines, f"{line}; sleep 60"))
 
     def _tmux(self, *words: str) -> str:
-        command = ["tmux", "-u", "-f", "/dev/null", "-L", self._socket, *words]
+        command = ["tmux", "-u", "-f", "/dev/null", "-S", self._socket, *words]
         # readline, which pytest has imported, puts LINES and COLUMNS where only C sees them
         env = dict(os.environ)
         return subprocess.run(
@@ -57,6 +57,7 @@ class Terminal:
         _trace: TracebackType | None,
     ) -> None:
         self._tmux("kill-server")
+        self._folder.cleanup()
 
     @property
     def shown(self) -> str:

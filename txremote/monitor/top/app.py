@@ -77,7 +77,8 @@ class Top(App[None]):
         self._series: Series | None = None
         self._series_due = 0.0
         self._look = asyncio.Event()
-        self._shown: tuple[object, ...] = ()  # the columns of the table
+        self._filled = -1  # the number of the view that the table shows
+        self._keys: list[tuple[object, ...]] = []  # of its rows
 
     @property
     def view(self) -> View:
@@ -202,18 +203,16 @@ class Top(App[None]):
                     for column, cell in zip(self.view.columns, cells, strict=True)
                 )
             )
-        if self._shown != (self._number,):
-            self._shown = (self._number,)
+        self._keys = [self.view.key_of(each) for each in self._table.rows]
+        if self._filled != self._number:
+            self._filled = self._number
             table.scroll_to(0, 0, animate=False)
             return
         row = table.cursor_row
-        self._keys = [self.view.key_of(row) for row in self._table.rows]
         if selected is not None and selected in self._keys:
             row = self._keys.index(selected)
         table.move_cursor(row=row, scroll=False)
         table.scroll_to(x, y, animate=False)
-
-    _keys: list[tuple[object, ...]] = []
 
     def _selected_key(self, table: DataTable[Text]) -> tuple[object, ...] | None:
         return self._keys[table.cursor_row] if table.cursor_row < len(self._keys) else None
