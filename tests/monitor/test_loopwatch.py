@@ -16,7 +16,7 @@ from tests.monitor.watched import watched
 from tests.net.servers import logged, until
 from tests.processes import Twistd
 from txremote.monitor import loopwatch
-from txremote.monitor.loopwatch import Held, LoopWatch, Seen, is_own, look
+from txremote.monitor.loopwatch import Held, LoopWatch, Seen, excused, is_own, look
 
 SLOW = 0.05
 
@@ -154,6 +154,21 @@ def test_the_line_is_the_programs_own_and_not_of_a_library() -> None:
     assert not is_own(txremote.__file__)
     assert not is_own(pytest.__file__)
     assert not is_own("<frozen importlib._bootstrap>")
+
+
+@pytest.mark.parametrize(
+    ("late", "used", "excuse"),
+    [
+        (0.0, 0.0, 0.0),  # it slept: the watchdog woke in time
+        (0.0, 0.3, 0.0),  # it calculated, with the interpreter's lock let go now and then
+        (0.3, 0.3, 0.0),  # it kept that lock: the watchdog could not run
+        (0.3, 0.0, 0.3),  # neither could run
+    ],
+)
+def test_a_machine_without_a_processor_to_give_is_no_method_s_fault(
+    late: float, used: float, excuse: float
+) -> None:
+    assert excused(late, used) == excuse
 
 
 @pytest_twisted.ensureDeferred

@@ -7,7 +7,9 @@ times, and when the beat has come at last the hold is reported with what was see
 for that, and a loop that waits is not woken.
 
 A hold that is reported took `slow` seconds at least. One that is less than half as long again may
-go unseen, for the loop is asked to beat when the hold has begun already.
+go unseen, for the loop is asked to beat when the hold has begun already. Time in which the machine
+had no processor for this process is nobody's fault: the watchdog wakes late then, while the loop's
+thread uses none (where it uses some, it is the thread that keeps the watchdog from running).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import os
 import sys
 import sysconfig
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,9 +26,12 @@ from time import perf_counter
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from txremote.levels import Logger
 from txremote.peer.called import called_by, called_text
 from txremote.peer.naming import peer_text
 from txremote.peer.request import Request
+
+_log = Logger("txremote.slow")
 
 #: Seconds after which a hold is reported that has not ended.
 STILL: Final = 2.0
@@ -138,6 +144,7 @@ class LoopWatch:
         self._report = report
         self._stopped = threading.Event()
         self._watched = 0  # the thread
+        self._cpu_clock: int | None = None  # its processor time
 
     def start(self) -> None:
         """Begin to watch, when the loop turns."""
@@ -149,6 +156,8 @@ class LoopWatch:
 
     def _begin(self) -> None:
         self._watched = threading.get_ident()
+        if hasattr(time, "pthread_getcpuclockid"):  # not on every system
+            self._cpu_clock = time.pthread_getcpuclockid(self._watched)
         threading.Thread(target=self._watch, name="txremote watchdog", daemon=True).start()
 
     # -- in the watchdog's thread
@@ -156,10 +165,18 @@ class LoopWatch:
     def _watch(self) -> None:
         period = self._slow / 2
         while not self._stopped.wait(period):
-            frame = self._frame()
-            if frame is not None and not _waits(frame):
-                del frame
-                self._follow(period)
+            if self._works():
+                try:
+                    self._follow(period)
+                except Exception:  # looking at a stack, or reporting: the next hold is watched
+                    _log.failure("a hold of the event loop could not be looked at")
+
+    def _works(self) -> bool:
+        frame = self._frame()
+        return frame is not None and not _waits(frame)
+
+    def _cpu_seconds(self) -> float:
+        return 0.0 if self._cpu_clock is None else time.clock_gettime(self._cpu_clock)
 
     def _frame(self) -> FrameType | None:
         return sys._current_frames().get(self._watched)
@@ -167,7 +184,8 @@ class LoopWatch:
     def _follow(self, period: float) -> None:
         """Wait for a beat of the loop, and look at its stack meanwhile."""
         beaten = threading.Event()
-        since = perf_counter()
+        since = woken = perf_counter()
+        used, late = self._cpu_seconds(), 0.0
         ends: list[float] = []
 
         def beat() -> None:
@@ -180,7 +198,9 @@ class LoopWatch:
         while not beaten.wait(period):
             if self._stopped.is_set():
                 return
-            held = perf_counter() - since
+            slept, woken = woken, perf_counter()
+            late += woken - slept - period
+            held = woken - since
             frame = self._frame()
             if frame is not None and held >= self._slow / 2:
                 seen.append(look(frame))
@@ -190,9 +210,22 @@ class LoopWatch:
                 told = True
                 self._report(_held(seen[-1:], held, False))
         held = ends[0] - since
+        if self._cpu_clock is not None:
+            held -= excused(late, self._cpu_seconds() - used)
         if held >= self._slow and seen and not self._stopped.is_set():
             found = _held(seen, held, True)
             self._call(lambda: self._report(found))
+
+
+def excused(late: float, used: float) -> float:
+    """
+    Return for how many seconds of a hold the process had no processor.
+
+    Args:
+        late: How many seconds too late the watchdog woke meanwhile.
+        used: Seconds of processor time that the loop's thread used meanwhile.
+    """
+    return max(0.0, late - used)
 
 
 def _waits(frame: FrameType) -> bool:
