@@ -199,7 +199,8 @@ class ConsoleService(TwistedService):
             failed[0].raiseException()
 
     def startService(self) -> None:
-        """Take the ports, unless `privilegedStartService` has."""
+        """Remember the tasks of before; take the ports, unless `privilegedStartService` has."""
+        self.manager.restore()
         super().startService()  # type: ignore[no-untyped-call]
         if not self._listening:
             self.privilegedStartService()

@@ -264,6 +264,10 @@ class ConsolePlan(ListenerPlan):
         "Commands for a console: 'package.module.Class ARGS', a command container as plac has "
         "them; may be repeated. --listen serves their tasks then, unless there is a --service."
     )
+    tasks_db: str | None = _text(
+        "Keep a console's tasks in this file (SQLite), so that they are listed again after a "
+        "restart, with their output. Each console needs one of its own."
+    )
     max_line: int = _setting(
         DEFAULT_MAX_LINE, BYTES, "Longest line that is read from a console's client."
     )

@@ -30,6 +30,7 @@ from txremote.levels import NAMESPACE, parsed
 from txremote.net.listen import refusal_of_hosted
 from txremote.net.login import portal_for
 from txremote.service import config_of
+from txremote.tasks.store import TaskStore
 from txremote.tracing.exporting import check_exporter
 from txremote.work.spec import pool_from_string
 
@@ -153,9 +154,15 @@ class _Resolver:
             self.problems.note_mismatch(origin, "listen", f": {server.REFUSAL}")
         if not (containers and addresses):
             return None
+        manager = None
+        with self.problems.noting(origin, "tasks-db"):
+            if plan.tasks_db is not None:
+                store = TaskStore(plan.tasks_db, self._reactor)
+                manager = server.TaskManager(reactor=self._reactor, store=store)
         with self.problems.noting(origin, ""):
             service = server.ConsoleService(
                 *containers,
+                manager=manager,
                 endpoints=[
                     each.description if plan.tls_cert is None else each.endpoint
                     for each in addresses

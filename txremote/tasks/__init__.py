@@ -10,5 +10,7 @@ Background tasks, as plac has them: commands that run while their user goes on.
 ``ring``  `OutputRing`: the last lines that a task has put out, and how many went before
 ``states``  the states of a task, which are plac's, and what may follow each of them
 ``task_log``  what the log says of tasks: who has submitted which, and how each ends
+``store``  `TaskStore`: the tasks of a keeper in a file, so that they outlive a restart
 ``stepping``  a command as a generator of steps, whatever it is made of
+``taskfile``  that file of SQLite's: its tables, its checks, and the thread that writes it
 """

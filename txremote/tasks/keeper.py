@@ -28,6 +28,7 @@ from txremote.tasks.mptask import MPTask, check_pool
 from txremote.tasks.ring import OutputRing
 from txremote.tasks.states import SUBMITTED
 from txremote.tasks.stepping import Call, Progress
+from txremote.tasks.store import TaskStore
 from txremote.tasks.task import Submission, Task
 from txremote.work.loops import loop_here
 from txremote.work.pool import PoolService
@@ -60,6 +61,7 @@ class TaskKeeper:
         max_lines: How many lines of output are kept of each task.
         max_bytes: How many bytes of output are kept of each task.
         reactor: The reactor; None for the program's, or for the asyncio loop that runs here.
+        store: A `TaskStore`: the file in which the tasks outlive the program, after `restore`.
 
     Raises:
         ValueError: a number makes no sense, or the pool cannot run process commands.
@@ -82,6 +84,7 @@ class TaskKeeper:
         max_lines: int = 2_000,
         max_bytes: int = 256 * 1024,
         reactor: Any = None,
+        store: TaskStore | None = None,
     ) -> None:
         if max_running < 1 or max_waiting < 0 or max_remembered < 0:
             raise ValueError("max_running= is at least 1, max_waiting= and max_remembered= 0")
@@ -109,6 +112,7 @@ class TaskKeeper:
         self._begun: set[Task] = set()  # background tasks among them that were begun
         self._queue: dict[Task, None] = {}  # background tasks that wait, in order
         self._ended: OrderedDict[int, Task] = OrderedDict()  # in the order of their ends
+        self._store = store
         turns = Turns(self._clock)
         self._kinds: dict[str, Callable[[Submission], Task]] = {
             SYNCHRONOUS: partial(SynTask, turns=turns),
@@ -116,6 +120,21 @@ class TaskKeeper:
             PROCESS: self._process_task,
             ASYNCHRONOUS: partial(AsynTask, turns=turns),
         }
+
+    def restore(self) -> None:
+        """
+        Remember the tasks of the store again, and keep them there from now on. Before any is added.
+
+        ValueError: the file cannot be used.
+        """
+        store = self._store
+        if store is None or store.is_open:
+            return
+        for task in store.open(self._make_ring):
+            self._tasks[task.no] = self._ended[task.no] = task
+            self._no = task.no
+        self._listeners.add(output=store.changed, progress=store.changed, state=store.changed)
+        self._forget_old(self._clock.seconds())
 
     def add(
         self,
@@ -244,6 +263,8 @@ class TaskKeeper:
     def _forget_oldest(self) -> None:
         no, _task = self._ended.popitem(last=False)
         del self._tasks[no]
+        if self._store is not None:
+            self._store.forget(no)
 
     def _time_to_forget(self) -> None:
         self._forgetting = None
@@ -286,6 +307,8 @@ class TaskKeeper:
             self._forgetting.cancel()
             self._forgetting = None
         self._tasks_ended()
+        if self._store is not None:
+            await self._store.close()
         if self._owns_pool:
             await self._pool.stop()
 
