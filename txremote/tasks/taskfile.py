@@ -104,6 +104,7 @@ class Writer:
 
 
 def connected(path: str, mode: str) -> sqlite3.Connection:
+    """Open a file, with a mode of SQLite's (``ro``, ``rw``, ``rwc``). ValueError: it cannot be."""
     uri = f"{Path(path).as_uri()}?mode={mode}"
     try:
         return sqlite3.connect(uri, timeout=1, uri=True, check_same_thread=False)
