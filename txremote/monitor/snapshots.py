@@ -212,14 +212,7 @@ class Snapshots:
 
     def _task(self, console: str, task: Task) -> TaskRow:
         progress = task.progress
-        done = total = rate = eta = None
-        if progress is not None:
-            done, total = float(progress.done), progress.total
-            duration = task.duration
-            if duration and done > 0:
-                rate = done / duration
-                if total is not None and not task.done:
-                    eta = max(0.0, total - done) / rate
+        total = None if progress is None else progress.total
         started = None if task.started is None else self.unix_time(task.started)
         ended = None if task.ended is None else self.unix_time(task.ended)
         return TaskRow(
@@ -227,14 +220,14 @@ class Snapshots:
             number=task.no,
             command=plain(" ".join(task.arglist)),
             status=task.status,
-            owner=plain(str(getattr(task, "owner", None) or "")),
+            owner=plain(task.owner),
             submitted=self.unix_time(task.submitted),
             started=started,
             ended=ended,
-            done_count=done,
+            done_count=None if progress is None else float(progress.done),
             total=None if total is None else float(total),
-            rate=rate,
-            eta=eta,
+            rate=task.progress_rate(),
+            eta=task.time_left(),
             progress_text="" if progress is None else plain(progress.text),
             lines=task.output.next,
         )
