@@ -210,7 +210,9 @@ class Hosted(Program):
         # twistd ends itself by the signal it got, once everything is closed
         assert status in (0, -15), f"status {status}:\n{output}"
         assert "Server Shut Down." in output, output
-        trouble = [line for line in output.splitlines() if TROUBLE.search(line)]
+        # that the machine was busy is no trouble of the server's
+        lines = [line for line in output.splitlines() if "[txremote.slow#warn]" not in line]
+        trouble = [line for line in lines if TROUBLE.search(line)]
         assert not trouble, output
 
 

@@ -1,5 +1,5 @@
 """
-`Turns`: steps are taken one in each turn of the reactor, of each work in its turn.
+`Turns`: steps are taken one in each turn of the reactor, one work after the other.
 """
 
 from __future__ import annotations
@@ -29,6 +29,28 @@ def test_a_step_that_fails_takes_no_turns_from_others() -> None:
     assert len(taken) == 3
     assert turns.idle
     assert "a defect" in log.text()
+
+
+def test_one_work_is_done_before_the_next_begins() -> None:
+    """Works that all went on together would all hold memory; one that is added meanwhile waits."""
+    clock = Clock()
+    turns = Turns(clock)
+    taken: list[str] = []
+
+    def work(name: str, steps: int) -> None:
+        def step() -> bool:
+            taken.append(name)
+            if taken == ["a"]:
+                work("c", 1)
+            return taken.count(name) < steps
+
+        turns.add(step)
+
+    work("a", 3)
+    work("b", 2)
+    clock.pump([0] * 6)
+    assert "".join(taken) == "aaabbc"
+    assert turns.idle
 
 
 def test_a_reactor_has_one() -> None:

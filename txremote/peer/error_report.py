@@ -27,11 +27,9 @@ from txremote.wire.exceptions import (
 from txremote.wire.naming import class_name, sentence, text_of
 
 _CARRIERS = (
-    "twisted.internet.",
-    *(
-        f"txremote.{room}."
-        for room in ("wire", "refs", "gate", "peer", "eventloop", "net", "work", "tasks")
-    ),
+    *("twisted.internet.", "twisted.python."),
+    *(f"txremote.{room}." for room in ("wire", "values", "refs", "gate", "peer", "views")),
+    *(f"txremote.{room}." for room in ("eventloop", "net", "work", "tasks")),
 )
 _LONGEST_LOGGED = 500  # characters of what may be the peer's own text
 _LONGEST_TRACEBACK = 20_000  # with the peer's own text in it, where a callback of its failed

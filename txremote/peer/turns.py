@@ -2,9 +2,13 @@
 Long work of connections, a slice in each turn of the reactor.
 
 A message of a million values takes a fifth of a second to decode, and a few KiB of zlib's are
-such a message. So it is decoded in slices, and one connection of a reactor is served in a turn:
-a hundred that send such messages together hold it no longer than one does. Values of declared
-types are converted in the same way.
+such a message. So it is decoded in slices, and one slice is taken in a turn: a hundred connections
+that send such messages together hold the reactor no longer than one does. Values of declared types
+are converted in the same way.
+
+What came first is done first, and then the next begins. If all went on together, each would hold
+a part of its message, as inflated, and a hundred compressed messages would fill the memory before
+the first was read, and counted.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ Step = Callable[[], bool]
 
 
 class Turns:
-    """Takes steps, one in each turn of the reactor, of each work in its turn."""
+    """Takes steps, one in each turn of the reactor, one work after the other."""
 
     __slots__ = ("_clock", "_works")
 
@@ -54,9 +58,8 @@ class Turns:
             more = step()
         except Exception:  # of one connection, and the others have their turns
             _log.failure("what a connection has received could not be read")
-        self._works.popleft()
-        if more:
-            self._works.append(step)
+        if not more:
+            self._works.popleft()
         if self._works:
             self._clock.callLater(0, self._turn)
 
