@@ -27,16 +27,18 @@ def turn_of(connection: object, turns: Turns) -> Deferred[None]:
     turn: Deferred[None] = Deferred()
     waiting.append(turn)
     if len(waiting) == 1:
-        turns.add(lambda: _begin_one(waiting))
+        turns.add(lambda: _begin_one(waiting, turns))
     return turn
 
 
-def _begin_one(waiting: deque[Deferred[None]]) -> bool:
-    """Begin the command that has waited longest; tell whether there is another."""
+def _begin_one(waiting: deque[Deferred[None]], turns: Turns) -> bool:
+    """Begin the command that has waited longest; the next one waits behind other connections'."""
     turn = waiting[0]
     try:
         if not turn.called:  # else its call was cancelled
             turn.callback(None)
     finally:
         waiting.popleft()
-    return bool(waiting)
+        if waiting:
+            turns.add(lambda: _begin_one(waiting, turns))
+    return False
