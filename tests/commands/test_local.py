@@ -24,7 +24,7 @@ def test_a_command_does_its_work_and_gives_its_status(
     given: list[object] = []
     where, _dot, name = function.rpartition(".")
 
-    def work(*args: object) -> int:
+    def work(*args: object, **_options: object) -> int:
         given.extend(args)
         return 7
 

@@ -62,8 +62,8 @@ def importer(request):
         who = r"127\.0\.0\.1:\d+"
         for told in (
             f"#info] {who} has opened the console$",
-            f"#info] {who} submitted the task 1: import_file$",
-            rf"#info] the task 1 of {who} ended after \S+ s: import_file, [A-Z]+$",
+            f"#info] {who} submitted the task \\d+: import_file$",
+            rf"#info] the task \d+ of {who} ended after \S+ s: import_file, [A-Z]+$",
             rf"#info] {who} has left the console after \S+ s$",
         ):
             assert re.search(told, server.output, re.MULTILINE), told

@@ -69,7 +69,7 @@ WRONG = {
     ),
     "a taken port": (
         ["--container", DESK, "--console", "tcp:TAKEN:interface=127.0.0.1"],
-        ["127.0.0.1:TAKEN", "in use", "--console"],
+        ["tcp:TAKEN:interface=127.0.0.1", "in use", "--console"],
     ),
     "tasks of nothing": (
         ["--service", "txremote.TaskService"],
