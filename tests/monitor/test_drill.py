@@ -55,6 +55,7 @@ tls-cert = "server.pem"
 name = "talkers"
 container = "tests.monitor.drilled.Talker"
 listen = "unix:console.sock"
+tasks-db = "tasks.db"
 
 [[server]]
 tasks = "talkers"
@@ -207,6 +208,24 @@ def test_a_certificate_that_has_expired(drill: Drill) -> None:
         lambda: drill.metric("txremote_certificate_expiry_timestamp_seconds") < time.time(),
         r"server\.pem.*expired on",
     )
+
+
+def test_a_disk_that_is_full(drill: Drill) -> None:
+    """A file of the process's can grow no more."""
+    before = drill.metric('txremote_log_messages_total{level="error"}')
+    restore = drill.limit(resource.RLIMIT_FSIZE, 4096)
+    try:
+        tasks = drill.do(txremote.blocking.unix_connect, str(drill.folder / "tasks.sock"))
+        drill.do(lambda: tasks.root.submit("talk 500"))
+        drill.seen(
+            lambda: drill.logged("tasks.db"),
+            lambda: drill.metric('txremote_log_messages_total{level="error"}') > before,
+            r"tasks\.db",
+        )
+        assert [row["status"] for row in drill.rows("tasks")] == ["FINISHED"], "the task goes on"
+        drill.do(tasks.close)
+    finally:
+        restore()
 
 
 def test_no_descriptor_is_left(drill: Drill) -> None:
