@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from txremote.peer.called import called_by, called_text, calls_text
-from txremote.peer.calling import call, call_attribute, call_path
+from txremote.peer.calling import call, call_attribute, call_path, get_attribute
+from txremote.peer.handlers import HANDLERS
+from txremote.peer.inbound import pass_on_to
+from txremote.wire.consts import HANDLE_CALLATTR, HANDLE_CMP, HANDLE_CTXEXIT
 
 
 class Shop:
@@ -33,6 +36,11 @@ SHOP = Shop()
         (call_attribute, (SHOP, "count", ("secret",), ()), "Shop.count"),
         (call_path, (SHOP, ("shelf", "count"), ("secret",), ()), "Shop.shelf.count"),
         (partial(print, call_path), (SHOP, ("count",), None), "Shop.count"),  # with values
+        (get_attribute, (SHOP, "count"), "Shop.count"),
+        (partial(pass_on_to, SHOP, HANDLE_CALLATTR), (SHOP, "count", (), ()), "Shop.count"),
+        (partial(pass_on_to, SHOP, HANDLE_CMP), (SHOP, "secret", "__eq__"), "Shop"),
+        (HANDLERS[HANDLE_CMP].function, (SHOP, "secret", "__eq__"), "Shop"),
+        (HANDLERS[HANDLE_CTXEXIT].function, (SHOP, "secret"), "Shop"),
         (call, (Shop.count, ("secret", "word"), ()), "Shop.count"),
         (call, (Shop, ("secret",), ()), "Shop"),
         (call, (SHOP, ("secret",), ()), "Shop"),

@@ -30,14 +30,7 @@ from twisted.internet.defer import CancelledError
 
 from txremote.errors import RemoteProtocolError
 from txremote.monitor.rows import Ended, MethodRow, SlowCall, plain
-from txremote.peer.called import called_by, called_text
-from txremote.peer.calling import (
-    call_attribute,
-    call_path,
-    delete_attribute,
-    get_attribute,
-    set_attribute,
-)
+from txremote.peer.called import NAMED, called_by, called_text
 from txremote.peer.handlers import HANDLERS
 from txremote.peer.naming import address_text
 from txremote.peer.observing import TimedRequest
@@ -58,11 +51,6 @@ NEVER_SLOW: Final = 0.001
 #: Calls a second from which on a sample is counted, and one in how many that is: a prime number.
 BUSY: Final = 1_000
 SAMPLE: Final = 17
-
-# Requests whose second argument is a name, or a path of names.
-_NAMED: Final = frozenset(
-    {call_attribute, call_path, get_attribute, set_attribute, delete_attribute}
-)
 
 # Requests about the connection itself.
 _NO_CALLS: Final = frozenset(kind.function for kind in HANDLERS.values() if kind.in_order)
@@ -159,7 +147,7 @@ class CallStats:
     ) -> None:
         """Count a request of the sample, or one that was answered with an ``error``."""
         known = None
-        if request.handler in _NAMED:
+        if request.handler in NAMED:
             try:
                 target, name = request.args[:2]
             except ValueError:  # it is answered with an error
@@ -211,7 +199,7 @@ class CallStats:
         if handler in _NO_CALLS:
             return None
         called = called_by(request)
-        name = called[-1] if len(called) > 1 and handler in _NAMED else None
+        name = called[-1] if len(called) > 1 and handler in NAMED else None
         text = called_text(called if name is not None else called[:1])
         method = self.method(text, not issubclass(type(error), _NOT_FOUND))
         if type(name) is tuple and len(name) == 1:

@@ -10,12 +10,23 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType
 from typing import Any, Final, Protocol
 
-from txremote.peer.calling import call_path
-from txremote.peer.handlers import Handler
+from txremote.peer.calling import (
+    call_attribute,
+    call_path,
+    delete_attribute,
+    get_attribute,
+    set_attribute,
+)
+from txremote.peer.handlers import HANDLERS, Handler
 from txremote.wire.naming import class_name
 
 _LONGEST: Final = 200  # characters of a name that a peer has chosen
 _MOST: Final = 5  # methods that a sentence names
+
+#: Requests whose second argument is a name, or a path of names.
+NAMED: Final = frozenset(
+    {call_attribute, call_path, get_attribute, set_attribute, delete_attribute}
+)
 
 _FUNCTIONS: Final = frozenset({FunctionType, BuiltinFunctionType, MethodWrapperType})
 
@@ -33,15 +44,14 @@ class Asked(Protocol):
 def called_by(request: Asked) -> Called:
     """Return the object and the name that a request is about; it holds no arguments."""
     args = request.args
-    if len(args) > 1 and (type(args[1]) is str or _is_path(request.handler)):
-        return args[:2]
-    return args[:1]
-
-
-def _is_path(handler: Handler) -> bool:
-    if type(handler) is partial:  # its arguments are values
-        handler = handler.args[0]
-    return handler is call_path
+    if len(args) < 2:
+        return args
+    handler: Any = request.handler
+    if type(handler) is partial:  # its arguments are values, or it is passed on by its number
+        first, *rest = handler.args
+        handler = HANDLERS[rest[0]].function if rest and type(rest[0]) is int else first
+    is_name = type(args[1]) is str or handler is call_path
+    return args[:2] if is_name and handler in NAMED else args[:1]
 
 
 def called_text(called: Called) -> str:
