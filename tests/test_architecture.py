@@ -435,6 +435,18 @@ def test_no_module_installs_a_reactor_by_being_imported() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_is_logged_passes_the_levels() -> None:
+    """`--log-level` holds for a `txremote.levels.Logger`; Twisted's goes by another name here."""
+    wrong = [
+        f"txremote/{module.path.as_posix()}:{node.lineno}"
+        for module in modules().values()
+        for node in module.source.nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "twisted.logger"
+        if any((each.asname or each.name) == "Logger" for each in node.names)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_time_is_taken_from_a_steady_clock_and_not_from_a_reactor() -> None:
     """A reactor's time is the time of day, which may be set: see `txremote.refs.clock`."""
     wrong = []

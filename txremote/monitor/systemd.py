@@ -24,8 +24,8 @@ from typing import Final, Protocol
 
 from twisted.application.service import Service as TwistedService
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
+from txremote.levels import Logger
 from txremote.monitor.rows import Health, Overview
 from txremote.refs.clock import Reactor, steady
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.logger import Logger
 
 from txremote import tracing
+from txremote.levels import Logger
 from txremote.refs.awaiting import succeeded
 from txremote.refs.clock import steady
 

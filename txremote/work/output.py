@@ -25,12 +25,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import (
     ILogObserver,
     InvalidLogLevelError,
-    Logger,
     LogLevel,
     formatEvent,
     globalLogBeginner,
 )
 
+from txremote.levels import Logger
 from txremote.peer.logging import RateLimit
 
 _MARK = "\x1e"

@@ -19,10 +19,10 @@ from typing import Any, Final
 
 import msgspec
 from twisted.internet.interfaces import IPushProducer
-from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from txremote.levels import Logger
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.rows import Series
 from txremote.monitor.web.tables import Choice, choose, keyed, read_table

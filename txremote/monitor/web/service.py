@@ -14,9 +14,9 @@ from typing import Any, Final
 from twisted.application.service import Service as TwistedService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorCore, IStreamServerEndpoint
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txremote.levels import Logger
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.web.guards import Guard
 from txremote.monitor.web.site import AdminSite, Exposition

@@ -17,8 +17,8 @@ from urllib.parse import unquote
 import msgspec
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
+from txremote.levels import Logger
 from txremote.monitor.monitor import Monitor
 from txremote.monitor.web.assets import read_assets
 from txremote.monitor.web.channel import BoundedRequest, ChannelFactory
