@@ -15,7 +15,6 @@ from typing import Final
 from urllib.parse import unquote
 
 import msgspec
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IReactorTime
 
 from txremote.levels import Logger
@@ -26,6 +25,7 @@ from txremote.monitor.web.events import MOST_STREAMS, VIEWS, Streams
 from txremote.monitor.web.guards import SECURITY_HEADERS, Guard
 from txremote.monitor.web.tables import TABLES, choice_of, choose, read_table
 from txremote.peer.logging import RateLimitedCount
+from txremote.peer.naming import address_text
 
 _log = Logger("txremote")
 
@@ -196,7 +196,7 @@ class AdminSite(ChannelFactory):
             _log.warn(
                 "{count} wrong tokens for the admin site, the last from {peer}",
                 count=count,
-                peer=_peer(request),
+                peer=address_text(request.client),
             )
         words = sentence(403, "this is not the token of the admin site")
         later = self.clock.callLater(WRONG_TOKEN_SECONDS, request.reply, words)
@@ -309,13 +309,6 @@ def _verdict(good: bool, reasons: Iterable[str]) -> Answer:
     return sentence(503, "\n".join(("not ok", *reasons)))
 
 
-def _peer(request: AdminRequest) -> str:
-    address = request.client
-    if isinstance(address, (IPv4Address, IPv6Address)):
-        return f"{address.host}:{address.port}"
-    return "the UNIX socket"
-
-
 def _by(request: AdminRequest) -> str:
     """Return who has asked for a change, for the log."""
-    return f"the admin page, from {_peer(request)}"
+    return f"the admin page, from {address_text(request.client)}"
