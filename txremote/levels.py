@@ -59,7 +59,7 @@ class Levels:
         self._before: dict[str, NamedConstant] | None = None  # as long as all is debugged
 
     def __str__(self) -> str:
-        """What is set, as it would be written: ``info, txremote.call=debug``."""
+        """Return the levels as they would be written: ``info, txremote.call=debug``."""
         rest = sorted(name for name in self._set if name != NAMESPACE)
         first = self._set.get(NAMESPACE, LogLevel.debug).name
         return ", ".join([first, *(f"{name}={self._set[name].name}" for name in rest)])

@@ -25,6 +25,7 @@ from txremote.refs.operations import repr_remote
 from txremote.refs.reference import RemotePath, RemoteReference
 from txremote.refs.typed import step
 from txremote.wire.consts import HANDLE_INSPECT
+from txremote.wire.exceptions import without_remote_traceback
 
 
 def _declare(call: argparse.ArgumentParser) -> None:
@@ -116,7 +117,7 @@ def _print_error(problem: Exception, options: argparse.Namespace) -> None:
         sys.stderr.write(f"{remote_traceback.rstrip()}\n")
         return
     kind = type(problem)
-    text = str(problem).split("\n\n========= Remote Traceback", 1)[0]
+    text = without_remote_traceback(problem)
     sys.stderr.write(f"{kind.__name__}: {text}\n" if text else f"{kind.__name__}\n")
 
 

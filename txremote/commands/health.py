@@ -28,6 +28,7 @@ from txremote.not_reached import NotReached
 from txremote.reaching import Server, add_way_options, not_connected, server_of
 from txremote.refs.clock import Reactor, steady
 from txremote.servername import FORMS, ServerName
+from txremote.wire.naming import one_line
 
 # seconds after which a socket that did not answer over the wire is asked by HTTP, too
 _SOON = 0.5
@@ -179,8 +180,7 @@ def _reason_in(body: bytes) -> str:
         text = "; ".join(json.loads(text)["reasons"])
     except (ValueError, TypeError, LookupError):
         pass
-    words = "".join(each if each.isprintable() else " " for each in text[:500])
-    return " ".join(words.split()) or "it does not say why"
+    return " ".join(one_line(text[:500]).split()) or "it does not say why"
 
 
 def _declare(health: ArgumentParser) -> None:

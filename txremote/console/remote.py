@@ -23,6 +23,7 @@ from txremote.refs.clock import steady
 from txremote.refs.operations import repr_remote
 from txremote.tasks.states import ABORTED, FINAL, FINISHED
 from txremote.tasks.stepping import Figures
+from txremote.wire.exceptions import without_remote_traceback
 
 DONE, FAILED, NOT_ASKED, DETACHED = 0, 1, 2, 130
 
@@ -122,7 +123,7 @@ async def run(reactor: IReactorCore, connection: Connection, options: Namespace)
         _complain(f"what {server} serves is no TaskService: it has no {options.action}")
         return NOT_ASKED
     except Exception as problem:  # the server's, of any kind
-        _complain(str(problem).split("\n\n========= Remote", 1)[0])
+        _complain(without_remote_traceback(problem))
         return NOT_ASKED
 
 

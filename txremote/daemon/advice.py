@@ -1,5 +1,5 @@
 """
-What an operator should know of a server, though it can be started: `advice`.
+Advice to the operator of a server that can be started, but is probably not meant so: `advice`.
 
 ``txremote check`` prints it, and a server that starts logs it as warnings.
 """

@@ -62,7 +62,7 @@ class LaneCall:
 
     @property
     def called(self) -> Called:
-        """What the request is a call of."""
+        """The object and the name that the request is a call of."""
         return called_by(self._request)
 
     @property

@@ -1,5 +1,5 @@
 """
-What runs in a process, for its operator: `Monitor`, and what shows it.
+The inside of a running process, for its operator: `Monitor`, and what shows it.
 
 Everything hangs on one object. The page, the metrics and ``txremote top`` ask the `Monitor` for
 its rows, and look into no connection or pool themselves.

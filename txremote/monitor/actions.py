@@ -1,4 +1,4 @@
-"""What an operator may do, if anything: each is logged with who has done it."""
+"""The things that an operator may do, if any: each is logged with who has done it."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ NEWS: Final = 1.0
 
 class Reader:
     """
-    What a monitor tells, as rows. All methods are for the reactor's thread, but `health`.
+    The rows that a monitor tells. All methods are for the reactor's thread, but `health`.
 
     Args:
         clock: The clock of the connections and the tasks.
@@ -294,7 +294,7 @@ class Monitor(Reader, TwistedService):
             self._watch.start()
 
     def stopService(self) -> None:
-        """Measure no more. What was measured can still be asked for."""
+        """Measure no more. The rows can still be asked for."""
         super().stopService()  # type: ignore[no-untyped-call]
         self._running = False
         if self._watch is not None:

@@ -1,5 +1,5 @@
 """
-What operators may do over the wire: the `Monitor`, for users of ``--operators``.
+The `Monitor` over the wire, for operators: the users of ``--operators``.
 
 A server that has operators says so in HELLO. A client of theirs asks for the operations by a
 request of our own (OPERATIONS), and gets a reference to an `Operations`, or PermissionError: it is

@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from txremote.wire.naming import one_line
+
 #: Most characters of a text.
 LONGEST: Final = 200
 
@@ -29,7 +31,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
     """Return a text that may be hostile as short, printable text that UTF-8 can encode."""
     text = text[: longest + 1]
     if not text.isprintable():  # a lone surrogate, a newline, a control of terminals
-        text = "".join(each if each.isprintable() else " " for each in text)
+        text = one_line(text)
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 

@@ -20,7 +20,7 @@ STEP: Final = 5.0
 #: How many points are kept: those of an hour.
 KEPT: Final = 720
 
-#: What each point has.
+#: The figures of each point.
 COLUMNS: Final = (
     *("calls", "failed", "p50", "p99", "loop_lag"),
     *("rss", "connections", "exports", "queued", "tasks"),

@@ -56,7 +56,7 @@ _LONGEST_LINE: Final = 4_000
 
 class Snapshots:
     """
-    What is watched. For the reactor's thread.
+    The servers, pools and tasks that are watched. For the reactor's thread.
 
     Args:
         clock: The clock of the connections and the tasks.

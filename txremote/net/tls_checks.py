@@ -1,5 +1,5 @@
 """
-What a TLS connection says of the peer when it fails: whose certificate was refused, and why.
+Why TLS with a peer has failed: whose certificate was refused, and for which reason.
 
 OpenSSL's error is "certificate verify failed", and the certificate is gone by then. So each
 certificate that is refused is noted when OpenSSL asks about it, as the ``tls_problem`` of the

@@ -65,7 +65,7 @@ class Running(Cancellable, Protocol):
 
     @property
     def called(self) -> tuple[object, ...]:
-        """What it is a call of (`txremote.peer.called`)."""
+        """The object and the name that it is a call of (`txremote.peer.called`)."""
 
 
 R = TypeVar("R", bound=Request)

@@ -1,5 +1,5 @@
 """
-What a call of the peer's is a call of, for the log: its method's name, and none of its arguments.
+The names of the peer's calls, for the log: of each its method, and none of its arguments.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from txremote.tasks.stepping import Figures
 from txremote.tasks.task import Task
+from txremote.wire.naming import one_line
 
 #: Columns of a row.
 WIDTH: Final = 80
@@ -50,12 +51,7 @@ def progress_text(figures: Figures, rate: float | None, left: float | None) -> s
         shown += f", {rate:.3g}/s"
     if left is not None:
         shown += f", {time_text(left)} left"
-    return printable(shown)
-
-
-def printable(text: str) -> str:
-    """Return a text as one line without control characters."""
-    return "".join(each if each.isprintable() else " " for each in text)
+    return one_line(shown)
 
 
 def row(
@@ -88,7 +84,7 @@ def row(
     details = _cut(", ".join(parts), width // 2)
     head = _cut(_shortened(shown, width - len(details) - 1), width)
     room = width - len(head) - 1
-    return printable(f"{head} {_cut(details, room)}".rstrip())
+    return one_line(f"{head} {_cut(details, room)}".rstrip())
 
 
 def row_of(task: Task) -> str:

@@ -1,5 +1,5 @@
 """
-What the log says of tasks: who has submitted which, who kills one, and how each ends.
+The log of tasks: who has submitted which, who kills one, and how each ends.
 
 A command's name is logged, and never its arguments. What runs in the background is an event of
 level *info*; a command that its user waits for is a detail, and so is a built-in one, but ``kill``.

@@ -209,6 +209,11 @@ def _without_objects(error: BaseException) -> Iterator[None]:
             each.obj = obj
 
 
+def without_remote_traceback(error: BaseException) -> str:
+    """Return what an error says, without the remote traceback that its text goes on with."""
+    return str(error).split(f"\n\n{_REMOTE_MARK}", 1)[0]
+
+
 @lru_cache(maxsize=512)
 def _with_remote_traceback(base: type[Exception]) -> type[Exception]:
     """Return a subclass of an exception class that shows its remote traceback."""

@@ -89,6 +89,11 @@ def text_of(value: object, render: Callable[[Any], str] = repr) -> str | None:
         return None
 
 
+def one_line(text: str) -> str:
+    """Return a text that may be hostile without what would move a terminal's cursor, or colour."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
 def sentence(problem: BaseException) -> str:
     """Return an exception's class and what it says, if it can say it."""
     text = text_of(problem, str)

@@ -1,4 +1,4 @@
-"""What is laid over the screen of ``txremote top``: a question, and the output of a task."""
+"""Dialogs over the screen of ``txremote top``: a question, and the output of a task."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from txremote.errors import ConnectionLost, ServerStopping, TxRemoteError
 from txremote.monitor.asking import RemoteOperations, operations
 from txremote.monitor.rows import Overview, Series, TaskOutput
 from txremote.peer.connection import Connection
+from txremote.wire.exceptions import without_remote_traceback
 
 T = TypeVar("T")
 
@@ -153,5 +154,6 @@ class WireSource:
 
 def sentence_of(problem: BaseException) -> str:
     """Return what an error says, without a remote traceback."""
-    text = problem.args[0] if isinstance(problem, KeyError) and problem.args else problem
-    return str(text).split("\n\n========= Remote", 1)[0] or type(problem).__name__
+    if isinstance(problem, KeyError) and problem.args:
+        return str(problem.args[0])
+    return without_remote_traceback(problem) or type(problem).__name__

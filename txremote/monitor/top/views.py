@@ -272,7 +272,7 @@ class Choice:
 
 
 class Table(NamedTuple):
-    """What is shown of a view: rows, their cells, and how many rows there are besides."""
+    """The part of a view that is shown: rows, their cells, and how many rows there are besides."""
 
     rows: list[Struct]
     cells: list[list[str]]
