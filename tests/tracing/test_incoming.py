@@ -17,6 +17,7 @@ from txremote import Service, exposed
 from txremote.errors import RemoteProtocolError
 from txremote.peer.request import Request
 from txremote.testing import connected_pair
+from txremote.tracing.naming import SPANNED
 from txremote.wire.consts import (
     FEATURE_TRACE,
     HANDLE_CALLATTR,
@@ -72,6 +73,21 @@ def test_the_context_that_came_before_a_call_is_its_parent() -> None:
     assert span.parent is not None
     assert f"{span.context.trace_id:032x}-{span.parent.span_id:016x}" in PARENT
     assert span.context.trace_state.to_header() == "vendor=1"
+
+
+@pytest.mark.parametrize("handler", sorted(SPANNED))
+@pytest.mark.parametrize("traces", [False, True])
+def test_a_request_with_too_few_arguments_is_answered(traces: bool, handler: int) -> None:
+    with recording() as recorder:
+        peer = traced_peer() if traces else RawPeer(Shop)
+        root = peer.root()
+        for args in ((), (root,), (root, ()), (root, ("here",))):
+            if traces:
+                peer.send_request(HANDLE_TRACE, peer._numbers + 2, PARENT)
+            number = peer.send_request(handler, *args)
+            assert [answer[1] for answer in peer.received()] == [number]
+        assert not peer.ended
+    assert recorder.spans
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from txremote.tracing.naming import (
     called_by_path,
     called_by_request,
     handler_of,
+    member_of,
     span_name,
     type_name,
 )
@@ -78,6 +79,12 @@ def test_a_reference_has_the_name_of_its_class() -> None:
     assert type(root) is RemoteReference
     called = called_by_request(HANDLE_CALLATTR, (root, "here"))
     assert called == (f"{Shop.__module__}.Shop", "here")
+
+
+def test_names_that_are_kept_are_no_longer_than_a_name_is() -> None:
+    assert member_of(HANDLE_GETATTR, (Shop(), "note")) == "note"
+    assert member_of(HANDLE_GETATTR, (Shop(), "n" * (LONGEST + 1))) is None
+    assert member_of(HANDLE_GETATTR, ()) is None
 
 
 def test_long_names_are_cut() -> None:

@@ -92,7 +92,8 @@ def called_by_request(handler: int, args: tuple[Any, ...]) -> Called:
 def member_of(handler: int, args: tuple[Any, ...]) -> object:
     """Return what of an object a request is about, where that can be the key of a cache."""
     named = handler in _NAMED and len(args) > 1 and type(args[1]) is str
-    return args[1] if named else None
+    # a peer's name may be as long as a message
+    return args[1] if named and len(args[1]) <= LONGEST else None
 
 
 def _service_of(target: Any) -> str:
