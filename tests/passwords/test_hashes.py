@@ -47,6 +47,7 @@ def test_a_new_password_is_as_costly_as_is_advised() -> None:
         ("$scrypt$ln=4,r=8,p=1$c2FsdA$", "is no hash"),
         ("$scrypt$ln=0,r=8,p=1$c2FsdA$c2FsdA", "make no sense"),
         ("$scrypt$ln=4,r=8,p=17$c2FsdA$c2FsdA", "make no sense"),
+        ("$scrypt$ln=16,r=1,p=1$c2FsdA$c2FsdHNhbHRzYWx0c2FsdA", "make no sense"),
         ("$scrypt$ln=20,r=8,p=1$c2FsdA$c2FsdA", "would take more than 128 MB to check"),
         ("$scrypt$ln=99,r=8,p=1$c2FsdA$c2FsdA", "would take more than 128 MB to check"),
         ("$scrypt$ln=4,r=8,p=1$c2FsdA$c2FsdA", "has a hash of a length"),

@@ -73,9 +73,11 @@ def hash_from_text(text: str) -> Hash:
     if found is None:
         raise ValueError(f"is no hash as txremote passwd writes it: {PREFIX}ln=...,r=...,p=...")
     parameters = Parameters(*map(int, found.group(1, 2, 3)))
-    if not (parameters.ln and parameters.r and 1 <= parameters.p <= MOST_PASSES):
+    ln, r, p = parameters
+    # n is less than 2 ** (128 * r / 8), says RFC 7914
+    if not (ln and r and 1 <= p <= MOST_PASSES) or (r == 1 and ln > 15):
         raise ValueError("has parameters of scrypt's that make no sense")
-    if parameters.ln > 30 or parameters.memory > MOST_MEMORY:
+    if ln > 30 or parameters.memory > MOST_MEMORY:
         raise ValueError(f"would take more than {MOST_MEMORY >> 20} MB to check")
     salt, digest = map(_decoded, found.group(4, 5))
     if not 16 <= len(digest) <= 64:
