@@ -46,6 +46,12 @@ def test_a_choice_is_read_of_a_query() -> None:
     assert choice_of({}, "connections") == Choice()
 
 
+@pytest.mark.parametrize("limit", ["0", "1001", "0000000015000", "9" * 5000, "-1", "\u0661"])
+def test_a_limit_that_is_none_is_refused(limit: str) -> None:
+    with pytest.raises(ValueError, match="limit is a number from 1 to 1000"):
+        choice_of({b"limit": [limit.encode()]}, "connections")
+
+
 def test_rows_have_keys_that_stay() -> None:
     """Those of a name; equal lines of the log are two."""
     assert list(keyed("methods", METHODS)) == ["b", "a", "c"]

@@ -76,7 +76,8 @@ def choice_of(arguments: Mapping[bytes, list[bytes]], table: str) -> Choice:
     words = {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
     sort = words.get(b"sort", "")
     limit = words.get(b"limit", str(MOST_ROWS))
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MOST_ROWS):
+    digits = limit.isascii() and limit.isdigit() and len(limit) < 9
+    if not (digits and 0 < int(limit) <= MOST_ROWS):
         raise ValueError(f"limit is a number from 1 to {MOST_ROWS}")
     if len(words.get(b"filter", "")) > LONGEST_FILTER:
         raise ValueError(f"filter is a text of at most {LONGEST_FILTER} characters")
